@@ -1,0 +1,45 @@
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test up down lint format build bench lock clean
+
+PY := .venv/bin/python
+PORT ?= 8080
+ARCH ?= arm64
+ARGS ?=
+
+help:           ## Show this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile
+
+setup:          ## Make .venv from the lock; nothing to do when it has not changed
+	@sh local/bootstrap.sh
+
+demo: setup     ## Create a campaign end to end in the local cloud and show what was made
+	@$(PY) -m local demo $(ARGS)
+
+test: setup     ## Run every test
+	@$(PY) -m pytest $(ARGS)
+
+up: setup       ## Run the local cloud in the foreground (PORT=8080)
+	@$(PY) -m local up --port $(PORT)
+
+down: setup     ## Stop the local cloud of this clone
+	@$(PY) -m local down
+
+lint: setup     ## Style, types, room doors and the template
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(PY) -m mypy
+	@.venv/bin/lint-imports
+	@.venv/bin/cfn-lint
+
+format: setup   ## Rewrite the code in the house style
+	@$(PY) -m ruff check --fix .
+	@$(PY) -m ruff format .
+
+build: setup    ## sam build without Docker, into .aws-sam/
+	@sh local/build.sh $(ARCH)
+
+bench: setup    ## Print the benchmark tables
+	@$(PY) -m benchmarks $(ARGS)
+
+lock: setup     ## Resolve requirements.lock and the layers' requirements anew
+	@$(PY) -m local.lock

@@ -1,0 +1,1 @@
+"""Creates, manages and optimises ad campaigns on Meta, TikTok and Google Ads."""
