@@ -1,0 +1,100 @@
+"""Deploys a transformed template: conditions, order, one call per resource, outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+from typing import Any
+
+from local.cloud.aws import Clients
+from local.cloud.intrinsics import (
+    Resolver,
+    TemplateError,
+    parameter_values,
+    pseudo_parameters,
+    references,
+)
+from local.cloud.resources import DEPLOY, SKIPPED, Stack
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """What a template became: the stack, its outputs, and what was left out on purpose."""
+
+    stack: Stack
+    outputs: dict[str, str]
+    environment: dict[str, str]
+    skipped: dict[str, str]
+
+
+def deploy(template: Mapping[str, Any], parameters: Mapping[str, str], name: str, aws: Clients) -> Deployment:
+    """Create every resource of the transformed `template` whose condition holds.
+
+    Raises TemplateError naming types that the local cloud does not know, before anything is created.
+    """
+    declared = template.get("Parameters", {})
+    values = {**pseudo_parameters(name), **parameter_values(declared, parameters)}
+    resolver = Resolver(template, values)
+    resources = active_resources(template["Resources"], resolver)
+    refuse_unknown_types(resources)
+    stack = Stack(name, aws)
+    for logical_id in deployment_order(resources, values):
+        resource = resources[logical_id]
+        known = resource["Type"] not in SKIPPED
+        properties = resolver.resolve(resource.get("Properties", {})) if known else {}
+        resolver.resources[logical_id] = DEPLOY[resource["Type"]](stack, logical_id, properties)
+    return Deployment(
+        stack=stack,
+        outputs=_outputs(template.get("Outputs", {}), resolver),
+        environment=resolver.resolve(template.get("Metadata", {}).get("GlobalEnvironment", {})),
+        skipped={t: SKIPPED[t] for t in sorted({r["Type"] for r in resources.values()}) if t in SKIPPED},
+    )
+
+
+def active_resources(resources: Mapping[str, Any], resolver: Resolver) -> dict[str, Any]:
+    """The resources whose condition holds, with every Fn::If in them decided."""
+    return {
+        logical_id: resolver.prune(resource)
+        for logical_id, resource in resources.items()
+        if "Condition" not in resource or resolver.condition(resource["Condition"])
+    }
+
+
+def refuse_unknown_types(resources: Mapping[str, Any]) -> None:
+    """Raise TemplateError for types that are neither deployed nor skipped on purpose."""
+    unknown = [f"{name} ({r['Type']})" for name, r in sorted(resources.items()) if r["Type"] not in DEPLOY]
+    if unknown:
+        raise TemplateError(f"the local cloud does not know the type of {', '.join(unknown)}")
+
+
+def deployment_order(resources: Mapping[str, Any], values: Iterable[str]) -> list[str]:
+    """Logical ids, each after those it refers to. `values` are the names that are no resources.
+
+    Raises TemplateError for a reference to nothing, or a circle.
+    """
+    others = set(values)
+    needs = {logical_id: _needs(resource) - others for logical_id, resource in resources.items()}
+    for logical_id, names in needs.items():
+        if missing := sorted(names - set(resources)):
+            raise TemplateError(f"{logical_id} refers to {', '.join(missing)}, which the template lacks")
+    try:
+        return list(TopologicalSorter(needs).static_order())
+    except CycleError as error:
+        raise TemplateError(f"resources refer to each other in a circle: {error.args[1]}") from None
+
+
+def _needs(resource: Mapping[str, Any]) -> set[str]:
+    explicit = resource.get("DependsOn", [])
+    return {
+        *references(resource.get("Properties", {})),
+        *([explicit] if isinstance(explicit, str) else explicit),
+    }
+
+
+def _outputs(outputs: Mapping[str, Any], resolver: Resolver) -> dict[str, str]:
+    return {
+        name: resolver.resolve(output["Value"])
+        for name, output in outputs.items()
+        if "Condition" not in output or resolver.condition(output["Condition"])
+    }

@@ -1,0 +1,85 @@
+"""The state folder of one local cloud: its lock, its pid, and cloud.json."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+LOCK = "cloud.lock"
+INFO = "cloud.json"
+STOP_SECONDS = 30.0
+
+
+class AlreadyRunningError(Exception):
+    """Another local cloud keeps its state in this folder."""
+
+
+@contextlib.contextmanager
+def held(directory: Path) -> Iterator[None]:
+    """Own the state folder for as long as the block runs. Raises AlreadyRunningError.
+
+    The lock goes with the process that holds it, so unlike a pid file it is never stale.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    with (directory / LOCK).open("a+") as lock:
+        if not _lock(lock.fileno()):
+            raise AlreadyRunningError(f"a local cloud already runs in {directory} (pid {_pid(directory)})")
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        try:
+            yield
+        finally:
+            (directory / INFO).unlink(missing_ok=True)
+            lock.truncate(0)
+
+
+def publish(directory: Path, info: dict[str, Any]) -> None:
+    """Write cloud.json in one step, so that whoever sees it sees all of it."""
+    unfinished = directory / f"{INFO}.new"
+    unfinished.write_text(json.dumps(info, indent=2) + "\n")
+    unfinished.replace(directory / INFO)
+
+
+def stop(directory: Path) -> bool:
+    """Stop the local cloud of this folder and wait until it is gone. False when none was running.
+
+    Raises TimeoutError when it does not go.
+    """
+    if is_free(directory):
+        (directory / INFO).unlink(missing_ok=True)
+        return False
+    os.kill(_pid(directory), signal.SIGTERM)
+    deadline = time.monotonic() + STOP_SECONDS
+    while not is_free(directory):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"the local cloud in {directory} does not stop")
+        time.sleep(0.05)
+    return True
+
+
+def is_free(directory: Path) -> bool:
+    """Whether no local cloud runs in this folder."""
+    if not (directory / LOCK).exists():
+        return True
+    with (directory / LOCK).open("a+") as lock:
+        return _lock(lock.fileno())
+
+
+def _lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _pid(directory: Path) -> int:
+    return int((directory / LOCK).read_text())

@@ -1,0 +1,54 @@
+"""Everything we change about moto's Step Functions interpreter. No file of moto is edited.
+
+The retry seam is `retrier_decl.time`: the module sleeps between attempts with `time.sleep` and uses `time`
+for nothing else. Wait states and timeouts live in other modules and keep real seconds.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from types import SimpleNamespace
+from typing import Any
+
+RETRY_SCALE = "LOCAL_RETRY_SCALE"
+DEFAULT_RETRY_SCALE = 0.1
+
+
+def prepare(port: int) -> None:
+    """Make moto run state machines against `port`. Call it before moto serves its first request.
+
+    Importing the interpreter here costs the seconds that the first execution would otherwise pay.
+    """
+    os.environ["MOTO_PORT"] = str(port)  # where the interpreter's own clients call
+    from moto.core.config import default_user_config
+
+    default_user_config["stepfunctions"] = {"execute_state_machine": True}
+    _share_clients()
+    _scale_retries(float(os.environ.get(RETRY_SCALE, DEFAULT_RETRY_SCALE)))
+
+
+def _share_clients() -> None:
+    # The interpreter makes a boto3 client for every task, on boto3's default session: 30 ms each,
+    # and a race between the branches of a Map. `boto3` is used nowhere else in that module.
+    import boto3
+    from moto.stepfunctions.parser.asl.utils import boto_client
+
+    session, made, lock = boto3.session.Session(), {}, threading.Lock()
+
+    def client(**arguments: Any) -> Any:
+        key = (arguments["service_name"], arguments["region_name"])
+        with lock:
+            if key not in made:
+                made[key] = session.client(**arguments)
+            return made[key]
+
+    boto_client.boto3 = SimpleNamespace(client=client)  # type: ignore[attr-defined]
+
+
+def _scale_retries(scale: float) -> None:
+    from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
+
+    scaled = SimpleNamespace(sleep=lambda seconds: time.sleep(seconds * scale))
+    retrier_decl.time = scaled  # type: ignore[attr-defined, assignment]

@@ -1,0 +1,260 @@
+"""How each type of the template comes to life here: one short function per type."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from local.cloud.aws import ACCOUNT, Clients, arn
+from local.cloud.intrinsics import Physical, TemplateError
+from local.cloud.template import LOCAL_BUCKET
+from local.cloud.worker import Function
+
+Properties = Mapping[str, Any]
+Deploy = Callable[["Stack", str, Properties], Physical]
+
+DEFINITION_VARIABLE = re.compile(r"\$\{([^{}]+)\}")
+
+# Types without a meaning on one machine, each with the reason that `up` prints.
+SKIPPED = {
+    "AWS::ApiGateway::Account": "the gateway writes no log",
+    "AWS::ApiGateway::Deployment": "one deployment, at start",
+    "AWS::ApiGateway::UsagePlan": "no throttling",
+    "AWS::ApiGateway::UsagePlanKey": "no throttling",
+    "AWS::CloudWatch::Alarm": "metrics are read at /_local/metrics",
+    "AWS::CloudWatch::CompositeAlarm": "metrics are read at /_local/metrics",
+    "AWS::CloudWatch::Dashboard": "metrics are read at /_local/metrics",
+    "AWS::EC2::SecurityGroup": "no VPC",
+    "AWS::EC2::SecurityGroupEgress": "no VPC",
+    "AWS::EC2::SecurityGroupIngress": "no VPC",
+    "AWS::EC2::VPCEndpoint": "no VPC",
+    "AWS::ElastiCache::ServerlessCache": "a Valkey server of our own stands in",
+    "AWS::IAM::ManagedPolicy": "permissions are not enforced",
+    "AWS::IAM::Policy": "permissions are not enforced",
+    "AWS::IAM::Role": "permissions are not enforced",
+    "AWS::Lambda::EventInvokeConfig": "asynchronous invocations are tried once",
+    "AWS::Lambda::Permission": "permissions are not enforced",
+    "AWS::Logs::MetricFilter": "metrics are read at /_local/metrics",
+    "AWS::SNS::Subscription": "nobody to notify",
+    "AWS::SNS::TopicPolicy": "permissions are not enforced",
+    "AWS::SQS::QueuePolicy": "permissions are not enforced",
+    "AWS::WAFv2::WebACL": "no firewall",
+    "AWS::WAFv2::WebACLAssociation": "no firewall",
+    "AWS::XRay::Group": "no traces",
+}
+
+
+@dataclass
+class RestApi:
+    """A deployed REST API: its OpenAPI body, every intrinsic resolved."""
+
+    api_id: str
+    body: dict[str, Any]
+    stage: str = "local"
+
+
+@dataclass
+class Stack:
+    """What a deployment has made so far."""
+
+    name: str
+    aws: Clients
+    functions: dict[str, Function] = field(default_factory=dict)
+    layers: dict[str, Path] = field(default_factory=dict)
+    apis: dict[str, RestApi] = field(default_factory=dict)
+
+    def physical_name(self, logical_id: str, given: str | None = None) -> str:
+        """The name the template gives, or one made from stack and logical id as CloudFormation does."""
+        return given or f"{self.name}-{logical_id}"
+
+
+def deploy_function(stack: Stack, logical_id: str, properties: Properties) -> Physical:
+    """AWS::Lambda::Function: noted for the runtime, which starts it when it is first invoked."""
+    name = stack.physical_name(logical_id, properties.get("FunctionName"))
+    function = Function(
+        name=name,
+        arn=arn("lambda", f"function:{name}"),
+        handler=properties["Handler"],
+        directory=_local_folder(logical_id, properties["Code"]),
+        layers=_import_paths(stack, properties.get("Layers", [])),
+        environment={k: str(v) for k, v in properties.get("Environment", {}).get("Variables", {}).items()},
+        timeout=float(properties.get("Timeout", 3)),
+        memory=int(properties.get("MemorySize", 128)),
+        log_format=properties.get("LoggingConfig", {}).get("LogFormat", "Text"),
+    )
+    stack.functions[name] = function
+    return Physical(name, {"Arn": function.arn})
+
+
+def deploy_layer(stack: Stack, logical_id: str, properties: Properties) -> Physical:
+    """AWS::Lambda::LayerVersion: a folder on the import path."""
+    layer_arn = arn("lambda", f"layer:{stack.physical_name(logical_id, properties.get('LayerName'))}:1")
+    stack.layers[layer_arn] = _local_folder(logical_id, properties["Content"])
+    return Physical(layer_arn, {"LayerVersionArn": layer_arn})
+
+
+def deploy_version(stack: Stack, logical_id: str, properties: Properties) -> Physical:
+    """AWS::Lambda::Version: every version is the code as it lies on disk."""
+    version_arn = f"{_function_arn(properties['FunctionName'])}:1"
+    return Physical(version_arn, {"Version": "1", "FunctionArn": version_arn})
+
+
+def deploy_alias(stack: Stack, logical_id: str, properties: Properties) -> Physical:
+    """AWS::Lambda::Alias: another name for the function."""
+    alias_arn = f"{_function_arn(properties['FunctionName'])}:{properties['Name']}"
+    return Physical(alias_arn, {"AliasArn": alias_arn})
+
+
+def deploy_rest_api(stack: Stack, logical_id: str, properties: Properties) -> Physical:
+    """AWS::ApiGateway::RestApi: its body goes to our gateway."""
+    api_id = re.sub(r"[^a-z0-9]", "", logical_id.lower())[:10]
+    stack.apis[api_id] = RestApi(api_id, properties["Body"])
+    return Physical(api_id, {"RootResourceId": "root", "RestApiId": api_id})
+
+
+def deploy_stage(stack: Stack, logical_id: str, properties: Properties) -> Physical:
+    """AWS::ApiGateway::Stage: its name appears in events and method ARNs."""
+    stack.apis[properties["RestApiId"]].stage = properties["StageName"]
+    return Physical(properties["StageName"])
+
+
+def deploy_state_machine(stack: Stack, logical_id: str, properties: Properties) -> Physical:
+    """AWS::StepFunctions::StateMachine in moto, the definition's ${Names} filled in."""
+    substitutions = properties.get("DefinitionSubstitutions", {})
+
+    def value(match: re.Match[str]) -> str:
+        if match[1] not in substitutions:
+            raise TemplateError(f"{logical_id}: no DefinitionSubstitution for {match[0]}")
+        return json.dumps(str(substitutions[match[1]]))[1:-1]
+
+    name = stack.physical_name(logical_id, properties.get("StateMachineName"))
+    created = stack.aws["stepfunctions"].create_state_machine(
+        name=name,
+        definition=DEFINITION_VARIABLE.sub(value, _definition(properties)),
+        roleArn=properties["RoleArn"],
+        type=properties.get("StateMachineType", "STANDARD"),
+    )
+    machine_arn = created["stateMachineArn"]
+    return Physical(machine_arn, {"Arn": machine_arn, "Name": name})
+
+
+def deploy_table(stack: Stack, logical_id: str, properties: Properties) -> Physical:
+    """AWS::DynamoDB::Table with its indexes, stream and TTL attribute."""
+    name = stack.physical_name(logical_id, properties.get("TableName"))
+    kept = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "LocalSecondaryIndexes")
+    request = {key: properties[key] for key in kept if key in properties}
+    if "StreamSpecification" in properties:
+        request["StreamSpecification"] = {"StreamEnabled": True, **properties["StreamSpecification"]}
+    dynamodb = stack.aws["dynamodb"]
+    table = dynamodb.create_table(TableName=name, BillingMode="PAY_PER_REQUEST", **request)[
+        "TableDescription"
+    ]
+    if ttl := properties.get("TimeToLiveSpecification"):
+        dynamodb.update_time_to_live(TableName=name, TimeToLiveSpecification=ttl)
+    return Physical(name, {"Arn": table["TableArn"], "StreamArn": table.get("LatestStreamArn", "")})
+
+
+def deploy_secret(stack: Stack, logical_id: str, properties: Properties) -> Physical:
+    """AWS::SecretsManager::Secret, with a value only if the template states one."""
+    name = stack.physical_name(logical_id, properties.get("Name"))
+    value = {"SecretString": properties["SecretString"]} if "SecretString" in properties else {}
+    secret_arn = stack.aws["secretsmanager"].create_secret(Name=name, **value)["ARN"]
+    return Physical(secret_arn, {"Id": secret_arn})
+
+
+def deploy_log_group(stack: Stack, logical_id: str, properties: Properties) -> Physical:
+    """AWS::Logs::LogGroup: only its name matters, for the workers' lines are kept in memory."""
+    name = stack.physical_name(logical_id, properties.get("LogGroupName"))
+    return Physical(name, {"Arn": arn("logs", f"log-group:{name}:*")})
+
+
+def deploy_queue(stack: Stack, logical_id: str, properties: Properties) -> Physical:
+    """AWS::SQS::Queue; a redrive policy and the timing properties are kept."""
+    suffix = ".fifo" if properties.get("FifoQueue") else ""
+    name = properties.get("QueueName") or stack.physical_name(logical_id) + suffix
+    ignored = {"QueueName", "Tags", "KmsMasterKeyId", "SqsManagedSseEnabled", "RedriveAllowPolicy"}
+    attributes = {
+        key: value if isinstance(value, str) else json.dumps(value)
+        for key, value in properties.items()
+        if key not in ignored
+    }
+    url = stack.aws["sqs"].create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
+    return Physical(url, {"Arn": arn("sqs", name), "QueueName": name, "QueueUrl": url})
+
+
+def deploy_topic(stack: Stack, logical_id: str, properties: Properties) -> Physical:
+    """AWS::SNS::Topic."""
+    name = stack.physical_name(logical_id, properties.get("TopicName"))
+    topic_arn = stack.aws["sns"].create_topic(Name=name)["TopicArn"]
+    return Physical(topic_arn, {"TopicArn": topic_arn, "TopicName": name})
+
+
+def deploy_schedule_group(stack: Stack, logical_id: str, properties: Properties) -> Physical:
+    """AWS::Scheduler::ScheduleGroup."""
+    name = stack.physical_name(logical_id, properties.get("Name"))
+    group_arn = stack.aws["scheduler"].create_schedule_group(Name=name)["ScheduleGroupArn"]
+    return Physical(name, {"Arn": group_arn})
+
+
+def deploy_schedule(stack: Stack, logical_id: str, properties: Properties) -> Physical:
+    """AWS::Scheduler::Schedule, stored in moto and fired by our ticker."""
+    name = stack.physical_name(logical_id, properties.get("Name"))
+    made = stack.aws["scheduler"].create_schedule(**{**properties, "Name": name})
+    return Physical(name, {"Arn": made["ScheduleArn"]})
+
+
+def skip(stack: Stack, logical_id: str, properties: Properties) -> Physical:
+    """A type of SKIPPED: others may refer to it, so it gets a name and the usual attributes."""
+    name = stack.physical_name(logical_id)
+    attributes = {"Arn": f"arn:aws:iam::{ACCOUNT}:role/{name}", "GroupId": name}
+    return Physical(name, {**attributes, "Endpoint.Address": "127.0.0.1", "Endpoint.Port": "6379"})
+
+
+DEPLOY: dict[str, Deploy] = {
+    "AWS::ApiGateway::RestApi": deploy_rest_api,
+    "AWS::ApiGateway::Stage": deploy_stage,
+    "AWS::DynamoDB::Table": deploy_table,
+    "AWS::Lambda::Alias": deploy_alias,
+    "AWS::Lambda::Function": deploy_function,
+    "AWS::Lambda::LayerVersion": deploy_layer,
+    "AWS::Lambda::Version": deploy_version,
+    "AWS::Logs::LogGroup": deploy_log_group,
+    "AWS::SNS::Topic": deploy_topic,
+    "AWS::SQS::Queue": deploy_queue,
+    "AWS::Scheduler::Schedule": deploy_schedule,
+    "AWS::Scheduler::ScheduleGroup": deploy_schedule_group,
+    "AWS::SecretsManager::Secret": deploy_secret,
+    "AWS::StepFunctions::StateMachine": deploy_state_machine,
+    **dict.fromkeys(SKIPPED, skip),
+}
+
+
+def _local_folder(logical_id: str, code: Properties) -> Path:
+    if code.get("S3Bucket") != LOCAL_BUCKET:
+        raise TemplateError(f"{logical_id}: only code in a local folder can run here")
+    folder = Path(code["S3Key"]).resolve()
+    if not folder.is_dir():
+        raise TemplateError(f"{logical_id}: no folder {code['S3Key']}")
+    return folder
+
+
+def _import_paths(stack: Stack, layers: list[str]) -> tuple[Path, ...]:
+    """Folders of the layers that hold packages of their own.
+
+    A layer made of a requirements list has none: its packages are in the virtual environment.
+    """
+    folders = [stack.layers[layer] for layer in layers]
+    return tuple(folder for folder in folders if any(folder.glob("*/__init__.py")))
+
+
+def _function_arn(name: str) -> str:
+    return name if name.startswith("arn:") else arn("lambda", f"function:{name}")
+
+
+def _definition(properties: Properties) -> str:
+    text = properties.get("DefinitionString") or json.dumps(properties["Definition"])
+    return str(text)

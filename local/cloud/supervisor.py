@@ -1,0 +1,250 @@
+"""`python -m local up`: brings the parts up, tells where they are, and takes them down again."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+
+from local.cloud import instance
+from local.cloud.aws import CREDENTIALS, Clients
+from local.cloud.backing import Sandbox, SandboxClock, StartError, Valkey
+from local.cloud.deployer import Deployment, deploy
+from local.cloud.front_door import FrontDoor
+from local.cloud.gateway import Gateway
+from local.cloud.identity import Identity
+from local.cloud.intrinsics import TemplateError
+from local.cloud.processes import Children
+from local.cloud.runtime import Runtime
+from local.cloud.telemetry import Telemetry
+from local.cloud.template import TransformProcess
+from local.cloud.ticker import Ticker, deleter, deliverer, stored_schedules
+from local.cloud.verbs import JWKS_PATH, LocalVerbs
+
+STACK = "campaign-automation-local"
+AUDIENCE = "campaign-automation"
+USERS = ("user_123", "user_456")
+MCP_PATHS = {"customer": "/api/v1/mcp", "standard": "/mcp"}
+SECRETS = {
+    "campaign-automation/local/meta": {"app_id": "900000000000001", "app_secret": "sandbox-meta-app-secret"},
+    "campaign-automation/local/web-platform": {"token": "sandbox-service-token"},
+    "campaign-automation/local/gemini": {"api_key": "sandbox-gemini-key"},
+}
+# Known before anything runs; the rest is passed at deployment.
+EARLY_PARAMETERS = {"Stage": "local", "JwtAudience": AUDIENCE, "CacheCluster": "false"}
+LATER_PARAMETERS = (
+    "JwtIssuer",
+    "JwksUrl",
+    "McpUrl",
+    "GeminiEndpoint",
+    "MetaGraphUrl",
+    "CacheUrl",
+    "AwsEndpointUrl",
+)
+TICK_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Options:
+    """What `up` was asked for. With `parent`, the cloud ends when that process is no longer its parent."""
+
+    directory: Path
+    template: Path
+    port: int = 0
+    mcp: str = "customer"
+    parent: int | None = None
+
+
+class _Stop(BaseException):
+    """A signal asked us to end."""
+
+
+def run(options: Options) -> int:
+    """Run a local cloud in the foreground until a signal ends it. The exit code for the shell."""
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, _raise_stop)
+    # Our own clients read these too, and must not meet a developer's ~/.aws.
+    os.environ.update(CREDENTIALS)
+    try:
+        with instance.held(options.directory), ExitStack() as stack:
+            cloud = _LocalCloud(options, stack)
+            instance.publish(options.directory, cloud.info)
+            print(f"ready: API {cloud.info['api_url']}, AWS {cloud.info['aws_endpoint']}", flush=True)
+            return cloud.watch()
+    except _Stop:
+        return 0
+    except (TemplateError, StartError, instance.AlreadyRunningError, OSError) as error:
+        print(f"local cloud: {error}", file=sys.stderr)
+        return 1
+
+
+class _LocalCloud:
+    """All parts of one running cloud; `stack` takes them down in reverse order."""
+
+    def __init__(self, options: Options, stack: ExitStack) -> None:
+        self._options = options
+        self._stack = stack
+        self._telemetry = Telemetry()
+        self._children = Children()
+        stack.callback(self._children.stop)
+        # Three processes start while this one spends its seconds on importing moto.
+        transform = TransformProcess(options.template, EARLY_PARAMETERS, LATER_PARAMETERS)
+        stack.callback(transform.stop)
+        self._sandbox = Sandbox(self._children, options.directory)
+        self._valkey = Valkey(self._children, options.directory)
+        api_server = self._bind(options.port)
+        self._api_url = _url(api_server)
+        self._runtime = Runtime(self._children, self._telemetry)
+        stack.callback(self._runtime.stop)
+        self._front_door = self._open_front_door()
+        self._identity = Identity(self._api_url, AUDIENCE)
+        self._sandbox_urls = self._sandbox.wait()
+        self._redis_url = self._valkey.wait()
+        self._clock = SandboxClock(self._sandbox_urls["admin"])
+        self._ticker = self._make_ticker()
+        self._deployment = self._deploy(transform.result())
+        api_server.app = self._api()
+        self._serve(api_server)
+        stack.callback(_every(TICK_SECONDS, self._background_tick))
+        self.info = self._info()
+
+    def watch(self) -> int:
+        """Stay until the parent is gone (0) or one of the servers has ended by itself (1)."""
+        servers = {"sandbox": self._sandbox.process, "valkey": self._valkey.process}
+        while True:
+            for name, process in servers.items():
+                if process.poll() is not None:
+                    log = self._options.directory / f"{name}.log"
+                    print(f"local cloud: the {name} process ended, see {log}", file=sys.stderr)
+                    return 1
+            if self._options.parent not in (None, os.getppid()):
+                return 0
+            threading.Event().wait(0.3)
+
+    def _bind(self, port: int) -> BaseWSGIServer:
+        server = make_server("127.0.0.1", port, _not_ready, threaded=True, request_handler=_handler())
+        self._stack.callback(server.server_close)
+        return server
+
+    def _serve(self, server: BaseWSGIServer) -> None:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        self._stack.callback(server.shutdown)
+
+    def _open_front_door(self) -> FrontDoor:
+        from local.cloud import interpreter
+
+        server = self._bind(0)
+        interpreter.prepare(server.port)
+        from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+        self._aws_endpoint = _url(server)
+        self._aws = Clients(self._aws_endpoint)
+        front_door = FrontDoor(DomainDispatcherApplication(create_backend_app), self._runtime)
+        server.app = front_door
+        self._serve(server)
+        return front_door
+
+    def _make_ticker(self) -> Ticker:
+        ticker = Ticker(stored_schedules, deliverer(self._runtime, self._aws), deleter(self._aws))
+        self._front_door.on_schedule_created = lambda group, name: ticker.created(
+            group, name, self._clock.now()
+        )
+        return ticker
+
+    def _deploy(self, template: dict[str, Any]) -> Deployment:
+        deployment = deploy(template, {**EARLY_PARAMETERS, **self._later_parameters()}, STACK, self._aws)
+        for function in deployment.stack.functions.values():
+            self._runtime.deploy(function)
+        for name, value in SECRETS.items():
+            self._aws["secretsmanager"].put_secret_value(SecretId=name, SecretString=json.dumps(value))
+        for kind, reason in deployment.skipped.items():
+            print(f"skipped on purpose: {kind} ({reason})", flush=True)
+        return deployment
+
+    def _later_parameters(self) -> dict[str, str]:
+        return {
+            "JwtIssuer": self._api_url,
+            "JwksUrl": self._api_url + JWKS_PATH,
+            "McpUrl": self._sandbox_urls["web_platform"] + MCP_PATHS[self._options.mcp],
+            "GeminiEndpoint": self._sandbox_urls["gemini"],
+            "MetaGraphUrl": self._sandbox_urls["meta"],
+            "CacheUrl": self._redis_url,
+            "AwsEndpointUrl": self._aws_endpoint,
+        }
+
+    def _api(self) -> LocalVerbs:
+        apis = list(self._deployment.stack.apis.values())
+        if len(apis) != 1:
+            raise TemplateError(f"the gateway serves exactly one API, the template has {len(apis)}")
+        gateway = Gateway(apis[0], self._runtime)
+        return LocalVerbs(gateway, self._identity, self._telemetry, self._ticker, self._clock)
+
+    def _background_tick(self) -> None:
+        self._ticker.tick(self._clock.assumed())
+
+    def _info(self) -> dict[str, Any]:
+        return {
+            "api_url": self._api_url,
+            "tokens": {user: self._identity.token(user) for user in USERS},
+            "aws_endpoint": self._aws_endpoint,
+            "redis_url": self._redis_url,
+            "sandbox": self._sandbox_urls,
+            "environment": {**self._deployment.environment, **CREDENTIALS},
+            "outputs": self._deployment.outputs,
+            "pid": os.getpid(),
+        }
+
+
+def _raise_stop(number: int, frame: Any) -> None:
+    # A second signal must not cut the taking down short.
+    for each in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(each, signal.SIG_IGN)
+    raise _Stop
+
+
+def _every(seconds: float, act: Callable[[], None]) -> Callable[[], None]:
+    """Call `act` again and again in the background; gives the function that ends it."""
+    ended = threading.Event()
+
+    def loop() -> None:
+        while not ended.wait(seconds):
+            try:
+                act()
+            except Exception as error:
+                if not ended.is_set():
+                    print(f"local cloud: {error!r}", file=sys.stderr)
+
+    threading.Thread(target=loop, daemon=True).start()
+    return ended.set
+
+
+def _handler() -> type[WSGIRequestHandler]:
+    from moto.moto_server.werkzeug_app import MotoRequestHandler
+
+    class QuietHandler(MotoRequestHandler):
+        """Keeps header names with underscores, as moto needs, and logs no request."""
+
+        disable_nagle_algorithm = True
+
+        def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+            pass
+
+    return QuietHandler
+
+
+def _not_ready(environ: Any, start_response: Any) -> list[bytes]:
+    start_response("503 Service Unavailable", [("Content-Length", "0")])
+    return [b""]
+
+
+def _url(server: BaseWSGIServer) -> str:
+    return f"http://127.0.0.1:{server.port}"

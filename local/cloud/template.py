@@ -1,0 +1,110 @@
+"""From a SAM template to plain CloudFormation, offline.
+
+Run as a process of its own (`python -m local.cloud.template`), because the translator takes two seconds
+of processor time that the supervisor spends on other imports meanwhile.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from local.cloud.intrinsics import TemplateError
+
+LOCAL_BUCKET = "local"
+
+
+class TransformProcess:
+    """The translator at work on one template in a child process."""
+
+    def __init__(self, path: Path, parameters: Mapping[str, str], later: Sequence[str]) -> None:
+        """Start it. `later` names the parameters whose values are not known yet."""
+        self._child = subprocess.Popen(
+            [sys.executable, "-m", "local.cloud.template"],
+            cwd=Path(__file__).parents[2],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        request = {"path": str(path.resolve()), "parameters": dict(parameters), "later": list(later)}
+        assert self._child.stdin
+        self._child.stdin.write(json.dumps(request))
+        self._child.stdin.flush()
+
+    def result(self) -> dict[str, Any]:
+        """The CloudFormation template. Raises TemplateError with what the translator said."""
+        out, err = self._child.communicate()
+        if self._child.returncode:
+            raise TemplateError(err.strip().splitlines()[-1] if err.strip() else "the transform failed")
+        answer: dict[str, Any] = json.loads(out)
+        return answer
+
+    def stop(self) -> None:
+        if self._child.poll() is None:
+            self._child.kill()
+            self._child.communicate()
+
+
+class _NoManagedPolicies:
+    """Stands in for the translator's IAM lookup; policy templates and inline statements need none."""
+
+    def load(self) -> dict[str, str]:
+        return {}
+
+
+def transform(path: Path, parameters: Mapping[str, str], later: Sequence[str]) -> dict[str, Any]:
+    """The template at `path` as plain CloudFormation, local folders kept as S3 keys of LOCAL_BUCKET.
+
+    Its `Globals` come back under Metadata, for `cloud.json` tells what every handler gets from them.
+    """
+    from samtranslator.translator.transform import transform as sam_transform
+    from samtranslator.yaml_helper import yaml_parse
+
+    source = yaml_parse(path.read_text())
+    for resource in source["Resources"].values():
+        _inline_local_files(resource, path.parent)
+    shared = source.get("Globals", {}).get("Function", {}).get("Environment", {}).get("Variables", {})
+    # The translator bakes a parameter's Default into some properties, which would freeze a value
+    # that is passed only at deployment: without a Default it leaves the Ref alone.
+    defaults = {
+        name: source["Parameters"][name].pop("Default", None)
+        for name in later
+        if name in source.get("Parameters", {})
+    }
+    result: dict[str, Any] = sam_transform(source, dict(parameters), _NoManagedPolicies())
+    for name, default in defaults.items():
+        if default is not None:
+            result["Parameters"][name]["Default"] = default
+    result.setdefault("Metadata", {})["GlobalEnvironment"] = shared
+    return result
+
+
+def _inline_local_files(resource: dict[str, Any], root: Path) -> None:
+    properties = resource.get("Properties") or {}
+    for name in ("CodeUri", "ContentUri"):
+        if isinstance(properties.get(name), str):
+            properties[name] = {"Bucket": LOCAL_BUCKET, "Key": str(root / properties[name])}
+    if isinstance(properties.get("DefinitionUri"), str):
+        from samtranslator.yaml_helper import yaml_parse
+
+        properties["Definition"] = yaml_parse((root / properties.pop("DefinitionUri")).read_text())
+
+
+def main() -> None:
+    request = json.load(sys.stdin)
+    result = transform(Path(request["path"]), request["parameters"], request["later"])
+    json.dump(result, sys.stdout)
+
+
+if __name__ == "__main__":
+    from samtranslator.model.exceptions import InvalidDocumentException
+
+    try:
+        main()
+    except InvalidDocumentException as error:
+        sys.exit(f"{error.message} {[cause.message for cause in error.causes]}")
