@@ -1,0 +1,1 @@
+"""One adapter per ad platform, all with the contract of base.py."""

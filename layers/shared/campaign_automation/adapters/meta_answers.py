@@ -1,0 +1,69 @@
+"""What Meta answers, in our shapes: nodes of the tree and rows of reports."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from campaign_automation.adapters.base import AdNode, AdSetNode, Node, figures
+from campaign_automation.models import Figures, Targeting
+
+_STATUS = {"ACTIVE": "active", "PAUSED": "paused", "DELETED": "deleted", "ARCHIVED": "deleted"}
+
+
+def _node_fields(item: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "platform_id": item["id"],
+        "name": item["name"],
+        "status": _STATUS.get(item["status"], "unknown"),
+        "platform_status": item["effective_status"],
+        "issues": _issues(item),
+    }
+
+
+def _issues(item: Mapping[str, Any]) -> list[str]:
+    issues = [
+        str(issue.get("error_summary") or issue.get("error_message")) for issue in item.get("issues_info", [])
+    ]
+    review = item.get("ad_review_feedback", {}).get("global", {})
+    return issues + [f"{policy}: {text}" for policy, text in review.items()]
+
+
+def node(item: Mapping[str, Any]) -> Node:
+    return Node(**_node_fields(item))
+
+
+def adset_node(item: Mapping[str, Any], step: Decimal) -> AdSetNode:
+    targeting = item["targeting"]
+    has_placements = any(key.endswith(("_positions", "platforms")) for key in targeting)
+    budget = item.get("daily_budget")
+    strategy = item.get("bid_strategy")
+    return AdSetNode(
+        **_node_fields(item),
+        daily_budget=None if budget is None else Decimal(budget) * step,
+        targeting=Targeting(
+            age_min=targeting["age_min"],
+            age_max=targeting["age_max"],
+            countries=targeting["geo_locations"]["countries"],
+        ),
+        placements="selected" if has_placements else "automatic",
+        bid_strategy="lowest_cost" if strategy == "LOWEST_COST_WITHOUT_CAP" else str(strategy),
+    )
+
+
+def ad_node(item: Mapping[str, Any]) -> AdNode:
+    story = item.get("creative", {}).get("object_story_spec", {})
+    content = story.get("link_data") or story.get("video_data") or {}
+    return AdNode(**_node_fields(item), adset_id=item["adset_id"], primary_text=content.get("message"))
+
+
+def figures_of_row(row: Mapping[str, Any], actions: Sequence[str]) -> Figures:
+    """Overlapping action types contain each other: the first one present counts, alone. A row without any
+    of them had none: Meta leaves out what is empty."""
+    counts = {item["action_type"]: Decimal(item["value"]) for item in row.get("actions", [])}
+    values = {item["action_type"]: Decimal(item["value"]) for item in row.get("action_values", [])}
+    counted = next((action for action in actions if action in counts), None)
+    conversions = counts[counted] if counted else Decimal(0)
+    revenue = values.get(counted) if counted else Decimal(0)
+    return figures(Decimal(row["spend"]) if "spend" in row else None, revenue, conversions)

@@ -1,0 +1,116 @@
+"""Facts of Meta's Marketing API v26.0, read November 2026. Unverified ones say so."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from campaign_automation.models import Objective
+
+# Budgets are integers in units of the currency divided by its offset. Not ISO 4217: HUF, TWD, IDR, COP and
+# CRC have no smaller unit here. Source: developers.facebook.com "Currency Codes".
+WHOLE_UNIT_CURRENCIES = frozenset("CLP COP CRC HUF ISK IDR JPY KRW PYG TWD VND".split())
+CENT_CURRENCIES = frozenset(
+    "AED ARS AUD BDT BOB BRL CAD CHF CNY CZK DKK DZD EGP EUR GBP GTQ HKD HNL ILS INR KES MOP MXN MYR"
+    " NGN NIO NOK NZD PEN PHP PKR PLN QAR RON RUB SAR SEK SGD THB TRY UAH USD UYU ZAR".split()
+)
+
+
+def budget_step(currency: str) -> Decimal | None:
+    """The smallest budget amount in `currency`'s major unit; None for a currency Meta does not list."""
+    if currency in WHOLE_UNIT_CURRENCIES:
+        return Decimal(1)
+    return Decimal("0.01") if currency in CENT_CURRENCIES else None
+
+
+class Goal(NamedTuple):
+    """How one of our objectives is asked of Meta. Source: enums of the SDK; platforms.md section 1.2."""
+
+    objective: str
+    optimization_goal: str
+    promoted: str | None  # which kind of promoted_object it needs
+    event: str | None
+    destination_type: str | None
+    call_to_action: str
+    result_actions: tuple[str, ...]  # overlapping action types: the first one present is the conversion
+
+
+_PURCHASES = ("omni_purchase", "purchase", "offsite_conversion.fb_pixel_purchase")
+GOALS: dict[Objective, Goal] = {
+    Objective.SALES: Goal(
+        "OUTCOME_SALES", "OFFSITE_CONVERSIONS", "pixel", "PURCHASE", "WEBSITE", "SHOP_NOW", _PURCHASES
+    ),
+    Objective.TRAFFIC: Goal(
+        "OUTCOME_TRAFFIC", "LINK_CLICKS", None, None, "WEBSITE", "LEARN_MORE", _PURCHASES
+    ),
+    # That REACH wants the page as promoted object is unverified.
+    Objective.AWARENESS: Goal("OUTCOME_AWARENESS", "REACH", "page", None, None, "LEARN_MORE", _PURCHASES),
+    Objective.LEADS: Goal(
+        "OUTCOME_LEADS",
+        "OFFSITE_CONVERSIONS",
+        "pixel",
+        "LEAD",
+        "WEBSITE",
+        "SIGN_UP",
+        ("lead", "offsite_conversion.fb_pixel_lead"),
+    ),
+    Objective.ENGAGEMENT: Goal(
+        "OUTCOME_ENGAGEMENT", "POST_ENGAGEMENT", "page", None, "ON_POST", "LEARN_MORE", ("post_engagement",)
+    ),
+    Objective.APP_PROMOTION: Goal(
+        "OUTCOME_APP_PROMOTION",
+        "APP_INSTALLS",
+        "app",
+        None,
+        "APP",
+        "INSTALL_MOBILE_APP",
+        ("omni_app_install", "mobile_app_install"),
+    ),
+}
+
+SPECIAL_AD_CATEGORIES = frozenset(
+    {
+        "CREDIT",
+        "EMPLOYMENT",
+        "FINANCIAL_PRODUCTS_SERVICES",
+        "HOUSING",
+        "ISSUES_ELECTIONS_POLITICS",
+        "ONLINE_GAMBLING_AND_GAMING",
+    }
+)
+# In these ages are locked to 18 to 65+ (unverified: from third-party clients).
+AGE_LOCKED_CATEGORIES = frozenset({"CREDIT", "EMPLOYMENT", "FINANCIAL_PRODUCTS_SERVICES", "HOUSING"})
+
+# Ads shown in the EU must say who benefits and who pays. Source: developers.facebook.com blog "DSA".
+EU_COUNTRIES = frozenset(
+    "AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IT LT LU LV MT NL PL PT RO SE SI SK".split()
+)
+
+# account_status values that cannot advertise: our code and what to do. 1 is active, 9 a grace period that
+# still may be paid out. Source: reference page "Ad Account".
+BLOCKED_ACCOUNTS: dict[int, tuple[str, str]] = {
+    2: ("6005", "is disabled: ask for a review in Account Quality"),
+    3: ("6002", "has an unsettled balance: settle it in Billing"),
+    7: ("6005", "is under risk review: wait for Meta's decision"),
+    8: ("6002", "has a settlement pending: settle it in Billing"),
+    9: ("6002", "is in a grace period for an unpaid balance: settle it in Billing"),
+    100: ("1004", "is about to be closed"),
+    101: ("1004", "is closed"),
+}
+
+NAME_LIMIT = 400  # unverified
+ADSETS_PER_CAMPAIGN = 200
+BATCH_LIMIT = 50
+
+CAMPAIGN_FIELDS = "id,name,objective,status,effective_status,special_ad_categories,issues_info"
+ADSET_FIELDS = "id,name,status,effective_status,daily_budget,bid_strategy,targeting,issues_info"
+AD_FIELDS = (
+    "id,name,adset_id,status,effective_status,issues_info,ad_review_feedback,"
+    "creative{id,name,object_story_spec}"
+)
+ACCOUNT_FIELDS = (
+    "id,name,currency,timezone_name,account_status,disable_reason,min_daily_budget,"
+    "default_dsa_beneficiary,default_dsa_payor,promote_pages{id,name},adspixels{id,name}"
+)
+
+Params = dict[str, Any]

@@ -1,0 +1,124 @@
+"""The Module API: CampaignAutomation(...).execute(action, parameters, context)."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, NamedTuple
+
+from pydantic import BaseModel
+
+from campaign_automation.adapters.base import PlatformAdapter
+from campaign_automation.managers.accounts import ToolCaller
+from campaign_automation.managers.copywriter import TextModel
+from campaign_automation.models import Context, CreateCampaign, GetCampaignStatus
+from campaign_automation.utils.cache_manager import RedisClient
+from campaign_automation.utils.error_handler import (
+    CODES,
+    CampaignAutomationError,
+    InvalidRequestError,
+    envelope,
+)
+from campaign_automation.utils.observability import emit, logger
+from campaign_automation.utils.validation import parse
+from campaign_automation.wiring import Wiring
+
+
+class Action(NamedTuple):
+    """What an action takes and who does it."""
+
+    parameters: type[BaseModel]
+    run: Callable[[Wiring, Any, Context], Awaitable[BaseModel]]
+
+
+async def _create_campaign(wiring: Wiring, spec: CreateCampaign, context: Context) -> BaseModel:
+    opened = await wiring.campaigns.open_creation(spec, context)
+    if opened.is_new:
+        await wiring.creation.run(context.user_id, opened.campaign_id)
+    return await wiring.campaigns.outcome(context.user_id, opened.campaign_id)
+
+
+async def _get_campaign_status(wiring: Wiring, request: GetCampaignStatus, context: Context) -> BaseModel:
+    return await wiring.campaigns.status(request, context)
+
+
+ACTIONS: dict[str, Action] = {
+    "create_campaign": Action(CreateCampaign, _create_campaign),
+    "get_campaign_status": Action(GetCampaignStatus, _get_campaign_status),
+}
+
+
+class CampaignAutomation:
+    """Every argument is optional: what is not given is built from the settings.
+
+    `mcp_client`, `gemini_client` and `redis_client` may be any objects with the methods of contract.md
+    section 5; `adapters` replaces platform adapters by name.
+    """
+
+    def __init__(
+        self,
+        mcp_client: ToolCaller | None = None,
+        gemini_client: TextModel | None = None,
+        redis_client: RedisClient | None = None,
+        *,
+        adapters: Mapping[str, PlatformAdapter] | None = None,
+    ) -> None:
+        self._wiring = Wiring(
+            mcp_client=mcp_client,
+            gemini_client=gemini_client,
+            redis_client=redis_client,
+            adapters=adapters,
+        )
+
+    async def execute(
+        self, action: str, parameters: Mapping[str, Any], context: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """The action's result as JSON values, or the error envelope; never raises for an expected failure."""
+        return await run_action(self._wiring, action, parameters, context)
+
+
+async def run_action(
+    wiring: Wiring, action: str, parameters: Any, context: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Parses, runs, counts and answers one action."""
+    request_id = str(context.get("request_id") or f"req_{uuid.uuid4().hex}")
+    started = time.monotonic()
+    try:
+        answer = await _run(wiring, action, parameters, {**context, "request_id": request_id})
+    except Exception as error:
+        answer = _failed(error, action, request_id)
+    emit("campaign_automation_requests_total", action=_label(action), status=str(answer["status"]))
+    seconds = time.monotonic() - started
+    emit("campaign_automation_request_duration_seconds", seconds, action=_label(action))
+    return answer
+
+
+async def _run(wiring: Wiring, action: str, parameters: Any, context: Mapping[str, Any]) -> dict[str, Any]:
+    entry = ACTIONS.get(action)
+    if entry is None:
+        raise InvalidRequestError(f"action: {action} is not known", field="action", allowed=sorted(ACTIONS))
+    caller = parse(Context, dict(context))
+    request = parse(entry.parameters, parameters)
+    result = await entry.run(wiring, request, caller)
+    return result.model_dump(mode="json", by_alias=True)
+
+
+def _failed(error: Exception, action: str, request_id: str) -> dict[str, Any]:
+    if isinstance(error, CampaignAutomationError):
+        logger.warning("action failed", action=action, code=error.code, reason=error.message)
+    else:
+        logger.exception("action failed unexpectedly", action=action)
+    return envelope(error, request_id)
+
+
+def _label(action: str) -> str:
+    """Only known names become metric dimensions: each new one would be a paid metric."""
+    return action if action in ACTIONS else "unknown"
+
+
+def http_status(answer: Mapping[str, Any]) -> int:
+    """The HTTP status of an answer of `run_action`."""
+    if answer["status"] == "error":
+        return CODES[answer["error"]["code"]].http_status
+    return 202 if answer["status"] == "accepted" else 200

@@ -1,0 +1,1 @@
+"""Clients of the Web Platform and of Gemini."""

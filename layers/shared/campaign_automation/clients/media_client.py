@@ -1,0 +1,60 @@
+"""Fetches a creative's file for platforms that want its bytes."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+from urllib.parse import urlsplit
+
+import httpx
+
+from campaign_automation.utils.error_handler import AccountError
+
+MAX_BYTES = 30 * 1024 * 1024  # Meta's limit for an image
+
+
+class MediaClient:
+    """Fetches from public addresses and from `trusted_hosts` only: a URL given by a caller must not make
+    us read what stands inside our own network."""
+
+    def __init__(self, trusted_hosts: frozenset[str] = frozenset(), timeout_seconds: float = 20) -> None:
+        self._trusted = trusted_hosts
+        self._timeout = timeout_seconds
+
+    async def fetch(self, url: str) -> bytes:
+        """The file's bytes. Raises AccountError (6003) when it cannot be had."""
+        await self._refuse_private(url)
+        try:
+            async with (
+                httpx.AsyncClient(timeout=self._timeout) as http,
+                http.stream("GET", url) as answer,
+            ):
+                answer.raise_for_status()
+                return await _read_limited(answer)
+        except httpx.HTTPError as error:
+            raise _refused(url, f"cannot be fetched ({type(error).__name__})") from error
+
+    async def _refuse_private(self, url: str) -> None:
+        host = urlsplit(url).hostname or ""
+        if host in self._trusted:
+            return
+        try:
+            found = await asyncio.to_thread(socket.getaddrinfo, host, None)
+        except OSError as error:
+            raise _refused(url, "has no known host") from error
+        if not all(ipaddress.ip_address(entry[4][0]).is_global for entry in found):
+            raise _refused(url, "does not stand on the public internet")
+
+
+async def _read_limited(answer: httpx.Response) -> bytes:
+    content = bytearray()
+    async for chunk in answer.aiter_bytes():
+        content += chunk
+        if len(content) > MAX_BYTES:
+            raise _refused(str(answer.url), f"is larger than {MAX_BYTES} bytes")
+    return bytes(content)
+
+
+def _refused(url: str, problem: str) -> AccountError:
+    return AccountError(f"the creative's file {url} {problem}", code="6003", field="file_url")

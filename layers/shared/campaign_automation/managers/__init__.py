@@ -1,0 +1,1 @@
+"""Use cases: what the actions do, step by step."""

@@ -1,0 +1,99 @@
+"""Tells the Web Platform what happened, in order per campaign, each message until it is acknowledged once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from campaign_automation.managers.accounts import ToolCaller
+from campaign_automation.models import Objective
+from campaign_automation.stores.campaign_store import CampaignStore, Creation, OutboxEntry
+from campaign_automation.utils.error_handler import CampaignAutomationError
+from campaign_automation.utils.observability import emit, logger
+
+CREATE, UPDATE, DELETE, NOTIFY = (
+    "create_campaign",
+    "update_campaign",
+    "delete_campaign",
+    "create_notification",
+)
+
+
+class Outbox:
+    """Messages are written with the state they report; `deliver` sends what is pending and may fail."""
+
+    def __init__(self, store: CampaignStore, tools: ToolCaller | None) -> None:
+        self._store = store
+        self._tools = tools
+
+    def entry(self, creation: Creation, tool: str, arguments: dict[str, Any]) -> list[OutboxEntry]:
+        """The next message of this campaign; none without a Web Platform."""
+        if self._tools is None:
+            return []
+        return [OutboxEntry(number=len(creation.outbox) + 1, tool=tool, arguments=arguments)]
+
+    async def deliver(self, tenant: str, campaign_id: str) -> None:
+        """Sends in order and stops at the first failure: what is left stays pending."""
+        creation = await self._store.load(tenant, campaign_id)
+        if creation is None or self._tools is None:
+            return
+        answers: dict[str, dict[str, Any]] = {}
+        for entry in creation.outbox:
+            if entry.sent:
+                answers[entry.tool] = entry.answer
+                continue
+            try:
+                answers[entry.tool] = await self._send(self._tools, creation, entry, answers)
+            except CampaignAutomationError as error:
+                logger.warning("web platform not told", tool=entry.tool, reason=error.message)
+                emit("outbox_failures_total", tool=entry.tool)
+                return
+            await self._store.mark_sent(creation, entry, answers[entry.tool])
+
+    async def _send(
+        self, tools: ToolCaller, creation: Creation, entry: OutboxEntry, answers: dict[str, dict[str, Any]]
+    ) -> dict[str, Any]:
+        arguments = {"user_id": creation.tenant, **entry.arguments}
+        if entry.tool == CREATE:
+            known = await self._find(tools, creation)
+            return known or await tools.call_tool(CREATE, arguments)
+        if entry.tool in (UPDATE, DELETE):
+            arguments["campaign_id"] = answers[CREATE]["id"]
+        return await tools.call_tool(entry.tool, arguments)
+
+    async def _find(self, tools: ToolCaller, creation: Creation) -> dict[str, Any] | None:
+        """The Web Platform has no idempotency: a create that was lost may have acted, so look first."""
+        page = 1
+        while True:
+            answer = await tools.call_tool(
+                "get_campaigns",
+                {"user_id": creation.tenant, "platform": creation.spec.platform, "page": page},
+            )
+            for campaign in answer.get("campaigns", []):
+                if (campaign.get("targeting") or {}).get("campaign_id") == creation.campaign_id:
+                    return {"id": campaign["id"]}
+            if not answer.get("has_more"):
+                return None
+            page += 1
+
+
+def create_arguments(creation: Creation, platform_campaign_id: str) -> dict[str, Any]:
+    """Arguments of create_campaign. There is no field for ids of ours or the platform's, so `targeting`
+    carries them."""
+    spec, account, plan = creation.spec, creation.account, creation.plan
+    assert account is not None
+    assert plan is not None
+    arguments: dict[str, Any] = {
+        "ad_account_id": int(account.ad_account_id or 0),
+        "name": plan.name,
+        "objective": "conversions" if spec.objective is Objective.APP_PROMOTION else str(spec.objective),
+        "budget": float(spec.daily_budget),
+        "budget_type": "daily",
+        "targeting": {
+            "campaign_id": creation.campaign_id,
+            "platform_campaign_id": platform_campaign_id,
+            "countries": spec.target_countries,
+            "age_groups": [list(group) for group in spec.age_groups],
+        },
+    }
+    numbers = [int(item) for item in spec.creative_ids or [] if item.isdecimal()]
+    return arguments | ({"creative_ids": numbers} if numbers else {})

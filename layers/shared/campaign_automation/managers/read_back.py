@@ -1,0 +1,77 @@
+"""Compares what the platform stored with what was asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from campaign_automation.adapters.base import AdSetNode, Tree
+from campaign_automation.models import AdSetPlan, CampaignPlan
+from campaign_automation.stores.campaign_store import Creation
+
+
+class Drift(NamedTuple):
+    """One difference. A serious one concerns money, status, targeting or existence."""
+
+    words: str
+    is_serious: bool
+
+
+def compare(plan: CampaignPlan, tree: Tree, creation: Creation) -> list[Drift]:
+    """Every difference between the plan and the tree."""
+    return [
+        *_compare_campaign(plan, tree),
+        *_compare_adsets(plan, tree, creation),
+        *_compare_ads(plan, tree, creation),
+    ]
+
+
+def _compare_campaign(plan: CampaignPlan, tree: Tree) -> Iterator[Drift]:
+    if tree.campaign.status != "paused":
+        yield Drift(f"the campaign is {tree.campaign.status} instead of paused", True)
+    if tree.campaign.name != plan.name:
+        yield Drift(f"the campaign is named {tree.campaign.name!r}", False)
+
+
+def _compare_adsets(plan: CampaignPlan, tree: Tree, creation: Creation) -> Iterator[Drift]:
+    stored = {node.platform_id: node for node in tree.adsets}
+    for adset in plan.adsets:
+        node = stored.get(creation.platform_id(adset.tag) or "")
+        if node is None:
+            yield Drift(f"ad set {adset.name!r} is missing", True)
+        else:
+            yield from _compare_adset(adset, node)
+
+
+def _compare_adset(asked: AdSetPlan, node: AdSetNode) -> Iterator[Drift]:
+    facts = (
+        ("daily budget", asked.daily_budget, node.daily_budget),
+        ("status", "paused", node.status),
+        ("ages", _ages(asked), _ages(node)),
+        ("countries", sorted(asked.targeting.countries), sorted(node.targeting.countries)),
+        ("placements", asked.placements, node.placements),
+        ("bid strategy", asked.bid_strategy, node.bid_strategy),
+    )
+    for what, wanted, got in facts:
+        if wanted != got:
+            yield Drift(f"ad set {asked.name!r}: {what} {got} instead of {wanted}", True)
+
+
+def _ages(item: AdSetPlan | AdSetNode) -> tuple[int, int]:
+    return item.targeting.age_min, item.targeting.age_max
+
+
+def _compare_ads(plan: CampaignPlan, tree: Tree, creation: Creation) -> Iterator[Drift]:
+    stored = {node.platform_id: node for node in tree.ads}
+    for ad in plan.ads:
+        node = stored.get(creation.platform_id(ad.tag) or "")
+        if node is None:
+            yield Drift(f"ad {ad.name!r} is missing", True)
+            continue
+        if node.status != "paused":
+            yield Drift(f"ad {ad.name!r}: status {node.status} instead of paused", True)
+        if node.adset_id != creation.platform_id(ad.adset_tag):
+            yield Drift(f"ad {ad.name!r} stands in another ad set", True)
+        copy = creation.copies[ad.creative_id]
+        if node.primary_text is not None and node.primary_text != copy.primary_text:
+            yield Drift(f"ad {ad.name!r}: its text was changed", False)

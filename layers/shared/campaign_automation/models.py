@@ -1,0 +1,395 @@
+"""The shapes that travel: requests, plans, results. Amounts are Decimal in the currency's major unit."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    HttpUrl,
+    PlainSerializer,
+    WithJsonSchema,
+    model_validator,
+)
+
+# ISO 3166-1 alpha-2, officially assigned (249 codes).
+COUNTRIES = frozenset(
+    "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS"
+    " BT BV BW BY BZ CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE"
+    " EG EH ER ES ET FI FJ FK FM FO FR GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW GY HK HM"
+    " HN HR HT HU ID IE IL IM IN IO IQ IR IS IT JE JM JO JP KE KG KH KI KM KN KP KR KW KY KZ LA LB LC"
+    " LI LK LR LS LT LU LV LY MA MC MD ME MF MG MH MK ML MM MN MO MP MQ MR MS MT MU MV MW MX MY MZ NA"
+    " NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM PN PR PS PT PW PY QA RE RO RS RU RW"
+    " SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM TN TO"
+    " TR TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM ZW".split()
+)
+
+
+class Objective(StrEnum):
+    SALES = "sales"
+    TRAFFIC = "traffic"
+    AWARENESS = "awareness"
+    LEADS = "leads"
+    ENGAGEMENT = "engagement"
+    APP_PROMOTION = "app_promotion"
+
+
+class Platform(StrEnum):
+    META = "meta"
+    TIKTOK = "tiktok"
+    GOOGLE = "google"
+
+
+class Level(StrEnum):
+    """The kinds of platform objects, parents first; not every platform has creatives as objects."""
+
+    CAMPAIGN = "campaign"
+    ADSET = "adset"
+    CREATIVE = "creative"
+    AD = "ad"
+
+
+class Model(BaseModel):
+    """Unknown fields are refused by name."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _country(value: str) -> str:
+    code = "GB" if value.upper() == "UK" else value.upper()
+    if code not in COUNTRIES:
+        raise ValueError("is not an ISO 3166-1 alpha-2 country code such as US, DE or JP")
+    return code
+
+
+def _number(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        raise ValueError("should be a number")
+    return value
+
+
+def _as_number(value: Decimal) -> int | float:
+    return int(value) if value == value.to_integral_value() else float(value)
+
+
+def _unique(values: list[Any]) -> list[Any]:
+    if len(set(values)) != len(values):
+        raise ValueError("holds the same entry twice")
+    return values
+
+
+def _text(value: str) -> str:
+    """Text a platform and a log line can carry: stripped, without control characters."""
+    if any(ord(char) < 32 or ord(char) == 127 for char in value):
+        raise ValueError("holds control characters")
+    if not value.strip():
+        raise ValueError("is empty")
+    return value.strip()
+
+
+Amount = Annotated[
+    Decimal,
+    BeforeValidator(_number),
+    PlainSerializer(_as_number, when_used="json"),
+    WithJsonSchema({"type": "number"}),
+]
+PositiveAmount = Annotated[Amount, Field(gt=0, lt=10**12)]
+Country = Annotated[str, AfterValidator(_country)]
+Text = Annotated[str, AfterValidator(_text)]
+Age = Annotated[int, Field(ge=13, le=65, strict=True)]
+AgeGroup = tuple[Age, Age]
+_Url = Annotated[HttpUrl, PlainSerializer(str)]
+
+
+def _ages_in_order(group: AgeGroup) -> AgeGroup:
+    if group[0] > group[1]:
+        raise ValueError("begins above its end")
+    return group
+
+
+class CreativeInput(Model):
+    """A creative given inline instead of by the Web Platform's id."""
+
+    creative_id: Annotated[Text, Field(max_length=64)]
+    file_url: _Url
+    file_type: Literal["image", "video"]
+    name: Annotated[Text, Field(max_length=200)]
+    product_url: _Url | None = None
+    style: Annotated[Text, Field(max_length=100)] | None = None
+    tags: Annotated[list[Text], Field(max_length=30)] = []
+
+
+class Lookalike(Model):
+    lookalike: Annotated[Text, Field(max_length=64)]
+
+
+class Dsa(Model):
+    """Who benefits from and who pays for ads shown in the EU."""
+
+    beneficiary: Annotated[Text, Field(max_length=100)]
+    payor: Annotated[Text, Field(max_length=100)]
+
+
+def _objective(value: Any) -> Any:
+    return "sales" if value == "conversions" else value
+
+
+class CreateCampaign(Model):
+    """Parameters of create_campaign; contract.md section 2."""
+
+    objective: Annotated[Objective, BeforeValidator(_objective)]
+    daily_budget: PositiveAmount
+    platform: Platform = Platform.META
+    creative_ids: (
+        Annotated[list[Text], Field(min_length=1, max_length=50), AfterValidator(_unique)] | None
+    ) = None
+    creatives: Annotated[list[CreativeInput], Field(min_length=1, max_length=50)] | None = None
+    target_countries: Annotated[
+        list[Country], Field(min_length=1, max_length=25), AfterValidator(_unique)
+    ] = ["US"]
+    target_roas: PositiveAmount | None = None
+    target_cpa: PositiveAmount | None = None
+    product_url: _Url | None = None
+    name: Annotated[Text, Field(max_length=200)] | None = None
+    ad_account_id: Annotated[Text, Field(max_length=64)] | None = None
+    age_groups: Annotated[
+        list[Annotated[AgeGroup, AfterValidator(_ages_in_order)]],
+        Field(min_length=1, max_length=10),
+        AfterValidator(_unique),
+    ] = [(18, 35), (36, 50), (51, 65)]
+    split_by: Literal["age", "country", "country_age"] = "age"
+    audience: Literal["broad"] | Lookalike = "broad"
+    special_ad_categories: Annotated[list[Text], Field(max_length=5), AfterValidator(_unique)] | None = None
+    dsa: Dsa | None = None
+    eu_political_advertising: Annotated[bool, Field(strict=True)] | None = None
+    activate: Annotated[bool, Field(strict=True)] = False
+    dry_run: Annotated[bool, Field(strict=True)] = False
+
+    @model_validator(mode="after")
+    def _one_source_of_creatives(self) -> CreateCampaign:
+        if (self.creative_ids is None) == (self.creatives is None):
+            raise ValueError("give either creative_ids or creatives")
+        ids = [item.creative_id for item in self.creatives or []]
+        if len(set(ids)) != len(ids):
+            raise ValueError("creatives: the same creative_id twice")
+        return self
+
+
+class GetCampaignStatus(Model):
+    """Parameters of get_campaign_status: our id (cmp_...) or the platform's."""
+
+    campaign_id: Annotated[Text, Field(max_length=128)]
+
+
+class Context(Model):
+    """Who asks. Over HTTP `user_id` comes from the verified token alone."""
+
+    user_id: Annotated[Text, Field(max_length=128, pattern=r"^[^#/]+$")]
+    session_id: Annotated[Text, Field(max_length=128)] | None = None
+    request_id: Annotated[Text, Field(max_length=128)] | None = None
+    idempotency_key: Annotated[Text, Field(max_length=255)] | None = None
+    language: Literal["en", "zh"] = "en"
+
+
+# --- the plan of a campaign: what is asked of the platform -----------------------------------------
+
+
+class Targeting(Model):
+    age_min: int
+    age_max: int
+    countries: list[str]
+
+
+class AdSetPlan(Model):
+    tag: str
+    name: str
+    daily_budget: Amount
+    targeting: Targeting
+    placements: Literal["automatic"] = "automatic"
+    bid_strategy: Literal["lowest_cost"] = "lowest_cost"
+
+
+class AdPlan(Model):
+    tag: str
+    name: str
+    adset_tag: str
+    creative_id: str
+
+
+class CreativePlan(Model):
+    tag: str
+    name: str
+    creative_id: str
+
+
+class AdAccount(Model):
+    """What one read of the account told. `budget_step` is the smallest amount the platform takes and
+    `min_daily_budget` the floor of one ad set, both in the major unit of `currency`; `facts` is what only
+    the platform's adapter understands. `ad_account_id` is the Web Platform's id of it."""
+
+    ad_account_id: str | None = None
+    platform_account_id: str
+    currency: str
+    time_zone: str
+    budget_step: Amount
+    min_daily_budget: Amount
+    facts: dict[str, Any] = {}
+
+
+class CampaignPlan(Model):
+    """Everything one creation asks of the platform; each object carries its tag in its name."""
+
+    tag: str
+    name: str
+    objective: Objective
+    adsets: list[AdSetPlan]
+    creatives: list[CreativePlan]
+    ads: list[AdPlan]
+    audience: Literal["broad"] | Lookalike
+    special_ad_categories: list[str]
+    dsa: Dsa | None = None
+
+
+class Creative(Model):
+    """What the ad shows, as resolved from the Web Platform or the request."""
+
+    creative_id: str
+    name: str
+    file_url: str
+    file_type: Literal["image", "video"]
+    product_url: str
+    style: str | None = None
+    tags: list[str] = []
+
+
+class AdCopy(Model):
+    """The words of one creative. `source` names the model that wrote them, or "template"."""
+
+    primary_text: str
+    headline: str
+    description: str
+    source: str
+
+
+# --- answers -----------------------------------------------------------------------------------------
+
+
+class AdSetResult(Model):
+    adset_id: str
+    platform_adset_id: str | None = None
+    name: str
+    daily_budget: Amount
+    targeting: Targeting
+    placements: str
+    bid_strategy: str
+
+
+class AdResult(Model):
+    ad_id: str
+    platform_ad_id: str | None = None
+    adset_id: str
+    creative_id: str
+    copy_text: str = Field(serialization_alias="copy")
+    headline: str
+    description: str
+    copy_source: str
+
+
+class Change(Model):
+    """One object of a dry run: what is there now, what there would be."""
+
+    level: Level
+    name: str
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+
+
+class CampaignCreated(Model):
+    status: Literal["success"] = "success"
+    state: Literal["created", "planned"]
+    campaign_id: str
+    platform: Platform
+    platform_campaign_id: str | None = None
+    name: str
+    campaign_status: Literal["paused", "active"]
+    currency: str
+    adsets: list[AdSetResult]
+    ads: list[AdResult]
+    drift: list[str] = []
+    changes: list[Change] | None = None
+    warnings: list[str] = []
+    message: str
+
+
+class CampaignAccepted(Model):
+    """Creation goes on; ask `status_url` for the outcome."""
+
+    status: Literal["accepted"] = "accepted"
+    state: Literal["creating"] = "creating"
+    campaign_id: str
+    status_url: str
+    message: str
+
+
+class Figures(Model):
+    """Delivery of one object on one account day. None is unknown or undefined, never 0."""
+
+    spend: Amount | None = None
+    revenue: Amount | None = None
+    conversions: Amount | None = None
+    roas: Amount | None = None
+    cpa: Amount | None = None
+
+
+class CampaignState(Model):
+    campaign_id: str
+    platform: Platform
+    platform_campaign_id: str | None = None
+    name: str
+    status: str
+    platform_status: str | None = None
+    currency: str | None = None
+    daily_budget: Amount | None = None
+    spend_today: Amount | None = None
+    revenue_today: Amount | None = None
+    roas_today: Amount | None = None
+    cpa_today: Amount | None = None
+    conversions_today: Amount | None = None
+    issues: list[str] = []
+
+
+class AdSetState(Figures):
+    adset_id: str
+    platform_adset_id: str
+    name: str
+    status: str
+    platform_status: str
+    daily_budget: Amount | None = None
+    issues: list[str] = []
+
+
+class AdState(Figures):
+    ad_id: str
+    platform_ad_id: str
+    adset_id: str
+    creative_id: str | None = None
+    name: str
+    status: str
+    platform_status: str
+    issues: list[str] = []
+
+
+class CampaignStatus(Model):
+    status: Literal["success"] = "success"
+    campaign: CampaignState
+    adsets: list[AdSetState] = []
+    ads: list[AdState] = []
+    as_of: str
+    source: Literal["live", "cache", "stale"] = "live"
+    warnings: list[str] = []

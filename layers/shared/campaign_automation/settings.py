@@ -1,0 +1,71 @@
+"""The environment, parsed once. Nothing else reads os.environ."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from functools import cache
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt, ValidationError
+
+
+def _split(value: Any) -> Any:
+    return [item.strip() for item in value.split(",") if item.strip()] if isinstance(value, str) else value
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_split)]
+
+
+class SettingsError(RuntimeError):
+    """A variable is missing or wrong: the deployment, not the caller, must change."""
+
+
+class Settings(BaseModel):
+    """One field per variable, named like it in lower case. Empty means the default."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    stage: str = "dev"
+    table_name: str
+    create_campaign_state_machine_arn: str | None = None
+
+    cache_url: str | None = Field(None, description="redis:// or rediss://; unset: no cache")
+    cache_cluster: bool = False
+
+    mcp_url: str | None = Field(None, description="the Web Platform; unset: standalone")
+    mcp_secret_id: str | None = None
+    mcp_timeout_seconds: PositiveInt = 10
+    web_platform_user_prefix: str = "user_"
+
+    gemini_endpoint: str | None = None
+    gemini_secret_id: str | None = None
+    gemini_models: Names = ("gemini-3.8-pro", "gemini-3.8-flash")
+    gemini_timeout_seconds: PositiveInt = 8
+
+    meta_graph_url: str = "https://graph.facebook.com"
+    meta_api_version: str = "v26.0"
+    meta_secret_id: str | None = None
+    platform_timeout_seconds: PositiveInt = 30
+
+    special_ad_categories: Names | None = Field(None, description="default of the request's field")
+
+    jwt_issuer: str | None = None
+    jwt_audience: str | None = None
+    jwks_url: str | None = None
+
+
+def parse_settings(environment: Mapping[str, str]) -> Settings:
+    """Settings from `environment`. Raises SettingsError naming every variable that is missing or wrong."""
+    given = {name.lower(): value for name, value in environment.items() if value != ""}
+    try:
+        return Settings.model_validate({name: given[name] for name in Settings.model_fields if name in given})
+    except ValidationError as error:
+        problems = "; ".join(f"{str(item['loc'][0]).upper()}: {item['msg']}" for item in error.errors())
+        raise SettingsError(f"settings: {problems}") from None
+
+
+@cache
+def get_settings() -> Settings:
+    """The settings of this process."""
+    return parse_settings(os.environ)

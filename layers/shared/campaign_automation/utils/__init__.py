@@ -1,0 +1,1 @@
+"""Shared tools: errors, money, retries, cache, logs and metrics."""

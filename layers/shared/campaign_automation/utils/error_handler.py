@@ -1,0 +1,194 @@
+"""Every error a caller can see, and the envelope it travels in.
+
+CampaignAutomationError            carries code, details
+├── InvalidRequestError            1001: a field, what is wrong with it, what would be right
+├── UnauthorizedError, ForbiddenError, NotFoundError, ConflictError, StoreError, GuardRefusedError
+├── AccountError                   6000 to 6012: what the ad account or its owner lacks
+├── AiModelError, GenerationFailedError
+├── WebPlatformError               3000 to 3004
+│   └── WebPlatformUnavailableError    asking again later may help
+└── PlatformError                  carries platform, platform_code, platform_request_id
+    ├── PlatformRejectedError, PlatformAuthError, PlatformQuotaError     asking again will not help
+    └── PlatformRateLimitError, PlatformUnavailableError                 asking later may; retry_after
+
+Step Functions matches the exact class name of what a Lambda raised, so a name here is a public name:
+rename it together with statemachines/.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+
+class Code(NamedTuple):
+    type: str
+    http_status: int
+    retryable: bool = False
+
+
+CODES: dict[str, Code] = {
+    "1000": Code("UNKNOWN_ERROR", 500),
+    "1001": Code("INVALID_REQUEST", 400),
+    "1002": Code("UNAUTHORIZED", 401),
+    "1003": Code("RATE_LIMIT_EXCEEDED", 429, retryable=True),
+    "1004": Code("FORBIDDEN", 403),
+    "1005": Code("QUOTA_EXCEEDED", 429),
+    "3000": Code("MCP_CONNECTION_FAILED", 502, retryable=True),
+    "3001": Code("MCP_TOOL_NOT_FOUND", 502),
+    "3002": Code("MCP_INVALID_PARAMETERS", 502),
+    "3003": Code("MCP_EXECUTION_FAILED", 502, retryable=True),
+    "3004": Code("MCP_TIMEOUT", 502, retryable=True),
+    "4000": Code("MODULE_NOT_AVAILABLE", 503, retryable=True),
+    "4001": Code("AI_MODEL_FAILED", 502, retryable=True),
+    "4002": Code("EXTERNAL_API_FAILED", 502, retryable=True),
+    "4003": Code("GENERATION_FAILED", 502, retryable=True),
+    "4005": Code("VALIDATION_FAILED", 422),
+    "5000": Code("DATA_NOT_FOUND", 404),
+    "5002": Code("DATABASE_ERROR", 503, retryable=True),
+    "5004": Code("DATA_CONFLICT", 409),
+    "6000": Code("AD_ACCOUNT_NOT_BOUND", 422),
+    "6001": Code("AD_ACCOUNT_TOKEN_EXPIRED", 422),
+    "6002": Code("AD_ACCOUNT_INSUFFICIENT_BALANCE", 422),
+    "6003": Code("AD_CREATIVE_REJECTED", 422),
+    "6004": Code("AD_CAMPAIGN_REVIEW_FAILED", 422),
+    "6005": Code("AD_PLATFORM_POLICY_VIOLATION", 422),
+    "6006": Code("PRODUCT_URL_INVALID", 422),
+    "6011": Code("INSUFFICIENT_CREDITS", 402),
+    "6012": Code("CREDIT_DEDUCTION_FAILED", 502, retryable=True),
+}
+
+
+class CampaignAutomationError(Exception):
+    """An expected failure: `code` is one of CODES, `details` what helps the caller to act."""
+
+    code = "1000"
+
+    def __init__(self, message: str, *, code: str | None = None, **details: Any) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code or type(self).code
+        self.details = {key: value for key, value in details.items() if value is not None}
+
+    @property
+    def http_status(self) -> int:
+        return CODES[self.code].http_status
+
+    @property
+    def retryable(self) -> bool:
+        return bool(self.details.get("retryable", CODES[self.code].retryable))
+
+
+class InvalidRequestError(CampaignAutomationError):
+    code = "1001"
+
+
+class UnauthorizedError(CampaignAutomationError):
+    code = "1002"
+
+
+class ForbiddenError(CampaignAutomationError):
+    code = "1004"
+
+
+class GuardRefusedError(CampaignAutomationError):
+    code = "4005"
+
+
+class NotFoundError(CampaignAutomationError):
+    code = "5000"
+
+
+class StoreError(CampaignAutomationError):
+    code = "5002"
+
+
+class ConflictError(CampaignAutomationError):
+    code = "5004"
+
+
+class AccountError(CampaignAutomationError):
+    code = "6000"
+
+
+class AiModelError(CampaignAutomationError):
+    code = "4001"
+
+
+class GenerationFailedError(CampaignAutomationError):
+    code = "4003"
+
+
+class WebPlatformError(CampaignAutomationError):
+    code = "3003"
+
+
+class WebPlatformUnavailableError(WebPlatformError):
+    code = "3000"
+
+
+class PlatformError(CampaignAutomationError):
+    """A platform said no, or said nothing. `platform_code` is its own code, as "190/463".
+
+    `outcome_unknown` in details: the platform may have acted, so look before asking again.
+    """
+
+    code = "4002"
+
+    def __init__(self, message: str, *, platform: str, code: str | None = None, **details: Any) -> None:
+        super().__init__(message, code=code, platform=platform, **details)
+
+
+class PlatformRejectedError(PlatformError):
+    code = "1001"
+
+
+class PlatformAuthError(PlatformError):
+    code = "6001"
+
+
+class PlatformQuotaError(PlatformError):
+    code = "1005"
+
+
+class PlatformRateLimitError(PlatformError):
+    code = "1003"
+
+
+class PlatformUnavailableError(PlatformError):
+    code = "4002"
+
+
+_SECRETS = re.compile(
+    r"(?i)(access_token|appsecret_proof|client_secret|refresh_token|api_key|x-goog-api-key|authorization)"
+    r"(\\*[\"']?\s*[=:]\s*\\*[\"']?)(bearer\s+)?[^\s&\"',}\\]+"
+)
+
+
+def redact(text: str) -> str:
+    """`text` without the values of tokens, proofs and keys: SDK messages quote whole URLs."""
+    return _SECRETS.sub(r"\1\2[redacted]", text)
+
+
+def error_body(error: CampaignAutomationError) -> dict[str, Any]:
+    """The `error` member of the envelope without its time and request: what the store keeps."""
+    return {
+        "code": error.code,
+        "type": CODES[error.code].type,
+        "message": redact(error.message),
+        "details": {**error.details, "retryable": error.retryable},
+    }
+
+
+def error_from_body(body: dict[str, Any]) -> CampaignAutomationError:
+    """The error that `error_body` described, for an answer that is given later."""
+    return CampaignAutomationError(body["message"], code=body["code"], **body["details"])
+
+
+def envelope(error: Exception, request_id: str) -> dict[str, Any]:
+    """The answer of contract.md section 4. An unexpected exception tells nothing of its insides."""
+    if not isinstance(error, CampaignAutomationError):
+        error = CampaignAutomationError("an internal error; quote the request id when you report it")
+    now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return {"status": "error", "error": {**error_body(error), "timestamp": now, "request_id": request_id}}

@@ -1,0 +1,39 @@
+"""Money: Decimal amounts in a currency's major unit, and sums that come out exactly."""
+
+from __future__ import annotations
+
+from decimal import ROUND_DOWN, Decimal
+from typing import NamedTuple
+
+
+class Money(NamedTuple):
+    """An amount in the major unit of an ISO 4217 currency: Money(Decimal("33.34"), "USD")."""
+
+    amount: Decimal
+    currency: str
+
+    def __str__(self) -> str:
+        return f"{self.amount} {self.currency}"
+
+
+def to_units(amount: Decimal, step: Decimal) -> int:
+    """How many `step`s make `amount`. Raises ValueError when it is not a whole number of them."""
+    units = amount / step
+    if units != units.to_integral_value():
+        raise ValueError(f"{amount} is not a multiple of {step}")
+    return int(units)
+
+
+def split_evenly(total: Decimal, parts: int, step: Decimal) -> list[Decimal]:
+    """`total` in `parts` shares that differ by at most one `step` and sum to `total` exactly.
+
+    The first shares take what does not divide. Raises ValueError for a total that is not a multiple of
+    `step` (the smallest amount the platform takes).
+    """
+    share, rest = divmod(to_units(total, step), parts)
+    return [(share + (index < rest)) * step for index in range(parts)]
+
+
+def floor_to_step(amount: Decimal, step: Decimal) -> Decimal:
+    """The largest multiple of `step` that is not above `amount`."""
+    return (amount / step).to_integral_value(ROUND_DOWN) * step

@@ -1,0 +1,48 @@
+"""One retry policy: at most three more tries, full jitter, the platform's own waiting time wins."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from campaign_automation.utils.error_handler import CampaignAutomationError
+
+T = TypeVar("T")
+
+MAX_RETRIES = 3
+MAX_TOTAL_SECONDS = 60.0
+ATTEMPT_TIMEOUT_SECONDS = 30.0
+
+
+async def with_retries(
+    call: Callable[[], Awaitable[T]],
+    *,
+    is_retryable: Callable[[CampaignAutomationError], bool] = lambda error: error.retryable,
+    max_total_seconds: float = MAX_TOTAL_SECONDS,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+) -> T:
+    """The first success of `call`, tried again after 0..1, 0..2 and 0..4 seconds.
+
+    Only errors that `is_retryable` are tried again, and only while the wait fits into `max_total_seconds`.
+    The last error is raised with `attempts` and `elapsed` (seconds) in its details.
+    """
+    started = time.monotonic()
+    for attempt in range(MAX_RETRIES + 1):
+        try:
+            return await call()
+        except CampaignAutomationError as error:
+            elapsed = time.monotonic() - started
+            wait = _wait_seconds(error, attempt)
+            if attempt == MAX_RETRIES or not is_retryable(error) or elapsed + wait > max_total_seconds:
+                error.details.update(attempts=attempt + 1, elapsed=round(elapsed, 3))
+                raise
+            await sleep(wait)
+    raise AssertionError("unreachable")  # the loop either returns or raises
+
+
+def _wait_seconds(error: CampaignAutomationError, attempt: int) -> float:
+    asked: float | None = error.details.get("retry_after")
+    return asked if asked is not None else random.uniform(0, 2**attempt)

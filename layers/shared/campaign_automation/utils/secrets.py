@@ -1,0 +1,29 @@
+"""Secrets Manager through Powertools: the environment holds a secret's name, never its value."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from campaign_automation.utils.error_handler import AccountError
+
+MAX_AGE_SECONDS = 300
+
+
+def read_secret(secret_id: str | None, purpose: str) -> dict[str, Any]:
+    """The JSON object behind `secret_id`, kept in memory for five minutes.
+
+    Raises AccountError when it is not configured or not filled in, naming `purpose`.
+    """
+    if secret_id is None:
+        raise AccountError(f"no secret is configured for {purpose}", setting=purpose)
+    from aws_lambda_powertools.utilities import parameters
+
+    try:
+        value = parameters.get_secret(secret_id, transform="json", max_age=MAX_AGE_SECONDS)
+    except parameters.GetParameterError as error:
+        raise AccountError(
+            f"the secret {secret_id} ({purpose}) cannot be read: fill it in", setting=purpose
+        ) from error
+    if not isinstance(value, dict):
+        raise AccountError(f"the secret {secret_id} ({purpose}) is not a JSON object", setting=purpose)
+    return value

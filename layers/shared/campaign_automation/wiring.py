@@ -1,0 +1,147 @@
+"""Puts the parts together from the settings. Heavy imports happen here, when a part is first asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
+from typing import Any
+from urllib.parse import urlsplit
+
+from campaign_automation.adapters.base import PlatformAdapter
+from campaign_automation.managers.accounts import (
+    AccountDirectory,
+    SecretAccounts,
+    ToolCaller,
+    WebPlatformAccounts,
+)
+from campaign_automation.managers.campaign_creation import CampaignCreation
+from campaign_automation.managers.campaign_manager import CampaignManager
+from campaign_automation.managers.copywriter import COPY_SCHEMA, Copywriter, TextModel
+from campaign_automation.managers.creative_library import CreativeLibrary
+from campaign_automation.managers.outbox import Outbox
+from campaign_automation.settings import Settings, get_settings
+from campaign_automation.stores.campaign_store import CampaignStore
+from campaign_automation.utils.cache_manager import CacheManager, RedisClient, connect
+from campaign_automation.utils.secrets import read_secret
+
+
+class Adapters(Mapping[str, PlatformAdapter]):
+    """The adapters by platform, each built, with its SDK, when it is first asked for."""
+
+    def __init__(self, factories: Mapping[str, Callable[[], PlatformAdapter]]) -> None:
+        self._factories = factories
+        self._built: dict[str, PlatformAdapter] = {}
+
+    def __getitem__(self, platform: str) -> PlatformAdapter:
+        if platform not in self._built:
+            self._built[platform] = self._factories[platform]()
+        return self._built[platform]
+
+    def __contains__(self, platform: object) -> bool:
+        return platform in self._factories
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._factories)
+
+    def __len__(self) -> int:
+        return len(self._factories)
+
+
+class Wiring:
+    """Everything an action or a step needs; what is handed in replaces what the settings would give."""
+
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        *,
+        mcp_client: ToolCaller | None = None,
+        gemini_client: TextModel | None = None,
+        redis_client: RedisClient | None = None,
+        adapters: Mapping[str, PlatformAdapter] | None = None,
+    ) -> None:
+        self.settings = settings or get_settings()
+        self._mcp_client = mcp_client
+        self._gemini_client = gemini_client
+        self._redis_client = redis_client
+        self._adapters = adapters
+
+    @cached_property
+    def store(self) -> CampaignStore:
+        return CampaignStore(self.settings.table_name)
+
+    @cached_property
+    def cache(self) -> CacheManager:
+        client = self._redis_client or connect(self.settings.cache_url, self.settings.cache_cluster)
+        return CacheManager(client, self.settings.stage)
+
+    @cached_property
+    def tools(self) -> ToolCaller | None:
+        if self._mcp_client is not None or self.settings.mcp_url is None:
+            return self._mcp_client
+        from campaign_automation.clients.mcp_client import McpClient
+
+        return McpClient(
+            self.settings.mcp_url,
+            lambda: str(read_secret(self.settings.mcp_secret_id, "the Web Platform")["token"]),
+            timeout_seconds=self.settings.mcp_timeout_seconds,
+            user_prefix=self.settings.web_platform_user_prefix,
+        )
+
+    @cached_property
+    def text_model(self) -> TextModel | None:
+        if self._gemini_client is not None or self.settings.gemini_secret_id is None:
+            return self._gemini_client
+        from campaign_automation.clients.gemini_client import GeminiClient
+
+        return GeminiClient(
+            lambda: str(read_secret(self.settings.gemini_secret_id, "Gemini")["api_key"]),
+            endpoint=self.settings.gemini_endpoint,
+            timeout_seconds=self.settings.gemini_timeout_seconds,
+            response_schema=COPY_SCHEMA,
+        )
+
+    @cached_property
+    def accounts(self) -> AccountDirectory:
+        if self.tools is not None:
+            return WebPlatformAccounts(self.tools)
+        return SecretAccounts(lambda name: read_secret(name, "the ad account"), self.settings.stage)
+
+    @cached_property
+    def adapters(self) -> Mapping[str, PlatformAdapter]:
+        return self._adapters or Adapters({"meta": self._meta_adapter})
+
+    def _meta_adapter(self) -> PlatformAdapter:
+        from campaign_automation.adapters.meta_adapter import MetaAdapter
+        from campaign_automation.clients.media_client import MediaClient
+
+        settings = self.settings
+        web_platform_host = urlsplit(settings.mcp_url or "").hostname
+        return MetaAdapter(
+            lambda: read_secret(settings.meta_secret_id, "Meta"),
+            MediaClient(frozenset({web_platform_host} if web_platform_host else ())),
+            graph_url=settings.meta_graph_url,
+            api_version=settings.meta_api_version,
+            timeout_seconds=settings.platform_timeout_seconds,
+        )
+
+    @cached_property
+    def campaigns(self) -> CampaignManager:
+        return CampaignManager(self.store, self.accounts, self.adapters)
+
+    @cached_property
+    def creation(self) -> CampaignCreation:
+        return CampaignCreation(
+            self.store,
+            self.accounts,
+            CreativeLibrary(self.tools, self.cache),
+            Copywriter(self.text_model, self.settings.gemini_models),
+            self.adapters,
+            Outbox(self.store, self.tools),
+            _request_defaults(self.settings),
+        )
+
+
+def _request_defaults(settings: Settings) -> dict[str, Any]:
+    """What the deployment answers when a request leaves it open."""
+    categories = settings.special_ad_categories
+    return {"special_ad_categories": list(categories) if categories else None}
