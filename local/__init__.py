@@ -1,0 +1,1 @@
+"""Everything that stands in for AWS and for the ad platforms on one machine."""

@@ -1,0 +1,1 @@
+"""Stateful stand-ins for the ad platforms, Gemini and the Web Platform."""

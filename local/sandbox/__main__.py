@@ -1,0 +1,60 @@
+"""`python -m local.sandbox --port 0 --ready-file F`: serves the sandbox on the loopback address."""
+
+import argparse
+import json
+import os
+import socket
+from pathlib import Path
+
+import uvicorn
+
+from local.sandbox.app import build_app
+from local.sandbox.core.http import DroppableProtocol
+
+HOST = "127.0.0.1"
+
+
+class ReadyServer(uvicorn.Server):
+    """Writes the ready file once connections are accepted."""
+
+    def __init__(self, config: uvicorn.Config, ready_file: Path | None, port: int) -> None:
+        super().__init__(config)
+        self._ready_file = ready_file
+        self._port = port
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self._ready_file and not self.should_exit:
+            _write_whole(self._ready_file, json.dumps({"port": self._port}))
+
+
+def main() -> None:
+    arguments = _arguments()
+    listener = socket.create_server((HOST, arguments.port))
+    port = listener.getsockname()[1]
+    config = uvicorn.Config(
+        build_app(f"http://{HOST}:{port}", arguments.seed),
+        http=DroppableProtocol,
+        log_level="warning",
+        timeout_graceful_shutdown=1,
+    )
+    ReadyServer(config, arguments.ready_file, port).run(sockets=[listener])
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m local.sandbox", description=__doc__)
+    parser.add_argument("--port", type=int, default=0, help="0 chooses a free one")
+    parser.add_argument("--ready-file", type=Path, help='gets {"port": n} once the sandbox answers')
+    parser.add_argument("--seed", type=int, default=1)
+    return parser.parse_args()
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """Readers see the file complete or not at all."""
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    draft.write_text(text)
+    draft.replace(path)
+
+
+if __name__ == "__main__":
+    main()

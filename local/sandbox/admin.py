@@ -1,0 +1,124 @@
+"""The admin API: tests and demos set the stage here."""
+
+import json
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from local.sandbox.core.world import World
+from local.sandbox.gemini import Gemini
+from local.sandbox.meta.admin import patch_account, set_review
+from local.sandbox.meta.graph import Graph
+from local.sandbox.web_platform.store import WebPlatformStore
+
+Json = dict[str, Any]
+Action = Callable[[Request, Any], Json | list[Any]]
+
+
+class Admin:
+    """Every action takes the request and its JSON body; LookupError is 404, ValueError 400."""
+
+    def __init__(self, world: World, meta: Graph, web_platform: WebPlatformStore, gemini: Gemini) -> None:
+        self._world = world
+        self._meta = meta
+        self._web_platform = web_platform
+        self._gemini = gemini
+
+    def app(self) -> Starlette:
+        routes: dict[tuple[str, str], Action] = {
+            ("POST", "/reset"): self.reset,
+            ("GET", "/state"): self.state,
+            ("GET", "/clock"): self.clock,
+            ("POST", "/clock"): self.advance,
+            ("POST", "/latency"): self.latency,
+            ("GET", "/faults"): self.faults,
+            ("POST", "/faults"): self.set_faults,
+            ("GET", "/calls"): self.calls,
+            ("PUT", "/accounts/meta/{id}"): self.account,
+            ("PUT", "/reviews/meta/{id}"): self.review,
+            ("PUT", "/creatives/{id}"): self.creative,
+            ("PUT", "/credits/{id}"): self.credit,
+            ("PUT", "/gemini"): self.behaviour,
+        }
+        return Starlette(
+            routes=[Route(path, _endpoint(action), methods=[verb]) for (verb, path), action in routes.items()]
+        )
+
+    def reset(self, _: Request, body: Any) -> Json:
+        sent = body or {}
+        now = datetime.fromisoformat(sent["now"]) if "now" in sent else None
+        if now is not None and now.tzinfo is None:
+            raise ValueError("now needs a UTC offset")
+        self._world.reset(sent.get("seed"), now)
+        return {"seed": self._world.seed, "now": self._world.clock.now().isoformat()}
+
+    def state(self, _: Request, __: Any) -> Json:
+        return self._world.state()
+
+    def clock(self, _: Request, __: Any) -> Json:
+        return {"now": self._world.clock.now().isoformat()}
+
+    def advance(self, _: Request, body: Any) -> Json:
+        unknown = body.keys() - {"advance_days", "advance_hours"}
+        if unknown:
+            raise ValueError(f"unknown fields: {sorted(unknown)}")
+        step = timedelta(days=body.get("advance_days", 0), hours=body.get("advance_hours", 0))
+        return {"now": self._world.advance(step).isoformat()}
+
+    def latency(self, _: Request, body: Any) -> Json:
+        self._world.latency_ms.update({str(name): float(ms) for name, ms in body.items()})
+        return dict(self._world.latency_ms)
+
+    def faults(self, _: Request, __: Any) -> list[Any]:
+        return self._world.faults.listing()
+
+    def set_faults(self, _: Request, body: Any) -> list[Any]:
+        if not isinstance(body, list):
+            raise ValueError("a list of faults is expected")
+        if not body:
+            self._world.faults.clear()
+        for raw in body:
+            self._world.faults.add(raw)
+        return self._world.faults.listing()
+
+    def calls(self, request: Request, _: Any) -> list[Any]:
+        return self._world.calls.listing(request.query_params.get("platform"))
+
+    def account(self, request: Request, body: Any) -> Json:
+        return patch_account(self._meta, request.path_params["id"], body)
+
+    def review(self, request: Request, body: Any) -> Json:
+        return set_review(self._meta, request.path_params["id"], body)
+
+    def creative(self, request: Request, body: Any) -> Json:
+        return self._web_platform.patch_creative(int(request.path_params["id"]), body)
+
+    def credit(self, request: Request, body: Any) -> Json:
+        user_id = int(request.path_params["id"])
+        self._web_platform.credits[user_id] = float(body["balance"])
+        return {"user_id": user_id, "balance": self._web_platform.credits[user_id]}
+
+    def behaviour(self, _: Request, body: Any) -> Json:
+        return self._gemini.set_behaviour(body)
+
+
+def _endpoint(action: Action) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        try:
+            raw = await request.body()
+            return _answer(action(request, json.loads(raw) if raw else None))
+        except LookupError as error:
+            return _answer({"error": str(error)}, 404)
+        except (ValueError, AttributeError, TypeError) as error:
+            return _answer({"error": str(error)}, 400)
+
+    return endpoint
+
+
+def _answer(body: Any, status: int = 200) -> Response:
+    return Response(json.dumps(body, default=str), status, media_type="application/json")

@@ -1,0 +1,1 @@
+"""What every sandbox platform shares: clock, faults, call log, accounts."""

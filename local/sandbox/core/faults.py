@@ -1,0 +1,87 @@
+"""Failures to come: which call fails, and how."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
+
+Kind = Literal[
+    "timeout_before",
+    "timeout_after",
+    "drop_connection",
+    "drop_after",
+    "http_500",
+    "garbage",
+    "rate_limit",
+    "auth_expired",
+    "policy",
+]
+KINDS: tuple[str, ...] = get_args(Kind)
+MAX_HANG_SECONDS = 60.0
+
+
+@dataclass
+class Fault:
+    """Fires on the `nth` matching call after it was set, and on `times` calls from there (0: on all)."""
+
+    platform: str
+    operation: str
+    kind: Kind
+    nth: int = 1
+    times: int = 1
+    hang_seconds: float = MAX_HANG_SECONDS
+    seen: int = 0
+
+    @property
+    def acts_first(self) -> bool:
+        return self.kind in ("timeout_after", "drop_after")
+
+    @property
+    def unanswered_after(self) -> float | None:
+        """Seconds until the connection closes without an answer; None when the platform answers."""
+        if self.kind in ("timeout_before", "timeout_after"):
+            return self.hang_seconds
+        return 0.0 if self.kind in ("drop_connection", "drop_after") else None
+
+    def matches(self, platform: str, operation: str) -> bool:
+        return self.platform in (platform, "*") and self.operation in (operation, "*")
+
+    def count_and_fire(self) -> bool:
+        self.seen += 1
+        return self.seen >= self.nth and (self.times == 0 or self.seen < self.nth + self.times)
+
+
+class FaultBook:
+    def __init__(self) -> None:
+        self._faults: list[Fault] = []
+
+    def clear(self) -> None:
+        self._faults.clear()
+
+    def add(self, raw: Mapping[str, Any]) -> None:
+        """Raises ValueError naming what is wrong with the description."""
+        self._faults.append(_parse(raw))
+
+    def take(self, platform: str, operation: str) -> Fault | None:
+        """The fault for this call, if any; every matching fault counts the call."""
+        matching = [fault for fault in self._faults if fault.matches(platform, operation)]
+        firing = [fault for fault in matching if fault.count_and_fire()]
+        return firing[0] if firing else None
+
+    def listing(self) -> list[dict[str, Any]]:
+        return [asdict(fault) for fault in self._faults]
+
+
+def _parse(raw: Mapping[str, Any]) -> Fault:
+    unknown = raw.keys() - {"platform", "operation", "nth", "kind", "times", "hang_seconds"}
+    if unknown:
+        raise ValueError(f"unknown fault fields: {sorted(unknown)}")
+    if raw.get("kind") not in KINDS:
+        raise ValueError(f"kind must be one of {list(KINDS)}, not {raw.get('kind')!r}")
+    return Fault(
+        platform=str(raw.get("platform", "*")),
+        operation=str(raw.get("operation", "*")),
+        kind=raw["kind"],
+        nth=int(raw.get("nth", 1)),
+        times=int(raw.get("times", 1)),
+        hang_seconds=min(float(raw.get("hang_seconds", MAX_HANG_SECONDS)), MAX_HANG_SECONDS),
+    )

@@ -1,0 +1,70 @@
+"""Everything a sandbox platform needs from its surroundings, and the platforms themselves."""
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from local.sandbox.core.accounts import Accounts
+from local.sandbox.core.calls import CallLog
+from local.sandbox.core.clock import Clock
+from local.sandbox.core.faults import FaultBook
+
+Json = dict[str, Any]
+
+
+class Platform(Protocol):
+    """What the admin API asks of a platform."""
+
+    def reset(self) -> None:
+        """Back to the seeds."""
+
+    def state(self) -> Json:
+        """Everything held, as JSON."""
+
+    def advance(self, now: datetime) -> None:
+        """Let everything happen that is due until `now`."""
+
+
+@dataclass
+class World:
+    """The shared parts; platforms register themselves under their name."""
+
+    base_url: str
+    seed: int = 1
+    clock: Clock = field(default_factory=Clock)
+    faults: FaultBook = field(default_factory=FaultBook)
+    accounts: Accounts = field(default_factory=Accounts)
+    latency_ms: dict[str, float] = field(default_factory=dict)
+    platforms: dict[str, Platform] = field(default_factory=dict)
+    calls: CallLog = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.calls = CallLog(self.clock)
+
+    def reset(self, seed: int | None = None, now: datetime | None = None) -> None:
+        self.seed = self.seed if seed is None else seed
+        self.clock.reset(now)
+        self.faults.clear()
+        self.calls.clear()
+        self.accounts.clear()
+        self.latency_ms.clear()
+        for platform in self.platforms.values():
+            platform.reset()
+
+    def advance(self, step: timedelta) -> datetime:
+        self.clock.advance(step)
+        now = self.clock.now()
+        for platform in self.platforms.values():
+            platform.advance(now)
+        return now
+
+    def state(self) -> Json:
+        state: Json = {name: platform.state() for name, platform in self.platforms.items()}
+        return state | {"clock": self.clock.now().isoformat(), "seed": self.seed}
+
+    async def wait(self, platform: str) -> None:
+        """The latency the admin set for this platform."""
+        delay_ms = self.latency_ms.get(platform, 0)
+        if delay_ms:
+            await asyncio.sleep(delay_ms / 1000)

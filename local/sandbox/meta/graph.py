@@ -1,0 +1,322 @@
+"""The Graph API itself: who calls, what is asked, what happens."""
+
+import hashlib
+import hmac
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from local.sandbox.core.clock import whole_hour
+from local.sandbox.core.world import World
+from local.sandbox.meta import ads, adsets, campaigns, creatives, errors, media
+from local.sandbox.meta.delivery import deliver
+from local.sandbox.meta.fields import parse_fields
+from local.sandbox.meta.insights import insights
+from local.sandbox.meta.limits import UsageMeter
+from local.sandbox.meta.params import Params
+from local.sandbox.meta.render import ACCOUNT_EDGES, ACCOUNT_LISTS, NODE_EDGES, Reader, static_edge
+from local.sandbox.meta.status import CLOSED
+from local.sandbox.meta.store import Account, Json, Kind, MetaStore, Node, seeded_account
+from local.sandbox.seeds import META_APP_SECRET, META_SEEDS, MetaSeed, bind_meta_account
+
+Files = Mapping[str, tuple[str, bytes]]
+
+
+@dataclass
+class GraphCall:
+    """One call, alone or inside a batch; `path` has no version and no outer slashes."""
+
+    method: str
+    path: str
+    params: Params
+    files: Files = field(default_factory=dict)
+
+    @property
+    def target(self) -> str:
+        return self.path.split("/")[0]
+
+    @property
+    def edge(self) -> str:
+        return self.path.partition("/")[2]
+
+
+@dataclass
+class GraphReply:
+    status: int
+    body: Any
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+class Graph:
+    """All state of the Meta sandbox, and the calls that read and change it."""
+
+    name = "meta"
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self._traces = 0
+        self.reset()
+
+    def reset(self) -> None:
+        self.store = MetaStore()
+        self.usage = UsageMeter()
+        now = self.world.clock.now()
+        self._delivered_until = whole_hour(now)
+        for seed in META_SEEDS:
+            self.add_account(seed, now)
+
+    def state(self) -> Json:
+        return self.store.state()
+
+    def advance(self, now: datetime) -> None:
+        until = whole_hour(now)
+        deliver(self.store, self.world.seed, self._delivered_until, until)
+        self._delivered_until = until
+
+    def add_account(self, seed: MetaSeed, now: datetime) -> Account:
+        binding = bind_meta_account(self.world.accounts, seed, now)
+        account = seeded_account(seed, binding, now)
+        self.store.accounts[account.id] = account
+        return account
+
+    def operation(self, call: GraphCall) -> str:
+        """The name faults and the call log use for this call."""
+        if not call.path:
+            return "batch"
+        if call.target.startswith("act_"):
+            return _ACCOUNT_OPERATIONS.get((call.method, call.edge), "read_account")
+        if call.edge == "insights":
+            return "insights"
+        if call.edge:
+            return f"list_{'creatives' if call.edge == 'adcreatives' else call.edge}"
+        node = self.store.nodes.get(call.target)
+        return f"{_verb(call)}_{node.kind if node else 'object'}"
+
+    def execute(self, call: GraphCall) -> GraphReply:
+        """Answers one call; refusals become the documented error bodies."""
+        account: Account | None = None
+        try:
+            account, node = self._admitted(call)
+            operation = self.operation(call)
+            self.usage.count(account, self.world.clock.now(), operation)
+            body = self._answer(call, account, node)
+            headers = self.usage.headers(account, self.world.clock.now(), operation)
+            return GraphReply(200, body, headers)
+        except errors.GraphError as error:
+            return self.refusal(error, account.locale if account else "en_US")
+
+    def refusal(self, error: errors.GraphError, locale: str = "en_US") -> GraphReply:
+        return GraphReply(error.status, error.body(self.trace_id(), locale), error.headers)
+
+    def trace_id(self) -> str:
+        self._traces += 1
+        return f"A{hashlib.sha256(str(self._traces).encode()).hexdigest()[:22]}"
+
+    # Who may call
+
+    def authenticate(self, params: Params) -> set[str]:
+        """Ids of the accounts this token may see. Raises GraphError 104 or 190."""
+        token = params.text("access_token")
+        if not token:
+            raise errors.missing_token()
+        bindings = self.world.accounts.by_token("meta", token)
+        if not bindings:
+            raise errors.unparsable_token()
+        if any(binding.expired(self.world.clock.now()) for binding in bindings):
+            raise errors.expired_token()
+        if "appsecret_proof" in params and not _proof_fits(token, params.text("appsecret_proof")):
+            raise errors.bad_proof()
+        return {binding.platform_account_id.removeprefix("act_") for binding in bindings}
+
+    def _admitted(self, call: GraphCall) -> tuple[Account, Node | None]:
+        visible = self.authenticate(call.params)
+        if call.target.startswith("act_"):
+            return self._own_account(call, visible), None
+        node = self.store.nodes.get(call.target)
+        if node is None or node.account_id not in visible:
+            if not call.target.isdigit():
+                raise errors.unknown_path(call.path)
+            raise errors.unsupported(call.method, call.target)
+        return self.store.accounts[node.account_id], node
+
+    def _own_account(self, call: GraphCall, visible: set[str]) -> Account:
+        account = self.store.accounts.get(call.target.removeprefix("act_"))
+        if account is None:
+            raise errors.unsupported(call.method, call.target)
+        if account.id not in visible:
+            raise errors.no_permission()
+        if call.method != "GET" and account.account_status in CLOSED:
+            raise errors.disabled_account()
+        return account
+
+    # What is asked
+
+    def _answer(self, call: GraphCall, account: Account, node: Node | None) -> Json:
+        if call.edge == "insights":
+            return self._insights(call, account, node)
+        if call.method == "GET":
+            return self._read(call, account, node)
+        if node is None:
+            return self._create(call, account)
+        if call.edge:
+            raise errors.unsupported(call.method, call.path)
+        if call.method == "DELETE":
+            return self._delete(node)
+        return self._update(call, account, node)
+
+    @property
+    def _reader(self) -> Reader:
+        return Reader(self.store, self.world.clock.now())
+
+    def _read(self, call: GraphCall, account: Account, node: Node | None) -> Json:
+        fields = parse_fields(call.params.text("fields"))
+        if not call.edge:
+            return self._reader.node(node, fields) if node else self._reader.account(account, fields)
+        if node is None and call.edge in ACCOUNT_LISTS:
+            return static_edge(ACCOUNT_LISTS[call.edge](account), fields)
+        return self._reader.edge(self._listed(call, account, node), fields, call.params.values, call.path)
+
+    def _listed(self, call: GraphCall, account: Account, node: Node | None) -> list[Node]:
+        if node is None and call.edge in ACCOUNT_EDGES:
+            return self.store.of_kind(account.id, ACCOUNT_EDGES[call.edge])
+        if node and (node.kind, call.edge) in NODE_EDGES:
+            return self.store.children(node, NODE_EDGES[node.kind, call.edge])
+        if node and node.kind == "ad" and call.edge == "adcreatives":
+            return [self.store.nodes[node.data["creative_id"]]]
+        raise errors.unknown_path(call.edge)
+
+    def _insights(self, call: GraphCall, account: Account, node: Node | None) -> Json:
+        now = self.world.clock.now()
+        if call.method == "POST":
+            sent = dict(call.params.values)
+            data = {"params": sent, "of": node.id if node else None}
+            return {"report_run_id": self.store.add("report", account, data, now).id}
+        if node and node.kind == "report":
+            values = node.data["params"] | call.params.values
+            of = self.store.nodes.get(node.data["of"] or "")
+            return insights(self.store, account, of, Params(values), now, call.path)
+        return insights(self.store, account, node, call.params, now, call.path)
+
+    # What happens
+
+    def _create(self, call: GraphCall, account: Account) -> Json:
+        if call.edge == "adimages":
+            now = self.world.clock.now()
+            return media.upload_images(self.store, account, call.params, call.files, now)
+        kind = ACCOUNT_EDGES.get(call.edge)
+        if call.method != "POST" or kind is None:
+            raise errors.unsupported(call.method, call.path)
+        if kind == "video":
+            return {"id": self._new_video(call, account).id}
+        data, status = self._checked(kind, account, call.params)
+        if call.params.validate_only:
+            return {"success": True}
+        return self._born(kind, account, data, status, call.params)
+
+    def _checked(self, kind: Kind, account: Account, params: Params) -> tuple[Json, str]:
+        if kind == "campaign":
+            return campaigns.new_campaign(account, params)
+        if kind == "adset":
+            return adsets.new_adset(self.store, account, params)
+        if kind == "ad":
+            return ads.new_ad(self.store, account, params)
+        return creatives.new_creative(self.store, account, params), "ACTIVE"
+
+    def _born(self, kind: Kind, account: Account, data: Json, status: str, params: Params) -> Json:
+        node = self.store.add(kind, account, data, self.world.clock.now(), status)
+        self._submit([node])
+        fields = parse_fields(params.text("fields"))
+        return self._reader.node(node, fields)
+
+    def _new_video(self, call: GraphCall, account: Account) -> Node:
+        now = self.world.clock.now()
+        return media.upload_video(self.store, account, call.params, call.files, now)
+
+    def _update(self, call: GraphCall, account: Account, node: Node) -> Json:
+        params = Params({name: value for name, value in call.params.values.items() if name != "status"})
+        if node.gone:
+            raise errors.invalid(
+                None, "Object Deleted", f"{node.id} is {node.status} and can't be changed.", "status"
+            )
+        status = call.params.choice("status", _NEXT_STATUSES) if "status" in call.params else node.status
+        changes = self._changed(node, account, params)
+        if not params.validate_only:
+            self._apply(node, changes, status)
+        return {"success": True}
+
+    def _changed(self, node: Node, account: Account, params: Params) -> Json:
+        changers: dict[str, Callable[[], Json]] = {
+            "campaign": lambda: campaigns.changed_campaign(self.store, account, node, params),
+            "adset": lambda: adsets.changed_adset(self.store, account, node, params),
+            "ad": lambda: ads.changed_ad(self.store, account, params),
+            "creative": lambda: creatives.changed_creative(params),
+        }
+        if node.kind not in changers:
+            raise errors.unsupported("post", node.id)
+        return changers[node.kind]()
+
+    def _apply(self, node: Node, changes: Json, status: str) -> None:
+        node.data |= changes
+        node.updated = self.world.clock.now()
+        if status in ("DELETED", "ARCHIVED"):
+            self._bury(node, status)
+        else:
+            node.status = status
+        if "creative_id" in changes:
+            self._submit([node])
+        if "targeting" in changes:
+            self._submit(self.store.children(node, "ad"))
+
+    def _submit(self, nodes: list[Node]) -> None:
+        """Sends ads into review; the verdict is known to the platform, not yet to the advertiser."""
+        for node in nodes:
+            if node.kind == "ad" and not node.gone:
+                node.submitted = self.world.clock.now()
+                node.refusal = ads.review_verdict(self.store, node)
+
+    def _delete(self, node: Node) -> Json:
+        self._bury(node, "DELETED")
+        return {"success": True}
+
+    def _bury(self, node: Node, status: str) -> None:
+        """A deleted or archived object takes everything below it along."""
+        for member in self.store.tree(node):
+            if member.status != "DELETED":
+                member.status = status
+                member.updated = self.world.clock.now()
+
+
+_NEXT_STATUSES = ("ACTIVE", "PAUSED", "DELETED", "ARCHIVED")
+_ACCOUNT_OPERATIONS = {
+    ("POST", "campaigns"): "create_campaign",
+    ("POST", "adsets"): "create_adset",
+    ("POST", "ads"): "create_ad",
+    ("POST", "adcreatives"): "create_creative",
+    ("POST", "adimages"): "upload_image",
+    ("POST", "advideos"): "upload_video",
+    ("GET", "campaigns"): "list_campaigns",
+    ("GET", "adsets"): "list_adsets",
+    ("GET", "ads"): "list_ads",
+    ("GET", "adcreatives"): "list_creatives",
+    ("GET", "adimages"): "list_images",
+    ("GET", "advideos"): "list_videos",
+    ("GET", "insights"): "insights",
+    ("POST", "insights"): "insights",
+}
+
+
+def _verb(call: GraphCall) -> str:
+    if call.method == "DELETE" or call.params.text("status") == "DELETED":
+        return "delete"
+    return "read" if call.method == "GET" else "update"
+
+
+def _proof_fits(token: str, proof: str) -> bool:
+    expected = hmac.new(META_APP_SECRET.encode(), token.encode(), hashlib.sha256).hexdigest()
+    return hmac.compare_digest(expected, proof)
+
+
+def expire_token(account: Account, now: datetime, *, expired: bool) -> None:
+    """Moves the expiry of the account's token: a day ago, or sixty days from now."""
+    account.binding.token_expires_at = now + timedelta(days=-1 if expired else 60)

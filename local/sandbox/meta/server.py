@@ -1,0 +1,106 @@
+"""The Graph API over HTTP."""
+
+import re
+from typing import Any
+from urllib.parse import parse_qsl
+
+from starlette.applications import Starlette
+from starlette.datastructures import UploadFile
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from local.sandbox.core.faults import Kind
+from local.sandbox.core.http import exchange
+from local.sandbox.meta.batch import Batch
+from local.sandbox.meta.errors import GraphError, unknown_path
+from local.sandbox.meta.faulted import faulted_reply
+from local.sandbox.meta.graph import Graph, GraphCall, GraphReply
+from local.sandbox.meta.params import Params
+
+VERSIONS = ("v25.0", "v26.0")
+_VERSIONED = re.compile(r"^(v\d+\.\d+)(?:/|$)(.*)")
+
+
+def meta_app(graph: Graph) -> Starlette:
+    """The HTTP face of `graph`, to be mounted anywhere."""
+
+    async def endpoint(request: Request) -> Response:
+        return await _serve(graph, request)
+
+    methods = ["GET", "POST", "DELETE", "PUT", "PATCH"]
+    return Starlette(routes=[Route("/{path:path}", endpoint, methods=methods)])
+
+
+async def _serve(graph: Graph, request: Request) -> Response:
+    version, path = _split_version(request.path_params["path"])
+    call = await _read_call(request, path)
+    operation = graph.operation(call)
+
+    async def act() -> Response:
+        return _response(graph, _reply(graph, call, version))
+
+    def fault_answer(kind: Kind) -> Response:
+        return _response(graph, faulted_reply(graph, kind, operation))
+
+    shown_path = f"/{version}/{path}" if version else f"/{path}"
+    return await exchange(graph.world, "meta", operation, call.method, shown_path, act, fault_answer)
+
+
+def _reply(graph: Graph, call: GraphCall, version: str | None) -> GraphReply:
+    try:
+        _check_version(version)
+        if call.path:
+            return graph.execute(call)
+        return _batch_reply(graph, call)
+    except GraphError as error:
+        return graph.refusal(error)
+
+
+def _batch_reply(graph: Graph, call: GraphCall) -> GraphReply:
+    if call.method != "POST" or "batch" not in call.params:
+        raise unknown_path("")
+    graph.authenticate(call.params)
+    return GraphReply(200, Batch(graph, call.params, call.files).run(call.params.json("batch")))
+
+
+def _check_version(version: str | None) -> None:
+    if version is not None and version not in VERSIONS:
+        raise GraphError(
+            f"(#2635) You are calling a deprecated version of the Ads API. Please update to the latest "
+            f"version: {VERSIONS[-1]}.",
+            2635,
+        )
+
+
+def _split_version(path: str) -> tuple[str | None, str]:
+    match = _VERSIONED.match(path)
+    version, rest = match.groups() if match else (None, path)
+    return version, rest.strip("/")
+
+
+async def _read_call(request: Request, path: str) -> GraphCall:
+    """Query and body form one set of parameters; files come from multipart bodies."""
+    values: dict[str, str] = dict(request.query_params)
+    files: dict[str, tuple[str, bytes]] = {}
+    if request.headers.get("content-type", "").startswith("multipart/form-data"):
+        async with request.form() as form:
+            for name, value in form.multi_items():
+                if isinstance(value, UploadFile):
+                    files[name] = (value.filename or name, await value.read())
+                else:
+                    values[name] = value
+    else:
+        body = (await request.body()).decode(errors="replace")
+        values |= dict(parse_qsl(body, keep_blank_values=True))
+    return GraphCall(values.pop("method", request.method).upper(), path, Params(values), files)
+
+
+def _response(graph: Graph, reply: GraphReply) -> Response:
+    trace: Any = reply.body["error"]["fbtrace_id"] if _refused(reply) else graph.trace_id()
+    headers = {"x-fb-trace-id": trace, "x-fb-rev": "1027000000", "facebook-api-version": VERSIONS[-1]}
+    return JSONResponse(reply.body, reply.status, headers | reply.headers)
+
+
+def _refused(reply: GraphReply) -> bool:
+    return isinstance(reply.body, dict) and "error" in reply.body

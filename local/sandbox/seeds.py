@@ -1,0 +1,79 @@
+"""Who and what exists when the sandbox starts."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from local.sandbox.core.accounts import TOKEN_LIFETIME, Accounts, Binding
+
+META_APP_ID = "900000000000001"
+META_APP_SECRET = "sandbox-meta-app-secret"
+SERVICE_TOKEN = "sandbox-service-token"
+GEMINI_KEY = "sandbox-gemini-key"
+
+
+@dataclass(frozen=True)
+class MetaSeed:
+    """One Meta ad account; `digits` is the id without `act_`, money in minor units."""
+
+    number: int
+    user_id: int
+    digits: str
+    name: str
+    currency: str
+    timezone_name: str
+    page_id: str
+    pixel_id: str
+    token: str
+    locale: str = "en_US"
+    min_daily_budget: int = 100
+    expired: bool = False
+
+
+META_SEEDS = (
+    MetaSeed(
+        1001,
+        123,
+        "100000000000001",
+        "Example Shop US",
+        "USD",
+        "America/New_York",
+        "300000000000001",
+        "400000000000001",
+        "sandbox-meta-token-123",
+    ),
+    MetaSeed(
+        2001,
+        456,
+        "200000000000001",
+        "Beispiel Laden DE",
+        "EUR",
+        "Europe/Berlin",
+        "300000000000002",
+        "400000000000002",
+        "sandbox-meta-token-456",
+        locale="de_DE",
+    ),
+    MetaSeed(
+        3001,
+        999,
+        "300000000000009",
+        "Lapsed Shop",
+        "USD",
+        "America/New_York",
+        "300000000000003",
+        "400000000000003",
+        "sandbox-meta-token-999",
+        expired=True,
+    ),
+)
+
+CREATIVE_RANGES = {123: range(1, 61), 456: range(101, 161)}
+STYLES = ("minimal", "lifestyle", "bold", "studio")
+TAGS = ("summer", "shoes", "sale", "new", "outdoor")
+
+
+def bind_meta_account(accounts: Accounts, seed: MetaSeed, now: datetime) -> Binding:
+    expires = now - timedelta(days=1) if seed.expired else now + TOKEN_LIFETIME
+    return accounts.bind(
+        Binding(seed.number, "meta", f"act_{seed.digits}", seed.user_id, seed.name, seed.token, expires)
+    )

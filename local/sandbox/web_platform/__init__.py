@@ -1,0 +1,1 @@
+"""The Web Platform: one store, one set of tools, two MCP dialects."""
