@@ -15,7 +15,6 @@ from campaign_automation.managers.copywriter import TextModel
 from campaign_automation.models import Context, CreateCampaign, GetCampaignStatus
 from campaign_automation.utils.cache_manager import RedisClient
 from campaign_automation.utils.error_handler import (
-    CODES,
     CampaignAutomationError,
     InvalidRequestError,
     envelope,
@@ -34,8 +33,7 @@ class Action(NamedTuple):
 
 async def _create_campaign(wiring: Wiring, spec: CreateCampaign, context: Context) -> BaseModel:
     opened = await wiring.campaigns.open_creation(spec, context)
-    if opened.is_new:
-        await wiring.creation.run(context.user_id, opened.campaign_id)
+    await wiring.runner.run(opened, context)
     return await wiring.campaigns.outcome(context.user_id, opened.campaign_id)
 
 
@@ -115,10 +113,3 @@ def _failed(error: Exception, action: str, request_id: str) -> dict[str, Any]:
 def _label(action: str) -> str:
     """Only known names become metric dimensions: each new one would be a paid metric."""
     return action if action in ACTIONS else "unknown"
-
-
-def http_status(answer: Mapping[str, Any]) -> int:
-    """The HTTP status of an answer of `run_action`."""
-    if answer["status"] == "error":
-        return CODES[answer["error"]["code"]].http_status
-    return 202 if answer["status"] == "accepted" else 200

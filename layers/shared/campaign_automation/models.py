@@ -195,6 +195,7 @@ class Context(Model):
     request_id: Annotated[Text, Field(max_length=128)] | None = None
     idempotency_key: Annotated[Text, Field(max_length=255)] | None = None
     language: Literal["en", "zh"] = "en"
+    wait_seconds: Annotated[int, Field(ge=0, le=25)] | None = None  # for a creation in the state machine
 
 
 # --- the plan of a campaign: what is asked of the platform -----------------------------------------

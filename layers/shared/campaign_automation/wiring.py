@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from typing import Any
@@ -19,7 +20,8 @@ from campaign_automation.managers.campaign_manager import CampaignManager
 from campaign_automation.managers.copywriter import COPY_SCHEMA, Copywriter, TextModel
 from campaign_automation.managers.creative_library import CreativeLibrary
 from campaign_automation.managers.outbox import Outbox
-from campaign_automation.settings import Settings, get_settings
+from campaign_automation.managers.workflow import InProcess, Runner, StateMachine
+from campaign_automation.settings import Settings, SettingsError, get_settings
 from campaign_automation.stores.campaign_store import CampaignStore
 from campaign_automation.utils.cache_manager import CacheManager, RedisClient, connect
 from campaign_automation.utils.secrets import read_secret
@@ -58,7 +60,9 @@ class Wiring:
         gemini_client: TextModel | None = None,
         redis_client: RedisClient | None = None,
         adapters: Mapping[str, PlatformAdapter] | None = None,
+        use_workflow: bool = False,
     ) -> None:
+        self._use_workflow = use_workflow
         self.settings = settings or get_settings()
         self._mcp_client = mcp_client
         self._gemini_client = gemini_client
@@ -139,6 +143,24 @@ class Wiring:
             Outbox(self.store, self.tools),
             _request_defaults(self.settings),
         )
+
+    @cached_property
+    def runner(self) -> Runner:
+        if not self._use_workflow:
+            return InProcess(self.creation, self.campaigns)
+        arn = self.settings.create_campaign_state_machine_arn
+        if arn is None:
+            raise SettingsError("settings: CREATE_CAMPAIGN_STATE_MACHINE_ARN is required")
+        return StateMachine(arn, self.campaigns)
+
+    def preload_adapters(self) -> None:
+        """Imports the SDKs while the function starts, when it has the full processor."""
+        for platform in self.adapters:
+            self.adapters[platform]
+
+    def preload_text_model(self) -> None:
+        if self.text_model is not None:
+            importlib.import_module("google.generativeai")
 
 
 def _request_defaults(settings: Settings) -> dict[str, Any]:

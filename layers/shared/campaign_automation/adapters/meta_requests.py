@@ -160,7 +160,7 @@ def check_categories(spec: CreateCampaign) -> None:
     locked = set(spec.special_ad_categories) & facts.AGE_LOCKED_CATEGORIES
     if locked and spec.age_groups != [(18, 65)]:
         raise InvalidRequestError(
-            f"age_groups: {', '.join(sorted(locked))} ads reach all adults; only the group [18, 65] is allowed",
+            f"age_groups: {', '.join(sorted(locked))} ads reach all adults; only [18, 65] is allowed",
             field="age_groups",
             allowed=[[18, 65]],
         )

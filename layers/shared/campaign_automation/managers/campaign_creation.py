@@ -24,7 +24,6 @@ from campaign_automation.models import AdAccount, CampaignPlan, CreateCampaign, 
 from campaign_automation.stores.campaign_store import CampaignStore, Creation, ObjectEntry, OutboxEntry, State
 from campaign_automation.utils.error_handler import (
     CampaignAutomationError,
-    InvalidRequestError,
     NotFoundError,
     PlatformAuthError,
     PlatformQuotaError,
@@ -409,14 +408,7 @@ class CampaignCreation:
     # --- small things ----------------------------------------------------------------------------------
 
     def _adapter(self, creation: Creation) -> PlatformAdapter:
-        platform = creation.spec.platform
-        if platform not in self._adapters:
-            raise InvalidRequestError(
-                f"platform: {platform} is not available here",
-                field="platform",
-                allowed=sorted(self._adapters),
-            )
-        return self._adapters[platform]
+        return self._adapters[creation.spec.platform]
 
     async def _tools(self, creation: Creation) -> tuple[PlatformAdapter, CampaignPlan, AdAccount, Access]:
         account = creation.account

@@ -34,6 +34,7 @@ from campaign_automation.stores.campaign_store import FINAL, CampaignStore, Clai
 from campaign_automation.utils.error_handler import (
     CampaignAutomationError,
     ConflictError,
+    InvalidRequestError,
     NotFoundError,
     error_from_body,
 )
@@ -61,6 +62,12 @@ class CampaignManager:
     async def open_creation(self, spec: CreateCampaign, context: Context) -> Opened:
         """Stores the request under its idempotency key. The same key and body give the same campaign again;
         raises ConflictError for the same key with another body. A dry run claims no key."""
+        if spec.platform not in self._adapters:
+            raise InvalidRequestError(
+                f"platform: {spec.platform} is not available here",
+                field="platform",
+                allowed=sorted(self._adapters),
+            )
         campaign_id = f"cmp_{uuid.uuid4().hex[:20]}"
         claim = None if spec.dry_run else _claim(spec, context, campaign_id)
         creation = Creation(

@@ -86,7 +86,7 @@ class Copywriter:
 
 
 def find_problems(copy: AdCopy, creative: Creative, limits: CopyLimits) -> list[str]:
-    """What forbids this copy: empty or too long parts, figures and claims that the creative does not state."""
+    """What forbids this copy: empty or too long parts, figures and claims the creative does not state."""
     problems = []
     for name, limit in limits._asdict().items():
         text = getattr(copy, name)

@@ -1,0 +1,16 @@
+"""One step of the creation, for the state machine: {"step", "tenant", "campaign_id", "request_id", ...}."""
+
+import asyncio
+from typing import Any
+
+from campaign_automation.tasks import run_task
+from campaign_automation.utils.observability import logger
+from campaign_automation.wiring import Wiring
+
+wiring = Wiring()
+wiring.preload_adapters()
+
+
+@logger.inject_lambda_context(correlation_id_path="request_id", clear_state=True)
+def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    return asyncio.run(run_task(wiring, event))

@@ -1,0 +1,116 @@
+"""The OpenAPI document, from the same models that parse the requests."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from campaign_automation.models import CampaignAccepted, CampaignCreated, CampaignStatus, CreateCampaign
+
+
+class Route(NamedTuple):
+    method: str
+    path: str
+    action: str
+    body: type[BaseModel] | None
+    answers: dict[int, type[BaseModel]]
+
+
+ROUTES = (
+    Route(
+        "post",
+        "/v1/campaigns",
+        "create_campaign",
+        CreateCampaign,
+        {201: CampaignCreated, 202: CampaignAccepted},
+    ),
+    Route("get", "/v1/campaigns/{campaign_id}", "get_campaign_status", None, {200: CampaignStatus}),
+)
+
+_ERROR = {
+    "type": "object",
+    "required": ["status", "error"],
+    "properties": {
+        "status": {"const": "error"},
+        "error": {
+            "type": "object",
+            "required": ["code", "type", "message", "details", "timestamp", "request_id"],
+            "properties": {
+                "code": {"type": "string"},
+                "type": {"type": "string"},
+                "message": {"type": "string"},
+                "details": {"type": "object"},
+                "timestamp": {"type": "string", "format": "date-time"},
+                "request_id": {"type": "string"},
+            },
+        },
+    },
+}
+
+
+def document() -> dict[str, Any]:
+    """OpenAPI 3.1 for every route of ROUTES."""
+    schemas = _schemas()
+    paths: dict[str, Any] = {}
+    for route in ROUTES:
+        paths.setdefault(route.path, {})[route.method] = _operation(route)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Campaign Automation", "version": "1"},
+        "paths": paths,
+        "components": {
+            "schemas": {**schemas, "Error": _ERROR},
+            "securitySchemes": {"jwt": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+        },
+        "security": [{"jwt": []}],
+    }
+
+
+def _schemas() -> dict[str, Any]:
+    inputs = [(route.body, "validation") for route in ROUTES if route.body]
+    outputs = [(model, "serialization") for route in ROUTES for model in route.answers.values()]
+    _, definitions = models_json_schema(
+        [*inputs, *outputs],  # type: ignore[list-item]
+        ref_template="#/components/schemas/{model}",
+    )
+    return dict(definitions.get("$defs", {}))
+
+
+def _operation(route: Route) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "operationId": route.action,
+        "parameters": _path_parameters(route.path) + (_HEADERS if route.method == "post" else []),
+        "responses": {
+            str(status): _content(model.__name__, model.__doc__ or route.action)
+            for status, model in route.answers.items()
+        }
+        | {"default": _content("Error", "the error envelope")},
+    }
+    if route.body:
+        operation["requestBody"] = {"required": True, **_content(route.body.__name__, "")}
+        operation["requestBody"].pop("description")
+    return operation
+
+
+_HEADERS: list[dict[str, Any]] = [
+    {"name": "Idempotency-Key", "in": "header", "schema": {"type": "string", "maxLength": 255}},
+    {
+        "name": "Prefer",
+        "in": "header",
+        "schema": {"type": "string"},
+        "description": "wait=N, or respond-async",
+    },
+    {"name": "Content-Language", "in": "header", "schema": {"enum": ["en", "zh"]}},
+]
+
+
+def _path_parameters(path: str) -> list[dict[str, Any]]:
+    names = [part[1:-1] for part in path.split("/") if part.startswith("{")]
+    return [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names]
+
+
+def _content(model: str, description: str) -> dict[str, Any]:
+    schema = {"$ref": f"#/components/schemas/{model}"}
+    return {"description": description, "content": {"application/json": {"schema": schema}}}

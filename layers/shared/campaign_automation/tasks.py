@@ -1,0 +1,48 @@
+"""Between Step Functions and a step: the state's payload in, the step's answer or its typed error out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from campaign_automation.utils.error_handler import CampaignAutomationError, error_body
+from campaign_automation.utils.observability import emit, logger
+from campaign_automation.wiring import Wiring
+
+
+async def run_task(wiring: Wiring, event: Mapping[str, Any]) -> dict[str, Any]:
+    """Runs the step that the payload names. An expected error leaves with its class name, which the state
+    machine matches, and its envelope as the text, which Undo reads."""
+    arguments = {name: event[name] for name in ("creative_id",) if name in event}
+    if "failure" in event:
+        arguments["failure"] = failure_body(event["failure"])
+    if retries := int(event.get("retries", 0)):
+        emit("retries_total", step=event["step"])
+    try:
+        return await wiring.creation.run_step(
+            event["step"], event["tenant"], event["campaign_id"], **arguments
+        )
+    except CampaignAutomationError as error:
+        logger.warning("step failed", step=event["step"], code=error.code, reason=error.message)
+        error.details["attempts"] = retries + 1
+        error.args = (json.dumps(error_body(error)),)
+        raise
+
+
+def failure_body(failure: Mapping[str, Any]) -> dict[str, Any]:
+    """The envelope's error of a caught failure, {"Error", "Cause"}. A step that crashed or ran out of time
+    left none; what it sent is in the journal."""
+    try:
+        body = json.loads(json.loads(failure["Cause"])["errorMessage"])
+        if {"code", "message", "details"} <= set(body):
+            return dict(body)
+    except (ValueError, KeyError, TypeError):
+        pass
+    reason = failure.get("Error", "unknown")
+    if reason in ("States.Timeout", "Sandbox.Timedout"):
+        return error_body(
+            CampaignAutomationError("a step did not finish in time", code="4002", retryable=True)
+        )
+    logger.error("step crashed", error=reason)
+    return error_body(CampaignAutomationError("an internal error while the campaign was being created"))
