@@ -30,7 +30,7 @@ class ReadyServer(uvicorn.Server):
 
 def main() -> None:
     arguments = _arguments()
-    listener = socket.create_server((HOST, arguments.port))
+    listener = _listener(arguments.port)
     port = listener.getsockname()[1]
     config = uvicorn.Config(
         build_app(f"http://{HOST}:{port}", arguments.seed),
@@ -39,6 +39,14 @@ def main() -> None:
         timeout_graceful_shutdown=1,
     )
     ReadyServer(config, arguments.ready_file, port).run(sockets=[listener])
+
+
+def _listener(port: int) -> socket.socket:
+    # With the protocol named, asyncio turns Nagle's algorithm off: 40 ms saved on every call.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((HOST, port))
+    return listener
 
 
 def _arguments() -> argparse.Namespace:

@@ -53,7 +53,8 @@ class Reader:
         return _filled(shown | {"id": f"act_{account.id}"})
 
     def node(self, node: Node, fields: list[Field]) -> Json:
-        shown = {field.name: self._node_value(node, field) for field in fields}
+        wanted = fields or [Field(name) for name in _DEFAULTS.get(node.kind, ())]
+        shown = {field.name: self._node_value(node, field) for field in wanted}
         return _filled(shown | {"id": node.id})
 
     def edge(self, nodes: list[Node], fields: list[Field], arguments: Mapping[str, str], path: str) -> Json:
@@ -162,6 +163,7 @@ ACCOUNT_LISTS: dict[str, Callable[[Account], list[Json]]] = {
     "customaudiences": lambda account: account.audiences,
     "minimum_budgets": _minimum_budgets,
 }
+_DEFAULTS = {"report": ("account_id", "async_status", "async_percent_completion"), "image": ("hash",)}
 _LINKS = {"adset": ("campaign",), "ad": ("campaign", "adset", "creative")}
 
 Getter = Callable[[Reader, Node], Any]

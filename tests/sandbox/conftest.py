@@ -1,0 +1,92 @@
+"""One sandbox process for the whole folder, reset before each test."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from facebook_business.adobjects.adaccount import AdAccount
+from facebook_business.api import FacebookAdsApi
+from facebook_business.session import FacebookSession
+
+from tests.sandbox.support import ACCOUNT, CAMPAIGN, TOKEN, Graph, Sandbox, adset_params, link_story
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="session")
+def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    ready = tmp_path_factory.mktemp("sandbox") / "ready.json"
+    command = [sys.executable, "-m", "local.sandbox", "--port", "0", "--ready-file", str(ready)]
+    running = subprocess.Popen(command, cwd=ROOT)
+    try:
+        deadline = time.monotonic() + 30
+        while not ready.exists():
+            assert running.poll() is None and time.monotonic() < deadline, "the sandbox did not start"
+            time.sleep(0.05)
+        yield f"http://127.0.0.1:{json.loads(ready.read_text())['port']}"
+    finally:
+        running.terminate()
+        running.wait(10)
+
+
+@pytest.fixture(scope="session")
+def client() -> Iterator[httpx.Client]:
+    with httpx.Client(timeout=10) as http:
+        yield http
+
+
+@pytest.fixture
+def sandbox(process: str, client: httpx.Client) -> Sandbox:
+    sandbox = Sandbox(process, client)
+    sandbox.admin("POST", "/reset", {"seed": 1, "now": "2026-11-02T12:00:00+00:00"})
+    return sandbox
+
+
+@pytest.fixture
+def graph(sandbox: Sandbox) -> Graph:
+    return Graph(sandbox.url, sandbox.http)
+
+
+@pytest.fixture
+def account(sandbox: Sandbox) -> AdAccount:
+    """User 123's account through the real SDK."""
+    session = FacebookSession("900000000000001", "sandbox-meta-app-secret", TOKEN, timeout=(3, 20))
+    session.GRAPH = f"{sandbox.url}/meta"
+    return AdAccount(ACCOUNT, api=FacebookAdsApi(session, api_version="v26.0"))
+
+
+@pytest.fixture
+def campaign_id(graph: Graph) -> str:
+    return str(graph.post(f"{ACCOUNT}/campaigns", **CAMPAIGN)["id"])
+
+
+@pytest.fixture
+def adset_id(graph: Graph, campaign_id: str) -> str:
+    return str(graph.post(f"{ACCOUNT}/adsets", **adset_params(campaign_id))["id"])
+
+
+@pytest.fixture
+def image_hash(sandbox: Sandbox, graph: Graph) -> str:
+    picture = sandbox.http.get(f"{sandbox.url}/web_platform/files/creative_1.png").content
+    url = f"{sandbox.url}/meta/v26.0/{ACCOUNT}/adimages"
+    answer = sandbox.http.post(url, params={"access_token": TOKEN}, files={"filename": ("1.png", picture)})
+    return str(answer.json()["images"]["1.png"]["hash"])
+
+
+@pytest.fixture
+def creative_id(graph: Graph, image_hash: str) -> str:
+    creative = graph.post(f"{ACCOUNT}/adcreatives", name="Picture", object_story_spec=link_story(image_hash))
+    return str(creative["id"])
+
+
+@pytest.fixture
+def ad_id(graph: Graph, adset_id: str, creative_id: str) -> str:
+    created = graph.post(
+        f"{ACCOUNT}/ads", name="Ad", adset_id=adset_id, creative={"creative_id": creative_id}, status="PAUSED"
+    )
+    return str(created["id"])
