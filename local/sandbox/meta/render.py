@@ -310,6 +310,7 @@ FIELDS: dict[str, dict[str, Getter]] = {
         **_all_sent("title source"),
         "id": _BASE["id"],
         "status": lambda _, n: video_status(n),
+        "picture": lambda _, n: f"https://scontent.example/{n.account_id}/{n.id}.jpg",
     },
     "report": {
         "id": _BASE["id"],
