@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from typing import Any
@@ -160,7 +159,9 @@ class Wiring:
 
     def preload_text_model(self) -> None:
         if self.text_model is not None:
-            importlib.import_module("google.generativeai")
+            from campaign_automation.clients.gemini_client import load_sdk
+
+            load_sdk()
 
 
 def _request_defaults(settings: Settings) -> dict[str, Any]:

@@ -56,8 +56,7 @@ from campaign_automation.utils.error_handler import (
 
 _CONCURRENT_CALLS = 4  # per process; Meta counts calls per ad account
 _ADS_PAGE = 500
-_VIDEO_POLLS = 10
-_VIDEO_POLL_SECONDS = 2.0
+_VIDEO_POLL_SECONDS = (0.5, 1, 2, 4, 4, 8, 8, 8)  # processing takes seconds, for long videos minutes
 _EDGES = {Level.CAMPAIGN: "campaigns", Level.ADSET: "adsets", Level.AD: "ads", Level.CREATIVE: "adcreatives"}
 
 
@@ -158,7 +157,7 @@ class MetaAdapter:
         return await self._wire.run(access, "upload_video", upload)
 
     async def _video_picture(self, access: Access, video_id: str) -> str:
-        for _ in range(_VIDEO_POLLS):
+        for pause in _VIDEO_POLL_SECONDS:
             video = await self._wire.get(access, "read_video", video_id, "status,picture")
             state = video.get("status", {}).get("video_status")
             if state == "ready":
@@ -167,7 +166,7 @@ class MetaAdapter:
                 raise PlatformRejectedError(
                     "meta: the video could not be processed", platform=PLATFORM, code="6003"
                 )
-            await asyncio.sleep(_VIDEO_POLL_SECONDS)
+            await asyncio.sleep(pause)
         raise PlatformUnavailableError("meta: the video is still being processed", platform=PLATFORM)
 
     # --- creating --------------------------------------------------------------------------------------

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 from campaign_automation.utils.error_handler import AiModelError
 from campaign_automation.utils.observability import emit
+
+
+def load_sdk() -> Any:
+    """The SDK, close to a second of import. Its end-of-support notice is known and kept out of the logs."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        return importlib.import_module("google.generativeai")
 
 
 class GeminiClient:
@@ -37,7 +45,7 @@ class GeminiClient:
         return await asyncio.to_thread(self._generate, prompt, model)
 
     def _generate(self, prompt: str, model: str) -> dict[str, Any]:
-        genai: Any = importlib.import_module("google.generativeai")  # close to a second of import
+        genai = load_sdk()
         self._configure(genai)
         try:
             answer = genai.GenerativeModel(model, generation_config=self._config).generate_content(
