@@ -26,7 +26,8 @@ def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     try:
         deadline = time.monotonic() + 30
         while not ready.exists():
-            assert running.poll() is None and time.monotonic() < deadline, "the sandbox did not start"
+            assert running.poll() is None, "the sandbox ended while starting"
+            assert time.monotonic() < deadline, "the sandbox did not start in time"
             time.sleep(0.05)
         yield f"http://127.0.0.1:{json.loads(ready.read_text())['port']}"
     finally:

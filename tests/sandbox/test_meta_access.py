@@ -17,9 +17,11 @@ def test_bad_token_is_refused(graph: Graph, token: str, code: int, subcode: int 
     assert (error["code"], error.get("error_subcode")) == (code, subcode)
 
 
-def test_token_expires_with_the_clock(graph: Graph, sandbox: Sandbox) -> None:
-    assert graph.get(ACCOUNT)
+def test_living_tokens_are_renewed_dead_ones_stay_dead(graph: Graph, sandbox: Sandbox) -> None:
     sandbox.advance(advance_days=61)
+    assert graph.get(ACCOUNT)
+    sandbox.patch_account(token_expired=True)
+    sandbox.advance(advance_days=1)
     assert graph.refused("GET", ACCOUNT)["error_subcode"] == 463
 
 

@@ -1,6 +1,5 @@
 """The real ads SDK against the Meta sandbox."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -174,11 +173,11 @@ def test_async_insights_report_runs(account: AdAccount, running_ad: Ad) -> None:
 
 
 @pytest.fixture
-def running_ad(account: AdAccount, tree_id: str, sandbox: Sandbox) -> Iterator[Ad]:
+def running_ad(account: AdAccount, tree_id: str, sandbox: Sandbox) -> Ad:
     api = account.get_api_assured()
     campaign = Campaign(tree_id, api=api)
     ad = next(iter(campaign.get_ads(fields=["adset_id"])))
     for node in (campaign, AdSet(ad["adset_id"], api=api), ad):
         node.api_update(params={"status": "ACTIVE"})
     sandbox.advance(advance_hours=6)
-    yield ad
+    return ad

@@ -36,6 +36,12 @@ class Accounts:
         self.bindings.append(binding)
         return binding
 
+    def renew(self, before: datetime, now: datetime) -> None:
+        """Tokens alive `before` are renewed in time, as the Web Platform does; dead ones stay dead."""
+        for binding in self.bindings:
+            if not binding.expired(before):
+                binding.token_expires_at = now + TOKEN_LIFETIME
+
     def next_number(self) -> int:
         return max((binding.number for binding in self.bindings), default=1000) + 1
 

@@ -53,8 +53,10 @@ class World:
             platform.reset()
 
     def advance(self, step: timedelta) -> datetime:
+        before = self.clock.now()
         self.clock.advance(step)
         now = self.clock.now()
+        self.accounts.renew(before, now)
         for platform in self.platforms.values():
             platform.advance(now)
         return now

@@ -1,0 +1,143 @@
+"""Every kind of failure, as a client sees it on the wire."""
+
+import time
+
+import httpx
+import pytest
+import requests
+from facebook_business.adobjects.adaccount import AdAccount
+
+from tests.sandbox.support import ACCOUNT, CAMPAIGN, Graph, Sandbox
+
+HANG = 0.3
+
+
+def _campaigns(sandbox: Sandbox) -> int:
+    return len(sandbox.state()["meta"]["campaigns"])
+
+
+@pytest.mark.parametrize(
+    ("kind", "acted", "slow"),
+    [
+        ("timeout_before", False, True),
+        ("timeout_after", True, True),
+        ("drop_connection", False, False),
+        ("drop_after", True, False),
+    ],
+)
+def test_lost_answer_closes_the_connection(
+    graph: Graph, sandbox: Sandbox, kind: str, acted: bool, slow: bool
+) -> None:
+    sandbox.fault("meta", "create_campaign", kind, hang_seconds=HANG)
+    started = time.monotonic()
+
+    with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError)):
+        graph.request("POST", f"{ACCOUNT}/campaigns", **CAMPAIGN)
+
+    assert (time.monotonic() - started >= HANG) is slow
+    assert _campaigns(sandbox) == acted
+    call = sandbox.calls("meta")[-1]
+    assert (call["operation"], call["status"], call["outcome"]) == ("create_campaign", None, f"fault:{kind}")
+
+
+def test_client_may_give_up_on_a_hanging_call(sandbox: Sandbox, account: AdAccount) -> None:
+    sandbox.fault("meta", "create_campaign", "timeout_after")
+    account.get_api_assured()._session.timeout = (3, HANG)
+
+    with pytest.raises(requests.exceptions.ReadTimeout):
+        account.create_campaign(params=CAMPAIGN)
+
+    assert _campaigns(sandbox) == 1
+    assert len(list(account.get_campaigns())) == 1
+
+
+def test_sdk_sees_a_dropped_connection(sandbox: Sandbox, account: AdAccount) -> None:
+    sandbox.fault("meta", "create_campaign", "drop_after")
+    with pytest.raises(requests.exceptions.ConnectionError):
+        account.create_campaign(params=CAMPAIGN)
+    assert _campaigns(sandbox) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "code", "subcode"),
+    [
+        ("http_500", 500, 1, 99),
+        ("rate_limit", 400, 80004, 2446079),
+        ("auth_expired", 400, 190, 463),
+        ("policy", 400, 368, 1404082),
+    ],
+)
+def test_meta_words_its_failures(
+    graph: Graph, sandbox: Sandbox, kind: str, status: int, code: int, subcode: int
+) -> None:
+    sandbox.fault("meta", "create_campaign", kind)
+    answer = graph.request("POST", f"{ACCOUNT}/campaigns", **CAMPAIGN)
+    error = answer.json()["error"]
+
+    assert (answer.status_code, error["code"], error["error_subcode"]) == (status, code, subcode)
+    assert error["fbtrace_id"] == answer.headers["x-fb-trace-id"]
+    assert _campaigns(sandbox) == 0
+
+
+def test_garbage_is_html_which_the_sdk_takes_for_success(sandbox: Sandbox, account: AdAccount) -> None:
+    sandbox.fault("meta", "read_account", "garbage")
+    answer = account.get_api_assured().call("GET", (ACCOUNT,))
+    assert answer.status() == 502
+    assert answer.is_success()
+    assert "<html>" in answer.json()
+
+
+def test_nth_and_times_choose_the_calls(graph: Graph, sandbox: Sandbox) -> None:
+    sandbox.fault("meta", "read_account", "http_500", nth=2, times=2)
+    statuses = [graph.request("GET", ACCOUNT).status_code for _ in range(5)]
+    assert statuses == [200, 500, 500, 200, 200]
+
+
+def test_star_matches_everything_until_cleared(graph: Graph, sandbox: Sandbox) -> None:
+    sandbox.fault("meta", "*", "http_500", times=0)
+    assert graph.request("GET", ACCOUNT).status_code == 500
+    assert graph.request("POST", f"{ACCOUNT}/campaigns", **CAMPAIGN).status_code == 500
+    sandbox.admin("POST", "/faults", [])
+    assert graph.request("GET", ACCOUNT).status_code == 200
+
+
+@pytest.mark.parametrize("wrong", [{"kind": "explode"}, {"kind": "garbage", "when": 3}, "garbage"])
+def test_wrong_fault_is_refused(sandbox: Sandbox, wrong: object) -> None:
+    answer = sandbox.http.post(f"{sandbox.url}/admin/faults", json=[wrong])
+    assert answer.status_code == 400
+
+
+def test_latency_delays_one_platform(graph: Graph, sandbox: Sandbox) -> None:
+    sandbox.admin("POST", "/latency", {"meta": HANG * 1000})
+    started = time.monotonic()
+    graph.get(ACCOUNT)
+    slow = time.monotonic() - started
+    sandbox.state()
+    assert slow >= HANG > time.monotonic() - started - slow
+
+
+def test_call_log_names_calls_and_hides_tokens(graph: Graph, sandbox: Sandbox) -> None:
+    graph.get(ACCOUNT)
+    graph.refused("POST", f"{ACCOUNT}/campaigns", name="x")
+    first, second = sandbox.calls("meta")
+
+    assert (first["operation"], first["status"], first["outcome"]) == ("read_account", 200, "ok")
+    assert (second["operation"], second["method"], second["outcome"]) == (
+        "create_campaign",
+        "POST",
+        "refused",
+    )
+    assert second["path"] == f"/v26.0/{ACCOUNT}/campaigns"
+    assert graph.token not in str(sandbox.calls("meta"))
+    assert sandbox.calls("gemini") == []
+
+
+def test_reset_brings_the_seeds_back(graph: Graph, sandbox: Sandbox, campaign_id: str) -> None:
+    sandbox.fault("meta", "*", "http_500", times=0)
+    sandbox.patch_account(currency="JPY")
+    sandbox.admin("POST", "/reset", {"seed": 2})
+
+    assert graph.get(ACCOUNT, fields="currency")["currency"] == "USD"
+    assert graph.get(f"{ACCOUNT}/campaigns")["data"] == []
+    assert sandbox.state()["seed"] == 2
+    sandbox.admin("POST", "/reset", {"seed": 1})
