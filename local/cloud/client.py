@@ -29,6 +29,7 @@ class Cloud:
 
     directory: Path
     info: dict[str, Any]
+    process: subprocess.Popen[bytes]
 
     def token(self, user_id: str, lifetime_seconds: float = 3600) -> str:
         """A bearer token for any user; a negative lifetime gives one that has expired."""
@@ -42,7 +43,8 @@ class Cloud:
 
     def stop(self) -> None:
         """Stop every process of this cloud and wait for that."""
-        instance.stop(self.directory)
+        self.process.terminate()
+        self.process.wait(instance.STOP_SECONDS)
 
     def __enter__(self) -> Cloud:
         return self
@@ -77,16 +79,15 @@ def start(
         process = subprocess.Popen(
             argv, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
         )
-    return Cloud(folder, _wait_for_info(process, folder, log))
+    return Cloud(folder, _wait_for_info(process, folder, log), process)
 
 
 def _wait_for_info(process: subprocess.Popen[bytes], folder: Path, log: Path) -> dict[str, Any]:
     deadline = time.monotonic() + START_SECONDS
-    while not (folder / instance.INFO).exists():
+    while (info := instance.read(folder)).get("pid") != process.pid:
         if process.poll() is not None or time.monotonic() > deadline:
             process.terminate()
             process.wait()
             raise CloudError(f"the local cloud did not start:\n{log.read_text(errors='replace')}")
         time.sleep(0.02)
-    info: dict[str, Any] = json.loads((folder / instance.INFO).read_text())
     return info

@@ -75,7 +75,10 @@ class Gateway:
         if route.authorizer:
             token = call.request.headers.get(route.authorizer.header)
             call.authorizer = self._authorizers.authorize(route.authorizer, token, call.method_arn)
-        route.check(call.request.args, call.request.headers, _json_body(call))
+        route.check_parameters(call.request.args, call.request.headers)
+        # Models apply to JSON only, which is also what a body without a type is taken for.
+        if (call.request.mimetype or "application/json") == "application/json":
+            route.check_body(_json_body(call.body))
         return integration_response(self._ask(route.function, proxy_event(call)))
 
     def _ask(self, function: str, event: dict[str, Any]) -> Outcome:
@@ -194,14 +197,11 @@ def _event_body(body: bytes) -> tuple[str | None, bool]:
         return base64.b64encode(body).decode(), True
 
 
-def _json_body(call: Call) -> Any:
-    """The parsed body for its model; models apply to JSON only, which is also the default type."""
-    if not call.body or (call.request.mimetype or "application/json") != "application/json":
-        return None
+def _json_body(body: bytes) -> Any:
     try:
-        return json.loads(call.body)
+        return json.loads(body) if body else None
     except ValueError:
-        return call.body.decode(errors="replace")
+        return body.decode(errors="replace")
 
 
 def _http_response(answer: dict[str, Any]) -> Response:

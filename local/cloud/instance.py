@@ -23,22 +23,21 @@ class AlreadyRunningError(Exception):
 
 @contextlib.contextmanager
 def held(directory: Path) -> Iterator[None]:
-    """Own the state folder for as long as the block runs. Raises AlreadyRunningError.
+    """Own the state folder for the rest of this process; cloud.json goes when the block ends.
 
-    The lock goes with the process that holds it, so unlike a pid file it is never stale.
+    Raises AlreadyRunningError. Only the end of the process gives the lock back, so unlike a pid file it
+    is never stale, and who finds it free knows that the process is gone.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    with (directory / LOCK).open("a+") as lock:
-        if not _lock(lock.fileno()):
-            raise AlreadyRunningError(f"a local cloud already runs in {directory} (pid {_pid(directory)})")
-        lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
-        try:
-            yield
-        finally:
-            (directory / INFO).unlink(missing_ok=True)
-            lock.truncate(0)
+    lock = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+    if not _lock(lock):
+        raise AlreadyRunningError(f"a local cloud already runs in {directory} (pid {_pid(directory)})")
+    os.truncate(lock, 0)
+    os.write(lock, str(os.getpid()).encode())
+    try:
+        yield
+    finally:
+        (directory / INFO).unlink(missing_ok=True)
 
 
 def publish(directory: Path, info: dict[str, Any]) -> None:
@@ -46,6 +45,15 @@ def publish(directory: Path, info: dict[str, Any]) -> None:
     unfinished = directory / f"{INFO}.new"
     unfinished.write_text(json.dumps(info, indent=2) + "\n")
     unfinished.replace(directory / INFO)
+
+
+def read(directory: Path) -> dict[str, Any]:
+    """What cloud.json says; empty as long as there is none."""
+    try:
+        info: dict[str, Any] = json.loads((directory / INFO).read_text())
+    except FileNotFoundError:
+        return {}
+    return info
 
 
 def stop(directory: Path) -> bool:

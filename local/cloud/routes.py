@@ -33,16 +33,16 @@ class Route:
     body_required: bool
     required_parameters: tuple[tuple[str, str], ...]
 
-    def check(self, query: MultiDict[str, str], headers: Headers, body: Any) -> None:
-        """Raises GatewayError for a missing parameter or a body that breaks its model.
-
-        `body` is the parsed JSON, or None when there is none.
-        """
+    def check_parameters(self, query: MultiDict[str, str], headers: Headers) -> None:
+        """Raises GatewayError naming the required parameters that are missing."""
         places: dict[str, MultiDict[str, str] | Headers] = {"query": query, "header": headers}
         missing = [name for place, name in self.required_parameters if name not in places[place]]
         if missing:
             message = f"Missing required request parameters: [{', '.join(missing)}]"
             raise GatewayError("BAD_REQUEST_PARAMETERS", message)
+
+    def check_body(self, body: Any) -> None:
+        """Raises GatewayError when the parsed JSON, None for an empty body, breaks the model."""
         if self.body_validator and (body is not None or self.body_required):
             errors = [error.message for error in self.body_validator.iter_errors(body)]
             if errors:

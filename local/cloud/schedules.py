@@ -74,8 +74,10 @@ def _last_rate(argument: str, start: datetime, limit: datetime) -> datetime | No
 
 
 def _last_cron(argument: str, zone: ZoneInfo, limit: datetime) -> datetime | None:
-    # AwsCroniter works in UTC only, so it is handed the wall clock dressed as UTC.
-    for wall in islice(_previous_walls(argument, limit.astimezone(zone).replace(tzinfo=UTC)), LOOK_BACK):
+    # AwsCroniter works in UTC only, so it is handed the wall clock dressed as UTC. In an hour that comes
+    # twice that is the clock as if it had not been set back, or what was due the first time were lost.
+    offset = limit.astimezone(zone).replace(fold=0).utcoffset() or timedelta()
+    for wall in islice(_previous_walls(argument, limit.astimezone(UTC) + offset), LOOK_BACK):
         due = wall.replace(tzinfo=zone).astimezone(UTC)
         exists = due.astimezone(zone).replace(tzinfo=UTC) == wall
         if exists and due <= limit:

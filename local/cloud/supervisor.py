@@ -22,6 +22,7 @@ from local.cloud.deployer import Deployment, deploy
 from local.cloud.front_door import FrontDoor
 from local.cloud.gateway import Gateway
 from local.cloud.identity import Identity
+from local.cloud.interpreter import import_moto, point_moto_at
 from local.cloud.intrinsics import TemplateError
 from local.cloud.processes import Children
 from local.cloud.runtime import Runtime
@@ -101,6 +102,7 @@ class _LocalCloud:
         stack.callback(transform.stop)
         self._sandbox = Sandbox(self._children, options.directory)
         self._valkey = Valkey(self._children, options.directory)
+        import_moto()
         api_server = self._bind(options.port)
         self._api_url = _url(api_server)
         self._runtime = Runtime(self._children, self._telemetry)
@@ -140,10 +142,8 @@ class _LocalCloud:
         self._stack.callback(server.shutdown)
 
     def _open_front_door(self) -> FrontDoor:
-        from local.cloud import interpreter
-
         server = self._bind(0)
-        interpreter.prepare(server.port)
+        point_moto_at(server.port)
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
         self._aws_endpoint = _url(server)

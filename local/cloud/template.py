@@ -7,12 +7,14 @@ of processor time that the supervisor spends on other imports meanwhile.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from local.cloud.aws import CREDENTIALS
 from local.cloud.intrinsics import TemplateError
 
 LOCAL_BUCKET = "local"
@@ -23,18 +25,15 @@ class TransformProcess:
 
     def __init__(self, path: Path, parameters: Mapping[str, str], later: Sequence[str]) -> None:
         """Start it. `later` names the parameters whose values are not known yet."""
+        request = {"path": str(path.resolve()), "parameters": dict(parameters), "later": list(later)}
         self._child = subprocess.Popen(
-            [sys.executable, "-m", "local.cloud.template"],
+            [sys.executable, "-m", "local.cloud.template", json.dumps(request)],
             cwd=Path(__file__).parents[2],
-            stdin=subprocess.PIPE,
+            env={**os.environ, **CREDENTIALS},  # the translator refuses to work without a region
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
-        request = {"path": str(path.resolve()), "parameters": dict(parameters), "later": list(later)}
-        assert self._child.stdin
-        self._child.stdin.write(json.dumps(request))
-        self._child.stdin.flush()
 
     def result(self) -> dict[str, Any]:
         """The CloudFormation template. Raises TemplateError with what the translator said."""
@@ -96,7 +95,7 @@ def _inline_local_files(resource: dict[str, Any], root: Path) -> None:
 
 
 def main() -> None:
-    request = json.load(sys.stdin)
+    request = json.loads(sys.argv[1])
     result = transform(Path(request["path"]), request["parameters"], request["later"])
     json.dump(result, sys.stdout)
 

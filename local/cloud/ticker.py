@@ -145,7 +145,9 @@ def deliverer(runtime: Runtime, aws: Clients) -> Deliver:
             case "lambda":
                 return _invoke(runtime, arn, text)
             case "states":
-                started = aws["stepfunctions"].start_execution(stateMachineArn=arn, input=text)
+                # Without a name moto calls the execution "None", and there can be only one of these.
+                name = str(uuid.uuid4())
+                started = aws["stepfunctions"].start_execution(stateMachineArn=arn, name=name, input=text)
                 return False, {"executionArn": started["executionArn"]}
             case "sqs":
                 url = aws["sqs"].get_queue_url(QueueName=arn.split(":")[-1])["QueueUrl"]

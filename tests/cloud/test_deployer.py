@@ -1,0 +1,123 @@
+"""Which resources are deployed, in which order, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.cloud.aws import Clients
+from local.cloud.deployer import Deployment, deploy, deployment_order
+from local.cloud.intrinsics import TemplateError
+
+NO_AWS = Clients("http://127.0.0.1:1")  # nothing here may call it
+
+
+def deploy_resources(resources: dict[str, Any], **template: Any) -> Deployment:
+    return deploy({"Resources": resources, **template}, {}, "stack", NO_AWS)
+
+
+def function(folder: Path, **properties: Any) -> dict[str, Any]:
+    code = {"S3Bucket": "local", "S3Key": str(folder)}
+    return {
+        "Type": "AWS::Lambda::Function",
+        "Properties": {"Code": code, "Handler": "app.main"} | properties,
+    }
+
+
+def layer(folder: Path) -> dict[str, Any]:
+    content = {"S3Bucket": "local", "S3Key": str(folder)}
+    return {"Type": "AWS::Lambda::LayerVersion", "Properties": {"Content": content}}
+
+
+def test_unknown_type_is_an_error_that_names_it() -> None:
+    with pytest.raises(TemplateError, match=r"Robot \(AWS::RoboMaker::Robot\)"):
+        deploy_resources({"Robot": {"Type": "AWS::RoboMaker::Robot"}})
+
+
+def test_unknown_type_behind_a_false_condition_is_left_alone() -> None:
+    resources = {"Robot": {"Type": "AWS::RoboMaker::Robot", "Condition": "Never"}}
+    deployment = deploy_resources(resources, Conditions={"Never": {"Fn::Equals": ["a", "b"]}})
+    assert deployment.skipped == {}
+
+
+def test_types_without_local_meaning_are_listed_with_the_reason() -> None:
+    role = {"Type": "AWS::IAM::Role", "Properties": {"Anything": {"Fn::Sub": "${AWS::Region}"}}}
+    deployment = deploy_resources(
+        {"Role": role, "Other": role}, Outputs={"Arn": {"Value": {"Fn::GetAtt": "Role.Arn"}}}
+    )
+    assert deployment.skipped == {"AWS::IAM::Role": "permissions are not enforced"}
+    assert deployment.outputs == {"Arn": "arn:aws:iam::123456789012:role/stack-Role"}
+
+
+def test_order_follows_references_and_depends_on() -> None:
+    resources = {
+        "First": {"DependsOn": ["Second"], "Properties": {}},
+        "Second": {"DependsOn": "Third"},
+        "Third": {"Properties": {"x": {"Fn::Sub": "${Fourth.Arn} ${Stage}"}}},
+        "Fourth": {},
+    }
+    assert deployment_order(resources, ["Stage"]) == ["Fourth", "Third", "Second", "First"]
+
+
+def test_reference_to_nothing_is_an_error_even_in_a_skipped_type() -> None:
+    alarm = {"Type": "AWS::CloudWatch::Alarm", "Properties": {"Dimensions": [{"Value": {"Ref": "Gone"}}]}}
+    with pytest.raises(TemplateError, match="Alarm refers to Gone"):
+        deploy_resources({"Alarm": alarm})
+
+
+def test_reference_to_what_a_condition_left_out_is_an_error() -> None:
+    resources = {
+        "Group": {"Type": "AWS::EC2::SecurityGroup", "Condition": "Never"},
+        "Alarm": {"Type": "AWS::CloudWatch::Alarm", "Properties": {"x": {"Ref": "Group"}}},
+    }
+    with pytest.raises(TemplateError, match="Alarm refers to Group"):
+        deploy_resources(resources, Conditions={"Never": {"Fn::Equals": ["a", "b"]}})
+
+
+def test_circle_is_an_error() -> None:
+    with pytest.raises(TemplateError, match="circle"):
+        deployment_order({"A": {"DependsOn": "B"}, "B": {"DependsOn": "A"}}, [])
+
+
+def test_function_gets_the_layers_that_hold_packages(tmp_path: Path) -> None:
+    (tmp_path / "shared" / "package").mkdir(parents=True)
+    (tmp_path / "shared" / "package" / "__init__.py").touch()
+    (tmp_path / "wheels").mkdir()
+    (tmp_path / "wheels" / "requirements.txt").write_text("httpx")
+    resources = {
+        "Shared": layer(tmp_path / "shared"),
+        "Wheels": layer(tmp_path / "wheels"),
+        "Function": function(tmp_path, Layers=[{"Ref": "Shared"}, {"Ref": "Wheels"}]),
+    }
+    deployed = deploy_resources(resources).stack.functions["stack-Function"]
+    assert deployed.layers == (tmp_path / "shared",)
+
+
+def test_function_without_its_folder_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(TemplateError, match="Function: no folder"):
+        deploy_resources({"Function": function(tmp_path / "gone")})
+
+
+def test_alias_and_version_lead_to_the_function(tmp_path: Path) -> None:
+    resources = {
+        "Function": function(tmp_path),
+        "Version": {"Type": "AWS::Lambda::Version", "Properties": {"FunctionName": {"Ref": "Function"}}},
+        "Alias": {
+            "Type": "AWS::Lambda::Alias",
+            "Properties": {"FunctionName": {"Ref": "Function"}, "Name": "live", "FunctionVersion": "1"},
+        },
+    }
+    outputs = {"Alias": {"Value": {"Ref": "Alias"}}, "Version": {"Value": {"Fn::GetAtt": "Version.Version"}}}
+    arn = "arn:aws:lambda:us-east-1:123456789012:function:stack-Function"
+    assert deploy_resources(resources, Outputs=outputs).outputs == {"Alias": f"{arn}:live", "Version": "1"}
+
+
+def test_definition_with_a_placeholder_nobody_fills_is_an_error() -> None:
+    machine = {
+        "Type": "AWS::StepFunctions::StateMachine",
+        "Properties": {"DefinitionString": '{"x": "${Missing}"}', "RoleArn": "arn:aws:iam::1:role/x"},
+    }
+    with pytest.raises(TemplateError, match="Machine: no DefinitionSubstitution for"):
+        deploy_resources({"Machine": machine})

@@ -1,0 +1,163 @@
+"""Lambda: real handlers in real processes, invoked through the AWS endpoint."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx
+import pytest
+from botocore.exceptions import ClientError
+
+from local.cloud import Cloud
+from tests.cloud.support import FIXTURES, Invoke
+
+
+def reports(cloud: Cloud, function: str) -> list[dict[str, Any]]:
+    logs = httpx.get(cloud.info["api_url"] + "/_local/logs").json()
+    return [
+        line["record"]
+        for line in logs
+        if line.get("type") == "platform.report" and line["function_name"].endswith(function)
+    ]
+
+
+def test_handler_runs_with_its_layer(invoke: Invoke) -> None:
+    answer, error = invoke({"do": "echo", "n": 1})
+    assert answer == {"event": {"do": "echo", "n": 1}, "greeting": "hello from the layer"}
+    assert error is None
+
+
+def test_environment_is_what_lambda_gives(invoke: Invoke, cloud: Cloud) -> None:
+    answer, _ = invoke({"do": "environment"})
+    variables = answer["variables"]
+    name = "campaign-automation-local-ProbeFunction"
+    assert variables["OWN"] == "probe"
+    assert variables["AWS_ENDPOINT_URL"] == cloud.info["aws_endpoint"]
+    assert variables["AWS_REGION"] == "us-east-1"
+    assert variables["AWS_LAMBDA_FUNCTION_NAME"] == name
+    assert variables["AWS_LAMBDA_LOG_GROUP_NAME"] == f"/aws/lambda/{name}"
+    assert variables["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"] == answer["memory"] == "256"
+    assert variables["TZ"] == ":UTC"
+    assert "HOME" not in variables
+    assert answer["directory"] == str(FIXTURES / "functions" / "probe")
+    assert answer["arn"] == f"arn:aws:lambda:us-east-1:123456789012:function:{name}"
+    assert 1000 < answer["remaining_ms"] <= 2000
+
+
+def test_globals_are_told_to_those_who_run_in_process(cloud: Cloud, invoke: Invoke) -> None:
+    variables = invoke({"do": "environment"})[0]["variables"]
+    shared = cloud.info["environment"]
+    assert {"STAGE", "TABLE_NAME", "CACHE_URL", "AWS_ENDPOINT_URL", "AWS_REGION"} <= set(shared)
+    assert {name: variables[name] for name in shared} == shared
+
+
+def test_error_keeps_its_class_name(invoke: Invoke) -> None:
+    answer, error = invoke({"do": "reject"})
+    assert error == "Unhandled"
+    assert answer["errorType"] == "PlatformRejectedError"
+    assert answer["errorMessage"] == "the platform said no"
+
+
+def test_timeout_kills_the_process_and_the_next_one_starts_cold(invoke: Invoke) -> None:
+    started = time.monotonic()
+    answer, error = invoke({"do": "sleep", "seconds": 30})
+    assert time.monotonic() - started < 4
+    assert error == "Unhandled"
+    assert answer["errorType"] == "Sandbox.Timedout"
+    assert answer["errorMessage"].endswith("Task timed out after 2.00 seconds")
+    assert invoke({"do": "echo"})[1] is None
+
+
+def test_process_that_exits_is_an_exit_error(invoke: Invoke) -> None:
+    answer, error = invoke({"do": "exit"})
+    assert error == "Unhandled"
+    assert answer["errorType"] == "Runtime.ExitError"
+    assert answer["errorMessage"].endswith("exit status 3")
+    assert invoke({"do": "echo"})[1] is None
+
+
+def test_module_that_does_not_import_fails_every_time(invoke: Invoke) -> None:
+    for _ in range(2):
+        answer, error = invoke({}, "BrokenFunction")
+        assert (error, answer["errorType"]) == ("Unhandled", "Runtime.ImportModuleError")
+
+
+def test_answer_over_six_megabytes_is_refused(invoke: Invoke) -> None:
+    answer, error = invoke({"do": "huge"})
+    assert (error, answer["errorType"]) == ("Unhandled", "Function.ResponseSizeTooLarge")
+
+
+def test_unknown_function_is_not_found(aws: Callable[[str], Any]) -> None:
+    with pytest.raises(ClientError) as raised:
+        aws("lambda").invoke(FunctionName="nobody", Payload=b"{}")
+    assert raised.value.response["Error"]["Code"] == "ResourceNotFoundException"
+
+
+def test_concurrent_invocations_get_an_environment_each(invoke: Invoke) -> None:
+    with ThreadPoolExecutor(4) as threads:
+        answers = list(threads.map(invoke, [{"do": "sleep", "seconds": 0.5}] * 4))
+    assert len({answer["pid"] for answer, _ in answers}) == 4
+    assert [error for _, error in answers] == [None] * 4
+
+
+def test_environment_is_reused_and_only_its_first_report_is_cold(cloud: Cloud, invoke: Invoke) -> None:
+    invoke({"do": "exit"})
+    pids = {invoke({"do": "environment"})[0]["pid"] for _ in range(3)}
+    assert len(pids) == 1
+    assert "initDurationMs" not in reports(cloud, "ProbeFunction")[-1]["metrics"]
+    assert any("initDurationMs" in report["metrics"] for report in reports(cloud, "ProbeFunction"))
+
+
+def test_event_invocation_answers_at_once_and_runs_later(cloud: Cloud, aws: Callable[[str], Any]) -> None:
+    line = {"message": "later", "correlation_id": "event-1"}
+    answer = aws("lambda").invoke(
+        FunctionName=cloud.info["outputs"]["ProbeArn"],
+        InvocationType="Event",
+        Payload=json.dumps({"do": "print", "lines": [line]}),
+    )
+    assert answer["StatusCode"] == 202
+    url = cloud.info["api_url"] + "/_local/logs?correlation_id=event-1"
+    deadline = time.monotonic() + 5
+    while not (found := httpx.get(url).json()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert [record["message"] for record in found] == ["later"]
+
+
+def test_logs_are_found_by_correlation_id(cloud: Cloud, invoke: Invoke) -> None:
+    lines = [
+        {"message": "mine", "correlation_id": "c-1"},
+        {"message": "other", "correlation_id": "c-2"},
+        "text",
+    ]
+    invoke({"do": "print", "lines": lines})
+    found = httpx.get(cloud.info["api_url"] + "/_local/logs", params={"correlation_id": "c-1"}).json()
+    assert [record["message"] for record in found] == ["mine"]
+    everything = httpx.get(cloud.info["api_url"] + "/_local/logs").json()
+    assert {"message": "text", "function_name": "campaign-automation-local-ProbeFunction"} in everything
+
+
+def emf(value: Any, action: str) -> dict[str, Any]:
+    directive = {
+        "Namespace": "Fixture",
+        "Dimensions": [["service", "action"]],
+        "Metrics": [{"Name": "requests_total", "Unit": "Count"}],
+    }
+    return {
+        "_aws": {"Timestamp": 1, "CloudWatchMetrics": [directive]},
+        "service": "s",
+        "action": action,
+        "requests_total": value,
+    }
+
+
+def test_metrics_are_summed_by_dimension_and_kept_out_of_the_logs(cloud: Cloud, invoke: Invoke) -> None:
+    invoke({"do": "print", "lines": [emf([1.0, 2.0], "create"), emf(4, "create"), emf(1, "pause")]})
+    metrics = httpx.get(cloud.info["api_url"] + "/_local/metrics").json()
+    assert metrics["Fixture"] == {
+        "requests_total": {"action=create,service=s": 7, "action=pause,service=s": 1}
+    }
+    assert not any("_aws" in line for line in httpx.get(cloud.info["api_url"] + "/_local/logs").json())
