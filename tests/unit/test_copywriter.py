@@ -1,0 +1,108 @@
+"""Copy keeps the limits and invents nothing; who wrote it is told."""
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from campaign_automation.adapters.base import CopyLimits
+from campaign_automation.managers.copywriter import TEMPLATE, Copywriter, find_problems, template_copy
+from campaign_automation.models import AdCopy
+from campaign_automation.utils.error_handler import AiModelError
+from tests.support.builders import copy, creative
+
+LIMITS = CopyLimits(125, 40, 30)
+GOOD = {"primary_text": "Made for muddy paths.", "headline": "Trail shoe", "description": "Take a look"}
+
+
+class Model:
+    """Answers what it is told to, one answer per call, and remembers the prompts."""
+
+    def __init__(self, *answers: Any) -> None:
+        self.answers = list(answers)
+        self.calls: list[tuple[str, str]] = []
+
+    async def generate_content(self, prompt: str, *, model: str) -> dict[str, Any]:
+        self.calls.append((model, prompt))
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return {"text": answer if isinstance(answer, str) else json.dumps(answer)}
+
+
+def write(model: Model | None, language: str = "en") -> AdCopy:
+    copywriter = Copywriter(model, ["strong", "fast"])
+    return asyncio.run(copywriter.write(creative(), "sales", language, LIMITS))
+
+
+def test_the_stronger_model_writes_and_is_named() -> None:
+    model = Model(GOOD)
+    assert write(model) == AdCopy(**GOOD, source="strong")
+    assert len(model.calls) == 1
+
+
+def test_the_model_that_really_answered_is_named() -> None:
+    class Swapped(Model):
+        async def generate_content(self, prompt: str, *, model: str) -> dict[str, Any]:
+            return await super().generate_content(prompt, model=model) | {"model": "successor"}
+
+    assert write(Swapped(GOOD)).source == "successor"
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        AiModelError("down"),
+        RuntimeError("a client of somebody else"),
+        "not json",
+        '{"headline": "x"}',
+        "[]",
+        {**GOOD, "headline": "x" * 41},
+        {**GOOD, "primary_text": "Only $19.99 today"},
+        {**GOOD, "primary_text": "Get 50% off"},
+        {**GOOD, "description": "Best shoe ever"},
+        {**GOOD, "headline": " "},
+    ],
+)
+def test_a_failed_or_refused_draft_goes_to_the_faster_model(failure: Any) -> None:
+    model = Model(failure, GOOD)
+    assert write(model).source == "fast"
+    assert [name for name, _ in model.calls] == ["strong", "fast"]
+
+
+def test_the_next_model_is_told_what_was_wrong() -> None:
+    model = Model({**GOOD, "headline": "x" * 41}, GOOD)
+    write(model)
+    assert "headline has 41 characters, 40 are allowed" in model.calls[1][1]
+
+
+def test_without_any_model_the_template_writes_and_says_so() -> None:
+    assert write(Model(AiModelError("a"), AiModelError("b"))).source == TEMPLATE
+    assert write(None).source == TEMPLATE
+
+
+def test_a_code_fence_around_the_json_is_taken_off() -> None:
+    assert write(Model(f"```json\n{json.dumps(GOOD)}\n```")).source == "strong"
+
+
+def test_a_claim_that_the_creative_states_is_allowed() -> None:
+    stated = creative(name="Award winner 2026", tags=["50%"])
+    drafted = copy(primary_text="The award winner 2026, 50% recycled")
+    assert find_problems(drafted, stated, LIMITS) == []
+
+
+@given(
+    name=st.text(min_size=1, max_size=200).filter(str.strip),
+    language=st.sampled_from(["en", "zh"]),
+    limits=st.sampled_from([LIMITS, CopyLimits(100, 40, 40), CopyLimits(90, 30, 90)]),
+)
+def test_the_template_fits_and_never_cuts_the_name(name: str, language: str, limits: CopyLimits) -> None:
+    written = template_copy(creative(name=name), language, limits)
+    whole = " ".join(name.split())
+    for part, limit in limits._asdict().items():
+        text = getattr(written, part)
+        assert 0 < len(text) <= limit
+    assert written.headline in (whole, template_copy(creative(name="x" * 300), language, limits).headline)

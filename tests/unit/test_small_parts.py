@@ -1,0 +1,145 @@
+"""Settings, cache, media, tenants' numbers and the API's edge."""
+
+import asyncio
+import json
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from campaign_automation.api import body_of, context_of, response
+from campaign_automation.clients.mcp_client import platform_user_id
+from campaign_automation.clients.media_client import MediaClient
+from campaign_automation.settings import SettingsError, parse_settings
+from campaign_automation.utils.cache_manager import CacheManager
+from campaign_automation.utils.error_handler import AccountError, InvalidRequestError
+
+
+def test_settings_name_every_variable_that_is_wrong() -> None:
+    with pytest.raises(SettingsError, match=r"TABLE_NAME.*PLATFORM_TIMEOUT_SECONDS"):
+        parse_settings({"PLATFORM_TIMEOUT_SECONDS": "soon"})
+
+
+def test_an_empty_variable_is_an_unset_one() -> None:
+    settings = parse_settings({"TABLE_NAME": "t", "MCP_URL": "", "GEMINI_MODELS": "a, b"})
+    assert settings.mcp_url is None
+    assert settings.gemini_models == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("user", "prefix", "number"), [("user_123", "user_", 123), ("123", "", 123), ("abc", "user_", "abc")]
+)
+def test_the_web_platforms_number_of_a_user(user: str, prefix: str, number: int | str) -> None:
+    assert platform_user_id(user, prefix) == number
+
+
+def test_two_users_never_share_a_number() -> None:
+    with pytest.raises(InvalidRequestError):
+        platform_user_id("123", "user_")
+
+
+class BrokenCache:
+    async def get(self, name: str) -> Any:
+        raise ConnectionError("down")
+
+    async def setex(self, name: str, time: int, value: str) -> Any:
+        raise ConnectionError("down")
+
+
+class MemoryCache:
+    def __init__(self) -> None:
+        self.values: dict[str, str] = {}
+
+    async def get(self, name: str) -> Any:
+        return self.values.get(name)
+
+    async def setex(self, name: str, time: int, value: str) -> Any:
+        self.values[name] = value
+
+
+@pytest.mark.parametrize("client", [None, BrokenCache()])
+def test_a_cache_that_is_down_is_a_miss(client: Any) -> None:
+    assert look_up(CacheManager(client, "dev"), times=2) == [{"n": 1}, {"n": 2}]
+
+
+def test_a_cached_value_is_not_loaded_again_and_carries_the_tenant() -> None:
+    client = MemoryCache()
+    assert look_up(CacheManager(client, "dev"), times=2) == [{"n": 1}, {"n": 1}]
+    assert list(client.values) == ["dev:user_1:what"]
+
+
+def look_up(cache: CacheManager, times: int) -> list[Any]:
+    loads = 0
+
+    async def load() -> dict[str, int]:
+        nonlocal loads
+        loads += 1
+        return {"n": loads}
+
+    async def run() -> list[Any]:
+        return [await cache.get_or_load("user_1", "what", 60, load) for _ in range(times)]
+
+    return asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1:1/x",
+        "http://169.254.169.254/latest/meta-data",
+        "http://10.0.0.1/x",
+        "http://[::1]/x",
+    ],
+)
+def test_a_file_inside_our_own_network_is_never_fetched(url: str) -> None:
+    with pytest.raises(AccountError, match="public internet") as refusal:
+        asyncio.run(MediaClient().fetch(url))
+    assert refusal.value.code == "6003"
+
+
+def event(**changes: Any) -> dict[str, Any]:
+    return {
+        "headers": {"Idempotency-Key": "k1", "Prefer": "respond-async"},
+        "body": '{"daily_budget": 0.1, "user_id": "user_9"}',
+        "requestContext": {"requestId": "r1", "authorizer": {"principalId": "user_1"}},
+    } | changes
+
+
+def test_who_asks_is_what_the_authorizer_verified() -> None:
+    assert context_of(event()) == {
+        "user_id": "user_1",
+        "request_id": "r1",
+        "idempotency_key": "k1",
+        "wait_seconds": 0,
+    }
+
+
+@pytest.mark.parametrize(
+    ("prefer", "seconds"), [("wait=3", 3), ("wait=900", 25), ("respond-async, wait=9", 0)]
+)
+def test_the_callers_wait(prefer: str, seconds: int) -> None:
+    assert context_of(event(headers={"prefer": prefer}))["wait_seconds"] == seconds
+
+
+def test_numbers_of_a_body_stay_exact() -> None:
+    assert body_of(event())["daily_budget"] == Decimal("0.1")
+
+
+@pytest.mark.parametrize("body", ["{", "[1]", '"text"', "1"])
+def test_a_body_that_is_no_object_is_refused(body: str) -> None:
+    with pytest.raises(InvalidRequestError) as refusal:
+        body_of(event(body=body))
+    assert refusal.value.details["field"] == "body"
+
+
+def test_an_answer_to_wait_for_has_its_location() -> None:
+    answer = response({"status": "accepted", "status_url": "/v1/campaigns/cmp_1"}, success=201)
+    assert answer["statusCode"] == 202
+    assert answer["headers"]["Location"] == "/v1/campaigns/cmp_1"
+
+
+def test_a_throttled_answer_says_when_to_come_back() -> None:
+    error = {"code": "1003", "details": {"retry_after": 60}}
+    answer = response({"status": "error", "error": error})
+    assert (answer["statusCode"], answer["headers"]["Retry-After"]) == (429, "60")
+    assert json.loads(answer["body"])["error"] == error

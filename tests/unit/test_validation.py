@@ -1,0 +1,86 @@
+"""Bad input: the field, what is wrong, what is allowed."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from campaign_automation.models import Context, CreateCampaign
+from campaign_automation.utils.error_handler import InvalidRequestError
+from campaign_automation.utils.validation import parse
+from tests.support.builders import request_body
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "words"),
+    [
+        ({"objective": "fame"}, "objective", "'sales', 'traffic'"),
+        ({"daily_budget": 0}, "daily_budget", "greater than 0"),
+        ({"daily_budget": -5}, "daily_budget", "greater than 0"),
+        ({"daily_budget": float("nan")}, "daily_budget", "finite"),
+        ({"daily_budget": float("inf")}, "daily_budget", "finite"),
+        ({"daily_budget": True}, "daily_budget", "should be a number"),
+        ({"daily_budget": "100"}, "daily_budget", "should be a number"),
+        ({"daily_budget": None}, "daily_budget", "should be a number"),
+        ({"platform": "myspace"}, "platform", "'meta'"),
+        ({"creative_ids": []}, "creative_ids", "at least 1"),
+        ({"creative_ids": ["1", "1"]}, "creative_ids", "twice"),
+        ({"creative_ids": ["a\x00b"]}, "creative_ids.0", "control characters"),
+        ({"creative_ids": None}, "parameters", "creative_ids or creatives"),
+        ({"target_countries": ["ZZ"]}, "target_countries.0", "ISO 3166"),
+        ({"target_countries": []}, "target_countries", "at least 1"),
+        ({"age_groups": [[12, 20]]}, "age_groups.0.0", "greater than or equal to 13"),
+        ({"age_groups": [[40, 30]]}, "age_groups.0", "begins above its end"),
+        ({"age_groups": [[18, 70]]}, "age_groups.0.1", "less than or equal to 65"),
+        ({"age_groups": [[18, 30], [18, 30]]}, "age_groups", "twice"),
+        ({"split_by": "gender"}, "split_by", "'age', 'country' or 'country_age'"),
+        ({"product_url": "not a url"}, "product_url", "valid URL"),
+        ({"product_url": "file:///etc/passwd"}, "product_url", "URL scheme"),
+        ({"name": "  "}, "name", "is empty"),
+        ({"audience": "everyone"}, "audience", "broad"),
+        ({"activate": "yes"}, "activate", "boolean"),
+        ({"dsa": {"beneficiary": "Me"}}, "dsa.payor", "is required"),
+        ({"budget": 5}, "budget", "unknown field"),
+    ],
+)
+def test_a_bad_field_is_named_with_what_is_wrong(change: dict[str, Any], field: str, words: str) -> None:
+    with pytest.raises(InvalidRequestError) as refusal:
+        parse(CreateCampaign, request_body() | change)
+    assert refusal.value.code == "1001"
+    assert refusal.value.http_status == 400
+    assert refusal.value.details["field"] == field
+    assert words in refusal.value.message
+
+
+def test_every_wrong_field_is_listed() -> None:
+    with pytest.raises(InvalidRequestError) as refusal:
+        parse(CreateCampaign, request_body() | {"daily_budget": -1, "objective": "x", "extra": 1})
+    assert {error["field"] for error in refusal.value.details["errors"]} == {
+        "daily_budget",
+        "objective",
+        "extra",
+    }
+
+
+def test_an_unknown_field_is_answered_with_the_known_ones() -> None:
+    with pytest.raises(InvalidRequestError) as refusal:
+        parse(CreateCampaign, request_body() | {"budget": 5})
+    assert "daily_budget" in refusal.value.details["allowed"]
+
+
+def test_amounts_have_no_float_noise() -> None:
+    spec = parse(CreateCampaign, request_body() | {"daily_budget": 100.1})
+    assert spec.daily_budget == Decimal("100.1")
+    assert spec.model_dump(mode="json")["daily_budget"] == 100.1
+
+
+def test_spellings_that_mean_the_same() -> None:
+    spec = parse(CreateCampaign, request_body() | {"objective": "conversions", "target_countries": ["uk"]})
+    assert (spec.objective, spec.target_countries) == ("sales", ["GB"])
+
+
+@pytest.mark.parametrize("user_id", ["", "a#b", "a/b", "x" * 200])
+def test_a_user_id_that_could_address_another_row_is_refused(user_id: str) -> None:
+    with pytest.raises(InvalidRequestError) as refusal:
+        parse(Context, {"user_id": user_id})
+    assert refusal.value.details["field"] == "user_id"
