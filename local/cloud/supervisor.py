@@ -41,7 +41,12 @@ SECRETS = {
     "campaign-automation/local/gemini": {"api_key": "sandbox-gemini-key"},
 }
 # Known before anything runs; the rest is passed at deployment.
-EARLY_PARAMETERS = {"Stage": "local", "JwtAudience": AUDIENCE, "CacheCluster": "false"}
+EARLY_PARAMETERS = {
+    "Stage": "local",
+    "JwtAudience": AUDIENCE,
+    "CacheCluster": "false",
+    "SpecialAdCategories": "NONE",
+}
 LATER_PARAMETERS = (
     "JwtIssuer",
     "JwksUrl",
