@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from local.sandbox.core.world import World
 from local.sandbox.gemini import Gemini
-from local.sandbox.meta.admin import patch_account, set_review
+from local.sandbox.meta.admin import set_review
 from local.sandbox.meta.graph import Graph
 from local.sandbox.web_platform.store import WebPlatformStore
 
@@ -39,7 +39,7 @@ class Admin:
             ("GET", "/faults"): self.faults,
             ("POST", "/faults"): self.set_faults,
             ("GET", "/calls"): self.calls,
-            ("PUT", "/accounts/meta/{id}"): self.account,
+            ("PUT", "/accounts/{platform}/{id}"): self.account,
             ("PUT", "/reviews/meta/{id}"): self.review,
             ("PUT", "/creatives/{id}"): self.creative,
             ("PUT", "/credits/{id}"): self.credit,
@@ -90,10 +90,13 @@ class Admin:
         return self._world.calls.listing(request.query_params.get("platform"))
 
     def account(self, request: Request, body: Any) -> Json:
-        return patch_account(self._meta, request.path_params["id"], body)
+        platform = self._world.ad_platforms.get(request.path_params["platform"])
+        if platform is None:
+            raise LookupError(f"no ad platform {request.path_params['platform']}")
+        return platform.patch_account(request.path_params["id"], body)
 
     def review(self, request: Request, body: Any) -> Json:
-        return set_review(self._meta, request.path_params["id"], body)
+        return set_review(self._meta.store, request.path_params["id"], body)
 
     def creative(self, request: Request, body: Any) -> Json:
         return self._web_platform.patch_creative(int(request.path_params["id"]), body)

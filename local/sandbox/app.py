@@ -19,7 +19,8 @@ def build_app(base_url: str, seed: int) -> Starlette:
     """The app for a server reachable at `base_url` (scheme, host, port)."""
     world = World(base_url=base_url, seed=seed)
     meta, store, gemini = Graph(world), WebPlatformStore(world), Gemini(world)
-    world.platforms.update({"meta": meta, "web_platform": store, "gemini": gemini})
+    world.ad_platforms.update({"meta": meta})
+    world.platforms.update({"web_platform": store, "gemini": gemini})
     world.reset()
     web_platform = WebPlatform(store)
 

@@ -2,6 +2,7 @@
 
 import json
 import warnings
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from tests.sandbox.support import Sandbox
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", FutureWarning)  # the vendor's notice that support has ended
-    import google.generativeai as genai
+    genai: Any = import_module("google.generativeai")
 
 PROMPT = 'Write ad copy in English. creatives: [{"creative_id": "7"}, {"creative_id": "9"}]'
 SCHEMA = {

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 import httpx
 import httpx2
+import mcp_types as types
 import pytest
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
@@ -51,9 +52,11 @@ class Standard:
             transport = streamable_http_client(self.url, http_client=http)
             async with Client(transport, mode=self.mode) as client:
                 result = await client.call_tool(tool, arguments)
-        data = result.structured_content
+        data: Json | None = result.structured_content
+        (content,) = result.content
+        assert isinstance(content, types.TextContent)
         assert data is not None
-        assert json.loads(result.content[0].text) == data
+        assert json.loads(content.text) == data
         if result.is_error:
             raise Refused(data.pop("error"), data)
         return data

@@ -9,6 +9,7 @@ from local.sandbox.core.accounts import Accounts
 from local.sandbox.core.calls import CallLog
 from local.sandbox.core.clock import Clock
 from local.sandbox.core.faults import FaultBook
+from local.sandbox.core.records import DayRecord, Level
 
 Json = dict[str, Any]
 
@@ -26,6 +27,16 @@ class Platform(Protocol):
         """Let everything happen that is due until `now`."""
 
 
+class AdPlatform(Platform, Protocol):
+    """A platform that runs ads."""
+
+    def records(self, user_id: int, level: Level, object_id: str) -> list[DayRecord]:
+        """Delivered days of one of the user's objects; none for an unknown or foreign one."""
+
+    def patch_account(self, account_id: str, changes: Json) -> Json:
+        """Changes an ad account, or creates it when `user_id` is given. Raises LookupError, ValueError."""
+
+
 @dataclass
 class World:
     """The shared parts; platforms register themselves under their name."""
@@ -37,6 +48,7 @@ class World:
     accounts: Accounts = field(default_factory=Accounts)
     latency_ms: dict[str, float] = field(default_factory=dict)
     platforms: dict[str, Platform] = field(default_factory=dict)
+    ad_platforms: dict[str, AdPlatform] = field(default_factory=dict)
     calls: CallLog = field(init=False)
 
     def __post_init__(self) -> None:
@@ -49,7 +61,7 @@ class World:
         self.calls.clear()
         self.accounts.clear()
         self.latency_ms.clear()
-        for platform in self.platforms.values():
+        for platform in self._everything().values():
             platform.reset()
 
     def advance(self, step: timedelta) -> datetime:
@@ -57,13 +69,16 @@ class World:
         self.clock.advance(step)
         now = self.clock.now()
         self.accounts.renew(before, now)
-        for platform in self.platforms.values():
+        for platform in self._everything().values():
             platform.advance(now)
         return now
 
     def state(self) -> Json:
-        state: Json = {name: platform.state() for name, platform in self.platforms.items()}
+        state: Json = {name: platform.state() for name, platform in self._everything().items()}
         return state | {"clock": self.clock.now().isoformat(), "seed": self.seed}
+
+    def _everything(self) -> dict[str, Platform]:
+        return {**self.ad_platforms, **self.platforms}
 
     async def wait(self, platform: str) -> None:
         """The latency the admin set for this platform."""

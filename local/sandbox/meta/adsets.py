@@ -275,7 +275,8 @@ def _check_bid(strategy: str, params: Params, goal: str) -> None:
     if strategy == "LOWEST_COST_WITHOUT_CAP" and "bid_amount" in params:
         raise wrong_param("bid_amount can't be set with LOWEST_COST_WITHOUT_CAP", "bid_amount")
     if strategy == "LOWEST_COST_WITH_MIN_ROAS":
-        floor = (params.json("bid_constraints") or {}).get("roas_average_floor")
+        constraints = params.mapping("bid_constraints") if "bid_constraints" in params else {}
+        floor = constraints.get("roas_average_floor")
         if goal != "VALUE" or not isinstance(floor, int):
             raise wrong_param(
                 "LOWEST_COST_WITH_MIN_ROAS needs the goal VALUE and bid_constraints.roas_average_floor",

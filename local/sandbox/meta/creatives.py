@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 from local.sandbox.meta.adsets import check_own_page
 from local.sandbox.meta.campaigns import read_name
 from local.sandbox.meta.errors import GraphError, invalid, wrong_param
-from local.sandbox.meta.params import Params
+from local.sandbox.meta.params import Params, section
 from local.sandbox.meta.store import Account, Json, MetaStore
 
 CALLS_TO_ACTION = (
@@ -67,9 +67,9 @@ def new_creative(store: MetaStore, account: Account, params: Params) -> Json:
     if ("link_data" in story) == ("video_data" in story):
         raise wrong_param("object_story_spec needs exactly one of link_data, video_data", "object_story_spec")
     if "link_data" in story:
-        _check_link_data(store, account, story["link_data"])
+        _check_link_data(store, account, section(story, "link_data"))
     else:
-        _check_video_data(store, account, story["video_data"])
+        _check_video_data(store, account, section(story, "video_data"))
     _check_enhancements(params)
     data: Json = {"name": read_name(params), "object_story_spec": story}
     sent = {"url_tags": params.text("url_tags")} if "url_tags" in params else {}
@@ -111,7 +111,7 @@ def _check_link_data(store: MetaStore, account: Account, link_data: Json) -> Non
     _check_url(link_data.get("link"))
     _check_image(store, account, link_data)
     _check_texts(link_data, ("message", "name", "description"))
-    _check_call_to_action(link_data.get("call_to_action"), needs_link=False)
+    _check_call_to_action(section(link_data, "call_to_action"), needs_link=False)
 
 
 def _check_video_data(store: MetaStore, account: Account, video_data: Json) -> None:
@@ -135,7 +135,7 @@ def _check_video_data(store: MetaStore, account: Account, video_data: Json) -> N
         )
     _check_thumbnail(store, account, video_data)
     _check_texts(video_data, ("message", "title", "link_description"))
-    _check_call_to_action(video_data.get("call_to_action"), needs_link=True)
+    _check_call_to_action(section(video_data, "call_to_action"), needs_link=True)
 
 
 def _check_thumbnail(store: MetaStore, account: Account, video_data: Json) -> None:
@@ -190,23 +190,23 @@ def _check_texts(spec: Json, names: tuple[str, ...]) -> None:
             )
 
 
-def _check_call_to_action(action: Json | None, *, needs_link: bool) -> None:
-    if action is None:
-        if needs_link:
-            _check_url(None)
+def _check_call_to_action(action: Json, *, needs_link: bool) -> None:
+    link = section(action, "value").get("link")
+    if needs_link or link is not None:
+        _check_url(link)
+    if not action:
         return
     if action.get("type") not in CALLS_TO_ACTION:
         raise wrong_param(
             f"Param call_to_action[type] must be one of {{{', '.join(CALLS_TO_ACTION)}}}", "call_to_action"
         )
-    link = action.get("value", {}).get("link")
-    if needs_link or link is not None:
-        _check_url(link)
 
 
 def _check_enhancements(params: Params) -> None:
-    spec = params.json("degrees_of_freedom_spec") or {}
-    if "standard_enhancements" in spec.get("creative_features_spec", {}):
+    if "degrees_of_freedom_spec" not in params:
+        return
+    spec = params.mapping("degrees_of_freedom_spec")
+    if "standard_enhancements" in section(spec, "creative_features_spec"):
         raise GraphError(
             "Invalid parameter",
             100,

@@ -4,15 +4,17 @@ import hashlib
 import hmac
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from local.sandbox.core.clock import whole_hour
+from local.sandbox.core.records import DayRecord, Level
 from local.sandbox.core.world import World
 from local.sandbox.meta import ads, adsets, campaigns, creatives, errors, media
+from local.sandbox.meta.admin import default_seed, patch
 from local.sandbox.meta.delivery import deliver
 from local.sandbox.meta.fields import parse_fields
-from local.sandbox.meta.insights import insights
+from local.sandbox.meta.insights import Query, insights
 from local.sandbox.meta.limits import UsageMeter
 from local.sandbox.meta.params import Params
 from local.sandbox.meta.render import ACCOUNT_EDGES, ACCOUNT_LISTS, NODE_EDGES, Reader, static_edge
@@ -73,6 +75,27 @@ class Graph:
         until = whole_hour(now)
         deliver(self.store, self.world.seed, self._delivered_until, until)
         self._delivered_until = until
+
+    def records(self, user_id: int, level: Level, object_id: str) -> list[DayRecord]:
+        return [
+            record
+            for record in self.store.records.values()
+            if record.id_at(level) == object_id
+            and self.store.accounts[record.account_id].binding.user_id == user_id
+        ]
+
+    def patch_account(self, account_id: str, changes: Json) -> Json:
+        """Changes an account, or creates it when `user_id` is given. Raises LookupError, ValueError."""
+        now = self.world.clock.now()
+        digits = account_id.removeprefix("act_")
+        account = self.store.accounts.get(digits)
+        if account is None:
+            if "user_id" not in changes:
+                raise LookupError(f"no account {account_id}; give user_id to create it")
+            seed = default_seed(self.world.accounts.next_number(), digits, int(changes["user_id"]))
+            account = self.add_account(seed, now)
+        patch(account, changes, now)
+        return {"id": f"act_{digits}", "ad_account_id": account.binding.number}
 
     def add_account(self, seed: MetaSeed, now: datetime) -> Account:
         binding = bind_meta_account(self.world.accounts, seed, now)
@@ -187,16 +210,16 @@ class Graph:
         raise errors.unknown_path(call.edge)
 
     def _insights(self, call: GraphCall, account: Account, node: Node | None) -> Json:
-        now = self.world.clock.now()
+        now, params = self.world.clock.now(), call.params
         if call.method == "POST":
-            sent = dict(call.params.values)
-            data = {"params": sent, "of": node.id if node else None}
+            data = {"params": dict(params.values), "of": node.id if node else None}
             return {"report_run_id": self.store.add("report", account, data, now).id}
         if node and node.kind == "report":
-            values = node.data["params"] | call.params.values
-            of = self.store.nodes.get(node.data["of"] or "")
-            return insights(self.store, account, of, Params(values), now, call.path)
-        return insights(self.store, account, node, call.params, now, call.path)
+            params = Params(node.data["params"] | params.values)
+            node = self.store.nodes.get(node.data["of"] or "")
+        if node and node.kind not in ("campaign", "adset", "ad"):
+            raise errors.unknown_path(call.edge)
+        return insights(Query(self.store, account, node, params), now, call.path)
 
     # What happens
 
@@ -315,8 +338,3 @@ def _verb(call: GraphCall) -> str:
 def _proof_fits(token: str, proof: str) -> bool:
     expected = hmac.new(META_APP_SECRET.encode(), token.encode(), hashlib.sha256).hexdigest()
     return hmac.compare_digest(expected, proof)
-
-
-def expire_token(account: Account, now: datetime, *, expired: bool) -> None:
-    """Moves the expiry of the account's token: a day ago, or sixty days from now."""
-    account.binding.token_expires_at = now + timedelta(days=-1 if expired else 60)

@@ -29,9 +29,9 @@ _FILTERED = {"id", "name", "objective", "effective_status", "created_time", "upd
 def select(store: MetaStore, nodes: list[Node], arguments: Mapping[str, str], now: datetime) -> list[Node]:
     """Nodes that pass the arguments; deleted and archived ones only when a status filter names them."""
     wanted = _wanted_statuses(arguments)
-    filters = [f for f in _filters(arguments) if _plain(f["field"]) != "effective_status"]
+    other = [entry for entry in filters(arguments) if _known_field(entry) != "effective_status"]
     shown = [node for node in nodes if _status_passes(store, node, wanted, now)]
-    return [node for node in shown if all(_passes(node, entry) for entry in filters)]
+    return [node for node in shown if all(_passes(node, entry) for entry in other)]
 
 
 def page(nodes: list[Node], arguments: Mapping[str, str], path: str) -> tuple[list[Node], Json]:
@@ -67,7 +67,8 @@ def _json_list(arguments: Mapping[str, str], name: str) -> list[Any]:
     return value
 
 
-def _filters(arguments: Mapping[str, str]) -> list[Json]:
+def filters(arguments: Mapping[str, str]) -> list[Json]:
+    """The `filtering` list, each entry with a field, a known operator and a value. Raises GraphError."""
     found = _json_list(arguments, "filtering")
     for entry in found:
         if not isinstance(entry, dict) or entry.keys() != {"field", "operator", "value"}:
@@ -75,16 +76,17 @@ def _filters(arguments: Mapping[str, str]) -> list[Json]:
         if entry["operator"] not in _OPERATORS:
             allowed = ", ".join(_OPERATORS)
             raise wrong_param(f"Param filtering[0][operator] must be one of {{{allowed}}}", "filtering")
-        if _plain(entry["field"]) not in _FILTERED:
-            raise wrong_param(f"Filtering field {entry['field']} is invalid", "filtering")
+        if entry["operator"] in ("IN", "NOT_IN") and not isinstance(entry["value"], list):
+            raise wrong_param("Param filtering[0][value] must be an array.", "filtering")
+        entry["field"] = str(entry["field"])
     return found
 
 
 def _wanted_statuses(arguments: Mapping[str, str]) -> set[str] | None:
-    asked = set(_json_list(arguments, "effective_status"))
-    for entry in _filters(arguments):
-        if _plain(entry["field"]) == "effective_status" and entry["operator"] == "IN":
-            asked |= set(entry["value"])
+    asked = set(map(str, _json_list(arguments, "effective_status")))
+    for entry in filters(arguments):
+        if _known_field(entry) == "effective_status" and entry["operator"] == "IN":
+            asked |= set(map(str, entry["value"]))
     return asked or None
 
 
@@ -94,13 +96,19 @@ def _status_passes(store: MetaStore, node: Node, wanted: set[str] | None, now: d
     return effective_status(store, node, now) in wanted
 
 
-def _plain(field: str) -> str:
+def _known_field(entry: Json) -> str:
     """`campaign.name` filters campaigns by name, as `name` does."""
-    return field.rsplit(".", 1)[-1]
+    field = str(entry["field"].rsplit(".", 1)[-1])
+    if field not in _FILTERED:
+        raise wrong_param(f"Filtering field {entry['field']} is invalid", "filtering")
+    return field
 
 
 def _passes(node: Node, entry: Json) -> bool:
-    return _OPERATORS[entry["operator"]](_value(node, _plain(entry["field"])), entry["value"])
+    try:
+        return _OPERATORS[entry["operator"]](_value(node, _known_field(entry)), entry["value"])
+    except (TypeError, ValueError):
+        raise wrong_param("Param filtering[0][value] does not fit the field", "filtering") from None
 
 
 def _value(node: Node, field: str) -> Any:
@@ -114,6 +122,9 @@ def _cursor(node_id: str) -> str:
 
 def _decoded_cursor(text: str) -> str:
     try:
-        return base64.urlsafe_b64decode(text).decode()
+        node_id = base64.urlsafe_b64decode(text).decode()
     except (binascii.Error, UnicodeDecodeError):
-        raise wrong_param("Invalid cursor", "after") from None
+        node_id = ""
+    if not node_id.isdigit():
+        raise wrong_param("Invalid cursor", "after")
+    return node_id

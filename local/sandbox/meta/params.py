@@ -19,6 +19,7 @@ COMMON = {
     "pretty",
     "suppress_http_code",
 }
+EXECUTION_OPTIONS = ("validate_only", "include_recommendations", "synchronous_ad_review")
 _INTEGER = re.compile(r"-?\d+")
 
 
@@ -94,4 +95,30 @@ class Params:
 
     @property
     def validate_only(self) -> bool:
-        return "validate_only" in (self.json("execution_options") or [])
+        if "execution_options" not in self:
+            return False
+        options = self.array("execution_options")
+        if any(option not in EXECUTION_OPTIONS for option in options):
+            allowed = ", ".join(EXECUTION_OPTIONS)
+            raise wrong_param(f"Param execution_options must hold only {{{allowed}}}", "execution_options")
+        return "validate_only" in options
+
+
+def section(parent: dict[str, Any], name: str) -> dict[str, Any]:
+    """The nested object under `name`, empty when absent. Raises GraphError for any other shape."""
+    value = parent.get(name)
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise wrong_param(f"Param {name} must be a JSON object", name)
+    return value
+
+
+def listed(parent: dict[str, Any], name: str) -> list[Any]:
+    """The list under `name`, empty when absent. Raises GraphError for any other shape."""
+    value = parent.get(name)
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise wrong_param(f"Param {name} must be an array.", name)
+    return value

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
-from decimal import Decimal
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from local.sandbox.core.accounts import Binding
+from local.sandbox.core.records import DayRecord
 from local.sandbox.seeds import MetaSeed
 
 Json = dict[str, Any]
@@ -53,7 +53,7 @@ class Account:
         return f"5{self.id[1:]}"
 
 
-@dataclass
+@dataclass(eq=False)
 class Node:
     """One object; `data` holds what the client sent, in the platform's own shapes."""
 
@@ -73,22 +73,6 @@ class Node:
 
     def review_ends(self) -> datetime:
         return (self.submitted or self.created) + REVIEW_TIME
-
-
-@dataclass
-class DayRecord:
-    """What one ad brought on one day of the account's time zone; money in major units."""
-
-    ad_id: str
-    adset_id: str
-    campaign_id: str
-    account_id: str
-    day: date
-    spend: Decimal = Decimal(0)
-    impressions: int = 0
-    clicks: int = 0
-    conversions: int = 0
-    revenue: Decimal = Decimal(0)
 
 
 class MetaStore:

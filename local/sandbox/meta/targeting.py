@@ -3,6 +3,7 @@
 from typing import Any
 
 from local.sandbox.meta.errors import invalid, wrong_param
+from local.sandbox.meta.params import listed, section
 from local.sandbox.meta.store import Account, Json, Node
 
 MIN_AGE, MAX_AGE = 13, 65
@@ -57,7 +58,7 @@ def read_targeting(targeting: Json, account: Account, campaign: Node) -> Json:
     _check_places(targeting)
     stored = {"age_min": 18, "age_max": MAX_AGE} | targeting
     _check_ages(stored)
-    _check_genders(targeting.get("genders", []))
+    _check_genders(listed(targeting, "genders"))
     _check_audiences(targeting, account)
     _check_advantage(targeting, stored["age_max"])
     _check_special_category(stored, campaign)
@@ -65,13 +66,12 @@ def read_targeting(targeting: Json, account: Account, campaign: Node) -> Json:
 
 
 def targets_eu(targeting: Json) -> bool:
-    places = targeting.get("geo_locations", {})
-    return bool(EU_COUNTRIES & set(places.get("countries", [])))
+    return bool(EU_COUNTRIES & set(listed(section(targeting, "geo_locations"), "countries")))
 
 
 def _check_places(targeting: Json) -> None:
-    places = targeting.get("geo_locations")
-    if not isinstance(places, dict) or not any(places.get(kind) for kind in _PLACES):
+    places = section(targeting, "geo_locations")
+    if not any(places.get(kind) for kind in _PLACES):
         if targeting.get("custom_audiences"):
             return
         raise invalid(
@@ -83,13 +83,11 @@ def _check_places(targeting: Json) -> None:
         )
     for option in sorted(places.keys() - _GEO_OPTIONS):
         raise wrong_param(f"Unsupported geo location option: {option}", "targeting", "geo_locations")
-    _check_countries(places.get("countries", []))
+    _check_countries(listed(places, "countries"))
 
 
-def _check_countries(countries: Any) -> None:
-    if not isinstance(countries, list):
-        raise wrong_param("Param targeting[geo_locations][countries] must be an array.", "targeting")
-    unknown = [code for code in countries if code not in COUNTRIES]
+def _check_countries(countries: list[Any]) -> None:
+    unknown = [code for code in countries if not isinstance(code, str) or code not in COUNTRIES]
     if unknown:
         raise invalid(
             None,
@@ -117,21 +115,22 @@ def _is_age(value: Any) -> bool:
     return isinstance(value, int) and MIN_AGE <= value <= MAX_AGE
 
 
-def _check_genders(genders: Any) -> None:
-    if not isinstance(genders, list) or any(gender not in (1, 2) for gender in genders):
+def _check_genders(genders: list[Any]) -> None:
+    if any(gender not in (1, 2) for gender in genders):
         raise wrong_param("Param targeting[genders] must hold 1 (men) or 2 (women)", "targeting", "genders")
 
 
 def _check_audiences(targeting: Json, account: Account) -> None:
     known = {audience["id"] for audience in account.audiences}
-    listed = targeting.get("custom_audiences", []) + targeting.get("excluded_custom_audiences", [])
-    for audience in listed:
-        if str(audience.get("id")) not in known:
-            raise wrong_param(f"Custom audience {audience.get('id')} was not found", "targeting")
+    named = listed(targeting, "custom_audiences") + listed(targeting, "excluded_custom_audiences")
+    for audience in named:
+        audience_id = audience.get("id") if isinstance(audience, dict) else audience
+        if str(audience_id) not in known:
+            raise wrong_param(f"Custom audience {audience_id} was not found", "targeting")
 
 
 def _check_advantage(targeting: Json, age_max: int) -> None:
-    advantage = targeting.get("targeting_automation", {}).get("advantage_audience")
+    advantage = section(targeting, "targeting_automation").get("advantage_audience")
     if advantage not in (0, 1):
         raise invalid(
             1870227,

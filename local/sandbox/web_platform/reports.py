@@ -1,37 +1,39 @@
 """First-party numbers: what the shop itself counted for the ads."""
 
 from datetime import date
+from itertools import groupby
 from typing import Any
 
+from local.sandbox.core.records import DayRecord, Level, added_up
 from local.sandbox.core.world import World
-from local.sandbox.meta.graph import Graph
-from local.sandbox.meta.store import DayRecord
 
 Json = dict[str, Any]
 
 
-def report(world: World, user_id: int, level: str, entity_id: str, first: date, last: date) -> list[Json]:
+def report(world: World, user_id: int, level: Level, entity_id: str, first: date, last: date) -> list[Json]:
     """One entry per day with delivery, newest first; money as text in major units."""
-    graph = world.platforms["meta"]
-    assert isinstance(graph, Graph)
     records = [
         record
-        for record in graph.store.records.values()
-        if getattr(record, f"{level}_id") == entity_id
-        and first <= record.day <= last
-        and graph.store.accounts[record.account_id].binding.user_id == user_id
+        for platform in world.ad_platforms.values()
+        for record in platform.records(user_id, level, entity_id)
+        if first <= record.day <= last
     ]
-    days = sorted({record.day for record in records}, reverse=True)
-    return [_metrics(entity_id, day, [r for r in records if r.day == day]) for day in days]
+    records.sort(key=_day, reverse=True)
+    days = [list(members) for _, members in groupby(records, _day)]
+    return [_metrics(entity_id, added_up(members, members[0])) for members in days]
 
 
-def _metrics(entity_id: str, day: date, records: list[DayRecord]) -> Json:
+def _day(record: DayRecord) -> date:
+    return record.day
+
+
+def _metrics(entity_id: str, total: DayRecord) -> Json:
     return {
-        "timestamp": f"{day.isoformat()}T00:00:00Z",
+        "timestamp": f"{total.day.isoformat()}T00:00:00Z",
         "entity_id": entity_id,
-        "impressions": sum(record.impressions for record in records),
-        "clicks": sum(record.clicks for record in records),
-        "spend": str(sum(record.spend for record in records)),
-        "conversions": sum(record.conversions for record in records),
-        "revenue": str(sum(record.revenue for record in records)),
+        "impressions": total.impressions,
+        "clicks": total.clicks,
+        "spend": str(total.spend),
+        "conversions": total.conversions,
+        "revenue": str(total.revenue),
     }
