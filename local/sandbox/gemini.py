@@ -25,13 +25,15 @@ MODELS = ("gemini-3.8-pro", "gemini-3.8-flash", "gemini-3.5-flash-lite")
 _TYPES = {1: "STRING", 2: "NUMBER", 3: "INTEGER", 4: "BOOLEAN", 5: "ARRAY", 6: "OBJECT"}
 _LIST_LENGTH = 3
 
-_HEADLINES = ("Made for your next run", "Comfort that keeps up", "Step out lighter", "Your everyday upgrade")
-_DESCRIPTIONS = ("Free returns, easy sizing", "Designed to last", "Loved by runners", "See the colours")
+# Copy that claims nothing: no price, number, award or promise. {name} is the product, where it is known.
+_HEADLINES = ("Meet {name}", "Step into {name}", "{name} for your day", "Take {name} along")
+_DESCRIPTIONS = ("Find your fit", "See the colours", "Take a closer look", "Made for moving")
 _TEXTS = (
     "Light on your feet and ready for every path. Find the pair that fits your day.",
     "From the first step to the last mile, comfort you can feel. Take a look today.",
-    "Built for people who keep moving. Discover what a better fit does for you.",
+    "Made for people who keep moving. Discover what a good fit does for you.",
 )
+_LONGEST_NAME = 18
 _CHINESE = ("轻盈每一步，舒适整天。", "为热爱出发的你而设计。", "换一种脚感，走得更远。")
 _PRICES = " Now only $19.99, 70% off!"
 
@@ -134,6 +136,7 @@ class _Writer:
         self._behaviour = behaviour
         self._chinese = bool(re.search(r"[\u4e00-\u9fff]|\bChinese\b|\bzh\b", prompt))
         self._ids = _listed_ids(prompt)
+        self._product = _product(prompt)
         self._next_id = 0
 
     def value(self, schema: Json, name: str) -> Any:
@@ -152,7 +155,7 @@ class _Writer:
         if name.endswith("_id") and self._ids:
             return self._listed_id()
         choices = _CHINESE if self._chinese else _choices(name)
-        text = self._rng.choice(choices)
+        text = self._rng.choice(choices).format(name=self._product)
         if self._behaviour == "too_long":
             return " ".join([text] * 40)
         return text + _PRICES if self._behaviour == "invented_price" else text
@@ -174,6 +177,12 @@ class _Writer:
 def _listed_ids(prompt: str) -> list[str]:
     """Creative ids the prompt names, such as `"creative_id": "7"` or `creative 7`, each once."""
     return list(dict.fromkeys(re.findall(r"creative(?:_id)?\W{1,5}(\d+)", prompt, re.IGNORECASE)))
+
+
+def _product(prompt: str) -> str:
+    """The product the prompt names as `"name": "..."`, when it is short enough for a headline."""
+    found = re.search(r'"name":\s*"([^"{}]+)"', prompt)
+    return found.group(1) if found and len(found.group(1)) <= _LONGEST_NAME else "something new"
 
 
 def _choices(name: str) -> tuple[str, ...]:

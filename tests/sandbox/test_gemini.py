@@ -64,6 +64,11 @@ def test_answer_fits_the_schema_and_the_prompt(sandbox: Sandbox) -> None:
     assert sandbox.calls("gemini")[0]["operation"] == "generate_content"
 
 
+def test_headline_names_the_product(sandbox: Sandbox) -> None:
+    ads = _ads(_ask(sandbox, f'{PROMPT} Product: {{"name": "Trail Shoe 7"}}'))
+    assert all("Trail Shoe 7" in ad["headline"] and len(ad["headline"]) <= 30 for ad in ads)
+
+
 def test_same_prompt_gets_the_same_copy(sandbox: Sandbox) -> None:
     first, again = _ask(sandbox).text, _ask(sandbox).text
     others = {_ask(sandbox, f"{PROMPT} {n}").text for n in range(5)}

@@ -131,7 +131,9 @@ def test_traffic_ad_has_clicks_but_no_purchases(graph: Graph, sandbox: Sandbox, 
 
     (row,) = _rows(graph, adset)
 
-    assert [entry["action_type"] for entry in row["actions"]] == ["link_click"]
+    actions = {entry["action_type"]: int(entry["value"]) for entry in row["actions"]}
+    assert actions.keys() == {"link_click", "landing_page_view", "post_engagement", "page_engagement"}
+    assert actions["landing_page_view"] < actions["link_click"] < actions["post_engagement"]
     assert "action_values" not in row
 
 

@@ -134,6 +134,12 @@ def test_batch_fails_in_part_without_rollback(graph: Graph) -> None:
     assert len(graph.get(f"{ACCOUNT}/campaigns")["data"]) == 2
 
 
+def test_batch_deletes(graph: Graph, campaign_id: str) -> None:
+    (entry,) = _batch(graph, [{"method": "DELETE", "relative_url": campaign_id}])
+    assert json.loads(entry["body"]) == {"success": True}
+    assert graph.get(f"{ACCOUNT}/campaigns")["data"] == []
+
+
 def test_batch_leaves_out_what_others_refer_to(graph: Graph) -> None:
     read = {"method": "GET", "relative_url": "{result=made:$.id}?fields=name"}
     silent = _batch(graph, [_create("one", name="made"), read])

@@ -37,7 +37,8 @@ def creatives(sandbox: Sandbox, account: AdAccount, picture: Path) -> list[str]:
     image = account.create_ad_image(params={"filename": str(picture)})
     video = account.create_ad_video(params={"file_url": f"{sandbox.url}/web_platform/files/creative_2.mp4"})
     assert video.api_get(fields=["status"])["status"]["video_status"] == "processing"
-    assert video.api_get(fields=["status"])["status"]["video_status"] == "ready"
+    ready = video.api_get(fields=["status", "picture"])
+    assert (ready["status"]["video_status"], ready["picture"][:8]) == ("ready", "https://")
     film = {
         "video_id": video["id"],
         "message": "See it move.",

@@ -49,6 +49,12 @@ def video_status(video: Node) -> Json:
     return {"video_status": "ready", "processing_progress": 100}
 
 
+def video_picture(video: Node) -> str | None:
+    """Address of the first frame, once the video is processed."""
+    ready = not video.data["polls_left"]
+    return f"https://scontent.example/{video.account_id}/{video.id}.jpg" if ready else None
+
+
 def _decoded(params: Params) -> bytes:
     try:
         return base64.b64decode(params.required("bytes"), validate=True)

@@ -40,11 +40,20 @@ class Row:
 
 
 def _actions(row: Row) -> list[Json] | None:
-    counts = [("link_click", row.total.clicks)] if row.total.clicks else []
+    clicks = row.total.clicks
+    counts = _click_actions(clicks) if clicks else []
     for event, record in row.events.items():
         if record.conversions:
             counts += [(action, record.conversions) for action in ACTION_TYPES.get(event, _OTHER_ACTIONS)]
     return [_windowed(action, count, row.windows) for action, count in counts] or None
+
+
+def _click_actions(clicks: int) -> list[tuple[str, int]]:
+    """Who clicks mostly arrives, and some react without clicking."""
+    engaged = clicks + clicks // 4
+    counts = {"link_click": clicks, "landing_page_view": clicks * 4 // 5}
+    counts |= {"post_engagement": engaged, "page_engagement": engaged}
+    return [(action, count) for action, count in counts.items() if count]
 
 
 def _windowed(action: str, count: int, windows: list[str]) -> Json:

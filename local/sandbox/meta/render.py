@@ -8,7 +8,7 @@ from typing import Any
 from local.sandbox.meta.errors import GraphError
 from local.sandbox.meta.fields import Field
 from local.sandbox.meta.listing import page, select
-from local.sandbox.meta.media import video_status
+from local.sandbox.meta.media import video_picture, video_status
 from local.sandbox.meta.status import effective_status, issues
 from local.sandbox.meta.store import Account, Json, Kind, MetaStore, Node
 
@@ -310,7 +310,7 @@ FIELDS: dict[str, dict[str, Getter]] = {
         **_all_sent("title source"),
         "id": _BASE["id"],
         "status": lambda _, n: video_status(n),
-        "picture": lambda _, n: f"https://scontent.example/{n.account_id}/{n.id}.jpg",
+        "picture": lambda _, n: video_picture(n),
     },
     "report": {
         "id": _BASE["id"],
