@@ -60,7 +60,7 @@ def test_overlapping_actions_hold_the_same_purchases(
 
     counts = {_count(row, action) for action in PURCHASES}
     assert len(counts) == 1
-    assert counts.pop() > 0
+    assert 0 < counts.pop() < _count(row, "link_click")
     values = {entry["value"] for entry in row["action_values"]}
     assert len(values) == 1
     assert Decimal(row["purchase_roas"][0]["value"]) == pytest.approx(
@@ -118,6 +118,13 @@ def test_paused_and_unreviewed_ads_deliver_nothing(
     assert sandbox.state()["meta"]["records"] == []
     sandbox.advance(advance_days=2)
     assert {row["adset_id"] for row in _rows(graph, ACCOUNT, level="ad")} == {running[3]}
+
+
+def test_review_hour_is_not_paid_for(graph: Graph, sandbox: Sandbox, running: list[str]) -> None:
+    sandbox.advance(advance_hours=2)
+    (row,) = _rows(graph, running[1], date_preset="today")
+    one_hour = Decimal(50) / 24
+    assert Decimal("0.7") * one_hour < Decimal(row["spend"]) < Decimal("1.3") * one_hour
 
 
 def test_traffic_ad_has_clicks_but_no_purchases(graph: Graph, sandbox: Sandbox, creative_id: str) -> None:
