@@ -27,7 +27,10 @@ UNUSED = (
     "google/ai/generativelanguage_v1beta2",
     "google/ai/generativelanguage_v1beta3",
     "facebook_business/adobjects/userexportforcam.py",  # not valid Python in 26.0.3
-    *(f"{name}*" for name in ("aiohttp", "pycountry", "capi_param_builder", "yarl", "multidict", "frozenlist")),
+    *(
+        f"{name}*"
+        for name in ("aiohttp", "pycountry", "capi_param_builder", "yarl", "multidict", "frozenlist")
+    ),
     *(f"{name}*" for name in ("propcache", "aiosignal", "aiohappyeyeballs", "curlify")),
 )
 UNUSED_ANYWHERE = ("tests", "test", "__pycache__")

@@ -41,6 +41,7 @@ from campaign_automation.utils.retry_strategy import with_retries
 TRANSIENT = (PlatformRateLimitError, PlatformUnavailableError, WebPlatformUnavailableError, StoreError)
 LONGEST_WAIT_SECONDS = 60
 _CONCURRENT_COPIES = 5
+_PERHAPS_A_MISSING_FILE = frozenset({"1001", "5000", "6003"})
 
 Send = Callable[[Sequence[str]], Awaitable[list[Outcome]]]
 
@@ -198,8 +199,21 @@ class CampaignCreation:
 
     async def create_ads(self, creation: Creation) -> None:
         """Files, then creative objects where the platform has them, then the ads."""
-        adapter, plan, account, access = await self._tools(creation)
-        orders = await self._creative_orders(creation, adapter, access, plan)
+        adapter, plan, _, access = await self._tools(creation)
+        assets = await self._known_assets(creation, access)
+        try:
+            await self._create_ads_with(creation, access, await self._upload(creation, access, assets))
+        except PlatformRejectedError as error:
+            if not assets or error.code not in _PERHAPS_A_MISSING_FILE:
+                raise
+            # A file that was uploaded long ago may have been deleted since: upload once more.
+            logger.info("files uploaded anew", campaign_id=plan.tag, platform=adapter.platform)
+            await self._create_ads_with(creation, access, await self._upload(creation, access, {}))
+
+    async def _create_ads_with(
+        self, creation: Creation, access: Access, orders: Mapping[str, CreativeOrder]
+    ) -> None:
+        adapter, plan, account, _ = await self._tools(creation)
         if Level.CREATIVE in adapter.levels:
 
             async def send_creatives(tags: Sequence[str]) -> list[Outcome]:
@@ -215,28 +229,29 @@ class CampaignCreation:
 
         await self._make(creation, access, Level.AD, {ad.tag: ad.name for ad in plan.ads}, send_ads)
 
-    async def _creative_orders(
-        self, creation: Creation, adapter: PlatformAdapter, access: Access, plan: CampaignPlan
+    async def _known_assets(self, creation: Creation, access: Access) -> dict[str, str]:
+        """The platform's references of files uploaded before, by creative."""
+        asked = list(creation.creatives.values())
+        known = await asyncio.gather(
+            *(self._store.asset(*_asset_key(creation, access, item)) for item in asked)
+        )
+        return {item.creative_id: asset for item, asset in zip(asked, known, strict=True) if asset}
+
+    async def _upload(
+        self, creation: Creation, access: Access, known: Mapping[str, str]
     ) -> dict[str, CreativeOrder]:
+        """An order for each creative, its file uploaded once per account and URL."""
+
         async def order(item: CreativePlan) -> CreativeOrder:
             creative = creation.creatives[item.creative_id]
-            asset = await self._asset(creation, adapter, access, creative)
+            before = known.get(item.creative_id)
+            asset = await self._adapter(creation).upload(access, creative, before)
+            if asset != before:
+                await self._store.save_asset(*_asset_key(creation, access, creative), asset)
             return CreativeOrder(item.tag, item.name, creative, creation.copies[item.creative_id], asset)
 
-        orders = await asyncio.gather(*map(order, plan.creatives))
+        orders = await asyncio.gather(*map(order, _plan(creation).creatives))
         return {order.creative.creative_id: order for order in orders}
-
-    async def _asset(
-        self, creation: Creation, adapter: PlatformAdapter, access: Access, creative: Creative
-    ) -> str:
-        """The platform's reference of the creative's file, uploaded once per account and URL."""
-        digest = hashlib.sha256(creative.file_url.encode()).hexdigest()
-        key = (creation.tenant, f"{adapter.platform}:{access.platform_account_id}", digest)
-        known = await self._store.asset(*key)
-        reference = await adapter.upload(access, creative, known)
-        if reference != known:
-            await self._store.save_asset(*key, reference)
-        return reference
 
     async def _make(
         self, creation: Creation, access: Access, level: Level, names: Mapping[str, str], send: Send
@@ -455,6 +470,11 @@ def _ids(creation: Creation, level: Level) -> list[str]:
         for entry in creation.objects.values()
         if entry.level is level and entry.state == "created" and entry.platform_id
     ]
+
+
+def _asset_key(creation: Creation, access: Access, creative: Creative) -> tuple[str, str, str]:
+    digest = hashlib.sha256(creative.file_url.encode()).hexdigest()
+    return creation.tenant, f"{creation.spec.platform}:{access.platform_account_id}", digest
 
 
 def _sent(creation: Creation, level: Level, tag: str, name: str) -> ObjectEntry:

@@ -1,0 +1,40 @@
+"""The deployed API as a caller sees it."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from typing import Any
+
+import httpx
+
+
+class Api:
+    def __init__(self, base_url: str, token: str | None) -> None:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self.http = httpx.Client(base_url=base_url, headers=headers, timeout=60)
+
+    def __enter__(self) -> Api:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.http.close()
+
+    def create(self, body: dict[str, Any], key: str | None = None, **headers: str) -> httpx.Response:
+        """A key of its own for each call, so that tests with the same body do not meet; "" sends none."""
+        key = uuid.uuid4().hex if key is None else key
+        if key:
+            headers["Idempotency-Key"] = key
+        return self.http.post("/v1/campaigns", json=body, headers=headers)
+
+    def status(self, campaign_id: str) -> httpx.Response:
+        return self.http.get(f"/v1/campaigns/{campaign_id}")
+
+    def wait_until(self, campaign_id: str, status: str, seconds: float = 30) -> dict[str, Any]:
+        """Polls the status URL, as a caller that was answered 202 does."""
+        deadline = time.monotonic() + seconds
+        while True:
+            answer: dict[str, Any] = self.status(campaign_id).json()
+            if answer["campaign"]["status"] == status or time.monotonic() > deadline:
+                return answer
+            time.sleep(0.2)

@@ -1,0 +1,59 @@
+"""The sandbox's admin side: what the platforms hold, what was asked of them, which faults come next."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import httpx
+
+LIVE = {"ACTIVE", "PAUSED"}
+
+
+class Sandbox:
+    def __init__(self, admin_url: str) -> None:
+        self._http = httpx.Client(base_url=admin_url, timeout=30)
+
+    def __enter__(self) -> Sandbox:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
+
+    def reset(self) -> None:
+        self._http.post("/reset", json={}).raise_for_status()
+
+    def fault(self, platform: str, operation: str, kind: str, **more: Any) -> None:
+        fault = {"platform": platform, "operation": operation, "kind": kind, **more}
+        self._http.post("/faults", json=[fault]).raise_for_status()
+
+    def state(self, platform: str) -> dict[str, Any]:
+        return dict(self._http.get("/state").json()[platform])
+
+    def live(self, platform: str, kind: str) -> list[dict[str, Any]]:
+        """Objects of one kind ("campaigns", "adsets", "ads", "creatives") that are not deleted."""
+        return [item for item in self.state(platform)[kind].values() if item.get("status", "ACTIVE") in LIVE]
+
+    def left_behind(self, platform: str) -> dict[str, int]:
+        """How many live objects there are of each kind that has any."""
+        kinds = ("campaigns", "adsets", "creatives", "ads")
+        counts = {kind: len(self.live(platform, kind)) for kind in kinds}
+        return {kind: count for kind, count in counts.items() if count}
+
+    def calls(self, platform: str) -> list[dict[str, Any]]:
+        return list(self._http.get("/calls", params={"platform": platform}).json())
+
+    def operations(self, platform: str) -> Counter[str]:
+        return Counter(call["operation"] for call in self.calls(platform))
+
+    def advance(self, **amount: int) -> None:
+        self._http.post("/clock", json=amount).raise_for_status()
+
+    def patch_account(self, platform: str, account_id: str, **changes: Any) -> None:
+        self._http.put(f"/accounts/{platform}/{account_id}", json=changes).raise_for_status()
+
+    def patch_creative(self, creative_id: int, **changes: Any) -> None:
+        self._http.put(f"/creatives/{creative_id}", json=changes).raise_for_status()
+
+    def gemini(self, behaviour: str) -> None:
+        self._http.put("/gemini", json={"behaviour": behaviour}).raise_for_status()
