@@ -20,7 +20,7 @@ from local.cloud.resources import DEPLOY, SKIPPED, Stack
 
 @dataclass(frozen=True)
 class Deployment:
-    """What a template became: the stack, its outputs, and what was left out on purpose."""
+    """What a template became: stack, outputs, the functions' variables, and what was left out on purpose."""
 
     stack: Stack
     outputs: dict[str, str]
@@ -47,7 +47,7 @@ def deploy(template: Mapping[str, Any], parameters: Mapping[str, str], name: str
     return Deployment(
         stack=stack,
         outputs=_outputs(template.get("Outputs", {}), resolver),
-        environment=resolver.resolve(template.get("Metadata", {}).get("GlobalEnvironment", {})),
+        environment=common_environment(function.environment for function in stack.functions.values()),
         skipped={t: SKIPPED[t] for t in sorted({r["Type"] for r in resources.values()}) if t in SKIPPED},
     )
 
@@ -82,6 +82,18 @@ def deployment_order(resources: Mapping[str, Any], values: Iterable[str]) -> lis
         return list(TopologicalSorter(needs).static_order())
     except CycleError as error:
         raise TemplateError(f"resources refer to each other in a circle: {error.args[1]}") from None
+
+
+def common_environment(environments: Iterable[Mapping[str, str]]) -> dict[str, str]:
+    """All functions' variables together, for code that runs in one process instead of several.
+
+    A variable that functions set to different values is left out.
+    """
+    values: dict[str, set[str]] = {}
+    for environment in environments:
+        for name, value in environment.items():
+            values.setdefault(name, set()).add(value)
+    return {name: next(iter(found)) for name, found in values.items() if len(found) == 1}
 
 
 def _needs(resource: Mapping[str, Any]) -> set[str]:

@@ -11,6 +11,8 @@ from local.cloud.worker import Function, Outcome, Worker
 
 # Beyond these an invocation waits for a free environment; AWS would go on to a thousand.
 ENVIRONMENTS_PER_FUNCTION = 10
+# AWS would start another environment at once; here a cold start takes more from everybody than a short wait.
+PATIENCE_SECONDS = 0.2
 INVOCATIONS_AT_ONCE = 128
 
 
@@ -59,41 +61,44 @@ class _Pool:
         self._function = function
         self._children = children
         self._telemetry = telemetry
-        self._room = threading.Semaphore(ENVIRONMENTS_PER_FUNCTION)
         self._idle: list[Worker] = []
         self._busy: set[Worker] = set()
-        self._lock = threading.Lock()
+        self._changed = threading.Condition()
 
     def invoke(self, payload: bytes) -> Outcome:
-        with self._room:
-            worker = self._take()
-            try:
-                return worker.invoke(payload)
-            finally:
-                self._give_back(worker)
+        worker = self._take()
+        try:
+            return worker.invoke(payload)
+        finally:
+            self._give_back(worker)
 
     def stop(self) -> None:
-        with self._lock:
+        with self._changed:
             workers = [*self._idle, *self._busy]
         for worker in workers:
             worker.stop()
 
     def _take(self) -> Worker:
-        with self._lock:
-            while self._idle:
-                worker = self._idle.pop()
-                if worker.alive:
-                    break
+        with self._changed:
+            if self._busy:
+                self._changed.wait_for(lambda: self._idle, PATIENCE_SECONDS)
+            self._changed.wait_for(lambda: self._idle or len(self._busy) < ENVIRONMENTS_PER_FUNCTION)
+            worker = self._idle.pop() if self._idle else self._start()
+            if not worker.alive:  # its process ended while it idled
                 worker.stop()
-            else:
-                worker = Worker(self._function, self._children, self._telemetry)
+                worker = self._start()
             self._busy.add(worker)
         return worker
 
+    def _start(self) -> Worker:
+        return Worker(self._function, self._children, self._telemetry)
+
     def _give_back(self, worker: Worker) -> None:
-        with self._lock:
+        alive = worker.alive
+        with self._changed:
             self._busy.discard(worker)
-            if worker.alive:
+            if alive:
                 self._idle.append(worker)
-                return
-        worker.stop()
+            self._changed.notify()
+        if not alive:
+            worker.stop()

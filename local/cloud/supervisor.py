@@ -22,8 +22,8 @@ from local.cloud.deployer import Deployment, deploy
 from local.cloud.front_door import FrontDoor
 from local.cloud.gateway import Gateway
 from local.cloud.identity import Identity
-from local.cloud.interpreter import import_moto, point_moto_at
 from local.cloud.intrinsics import TemplateError
+from local.cloud.moto_seams import import_moto, moto_application, point_moto_at
 from local.cloud.processes import Children
 from local.cloud.runtime import Runtime
 from local.cloud.telemetry import Telemetry
@@ -149,11 +149,9 @@ class _LocalCloud:
     def _open_front_door(self) -> FrontDoor:
         server = self._bind(0)
         point_moto_at(server.port)
-        from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
-
         self._aws_endpoint = _url(server)
         self._aws = Clients(self._aws_endpoint)
-        front_door = FrontDoor(DomainDispatcherApplication(create_backend_app), self._runtime)
+        front_door = FrontDoor(moto_application(), self._runtime)
         server.app = front_door
         self._serve(server)
         return front_door

@@ -57,17 +57,13 @@ class _NoManagedPolicies:
 
 
 def transform(path: Path, parameters: Mapping[str, str], later: Sequence[str]) -> dict[str, Any]:
-    """The template at `path` as plain CloudFormation, local folders kept as S3 keys of LOCAL_BUCKET.
-
-    Its `Globals` come back under Metadata, for `cloud.json` tells what every handler gets from them.
-    """
+    """The template at `path` as plain CloudFormation, local folders kept as S3 keys of LOCAL_BUCKET."""
     from samtranslator.translator.transform import transform as sam_transform
     from samtranslator.yaml_helper import yaml_parse
 
     source = yaml_parse(path.read_text())
     for resource in source["Resources"].values():
         _inline_local_files(resource, path.parent)
-    shared = source.get("Globals", {}).get("Function", {}).get("Environment", {}).get("Variables", {})
     # The translator bakes a parameter's Default into some properties, which would freeze a value
     # that is passed only at deployment: without a Default it leaves the Ref alone.
     defaults = {
@@ -79,7 +75,6 @@ def transform(path: Path, parameters: Mapping[str, str], later: Sequence[str]) -
     for name, default in defaults.items():
         if default is not None:
             result["Parameters"][name]["Default"] = default
-    result.setdefault("Metadata", {})["GlobalEnvironment"] = shared
     return result
 
 

@@ -209,11 +209,15 @@ class _RuntimeApi(ThreadingHTTPServer):
         self.messages = messages
         self.asked = False
         self.address = f"127.0.0.1:{self.server_port}"
-        threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
+        threading.Thread(target=self._serve, daemon=True).start()
 
     def close(self) -> None:
-        self.shutdown()
-        self.server_close()
+        """Stop serving, in a moment: nobody needs to wait for it."""
+        threading.Thread(target=self.shutdown, daemon=True).start()
+
+    def _serve(self) -> None:
+        with self:
+            self.serve_forever()
 
 
 class _RuntimeApiHandler(BaseHTTPRequestHandler):

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from local.cloud.aws import Clients
-from local.cloud.deployer import Deployment, deploy, deployment_order
+from local.cloud.deployer import Deployment, common_environment, deploy, deployment_order
 from local.cloud.intrinsics import TemplateError
 
 NO_AWS = Clients("http://127.0.0.1:1")  # nothing here may call it
@@ -121,3 +121,8 @@ def test_definition_with_a_placeholder_nobody_fills_is_an_error() -> None:
     }
     with pytest.raises(TemplateError, match="Machine: no DefinitionSubstitution for"):
         deploy_resources({"Machine": machine})
+
+
+def test_common_environment_leaves_out_what_functions_disagree_on() -> None:
+    environments = [{"STAGE": "local", "NAME": "a"}, {"STAGE": "local", "NAME": "b", "OWN": "1"}]
+    assert common_environment(environments) == {"STAGE": "local", "OWN": "1"}

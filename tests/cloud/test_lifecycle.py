@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -63,12 +64,6 @@ def local(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def warm_up(cloud: Cloud) -> set[int]:
-    """Start a worker, then tell all processes of the cloud."""
-    assert httpx.get(cloud.info["api_url"] + "/v1/open", timeout=30).status_code == 201
-    return descendants(cloud.info["pid"])
-
-
 def test_cloud_json_tells_everything(cloud: Cloud) -> None:
     info = json.loads((cloud.directory / "cloud.json").read_text())
     assert info == cloud.info
@@ -84,62 +79,107 @@ def test_second_cloud_in_one_folder_is_refused(cloud: Cloud) -> None:
     assert httpx.get(cloud.info["api_url"] + "/v1/open", timeout=30).status_code == 201
 
 
-def test_wrong_template_is_told(tmp_path: Path) -> None:
-    text = TEMPLATE.read_text().replace("AWS::SQS::Queue", "AWS::RoboMaker::Robot")
-    template = tmp_path / "template.yaml"
-    template.write_text(text)
-    for folder in ("functions", "layers", "statemachines"):
-        (tmp_path / folder).symlink_to(FIXTURES / folder)
-    with pytest.raises(CloudError, match=r"does not know the type of Queue \(AWS::RoboMaker::Robot\)"):
-        local_cloud.start(tmp_path / "state", template=template)
-    assert not (tmp_path / "state" / "cloud.json").exists()
+class Starter:
+    """A process that starts a cloud and then does nothing."""
 
-
-def test_clouds_run_side_by_side_and_leave_nothing_behind(cloud: Cloud, tmp_path: Path) -> None:
-    with ThreadPoolExecutor() as threads:
-        other, orphan = threads.map(
-            lambda name: local_cloud.start(tmp_path / name, template=TEMPLATE), ("other", "orphan")
-        )
-    ports = {running.info[name] for running in (cloud, other, orphan) for name in ("api_url", "aws_endpoint")}
-    assert len(ports) == 6
-    token = cloud.info["tokens"]["user_123"]
-    stranger = httpx.get(other.info["api_url"] + "/v1/things/1", headers={"Authorization": f"Bearer {token}"})
-    assert stranger.status_code == 401
-
-    processes = warm_up(other)
-    assert len(processes) >= 5  # supervisor, guard, sandbox, valkey, worker
-    stopped = local("down", "--dir", str(tmp_path / "other"))
-    assert (stopped.returncode, stopped.stdout) == (0, "stopped\n")
-    assert not alive(processes)
-    other.process.wait()
-    assert not (tmp_path / "other" / "cloud.json").exists()
-    assert "no local cloud runs" in local("down", "--dir", str(tmp_path / "other")).stdout
-
-    processes = warm_up(orphan)
-    os.kill(orphan.info["pid"], signal.SIGKILL)
-    assert gone_within(processes, 5)
-    orphan.process.wait()
-    local("down", "--dir", str(tmp_path / "orphan"))
-    assert not (tmp_path / "orphan" / "cloud.json").exists()
-
-    assert httpx.get(cloud.info["api_url"] + "/v1/open", timeout=30).status_code == 201
-
-
-def test_cloud_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
-    script = (
+    SCRIPT = (
         "import sys, time; from local import cloud;"
         "running = cloud.start(sys.argv[1], template=sys.argv[2]);"
-        "print(running.info['pid'], flush=True); time.sleep(60)"
+        "print(running.info['pid'], flush=True); time.sleep(600)"
     )
-    starter = subprocess.Popen(
-        [sys.executable, "-c", script, str(tmp_path), str(TEMPLATE)],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert starter.stdout
-    processes = descendants(int(starter.stdout.readline()))
-    starter.kill()
-    starter.communicate()
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", self.SCRIPT, str(directory), str(TEMPLATE)],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def wait(self) -> int:
+        """The pid of its cloud, once that is ready."""
+        assert self._process.stdout
+        return int(self._process.stdout.readline())
+
+    def end(self) -> None:
+        assert self._process.stdout
+        self._process.kill()
+        self._process.wait()
+        self._process.stdout.close()
+
+
+@dataclass(frozen=True)
+class Others:
+    """Three more attempts at a cloud: a good one, one started by another process, one that must fail."""
+
+    good: Cloud
+    starter: Starter
+    failure: BaseException | None
+
+
+@pytest.fixture(scope="module")
+def others(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Others]:
+    starter = Starter(tmp_path_factory.mktemp("started"))
+    wrong = template_of_an_unknown_type(tmp_path_factory.mktemp("wrong"))
+    with ThreadPoolExecutor() as threads:  # all at once, for speed
+        failing = threads.submit(local_cloud.start, wrong.parent / "state", template=wrong)
+        good = local_cloud.start(tmp_path_factory.mktemp("good"), template=TEMPLATE)
+    with good:
+        yield Others(good, starter, failing.exception())
+    starter.end()
+
+
+def template_of_an_unknown_type(folder: Path) -> Path:
+    template = folder / "template.yaml"
+    template.write_text(TEMPLATE.read_text().replace("AWS::SQS::Queue", "AWS::RoboMaker::Robot"))
+    for name in ("functions", "layers", "statemachines"):
+        (folder / name).symlink_to(FIXTURES / name)
+    return template
+
+
+def test_clouds_run_side_by_side(cloud: Cloud, others: Others) -> None:
+    names = ("api_url", "aws_endpoint", "redis_url")
+    assert all(cloud.info[name] != others.good.info[name] for name in names)
+    token = {"Authorization": f"Bearer {cloud.info['tokens']['user_123']}"}
+    assert httpx.get(cloud.info["api_url"] + "/v1/things/1", headers=token, timeout=30).status_code == 201
+    refused = httpx.get(others.good.info["api_url"] + "/v1/things/1", headers=token, timeout=30)
+    assert refused.status_code == 401
+
+
+def test_template_that_cannot_be_deployed_is_told(others: Others) -> None:
+    assert isinstance(others.failure, CloudError)
+    assert "does not know the type of Queue (AWS::RoboMaker::Robot)" in str(others.failure)
+
+
+def test_down_leaves_nothing_behind(others: Others) -> None:
+    good = others.good
+    assert httpx.get(good.info["api_url"] + "/v1/open", timeout=30).status_code == 201
+    processes = descendants(good.info["pid"])
+    assert len(processes) >= 5  # supervisor, guard, sandbox, valkey and a worker
+    assert local("down", "--dir", str(good.directory)).stdout == "stopped\n"
+    assert not alive(processes)
+    assert not (good.directory / "cloud.json").exists()
+    assert "no local cloud runs" in local("down", "--dir", str(good.directory)).stdout
+
+
+def test_cloud_ends_with_the_process_that_started_it(others: Others) -> None:
+    processes = descendants(others.starter.wait())
+    others.starter.end()
     assert gone_within(processes, 10)
-    assert not (tmp_path / "cloud.json").exists()
+    assert not (others.starter.directory / "cloud.json").exists()
+
+
+def test_children_do_not_survive_a_killed_supervisor() -> None:
+    script = (
+        "import time; from pathlib import Path; from local.cloud.processes import Children;"
+        "child = Children().spawn(['sleep', '600'], cwd=Path('.'));"
+        "print(child.pid, flush=True); time.sleep(600)"
+    )
+    supervisor = subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert supervisor.stdout
+    child = int(supervisor.stdout.readline())
+    assert alive({child})
+    supervisor.kill()
+    supervisor.communicate()
+    assert gone_within({child}, 5)

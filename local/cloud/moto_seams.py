@@ -1,4 +1,4 @@
-"""Everything we change about moto's Step Functions interpreter. No file of moto is edited.
+"""Everything we change about moto, most of it in its Step Functions interpreter. No file of it is edited.
 
 The retry seam is `retrier_decl.time`: the module sleeps between attempts with `time.sleep` and uses `time`
 for nothing else. Wait states and timeouts live in other modules and keep real seconds.
@@ -11,8 +11,11 @@ import importlib
 import os
 import threading
 import time
+from functools import lru_cache
 from types import SimpleNamespace
 from typing import Any
+
+from local.cloud.front_door import Application
 
 RETRY_SCALE = "LOCAL_RETRY_SCALE"
 DEFAULT_RETRY_SCALE = 0.1
@@ -37,6 +40,19 @@ def point_moto_at(port: int) -> None:
     default_user_config["stepfunctions"] = {"execute_state_machine": True}
     _share_clients()
     _scale_retries(float(os.environ.get(RETRY_SCALE, DEFAULT_RETRY_SCALE)))
+
+
+def moto_application() -> Application:
+    """moto's own WSGI application for all services."""
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+    class Dispatcher(DomainDispatcherApplication):
+        """Asks once which service a host stands for: moto lists its folders for every request, in turn."""
+
+        get_backend_for_host = lru_cache(DomainDispatcherApplication.get_backend_for_host)
+
+    application: Application = Dispatcher(create_backend_app)
+    return application
 
 
 def _share_clients() -> None:
