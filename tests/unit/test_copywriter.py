@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from campaign_automation.adapters.base import CopyLimits
-from campaign_automation.managers.copywriter import TEMPLATE, Copywriter, find_problems, template_copy
+from campaign_automation.managers.copywriter import PARTS, TEMPLATE, Copywriter, find_problems, template_copy
 from campaign_automation.models import AdCopy
 from campaign_automation.utils.error_handler import AiModelError
 from tests.support.builders import copy, creative
@@ -102,7 +102,41 @@ def test_a_claim_that_the_creative_states_is_allowed() -> None:
 def test_the_template_fits_and_never_cuts_the_name(name: str, language: str, limits: CopyLimits) -> None:
     written = template_copy(creative(name=name), language, limits)
     whole = " ".join(name.split())
-    for part, limit in limits._asdict().items():
-        text = getattr(written, part)
-        assert 0 < len(text) <= limit
+    for part in PARTS:
+        assert 0 < len(getattr(written, part)) <= getattr(limits, part)
     assert written.headline in (whole, template_copy(creative(name="x" * 300), language, limits).headline)
+
+
+GOOGLE = CopyLimits(90, 30, 90, headlines=5, descriptions=3, emoji=False)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        [],
+        ["Trail shoe", "trail shoe"],
+        ["Only $5", "x" * 31, "Muddy paths", "Muddy paths", "For the hills", "A", "B", "C"],
+    ],
+)
+def test_a_platform_that_combines_lines_gets_enough_different_good_ones(more: list[str]) -> None:
+    model = Model({**GOOD, "more_headlines": more, "more_descriptions": more})
+    written = asyncio.run(Copywriter(model, ["m"]).write(creative(), "sales", "en", GOOGLE))
+    for lines, length in (
+        ([written.headline, *written.more_headlines], 30),
+        ([written.description, *written.more_descriptions], 90),
+    ):
+        assert len({line.casefold() for line in lines}) == len(lines) >= 3
+        assert all(0 < len(line) <= length for line in lines)
+        assert not any("$" in line for line in lines)
+    assert len(written.more_headlines) == 4
+
+
+def test_where_emoji_are_refused_none_is_used() -> None:
+    named = creative(name="Shoe \U0001f45f")
+    assert "\U0001f45f" in template_copy(named, "en", LIMITS).headline
+    assert "\U0001f45f" not in str(template_copy(named, "en", GOOGLE))
+    assert find_problems(copy(headline="Run \U0001f45f"), named, GOOGLE) == ["headline holds emoji"]
+
+
+def test_a_figure_is_stated_only_as_a_whole() -> None:
+    assert find_problems(copy(primary_text="Save 5 today"), creative(name="Model 500"), LIMITS)

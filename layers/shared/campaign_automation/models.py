@@ -270,12 +270,15 @@ class Creative(Model):
 
 
 class AdCopy(Model):
-    """The words of one creative. `source` names the model that wrote them, or "template"."""
+    """The words of one creative. `source` names the model that wrote them, or "template". Platforms that
+    combine several lines into one ad get more of them."""
 
     primary_text: str
     headline: str
     description: str
     source: str
+    more_headlines: list[str] = []
+    more_descriptions: list[str] = []
 
 
 # --- answers -----------------------------------------------------------------------------------------

@@ -132,6 +132,10 @@ class Wiring:
         return CampaignManager(self.store, self.accounts, self.adapters)
 
     @cached_property
+    def outbox(self) -> Outbox:
+        return Outbox(self.store, self.tools)
+
+    @cached_property
     def creation(self) -> CampaignCreation:
         return CampaignCreation(
             self.store,
@@ -139,7 +143,7 @@ class Wiring:
             CreativeLibrary(self.tools, self.cache),
             Copywriter(self.text_model, self.settings.gemini_models),
             self.adapters,
-            Outbox(self.store, self.tools),
+            self.outbox,
             _request_defaults(self.settings),
         )
 

@@ -36,11 +36,14 @@ class Access(BaseModel, frozen=True):
 
 
 class CopyLimits(NamedTuple):
-    """The most characters a platform shows."""
+    """The most characters a platform shows, and how many different lines it asks for."""
 
     primary_text: int
     headline: int
     description: int
+    headlines: int = 1
+    descriptions: int = 1
+    emoji: bool = True
 
 
 class CreativeOrder(NamedTuple):
@@ -82,6 +85,12 @@ class Node(BaseModel):
     issues: list[str] = []
 
 
+class CampaignNode(Node):
+    """`daily_budget` only where the budget belongs to the campaign, as on Google Ads."""
+
+    daily_budget: Decimal | None = None
+
+
 class AdSetNode(Node):
     daily_budget: Decimal | None
     targeting: Targeting
@@ -95,7 +104,7 @@ class AdNode(Node):
 
 
 class Tree(BaseModel):
-    campaign: Node
+    campaign: CampaignNode
     adsets: list[AdSetNode]
     ads: list[AdNode]
 
@@ -104,11 +113,13 @@ FiguresByLevel = dict[Level, dict[str, Figures]]
 
 
 class PlatformAdapter(Protocol):
-    """`levels` are the objects that this platform knows, parents first."""
+    """`levels` are the objects that this platform knows, parents first. What `describe_account` tells is
+    kept for `account_seconds`; 0 reads it for each creation."""
 
     platform: str
     levels: tuple[Level, ...]
     copy_limits: CopyLimits
+    account_seconds: int
 
     async def describe_account(self, access: Access) -> AdAccount:
         """One read. Raises AccountError when the account cannot advertise now."""

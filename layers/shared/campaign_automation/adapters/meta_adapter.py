@@ -23,7 +23,7 @@ from campaign_automation.adapters.base import (
     Outcome,
     Tree,
 )
-from campaign_automation.adapters.meta_answers import ad_node, adset_node, figures_of_row, node
+from campaign_automation.adapters.meta_answers import ad_node, adset_node, campaign_node, figures_of_row
 from campaign_automation.adapters.meta_errors import PLATFORM
 from campaign_automation.adapters.meta_requests import (
     adset_params,
@@ -68,6 +68,7 @@ class MetaAdapter:
     levels: tuple[Level, ...] = (Level.CAMPAIGN, Level.ADSET, Level.CREATIVE, Level.AD)
     # What is shown before "see more"; longer text is accepted and cut. Source: ads guide, by third parties.
     copy_limits = CopyLimits(primary_text=125, headline=40, description=30)
+    account_seconds = 0
 
     def __init__(
         self,
@@ -275,7 +276,7 @@ class MetaAdapter:
         adsets = await self._whole_edge(access, data, Level.ADSET, facts.ADSET_FIELDS)
         ads = await self._whole_edge(access, data, Level.AD, facts.AD_FIELDS)
         return Tree(
-            campaign=node(data),
+            campaign=campaign_node(data),
             adsets=[adset_node(item, step) for item in adsets],
             ads=[ad_node(item) for item in ads],
         )

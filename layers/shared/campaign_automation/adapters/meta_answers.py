@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from campaign_automation.adapters.base import AdNode, AdSetNode, Node, figures
+from campaign_automation.adapters.base import AdNode, AdSetNode, CampaignNode, figures
 from campaign_automation.models import Figures, Targeting
 
 _STATUS = {"ACTIVE": "active", "PAUSED": "paused", "DELETED": "deleted", "ARCHIVED": "deleted"}
@@ -30,8 +30,8 @@ def _issues(item: Mapping[str, Any]) -> list[str]:
     return issues + [f"{policy}: {text}" for policy, text in review.items()]
 
 
-def node(item: Mapping[str, Any]) -> Node:
-    return Node(**_node_fields(item))
+def campaign_node(item: Mapping[str, Any]) -> CampaignNode:
+    return CampaignNode(**_node_fields(item))
 
 
 def adset_node(item: Mapping[str, Any], step: Decimal) -> AdSetNode:

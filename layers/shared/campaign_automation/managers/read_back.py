@@ -29,6 +29,9 @@ def compare(plan: CampaignPlan, tree: Tree, creation: Creation) -> list[Drift]:
 def _compare_campaign(plan: CampaignPlan, tree: Tree) -> Iterator[Drift]:
     if tree.campaign.status != "paused":
         yield Drift(f"the campaign is {tree.campaign.status} instead of paused", True)
+    budget, total = tree.campaign.daily_budget, sum(adset.daily_budget for adset in plan.adsets)
+    if budget is not None and budget != total:
+        yield Drift(f"the campaign's daily budget is {budget} instead of {total}", True)
     if tree.campaign.name != plan.name:
         yield Drift(f"the campaign is named {tree.campaign.name!r}", False)
 
@@ -40,12 +43,12 @@ def _compare_adsets(plan: CampaignPlan, tree: Tree, creation: Creation) -> Itera
         if node is None:
             yield Drift(f"ad set {adset.name!r} is missing", True)
         else:
-            yield from _compare_adset(adset, node)
+            yield from _compare_adset(adset, node, has_own_budget=tree.campaign.daily_budget is None)
 
 
-def _compare_adset(asked: AdSetPlan, node: AdSetNode) -> Iterator[Drift]:
+def _compare_adset(asked: AdSetPlan, node: AdSetNode, *, has_own_budget: bool) -> Iterator[Drift]:
     facts = (
-        ("daily budget", asked.daily_budget, node.daily_budget),
+        ("daily budget", asked.daily_budget if has_own_budget else None, node.daily_budget),
         ("status", "paused", node.status),
         ("ages", _ages(asked), _ages(node)),
         ("countries", sorted(asked.targeting.countries), sorted(node.targeting.countries)),

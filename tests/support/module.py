@@ -1,0 +1,37 @@
+"""The module in this process, with the settings that the functions have in the local cloud."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from campaign_automation import CampaignAutomation
+from campaign_automation.settings import get_settings
+from local.cloud import Cloud
+
+
+@contextmanager
+def environment(cloud: Cloud, **changes: str) -> Iterator[None]:
+    """The functions' variables in this process; what was parsed before is parsed anew."""
+    from aws_lambda_powertools.utilities import parameters
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {**cloud.info["environment"], **changes}.items():
+            patch.setenv(name, value)
+        get_settings.cache_clear()
+        parameters.clear_caches()
+        yield
+    get_settings.cache_clear()
+
+
+def execute(
+    module: CampaignAutomation, action: str, parameters: dict[str, Any], **context: Any
+) -> dict[str, Any]:
+    """One call as user_123 with an idempotency key of its own."""
+    caller = {"user_id": "user_123", "idempotency_key": uuid.uuid4().hex, **context}
+    return asyncio.run(module.execute(action=action, parameters=parameters, context=caller))
