@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from local.cloud.gateway_responses import GatewayError
+from local.cloud.intrinsics import TemplateError
 from local.cloud.worker import Outcome
 
 Invoke = Callable[[str, bytes], Outcome]
@@ -33,7 +34,7 @@ class Authorizer:
     def from_scheme(cls, scheme: Mapping[str, Any], function_of_uri: Callable[[str], str]) -> Authorizer:
         settings = scheme["x-amazon-apigateway-authorizer"]
         if settings["type"] != "token":
-            raise NotImplementedError(f"authorizer of type {settings['type']}")
+            raise TemplateError(f"only TOKEN authorizers run here, not {settings['type']}")
         return cls(
             function=function_of_uri(settings["authorizerUri"]),
             header=scheme["name"],

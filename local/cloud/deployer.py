@@ -9,6 +9,7 @@ from typing import Any
 
 from local.cloud.aws import Clients
 from local.cloud.intrinsics import (
+    Physical,
     Resolver,
     TemplateError,
     parameter_values,
@@ -40,10 +41,7 @@ def deploy(template: Mapping[str, Any], parameters: Mapping[str, str], name: str
     refuse_unknown_types(resources)
     stack = Stack(name, aws)
     for logical_id in deployment_order(resources, values):
-        resource = resources[logical_id]
-        known = resource["Type"] not in SKIPPED
-        properties = resolver.resolve(resource.get("Properties", {})) if known else {}
-        resolver.resources[logical_id] = DEPLOY[resource["Type"]](stack, logical_id, properties)
+        resolver.resources[logical_id] = _create(stack, logical_id, resources[logical_id], resolver)
     return Deployment(
         stack=stack,
         outputs=_outputs(template.get("Outputs", {}), resolver),
@@ -94,6 +92,17 @@ def common_environment(environments: Iterable[Mapping[str, str]]) -> dict[str, s
         for name, value in environment.items():
             values.setdefault(name, set()).add(value)
     return {name: next(iter(found)) for name, found in values.items() if len(found) == 1}
+
+
+def _create(stack: Stack, logical_id: str, resource: Mapping[str, Any], resolver: Resolver) -> Physical:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    kind = resource["Type"]
+    properties = {} if kind in SKIPPED else resolver.resolve(resource.get("Properties", {}))
+    try:
+        return DEPLOY[kind](stack, logical_id, properties)
+    except (ClientError, BotoCoreError) as error:
+        raise TemplateError(f"{logical_id}: {error}") from error
 
 
 def _needs(resource: Mapping[str, Any]) -> set[str]:

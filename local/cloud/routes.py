@@ -14,6 +14,7 @@ from werkzeug.routing import Map, Rule
 
 from local.cloud.authorizer import Authorizer
 from local.cloud.gateway_responses import GatewayError
+from local.cloud.intrinsics import TemplateError
 from local.cloud.resources import RestApi
 
 METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "x-amazon-apigateway-any-method"}
@@ -86,7 +87,7 @@ def function_of_uri(uri: str) -> str:
     """The function's ARN inside an integration or authorizer URI."""
     match = INTEGRATION_URI.search(uri)
     if match is None:
-        raise NotImplementedError(f"only Lambda integrations run here, not {uri}")
+        raise TemplateError(f"only Lambda integrations run here, not {uri}")
     return match[1]
 
 
@@ -110,7 +111,7 @@ def _route(
     return Route(
         method="ANY" if method.startswith("x-") else method.upper(),
         path=path,
-        function=function_of_uri(integration["uri"]),
+        function=function_of_uri(integration.get("uri", f"{integration['type']} at {path}")),
         authorizer=next((authorizers[name] for name in names if name in authorizers), None),
         # `#/definitions/...` and `#/components/...` are looked up in the document that holds the schema.
         body_validator=Draft4Validator({**_models(body), **schema}) if schema else None,

@@ -167,11 +167,18 @@ class _LocalCloud:
         deployment = deploy(template, {**EARLY_PARAMETERS, **self._later_parameters()}, STACK, self._aws)
         for function in deployment.stack.functions.values():
             self._runtime.deploy(function)
-        for name, value in SECRETS.items():
-            self._aws["secretsmanager"].put_secret_value(SecretId=name, SecretString=json.dumps(value))
+        self._fill_secrets()
         for kind, reason in deployment.skipped.items():
             print(f"skipped on purpose: {kind} ({reason})", flush=True)
         return deployment
+
+    def _fill_secrets(self) -> None:
+        secrets = self._aws["secretsmanager"]
+        for name, value in SECRETS.items():
+            try:
+                secrets.put_secret_value(SecretId=name, SecretString=json.dumps(value))
+            except secrets.exceptions.ResourceNotFoundException:
+                raise TemplateError(f"the template makes no secret named {name}") from None
 
     def _later_parameters(self) -> dict[str, str]:
         return {

@@ -8,6 +8,7 @@ import select
 import threading
 import time
 from collections import defaultdict, deque
+from collections.abc import Iterator
 from typing import Any
 
 KEPT_LINES = 50_000
@@ -49,9 +50,7 @@ class Telemetry:
         if not isinstance(record, dict):
             record = {"message": line}
         with self._lock:
-            if "_aws" in record:
-                self._add_metrics(record)
-            else:
+            if not self._add_metrics(record):
                 self._records.append({"function_name": function_name, **record})
 
     def report(self, record: Record) -> None:
@@ -83,14 +82,26 @@ class Telemetry:
             while not pump.drained() and time.monotonic() < deadline:
                 time.sleep(0.001)
 
-    def _add_metrics(self, record: Record) -> None:
-        for directive in record["_aws"].get("CloudWatchMetrics", []):
-            names = self._sums[directive["Namespace"]]
-            for dimensions in directive["Dimensions"]:
-                key = ",".join(f"{name}={record[name]}" for name in sorted(dimensions))
-                for metric in directive["Metrics"]:
-                    value = record[metric["Name"]]
-                    names[metric["Name"]][key] += sum(value) if isinstance(value, list) else value
+    def _add_metrics(self, record: Record) -> bool:
+        """Whether the record holds metrics; a broken one is no more than a log record, as for CloudWatch."""
+        try:
+            sums = list(_metrics(record))
+        except (KeyError, TypeError):
+            return False
+        for space, name, key, value in sums:
+            self._sums[space][name][key] += value
+        return True
+
+
+def _metrics(record: Record) -> Iterator[tuple[str, str, str, float]]:
+    """Namespace, metric, dimensions and value of everything in an embedded metric format record."""
+    for directive in record["_aws"]["CloudWatchMetrics"]:
+        for dimensions in directive["Dimensions"]:
+            key = ",".join(f"{name}={record[name]}" for name in sorted(dimensions))
+            for metric in directive["Metrics"]:
+                values = record[metric["Name"]]
+                total = sum(values) if isinstance(values, list) else values + 0.0
+                yield directive["Namespace"], metric["Name"], key, total
 
 
 class Pump(threading.Thread):

@@ -89,16 +89,16 @@ def _inline_local_files(resource: dict[str, Any], root: Path) -> None:
         properties["Definition"] = yaml_parse((root / properties.pop("DefinitionUri")).read_text())
 
 
-def main() -> None:
-    request = json.loads(sys.argv[1])
-    result = transform(Path(request["path"]), request["parameters"], request["later"])
+def main(request: Mapping[str, Any]) -> None:
+    """Print the transformed template, or end with the translator's reasons as the last line of stderr."""
+    from samtranslator.model.exceptions import InvalidDocumentException
+
+    try:
+        result = transform(Path(request["path"]), request["parameters"], request["later"])
+    except InvalidDocumentException as error:
+        sys.exit(f"{error.message} {[cause.message for cause in error.causes]}")
     json.dump(result, sys.stdout)
 
 
 if __name__ == "__main__":
-    from samtranslator.model.exceptions import InvalidDocumentException
-
-    try:
-        main()
-    except InvalidDocumentException as error:
-        sys.exit(f"{error.message} {[cause.message for cause in error.causes]}")
+    main(json.loads(sys.argv[1]))

@@ -126,3 +126,8 @@ def test_definition_with_a_placeholder_nobody_fills_is_an_error() -> None:
 def test_common_environment_leaves_out_what_functions_disagree_on() -> None:
     environments = [{"STAGE": "local", "NAME": "a"}, {"STAGE": "local", "NAME": "b", "OWN": "1"}]
     assert common_environment(environments) == {"STAGE": "local", "OWN": "1"}
+
+
+def test_refusal_of_the_service_names_the_resource() -> None:
+    with pytest.raises(TemplateError, match="Topic: Could not connect"):
+        deploy_resources({"Topic": {"Type": "AWS::SNS::Topic"}})

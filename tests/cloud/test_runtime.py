@@ -157,9 +157,11 @@ def emf(value: Any, action: str) -> dict[str, Any]:
 
 
 def test_metrics_are_summed_by_dimension_and_kept_out_of_the_logs(cloud: Cloud, invoke: Invoke) -> None:
-    invoke({"do": "print", "lines": [emf([1.0, 2.0], "create"), emf(4, "create"), emf(1, "pause")]})
+    broken = {"_aws": {"CloudWatchMetrics": [{"Namespace": "Fixture"}]}}
+    invoke({"do": "print", "lines": [emf([1.0, 2.0], "create"), broken, emf(4, "create"), emf(1, "pause")]})
     metrics = httpx.get(cloud.info["api_url"] + "/_local/metrics").json()
     assert metrics["Fixture"] == {
         "requests_total": {"action=create,service=s": 7, "action=pause,service=s": 1}
     }
-    assert not any("_aws" in line for line in httpx.get(cloud.info["api_url"] + "/_local/logs").json())
+    logs = httpx.get(cloud.info["api_url"] + "/_local/logs").json()
+    assert [line["_aws"] for line in logs if "_aws" in line] == [broken["_aws"]]
