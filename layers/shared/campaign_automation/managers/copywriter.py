@@ -24,7 +24,7 @@ COPY_SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {
         **{name: {"type": "string"} for name in PARTS},
-        **{name: _LINES for name in MORE},
+        **dict.fromkeys(MORE, _LINES),
     },
     "required": list(PARTS),
 }
