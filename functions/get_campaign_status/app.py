@@ -1,10 +1,10 @@
 """GET /v1/campaigns/{campaign_id}: a campaign as it is on its platform now."""
 
-import asyncio
 from typing import Any
 
 from campaign_automation.api import context_of, response
 from campaign_automation.capability import run_action
+from campaign_automation.utils import event_loop
 from campaign_automation.utils.observability import logger
 from campaign_automation.wiring import Wiring
 
@@ -14,7 +14,7 @@ wiring.preload_adapters()
 
 @logger.inject_lambda_context(correlation_id_path="requestContext.requestId", clear_state=True)
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    return asyncio.run(_answer(event))
+    return event_loop.run(_answer(event))
 
 
 async def _answer(event: dict[str, Any]) -> dict[str, Any]:

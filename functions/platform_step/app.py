@@ -1,9 +1,9 @@
 """One step of the creation, for the state machine: {"step", "tenant", "campaign_id", "request_id", ...}."""
 
-import asyncio
 from typing import Any
 
 from campaign_automation.tasks import run_task
+from campaign_automation.utils import event_loop
 from campaign_automation.utils.observability import logger
 from campaign_automation.wiring import Wiring
 
@@ -13,4 +13,4 @@ wiring.preload_adapters()
 
 @logger.inject_lambda_context(correlation_id_path="request_id", clear_state=True)
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    return asyncio.run(run_task(wiring, event))
+    return event_loop.run(run_task(wiring, event))

@@ -140,7 +140,9 @@ def test_two_calls_at_once_with_one_key_make_one_campaign(sandbox: Sandbox) -> N
 
     async def both() -> list[dict[str, Any]]:
         calls = (module.execute("create_campaign", request_body(name="Twice"), context) for _ in range(2))
-        return list(await asyncio.gather(*calls))
+        answers = list(await asyncio.gather(*calls))
+        await module.aclose()
+        return answers
 
     first, second = asyncio.run(both())
     assert first["campaign_id"] == second["campaign_id"]

@@ -34,4 +34,11 @@ def execute(
 ) -> dict[str, Any]:
     """One call as user_123 with an idempotency key of its own."""
     caller = {"user_id": "user_123", "idempotency_key": uuid.uuid4().hex, **context}
-    return asyncio.run(module.execute(action=action, parameters=parameters, context=caller))
+
+    async def call() -> dict[str, Any]:
+        try:
+            return await module.execute(action=action, parameters=parameters, context=caller)
+        finally:
+            await module.aclose()
+
+    return asyncio.run(call())

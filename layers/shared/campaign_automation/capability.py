@@ -75,6 +75,10 @@ class CampaignAutomation:
         """The action's result as JSON values, or the error envelope; never raises for an expected failure."""
         return await run_action(self._wiring, action, parameters, context)
 
+    async def aclose(self) -> None:
+        """Closes the connections that the module opened itself; clients handed in stay open."""
+        await self._wiring.aclose()
+
 
 async def run_action(
     wiring: Wiring, action: str, parameters: Any, context: Mapping[str, Any]

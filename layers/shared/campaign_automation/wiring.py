@@ -74,8 +74,15 @@ class Wiring:
 
     @cached_property
     def cache(self) -> CacheManager:
-        client = self._redis_client or connect(self.settings.cache_url, self.settings.cache_cluster)
-        return CacheManager(client, self.settings.stage)
+        return CacheManager(self._redis_client or self._own_redis, self.settings.stage)
+
+    @cached_property
+    def _own_redis(self) -> Any:
+        return connect(self.settings.cache_url, self.settings.cache_cluster)
+
+    async def aclose(self) -> None:
+        if self.__dict__.get("_own_redis") is not None:
+            await self._own_redis.aclose()
 
     @cached_property
     def tools(self) -> ToolCaller | None:

@@ -18,6 +18,7 @@ from campaign_automation.models import (
     AdAccount,
     AdCopy,
     AdSetPlan,
+    AgeGroup,
     CampaignPlan,
     CreateCampaign,
     Creative,
@@ -123,6 +124,11 @@ class PlatformAdapter(Protocol):
 
     async def describe_account(self, access: Access) -> AdAccount:
         """One read. Raises AccountError when the account cannot advertise now."""
+        ...
+
+    def fit_ages(self, age_groups: Sequence[AgeGroup]) -> list[AgeGroup]:
+        """The groups as this platform can target them, one for each, never overlapping more than asked.
+        Raises InvalidRequestError for a group that it cannot express at all."""
         ...
 
     def check(self, spec: CreateCampaign, account: AdAccount) -> list[str]:

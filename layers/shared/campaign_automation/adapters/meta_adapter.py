@@ -40,6 +40,7 @@ from campaign_automation.clients.media_client import MediaClient
 from campaign_automation.models import (
     AdAccount,
     AdSetPlan,
+    AgeGroup,
     CampaignPlan,
     CreateCampaign,
     Creative,
@@ -114,6 +115,10 @@ class MetaAdapter:
             if len(found[f"{kind}_ids"]) == 1:
                 configured = {f"{kind}_id": found[f"{kind}_ids"][0], **configured}
         return {**found, **configured}
+
+    def fit_ages(self, age_groups: Sequence[AgeGroup]) -> list[AgeGroup]:
+        """Meta takes any ages from 13 to 65, where 65 means 65 and older."""
+        return list(age_groups)
 
     def check(self, spec: CreateCampaign, account: AdAccount) -> list[str]:
         goal = facts.GOALS[spec.objective]

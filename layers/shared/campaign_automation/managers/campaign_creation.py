@@ -137,16 +137,27 @@ class CampaignCreation:
         adapter = self._adapter(creation)
         ad_account_id = await self._accounts.choose(creation.tenant, spec.platform, spec.ad_account_id)
         access = await self._accounts.access(creation.tenant, spec.platform, ad_account_id)
-        account = await adapter.describe_account(access)
+        account = await self._account(creation, adapter, access)
         account = account.model_copy(update={"ad_account_id": ad_account_id})
         warnings = adapter.check(spec, account)
-        plan = plan_campaign(spec, account, creation.campaign_id)
+        fitted = spec.model_copy(update={"age_groups": adapter.fit_ages(spec.age_groups)})
+        plan = plan_campaign(fitted, account, creation.campaign_id)
         await self._store.update(creation, account=account, plan=plan, warnings=warnings)
         return {
             "creative_ids": creative_ids_of(spec),
             "dry_run": spec.dry_run,
             "activate": spec.activate,
         }
+
+    async def _account(self, creation: Creation, adapter: PlatformAdapter, access: Access) -> AdAccount:
+        """Read now, or kept from an earlier creation where the adapter allows it."""
+        key = f"{adapter.platform}:{access.platform_account_id}"
+        if adapter.account_seconds and (kept := await self._store.kept_account(creation.tenant, key)):
+            return kept
+        account = await adapter.describe_account(access)
+        if adapter.account_seconds:
+            await self._store.keep_account(creation.tenant, key, account, adapter.account_seconds)
+        return account
 
     def _with_defaults(self, spec: CreateCampaign) -> CreateCampaign:
         missing = {

@@ -9,6 +9,7 @@
 | <tenant>#platform#<id>          | pointer              | our id of a platform's campaign              |
 | <tenant>#key#<key>              | claim                | idempotency: body digest and campaign        |
 | <tenant>#asset#<account>#<hash> | asset                | an image or video already uploaded           |
+| <tenant>#account#<account>      | account              | what the platform told of it, for a while    |
 
 The tenant is part of every key, so another tenant's row cannot even be addressed.
 """
@@ -40,6 +41,7 @@ R = TypeVar("R")
 
 State = Literal["creating", "planned", "created", "rolled_back", "needs_reconciliation"]
 FINAL: frozenset[str] = frozenset({"planned", "created", "rolled_back", "needs_reconciliation"})
+_DRY_RUN_SECONDS = 24 * 3600
 _BATCH = 25  # DynamoDB's limit for one BatchWriteItem
 
 
@@ -196,7 +198,12 @@ class CampaignStore:
     def save_creatives(self, creation: Creation, creatives: Iterable[Creative]) -> None:
         pk = _pk(creation.tenant, creation.campaign_id)
         self._put_all(
-            {"pk": pk, "sk": f"creative#{creative.creative_id}", "creative": creative.model_dump_json()}
+            {
+                "pk": pk,
+                "sk": f"creative#{creative.creative_id}",
+                "creative": creative.model_dump_json(),
+                **_lifetime(creation),
+            }
             for creative in creatives
         )
 
@@ -257,6 +264,25 @@ class CampaignStore:
         row = {"pk": _asset_pk(tenant, account, digest), "sk": "asset", "reference": reference}
         self._client.put_item(TableName=self._table, Item=_serialized(row))
 
+    @_offloaded
+    def kept_account(self, tenant: str, account: str) -> AdAccount | None:
+        """What the platform told of the account not long ago, or None."""
+        row = self._get(f"{tenant}#account#{account}", "account")
+        # DynamoDB removes expired rows some time later, so the time is looked at too.
+        if row is None or row["expires_at"] < time.time():
+            return None
+        return AdAccount.model_validate_json(row["account"])
+
+    @_offloaded
+    def keep_account(self, tenant: str, account: str, told: AdAccount, seconds: int) -> None:
+        row = {
+            "pk": f"{tenant}#account#{account}",
+            "sk": "account",
+            "account": told.model_dump_json(),
+            "expires_at": int(time.time()) + seconds,
+        }
+        self._client.put_item(TableName=self._table, Item=_serialized(row))
+
     def _get(self, pk: str, sk: str) -> dict[str, Any] | None:
         answer = self._client.get_item(
             TableName=self._table, Key=_serialized({"pk": pk, "sk": sk}), ConsistentRead=True
@@ -299,8 +325,13 @@ _DOCUMENTS = ("spec", "context", "account", "plan", "failure", "warnings", "drif
 def _campaign_row(creation: Creation) -> dict[str, Any]:
     row = creation.model_dump(include={"tenant", "campaign_id", "state", "claim"}, exclude_none=True)
     row |= {name: _document(getattr(creation, name)) for name in ("spec", "context")}
-    times = {"created_at": _now(), "updated_at": _now()}
+    times = {"created_at": _now(), "updated_at": _now(), **_lifetime(creation)}
     return {"pk": _pk(creation.tenant, creation.campaign_id), "sk": "campaign", **row, **times}
+
+
+def _lifetime(creation: Creation) -> dict[str, int]:
+    """The rows of a dry run go after a day."""
+    return {"expires_at": int(time.time()) + _DRY_RUN_SECONDS} if creation.spec.dry_run else {}
 
 
 def _document(value: Any) -> Any:

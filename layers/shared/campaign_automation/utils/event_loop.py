@@ -1,0 +1,16 @@
+"""One event loop for the life of a function's process: connections kept open belong to their loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+_runner = asyncio.Runner()
+
+
+def run(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Runs one invocation; the loop stays for the next one."""
+    return _runner.run(coroutine)
