@@ -16,7 +16,7 @@ from local.cloud import Cloud
 
 
 @contextmanager
-def environment(cloud: Cloud, **changes: str) -> Iterator[None]:
+def environment(cloud: Cloud, **changes: str) -> Iterator[pytest.MonkeyPatch]:
     """The functions' variables in this process; what was parsed before is parsed anew."""
     from aws_lambda_powertools.utilities import parameters
 
@@ -25,7 +25,7 @@ def environment(cloud: Cloud, **changes: str) -> Iterator[None]:
             patch.setenv(name, value)
         get_settings.cache_clear()
         parameters.clear_caches()
-        yield
+        yield patch
     get_settings.cache_clear()
 
 

@@ -1,0 +1,213 @@
+"""Properties 1 to 4, 14 and 15 of the contract."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from campaign_automation import CampaignAutomation
+from campaign_automation.adapters.meta_adapter import MetaAdapter
+from campaign_automation.adapters.meta_errors import translate
+from campaign_automation.adapters.meta_requests import adset_params
+from campaign_automation.managers.copywriter import Copywriter
+from campaign_automation.managers.planner import plan_campaign
+from campaign_automation.models import CreateCampaign
+from campaign_automation.utils.error_handler import CODES, envelope
+from campaign_automation.utils.validation import parse
+from tests.support.builders import account, creative
+from tests.support.fake_adapter import FakeAdapter
+from tests.support.module import execute
+from tests.support.sandbox import Sandbox
+from tests.support.strategies import NAMES, cell_count, requests
+
+WHOLE = settings(
+    max_examples=100,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+PURE = settings(max_examples=200, deadline=None)
+
+
+@pytest.fixture
+def module(module_settings: None, sandbox: Sandbox) -> CampaignAutomation:
+    """One module for all examples of a test, as a warm function would be."""
+    return CampaignAutomation()
+
+
+@pytest.fixture
+def fakes() -> dict[str, FakeAdapter]:
+    return {name: FakeAdapter(name) for name in ("meta", "tiktok", "google")}
+
+
+@pytest.fixture
+def module_of_fakes(module_settings: None, fakes: dict[str, FakeAdapter]) -> CampaignAutomation:
+    return CampaignAutomation(mcp_client=AnyAccount(), adapters=fakes)
+
+
+@WHOLE
+@given(request=requests())
+@pytest.mark.timeout(300)
+def test_property_01_creation_gives_an_id_and_a_whole_tree_read_back_from_the_platform(
+    module: CampaignAutomation, request: dict[str, Any]
+) -> None:
+    created = execute(module, "create_campaign", request)
+    assert created["status"] == "success", created
+    status = execute(module, "get_campaign_status", {"campaign_id": created["campaign_id"]})
+    cells, creatives = cell_count(request), len(request["creative_ids"])
+    assert status["campaign"]["campaign_id"] == created["campaign_id"]
+    assert len(status["adsets"]) == len(created["adsets"]) == cells
+    assert len(status["ads"]) == len(created["ads"]) == cells * creatives
+    budgets = [Decimal(str(adset["daily_budget"])) for adset in status["adsets"]]
+    assert sum(budgets) == Decimal(str(request["daily_budget"]))
+    assert {adset["adset_id"]: adset["daily_budget"] for adset in status["adsets"]} == {
+        adset["adset_id"]: adset["daily_budget"] for adset in created["adsets"]
+    }
+    assert {item["status"] for item in (*status["adsets"], *status["ads"])} == {"paused"}
+    assert created["drift"] == []
+
+
+@PURE
+@given(request=requests())
+def test_property_02_there_are_as_many_adsets_as_cells(request: dict[str, Any]) -> None:
+    plan = plan_campaign(parse(CreateCampaign, request), account(), "cmp_1")
+    assert len(plan.adsets) == cell_count(request)
+    cells = {
+        (item.targeting.age_min, item.targeting.age_max, tuple(item.targeting.countries))
+        for item in plan.adsets
+    }
+    assert len(cells) == len(plan.adsets)
+    assert {country for _, _, countries in cells for country in countries} == set(request["target_countries"])
+
+
+@PURE
+@given(request=requests())
+def test_property_03_every_adset_has_targeting_automatic_placement_and_lowest_cost(
+    request: dict[str, Any],
+) -> None:
+    dsa = {"dsa_beneficiary": "A", "dsa_payor": "B"}
+    told = account(facts={**account().facts, **dsa})
+    plan = plan_campaign(parse(CreateCampaign, request), told, "cmp_1")
+    for adset in plan.adsets:
+        assert (adset.placements, adset.bid_strategy) == ("automatic", "lowest_cost")
+        params = adset_params(plan, told, "1", adset)
+        targeting = params["targeting"]
+        assert params["bid_strategy"] == "LOWEST_COST_WITHOUT_CAP"
+        assert (targeting["age_min"], targeting["age_max"]) == (
+            adset.targeting.age_min,
+            adset.targeting.age_max,
+        )
+        assert targeting["geo_locations"]["countries"] == adset.targeting.countries
+        assert not any(key.endswith(("platforms", "positions")) for key in targeting)
+
+
+@PURE
+@given(request=requests(), name=NAMES, language=st.sampled_from(["en", "zh"]))
+def test_property_04_one_ad_per_creative_and_adset_with_copy_inside_the_limits(
+    request: dict[str, Any], name: str, language: str
+) -> None:
+    plan = plan_campaign(parse(CreateCampaign, request), account(), "cmp_1")
+    assert len(plan.ads) == len(plan.adsets) * len(request["creative_ids"])
+    pairs = {(ad.adset_tag, ad.creative_id) for ad in plan.ads}
+    assert len(pairs) == len(plan.ads)
+    limits = MetaAdapter.copy_limits
+    copy = asyncio.run(Copywriter(None, ()).write(creative(name=name), plan.objective, language, limits))
+    for part in ("primary_text", "headline", "description"):
+        assert 0 < len(getattr(copy, part)) <= getattr(limits, part)
+
+
+@WHOLE
+@given(platform=st.sampled_from(["meta", "tiktok", "google"]), request=requests())
+def test_property_14_each_platform_name_reaches_its_adapter_and_results_have_one_shape(
+    module_of_fakes: CampaignAutomation, fakes: dict[str, FakeAdapter], platform: str, request: dict[str, Any]
+) -> None:
+    for adapter in fakes.values():
+        adapter.forget()
+    answer = execute(module_of_fakes, "create_campaign", {**request, "platform": platform})
+    assert answer["status"] == "success", answer
+    assert answer["platform"] == platform
+    assert {name for name, adapter in fakes.items() if adapter.calls} == {platform}
+    assert set(answer) == RESULT_FIELDS
+    assert all(set(adset) == ADSET_FIELDS for adset in answer["adsets"])
+    assert all(set(ad) == AD_FIELDS for ad in answer["ads"])
+
+
+RESULT_FIELDS = {
+    *(
+        "status",
+        "state",
+        "campaign_id",
+        "platform",
+        "platform_campaign_id",
+        "name",
+        "campaign_status",
+        "currency",
+    ),
+    *("adsets", "ads", "drift", "changes", "warnings", "message"),
+}
+ADSET_FIELDS = {
+    *("adset_id", "platform_adset_id", "name", "daily_budget", "targeting", "placements", "bid_strategy"),
+}
+AD_FIELDS = {
+    *("ad_id", "platform_ad_id", "adset_id", "creative_id", "copy", "headline", "description", "copy_source"),
+}
+
+
+class AnyAccount:
+    """A Web Platform on which every user has an account on every platform, and every creative exists."""
+
+    async def call_tool(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        if name == "get_active_ad_account":
+            self.platform = arguments["platform"]
+            return {"active_account": {"id": 1}}
+        if name == "get_ad_account_token":
+            return {"platform": self.platform, "platform_account_id": "1", "access_token": "t"}
+        if name == "get_creative":
+            return {
+                "name": "Shoe",
+                "file_url": "https://cdn.example/1.png",
+                "file_type": "image",
+                "product_url": "https://shop.example/1",
+            }
+        return {"id": 1, "campaigns": []}
+
+
+ERRORS = st.fixed_dictionaries(
+    {
+        "code": st.one_of(
+            st.integers(-5, 3000), st.integers(79990, 80020), st.sampled_from([190, 100, 368, 613])
+        )
+    },
+    optional={
+        "message": st.text(max_size=50),
+        "error_subcode": st.one_of(
+            st.none(), st.integers(1, 4_000_000), st.sampled_from([33, 459, 463, 1885272])
+        ),
+        "is_transient": st.booleans(),
+        "error_user_msg": st.text(max_size=50),
+        "fbtrace_id": st.text(min_size=1, max_size=20),
+        "error_data": st.one_of(st.text(max_size=20), st.just({"blame_field_specs": [["daily_budget"]]})),
+    },
+)
+
+
+@PURE
+@given(error=ERRORS, http_status=st.sampled_from([200, 400, 403, 500, 503]))
+def test_property_15_every_platform_error_becomes_a_typed_envelope(
+    error: dict[str, Any], http_status: int
+) -> None:
+    translated = translate(error, http_status, {})
+    body = envelope(translated, "req_1")["error"]
+    assert body["code"] in CODES
+    assert body["code"] != "1000"
+    assert body["type"] == CODES[body["code"]].type
+    assert body["message"].startswith("meta: ")
+    assert body["details"]["platform"] == "meta"
+    assert body["details"]["platform_code"].startswith(str(error["code"]))
+    assert isinstance(body["details"]["retryable"], bool)
+    json.dumps(body)

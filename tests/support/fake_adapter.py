@@ -1,0 +1,127 @@
+"""A platform in memory with the contract of adapters/base.py, for what has nothing to do with a platform."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from itertools import count
+from typing import Any
+
+from campaign_automation.adapters.base import (
+    Access,
+    AdNode,
+    AdOrder,
+    AdSetNode,
+    CampaignNode,
+    CopyLimits,
+    CreativeOrder,
+    FiguresByLevel,
+    Outcome,
+    Tree,
+)
+from campaign_automation.models import (
+    AdAccount,
+    AdSetPlan,
+    AgeGroup,
+    CampaignPlan,
+    CreateCampaign,
+    Creative,
+    Level,
+)
+from tests.support.builders import account
+
+
+class FakeAdapter:
+    levels = (Level.CAMPAIGN, Level.ADSET, Level.AD)
+    copy_limits = CopyLimits(100, 40, 30)
+    account_seconds = 0
+
+    def __init__(self, platform: str) -> None:
+        self.platform = platform
+        self.calls: list[str] = []
+        self._ids = count(1)
+        self._nodes: dict[str, Any] = {}
+
+    def forget(self) -> None:
+        self.calls.clear()
+        self._nodes.clear()
+
+    async def describe_account(self, access: Access) -> AdAccount:
+        self.calls.append("describe_account")
+        return account()
+
+    def fit_ages(self, age_groups: Sequence[AgeGroup]) -> list[AgeGroup]:
+        return list(age_groups)
+
+    def check(self, spec: CreateCampaign, account: AdAccount) -> list[str]:
+        return []
+
+    async def upload(self, access: Access, creative: Creative, known: str | None) -> str:
+        return known or "asset"
+
+    async def create_campaign(self, access: Access, plan: CampaignPlan, account: AdAccount) -> Outcome:
+        self.calls.append("create_campaign")
+        return self._add(CampaignNode, plan.tag, plan.name)
+
+    async def create_adsets(
+        self,
+        access: Access,
+        plan: CampaignPlan,
+        account: AdAccount,
+        campaign_id: str,
+        adsets: Sequence[AdSetPlan],
+    ) -> list[Outcome]:
+        return [
+            self._add(
+                AdSetNode,
+                adset.tag,
+                adset.name,
+                **adset.model_dump(include={"daily_budget", "targeting", "placements", "bid_strategy"}),
+            )
+            for adset in adsets
+        ]
+
+    async def create_creatives(
+        self, access: Access, plan: CampaignPlan, account: AdAccount, orders: Sequence[CreativeOrder]
+    ) -> list[Outcome]:
+        raise AssertionError("this platform has no creative objects")
+
+    async def create_ads(self, access: Access, campaign_id: str, orders: Sequence[AdOrder]) -> list[Outcome]:
+        return [self._add(AdNode, order.tag, order.name, adset_id=order.adset_id) for order in orders]
+
+    async def find(
+        self, access: Access, level: Level, names: Sequence[str], campaign_id: str | None
+    ) -> dict[str, list[str]]:
+        return {node.name: [node.platform_id] for node in self._nodes.values() if node.name in names}
+
+    async def read_tree(self, access: Access, campaign_id: str, currency: str) -> Tree:
+        nodes = list(self._nodes.values())
+        return Tree(
+            campaign=self._nodes[campaign_id],
+            adsets=[node for node in nodes if isinstance(node, AdSetNode)],
+            ads=[node for node in nodes if isinstance(node, AdNode)],
+        )
+
+    async def set_status(
+        self, access: Access, level: Level, ids: Sequence[str], status: str
+    ) -> list[Outcome]:
+        for item in ids:
+            self._nodes[item] = self._nodes[item].model_copy(update={"status": status})
+        return [Outcome(item, item) for item in ids]
+
+    async def remove(self, access: Access, level: Level, ids: Sequence[str]) -> list[Outcome]:
+        for item in ids:
+            self._nodes.pop(item, None)
+        return [Outcome(item, item) for item in ids]
+
+    async def read_figures(
+        self, access: Access, campaign_id: str, day: date, objective: str
+    ) -> FiguresByLevel:
+        return {level: {} for level in self.levels}
+
+    def _add(self, kind: Any, tag: str, name: str, **more: Any) -> Outcome:
+        platform_id = str(next(self._ids))
+        self._nodes[platform_id] = kind(
+            platform_id=platform_id, name=name, status="paused", platform_status="PAUSED", **more
+        )
+        return Outcome(tag, platform_id)
