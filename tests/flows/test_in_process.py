@@ -32,18 +32,22 @@ def test_the_usage_example_works_as_written(cloud: Cloud, sandbox: Sandbox) -> N
     web_platform = f"{cloud.info['sandbox']['web_platform']}/api/v1/mcp"
 
     async def example() -> dict[str, Any]:
+        redis_client = redis.Redis.from_url(cloud.info["redis_url"])
         module = CampaignAutomation(
             mcp_client=McpClient(web_platform, lambda: "sandbox-service-token"),
             gemini_client=GeminiClient(
                 lambda: "sandbox-gemini-key", endpoint=cloud.info["sandbox"]["gemini"]
             ),
-            redis_client=redis.Redis.from_url(cloud.info["redis_url"]),
+            redis_client=redis_client,
         )
-        return await module.execute(
-            action="create_campaign",
-            parameters=request_body(),
-            context={"user_id": "user_123", "session_id": "session_456"},
-        )
+        try:
+            return await module.execute(
+                action="create_campaign",
+                parameters=request_body(),
+                context={"user_id": "user_123", "session_id": "session_456"},
+            )
+        finally:
+            await redis_client.aclose()
 
     result = asyncio.run(example())
     assert result["status"] == "success", result
