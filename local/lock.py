@@ -16,7 +16,7 @@ LAYERS = {"core": None, "meta": "meta", "gemini": "gemini", "auth": "auth"}
 
 def main() -> None:
     compile_requirements(LOCK, "--universal", "--python-version", "3.11", "--all-extras")
-    core = set()
+    core: set[str] = set()
     for layer, extra in LAYERS.items():
         target = layer_requirements(layer)
         options = ["--extra", extra] if extra else []

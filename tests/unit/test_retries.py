@@ -34,7 +34,7 @@ def run(call: Flaky, **options: Any) -> tuple[str | CampaignAutomationError, lis
         waits.append(seconds)
 
     try:
-        return asyncio.run(with_retries(call, sleep=sleep, **options)), waits
+        return asyncio.run(with_retries(call, what="test", sleep=sleep, **options)), waits
     except CampaignAutomationError as error:
         return error, waits
 

@@ -18,7 +18,7 @@ async def run_task(wiring: Wiring, event: Mapping[str, Any]) -> dict[str, Any]:
     if "failure" in event:
         arguments["failure"] = failure_body(event["failure"])
     if retries := int(event.get("retries", 0)):
-        emit("retries_total", step=event["step"])
+        emit("retries_total", what=event["step"])
     try:
         return await wiring.creation.run_step(
             event["step"], event["tenant"], event["campaign_id"], **arguments

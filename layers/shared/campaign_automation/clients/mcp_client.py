@@ -52,7 +52,9 @@ class McpClient:
         async def call() -> dict[str, Any]:
             return _tool_data(name, await self._call(name, arguments))
 
-        return await with_retries(call, is_retryable=_may_ask_again) if _READS.match(name) else await call()
+        if not _READS.match(name):
+            return await call()
+        return await with_retries(call, what=name, is_retryable=_may_ask_again)
 
     def _with_platform_user(self, arguments: dict[str, Any]) -> dict[str, Any]:
         user = arguments.get("user_id")

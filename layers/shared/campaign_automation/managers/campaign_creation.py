@@ -95,7 +95,6 @@ class CampaignCreation:
             await self._with_retries("activate", tenant, campaign_id)
 
     async def _run_back(self, tenant: str, campaign_id: str, failure: dict[str, Any]) -> None:
-        emit("compensations_total")
         try:
             await self._with_retries("undo", tenant, campaign_id, failure=failure)
         except CampaignAutomationError as error:
@@ -105,6 +104,7 @@ class CampaignCreation:
     async def _with_retries(self, step: str, tenant: str, campaign_id: str, **arguments: Any) -> None:
         await with_retries(
             lambda: self.run_step(step, tenant, campaign_id, **arguments),
+            what=step,
             is_retryable=lambda error: isinstance(error, TRANSIENT) and error.retryable,
         )
 
@@ -393,6 +393,7 @@ class CampaignCreation:
         if creation.outbox:
             messages = self._outbox.entry(creation, web_platform.DELETE, {})
         await self._store.finish(creation, "rolled_back", failure=failure, outbox=messages)
+        emit("compensations_total", outcome="rolled_back")
         await self._outbox.deliver(creation.tenant, creation.campaign_id)
 
     async def _adopt_all(self, creation: Creation, access: Access) -> None:
@@ -429,6 +430,7 @@ class CampaignCreation:
         }
         messages = self._outbox.entry(creation, web_platform.NOTIFY, notice)
         await self._store.finish(creation, "needs_reconciliation", failure=failure, outbox=messages)
+        emit("compensations_total", outcome="needs_reconciliation")
         await self._outbox.deliver(creation.tenant, creation.campaign_id)
 
     # --- small things ----------------------------------------------------------------------------------

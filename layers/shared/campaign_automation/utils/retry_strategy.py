@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from campaign_automation.utils.error_handler import CampaignAutomationError
+from campaign_automation.utils.observability import emit
 
 T = TypeVar("T")
 
@@ -20,13 +21,14 @@ ATTEMPT_TIMEOUT_SECONDS = 30.0
 async def with_retries(
     call: Callable[[], Awaitable[T]],
     *,
+    what: str,
     is_retryable: Callable[[CampaignAutomationError], bool] = lambda error: error.retryable,
     max_total_seconds: float = MAX_TOTAL_SECONDS,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> T:
     """The first success of `call`, tried again after 0..1, 0..2 and 0..4 seconds.
 
-    Only errors that `is_retryable` are tried again, and only while the wait fits into `max_total_seconds`.
+    `what` names it in the metric. Only errors that `is_retryable` are tried again, and only while the wait fits into `max_total_seconds`.
     The last error is raised with `attempts` and `elapsed` (seconds) in its details.
     """
     started = time.monotonic()
@@ -39,6 +41,7 @@ async def with_retries(
             if attempt == MAX_RETRIES or not is_retryable(error) or elapsed + wait > max_total_seconds:
                 error.details.update(attempts=attempt + 1, elapsed=round(elapsed, 3))
                 raise
+            emit("retries_total", what=what)
             await sleep(wait)
     raise AssertionError("unreachable")  # the loop either returns or raises
 
