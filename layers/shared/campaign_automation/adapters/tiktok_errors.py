@@ -1,0 +1,116 @@
+"""TikTok's errors as ours, by the envelope's code; HTTP says 200 to all of them.
+
+Source: platforms.md section 3.7, after the vendor's table of return codes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from campaign_automation.utils.error_handler import (
+    PlatformAuthError,
+    PlatformError,
+    PlatformQuotaError,
+    PlatformRateLimitError,
+    PlatformRejectedError,
+    PlatformUnavailableError,
+)
+
+PLATFORM = "tiktok"
+OK, PARTLY_DONE, NOTHING_TO_UPDATE = 0, 20001, 40012
+# Breaking the limit per minute asks for five minutes without a call. Source: "Rate limits".
+QUIET_SECONDS = 300
+_PER_SECOND_WAIT = 1
+
+_TOKEN_LOST = frozenset({40102, 40103, 40104, 40105, 40107, 40110})
+_FORBIDDEN = frozenset({40001, 40003, 40113, 40117, 40118, 40130, 40301, 41000})
+_UNAUTHORIZED = frozenset({40101, 40106, 40108, 40109, 40115, 40116})
+_TOO_FREQUENT = frozenset({40100, 40132, 61000})
+_FLOW_CONTROL = 40016  # that it is a rate limit is unverified
+_QUOTA = frozenset({40011, 40502})
+_NOT_FOUND = frozenset({40007, 40300, 40302, 40905})
+# Somebody else's or our own earlier request may have acted: look by name before asking again.
+_CONFLICTS = frozenset({40050, 40202})
+_DUPLICATE_MATERIAL = 40911
+_NOT_READY = 40201
+_FILES = range(40901, 40917)
+_FILES_LATER = frozenset({40902, 40913, 40914})
+_FAULTS = frozenset({PARTLY_DONE, 50000, 50002, 60001, 70001, *range(51000, 53000)})
+
+
+def translate(body: Mapping[str, Any]) -> PlatformError:
+    """Our error for an envelope {code, message, request_id} whose code is not 0.
+
+    A fault or a conflict says `outcome_unknown`: TikTok may have acted.
+    """
+    code, text = int(body.get("code", -1)), str(body.get("message") or "no reason given")
+    facts = {"platform_code": str(code), "platform_request_id": body.get("request_id")}
+    return (
+        _access_problem(code, text, facts)
+        or _limit(code, text, facts)
+        or _conflict(code, text, facts)
+        or _refusal(code, text, facts)
+    )
+
+
+def _access_problem(code: int, text: str, facts: dict[str, Any]) -> PlatformError | None:
+    if code in _TOKEN_LOST:
+        words = "the ad account's token is no longer valid: connect the account again"
+        return PlatformAuthError(f"tiktok: {words}", platform=PLATFORM, code="6001", **facts)
+    if code in _FORBIDDEN:
+        return PlatformAuthError(f"tiktok: {text}", platform=PLATFORM, code="1004", **facts)
+    if code in _UNAUTHORIZED:
+        return PlatformAuthError(f"tiktok: {text}", platform=PLATFORM, code="1002", **facts)
+    return None
+
+
+def _limit(code: int, text: str, facts: dict[str, Any]) -> PlatformError | None:
+    if code in _TOO_FREQUENT:
+        wait = _PER_SECOND_WAIT if "second" in text.lower() else QUIET_SECONDS
+        return PlatformRateLimitError(f"tiktok: {text}", platform=PLATFORM, retry_after=wait, **facts)
+    if code == _FLOW_CONTROL:
+        return PlatformRateLimitError(f"tiktok: {text}", platform=PLATFORM, **facts)
+    if code in _QUOTA:
+        return PlatformQuotaError(f"tiktok: {text}", platform=PLATFORM, **facts)
+    return None
+
+
+def _conflict(code: int, text: str, facts: dict[str, Any]) -> PlatformError | None:
+    # Our names end with our tag, so an object that has the name already is ours. The text is unverified.
+    if code in _CONFLICTS or (code == 40002 and "already exists" in text):
+        return unavailable(f"tiktok: {text}", code="5004", retryable=True, **facts)
+    if code == _DUPLICATE_MATERIAL:
+        return PlatformRejectedError(f"tiktok: {text}", platform=PLATFORM, code="5004", **facts)
+    return None
+
+
+def _refusal(code: int, text: str, facts: dict[str, Any]) -> PlatformError:
+    if code in _FAULTS:
+        return unavailable(f"tiktok: {text}", **facts)
+    if code == _NOT_READY or code in _FILES_LATER:
+        ours = "4002" if code == _NOT_READY else "6003"
+        return PlatformUnavailableError(
+            f"tiktok: {text}", platform=PLATFORM, code=ours, retryable=True, **facts
+        )
+    if code in _NOT_FOUND:
+        return PlatformRejectedError(f"tiktok: {text}", platform=PLATFORM, code="5000", **facts)
+    if code in _FILES:
+        return PlatformRejectedError(f"tiktok: {text}", platform=PLATFORM, code="6003", **facts)
+    is_known = 40000 <= code < 42000
+    return PlatformRejectedError(
+        f"tiktok: {text}", platform=PLATFORM, code="1001" if is_known else "4002", retryable=False, **facts
+    )
+
+
+def unavailable(message: str, **facts: Any) -> PlatformUnavailableError:
+    """No usable answer came: whether TikTok acted is not known."""
+    return PlatformUnavailableError(message, platform=PLATFORM, outcome_unknown=True, **facts)
+
+
+def is_gone(error: Exception | None) -> bool:
+    return isinstance(error, PlatformRejectedError) and error.code == "5000"
+
+
+def is_nothing_to_update(error: Exception | None) -> bool:
+    return isinstance(error, PlatformError) and error.details.get("platform_code") == str(NOTHING_TO_UPDATE)
