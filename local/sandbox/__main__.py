@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import socket
+from collections.abc import Callable
 from pathlib import Path
 
 import uvicorn
@@ -17,28 +18,35 @@ HOST = "127.0.0.1"
 class ReadyServer(uvicorn.Server):
     """Writes the ready file once connections are accepted."""
 
-    def __init__(self, config: uvicorn.Config, ready_file: Path | None, port: int) -> None:
+    def __init__(
+        self, config: uvicorn.Config, ready_file: Path | None, ports: Callable[[], dict[str, int]]
+    ) -> None:
         super().__init__(config)
         self._ready_file = ready_file
-        self._port = port
+        self._ports = ports
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self._ready_file and not self.should_exit:
-            _write_whole(self._ready_file, json.dumps({"port": self._port}))
+            _write_whole(self._ready_file, json.dumps(self._ports()))
 
 
 def main() -> None:
     arguments = _arguments()
     listener = _listener(arguments.port)
     port = listener.getsockname()[1]
+    app = build_app(f"http://{HOST}:{port}", arguments.seed)
     config = uvicorn.Config(
-        build_app(f"http://{HOST}:{port}", arguments.seed),
+        app,
         http=DroppableProtocol,
         log_level="warning",
         timeout_graceful_shutdown=1,
     )
-    ReadyServer(config, arguments.ready_file, port).run(sockets=[listener])
+
+    def ports() -> dict[str, int]:
+        return {"port": port, "google_port": app.state.google_port}
+
+    ReadyServer(config, arguments.ready_file, ports).run(sockets=[listener])
 
 
 def _listener(port: int) -> socket.socket:
@@ -52,7 +60,9 @@ def _listener(port: int) -> socket.socket:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m local.sandbox", description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="0 chooses a free one")
-    parser.add_argument("--ready-file", type=Path, help='gets {"port": n} once the sandbox answers')
+    parser.add_argument(
+        "--ready-file", type=Path, help='gets {"port": n, "google_port": m} once the sandbox answers'
+    )
     parser.add_argument("--seed", type=int, default=1)
     return parser.parse_args()
 

@@ -10,10 +10,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from local.sandbox.core.world import World
+from local.sandbox.core.world import AdPlatform, World
 from local.sandbox.gemini import Gemini
-from local.sandbox.meta.admin import set_review
-from local.sandbox.meta.graph import Graph
 from local.sandbox.web_platform.store import WebPlatformStore
 
 Json = dict[str, Any]
@@ -23,9 +21,8 @@ Action = Callable[[Request, Any], Json | list[Any]]
 class Admin:
     """Every action takes the request and its JSON body; LookupError is 404, ValueError 400."""
 
-    def __init__(self, world: World, meta: Graph, web_platform: WebPlatformStore, gemini: Gemini) -> None:
+    def __init__(self, world: World, web_platform: WebPlatformStore, gemini: Gemini) -> None:
         self._world = world
-        self._meta = meta
         self._web_platform = web_platform
         self._gemini = gemini
 
@@ -40,7 +37,7 @@ class Admin:
             ("POST", "/faults"): self.set_faults,
             ("GET", "/calls"): self.calls,
             ("PUT", "/accounts/{platform}/{id}"): self.account,
-            ("PUT", "/reviews/meta/{id}"): self.review,
+            ("PUT", "/reviews/{platform}/{id}"): self.review,
             ("PUT", "/creatives/{id}"): self.creative,
             ("PUT", "/credits/{id}"): self.credit,
             ("PUT", "/gemini"): self.behaviour,
@@ -90,13 +87,16 @@ class Admin:
         return self._world.calls.listing(request.query_params.get("platform"))
 
     def account(self, request: Request, body: Any) -> Json:
+        return self._ad_platform(request).patch_account(request.path_params["id"], body)
+
+    def review(self, request: Request, body: Any) -> Json:
+        return self._ad_platform(request).set_review(request.path_params["id"], body)
+
+    def _ad_platform(self, request: Request) -> AdPlatform:
         platform = self._world.ad_platforms.get(request.path_params["platform"])
         if platform is None:
             raise LookupError(f"no ad platform {request.path_params['platform']}")
-        return platform.patch_account(request.path_params["id"], body)
-
-    def review(self, request: Request, body: Any) -> Json:
-        return set_review(self._meta.store, request.path_params["id"], body)
+        return platform
 
     def creative(self, request: Request, body: Any) -> Json:
         return self._web_platform.patch_creative(int(request.path_params["id"]), body)

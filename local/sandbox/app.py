@@ -9,6 +9,8 @@ from starlette.routing import Mount
 from local.sandbox.admin import Admin
 from local.sandbox.core.world import World
 from local.sandbox.gemini import Gemini, gemini_app
+from local.sandbox.google.server import GoogleServer
+from local.sandbox.google.service import GoogleAds
 from local.sandbox.meta.graph import Graph
 from local.sandbox.meta.server import meta_app
 from local.sandbox.web_platform.server import WebPlatform
@@ -16,23 +18,30 @@ from local.sandbox.web_platform.store import WebPlatformStore
 
 
 def build_app(base_url: str, seed: int) -> Starlette:
-    """The app for a server reachable at `base_url` (scheme, host, port)."""
+    """The app for a server reachable at `base_url` (scheme, host, port).
+
+    Google's gRPC server listens on a port of its own, which `app.state.google_port` tells once it serves.
+    """
     world = World(base_url=base_url, seed=seed)
     meta, store, gemini = Graph(world), WebPlatformStore(world), Gemini(world)
-    world.ad_platforms.update({"meta": meta})
+    google = GoogleAds(world)
+    world.ad_platforms.update({"meta": meta, "google": google})
     world.platforms.update({"web_platform": store, "gemini": gemini})
     world.reset()
     web_platform = WebPlatform(store)
+    google_server = GoogleServer(world, google)
 
     @asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with web_platform.running():
+            app.state.google_port = await google_server.start()
             yield
+            await google_server.stop()
 
     mounts = [
         Mount("/meta", meta_app(meta)),
         Mount("/gemini", gemini_app(gemini)),
         Mount("/web_platform", web_platform.app),
-        Mount("/admin", Admin(world, meta, store, gemini).app()),
+        Mount("/admin", Admin(world, store, gemini).app()),
     ]
     return Starlette(routes=mounts, lifespan=lifespan)

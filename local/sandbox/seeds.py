@@ -67,6 +67,41 @@ META_SEEDS = (
     ),
 )
 
+
+@dataclass(frozen=True)
+class GoogleSeed:
+    """One Google Ads customer; its id has ten digits."""
+
+    number: int
+    user_id: int
+    customer_id: str
+    name: str
+    currency: str
+    time_zone: str
+    token: str
+
+
+GOOGLE_SEEDS = (
+    GoogleSeed(
+        1003,
+        123,
+        "1230000003",
+        "Example Shop US",
+        "USD",
+        "America/New_York",
+        "sandbox-google-token-123",
+    ),
+    GoogleSeed(
+        2003,
+        456,
+        "4560000003",
+        "Beispiel Laden DE",
+        "EUR",
+        "Europe/Berlin",
+        "sandbox-google-token-456",
+    ),
+)
+
 CREATIVE_RANGES = {123: range(1, 61), 456: range(101, 161)}
 STYLES = ("minimal", "lifestyle", "bold", "studio")
 TAGS = ("summer", "shoes", "sale", "new", "outdoor")
@@ -76,4 +111,11 @@ def bind_meta_account(accounts: Accounts, seed: MetaSeed, now: datetime) -> Bind
     expires = now - timedelta(days=1) if seed.expired else now + TOKEN_LIFETIME
     return accounts.bind(
         Binding(seed.number, "meta", f"act_{seed.digits}", seed.user_id, seed.name, seed.token, expires)
+    )
+
+
+def bind_google_account(accounts: Accounts, seed: GoogleSeed, now: datetime) -> Binding:
+    expires = now + TOKEN_LIFETIME
+    return accounts.bind(
+        Binding(seed.number, "google", seed.customer_id, seed.user_id, seed.name, seed.token, expires)
     )

@@ -207,7 +207,7 @@ def test_admin_changes_a_creative(customer: Customer, sandbox: Sandbox) -> None:
 
 def test_user_without_account_gets_null(customer: Customer) -> None:
     assert customer("get_active_ad_account", user_id=789, platform="meta") == {"active_account": None}
-    assert customer("get_active_ad_account", user_id=123, platform="google") == {"active_account": None}
+    assert customer("get_active_ad_account", user_id=999, platform="google") == {"active_account": None}
 
 
 def test_credits_are_taken_and_given_back(customer: Customer) -> None:

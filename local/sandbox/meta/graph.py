@@ -11,7 +11,7 @@ from local.sandbox.core.clock import whole_hour
 from local.sandbox.core.records import DayRecord, Level
 from local.sandbox.core.world import World
 from local.sandbox.meta import ads, adsets, campaigns, creatives, errors, media
-from local.sandbox.meta.admin import default_seed, patch
+from local.sandbox.meta.admin import default_seed, patch, set_review
 from local.sandbox.meta.delivery import deliver
 from local.sandbox.meta.fields import parse_fields
 from local.sandbox.meta.insights import Query, insights
@@ -96,6 +96,10 @@ class Graph:
             account = self.add_account(seed, now)
         patch(account, changes, now)
         return {"id": f"act_{digits}", "ad_account_id": account.binding.number}
+
+    def set_review(self, ad_id: str, changes: Json) -> Json:
+        """{"outcome": "approved" or "disapproved", "policy"?, "text"?}: ends one ad's review at once."""
+        return set_review(self.store, ad_id, changes)
 
     def add_account(self, seed: MetaSeed, now: datetime) -> Account:
         binding = bind_meta_account(self.world.accounts, seed, now)

@@ -7,7 +7,7 @@ import zlib
 from starlette.requests import Request
 from starlette.responses import Response
 
-SIZE = 64
+SIZE = 320
 _NAME = re.compile(r"creative_(\d+)\.(png|mp4)")
 
 

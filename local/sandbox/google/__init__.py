@@ -1,0 +1,1 @@
+"""Google Ads as the vendor's gRPC client sees it."""

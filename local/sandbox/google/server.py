@@ -1,0 +1,135 @@
+"""The gRPC server: GoogleAdsService with the vendor's messages, in the loop of the sandbox's HTTP server."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import grpc
+
+from local.sandbox.core.faults import Fault
+from local.sandbox.core.world import World
+from local.sandbox.google.errors import FAILURE_KEY, Refusal, injected
+from local.sandbox.google.messages import (
+    Message,
+    MutateRequest,
+    MutateResponse,
+    SearchRequest,
+    SearchResponse,
+    StreamRequest,
+    StreamResponse,
+)
+from local.sandbox.google.service import Caller, GoogleAds, mutate_operation, page_of, search_operation
+
+SERVICE = "google.ads.googleads.v26.services.GoogleAdsService"
+MAX_MESSAGE_BYTES = 64 * 1024 * 1024
+Context = Any  # grpc.aio.ServicerContext; grpc carries no types
+
+
+class GoogleServer:
+    """Starts and stops inside the loop that serves it."""
+
+    def __init__(self, world: World, google: GoogleAds) -> None:
+        self._world = world
+        self._google = google
+        self._server: Any = None
+
+    async def start(self) -> int:
+        """Listens on a free port, and tells which."""
+        options = [("grpc.max_receive_message_length", MAX_MESSAGE_BYTES), ("grpc.so_reuseport", 0)]
+        self._server = grpc.aio.server(options=options)
+        self._server.add_generic_rpc_handlers((self._handlers(),))
+        port: int = self._server.add_insecure_port("127.0.0.1:0")
+        await self._server.start()
+        return port
+
+    async def stop(self) -> None:
+        await self._server.stop(grace=None)
+
+    def _handlers(self) -> Any:
+        methods = {
+            "Mutate": grpc.unary_unary_rpc_method_handler(
+                self._mutate, MutateRequest.FromString, MutateResponse.SerializeToString
+            ),
+            "Search": grpc.unary_unary_rpc_method_handler(
+                self._search, SearchRequest.FromString, SearchResponse.SerializeToString
+            ),
+            "SearchStream": grpc.unary_stream_rpc_method_handler(
+                self._stream, StreamRequest.FromString, StreamResponse.SerializeToString
+            ),
+        }
+        return grpc.method_handlers_generic_handler(SERVICE, methods)
+
+    async def _mutate(self, request: Message, context: Context) -> Message:
+        caller = _caller(context)
+        act = lambda: self._google.mutate(request, caller)  # noqa: E731
+        return await self._exchange(context, "Mutate", mutate_operation(request), act)
+
+    async def _search(self, request: Message, context: Context) -> Message:
+        caller = _caller(context)
+
+        def act() -> Message:
+            rows = self._google.search(request.customer_id, request.query, caller)
+            page, token = page_of(rows, request)
+            return SearchResponse(results=page, next_page_token=token, total_results_count=len(rows))
+
+        return await self._exchange(context, "Search", search_operation(request.query), act)
+
+    async def _stream(self, request: Message, context: Context) -> AsyncIterator[Message]:
+        caller = _caller(context)
+
+        def act() -> Message:
+            rows = self._google.search(request.customer_id, request.query, caller)
+            return StreamResponse(results=rows, request_id=self._google.request_id())
+
+        operation = search_operation(request.query)
+        yield await self._exchange(context, "SearchStream", operation, act)
+
+    async def _exchange(
+        self, context: Context, method: str, operation: str, act: Callable[[], Message]
+    ) -> Message:
+        """Log, latency, fault, act, answer: the way every call takes."""
+        call = self._world.calls.open("google", operation, "RPC", method)
+        fault = self._world.faults.take("google", operation)
+        await self._world.wait("google")
+        try:
+            answer = act() if fault is None or fault.acts_first else None
+            if fault is not None:
+                raise _Failing(fault)
+        except _Failing as failing:
+            status = None if failing.fault.unanswered_after is not None else 500
+            call.close(status, failing.fault.kind)
+            await self._fail(context, failing.fault)
+        except Refusal as refusal:
+            call.close(400, fault.kind if fault else None)
+            await self._refuse(context, refusal)
+        call.close(200)
+        context.set_trailing_metadata((("request-id", self._google.request_id()),))
+        return answer
+
+    async def _refuse(self, context: Context, refusal: Refusal) -> None:
+        request_id = self._google.request_id()
+        failure = refusal.failure(request_id).SerializeToString()
+        trailer = ((FAILURE_KEY, failure), ("request-id", request_id))
+        await context.abort(refusal.status, refusal.errors[0].message, trailer)
+
+    async def _fail(self, context: Context, fault: Fault) -> None:
+        """What a client sees of a lost connection is UNAVAILABLE without a failure, and so of a proxy."""
+        if fault.unanswered_after is not None:
+            await asyncio.sleep(fault.unanswered_after)
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "Socket closed")
+        if fault.kind == "garbage":
+            words = "Received http2 header with status: 502"
+            await context.abort(grpc.StatusCode.UNAVAILABLE, words)
+        await self._refuse(context, Refusal([injected(fault.kind)]))
+
+
+class _Failing(Exception):
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(fault.kind)
+        self.fault = fault
+
+
+def _caller(context: Context) -> Caller:
+    metadata = {entry[0]: entry[1] for entry in context.invocation_metadata()}
+    token = str(metadata.get("authorization", "")).removeprefix("Bearer ")
+    return Caller(token, metadata.get("login-customer-id"))

@@ -1,0 +1,125 @@
+"""What the Google sandbox holds: accounts, and resources by name in the vendor's own messages."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from google.protobuf.json_format import MessageToDict
+
+from local.sandbox.core.accounts import Binding
+from local.sandbox.core.records import DayRecord
+from local.sandbox.google.messages import KIND_OF_COLLECTION, KINDS, Message, enum_name
+from local.sandbox.seeds import GoogleSeed
+
+Json = dict[str, Any]
+
+REVIEW_TIME = timedelta(hours=1)
+# Amounts must be multiples of a whole unit here, elsewhere of a hundredth. Only JPY is documented.
+WHOLE_UNIT_CURRENCIES = frozenset("CLP COP CRC HUF IDR ISK JPY KRW PYG TWD UGX VND XAF XOF XPF".split())
+_OWN_STATUS = {"ENABLED": "ACTIVE", "PAUSED": "PAUSED", "REMOVED": "DELETED"}
+
+
+@dataclass
+class Account:
+    """A customer; `status` is CustomerStatus, `operations_per_day` None for unlimited access."""
+
+    id: str
+    binding: Binding
+    name: str
+    currency: str
+    time_zone: str
+    status: str = "ENABLED"
+    operations_per_day: int | None = None
+    operations_used: int = 0
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.time_zone)
+
+    @property
+    def billable_unit_micros(self) -> int:
+        return 1_000_000 if self.currency in WHOLE_UNIT_CURRENCIES else 10_000
+
+
+@dataclass
+class Review:
+    """When an ad was handed in, and the policy topic that the review will find."""
+
+    submitted: datetime
+    topic: str | None = None
+
+    def is_over(self, now: datetime) -> bool:
+        return now >= self.submitted + REVIEW_TIME
+
+
+@dataclass
+class Store:
+    """`resources` keeps the order of creation; removed ones stay."""
+
+    accounts: dict[str, Account] = field(default_factory=dict)
+    resources: dict[str, Message] = field(default_factory=dict)
+    reviews: dict[str, Review] = field(default_factory=dict)
+    records: dict[tuple[str, date], DayRecord] = field(default_factory=dict)
+    last_id: int = 20_000_000_000
+
+    def next_id(self) -> int:
+        self.last_id += 1
+        return self.last_id
+
+    def of_kind(self, customer_id: str, kind: str) -> Iterator[Message]:
+        prefix = f"customers/{customer_id}/{KINDS[kind].collection}/"
+        return (message for name, message in self.resources.items() if name.startswith(prefix))
+
+    def children(self, parent: Message, kind: str) -> list[Message]:
+        """Resources of `kind` whose parent field names `parent`, removed ones included."""
+        link = KINDS[kind].parent
+        assert link is not None
+        customer_id = parent.resource_name.split("/")[1]
+        return [
+            message
+            for message in self.of_kind(customer_id, kind)
+            if getattr(message, link) == parent.resource_name
+        ]
+
+    def state(self) -> Json:
+        """Objects under the words all platforms share, and the resources as Google shows them."""
+        state: Json = {
+            plural: {_short_id(message): _summary(message) for message in self._all(kind)}
+            for kind, plural in (("campaign", "campaigns"), ("ad_group", "adsets"), ("ad_group_ad", "ads"))
+        }
+        state["resources"] = {name: MessageToDict(item) for name, item in self.resources.items()}
+        state["accounts"] = {account.id: asdict(account) for account in self.accounts.values()}
+        state["records"] = [asdict(record) for record in self.records.values()]
+        return state
+
+    def _all(self, kind: str) -> Iterator[Message]:
+        return (item for name, item in self.resources.items() if kind_of(name) == kind)
+
+
+def kind_of(resource_name: str) -> str:
+    """The kind of resource a name belongs to; empty for none we know."""
+    parts = resource_name.split("/")
+    kind = KIND_OF_COLLECTION.get(parts[2]) if len(parts) == 4 else None
+    return kind.name if kind else ""
+
+
+def is_removed(message: Message) -> bool:
+    has_status = "status" in message.DESCRIPTOR.fields_by_name
+    return has_status and enum_name(message, "status") == "REMOVED"
+
+
+def _short_id(message: Message) -> str:
+    return str(message.resource_name.rpartition("/")[2])
+
+
+def _summary(message: Message) -> Json:
+    """Flat JSON for tests that count and look, the same on every platform."""
+    name = enum_name(message, "status")
+    summary = MessageToDict(message, preserving_proto_field_name=True)
+    return {**summary, "id": _short_id(message), "status": _OWN_STATUS[name], "google_status": name}
+
+
+def seeded_account(seed: GoogleSeed, binding: Binding) -> Account:
+    return Account(seed.customer_id, binding, seed.name, seed.currency, seed.time_zone)
