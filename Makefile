@@ -29,7 +29,7 @@ lint: setup     ## Style, types, room doors and the template
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy
 	@.venv/bin/lint-imports
-	@.venv/bin/cfn-lint
+	@.venv/bin/cfn-lint --template template.yaml --append-rules cfn_lint_serverless.rules
 
 format: setup   ## Rewrite the code in the house style
 	@$(PY) -m ruff check --fix .

@@ -14,6 +14,7 @@ from typing import Any
 
 LOCK = "cloud.lock"
 INFO = "cloud.json"
+SAM_ENVIRONMENT = "sam-env.json"
 STOP_SECONDS = 30.0
 
 
@@ -37,11 +38,17 @@ def held(directory: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        (directory / INFO).unlink(missing_ok=True)
+        for name in (INFO, SAM_ENVIRONMENT):
+            (directory / name).unlink(missing_ok=True)
 
 
 def publish(directory: Path, info: dict[str, Any]) -> None:
-    """Write cloud.json in one step, so that whoever sees it sees all of it."""
+    """Write cloud.json in one step, so that whoever sees it sees all of it.
+
+    sam-env.json beside it carries the functions' variables for `sam local invoke --env-vars`.
+    """
+    parameters = {"Parameters": info["environment"]}
+    (directory / SAM_ENVIRONMENT).write_text(json.dumps(parameters, indent=2) + "\n")
     unfinished = directory / f"{INFO}.new"
     unfinished.write_text(json.dumps(info, indent=2) + "\n")
     unfinished.replace(directory / INFO)
@@ -62,7 +69,8 @@ def stop(directory: Path) -> bool:
     Raises TimeoutError when it does not go.
     """
     if is_free(directory):
-        (directory / INFO).unlink(missing_ok=True)
+        for name in (INFO, SAM_ENVIRONMENT):
+            (directory / name).unlink(missing_ok=True)
         return False
     os.kill(_pid(directory), signal.SIGTERM)
     deadline = time.monotonic() + STOP_SECONDS

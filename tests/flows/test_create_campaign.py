@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 
 from local.cloud import Cloud
@@ -11,6 +14,7 @@ from tests.support.api import Api
 from tests.support.builders import request_body
 from tests.support.sandbox import Sandbox
 
+EVENTS = Path(__file__).parents[2] / "events"
 WHOLE_TREE = {"campaigns": 1, "adsets": 3, "creatives": 2, "ads": 6}
 
 
@@ -381,3 +385,48 @@ def test_the_metrics_are_counted(api: Api) -> None:
 
 def counters(api: Api) -> dict[str, dict[str, float]]:
     return dict(api.http.get("/_local/metrics").json().get("CampaignAutomation", {}))
+
+
+# --- the function alone, as `sam local invoke` runs it -----------------------------------------------
+
+
+def test_the_sample_event_creates_a_campaign(cloud: Cloud, sandbox: Sandbox) -> None:
+    event = (EVENTS / "create_campaign.json").read_bytes()
+    answer = invoke(cloud, "CreateCampaignFunction", event)
+    assert answer["statusCode"] == 201
+    assert json.loads(answer["body"])["status"] == "success"
+    assert sandbox.left_behind("meta") == WHOLE_TREE
+
+
+@pytest.mark.parametrize(
+    ("function", "event", "status"),
+    [("GetCampaignStatusFunction", "get_campaign_status", 404), ("GetOpenapiFunction", "get_openapi", 200)],
+)
+def test_the_other_sample_events_are_answered(cloud: Cloud, function: str, event: str, status: int) -> None:
+    assert invoke(cloud, function, (EVENTS / f"{event}.json").read_bytes())["statusCode"] == status
+
+
+@pytest.mark.parametrize(
+    ("function", "event", "error"),
+    [
+        ("PlatformStepFunction", "platform_step", "NotFoundError"),
+        ("WriteCopyFunction", "write_copy", "NotFoundError"),
+        ("AuthorizerFunction", "authorizer", "Exception"),
+    ],
+)
+def test_the_sample_events_of_tasks_fail_by_their_name(
+    cloud: Cloud, function: str, event: str, error: str
+) -> None:
+    assert invoke(cloud, function, (EVENTS / f"{event}.json").read_bytes())["errorType"] == error
+
+
+def invoke(cloud: Cloud, function: str, event: bytes) -> dict[str, Any]:
+    client = boto3.client(
+        "lambda",
+        endpoint_url=cloud.info["aws_endpoint"],
+        region_name="us-east-1",
+        aws_access_key_id="local",
+        aws_secret_access_key="local",
+    )
+    answer = client.invoke(FunctionName=f"campaign-automation-local-{function}", Payload=event)
+    return dict(json.loads(answer["Payload"].read()))
