@@ -28,7 +28,8 @@ async def with_retries(
 ) -> T:
     """The first success of `call`, tried again after 0..1, 0..2 and 0..4 seconds.
 
-    `what` names it in the metric. Only errors that `is_retryable` are tried again, and only while the wait fits into `max_total_seconds`.
+    `what` names it in the metric. Only errors that `is_retryable` are tried again, and only while the wait
+    fits into `max_total_seconds`.
     The last error is raised with `attempts` and `elapsed` (seconds) in its details.
     """
     started = time.monotonic()
