@@ -13,6 +13,8 @@ from local.sandbox.google.server import GoogleServer
 from local.sandbox.google.service import GoogleAds
 from local.sandbox.meta.graph import Graph
 from local.sandbox.meta.server import meta_app
+from local.sandbox.tiktok.api import TikTok
+from local.sandbox.tiktok.server import tiktok_app
 from local.sandbox.web_platform.server import WebPlatform
 from local.sandbox.web_platform.store import WebPlatformStore
 
@@ -25,7 +27,8 @@ def build_app(base_url: str, seed: int) -> Starlette:
     world = World(base_url=base_url, seed=seed)
     meta, store, gemini = Graph(world), WebPlatformStore(world), Gemini(world)
     google = GoogleAds(world)
-    world.ad_platforms.update({"meta": meta, "google": google})
+    tiktok = TikTok(world)
+    world.ad_platforms.update({"meta": meta, "tiktok": tiktok, "google": google})
     world.platforms.update({"web_platform": store, "gemini": gemini})
     world.reset()
     web_platform = WebPlatform(store)
@@ -40,6 +43,7 @@ def build_app(base_url: str, seed: int) -> Starlette:
 
     mounts = [
         Mount("/meta", meta_app(meta)),
+        Mount("/tiktok", tiktok_app(tiktok)),
         Mount("/gemini", gemini_app(gemini)),
         Mount("/web_platform", web_platform.app),
         Mount("/admin", Admin(world, store, gemini).app()),

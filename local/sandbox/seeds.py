@@ -102,6 +102,47 @@ GOOGLE_SEEDS = (
     ),
 )
 
+
+@dataclass(frozen=True)
+class TikTokSeed:
+    """One TikTok advertiser."""
+
+    number: int
+    user_id: int
+    advertiser_id: str
+    name: str
+    currency: str
+    time_zone: str
+    identity_id: str
+    pixel_id: str
+    token: str
+
+
+TIKTOK_SEEDS = (
+    TikTokSeed(
+        1002,
+        123,
+        "7000000000000000123",
+        "Example Shop US",
+        "USD",
+        "America/New_York",
+        "7100000000000000123",
+        "7300000000000000123",
+        "sandbox-tiktok-token-123",
+    ),
+    TikTokSeed(
+        2002,
+        456,
+        "7000000000000000456",
+        "Beispiel Laden DE",
+        "EUR",
+        "Europe/Berlin",
+        "7100000000000000456",
+        "7300000000000000456",
+        "sandbox-tiktok-token-456",
+    ),
+)
+
 CREATIVE_RANGES = {123: range(1, 61), 456: range(101, 161)}
 STYLES = ("minimal", "lifestyle", "bold", "studio")
 TAGS = ("summer", "shoes", "sale", "new", "outdoor")
@@ -118,4 +159,11 @@ def bind_google_account(accounts: Accounts, seed: GoogleSeed, now: datetime) -> 
     expires = now + TOKEN_LIFETIME
     return accounts.bind(
         Binding(seed.number, "google", seed.customer_id, seed.user_id, seed.name, seed.token, expires)
+    )
+
+
+def bind_tiktok_account(accounts: Accounts, seed: TikTokSeed, now: datetime) -> Binding:
+    expires = now + TOKEN_LIFETIME
+    return accounts.bind(
+        Binding(seed.number, "tiktok", seed.advertiser_id, seed.user_id, seed.name, seed.token, expires)
     )

@@ -1,0 +1,87 @@
+"""The Business API over HTTP."""
+
+import hashlib
+import json
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.datastructures import UploadFile
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from local.sandbox.core.faults import Kind
+from local.sandbox.core.http import exchange
+from local.sandbox.tiktok.api import Call, TikTok
+from local.sandbox.tiktok.errors import TikTokError, wrong
+from local.sandbox.tiktok.faulted import faulted
+from local.sandbox.tiktok.params import Params
+
+PREFIX = "/open_api/v1.3"
+
+
+def tiktok_app(tiktok: TikTok) -> Starlette:
+    """The HTTP face of `tiktok`, to be mounted anywhere."""
+
+    async def endpoint(request: Request) -> Response:
+        return await _serve(tiktok, request)
+
+    return Starlette(routes=[Route(f"{PREFIX}/{{path:path}}", endpoint, methods=["GET", "POST"])])
+
+
+async def _serve(tiktok: TikTok, request: Request) -> Response:
+    call = await _read_call(request)
+
+    async def act() -> Response:
+        try:
+            return _answer(tiktok, 0, "OK", tiktok.execute(call))
+        except TikTokError as error:
+            return _answer(tiktok, error.code, str(error))
+
+    def fault_answer(kind: Kind) -> Response:
+        error = faulted(kind)
+        return _answer(tiktok, error.code, str(error), status=500 if kind == "http_500" else 200)
+
+    path = f"{PREFIX}/{call.path}/"
+    operation = tiktok.operation(call)
+    return await exchange(tiktok.world, tiktok.name, operation, call.method, path, act, fault_answer)
+
+
+def _answer(tiktok: TikTok, code: int, message: str, data: Any = None, status: int = 200) -> Response:
+    """The envelope; a failure carries no data."""
+    body: dict[str, Any] = {"code": code, "message": message, "request_id": _request_id(tiktok)}
+    if code == 0:
+        body["data"] = data
+    return JSONResponse(body, status)
+
+
+def _request_id(tiktok: TikTok) -> str:
+    now = tiktok.world.clock.now()
+    digest = hashlib.sha256(str(tiktok.next_trace()).encode()).hexdigest()
+    return f"{now:%Y%m%d%H%M%S}{digest[:18].upper()}"
+
+
+async def _read_call(request: Request) -> Call:
+    path = request.path_params["path"].strip("/")
+    token = request.headers.get("access-token", "")
+    files: dict[str, tuple[str, bytes]] = {}
+    problem: TikTokError | None = None
+    values: dict[str, Any] = dict(request.query_params)
+    if request.headers.get("content-type", "").startswith("multipart/form-data"):
+        async with request.form() as form:
+            for name, value in form.multi_items():
+                if isinstance(value, UploadFile):
+                    files[name] = (value.filename or name, await value.read())
+                else:
+                    values[name] = value
+    elif request.method == "POST":
+        values, problem = _json_body(await request.body())
+    return Call(request.method, path, token, Params(values), files, problem)
+
+
+def _json_body(raw: bytes) -> tuple[dict[str, Any], TikTokError | None]:
+    try:
+        body = json.loads(raw or b"{}")
+    except ValueError:
+        body = None
+    return (body, None) if isinstance(body, dict) else ({}, wrong("The body must be a JSON object."))
