@@ -225,7 +225,8 @@ class TikTokAdapter:
             )
         for data in (item for _, items in made for item in items):
             self._echoes.ad(campaign_id, data)
-        return [outcome for outcomes, _ in made for outcome in outcomes]
+        by_tag = {outcome.tag: outcome for outcomes, _ in made for outcome in outcomes}
+        return [by_tag[order.tag] for order in orders]
 
     async def _create_manual_ads(
         self, access: Access, plan: CampaignPlan, account: AdAccount, orders: Sequence[AdOrder]

@@ -30,7 +30,7 @@ def fit_ages(age_groups: Sequence[AgeGroup]) -> list[AgeGroup]:
     """Each group as the whole buckets that it fills best.
 
     A bucket goes to the group with most of its years, unless more of them are in no group at all; groups
-    that overlap by half a bucket or more share it. Raises InvalidRequestError for a group left with none.
+    that overlap by more than half a bucket share it. Raises InvalidRequestError for a group left with none.
     """
     return [_fit(group, age_groups) for group in age_groups]
 
@@ -55,7 +55,7 @@ def _takes(group: AgeGroup, bucket: AgeGroup, groups: Sequence[AgeGroup]) -> boo
     nobodys = years.difference(*held)
     if not own or len(nobodys) > len(best):
         return False
-    return group == groups[held.index(best)] or 2 * len(own & best) >= len(years)
+    return group == groups[held.index(best)] or 2 * len(own & best) > len(years)
 
 
 def _years(group: AgeGroup) -> range:

@@ -1,0 +1,552 @@
+"""The TikTok adapter against its sandbox: what the manager relies on, in both families."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from campaign_automation.adapters.base import AdOrder
+from campaign_automation.managers.read_back import compare
+from campaign_automation.models import CreateCampaign, Level
+from campaign_automation.utils.error_handler import (
+    AccountError,
+    InvalidRequestError,
+    PlatformAuthError,
+    PlatformRateLimitError,
+    PlatformRejectedError,
+    PlatformUnavailableError,
+)
+from tests.support.builders import creative
+from tests.support.sandbox import Sandbox
+from tests.support.tiktok import ADVERTISER, Bench, Created, TikTokApi, campaign_body, id_of, ids_of
+
+ROOT = Path(__file__).resolve().parents[2]
+FAMILIES = ("manual", "smart_plus")
+LEVELS = (Level.AD, Level.ADSET, Level.CAMPAIGN)
+
+
+@pytest.fixture(scope="session")
+def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    ready = tmp_path_factory.mktemp("sandbox") / "ready.json"
+    command = [sys.executable, "-m", "local.sandbox", "--port", "0", "--ready-file", str(ready)]
+    running = subprocess.Popen(command, cwd=ROOT)
+    try:
+        deadline = time.monotonic() + 30
+        while not ready.exists():
+            assert running.poll() is None, "the sandbox ended while starting"
+            assert time.monotonic() < deadline, "the sandbox did not start in time"
+            time.sleep(0.05)
+        yield f"http://127.0.0.1:{json.loads(ready.read_text())['port']}"
+    finally:
+        running.terminate()
+        running.wait(10)
+
+
+@pytest.fixture
+def sandbox(process: str) -> Iterator[Sandbox]:
+    with Sandbox(f"{process}/admin") as control:
+        control.reset()
+        yield control
+
+
+@pytest.fixture
+def bench(process: str, sandbox: Sandbox) -> Bench:
+    return Bench(process)
+
+
+@pytest.fixture(params=FAMILIES)
+def either(request: pytest.FixtureRequest, process: str, sandbox: Sandbox) -> Bench:
+    """The same in both families."""
+    return Bench(process, options={"family": request.param})
+
+
+def _drift(created: Created) -> list[str]:
+    """What the manager would find different from the plan."""
+    ids = {created.plan.tag: created.campaign_id, **created.adsets, **created.ads}
+
+    class Journal:
+        copies: Any = {item.creative_id: _Copy() for item in created.plan.creatives}
+
+        def platform_id(self, tag: str) -> str | None:
+            return ids.get(tag)
+
+    return [item.words for item in compare(created.plan, created.tree, Journal())]  # type: ignore[arg-type]
+
+
+class _Copy:
+    primary_text = "Run further."
+
+
+# --- creating
+
+
+def test_a_whole_tree_is_made_paused_and_as_planned(either: Bench, sandbox: Sandbox) -> None:
+    created = either.create_all()
+    assert _drift(created) == []
+    assert sandbox.left_behind("tiktok") == {"campaigns": 1, "adsets": 3, "ads": 6}
+    nodes = [created.tree.campaign, *created.tree.adsets, *created.tree.ads]
+    assert {node.status for node in nodes} == {"paused"}
+    assert all(node.name.endswith(tag) for node, tag in [(created.tree.campaign, created.plan.tag)])
+    assert {tag for _, tag in ((ad, ad.name.rsplit(" ", 1)[-1]) for ad in created.tree.ads)} == set(
+        created.ads
+    )
+
+
+def test_manual_creation_takes_eight_calls_with_its_read(bench: Bench, sandbox: Sandbox) -> None:
+    bench.create_all()
+    operations = sandbox.operations("tiktok")
+    for once in (
+        "read_account",
+        "read_identity",
+        "read_pixels",
+        "upload_image",
+        "upload_video",
+        "read_video",
+    ):
+        operations.pop(once)
+    assert operations == Counter(create_campaign=1, create_adset=3, create_ad=3, list_adsets=1)
+
+
+def test_smart_plus_makes_one_ad_per_creative(process: str, sandbox: Sandbox) -> None:
+    created = Bench(process, options={"family": "smart_plus"}).create_all()
+    operations = sandbox.operations("tiktok")
+    assert (operations["create_campaign"], operations["create_adset"], operations["create_ad"]) == (1, 3, 6)
+    stored = sandbox.state("tiktok")["ads"][created.ids(Level.AD)[0]]
+    assert stored["campaign_automation_type"] == "UPGRADED_SMART_PLUS"
+
+
+def test_after_2026_sales_are_smart_plus_and_traffic_is_not(process: str, sandbox: Sandbox) -> None:
+    bench = Bench(process, options={"today": lambda: date(2027, 1, 1)})
+    for objective, kind in (("sales", "UPGRADED_SMART_PLUS"), ("traffic", "MANUAL")):
+        created = bench.create_all(objective=objective, campaign_id=f"cmp_{objective}")
+        stored = sandbox.state("tiktok")["campaigns"][created.campaign_id]
+        assert stored["campaign_automation_type"] == kind
+
+
+@pytest.mark.parametrize("objective", ["traffic", "awareness", "leads", "engagement", "app_promotion"])
+def test_every_objective_is_made(process: str, sandbox: Sandbox, objective: str) -> None:
+    bench = Bench(process, configured={"app_id": f"72{ADVERTISER[-8:]}", "app_platform": "ios"})
+    created = bench.create_all(objective=objective, creative_ids=["1"], split_by="country")
+    assert _drift(created) == []
+
+
+def test_what_is_read_later_is_what_was_answered_at_once(either: Bench) -> None:
+    created = either.create_all()
+    tree = either.run(either.adapter.read_tree(either.access, created.campaign_id, "USD"))
+    assert {node.platform_id: node for node in tree.ads} == {n.platform_id: n for n in created.tree.ads}
+    assert {n.platform_id: n for n in tree.adsets}.keys() == {n.platform_id for n in created.tree.adsets}
+    assert tree.campaign == created.tree.campaign
+
+
+def test_another_process_reads_the_same_tree(either: Bench) -> None:
+    created = either.create_all()
+    other = either.new_adapter()
+    tree = either.run(other.read_tree(either.access, created.campaign_id, "USD"))
+    assert {node.platform_id for node in tree.ads} == set(created.ads.values())
+    assert tree.campaign.name == created.plan.name
+
+
+@pytest.mark.parametrize("count", [1, 20])
+def test_one_and_twenty_creatives(bench: Bench, count: int) -> None:
+    created = bench.create_all(creative_ids=[str(2 * n + 1) for n in range(count)], split_by="country")
+    assert len(created.tree.ads) == count
+    assert _drift(created) == []
+
+
+def test_fifty_creatives_are_refused_before_the_first_write(bench: Bench, sandbox: Sandbox) -> None:
+    account = bench.account()
+    with pytest.raises(InvalidRequestError, match="20 ads"):
+        bench.plan(account, creative_ids=[str(n) for n in range(1, 51)])
+    assert sandbox.left_behind("tiktok") == {}
+
+
+def test_an_account_with_more_room_takes_fifty_in_calls_of_twenty(process: str, sandbox: Sandbox) -> None:
+    sandbox.patch_account("tiktok", ADVERTISER, ads_per_adgroup=50)
+    bench = Bench(process, options={"ads_per_adset": 50})
+    created = bench.create_all(
+        creative_ids=[str(2 * n + 1) for n in range(30)] + ["2"] * 0, split_by="country"
+    )
+    more = bench.create_all(
+        campaign_id="cmp_2", creative_ids=[str(n) for n in range(101, 201, 2)], split_by="country"
+    )
+    assert (len(created.tree.ads), len(more.tree.ads)) == (30, 50)
+    assert sandbox.operations("tiktok")["create_ad"] == 2 + 3
+
+
+# --- money, names, words
+
+
+@pytest.mark.parametrize(
+    ("currency", "total", "shares"),
+    [
+        ("USD", 100, ["33.34", "33.33", "33.33"]),
+        ("EUR", 61, ["20.34", "20.33", "20.33"]),
+        ("JPY", 10_000, ["3334", "3333", "3333"]),
+        ("HUF", 100, ["34", "33", "33"]),
+        ("TWD", 1000, ["334", "333", "333"]),
+    ],
+)
+def test_budgets_are_stored_exactly(
+    either: Bench, sandbox: Sandbox, currency: str, total: int, shares: list[str]
+) -> None:
+    sandbox.patch_account("tiktok", ADVERTISER, currency=currency)
+    created = either.create_all(daily_budget=total, creative_ids=["1"])
+    assert list(created.budgets().values()) == [Decimal(share) for share in shares]
+    assert _drift(created) == []
+
+
+def test_a_budget_finer_than_the_currency_or_under_the_floor_is_refused(
+    bench: Bench, sandbox: Sandbox
+) -> None:
+    sandbox.patch_account("tiktok", ADVERTISER, currency="JPY")
+    account = bench.account()
+    with pytest.raises(InvalidRequestError, match="finer"):
+        bench.plan(account, daily_budget=10_000.5)
+    with pytest.raises(InvalidRequestError, match="minimum is 2000 JPY"):
+        bench.plan(account, daily_budget=5999)
+
+
+def test_an_unknown_currency_is_refused(bench: Bench, sandbox: Sandbox) -> None:
+    sandbox.patch_account("tiktok", ADVERTISER, currency="XXX")
+    with pytest.raises(AccountError, match="XXX"):
+        bench.account()
+
+
+@pytest.mark.parametrize("name", ["N" * 200, "夏のセール", "Größe – 100 % ≤ 5 €", 'a "quoted" \\ name'])
+def test_long_and_foreign_names_are_stored_whole(either: Bench, name: str) -> None:
+    created = either.create_all(name=name, creative_ids=["1"], split_by="country")
+    assert created.tree.campaign.name == f"{name} {created.plan.tag}"
+    found = either.run(either.adapter.find(either.access, Level.CAMPAIGN, [created.plan.name], None))
+    assert found == {created.plan.name: [created.campaign_id]}
+
+
+def test_foreign_words_are_stored_whole(either: Bench) -> None:
+    text = "走得更远。Läuft länger – für 49,90 €"
+
+    async def work() -> Created:
+        account = await either.adapter.describe_account(either.access)
+        plan = either.plan(account, creative_ids=["1"], split_by="country")
+        return await either.create(plan, account, await either.orders(plan, text))
+
+    assert either.run(work()).tree.ads[0].primary_text == text
+
+
+def test_ages_come_back_as_the_plan_has_them(either: Bench) -> None:
+    created = either.create_all(age_groups=[(18, 35), (36, 65)], creative_ids=["1"])
+    ages = sorted((node.targeting.age_min, node.targeting.age_max) for node in created.tree.adsets)
+    assert ages == [(18, 34), (35, 65)]
+
+
+def test_a_lookalike_audience_is_targeted(either: Bench, sandbox: Sandbox) -> None:
+    audience = sandbox.state("tiktok")["accounts"][ADVERTISER]["audiences"][0]
+    created = either.create_all(audience={"lookalike": audience}, creative_ids=["1"])
+    stored = sandbox.state("tiktok")["adsets"][created.ids(Level.ADSET)[0]]
+    assert (stored.get("targeting_spec") or stored)["audience_ids"] == [audience]
+
+
+def test_special_categories_are_declared(bench: Bench, sandbox: Sandbox) -> None:
+    created = bench.create_all(special_ad_categories=["HOUSING"], age_groups=[(18, 65)], creative_ids=["1"])
+    stored = sandbox.state("tiktok")["campaigns"][created.campaign_id]
+    assert stored["special_industries"] == ["HOUSING"]
+
+
+# --- the account
+
+
+def test_the_account_names_its_only_identity_and_pixel(bench: Bench) -> None:
+    account = bench.account()
+    assert (account.currency, account.time_zone) == ("USD", "America/New_York")
+    assert (account.budget_step, account.min_daily_budget) == (Decimal("0.01"), Decimal(20))
+    assert account.facts["identity_type"] == "CUSTOMIZED_USER"
+    assert account.facts["pixel_id"] == "7300000000000000123"
+
+
+@pytest.mark.parametrize(("field", "kind"), [("identities", "identity"), ("pixels", "pixel")])
+def test_what_is_missing_is_refused_before_the_first_write(
+    bench: Bench, sandbox: Sandbox, field: str, kind: str
+) -> None:
+    sandbox.patch_account("tiktok", ADVERTISER, **{field: []})
+    with pytest.raises(AccountError, match=f"{kind}_id under accounts"):
+        bench.plan(bench.account())
+
+
+def test_the_secret_chooses_among_several(process: str, sandbox: Sandbox) -> None:
+    pixels = [{"pixel_id": f"73000000000000{n}", "pixel_code": "C", "pixel_name": "p"} for n in (11, 12)]
+    sandbox.patch_account("tiktok", ADVERTISER, pixels=pixels)
+    with pytest.raises(AccountError) as caught:
+        bench = Bench(process)
+        bench.plan(bench.account())
+    assert caught.value.details["allowed"] == [pixel["pixel_id"] for pixel in pixels]
+    created = Bench(process, configured={"pixel_id": pixels[1]["pixel_id"]}).create_all(creative_ids=["1"])
+    assert sandbox.state("tiktok")["adsets"][created.ids(Level.ADSET)[0]]["pixel_id"] == pixels[1]["pixel_id"]
+
+
+def test_a_limited_account_and_a_foreign_one_are_refused(bench: Bench, sandbox: Sandbox) -> None:
+    sandbox.patch_account("tiktok", ADVERTISER, status="STATUS_LIMIT")
+    with pytest.raises(AccountError) as caught:
+        bench.account()
+    assert caught.value.code == "6005"
+    bench.advertiser = "7000000000000000456"
+    with pytest.raises(PlatformAuthError) as foreign:
+        bench.account()
+    assert foreign.value.code == "1004"
+
+
+# --- status and removal
+
+
+def test_statuses_are_set_level_by_level(either: Bench, sandbox: Sandbox) -> None:
+    created = either.create_all()
+    for status, stored in (("active", "ACTIVE"), ("paused", "PAUSED")):
+        for level in LEVELS:
+            outcomes = either.run(either.adapter.set_status(either.access, level, created.ids(level), status))
+            assert [(item.tag, item.error) for item in outcomes] == [(x, None) for x in created.ids(level)]
+        items = sandbox.live("tiktok", "ads") + sandbox.live("tiktok", "adsets")
+        assert {item["status"] for item in items + sandbox.live("tiktok", "campaigns")} == {stored}
+
+
+def test_more_than_twenty_ids_go_in_several_calls(process: str, sandbox: Sandbox) -> None:
+    sandbox.patch_account("tiktok", ADVERTISER, ads_per_adgroup=25)
+    bench = Bench(process, options={"ads_per_adset": 25})
+    created = bench.create_all(creative_ids=[str(2 * n + 1) for n in range(25)], split_by="country")
+    bench.run(bench.adapter.set_status(bench.access, Level.AD, created.ids(Level.AD), "active"))
+    assert sandbox.operations("tiktok")["update_ad"] == 2
+
+
+@pytest.mark.parametrize("knows", [True, False])
+def test_everything_is_removed_and_removing_it_again_succeeds(
+    either: Bench, sandbox: Sandbox, knows: bool
+) -> None:
+    created = either.create_all()
+    if not knows:  # another process, which has not seen these ids
+        either.adapter = either.new_adapter()
+    for level in LEVELS * 2:
+        outcomes = either.run(either.adapter.remove(either.access, level, created.ids(level)))
+        assert [item.error for item in outcomes] == [None] * len(created.ids(level))
+    assert sandbox.left_behind("tiktok") == {}
+    with pytest.raises(PlatformRejectedError) as caught:
+        either.run(either.adapter.read_tree(either.access, created.campaign_id, "USD"))
+    assert caught.value.code == "5000"
+
+
+def test_what_never_was_counts_as_removed_beside_what_is(bench: Bench, sandbox: Sandbox) -> None:
+    created = bench.create_all()
+    ids = [*created.ids(Level.AD)[:2], "1999999999999999"]
+    outcomes = bench.run(bench.adapter.remove(bench.access, Level.AD, ids))
+    assert [item.error for item in outcomes] == [None] * 3
+    assert sandbox.left_behind("tiktok")["ads"] == 4
+
+
+def test_a_removal_that_was_refused_is_no_success(bench: Bench, sandbox: Sandbox) -> None:
+    created = bench.create_all(creative_ids=["1"])
+    sandbox.fault("tiktok", "delete_campaign", "policy", times=0)
+    outcome = bench.run(bench.adapter.remove(bench.access, Level.CAMPAIGN, [created.campaign_id]))[0]
+    assert isinstance(outcome.error, PlatformRejectedError)
+    assert sandbox.left_behind("tiktok")["campaigns"] == 1
+
+
+def test_a_status_of_something_unknown_is_refused(bench: Bench) -> None:
+    outcome = bench.run(bench.adapter.set_status(bench.access, Level.AD, ["1999999999999999"], "active"))[0]
+    assert outcome.error is not None
+    assert outcome.error.code == "5000"
+
+
+# --- unknown outcomes
+
+
+@pytest.mark.parametrize("kind", ["drop_after", "timeout_after"])
+def test_a_campaign_whose_answer_was_lost_is_found_by_its_name(
+    either: Bench, sandbox: Sandbox, kind: str
+) -> None:
+    account = either.account()
+    plan = either.plan(account)
+    sandbox.fault("tiktok", "create_campaign", kind, hang_seconds=0.3)
+    outcome = either.run(either.adapter.create_campaign(either.access, plan, account))
+    assert isinstance(outcome.error, PlatformUnavailableError)
+    assert outcome.error.details["outcome_unknown"]
+    found = either.run(either.adapter.find(either.access, Level.CAMPAIGN, [plan.name], None))
+    assert found == {plan.name: [item["id"] for item in sandbox.live("tiktok", "campaigns")]}
+
+
+def test_ads_whose_answer_was_lost_are_found_and_the_tree_is_read_whole(
+    either: Bench, sandbox: Sandbox
+) -> None:
+    async def work() -> None:
+        adapter, access = either.adapter, either.access
+        account = await adapter.describe_account(access)
+        plan = either.plan(account, split_by="country")
+        creatives = await either.orders(plan)
+        campaign_id = id_of(await adapter.create_campaign(access, plan, account))
+        adsets = ids_of(await adapter.create_adsets(access, plan, account, campaign_id, plan.adsets))
+        orders = [
+            AdOrder(ad.tag, ad.name, adsets[ad.adset_tag], creatives[ad.creative_id], None) for ad in plan.ads
+        ]
+        sandbox.fault("tiktok", "create_ad", "drop_after", times=0)
+        outcomes = await adapter.create_ads(access, plan, account, campaign_id, orders)
+        assert all(item.error and item.error.details["outcome_unknown"] for item in outcomes)
+        found = await adapter.find(access, Level.AD, [ad.name for ad in plan.ads], campaign_id)
+        assert {name: len(ids) for name, ids in found.items()} == {ad.name: 1 for ad in plan.ads}
+        tree = await adapter.read_tree(access, campaign_id, "USD")
+        assert {[ad.platform_id] == found[ad.name] for ad in tree.ads} == {True}
+        assert len(tree.ads) == 2
+
+    either.run(work())
+
+
+def test_the_same_request_twice_within_ten_seconds_makes_one_campaign(
+    either: Bench, sandbox: Sandbox
+) -> None:
+    account = either.account()
+    plan = either.plan(account)
+
+    async def twice() -> set[str]:
+        adapter, access = either.adapter, either.access
+        return {id_of(await adapter.create_campaign(access, plan, account)) for _ in range(2)}
+
+    assert len(either.run(twice())) == 1
+    assert sandbox.left_behind("tiktok") == {"campaigns": 1}
+
+
+def test_find_compares_whole_names_and_tells_of_second_copies(bench: Bench, process: str) -> None:
+    created = bench.create_all(creative_ids=["1"])
+    with httpx.Client() as http:
+        by_hand = TikTokApi(process, http)
+        second = by_hand.post(
+            "campaign/create", **campaign_body(campaign_name=created.plan.name, request_id="77")
+        )
+        by_hand.post("campaign/create", **campaign_body(campaign_name=f"{created.plan.name} copy"))
+    found = bench.run(bench.adapter.find(bench.access, Level.CAMPAIGN, [created.plan.name], None))
+    assert set(found[created.plan.name]) == {created.campaign_id, second["campaign_id"]}
+    names = [adset.name for adset in created.plan.adsets]
+    assert bench.run(
+        bench.adapter.find(bench.access, Level.ADSET, [*names, "nobody"], created.campaign_id)
+    ) == {adset.name: [created.adsets[adset.tag]] for adset in created.plan.adsets}
+
+
+def test_an_account_without_smart_plus_is_looked_through_all_the_same(bench: Bench, sandbox: Sandbox) -> None:
+    sandbox.patch_account("tiktok", ADVERTISER, smart_plus_allowed=False)
+    created = bench.create_all(creative_ids=["1"])
+    assert bench.run(bench.adapter.find(bench.access, Level.CAMPAIGN, [created.plan.name], None))
+
+
+# --- failures
+
+
+@pytest.mark.parametrize(
+    ("kind", "error", "code", "unknown"),
+    [
+        ("timeout_before", PlatformUnavailableError, "4002", True),
+        ("drop_connection", PlatformUnavailableError, "4002", True),
+        ("http_500", PlatformUnavailableError, "4002", True),
+        ("garbage", PlatformUnavailableError, "4002", True),
+        ("rate_limit", PlatformRateLimitError, "1003", False),
+        ("auth_expired", PlatformAuthError, "6001", False),
+        ("policy", PlatformRejectedError, "6003", False),
+    ],
+)
+def test_every_failure_of_a_create_is_typed_and_sent_once(
+    bench: Bench, sandbox: Sandbox, kind: str, error: type[Exception], code: str, unknown: bool
+) -> None:
+    account = bench.account()
+    sandbox.fault("tiktok", "create_campaign", kind, hang_seconds=0.2)
+    outcome = bench.run(bench.adapter.create_campaign(bench.access, bench.plan(account), account))
+    assert type(outcome.error) is error
+    assert outcome.error is not None
+    assert outcome.error.code == code
+    assert bool(outcome.error.details.get("outcome_unknown")) is unknown
+    assert sandbox.operations("tiktok")["create_campaign"] == 1
+    assert sandbox.left_behind("tiktok") == {}
+
+
+def test_the_quiet_time_of_the_limit_is_told(bench: Bench, sandbox: Sandbox) -> None:
+    sandbox.patch_account("tiktok", ADVERTISER, calls_per_minute=0)
+    with pytest.raises(PlatformRateLimitError) as caught:
+        bench.account()
+    assert caught.value.details["retry_after"] == 300
+
+
+def test_one_ad_group_that_fails_does_not_hide_the_others(bench: Bench, sandbox: Sandbox) -> None:
+    account = bench.account()
+    plan = bench.plan(account)
+    campaign_id = id_of(bench.run(bench.adapter.create_campaign(bench.access, plan, account)))
+    sandbox.fault("tiktok", "create_adset", "http_500", nth=2)
+    outcomes = bench.run(bench.adapter.create_adsets(bench.access, plan, account, campaign_id, plan.adsets))
+    assert [item.tag for item in outcomes] == [adset.tag for adset in plan.adsets]
+    assert Counter(item.error is None for item in outcomes) == {True: 2, False: 1}
+
+
+# --- files and figures
+
+
+def test_a_known_file_is_not_uploaded_again(bench: Bench, sandbox: Sandbox) -> None:
+    known = '{"image_id": "1"}'
+    assert bench.run(bench.adapter.upload(bench.access, creative(), known)) == known
+    assert sandbox.calls("tiktok") == []
+
+
+def test_a_video_has_a_cover_image(bench: Bench, process: str, sandbox: Sandbox) -> None:
+    film = creative(file_type="video", file_url=f"{process}/web_platform/files/creative_2.mp4")
+    asset = json.loads(bench.run(bench.adapter.upload(bench.access, film, None)))
+    state = sandbox.state("tiktok")
+    assert asset["video_id"] in state["videos"]
+    assert state["images"][asset["image_id"]]["source"].endswith(f"/{asset['video_id']}.jpg")
+    again = json.loads(bench.run(bench.adapter.upload(bench.access, film, None)))
+    assert again["video_id"] != asset["video_id"]
+
+
+def test_figures_of_a_day_by_level(either: Bench, process: str, sandbox: Sandbox) -> None:
+    created = either.create_all()
+    for level in LEVELS:
+        either.run(either.adapter.set_status(either.access, level, created.ids(level), "active"))
+    sandbox.advance(advance_days=3)
+    clock = httpx.get(f"{process}/admin/clock").json()["now"]
+    day = (datetime.fromisoformat(clock) - timedelta(days=1)).date()
+    before = sandbox.operations("tiktok")["insights"]
+    other = either.new_adapter()  # one that must find out the family
+    figures = either.run(other.read_figures(either.access, created.campaign_id, day, "sales"))
+    assert sandbox.operations("tiktok")["insights"] - before == 3
+    assert {level: set(rows) for level, rows in figures.items()} == {
+        level: set(created.ids(level)) for level in figures
+    }
+    total = figures[Level.CAMPAIGN][created.campaign_id]
+    assert total.spend is not None
+    assert total.spend == sum(row.spend or 0 for row in figures[Level.AD].values()) > 0
+    assert total.revenue == sum(row.revenue or 0 for row in figures[Level.AD].values())
+    assert total.roas == round((total.revenue or Decimal(0)) / total.spend, 4)
+
+
+def test_a_day_without_delivery_is_zero_and_its_ratios_unknown(bench: Bench) -> None:
+    created = bench.create_all(creative_ids=["1"])
+    figures = bench.run(
+        bench.adapter.read_figures(bench.access, created.campaign_id, date(2026, 1, 1), "sales")
+    )
+    row = figures[Level.CAMPAIGN][created.campaign_id]
+    assert (row.spend, row.conversions, row.roas, row.cpa) == (0, 0, None, None)
+
+
+def test_a_review_refusal_is_an_issue(bench: Bench, process: str, sandbox: Sandbox) -> None:
+    created = bench.create_all(creative_ids=["1"], split_by="country")
+    for level in LEVELS:
+        bench.run(bench.adapter.set_status(bench.access, level, created.ids(level), "active"))
+    ad_id = created.ids(Level.AD)[0]
+    httpx.put(f"{process}/admin/reviews/tiktok/{ad_id}", json={"outcome": "disapproved"}).raise_for_status()
+    tree = bench.run(bench.adapter.read_tree(bench.access, created.campaign_id, "USD"))
+    assert tree.ads[0].platform_status == "AD_STATUS_AUDIT_DENY"
+    assert tree.ads[0].issues == ["AD_STATUS_AUDIT_DENY"]
+
+
+def test_a_request_is_checked_as_a_whole(bench: Bench) -> None:
+    asked: CreateCampaign = bench.spec()
+    told = bench.adapter.check(asked, bench.account())
+    assert any("become 35 to 54" in line for line in told)
