@@ -89,6 +89,7 @@ class Store:
             plural: {_short_id(message): _summary(message) for message in self._all(kind)}
             for kind, plural in (("campaign", "campaigns"), ("ad_group", "adsets"), ("ad_group_ad", "ads"))
         }
+        state["creatives"] = {}  # contents stand in the ads
         state["resources"] = {name: MessageToDict(item) for name, item in self.resources.items()}
         state["accounts"] = {account.id: asdict(account) for account in self.accounts.values()}
         state["records"] = [asdict(record) for record in self.records.values()]

@@ -177,7 +177,7 @@ class GoogleAdapter:
     async def create_campaign(self, access: Access, plan: CampaignPlan, account: AdAccount) -> Outcome:
         """Budget, campaign and locations, all or nothing."""
         customer_id = access.platform_account_id
-        is_political = checks.check_declaration(getattr(plan, "eu_political_advertising", None))
+        is_political = checks.check_declaration(plan.eu_political_advertising)
         operations = requests.campaign_operations(customer_id, plan, account.facts, is_political)
         try:
             response = await self._wire.mutate(access, "create_campaign", operations)

@@ -284,8 +284,10 @@ def descriptions(copy: AdCopy, channel: str) -> list[str]:
 
 def _fitting(lines: Iterable[str], limits: facts.LineLimits, what: str) -> list[str]:
     """Lines are never cut: one that is too wide is left out."""
-    different = {line.casefold(): line for line in reversed(list(lines))}
-    fitting = [line for line in reversed(different.values()) if display_width(line) <= limits.width]
+    different: dict[str, str] = {}
+    for line in lines:
+        different.setdefault(line.casefold(), line)
+    fitting = [line for line in different.values() if display_width(line) <= limits.width]
     if len(fitting) < limits.fewest:
         raise PlatformRejectedError(
             f"google: the copy has {len(fitting)} {what} of at most {limits.width} characters (East Asian"

@@ -1,0 +1,139 @@
+"""Google in tests: a sandbox process, the adapter on it, and whole creations as the manager makes them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pydantic import SecretStr
+
+from campaign_automation.adapters.base import Access, AdOrder, CreativeOrder, Outcome
+from campaign_automation.adapters.google_adapter import GoogleAdapter
+from campaign_automation.clients.media_client import MediaClient
+from campaign_automation.managers.planner import plan_campaign
+from campaign_automation.models import AdAccount, AdCopy, CampaignPlan, CreateCampaign, Creative
+from campaign_automation.utils.validation import parse
+from tests.support import builders
+
+ROOT = Path(__file__).resolve().parents[2]
+CUSTOMER, TOKEN = "1230000003", "sandbox-google-token-123"
+ACCESS = Access(platform_account_id=CUSTOMER, token=SecretStr(TOKEN))
+LINES = {"more_headlines": ["Take a look", "Find out more"], "more_descriptions": ["Have a look around"]}
+
+
+class Plan(CampaignPlan):
+    """A plan that carries the declaration."""
+
+    eu_political_advertising: bool | None = False
+
+
+class Created(NamedTuple):
+    """What one creation asked and got: ids by tag."""
+
+    plan: Plan
+    account: AdAccount
+    ids: dict[str, str]
+
+    @property
+    def campaign_id(self) -> str:
+        return self.ids[self.plan.tag]
+
+
+@contextmanager
+def sandbox_process(folder: Path) -> Iterator[dict[str, int]]:
+    """A sandbox of its own, and its ports."""
+    ready = folder / "ready.json"
+    command = [sys.executable, "-m", "local.sandbox", "--port", "0", "--ready-file", str(ready)]
+    running = subprocess.Popen(command, cwd=ROOT)
+    try:
+        deadline = time.monotonic() + 60
+        while not ready.exists():
+            assert running.poll() is None, "the sandbox ended while starting"
+            assert time.monotonic() < deadline, "the sandbox did not start in time"
+            time.sleep(0.05)
+        yield json.loads(ready.read_text())
+    finally:
+        running.terminate()
+        running.wait(10)
+
+
+def adapter(
+    google_port: int, accounts: Mapping[str, Any] | None = None, seconds: float = 20
+) -> GoogleAdapter:
+    return GoogleAdapter(
+        lambda: {"accounts": accounts or {}},
+        MediaClient(frozenset({"127.0.0.1"})),
+        endpoint=f"http://127.0.0.1:{google_port}",
+        timeout_seconds=seconds,
+    )
+
+
+def spec(**changes: Any) -> CreateCampaign:
+    body = builders.request_body(special_ad_categories=["NONE"], eu_political_advertising=False)
+    return parse(CreateCampaign, body | changes)
+
+
+def copy(**changes: Any) -> AdCopy:
+    return builders.copy(**{**LINES, **changes})
+
+
+def planned(
+    google: GoogleAdapter, asked: CreateCampaign, account: AdAccount, campaign_id: str = "cmp_1"
+) -> Plan:
+    """The plan as the manager makes it: ages fitted first."""
+    fitted = asked.model_copy(update={"age_groups": google.fit_ages(asked.age_groups)})
+    return Plan.model_validate(plan_campaign(fitted, account, campaign_id).model_dump())
+
+
+def ad_orders(
+    plan: Plan,
+    ids: Mapping[str, str],
+    creatives: Mapping[str, Creative] | None = None,
+    words: AdCopy | None = None,
+) -> list[AdOrder]:
+    known = creatives or {}
+    orders = {
+        item.creative_id: CreativeOrder(
+            item.tag,
+            item.name,
+            known.get(item.creative_id) or builders.creative(creative_id=item.creative_id),
+            words or copy(),
+            "",
+        )
+        for item in plan.creatives
+    }
+    return [AdOrder(ad.tag, ad.name, ids[ad.adset_tag], orders[ad.creative_id], None) for ad in plan.ads]
+
+
+async def create_tree(
+    google: GoogleAdapter,
+    asked: CreateCampaign | None = None,
+    *,
+    access: Access = ACCESS,
+    campaign_id: str = "cmp_1",
+    creatives: Mapping[str, Creative] | None = None,
+    words: AdCopy | None = None,
+) -> Created:
+    """Every step of a creation; each must succeed."""
+    asked = asked or spec()
+    account = await google.describe_account(access)
+    google.check(asked, account)
+    plan = planned(google, asked, account, campaign_id)
+    ids = succeeded([await google.create_campaign(access, plan, account)])
+    ids |= succeeded(await google.create_adsets(access, plan, account, ids[plan.tag], plan.adsets))
+    orders = ad_orders(plan, ids, creatives, words)
+    ids |= succeeded(await google.create_ads(access, ids[plan.tag], orders))
+    return Created(plan, account, ids)
+
+
+def succeeded(outcomes: Sequence[Outcome]) -> dict[str, str]:
+    """Ids by tag of outcomes that all are successes."""
+    failures = [outcome.error.message for outcome in outcomes if outcome.error]
+    assert not failures, failures
+    return {outcome.tag: outcome.platform_id for outcome in outcomes if outcome.platform_id}
