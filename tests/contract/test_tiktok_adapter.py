@@ -54,12 +54,18 @@ def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         running.wait(10)
 
 
+@pytest.fixture(scope="session")
+def control(process: str) -> Iterator[Sandbox]:
+    with Sandbox(f"{process}/admin") as opened:
+        yield opened
+
+
 @pytest.fixture
-def sandbox(process: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
+def sandbox(control: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
+    """The platform as seeded; a video is looked at again at once."""
     monkeypatch.setattr(tiktok_files, "_VIDEO_POLL_SECONDS", (0.01, 0.1, 1))
-    with Sandbox(f"{process}/admin") as control:
-        control.reset()
-        yield control
+    control.reset()
+    return control
 
 
 @pytest.fixture
