@@ -4,20 +4,19 @@ of whole creations."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import boto3
 import pytest
 from moto import mock_aws
-from samtranslator.yaml_helper import yaml_parse
 
 from local.cloud import Cloud
 from tests.support.module import environment
+from tests.support.table import make_table
 
-TEMPLATE = Path(__file__).parents[2] / "template.yaml"
 SECRETS = {
     "META_SECRET_ID": "campaign-automation/local/meta",
+    "TIKTOK_SECRET_ID": "campaign-automation/local/tiktok",
+    "GOOGLE_SECRET_ID": "campaign-automation/local/google",
     "MCP_SECRET_ID": "campaign-automation/local/web-platform",
 }
 
@@ -30,7 +29,7 @@ def module_settings(cloud: Cloud) -> Iterator[None]:
         values = secret_values(cloud)
         patch.delenv("AWS_ENDPOINT_URL")
         with mock_aws():
-            boto3.client("dynamodb").create_table(TableName="Table", **table_properties())
+            make_table()
             for name, value in values.items():
                 boto3.client("secretsmanager").create_secret(Name=name, SecretString=value)
             yield
@@ -39,10 +38,3 @@ def module_settings(cloud: Cloud) -> Iterator[None]:
 def secret_values(cloud: Cloud) -> dict[str, str]:
     client = boto3.client("secretsmanager", endpoint_url=cloud.info["aws_endpoint"])
     return {name: client.get_secret_value(SecretId=name)["SecretString"] for name in SECRETS.values()}
-
-
-def table_properties() -> dict[str, Any]:
-    """The table as the template describes it."""
-    table = yaml_parse(TEMPLATE.read_text())["Resources"]["Table"]["Properties"]
-    wanted = ("BillingMode", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes")
-    return {name: table[name] for name in wanted}

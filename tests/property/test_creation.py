@@ -25,6 +25,7 @@ from tests.support.fake_adapter import FakeAdapter
 from tests.support.module import execute
 from tests.support.sandbox import Sandbox
 from tests.support.strategies import NAMES, cell_count, requests
+from tests.support.table import empty_table
 
 WHOLE = settings(
     max_examples=100,
@@ -56,6 +57,7 @@ def module_of_fakes(module_settings: None, fakes: dict[str, FakeAdapter]) -> Cam
 def test_property_01_creation_gives_an_id_and_a_whole_tree_read_back_from_the_platform(
     module: CampaignAutomation, request: dict[str, Any]
 ) -> None:
+    empty_table()
     created = execute(module, "create_campaign", request)
     assert created["status"] == "success", created
     status = execute(module, "get_campaign_status", {"campaign_id": created["campaign_id"]})
@@ -126,6 +128,7 @@ def test_property_04_one_ad_per_creative_and_adset_with_copy_inside_the_limits(
 def test_property_14_each_platform_name_reaches_its_adapter_and_results_have_one_shape(
     module_of_fakes: CampaignAutomation, fakes: dict[str, FakeAdapter], platform: str, request: dict[str, Any]
 ) -> None:
+    empty_table()
     for adapter in fakes.values():
         adapter.forget()
     answer = execute(module_of_fakes, "create_campaign", {**request, "platform": platform})

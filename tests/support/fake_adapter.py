@@ -86,7 +86,14 @@ class FakeAdapter:
     ) -> list[Outcome]:
         raise AssertionError("this platform has no creative objects")
 
-    async def create_ads(self, access: Access, campaign_id: str, orders: Sequence[AdOrder]) -> list[Outcome]:
+    async def create_ads(
+        self,
+        access: Access,
+        plan: CampaignPlan,
+        account: AdAccount,
+        campaign_id: str,
+        orders: Sequence[AdOrder],
+    ) -> list[Outcome]:
         return [self._add(AdNode, order.tag, order.name, adset_id=order.adset_id) for order in orders]
 
     async def find(
