@@ -78,13 +78,14 @@ def new_adgroup(
 ) -> Json:
     """The checked fields of (smart_plus/)adgroup/create/. Raises TikTokError."""
     params.only(_MANUAL if family == "manual" else _SMART_PLUS)
+    name, schedule = read_name(params, "adgroup_name"), _schedule(params, now)
     return {
         "campaign_id": campaign.id,
-        "adgroup_name": read_name(params, "adgroup_name"),
+        "adgroup_name": name,
+        **schedule,
         **_goal(store, campaign, params, account),
         **_promotion(campaign, params, account),
-        **_schedule(params, now),
-        **_money(campaign, account, params, family),
+        **_money(campaign, account, params, family, schedule),
         **_audience(store, account, campaign, params, family),
     }
 
@@ -187,15 +188,15 @@ def schedule_start(data: Json) -> datetime:
     return datetime.strptime(data["schedule_start_time"], _TIME).replace(tzinfo=UTC)
 
 
-def _money(campaign: Node, account: Account, params: Params, family: Family) -> Json:
+def _money(campaign: Node, account: Account, params: Params, family: Family, schedule: Json) -> Json:
     if campaign.data["budget_optimize_on"]:
         return {"budget_mode": "BUDGET_MODE_INFINITE", "budget": 0.0, "pacing": "PACING_MODE_SMOOTH"}
     mode = params.choice("budget_mode", (DAY, TOTAL, DYNAMIC))
     if mode == TOTAL and campaign.data["budget_mode"] == DAY:
         raise wrong("budget_mode: A campaign with a daily budget has no ad groups with a lifetime budget.")
-    if mode == TOTAL and params.text("schedule_type") != "SCHEDULE_START_END":
+    if mode == TOTAL and schedule["schedule_type"] != "SCHEDULE_START_END":
         raise wrong("schedule_type: A lifetime budget needs SCHEDULE_START_END.")
-    days = schedule_days(_schedule(params, datetime.now(UTC))) if mode == TOTAL else 1
+    days = schedule_days(schedule) if mode == TOTAL else 1
     data: Json = {"budget_mode": mode, "budget": float(read_budget(params, account, "adgroup", days=days))}
     if family == "manual":
         data["pacing"] = params.choice("pacing", ("PACING_MODE_SMOOTH", "PACING_MODE_FAST"))
