@@ -144,7 +144,9 @@ def test_ads_can_be_created_by_another_process(
         campaign_id = ids[plan.tag]
         ids |= succeeded(await adapter.create_adsets(ACCESS, plan, account, campaign_id, plan.adsets))
         other = google.adapter(ports["google_port"])
-        return len(succeeded(await other.create_ads(ACCESS, campaign_id, google.ad_orders(plan, ids))))
+        return len(
+            succeeded(await other.create_ads(ACCESS, plan, account, campaign_id, google.ad_orders(plan, ids)))
+        )
 
     assert run(create()) == 6
 
@@ -446,7 +448,7 @@ async def create_level(adapter: GoogleAdapter, level: Level, plan: Any, account:
         return [await adapter.create_campaign(ACCESS, plan, account)]
     if level is Level.ADSET:
         return await adapter.create_adsets(ACCESS, plan, account, ids[plan.tag], plan.adsets)
-    return await adapter.create_ads(ACCESS, ids[plan.tag], google.ad_orders(plan, ids))
+    return await adapter.create_ads(ACCESS, plan, account, ids[plan.tag], google.ad_orders(plan, ids))
 
 
 def items_of(plan: Any, level: Level) -> list[Any]:

@@ -13,13 +13,14 @@ from facebook_business.adobjects.adaccount import AdAccount
 from facebook_business.api import FacebookAdsApi
 from facebook_business.session import FacebookSession
 
+from tests.sandbox.google_client import GoogleClient, connect
 from tests.sandbox.support import ACCOUNT, CAMPAIGN, TOKEN, Graph, Sandbox, adset_params, link_story
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="session")
-def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def ports(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, int]]:
     ready = tmp_path_factory.mktemp("sandbox") / "ready.json"
     command = [sys.executable, "-m", "local.sandbox", "--port", "0", "--ready-file", str(ready)]
     running = subprocess.Popen(command, cwd=ROOT)
@@ -29,10 +30,15 @@ def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             assert running.poll() is None, "the sandbox ended while starting"
             assert time.monotonic() < deadline, "the sandbox did not start in time"
             time.sleep(0.05)
-        yield f"http://127.0.0.1:{json.loads(ready.read_text())['port']}"
+        yield json.loads(ready.read_text())
     finally:
         running.terminate()
         running.wait(10)
+
+
+@pytest.fixture(scope="session")
+def process(ports: dict[str, int]) -> str:
+    return f"http://127.0.0.1:{ports['port']}"
 
 
 @pytest.fixture(scope="session")
@@ -59,6 +65,17 @@ def account(sandbox: Sandbox) -> AdAccount:
     session = FacebookSession("900000000000001", "sandbox-meta-app-secret", TOKEN, timeout=(3, 20))
     session.GRAPH = f"{sandbox.url}/meta"
     return AdAccount(ACCOUNT, api=FacebookAdsApi(session, api_version="v26.0"))
+
+
+@pytest.fixture(scope="session")
+def google_channel(ports: dict[str, int]) -> GoogleClient:
+    return connect(ports["google_port"])
+
+
+@pytest.fixture
+def google(sandbox: Sandbox, google_channel: GoogleClient) -> GoogleClient:
+    """User 123's Google account through the vendor's client."""
+    return google_channel
 
 
 @pytest.fixture

@@ -27,16 +27,10 @@ ACCESS = Access(platform_account_id=CUSTOMER, token=SecretStr(TOKEN))
 LINES = {"more_headlines": ["Take a look", "Find out more"], "more_descriptions": ["Have a look around"]}
 
 
-class Plan(CampaignPlan):
-    """A plan that carries the declaration."""
-
-    eu_political_advertising: bool | None = False
-
-
 class Created(NamedTuple):
     """What one creation asked and got: ids by tag."""
 
-    plan: Plan
+    plan: CampaignPlan
     account: AdAccount
     ids: dict[str, str]
 
@@ -85,14 +79,14 @@ def copy(**changes: Any) -> AdCopy:
 
 def planned(
     google: GoogleAdapter, asked: CreateCampaign, account: AdAccount, campaign_id: str = "cmp_1"
-) -> Plan:
+) -> CampaignPlan:
     """The plan as the manager makes it: ages fitted first."""
     fitted = asked.model_copy(update={"age_groups": google.fit_ages(asked.age_groups)})
-    return Plan.model_validate(plan_campaign(fitted, account, campaign_id).model_dump())
+    return plan_campaign(fitted, account, campaign_id)
 
 
 def ad_orders(
-    plan: Plan,
+    plan: CampaignPlan,
     ids: Mapping[str, str],
     creatives: Mapping[str, Creative] | None = None,
     words: AdCopy | None = None,
@@ -128,7 +122,7 @@ async def create_tree(
     ids = succeeded([await google.create_campaign(access, plan, account)])
     ids |= succeeded(await google.create_adsets(access, plan, account, ids[plan.tag], plan.adsets))
     orders = ad_orders(plan, ids, creatives, words)
-    ids |= succeeded(await google.create_ads(access, ids[plan.tag], orders))
+    ids |= succeeded(await google.create_ads(access, plan, account, ids[plan.tag], orders))
     return Created(plan, account, ids)
 
 

@@ -52,9 +52,8 @@ class _Echo:
     """What Google said it stored while a campaign was created. It stands in for reading criteria and budget
     once, right after the creation."""
 
-    channel: str
-    daily_budget: Decimal | None = None
-    countries: list[str] = field(default_factory=list)
+    daily_budget: Decimal
+    countries: list[str]
     ages: dict[str, AgeGroup] = field(default_factory=dict)
     since: float = field(default_factory=time.monotonic)
 
@@ -184,7 +183,7 @@ class GoogleAdapter:
         except PlatformError as error:
             return (await self._resolved(access, Level.CAMPAIGN, {plan.tag: plan.name}, None, error))[0]
         campaign_id = answers.created_ids(response, "campaign")[0]
-        self._remember(campaign_id, plan, response)
+        self._remember(campaign_id, response)
         return Outcome(plan.tag, campaign_id)
 
     async def create_adsets(
@@ -215,31 +214,26 @@ class GoogleAdapter:
         """Google has no creative objects; the contents stand in the ads."""
         return []
 
-    async def create_ads(self, access: Access, campaign_id: str, orders: Sequence[AdOrder]) -> list[Outcome]:
-        """Ads and keywords, all or nothing."""
-        customer_id = access.platform_account_id
-        app = self._configured(customer_id)
+    async def create_ads(
+        self,
+        access: Access,
+        plan: CampaignPlan,
+        account: AdAccount,
+        campaign_id: str,
+        orders: Sequence[AdOrder],
+    ) -> list[Outcome]:
+        """Ads and keywords, all or nothing; Demand Gen's pictures before them."""
+        channel, app = facts.GOALS[plan.objective].channel, account.facts
         try:
-            channel = await self._channel(access, campaign_id)
             assets: dict[str, str] = {}
             if channel == facts.DEMAND_GEN:
                 assets = await self._picture_assets(access, orders, str(app["logo_url"]))
-            operations = requests.ad_operations(customer_id, channel, orders, assets, app)
+            operations = requests.ad_operations(access.platform_account_id, channel, orders, assets, app)
             response = await self._wire.mutate(access, "create_ad", operations)
         except CampaignAutomationError as error:
             return [Outcome(order.tag, error=error) for order in orders]
         ids = answers.created_ids(response, "ad_group_ad")
         return [Outcome(order.tag, item) for order, item in zip(orders, ids, strict=True)]
-
-    async def _channel(self, access: Access, campaign_id: str) -> str:
-        """A campaign's channel never changes; asked of Google when another process created it."""
-        echo = self._echoes.get(campaign_id)
-        if echo:
-            return echo.channel
-        rows = await self._query(access, campaign_id, queries.CAMPAIGN)
-        if not rows:
-            raise answers.gone(campaign_id)
-        return enum_name(rows[0].campaign, "advertising_channel_type")
 
     async def _resolved(
         self,
@@ -256,12 +250,10 @@ class GoogleAdapter:
                 return [Outcome(tag, found[name][0]) for tag, name in names.items()]
         return [Outcome(tag, error=error) for tag in names]
 
-    def _remember(self, campaign_id: str, plan: CampaignPlan, response: Any) -> None:
-        echo = _Echo(facts.GOALS[plan.objective].channel)
+    def _remember(self, campaign_id: str, response: Any) -> None:
         stored = answers.echoed_campaign(response)
         if stored:
-            echo.daily_budget, echo.countries = stored
-        self._echoes[campaign_id] = echo
+            self._echoes[campaign_id] = _Echo(*stored)
         while len(self._echoes) > _ECHOES:
             del self._echoes[next(iter(self._echoes))]
 
@@ -380,7 +372,7 @@ def _is_gone(error: CampaignAutomationError | None) -> bool:
 def _tree_of_echo(echo: _Echo, rows: Sequence[Any]) -> Tree | None:
     """None when the answers did not tell everything."""
     groups = {str(row.ad_group.id) for row in rows}
-    if not rows or echo.daily_budget is None or not groups <= echo.ages.keys():
+    if not rows or not groups <= echo.ages.keys():
         return None
     return _tree(rows[0], rows, rows, answers.Stored(echo.daily_budget, echo.countries, echo.ages))
 
