@@ -26,7 +26,7 @@ REQUEST: dict[str, Any] = {
     "age_groups": [[18, 35], [36, 50], [51, 65]],
     "name": "Autumn running shoes",
 }
-PLATFORMS = ("meta",)
+PLATFORMS = ("meta", "tiktok", "google")
 
 
 def main(argv: list[str]) -> int:

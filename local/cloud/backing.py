@@ -18,7 +18,7 @@ from local.cloud.processes import Children
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 30.0
 POLL_SECONDS = 0.02
-MOUNTS = ("meta", "gemini", "web_platform", "admin")
+MOUNTS = ("meta", "tiktok", "gemini", "web_platform", "admin")
 
 T = TypeVar("T")
 
@@ -56,7 +56,7 @@ class Valkey:
 
 
 class Sandbox:
-    """The sandbox process, which plays Meta, Gemini and the Web Platform."""
+    """The sandbox process, which plays the ad platforms, Gemini and the Web Platform."""
 
     def __init__(self, children: Children, directory: Path) -> None:
         self._log = directory / "sandbox.log"
@@ -68,14 +68,16 @@ class Sandbox:
 
     def wait(self) -> dict[str, str]:
         """The URL of each of its parts, once it serves."""
-        port = wait_for(self._port, self.process, self._log)
-        return {name: f"http://127.0.0.1:{port}/{name}" for name in MOUNTS}
+        ports = wait_for(self._ports, self.process, self._log)
+        mounts = {name: f"http://127.0.0.1:{ports['port']}/{name}" for name in MOUNTS}
+        return {**mounts, "google": f"http://127.0.0.1:{ports['google_port']}"}
 
-    def _port(self) -> int | None:
+    def _ports(self) -> dict[str, int] | None:
         try:
-            return int(json.loads(self._ready.read_text())["port"])
+            ports: dict[str, int] = json.loads(self._ready.read_text())
         except (FileNotFoundError, ValueError):
             return None
+        return ports
 
 
 class SandboxClock:

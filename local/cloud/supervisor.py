@@ -35,8 +35,16 @@ STACK = "campaign-automation-local"
 AUDIENCE = "campaign-automation"
 USERS = ("user_123", "user_456")
 MCP_PATHS = {"customer": "/api/v1/mcp", "standard": "/mcp"}
-SECRETS = {
+SECRETS: dict[str, dict[str, Any]] = {
     "campaign-automation/local/meta": {"app_id": "900000000000001", "app_secret": "sandbox-meta-app-secret"},
+    "campaign-automation/local/tiktok": {},
+    # Demand Gen ads show a name and a logo, which the accounts of the sandbox do not tell.
+    "campaign-automation/local/google": {
+        "accounts": {
+            "1230000003": {"business_name": "Trail Shop", "logo_url": "{web_platform}/files/creative_1.png"},
+            "4560000003": {"business_name": "Laufladen", "logo_url": "{web_platform}/files/creative_101.png"},
+        }
+    },
     "campaign-automation/local/web-platform": {"token": "sandbox-service-token"},
     "campaign-automation/local/gemini": {"api_key": "sandbox-gemini-key"},
 }
@@ -46,6 +54,7 @@ EARLY_PARAMETERS = {
     "JwtAudience": AUDIENCE,
     "CacheCluster": "false",
     "SpecialAdCategories": "NONE",
+    "EuPoliticalAdvertising": "false",
 }
 LATER_PARAMETERS = (
     "JwtIssuer",
@@ -53,6 +62,8 @@ LATER_PARAMETERS = (
     "McpUrl",
     "GeminiEndpoint",
     "MetaGraphUrl",
+    "TikTokApiUrl",
+    "GoogleAdsEndpoint",
     "CacheUrl",
     "AwsEndpointUrl",
 )
@@ -176,9 +187,12 @@ class _LocalCloud:
         secrets = self._aws["secretsmanager"]
         for name, value in SECRETS.items():
             try:
-                secrets.put_secret_value(SecretId=name, SecretString=json.dumps(value))
+                secrets.put_secret_value(SecretId=name, SecretString=self._filled(value))
             except secrets.exceptions.ResourceNotFoundException:
                 raise TemplateError(f"the template makes no secret named {name}") from None
+
+    def _filled(self, secret: dict[str, Any]) -> str:
+        return json.dumps(secret).replace("{web_platform}", self._sandbox_urls["web_platform"])
 
     def _later_parameters(self) -> dict[str, str]:
         return {
@@ -187,6 +201,8 @@ class _LocalCloud:
             "McpUrl": self._sandbox_urls["web_platform"] + MCP_PATHS[self._options.mcp],
             "GeminiEndpoint": self._sandbox_urls["gemini"],
             "MetaGraphUrl": self._sandbox_urls["meta"],
+            "TikTokApiUrl": self._sandbox_urls["tiktok"] + "/open_api/v1.3",
+            "GoogleAdsEndpoint": self._sandbox_urls["google"],
             "CacheUrl": self._redis_url,
             "AwsEndpointUrl": self._aws_endpoint,
         }

@@ -358,7 +358,7 @@ def test_one_correlation_id_runs_from_the_api_through_every_step(api: Api, cloud
     lines = api.http.get("/_local/logs", params={"correlation_id": request_id}).json()
     assert {line["function_name"].rsplit("-", 1)[-1] for line in lines} == {
         "CreateCampaignFunction",
-        "PlatformStepFunction",
+        "MetaStepFunction",
     }
     assert answer.status_code == 201
 
@@ -409,7 +409,7 @@ def test_the_other_sample_events_are_answered(cloud: Cloud, function: str, event
 @pytest.mark.parametrize(
     ("function", "event", "error"),
     [
-        ("PlatformStepFunction", "platform_step", "NotFoundError"),
+        ("MetaStepFunction", "platform_step", "NotFoundError"),
         ("WriteCopyFunction", "write_copy", "NotFoundError"),
         ("AuthorizerFunction", "authorizer", "Exception"),
     ],

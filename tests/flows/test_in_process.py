@@ -96,7 +96,7 @@ def test_an_error_is_an_envelope_and_never_raised() -> None:
         ("create_campaign", {"objective": "sales"}, {}),
         ("create_campaign", None, {}),
         ("create_campaign", request_body(), {"user_id": ""}),
-        ("create_campaign", request_body(platform="tiktok"), {"user_id": "user_123"}),
+        ("create_campaign", request_body(platform="myspace"), {"user_id": "user_123"}),
         ("get_campaign_status", {"campaign_id": "cmp_none"}, {"user_id": "user_123"}),
         ("create_campaign", request_body(), {"user_id": "user_789"}),
     ):

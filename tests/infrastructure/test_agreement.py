@@ -27,29 +27,32 @@ RUNTIME = {"boto3", "botocore", "s3transfer", "jmespath", "python-dateutil", "si
 MAX_FUNCTION_BYTES = 200 * 2**20
 
 
-def function(folder: str) -> tuple[str, dict[str, Any]]:
-    """The template's resource for a function folder."""
-    (found,) = (
-        (name, resource["Properties"])
-        for name, resource in RESOURCES.items()
-        if resource["Type"] == "AWS::Serverless::Function"
-        and resource["Properties"]["CodeUri"] == f"functions/{folder}/"
-    )
-    return found
+FUNCTIONS: dict[str, dict[str, Any]] = {
+    name: resource["Properties"]
+    for name, resource in RESOURCES.items()
+    if resource["Type"] == "AWS::Serverless::Function"
+}
+NAMES = sorted(FUNCTIONS)
+
+
+def folder_of(name: str) -> str:
+    return str(FUNCTIONS[name]["CodeUri"]).removeprefix("functions/").removesuffix("/")
 
 
 def routes() -> Iterator[tuple[str, str, str]]:
     """Method, path and function folder of every route of the template."""
-    for folder in FOLDERS:
-        for event in function(folder)[1].get("Events", {}).values():
+    for name, function in FUNCTIONS.items():
+        for event in function.get("Events", {}).values():
             properties = event["Properties"]
-            yield properties["Method"].lower(), properties["Path"], folder
+            yield properties["Method"].lower(), properties["Path"], folder_of(name)
 
 
-@pytest.mark.parametrize("folder", FOLDERS)
-def test_each_function_folder_is_deployed_logged_and_has_an_event(folder: str) -> None:
-    name, properties = function(folder)
-    assert name == "".join(part.capitalize() for part in folder.split("_")) + "Function"
+@pytest.mark.parametrize("name", NAMES)
+def test_each_function_is_named_like_its_folder_logged_and_has_an_event(name: str) -> None:
+    folder, properties = folder_of(name), FUNCTIONS[name]
+    usual = "".join(part.capitalize() for part in folder.split("_")) + "Function"
+    # The steps of each platform are a function of their own, from one folder.
+    assert name in (usual, *(f"{platform}StepFunction" for platform in ("Meta", "TikTok", "Google")))
     assert properties["Description"]
     assert "FunctionName" not in properties
     groups = [item["Properties"] for item in RESOURCES.values() if item["Type"] == "AWS::Logs::LogGroup"]
@@ -58,13 +61,8 @@ def test_each_function_folder_is_deployed_logged_and_has_an_event(folder: str) -
     json.loads((ROOT / "events" / f"{folder}.json").read_text())
 
 
-def test_every_function_of_the_template_has_its_folder() -> None:
-    folders = {
-        resource["Properties"]["CodeUri"]
-        for resource in RESOURCES.values()
-        if resource["Type"] == "AWS::Serverless::Function"
-    }
-    assert folders == {f"functions/{folder}/" for folder in FOLDERS}
+def test_every_folder_is_deployed_and_every_function_has_its_folder() -> None:
+    assert {folder_of(name) for name in NAMES} == set(FOLDERS)
 
 
 def test_each_action_has_a_function_a_route_and_a_row_in_the_readme() -> None:
@@ -98,8 +96,8 @@ def test_every_variable_of_a_function_is_a_setting() -> None:
 
     known = {name.upper() for name in Settings.model_fields}
     theirs = {"AWS_ENDPOINT_URL"}  # read by boto3
-    for folder in FOLDERS:
-        own = function(folder)[1].get("Environment", {}).get("Variables", {})
+    for function in FUNCTIONS.values():
+        own = function.get("Environment", {}).get("Variables", {})
         shared = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
         names = {name for name in (*own, *shared) if not name.startswith("POWERTOOLS_")}
         assert names <= known | theirs
@@ -108,9 +106,9 @@ def test_every_variable_of_a_function_is_a_setting() -> None:
 # --- layers ------------------------------------------------------------------------------------------
 
 
-def layer_names(folder: str) -> list[str]:
+def layer_names(name: str) -> list[str]:
     """Dependency layers of a function, as folders: core and its own."""
-    listed = [*TEMPLATE["Globals"]["Function"]["Layers"], *function(folder)[1].get("Layers", [])]
+    listed = [*TEMPLATE["Globals"]["Function"]["Layers"], *FUNCTIONS[name].get("Layers", [])]
     names = [item["Ref"].removesuffix("DependenciesLayer").lower() for item in listed]
     return [name for name in names if name != "sharedlayer"]
 
@@ -120,7 +118,7 @@ def requirements(layer: str) -> dict[str, str]:
     return dict(re.findall(r"^([A-Za-z0-9._-]+)==([^\s\\;]+)", text, re.MULTILINE))
 
 
-LAYERS = sorted({layer for folder in FOLDERS for layer in layer_names(folder)})
+LAYERS = sorted({layer for name in NAMES for layer in layer_names(name)})
 
 
 @pytest.mark.parametrize("layer", LAYERS)
@@ -153,9 +151,9 @@ spec.loader.exec_module(importlib.util.module_from_spec(spec))
 """
 
 
-@pytest.mark.parametrize("folder", FOLDERS)
-def test_a_function_starts_with_only_what_its_layers_hold(folder: str) -> None:
-    held = {normal(name) for layer in layer_names(folder) for name in requirements(layer)} | RUNTIME
+@pytest.mark.parametrize("function", NAMES)
+def test_a_function_starts_with_only_what_its_layers_hold(function: str) -> None:
+    held = {normal(name) for layer in layer_names(function) for name in requirements(layer)} | RUNTIME
     modules = {
         module
         for module, names in packages_distributions().items()
@@ -166,9 +164,12 @@ def test_a_function_starts_with_only_what_its_layers_hold(folder: str) -> None:
         **dict.fromkeys(needed, "x"),
         "JWKS_URL": "https://issuer.example/keys",
         "AWS_DEFAULT_REGION": "us-east-1",
+        "PRELOAD_PLATFORMS": str(
+            FUNCTIONS[function].get("Environment", {}).get("Variables", {}).get("PRELOAD_PLATFORMS", "")
+        ),
     }
     done = subprocess.run(
-        [sys.executable, "-c", IMPORT_PROGRAM, f"functions/{folder}/app.py", " ".join(modules)],
+        [sys.executable, "-c", IMPORT_PROGRAM, f"functions/{folder_of(function)}/app.py", " ".join(modules)],
         cwd=ROOT,
         env=environment,
         capture_output=True,
@@ -182,10 +183,10 @@ def normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-@pytest.mark.parametrize("folder", FOLDERS)
-def test_a_function_stays_far_below_lambdas_size_limit(folder: str) -> None:
+@pytest.mark.parametrize("function", NAMES)
+def test_a_function_stays_far_below_lambdas_size_limit(function: str) -> None:
     """Unpacked size with bytecode, which is about as large again as the source it comes from."""
-    total = sum(installed_bytes(name) for layer in layer_names(folder) for name in requirements(layer))
+    total = sum(installed_bytes(name) for layer in layer_names(function) for name in requirements(layer))
     assert 0 < total < MAX_FUNCTION_BYTES
 
 
@@ -197,7 +198,7 @@ def installed_bytes(name: str) -> int:
     total = 0
     for file in files:
         path = Path(str(file))
-        pruned = any(path.match(pattern) or path.is_relative_to(pattern) for pattern in UNUSED)
+        pruned = any(parent.match(pattern) for parent in (path, *path.parents) for pattern in UNUSED)
         pruned |= path.parts[0].startswith(tuple(item.rstrip("*") for item in UNUSED if item.endswith("*")))
         if pruned or path.suffix in UNUSED_SUFFIXES | {".pyc"} or set(path.parts) & set(UNUSED_ANYWHERE):
             continue

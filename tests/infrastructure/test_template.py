@@ -53,8 +53,15 @@ def test_each_secret_is_readable_only_by_the_functions_that_need_it(transformed:
             ):
                 readers.setdefault(secret, set()).add(name)
     assert readers == {
-        "MetaSecret": {"PlatformStepFunctionRole", "GetCampaignStatusFunctionRole"},
-        "WebPlatformSecret": {"PlatformStepFunctionRole", "GetCampaignStatusFunctionRole"},
+        "MetaSecret": {"MetaStepFunctionRole", "GetCampaignStatusFunctionRole"},
+        "TikTokSecret": {"TikTokStepFunctionRole", "GetCampaignStatusFunctionRole"},
+        "GoogleSecret": {"GoogleStepFunctionRole", "GetCampaignStatusFunctionRole"},
+        "WebPlatformSecret": {
+            "MetaStepFunctionRole",
+            "TikTokStepFunctionRole",
+            "GoogleStepFunctionRole",
+            "GetCampaignStatusFunctionRole",
+        },
         "GeminiSecret": {"WriteCopyFunctionRole"},
     }
 

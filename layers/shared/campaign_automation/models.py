@@ -255,6 +255,7 @@ class CampaignPlan(Model):
     audience: Literal["broad"] | Lookalike
     special_ad_categories: list[str]
     dsa: Dsa | None = None
+    eu_political_advertising: bool | None = None
 
 
 class Creative(Model):

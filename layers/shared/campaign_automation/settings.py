@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from functools import cache
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt, ValidationError
 
@@ -46,9 +46,16 @@ class Settings(BaseModel):
     meta_graph_url: str = "https://graph.facebook.com"
     meta_api_version: str = "v26.0"
     meta_secret_id: str | None = None
+    tiktok_api_url: str = "https://business-api.tiktok.com/open_api/v1.3"
+    tiktok_family: Literal["auto", "manual", "smart_plus"] = "auto"
+    tiktok_secret_id: str | None = None
+    google_ads_endpoint: str | None = None
+    google_secret_id: str | None = None
     platform_timeout_seconds: PositiveInt = 30
+    preload_platforms: Names = ()
 
     special_ad_categories: Names | None = Field(None, description="default of the request's field")
+    eu_political_advertising: bool | None = Field(None, description="default of the request's field")
 
     jwt_issuer: str | None = None
     jwt_audience: str | None = None

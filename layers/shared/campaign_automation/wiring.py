@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from campaign_automation.adapters.base import PlatformAdapter
+from campaign_automation.clients.media_client import MediaClient
 from campaign_automation.managers.accounts import (
     AccountDirectory,
     SecretAccounts,
@@ -118,20 +119,47 @@ class Wiring:
 
     @cached_property
     def adapters(self) -> Mapping[str, PlatformAdapter]:
-        return self._adapters or Adapters({"meta": self._meta_adapter})
+        if self._adapters is not None:
+            return self._adapters
+        factories = {"meta": self._meta_adapter, "tiktok": self._tiktok_adapter, "google": self._google_adapter}
+        return Adapters(factories)
+
+    @cached_property
+    def _media(self) -> MediaClient:
+        """The Web Platform's own host may stand in a private network."""
+        host = urlsplit(self.settings.mcp_url or "").hostname
+        return MediaClient(frozenset({host} if host else ()))
 
     def _meta_adapter(self) -> PlatformAdapter:
         from campaign_automation.adapters.meta_adapter import MetaAdapter
-        from campaign_automation.clients.media_client import MediaClient
 
-        settings = self.settings
-        web_platform_host = urlsplit(settings.mcp_url or "").hostname
         return MetaAdapter(
-            lambda: read_secret(settings.meta_secret_id, "Meta"),
-            MediaClient(frozenset({web_platform_host} if web_platform_host else ())),
-            graph_url=settings.meta_graph_url,
-            api_version=settings.meta_api_version,
-            timeout_seconds=settings.platform_timeout_seconds,
+            lambda: read_secret(self.settings.meta_secret_id, "Meta"),
+            self._media,
+            graph_url=self.settings.meta_graph_url,
+            api_version=self.settings.meta_api_version,
+            timeout_seconds=self.settings.platform_timeout_seconds,
+        )
+
+    def _tiktok_adapter(self) -> PlatformAdapter:
+        from campaign_automation.adapters.tiktok_adapter import TikTokAdapter
+
+        return TikTokAdapter(
+            lambda: read_secret(self.settings.tiktok_secret_id, "TikTok"),
+            self._media,
+            api_url=self.settings.tiktok_api_url,
+            family=self.settings.tiktok_family,
+            timeout_seconds=self.settings.platform_timeout_seconds,
+        )
+
+    def _google_adapter(self) -> PlatformAdapter:
+        from campaign_automation.adapters.google_adapter import GoogleAdapter
+
+        return GoogleAdapter(
+            lambda: read_secret(self.settings.google_secret_id, "Google Ads"),
+            self._media,
+            endpoint=self.settings.google_ads_endpoint,
+            timeout_seconds=self.settings.platform_timeout_seconds,
         )
 
     @cached_property
@@ -164,8 +192,8 @@ class Wiring:
         return StateMachine(arn, self.campaigns)
 
     def preload_adapters(self) -> None:
-        """Imports the SDKs while the function starts, when it has the full processor."""
-        for platform in self.adapters:
+        """Imports the SDKs that this function will need while it starts, when it has the full processor."""
+        for platform in self.settings.preload_platforms:
             self.adapters[platform]
 
     def preload_text_model(self) -> None:
@@ -178,4 +206,7 @@ class Wiring:
 def _request_defaults(settings: Settings) -> dict[str, Any]:
     """What the deployment answers when a request leaves it open."""
     categories = settings.special_ad_categories
-    return {"special_ad_categories": list(categories) if categories else None}
+    return {
+        "special_ad_categories": list(categories) if categories else None,
+        "eu_political_advertising": settings.eu_political_advertising,
+    }

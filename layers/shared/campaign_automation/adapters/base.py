@@ -156,7 +156,12 @@ class PlatformAdapter(Protocol):
     ) -> list[Outcome]: ...
 
     async def create_ads(
-        self, access: Access, campaign_id: str, orders: Sequence[AdOrder]
+        self,
+        access: Access,
+        plan: CampaignPlan,
+        account: AdAccount,
+        campaign_id: str,
+        orders: Sequence[AdOrder],
     ) -> list[Outcome]: ...
 
     async def find(

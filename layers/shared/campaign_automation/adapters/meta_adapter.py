@@ -216,7 +216,14 @@ class MetaAdapter:
         params = {order.tag: creative_params(order, account, call_to_action) for order in orders}
         return await self._create_batched(access, Level.CREATIVE, params)
 
-    async def create_ads(self, access: Access, campaign_id: str, orders: Sequence[AdOrder]) -> list[Outcome]:
+    async def create_ads(
+        self,
+        access: Access,
+        plan: CampaignPlan,
+        account: AdAccount,
+        campaign_id: str,
+        orders: Sequence[AdOrder],
+    ) -> list[Outcome]:
         params = {
             order.tag: {
                 "name": order.name,

@@ -236,7 +236,7 @@ class CampaignCreation:
 
         async def send_ads(tags: Sequence[str]) -> list[Outcome]:
             missing = [_ad_order(creation, ad, orders) for ad in plan.ads if ad.tag in tags]
-            return await adapter.create_ads(access, _known_id(creation, plan.tag), missing)
+            return await adapter.create_ads(access, plan, account, _known_id(creation, plan.tag), missing)
 
         await self._make(creation, access, Level.AD, {ad.tag: ad.name for ad in plan.ads}, send_ads)
 

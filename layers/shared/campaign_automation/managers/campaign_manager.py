@@ -29,6 +29,7 @@ from campaign_automation.models import (
     Figures,
     GetCampaignStatus,
     Level,
+    Platform,
 )
 from campaign_automation.stores.campaign_store import FINAL, CampaignStore, Claim, Creation
 from campaign_automation.utils.error_handler import (
@@ -46,6 +47,7 @@ DERIVED_KEY_SECONDS = 15 * 60
 
 class Opened(NamedTuple):
     campaign_id: str
+    platform: Platform
     is_new: bool
 
 
@@ -82,12 +84,12 @@ class CampaignManager:
         )
         standing = await self._store.open_creation(creation, claim)
         if standing is None:
-            return Opened(campaign_id, is_new=True)
+            return Opened(campaign_id, spec.platform, is_new=True)
         if claim and standing.digest != claim.digest:
             raise ConflictError(
                 "idempotency_key: was used before with other parameters", field="idempotency_key"
             )
-        return Opened(standing.campaign_id, is_new=False)
+        return Opened(standing.campaign_id, spec.platform, is_new=False)
 
     async def is_finished(self, tenant: str, campaign_id: str) -> bool:
         return await self._store.state_of(tenant, campaign_id) in FINAL

@@ -56,6 +56,7 @@ def plan_campaign(spec: CreateCampaign, account: AdAccount, campaign_id: str) ->
         audience=spec.audience,
         special_ad_categories=[item for item in spec.special_ad_categories or [] if item != "NONE"],
         dsa=spec.dsa,
+        eu_political_advertising=spec.eu_political_advertising,
     )
 
 

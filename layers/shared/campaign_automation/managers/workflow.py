@@ -45,18 +45,23 @@ class StateMachine:
 
     async def run(self, opened: Opened, context: Context) -> None:
         # Also for a campaign opened before: its first caller may have died before it started anything.
-        await asyncio.to_thread(self._start, opened.campaign_id, context)
+        await asyncio.to_thread(self._start, opened, context)
         await wait_until_finished(self._campaigns, context, opened.campaign_id)
 
-    def _start(self, campaign_id: str, context: Context) -> None:
+    def _start(self, opened: Opened, context: Context) -> None:
         import boto3
         from botocore.exceptions import BotoCoreError, ClientError
 
         self._given_client = self._given_client or boto3.client("stepfunctions")
-        execution = {"tenant": context.user_id, "campaign_id": campaign_id, "request_id": context.request_id}
+        execution = {
+            "tenant": context.user_id,
+            "campaign_id": opened.campaign_id,
+            "platform": opened.platform,
+            "request_id": context.request_id,
+        }
         try:
             self._given_client.start_execution(
-                stateMachineArn=self._arn, name=campaign_id, input=json.dumps(execution)
+                stateMachineArn=self._arn, name=opened.campaign_id, input=json.dumps(execution)
             )
         except self._given_client.exceptions.ExecutionAlreadyExists:
             return
