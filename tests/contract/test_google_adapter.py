@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from campaign_automation.adapters.base import Access, AdSetNode, Tree
 from campaign_automation.adapters.google_adapter import GoogleAdapter
+from campaign_automation.managers.read_back import compare
 from campaign_automation.models import Level
 from campaign_automation.utils.error_handler import (
     AccountError,
@@ -106,6 +107,20 @@ def test_tree_is_the_plan(adapter: GoogleAdapter, sandbox: Sandbox) -> None:
     assert all(parents[created.ids[ad.tag]] == created.ids[ad.adset_tag] for ad in created.plan.ads)
     assert {node.primary_text for node in tree.ads} == {"Run further."}
     assert {node.name.rpartition(" ")[2] for node in tree.ads} == {ad.tag for ad in created.plan.ads}
+
+
+def test_read_back_finds_no_difference_and_notices_a_changed_budget(
+    adapter: GoogleAdapter, sandbox: Sandbox
+) -> None:
+    async def create() -> tuple[Created, Tree]:
+        created = await create_tree(adapter)
+        return created, await adapter.read_tree(ACCESS, created.campaign_id, "USD")
+
+    created, tree = run(create())
+    assert compare(created.plan, tree, google.journal(created)) == []
+    tree.campaign.daily_budget = Decimal(1)
+    (drift,) = compare(created.plan, tree, google.journal(created))
+    assert drift.words == "the campaign's daily budget is 1 instead of 100"
 
 
 def test_another_process_reads_the_same_tree(

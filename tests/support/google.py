@@ -17,7 +17,16 @@ from campaign_automation.adapters.base import Access, AdOrder, CreativeOrder, Ou
 from campaign_automation.adapters.google_adapter import GoogleAdapter
 from campaign_automation.clients.media_client import MediaClient
 from campaign_automation.managers.planner import plan_campaign
-from campaign_automation.models import AdAccount, AdCopy, CampaignPlan, CreateCampaign, Creative
+from campaign_automation.models import (
+    AdAccount,
+    AdCopy,
+    CampaignPlan,
+    Context,
+    CreateCampaign,
+    Creative,
+    Level,
+)
+from campaign_automation.stores.campaign_store import Creation, ObjectEntry
 from campaign_automation.utils.validation import parse
 from tests.support import builders
 
@@ -131,3 +140,23 @@ def succeeded(outcomes: Sequence[Outcome]) -> dict[str, str]:
     failures = [outcome.error.message for outcome in outcomes if outcome.error]
     assert not failures, failures
     return {outcome.tag: outcome.platform_id for outcome in outcomes if outcome.platform_id}
+
+
+def journal(created: Created) -> Creation:
+    """What the store knows of the creation."""
+    objects = {
+        tag: ObjectEntry(level=Level.CAMPAIGN, tag=tag, name=tag, state="created", platform_id=platform_id)
+        for tag, platform_id in created.ids.items()
+    }
+    copies = {item.creative_id: copy() for item in created.plan.creatives}
+    return Creation(
+        tenant="user_123",
+        campaign_id="cmp_1",
+        state="creating",
+        spec=spec(),
+        context=Context(user_id="user_123"),
+        created_at=0,
+        updated_at=0,
+        copies=copies,
+        objects=objects,
+    )
