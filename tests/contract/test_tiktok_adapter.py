@@ -408,6 +408,24 @@ def test_ads_whose_answer_was_lost_are_found_and_the_tree_is_read_whole(
     either.run(work())
 
 
+def test_a_second_copy_made_after_a_lost_answer_is_seen(either: Bench, sandbox: Sandbox) -> None:
+    async def work() -> tuple[int, int]:
+        adapter, access = either.adapter, either.access
+        account = await adapter.describe_account(access)
+        plan = either.plan(account, split_by="country", creative_ids=["1"])
+        creatives = await either.orders(plan)
+        campaign_id = id_of(await adapter.create_campaign(access, plan, account))
+        adsets = ids_of(await adapter.create_adsets(access, plan, account, campaign_id, plan.adsets))
+        orders = [AdOrder(ad.tag, ad.name, adsets[ad.adset_tag], creatives["1"], None) for ad in plan.ads]
+        sandbox.fault("tiktok", "create_ad", "drop_after")
+        await adapter.create_ads(access, plan, account, campaign_id, orders)
+        again = await adapter.create_ads(access, plan, account, campaign_id, orders)
+        tree = await adapter.read_tree(access, campaign_id, "USD")
+        return len(again), len(tree.ads)
+
+    assert either.run(work()) == (1, 2)
+
+
 def test_the_same_request_twice_within_ten_seconds_makes_one_campaign(
     either: Bench, sandbox: Sandbox
 ) -> None:

@@ -210,6 +210,7 @@ def test_an_echo_is_used_once_and_only_when_it_is_whole() -> None:
     "spoil",
     [
         lambda echoes: echoes.forget(),
+        lambda echoes: echoes.spoil("1"),
         lambda echoes: echoes._echoes["1"].ads[0].pop("operation_status"),
         lambda echoes: setattr(echoes._echoes["1"], "made_at", echoes._echoes["1"].made_at - FRESH_SECONDS),
     ],

@@ -223,9 +223,11 @@ class TikTokAdapter:
             made = await asyncio.gather(
                 *(self._create_manual_ads(access, plan, account, some) for some in _by_adset(orders))
             )
+        by_tag = {outcome.tag: outcome for outcomes, _ in made for outcome in outcomes}
+        if any(outcome.error is not None for outcome in by_tag.values()):
+            self._echoes.spoil(campaign_id)
         for data in (item for _, items in made for item in items):
             self._echoes.ad(campaign_id, data)
-        by_tag = {outcome.tag: outcome for outcomes, _ in made for outcome in outcomes}
         return [by_tag[order.tag] for order in orders]
 
     async def _create_manual_ads(

@@ -56,6 +56,10 @@ class Echoes:
         if campaign_id in self._echoes:
             self._echoes[campaign_id].ads.append(data)
 
+    def spoil(self, campaign_id: str) -> None:
+        """An ad was not answered for: a second copy of it may stand beside those that were."""
+        self._echoes.pop(campaign_id, None)
+
     def take(self, campaign_id: str) -> Echo | None:
         """The echo, once, when it is whole and fresh."""
         echo = self._echoes.pop(campaign_id, None)
