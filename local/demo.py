@@ -77,7 +77,10 @@ def create(cloud: Cloud, platform: str) -> dict[str, Any]:
 
 def is_right(tree: dict[str, Any]) -> bool:
     """The tree has every object, all paused, and its budgets sum to the asked amount exactly."""
-    budgets = sum((Decimal(str(adset["daily_budget"])) for adset in tree["adsets"]), Decimal(0))
+    shares = [adset["daily_budget"] for adset in tree["adsets"]]
+    # On Google the budget belongs to the campaign, and ad sets have none of their own.
+    given = [tree["campaign"]["daily_budget"]] if shares == [None] * 3 else shares
+    budgets = sum((Decimal(str(budget)) for budget in given), Decimal(0))
     statuses = {item["status"] for item in (tree["campaign"], *tree["adsets"], *tree["ads"])}
     return (len(tree["adsets"]), len(tree["ads"]), budgets, statuses) == (3, 6, BUDGET, {"paused"})
 
@@ -118,10 +121,12 @@ class Api:
 def show_tree(tree: dict[str, Any], answer: dict[str, Any]) -> None:
     """The tree as the platform has it now, with the copy that the creation answered."""
     campaign = tree["campaign"]
-    say(f"  read back from the platform: {campaign['name']}, {campaign['status']}")
+    budget = f"{campaign['daily_budget']} {campaign['currency']} a day"
+    say(f"  read back from the platform: {campaign['name']}, {budget}, {campaign['status']}")
     copies = {ad["ad_id"]: ad for ad in answer["ads"]}
     for adset in sorted(tree["adsets"], key=lambda item: str(item["name"])):
-        say(f"    {adset['name']}: {adset['daily_budget']} {campaign['currency']} a day, {adset['status']}")
+        share = adset["daily_budget"] or "a share of the"
+        say(f"    {adset['name']}: {share} {campaign['currency']} a day, {adset['status']}")
         for ad in (ad for ad in tree["ads"] if ad["adset_id"] == adset["adset_id"]):
             copy = copies[ad["ad_id"]]
             say(f"      creative {ad['creative_id']}, {ad['status']}: {copy['headline']} | {copy['copy']}")

@@ -9,6 +9,7 @@ import time
 import uuid
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -280,9 +281,16 @@ def _figures_of(report: FiguresByLevel | None, level: Level, node: Node) -> Figu
     return report[level].get(node.platform_id, none)
 
 
-def _campaign_state(creation: Creation, tree: Tree, figures: Figures) -> CampaignState:
+def _daily_budget(tree: Tree) -> Decimal | None:
+    """The campaign's own budget where it has one, else what its ad sets have together; None if unknown."""
+    if tree.campaign.daily_budget is not None:
+        return tree.campaign.daily_budget
     budgets = [node.daily_budget for node in tree.adsets if node.status != "deleted"]
     known = [budget for budget in budgets if budget is not None]
+    return sum(known, Decimal(0)) if known and len(known) == len(budgets) else None
+
+
+def _campaign_state(creation: Creation, tree: Tree, figures: Figures) -> CampaignState:
     return CampaignState(
         campaign_id=creation.campaign_id,
         platform=creation.spec.platform,
@@ -291,7 +299,7 @@ def _campaign_state(creation: Creation, tree: Tree, figures: Figures) -> Campaig
         status=tree.campaign.status,
         platform_status=tree.campaign.platform_status,
         currency=creation.account.currency if creation.account else None,
-        daily_budget=sum(known[1:], known[0]) if known and len(known) == len(budgets) else None,
+        daily_budget=_daily_budget(tree),
         issues=tree.campaign.issues,
         **{f"{name}_today": value for name, value in figures},
     )
