@@ -60,11 +60,17 @@ def control(process: str) -> Iterator[Sandbox]:
         yield opened
 
 
+@pytest.fixture(scope="session")
+def http() -> Iterator[httpx.Client]:
+    with httpx.Client(timeout=10) as client:
+        yield client
+
+
 @pytest.fixture
-def sandbox(control: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
-    """The platform as seeded; a video is looked at again at once."""
+def sandbox(process: str, http: httpx.Client, control: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
+    """The platform as seeded, on a day on which both families exist; a video is looked at again at once."""
     monkeypatch.setattr(tiktok_files, "_VIDEO_POLL_SECONDS", (0.01, 0.1, 1))
-    control.reset()
+    http.post(f"{process}/admin/reset", json={"now": "2026-11-02T12:00:00+00:00"}).raise_for_status()
     return control
 
 
@@ -440,14 +446,15 @@ def test_the_same_request_twice_within_ten_seconds_makes_one_campaign(
     assert sandbox.left_behind("tiktok") == {"campaigns": 1}
 
 
-def test_find_compares_whole_names_and_tells_of_second_copies(bench: Bench, process: str) -> None:
+def test_find_compares_whole_names_and_tells_of_second_copies(
+    bench: Bench, process: str, http: httpx.Client
+) -> None:
     created = bench.create_all(creative_ids=["1"])
-    with httpx.Client() as http:
-        by_hand = TikTokApi(process, http)
-        second = by_hand.post(
-            "campaign/create", **campaign_body(campaign_name=created.plan.name, request_id="77")
-        )
-        by_hand.post("campaign/create", **campaign_body(campaign_name=f"{created.plan.name} copy"))
+    by_hand = TikTokApi(process, http)
+    second = by_hand.post(
+        "campaign/create", **campaign_body(campaign_name=created.plan.name, request_id="77")
+    )
+    by_hand.post("campaign/create", **campaign_body(campaign_name=f"{created.plan.name} copy"))
     found = bench.run(bench.adapter.find(bench.access, Level.CAMPAIGN, [created.plan.name], None))
     assert set(found[created.plan.name]) == {created.campaign_id, second["campaign_id"]}
     names = [adset.name for adset in created.plan.adsets]
@@ -527,12 +534,12 @@ def test_a_video_has_a_cover_image(bench: Bench, process: str, sandbox: Sandbox)
     assert again["video_id"] != asset["video_id"]
 
 
-def test_figures_of_a_day_by_level(either: Bench, process: str, sandbox: Sandbox) -> None:
+def test_figures_of_a_day_by_level(either: Bench, process: str, http: httpx.Client, sandbox: Sandbox) -> None:
     created = either.create_all()
     for level in LEVELS:
         either.run(either.adapter.set_status(either.access, level, created.ids(level), "active"))
     sandbox.advance(advance_days=3)
-    clock = httpx.get(f"{process}/admin/clock").json()["now"]
+    clock = http.get(f"{process}/admin/clock").json()["now"]
     day = (datetime.fromisoformat(clock) - timedelta(days=1)).date()
     before = sandbox.operations("tiktok")["insights"]
     other = either.new_adapter()  # one that must find out the family
@@ -558,12 +565,12 @@ def test_a_day_without_delivery_is_zero_and_its_ratios_unknown(bench: Bench) -> 
     assert (row.roas, row.cpa) == (None, None)
 
 
-def test_a_review_refusal_is_an_issue(bench: Bench, process: str, sandbox: Sandbox) -> None:
+def test_a_review_refusal_is_an_issue(bench: Bench, process: str, http: httpx.Client) -> None:
     created = bench.create_all(creative_ids=["1"], split_by="country")
     for level in LEVELS:
         bench.run(bench.adapter.set_status(bench.access, level, created.ids(level), "active"))
     ad_id = created.ids(Level.AD)[0]
-    httpx.put(f"{process}/admin/reviews/tiktok/{ad_id}", json={"outcome": "disapproved"}).raise_for_status()
+    http.put(f"{process}/admin/reviews/tiktok/{ad_id}", json={"outcome": "disapproved"}).raise_for_status()
     tree = bench.run(bench.adapter.read_tree(bench.access, created.campaign_id, "USD"))
     assert tree.ads[0].platform_status == "AD_STATUS_AUDIT_DENY"
     assert tree.ads[0].issues == ["AD_STATUS_AUDIT_DENY"]

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from decimal import Decimal
 from typing import Any, TypeVar
 
@@ -21,6 +22,7 @@ from campaign_automation.utils.validation import parse
 from tests.support.builders import copy, creative, request_body
 
 ADVERTISER, TOKEN = "7000000000000000123", "sandbox-tiktok-token-123"
+MANUAL_DAY = date(2026, 11, 2)  # before manual creation ends
 IDENTITY, PIXEL = "7100000000000000123", "7300000000000000123"
 Json = dict[str, Any]
 T = TypeVar("T")
@@ -156,7 +158,7 @@ class Bench:
             lambda: {"accounts": {self.advertiser: self.configured}},
             MediaClient(frozenset({"127.0.0.1"})),
             api_url=f"{self.url}/tiktok/open_api/v1.3",
-            **{"timeout_seconds": 5, **self.options},
+            **{"timeout_seconds": 5, "today": lambda: MANUAL_DAY, **self.options},
         )
 
     @property
