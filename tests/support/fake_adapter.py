@@ -56,6 +56,9 @@ class FakeAdapter:
     def check(self, spec: CreateCampaign, account: AdAccount) -> list[str]:
         return []
 
+    def check_creatives(self, spec: CreateCampaign, creatives: Sequence[Creative]) -> None:
+        return
+
     async def upload(self, access: Access, creative: Creative, known: str | None) -> str:
         return known or "asset"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-from datetime import date
 from decimal import Decimal
 from itertools import pairwise
 
@@ -101,10 +100,6 @@ def test_every_country_but_the_sanctioned_has_a_place() -> None:
     assert len(facts.COUNTRY_OF_GEO_TARGET) == len(facts.GEO_TARGETS)
     known = {"US": "2840", "GB": "2826", "DE": "2276", "JP": "2392", "AF": "2004", "BR": "2076"}
     assert {code: facts.GEO_TARGETS[code].rpartition("/")[2] for code in known} == known
-
-
-def test_version_lives_on() -> None:
-    assert (facts.API_VERSION_ENDS - date.today()).days > facts.SUNSET_WARNING_DAYS
 
 
 def test_east_asian_characters_count_two() -> None:

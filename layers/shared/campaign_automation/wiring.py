@@ -121,7 +121,11 @@ class Wiring:
     def adapters(self) -> Mapping[str, PlatformAdapter]:
         if self._adapters is not None:
             return self._adapters
-        factories = {"meta": self._meta_adapter, "tiktok": self._tiktok_adapter, "google": self._google_adapter}
+        factories = {
+            "meta": self._meta_adapter,
+            "tiktok": self._tiktok_adapter,
+            "google": self._google_adapter,
+        }
         return Adapters(factories)
 
     @cached_property

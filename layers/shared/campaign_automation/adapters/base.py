@@ -45,6 +45,7 @@ class CopyLimits(NamedTuple):
     headlines: int = 1
     descriptions: int = 1
     emoji: bool = True
+    wide_counts_double: bool = False  # Chinese, Japanese and Korean characters
 
 
 class CreativeOrder(NamedTuple):
@@ -134,6 +135,10 @@ class PlatformAdapter(Protocol):
     def check(self, spec: CreateCampaign, account: AdAccount) -> list[str]:
         """Warnings on what this platform reads differently. Raises InvalidRequestError or AccountError for
         what it needs and was not given, or cannot express; nothing has been written then."""
+        ...
+
+    def check_creatives(self, spec: CreateCampaign, creatives: Sequence[Creative]) -> None:
+        """Raises InvalidRequestError for a creative that the objective's ads cannot show."""
         ...
 
     async def upload(self, access: Access, creative: Creative, known: str | None) -> str:

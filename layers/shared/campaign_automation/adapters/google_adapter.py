@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -71,7 +71,7 @@ class GoogleAdapter:
 
     platform = PLATFORM
     levels: tuple[Level, ...] = (Level.CAMPAIGN, Level.ADSET, Level.AD)
-    copy_limits = CopyLimits(90, 30, 90, headlines=5, descriptions=3, emoji=False)
+    copy_limits = CopyLimits(90, 30, 90, headlines=5, descriptions=3, emoji=False, wide_counts_double=True)
     account_seconds = 0
 
     def __init__(
@@ -81,11 +81,9 @@ class GoogleAdapter:
         *,
         endpoint: str | None = None,
         timeout_seconds: float = 30,
-        today: Callable[[], date] = lambda: datetime.now(UTC).date(),
     ) -> None:
         self._app = app
         self._media = media
-        self._today = today
         self._wire = GoogleWire(app, endpoint, timeout_seconds)
         self._echoes: dict[str, _Echo] = {}
 
@@ -124,9 +122,12 @@ class GoogleAdapter:
         checks.check_categories(spec)
         checks.check_activation(spec)
         checks.check_channel(spec, account)
-        return list(checks.warnings_for(spec, account, self._today()))
+        return list(checks.warnings_for(spec, account))
 
     # --- files -----------------------------------------------------------------------------------------
+
+    def check_creatives(self, spec: CreateCampaign, creatives: Sequence[Creative]) -> None:
+        checks.check_creatives(spec, creatives)
 
     async def upload(self, access: Access, creative: Creative, known: str | None) -> str:
         """Nothing yet: only Demand Gen ads show files, and `create_ads` uploads what these need. Google keeps
@@ -137,7 +138,6 @@ class GoogleAdapter:
         self, access: Access, orders: Sequence[AdOrder], logo_url: str
     ) -> dict[str, str]:
         """ "<field> <asset>" of each creative's file and of the logo, by URL."""
-        checks.refuse_videos(_videos(orders))
         urls = list(dict.fromkeys([logo_url, *(order.creative.creative.file_url for order in orders)]))
         found = await self._find_assets(access, urls)
         missing = [url for url in urls if url not in found]
@@ -352,11 +352,6 @@ class GoogleAdapter:
         except PlatformError as error:
             return [Outcome(item, error=error) for item in ids]
         return answers.outcomes_of(response, ids)
-
-
-def _videos(orders: Iterable[AdOrder]) -> list[str]:
-    creatives = {order.creative.creative.creative_id: order.creative.creative for order in orders}
-    return [key for key, creative in creatives.items() if creative.file_type == "video"]
 
 
 def _short_id(message: Any) -> str:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import date
+from collections.abc import Iterator, Sequence
 
 from campaign_automation.adapters import google_facts as facts
 from campaign_automation.adapters.google_errors import PLATFORM
 from campaign_automation.adapters.google_requests import app_store, display_width, fit_ages
-from campaign_automation.models import AdAccount, CreateCampaign, Lookalike
+from campaign_automation.models import AdAccount, CreateCampaign, Creative, Lookalike
 from campaign_automation.utils.error_handler import AccountError, InvalidRequestError
 
 
@@ -64,15 +63,14 @@ def _check_demand_gen(spec: CreateCampaign, account: AdAccount) -> None:
             minimum=str(minimum),
             currency=account.currency,
         )
-    refuse_videos([item.creative_id for item in spec.creatives or [] if item.file_type == "video"])
 
 
-def refuse_videos(creative_ids: list[str]) -> None:
-    """Raises InvalidRequestError when there are any."""
-    if creative_ids:
+def check_creatives(spec: CreateCampaign, creatives: Sequence[Creative]) -> None:
+    """Raises InvalidRequestError for videos in a campaign that shows files."""
+    videos = [creative.creative_id for creative in creatives if creative.file_type == "video"]
+    if videos and facts.GOALS[spec.objective].channel == facts.DEMAND_GEN:
         raise InvalidRequestError(
-            f"creative_ids: {', '.join(creative_ids)} are videos, which Google takes from YouTube only; give"
-            " images",
+            f"creative_ids: {', '.join(videos)} are videos, which Google takes from YouTube; give images",
             field="creative_ids",
         )
 
@@ -163,7 +161,7 @@ def _has_spare_ads(spec: CreateCampaign, count: int) -> bool:
     return facts.GOALS[spec.objective].channel == facts.SEARCH and count > facts.ENABLED_SEARCH_ADS
 
 
-def warnings_for(spec: CreateCampaign, account: AdAccount, today: date) -> Iterator[str]:
+def warnings_for(spec: CreateCampaign, account: AdAccount) -> Iterator[str]:
     """What Google reads differently from what was asked."""
     channel = facts.GOALS[spec.objective].channel
     cells = len(spec.age_groups) if spec.split_by != "country" else 1
@@ -187,8 +185,6 @@ def warnings_for(spec: CreateCampaign, account: AdAccount, today: date) -> Itera
     if channel == facts.APP:
         yield "google: app campaigns make their ads from texts; the creative's file and URL are not used"
     yield from _declaration_warnings(spec)
-    if (facts.API_VERSION_ENDS - today).days <= facts.SUNSET_WARNING_DAYS:
-        yield f"google: API {facts.API_VERSION} may end on {facts.API_VERSION_ENDS}; an update is due"
 
 
 def _age_warnings(spec: CreateCampaign) -> Iterator[str]:

@@ -11,7 +11,6 @@ from campaign_automation.models import Objective
 API_VERSION = "v26"  # 14 October 2026; source: developers.google.com "Announcing v26 of the Google Ads API"
 # Versions live about a year; the day itself is not announced yet (unverified).
 API_VERSION_ENDS = date(2027, 10, 14)
-SUNSET_WARNING_DAYS = 45
 
 # Amounts are millionths of the major unit in every currency, and multiples of what the currency bills.
 MICROS = Decimal(1_000_000)

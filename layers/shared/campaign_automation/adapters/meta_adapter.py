@@ -131,6 +131,9 @@ class MetaAdapter:
         check_dsa(spec, account)
         return ["meta: age 65 includes everybody older" for group in spec.age_groups if group[1] == 65][:1]
 
+    def check_creatives(self, spec: CreateCampaign, creatives: Sequence[Creative]) -> None:
+        """Images and videos serve every objective."""
+
     # --- files -----------------------------------------------------------------------------------------
 
     async def upload(self, access: Access, creative: Creative, known: str | None) -> str:

@@ -168,6 +168,9 @@ class TikTokAdapter:
 
     # --- files -----------------------------------------------------------------------------------------
 
+    def check_creatives(self, spec: CreateCampaign, creatives: Sequence[Creative]) -> None:
+        """Images and videos serve every objective."""
+
     async def upload(self, access: Access, creative: Creative, known: str | None) -> str:
         """JSON {"image_id"} or {"video_id", "image_id"}, the latter being its cover."""
         return known or await self._files.upload(access, creative)

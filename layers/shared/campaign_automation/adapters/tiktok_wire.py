@@ -12,6 +12,7 @@ import httpx
 from campaign_automation.adapters import tiktok_facts as facts
 from campaign_automation.adapters.base import Access
 from campaign_automation.adapters.tiktok_errors import OK, PARTLY_DONE, PLATFORM, translate, unavailable
+from campaign_automation.clients.tls import ssl_context
 from campaign_automation.utils.error_handler import PlatformError
 from campaign_automation.utils.observability import platform_call
 
@@ -93,7 +94,7 @@ class TikTokWire:
 
     async def _answer(self, send: Send) -> Any:
         try:
-            async with httpx.AsyncClient(timeout=self._timeout, verify=_ssl_context()) as http:
+            async with httpx.AsyncClient(timeout=self._timeout, verify=ssl_context()) as http:
                 answer = await send(http)
         except httpx.TimeoutException as error:
             raise unavailable("tiktok: no answer in time") from error
@@ -117,14 +118,3 @@ def envelope_data(answer: httpx.Response) -> Any:
 
 def _token(access: Access) -> dict[str, str]:
     return {"Access-Token": access.token.get_secret_value()}
-
-
-_ssl: Any = None
-
-
-def _ssl_context() -> Any:
-    """One context per process: making it costs more than a call."""
-    global _ssl
-    if _ssl is None:
-        _ssl = httpx.create_ssl_context()
-    return _ssl

@@ -15,6 +15,7 @@ from typing import Any
 
 import httpx
 
+from campaign_automation.clients.tls import ssl_context
 from campaign_automation.utils.error_handler import (
     AccountError,
     CampaignAutomationError,
@@ -64,7 +65,7 @@ class McpClient:
 
     async def _call(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
         params = {"name": name, "arguments": arguments}
-        async with httpx.AsyncClient(timeout=self._timeout, verify=_ssl_context()) as http:
+        async with httpx.AsyncClient(timeout=self._timeout, verify=ssl_context()) as http:
             if self._session is None:
                 answer = await self._post(http, "tools/call", _stateless(params), _stateless_headers(name))
                 if answer.status_code not in (400, 404):
@@ -136,17 +137,6 @@ def platform_user_id(user_id: str, prefix: str) -> str | int:
             raise InvalidRequestError(f"user_id: should look like {prefix}123", field="user_id")
         return int(user_id)
     return user_id
-
-
-_ssl: Any = None
-
-
-def _ssl_context() -> Any:
-    """One context per process: making it costs more than a call (42 ms measured)."""
-    global _ssl
-    if _ssl is None:
-        _ssl = httpx.create_ssl_context()
-    return _ssl
 
 
 def _stateless(params: dict[str, Any]) -> dict[str, Any]:

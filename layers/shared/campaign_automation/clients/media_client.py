@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from campaign_automation.clients.tls import ssl_context
 from campaign_automation.utils.error_handler import AccountError
 
 MAX_BYTES = 30 * 1024 * 1024  # Meta's limit for an image
@@ -27,7 +28,7 @@ class MediaClient:
         await self._refuse_private(url)
         try:
             async with (
-                httpx.AsyncClient(timeout=self._timeout) as http,
+                httpx.AsyncClient(timeout=self._timeout, verify=ssl_context()) as http,
                 http.stream("GET", url) as answer,
             ):
                 answer.raise_for_status()

@@ -10,9 +10,11 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from campaign_automation.adapters.base import Access, AdOrder, CreativeOrder, Outcome, PlatformAdapter, Tree
+from campaign_automation.adapters.platform_facts import sunset_warnings
 from campaign_automation.managers import outbox as web_platform
 from campaign_automation.managers.accounts import AccountDirectory
 from campaign_automation.managers.copywriter import Copywriter
@@ -139,7 +141,8 @@ class CampaignCreation:
         access = await self._accounts.access(creation.tenant, spec.platform, ad_account_id)
         account = await self._account(creation, adapter, access)
         account = account.model_copy(update={"ad_account_id": ad_account_id})
-        warnings = adapter.check(spec, account)
+        today = datetime.now(UTC).date()
+        warnings = [*adapter.check(spec, account), *sunset_warnings(adapter.platform, today)]
         fitted = spec.model_copy(update={"age_groups": adapter.fit_ages(spec.age_groups)})
         plan = plan_campaign(fitted, account, creation.campaign_id)
         await self._store.update(creation, account=account, plan=plan, warnings=warnings)
@@ -169,6 +172,7 @@ class CampaignCreation:
 
     async def fetch_creatives(self, creation: Creation) -> None:
         creatives = await self._library.fetch(creation.tenant, creation.spec)
+        self._adapter(creation).check_creatives(creation.spec, creatives)
         await self._store.save_creatives(creation, creatives)
 
     async def write_copy(self, creation: Creation, *, creative_id: str) -> None:
@@ -334,9 +338,13 @@ class CampaignCreation:
     ) -> bool:
         """A lookup that came too early for the platform's lists may have let a second copy be made."""
         mine = {entry.platform_id for entry in creation.objects.values()}
-        names = {entry.name for entry in creation.objects.values()}
         surplus = {
-            level: [node.platform_id for node in nodes if node.name in names and node.platform_id not in mine]
+            level: [
+                node.platform_id
+                for node in nodes
+                # Our tag ends every name, also where the platform itself has no names for its ads.
+                if node.name.rpartition(" ")[2] in creation.objects and node.platform_id not in mine
+            ]
             for level, nodes in ((Level.AD, tree.ads), (Level.ADSET, tree.adsets))
         }
         campaigns = await self._campaigns_by_name(creation, adapter, access)

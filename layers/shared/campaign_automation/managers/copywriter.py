@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -111,9 +112,14 @@ def find_problems(copy: AdCopy, creative: Creative, limits: CopyLimits) -> list[
 def _line_problem(text: str, limit: int, limits: CopyLimits) -> str | None:
     if not text:
         return "is empty"
-    if len(text) > limit:
-        return f"has {len(text)} characters, {limit} are allowed"
+    length = len(text) + limits.wide_counts_double * sum(map(_is_wide, text))
+    if length > limit:
+        return f"has {length} characters, {limit} are allowed"
     return "holds emoji" if not limits.emoji and _EMOJI.search(text) else None
+
+
+def _is_wide(char: str) -> bool:
+    return unicodedata.east_asian_width(char) in "WF"
 
 
 def _invented(words: str, creative: Creative) -> list[str]:

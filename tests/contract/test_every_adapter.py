@@ -1,0 +1,365 @@
+"""The contract of adapters/base.py: one suite that every adapter passes on its sandbox."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Iterator
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any, TypeVar
+
+import pytest
+
+from campaign_automation.adapters.base import Access, AdOrder, CreativeOrder, Outcome, PlatformAdapter
+from campaign_automation.managers.planner import plan_campaign
+from campaign_automation.managers.read_back import compare
+from campaign_automation.models import AdAccount, CampaignPlan, Context, CreateCampaign, Creative, Level
+from campaign_automation.stores.campaign_store import Creation, ObjectEntry
+from campaign_automation.utils.error_handler import (
+    AccountError,
+    CampaignAutomationError,
+    InvalidRequestError,
+    PlatformAuthError,
+    PlatformRateLimitError,
+    PlatformRejectedError,
+    PlatformUnavailableError,
+)
+from campaign_automation.wiring import Wiring
+from local.cloud import Cloud
+from tests.support.builders import copy, spec
+from tests.support.module import environment
+from tests.support.sandbox import Sandbox
+
+T = TypeVar("T")
+PLATFORMS = ("meta", "tiktok", "google")
+ACCOUNTS = {"meta": "act_100000000000001", "tiktok": "7000000000000000123", "google": "1230000003"}
+LEVELS = (Level.CAMPAIGN, Level.ADSET, Level.AD)
+# Ages at the edges of every platform's buckets, so that all three take them as they are.
+AGES = [[18, 34], [35, 54], [55, 65]]
+# Enough for the floor of each currency on each platform.
+BUDGETS = {"USD": "100.01", "EUR": "100.01", "JPY": "10001", "HUF": "30001", "TWD": "3001"}
+
+
+@dataclass
+class Bench:
+    """One adapter on its sandbox, and what it has made."""
+
+    platform: str
+    adapter: PlatformAdapter
+    access: Access
+    files: str
+    ids: dict[str, str]
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run(work)
+
+    def spec(self, **changes: Any) -> CreateCampaign:
+        values = {
+            "age_groups": AGES,
+            "eu_political_advertising": False,
+            "creative_ids": ["1", "3"],
+            **changes,
+        }
+        return spec(platform=self.platform, **values)
+
+    async def plan(self, asked: CreateCampaign) -> tuple[CampaignPlan, AdAccount]:
+        account = await self.adapter.describe_account(self.access)
+        self.adapter.check(asked, account)
+        fitted = asked.model_copy(update={"age_groups": self.adapter.fit_ages(asked.age_groups)})
+        return plan_campaign(fitted, account, "cmp_contract"), account
+
+    async def create_campaign(self, plan: CampaignPlan, account: AdAccount) -> Outcome:
+        return self._kept([await self.adapter.create_campaign(self.access, plan, account)])[0]
+
+    async def create_adsets(self, plan: CampaignPlan, account: AdAccount) -> list[Outcome]:
+        campaign_id = self.ids[plan.tag]
+        return self._kept(
+            await self.adapter.create_adsets(self.access, plan, account, campaign_id, plan.adsets)
+        )
+
+    async def create_ads(
+        self, plan: CampaignPlan, account: AdAccount, words: str = "Run further."
+    ) -> list[Outcome]:
+        orders = {item.creative_id: await self._order(item, words) for item in plan.creatives}
+        if Level.CREATIVE in self.adapter.levels:
+            made = await self.adapter.create_creatives(self.access, plan, account, list(orders.values()))
+            self._kept(made)
+        ads = [
+            AdOrder(
+                ad.tag,
+                ad.name,
+                self.ids[ad.adset_tag],
+                orders[ad.creative_id],
+                self.ids.get(orders[ad.creative_id].tag),
+            )
+            for ad in plan.ads
+        ]
+        return self._kept(await self.adapter.create_ads(self.access, plan, account, self.ids[plan.tag], ads))
+
+    async def _order(self, item: Any, words: str) -> CreativeOrder:
+        creative = Creative(
+            creative_id=item.creative_id,
+            name=f"Shoe {item.creative_id}",
+            file_url=f"{self.files}/creative_1.png",
+            file_type="image",
+            product_url="https://shop.example/p/1",
+            tags=["running"],
+        )
+        written = copy(
+            primary_text=words,
+            more_headlines=["Find out more", "Take a closer look", "See the details"],
+            more_descriptions=["Have a look", "Find out more"],
+        )
+        asset = await self.adapter.upload(self.access, creative, None)
+        return CreativeOrder(item.tag, item.name, creative, written, asset)
+
+    async def create_tree(self, asked: CreateCampaign, words: str = "Run further.") -> Creation:
+        plan, account = await self.plan(asked)
+        outcomes = [await self.create_campaign(plan, account)]
+        outcomes += await self.create_adsets(plan, account)
+        outcomes += await self.create_ads(plan, account, words)
+        assert [outcome.error for outcome in outcomes if outcome.error] == []
+        return self.creation(asked, plan, account, words)
+
+    def creation(self, asked: CreateCampaign, plan: CampaignPlan, account: AdAccount, words: str) -> Creation:
+        """What the journal would hold, for the comparison of plan and tree."""
+        levels = {plan.tag: (Level.CAMPAIGN, plan.name)}
+        levels |= {item.tag: (Level.ADSET, item.name) for item in plan.adsets}
+        levels |= {item.tag: (Level.AD, item.name) for item in plan.ads}
+        objects = {
+            tag: ObjectEntry(level=level, tag=tag, name=name, state="created", platform_id=self.ids[tag])
+            for tag, (level, name) in levels.items()
+        }
+        return Creation(
+            tenant="user_123",
+            campaign_id="cmp_contract",
+            state="creating",
+            spec=asked,
+            context=Context(user_id="user_123"),
+            account=account,
+            plan=plan,
+            created_at=0,
+            updated_at=0,
+            objects=objects,
+            copies={item.creative_id: copy(primary_text=words) for item in plan.creatives},
+        )
+
+    def level_ids(self, creation: Creation, level: Level) -> list[str]:
+        return [str(entry.platform_id) for entry in creation.objects.values() if entry.level is level]
+
+    def _kept(self, outcomes: list[Outcome]) -> list[Outcome]:
+        self.ids |= {item.tag: item.platform_id for item in outcomes if item.platform_id}
+        return outcomes
+
+
+@pytest.fixture(params=PLATFORMS)
+def bench(request: pytest.FixtureRequest, cloud: Cloud, sandbox: Sandbox) -> Iterator[Bench]:
+    platform = request.param
+    with environment(cloud):
+        wiring = Wiring()
+
+        async def access() -> Access:
+            account = await wiring.accounts.choose("user_123", platform, None)
+            return await wiring.accounts.access("user_123", platform, account)
+
+        files = f"{cloud.info['sandbox']['web_platform']}/files"
+        yield Bench(platform, wiring.adapters[platform], asyncio.run(access()), files, {})
+
+
+def test_a_whole_tree_is_stored_as_it_was_asked(bench: Bench) -> None:
+    creation = bench.run(bench.create_tree(bench.spec()))
+    assert creation.plan is not None
+    tree = bench.run(bench.adapter.read_tree(bench.access, bench.ids[creation.plan.tag], "USD"))
+    assert (len(tree.adsets), len(tree.ads)) == (3, 6)
+    assert compare(creation.plan, tree, creation) == []
+    assert {item.status for item in (tree.campaign, *tree.adsets, *tree.ads)} == {"paused"}
+
+
+@pytest.mark.parametrize("currency", list(BUDGETS))
+def test_money_is_exact_in_every_currency(bench: Bench, sandbox: Sandbox, currency: str) -> None:
+    floor = {"min_daily_budget": 1} if bench.platform == "meta" else {}  # the others' are in their tables
+    sandbox.patch_account(bench.platform, ACCOUNTS[bench.platform], currency=currency, **floor)
+    asked = bench.spec(daily_budget=Decimal(BUDGETS[currency]), age_groups=[[18, 34], [35, 65]])
+    creation = bench.run(bench.create_tree(asked))
+    assert creation.plan is not None
+    tree = bench.run(bench.adapter.read_tree(bench.access, bench.ids[creation.plan.tag], currency))
+    shares = [node.daily_budget for node in tree.adsets]
+    own = tree.campaign.daily_budget
+    total = own if own is not None else sum(share for share in shares if share is not None)
+    assert total == Decimal(BUDGETS[currency])
+    assert [item for item in compare(creation.plan, tree, creation) if item.is_serious] == []
+
+
+def test_an_unknown_currency_is_refused_before_any_write(bench: Bench, sandbox: Sandbox) -> None:
+    sandbox.patch_account(bench.platform, ACCOUNTS[bench.platform], currency="XTS")
+    with pytest.raises(CampaignAutomationError, match="XTS"):
+        bench.run(bench.plan(bench.spec()))
+    assert sandbox.left_behind(bench.platform) == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("x" * 200, "Run further."),
+        ("夏の靴 Été ñandú", "Courez plus loin, été comme hiver."),
+        ("Ünïcödé", "跑得更远，看看详情。"),
+    ],
+)
+def test_long_and_foreign_names_and_copy_arrive_whole(bench: Bench, name: str, words: str) -> None:
+    creation = bench.run(bench.create_tree(bench.spec(name=name), words))
+    assert creation.plan is not None
+    tree = bench.run(bench.adapter.read_tree(bench.access, bench.ids[creation.plan.tag], "USD"))
+    assert tree.campaign.name == creation.plan.name
+    assert compare(creation.plan, tree, creation) == []
+
+
+@pytest.mark.parametrize("creatives", [1, 50])
+def test_one_creative_and_fifty(bench: Bench, creatives: int) -> None:
+    ids = [str(2 * number + 1) for number in range(creatives)]
+    asked = bench.spec(creative_ids=ids, age_groups=[[18, 65]])
+    if bench.platform == "tiktok" and creatives > 20:
+        with pytest.raises(InvalidRequestError, match="20"):  # TikTok's limit of an ad group, named
+            bench.run(bench.plan(asked))
+        return
+    creation = bench.run(bench.create_tree(asked))
+    assert creation.plan is not None
+    tree = bench.run(bench.adapter.read_tree(bench.access, bench.ids[creation.plan.tag], "USD"))
+    assert len(tree.ads) == creatives
+    assert compare(creation.plan, tree, creation) == []
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_every_level_can_be_turned_on_and_off(bench: Bench, level: Level) -> None:
+    creation = bench.run(bench.create_tree(bench.spec()))
+    assert creation.plan is not None
+    ids = bench.level_ids(creation, level)
+    for status in ("active", "paused"):
+        outcomes = bench.run(bench.adapter.set_status(bench.access, level, ids, status))
+        assert [(item.tag, item.error) for item in outcomes] == [(item, None) for item in ids]
+        tree = bench.run(bench.adapter.read_tree(bench.access, bench.ids[creation.plan.tag], "USD"))
+        nodes = {Level.CAMPAIGN: [tree.campaign], Level.ADSET: tree.adsets, Level.AD: tree.ads}[level]
+        assert {node.status for node in nodes} == {status}
+
+
+def test_removing_again_what_is_gone_is_a_success(bench: Bench, sandbox: Sandbox) -> None:
+    creation = bench.run(bench.create_tree(bench.spec()))
+    for _ in range(2):
+        for level in reversed(LEVELS):
+            ids = bench.level_ids(creation, level)
+            outcomes = bench.run(bench.adapter.remove(bench.access, level, ids))
+            assert [item.error for item in outcomes] == [None] * len(ids)
+    left = sandbox.left_behind(bench.platform)
+    assert {kind: count for kind, count in left.items() if kind != "creatives"} == {}
+
+
+def test_objects_are_found_by_their_exact_names_only(bench: Bench) -> None:
+    creation = bench.run(bench.create_tree(bench.spec()))
+    assert creation.plan is not None
+    campaign_id = bench.ids[creation.plan.tag]
+    for level in LEVELS:
+        names = {entry.name: entry.platform_id for entry in creation.objects.values() if entry.level is level}
+        asked = [*names, "never made ca-aaaaaaaaaa"]
+        parent = None if level is Level.CAMPAIGN else campaign_id
+        found = bench.run(bench.adapter.find(bench.access, level, asked, parent))
+        assert found == {name: [platform_id] for name, platform_id in names.items()}
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_a_lost_answer_is_an_unknown_outcome_that_a_look_resolves(
+    bench: Bench, sandbox: Sandbox, level: Level
+) -> None:
+    asked = bench.spec(age_groups=[[18, 65]], creative_ids=["1"])
+
+    async def until_lost() -> tuple[CampaignPlan, Outcome]:
+        plan, account = await bench.plan(asked)
+        steps = {
+            Level.CAMPAIGN: lambda: bench.create_campaign(plan, account),
+            Level.ADSET: lambda: bench.create_adsets(plan, account),
+            Level.AD: lambda: bench.create_ads(plan, account),
+        }
+        for each, step in steps.items():
+            if each is level:
+                sandbox.fault(bench.platform, f"create_{level}", "drop_after")
+            result: Any = await step()
+            if each is level:
+                return plan, result if isinstance(result, Outcome) else result[0]
+        raise AssertionError("every level is one of the three")
+
+    plan, lost = bench.run(until_lost())
+    assert isinstance(lost.error, PlatformUnavailableError)
+    assert lost.error.details["outcome_unknown"] is True
+    name = {Level.CAMPAIGN: plan.name, Level.ADSET: plan.adsets[0].name, Level.AD: plan.ads[0].name}[level]
+    found = bench.run(bench.adapter.find(bench.access, level, [name], bench.ids.get(plan.tag)))
+    assert len(found[name]) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected", "codes"),
+    [
+        ("rate_limit", PlatformRateLimitError, {"1003"}),
+        ("auth_expired", PlatformAuthError, {"6001"}),
+        ("policy", PlatformRejectedError, {"6003", "6005"}),
+        ("http_500", PlatformUnavailableError, {"4002"}),
+        ("garbage", PlatformUnavailableError, {"4002"}),
+        ("drop_connection", PlatformUnavailableError, {"4002"}),
+    ],
+)
+def test_each_fault_is_the_same_error_on_every_platform(
+    bench: Bench, sandbox: Sandbox, kind: str, expected: type[CampaignAutomationError], codes: set[str]
+) -> None:
+    async def create() -> Outcome:
+        plan, account = await bench.plan(bench.spec())
+        sandbox.fault(bench.platform, "create_campaign", kind)
+        return await bench.create_campaign(plan, account)
+
+    error = bench.run(create()).error
+    assert type(error) is expected, error
+    assert error.code in codes
+    assert error.details["platform"] == bench.platform
+    assert error.message.startswith(f"{bench.platform}: ")
+
+
+def test_a_campaign_that_is_not_there_is_not_found(bench: Bench) -> None:
+    missing = {"meta": "120219999999999999", "tiktok": "1859999999999999", "google": "99999999999"}
+    with pytest.raises(PlatformRejectedError) as refusal:
+        bench.run(bench.adapter.read_tree(bench.access, missing[bench.platform], "USD"))
+    assert refusal.value.code == "5000"
+
+
+def test_a_campaign_that_never_ran_has_no_rows(bench: Bench) -> None:
+    creation = bench.run(bench.create_tree(bench.spec()))
+    assert creation.plan is not None
+    campaign_id = bench.ids[creation.plan.tag]
+    report = bench.run(bench.adapter.read_figures(bench.access, campaign_id, date(2026, 11, 20), "sales"))
+    assert set(report) == set(LEVELS)
+    spent = [figures.spend for rows in report.values() for figures in rows.values()]
+    assert not any(spent)
+
+
+@pytest.mark.parametrize(
+    ("bench", "change", "field"),
+    [
+        ("meta", {"pixels": []}, "pixel_id"),
+        ("meta", {"pages": []}, "page_id"),
+        ("tiktok", {"pixels": []}, "pixel_id"),
+        ("tiktok", {"identities": []}, "identity_id"),
+    ],
+    indirect=["bench"],
+)
+def test_what_the_account_lacks_is_named_with_where_to_configure_it(
+    sandbox: Sandbox, bench: Bench, change: dict[str, Any], field: str
+) -> None:
+    sandbox.patch_account(bench.platform, ACCOUNTS[bench.platform], **change)
+    with pytest.raises((AccountError, InvalidRequestError)) as refusal:
+        bench.run(bench.plan(bench.spec()))
+    assert refusal.value.details["field"] == field
+    assert "secret" in refusal.value.message
+    assert sandbox.left_behind(bench.platform) == {}
+
+
+@pytest.mark.parametrize("bench", ["google"], indirect=True)
+def test_google_needs_the_eu_declaration(bench: Bench) -> None:
+    with pytest.raises(InvalidRequestError, match="EU_POLITICAL_ADVERTISING") as refusal:
+        bench.run(bench.plan(bench.spec(eu_political_advertising=None)))
+    assert refusal.value.details["field"] == "eu_political_advertising"
