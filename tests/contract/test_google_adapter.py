@@ -317,10 +317,11 @@ def test_demand_gen_uploads_each_picture_once(
     assert campaign["demandGenCampaignSettings"] == {"upgradedTargeting": False}
 
 
-def test_video_of_the_library_is_refused_by_name(sandbox: Sandbox, ports: dict[str, int]) -> None:
-    film = {"2": builders.creative(creative_id="2", file_type="video")}
-    with pytest.raises(AssertionError, match="2 are videos"):
-        run(create_tree(demand_gen(ports), spec(objective="awareness"), creatives=film))
+def test_video_of_the_library_is_refused_by_name(ports: dict[str, int]) -> None:
+    films = [builders.creative(creative_id="2", file_type="video")]
+    with pytest.raises(InvalidRequestError, match="2 are videos"):
+        demand_gen(ports).check_creatives(spec(objective="awareness"), films)
+    demand_gen(ports).check_creatives(spec(objective="sales"), films)
 
 
 def test_app_campaign(sandbox: Sandbox, ports: dict[str, int]) -> None:

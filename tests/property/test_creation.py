@@ -4,21 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from google.ads.googleads.v26.errors.types.errors import GoogleAdsFailure
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from campaign_automation import CampaignAutomation
+from campaign_automation.adapters import (
+    google_errors,
+    google_facts,
+    google_requests,
+    tiktok_errors,
+    tiktok_facts,
+    tiktok_requests,
+)
+from campaign_automation.adapters.google_adapter import GoogleAdapter
 from campaign_automation.adapters.meta_adapter import MetaAdapter
 from campaign_automation.adapters.meta_errors import translate
 from campaign_automation.adapters.meta_requests import adset_params
+from campaign_automation.adapters.tiktok_adapter import TikTokAdapter
 from campaign_automation.managers.copywriter import Copywriter
 from campaign_automation.managers.planner import plan_campaign
-from campaign_automation.models import CreateCampaign
-from campaign_automation.utils.error_handler import CODES, envelope
+from campaign_automation.models import AdAccount, AdSetPlan, CampaignPlan, CreateCampaign
+from campaign_automation.utils.error_handler import CODES, PlatformError, envelope
 from campaign_automation.utils.validation import parse
 from tests.support.builders import account, creative
 from tests.support.fake_adapter import FakeAdapter
@@ -78,10 +90,31 @@ def test_property_01_creation_gives_an_id_and_a_whole_tree_read_back_from_the_pl
     assert created["drift"] == []
 
 
+FIT_AGES = {
+    "meta": lambda groups: list(groups),
+    "tiktok": tiktok_requests.fit_ages,
+    "google": google_requests.fit_ages,
+}
+LIMITS = {
+    "meta": MetaAdapter.copy_limits,
+    "tiktok": TikTokAdapter.copy_limits,
+    "google": GoogleAdapter.copy_limits,
+}
+
+
+def plan_of(request: dict[str, Any], told: AdAccount) -> CampaignPlan:
+    """The plan as the manager makes it: ages fitted to the platform first."""
+    spec = parse(CreateCampaign, request)
+    fitted = spec.model_copy(update={"age_groups": FIT_AGES[spec.platform](spec.age_groups)})
+    return plan_campaign(fitted, told, "cmp_1")
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
 @PURE
-@given(request=requests())
-def test_property_02_there_are_as_many_adsets_as_cells(request: dict[str, Any]) -> None:
-    plan = plan_campaign(parse(CreateCampaign, request), account(), "cmp_1")
+@given(data=st.data())
+def test_property_02_there_are_as_many_adsets_as_cells(platform: str, data: st.DataObject) -> None:
+    request = data.draw(requests(platform))
+    plan = plan_of(request, account())
     assert len(plan.adsets) == cell_count(request)
     cells = {
         (item.targeting.age_min, item.targeting.age_max, tuple(item.targeting.countries))
@@ -91,40 +124,85 @@ def test_property_02_there_are_as_many_adsets_as_cells(request: dict[str, Any]) 
     assert {country for _, _, countries in cells for country in countries} == set(request["target_countries"])
 
 
+@pytest.mark.parametrize("platform", PLATFORMS)
 @PURE
-@given(request=requests())
+@given(data=st.data())
 def test_property_03_every_adset_has_targeting_automatic_placement_and_lowest_cost(
-    request: dict[str, Any],
+    platform: str, data: st.DataObject
 ) -> None:
-    dsa = {"dsa_beneficiary": "A", "dsa_payor": "B"}
-    told = account(facts={**account().facts, **dsa})
-    plan = plan_campaign(parse(CreateCampaign, request), told, "cmp_1")
+    facts = {
+        **account().facts,
+        "dsa_beneficiary": "A",
+        "dsa_payor": "B",
+        "identity_id": "1",
+        "identity_type": "X",
+    }
+    told = account(facts=facts)
+    plan = plan_of(data.draw(requests(platform)), told)
     for adset in plan.adsets:
         assert (adset.placements, adset.bid_strategy) == ("automatic", "lowest_cost")
-        params = adset_params(plan, told, "1", adset)
-        targeting = params["targeting"]
-        assert params["bid_strategy"] == "LOWEST_COST_WITHOUT_CAP"
-        assert (targeting["age_min"], targeting["age_max"]) == (
-            adset.targeting.age_min,
-            adset.targeting.age_max,
-        )
-        assert targeting["geo_locations"]["countries"] == adset.targeting.countries
-        assert not any(key.endswith(("platforms", "positions")) for key in targeting)
+        assert adset.targeting.countries
+        CHECKS[platform](plan, told, adset)
 
 
+def check_meta(plan: CampaignPlan, told: AdAccount, adset: AdSetPlan) -> None:
+    params = adset_params(plan, told, "1", adset)
+    targeting = params["targeting"]
+    assert params["bid_strategy"] == "LOWEST_COST_WITHOUT_CAP"
+    ages = (adset.targeting.age_min, adset.targeting.age_max)
+    assert (targeting["age_min"], targeting["age_max"]) == ages
+    assert targeting["geo_locations"]["countries"] == adset.targeting.countries
+    assert not any(key.endswith(("platforms", "positions")) for key in targeting)
+
+
+def check_tiktok(plan: CampaignPlan, told: AdAccount, adset: AdSetPlan) -> None:
+    body = tiktok_requests.adset_body(plan, told, "1", adset, "manual", datetime(2026, 11, 23, tzinfo=UTC))
+    assert body["bid_type"] == "BID_TYPE_NO_BID"
+    assert body["placements"] == ["PLACEMENT_TIKTOK"]  # what its automatic placement always holds
+    assert len(body["location_ids"]) == len(adset.targeting.countries)
+    ages = tiktok_requests.ages_of(body.get("age_groups") or list(tiktok_facts.AGE_BUCKETS)[1:])
+    assert ages == (adset.targeting.age_min, adset.targeting.age_max)
+
+
+def check_google(plan: CampaignPlan, told: AdAccount, adset: AdSetPlan) -> None:
+    excluded = google_requests.excluded_ages((adset.targeting.age_min, adset.targeting.age_max))
+    assert google_requests.reached_ages(excluded) == (adset.targeting.age_min, adset.targeting.age_max)
+    operations = google_requests.campaign_operations("1", plan, {}, False)
+    (campaign,) = [
+        item.campaign_operation.create
+        for item in operations
+        if item.WhichOneof("operation") == "campaign_operation"
+    ]
+    bidding = campaign.WhichOneof("campaign_bidding_strategy")
+    assert bidding.upper() in google_facts.LOWEST_COST
+    # Lowest cost is a strategy without a target of its own.
+    assert not getattr(campaign, bidding).ListFields()
+    locations = [
+        item for item in operations if item.WhichOneof("operation") == "campaign_criterion_operation"
+    ]
+    assert len(locations) == len(adset.targeting.countries)
+
+
+CHECKS = {"meta": check_meta, "tiktok": check_tiktok, "google": check_google}
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
 @PURE
-@given(request=requests(), name=NAMES, language=st.sampled_from(["en", "zh"]))
+@given(data=st.data(), name=NAMES, language=st.sampled_from(["en", "zh"]))
 def test_property_04_one_ad_per_creative_and_adset_with_copy_inside_the_limits(
-    request: dict[str, Any], name: str, language: str
+    platform: str, data: st.DataObject, name: str, language: str
 ) -> None:
-    plan = plan_campaign(parse(CreateCampaign, request), account(), "cmp_1")
+    request = data.draw(requests(platform))
+    plan = plan_of(request, account())
     assert len(plan.ads) == len(plan.adsets) * len(request["creative_ids"])
     pairs = {(ad.adset_tag, ad.creative_id) for ad in plan.ads}
     assert len(pairs) == len(plan.ads)
-    limits = MetaAdapter.copy_limits
+    limits = LIMITS[platform]
     copy = asyncio.run(Copywriter(None, ()).write(creative(name=name), plan.objective, language, limits))
     for part in ("primary_text", "headline", "description"):
         assert 0 < len(getattr(copy, part)) <= getattr(limits, part)
+    assert len(copy.more_headlines) == limits.headlines - 1
+    assert len(copy.more_descriptions) == limits.descriptions - 1
 
 
 @WHOLE
@@ -203,18 +281,49 @@ ERRORS = st.fixed_dictionaries(
 )
 
 
+TIKTOK_ERRORS = st.fixed_dictionaries(
+    {"code": st.one_of(st.integers(1, 99999), st.integers(40000, 41100), st.integers(50000, 52100))},
+    optional={"message": st.text(max_size=50), "request_id": st.text(min_size=1, max_size=20)},
+)
+
+
+@st.composite
+def google_failures(draw: st.DrawFn) -> Any:
+    """A failure with one to three errors of any family the vendor knows."""
+    failure = GoogleAdsFailure.pb()()
+    for _ in range(draw(st.integers(1, 3))):
+        error = failure.errors.add(message=draw(st.text(max_size=30)))
+        fields = error.error_code.DESCRIPTOR.fields
+        field = draw(st.sampled_from(list(fields)))
+        setattr(
+            error.error_code,
+            field.name,
+            draw(st.sampled_from([item.number for item in field.enum_type.values])),
+        )
+    return failure
+
+
+TRANSLATIONS = {
+    "meta": st.builds(translate, ERRORS, st.sampled_from([200, 400, 403, 500, 503]), st.just({})),
+    "tiktok": st.builds(tiktok_errors.translate, TIKTOK_ERRORS),
+    "google": st.builds(google_errors.translate, google_failures()),
+}
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
 @PURE
-@given(error=ERRORS, http_status=st.sampled_from([200, 400, 403, 500, 503]))
+@given(data=st.data())
 def test_property_15_every_platform_error_becomes_a_typed_envelope(
-    error: dict[str, Any], http_status: int
+    platform: str, data: st.DataObject
 ) -> None:
-    translated = translate(error, http_status, {})
-    body = envelope(translated, "req_1")["error"]
+    error = data.draw(TRANSLATIONS[platform])
+    assert isinstance(error, PlatformError)
+    body = envelope(error, "req_1")["error"]
     assert body["code"] in CODES
     assert body["code"] != "1000"
     assert body["type"] == CODES[body["code"]].type
-    assert body["message"].startswith("meta: ")
-    assert body["details"]["platform"] == "meta"
-    assert body["details"]["platform_code"].startswith(str(error["code"]))
+    assert body["message"].startswith(f"{platform}: ")
+    assert body["details"]["platform"] == platform
+    assert body["details"]["platform_code"]
     assert isinstance(body["details"]["retryable"], bool)
     json.dumps(body)
