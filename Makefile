@@ -15,8 +15,8 @@ setup:          ## Make .venv from the lock; nothing to do when it has not chang
 demo: setup     ## Create a campaign end to end in the local cloud and show what was made
 	@$(PY) -m local demo $(ARGS)
 
-test: setup     ## Run every test
-	@$(PY) -m pytest $(ARGS)
+test: setup     ## Run every test, in two processes
+	@$(PY) -m pytest --numprocesses 2 --dist loadfile $(ARGS)
 
 up: setup       ## Run the local cloud in the foreground (PORT=8080)
 	@$(PY) -m local up --port $(PORT)
