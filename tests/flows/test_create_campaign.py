@@ -263,11 +263,19 @@ def test_bad_copy_is_not_used(api: Api, sandbox: Sandbox, behaviour: str) -> Non
     assert all(len(ad["copy"]) <= 125 and len(ad["headline"]) <= 40 for ad in body["ads"])
 
 
-def test_the_web_platform_down_at_the_end_loses_nothing(api: Api, sandbox: Sandbox) -> None:
-    sandbox.fault("web_platform", "create_campaign", "http_500", times=0)
-    answer = api.create(request_body())
-    assert answer.status_code == 201
-    assert sandbox.left_behind("meta") == WHOLE_TREE
+def test_the_web_platform_down_at_the_end_loses_nothing(api: Api, sandbox: Sandbox, cloud: Cloud) -> None:
+    invoke(cloud, "OutboxFunction", b"{}")
+    sandbox.fault("web_platform", "create_campaign", "http_500", times=3)
+    body = api.create(request_body(activate=True)).json()
+    assert body["campaign_status"] == "active"
+    assert sandbox.state("web_platform")["campaigns"] == {}
+    first, second = (invoke(cloud, "OutboxFunction", b"{}") for _ in range(2))
+    assert first == {"before": 2, "after": 2}  # still down; nothing is skipped
+    assert second == {"before": 2, "after": 0}
+    (campaign,) = sandbox.state("web_platform")["campaigns"].values()
+    assert campaign["targeting"]["campaign_id"] == body["campaign_id"]
+    assert campaign["status"] == "active"
+    assert api.http.get("/_local/metrics").json()["CampaignAutomation"]["campaign_automation_active_rules"]
 
 
 # --- what bad input gets -----------------------------------------------------------------------------

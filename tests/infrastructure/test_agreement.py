@@ -43,6 +43,8 @@ def routes() -> Iterator[tuple[str, str, str]]:
     """Method, path and function folder of every route of the template."""
     for name, function in FUNCTIONS.items():
         for event in function.get("Events", {}).values():
+            if event["Type"] != "Api":
+                continue
             properties = event["Properties"]
             yield properties["Method"].lower(), properties["Path"], folder_of(name)
 

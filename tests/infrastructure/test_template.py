@@ -61,6 +61,7 @@ def test_each_secret_is_readable_only_by_the_functions_that_need_it(transformed:
             "TikTokStepFunctionRole",
             "GoogleStepFunctionRole",
             "GetCampaignStatusFunctionRole",
+            "OutboxFunctionRole",
         },
         "GeminiSecret": {"WriteCopyFunctionRole"},
     }

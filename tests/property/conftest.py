@@ -3,12 +3,16 @@ of whole creations."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import boto3
 import pytest
 from moto import mock_aws
 
+from campaign_automation.stores import campaign_store
 from local.cloud import Cloud
 from tests.support.module import environment
 from tests.support.table import make_table
@@ -28,11 +32,24 @@ def module_settings(cloud: Cloud) -> Iterator[None]:
     with environment(cloud, **changes, **SECRETS) as patch:
         values = secret_values(cloud)
         patch.delenv("AWS_ENDPOINT_URL")
+        # moto is not made for threads, which the module uses for each call to AWS.
+        patch.setattr(campaign_store, "_translated", one_at_a_time(campaign_store._translated))
         with mock_aws():
             make_table()
             for name, value in values.items():
                 boto3.client("secretsmanager").create_secret(Name=name, SecretString=value)
             yield
+
+
+def one_at_a_time(call: Callable[..., Any]) -> Callable[..., Any]:
+    lock = threading.Lock()
+
+    @functools.wraps(call)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        with lock:
+            return call(*args, **kwargs)
+
+    return wrapper
 
 
 def secret_values(cloud: Cloud) -> dict[str, str]:

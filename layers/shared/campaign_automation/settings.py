@@ -29,6 +29,7 @@ class Settings(BaseModel):
     stage: str = "dev"
     table_name: str
     create_campaign_state_machine_arn: str | None = None
+    rule_schedule_group: str | None = None
 
     cache_url: str | None = Field(None, description="redis:// or rediss://; unset: no cache")
     cache_cluster: bool = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from campaign_automation.managers.accounts import ToolCaller
@@ -10,6 +11,7 @@ from campaign_automation.stores.campaign_store import CampaignStore, Creation, O
 from campaign_automation.utils.error_handler import CampaignAutomationError
 from campaign_automation.utils.observability import emit, logger
 
+SWEEP_LIMIT = 500
 CREATE, UPDATE, DELETE, NOTIFY = (
     "create_campaign",
     "update_campaign",
@@ -48,6 +50,19 @@ class Outbox:
                 emit("outbox_failures_total", tool=entry.tool)
                 return
             await self._store.mark_sent(creation, entry, answers[entry.tool])
+
+    async def sweep(self) -> dict[str, int]:
+        """Sends what is still pending, the oldest first; what was pending before, and what is afterwards.
+
+        Depth and age are metrics: a Web Platform that is down shows, and loses nothing.
+        """
+        waiting = await self._store.pending(SWEEP_LIMIT)
+        emit("outbox_depth", len(waiting))
+        oldest = min((item.since for item in waiting), default=None)
+        emit("outbox_age_seconds", 0 if oldest is None else time.time() - oldest / 1000)
+        for tenant, campaign_id in dict.fromkeys((item.tenant, item.campaign_id) for item in waiting):
+            await self.deliver(tenant, campaign_id)
+        return {"before": len(waiting), "after": len(await self._store.pending(SWEEP_LIMIT))}
 
     async def _send(
         self, tools: ToolCaller, creation: Creation, entry: OutboxEntry, answers: dict[str, dict[str, Any]]

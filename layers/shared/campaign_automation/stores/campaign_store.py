@@ -21,7 +21,7 @@ import functools
 import json
 import time
 from collections.abc import Callable, Coroutine, Iterable, Iterator
-from typing import Any, Literal, ParamSpec, TypeVar
+from typing import Any, Literal, NamedTuple, ParamSpec, TypeVar
 
 from pydantic import BaseModel
 
@@ -65,6 +65,14 @@ class OutboxEntry(BaseModel):
     arguments: dict[str, Any]
     sent: bool = False
     answer: dict[str, Any] = {}
+
+
+class Pending(NamedTuple):
+    """A campaign with a message that the Web Platform has not acknowledged, and since when (epoch ms)."""
+
+    tenant: str
+    campaign_id: str
+    since: int
 
 
 class Creation(BaseModel):
@@ -254,6 +262,18 @@ class CampaignStore:
         self._client.put_item(TableName=self._table, Item=_serialized(_outbox_row(pk, sent)))
 
     @_offloaded
+    def pending(self, limit: int) -> list[Pending]:
+        """Messages of all tenants that wait longest for their acknowledgement, at most `limit`."""
+        answer = self._client.query(
+            TableName=self._table,
+            IndexName="outbox",
+            KeyConditionExpression="outbox = :pending",
+            ExpressionAttributeValues=_serialized({":pending": "pending"}),
+            Limit=limit,
+        )
+        return [_pending(row) for row in map(_plain, answer["Items"])]
+
+    @_offloaded
     def asset(self, tenant: str, account: str, digest: str) -> str | None:
         """The platform's reference of a file uploaded before, or None."""
         row = self._get(_asset_pk(tenant, account, digest), "asset")
@@ -345,6 +365,11 @@ def _outbox_row(pk: str, entry: OutboxEntry) -> dict[str, Any]:
     row = {"pk": pk, "sk": f"outbox#{entry.number:06d}", "entry": entry.model_dump_json()}
     # Only pending rows carry the index key, so the index holds exactly what is still to be sent.
     return row if entry.sent else {**row, "outbox": "pending", "due": _now()}
+
+
+def _pending(row: dict[str, Any]) -> Pending:
+    tenant, _, campaign_id = row["pk"].split("#")
+    return Pending(tenant, campaign_id, int(row["due"]))
 
 
 def _creation(rows: list[dict[str, Any]]) -> Creation:
