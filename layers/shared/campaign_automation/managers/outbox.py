@@ -8,7 +8,6 @@ from typing import Any
 from campaign_automation.managers.accounts import ToolCaller
 from campaign_automation.models import Objective
 from campaign_automation.stores.campaign_store import CampaignStore, Creation, OutboxEntry
-from campaign_automation.utils.error_handler import CampaignAutomationError
 from campaign_automation.utils.observability import emit, logger
 
 SWEEP_LIMIT = 500
@@ -45,8 +44,12 @@ class Outbox:
                 continue
             try:
                 answers[entry.tool] = await self._send(self._tools, creation, entry, answers)
-            except CampaignAutomationError as error:
-                logger.warning("web platform not told", tool=entry.tool, reason=error.message)
+            except (
+                Exception
+            ) as error:  # also an answer that makes no sense: what happened is recorded already
+                logger.warning(
+                    "web platform not told", tool=entry.tool, reason=f"{type(error).__name__}: {error}"
+                )
                 emit("outbox_failures_total", tool=entry.tool)
                 return
             await self._store.mark_sent(creation, entry, answers[entry.tool])
