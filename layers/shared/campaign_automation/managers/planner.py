@@ -18,7 +18,7 @@ from campaign_automation.models import (
     Targeting,
 )
 from campaign_automation.utils.error_handler import InvalidRequestError
-from campaign_automation.utils.money import split_evenly
+from campaign_automation.utils.money import Money, split_evenly
 
 MAX_ADSETS = 200
 MAX_ADS = 1000
@@ -36,7 +36,7 @@ def plan_campaign(spec: CreateCampaign, account: AdAccount, campaign_id: str) ->
     name = (
         spec.name or f"{spec.objective.replace('_', ' ').capitalize()} {'+'.join(spec.target_countries[:5])}"
     )
-    budgets = _split_budget(spec.daily_budget, len(cells), account)
+    budgets = _split_budget(Money(spec.daily_budget, account.currency), len(cells), account)
     adsets = [
         AdSetPlan(
             tag=(tag := _tag(campaign_id, Level.ADSET, index)),
@@ -93,27 +93,30 @@ def _whole_age_span(ages: list[tuple[int, int]]) -> tuple[int, int]:
     return ordered[0][0], reach
 
 
-def _split_budget(total: Decimal, parts: int, account: AdAccount) -> list[Decimal]:
-    minimum = account.min_daily_budget
+def _split_budget(total: Money, parts: int, account: AdAccount) -> list[Decimal]:
+    minimum, step = (
+        Money(amount, total.currency) for amount in (account.min_daily_budget, account.budget_step)
+    )
     try:
-        budgets = split_evenly(total, parts, account.budget_step)
+        shares = split_evenly(total, parts, step.amount)
     except ValueError:
         raise InvalidRequestError(
-            f"daily_budget: {total} {account.currency} is finer than the platform's smallest amount"
-            f" of {account.budget_step} {account.currency}",
+            f"daily_budget: {total} is finer than the platform's smallest amount of {step}",
             field="daily_budget",
-            allowed=f"multiples of {account.budget_step}",
+            allowed=f"multiples of {step.amount}",
         ) from None
-    if min(budgets) < minimum:
+    least = min(shares)
+    if least < minimum:
+        needed = Money(minimum.amount * parts, total.currency)
         raise InvalidRequestError(
-            f"daily_budget: {total} {account.currency} over {parts} ad sets leaves {min(budgets)} each; the"
-            f" platform's minimum is {minimum} {account.currency} per ad set, so at least {minimum * parts}",
+            f"daily_budget: {total} over {parts} ad sets leaves {least.amount} each; the platform's minimum"
+            f" is {minimum} per ad set, so at least {needed}",
             field="daily_budget",
-            allowed=f">= {minimum * parts}",
-            minimum=str(minimum),
-            currency=account.currency,
+            allowed=f">= {needed.amount}",
+            minimum=str(minimum.amount),
+            currency=total.currency,
         )
-    return budgets
+    return [share.amount for share in shares]
 
 
 def _check_size(adsets: int, creatives: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import ROUND_DOWN, Decimal
+from decimal import Decimal
 from typing import NamedTuple
 
 
@@ -24,16 +24,11 @@ def to_units(amount: Decimal, step: Decimal) -> int:
     return int(units)
 
 
-def split_evenly(total: Decimal, parts: int, step: Decimal) -> list[Decimal]:
+def split_evenly(total: Money, parts: int, step: Decimal) -> list[Money]:
     """`total` in `parts` shares that differ by at most one `step` and sum to `total` exactly.
 
     The first shares take what does not divide. Raises ValueError for a total that is not a multiple of
-    `step` (the smallest amount the platform takes).
+    `step`, the smallest amount of its currency that the platform takes.
     """
-    share, rest = divmod(to_units(total, step), parts)
-    return [(share + (index < rest)) * step for index in range(parts)]
-
-
-def floor_to_step(amount: Decimal, step: Decimal) -> Decimal:
-    """The largest multiple of `step` that is not above `amount`."""
-    return (amount / step).to_integral_value(ROUND_DOWN) * step
+    share, rest = divmod(to_units(total.amount, step), parts)
+    return [Money((share + (index < rest)) * step, total.currency) for index in range(parts)]
