@@ -16,7 +16,7 @@ demo: setup     ## Create a campaign end to end in the local cloud and show what
 	@$(PY) -m local demo $(ARGS)
 
 test: setup     ## Run every test, in two processes
-	@$(PY) -m pytest --numprocesses 2 --dist loadfile $(ARGS)
+	@$(PY) -m pytest --numprocesses 2 --dist worksteal $(ARGS)
 
 up: setup       ## Run the local cloud in the foreground (PORT=8080)
 	@$(PY) -m local up --port $(PORT)

@@ -35,6 +35,6 @@ class Api:
         deadline = time.monotonic() + seconds
         while True:
             answer: dict[str, Any] = self.status(campaign_id).json()
-            if answer["campaign"]["status"] == status or time.monotonic() > deadline:
+            if answer.get("campaign", {}).get("status") == status or time.monotonic() > deadline:
                 return answer
             time.sleep(0.2)
