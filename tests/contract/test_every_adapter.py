@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any, TypeVar
 
+import httpx
 import pytest
 
-from campaign_automation.adapters.base import Access, AdOrder, CreativeOrder, Outcome, PlatformAdapter
+from campaign_automation.adapters.base import (
+    Access,
+    AdOrder,
+    BudgetOutcome,
+    CreativeOrder,
+    Outcome,
+    PlatformAdapter,
+)
 from campaign_automation.managers.planner import plan_campaign
 from campaign_automation.managers.read_back import compare
 from campaign_automation.models import AdAccount, CampaignPlan, Context, CreateCampaign, Creative, Level
@@ -34,6 +43,7 @@ from tests.support.sandbox import Sandbox
 T = TypeVar("T")
 PLATFORMS = ("meta", "tiktok", "google")
 ACCOUNTS = {"meta": "act_100000000000001", "tiktok": "7000000000000000123", "google": "1230000003"}
+MISSING = {"meta": "120219999999999999", "tiktok": "1859999999999999", "google": "99999999999"}
 LEVELS = (Level.CAMPAIGN, Level.ADSET, Level.AD)
 # Ages at the edges of every platform's buckets, so that all three take them as they are.
 AGES = [[18, 34], [35, 54], [55, 65]]
@@ -148,6 +158,24 @@ class Bench:
     def level_ids(self, creation: Creation, level: Level) -> list[str]:
         return [str(entry.platform_id) for entry in creation.objects.values() if entry.level is level]
 
+    def budget_ids(self, creation: Creation) -> list[str]:
+        """The objects that own this platform's budgets."""
+        return self.level_ids(creation, self.adapter.budget_level)
+
+    async def budgets(self, creation: Creation) -> dict[str, Decimal | None]:
+        """The stored daily budgets of these, by id."""
+        assert creation.plan is not None
+        tree = await self.adapter.read_tree(self.access, self.ids[creation.plan.tag], "USD")
+        owners = [tree.campaign] if self.adapter.budget_level is Level.CAMPAIGN else tree.adsets
+        return {node.platform_id: node.daily_budget for node in owners}
+
+    async def set_budgets(
+        self, creation: Creation, budgets: dict[str, Decimal], level: Level | None = None
+    ) -> list[BudgetOutcome]:
+        assert creation.account is not None
+        asked = level or self.adapter.budget_level
+        return await self.adapter.set_budgets(self.access, creation.account, asked, budgets)
+
     def _kept(self, outcomes: list[Outcome]) -> list[Outcome]:
         self.ids |= {item.tag: item.platform_id for item in outcomes if item.platform_id}
         return outcomes
@@ -242,6 +270,90 @@ def test_every_level_can_be_turned_on_and_off(bench: Bench, level: Level) -> Non
         assert {node.status for node in nodes} == {status}
 
 
+@pytest.mark.parametrize("level", LEVELS)
+def test_an_unknown_id_does_not_hold_the_others_up(bench: Bench, level: Level) -> None:
+    creation = bench.run(bench.create_tree(bench.spec()))
+    ids = bench.level_ids(creation, level)
+    missing = MISSING[bench.platform]
+    if bench.platform == "google" and level is Level.AD:
+        missing = f"{ids[0].partition('~')[0]}~{missing}"
+    for status in ("active", "active", "paused"):
+        outcomes = bench.run(bench.adapter.set_status(bench.access, level, [missing, *ids], status))
+        assert [item.tag for item in outcomes] == [missing, *ids]
+        assert isinstance(outcomes[0].error, PlatformRejectedError)
+        assert outcomes[0].error.code == "5000"
+        assert [item.error for item in outcomes[1:]] == [None] * len(ids)
+
+
+def test_changes_carry_the_platforms_request_id(bench: Bench) -> None:
+    creation = bench.run(bench.create_tree(bench.spec()))
+    ids = bench.level_ids(creation, Level.ADSET)
+    for some in (ids, ids[:1]):
+        changed = bench.run(bench.adapter.set_status(bench.access, Level.ADSET, some, "active"))
+        removed = bench.run(bench.adapter.remove(bench.access, Level.ADSET, some))
+        told = [item.request_id for item in (*changed, *removed) if item.error is None]
+        assert told
+        assert all(told)
+
+
+def test_budgets_are_set_to_the_cent_and_read_back(bench: Bench, sandbox: Sandbox) -> None:
+    creation = bench.run(bench.create_tree(bench.spec(daily_budget=Decimal(300))))
+    ids = bench.budget_ids(creation)
+    asked = {item: Decimal("150.01") + index for index, item in enumerate(ids)}
+    before = sum(sandbox.operations(bench.platform).values())
+    outcomes = bench.run(bench.set_budgets(creation, asked))
+    calls = sum(sandbox.operations(bench.platform).values()) - before
+    assert [(item.platform_id, item.effective, item.error) for item in outcomes] == [
+        (item, "now", None) for item in ids
+    ]
+    assert all(item.request_id for item in outcomes)
+    assert calls == {"meta": 3, "tiktok": 1 + 3, "google": 2}[bench.platform]
+    assert bench.run(bench.budgets(creation)) == asked
+    again = bench.run(bench.set_budgets(creation, asked))
+    assert [item.effective for item in again] == ["now"] * len(ids)
+
+
+def test_one_budget_that_cannot_be_set_does_not_hold_the_others_up(bench: Bench) -> None:
+    creation = bench.run(bench.create_tree(bench.spec(daily_budget=Decimal(300))))
+    good = bench.budget_ids(creation)[0]
+    wishes = {"1" * 16: Decimal("0.001"), MISSING[bench.platform]: Decimal(90), good: Decimal(120)}
+    odd, unknown, fine = bench.run(bench.set_budgets(creation, wishes))
+    assert isinstance(odd.error, InvalidRequestError)
+    assert odd.error.details["field"] == "daily_budget"
+    assert isinstance(unknown.error, PlatformRejectedError)
+    assert unknown.error.code == "5000"
+    assert (fine.effective, fine.error) == ("now", None)
+    assert bench.run(bench.budgets(creation))[good] == Decimal(120)
+
+
+def test_the_level_without_budgets_is_refused(bench: Bench) -> None:
+    creation = bench.run(bench.create_tree(bench.spec(daily_budget=Decimal(300))))
+    before = bench.run(bench.budgets(creation))
+    other = Level.ADSET if bench.adapter.budget_level is Level.CAMPAIGN else Level.CAMPAIGN
+    for level in (other, Level.AD):
+        wishes = {item: Decimal(200) for item in bench.level_ids(creation, level)}
+        outcomes = bench.run(bench.set_budgets(creation, wishes, level))
+        assert {item.error.code for item in outcomes if item.error} == {"1001"}
+        assert len(outcomes) == len(wishes)
+    assert bench.run(bench.budgets(creation)) == before
+
+
+@pytest.mark.parametrize("kind", ["drop_after", "drop_connection", "http_500"])
+def test_a_budget_whose_answer_was_lost_may_be_sent_again(bench: Bench, sandbox: Sandbox, kind: str) -> None:
+    creation = bench.run(bench.create_tree(bench.spec(daily_budget=Decimal(300))))
+    wishes = dict.fromkeys(bench.budget_ids(creation), Decimal(110))
+    sandbox.fault(bench.platform, f"update_{bench.adapter.budget_level}", kind, times=3)
+    lost = bench.run(bench.set_budgets(creation, wishes))
+    for outcome in lost:
+        assert isinstance(outcome.error, PlatformUnavailableError)
+        assert outcome.error.retryable
+        assert outcome.effective is None
+    sandbox.reset_faults()
+    again = bench.run(bench.set_budgets(creation, wishes))
+    assert [item.error for item in again] == [None] * len(wishes)
+    assert bench.run(bench.budgets(creation)) == wishes
+
+
 def test_removing_again_what_is_gone_is_a_success(bench: Bench, sandbox: Sandbox) -> None:
     creation = bench.run(bench.create_tree(bench.spec()))
     for _ in range(2):
@@ -321,9 +433,8 @@ def test_each_fault_is_the_same_error_on_every_platform(
 
 
 def test_a_campaign_that_is_not_there_is_not_found(bench: Bench) -> None:
-    missing = {"meta": "120219999999999999", "tiktok": "1859999999999999", "google": "99999999999"}
     with pytest.raises(PlatformRejectedError) as refusal:
-        bench.run(bench.adapter.read_tree(bench.access, missing[bench.platform], "USD"))
+        bench.run(bench.adapter.read_tree(bench.access, MISSING[bench.platform], "USD"))
     assert refusal.value.code == "5000"
 
 
@@ -363,3 +474,50 @@ def test_google_needs_the_eu_declaration(bench: Bench) -> None:
     with pytest.raises(InvalidRequestError, match="EU_POLITICAL_ADVERTISING") as refusal:
         bench.run(bench.plan(bench.spec(eu_political_advertising=None)))
     assert refusal.value.details["field"] == "eu_political_advertising"
+
+
+@pytest.mark.parametrize("bench", ["meta"], indirect=True)
+def test_an_ad_set_under_a_campaign_budget_is_refused(bench: Bench, cloud: Cloud) -> None:
+    url, token = cloud.info["sandbox"]["meta"], bench.access.token.get_secret_value()
+    fields = {
+        "name": "Budget of the campaign",
+        "objective": "OUTCOME_SALES",
+        "status": "PAUSED",
+        "special_ad_categories": "[]",
+        "daily_budget": "5000",
+    }
+
+    def post(path: str, **form: str) -> str:
+        answer = httpx.post(f"{url}/v26.0/{path}", params={"access_token": token}, data=form)
+        return str(answer.raise_for_status().json()["id"])
+
+    campaign = post(f"{ACCOUNTS['meta']}/campaigns", **fields)
+    promoted = {"pixel_id": "400000000000001", "custom_event_type": "PURCHASE"}
+    targeting = {
+        "geo_locations": {"countries": ["US"]},
+        "age_min": 18,
+        "age_max": 35,
+        "targeting_automation": {"advantage_audience": 0},
+    }
+    adset = post(
+        f"{ACCOUNTS['meta']}/adsets",
+        name="18-35",
+        campaign_id=campaign,
+        status="PAUSED",
+        optimization_goal="OFFSITE_CONVERSIONS",
+        billing_event="IMPRESSIONS",
+        targeting=json.dumps(targeting),
+        promoted_object=json.dumps(promoted),
+    )
+    account = bench.run(bench.adapter.describe_account(bench.access))
+
+    async def set_to(level: Level, item: str) -> BudgetOutcome:
+        wish = {item: Decimal(80)}
+        return (await bench.adapter.set_budgets(bench.access, account, level, wish))[0]
+
+    refused = bench.run(set_to(Level.ADSET, adset))
+    assert isinstance(refused.error, PlatformRejectedError)
+    assert refused.error.details["platform_code"] == "100/1885621"
+    assert bench.run(set_to(Level.CAMPAIGN, campaign)).effective == "now"
+    tree = bench.run(bench.adapter.read_tree(bench.access, campaign, "USD"))
+    assert (tree.campaign.daily_budget, tree.adsets[0].daily_budget) == (Decimal(80), None)

@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from campaign_automation.adapters.base import Access, AdSetNode, Tree
 from campaign_automation.adapters.google_adapter import GoogleAdapter
+from campaign_automation.adapters.google_requests import budget_operation
 from campaign_automation.managers.read_back import compare
 from campaign_automation.models import Level
 from campaign_automation.utils.error_handler import (
@@ -164,6 +165,10 @@ def test_ads_can_be_created_by_another_process(
         )
 
     assert run(create()) == 6
+
+
+def budget_names(sandbox: Sandbox) -> list[str]:
+    return [name for name in sandbox.state("google")["resources"] if "/campaignBudgets/" in name]
 
 
 def test_budget_is_never_shared(adapter: GoogleAdapter, sandbox: Sandbox) -> None:
@@ -413,6 +418,29 @@ def test_removed_campaign_takes_no_changes(adapter: GoogleAdapter, sandbox: Sand
     run(adapter.remove(ACCESS, Level.CAMPAIGN, [created.campaign_id]))
     (outcome,) = run(adapter.set_status(ACCESS, Level.CAMPAIGN, [created.campaign_id], "active"))
     assert outcome.error.code == "5004"
+
+
+def test_budget_that_others_spend_is_not_changed(adapter: GoogleAdapter, sandbox: Sandbox) -> None:
+    created: Created = run(create_tree(adapter))
+    operation = budget_operation(next(iter(budget_names(sandbox))), Decimal(100))
+    budget = operation.campaign_budget_operation
+    budget.update.name, budget.update.explicitly_shared = "Everybody's", True
+    budget.update_mask.paths.extend(["name", "explicitly_shared"])
+    run(adapter._wire.mutate(ACCESS, "update_campaign", [operation]))
+    wish = {created.campaign_id: Decimal(120)}
+    (outcome,) = run(adapter.set_budgets(ACCESS, created.account, Level.CAMPAIGN, wish))
+    assert outcome.error.code == "4005"
+    assert "shares its budget" in outcome.error.message
+    (stored,) = resources(sandbox, "campaignBudgets")
+    assert stored["amountMicros"] == "100000000"
+
+
+def test_new_budget_is_read_right_after_the_creation(adapter: GoogleAdapter, sandbox: Sandbox) -> None:
+    created: Created = run(create_tree(adapter))
+    wish = {created.campaign_id: Decimal("120.5")}
+    run(adapter.set_budgets(ACCESS, created.account, Level.CAMPAIGN, wish))
+    tree = run(adapter.read_tree(ACCESS, created.campaign_id, "USD"))
+    assert tree.campaign.daily_budget == Decimal("120.5")
 
 
 def test_unknown_campaign_is_gone(adapter: GoogleAdapter, sandbox: Sandbox) -> None:

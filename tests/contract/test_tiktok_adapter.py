@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 from campaign_automation.adapters import tiktok_files
-from campaign_automation.adapters.base import AdOrder
+from campaign_automation.adapters.base import AdOrder, BudgetOutcome
 from campaign_automation.managers.read_back import compare
 from campaign_automation.models import CreateCampaign, Level
 from campaign_automation.utils.error_handler import (
@@ -30,7 +30,16 @@ from campaign_automation.utils.error_handler import (
 )
 from tests.support.builders import creative
 from tests.support.sandbox import Sandbox
-from tests.support.tiktok import ADVERTISER, Bench, Created, TikTokApi, campaign_body, id_of, ids_of
+from tests.support.tiktok import (
+    ADVERTISER,
+    Bench,
+    Created,
+    TikTokApi,
+    adgroup_body,
+    campaign_body,
+    id_of,
+    ids_of,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 FAMILIES = ("manual", "smart_plus")
@@ -580,3 +589,83 @@ def test_a_request_is_checked_as_a_whole(bench: Bench) -> None:
     asked: CreateCampaign = bench.spec()
     told = bench.adapter.check(asked, bench.account())
     assert any("become 35 to 54" in line for line in told)
+
+
+# --- budgets
+
+
+def _running(bench: Bench, sandbox: Sandbox) -> Created:
+    """A tree that has spent half a day's money."""
+    created = bench.create_all(daily_budget=Decimal(300))
+    for level in LEVELS:
+        outcomes = bench.run(bench.adapter.set_status(bench.access, level, created.ids(level), "active"))
+        assert [item.error for item in outcomes] == [None] * len(outcomes)
+    sandbox.advance(advance_days=1, advance_hours=10)  # 17:00 in New York
+    return created
+
+
+def _set(bench: Bench, created: Created, amount: int) -> list[BudgetOutcome]:
+    wishes = dict.fromkeys(created.ids(Level.ADSET), Decimal(amount))
+    return bench.run(bench.adapter.set_budgets(bench.access, created.account, Level.ADSET, wishes))
+
+
+def _stored_budgets(bench: Bench, created: Created) -> set[Decimal | None]:
+    tree = bench.run(bench.adapter.read_tree(bench.access, created.campaign_id, "USD"))
+    return {node.daily_budget for node in tree.adsets}
+
+
+def test_a_budget_under_todays_spend_waits_for_midnight(either: Bench, sandbox: Sandbox) -> None:
+    created = _running(either, sandbox)
+    outcomes = _set(either, created, 30)
+    assert [(item.effective, item.error) for item in outcomes] == [("next_day", None)] * 3
+    assert all(item.request_id for item in outcomes)
+    assert _stored_budgets(either, created) == {Decimal(100)}
+    sandbox.advance(advance_hours=7)
+    assert _stored_budgets(either, created) == {Decimal(30)}
+
+
+def test_a_higher_budget_of_today_is_not_undone_at_midnight(either: Bench, sandbox: Sandbox) -> None:
+    created = _running(either, sandbox)
+    _set(either, created, 30)
+    outcomes = _set(either, created, 120)
+    assert [(item.effective, item.error) for item in outcomes] == [("now", None)] * 3
+    sandbox.advance(advance_hours=7)
+    assert _stored_budgets(either, created) == {Decimal(120)}
+
+
+def test_a_budget_under_the_floor_is_refused_both_ways(either: Bench) -> None:
+    created = either.create_all(daily_budget=Decimal(300))
+    for outcome in _set(either, created, 5):
+        assert isinstance(outcome.error, PlatformRejectedError)
+        assert outcome.error.code == "1001"
+        assert outcome.effective is None
+    assert _stored_budgets(either, created) == {Decimal(100)}
+
+
+def test_smart_plus_sets_twenty_budgets_in_one_request(process: str, sandbox: Sandbox) -> None:
+    bench = Bench(process, options={"family": "smart_plus"})
+    created = bench.create_all(daily_budget=Decimal(300))
+    before = sandbox.operations("tiktok")
+    _set(bench, created, 150)
+    assert sandbox.operations("tiktok") - before == Counter(list_adsets=1, update_adset=1)
+
+
+def test_a_campaign_budget_belongs_to_the_campaign(
+    process: str, http: httpx.Client, bench: Bench, sandbox: Sandbox
+) -> None:
+    api = TikTokApi(process, http)
+    campaign = api.post(
+        "campaign/create",
+        **campaign_body(budget_mode="BUDGET_MODE_DAY", budget=100, budget_optimize_on=True),
+    )["campaign_id"]
+    group = api.post("adgroup/create", **adgroup_body(campaign, budget_mode=None, budget=None))["adgroup_id"]
+    account = bench.account()
+    wishes = {group: Decimal(80)}
+    (refused,) = bench.run(bench.adapter.set_budgets(bench.access, account, Level.ADSET, wishes))
+    assert isinstance(refused.error, PlatformRejectedError)
+    assert "no daily budget of its own" in refused.error.message
+    wishes = {campaign: Decimal(150)}
+    (done,) = bench.run(bench.adapter.set_budgets(bench.access, account, Level.CAMPAIGN, wishes))
+    assert (done.effective, done.error) == ("now", None)
+    stored = api.get("campaign/get", filtering={"campaign_ids": [campaign]})["list"][0]
+    assert stored["budget"] == 150

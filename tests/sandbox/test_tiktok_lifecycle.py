@@ -166,14 +166,30 @@ def test_a_daily_budget_changes_at_midnight_of_the_account(
     assert budgets() == (80, None)
 
 
-def test_a_budget_may_not_fall_under_what_was_spent(
+def test_a_budget_may_not_fall_under_what_the_day_has_spent(
     api: TikTokApi, sandbox: Sandbox, campaign_id: str, adgroup_id: str, ad_id: str
 ) -> None:
     _run(api, sandbox, campaign_id, adgroup_id, ad_id)
+    assert api.post("adgroup/update", adgroup_id=adgroup_id, budget=20.5)["budget"] == 20.5
+    api.post("adgroup/update", adgroup_id=adgroup_id, budget=50)
+    sandbox.advance(advance_hours=10)  # 17:00 in New York
     refused = api.refused("POST", "adgroup/update", adgroup_id=adgroup_id, budget=20)
     assert "105%" in refused["message"]
     assert api.post("adgroup/update", adgroup_id=adgroup_id, budget=500)["budget"] == 500
     assert api.refused("POST", "adgroup/update", adgroup_id=adgroup_id)["code"] == 40012
+
+
+def test_the_list_of_budgets_is_checked_whole(api: TikTokApi, adgroup_id: str) -> None:
+    def refused(**lists: Any) -> str:
+        return str(api.refused("POST", "adgroup/budget/update", **lists)["message"])
+
+    wish = {"adgroup_id": adgroup_id, "scheduled_budget": 80}
+    assert "scheduled_budget" in refused(budget=[{"adgroup_id": adgroup_id, "budget": 80}])
+    assert "exist" in refused(scheduled_budget=[wish, {**wish, "adgroup_id": "1850000000009999"}])
+    assert "20" in refused(scheduled_budget=[wish] * 21)
+    assert (
+        "scheduled_budget" not in api.get("adgroup/get", filtering={"adgroup_ids": [adgroup_id]})["list"][0]
+    )
 
 
 def _run(api: TikTokApi, sandbox: Sandbox, campaign_id: str, adgroup_id: str, ad_id: str) -> None:

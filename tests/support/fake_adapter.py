@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
+from decimal import Decimal
 from itertools import count
 from typing import Any
 
@@ -12,6 +13,7 @@ from campaign_automation.adapters.base import (
     AdNode,
     AdOrder,
     AdSetNode,
+    BudgetOutcome,
     CampaignNode,
     CopyLimits,
     CreativeOrder,
@@ -33,6 +35,7 @@ from tests.support.builders import account
 
 class FakeAdapter:
     levels = (Level.CAMPAIGN, Level.ADSET, Level.AD)
+    budget_level = Level.ADSET
     copy_limits = CopyLimits(100, 40, 30)
     account_seconds = 0
 
@@ -118,6 +121,14 @@ class FakeAdapter:
         for item in ids:
             self._nodes[item] = self._nodes[item].model_copy(update={"status": status})
         return [Outcome(item, item) for item in ids]
+
+    async def set_budgets(
+        self, access: Access, account: AdAccount, level: Level, budgets: Mapping[str, Decimal]
+    ) -> list[BudgetOutcome]:
+        self.calls.append("set_budgets")
+        for item, amount in budgets.items():
+            self._nodes[item] = self._nodes[item].model_copy(update={"daily_budget": amount})
+        return [BudgetOutcome(item, "now") for item in budgets]
 
     async def remove(self, access: Access, level: Level, ids: Sequence[str]) -> list[Outcome]:
         for item in ids:

@@ -27,6 +27,9 @@ class Sandbox:
         fault = {"platform": platform, "operation": operation, "kind": kind, **more}
         self._http.post("/faults", json=[fault]).raise_for_status()
 
+    def reset_faults(self) -> None:
+        self._http.post("/faults", json=[]).raise_for_status()
+
     def state(self, platform: str) -> dict[str, Any]:
         return dict(self._http.get("/state").json()[platform])
 

@@ -16,6 +16,7 @@ from campaign_automation.adapters.tiktok_adapter import TikTokAdapter
 from campaign_automation.adapters.tiktok_answers import adset_node, figures_of_row, partial_errors
 from campaign_automation.adapters.tiktok_echo import FRESH_SECONDS, Echo, Echoes
 from campaign_automation.adapters.tiktok_errors import translate
+from campaign_automation.adapters.tiktok_wire import Answer
 from campaign_automation.clients.media_client import MediaClient
 from campaign_automation.managers.planner import plan_campaign
 from campaign_automation.models import CampaignPlan, Level, Objective
@@ -35,6 +36,9 @@ class ScriptedWire:
 
     async def post(self, access: Access, operation: str, path: str, body: Json) -> Json:
         return self._answer(path)
+
+    async def change(self, access: Access, operation: str, path: str, body: Json) -> Answer:
+        return Answer(self._answer(path), "r-1")
 
     async def get_all(self, access: Access, operation: str, path: str, params: Json) -> list[Json]:
         return list(self._answer(path)["list"])
@@ -116,7 +120,7 @@ def test_a_partly_done_change_is_told_by_id() -> None:
     partly = {"adgroup_ids": ["4"], "error_list": [{"adgroup_id": "5", "error_message": "locked"}]}
     adapter, _ = _adapter({"adgroup/status/update": partly})
     done, undone = _set_paused(adapter, ["4", "5"])
-    assert done == Outcome("4", "4")
+    assert done == Outcome("4", "4", request_id="r-1")
     assert undone.error is not None
     assert "locked" in undone.error.message
 

@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from campaign_automation.adapters.tiktok_errors import is_gone, is_nothing_to_update, translate
-from campaign_automation.adapters.tiktok_wire import envelope_data
+from campaign_automation.adapters.tiktok_wire import opened
 from campaign_automation.utils.error_handler import (
     PlatformAuthError,
     PlatformError,
@@ -77,21 +77,21 @@ def test_what_is_gone_and_what_is_unchanged_can_be_told() -> None:
 def test_the_code_decides_and_not_the_http_status(status: int) -> None:
     answer = httpx.Response(status, json={"code": 40105, "message": "revoked", "request_id": "r"})
     with pytest.raises(PlatformAuthError) as caught:
-        envelope_data(answer)
+        opened(answer)
     assert caught.value.code == "6001"
 
 
 def test_a_partial_success_gives_its_data() -> None:
     answer = httpx.Response(200, json={"code": 20001, "message": "partly", "data": {"error_list": []}})
-    assert envelope_data(answer) == {"error_list": []}
+    assert opened(answer).data == {"error_list": []}
 
 
 def test_data_may_be_missing() -> None:
-    assert envelope_data(httpx.Response(200, json={"code": 0, "message": "OK"})) == {}
+    assert opened(httpx.Response(200, json={"code": 0, "message": "OK"})).data == {}
 
 
 @pytest.mark.parametrize("body", ["<html>", "[]", '"text"', "{}", '{"code": "0"}'])
 def test_an_answer_without_an_envelope_is_an_open_outcome(body: str) -> None:
     with pytest.raises(PlatformUnavailableError) as caught:
-        envelope_data(httpx.Response(502, text=body))
+        opened(httpx.Response(502, text=body))
     assert caught.value.details["outcome_unknown"]

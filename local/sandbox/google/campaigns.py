@@ -77,6 +77,20 @@ def _check_amount(draft: Draft, budget: Message) -> Iterator[AdsError]:
         code = "campaign_budget_error.NON_MULTIPLE_OF_MINIMUM_CURRENCY_UNIT"
         words = "A money amount was not a multiple of a minimum unit."
         yield AdsError(code, words, "amount_micros")
+    elif _is_too_small(draft, budget) and any(_demand_gens(draft, budget)):
+        yield _below_minimum("amount_micros")
+
+
+def _demand_gens(draft: Draft, budget: Message) -> Iterator[bool]:
+    """Whether each campaign of the budget is a Demand Gen one."""
+    for item in draft.living("campaign"):
+        if item.campaign_budget == budget.resource_name:
+            yield enum_name(item, "advertising_channel_type") == "DEMAND_GEN"
+
+
+def _below_minimum(field: str) -> AdsError:
+    code = "campaign_budget_error.BUDGET_BELOW_PER_DAY_MINIMUM"
+    return AdsError(code, "The budget is below the minimum per day of this campaign type.", field)
 
 
 def _is_taken(draft: Draft, budget: Message) -> bool:
@@ -177,9 +191,7 @@ def _check_budget_of(draft: Draft, campaign: Message, channel: str) -> Iterator[
         code = "campaign_budget_error.CAMPAIGN_BUDGET_CANNOT_BE_SHARED"
         yield AdsError(code, "The campaign budget cannot be shared.", "campaign_budget")
     elif channel == "DEMAND_GEN" and _is_too_small(draft, budget):
-        code = "campaign_budget_error.BUDGET_BELOW_PER_DAY_MINIMUM"
-        words = "The budget is below the minimum per day of this campaign type."
-        yield AdsError(code, words, "campaign_budget")
+        yield _below_minimum("campaign_budget")
 
 
 def _is_too_small(draft: Draft, budget: Message) -> bool:

@@ -50,7 +50,8 @@ class Batch:
         # The platform leaves out what others only refer to, unless told otherwise.
         if reply.status == 200 and item.get("omit_response_on_success", name in needed):
             return None
-        headers = [{"name": name, "value": value} for name, value in reply.headers.items()]
+        told = {"x-fb-trace-id": self.graph.trace_id()} | reply.headers
+        headers = [{"name": name, "value": value} for name, value in told.items()]
         return {"code": reply.status, "headers": headers, "body": json.dumps(reply.body)}
 
     def _item(self, item: Json) -> GraphReply | None:

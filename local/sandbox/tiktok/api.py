@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 from local.sandbox.core.clock import whole_hour
@@ -13,7 +14,13 @@ from local.sandbox.tiktok import errors, media
 from local.sandbox.tiktok.adgroups import changed_adgroup, new_adgroup
 from local.sandbox.tiktok.admin import default_seed, patch, set_review
 from local.sandbox.tiktok.ads import new_ads, new_smart_plus_ad, review_verdict
-from local.sandbox.tiktok.campaigns import BIRTH_STATUSES, changed_campaign, new_campaign
+from local.sandbox.tiktok.campaigns import (
+    BIRTH_STATUSES,
+    TOTAL,
+    changed_campaign,
+    new_campaign,
+    refuse_under_spend,
+)
 from local.sandbox.tiktok.delivery import apply_due_budget, deliver
 from local.sandbox.tiktok.errors import Json
 from local.sandbox.tiktok.limits import RateMeter
@@ -27,7 +34,7 @@ from local.sandbox.tiktok.status import CLOSED
 from local.sandbox.tiktok.store import Account, Family, Kind, Node, TikTokStore, seeded_account
 
 REPLAY_WINDOW = timedelta(seconds=10)
-MAX_STATUS_IDS, MAX_BUDGETS, MAX_REVIEWS = 20, 100, 100
+MAX_STATUS_IDS, MAX_BUDGETS, MAX_REVIEWS = 20, 20, 100
 STATUSES = ("ENABLE", "DISABLE", "DELETE")
 OURS = {"campaign": "campaign", "adgroup": "adset", "ad": "ad"}
 
@@ -309,7 +316,7 @@ class TikTok:
     def _update(self, context: Context, noun: str) -> Json:
         kind = _kind(noun)
         node = self._own(context, kind, context.params.required(f"{noun}_id"))
-        spent = float(sum(record.spend for record in self._delivered(node)))
+        spent = self._spent(node, context)
         if kind == "campaign":
             changes = changed_campaign(context.account, node, context.params, spent)
         else:
@@ -320,9 +327,13 @@ class TikTok:
         self._apply(node, changes, context.now)
         return shown(self.store, node, context.now)
 
-    def _delivered(self, node: Node) -> list[DayRecord]:
+    def _spent(self, node: Node, context: Context) -> float:
+        """Of the budget's period: the day for a daily one, else all of it."""
         level: Level = "campaign" if node.kind == "campaign" else "adset"
-        return [record for record in self.store.records.values() if record.id_at(level) == node.id]
+        today = context.now.astimezone(context.account.zone).date()
+        is_total = node.data["budget_mode"] == TOTAL
+        records = [record for record in self.store.records.values() if record.id_at(level) == node.id]
+        return float(sum(record.spend for record in records if is_total or record.day == today))
 
     def _update_ads(self, context: Context, _: str) -> Json:
         """Name and text of ads; new text goes into review again."""
@@ -365,18 +376,33 @@ class TikTok:
                 member.updated = now
 
     def _set_budgets(self, context: Context, _: str) -> Json:
-        """Lifetime budgets at once, daily ones from the next account day on."""
+        """Lifetime budgets and those of Smart+ at once, daily ones from the next account day on."""
         context.params.only({"budget", "scheduled_budget"})
+        wishes: list[tuple[Node, str, Decimal]] = []
         today = context.now.astimezone(context.account.zone).date()
         for name in ("budget", "scheduled_budget"):
             for entry in context.params.entries(name, 0, MAX_BUDGETS):
                 node = self._own(context, "adgroup", entry.required("adgroup_id"))
+                self._refuse_for_list(node, name)
                 amount = read_budget(entry, context.account, "adgroup", name)
-                if name == "scheduled_budget":
-                    node.next_budget = (today + timedelta(days=1), amount)
-                else:
-                    self._apply(node, {"budget": float(amount)}, context.now)
+                wishes.append((node, name, amount))
+                if name == "budget":
+                    refuse_under_spend(float(amount), self._spent(node, context))
+        for node, name, amount in wishes:
+            if name == "scheduled_budget":
+                node.next_budget = (today + timedelta(days=1), amount)
+            else:
+                self._apply(node, {"budget": float(amount)}, context.now)
         return {}
+
+    def _refuse_for_list(self, node: Node, name: str) -> None:
+        if self.store.nodes[node.data["campaign_id"]].data["budget_optimize_on"]:
+            raise errors.wrong(f"{name}: The campaign's budget is optimized.")
+        is_daily = node.data["budget_mode"] != TOTAL
+        if name == "budget" and node.family == "manual" and is_daily:
+            raise errors.wrong("budget: A daily budget is changed by scheduled_budget.")
+        if name == "scheduled_budget" and not is_daily:
+            raise errors.wrong("scheduled_budget: A lifetime budget is changed by budget.")
 
     def _apply_due_budgets(self, now: datetime) -> None:
         for node in self.store.nodes.values():

@@ -7,10 +7,10 @@ creates again.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import date
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
 from decimal import Decimal
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from pydantic import BaseModel, SecretStr
 
@@ -26,14 +26,15 @@ from campaign_automation.models import (
     Level,
     Targeting,
 )
-from campaign_automation.utils.error_handler import CampaignAutomationError
+from campaign_automation.utils.error_handler import CampaignAutomationError, InvalidRequestError
 
 
 class Access(BaseModel, frozen=True):
-    """An ad account and the token to act on it."""
+    """An ad account, the token to act on it, and until when the token holds where that is known."""
 
     platform_account_id: str
     token: SecretStr
+    expires_at: datetime | None = None
 
 
 class CopyLimits(NamedTuple):
@@ -74,6 +75,17 @@ class Outcome(NamedTuple):
     tag: str
     platform_id: str | None = None
     error: CampaignAutomationError | None = None
+    request_id: str | None = None  # the platform's, where it tells one
+
+
+class BudgetOutcome(NamedTuple):
+    """What became of one budget. `effective` tells from when it holds: at once, or from 00:00 of the
+    account's next day; None when there is an error instead."""
+
+    platform_id: str
+    effective: Literal["now", "next_day"] | None = None
+    error: CampaignAutomationError | None = None
+    request_id: str | None = None
 
 
 class Node(BaseModel):
@@ -88,7 +100,8 @@ class Node(BaseModel):
 
 
 class CampaignNode(Node):
-    """`daily_budget` only where the budget belongs to the campaign, as on Google Ads."""
+    """`daily_budget` only where the budget belongs to the campaign: always on Google Ads, elsewhere where the
+    platform spreads one budget over the ad sets."""
 
     daily_budget: Decimal | None = None
 
@@ -115,11 +128,13 @@ FiguresByLevel = dict[Level, dict[str, Figures]]
 
 
 class PlatformAdapter(Protocol):
-    """`levels` are the objects that this platform knows, parents first. What `describe_account` tells is
-    kept for `account_seconds`; 0 reads it for each creation."""
+    """`levels` are the objects that this platform knows, parents first; `budget_level` is the one whose
+    budgets our campaigns have. What `describe_account` tells is kept for `account_seconds`; 0 reads it for
+    each creation."""
 
     platform: str
     levels: tuple[Level, ...]
+    budget_level: Level
     copy_limits: CopyLimits
     account_seconds: int
 
@@ -182,7 +197,19 @@ class PlatformAdapter(Protocol):
     async def set_status(
         self, access: Access, level: Level, ids: Sequence[str], status: str
     ) -> list[Outcome]:
-        """`status` is active or paused; one outcome per id, whose tag is the id."""
+        """`status` is active or paused; one outcome per id, whose tag is the id. To have the status already
+        is a success; an id that does not exist is a PlatformRejectedError (5000) of that id alone."""
+        ...
+
+    async def set_budgets(
+        self, access: Access, account: AdAccount, level: Level, budgets: Mapping[str, Decimal]
+    ) -> list[BudgetOutcome]:
+        """New daily budgets by platform id, in the major unit; one outcome per id, in order.
+
+        A level that does not own the budget, a shared budget and an amount that is no multiple of the
+        account's `budget_step` are refused for that id. Budgets are absolute, so a PlatformUnavailableError
+        (the outcome is unknown) may simply be sent again.
+        """
         ...
 
     async def remove(self, access: Access, level: Level, ids: Sequence[str]) -> list[Outcome]:
@@ -194,6 +221,41 @@ class PlatformAdapter(Protocol):
     ) -> FiguresByLevel:
         """Delivery on one account day, one report per level. An object without a row did not deliver."""
         ...
+
+
+def failed(tag: str, error: CampaignAutomationError) -> Outcome:
+    return Outcome(tag, error=error, request_id=error.details.get("platform_request_id"))
+
+
+def budget_outcome(outcome: Outcome, effective: Literal["now", "next_day"]) -> BudgetOutcome:
+    """`outcome` of a request that set a budget; `effective` if it worked."""
+    when = effective if outcome.error is None else None
+    return BudgetOutcome(outcome.tag, when, outcome.error, outcome.request_id)
+
+
+def wrong_amounts(
+    platform: str, account: AdAccount, budgets: Mapping[str, Decimal]
+) -> dict[str, BudgetOutcome]:
+    """Refusals of the amounts that are not a positive multiple of the account's `budget_step`."""
+    step = account.budget_step
+    return {
+        item: BudgetOutcome(
+            item,
+            error=InvalidRequestError(
+                f"daily_budget: {amount} {account.currency} is not a positive multiple of {step}",
+                field="daily_budget",
+                platform=platform,
+            ),
+        )
+        for item, amount in budgets.items()
+        if not amount.is_finite() or amount <= 0 or amount % step
+    }
+
+
+def wrong_level(platform: str, level: Level, items: Iterable[str], words: str) -> dict[str, BudgetOutcome]:
+    """Refusals of all: objects of this level have no budget of their own."""
+    error = InvalidRequestError(f"{platform}: {words}", field="level", platform=platform, level=str(level))
+    return {item: BudgetOutcome(item, error=error) for item in items}
 
 
 def ratio(numerator: Decimal | None, denominator: Decimal | None) -> Decimal | None:

@@ -19,11 +19,16 @@ from campaign_automation.adapters import google_requests as requests
 from campaign_automation.adapters.base import (
     Access,
     AdOrder,
+    BudgetOutcome,
     CopyLimits,
     CreativeOrder,
     FiguresByLevel,
     Outcome,
     Tree,
+    budget_outcome,
+    failed,
+    wrong_amounts,
+    wrong_level,
 )
 from campaign_automation.adapters.google_errors import PLATFORM, unavailable
 from campaign_automation.adapters.google_requests import Operation, enum_name
@@ -71,6 +76,7 @@ class GoogleAdapter:
 
     platform = PLATFORM
     levels: tuple[Level, ...] = (Level.CAMPAIGN, Level.ADSET, Level.AD)
+    budget_level = Level.CAMPAIGN
     copy_limits = CopyLimits(90, 30, 90, headlines=5, descriptions=3, emoji=False, wide_counts_double=True)
     account_seconds = 0
 
@@ -334,12 +340,43 @@ class GoogleAdapter:
         operations = [requests.status_operation(customer_id, level, item, status) for item in ids]
         return await self._change(access, f"update_{level}", operations, ids)
 
+    async def set_budgets(
+        self, access: Access, account: AdAccount, level: Level, budgets: Mapping[str, Decimal]
+    ) -> list[BudgetOutcome]:
+        """At once, for campaigns only: one query for their budgets, one mutate. A shared budget is refused,
+        since other campaigns spend it, too."""
+        if level is not Level.CAMPAIGN:
+            words = f"an {level} has no budget: it spends its campaign's"
+            return list(wrong_level(PLATFORM, level, budgets, words).values())
+        outcomes = wrong_amounts(PLATFORM, account, budgets)
+        asked = [item for item in budgets if item not in outcomes]
+        try:
+            rows = await self._wire.search(access, "read_budget", queries.budgets_of(asked)) if asked else []
+        except PlatformError as error:
+            return [outcomes.get(item) or budget_outcome(failed(item, error), "now") for item in budgets]
+        outcomes |= answers.budget_refusals(rows, asked)
+        operations = {
+            str(row.campaign.id): requests.budget_operation(
+                row.campaign.campaign_budget, budgets[str(row.campaign.id)]
+            )
+            for row in rows
+            if str(row.campaign.id) not in outcomes
+        }
+        changed = await self._change(access, "update_campaign", list(operations.values()), list(operations))
+        for outcome in changed:
+            self._echoes.pop(outcome.tag, None)
+            outcomes[outcome.tag] = budget_outcome(outcome, "now")
+        return [outcomes[item] for item in budgets]
+
     async def remove(self, access: Access, level: Level, ids: Sequence[str]) -> list[Outcome]:
         """A campaign takes its budget along: one that is not shared follows its campaign's status."""
         customer_id = access.platform_account_id
         operations = [requests.remove_operation(customer_id, level, item) for item in ids]
         outcomes = await self._change(access, f"delete_{level}", operations, ids)
-        return [Outcome(item.tag, item.tag) if _is_gone(item.error) else item for item in outcomes]
+        return [
+            item._replace(platform_id=item.tag, error=None) if _is_gone(item.error) else item
+            for item in outcomes
+        ]
 
     async def _change(
         self, access: Access, operation: str, operations: Sequence[Operation], ids: Sequence[str]
@@ -348,10 +385,10 @@ class GoogleAdapter:
         if not operations:
             return []
         try:
-            response = await self._wire.mutate(access, operation, operations, partial=True)
+            response, request_id = await self._wire.mutate_each(access, operation, operations)
         except PlatformError as error:
-            return [Outcome(item, error=error) for item in ids]
-        return answers.outcomes_of(response, ids)
+            return [failed(item, error) for item in ids]
+        return answers.outcomes_of(response, ids, request_id)
 
 
 def _short_id(message: Any) -> str:

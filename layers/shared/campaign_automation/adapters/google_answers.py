@@ -9,7 +9,15 @@ from typing import Any, NamedTuple
 from google.ads.googleads.v26.errors.types.errors import GoogleAdsFailure
 
 from campaign_automation.adapters import google_facts as facts
-from campaign_automation.adapters.base import AdNode, AdSetNode, CampaignNode, Outcome, figures
+from campaign_automation.adapters.base import (
+    AdNode,
+    AdSetNode,
+    BudgetOutcome,
+    CampaignNode,
+    Outcome,
+    failed,
+    figures,
+)
 from campaign_automation.adapters.google_errors import PLATFORM, translate
 from campaign_automation.adapters.google_requests import enum_name, reached_ages
 from campaign_automation.models import AgeGroup, Figures, Targeting
@@ -186,16 +194,42 @@ def echoed_ages(response: Any, group_ids: Sequence[str]) -> dict[str, AgeGroup] 
     return {group_id: reached_ages(buckets) for group_id, buckets in excluded.items()}
 
 
-def outcomes_of(response: Any, ids: Sequence[str]) -> list[Outcome]:
+def outcomes_of(response: Any, ids: Sequence[str], request_id: str | None) -> list[Outcome]:
     """One outcome per id of a request with partial failure, whose operations stand in the order of `ids`."""
-    errors = _errors_by_index(response)
+    errors = _errors_by_index(response, request_id)
     return [
-        Outcome(item, error=errors[index]) if index in errors else Outcome(item, item)
+        failed(item, errors[index]) if index in errors else Outcome(item, item, request_id=request_id)
         for index, item in enumerate(ids)
     ]
 
 
-def _errors_by_index(response: Any) -> dict[int, PlatformError]:
+def budget_refusals(rows: Iterable[Row], campaign_ids: Sequence[str]) -> dict[str, BudgetOutcome]:
+    """Why some of these campaigns' budgets cannot be set, by campaign; `rows` hold those that exist."""
+    reasons = {str(row.campaign.id): _budget_problem(row) for row in rows}
+    errors = {item: reasons.get(item, gone(item)) for item in campaign_ids}
+    return {item: BudgetOutcome(item, error=error) for item, error in errors.items() if error}
+
+
+def _budget_problem(row: Row) -> PlatformRejectedError | None:
+    campaign_id, budget = str(row.campaign.id), row.campaign_budget
+    if enum_name(row.campaign, "status") == "REMOVED":
+        return gone(campaign_id)
+    words = None
+    if budget.explicitly_shared or budget.reference_count > 1:
+        words = "shares its budget with other campaigns"
+    elif enum_name(budget, "period") == "CUSTOM_PERIOD":
+        words = "has a total budget instead of a daily one"
+    if words is None:
+        return None
+    return PlatformRejectedError(
+        f"google: the campaign {campaign_id} {words}: change it in Google Ads",
+        platform=PLATFORM,
+        code="4005",
+        field="daily_budget",
+    )
+
+
+def _errors_by_index(response: Any, request_id: str | None) -> dict[int, PlatformError]:
     by_index: dict[int, Any] = {}
     for detail in response.partial_failure_error.details:
         failure = GoogleAdsFailure.pb(GoogleAdsFailure.deserialize(detail.value))
@@ -203,4 +237,4 @@ def _errors_by_index(response: Any) -> dict[int, PlatformError]:
             index = error.location.field_path_elements[0].index
             group = by_index.setdefault(index, GoogleAdsFailure.pb(GoogleAdsFailure()))
             group.errors.append(error)
-    return {index: translate(group) for index, group in by_index.items()}
+    return {index: translate(group, request_id) for index, group in by_index.items()}

@@ -79,6 +79,15 @@ def ads_with_tags(campaign_id: str | None) -> str:
     )
 
 
+def budgets_of(campaign_ids: Iterable[str]) -> str:
+    """The budgets of these campaigns, removed ones included: Google shows those for ever."""
+    return (
+        "SELECT campaign.id, campaign.status, campaign.campaign_budget, campaign_budget.amount_micros,"
+        " campaign_budget.explicitly_shared, campaign_budget.reference_count, campaign_budget.period"
+        f" FROM campaign WHERE campaign.id IN {_numbers(campaign_ids)}"
+    )
+
+
 def images_by_name(names: Iterable[str]) -> str:
     return (
         "SELECT asset.resource_name, asset.name, asset.image_asset.full_size.width_pixels,"
@@ -100,6 +109,10 @@ def _quoted(texts: Iterable[str]) -> str:
     """A list of string literals; the backslash escapes."""
     escaped = (text.replace("\\", "\\\\").replace("'", "\\'") for text in texts)
     return "(" + ", ".join(f"'{text}'" for text in escaped) + ")"
+
+
+def _numbers(ids: Iterable[str]) -> str:
+    return "(" + ", ".join(str(int(item)) for item in ids) + ")"
 
 
 def _in_campaign(campaign_id: str | None) -> str:

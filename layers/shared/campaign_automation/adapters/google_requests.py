@@ -363,6 +363,16 @@ def status_operation(customer_id: str, level: Level, platform_id: str, status: s
     return operation
 
 
+def budget_operation(resource_name: str, daily: Decimal) -> Operation:
+    """`resource_name` is the campaign's budget."""
+    operation = _OPERATION()
+    inner = operation.campaign_budget_operation
+    inner.update.resource_name = resource_name
+    inner.update.amount_micros = facts.to_micros(daily)
+    inner.update_mask.paths.append("amount_micros")
+    return operation
+
+
 def remove_operation(customer_id: str, level: Level, platform_id: str) -> Operation:
     field, collection = _OBJECTS[level]
     operation = _OPERATION()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from threading import Lock
+from threading import Lock, local
 from typing import Any, TypeVar
 
 import grpc
@@ -52,6 +52,7 @@ class GoogleWire:
         self._timeout = timeout_seconds
         self._client: GoogleAdsServiceClient | None = None
         self._lock = Lock()
+        self._request_ids = _RequestIds()
 
     async def search(self, access: Access, operation: str, query: str) -> list[Any]:
         """Every row of every page, as raw messages."""
@@ -63,20 +64,27 @@ class GoogleWire:
 
         return await self._run(access, operation, read)
 
-    async def mutate(
-        self, access: Access, operation: str, operations: Sequence[Operation], *, partial: bool = False
-    ) -> Any:
-        """The raw response. Everything is done or nothing, unless `partial`: then each operation may fail for
-        itself. What was stored comes back in the answer."""
+    async def mutate(self, access: Access, operation: str, operations: Sequence[Operation]) -> Any:
+        """The raw response. Everything is done or nothing; what was stored comes back in the answer."""
+        return (await self._mutate(access, operation, operations, partial=False))[0]
 
-        def send(client: GoogleAdsServiceClient, call: dict[str, Any]) -> Any:
+    async def mutate_each(
+        self, access: Access, operation: str, operations: Sequence[Operation]
+    ) -> tuple[Any, str | None]:
+        """The raw response and the request's id. Each operation may fail for itself."""
+        return await self._mutate(access, operation, operations, partial=True)
+
+    async def _mutate(
+        self, access: Access, operation: str, operations: Sequence[Operation], *, partial: bool
+    ) -> tuple[Any, str | None]:
+        def send(client: GoogleAdsServiceClient, call: dict[str, Any]) -> tuple[Any, str | None]:
             request = MutateGoogleAdsRequest()
             message = MutateGoogleAdsRequest.pb(request)
             message.customer_id = access.platform_account_id
             message.mutate_operations.extend(operations)
             message.partial_failure = partial
             message.response_content_type = _MUTABLE_RESOURCE
-            return client.mutate(request=request, **call)
+            return client.mutate(request=request, **call), self._request_ids.last()
 
         return await self._run(access, operation, send)
 
@@ -111,6 +119,7 @@ class GoogleWire:
             self._make_channel(),
             MetadataInterceptor(app.get("developer_token"), str(login) if login else None, None),
             ExceptionInterceptor(facts.API_VERSION, use_proto_plus=False),
+            self._request_ids,
         )
         return GoogleAdsServiceClient(transport=GoogleAdsServiceGrpcTransport(channel=channel))
 
@@ -119,6 +128,23 @@ class GoogleWire:
             target = self._endpoint.removeprefix(_INSECURE).rstrip("/")
             return grpc.insecure_channel(target, options=_OPTIONS)
         return grpc.secure_channel(self._endpoint, grpc.ssl_channel_credentials(), options=_OPTIONS)
+
+
+class _RequestIds(grpc.UnaryUnaryClientInterceptor):  # type: ignore[misc]  # grpc has no types
+    """The id of this thread's last call. It stands in the trailer, which the vendor's client shows only with
+    errors; a call is made and answered in one thread."""
+
+    def __init__(self) -> None:
+        self._thread = local()
+
+    def last(self) -> str | None:
+        return getattr(self._thread, "request_id", None)
+
+    def intercept_unary_unary(self, continuation: Any, details: Any, request: Any) -> Any:
+        call = continuation(details, request)
+        trailer = {entry[0]: entry[1] for entry in call.trailing_metadata() or ()}
+        self._thread.request_id = trailer.get("request-id")
+        return call
 
 
 def _translated(

@@ -30,18 +30,23 @@ def _issues(item: Mapping[str, Any]) -> list[str]:
     return issues + [f"{policy}: {text}" for policy, text in review.items()]
 
 
-def campaign_node(item: Mapping[str, Any]) -> CampaignNode:
-    return CampaignNode(**_node_fields(item))
+def campaign_node(item: Mapping[str, Any], step: Decimal) -> CampaignNode:
+    return CampaignNode(**_node_fields(item), daily_budget=_daily_budget(item, step))
+
+
+def _daily_budget(item: Mapping[str, Any], step: Decimal) -> Decimal | None:
+    """None where another level owns the budget; an owner of a lifetime budget shows 0 here."""
+    budget = Decimal(item.get("daily_budget") or 0)
+    return budget * step if budget else None
 
 
 def adset_node(item: Mapping[str, Any], step: Decimal) -> AdSetNode:
     targeting = item["targeting"]
     has_placements = any(key.endswith(("_positions", "platforms")) for key in targeting)
-    budget = item.get("daily_budget")
     strategy = item.get("bid_strategy")
     return AdSetNode(
         **_node_fields(item),
-        daily_budget=None if budget is None else Decimal(budget) * step,
+        daily_budget=_daily_budget(item, step),
         targeting=Targeting(
             age_min=targeting["age_min"],
             age_max=targeting["age_max"],

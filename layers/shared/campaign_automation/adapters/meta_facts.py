@@ -102,7 +102,7 @@ NAME_LIMIT = 400  # unverified
 ADSETS_PER_CAMPAIGN = 200
 BATCH_LIMIT = 50
 
-CAMPAIGN_FIELDS = "id,name,objective,status,effective_status,special_ad_categories,issues_info"
+CAMPAIGN_FIELDS = "id,name,objective,status,effective_status,special_ad_categories,issues_info,daily_budget"
 ADSET_FIELDS = "id,name,status,effective_status,daily_budget,bid_strategy,targeting,issues_info"
 AD_FIELDS = (
     "id,name,adset_id,status,effective_status,issues_info,ad_review_feedback,"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from itertools import groupby
 from typing import Any, Literal
 
@@ -14,11 +15,15 @@ from campaign_automation.adapters import tiktok_requests as requests
 from campaign_automation.adapters.base import (
     Access,
     AdOrder,
+    BudgetOutcome,
     CopyLimits,
     CreativeOrder,
     FiguresByLevel,
     Outcome,
     Tree,
+    failed,
+    wrong_amounts,
+    wrong_level,
 )
 from campaign_automation.adapters.tiktok_answers import (
     ad_node,
@@ -29,6 +34,7 @@ from campaign_automation.adapters.tiktok_answers import (
     ids_by_name,
     partial_errors,
 )
+from campaign_automation.adapters.tiktok_budgets import TikTokBudgets, changed
 from campaign_automation.adapters.tiktok_echo import Echoes
 from campaign_automation.adapters.tiktok_errors import PLATFORM, is_gone, is_nothing_to_update, unavailable
 from campaign_automation.adapters.tiktok_files import TikTokFiles
@@ -71,6 +77,7 @@ class TikTokAdapter:
 
     platform = PLATFORM
     levels: tuple[Level, ...] = (Level.CAMPAIGN, Level.ADSET, Level.AD)
+    budget_level = Level.ADSET
     # TikTok shows one text; headline and description are not shown.
     copy_limits = CopyLimits(primary_text=100, headline=40, description=30, emoji=False)
     account_seconds = 3600  # describing it takes three calls
@@ -89,6 +96,7 @@ class TikTokAdapter:
         self._app = app
         self._wire = TikTokWire(api_url, timeout_seconds)
         self._files = TikTokFiles(self._wire, media)
+        self._budgets = TikTokBudgets(self._wire, self._look)
         self._setting = family
         self._today = today
         self._ads_per_adset = ads_per_adset
@@ -391,25 +399,42 @@ class TikTokAdapter:
     ) -> list[Outcome]:
         return await self._change(access, level, ids, _OPERATION_STATUS[status])
 
+    async def set_budgets(
+        self, access: Access, account: AdAccount, level: Level, budgets: Mapping[str, Decimal]
+    ) -> list[BudgetOutcome]:
+        """At once, or from the next account day on where the new budget is under 105 % of today's spend."""
+        if level not in (Level.CAMPAIGN, Level.ADSET):
+            return list(wrong_level(PLATFORM, level, budgets, f"an {level} has no budget").values())
+        self._echoes.forget()
+        outcomes = wrong_amounts(PLATFORM, account, budgets)
+        asked = {item: amount for item, amount in budgets.items() if item not in outcomes}
+        outcomes |= await self._budgets.set(access, level, asked)
+        return [outcomes[item] for item in budgets]
+
     async def remove(self, access: Access, level: Level, ids: Sequence[str]) -> list[Outcome]:
         outcomes = await self._change(access, level, ids, "DELETE")
         refused = [item.tag for item in outcomes if isinstance(item.error, PlatformRejectedError)]
-        left = await self._still_there(access, level, refused) if refused else set()
+        left = await self._look(access, level, refused)
         return [
-            Outcome(item.tag, item.tag) if item.tag in refused and item.tag not in left else item
+            item._replace(platform_id=item.tag, error=None)
+            if item.tag in refused and item.tag not in left
+            else item
             for item in outcomes
         ]
 
-    async def _still_there(self, access: Access, level: Level, ids: Sequence[str]) -> set[str]:
-        """Which of these the lists show: they hide what is deleted."""
-        left: set[str] = set()
-        for start in range(0, len(ids), facts.IDS_PER_FILTER):
-            some = list(ids[start : start + facts.IDS_PER_FILTER])
-            for family in self._families():
-                field = id_field(level, family)
-                items = await self._list(access, f"list_{level}s", level, family, {f"{field}s": some})
-                left |= {str(item[field]) for item in items}
-        return left
+    async def _look(
+        self, access: Access, level: Level, ids: Sequence[str]
+    ) -> dict[str, tuple[facts.Family, facts.Params]]:
+        """Those of these that the lists show, which hide what is deleted; each with its family."""
+        found: dict[str, tuple[facts.Family, facts.Params]] = {}
+        for family in self._echoes.likely_families(ids, self._families()) if ids else []:
+            field = id_field(level, family)
+            missing = [item for item in ids if item not in found]
+            for start in range(0, len(missing), facts.IDS_PER_FILTER):
+                some = {f"{field}s": missing[start : start + facts.IDS_PER_FILTER]}
+                items = await self._list(access, f"list_{level}s", level, family, some)
+                found |= {str(item[field]): (family, item) for item in items}
+        return found
 
     async def _change(
         self, access: Access, level: Level, ids: Sequence[str], operation_status: str
@@ -433,11 +458,11 @@ class TikTokAdapter:
             except PlatformRejectedError as error:
                 refusals.append(error)
             except PlatformError as error:
-                return [Outcome(item, error=error) for item in ids]
+                return [failed(item, error) for item in ids]
         if len(ids) > 1:
             alone = [await self._change_some(access, level, [item], operation_status) for item in ids]
             return [outcome for outcomes in alone for outcome in outcomes]
-        return [Outcome(ids[0], error=min(refusals, key=is_gone))]
+        return [failed(ids[0], min(refusals, key=is_gone))]
 
     async def _change_in(
         self, access: Access, level: Level, family: facts.Family, ids: Sequence[str], operation_status: str
@@ -446,7 +471,7 @@ class TikTokAdapter:
         verb = "delete" if operation_status == "DELETE" else "update"
         body = {f"{field}s": list(ids), "operation_status": operation_status}
         try:
-            data = await self._wire.post(
+            answer = await self._wire.change(
                 access, f"{verb}_{level}", _path(level, family, "status/update"), body
             )
         except PlatformRejectedError as error:
@@ -455,8 +480,8 @@ class TikTokAdapter:
             ):
                 return [Outcome(item, item) for item in ids]
             raise
-        undone = partial_errors(data)
-        return [_changed(item, undone.get(item)) for item in ids]
+        undone = partial_errors(answer.data)
+        return [changed(item, undone.get(item), answer.request_id) for item in ids]
 
     async def _all_have(
         self, access: Access, level: Level, family: facts.Family, ids: Sequence[str], operation_status: str
@@ -503,12 +528,4 @@ def _tree(
         campaign=campaign_node(campaign, family),
         adsets=[adset_node(item, family) for item in adsets],
         ads=[ad_node(item, family) for item in ads],
-    )
-
-
-def _changed(platform_id: str, problem: str | None) -> Outcome:
-    if problem is None:
-        return Outcome(platform_id, platform_id)
-    return Outcome(
-        platform_id, error=PlatformRejectedError(f"tiktok: {problem}", platform=PLATFORM, code="1001")
     )

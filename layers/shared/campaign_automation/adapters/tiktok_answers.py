@@ -39,7 +39,7 @@ def _node_fields(item: Mapping[str, Any], level: Level, family: facts.Family) ->
 
 
 def campaign_node(item: Mapping[str, Any], family: facts.Family) -> CampaignNode:
-    return CampaignNode(**_node_fields(item, Level.CAMPAIGN, family))
+    return CampaignNode(**_node_fields(item, Level.CAMPAIGN, family), daily_budget=daily_budget(item) or None)
 
 
 def adset_node(item: Mapping[str, Any], family: facts.Family) -> AdSetNode:
@@ -48,7 +48,7 @@ def adset_node(item: Mapping[str, Any], family: facts.Family) -> AdSetNode:
     bid = item.get("bid_type")
     return AdSetNode(
         **_node_fields(item, Level.ADSET, family),
-        daily_budget=_daily_budget(item),
+        daily_budget=daily_budget(item),
         targeting=Targeting(
             age_min=low,
             age_max=high,
@@ -59,7 +59,8 @@ def adset_node(item: Mapping[str, Any], family: facts.Family) -> AdSetNode:
     )
 
 
-def _daily_budget(item: Mapping[str, Any]) -> Decimal | None:
+def daily_budget(item: Mapping[str, Any]) -> Decimal | None:
+    """An object's own daily budget; None or 0 when it has none."""
     budget = item.get("budget")
     return None if budget is None or item.get("budget_mode") not in _DAILY else Decimal(str(budget))
 

@@ -111,7 +111,7 @@ def adset_body(
         "campaign_id": campaign_id,
         "adgroup_name": adset.name,
         "operation_status": "DISABLE",
-        "budget": _number(adset.daily_budget),
+        "budget": number(adset.daily_budget),
         "schedule_type": "SCHEDULE_FROM_NOW",
         "schedule_start_time": now.strftime("%Y-%m-%d %H:%M:%S"),
         # Automatic placements are refused in some countries, and TikTok itself is what they always hold.
@@ -211,5 +211,6 @@ def _format(order: CreativeOrder) -> str:
     return "SINGLE_VIDEO" if order.creative.file_type == "video" else "SINGLE_IMAGE"
 
 
-def _number(amount: Decimal) -> int | float:
+def number(amount: Decimal) -> int | float:
+    """An amount as TikTok takes it."""
     return int(amount) if amount == amount.to_integral_value() else float(amount)

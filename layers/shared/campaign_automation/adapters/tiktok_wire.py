@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 
@@ -20,6 +20,13 @@ Send = Callable[[httpx.AsyncClient], Awaitable[httpx.Response]]
 
 _CONNECT_SECONDS = 3.05
 _CONCURRENT_CALLS = 4  # per process; the basic tier allows 10 calls a second for the whole app
+
+
+class Answer(NamedTuple):
+    """The `data` member of an envelope, and the platform's id of the request."""
+
+    data: Any
+    request_id: str | None
 
 
 class TikTokWire:
@@ -37,7 +44,7 @@ class TikTokWire:
         async def send(http: httpx.AsyncClient) -> httpx.Response:
             return await http.get(f"{self._url}/{path}/", params=query, headers=_token(access))
 
-        data: facts.Params = await self._call(access, operation, send)
+        data: facts.Params = (await self._call(access, operation, send)).data
         return data
 
     async def get_all(
@@ -56,6 +63,10 @@ class TikTokWire:
     async def post(self, access: Access, operation: str, path: str, body: facts.Params) -> Any:
         """The `data` of a write: an object, or a list for an uploaded video. A partial success is no error
         here: its data says what was not done."""
+        return (await self.change(access, operation, path, body)).data
+
+    async def change(self, access: Access, operation: str, path: str, body: facts.Params) -> Answer:
+        """The same with the id of the request."""
         content = {"advertiser_id": access.platform_account_id, **body}
         return await self._call(
             access,
@@ -69,21 +80,22 @@ class TikTokWire:
         """The `data` of a file sent as multipart; `part` is the name of its field."""
         form = {"advertiser_id": access.platform_account_id, **fields}
         files = {part: (fields["file_name"], content)}
-        return await self._call(
+        answer = await self._call(
             access,
             operation,
             lambda http: http.post(f"{self._url}/{path}/", data=form, files=files, headers=_token(access)),
         )
+        return answer.data
 
-    async def _call(self, access: Access, operation: str, send: Send) -> Any:
+    async def _call(self, access: Access, operation: str, send: Send) -> Answer:
         try:
             async with self._limit():
-                data = await self._answer(send)
+                answer = await self._answer(send)
         except PlatformError as error:
             platform_call(PLATFORM, operation, error.code)
             raise
         platform_call(PLATFORM, operation, "ok")
-        return data
+        return answer
 
     def _limit(self) -> asyncio.Semaphore:
         """A semaphore belongs to one event loop; a loop that has ended is forgotten."""
@@ -92,7 +104,7 @@ class TikTokWire:
             self._limits = {loop: asyncio.Semaphore(_CONCURRENT_CALLS)}
         return self._limits[loop]
 
-    async def _answer(self, send: Send) -> Any:
+    async def _answer(self, send: Send) -> Answer:
         try:
             async with httpx.AsyncClient(timeout=self._timeout, verify=ssl_context()) as http:
                 answer = await send(http)
@@ -100,11 +112,11 @@ class TikTokWire:
             raise unavailable("tiktok: no answer in time") from error
         except httpx.HTTPError as error:
             raise unavailable(f"tiktok: the connection failed ({type(error).__name__})") from error
-        return envelope_data(answer)
+        return opened(answer)
 
 
-def envelope_data(answer: httpx.Response) -> Any:
-    """The `data` member of {code, message, request_id, data}. Raises PlatformError for any other code."""
+def opened(answer: httpx.Response) -> Answer:
+    """The envelope {code, message, request_id, data}. Raises PlatformError for any other code."""
     try:
         body = answer.json()
     except ValueError:
@@ -113,7 +125,7 @@ def envelope_data(answer: httpx.Response) -> Any:
         raise unavailable(f"tiktok: HTTP {answer.status_code} without a usable answer")
     if body["code"] not in (OK, PARTLY_DONE):
         raise translate(body)
-    return body.get("data") or {}
+    return Answer(body.get("data") or {}, body.get("request_id"))
 
 
 def _token(access: Access) -> dict[str, str]:
