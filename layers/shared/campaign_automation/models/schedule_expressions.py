@@ -1,0 +1,187 @@
+"""Schedule expressions as EventBridge Scheduler reads them: rate(6 hours), cron(0 9 ? * MON-FRI *).
+
+Source: Amazon EventBridge Scheduler user guide, "Schedule types".
+"""
+
+from __future__ import annotations
+
+import calendar
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+MIN_MINUTES = 15
+_UNITS = {"minute": 1, "hour": 60, "day": 1440}
+_RATE = re.compile(r"rate\(\s*(\d{1,6})\s+(minute|hour|day)s?\s*\)")
+_CRON = re.compile(r"cron\(([^()]*)\)")
+_PART = re.compile(r"(\*|(\w+)(?:-(\w+))?)(?:/(\d+))?")
+_MONTHS = {name: number for number, name in enumerate("JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split(), 1)}
+_WEEKDAYS = {name: number for number, name in enumerate("SUN MON TUE WED THU FRI SAT".split(), 1)}
+YEARS = (1970, 2199)
+
+DayRule = Callable[[date], bool]
+
+
+@dataclass(frozen=True)
+class Rate:
+    """Every `minutes` minutes, counted from when the schedule was made."""
+
+    minutes: int
+
+    def __str__(self) -> str:
+        unit = next(unit for unit in ("day", "hour", "minute") if self.minutes % _UNITS[unit] == 0)
+        count = self.minutes // _UNITS[unit]
+        return f"rate({count} {unit}{'' if count == 1 else 's'})"
+
+
+@dataclass(frozen=True)
+class Cron:
+    """Wall-clock times, as minutes after midnight, on the days that `runs_on` accepts."""
+
+    text: str
+    times: tuple[int, ...]
+    months: frozenset[int]
+    years: frozenset[int]
+    day_rules: tuple[DayRule, ...]
+
+    def __str__(self) -> str:
+        return self.text
+
+    def runs_on(self, day: date) -> bool:
+        return (
+            day.month in self.months and day.year in self.years and any(rule(day) for rule in self.day_rules)
+        )
+
+
+def parse_schedule(text: str) -> Rate | Cron:
+    """The schedule that `text` writes, at least 15 minutes between two runs.
+
+    A cron expression has the six fields of EventBridge (minutes, hours, day of month, month, day of week,
+    year), or five without the year. Raises ValueError saying what is wrong with it.
+    """
+    if found := _RATE.fullmatch(text.strip()):
+        schedule: Rate | Cron = Rate(int(found[1]) * _UNITS[found[2]])
+        shortest = schedule.minutes
+    elif found := _CRON.fullmatch(text.strip()):
+        schedule = _cron(found[1].upper().split())
+        shortest = _shortest_pause(schedule.times)
+    else:
+        raise ValueError("should be rate(6 hours) or cron(0 9 ? * MON-FRI *)")
+    if shortest < MIN_MINUTES:
+        raise ValueError(f"runs {shortest} minutes apart; the minimum is {MIN_MINUTES} minutes")
+    return schedule
+
+
+def _shortest_pause(times: tuple[int, ...]) -> int:
+    """Between neighbours, midnight included: the last time of a day may be followed by the next day's first."""
+    return min(after - before for before, after in zip(times, [*times[1:], times[0] + 1440], strict=True))
+
+
+def _cron(fields: list[str]) -> Cron:
+    if len(fields) == 5:
+        fields = _with_year(fields)
+    if len(fields) != 6:
+        raise ValueError(f"cron takes six fields, found {len(fields)}: minutes hours day month weekday year")
+    minutes, hours, month_day, months, week_day, years = fields
+    if (month_day == "?") == (week_day == "?"):
+        raise ValueError("exactly one of day of month and day of week is ?")
+    return Cron(
+        text=f"cron({' '.join(fields)})",
+        times=tuple(
+            hour * 60 + minute
+            for hour in _numbers("hours", hours, 0, 23)
+            for minute in _numbers("minutes", minutes, 0, 59)
+        ),
+        months=frozenset(_numbers("month", months, 1, 12, _MONTHS)),
+        years=frozenset(_numbers("year", years, *YEARS)),
+        day_rules=_month_days(month_day) if week_day == "?" else _week_days(week_day),
+    )
+
+
+def _with_year(fields: list[str]) -> list[str]:
+    """Unix counts Sunday as 0 and AWS as 1, so a short expression has to name its weekdays."""
+    if re.search(r"(?<![#\w])\d", fields[4]):
+        raise ValueError("without a year, write weekdays as names: MON-FRI")
+    month_day, week_day = fields[2], fields[4]
+    if week_day == "*":
+        week_day = "*" if month_day == "?" else "?"
+    elif month_day == "*":
+        month_day = "?"
+    return [*fields[:2], month_day, fields[3], week_day, "*"]
+
+
+def _numbers(
+    name: str, text: str, low: int, high: int, words: dict[str, int] | None = None
+) -> tuple[int, ...]:
+    values: set[int] = set()
+    for part in text.split(","):
+        found = _PART.fullmatch(part)
+        if not found:
+            raise ValueError(f"{name}: cannot read {part!r}")
+        first = low if found[1] == "*" else _number(name, found[2], low, high, words or {})
+        if found[3]:
+            last = _number(name, found[3], low, high, words or {})
+        else:
+            last = high if found[1] == "*" or found[4] else first
+        if first > last or found[4] == "0":
+            raise ValueError(f"{name}: {part!r} names nothing")
+        values.update(range(first, last + 1, int(found[4] or 1)))
+    return tuple(sorted(values))
+
+
+def _number(name: str, text: str, low: int, high: int, words: dict[str, int]) -> int:
+    value = words.get(text, int(text) if text.isascii() and text.isdigit() else -1)
+    if not low <= value <= high:
+        raise ValueError(f"{name}: {text!r} is not between {low} and {high}")
+    return value
+
+
+def _month_days(text: str) -> tuple[DayRule, ...]:
+    return tuple(_month_day(part) for part in text.split(","))
+
+
+def _month_day(part: str) -> DayRule:
+    if part == "L":
+        return lambda day: day.day == _length(day)
+    if part == "LW":
+        return lambda day: day == _nearest_weekday(day, _length(day))
+    if found := re.fullmatch(r"(\d+)W", part):
+        wanted = _number("day of month", found[1], 1, 31, {})
+        return lambda day: wanted <= _length(day) and day == _nearest_weekday(day, wanted)
+    numbers = _numbers("day of month", part, 1, 31)
+    return lambda day: day.day in numbers
+
+
+def _week_days(text: str) -> tuple[DayRule, ...]:
+    return tuple(_week_day(part) for part in text.split(","))
+
+
+def _week_day(part: str) -> DayRule:
+    if part == "L":
+        part = "SAT"
+    if found := re.fullmatch(r"(\w+)L", part):
+        last = _number("day of week", found[1], 1, 7, _WEEKDAYS)
+        return lambda day: _aws_weekday(day) == last and day.day + 7 > _length(day)
+    if found := re.fullmatch(r"(\w+)#([1-5])", part):
+        nth, which = _number("day of week", found[1], 1, 7, _WEEKDAYS), int(found[2])
+        return lambda day: _aws_weekday(day) == nth and (day.day + 6) // 7 == which
+    numbers = _numbers("day of week", part, 1, 7, _WEEKDAYS)
+    return lambda day: _aws_weekday(day) in numbers
+
+
+def _aws_weekday(day: date) -> int:
+    return day.isoweekday() % 7 + 1
+
+
+def _length(day: date) -> int:
+    return calendar.monthrange(day.year, day.month)[1]
+
+
+def _nearest_weekday(day: date, number: int) -> date:
+    """The Monday to Friday nearest to the `number`-th of the month of `day`, never in another month."""
+    wanted = day.replace(day=number)
+    shift = {5: -1, 6: 1}.get(wanted.weekday(), 0)
+    if (wanted + timedelta(days=shift)).month != day.month:
+        shift = 2 if shift < 0 else -2
+    return wanted + timedelta(days=shift)

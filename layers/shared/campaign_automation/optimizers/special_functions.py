@@ -1,0 +1,130 @@
+"""Incomplete gamma and beta functions and their inverses, without scipy.
+
+Functions that call platforms cannot carry scipy (its layer does not fit beside an SDK), so rules use these:
+within 1e-10 of scipy.special. Source: Press et al., Numerical Recipes, 6.2 and 6.4 (series and Lentz's
+continued fractions); DLMF 8.9 and 8.17.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from statistics import NormalDist
+
+_TINY = 1e-300
+_EPSILON = 1e-16
+_MAX_TERMS = 100_000
+
+
+def gamma_cdf(shape: float, x: float) -> float:
+    """Regularised lower incomplete gamma P(shape, x): of a Gamma(shape, rate 1), the share below x."""
+    if x <= 0:
+        return 0.0
+    scale = math.exp(shape * math.log(x) - x - math.lgamma(shape))
+    if x < shape + 1:
+        return min(scale * _gamma_series(shape, x), 1.0)
+    return max(1 - scale * _gamma_fraction(shape, x), 0.0)
+
+
+def _gamma_series(shape: float, x: float) -> float:
+    term = total = 1 / shape
+    for step in range(1, _MAX_TERMS):
+        term *= x / (shape + step)
+        total += term
+        if term < total * _EPSILON:
+            break
+    return total
+
+
+def _gamma_fraction(shape: float, x: float) -> float:
+    def coefficients(step: int) -> tuple[float, float]:
+        return -step * (step - shape), x + 2 * step + 1 - shape
+
+    return 1 / _lentz(x + 1 - shape, coefficients)
+
+
+def beta_cdf(a: float, b: float, x: float) -> float:
+    """Regularised incomplete beta I_x(a, b): of a Beta(a, b), the share below x."""
+    if x <= 0 or x >= 1:
+        return float(x >= 1)
+    # The fraction converges fast only left of the mean.
+    if x > (a + 1) / (a + b + 2):
+        return 1 - beta_cdf(b, a, 1 - x)
+    log_scale = math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log1p(-x)
+    return math.exp(log_scale) / (a * _beta_fraction(a, b, x))
+
+
+def _beta_fraction(a: float, b: float, x: float) -> float:
+    def coefficients(step: int) -> tuple[float, float]:
+        half, odd = divmod(step, 2)
+        if odd:
+            return -(a + half) * (a + b + half) * x / ((a + 2 * half) * (a + 2 * half + 1)), 1.0
+        return half * (b - half) * x / ((a + 2 * half - 1) * (a + 2 * half)), 1.0
+
+    return _lentz(1.0, coefficients)
+
+
+def _lentz(first: float, coefficients: Callable[[int], tuple[float, float]]) -> float:
+    """The continued fraction first + a1/(b1 + a2/(b2 + ...)) by the modified Lentz method."""
+    value = numerator = first or _TINY
+    denominator = 0.0
+    for step in range(1, _MAX_TERMS):
+        a, b = coefficients(step)
+        denominator = 1 / ((b + a * denominator) or _TINY)
+        numerator = (b + a / numerator) or _TINY
+        change = numerator * denominator
+        value *= change
+        if abs(change - 1) < 1e-15:
+            break
+    return value
+
+
+def gamma_quantile(shape: float, probability: float) -> float:
+    """The x below which a Gamma(shape, rate 1) lies with `probability` (0 < probability < 1)."""
+    z = NormalDist().inv_cdf(probability)
+    guess = shape * (1 - 1 / (9 * shape) + z / (3 * math.sqrt(shape))) ** 3  # Wilson and Hilferty
+    if guess <= 0 or shape < 0.5:
+        guess = math.exp((math.log(probability) + math.lgamma(shape + 1)) / shape)
+    high = 2.0 * max(guess, shape)
+    while gamma_cdf(shape, high) < probability:
+        high *= 2
+
+    def log_density(x: float) -> float:
+        return (shape - 1) * math.log(x) - x - math.lgamma(shape)
+
+    return _invert(lambda x: gamma_cdf(shape, x), log_density, probability, guess, high)
+
+
+def beta_quantile(a: float, b: float, probability: float) -> float:
+    """The x below which a Beta(a, b) lies with `probability` (0 < probability < 1)."""
+    mean = a / (a + b)
+    spread = math.sqrt(mean * (1 - mean) / (a + b + 1))
+    guess = min(max(mean + NormalDist().inv_cdf(probability) * spread, mean / 10), 1 - (1 - mean) / 10)
+    constant = math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b)
+
+    def log_density(x: float) -> float:
+        return constant + (a - 1) * math.log(x) + (b - 1) * math.log1p(-x)
+
+    return _invert(lambda x: beta_cdf(a, b, x), log_density, probability, guess, 1.0)
+
+
+def _invert(
+    cdf: Callable[[float], float],
+    log_density: Callable[[float], float],
+    probability: float,
+    guess: float,
+    high: float,
+) -> float:
+    """Newton's steps kept inside a shrinking bracket from 0 to `high`."""
+    low, x = 0.0, guess
+    for _ in range(200):
+        error = cdf(x) - probability
+        low, high = (x, high) if error < 0 else (low, x)
+        density = math.exp(min(log_density(x), 700.0))
+        moved = x - error / density if density > 0 else -1.0
+        if not low < moved < high:
+            moved = (low + high) / 2
+        if abs(moved - x) <= 1e-13 * x:
+            return moved
+        x = moved
+    return x
