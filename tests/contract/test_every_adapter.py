@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
+from itertools import product
 from typing import Any, TypeVar
 
 import httpx
@@ -18,6 +20,7 @@ from campaign_automation.adapters.base import (
     AdOrder,
     BudgetOutcome,
     CreativeOrder,
+    DailyInsight,
     Outcome,
     PlatformAdapter,
 )
@@ -73,11 +76,13 @@ class Bench:
         }
         return spec(platform=self.platform, **values)
 
-    async def plan(self, asked: CreateCampaign) -> tuple[CampaignPlan, AdAccount]:
+    async def plan(
+        self, asked: CreateCampaign, campaign: str = "cmp_contract"
+    ) -> tuple[CampaignPlan, AdAccount]:
         account = await self.adapter.describe_account(self.access)
         self.adapter.check(asked, account)
         fitted = asked.model_copy(update={"age_groups": self.adapter.fit_ages(asked.age_groups)})
-        return plan_campaign(fitted, account, "cmp_contract"), account
+        return plan_campaign(fitted, account, campaign), account
 
     async def create_campaign(self, plan: CampaignPlan, account: AdAccount) -> Outcome:
         return self._kept([await self.adapter.create_campaign(self.access, plan, account)])[0]
@@ -124,8 +129,10 @@ class Bench:
         asset = await self.adapter.upload(self.access, creative, None)
         return CreativeOrder(item.tag, item.name, creative, written, asset)
 
-    async def create_tree(self, asked: CreateCampaign, words: str = "Run further.") -> Creation:
-        plan, account = await self.plan(asked)
+    async def create_tree(
+        self, asked: CreateCampaign, words: str = "Run further.", campaign: str = "cmp_contract"
+    ) -> Creation:
+        plan, account = await self.plan(asked, campaign)
         outcomes = [await self.create_campaign(plan, account)]
         outcomes += await self.create_adsets(plan, account)
         outcomes += await self.create_ads(plan, account, words)
@@ -446,6 +453,83 @@ def test_a_campaign_that_never_ran_has_no_rows(bench: Bench) -> None:
     assert set(report) == set(LEVELS)
     spent = [figures.spend for rows in report.values() for figures in rows.values()]
     assert not any(spent)
+
+
+def _two_running_campaigns(bench: Bench) -> list[Creation]:
+    made = []
+    for name in ("first", "second"):
+        asked = bench.spec(name=name, age_groups=[[18, 34], [35, 65]], creative_ids=["1"])
+        made.append(bench.run(bench.create_tree(asked, campaign=f"cmp_{name}")))
+        for level in reversed(LEVELS):
+            ids = bench.level_ids(made[-1], level)
+            outcomes = bench.run(bench.adapter.set_status(bench.access, level, ids, "active"))
+            assert [item.error for item in outcomes] == [None] * len(ids)
+    return made
+
+
+def _added_up(
+    records: list[dict[str, Any]], level: Level
+) -> dict[tuple[str, date], tuple[Decimal, int, int]]:
+    """What the platform delivered, by object and day: spend, impressions, clicks."""
+    sums: dict[tuple[str, date], tuple[Decimal, int, int]] = {}
+    for record in records:
+        key = (record[f"{level}_id"], date.fromisoformat(record["day"]))
+        spend, impressions, clicks = sums.get(key, (Decimal(0), 0, 0))
+        spend += Decimal(record["spend"])
+        sums[key] = (spend, impressions + record["impressions"], clicks + record["clicks"])
+    return sums
+
+
+def test_daily_insights_of_several_campaigns_come_in_one_report(bench: Bench, sandbox: Sandbox) -> None:
+    creations = _two_running_campaigns(bench)
+    campaigns = [bench.level_ids(creation, Level.CAMPAIGN)[0] for creation in creations]
+    adsets = {item for creation in creations for item in bench.level_ids(creation, Level.ADSET)}
+    sandbox.advance(advance_days=40)
+    records = sandbox.state(bench.platform)["records"]
+    until = max(date.fromisoformat(record["day"]) for record in records)
+    window = (until - timedelta(days=89), until)
+
+    for level in LEVELS:
+        before = sandbox.operations(bench.platform)
+        rows = bench.run(bench.adapter.read_daily(bench.access, level, campaigns, *window, "sales"))
+        asked = sandbox.operations(bench.platform) - before
+        assert asked.pop("read_campaign", 0) <= (level is Level.AD)  # which family an ad belongs to
+        assert asked == Counter(insights=3 if bench.platform == "tiktok" else 1)
+
+        delivered = [row for row in rows if row.spend]
+        told = {(row.entity_id, row.day): (row.spend, row.impressions, row.clicks) for row in delivered}
+        assert told == _added_up(records, level)
+        assert len(told) == len(delivered)
+        assert {row.campaign_id for row in rows} == set(campaigns)
+        assert {row.adset_id for row in rows} == ({None} if level is Level.CAMPAIGN else adsets)
+        assert sum(row.conversions or 0 for row in rows) > 40
+        assert all((row.revenue or 0) > 0 for row in rows if row.conversions)
+
+
+def test_a_window_of_daily_insights_is_checked_and_ends_are_included(bench: Bench, sandbox: Sandbox) -> None:
+    creation = _two_running_campaigns(bench)[0]
+    campaigns = bench.level_ids(creation, Level.CAMPAIGN)
+    sandbox.advance(advance_days=6)
+    records = sandbox.state(bench.platform)["records"]
+    last = max(date.fromisoformat(record["day"]) for record in records)
+
+    def read(since: date, until: date) -> list[DailyInsight]:
+        work = bench.adapter.read_daily(bench.access, Level.ADSET, campaigns, since, until, "sales")
+        return bench.run(work)
+
+    rows = read(last - timedelta(days=3), last - timedelta(days=1))
+    ids = bench.level_ids(creation, Level.ADSET)
+    days = [last - timedelta(days=offset) for offset in (3, 2, 1)]
+    assert sorted((row.entity_id, row.day) for row in rows) == sorted(product(ids, days))
+    figures = bench.run(bench.adapter.read_figures(bench.access, campaigns[0], days[0], "sales"))
+    assert {item: found.spend for item, found in figures[Level.ADSET].items()} == {
+        row.entity_id: row.spend for row in rows if row.day == days[0]
+    }
+    before = sandbox.operations(bench.platform)
+    for since, until in ((last, last - timedelta(days=1)), (last - timedelta(days=90), last)):
+        with pytest.raises(InvalidRequestError, match="90"):
+            read(since, until)
+    assert sandbox.operations(bench.platform) == before
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from campaign_automation.adapters.base import (
     CampaignNode,
     CopyLimits,
     CreativeOrder,
+    DailyInsight,
     FiguresByLevel,
     Outcome,
     Tree,
@@ -139,6 +140,17 @@ class FakeAdapter:
         self, access: Access, campaign_id: str, day: date, objective: str
     ) -> FiguresByLevel:
         return {level: {} for level in self.levels}
+
+    async def read_daily(
+        self,
+        access: Access,
+        level: Level,
+        campaign_ids: Sequence[str],
+        since: date,
+        until: date,
+        objective: str,
+    ) -> list[DailyInsight]:
+        return []
 
     def _add(self, kind: Any, tag: str, name: str, **more: Any) -> Outcome:
         platform_id = str(next(self._ids))

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import date, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 import pytest
 from pydantic import SecretStr
 
 from campaign_automation.adapters import tiktok_facts as facts
-from campaign_automation.adapters.base import Access, AdOrder, CreativeOrder, Outcome
+from campaign_automation.adapters.base import Access, AdOrder, CreativeOrder, DailyInsight, Outcome
 from campaign_automation.adapters.tiktok_adapter import TikTokAdapter
-from campaign_automation.adapters.tiktok_answers import adset_node, figures_of_row, partial_errors
+from campaign_automation.adapters.tiktok_answers import adset_node, partial_errors
 from campaign_automation.adapters.tiktok_echo import FRESH_SECONDS, Echo, Echoes
 from campaign_automation.adapters.tiktok_errors import translate
+from campaign_automation.adapters.tiktok_reports import ReportOrder, dimension_of, insight_of_row, windows
 from campaign_automation.adapters.tiktok_wire import Answer
 from campaign_automation.clients.media_client import MediaClient
 from campaign_automation.managers.planner import plan_campaign
@@ -65,17 +68,46 @@ def _set_paused(adapter: TikTokAdapter, ids: list[str]) -> list[Outcome]:
 # --- rows and nodes
 
 
+def _insight(objective: Objective, level: Level = Level.ADSET, **metrics: str | None) -> DailyInsight:
+    first, last = date(2026, 11, 2), date(2026, 11, 3)
+    goal = facts.GOALS[objective]
+    order = ReportOrder(level, dimension_of(level, "smart_plus"), ["7"], first, last, goal)
+    dimensions = {order.dimension: 8, "stat_time_day": "2026-11-03 00:00:00"}
+    return insight_of_row({"dimensions": dimensions, "metrics": {"campaign_id": "7", **metrics}}, order)
+
+
 @pytest.mark.parametrize("value", ["-", None, ""])
 def test_a_metric_that_is_not_told_is_unknown(value: str | None) -> None:
-    row = {"spend": "20.000", "complete_payment": value, "total_complete_payment_rate": value}
-    figures = figures_of_row(row, facts.GOALS[Objective.SALES])
-    assert (figures.spend, figures.conversions, figures.revenue) == (Decimal(20), None, None)
-    assert (figures.roas, figures.cpa) == (None, None)
+    told = dict.fromkeys(("complete_payment", "total_complete_payment_rate", "clicks"), value)
+    row = _insight(Objective.SALES, spend="20.000", **told)
+    assert (row.spend, row.conversions, row.revenue) == (Decimal(20), None, None)
+    assert (row.impressions, row.clicks) == (None, None)
 
 
 def test_leads_have_no_revenue() -> None:
-    figures = figures_of_row({"spend": "10", "conversion": "4"}, facts.GOALS[Objective.LEADS])
-    assert (figures.conversions, figures.cpa, figures.revenue) == (Decimal(4), Decimal("2.5"), None)
+    row = _insight(Objective.LEADS, spend="10", conversion="4", impressions="145")
+    assert (row.conversions, row.revenue, row.impressions) == (Decimal(4), None, 145)
+
+
+def test_a_row_knows_its_day_and_its_parents() -> None:
+    group = _insight(Objective.SALES)
+    assert (group.entity_id, group.campaign_id, group.adset_id, group.day) == (
+        "8",
+        "7",
+        "8",
+        date(2026, 11, 3),
+    )
+    assert _insight(Objective.SALES, Level.AD, adgroup_id="9").adset_id == "9"
+    campaign = _insight(Objective.SALES, Level.CAMPAIGN)
+    assert (campaign.campaign_id, campaign.adset_id) == ("8", None)
+
+
+def test_ninety_days_are_three_reports_without_a_gap() -> None:
+    first, last = date(2026, 8, 28), date(2026, 11, 25)
+    found = list(windows(first, last))
+    assert [(until - since).days for since, until in found] == [29, 29, 29]
+    assert (found[0][0], found[-1][1]) == (first, last)
+    assert all(after[0] - before[1] == timedelta(days=1) for before, after in pairwise(found))
 
 
 def _adset(**changes: Any) -> Json:

@@ -19,7 +19,10 @@ DAILY = "stat_time_day"
 MAX_DAYS, MAX_DAYS_DAILY = 365, 30
 _FILTERS = ("campaign_ids", "adgroup_ids", "ad_ids", "ad_ids_v2")
 
+_UNDER_AD = {"AUCTION_ADGROUP": {"campaign_id"}, "AUCTION_AD": {"campaign_id", "adgroup_id"}}
 METRICS: dict[str, Callable[[DayRecord, str], str]] = {
+    "campaign_id": lambda total, _: total.campaign_id,
+    "adgroup_id": lambda total, _: total.adset_id,
     "spend": lambda total, _: f"{total.spend:.3f}",
     "impressions": lambda total, _: str(total.impressions),
     "clicks": lambda total, _: str(total.clicks),
@@ -55,6 +58,9 @@ def report(store: TikTokStore, account: Account, params: Params) -> Json:
     id_name, is_daily = _dimensions(params, kind)
     first, last = _period(params, is_daily)
     metrics = _metrics(params)
+    foreign = {"campaign_id", "adgroup_id"} & set(metrics) - _UNDER_AD.get(params.text("data_level"), set())
+    if foreign:
+        raise wrong(f"metrics: {min(foreign)} is not supported at this data level.")
     nodes = [node for node in _nodes(store, account, kind, id_name) if _wanted(node, params)]
     rows = [
         _row(store, node, level, id_name, days, is_daily, metrics)
@@ -131,10 +137,16 @@ def _row(
         for record in store.records.values()
         if record.id_at(level) == node.id and days[0] <= record.day <= days[1]
     ]
-    total = added_up(records, DayRecord(node.id, node.id, node.id, node.account_id, days[0]))
+    total = added_up(records, _head(node, days[0]))
     event = _event(store, records)
     dimensions = {id_name: node.id} | ({DAILY: f"{days[0]} 00:00:00"} if is_daily else {})
     return {"dimensions": dimensions, "metrics": {name: METRICS[name](total, event) for name in metrics}}
+
+
+def _head(node: Node, day: date) -> DayRecord:
+    """The ids of the node and of those above it; its own stands for what is below."""
+    campaign_id = str(node.data.get("campaign_id", node.id))
+    return DayRecord(node.id, str(node.data.get("adgroup_id", node.id)), campaign_id, node.account_id, day)
 
 
 def _event(store: TikTokStore, records: list[DayRecord]) -> str:

@@ -8,7 +8,7 @@ creates again.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Literal, NamedTuple, Protocol
 
@@ -124,6 +124,29 @@ class Tree(BaseModel):
     ads: list[AdNode]
 
 
+class DailyInsight(BaseModel, frozen=True):
+    """What one object brought on one day of the account's time zone, as far as the platform knows by now:
+    conversions and revenue of recent days still grow. None is what the platform did not tell."""
+
+    entity_id: str
+    campaign_id: str
+    adset_id: str | None  # None at campaign level
+    day: date
+    spend: Decimal | None
+    impressions: int | None
+    clicks: int | None
+    conversions: Decimal | None
+    revenue: Decimal | None
+
+
+class Parents(NamedTuple):
+    """Where an object hangs; an ad set names itself as `adset_id`."""
+
+    campaign_id: str
+    adset_id: str | None = None
+
+
+LONGEST_REPORT_DAYS = 90
 FiguresByLevel = dict[Level, dict[str, Figures]]
 
 
@@ -222,6 +245,24 @@ class PlatformAdapter(Protocol):
         """Delivery on one account day, one report per level. An object without a row did not deliver."""
         ...
 
+    async def read_daily(
+        self,
+        access: Access,
+        level: Level,
+        campaign_ids: Sequence[str],
+        since: date,
+        until: date,
+        objective: str,
+    ) -> list[DailyInsight]:
+        """Delivery by account day, both ends included, of all objects of one level in campaigns of one
+        objective. One report for all of them (TikTok: one for each 30 days), plus its further pages.
+
+        Only the rows that the platform gave: Meta and Google leave out days without delivery, TikTok what is
+        deleted. `fill_days` adds the days of zeros. Conversions are the objective's canonical event, counted
+        once. Raises InvalidRequestError for a window that is not 1 to 90 days.
+        """
+        ...
+
 
 def failed(tag: str, error: CampaignAutomationError) -> Outcome:
     return Outcome(tag, error=error, request_id=error.details.get("platform_request_id"))
@@ -256,6 +297,56 @@ def wrong_level(platform: str, level: Level, items: Iterable[str], words: str) -
     """Refusals of all: objects of this level have no budget of their own."""
     error = InvalidRequestError(f"{platform}: {words}", field="level", platform=platform, level=str(level))
     return {item: BudgetOutcome(item, error=error) for item in items}
+
+
+def check_window(since: date, until: date) -> None:
+    """Raises InvalidRequestError for days that no report of ours holds."""
+    days = (until - since).days + 1
+    if not 1 <= days <= LONGEST_REPORT_DAYS:
+        raise InvalidRequestError(
+            f"since: {since} to {until} are {days} days; 1 to {LONGEST_REPORT_DAYS} are allowed",
+            field="since",
+            allowed=f"1 to {LONGEST_REPORT_DAYS} days",
+        )
+
+
+def fill_days(
+    rows: Iterable[DailyInsight], ids: Mapping[str, Parents], since: date, until: date
+) -> list[DailyInsight]:
+    """`rows` of a complete report, and a row of zeros for each day of the window on which one of `ids` has
+    none: platforms leave those out. By id and day; objects that are not in `ids` are kept as they are.
+
+    `ids` maps each object to its parents. Ask only for days on which the object existed.
+    """
+    known = {(row.entity_id, row.day): row for row in rows}
+    days = [since + timedelta(days=offset) for offset in range((until - since).days + 1)]
+    zeros = {
+        (item, day): _no_delivery(item, parents, day)
+        for item, parents in ids.items()
+        for day in days
+        if (item, day) not in known
+    }
+    return [row for _, row in sorted((known | zeros).items())]
+
+
+def _no_delivery(entity_id: str, parents: Parents, day: date) -> DailyInsight:
+    nothing = Decimal(0)
+    return DailyInsight(
+        entity_id=entity_id,
+        campaign_id=parents.campaign_id,
+        adset_id=parents.adset_id,
+        day=day,
+        spend=nothing,
+        impressions=0,
+        clicks=0,
+        conversions=nothing,
+        revenue=nothing,
+    )
+
+
+def figures_by_id(rows: Iterable[DailyInsight]) -> dict[str, Figures]:
+    """One day's rows as figures by object."""
+    return {row.entity_id: figures(row.spend, row.revenue, row.conversions) for row in rows}
 
 
 def ratio(numerator: Decimal | None, denominator: Decimal | None) -> Decimal | None:

@@ -22,11 +22,14 @@ from campaign_automation.adapters.base import (
     BudgetOutcome,
     CopyLimits,
     CreativeOrder,
+    DailyInsight,
     FiguresByLevel,
     Outcome,
     Tree,
     budget_outcome,
+    check_window,
     failed,
+    figures_by_id,
     wrong_amounts,
     wrong_level,
 )
@@ -41,7 +44,6 @@ from campaign_automation.models import (
     CampaignPlan,
     CreateCampaign,
     Creative,
-    Figures,
     Level,
 )
 from campaign_automation.utils.error_handler import AccountError, CampaignAutomationError, PlatformError
@@ -322,14 +324,28 @@ class GoogleAdapter:
     async def read_figures(
         self, access: Access, campaign_id: str, day: date, objective: str
     ) -> FiguresByLevel:
-        async def report(level: Level) -> dict[str, Figures]:
-            query = queries.figures_on(level, campaign_id, day)
-            rows = await self._wire.search(access, "insights", query)
-            return {
-                _short_id(getattr(row, queries.KINDS[level])): answers.figures_of_row(row) for row in rows
-            }
+        reports = [
+            self.read_daily(access, level, [campaign_id], day, day, objective) for level in self.levels
+        ]
+        rows = await asyncio.gather(*reports)
+        return dict(zip(self.levels, map(figures_by_id, rows), strict=True))
 
-        return dict(zip(self.levels, await asyncio.gather(*map(report, self.levels)), strict=True))
+    async def read_daily(
+        self,
+        access: Access,
+        level: Level,
+        campaign_ids: Sequence[str],
+        since: date,
+        until: date,
+        objective: str,
+    ) -> list[DailyInsight]:
+        """Google's `conversions` are those of the account's primary actions, whatever the objective."""
+        check_window(since, until)
+        if not campaign_ids:
+            return []
+        query = queries.daily_figures(level, campaign_ids, since, until)
+        rows = await self._wire.search(access, "insights", query)
+        return [answers.insight_of_row(row, level) for row in rows]
 
     # --- changing --------------------------------------------------------------------------------------
 
@@ -389,10 +405,6 @@ class GoogleAdapter:
         except PlatformError as error:
             return [failed(item, error) for item in ids]
         return answers.outcomes_of(response, ids, request_id)
-
-
-def _short_id(message: Any) -> str:
-    return str(message.resource_name.rpartition("/")[2])
 
 
 def _is_gone(error: CampaignAutomationError | None) -> bool:

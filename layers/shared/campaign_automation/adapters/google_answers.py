@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -14,13 +15,14 @@ from campaign_automation.adapters.base import (
     AdSetNode,
     BudgetOutcome,
     CampaignNode,
+    DailyInsight,
     Outcome,
     failed,
-    figures,
 )
 from campaign_automation.adapters.google_errors import PLATFORM, translate
+from campaign_automation.adapters.google_queries import KINDS
 from campaign_automation.adapters.google_requests import enum_name, reached_ages
-from campaign_automation.models import AgeGroup, Figures, Targeting
+from campaign_automation.models import AgeGroup, Level, Targeting
 from campaign_automation.utils.error_handler import PlatformError, PlatformRejectedError
 
 Row = Any  # a raw GoogleAdsRow
@@ -140,13 +142,19 @@ def countries_of(constants: Iterable[str]) -> list[str]:
     return [facts.COUNTRY_OF_GEO_TARGET.get(constant, constant) for constant in constants]
 
 
-def figures_of_row(row: Row) -> Figures:
+def insight_of_row(row: Row, level: Level) -> DailyInsight:
     """Money in the account's currency; conversions may be fractions of one."""
-    metrics = row.metrics
-    return figures(
-        facts.from_micros(metrics.cost_micros),
-        round(Decimal(str(metrics.conversions_value)), 6).normalize() + 0,
-        round(Decimal(str(metrics.conversions)), 6).normalize() + 0,
+    metrics, entity = row.metrics, getattr(row, KINDS[level])
+    return DailyInsight(
+        entity_id=str(entity.resource_name.rpartition("/")[2]),
+        campaign_id=str(row.campaign.id),
+        adset_id=None if level is Level.CAMPAIGN else str(row.ad_group.id),
+        day=date.fromisoformat(row.segments.date),
+        spend=facts.from_micros(metrics.cost_micros),
+        impressions=metrics.impressions,
+        clicks=metrics.clicks,
+        conversions=round(Decimal(str(metrics.conversions)), 6).normalize() + 0,
+        revenue=round(Decimal(str(metrics.conversions_value)), 6).normalize() + 0,
     )
 
 

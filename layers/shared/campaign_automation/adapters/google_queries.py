@@ -95,13 +95,15 @@ def images_by_name(names: Iterable[str]) -> str:
     )
 
 
-def figures_on(level: Level, campaign_id: str, day: date) -> str:
-    """One row per object that delivered; with a segment selected Google leaves rows of zeros out."""
+def daily_figures(level: Level, campaign_ids: Iterable[str], since: date, until: date) -> str:
+    """One row per object and day that delivered; with a segment selected Google leaves rows of zeros out."""
     kind = KINDS[level]
+    parents = "campaign.id" if level is Level.CAMPAIGN else "campaign.id, ad_group.id"
     return (
-        f"SELECT {kind}.resource_name, segments.date, metrics.cost_micros, metrics.conversions,"
-        f" metrics.conversions_value FROM {kind} WHERE segments.date = '{day.isoformat()}'"
-        f"{_in_campaign(campaign_id)}"
+        f"SELECT {kind}.resource_name, {parents}, segments.date, metrics.cost_micros, metrics.impressions,"
+        f" metrics.clicks, metrics.conversions, metrics.conversions_value FROM {kind}"
+        f" WHERE segments.date BETWEEN '{since.isoformat()}' AND '{until.isoformat()}'"
+        f" AND campaign.id IN {_numbers(campaign_ids)}"
     )
 
 

@@ -20,14 +20,17 @@ from campaign_automation.adapters.base import (
     BudgetOutcome,
     CopyLimits,
     CreativeOrder,
+    DailyInsight,
     FiguresByLevel,
     Outcome,
     Tree,
     budget_outcome,
+    check_window,
+    figures_by_id,
     wrong_amounts,
     wrong_level,
 )
-from campaign_automation.adapters.meta_answers import ad_node, adset_node, campaign_node, figures_of_row
+from campaign_automation.adapters.meta_answers import ad_node, adset_node, campaign_node, insight_of_row
 from campaign_automation.adapters.meta_errors import PLATFORM
 from campaign_automation.adapters.meta_requests import (
     adset_params,
@@ -48,7 +51,6 @@ from campaign_automation.models import (
     CampaignPlan,
     CreateCampaign,
     Creative,
-    Figures,
     Level,
     Objective,
 )
@@ -62,6 +64,7 @@ from campaign_automation.utils.money import to_units
 
 _ADS_PAGE = 500
 _VIDEO_POLL_SECONDS = (0.5, 1, 2, 4, 4, 8, 8, 8)  # processing takes seconds, for long videos minutes
+_REPORTED: tuple[Level, ...] = (Level.CAMPAIGN, Level.ADSET, Level.AD)
 _EDGES = {Level.CAMPAIGN: "campaigns", Level.ADSET: "adsets", Level.AD: "ads", Level.CREATIVE: "adcreatives"}
 
 
@@ -311,20 +314,34 @@ class MetaAdapter:
     async def read_figures(
         self, access: Access, campaign_id: str, day: date, objective: str
     ) -> FiguresByLevel:
+        reports = [self.read_daily(access, level, [campaign_id], day, day, objective) for level in _REPORTED]
+        rows = await asyncio.gather(*reports)
+        return dict(zip(_REPORTED, map(figures_by_id, rows), strict=True))
+
+    async def read_daily(
+        self,
+        access: Access,
+        level: Level,
+        campaign_ids: Sequence[str],
+        since: date,
+        until: date,
+        objective: str,
+    ) -> list[DailyInsight]:
+        check_window(since, until)
+        if not campaign_ids:
+            return []
+        parents = [f"{each}_id" for each in _REPORTED[: _REPORTED.index(level) + 1]]
+        params = {
+            "level": str(level),
+            "filtering": [{"field": "campaign.id", "operator": "IN", "value": list(campaign_ids)}],
+            "time_range": {"since": since.isoformat(), "until": until.isoformat()},
+            "time_increment": 1,
+            "fields": ",".join([*parents, "spend,impressions,clicks,actions,action_values"]),
+            "limit": 500,
+        }
+        rows = await self._wire.get_all(access, "insights", access.platform_account_id, "insights", params)
         actions = facts.GOALS[Objective(objective)].result_actions
-        levels: tuple[Level, ...] = (Level.CAMPAIGN, Level.ADSET, Level.AD)
-
-        async def report(level: Level) -> dict[str, Figures]:
-            params = {
-                "level": str(level),
-                "time_range": {"since": day.isoformat(), "until": day.isoformat()},
-                "fields": f"{level}_id,spend,impressions,clicks,actions,action_values",
-                "limit": 500,
-            }
-            rows = await self._wire.get_all(access, "insights", campaign_id, "insights", params)
-            return {row[f"{level}_id"]: figures_of_row(row, actions) for row in rows}
-
-        return dict(zip(levels, await asyncio.gather(*map(report, levels)), strict=True))
+        return [insight_of_row(row, level, actions) for row in rows]
 
     # --- changing --------------------------------------------------------------------------------------
 

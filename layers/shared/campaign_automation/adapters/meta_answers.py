@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from campaign_automation.adapters.base import AdNode, AdSetNode, CampaignNode, figures
-from campaign_automation.models import Figures, Targeting
+from campaign_automation.adapters.base import AdNode, AdSetNode, CampaignNode, DailyInsight
+from campaign_automation.models import Level, Targeting
 
 _STATUS = {"ACTIVE": "active", "PAUSED": "paused", "DELETED": "deleted", "ARCHIVED": "deleted"}
 
@@ -63,12 +64,20 @@ def ad_node(item: Mapping[str, Any]) -> AdNode:
     return AdNode(**_node_fields(item), adset_id=item["adset_id"], primary_text=content.get("message"))
 
 
-def figures_of_row(row: Mapping[str, Any], actions: Sequence[str]) -> Figures:
-    """Overlapping action types contain each other: the first one present counts, alone. A row without any
-    of them had none: Meta leaves out what is empty."""
+def insight_of_row(row: Mapping[str, Any], level: Level, actions: Sequence[str]) -> DailyInsight:
+    """Overlapping action types contain each other: the first of `actions` that is there counts, alone. A row
+    without any of them had none: Meta leaves out what is empty."""
     counts = {item["action_type"]: Decimal(item["value"]) for item in row.get("actions", [])}
     values = {item["action_type"]: Decimal(item["value"]) for item in row.get("action_values", [])}
     counted = next((action for action in actions if action in counts), None)
-    conversions = counts[counted] if counted else Decimal(0)
-    revenue = values.get(counted) if counted else Decimal(0)
-    return figures(Decimal(row["spend"]) if "spend" in row else None, revenue, conversions)
+    return DailyInsight(
+        entity_id=row[f"{level}_id"],
+        campaign_id=row["campaign_id"],
+        adset_id=row.get("adset_id"),
+        day=date.fromisoformat(row["date_start"]),
+        spend=Decimal(row["spend"]) if "spend" in row else None,
+        impressions=int(row["impressions"]) if "impressions" in row else None,
+        clicks=int(row["clicks"]) if "clicks" in row else None,
+        conversions=counts[counted] if counted else Decimal(0),
+        revenue=values.get(counted) if counted else Decimal(0),
+    )

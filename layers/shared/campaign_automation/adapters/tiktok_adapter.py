@@ -18,10 +18,13 @@ from campaign_automation.adapters.base import (
     BudgetOutcome,
     CopyLimits,
     CreativeOrder,
+    DailyInsight,
     FiguresByLevel,
     Outcome,
     Tree,
+    check_window,
     failed,
+    figures_by_id,
     wrong_amounts,
     wrong_level,
 )
@@ -29,7 +32,6 @@ from campaign_automation.adapters.tiktok_answers import (
     ad_node,
     adset_node,
     campaign_node,
-    figures_of_row,
     id_field,
     ids_by_name,
     partial_errors,
@@ -38,6 +40,14 @@ from campaign_automation.adapters.tiktok_budgets import TikTokBudgets, changed
 from campaign_automation.adapters.tiktok_echo import Echoes
 from campaign_automation.adapters.tiktok_errors import PLATFORM, is_gone, is_nothing_to_update, unavailable
 from campaign_automation.adapters.tiktok_files import TikTokFiles
+from campaign_automation.adapters.tiktok_reports import (
+    ReportOrder,
+    chunks,
+    dimension_of,
+    insight_of_row,
+    report_params,
+    windows,
+)
 from campaign_automation.adapters.tiktok_wire import TikTokWire
 from campaign_automation.clients.media_client import MediaClient
 from campaign_automation.models import (
@@ -47,7 +57,6 @@ from campaign_automation.models import (
     CampaignPlan,
     CreateCampaign,
     Creative,
-    Figures,
     Level,
     Objective,
 )
@@ -352,45 +361,57 @@ class TikTokAdapter:
     async def read_figures(
         self, access: Access, campaign_id: str, day: date, objective: str
     ) -> FiguresByLevel:
+        reports = [
+            self.read_daily(access, level, [campaign_id], day, day, objective) for level in self.levels
+        ]
+        rows = await asyncio.gather(*reports)
+        return dict(zip(self.levels, map(figures_by_id, rows), strict=True))
+
+    async def read_daily(
+        self,
+        access: Access,
+        level: Level,
+        campaign_ids: Sequence[str],
+        since: date,
+        until: date,
+        objective: str,
+    ) -> list[DailyInsight]:
+        check_window(since, until)
+        families = {"manual": list(campaign_ids)}
+        if level is Level.AD:  # Smart+ ads are reported under ids of their own
+            families = await self._by_family(access, campaign_ids, Objective(objective))
         goal = facts.GOALS[Objective(objective)]
-        family = await self._family_of_campaign(access, campaign_id, Objective(objective))
+        orders = [
+            ReportOrder(level, dimension_of(level, family), some, first, last, goal)
+            for family, members in families.items()
+            for some in chunks(members, facts.IDS_PER_FILTER)
+            for first, last in windows(since, until)
+        ]
+        reports = await asyncio.gather(
+            *(
+                self._wire.get_all(access, "insights", "report/integrated/get", report_params(order))
+                for order in orders
+            )
+        )
+        return [
+            insight_of_row(row, order) for order, rows in zip(orders, reports, strict=True) for row in rows
+        ]
 
-        async def report(level: Level) -> dict[str, Figures]:
-            noun = facts.NOUNS[level]
-            dimension = "ad_id_v2" if (family, level) == ("smart_plus", Level.AD) else f"{noun}_id"
-            rows = await self._report(access, campaign_id, day, f"AUCTION_{noun.upper()}", dimension, goal)
-            return {str(row["dimensions"][dimension]): figures_of_row(row["metrics"], goal) for row in rows}
-
-        return dict(zip(self.levels, await asyncio.gather(*map(report, self.levels)), strict=True))
-
-    async def _report(
-        self, access: Access, campaign_id: str, day: date, data_level: str, dimension: str, goal: facts.Goal
-    ) -> list[facts.Params]:
-        metrics = ["spend", "impressions", "clicks", goal.counts] + ([goal.values] if goal.values else [])
-        params: facts.Params = {
-            "report_type": "BASIC",
-            "data_level": data_level,
-            "dimensions": [dimension],
-            "metrics": metrics,
-            "start_date": day.isoformat(),
-            "end_date": day.isoformat(),
-            "filtering": [
-                {"field_name": "campaign_ids", "filter_type": "IN", "filter_value": f'["{campaign_id}"]'}
-            ],
-        }
-        return await self._wire.get_all(access, "insights", "report/integrated/get", params)
-
-    async def _family_of_campaign(
-        self, access: Access, campaign_id: str, objective: Objective
-    ) -> facts.Family:
-        """Known from creating or reading it, else asked: only three objectives leave a choice."""
-        if self._setting == "manual" or objective not in facts.SMART_PLUS_OBJECTIVES:
-            return "manual"
-        if self._echoes.is_smart_plus(campaign_id):
-            return "smart_plus"
-        filtering = {"campaign_ids": [campaign_id]}
-        manual = await self._list(access, "read_campaign", Level.CAMPAIGN, "manual", filtering)
-        return "manual" if manual else "smart_plus"
+    async def _by_family(
+        self, access: Access, campaign_ids: Sequence[str], objective: Objective
+    ) -> dict[str, list[str]]:
+        """Known from creating or reading them, else asked: only three objectives leave a choice. What no list
+        shows is deleted, and has no row in either."""
+        is_known = all(map(self._echoes.is_smart_plus, campaign_ids))
+        if self._setting == "manual" or objective not in facts.SMART_PLUS_OBJECTIVES or not campaign_ids:
+            return {"manual": list(campaign_ids)}
+        if is_known:
+            return {"smart_plus": list(campaign_ids)}
+        found = await self._look(access, Level.CAMPAIGN, campaign_ids)
+        families: dict[str, list[str]] = {}
+        for campaign_id, (family, _) in found.items():
+            families.setdefault(family, []).append(campaign_id)
+        return families
 
     # --- changing --------------------------------------------------------------------------------------
 

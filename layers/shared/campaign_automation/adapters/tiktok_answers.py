@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from campaign_automation.adapters import tiktok_facts as facts
-from campaign_automation.adapters.base import AdNode, AdSetNode, CampaignNode, figures
+from campaign_automation.adapters.base import AdNode, AdSetNode, CampaignNode
 from campaign_automation.adapters.tiktok_requests import ages_of
-from campaign_automation.models import Figures, Level, Targeting
+from campaign_automation.models import Level, Targeting
 
 _STATUS = {"ENABLE": "active", "DISABLE": "paused", "DELETE": "deleted"}
 _DAILY = ("BUDGET_MODE_DAY", "BUDGET_MODE_DYNAMIC_DAILY_BUDGET")
@@ -79,19 +79,6 @@ def ad_node(item: Mapping[str, Any], family: facts.Family) -> AdNode:
         adset_id=str(item["adgroup_id"]),
         primary_text=item.get("ad_text") or texts[0].get("ad_text"),
     )
-
-
-def figures_of_row(metrics: Mapping[str, Any], goal: facts.Goal) -> Figures:
-    """A row of a report in the account's currency; "-" and null are unknown."""
-    revenue = _decimal(metrics.get(goal.values)) if goal.values else None
-    return figures(_decimal(metrics.get("spend")), revenue, _decimal(metrics.get(goal.counts)))
-
-
-def _decimal(value: Any) -> Decimal | None:
-    try:
-        return None if value is None else Decimal(str(value))
-    except InvalidOperation:
-        return None
 
 
 def ids_by_name(

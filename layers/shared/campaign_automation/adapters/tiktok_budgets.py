@@ -7,13 +7,14 @@ the budgets of Upgraded Smart+ Ad Groups".
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
 
 from campaign_automation.adapters import tiktok_facts as facts
 from campaign_automation.adapters.base import Access, BudgetOutcome, Outcome, budget_outcome, failed
 from campaign_automation.adapters.tiktok_answers import daily_budget, partial_errors
 from campaign_automation.adapters.tiktok_errors import PLATFORM, is_nothing_to_update
+from campaign_automation.adapters.tiktok_reports import chunks
 from campaign_automation.adapters.tiktok_requests import number
 from campaign_automation.adapters.tiktok_wire import TikTokWire
 from campaign_automation.models import Level
@@ -94,7 +95,7 @@ class TikTokBudgets:
         """Up to 20 in one request. One that is wrong refuses all, so these are then asked one by one."""
         path = f"{_prefix(family)}adgroup/budget/update"
         outcomes: list[Outcome] = []
-        for some in _chunks(list(amounts), facts.IDS_PER_CHANGE):
+        for some in chunks(list(amounts), facts.IDS_PER_CHANGE):
             bodies = {item: {"adgroup_id": item, field: number(amounts[item])} for item in some}
             sent = await self._send(access, "update_adset", path, {field: list(bodies.values())}, some)
             if len(some) > 1 and all(_is_refusal(outcome.error) for outcome in sent):
@@ -156,7 +157,3 @@ def _is_refusal(error: Exception | None) -> bool:
 
 def _prefix(family: facts.Family) -> str:
     return "smart_plus/" if family == "smart_plus" else ""
-
-
-def _chunks(ids: Sequence[str], size: int) -> Iterable[Sequence[str]]:
-    return (ids[start : start + size] for start in range(0, len(ids), size))
