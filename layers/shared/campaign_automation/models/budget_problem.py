@@ -1,0 +1,276 @@
+"""What the budget optimiser is asked and what it answers. Money is int in the currency's minor unit."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field
+
+from campaign_automation.models import Model
+
+Minor = Annotated[int, Field(ge=0)]
+PositiveMinor = Annotated[int, Field(gt=0)]
+# What a platform reported, unchecked: the optimiser refuses a bad number and names its unit and day.
+Reported = int | float | None
+
+Action = Literal["increase_budget", "decrease_budget", "pause", "keep"]
+Rule = Literal["pause", "raise", "lower"]
+Reason = Literal[
+    # a rule or the model acts
+    "no_conversions",
+    "roas_above_target",
+    "cpa_above_target",
+    "reinvested",
+    "reallocated",
+    "scaled_to_total",
+    # nothing to do
+    "within_targets",
+    "conflict",
+    "already_best",
+    "gain_too_small",
+    # a rule cannot be judged
+    "no_target",
+    "no_data",
+    "no_spend",
+    "revenue_missing",
+    "conversions_missing",
+    "spend_missing",
+    # something forbids the change
+    "held_by_guard",
+    "locked",
+    "in_learning",
+    "cooldown",
+    "step_cap",
+    "below_minimum",
+    "at_maximum",
+    "below_step",
+]
+
+
+class DayRecord(Model):
+    """One full day of one ad set; None is unknown, never 0."""
+
+    # JSON has no NaN; written as a word it is refused at the other end instead of read as missing.
+    model_config = ConfigDict(ser_json_inf_nan="constants")
+
+    day: date
+    spend_minor: Reported = None
+    revenue_minor: Reported = None
+    conversions: Reported = None
+    impressions: Reported = None
+    clicks: Reported = None
+    status: str = "active"
+
+
+class BudgetUnit(Model):
+    """One ad set, or whatever else carries a budget of its own.
+
+    `evidence_since`: the first day with today's creatives and targets; older days say nothing on a pause.
+    """
+
+    unit_id: Annotated[str, Field(min_length=1)]
+    campaign_id: str = ""
+    platform: str = ""
+    objective: str = ""
+    groups: list[str] = []
+    currency: str | None = None
+    status: str = "active"
+    budget_minor: Minor
+    budget_at_day_start_minor: Minor
+    step_minor: PositiveMinor = 1
+    min_minor: Minor = 0
+    max_minor: Minor | None = None
+    locked: bool = False
+    in_learning: bool = False
+    last_changed: date | None = None
+    evidence_since: date | None = None
+    target_roas: Annotated[Decimal, Field(gt=0)] | None = None
+    target_cpa_minor: PositiveMinor | None = None
+    records: list[DayRecord] = []
+
+
+class GroupLimit(Model):
+    """The most that the units of a group may have together.
+
+    A unit is of a group that it names in `groups`, or whose name is its campaign_id or platform.
+    """
+
+    group: str
+    max_minor: Minor
+
+
+class MaturitySnapshot(Model):
+    """Conversions of one day over all ad sets of an account; `counts[d]` as known at age d, None unknown.
+
+    Age 0 is the morning after: the day has just ended.
+    """
+
+    day: date
+    counts: list[Annotated[float, Field(ge=0, allow_inf_nan=False)] | None]
+
+
+class OptimizerSettings(Model):
+    """When an allocation is worth its changes: probability of a gain, and mean relative gain."""
+
+    min_probability: Annotated[float, Field(ge=0, le=1)] = 0.7
+    min_gain: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.001
+
+
+class BudgetProblem(Model):
+    """Everything one optimisation rests on. `today` is a day of the account; only earlier days are used."""
+
+    today: date
+    currency: Annotated[str, Field(min_length=3, max_length=3)]
+    currency_exponent: Annotated[int, Field(ge=0, le=3)] = 2
+    target_metric: Literal["roas", "cpa"] = "roas"
+    strategy: Literal["auto", "allocate"] = "auto"
+    guard: bool = True
+    window_days: Annotated[int, Field(ge=1, le=90)] = 7
+    freed_money: Literal["leave", "reinvest"] = "leave"
+    total_budget_minor: PositiveMinor | None = None
+    target_marginal_cpa_minor: PositiveMinor | None = None
+    group_limits: list[GroupLimit] = []
+    min_days_between_changes: Annotated[int, Field(ge=0)] = 1
+    seed: Annotated[int, Field(ge=0)] = 0
+    settings: OptimizerSettings = OptimizerSettings()
+    attribution_window_days: Annotated[int, Field(ge=0, le=90)] = 7
+    snapshots: list[MaturitySnapshot] = []
+    units: list[BudgetUnit]
+
+
+class RuleCheck(Model):
+    """One written rule: did it fire, or why could it not be judged."""
+
+    rule: Rule
+    fired: bool = False
+    skipped: Reason | None = None
+
+
+class WrittenVerdict(Model):
+    """What the written rules alone say; `rule` is the one that decides, if one does."""
+
+    action: Action
+    reason: Reason
+    rule: Rule | None = None
+    checks: list[RuleCheck]
+
+
+class GuardVerdict(Model):
+    """What the data say about the change. `value` against `threshold`, in words of `measure`.
+
+    `matured_spend_minor`: spend times the share of its conversions that is known by now.
+    """
+
+    verdict: Literal["confirmed", "held", "not_needed"]
+    measure: Literal["e_value", "probability", "none"] = "none"
+    value: float | None = None
+    threshold: float | None = None
+    conversions: float | None = None
+    matured_spend_minor: float | None = None
+    dispersion: float | None = None
+    maturity_assumed: bool | None = None
+    missing: Reason | None = None
+
+
+class CurveEvidence(Model):
+    """The fitted curve of an ad set: result per day = ceiling * budget / (half + budget)."""
+
+    ceiling: float
+    half_minor: float
+    result_before: float
+    result_after: float
+    marginal_result_per_minor: float
+    value_assumed: bool = False
+    model_estimate: Literal[True] = True
+
+
+class Evidence(Model):
+    """The numbers a decision rests on; the window's first and last day are both in it."""
+
+    window_from: date
+    window_to: date
+    days_known: int
+    spend_minor: int | None
+    conversions: float | None
+    revenue_minor: int | None
+    roas: float | None
+    cpa_minor: float | None
+    target_roas: Decimal | None
+    target_cpa_minor: int | None
+    basis: str
+    binding_constraint: str | None
+    would_change: str
+    reinvested_minor: int = 0
+    written: WrittenVerdict
+    guard: GuardVerdict
+    curve: CurveEvidence | None = None
+
+
+class Decision(Model):
+    """A change of one active ad set, or why there is none. A pause leaves it a new budget of 0."""
+
+    unit_id: str
+    action: Action
+    old_budget_minor: int
+    new_budget_minor: int
+    reason: Reason
+    explanation: str
+    evidence: Evidence
+
+
+class ExpectedGain(Model):
+    """Gain over doing nothing, relative, over draws of the fitted curves; probability that it is above 0."""
+
+    mean: float
+    p10: float
+    p90: float
+    probability: float
+
+
+AllocationStatus = Literal[
+    "optimal", "flexible", "total_below_minimums", "total_above_caps", "group_below_minimums"
+]
+
+
+class AllocationReport(Model):
+    """The allocator's answer and its proof.
+
+    `duality_gap` (in units of the objective, a day) bounds what any other allocation could add to the
+    solver's; `relative_gap` is its share. `integer_relative_gap` is the same for the rounded budgets.
+    `multiplier` is the marginal result per minor unit, None where no price balances the total.
+    """
+
+    objective: Literal["conversions", "value"]
+    status: AllocationStatus
+    applied: bool
+    duality_gap: float
+    relative_gap: float
+    integer_relative_gap: float
+    multiplier: float | None
+    group_multipliers: dict[str, float]
+    iterations: int
+    expected_result: float
+    expected_gain: ExpectedGain
+    dispersion: float
+    maturity_assumed: bool
+    unallocatable_minor: int
+    unallocated_minor: int
+    shortfall_minor: int
+    model_estimate: Literal[True] = True
+
+
+PlanStatus = Literal["ok", "all_paused", "too_little_data", "revenue_missing", "gain_too_small"]
+
+
+class BudgetPlan(Model):
+    """Decisions for the active ad sets, ordered by id. Nothing here has been carried out."""
+
+    status: PlanStatus
+    strategy: Literal["auto", "allocate"]
+    decisions: list[Decision]
+    allocation: AllocationReport | None
+    freed_minor: int
+    total_before_minor: int
+    total_after_minor: int
