@@ -2,10 +2,8 @@
 
 from typing import Any
 
-from campaign_automation.api import body_of, context_of, failure, response
-from campaign_automation.capability import run_action
+from campaign_automation.api import answer, body_of
 from campaign_automation.utils import event_loop
-from campaign_automation.utils.error_handler import InvalidRequestError
 from campaign_automation.utils.observability import logger
 from campaign_automation.wiring import Wiring
 
@@ -14,12 +12,4 @@ wiring = Wiring(use_workflow=True)
 
 @logger.inject_lambda_context(correlation_id_path="requestContext.requestId", clear_state=True)
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    return event_loop.run(_answer(event))
-
-
-async def _answer(event: dict[str, Any]) -> dict[str, Any]:
-    try:
-        parameters = body_of(event)
-    except InvalidRequestError as error:
-        return failure(error, event)
-    return response(await run_action(wiring, "create_campaign", parameters, context_of(event)), success=201)
+    return event_loop.run(answer(wiring, "create_campaign", event, read=body_of, success=201))

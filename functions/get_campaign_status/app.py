@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from campaign_automation.api import context_of, response
-from campaign_automation.capability import run_action
+from campaign_automation.api import answer, query_of
 from campaign_automation.utils import event_loop
 from campaign_automation.utils.observability import logger
 from campaign_automation.wiring import Wiring
@@ -14,9 +13,4 @@ wiring.preload_adapters()
 
 @logger.inject_lambda_context(correlation_id_path="requestContext.requestId", clear_state=True)
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    return event_loop.run(_answer(event))
-
-
-async def _answer(event: dict[str, Any]) -> dict[str, Any]:
-    parameters = event["pathParameters"]
-    return response(await run_action(wiring, "get_campaign_status", parameters, context_of(event)))
+    return event_loop.run(answer(wiring, "get_campaign_status", event, read=query_of))

@@ -3,7 +3,7 @@
 from typing import Any
 
 from campaign_automation.managers.schedules import count_active_rules
-from campaign_automation.utils import event_loop
+from campaign_automation.utils import clock, event_loop
 from campaign_automation.utils.observability import emit, logger
 from campaign_automation.wiring import Wiring
 
@@ -15,4 +15,9 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, int]:
     if wiring.settings.rule_schedule_group:
         rules = count_active_rules(wiring.settings.rule_schedule_group)
         emit("campaign_automation_active_rules", rules)
-    return event_loop.run(wiring.outbox.sweep())
+    return event_loop.run(_sweep())
+
+
+async def _sweep() -> dict[str, int]:
+    await clock.synchronise(wiring.settings.clock_url)
+    return await wiring.outbox.sweep()

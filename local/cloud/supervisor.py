@@ -55,6 +55,8 @@ EARLY_PARAMETERS = {
     "CacheCluster": "false",
     "SpecialAdCategories": "NONE",
     "EuPoliticalAdvertising": "false",
+    "AccountDailyBudgetCaps": "USD:1000000,EUR:1000000",
+    "AccountConnectUrl": "https://web-platform.example/ad-accounts/{platform}",
 }
 LATER_PARAMETERS = (
     "JwtIssuer",
@@ -66,6 +68,7 @@ LATER_PARAMETERS = (
     "GoogleAdsEndpoint",
     "CacheUrl",
     "AwsEndpointUrl",
+    "ClockUrl",
 )
 TICK_SECONDS = 1.0
 
@@ -205,6 +208,7 @@ class _LocalCloud:
             "GoogleAdsEndpoint": self._sandbox_urls["google"],
             "CacheUrl": self._redis_url,
             "AwsEndpointUrl": self._aws_endpoint,
+            "ClockUrl": self._sandbox_urls["admin"] + "/clock",
         }
 
     def _api(self) -> LocalVerbs:

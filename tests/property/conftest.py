@@ -12,7 +12,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from campaign_automation.stores import campaign_store
+from campaign_automation.stores import table
 from local.cloud import Cloud
 from tests.support.module import environment
 from tests.support.table import make_table
@@ -33,7 +33,7 @@ def module_settings(cloud: Cloud) -> Iterator[None]:
         values = secret_values(cloud)
         patch.delenv("AWS_ENDPOINT_URL")
         # moto is not made for threads, which the module uses for each call to AWS.
-        patch.setattr(campaign_store, "_translated", one_at_a_time(campaign_store._translated))
+        patch.setattr(table, "_translated", one_at_a_time(table._translated))
         with mock_aws():
             make_table()
             for name, value in values.items():

@@ -30,6 +30,27 @@ class Api:
     def status(self, campaign_id: str) -> httpx.Response:
         return self.http.get(f"/v1/campaigns/{campaign_id}")
 
+    def manage(self, campaign_id: str, action: str, **body: Any) -> httpx.Response:
+        headers = {"Idempotency-Key": body.pop("key")} if "key" in body else {}
+        return self.http.post(
+            f"/v1/campaigns/{campaign_id}/status", json={"action": action, **body}, headers=headers
+        )
+
+    def audit(self, campaign_id: str) -> list[dict[str, Any]]:
+        """The whole trail, page by page."""
+        records: list[dict[str, Any]] = []
+        after = ""
+        while True:
+            query = f"?limit=50&after={after}" if after else "?limit=50"
+            page = self.http.get(f"/v1/campaigns/{campaign_id}/audit{query}").json()
+            records += page["records"]
+            if page["next"] is None:
+                return records
+            after = page["next"]
+
+    def undo(self, campaign_id: str, run_id: str, **body: Any) -> httpx.Response:
+        return self.http.post(f"/v1/campaigns/{campaign_id}/undo", json={"run_id": run_id, **body})
+
     def wait_until(self, campaign_id: str, status: str, seconds: float = 30) -> dict[str, Any]:
         """Polls the status URL, as a caller that was answered 202 does."""
         deadline = time.monotonic() + seconds

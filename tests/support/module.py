@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from campaign_automation import CampaignAutomation
+from campaign_automation.models import Level
 from campaign_automation.settings import get_settings
+from campaign_automation.wiring import Wiring
 from local.cloud import Cloud
 
 
@@ -42,3 +44,17 @@ def execute(
             await module.aclose()
 
     return asyncio.run(call())
+
+
+def change_by_hand(cloud: Cloud, platform: str, level: Level, platform_id: str, status: str) -> None:
+    """What user_123 does in the platform's own interface, past the module."""
+    numbers = {"meta": "1001", "tiktok": "1002", "google": "1003"}
+
+    async def change() -> None:
+        wiring = Wiring()
+        access = await wiring.accounts.access("user_123", platform, numbers[platform])
+        (outcome,) = await wiring.adapters[platform].set_status(access, level, [platform_id], status)
+        assert outcome.error is None, outcome.error
+
+    with environment(cloud):
+        asyncio.run(change())

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
+from campaign_automation.capability import run_action
 from campaign_automation.utils.error_handler import CODES, InvalidRequestError, envelope
 from campaign_automation.utils.observability import logger
+from campaign_automation.wiring import Wiring
 
 # API Gateway closes after 29 s; the answer must be on its way before that.
 LONGEST_WAIT_SECONDS = 25
@@ -31,15 +33,42 @@ def context_of(event: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in context.items() if value is not None}
 
 
-def body_of(event: Mapping[str, Any]) -> Any:
-    """The JSON body with exact numbers. Raises InvalidRequestError when it is no JSON object."""
+def query_of(event: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters of a GET: path and query, numbers as numbers."""
+    query = {
+        name: int(value) if value.isdecimal() else value
+        for name, value in (event.get("queryStringParameters") or {}).items()
+    }
+    return query | (event.get("pathParameters") or {})
+
+
+async def answer(
+    wiring: Wiring,
+    action: str,
+    event: Mapping[str, Any],
+    *,
+    read: Callable[[Mapping[str, Any]], dict[str, Any]],
+    success: int = 200,
+) -> dict[str, Any]:
+    """The response of one action to an event whose parameters `read` takes out of it."""
+    try:
+        parameters = read(event)
+    except InvalidRequestError as error:
+        return failure(error, event)
+    return response(await run_action(wiring, action, parameters, context_of(event)), success=success)
+
+
+def body_of(event: Mapping[str, Any]) -> dict[str, Any]:
+    """The JSON body with exact numbers, and what the path names. Raises InvalidRequestError when the body is
+    no JSON object."""
     try:
         body = json.loads(event.get("body") or "{}", parse_float=Decimal)
     except ValueError as error:
         raise InvalidRequestError(f"body: is not JSON ({error})", field="body") from None
     if not isinstance(body, dict):
         raise InvalidRequestError("body: should be a JSON object", field="body")
-    return body
+    body.pop("user_id", None)  # who asks is what the token says
+    return body | (event.get("pathParameters") or {})
 
 
 def response(answer: Mapping[str, Any], *, success: int = 200) -> dict[str, Any]:

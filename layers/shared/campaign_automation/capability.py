@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from pydantic import BaseModel
 
@@ -13,6 +13,14 @@ from campaign_automation.adapters.base import PlatformAdapter
 from campaign_automation.managers.accounts import ToolCaller
 from campaign_automation.managers.copywriter import TextModel
 from campaign_automation.models import Context, CreateCampaign, GetCampaignStatus
+from campaign_automation.models.management import (
+    CampaignManaged,
+    ChangeUndone,
+    GetAudit,
+    ManageCampaign,
+    UndoChange,
+)
+from campaign_automation.utils import clock
 from campaign_automation.utils.cache_manager import RedisClient
 from campaign_automation.utils.error_handler import (
     CampaignAutomationError,
@@ -22,6 +30,8 @@ from campaign_automation.utils.error_handler import (
 from campaign_automation.utils.observability import emit, logger
 from campaign_automation.utils.validation import parse
 from campaign_automation.wiring import Wiring
+
+M = TypeVar("M", bound=BaseModel)
 
 
 class Action(NamedTuple):
@@ -38,12 +48,41 @@ async def _create_campaign(wiring: Wiring, spec: CreateCampaign, context: Contex
 
 
 async def _get_campaign_status(wiring: Wiring, request: GetCampaignStatus, context: Context) -> BaseModel:
-    return await wiring.campaigns.status(request, context)
+    return await wiring.status.status(request, context)
+
+
+async def _manage_campaign(wiring: Wiring, request: ManageCampaign, context: Context) -> BaseModel:
+    return await _once(wiring, "manage_campaign", request, context, CampaignManaged, wiring.control.manage)
+
+
+async def _undo_change(wiring: Wiring, request: UndoChange, context: Context) -> BaseModel:
+    return await _once(wiring, "undo_change", request, context, ChangeUndone, wiring.history.undo)
+
+
+async def _get_audit(wiring: Wiring, request: GetAudit, context: Context) -> BaseModel:
+    return await wiring.history.trail(request, context)
+
+
+async def _once(
+    wiring: Wiring,
+    action: str,
+    request: Any,
+    context: Context,
+    kind: type[M],
+    run: Callable[[Any, Context], Awaitable[M]],
+) -> M:
+    """A dry run claims no key: a caller plans, and then does it under the same one."""
+    if request.dry_run:
+        return await run(request, context)
+    return await wiring.idempotency.once(context, action, request, kind, lambda: run(request, context))
 
 
 ACTIONS: dict[str, Action] = {
     "create_campaign": Action(CreateCampaign, _create_campaign),
     "get_campaign_status": Action(GetCampaignStatus, _get_campaign_status),
+    "manage_campaign": Action(ManageCampaign, _manage_campaign),
+    "get_audit": Action(GetAudit, _get_audit),
+    "undo_change": Action(UndoChange, _undo_change),
 }
 
 
@@ -100,6 +139,7 @@ async def _run(wiring: Wiring, action: str, parameters: Any, context: Mapping[st
     entry = ACTIONS.get(action)
     if entry is None:
         raise InvalidRequestError(f"action: {action} is not known", field="action", allowed=sorted(ACTIONS))
+    await clock.synchronise(wiring.settings.clock_url)
     caller = parse(Context, dict(context))
     request = parse(entry.parameters, parameters)
     result = await entry.run(wiring, request, caller)

@@ -8,6 +8,13 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from campaign_automation.models import CampaignAccepted, CampaignCreated, CampaignStatus, CreateCampaign
+from campaign_automation.models.management import (
+    AuditTrail,
+    CampaignManaged,
+    ChangeUndone,
+    ManageCampaign,
+    UndoChange,
+)
 
 
 class Route(NamedTuple):
@@ -16,6 +23,7 @@ class Route(NamedTuple):
     action: str
     body: type[BaseModel] | None
     answers: dict[int, type[BaseModel]]
+    query: tuple[str, ...] = ()
 
 
 ROUTES = (
@@ -27,6 +35,17 @@ ROUTES = (
         {201: CampaignCreated, 202: CampaignAccepted},
     ),
     Route("get", "/v1/campaigns/{campaign_id}", "get_campaign_status", None, {200: CampaignStatus}),
+    Route(
+        "post",
+        "/v1/campaigns/{campaign_id}/status",
+        "manage_campaign",
+        ManageCampaign,
+        {200: CampaignManaged},
+    ),
+    Route(
+        "get", "/v1/campaigns/{campaign_id}/audit", "get_audit", None, {200: AuditTrail}, ("after", "limit")
+    ),
+    Route("post", "/v1/campaigns/{campaign_id}/undo", "undo_change", UndoChange, {200: ChangeUndone}),
 )
 
 _ERROR = {
@@ -75,13 +94,29 @@ def _schemas() -> dict[str, Any]:
         [*inputs, *outputs],  # type: ignore[list-item]
         ref_template="#/components/schemas/{model}",
     )
-    return dict(definitions.get("$defs", {}))
+    schemas = dict(definitions.get("$defs", {}))
+    for route in ROUTES:
+        if route.body:
+            _leave_out(schemas[route.body.__name__], _path_names(route.path))
+    return schemas
+
+
+def _leave_out(schema: dict[str, Any], names: list[str]) -> None:
+    """What the path tells is no part of the body."""
+    for name in names:
+        schema["properties"].pop(name, None)
+        if name in schema.get("required", []):
+            schema["required"].remove(name)
 
 
 def _operation(route: Route) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "operationId": route.action,
-        "parameters": _path_parameters(route.path) + (_HEADERS if route.method == "post" else []),
+        "parameters": [
+            *_path_parameters(route.path),
+            *({"name": name, "in": "query", "schema": {"type": "string"}} for name in route.query),
+            *(_HEADERS if route.method == "post" else []),
+        ],
         "responses": {
             str(status): _content(model.__name__, model.__doc__ or route.action)
             for status, model in route.answers.items()
@@ -107,8 +142,14 @@ _HEADERS: list[dict[str, Any]] = [
 
 
 def _path_parameters(path: str) -> list[dict[str, Any]]:
-    names = [part[1:-1] for part in path.split("/") if part.startswith("{")]
-    return [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names]
+    return [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        for name in _path_names(path)
+    ]
+
+
+def _path_names(path: str) -> list[str]:
+    return [part[1:-1] for part in path.split("/") if part.startswith("{")]
 
 
 def _content(model: str, description: str) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from decimal import Decimal
 from functools import cache
 from typing import Annotated, Any, Literal
 
@@ -17,6 +18,17 @@ def _split(value: Any) -> Any:
 Names = Annotated[tuple[str, ...], BeforeValidator(_split)]
 
 
+def _caps(value: Any) -> Any:
+    """ "USD:5000,act_1:200" as {"USD": "5000", "act_1": "200"}."""
+    if not isinstance(value, str):
+        return value
+    pairs = [item.rpartition(":") for item in _split(value)]
+    return {name.strip(): amount.strip() for name, _, amount in pairs}
+
+
+Caps = Annotated[dict[str, Annotated[Decimal, Field(ge=0)]], BeforeValidator(_caps)]
+
+
 class SettingsError(RuntimeError):
     """A variable is missing or wrong: the deployment, not the caller, must change."""
 
@@ -27,12 +39,16 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     stage: str = "dev"
+    clock_url: str | None = Field(None, description="the local cloud's clock; unset: the machine's")
     table_name: str
     create_campaign_state_machine_arn: str | None = None
     rule_schedule_group: str | None = None
 
     cache_url: str | None = Field(None, description="redis:// or rediss://; unset: no cache")
     cache_cluster: bool = False
+    cache_secret_id: str | None = Field(
+        None, description='{"username", "password"} of a cache that asks for them'
+    )
 
     mcp_url: str | None = Field(None, description="the Web Platform; unset: standalone")
     mcp_secret_id: str | None = None
@@ -57,6 +73,16 @@ class Settings(BaseModel):
 
     special_ad_categories: Names | None = Field(None, description="default of the request's field")
     eu_political_advertising: bool | None = Field(None, description="default of the request's field")
+
+    max_budget_step_percent: Decimal | None = Field(None, ge=0, le=50, description="of one change")
+    max_budget_day_percent: Decimal | None = Field(None, ge=0, le=50, description="of 24 hours")
+    account_daily_budget_caps: Caps = Field(
+        {}, description="USD:5000,act_1:200; without one writes are refused"
+    )
+    kill_switch: bool | None = Field(None, description="true: nothing is written but pauses")
+    account_connect_url: str | None = Field(
+        None, description="where an account is connected; may hold {platform}"
+    )
 
     jwt_issuer: str | None = None
     jwt_audience: str | None = None

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import CampaignAutomationError, error_body
 from campaign_automation.utils.observability import emit, logger
 from campaign_automation.wiring import Wiring
@@ -19,6 +20,7 @@ async def run_task(wiring: Wiring, event: Mapping[str, Any]) -> dict[str, Any]:
         arguments["failure"] = failure_body(event["failure"])
     if retries := int(event.get("retries", 0)):
         emit("retries_total", what=event["step"])
+    await clock.synchronise(wiring.settings.clock_url)
     try:
         return await wiring.creation.run_step(
             event["step"], event["tenant"], event["campaign_id"], **arguments

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,13 +15,21 @@ from campaign_automation.managers.accounts import (
     ToolCaller,
     WebPlatformAccounts,
 )
+from campaign_automation.managers.campaign_control import CampaignControl
 from campaign_automation.managers.campaign_creation import CampaignCreation
 from campaign_automation.managers.campaign_manager import CampaignManager
+from campaign_automation.managers.campaign_status import CampaignStatusReader
+from campaign_automation.managers.change_history import ChangeHistory
 from campaign_automation.managers.copywriter import COPY_SCHEMA, Copywriter, TextModel
 from campaign_automation.managers.creative_library import CreativeLibrary
+from campaign_automation.managers.idempotency import Idempotency
+from campaign_automation.managers.limits import Limits
 from campaign_automation.managers.outbox import Outbox
 from campaign_automation.managers.workflow import InProcess, Runner, StateMachine
+from campaign_automation.managers.write_gate import WriteGate
 from campaign_automation.settings import Settings, SettingsError, get_settings
+from campaign_automation.stores.answer_store import AnswerStore
+from campaign_automation.stores.audit_store import AuditStore
 from campaign_automation.stores.campaign_store import CampaignStore
 from campaign_automation.utils.cache_manager import CacheManager, RedisClient, connect
 from campaign_automation.utils.secrets import read_secret
@@ -79,7 +87,9 @@ class Wiring:
 
     @cached_property
     def _own_redis(self) -> Any:
-        return connect(self.settings.cache_url, self.settings.cache_cluster)
+        secret_id = self.settings.cache_secret_id
+        credentials = partial(read_secret, secret_id, "the cache") if secret_id else None
+        return connect(self.settings.cache_url, self.settings.cache_cluster, credentials)
 
     async def aclose(self) -> None:
         if self.__dict__.get("_own_redis") is not None:
@@ -167,8 +177,47 @@ class Wiring:
         )
 
     @cached_property
+    def audit(self) -> AuditStore:
+        return AuditStore(self.settings.table_name)
+
+    @cached_property
+    def idempotency(self) -> Idempotency:
+        return Idempotency(AnswerStore(self.settings.table_name))
+
+    @cached_property
     def campaigns(self) -> CampaignManager:
-        return CampaignManager(self.store, self.accounts, self.adapters)
+        return CampaignManager(self.store, self.adapters)
+
+    @cached_property
+    def status(self) -> CampaignStatusReader:
+        return CampaignStatusReader(
+            self.store,
+            self.campaigns,
+            self.accounts,
+            self.adapters,
+            self.cache,
+            self.settings.account_connect_url,
+        )
+
+    @cached_property
+    def gate(self) -> WriteGate:
+        return WriteGate(
+            self.store,
+            self.audit,
+            self.accounts,
+            self.adapters,
+            self.outbox,
+            _limits(self.settings),
+            self.settings.account_connect_url,
+        )
+
+    @cached_property
+    def control(self) -> CampaignControl:
+        return CampaignControl(self.campaigns, self.gate)
+
+    @cached_property
+    def history(self) -> ChangeHistory:
+        return ChangeHistory(self.campaigns, self.audit, self.gate)
 
     @cached_property
     def outbox(self) -> Outbox:
@@ -183,6 +232,7 @@ class Wiring:
             Copywriter(self.text_model, self.settings.gemini_models),
             self.adapters,
             self.outbox,
+            self.gate,
             _request_defaults(self.settings),
         )
 
@@ -205,6 +255,15 @@ class Wiring:
             from campaign_automation.clients.gemini_client import load_sdk
 
             load_sdk()
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(
+        step_percent=settings.max_budget_step_percent,
+        day_percent=settings.max_budget_day_percent,
+        account_caps=settings.account_daily_budget_caps,
+        is_stopped=settings.kill_switch,
+    )
 
 
 def _request_defaults(settings: Settings) -> dict[str, Any]:

@@ -1,17 +1,28 @@
-"""Which ad account a user advertises with, and the token for it."""
+"""Which ad account a user advertises with, the token for it, and how long that holds."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from pydantic import SecretStr
 
 from campaign_automation.adapters.base import Access
-from campaign_automation.utils.error_handler import AccountError, InvalidRequestError, NotFoundError
+from campaign_automation.utils import clock
+from campaign_automation.utils.error_handler import (
+    AccountError,
+    InvalidRequestError,
+    NotFoundError,
+    PlatformAuthError,
+)
+from campaign_automation.utils.observability import emit, logger
+
+T = TypeVar("T")
 
 TOKEN_SECONDS = 300
+WARN_DAYS = 14
 
 
 class ToolCaller(Protocol):
@@ -30,6 +41,59 @@ class AccountDirectory(Protocol):
     def forget(self, user_id: str) -> None:
         """After a refused token the next call reads it anew."""
         ...
+
+
+async def with_access(
+    accounts: AccountDirectory,
+    user_id: str,
+    platform: str,
+    ad_account_id: str,
+    call: Callable[[Access], Awaitable[T]],
+    *,
+    connect_url: str | None = None,
+) -> T:
+    """What `call` gives. A refused token is read anew once: the Web Platform may have renewed it meanwhile.
+
+    Raises PlatformAuthError (6001) with `action_url`, where a person can connect the account again.
+    """
+    access = await accounts.access(user_id, platform, ad_account_id)
+    try:
+        return await call(access)
+    except PlatformAuthError as error:
+        accounts.forget(user_id)
+        fresh = await accounts.access(user_id, platform, ad_account_id)
+        if error.code != "6001" or fresh.token == access.token:
+            raise with_action(error, platform, connect_url) from error
+        logger.info("token renewed", platform=platform)
+    try:
+        return await call(fresh)
+    except PlatformAuthError as error:
+        raise with_action(error, platform, connect_url) from error
+
+
+def with_action(error: PlatformAuthError, platform: str, connect_url: str | None) -> PlatformAuthError:
+    """The error, telling where the account can be connected again."""
+    if error.code == "6001" and connect_url:
+        error.details["action_url"] = connect_url.replace("{platform}", platform)
+    return error
+
+
+def days_left(access: Access) -> int | None:
+    """Whole days until the token expires; None when nobody knows."""
+    if access.expires_at is None:
+        return None
+    return (access.expires_at - clock.now()).days
+
+
+def token_warnings(access: Access, platform: str) -> list[str]:
+    """What to say of a token that ends soon; the metric behind the alarm tells how soon."""
+    days = days_left(access)
+    if days is None:
+        return []
+    emit("ad_account_token_days", days)
+    if days > WARN_DAYS:
+        return []
+    return [f"{platform}: the ad account's token expires in {max(days, 0)} days; connect the account again"]
 
 
 class _Kept(NamedTuple):
@@ -82,7 +146,9 @@ class WebPlatformAccounts:
                 field="ad_account_id",
             )
         return Access(
-            platform_account_id=str(answer["platform_account_id"]), token=SecretStr(answer["access_token"])
+            platform_account_id=str(answer["platform_account_id"]),
+            token=SecretStr(answer["access_token"]),
+            expires_at=_time(answer.get("token_expires_at")),
         )
 
     def forget(self, user_id: str) -> None:
@@ -90,7 +156,8 @@ class WebPlatformAccounts:
 
 
 class SecretAccounts:
-    """Without a Web Platform: one secret per user and platform, {"platform_account_id", "access_token"}."""
+    """Without a Web Platform: one secret per user and platform, {"platform_account_id", "access_token"} and,
+    where it is known, "token_expires_at"."""
 
     def __init__(self, read: Callable[[str], Mapping[str, Any]], stage: str) -> None:
         self._read = read
@@ -105,7 +172,9 @@ class SecretAccounts:
     async def access(self, user_id: str, platform: str, ad_account_id: str) -> Access:
         secret = self._secret(user_id, platform)
         return Access(
-            platform_account_id=str(secret["platform_account_id"]), token=SecretStr(secret["access_token"])
+            platform_account_id=str(secret["platform_account_id"]),
+            token=SecretStr(secret["access_token"]),
+            expires_at=_time(secret.get("token_expires_at")),
         )
 
     def forget(self, user_id: str) -> None:
@@ -113,3 +182,12 @@ class SecretAccounts:
 
     def _secret(self, user_id: str, platform: str) -> Mapping[str, Any]:
         return self._read(f"campaign-automation/{self._stage}/accounts/{user_id}/{platform}")
+
+
+def _time(value: Any) -> datetime | None:
+    """An ISO 8601 time, read as UTC when it names no zone; None for what is none."""
+    try:
+        told = datetime.fromisoformat(str(value))
+    except ValueError:
+        return None
+    return told if told.tzinfo else told.replace(tzinfo=UTC)

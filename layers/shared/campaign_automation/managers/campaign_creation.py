@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from campaign_automation.adapters.base import Access, AdOrder, CreativeOrder, Outcome, PlatformAdapter, Tree
@@ -22,10 +21,13 @@ from campaign_automation.managers.creative_library import CreativeLibrary
 from campaign_automation.managers.outbox import Outbox
 from campaign_automation.managers.planner import creative_ids_of, plan_campaign
 from campaign_automation.managers.read_back import compare
+from campaign_automation.managers.write_gate import Run, Wanted, WriteGate
 from campaign_automation.models import AdAccount, CampaignPlan, CreateCampaign, Creative, CreativePlan, Level
 from campaign_automation.stores.campaign_store import CampaignStore, Creation, ObjectEntry, OutboxEntry, State
+from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import (
     CampaignAutomationError,
+    GuardRefusedError,
     NotFoundError,
     PlatformAuthError,
     PlatformQuotaError,
@@ -57,6 +59,7 @@ class CampaignCreation:
         copywriter: Copywriter,
         adapters: Mapping[str, PlatformAdapter],
         outbox: Outbox,
+        gate: WriteGate,
         defaults: Mapping[str, Any],
     ) -> None:
         self._store = store
@@ -65,6 +68,7 @@ class CampaignCreation:
         self._copywriter = copywriter
         self._adapters = adapters
         self._outbox = outbox
+        self._gate = gate
         self._defaults = defaults
 
     async def run(self, tenant: str, campaign_id: str) -> None:
@@ -141,10 +145,11 @@ class CampaignCreation:
         access = await self._accounts.access(creation.tenant, spec.platform, ad_account_id)
         account = await self._account(creation, adapter, access)
         account = account.model_copy(update={"ad_account_id": ad_account_id})
-        today = datetime.now(UTC).date()
+        today = clock.now().date()
         warnings = [*adapter.check(spec, account), *sunset_warnings(adapter.platform, today)]
         fitted = spec.model_copy(update={"age_groups": adapter.fit_ages(spec.age_groups)})
         plan = plan_campaign(fitted, account, creation.campaign_id)
+        await self._gate.check_creation(creation, account, spec.daily_budget)
         await self._store.update(creation, account=account, plan=plan, warnings=warnings)
         return {
             "creative_ids": creative_ids_of(spec),
@@ -281,7 +286,10 @@ class CampaignCreation:
             return
         await self._journal(creation, [_sent(creation, level, tag, names[tag]) for tag in missing])
         outcomes = await send(missing)
-        await self._journal(creation, [_answered(creation, outcome) for outcome in outcomes])
+        answered = [_answered(creation, outcome) for outcome in outcomes]
+        await self._journal(creation, answered)
+        refused = {outcome.tag: outcome.error for outcome in outcomes if outcome.error}
+        await self._gate.record_created(creation, answered, refused)
         errors = [outcome.error for outcome in outcomes if outcome.error is not None]
         if errors:
             # A refusal decides; only if nothing was refused is it worth asking again.
@@ -305,6 +313,7 @@ class CampaignCreation:
         ]
         logger.info("unknown outcomes resolved", level=level, asked=len(doubtful), found=len(entries))
         await self._journal(creation, entries)
+        await self._gate.record_created(creation, entries, {})
         second = [item for ids in found.values() for item in ids[1:]]
         if second:
             _raise_first(await adapter.remove(access, level, second))
@@ -379,12 +388,19 @@ class CampaignCreation:
 
     async def activate(self, creation: Creation) -> None:
         """Ads, then ad sets, then the campaign: nothing spends until the whole tree is on."""
-        adapter, _, _, access = await self._tools(creation)
-        for level in (Level.AD, Level.ADSET, Level.CAMPAIGN):
-            _raise_first(await adapter.set_status(access, level, _ids(creation, level), "active"))
-        messages = self._outbox.entry(creation, web_platform.UPDATE, {"status": "active"})
-        await self._store.finish(creation, "created", outbox=messages, activated=True)
-        await self._outbox.deliver(creation.tenant, creation.campaign_id)
+        wanted = [
+            Wanted(level, entry.tag, "status", "active")
+            for level in (Level.AD, Level.ADSET, Level.CAMPAIGN)
+            for entry in creation.objects.values()
+            if entry.level is level and entry.state == "created"
+        ]
+        run = Run(f"run_{creation.campaign_id}_start", _actor(creation), "asked for with the creation")
+        for item in await self._gate.apply(creation, wanted, run):
+            if item.result == "failed" and item.error:
+                raise item.error
+            if item.result == "skipped":
+                raise GuardRefusedError(item.reason, guard=item.reason.partition(":")[0])
+        await self._store.finish(creation, "created", activated=True)
 
     # --- undoing ---------------------------------------------------------------------------------------
 
@@ -401,6 +417,7 @@ class CampaignCreation:
         if creation.outbox:
             messages = self._outbox.entry(creation, web_platform.DELETE, {})
         await self._store.finish(creation, "rolled_back", failure=failure, outbox=messages)
+        await self._gate.release(creation)
         emit("compensations_total", outcome="rolled_back")
         await self._outbox.deliver(creation.tenant, creation.campaign_id)
 
@@ -424,6 +441,7 @@ class CampaignCreation:
             if entry.state != "gone" and entry.platform_id not in failed
         ]
         await self._journal(creation, gone)
+        await self._gate.record_removed(creation, [entry for entry in gone if entry.platform_id])
         _raise_first(outcomes)
 
     async def give_up(self, creation: Creation, *, failure: dict[str, Any]) -> None:
@@ -491,6 +509,10 @@ def _ids(creation: Creation, level: Level) -> list[str]:
         for entry in creation.objects.values()
         if entry.level is level and entry.state == "created" and entry.platform_id
     ]
+
+
+def _actor(creation: Creation) -> str:
+    return f"user:{creation.tenant}"
 
 
 def _asset_key(creation: Creation, access: Access, creative: Creative) -> tuple[str, str, str]:

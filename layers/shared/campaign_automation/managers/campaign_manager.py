@@ -1,34 +1,22 @@
-"""Use cases of campaigns: open a creation, tell its outcome, tell a campaign's status."""
+"""Use cases of creations: open one, tell its outcome; and finding a campaign by either id."""
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
 import time
 import uuid
-from collections.abc import Mapping
-from datetime import UTC, date, datetime
-from decimal import Decimal
-from typing import Any, NamedTuple
-from zoneinfo import ZoneInfo
+from collections.abc import Container
+from typing import NamedTuple
 
-from campaign_automation.adapters.base import AdNode, AdSetNode, FiguresByLevel, Node, PlatformAdapter, Tree
-from campaign_automation.managers.accounts import AccountDirectory
 from campaign_automation.models import (
     AdResult,
     AdSetResult,
-    AdSetState,
-    AdState,
     CampaignAccepted,
     CampaignCreated,
-    CampaignState,
-    CampaignStatus,
     Change,
     Context,
     CreateCampaign,
-    Figures,
-    GetCampaignStatus,
     Level,
     Platform,
 )
@@ -40,7 +28,6 @@ from campaign_automation.utils.error_handler import (
     NotFoundError,
     error_from_body,
 )
-from campaign_automation.utils.observability import logger
 
 EXPLICIT_KEY_SECONDS = 8 * 24 * 3600  # at least 7 days are promised
 DERIVED_KEY_SECONDS = 15 * 60
@@ -53,23 +40,20 @@ class Opened(NamedTuple):
 
 
 class CampaignManager:
-    def __init__(
-        self, store: CampaignStore, accounts: AccountDirectory, adapters: Mapping[str, PlatformAdapter]
-    ) -> None:
+    def __init__(self, store: CampaignStore, platforms: Container[str]) -> None:
         self._store = store
-        self._accounts = accounts
-        self._adapters = adapters
+        self._platforms = platforms
 
     # --- creation: opening and outcome -----------------------------------------------------------------
 
     async def open_creation(self, spec: CreateCampaign, context: Context) -> Opened:
         """Stores the request under its idempotency key. The same key and body give the same campaign again;
         raises ConflictError for the same key with another body. A dry run claims no key."""
-        if spec.platform not in self._adapters:
+        if spec.platform not in self._platforms:
             raise InvalidRequestError(
                 f"platform: {spec.platform} is not available here",
                 field="platform",
-                allowed=sorted(self._adapters),
+                allowed=[platform for platform in Platform if platform in self._platforms],
             )
         campaign_id = f"cmp_{uuid.uuid4().hex[:20]}"
         claim = None if spec.dry_run else _claim(spec, context, campaign_id)
@@ -97,7 +81,7 @@ class CampaignManager:
 
     async def outcome(self, tenant: str, campaign_id: str) -> CampaignCreated | CampaignAccepted:
         """The finished campaign, or that its creation goes on. Raises what made the creation fail."""
-        creation = await self._load(tenant, campaign_id)
+        creation = await self.load(tenant, campaign_id)
         if creation.state in ("created", "planned"):
             return created_result(creation)
         if creation.state == "creating":
@@ -108,7 +92,8 @@ class CampaignManager:
             )
         raise _failure(creation)
 
-    async def _load(self, tenant: str, campaign_id: str) -> Creation:
+    async def load(self, tenant: str, campaign_id: str) -> Creation:
+        """The campaign by our id or the platform's. Raises NotFoundError, for another tenant's too."""
         creation = await self._store.load(tenant, campaign_id)
         if creation is None and (ours := await self._store.resolve(tenant, campaign_id)):
             creation = await self._store.load(tenant, ours)
@@ -116,37 +101,15 @@ class CampaignManager:
             raise NotFoundError(f"campaign {campaign_id} is not known", field="campaign_id")
         return creation
 
-    # --- status ----------------------------------------------------------------------------------------
-
-    async def status(self, request: GetCampaignStatus, context: Context) -> CampaignStatus:
-        """The campaign with its ad sets and ads as they are on the platform now, with today's figures."""
-        creation = await self._load(context.user_id, request.campaign_id)
-        plan = creation.plan
-        platform_id = plan and creation.platform_id(plan.tag)
-        if creation.state != "created" or not platform_id or not creation.account:
-            return _unfinished_status(creation)
-        account = creation.account
-        adapter = self._adapters[creation.spec.platform]
-        access = await self._accounts.access(
-            creation.tenant, creation.spec.platform, account.ad_account_id or account.platform_account_id
+    async def load_created(self, tenant: str, campaign_id: str) -> Creation:
+        """A campaign that can be changed: it is on its platform, or was."""
+        creation = await self.load(tenant, campaign_id)
+        is_made = creation.plan is not None and creation.platform_id(creation.plan.tag) is not None
+        if creation.state in ("created", "deleted", "needs_reconciliation") and is_made:
+            return creation
+        raise ConflictError(
+            f"the campaign is {creation.state}: there is nothing to change", field="campaign_id"
         )
-        today = datetime.now(ZoneInfo(account.time_zone)).date()
-        tree, (figures, warnings) = await asyncio.gather(
-            adapter.read_tree(access, platform_id, account.currency),
-            self._figures(adapter, access, platform_id, today, creation),
-        )
-        return _status(creation, tree, figures, warnings)
-
-    async def _figures(
-        self, adapter: PlatformAdapter, access: Any, platform_id: str, today: date, creation: Creation
-    ) -> tuple[FiguresByLevel | None, list[str]]:
-        """Reports may fail while the objects can be read: then the figures are unknown, and said so."""
-        try:
-            report = await adapter.read_figures(access, platform_id, today, creation.spec.objective)
-        except CampaignAutomationError as error:
-            logger.warning("figures not read", campaign_id=creation.campaign_id, reason=error.message)
-            return None, [f"figures are unknown: {error.message}"]
-        return report, []
 
 
 def _claim(spec: CreateCampaign, context: Context, campaign_id: str) -> Claim:
@@ -239,96 +202,3 @@ def _changes(creation: Creation) -> list[Change]:
         }
         changes.append(Change(level=Level.AD, name=ad.name, before=None, after=after))
     return changes
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
-def _unfinished_status(creation: Creation) -> CampaignStatus:
-    plan = creation.plan
-    issues = [str(creation.failure["message"])] if creation.failure else []
-    return CampaignStatus(
-        campaign=CampaignState(
-            campaign_id=creation.campaign_id,
-            platform=creation.spec.platform,
-            name=plan.name if plan else creation.spec.name or creation.campaign_id,
-            status=creation.state,
-            issues=issues,
-        ),
-        as_of=_now(),
-    )
-
-
-def _status(
-    creation: Creation, tree: Tree, figures: FiguresByLevel | None, warnings: list[str]
-) -> CampaignStatus:
-    ours = {entry.platform_id: entry.tag for entry in creation.objects.values()}
-    return CampaignStatus(
-        campaign=_campaign_state(creation, tree, _figures_of(figures, Level.CAMPAIGN, tree.campaign)),
-        adsets=[_adset_state(ours, node, _figures_of(figures, Level.ADSET, node)) for node in tree.adsets],
-        ads=[_ad_state(creation, ours, node, _figures_of(figures, Level.AD, node)) for node in tree.ads],
-        as_of=_now(),
-        warnings=warnings,
-    )
-
-
-def _figures_of(report: FiguresByLevel | None, level: Level, node: Node) -> Figures:
-    """An object without a row in a report that came did not deliver; without the report nothing is known."""
-    if report is None:
-        return Figures()
-    none = Figures.model_validate({"spend": 0, "revenue": 0, "conversions": 0})
-    return report[level].get(node.platform_id, none)
-
-
-def _daily_budget(tree: Tree) -> Decimal | None:
-    """The campaign's own budget where it has one, else what its ad sets have together; None if unknown."""
-    if tree.campaign.daily_budget is not None:
-        return tree.campaign.daily_budget
-    budgets = [node.daily_budget for node in tree.adsets if node.status != "deleted"]
-    known = [budget for budget in budgets if budget is not None]
-    return sum(known, Decimal(0)) if known and len(known) == len(budgets) else None
-
-
-def _campaign_state(creation: Creation, tree: Tree, figures: Figures) -> CampaignState:
-    return CampaignState(
-        campaign_id=creation.campaign_id,
-        platform=creation.spec.platform,
-        platform_campaign_id=tree.campaign.platform_id,
-        name=tree.campaign.name,
-        status=tree.campaign.status,
-        platform_status=tree.campaign.platform_status,
-        currency=creation.account.currency if creation.account else None,
-        daily_budget=_daily_budget(tree),
-        issues=tree.campaign.issues,
-        **{f"{name}_today": value for name, value in figures},
-    )
-
-
-def _adset_state(ours: Mapping[str | None, str], node: AdSetNode, figures: Figures) -> AdSetState:
-    return AdSetState(
-        adset_id=ours.get(node.platform_id, node.platform_id),
-        platform_adset_id=node.platform_id,
-        name=node.name,
-        status=node.status,
-        platform_status=node.platform_status,
-        daily_budget=node.daily_budget,
-        issues=node.issues,
-        **dict(figures),
-    )
-
-
-def _ad_state(creation: Creation, ours: Mapping[str | None, str], node: AdNode, figures: Figures) -> AdState:
-    tag = ours.get(node.platform_id)
-    creatives = {ad.tag: ad.creative_id for ad in creation.plan.ads} if creation.plan else {}
-    return AdState(
-        ad_id=tag or node.platform_id,
-        platform_ad_id=node.platform_id,
-        adset_id=ours.get(node.adset_id, node.adset_id),
-        creative_id=creatives.get(tag or ""),
-        name=node.name,
-        status=node.status,
-        platform_status=node.platform_status,
-        issues=node.issues,
-        **dict(figures),
-    )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import time
+from decimal import Decimal
 from typing import Any
 
 from campaign_automation.managers.accounts import ToolCaller
-from campaign_automation.models import Objective
-from campaign_automation.stores.campaign_store import CampaignStore, Creation, OutboxEntry
+from campaign_automation.models import Level, Objective
+from campaign_automation.stores.campaign_store import CampaignStore, Creation, ObjectEntry, OutboxEntry
+from campaign_automation.utils import clock
 from campaign_automation.utils.observability import emit, logger
 
 SWEEP_LIMIT = 500
@@ -31,6 +32,19 @@ class Outbox:
         if self._tools is None:
             return []
         return [OutboxEntry(number=len(creation.outbox) + 1, tool=tool, arguments=arguments)]
+
+    def change(self, creation: Creation) -> OutboxEntry | None:
+        """The next message after a change of what exists: the whole state, so that it is right even when
+        the one before was never read."""
+        plan, objects = creation.plan, creation.objects
+        if plan is None or not creation.outbox:  # nothing was ever told, so there is nothing to correct
+            return None
+        status = objects[plan.tag].status or "paused"
+        if status == "deleted":
+            (entry,) = self.entry(creation, DELETE, {}) or (None,)
+        else:
+            (entry,) = self.entry(creation, UPDATE, _state(creation, status)) or (None,)
+        return entry
 
     async def deliver(self, tenant: str, campaign_id: str) -> None:
         """Sends in order and stops at the first failure: what is left stays pending."""
@@ -62,7 +76,7 @@ class Outbox:
         waiting = await self._store.pending(SWEEP_LIMIT)
         emit("outbox_depth", len(waiting))
         oldest = min((item.since for item in waiting), default=None)
-        emit("outbox_age_seconds", 0 if oldest is None else time.time() - oldest / 1000)
+        emit("outbox_age_seconds", 0 if oldest is None else (clock.now_ms() - oldest) / 1000)
         for tenant, campaign_id in dict.fromkeys((item.tenant, item.campaign_id) for item in waiting):
             await self.deliver(tenant, campaign_id)
         return {"before": len(waiting), "after": len(await self._store.pending(SWEEP_LIMIT))}
@@ -92,6 +106,42 @@ class Outbox:
             if not answer.get("has_more"):
                 return None
             page += 1
+
+
+def _state(creation: Creation, status: str) -> dict[str, Any]:
+    """Arguments of update_campaign; `targeting` also carries what was changed on its own."""
+    created = next(entry for entry in creation.outbox if entry.tool == CREATE)
+    changed = {
+        f"{level}s": {
+            entry.tag: _shown(entry)
+            for entry in creation.objects.values()
+            if entry.level is level and (entry.status or entry.daily_budget is not None)
+        }
+        for level in (Level.ADSET, Level.AD)
+    }
+    parts = {name: objects for name, objects in changed.items() if objects}
+    return {
+        "status": status,
+        "budget": float(_daily_budget(creation)),
+        "targeting": {**created.arguments["targeting"], **parts},
+    }
+
+
+def _shown(entry: ObjectEntry) -> dict[str, Any]:
+    budget = None if entry.daily_budget is None else float(entry.daily_budget)
+    shown = {"status": entry.status or "paused", "daily_budget": budget}
+    return {name: value for name, value in shown.items() if value is not None}
+
+
+def _daily_budget(creation: Creation) -> Decimal:
+    """The campaign's own budget where it was changed, else what its ad sets have together."""
+    plan, objects = creation.plan, creation.objects
+    assert plan is not None
+    own = objects[plan.tag].daily_budget
+    if own is not None:
+        return own
+    budgets = [(objects[adset.tag].daily_budget, adset) for adset in plan.adsets if adset.tag in objects]
+    return sum((adset.daily_budget if budget is None else budget for budget, adset in budgets), Decimal(0))
 
 
 def create_arguments(creation: Creation, platform_campaign_id: str) -> dict[str, Any]:

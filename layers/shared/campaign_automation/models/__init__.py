@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any, Literal
@@ -78,7 +79,7 @@ def _as_number(value: Decimal) -> int | float:
     return int(value) if value == value.to_integral_value() else float(value)
 
 
-def _unique(values: list[Any]) -> list[Any]:
+def unique(values: list[Any]) -> list[Any]:
     if len(set(values)) != len(values):
         raise ValueError("holds the same entry twice")
     return values
@@ -146,13 +147,13 @@ class CreateCampaign(Model):
     objective: Annotated[Objective, BeforeValidator(_objective)]
     daily_budget: PositiveAmount
     platform: Platform = Platform.META
-    creative_ids: (
-        Annotated[list[Text], Field(min_length=1, max_length=50), AfterValidator(_unique)] | None
-    ) = None
+    creative_ids: Annotated[list[Text], Field(min_length=1, max_length=50), AfterValidator(unique)] | None = (
+        None
+    )
     creatives: Annotated[list[CreativeInput], Field(min_length=1, max_length=50)] | None = None
-    target_countries: Annotated[
-        list[Country], Field(min_length=1, max_length=25), AfterValidator(_unique)
-    ] = ["US"]
+    target_countries: Annotated[list[Country], Field(min_length=1, max_length=25), AfterValidator(unique)] = [
+        "US"
+    ]
     target_roas: PositiveAmount | None = None
     target_cpa: PositiveAmount | None = None
     product_url: _Url | None = None
@@ -161,11 +162,11 @@ class CreateCampaign(Model):
     age_groups: Annotated[
         list[Annotated[AgeGroup, AfterValidator(_ages_in_order)]],
         Field(min_length=1, max_length=10),
-        AfterValidator(_unique),
+        AfterValidator(unique),
     ] = [(18, 35), (36, 50), (51, 65)]
     split_by: Literal["age", "country", "country_age"] = "age"
     audience: Literal["broad"] | Lookalike = "broad"
-    special_ad_categories: Annotated[list[Text], Field(max_length=5), AfterValidator(_unique)] | None = None
+    special_ad_categories: Annotated[list[Text], Field(max_length=5), AfterValidator(unique)] | None = None
     dsa: Dsa | None = None
     eu_political_advertising: Annotated[bool, Field(strict=True)] | None = None
     activate: Annotated[bool, Field(strict=True)] = False
@@ -390,11 +391,22 @@ class AdState(Figures):
     issues: list[str] = []
 
 
+class TokenHealth(Model):
+    """Until when the ad account's token holds; null when nobody knows."""
+
+    expires_at: datetime | None = None
+    days_left: int | None = None
+
+
 class CampaignStatus(Model):
+    """`as_of` is when the platform was read; `age_seconds` says how long ago for a `stale` answer."""
+
     status: Literal["success"] = "success"
     campaign: CampaignState
     adsets: list[AdSetState] = []
     ads: list[AdState] = []
     as_of: str
     source: Literal["live", "cache", "stale"] = "live"
+    age_seconds: int | None = None
+    token: TokenHealth = TokenHealth()
     warnings: list[str] = []

@@ -7,6 +7,8 @@
 |                                 | object#<level>#<tag> | journal: what was sent, what came back       |
 |                                 | outbox#<n>           | a message for the Web Platform               |
 | <tenant>#platform#<id>          | pointer              | our id of a platform's campaign              |
+| <tenant>#campaigns              | <id>                 | that it exists: platform, account, name      |
+| <tenant>#budgets#<account>      | <id>                 | the daily budget that an active one may use  |
 | <tenant>#key#<key>              | claim                | idempotency: body digest and campaign        |
 | <tenant>#asset#<account>#<hash> | asset                | an image or video already uploaded           |
 | <tenant>#account#<account>      | account              | what the platform told of it, for a while    |
@@ -16,12 +18,11 @@ The tenant is part of every key, so another tenant's row cannot even be addresse
 
 from __future__ import annotations
 
-import asyncio
-import functools
 import json
 import time
-from collections.abc import Callable, Coroutine, Iterable, Iterator
-from typing import Any, Literal, NamedTuple, ParamSpec, TypeVar
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel
 
@@ -34,21 +35,21 @@ from campaign_automation.models import (
     Creative,
     Level,
 )
-from campaign_automation.utils.error_handler import StoreError
+from campaign_automation.stores.table import TableStore, document, offloaded, plain, serialized
+from campaign_automation.utils.clock import now_ms
 
-P = ParamSpec("P")
-R = TypeVar("R")
-
-State = Literal["creating", "planned", "created", "rolled_back", "needs_reconciliation"]
-FINAL: frozenset[str] = frozenset({"planned", "created", "rolled_back", "needs_reconciliation"})
+State = Literal["creating", "planned", "created", "rolled_back", "needs_reconciliation", "deleted"]
+FINAL: frozenset[str] = frozenset({"planned", "created", "rolled_back", "needs_reconciliation", "deleted"})
 _DRY_RUN_SECONDS = 24 * 3600
-_BATCH = 25  # DynamoDB's limit for one BatchWriteItem
 
 
 class ObjectEntry(BaseModel):
     """One platform object in the journal, written before it is sent.
 
     `sent` is the unknown outcome: the platform may have made it. `gone` was refused or removed.
+    `status` and `daily_budget` are what we last saw there; None is as it was created. `scheduled_budget`
+    is a budget that the platform takes over at the next midnight. What is `held` was paused on its own and
+    is not started with its campaign.
     """
 
     level: Level
@@ -57,6 +58,10 @@ class ObjectEntry(BaseModel):
     state: Literal["sent", "created", "gone"] = "sent"
     platform_id: str | None = None
     attempts: int = 1
+    status: str | None = None
+    daily_budget: Decimal | None = None
+    scheduled_budget: Decimal | None = None
+    held: bool = False
 
 
 class OutboxEntry(BaseModel):
@@ -90,6 +95,9 @@ class Creation(BaseModel):
     warnings: list[str] = []
     drift: list[str] = []
     activated: bool = False
+    revision: int = 0  # grows with every change of ours, so that a cached answer shows its age
+    run_id: str | None = None  # the change that is being made, or that died on its way
+    run_until: int = 0  # epoch milliseconds
     created_at: int  # epoch milliseconds
     updated_at: int
     creatives: dict[str, Creative] = {}
@@ -102,59 +110,45 @@ class Creation(BaseModel):
         return entry.platform_id if entry and entry.state == "created" else None
 
 
-class Claim(BaseModel):
-    """Who may create under an idempotency key: one body, one campaign, until `expires_at` (epoch seconds)."""
+class Head(NamedTuple):
+    """What a cached answer needs to be checked against."""
 
-    key: str
-    digest: str
+    state: str
+    revision: int
+
+
+class Listed(BaseModel):
+    """One campaign in the tenant's list."""
+
     campaign_id: str
+    platform: str
+    account: str
+    name: str
+
+
+class Claim(BaseModel):
+    """Who may create under an idempotency key: one body, one campaign, until `expires_at` (epoch seconds).
+    Other actions keep their answers under the same keys, without a campaign."""
+
+    key: str = ""
+    digest: str
+    campaign_id: str = ""
     expires_at: int
 
 
-def _offloaded(method: Callable[P, R]) -> Callable[P, Coroutine[Any, Any, R]]:
-    """boto3 is synchronous: its calls run in a thread so that the event loop goes on."""
+class CampaignStore(TableStore):
+    """Campaigns with their journal and outbox."""
 
-    @functools.wraps(method)
-    async def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
-        return await asyncio.to_thread(functools.partial(_translated, method, *args, **kwargs))
-
-    return wrapper
-
-
-def _translated(method: Callable[..., R], *args: Any, **kwargs: Any) -> R:
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    try:
-        return method(*args, **kwargs)
-    except (BotoCoreError, ClientError) as error:
-        raise StoreError(f"the campaign store failed: {type(error).__name__}") from error
-
-
-class CampaignStore:
-    """Reads are consistent, writes conditional where two could race."""
-
-    def __init__(self, table_name: str, client: Any = None) -> None:
-        self._table = table_name
-        self._given_client = client
-
-    @functools.cached_property
-    def _client(self) -> Any:
-        if self._given_client is not None:
-            return self._given_client
-        import boto3
-
-        return boto3.client("dynamodb")
-
-    @_offloaded
+    @offloaded
     def open_creation(self, creation: Creation, claim: Claim | None) -> Claim | None:
         """Stores a new campaign under its claim, both or neither. The standing claim, when there is one."""
-        actions = [_put(self._table, _campaign_row(creation), only_new=True)]
+        actions = [self._put_action(_campaign_row(creation), only_new=True)]
         if claim is not None:
             row = {"pk": _claim_pk(creation.tenant, claim.key), "sk": "claim", **claim.model_dump()}
-            put = _put(self._table, row)
+            put = self._put_action(row)
             put["Put"] |= {
                 "ConditionExpression": "attribute_not_exists(pk) OR expires_at < :now",
-                "ExpressionAttributeValues": _serialized({":now": int(time.time())}),
+                "ExpressionAttributeValues": serialized({":now": int(time.time())}),
             }
             actions.append(put)
         try:
@@ -169,40 +163,50 @@ class CampaignStore:
         row = self._get(_claim_pk(tenant, key), "claim")
         return None if row is None else Claim.model_validate(row)
 
-    @_offloaded
+    @offloaded
     def load(self, tenant: str, campaign_id: str) -> Creation | None:
         """The whole campaign in one query, or None for an id this tenant does not have."""
         rows = list(self._query(_pk(tenant, campaign_id)))
         return _creation(rows) if rows else None
 
-    @_offloaded
+    @offloaded
     def state_of(self, tenant: str, campaign_id: str) -> str | None:
         row = self._get(_pk(tenant, campaign_id), "campaign")
         return None if row is None else str(row["state"])
 
-    @_offloaded
+    @offloaded
+    def head(self, tenant: str, campaign_id: str) -> Head | None:
+        row = self._get(_pk(tenant, campaign_id), "campaign")
+        return None if row is None else Head(str(row["state"]), int(row.get("revision", 0)))
+
+    @offloaded
+    def campaigns(self, tenant: str) -> list[Listed]:
+        """Every campaign of the tenant that was created and not deleted by us."""
+        return [Listed.model_validate(row) for row in self._query(f"{tenant}#campaigns")]
+
+    @offloaded
     def resolve(self, tenant: str, platform_campaign_id: str) -> str | None:
         """Our id for the platform's, or None."""
         row = self._get(f"{tenant}#platform#{platform_campaign_id}", "pointer")
         return None if row is None else str(row["campaign_id"])
 
-    @_offloaded
+    @offloaded
     def update(self, creation: Creation, **parts: Any) -> None:
         """Replaces parts of the campaign row: account, plan, warnings, drift, failure, activated."""
         self._client.update_item(**self._update(creation, parts))
 
     def _update(self, creation: Creation, parts: dict[str, Any]) -> dict[str, Any]:
-        values = {name: _document(value) for name, value in parts.items()} | {"updated_at": _now()}
+        values = {name: document(value) for name, value in parts.items()} | {"updated_at": now_ms()}
         return {
             "TableName": self._table,
-            "Key": _serialized({"pk": _pk(creation.tenant, creation.campaign_id), "sk": "campaign"}),
+            "Key": _campaign_key(creation),
             "UpdateExpression": "SET " + ", ".join(f"#{name} = :{name}" for name in values),
             "ConditionExpression": "attribute_exists(pk)",
             "ExpressionAttributeNames": {f"#{name}": name for name in values},
-            "ExpressionAttributeValues": _serialized({f":{name}": value for name, value in values.items()}),
+            "ExpressionAttributeValues": serialized({f":{name}": value for name, value in values.items()}),
         }
 
-    @_offloaded
+    @offloaded
     def save_creatives(self, creation: Creation, creatives: Iterable[Creative]) -> None:
         pk = _pk(creation.tenant, creation.campaign_id)
         self._put_all(
@@ -215,28 +219,31 @@ class CampaignStore:
             for creative in creatives
         )
 
-    @_offloaded
+    @offloaded
     def save_copy(self, creation: Creation, creative_id: str, copy: AdCopy) -> None:
         self._client.update_item(
             TableName=self._table,
-            Key=_serialized(
+            Key=serialized(
                 {"pk": _pk(creation.tenant, creation.campaign_id), "sk": f"creative#{creative_id}"}
             ),
             UpdateExpression="SET copy_json = :copy",
             ConditionExpression="attribute_exists(pk)",
-            ExpressionAttributeValues=_serialized({":copy": copy.model_dump_json()}),
+            ExpressionAttributeValues=serialized({":copy": copy.model_dump_json()}),
         )
 
-    @_offloaded
+    @offloaded
     def journal(self, creation: Creation, entries: Iterable[ObjectEntry]) -> None:
         """Writes journal entries; what was there under the same tag is replaced."""
+        self._journal(creation, entries)
+
+    def _journal(self, creation: Creation, entries: Iterable[ObjectEntry]) -> None:
         pk = _pk(creation.tenant, creation.campaign_id)
         self._put_all(
             {"pk": pk, "sk": f"object#{entry.level}#{entry.tag}", **entry.model_dump(mode="json")}
             for entry in entries
         )
 
-    @_offloaded
+    @offloaded
     def finish(
         self, creation: Creation, state: State, *, outbox: Iterable[OutboxEntry] = (), **parts: Any
     ) -> None:
@@ -246,45 +253,110 @@ class CampaignStore:
         """
         pk = _pk(creation.tenant, creation.campaign_id)
         actions = [{"Update": self._update(creation, {"state": state, **parts})}]
-        actions += [_put(self._table, _outbox_row(pk, entry)) for entry in outbox]
+        actions += [self._put_action(_outbox_row(pk, entry)) for entry in outbox]
         if state == "rolled_back" and creation.claim:
             key = {"pk": _claim_pk(creation.tenant, creation.claim), "sk": "claim"}
-            actions.append({"Delete": {"TableName": self._table, "Key": _serialized(key)}})
+            actions.append({"Delete": {"TableName": self._table, "Key": serialized(key)}})
         if platform_id := creation.plan and creation.platform_id(creation.plan.tag):
             row = {"pk": f"{creation.tenant}#platform#{platform_id}", "sk": "pointer"}
-            actions.append(_put(self._table, {**row, "campaign_id": creation.campaign_id}))
+            actions.append(self._put_action({**row, "campaign_id": creation.campaign_id}))
+        if state == "created":
+            actions.append(self._put_action(_list_row(creation)))
         self._client.transact_write_items(TransactItems=actions)
 
-    @_offloaded
+    # --- changes of what exists --------------------------------------------------------------------------
+
+    @offloaded
+    def begin_run(self, creation: Creation, run_id: str, seconds: int) -> str | None:
+        """Claims the campaign for one change. The run that holds it, when another does; a run whose time is
+        over died, and its claim is taken over, as is a claim of the run itself."""
+        now = time.time_ns() // 1_000_000  # a claim lasts in the time of machines
+        try:
+            self._client.update_item(
+                TableName=self._table,
+                Key=_campaign_key(creation),
+                UpdateExpression="SET run_id = :run, run_until = :until",
+                ConditionExpression="attribute_exists(pk)"
+                " AND (attribute_not_exists(run_id) OR run_id = :run OR run_until < :now)",
+                ExpressionAttributeValues=serialized(
+                    {":run": run_id, ":until": now + seconds * 1000, ":now": now}
+                ),
+            )
+        except self._client.exceptions.ConditionalCheckFailedException:
+            row = self._get(_pk(creation.tenant, creation.campaign_id), "campaign") or {}
+            return str(row.get("run_id", "unknown"))
+        return None
+
+    @offloaded
+    def end_run(
+        self,
+        creation: Creation,
+        run_id: str,
+        *,
+        seen: Iterable[ObjectEntry] = (),
+        message: OutboxEntry | None = None,
+        **parts: Any,
+    ) -> bool:
+        """What was seen after the change, its message to the Web Platform and the end of the claim. False
+        when the message's number was taken meanwhile: nothing was stored then but what was seen."""
+        self._journal(creation, seen)
+        update = self._update(creation, parts)
+        update["UpdateExpression"] += " REMOVE run_id, run_until ADD revision :one"
+        update["ExpressionAttributeValues"] |= serialized({":one": 1, ":run": run_id})
+        update["ConditionExpression"] += " AND run_id = :run"
+        actions = [{"Update": update}]
+        if message:
+            pk = _pk(creation.tenant, creation.campaign_id)
+            actions.append(self._put_action(_outbox_row(pk, message), only_new=True))
+        if parts.get("state") == "deleted":
+            key = {"pk": f"{creation.tenant}#campaigns", "sk": creation.campaign_id}
+            actions.append({"Delete": {"TableName": self._table, "Key": serialized(key)}})
+        return self._transact(actions)
+
+    @offloaded
+    def committed(self, tenant: str, account: str) -> dict[str, Decimal]:
+        """What each active campaign of the account may spend a day, by campaign."""
+        return {row["sk"]: Decimal(row["amount"]) for row in self._query(f"{tenant}#budgets#{account}")}
+
+    @offloaded
+    def commit(self, tenant: str, account: str, campaign_id: str, amount: Decimal | None) -> None:
+        """Replaces what the campaign may spend a day; None when it spends nothing."""
+        pk = f"{tenant}#budgets#{account}"
+        if amount is None:
+            self._delete(pk, campaign_id)
+        else:
+            self._put({"pk": pk, "sk": campaign_id, "amount": str(amount)})
+
+    @offloaded
     def mark_sent(self, creation: Creation, entry: OutboxEntry, answer: dict[str, Any]) -> None:
         pk = _pk(creation.tenant, creation.campaign_id)
         sent = entry.model_copy(update={"sent": True, "answer": answer})
-        self._client.put_item(TableName=self._table, Item=_serialized(_outbox_row(pk, sent)))
+        self._put(_outbox_row(pk, sent))
 
-    @_offloaded
+    @offloaded
     def pending(self, limit: int) -> list[Pending]:
         """Messages of all tenants that wait longest for their acknowledgement, at most `limit`."""
         answer = self._client.query(
             TableName=self._table,
             IndexName="outbox",
             KeyConditionExpression="outbox = :pending",
-            ExpressionAttributeValues=_serialized({":pending": "pending"}),
+            ExpressionAttributeValues=serialized({":pending": "pending"}),
             Limit=limit,
         )
-        return [_pending(row) for row in map(_plain, answer["Items"])]
+        return [_pending(row) for row in map(plain, answer["Items"])]
 
-    @_offloaded
+    @offloaded
     def asset(self, tenant: str, account: str, digest: str) -> str | None:
         """The platform's reference of a file uploaded before, or None."""
         row = self._get(_asset_pk(tenant, account, digest), "asset")
         return None if row is None else str(row["reference"])
 
-    @_offloaded
+    @offloaded
     def save_asset(self, tenant: str, account: str, digest: str, reference: str) -> None:
         row = {"pk": _asset_pk(tenant, account, digest), "sk": "asset", "reference": reference}
-        self._client.put_item(TableName=self._table, Item=_serialized(row))
+        self._put(row)
 
-    @_offloaded
+    @offloaded
     def kept_account(self, tenant: str, account: str) -> AdAccount | None:
         """What the platform told of the account not long ago, or None."""
         row = self._get(f"{tenant}#account#{account}", "account")
@@ -293,7 +365,7 @@ class CampaignStore:
             return None
         return AdAccount.model_validate_json(row["account"])
 
-    @_offloaded
+    @offloaded
     def keep_account(self, tenant: str, account: str, told: AdAccount, seconds: int) -> None:
         row = {
             "pk": f"{tenant}#account#{account}",
@@ -301,34 +373,28 @@ class CampaignStore:
             "account": told.model_dump_json(),
             "expires_at": int(time.time()) + seconds,
         }
-        self._client.put_item(TableName=self._table, Item=_serialized(row))
-
-    def _get(self, pk: str, sk: str) -> dict[str, Any] | None:
-        answer = self._client.get_item(
-            TableName=self._table, Key=_serialized({"pk": pk, "sk": sk}), ConsistentRead=True
-        )
-        return _plain(answer["Item"]) if "Item" in answer else None
-
-    def _query(self, pk: str) -> Iterator[dict[str, Any]]:
-        pages = self._client.get_paginator("query").paginate(
-            TableName=self._table,
-            KeyConditionExpression="pk = :pk",
-            ExpressionAttributeValues=_serialized({":pk": pk}),
-            ConsistentRead=True,
-        )
-        for page in pages:
-            yield from map(_plain, page["Items"])
-
-    def _put_all(self, rows: Iterable[dict[str, Any]]) -> None:
-        requests = [{"PutRequest": {"Item": _serialized(row)}} for row in rows]
-        for start in range(0, len(requests), _BATCH):
-            pending = {self._table: requests[start : start + _BATCH]}
-            while pending:
-                pending = self._client.batch_write_item(RequestItems=pending).get("UnprocessedItems", {})
+        self._put(row)
 
 
 def _pk(tenant: str, campaign_id: str) -> str:
     return f"{tenant}#campaign#{campaign_id}"
+
+
+def _campaign_key(creation: Creation) -> dict[str, Any]:
+    return serialized({"pk": _pk(creation.tenant, creation.campaign_id), "sk": "campaign"})
+
+
+def _list_row(creation: Creation) -> dict[str, Any]:
+    assert creation.plan is not None
+    assert creation.account is not None
+    return {
+        "pk": f"{creation.tenant}#campaigns",
+        "sk": creation.campaign_id,
+        "campaign_id": creation.campaign_id,
+        "platform": str(creation.spec.platform),
+        "account": creation.account.ad_account_id or creation.account.platform_account_id,
+        "name": creation.plan.name,
+    }
 
 
 def _claim_pk(tenant: str, key: str) -> str:
@@ -344,8 +410,8 @@ _DOCUMENTS = ("spec", "context", "account", "plan", "failure", "warnings", "drif
 
 def _campaign_row(creation: Creation) -> dict[str, Any]:
     row = creation.model_dump(include={"tenant", "campaign_id", "state", "claim"}, exclude_none=True)
-    row |= {name: _document(getattr(creation, name)) for name in ("spec", "context")}
-    times = {"created_at": _now(), "updated_at": _now(), **_lifetime(creation)}
+    row |= {name: document(getattr(creation, name)) for name in ("spec", "context")}
+    times = {"created_at": now_ms(), "updated_at": now_ms(), **_lifetime(creation)}
     return {"pk": _pk(creation.tenant, creation.campaign_id), "sk": "campaign", **row, **times}
 
 
@@ -354,17 +420,10 @@ def _lifetime(creation: Creation) -> dict[str, int]:
     return {"expires_at": int(time.time()) + _DRY_RUN_SECONDS} if creation.spec.dry_run else {}
 
 
-def _document(value: Any) -> Any:
-    """Nested values are kept as JSON text: DynamoDB would change their numbers."""
-    if isinstance(value, BaseModel):
-        return value.model_dump_json(by_alias=False)
-    return json.dumps(value) if isinstance(value, dict | list) else value
-
-
 def _outbox_row(pk: str, entry: OutboxEntry) -> dict[str, Any]:
     row = {"pk": pk, "sk": f"outbox#{entry.number:06d}", "entry": entry.model_dump_json()}
     # Only pending rows carry the index key, so the index holds exactly what is still to be sent.
-    return row if entry.sent else {**row, "outbox": "pending", "due": _now()}
+    return row if entry.sent else {**row, "outbox": "pending", "due": now_ms()}
 
 
 def _pending(row: dict[str, Any]) -> Pending:
@@ -399,29 +458,3 @@ def _creation(rows: list[dict[str, Any]]) -> Creation:
             ],
         }
     )
-
-
-def _put(table: str, row: dict[str, Any], *, only_new: bool = False) -> dict[str, Any]:
-    put: dict[str, Any] = {"TableName": table, "Item": _serialized(row)}
-    if only_new:
-        put["ConditionExpression"] = "attribute_not_exists(pk)"
-    return {"Put": put}
-
-
-def _serialized(row: dict[str, Any]) -> dict[str, Any]:
-    from boto3.dynamodb.types import TypeSerializer
-
-    serialize = TypeSerializer().serialize
-    return {name: serialize(value) for name, value in row.items() if value is not None}
-
-
-def _plain(item: dict[str, Any]) -> dict[str, Any]:
-    from boto3.dynamodb.types import TypeDeserializer
-
-    deserialize = TypeDeserializer().deserialize
-    return {name: deserialize(value) for name, value in item.items()}
-
-
-def _now() -> int:
-    """Epoch milliseconds: an integer, which DynamoDB keeps exactly."""
-    return time.time_ns() // 1_000_000

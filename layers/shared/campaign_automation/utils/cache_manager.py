@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import time
+import uuid
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from campaign_automation.utils.observability import emit, logger
+
+T = TypeVar("T")
+
+_REST_SECONDS = 10.0  # how long a cache that failed is left alone: each try could cost its time limit
+_FLIGHT_SECONDS = 25  # how long one reader may keep the others waiting
+_POLL_SECONDS = 0.05
 
 
 class RedisClient(Protocol):
@@ -14,6 +23,8 @@ class RedisClient(Protocol):
 
     async def get(self, name: str) -> Any: ...
     async def setex(self, name: str, time: int, value: str) -> Any: ...
+    async def set(self, name: str, value: str, *, ex: int, nx: bool) -> Any: ...
+    async def delete(self, *names: str) -> Any: ...
 
 
 class CacheManager:
@@ -25,51 +36,109 @@ class CacheManager:
     def __init__(self, client: RedisClient | None, stage: str) -> None:
         self._client = client
         self._stage = stage
+        self._rests_until = 0.0
+        self._flights: dict[str, asyncio.Task[Any]] = {}
 
     async def get_or_load(
         self, tenant: str, what: str, ttl_seconds: int, load: Callable[[], Awaitable[Any]]
     ) -> Any:
         """The cached value, or what `load` gives, which is then kept for `ttl_seconds`."""
-        key = f"{self._stage}:{tenant}:{what}"
-        cached = await self._get(key)
+        cached = await self.get(tenant, what)
         if cached is not None:
             return cached
         value = await load()
-        await self._set(key, ttl_seconds, value)
+        await self.set(tenant, what, ttl_seconds, value)
         return value
 
-    async def _get(self, key: str) -> Any:
-        if self._client is None:
-            return None
+    async def get(self, tenant: str, what: str) -> Any:
+        """The value, or None."""
+        key = self._key(tenant, what)
+        text = await self._ask("get", lambda client: client.get(key))
         try:
-            text = await self._client.get(key)
             value = None if text is None else json.loads(text)
-        except Exception as error:  # whatever a cache does wrong, it is only a miss
-            _unavailable("get", error)
-            return None
+        except ValueError:  # somebody else wrote there
+            value = None
         emit("cache_requests_total", result="miss" if value is None else "hit")
         return value
 
-    async def _set(self, key: str, ttl_seconds: int, value: Any) -> None:
-        if self._client is None:
-            return
+    async def set(self, tenant: str, what: str, ttl_seconds: int, value: Any) -> None:
+        key, text = self._key(tenant, what), json.dumps(value)
+        await self._ask("set", lambda client: client.setex(key, ttl_seconds, text))
+
+    async def single_flight(
+        self,
+        tenant: str,
+        what: str,
+        look: Callable[[], Awaitable[T | None]],
+        load: Callable[[], Awaitable[T]],
+    ) -> T:
+        """What `load` gives, asked once for all that want it at the same time, in this process and, while
+        the cache is up, in all of them: the others wait for what `look` then finds."""
+        key = self._key(tenant, what)
+        flight = self._flights.get(key)
+        if flight is None:
+            flight = asyncio.create_task(self._fly(f"{key}:flight", look, load))
+            self._flights[key] = flight
+            flight.add_done_callback(lambda _: self._flights.pop(key, None))
+        result: T = await asyncio.shield(flight)
+        return result
+
+    async def _fly(
+        self, lock: str, look: Callable[[], Awaitable[T | None]], load: Callable[[], Awaitable[T]]
+    ) -> T:
+        mine = uuid.uuid4().hex
+        deadline = time.monotonic() + _FLIGHT_SECONDS
+        while not await self._take(lock, mine):
+            await asyncio.sleep(_POLL_SECONDS)
+            if (found := await look()) is not None:
+                return found
+            if time.monotonic() > deadline:
+                break
         try:
-            await self._client.setex(key, ttl_seconds, json.dumps(value))
-        except Exception as error:  # see _get
-            _unavailable("set", error)
+            return await load()
+        finally:
+            if await self._ask("get", lambda client: client.get(lock)) in (mine, mine.encode()):
+                await self._ask("delete", lambda client: client.delete(lock))
+
+    async def _take(self, lock: str, mine: str) -> bool:
+        """Whether this reader flies; without a cache every process does."""
+        taken = await self._ask(
+            "set", lambda client: client.set(lock, mine, ex=_FLIGHT_SECONDS, nx=True), otherwise=True
+        )
+        return bool(taken)
+
+    def _key(self, tenant: str, what: str) -> str:
+        # Braces keep all keys of a tenant in one slot of a cluster.
+        return f"{self._stage}:{{{tenant}}}:{what}"
+
+    async def _ask(
+        self, operation: str, ask: Callable[[RedisClient], Awaitable[Any]], otherwise: Any = None
+    ) -> Any:
+        if self._client is None or time.monotonic() < self._rests_until:
+            return otherwise
+        try:
+            return await ask(self._client)
+        except Exception as error:  # whatever a cache does wrong, it is only a miss
+            self._rests_until = time.monotonic() + _REST_SECONDS
+            logger.warning("cache unavailable", operation=operation, reason=type(error).__name__)
+            emit("cache_unavailable_total", operation=operation)
+            return otherwise
 
 
-def _unavailable(operation: str, error: Exception) -> None:
-    logger.warning("cache unavailable", operation=operation, reason=type(error).__name__)
-    emit("cache_unavailable_total", operation=operation)
+def connect(
+    url: str | None, cluster: bool, credentials: Callable[[], dict[str, Any]] | None = None
+) -> RedisClient | None:
+    """A redis.asyncio client for `url` (rediss:// for TLS), or None. Nothing is sent yet.
 
-
-def connect(url: str | None, cluster: bool) -> RedisClient | None:
-    """A redis.asyncio client for `url` (rediss:// for TLS), or None. Nothing is sent yet."""
+    `credentials` gives {"username", "password"} of a user of the cache, where it asks for one.
+    """
     if url is None:
         return None
     from redis import asyncio as redis  # 0.2 s of import that cacheless functions need not pay
 
     factory: Any = redis.RedisCluster if cluster else redis.Redis
-    client: RedisClient = factory.from_url(url, socket_timeout=1, socket_connect_timeout=1)
+    options: dict[str, Any] = {"socket_timeout": 1, "socket_connect_timeout": 1}
+    if credentials is not None:
+        options |= {name: credentials()[name] for name in ("username", "password")}
+    client: RedisClient = factory.from_url(url, **options)
     return client

@@ -1,0 +1,71 @@
+"""A campaign as the platform shows it now, beside what we last saw of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+from campaign_automation.adapters.base import AdSetNode, CampaignNode, Node, Tree
+from campaign_automation.models import Level
+from campaign_automation.stores.campaign_store import Creation
+
+Value = str | Decimal | None
+Values = Mapping[tuple[str, str], Value]  # by our tag and the field
+
+
+class CampaignView:
+    """Objects go by our tags. Without a tree the campaign is gone, and with it everything in it."""
+
+    def __init__(self, creation: Creation, tree: Tree | None) -> None:
+        self._creation = creation
+        self.tree = tree
+        self.platform = creation.spec.platform
+        nodes: list[Node] = [tree.campaign, *tree.adsets, *tree.ads] if tree else []
+        self._nodes = {node.platform_id: node for node in nodes}
+
+    def node(self, tag: str) -> Node | None:
+        entry = self._creation.objects.get(tag)
+        return self._nodes.get(entry.platform_id or "") if entry else None
+
+    def live(self, tag: str, field: str) -> Value:
+        """What the platform shows: active, paused or deleted, or the daily budget in the major unit."""
+        node = self.node(tag)
+        if field == "status":
+            return "deleted" if node is None else node.status
+        return node.daily_budget if isinstance(node, CampaignNode | AdSetNode) else None
+
+    def seen(self, tag: str, field: str) -> tuple[Value, ...]:
+        """What we last saw, and for a budget what was to follow at midnight: any of these is ours."""
+        entry = self._creation.objects[tag]
+        if field == "status":
+            return (entry.status or "paused",)
+        first = entry.daily_budget if entry.daily_budget is not None else self._planned_budget(tag)
+        return (first,) if entry.scheduled_budget is None else (first, entry.scheduled_budget)
+
+    def _planned_budget(self, tag: str) -> Decimal | None:
+        plan = self._creation.plan
+        assert plan is not None
+        budgets = {adset.tag: adset.daily_budget for adset in plan.adsets}
+        return sum(budgets.values(), Decimal(0)) if tag == plan.tag else budgets.get(tag)
+
+    def daily_spend(self, changes: Values | None = None) -> Decimal:
+        """What the campaign may spend a day, as it is or after `changes`: nothing unless it is active, else
+        its own budget or those of its active ad sets."""
+        plan, tree, changes = self._creation.plan, self.tree, changes or {}
+        if plan is None or tree is None or self._value(plan.tag, "status", changes) != "active":
+            return Decimal(0)
+        if tree.campaign.daily_budget is not None:
+            return self._amount(plan.tag, changes)
+        active = [
+            entry.tag
+            for entry in self._creation.objects.values()
+            if entry.level is Level.ADSET and self._value(entry.tag, "status", changes) == "active"
+        ]
+        return sum((self._amount(tag, changes) for tag in active), Decimal(0))
+
+    def _value(self, tag: str, field: str, changes: Values) -> Value:
+        return changes.get((tag, field), self.live(tag, field))
+
+    def _amount(self, tag: str, changes: Values) -> Decimal:
+        value = self._value(tag, "daily_budget", changes)
+        return value if isinstance(value, Decimal) else Decimal(0)

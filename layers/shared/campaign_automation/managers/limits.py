@@ -1,0 +1,70 @@
+"""The caps on every write. Pure: amounts in, a refusal or None out. A limit that is not set refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import NamedTuple
+
+LARGE_PERCENT = Decimal(20)  # a budget change beyond it is marked sensitive in the audit trail
+
+
+class Limits(NamedTuple):
+    """`step_percent` bounds one change, `day_percent` all changes within 24 hours; `account_caps` is the most
+    that the active campaigns of an account may spend a day, by account id or by currency. `is_stopped` is the
+    kill switch: with it on nothing is written but pauses."""
+
+    step_percent: Decimal | None = None
+    day_percent: Decimal | None = None
+    account_caps: Mapping[str, Decimal] = {}
+    is_stopped: bool | None = None
+
+
+class Refusal(NamedTuple):
+    """`code` is for programs, `words` for people."""
+
+    code: str
+    words: str
+
+
+def check_switch(limits: Limits) -> Refusal | None:
+    if limits.is_stopped is None:
+        return _missing("KILL_SWITCH")
+    if limits.is_stopped:
+        return Refusal("kill_switch", "the kill switch is on: nothing is written but pauses")
+    return None
+
+
+def check_budget(current: Decimal, day_ago: Decimal, new: Decimal, limits: Limits) -> Refusal | None:
+    """One budget change: against the budget now and against the one in force 24 hours ago."""
+    if limits.step_percent is None:
+        return _missing("MAX_BUDGET_STEP_PERCENT")
+    if limits.day_percent is None:
+        return _missing("MAX_BUDGET_DAY_PERCENT")
+    if not _is_within(current, new, limits.step_percent):
+        return Refusal("step_cap", f"{current} to {new} is more than {limits.step_percent} % in one step")
+    if not _is_within(day_ago, new, limits.day_percent):
+        return Refusal("day_cap", f"{day_ago} to {new} is more than {limits.day_percent} % within 24 hours")
+    return None
+
+
+def check_account(total: Decimal, account_id: str, currency: str, limits: Limits) -> Refusal | None:
+    """What all active campaigns of the account would together spend a day."""
+    cap = limits.account_caps.get(account_id, limits.account_caps.get(currency))
+    if cap is None:
+        return _missing("ACCOUNT_DAILY_BUDGET_CAPS", f" for {account_id} or {currency}")
+    if total > cap:
+        return Refusal("account_cap", f"{total} {currency} a day is over the account's cap of {cap}")
+    return None
+
+
+def is_large(before: Decimal, after: Decimal) -> bool:
+    return not _is_within(before, after, LARGE_PERCENT)
+
+
+def _is_within(base: Decimal, new: Decimal, percent: Decimal) -> bool:
+    return abs(new - base) * 100 <= base * percent
+
+
+def _missing(setting: str, more: str = "") -> Refusal:
+    return Refusal("limit_missing", f"{setting} is not set{more}; a missing limit refuses every write")

@@ -1,0 +1,140 @@
+"""The shapes of changing what exists: status changes, their audit trail, and taking a change back."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+
+from campaign_automation.models import Level, Model, Text, unique
+
+CampaignId = Annotated[Text, Field(max_length=128)]
+Reason = Annotated[Text, Field(max_length=500)]
+Flag = Annotated[bool, Field(strict=True)]
+Value = str | int | float | None
+
+
+class ManageCampaign(Model):
+    """Parameters of manage_campaign; `entity_ids` are our ids or the platform's, of the level's objects."""
+
+    campaign_id: CampaignId
+    action: Literal["pause", "start", "delete"]
+    level: Literal["campaign", "adset", "ad"] = "campaign"
+    entity_ids: (
+        Annotated[list[CampaignId], Field(min_length=1, max_length=1000), AfterValidator(unique)] | None
+    ) = None
+    reason: Reason = "asked by the user"
+    confirm: Flag = False
+    dry_run: Flag = False
+
+    @model_validator(mode="after")
+    def _consistent(self) -> ManageCampaign:
+        if self.action == "delete" and not (self.confirm or self.dry_run):
+            raise ValueError("confirm: deleting cannot be taken back; give confirm: true")
+        if (self.level == "campaign") == (self.entity_ids is not None):
+            raise ValueError("entity_ids: goes with level adset or ad, and is required there")
+        return self
+
+
+class ChangedItem(Model):
+    """One object that now is (in a dry run: would be) as asked. `note` says what is worth knowing of it."""
+
+    level: Level
+    id: str
+    platform_id: str
+    field: Literal["status", "daily_budget"] = "status"
+    before: Value
+    after: Value
+    effective: Literal["now", "next_day"] = "now"
+
+
+class SkippedItem(Model):
+    """One object that was left as it is; `reason` begins with a code: already_paused, changed_by_other..."""
+
+    id: str
+    reason: str
+
+
+class FailedItem(Model):
+    id: str
+    error: dict[str, Any]
+
+
+class CampaignManaged(Model):
+    """The answer of manage_campaign. `run_id` names the change for the audit trail and for undo."""
+
+    status: Literal["success"] = "success"
+    campaign_id: str
+    new_status: Literal["active", "paused", "deleted"]
+    run_id: str | None = None
+    changed: list[ChangedItem]
+    skipped: list[SkippedItem] = []
+    failed: list[FailedItem] = []
+    warnings: list[str] = []
+    message: str
+
+
+class GetAudit(Model):
+    """One page of the trail of a campaign, oldest first; `after` is the last audit_id of the page before."""
+
+    campaign_id: CampaignId
+    after: Annotated[Text, Field(max_length=128)] | None = None
+    limit: Annotated[int, Field(ge=1, le=500)] = 100
+
+
+class AuditRecord(Model):
+    """One write to a platform: who, why, what was there, what was asked, what came of it.
+
+    `outcome`: applied, failed (the platform refused: nothing changed), or unknown (no answer yet that could
+    be believed). `read_back` is what the platform showed afterwards.
+    """
+
+    audit_id: str
+    run_id: str
+    tenant: str
+    campaign_id: str
+    actor: str
+    reason: str
+    operation: Literal["create", "set_status", "set_budget", "remove"]
+    level: Level
+    entity_id: str
+    platform_id: str | None = None
+    before: dict[str, Any] | None = None
+    after: dict[str, Any] | None = None
+    outcome: Literal["applied", "failed", "unknown"] = "unknown"
+    read_back: dict[str, Any] | None = None
+    error: dict[str, Any] | None = None
+    evidence: dict[str, Any] = {}
+    platform_request_id: str | None = None
+    sensitive: bool = False
+    at: str
+
+
+class AuditTrail(Model):
+    """`next` is the value of `after` for the next page, or null at the end."""
+
+    status: Literal["success"] = "success"
+    campaign_id: str
+    records: list[AuditRecord]
+    next: str | None = None
+
+
+class UndoChange(Model):
+    """Parameters of undo_change: the run to take back, as an answer or the audit trail names it."""
+
+    campaign_id: CampaignId
+    run_id: Annotated[Text, Field(max_length=128)]
+    reason: Reason = "taken back by the user"
+    dry_run: Flag = False
+
+
+class ChangeUndone(Model):
+    """What was restored, and what could not be, with the reason."""
+
+    status: Literal["success"] = "success"
+    campaign_id: str
+    undone_run_id: str
+    run_id: str | None = None
+    restored: list[ChangedItem]
+    not_restored: list[SkippedItem] = []
+    message: str
