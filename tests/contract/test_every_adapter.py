@@ -506,6 +506,20 @@ def test_daily_insights_of_several_campaigns_come_in_one_report(bench: Bench, sa
         assert all((row.revenue or 0) > 0 for row in rows if row.conversions)
 
 
+def test_learning_is_told_where_the_platform_tells_it(bench: Bench, sandbox: Sandbox) -> None:
+    creation = _two_running_campaigns(bench)[0]
+    campaign_id = bench.level_ids(creation, Level.CAMPAIGN)[0]
+
+    def learning() -> set[bool | None]:
+        tree = bench.run(bench.adapter.read_tree(bench.access, campaign_id, "USD"))
+        return {node.in_learning for node in tree.adsets}
+
+    sandbox.advance(advance_hours=3)
+    assert learning() == {{"meta": True, "tiktok": None, "google": True}[bench.platform]}
+    sandbox.advance(advance_days=12)
+    assert learning() == {None if bench.platform == "tiktok" else False}
+
+
 def test_a_window_of_daily_insights_is_checked_and_ends_are_included(bench: Bench, sandbox: Sandbox) -> None:
     creation = _two_running_campaigns(bench)[0]
     campaigns = bench.level_ids(creation, Level.CAMPAIGN)

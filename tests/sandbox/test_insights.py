@@ -92,6 +92,21 @@ def test_more_money_brings_less_for_each_dollar(graph: Graph, sandbox: Sandbox, 
     assert cost[1] > cost[0]
 
 
+def test_a_large_budget_step_starts_learning_anew(graph: Graph, sandbox: Sandbox, running: list[str]) -> None:
+    def stage() -> str:
+        read = graph.get(running[1], fields="learning_stage_info")
+        return str(read["learning_stage_info"]["status"])
+
+    assert stage() == "LEARNING"
+    sandbox.advance(advance_days=8)
+    learnt = stage()
+    assert learnt in ("SUCCESS", "FAIL")
+    graph.post(running[1], daily_budget=6000)
+    assert stage() == learnt
+    graph.post(running[1], daily_budget=9000)
+    assert stage() == "LEARNING"
+
+
 def test_time_range_limits_the_days(graph: Graph, sandbox: Sandbox, running: list[str]) -> None:
     sandbox.advance(advance_days=10)
     period = {"since": "2026-11-04", "until": "2026-11-06"}

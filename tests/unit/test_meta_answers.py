@@ -67,7 +67,7 @@ def test_what_the_row_leaves_out_is_unknown_or_nothing() -> None:
     row = insight_of_row({"campaign_id": "1", "date_start": "2026-11-03"}, Level.CAMPAIGN, ("purchase",))
     assert (row.entity_id, row.adset_id, row.day) == ("1", None, date(2026, 11, 3))
     assert (row.spend, row.impressions, row.clicks) == (None, None, None)
-    assert (row.conversions, row.revenue) == (0, 0)
+    assert (row.conversions, row.revenue) == (Decimal(0), Decimal(0))
 
 
 def test_days_without_a_row_are_filled_with_zeros() -> None:

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from local.sandbox.meta.campaigns import BID_STRATEGIES, BIRTH_STATUSES, read_name
 from local.sandbox.meta.errors import GraphError, invalid, wrong_param
-from local.sandbox.meta.money import both_levels, owns_budget, read_budget
+from local.sandbox.meta.money import BUDGETS, both_levels, owns_budget, read_budget
 from local.sandbox.meta.params import Params
 from local.sandbox.meta.store import Account, Json, MetaStore, Node
 from local.sandbox.meta.targeting import read_targeting, targets_eu
@@ -55,6 +55,7 @@ CONVERSION_EVENTS = (
     "SEARCH",
     "SUBSCRIBE",
 )
+SMALL_BUDGET_STEP = 0.2
 _AMOUNT_STRATEGIES = ("LOWEST_COST_WITH_BID_CAP", "COST_CAP")
 _STORED_AS_SENT = ("start_time", "end_time", "dsa_beneficiary", "dsa_payor", "destination_type")
 _CREATE = {
@@ -114,6 +115,18 @@ def changed_adset(store: MetaStore, account: Account, node: Node, params: Params
         changes["optimization_goal"] = params.choice("optimization_goal", GOALS)
         _check_goal(changes["optimization_goal"], campaign)
     return changes | _changed_bidding(params)
+
+
+def starts_learning(node: Node, changes: Json) -> bool:
+    """Whether an edit is significant. For budgets 20 % is the rule of thumb (unverified)."""
+    for name, value in changes.items():
+        before = node.data.get(name)
+        if name in BUDGETS:
+            if not before or abs(value - before) > SMALL_BUDGET_STEP * before:
+                return True
+        elif name != "name" and value != before:
+            return True
+    return False
 
 
 def living_parent(store: MetaStore, account: Account, kind: str, params: Params) -> Node:

@@ -12,6 +12,7 @@ from local.sandbox.core.records import DayRecord, Level
 from local.sandbox.core.world import World
 from local.sandbox.meta import ads, adsets, campaigns, creatives, errors, media
 from local.sandbox.meta.admin import default_seed, patch, set_review
+from local.sandbox.meta.adsets import starts_learning
 from local.sandbox.meta.delivery import deliver
 from local.sandbox.meta.fields import parse_fields
 from local.sandbox.meta.insights import Query, insights
@@ -284,6 +285,9 @@ class Graph:
         return changers[node.kind]()
 
     def _apply(self, node: Node, changes: Json, status: str) -> None:
+        is_started = status == "ACTIVE" and node.status != "ACTIVE"
+        if is_started or starts_learning(node, changes):
+            node.edited = self.world.clock.now()
         node.data |= changes
         node.updated = self.world.clock.now()
         if status in ("DELETED", "ARCHIVED"):

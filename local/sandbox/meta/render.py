@@ -207,13 +207,14 @@ def _learning(reader: Reader, node: Node) -> Json | None:
     """Learning ends well after about 50 results in the week after the last edit."""
     if effective_status(reader.store, node, reader.now) != "ACTIVE":
         return None
-    since = node.updated.astimezone(reader.store.accounts[node.account_id].zone).date()
+    edited = node.edited or node.created
+    since = edited.astimezone(reader.store.accounts[node.account_id].zone).date()
     results = sum(
         r.conversions for r in reader.store.records.values() if r.adset_id == node.id and r.day >= since
     )
-    over = reader.now - node.updated > LEARNING_TIME
+    over = reader.now - edited > LEARNING_TIME
     status = "SUCCESS" if results >= LEARNING_RESULTS else "FAIL" if over else "LEARNING"
-    return {"status": status, "conversions": results, "last_sig_edit_ts": int(node.updated.timestamp())}
+    return {"status": status, "conversions": results, "last_sig_edit_ts": int(edited.timestamp())}
 
 
 def _feedback(reader: Reader, node: Node) -> Json | None:

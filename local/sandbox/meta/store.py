@@ -66,6 +66,7 @@ class Node:
     status: str = "ACTIVE"
     submitted: datetime | None = None
     refusal: Json | None = None
+    edited: datetime | None = None  # the last edit that starts learning anew
 
     @property
     def gone(self) -> bool:

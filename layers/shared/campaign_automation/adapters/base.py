@@ -107,10 +107,14 @@ class CampaignNode(Node):
 
 
 class AdSetNode(Node):
+    """`in_learning`: the platform still learns how to deliver it, so its figures are not yet what they will
+    be; None where the platform does not tell."""
+
     daily_budget: Decimal | None
     targeting: Targeting
     placements: str
     bid_strategy: str
+    in_learning: bool | None = None
 
 
 class AdNode(Node):

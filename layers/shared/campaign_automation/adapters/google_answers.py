@@ -80,7 +80,13 @@ def adset_node(row: Row, stored: Stored) -> AdSetNode:
         targeting=Targeting(age_min=low, age_max=high, countries=stored.countries),
         placements=_placements(row.campaign),
         bid_strategy=_bid_strategy(row.campaign),
+        in_learning=_in_learning(row.campaign),
     )
+
+
+def _in_learning(campaign: Any) -> bool | None:
+    """Bidding learns for the whole campaign; one that does not serve tells nothing of it."""
+    return {"LEARNING": True, "ELIGIBLE": False, "LIMITED": False}.get(enum_name(campaign, "primary_status"))
 
 
 def _placements(campaign: Any) -> str:

@@ -55,7 +55,14 @@ def adset_node(item: Mapping[str, Any], step: Decimal) -> AdSetNode:
         ),
         placements="selected" if has_placements else "automatic",
         bid_strategy="lowest_cost" if strategy == "LOWEST_COST_WITHOUT_CAP" else str(strategy),
+        in_learning=_in_learning(item),
     )
+
+
+def _in_learning(item: Mapping[str, Any]) -> bool | None:
+    """Told of active ad sets only, and not of every account's."""
+    stage = item.get("learning_stage_info", {}).get("status")
+    return None if stage is None else bool(stage == "LEARNING")
 
 
 def ad_node(item: Mapping[str, Any]) -> AdNode:

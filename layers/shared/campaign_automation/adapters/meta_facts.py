@@ -103,7 +103,9 @@ ADSETS_PER_CAMPAIGN = 200
 BATCH_LIMIT = 50
 
 CAMPAIGN_FIELDS = "id,name,objective,status,effective_status,special_ad_categories,issues_info,daily_budget"
-ADSET_FIELDS = "id,name,status,effective_status,daily_budget,bid_strategy,targeting,issues_info"
+ADSET_FIELDS = (
+    "id,name,status,effective_status,daily_budget,bid_strategy,targeting,issues_info,learning_stage_info"
+)
 AD_FIELDS = (
     "id,name,adset_id,status,effective_status,issues_info,ad_review_feedback,"
     "creative{id,name,object_story_spec}"
