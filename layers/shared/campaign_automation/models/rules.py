@@ -132,7 +132,9 @@ def _zone(value: Any) -> Any:
     except (ZoneInfoNotFoundError, ValueError, TypeError, OSError):
         near = difflib.get_close_matches(str(value), available_timezones(), n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise ValueError(f"{str(value)[:60]!r} is not an IANA time zone such as Europe/Berlin{hint}") from None
+        raise ValueError(
+            f"{str(value)[:60]!r} is not an IANA time zone such as Europe/Berlin{hint}"
+        ) from None
     return value
 
 
@@ -228,7 +230,7 @@ class Comparison(Model):
 class Ranked(Model):
     """True for the `n` best or worst of the rule's scope; those under the minimum volume do not take part.
 
-    Equal values rank by id; objects whose metric is unknown are undecidable and leave the others' ranks alone.
+    Equal values rank by id. An object whose metric is unknown is undecidable and takes no rank.
     """
 
     rank: Annotated[str, _known("rank", ("best", "worst", "highest", "lowest"))]
@@ -339,7 +341,7 @@ class PauseParameters(Model):
 
 
 class StartParameters(Model):
-    """`paused_by` "rules" starts only what a rule or the optimiser paused; "anyone" also what people paused."""
+    """`paused_by`: "rules" starts only what a rule or the optimiser paused, "anyone" what people paused too."""
 
     paused_by: Literal["rules", "anyone"] = "rules"
 
@@ -394,25 +396,24 @@ def _known_action(value: Any) -> Any:
     return value
 
 
-Action = Annotated[
-    Pause | Start | ChangeBudget | Notify, Field(discriminator="type"), BeforeValidator(_known_action)
-]
+AnyAction = Pause | Start | ChangeBudget | Notify
+Action = Annotated[AnyAction, Field(discriminator="type"), BeforeValidator(_known_action)]
 
 
-def level_of(action: Action) -> Level:
+def level_of(action: AnyAction) -> Level:
     """Which objects the rule looks at and acts on; budgets belong to ad sets."""
     if isinstance(action, Notify):
         return Level(action.parameters.level)
     return {"pause_ad": Level.AD, "pause_campaign": Level.CAMPAIGN}.get(action.type, Level.ADSET)
 
 
-def field_of(action: Action) -> Literal["status", "daily_budget", "notification"]:
+def field_of(action: AnyAction) -> Literal["status", "daily_budget", "notification"]:
     if isinstance(action, Notify):
         return "notification"
     return "daily_budget" if isinstance(action, ChangeBudget) else "status"
 
 
-def direction_of(action: Action) -> int:
+def direction_of(action: AnyAction) -> int:
     """1 for more spend (start, raise), -1 for less (pause, lower), 0 for neither."""
     if isinstance(action, Notify):
         return 0
@@ -456,7 +457,7 @@ class MaxAffected(Model):
 
 
 class ActiveHours(Model):
-    """From `start` up to `end`, wall-clock time in the rule's zone; an `end` before `start` is past midnight."""
+    """From `start` up to `end`, wall-clock time in the rule's zone; an earlier `end` is past midnight."""
 
     start: time = time(0)
     end: time = time(0)
@@ -514,7 +515,7 @@ class CreateRule(Model):
 
 
 class StoredRule(Model):
-    """One version of a rule, never changed: an update stores the next version. `anchor`: rates count from it."""
+    """One version of a rule, never changed: an update stores the next one. Rates count from `anchor`."""
 
     rule_id: str
     version: Annotated[int, Field(ge=1)]
@@ -614,7 +615,7 @@ class RuleCreated(Model):
 
 
 class RuleEvaluated(Model):
-    """One run of a rule: `evaluated` objects in scope, `matched` its condition, `acted` on so many of them."""
+    """One run of a rule: so many objects in scope, so many that matched, so many changed."""
 
     status: Literal["success"] = "success"
     rule_id: str

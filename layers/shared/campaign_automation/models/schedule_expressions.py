@@ -16,7 +16,9 @@ _UNITS = {"minute": 1, "hour": 60, "day": 1440}
 _RATE = re.compile(r"rate\(\s*(\d{1,6})\s+(minute|hour|day)s?\s*\)")
 _CRON = re.compile(r"cron\(([^()]*)\)")
 _PART = re.compile(r"(\*|(\w+)(?:-(\w+))?)(?:/(\d+))?")
-_MONTHS = {name: number for number, name in enumerate("JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split(), 1)}
+_MONTHS = {
+    name: number for number, name in enumerate("JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split(), 1)
+}
 _WEEKDAYS = {name: number for number, name in enumerate("SUN MON TUE WED THU FRI SAT".split(), 1)}
 YEARS = (1970, 2199)
 
@@ -61,11 +63,11 @@ def parse_schedule(text: str) -> Rate | Cron:
     year), or five without the year. Raises ValueError saying what is wrong with it.
     """
     if found := _RATE.fullmatch(text.strip()):
-        schedule: Rate | Cron = Rate(int(found[1]) * _UNITS[found[2]])
-        shortest = schedule.minutes
+        shortest = int(found[1]) * _UNITS[found[2]]
+        schedule: Rate | Cron = Rate(shortest)
     elif found := _CRON.fullmatch(text.strip()):
-        schedule = _cron(found[1].upper().split())
-        shortest = _shortest_pause(schedule.times)
+        cron = _cron(found[1].upper().split())
+        schedule, shortest = cron, _shortest_pause(cron.times)
     else:
         raise ValueError("should be rate(6 hours) or cron(0 9 ? * MON-FRI *)")
     if shortest < MIN_MINUTES:
@@ -74,7 +76,7 @@ def parse_schedule(text: str) -> Rate | Cron:
 
 
 def _shortest_pause(times: tuple[int, ...]) -> int:
-    """Between neighbours, midnight included: the last time of a day may be followed by the next day's first."""
+    """Between neighbours; after the last time of a day may come the first of the next."""
     return min(after - before for before, after in zip(times, [*times[1:], times[0] + 1440], strict=True))
 
 

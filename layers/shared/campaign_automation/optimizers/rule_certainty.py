@@ -54,7 +54,7 @@ def gamma_factor(shape: float, probability: float) -> float:
 
 @lru_cache(maxsize=65_536)
 def anytime_factor(events: float, certainty: float, side: int) -> float:
-    """The expected count at which the evidence of `events` against it is exactly enough, above (1) or below."""
+    """The expected count, above (side 1) or below `events`, against which they are just enough evidence."""
     goal = -math.log1p(-certainty)
     if side < 0 and events == 0:
         return 0.0

@@ -20,7 +20,7 @@ def gamma_cdf(shape: float, x: float) -> float:
     """Regularised lower incomplete gamma P(shape, x): of a Gamma(shape, rate 1), the share below x."""
     if x <= 0:
         return 0.0
-    scale = math.exp(shape * math.log(x) - x - math.lgamma(shape))
+    scale = x * gamma_density(shape, x)
     if x < shape + 1:
         return min(scale * _gamma_series(shape, x), 1.0)
     return max(1 - scale * _gamma_fraction(shape, x), 0.0)
@@ -50,8 +50,7 @@ def beta_cdf(a: float, b: float, x: float) -> float:
     # The fraction converges fast only left of the mean.
     if x > (a + 1) / (a + b + 2):
         return 1 - beta_cdf(b, a, 1 - x)
-    log_scale = math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log1p(-x)
-    return math.exp(log_scale) / (a * _beta_fraction(a, b, x))
+    return x * (1 - x) * beta_density(a, b, x) / (a * _beta_fraction(a, b, x))
 
 
 def _beta_fraction(a: float, b: float, x: float) -> float:
@@ -79,6 +78,34 @@ def _lentz(first: float, coefficients: Callable[[int], tuple[float, float]]) -> 
     return value
 
 
+def gamma_density(shape: float, x: float) -> float:
+    """Density of a Gamma(shape, rate 1) at x > 0, written so that large terms cancel unrounded."""
+    log_kernel = shape * _log_less_linear((x - shape) / shape, x / shape) - _stirling_error(shape)
+    return math.sqrt(shape / (2 * math.pi)) / x * math.exp(log_kernel)
+
+
+def beta_density(a: float, b: float, x: float) -> float:
+    """Density of a Beta(a, b) at 0 < x < 1, likewise."""
+    total = a + b
+    log_kernel = a * _log_less_linear((x * total - a) / a, x * total / a)
+    log_kernel += b * _log_less_linear((a - x * total) / b, (1 - x) * total / b)
+    log_kernel += _stirling_error(total) - _stirling_error(a) - _stirling_error(b)
+    return math.sqrt(a * b / (2 * math.pi * total)) / (x * (1 - x)) * math.exp(log_kernel)
+
+
+def _log_less_linear(excess: float, ratio: float) -> float:
+    """log(ratio) - excess, where ratio = 1 + excess; each as exact as it is known."""
+    return (math.log1p(excess) if abs(excess) < 0.5 else math.log(ratio)) - excess
+
+
+def _stirling_error(z: float) -> float:
+    """lgamma(z) less Stirling's formula."""
+    if z < 10:
+        return math.lgamma(z) - (z - 0.5) * math.log(z) + z - 0.5 * math.log(2 * math.pi)
+    square = z * z
+    return (1 / 12 - (1 / 360 - (1 / 1260 - 1 / (1680 * square)) / square) / square) / z
+
+
 def gamma_quantile(shape: float, probability: float) -> float:
     """The x below which a Gamma(shape, rate 1) lies with `probability` (0 < probability < 1)."""
     z = NormalDist().inv_cdf(probability)
@@ -88,11 +115,7 @@ def gamma_quantile(shape: float, probability: float) -> float:
     high = 2.0 * max(guess, shape)
     while gamma_cdf(shape, high) < probability:
         high *= 2
-
-    def log_density(x: float) -> float:
-        return (shape - 1) * math.log(x) - x - math.lgamma(shape)
-
-    return _invert(lambda x: gamma_cdf(shape, x), log_density, probability, guess, high)
+    return _invert(lambda x: gamma_cdf(shape, x), lambda x: gamma_density(shape, x), probability, guess, high)
 
 
 def beta_quantile(a: float, b: float, probability: float) -> float:
@@ -100,17 +123,12 @@ def beta_quantile(a: float, b: float, probability: float) -> float:
     mean = a / (a + b)
     spread = math.sqrt(mean * (1 - mean) / (a + b + 1))
     guess = min(max(mean + NormalDist().inv_cdf(probability) * spread, mean / 10), 1 - (1 - mean) / 10)
-    constant = math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b)
-
-    def log_density(x: float) -> float:
-        return constant + (a - 1) * math.log(x) + (b - 1) * math.log1p(-x)
-
-    return _invert(lambda x: beta_cdf(a, b, x), log_density, probability, guess, 1.0)
+    return _invert(lambda x: beta_cdf(a, b, x), lambda x: beta_density(a, b, x), probability, guess, 1.0)
 
 
 def _invert(
     cdf: Callable[[float], float],
-    log_density: Callable[[float], float],
+    density: Callable[[float], float],
     probability: float,
     guess: float,
     high: float,
@@ -120,11 +138,11 @@ def _invert(
     for _ in range(200):
         error = cdf(x) - probability
         low, high = (x, high) if error < 0 else (low, x)
-        density = math.exp(min(log_density(x), 700.0))
-        moved = x - error / density if density > 0 else -1.0
+        slope = density(x)
+        moved = x - error / slope if slope > 0 else -1.0
         if not low < moved < high:
             moved = (low + high) / 2
-        if abs(moved - x) <= 1e-13 * x:
+        if abs(moved - x) <= 1e-12 * x:
             return moved
         x = moved
     return x

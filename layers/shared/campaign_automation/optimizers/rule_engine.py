@@ -1,0 +1,416 @@
+"""Automation rules: figures and rules in, decisions with their reasons out. Carrying them out is the manager's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from itertools import pairwise
+from typing import Any, Literal
+
+from campaign_automation.models import Level
+from campaign_automation.models.management import SkippedItem
+from campaign_automation.models.rules import (
+    AnyAction,
+    ChangeBudget,
+    Comparison,
+    CreateRule,
+    Notify,
+    Pause,
+    Start,
+    StoredRule,
+    StoredTarget,
+    direction_of,
+    field_of,
+    hours_of,
+    leaves,
+    level_of,
+    window_of,
+)
+from campaign_automation.optimizers.rule_columns import Columns, is_late, mask_of, members
+from campaign_automation.optimizers.rule_conditions import Judge, Verdict, evidence
+from campaign_automation.optimizers.rule_data import Entity, Memory, PastAction, Snapshot
+from campaign_automation.optimizers.rule_schedule import why_not_now
+
+DIRECTION_MEMORY = timedelta(days=7)
+MAX_NAMED = 10  # objects a notification names
+_SAFEST_FIRST = (
+    "pause_campaign",
+    "pause_adset",
+    "pause_ad",
+    "decrease_budget",
+    "start_adset",
+    "increase_budget",
+)
+
+Status = Literal["done", "observed", "not_now", "needs_review"]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One change to one object. Of a budget, `after` is exact: rounding to the currency's step comes with the
+    write. `evidence` holds the figures the condition was judged on.
+    """
+
+    rule_id: str
+    version: int
+    entity_id: str
+    level: Level
+    action: str
+    field: str
+    direction: int
+    before: str | Decimal | None
+    after: str | Decimal | None
+    priority: int
+    evidence: list[dict[str, Any]]
+    pause_until: datetime | None = None
+
+    def as_past(self, at: datetime) -> PastAction:
+        return PastAction(self.entity_id, self.field, self.direction, at, self.rule_id)
+
+
+@dataclass
+class Outcome:
+    """What one rule makes of the objects in its scope. Sets of objects are masks over `columns.entities`.
+
+    status: done; observed (`decisions` are what it would do); not_now (see `note`); needs_review
+    (max_affected exceeded, no decisions).
+    """
+
+    stored: StoredRule
+    columns: Columns
+    scope: int = 0
+    verdict: Verdict = Verdict(0, 0, ())
+    held: list[tuple[str, int]] = field(default_factory=list)
+    decisions: list[Decision] = field(default_factory=list)
+    status: Status = "done"
+    note: str = ""
+
+    @property
+    def evaluated(self) -> int:
+        return self.scope.bit_count()
+
+    @property
+    def matched(self) -> int:
+        return self.verdict.true.bit_count()
+
+    @property
+    def scope_ids(self) -> list[str]:
+        return [self.columns.entities[position].entity_id for position in members(self.scope)]
+
+    @property
+    def skipped(self) -> list[SkippedItem]:
+        """Objects that matched and are left alone."""
+        return [self._item(position, reason) for reason, mask in self.held for position in members(mask)]
+
+    @property
+    def undecidable(self) -> list[SkippedItem]:
+        return [
+            self._item(position, self.verdict.reason(position))
+            for position in members(self.verdict.undecidable)
+        ]
+
+    @property
+    def notification(self) -> str | None:
+        """One message about the run; None when there is nothing to tell."""
+        if self.status == "needs_review":
+            return f"{self.stored.rule.rule_name}: {self.note}; nothing was changed, please review the rule"
+        return _message(self) if self.decisions else None
+
+    def _item(self, position: int, reason: str) -> SkippedItem:
+        return SkippedItem(id=self.columns.entities[position].entity_id, reason=reason)
+
+
+class Market:
+    """One snapshot with the columns of each level, computed when the first rule asks for them."""
+
+    def __init__(self, snapshot: Snapshot, memory: Memory | None = None) -> None:
+        self.snapshot = snapshot
+        self.memory = memory or Memory()
+        self._columns: dict[Level, Columns] = {}
+        self._changed: dict[Level, int] = {}
+
+    def columns(self, level: Level) -> Columns:
+        if level not in self._columns:
+            entities = (entity for entity in self.snapshot.entities if entity.level == level)
+            self._columns[level] = Columns(self.snapshot, entities)
+        return self._columns[level]
+
+    def changed(self, level: Level) -> int:
+        """The objects that were changed before, by whomever."""
+        if level not in self._changed:
+            self._changed[level] = mask_of(
+                entity.last_action_at is not None or bool(self.memory.of(entity.entity_id))
+                for entity in self.columns(level).entities
+            )
+        return self._changed[level]
+
+
+def evaluate(rules: Sequence[StoredRule], snapshot: Snapshot, memory: Memory | None = None) -> list[Outcome]:
+    """One outcome per rule, in the order of `rules`, for the moment `snapshot.now`.
+
+    Of decisions that change the same field of an object, or pull it in opposite directions, one stays: that of
+    the higher priority, then the safer one (pause, lower, start, raise), then the lower rule id. Rules that are
+    not enabled are left out of it, as are those that only observe.
+    """
+    market = Market(snapshot, memory)
+    outcomes = [_run(stored, market) for stored in rules]
+    _arbitrate([outcome for outcome in outcomes if outcome.status == "done"])
+    return outcomes
+
+
+def _run(stored: StoredRule, market: Market) -> Outcome:
+    rule = stored.rule
+    columns = market.columns(level_of(rule.action))
+    outcome = Outcome(stored, columns)
+    outcome.note = why_not_now(rule, market.snapshot.now) or (
+        "" if stored.state == "enabled" else f"rule_{stored.state}"
+    )
+    if outcome.note:
+        outcome.status = "not_now"
+        return outcome
+    outcome.scope = columns.scope(rule.applies_to)
+    outcome.verdict = judge(rule, columns).decide(rule.condition, outcome.scope)
+    ready = _ready(outcome, market)
+    if exceeded := _exceeded(outcome, ready):
+        outcome.status, outcome.note = "needs_review", exceeded
+        outcome.held.append(("max_affected", ready))
+        return outcome
+    outcome.status = "observed" if rule.mode == "observe" else "done"
+    outcome.decisions = [_decision(stored, columns, position) for position in members(ready)]
+    return outcome
+
+
+def judge(rule: CreateRule, columns: Columns) -> Judge:
+    """Pauses ask for evidence that bears daily looks; what can be taken back asks for it once."""
+    return Judge(columns, rule.certainty, anytime=isinstance(rule.action, Pause))
+
+
+# --- what may be touched -----------------------------------------------------------------------------
+
+
+def _ready(outcome: Outcome, market: Market) -> int:
+    """The matching objects that the rule may act on now; the reasons of the others go to `held`."""
+    rule, columns = outcome.stored.rule, outcome.columns
+    ready = outcome.verdict.true
+    for reason, mask in _unfit(rule, columns):
+        outcome.held.append((reason, ready & mask))
+        ready &= ~mask
+    for position in members(ready & market.changed(level_of(rule.action))):
+        entity = columns.entities[position]
+        past = market.memory.of(entity.entity_id)
+        if obstacle := _obstacle(outcome.stored, entity, past, market.snapshot.now):
+            outcome.held.append((obstacle, 1 << position))
+            ready ^= 1 << position
+    return _within_daily_cap(outcome, market.memory, ready)
+
+
+def _unfit(rule: CreateRule, columns: Columns) -> Iterator[tuple[str, int]]:
+    """Objects whose state leaves the action nothing to do, by reason."""
+    action = rule.action
+    if isinstance(action, Start):
+        yield "already_active", columns.active
+        if action.parameters.paused_by == "rules":
+            yield "paused_by_a_person", columns.everyone & ~columns.paused_by_us
+    elif not isinstance(action, Notify):
+        yield "already_paused", columns.everyone & ~columns.active
+    if isinstance(action, ChangeBudget):
+        yield "no_own_budget", columns.everyone & ~columns.metric("daily_budget", "").known
+        if action.parameters.min_budget is not None or action.parameters.max_budget is not None:
+            yield (
+                "budget_limit",
+                mask_of(new_budget(action, entity) == entity.daily_budget for entity in columns.entities),
+            )
+
+
+def _obstacle(stored: StoredRule, entity: Entity, past: list[PastAction], now: datetime) -> str | None:
+    """Why an object has to be left alone for now, by what was done to it before."""
+    action = stored.rule.action
+    mine = [act.at for act in past if act.rule_id == stored.rule_id and act.field == field_of(action)]
+    if mine and now - mine[-1] < timedelta(hours=hours_of(stored.rule.cooldown)):
+        return "cooldown"
+    direction = direction_of(action)
+    if not direction:
+        return None
+    # A loss is stopped even when the object was changed a moment ago.
+    if not isinstance(action, Pause) and _is_settling(stored.rule, entity, past, now):
+        return "settling"
+    if _turns_back(action, entity, [act for act in past if act.direction], now):
+        return "direction_memory"
+    return None
+
+
+def _is_settling(rule: CreateRule, entity: Entity, past: list[PastAction], now: datetime) -> bool:
+    changes = [act.at for act in past if act.direction]
+    if entity.last_action_at is not None:
+        changes.append(entity.last_action_at)
+    return bool(changes) and now - max(changes) < timedelta(hours=hours_of(rule.settle))
+
+
+def _turns_back(action: AnyAction, entity: Entity, changes: list[PastAction], now: datetime) -> bool:
+    """Whether a change would reverse one of the last week.
+
+    A pause may follow a raised budget, and a start the end of a pause that was meant to end; even then an
+    object turns at most once in a week.
+    """
+    direction = direction_of(action)
+    if not changes or changes[-1].direction == direction or now - changes[-1].at >= DIRECTION_MEMORY:
+        return False
+    stops_raise = isinstance(action, Pause) and changes[-1].field == "daily_budget"
+    ends_pause = isinstance(action, Start) and entity.pause_until is not None and entity.pause_until <= now
+    turned = any(
+        one.direction != other.direction and now - other.at < DIRECTION_MEMORY
+        for one, other in pairwise(changes)
+    )
+    return turned or not (stops_raise or ends_pause)
+
+
+def _within_daily_cap(outcome: Outcome, memory: Memory, ready: int) -> int:
+    """`ready` without what is over max_actions_per_day, counted by days of the account."""
+    cap, snapshot = outcome.stored.rule.max_actions_per_day, outcome.columns.snapshot
+    if cap is None:
+        return ready
+    done = sum(
+        act.rule_id == outcome.stored.rule_id and snapshot.day_of(act.at) == snapshot.today
+        for act in memory.actions
+    )
+    over = sum(1 << position for position in list(members(ready))[max(cap - done, 0) :])
+    outcome.held.append(("daily_cap", over))
+    return ready & ~over
+
+
+def _exceeded(outcome: Outcome, ready: int) -> str | None:
+    """Which limit of max_affected `ready` exceeds, in words."""
+    limits, count = outcome.stored.rule.max_affected, ready.bit_count()
+    if limits.count is not None and count > limits.count:
+        return f"it would touch {count} objects, more than the {limits.count} allowed"
+    if limits.share is not None and count > limits.share * outcome.evaluated:
+        return f"it would touch {count} of {outcome.evaluated} objects, more than {limits.share:.0%}"
+    if limits.share_of_spend is not None and count:
+        spend = outcome.columns.metric("spend", "7d")
+        # What is not known could be anything, so it counts as the whole of the spend.
+        unknown = ready & ~spend.known
+        whole = sum(spend.values[position] for position in members(outcome.scope & spend.known))
+        touched = sum(spend.values[position] for position in members(ready & spend.known))
+        if unknown or touched > limits.share_of_spend * whole:
+            return f"it would touch more than {limits.share_of_spend:.0%} of the scope's spend"
+    return None
+
+
+# --- decisions ---------------------------------------------------------------------------------------
+
+
+def new_budget(action: ChangeBudget, entity: Entity) -> Decimal | None:
+    """The budget after the action, exact, within the rule's own limits and never against its direction."""
+    budget, limits = entity.daily_budget, action.parameters
+    if budget is None:
+        return None
+    if action.type == "increase_budget":
+        raised = budget * (100 + limits.percentage) / 100
+        return max(budget, raised if limits.max_budget is None else min(raised, limits.max_budget))
+    lowered = budget * (100 - limits.percentage) / 100
+    return min(budget, lowered if limits.min_budget is None else max(lowered, limits.min_budget))
+
+
+def _decision(stored: StoredRule, columns: Columns, position: int) -> Decision:
+    action, entity = stored.rule.action, columns.entities[position]
+    before, after, pause_until = _change(action, entity, columns.snapshot.now)
+    return Decision(
+        rule_id=stored.rule_id,
+        version=stored.version,
+        entity_id=entity.entity_id,
+        level=entity.level,
+        action=action.type,
+        field=field_of(action),
+        direction=direction_of(action),
+        before=before,
+        after=after,
+        priority=stored.rule.priority or 0,
+        evidence=evidence(columns, stored.rule.condition, position),
+        pause_until=pause_until,
+    )
+
+
+def _change(
+    action: AnyAction, entity: Entity, now: datetime
+) -> tuple[str | Decimal | None, str | Decimal | None, datetime | None]:
+    """Before, after, and when a pause is meant to end."""
+    if isinstance(action, ChangeBudget):
+        return entity.daily_budget, new_budget(action, entity), None
+    if isinstance(action, Start):
+        return "PAUSED", "ACTIVE", None
+    if isinstance(action, Pause):
+        lasting = action.parameters.pause_for
+        return "ACTIVE", "PAUSED", now + timedelta(hours=hours_of(lasting)) if lasting else None
+    return None, None, None
+
+
+def _arbitrate(outcomes: Iterable[Outcome]) -> None:
+    """Leaves one winner per object and field, and per object one direction; the losers are held."""
+    claims: dict[tuple[Level, str], list[tuple[Decision, Outcome]]] = {}
+    for outcome in outcomes:
+        for decision in outcome.decisions:
+            if decision.direction:
+                claims.setdefault((decision.level, decision.entity_id), []).append((decision, outcome))
+    for rivals in claims.values():
+        if len(rivals) > 1:
+            _settle_claims(sorted(rivals, key=lambda rival: _rank(rival[0])))
+
+
+def _settle_claims(rivals: list[tuple[Decision, Outcome]]) -> None:
+    winners: list[Decision] = []
+    for decision, outcome in rivals:
+        stronger = next((winner for winner in winners if _clash(winner, decision)), None)
+        if stronger is None:
+            winners.append(decision)
+            continue
+        outcome.decisions.remove(decision)
+        position = outcome.columns.position(decision.entity_id)
+        outcome.held.append((f"lost_to: {stronger.rule_id}", 1 << position))
+
+
+def _rank(decision: Decision) -> tuple[int, int, str]:
+    return -decision.priority, _SAFEST_FIRST.index(decision.action), decision.rule_id
+
+
+def _clash(one: Decision, other: Decision) -> bool:
+    return one.field == other.field or one.direction != other.direction
+
+
+# --- words -------------------------------------------------------------------------------------------
+
+
+def _message(outcome: Outcome) -> str:
+    ids = [decision.entity_id for decision in outcome.decisions]
+    more = f" and {len(ids) - MAX_NAMED} more" if len(ids) > MAX_NAMED else ""
+    action = outcome.stored.rule.action
+    what = action.parameters.message if isinstance(action, Notify) else action.type
+    would = "would act: " if outcome.status == "observed" else ""
+    return f"{outcome.stored.rule.rule_name}: {would}{what}: {', '.join(ids[:MAX_NAMED])}{more}"
+
+
+def warnings_of(rule: CreateRule) -> list[str]:
+    """What is allowed but probably not meant."""
+    warnings = []
+    found = list(leaves(rule.condition))
+    if any(window_of(leaf) == "today" and is_late(leaf.metric) for leaf in found):
+        warnings.append("conversions of the running day are never judged: with today this stays undecidable")
+    if any(isinstance(leaf, Comparison) and _is_exact(leaf) for leaf in found):
+        warnings.append("a ratio hardly ever equals a number: use between")
+    if rule.certainty is None and any(is_late(leaf.metric) for leaf in found) and direction_of(rule.action):
+        warnings.append("without certainty the rule acts on noise where conversions are few")
+    if any(isinstance(getattr(leaf, "value", None), StoredTarget) for leaf in found):
+        warnings.append("objects without a stored target stay undecidable")
+    return warnings
+
+
+def _is_exact(leaf: Comparison) -> bool:
+    return leaf.operator == "equals" and leaf.metric in (
+        "ctr",
+        "cpc",
+        "cpm",
+        "cpa",
+        "roas",
+        "conversion_rate",
+    )

@@ -1,0 +1,85 @@
+"""When a rule runs next, in UTC, and whether it may act at that moment."""
+
+from __future__ import annotations
+
+import calendar
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from campaign_automation.models.rules import WEEKDAYS, ActiveHours, CreateRule, StoredRule
+from campaign_automation.models.schedule_expressions import Cron, Rate
+
+_YEARS_AHEAD = 40  # every combination of day, month and weekday comes round within 40 years
+
+
+def next_run(schedule: Rate | Cron, time_zone: str, after: datetime, anchor: datetime) -> datetime | None:
+    """The first run later than `after`, in UTC; None when there is none.
+
+    A rate counts from `anchor`. A cron expression names wall-clock times of the zone: a time that summer time
+    skips never runs, one that it repeats runs once, the first time.
+    Source: EventBridge Scheduler user guide, "Daylight savings time".
+    """
+    if isinstance(schedule, Rate):
+        period = timedelta(minutes=schedule.minutes)
+        periods = max((after - anchor) // period + 1, 1)
+        return (anchor + periods * period).astimezone(UTC)
+    zone = ZoneInfo(time_zone)
+    for day in _days(schedule, after.astimezone(zone).date() - timedelta(days=1)):
+        runs = (_in_utc(day, minutes, zone) for minutes in schedule.times)
+        later = [run for run in runs if run is not None and run > after]
+        if later:
+            return min(later)
+    return None
+
+
+def next_run_of(stored: StoredRule, after: datetime) -> datetime | None:
+    """The rule's next run, or None when it has expired by then."""
+    run = next_run(stored.rule.parsed_schedule, stored.rule.time_zone, after, stored.anchor)
+    expires = stored.rule.expires
+    return None if run is None or (expires is not None and run >= expires) else run
+
+
+def tick_key(stored: StoredRule, scheduled: datetime) -> str:
+    """Names one evaluation: however often a tick is delivered, its key is the same."""
+    moment = scheduled.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return f"{stored.rule_id}#v{stored.version}#{moment}"
+
+
+def why_not_now(rule: CreateRule, now: datetime) -> str | None:
+    """Why the rule does not act at `now`: expired, blackout_date, outside_active_hours; or None."""
+    local = now.astimezone(ZoneInfo(rule.time_zone))
+    if rule.expires is not None and now >= rule.expires:
+        return "expired"
+    if local.date() in rule.blackout_dates:
+        return "blackout_date"
+    if rule.active_hours is not None and not _within(rule.active_hours, local):
+        return "outside_active_hours"
+    return None
+
+
+def _within(hours: ActiveHours, local: datetime) -> bool:
+    moment, overnight = local.time(), hours.end <= hours.start
+    if overnight:
+        inside = moment >= hours.start or moment < hours.end
+        # What lies past midnight belongs to the day on which the span began.
+        began = local - timedelta(days=1) if moment < hours.start else local
+    else:
+        inside, began = hours.start <= moment < hours.end, local
+    return inside and WEEKDAYS[began.weekday()] in hours.days
+
+
+def _days(cron: Cron, first: date) -> Iterator[date]:
+    for year in sorted(cron.years & set(range(first.year, first.year + _YEARS_AHEAD + 1))):
+        for month in sorted(cron.months):
+            for number in range(1, calendar.monthrange(year, month)[1] + 1):
+                day = date(year, month, number)
+                if day >= first and cron.runs_on(day):
+                    yield day
+
+
+def _in_utc(day: date, minutes: int, zone: ZoneInfo) -> datetime | None:
+    local = datetime(day.year, day.month, day.day, minutes // 60, minutes % 60, tzinfo=zone)
+    moment = local.astimezone(UTC)
+    exists = moment.astimezone(zone).replace(tzinfo=None) == local.replace(tzinfo=None)
+    return moment if exists else None
