@@ -50,6 +50,13 @@ class FakeAdapter:
         self.calls.clear()
         self._nodes.clear()
 
+    def node(self, platform_id: str) -> Any:
+        return self._nodes[platform_id]
+
+    def change(self, platform_id: str, **changes: Any) -> None:
+        """What somebody does in the platform's own interface."""
+        self._nodes[platform_id] = self._nodes[platform_id].model_copy(update=changes)
+
     async def describe_account(self, access: Access) -> AdAccount:
         self.calls.append("describe_account")
         return account()

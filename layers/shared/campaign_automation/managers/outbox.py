@@ -12,6 +12,7 @@ from campaign_automation.utils import clock
 from campaign_automation.utils.observability import emit, logger
 
 SWEEP_LIMIT = 500
+_DELIVERY_SECONDS = 120  # longer than any function lives that delivers
 CREATE, UPDATE, DELETE, NOTIFY = (
     "create_campaign",
     "update_campaign",
@@ -47,17 +48,28 @@ class Outbox:
         return entry
 
     async def deliver(self, tenant: str, campaign_id: str) -> None:
-        """Sends in order and stops at the first failure: what is left stays pending."""
-        creation = await self._store.load(tenant, campaign_id)
-        if creation is None or self._tools is None:
-            return
+        """Sends in order and stops at the first failure: what is left stays pending. One process at a time
+        sends for a campaign, since two could both find that a campaign is not recorded yet."""
+        is_all_sent = True
+        while is_all_sent and self._tools is not None:
+            creation = await self._store.load(tenant, campaign_id)
+            if creation is None or all(entry.sent for entry in creation.outbox):
+                return
+            if not await self._store.claim_delivery(creation, _DELIVERY_SECONDS):
+                return  # who holds it looks again when done
+            try:
+                is_all_sent = await self._deliver(self._tools, creation)
+            finally:
+                await self._store.release_delivery(creation)
+
+    async def _deliver(self, tools: ToolCaller, creation: Creation) -> bool:
         answers: dict[str, dict[str, Any]] = {}
         for entry in creation.outbox:
             if entry.sent:
                 answers[entry.tool] = entry.answer
                 continue
             try:
-                answers[entry.tool] = await self._send(self._tools, creation, entry, answers)
+                answers[entry.tool] = await self._send(tools, creation, entry, answers)
             except (
                 Exception
             ) as error:  # also an answer that makes no sense: what happened is recorded already
@@ -65,8 +77,9 @@ class Outbox:
                     "web platform not told", tool=entry.tool, reason=f"{type(error).__name__}: {error}"
                 )
                 emit("outbox_failures_total", tool=entry.tool)
-                return
+                return False
             await self._store.mark_sent(creation, entry, answers[entry.tool])
+        return True
 
     async def sweep(self) -> dict[str, int]:
         """Sends what is still pending, the oldest first; what was pending before, and what is afterwards.

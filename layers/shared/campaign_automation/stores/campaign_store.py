@@ -334,6 +334,29 @@ class CampaignStore(TableStore):
         self._put(_outbox_row(pk, sent))
 
     @offloaded
+    def claim_delivery(self, creation: Creation, seconds: int) -> bool:
+        """Whether this process may now send the campaign's messages."""
+        now = int(time.time())
+        try:
+            self._client.update_item(
+                TableName=self._table,
+                Key=_campaign_key(creation),
+                UpdateExpression="SET delivery_until = :until",
+                ConditionExpression="attribute_exists(pk)"
+                " AND (attribute_not_exists(delivery_until) OR delivery_until < :now)",
+                ExpressionAttributeValues=serialized({":until": now + seconds, ":now": now}),
+            )
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
+
+    @offloaded
+    def release_delivery(self, creation: Creation) -> None:
+        self._client.update_item(
+            TableName=self._table, Key=_campaign_key(creation), UpdateExpression="REMOVE delivery_until"
+        )
+
+    @offloaded
     def pending(self, limit: int) -> list[Pending]:
         """Messages of all tenants that wait longest for their acknowledgement, at most `limit`."""
         answer = self._client.query(

@@ -1,0 +1,308 @@
+"""The write gate on platforms in memory: caps end to end, ownership, dead runs, two at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from campaign_automation.adapters.base import Access, Outcome
+from campaign_automation.managers.limits import Limits
+from campaign_automation.managers.write_gate import Item, Wanted, WriteGate, new_run
+from campaign_automation.models import Level
+from campaign_automation.models.management import AuditRecord
+from campaign_automation.stores.campaign_store import Creation
+from campaign_automation.utils import clock
+from campaign_automation.utils.error_handler import ConflictError, PlatformUnavailableError
+from campaign_automation.wiring import Wiring
+from tests.support.builders import request_body
+from tests.support.fake_adapter import FakeAdapter
+from tests.support.table import empty_table
+from tests.support.web_platform import MemoryWebPlatform
+
+LIMITS = Limits(Decimal(50), Decimal(50), {"USD": Decimal(150)}, False)
+
+
+class House:
+    """One tenant's campaigns on a platform in memory, with a gate of given limits."""
+
+    def __init__(self) -> None:
+        empty_table()
+        self.adapter = FakeAdapter("meta")
+        self.web_platform = MemoryWebPlatform()
+        self.wiring = Wiring(mcp_client=self.web_platform, adapters={"meta": self.adapter})
+
+    def create(self, **changes: Any) -> Creation:
+        from campaign_automation.capability import run_action
+
+        body = request_body(**{"daily_budget": 90, "name": f"C{len(self.web_platform.campaigns)}", **changes})
+        answer = asyncio.run(run_action(self.wiring, "create_campaign", body, {"user_id": "u"}))
+        assert answer["status"] == "success", answer
+        return self.load(answer["campaign_id"])
+
+    def load(self, campaign_id: str) -> Creation:
+        creation = asyncio.run(self.wiring.store.load("u", campaign_id))
+        assert creation is not None
+        return creation
+
+    def gate(self, limits: Limits = LIMITS) -> WriteGate:
+        wiring = self.wiring
+        return WriteGate(wiring.store, wiring.audit, wiring.accounts, wiring.adapters, wiring.outbox, limits)
+
+    def apply(
+        self, creation: Creation, wanted: Sequence[Wanted], limits: Limits = LIMITS, **more: Any
+    ) -> list[Item]:
+        run = new_run("user:u", "test")
+        return asyncio.run(self.gate(limits).apply(self.load(creation.campaign_id), wanted, run, **more))
+
+    def audit(self, creation: Creation) -> list[AuditRecord]:
+        trail = asyncio.run(self.wiring.audit.page("u", creation.campaign_id))
+        return [record for record in trail if record.operation != "create"]
+
+    def budget(self, creation: Creation, tag: str) -> Decimal:
+        return Decimal(self.adapter.node(creation.objects[tag].platform_id or "").daily_budget)
+
+
+@pytest.fixture
+def house(module_settings: None) -> House:
+    return House()
+
+
+@pytest.fixture(autouse=True)
+def real_time() -> Iterator[None]:
+    yield
+    asyncio.run(clock.synchronise(None))
+
+
+def start(creation: Creation) -> list[Wanted]:
+    return [
+        Wanted(level, entry.tag, "status", "active")
+        for level in (Level.AD, Level.ADSET, Level.CAMPAIGN)
+        for entry in creation.objects.values()
+        if entry.level is level
+    ]
+
+
+def budget(creation: Creation, amount: str, index: int = 0) -> Wanted:
+    assert creation.plan is not None
+    return Wanted(Level.ADSET, creation.plan.adsets[index].tag, "daily_budget", Decimal(amount))
+
+
+def reasons(items: Sequence[Item]) -> list[str]:
+    return [item.reason.partition(":")[0] for item in items]
+
+
+# --- caps ----------------------------------------------------------------------------------------------
+
+
+def test_the_step_cap_stands_at_the_gate(house: House) -> None:
+    creation = house.create()
+    (item,) = house.apply(creation, [budget(creation, "45.01")])
+    assert (item.result, reasons([item])) == ("skipped", ["step_cap"])
+    (item,) = house.apply(creation, [budget(creation, "45")])
+    assert (item.result, house.budget(creation, item.wanted.tag)) == ("changed", 45)
+
+
+def test_the_day_cap_counts_every_change_of_24_hours(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    creation = house.create()
+    assert house.apply(creation, [budget(creation, "40")])[0].result == "changed"
+    assert reasons(house.apply(creation, [budget(creation, "45.01")])) == ["day_cap"]
+    assert house.apply(creation, [budget(creation, "45")])[0].result == "changed"
+    now = clock.now_ms()
+    monkeypatch.setattr(
+        "campaign_automation.managers.write_gate.now_ms", lambda: now + 24 * 3600 * 1000 + 60_000
+    )
+    assert house.apply(creation, [budget(creation, "60")])[0].result == "changed"
+
+
+def test_the_account_cap_counts_all_active_campaigns(house: House) -> None:
+    first, second = house.create(), house.create()
+    assert {item.result for item in house.apply(first, start(first))} == {"changed"}
+    items = house.apply(second, start(second))
+    assert set(reasons(items)) == {"account_cap"}
+    paused = [Wanted(Level.CAMPAIGN, first.plan.tag, "status", "paused")]  # type: ignore[union-attr]
+    house.apply(first, paused)
+    assert {item.result for item in house.apply(second, start(second))} == {"changed"}
+
+
+def test_a_raise_of_an_active_campaign_is_held_by_the_account_cap_and_a_cut_is_not(house: House) -> None:
+    creation = house.create()
+    limits = LIMITS._replace(account_caps={"USD": Decimal(91)})
+    house.apply(creation, start(creation), limits)
+    items = house.apply(
+        creation, [budget(creation, "20"), budget(creation, "45", 1), budget(creation, "30.5", 2)], limits
+    )
+    # Together they would be over the cap, so what raises waits; what lowers is done.
+    assert [item.result for item in items] == ["changed", "skipped", "skipped"]
+
+
+def test_creation_passes_the_same_caps(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    from campaign_automation.capability import run_action
+
+    for limits, guard in (
+        (LIMITS._replace(is_stopped=True), "kill_switch"),
+        (LIMITS._replace(account_caps={}), "limit_missing"),
+        (LIMITS._replace(account_caps={"USD": Decimal(80)}), "account_cap"),
+    ):
+        monkeypatch.setattr(house.wiring.gate, "_limits", limits)
+        body = request_body(daily_budget=90)
+        answer = asyncio.run(run_action(house.wiring, "create_campaign", body, {"user_id": "u"}))
+        assert answer["error"]["code"] == "4005", answer
+        assert answer["error"]["details"]["guard"] == guard
+        assert "create_campaign" not in house.adapter.calls
+
+
+def test_with_the_kill_switch_on_only_pauses_pass(house: House) -> None:
+    creation = house.create()
+    house.apply(creation, start(creation))
+    stopped = LIMITS._replace(is_stopped=True)
+    tag = creation.plan.tag  # type: ignore[union-attr]
+    for value in ("active", "deleted"):
+        other = house.create(activate=False, name=value)
+        wanted = [Wanted(Level.CAMPAIGN, other.plan.tag, "status", value)]  # type: ignore[union-attr]
+        assert reasons(house.apply(other, wanted, stopped)) == ["kill_switch"]
+    assert reasons(house.apply(creation, [budget(creation, "20")], stopped)) == ["kill_switch"]
+    (item,) = house.apply(creation, [Wanted(Level.CAMPAIGN, tag, "status", "paused")], stopped)
+    assert item.result == "changed"
+
+
+def test_budget_changes_beyond_a_fifth_are_marked_sensitive(house: House) -> None:
+    creation = house.create()
+    house.apply(creation, [budget(creation, "36"), budget(creation, "20", 1)])
+    assert [record.sensitive for record in house.audit(creation)] == [False, True]
+
+
+# --- ownership -----------------------------------------------------------------------------------------
+
+
+def test_a_budget_changed_by_hand_is_left_once_and_then_ours_again(house: House) -> None:
+    creation = house.create()
+    node = creation.objects[creation.plan.adsets[0].tag].platform_id or ""  # type: ignore[union-attr]
+    house.adapter.change(node, daily_budget=Decimal(33))
+    assert reasons(house.apply(creation, [budget(creation, "36")])) == ["changed_by_other"]
+    assert house.apply(creation, [budget(creation, "36")])[0].result == "changed"
+
+
+def test_pausing_is_never_held_back_by_a_change_of_somebody_else(house: House) -> None:
+    creation = house.create()
+    tag = creation.plan.tag  # type: ignore[union-attr]
+    house.adapter.change(creation.objects[tag].platform_id or "", status="active")
+    (item,) = house.apply(creation, [Wanted(Level.CAMPAIGN, tag, "status", "paused")])
+    assert item.result == "changed"
+
+
+# --- when something dies on the way --------------------------------------------------------------------
+
+
+class Died(BaseException):
+    """The function was killed: nothing of it runs any more."""
+
+
+@pytest.mark.parametrize("came_through", [True, False])
+def test_a_run_that_died_after_sending_is_settled_by_the_next_one(
+    house: House, monkeypatch: pytest.MonkeyPatch, came_through: bool
+) -> None:
+    creation = house.create()
+    tag = creation.plan.adsets[0].tag  # type: ignore[union-attr]
+    real = house.adapter.set_status
+
+    async def dies(access: Access, level: Level, ids: Sequence[str], status: str) -> list[Outcome]:
+        if came_through:
+            await real(access, level, ids, status)
+        raise Died
+
+    async def nothing(*_: Any, **__: Any) -> None:
+        return None
+
+    monkeypatch.setattr(house.adapter, "set_status", dies)
+    with monkeypatch.context() as dead:
+        dead.setattr(WriteGate, "_end", nothing)  # a dead process gives nothing back
+        with pytest.raises(Died):
+            house.apply(creation, [Wanted(Level.ADSET, tag, "status", "active")])
+    monkeypatch.setattr(house.adapter, "set_status", real)
+    assert [record.outcome for record in house.audit(creation)] == ["unknown"]
+    monkeypatch.setattr("campaign_automation.managers.write_gate._WAIT_SECONDS", 0.3)
+    with pytest.raises(ConflictError):  # its claim still stands
+        house.apply(creation, [budget(creation, "31", 1)])
+    monkeypatch.setattr("campaign_automation.stores.campaign_store.time.time_ns", later(61))
+    house.apply(creation, [budget(creation, "31", 1)])
+    assert house.audit(creation)[0].outcome == ("applied" if came_through else "failed")
+
+
+def later(seconds: int) -> Any:
+    import time
+
+    real = time.time_ns
+    return lambda: real() + seconds * 10**9
+
+
+def test_an_outcome_that_nobody_could_read_back_stays_unknown(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    creation = house.create()
+    real, reads = house.adapter.read_tree, iter([True])
+
+    async def fails_later(*args: Any) -> Any:
+        if next(reads, False):
+            return await real(*args)
+        raise PlatformUnavailableError("down", platform="meta", retryable=False)
+
+    monkeypatch.setattr(house.adapter, "read_tree", fails_later)
+    (item,) = house.apply(creation, [budget(creation, "31")])
+    assert item.result == "changed"
+    assert [record.outcome for record in house.audit(creation)] == ["unknown"]
+    monkeypatch.setattr(house.adapter, "read_tree", real)
+    house.apply(creation, [budget(creation, "31")])
+    assert [record.outcome for record in house.audit(creation)] == ["applied"]
+
+
+def test_what_the_platform_did_not_take_over_is_a_failure_whatever_it_answered(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    creation = house.create()
+
+    async def says_yes(access: Access, level: Level, ids: Sequence[str], status: str) -> list[Outcome]:
+        return [Outcome(item, item) for item in ids]
+
+    monkeypatch.setattr(house.adapter, "set_status", says_yes)
+    tag = creation.plan.adsets[0].tag  # type: ignore[union-attr]
+    (item,) = house.apply(creation, [Wanted(Level.ADSET, tag, "status", "active")])
+    assert item.result == "failed"
+    (record,) = house.audit(creation)
+    assert (record.outcome, record.read_back) == ("failed", {"status": "paused"})
+
+
+def test_two_at_once_do_not_get_past_the_caps(house: House) -> None:
+    creation = house.create()
+    gate = house.gate()
+
+    async def both() -> list[list[Item]]:
+        wanted = [[budget(creation, "40")], [budget(creation, "50")]]
+        runs = [
+            gate.apply(await house.wiring.store.load("u", creation.campaign_id), item, new_run("user:u", "t"))  # type: ignore[arg-type]
+            for item in wanted
+        ]
+        return await asyncio.gather(*runs)
+
+    results = asyncio.run(both())
+    assert sorted(item.result for items in results for item in items) == ["changed", "skipped"]
+
+
+def test_the_trail_is_append_only(house: House) -> None:
+    creation = house.create()
+    house.apply(creation, [budget(creation, "31")])
+    (record,) = house.audit(creation)
+    forged = record.model_copy(update={"actor": "somebody"})
+    asyncio.run(house.wiring.audit.conclude([forged]))
+    assert house.audit(creation) == [record]
+
+
+def test_a_dry_run_passes_the_caps_and_writes_nothing(house: House) -> None:
+    creation = house.create()
+    items = house.apply(creation, [budget(creation, "31"), budget(creation, "99", 1)], dry_run=True)
+    assert [item.result for item in items] == ["planned", "skipped"]
+    assert "set_budgets" not in house.adapter.calls
+    assert house.audit(creation) == []
