@@ -339,7 +339,9 @@ class WriteGate:
             sent |= {item.audit_id: item for item in await self._send(creation, list(group))}
         view = await self._view_after(creation)
         sent = {key: _believed(item, view) for key, item in sent.items()}
-        await self._audit.conclude([_concluded(record, sent[record.audit_id], view) for record in records])
+        concluded = [_concluded(record, sent[record.audit_id], view) for record in records]
+        # What is unknown keeps its open intent, which the next run settles.
+        await self._audit.conclude([record for record in concluded if record.outcome != "unknown"])
         for item in sent.values():
             emit("platform_writes_total", field=item.wanted.field, outcome=item.result)
         return [sent.get(item.audit_id, item) for item in items], view
@@ -578,9 +580,10 @@ def _is_deleted(creation: Creation) -> bool:
 
 def _settled(record: AuditRecord, view: CampaignView) -> AuditRecord:
     ((field, asked),) = (record.after or {"status": None}).items()
-    live = _text(view.live(record.entity_id, field))
-    outcome = "applied" if live == asked else "failed"
-    return record.model_copy(update={"outcome": outcome, "read_back": {field: live}})
+    live = view.live(record.entity_id, field)
+    is_applied = live == (Decimal(asked) if isinstance(live, Decimal) else asked)
+    outcome = "applied" if is_applied else "failed"
+    return record.model_copy(update={"outcome": outcome, "read_back": {field: _text(live)}})
 
 
 def _budgets_before(trail: Iterable[AuditRecord], since: str) -> dict[str, Decimal]:
