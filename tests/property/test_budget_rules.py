@@ -76,7 +76,7 @@ def test_property_05_cpa_lowers_strictly_above_one_and_a_half_times_the_target(
         assert abs(decision.new_budget_minor - Fraction(4, 5) * budget) <= Fraction(1, 2)
 
 
-ONE_DAY = st.builds(
+ONE_DAY: st.SearchStrategy[dict[str, Any]] = st.builds(
     dict,
     spend_minor=st.sampled_from([None, 0, 1, 5000]),
     conversions=st.sampled_from([None, 0, 0, 0.0, 0.1, 1]),
@@ -160,7 +160,7 @@ def adsets(draw: st.DrawFn) -> BudgetUnit:
 
 
 @st.composite
-def problems(draw: st.DrawFn, **fixed: Any) -> BudgetProblem:
+def problems(draw: st.DrawFn, /, **fixed: Any) -> BudgetProblem:
     units = draw(st.lists(adsets(), min_size=1, max_size=6, unique_by=lambda item: item.unit_id))
     choices: dict[str, Any] = {
         "strategy": draw(st.sampled_from(["auto", "allocate"])),

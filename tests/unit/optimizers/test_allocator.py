@@ -39,12 +39,12 @@ def some_curves(seed: int, n: int) -> Michaelis:
 
 @pytest.mark.parametrize("family", list(FAMILIES))
 def test_the_gap_is_small_on_every_feasible_instance(family: str) -> None:
-    """Zero floors, fixed ad sets, equal curves, straight lines, worthless ad sets, twelve decades of scale."""
+    """Zero floors, fixed and worthless ad sets, equal curves, straight lines, twelve decades of scale."""
     generator = np.random.default_rng(7)
     for trial in range(300):
         n, decades = int(generator.integers(1, 40)), generator.uniform(0, 6)
         a, k, width = 10 ** generator.uniform(-decades, decades, (3, n))
-        s = generator.choice([1.0, 0.99, 0.9, 0.5, 0.2], n)
+        s = np.array([1.0, 0.99, 0.9, 0.5, 0.2])[generator.integers(5, size=n)]
         if trial % 5 == 0:
             a[:], k[:], s[:] = a[0], k[0], s[0]
         a[(generator.random(n) < 0.2) & (trial % 7 == 0)] = 0

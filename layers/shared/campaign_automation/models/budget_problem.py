@@ -13,7 +13,7 @@ from campaign_automation.models import Model
 Minor = Annotated[int, Field(ge=0)]
 PositiveMinor = Annotated[int, Field(gt=0)]
 # What a platform reported, unchecked: the optimiser refuses a bad number and names its unit and day.
-Reported = int | float | None
+Reported = float | None
 
 Action = Literal["increase_budget", "decrease_budget", "pause", "keep"]
 Rule = Literal["pause", "raise", "lower"]
@@ -52,8 +52,8 @@ Reason = Literal[
 class DayRecord(Model):
     """One full day of one ad set; None is unknown, never 0."""
 
-    # JSON has no NaN; written as a word it is refused at the other end instead of read as missing.
-    model_config = ConfigDict(ser_json_inf_nan="constants")
+    # JSON has no NaN; written as a word it is refused at the other end instead of read as unknown.
+    model_config = ConfigDict(ser_json_inf_nan="strings")
 
     day: date
     spend_minor: Reported = None

@@ -113,4 +113,4 @@ def _sum(values: Iterable[float | None]) -> Fraction | None:
 
 def exact(value: float) -> Fraction:
     """The number as it was reported: 0.3 conversions are 3/10, not the nearest binary fraction."""
-    return Fraction(value) if isinstance(value, int) else Fraction(str(value))
+    return Fraction(str(value))
