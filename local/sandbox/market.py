@@ -1,14 +1,23 @@
 """The hidden market: what a day of budget brings. Numbers in, numbers out, everything from the seed.
 
-Amounts here are in a reference currency (about one US dollar); callers convert.
+Each draw has a name of its own (seed, what, whose, when), so nothing depends on the order of calls, and two
+policies meet the same days. Amounts here are in a reference currency (about one US dollar); callers convert.
 """
 
 import math
+from bisect import bisect
+from calendar import monthrange
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
+from functools import lru_cache
 from random import Random
 
 OVERSPEND_LIMIT = 1.25
+# The share of a day's conversions known at age 0 (the day has just ended), 1, ... 6 days.
+KNOWN_SHARE = (0.55, 0.75, 0.85, 0.92, 0.96, 0.99, 1.0)
+# Days of one ad set vary around its curve like a gamma variable of this shape; counts are then negative
+# binomial, with a variance of mean + mean^2 / shape.
+DISPERSION_SHAPE = 12.0
 WEEKDAY = (0.97, 0.95, 0.98, 1.0, 1.06, 1.1, 0.94)
 
 
@@ -34,11 +43,35 @@ class Goal:
 
 
 @dataclass(frozen=True)
+class Order:
+    """One conversion of a day: its value, and at which age of the day it gets known."""
+
+    lag: int
+    value: float
+
+
+@dataclass(frozen=True)
 class Delivery:
     impressions: int
     clicks: int
     conversions: int
     revenue: float
+    orders: tuple[Order, ...] = ()
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """How far a platform may stray from a daily budget: on a day, and over a week or a calendar month."""
+
+    day: float
+    period: float
+    by_month: bool
+    spread: float
+
+
+# Sources: platforms.md 2.4, 3.4 and 4.4. A month of Google is 30.4 daily budgets, a week elsewhere 7.
+WEEKLY = Envelope(day=OVERSPEND_LIMIT, period=7, by_month=False, spread=0.07)
+MONTHLY = Envelope(day=2.0, period=30.4, by_month=True, spread=0.3)
 
 
 GOALS = {
@@ -77,10 +110,31 @@ def daily_conversions(curve: Curve, spend: float) -> float:
     return curve.ceiling * powered / (powered + math.pow(curve.half_spend, curve.slope))
 
 
-def daily_spend(seed: int, adset: str, day: date, budget: float) -> float:
-    """Spend of a whole day: near the budget, sometimes above, never beyond the overspend limit."""
-    pace = Random(f"{seed}/pace/{adset}/{day}").gauss(1.0, 0.07)
-    return budget * min(max(pace, 0.8), OVERSPEND_LIMIT)
+def daily_spend(seed: int, adset: str, day: date, budget: float, envelope: Envelope = WEEKLY) -> float:
+    """Spend of a whole day: near the budget, sometimes above, never outside of the envelope."""
+    first = _period_start(day, envelope)
+    return budget * _paces(seed, adset, first, envelope)[(day - first).days]
+
+
+def _period_start(day: date, envelope: Envelope) -> date:
+    return day.replace(day=1) if envelope.by_month else day - timedelta(days=day.weekday())
+
+
+@lru_cache(maxsize=4096)
+def _paces(seed: int, adset: str, first: date, envelope: Envelope) -> tuple[float, ...]:
+    """Shares of the daily budget for each day of a period, which together use the budget up."""
+    days = monthrange(first.year, first.month)[1] if envelope.by_month else 7
+    rng = Random(f"{seed}/pace/{adset}/{first}")
+    most = 2 * envelope.spread
+    drawn = [1 + min(max(rng.gauss(0, envelope.spread), -most), most) for _ in range(days)]
+    scale = min(days, envelope.period) / sum(drawn)
+    return tuple(min(pace * scale, envelope.day) for pace in drawn)
+
+
+def day_factor(seed: int, adset: str, day: date) -> float:
+    """How much better or worse than its curve an ad set does on a day, around 1."""
+    rng = Random(f"{seed}/mood/{adset}/{day}")
+    return rng.gammavariate(DISPERSION_SHAPE, 1 / DISPERSION_SHAPE)
 
 
 def shares(effects: list[float]) -> list[float]:
@@ -97,9 +151,13 @@ def deliver(
     impressions = _poisson(rng, spend / (curve.cpm * goal.cpm) * 1000)
     clicks = _poisson(rng, impressions * curve.click_rate * goal.clicks * math.sqrt(effect))
     expected = conversions * goal.conversions * effect * weekday
+    clicks = min(clicks, impressions)
     converted = min(_poisson(rng, expected), clicks)
-    revenue = sum(curve.order_value * rng.lognormvariate(-0.08, 0.4) for _ in range(converted))
-    return Delivery(impressions, min(clicks, impressions), converted, revenue)
+    orders = tuple(
+        Order(bisect(KNOWN_SHARE, rng.random()), curve.order_value * rng.lognormvariate(-0.08, 0.4))
+        for _ in range(converted)
+    )
+    return Delivery(impressions, clicks, converted, sum(order.value for order in orders), orders)
 
 
 def _poisson(rng: Random, mean: float) -> int:

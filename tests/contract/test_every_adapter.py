@@ -506,6 +506,31 @@ def test_daily_insights_of_several_campaigns_come_in_one_report(bench: Bench, sa
         assert all((row.revenue or 0) > 0 for row in rows if row.conversions)
 
 
+def test_conversions_of_a_day_still_grow_while_its_spend_is_final(bench: Bench, sandbox: Sandbox) -> None:
+    campaigns = [bench.level_ids(item, Level.CAMPAIGN)[0] for item in _two_running_campaigns(bench)]
+    sandbox.advance(advance_days=4)
+    days = [date.fromisoformat(record["day"]) for record in sandbox.state(bench.platform)["records"]]
+    window = (max(days) - timedelta(days=2), max(days) - timedelta(days=1))
+
+    def read() -> tuple[Decimal, Decimal, Decimal]:
+        work = bench.adapter.read_daily(bench.access, Level.ADSET, campaigns, *window, "sales")
+        rows = bench.run(work)
+        sums = [
+            sum((getattr(row, name) for row in rows), Decimal(0))
+            for name in ("spend", "conversions", "revenue")
+        ]
+        return sums[0], sums[1], sums[2]
+
+    spend, conversions, revenue = read()
+    sandbox.advance(advance_days=8)
+    later = read()
+    assert later[0] == spend
+    assert later[1] > conversions > 0
+    assert later[2] > revenue
+    sandbox.advance(advance_days=3)
+    assert read() == later
+
+
 def test_learning_is_told_where_the_platform_tells_it(bench: Bench, sandbox: Sandbox) -> None:
     creation = _two_running_campaigns(bench)[0]
     campaign_id = bench.level_ids(creation, Level.CAMPAIGN)[0]

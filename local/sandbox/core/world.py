@@ -31,7 +31,7 @@ class AdPlatform(Platform, Protocol):
     """A platform that runs ads."""
 
     def records(self, user_id: int, level: Level, object_id: str) -> list[DayRecord]:
-        """Delivered days of one of the user's objects; none for an unknown or foreign one."""
+        """Delivered days of one of the user's objects, as known now; none for an unknown or foreign one."""
 
     def patch_account(self, account_id: str, changes: Json) -> Json:
         """Changes an ad account, or creates it when `user_id` is given. Raises LookupError, ValueError."""

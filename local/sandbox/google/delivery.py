@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from decimal import ROUND_DOWN, Decimal
+from decimal import Decimal
 from random import Random
 
 from local.sandbox import market
@@ -79,8 +79,10 @@ class _RunningGroup:
     def deliver(self, ads: list[Message], stretch: Stretch) -> None:
         """Spends each ad's share of the day's money for the hours it may run."""
         effects = [market.creative_effect(self.seed, _creative_key(ad)) for ad in ads]
-        money = market.daily_spend(self.seed, self.group.resource_name, stretch.day, self.budget)
+        name = self.group.resource_name
+        money = market.daily_spend(self.seed, name, stretch.day, self.budget, market.MONTHLY)
         expected = market.daily_conversions(self.curve, money / self.rate)
+        expected *= market.day_factor(self.seed, name, stretch.day)
         for ad, effect, share in zip(ads, effects, market.shares(effects), strict=True):
             part = share * self._hours(ad, stretch) / 24
             self._buy(ad, stretch, effect, money * part, expected * part)
@@ -93,12 +95,7 @@ class _RunningGroup:
         rng = Random(f"{self.seed}/day/{ad.resource_name}/{stretch.day}/{stretch.opens.hour}")
         bought = market.deliver(rng, self.curve, self.goal, effect, spend / self.rate, expected, stretch.day)
         unit = Decimal(self.account.billable_unit_micros) / 1_000_000
-        record = self._record(ad, stretch.day)
-        record.spend += Decimal(spend).quantize(unit, ROUND_DOWN)
-        record.impressions += bought.impressions
-        record.clicks += bought.clicks
-        record.conversions += bought.conversions
-        record.revenue += Decimal(bought.revenue * self.rate).quantize(unit)
+        self._record(ad, stretch.day).add(spend, bought, self.rate, unit)
 
     def _record(self, ad: Message, day: date) -> DayRecord:
         own, group, campaign = (_id(item) for item in (ad, self.group, self.campaign))

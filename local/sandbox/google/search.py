@@ -91,7 +91,9 @@ class Search:
         """One row per day with delivery, or a single one without figures when there was none."""
         level = LEVELS[query.resource]
         own = getattr(row, query.resource).resource_name.rpartition("/")[2]
-        records = [r for r in self.store.records.values() if r.id_at(level) == own and r.impressions]
+        today = self.now.astimezone(self.account.zone).date()
+        delivered = [r for r in self.store.records.values() if r.id_at(level) == own and r.impressions]
+        records = [record.known(today) for record in delivered]
         if not records and not query.mentioned & {"segments.date"}:
             yield row
         for day in sorted({record.day for record in records}):

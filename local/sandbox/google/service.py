@@ -68,11 +68,12 @@ class GoogleAds:
         self._delivered_until = until
 
     def records(self, user_id: int, level: Level, object_id: str) -> list[DayRecord]:
+        now = self.world.clock.now()
         return [
-            record
+            record.known(now.astimezone(account.zone).date())
             for record in self.store.records.values()
             if record.id_at(level) == object_id
-            and self.store.accounts[record.account_id].binding.user_id == user_id
+            and (account := self.store.accounts[record.account_id]).binding.user_id == user_id
         ]
 
     def patch_account(self, account_id: str, changes: Json) -> Json:

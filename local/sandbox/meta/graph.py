@@ -78,11 +78,12 @@ class Graph:
         self._delivered_until = until
 
     def records(self, user_id: int, level: Level, object_id: str) -> list[DayRecord]:
+        now = self.world.clock.now()
         return [
-            record
+            record.known(now.astimezone(account.zone).date())
             for record in self.store.records.values()
             if record.id_at(level) == object_id
-            and self.store.accounts[record.account_id].binding.user_id == user_id
+            and (account := self.store.accounts[record.account_id]).binding.user_id == user_id
         ]
 
     def patch_account(self, account_id: str, changes: Json) -> Json:
@@ -224,7 +225,8 @@ class Graph:
             node = self.store.nodes.get(node.data["of"] or "")
         if node and node.kind not in ("campaign", "adset", "ad"):
             raise errors.unknown_path(call.edge)
-        return insights(Query(self.store, account, node, params), now, call.path)
+        today = now.astimezone(account.zone).date()
+        return insights(Query(self.store, account, node, params, today), call.path)
 
     # What happens
 

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 from local.sandbox.core.records import DayRecord, Level, added_up
@@ -44,6 +44,7 @@ class Query:
     account: Account
     node: Node | None
     params: Params
+    today: date
 
     @property
     def level(self) -> Level:
@@ -65,7 +66,7 @@ class Query:
         level: Level = LEVELS[self.node.kind] if self.node else "account"
         own = self.node.id if self.node else self.account.id
         found = [
-            record
+            record.known(self.today)
             for record in self.store.records.values()
             if record.id_at(level) == own and first <= record.day <= last and record.impressions
         ]
@@ -82,10 +83,10 @@ class Query:
         return records
 
 
-def insights(query: Query, now: datetime, path: str) -> Json:
+def insights(query: Query, path: str) -> Json:
     """The answer of GET <object>/insights; objects without delivery have no row. Raises GraphError."""
     query.params.only(_KNOWN)
-    first, last = asked_period(query.params, now.astimezone(query.account.zone).date())
+    first, last = asked_period(query.params, query.today)
     names = [field.name for field in parse_fields(query.params.text("fields"))]
     rows = [_shown(query, row, names or ["impressions", "spend"]) for row in _rows(query, first, last)]
     return _page(rows, query.params, path)

@@ -208,10 +208,10 @@ def _learning(reader: Reader, node: Node) -> Json | None:
     if effective_status(reader.store, node, reader.now) != "ACTIVE":
         return None
     edited = node.edited or node.created
-    since = edited.astimezone(reader.store.accounts[node.account_id].zone).date()
-    results = sum(
-        r.conversions for r in reader.store.records.values() if r.adset_id == node.id and r.day >= since
-    )
+    zone = reader.store.accounts[node.account_id].zone
+    since, today = edited.astimezone(zone).date(), reader.now.astimezone(zone).date()
+    records = [r for r in reader.store.records.values() if r.adset_id == node.id and r.day >= since]
+    results = sum(record.known(today).conversions for record in records)
     over = reader.now - edited > LEARNING_TIME
     status = "SUCCESS" if results >= LEARNING_RESULTS else "FAIL" if over else "LEARNING"
     return {"status": status, "conversions": results, "last_sig_edit_ts": int(edited.timestamp())}

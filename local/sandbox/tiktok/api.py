@@ -98,11 +98,12 @@ class TikTok:
         self._apply_due_budgets(now)
 
     def records(self, user_id: int, level: Level, object_id: str) -> list[DayRecord]:
+        now = self.world.clock.now()
         return [
-            record
+            record.known(now.astimezone(account.zone).date())
             for record in self.store.records.values()
             if record.id_at(level) == object_id
-            and self.store.accounts[record.account_id].binding.user_id == user_id
+            and (account := self.store.accounts[record.account_id]).binding.user_id == user_id
         ]
 
     def patch_account(self, account_id: str, changes: Json) -> Json:
@@ -219,7 +220,8 @@ class TikTok:
         return listing(self.store, context.account, _kind(noun), context.family, listed, context.now)
 
     def _report(self, context: Context, _: str) -> Json:
-        return report(self.store, context.account, context.params)
+        today = context.now.astimezone(context.account.zone).date()
+        return report(self.store, context.account, context.params, today)
 
     def _reviews(self, context: Context, _: str) -> Json:
         found = [self._own(context, "ad", ad_id) for ad_id in context.params.ids("ad_ids", MAX_REVIEWS)]

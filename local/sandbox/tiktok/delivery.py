@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from decimal import ROUND_DOWN, Decimal
 from random import Random
 
 from local.sandbox import market
@@ -96,6 +95,7 @@ class _RunningAdgroup:
         effects = [market.creative_effect(self.seed, creative_key(self.store, ad)) for ad in running]
         money = market.daily_spend(self.seed, self.adgroup.id, stretch.day, self.budget)
         expected = market.daily_conversions(self.curve, money / self.rate)
+        expected *= market.day_factor(self.seed, self.adgroup.id, stretch.day)
         room = self._room(stretch.day)
         for ad, effect, share in zip(running, effects, market.shares(effects), strict=True):
             part = share * hours[ad.id] / 24
@@ -107,13 +107,7 @@ class _RunningAdgroup:
         rng = Random(f"{self.seed}/day/{ad.id}/{stretch.day}/{stretch.opens.hour}")
         bought = market.deliver(rng, self.curve, self.goal, effect, spend / self.rate, expected, stretch.day)
         unit = step(self.account)
-        record = self._record(ad, stretch.day)
-        record.spend += Decimal(spend).quantize(unit, ROUND_DOWN)
-        record.impressions += bought.impressions
-        record.clicks += bought.clicks
-        if self.sells:
-            record.conversions += bought.conversions
-            record.revenue += Decimal(bought.revenue * self.rate).quantize(unit)
+        self._record(ad, stretch.day).add(spend, bought, self.rate, unit, sells=self.sells)
 
     def _record(self, ad: Node, day: date) -> DayRecord:
         empty = DayRecord(ad.id, self.adgroup.id, ad.data["campaign_id"], self.account.id, day)

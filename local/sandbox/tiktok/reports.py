@@ -38,7 +38,7 @@ METRICS: dict[str, Callable[[DayRecord, str], str]] = {
 }
 
 
-def report(store: TikTokStore, account: Account, params: Params) -> Json:
+def report(store: TikTokStore, account: Account, params: Params, today: date) -> Json:
     """report/integrated/get/: every live object of the level has its row, of zeros if need be."""
     params.only(
         {
@@ -63,7 +63,7 @@ def report(store: TikTokStore, account: Account, params: Params) -> Json:
         raise wrong(f"metrics: {min(foreign)} is not supported at this data level.")
     nodes = [node for node in _nodes(store, account, kind, id_name) if _wanted(node, params)]
     rows = [
-        _row(store, node, level, id_name, days, is_daily, metrics)
+        _row(store, node, level, id_name, days, is_daily, metrics, today)
         for node in nodes
         for days in _spans(first, last, is_daily)
     ]
@@ -131,9 +131,10 @@ def _row(
     days: tuple[date, date],
     is_daily: bool,
     metrics: list[str],
+    today: date,
 ) -> Json:
     records = [
-        record
+        record.known(today)
         for record in store.records.values()
         if record.id_at(level) == node.id and days[0] <= record.day <= days[1]
     ]
