@@ -173,6 +173,11 @@ def test_the_cap_counts_from_the_start_of_the_day() -> None:
     assert reason_of(unit(budget=20_000, **base), guard=False) == "step_cap"
 
 
+def test_a_budget_above_its_maximum_comes_down_to_it() -> None:
+    adset = unit(max_minor=6000, target_cpa_minor=100, records=days(7, **RICH))
+    assert optimize_budget(problem(adset, guard=False)).decisions[0].new_budget_minor == 6000
+
+
 def test_a_change_below_one_step_is_none() -> None:
     adset = unit(budget=200, step_minor=100, target_roas=Decimal(1), records=days(7, **RICH))
     assert reason_of(adset, guard=False) == "below_step"
@@ -460,6 +465,58 @@ def test_the_order_of_the_ad_sets_does_not_matter() -> None:
     request = market()
     turned = request.model_copy(update={"units": request.units[::-1]})
     assert optimize_budget(turned) == optimize_budget(request)
+
+
+def in_hundredths(request: BudgetProblem) -> BudgetProblem:
+    """The same money in a currency unit a hundred times smaller, with the same smallest step."""
+
+    def adset(item: BudgetUnit) -> BudgetUnit:
+        records = [
+            record.model_copy(
+                update={
+                    "spend_minor": (record.spend_minor or 0) * 100,
+                    "revenue_minor": (record.revenue_minor or 0) * 100,
+                }
+            )
+            for record in item.records
+        ]
+        names = ("budget_minor", "budget_at_day_start_minor", "step_minor", "min_minor", "target_cpa_minor")
+        scaled = {name: (getattr(item, name) or 0) * 100 or None for name in names}
+        return item.model_copy(update=scaled | {"records": records})
+
+    return request.model_copy(update={"units": [adset(item) for item in request.units]})
+
+
+@pytest.mark.parametrize("changes", [{}, {"target_metric": "roas"}, {"strategy": "auto", "guard": False}])
+def test_the_unit_of_money_does_not_matter(changes: dict[str, Any]) -> None:
+    request = market(**changes)
+    units = [item.model_copy(update={"target_cpa_minor": 2000}) for item in request.units]
+    plain = request.model_copy(update={"units": units})
+    budgets = [item.new_budget_minor for item in optimize_budget(plain).decisions]
+    plan = optimize_budget(in_hundredths(plain))
+    assert [item.new_budget_minor for item in plan.decisions] == [budget * 100 for budget in budgets]
+    assert len({item.action for item in plan.decisions}) > 1
+
+
+def test_decisions_explain_themselves() -> None:
+    base: dict[str, Any] = {"records": days(7, **RICH)}
+    plan = optimize_budget(
+        problem(
+            unit("a", target_roas=Decimal("2.5"), max_minor=11_000, **base),
+            unit("b", target_cpa_minor=300, **base),
+            unit("c", **base),
+            guard=False,
+        )
+    )
+    assert [item.explanation for item in plan.decisions] == [
+        "ROAS 10 is above 1.5 x the target 2.5: 100.00 USD becomes 110.00 USD a day,"
+        " held there by its maximum.",
+        "CPA 5.00 USD is above 1.5 x the target 3.00 USD: 100.00 USD becomes 80.00 USD a day.",
+        "There is no target to compare with: 100.00 USD a day stays.",
+    ]
+    assert plan.decisions[1].evidence.would_change == (
+        "A CPA above 4.50 USD lowers; 3 full days of spend without a conversion pause."
+    )
 
 
 def test_equal_requests_have_equal_plans_and_the_seed_only_moves_the_gain() -> None:

@@ -51,7 +51,7 @@ def test_the_true_result_lies_within_the_posterior_as_often_as_it_says() -> None
     n = len(level)
     draws = np.array([fit.draw(np.ones(n), generator).value(np.ones(n)) for _ in range(400)])
     low, high = np.quantile(draws, [0.05, 0.95], axis=0)
-    assert np.mean((low <= level) & (level <= high)) >= 0.7
+    assert np.mean((low <= level) & (level <= high)) >= 0.8
 
 
 def test_the_order_of_the_ad_sets_does_not_matter() -> None:
@@ -79,7 +79,7 @@ def test_an_ad_set_without_data_gets_the_middle_of_its_pool() -> None:
     fit = one_pool(panel)
     assert fit.level[0] == pytest.approx(fit.level.mean(), abs=1e-3)
     assert fit.centre[0] == 1.0
-    assert fit.var_level[0] > fit.var_level[1:].max()
+    assert np.all(fit.var_level[0] > fit.var_level[1:])
 
 
 def test_days_without_spend_or_count_do_not_matter() -> None:

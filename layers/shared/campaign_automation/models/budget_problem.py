@@ -119,7 +119,11 @@ class OptimizerSettings(Model):
 
 
 class BudgetProblem(Model):
-    """Everything one optimisation rests on. `today` is a day of the account; only earlier days are used."""
+    """Everything one optimisation rests on. `today` is a day of the account; only earlier days are used.
+
+    The total, the target marginal CPA (which makes the total flexible, with `total_budget_minor` its cap),
+    group limits and settings are for `allocate`; without a total it keeps today's.
+    """
 
     today: date
     currency: Annotated[str, Field(min_length=3, max_length=3)]

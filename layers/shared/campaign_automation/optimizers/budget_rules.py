@@ -172,13 +172,16 @@ def _raised(unit: BudgetUnit, wanted: int, box: Box) -> Step:
 
 
 def _lowered(unit: BudgetUnit, wanted: int, box: Box) -> Step:
-    """Below the platform's minimum the minimum serves, if it is a lowering and the cap allows it."""
+    """Below the platform's minimum the minimum serves, if it is a lowering and the cap allows it.
+
+    A budget that stands above its upper bound comes down to it.
+    """
     bound = None
     if wanted < box.low:
         held_by_minimum = unit.min_minor > STEP_DOWN * unit.budget_at_day_start_minor
         bound = "below_minimum" if held_by_minimum else "step_cap"
-    budget = max(wanted, box.low)
-    if budget < unit.budget_minor and budget <= box.high:
+    budget = min(max(wanted, box.low), box.high)
+    if box.low <= budget < unit.budget_minor:
         return Step(budget, bound=bound)
     return Step(unit.budget_minor, "below_minimum" if bound == "below_minimum" else "step_cap")
 

@@ -19,10 +19,11 @@ from campaign_automation.models.budget_problem import (
     MaturitySnapshot,
     Rule,
 )
+from campaign_automation.optimizers import budget_rules
 
 ALPHA = 0.05
 CONFIDENCE = 0.9
-TOLERANCE = 1.5
+TOLERANCE = float(budget_rules.TOLERANCE)
 MAX_EVIDENCE_DAYS = 60
 RATE_RATIOS = (2 / 3, 1 / 2, 1 / 3, 1 / 5, 1 / 10, 1 / 50)
 _LARGEST_LOG = 690.0  # exp of it is still a float

@@ -127,6 +127,13 @@ _TO_MOVE: dict[str, str] = {
 }
 
 
+_LIMITS: dict[str | None, str] = {
+    "step_cap": "the daily cap of 50 %",
+    "below_minimum": "the platform's minimum",
+    "at_maximum": "its maximum",
+}
+
+
 class _Words:
     """English for one request: amounts in its currency's major unit."""
 
@@ -145,7 +152,7 @@ class _Words:
         if proposal.action == "pause":
             return f"{cause}: paused, which frees {old} a day."
         extra = f", {self.money(proposal.reinvested)} of it freed elsewhere" if proposal.reinvested else ""
-        limit = f" (limited by {proposal.bound.replace('_', ' ')})" if proposal.bound else ""
+        limit = f", held there by {_LIMITS[proposal.bound]}" if proposal.bound in _LIMITS else ""
         return f"{cause}: {old} becomes {new} a day{extra}{limit}."
 
     def _cause(self, proposal: Proposal) -> str:
@@ -159,11 +166,18 @@ class _Words:
         if reason == "scaled_to_total":
             return "Scaled with all others to the new total"
         if reason == "reallocated" and proposal.curve:
-            return (
-                f"The response curves put {proposal.curve.result_after:.4g} against"
-                f" {proposal.curve.result_before:.4g} results a day here and gain in all"
-            )
+            return self._expected(proposal.curve)
         return _NOTHING_DONE[reason]
+
+    def _expected(self, curve: CurveEvidence) -> str:
+        before, after = (self._result(value) for value in (curve.result_before, curve.result_after))
+        elsewhere = ", and more elsewhere" if curve.result_after < curve.result_before else ""
+        return f"The response curves expect {after} a day here instead of {before}{elsewhere}"
+
+    def _result(self, result: float) -> str:
+        if self.problem.target_metric == "roas":
+            return f"{self.money(result)} of value"
+        return f"{result:.4g} conversions"
 
     def _fired(self, case: Case, reason: Reason) -> str:
         unit, window = case.unit, case.window

@@ -70,6 +70,7 @@ def _reinvested(proposals: Sequence[Proposal], problem: BudgetProblem, guard_on:
         for item in proposals
         if item.case.written.rule not in ("pause", "lower")
         and _obstacle(item.case.unit, None, problem, guard_on) is None
+        and item.budget >= box_of(item.case.unit).low
     ]
     budgets, _ = reinvest(freed, places, step)
     return [_with_more(item, budgets.get(item.case.unit.unit_id, item.budget)) for item in proposals]
