@@ -341,7 +341,7 @@ class PauseParameters(Model):
 
 
 class StartParameters(Model):
-    """`paused_by`: "rules" starts only what a rule or the optimiser paused, "anyone" what people paused too."""
+    """`paused_by`: "rules" starts only what rules and the optimiser paused, "anyone" all that is paused."""
 
     paused_by: Literal["rules", "anyone"] = "rules"
 

@@ -27,12 +27,10 @@ def rate_bounds(events: float, exposure: float, certainty: float, prior: float =
 
 
 def share_bounds(successes: float, trials: float, certainty: float) -> tuple[float, float]:
-    """The same for a share of trials (0 to 1), from the posterior Beta under a uniform prior."""
-    misses = max(trials - successes, 0.0)
-    return (
-        beta_quantile(successes + 1, misses + 1, 1 - certainty),
-        beta_quantile(successes + 1, misses + 1, certainty),
-    )
+    """The same for a share of trials (0 to 1): the exact interval of Clopper and Pearson."""
+    misses = trials - successes
+    low = beta_quantile(successes, misses + 1, 1 - certainty) if successes > 0 else 0.0
+    return low, beta_quantile(successes + 1, misses, certainty) if misses > 0 else 1.0
 
 
 def anytime_bounds(events: float, exposure: float, certainty: float) -> tuple[float, float]:

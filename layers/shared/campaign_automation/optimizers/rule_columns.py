@@ -190,8 +190,8 @@ class Columns:
         """`metric` over `window`; conversions, revenue and what is made of them corrected for what is not yet
         known of the youngest days, which are left out where less than 30 % is known.
 
-        Missing figures, a divisor of 0 and the running day of late figures are reasons, never 0. Spend without
-        a conversion makes cpa infinite: above every threshold.
+        A missing figure, a divisor of 0, and the running day of a late figure are reasons, never 0.
+        Spend without a conversion makes cpa infinite: above every threshold.
         """
         key = (metric, "" if metric in SETTINGS else window)
         if key not in self._columns:
@@ -218,10 +218,10 @@ class Columns:
     def bounds(
         self, metric: str, window: str, certainty: float, *, anytime: bool
     ) -> tuple[Column, Column] | None:
-        """What `metric` is above, and what it is below, with `certainty`; None for a metric that is a plain fact.
+        """What `metric` is above, and what it is below, with `certainty`; None for a metric that is a fact.
 
-        At one look the bounds rest on `window`. `anytime` bounds hold however often they are asked and rest on
-        everything since the last change, at most 60 days.
+        Bounds for one look rest on `window`. `anytime` bounds hold however often they are asked, and rest
+        on everything since the last change, at most 60 days.
         """
         if metric not in _EVIDENCE_OF:
             return None
@@ -261,7 +261,8 @@ class Columns:
 
     def amounts(self, figure: str, window: str, weight: Weight) -> list[Cell]:
         """Sums of one figure. "plain" counts all days of the window; the others only days known well enough:
-        "complete" as reported, "share" times the share of their conversions known by now, "final" divided by it.
+        "complete" as reported, "share" times the share of their conversions known by now, "final" divided by
+        it.
         """
         key = (figure, window, weight)
         if key not in self._amounts:
@@ -296,7 +297,7 @@ class Columns:
             return f"{figure}_missing"
 
     def _span(self, position: int, window: str) -> tuple[int, int] | str:
-        """First and last day of the window for one object; before its first day there was nothing to count."""
+        """First and last day of the window for one object; before its first day there was nothing."""
         first = self._histories[position].first
         if first is None:
             return "no_history"

@@ -57,6 +57,9 @@ class Verdict:
         return ", ".join(dict.fromkeys(codes)) or "undecidable"
 
 
+NOTHING = Verdict(0, 0, ())
+
+
 class Judge:
     """Decides conditions over `columns`. With a `certainty` a comparison is true only if the data support it
     that far; what they do not yet support is undecidable. `anytime`: the evidence must bear being asked at

@@ -1,4 +1,4 @@
-"""Automation rules: figures and rules in, decisions with their reasons out. Carrying them out is the manager's."""
+"""Automation rules: figures and rules in, decisions with their reasons out. Managers carry them out."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from campaign_automation.models.rules import (
     window_of,
 )
 from campaign_automation.optimizers.rule_columns import Columns, is_late, mask_of, members
-from campaign_automation.optimizers.rule_conditions import Judge, Verdict, evidence
+from campaign_automation.optimizers.rule_conditions import NOTHING, Judge, Verdict, evidence
 from campaign_automation.optimizers.rule_data import Entity, Memory, PastAction, Snapshot
 from campaign_automation.optimizers.rule_schedule import why_not_now
 
@@ -81,7 +81,7 @@ class Outcome:
     stored: StoredRule
     columns: Columns
     scope: int = 0
-    verdict: Verdict = Verdict(0, 0, ())
+    verdict: Verdict = NOTHING
     held: list[tuple[str, int]] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
     status: Status = "done"
@@ -98,6 +98,10 @@ class Outcome:
     @property
     def scope_ids(self) -> list[str]:
         return [self.columns.entities[position].entity_id for position in members(self.scope)]
+
+    @property
+    def matching_ids(self) -> set[str]:
+        return {self.columns.entities[position].entity_id for position in members(self.verdict.true)}
 
     @property
     def skipped(self) -> list[SkippedItem]:
@@ -150,9 +154,9 @@ class Market:
 def evaluate(rules: Sequence[StoredRule], snapshot: Snapshot, memory: Memory | None = None) -> list[Outcome]:
     """One outcome per rule, in the order of `rules`, for the moment `snapshot.now`.
 
-    Of decisions that change the same field of an object, or pull it in opposite directions, one stays: that of
-    the higher priority, then the safer one (pause, lower, start, raise), then the lower rule id. Rules that are
-    not enabled are left out of it, as are those that only observe.
+    Of decisions that change the same field of an object, or pull it in opposite directions, one stays: that
+    of the higher priority, then the safer one (pause, lower, start, raise), then the lower rule id. Rules
+    that are not enabled or only observe take no part in it.
     """
     market = Market(snapshot, memory)
     outcomes = [_run(stored, market) for stored in rules]

@@ -121,6 +121,8 @@ def gamma_quantile(shape: float, probability: float) -> float:
 def beta_quantile(a: float, b: float, probability: float) -> float:
     """The x below which a Beta(a, b) lies with `probability` (0 < probability < 1)."""
     mean = a / (a + b)
+    if mean > 0.5:  # near 1 the steps of a float are too coarse to search in
+        return 1 - beta_quantile(b, a, 1 - probability)
     spread = math.sqrt(mean * (1 - mean) / (a + b + 1))
     guess = min(max(mean + NormalDist().inv_cdf(probability) * spread, mean / 10), 1 - (1 - mean) / 10)
     return _invert(lambda x: beta_cdf(a, b, x), lambda x: beta_density(a, b, x), probability, guess, 1.0)

@@ -1,0 +1,176 @@
+"""A rule replayed on its history, the conflicts it would bring, and the ready-made rules."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from campaign_automation.models import Level, Platform
+from campaign_automation.models.rules import CreateRule, RuleConflict
+from campaign_automation.optimizers.rule_backtest import backtest
+from campaign_automation.optimizers.rule_conflicts import find_conflicts, is_settled
+from campaign_automation.optimizers.rule_engine import warnings_of
+from campaign_automation.optimizers.rule_templates import TEMPLATES, rule_from_template
+from campaign_automation.utils.error_handler import InvalidRequestError
+from campaign_automation.utils.validation import parse
+from tests.support.rules import TODAY, adset, ago, body, days, is_, losing, rule, snapshot
+
+GOOD, BAD = (100.0, 5000, 100, 10, 300.0), (100.0, 5000, 100, 2, 50.0)
+
+
+def a_rule(**changes: Any) -> CreateRule:
+    return parse(CreateRule, body(condition=is_("roas", "<", 0.8, "1d"), **changes))
+
+
+def test_a_pause_would_have_saved_what_came_after_it() -> None:
+    turning = adset("as_1", days(GOOD, GOOD, BAD, BAD, BAD))
+    found = backtest(a_rule(), snapshot(turning, adset("as_2", days(*[GOOD] * 5))))
+    replay = found.as_known_now
+    assert replay is not None
+    assert (found.first_day, found.last_day) == (TODAY - timedelta(days=5), TODAY - timedelta(days=1))
+    assert [(firing.day, firing.id) for firing in replay.firings] == [(TODAY - timedelta(days=3), "as_1")]
+    assert (replay.paused, replay.spend_avoided, replay.conversions_forgone) == (["as_1"], 200.0, 4)
+    assert (replay.revenue_forgone, replay.flip_flops, found.needs_confirm) == (100.0, 0, False)
+    assert "acted 1 times on 1 objects, paused 1 and avoided 200.00 of spend" in found.message
+
+
+def test_an_object_that_would_have_recovered_is_a_flip_flop() -> None:
+    replay = backtest(a_rule(), snapshot(adset("as_1", days(GOOD, BAD, GOOD, GOOD)))).as_known_now
+    assert replay is not None
+    assert replay.flip_flops == 1
+    assert replay.conversions_forgone == 20
+
+
+def test_a_rule_that_would_have_paused_too_many_asks_to_be_confirmed() -> None:
+    entities = [adset(f"as_{n}", days(GOOD, BAD)) for n in range(3)]
+    found = backtest(a_rule(max_affected={"count": 2}), snapshot(*entities))
+    assert found.needs_confirm
+    assert found.as_known_now is not None
+    assert found.as_known_now.exceeded_on == [TODAY - timedelta(days=1)]
+    assert not found.as_known_now.firings
+
+
+def test_late_conversions_make_two_stories() -> None:
+    yesterday = TODAY - timedelta(days=1)
+    now = snapshot(adset("as_1", days(GOOD, GOOD)))
+    then = {
+        yesterday: snapshot(adset("as_1", days(GOOD, BAD))),
+        yesterday - timedelta(days=1): snapshot(
+            adset("as_1", days(GOOD, end=yesterday - timedelta(days=1))), now=ago(days=1)
+        ),
+        yesterday - timedelta(days=400): now,
+    }
+    found = backtest(a_rule(), now, then)
+    assert found.as_known_now is not None
+    assert found.as_known_then is not None
+    assert (len(found.as_known_now.firings), len(found.as_known_then.firings)) == (0, 1)
+    assert found.as_known_then.evaluated_days == 2
+
+
+def test_the_replay_respects_cooldown_and_ends_at_90_days() -> None:
+    lower = a_rule(action={"type": "decrease_budget"}, cooldown="72h", mode="observe")
+    found = backtest(lower, snapshot(adset("as_1", days(*[BAD] * 100))))
+    assert found.as_known_now is not None
+    assert found.as_known_now.evaluated_days == 90
+    assert len(found.as_known_now.firings) == 30
+    assert found.as_known_now.spend_avoided == 0
+
+
+def test_without_history_there_is_nothing_to_replay() -> None:
+    found = backtest(a_rule(), snapshot())
+    assert (found.as_known_now, found.needs_confirm, found.message) == (None, False, "no history yet")
+
+
+def conflicts(mine: dict[str, Any], theirs: dict[str, Any]) -> list[RuleConflict]:
+    account = snapshot(losing("as_1"), losing("as_2", campaign_id="cmp_2", platform=Platform.TIKTOK))
+    return find_conflicts(parse(CreateRule, body(**mine)), [rule("rule_9", **theirs)], account)
+
+
+START, RAISE, LOWER = (
+    {"action": {"type": name}} for name in ("start_adset", "increase_budget", "decrease_budget")
+)
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs", "kind"),
+    [
+        (START, {}, "opposite_direction"),
+        (RAISE, LOWER, "opposite_direction"),
+        (RAISE, RAISE, "same_field"),
+        ({}, {}, None),
+        (START, {"action": {"type": "pause_campaign"}}, None),
+        (START, RAISE, None),
+        (START, {"state": "disabled"}, None),
+        (START | {"applies_to": {"platform": "meta"}}, {"applies_to": {"platform": "tiktok"}}, None),
+        (
+            START | {"applies_to": {"platform": "meta"}},
+            {"applies_to": {"platform": "meta"}},
+            "opposite_direction",
+        ),
+        (START | {"applies_to": {"adset_ids": ["as_1"]}}, {"applies_to": {"campaign_ids": ["cmp_2"]}}, None),
+        (
+            START | {"applies_to": {"adset_ids": ["as_2"]}},
+            {"applies_to": {"campaign_ids": ["cmp_2"]}},
+            "opposite_direction",
+        ),
+        (
+            START | {"applies_to": {"adset_ids": ["as_1"]}},
+            {"applies_to": {"all": True, "exclude": ["as_1"]}},
+            None,
+        ),
+        (
+            START | {"applies_to": {"name_contains": "spring"}},
+            {"applies_to": {"all": True}},
+            "opposite_direction",
+        ),
+    ],
+)
+def test_rules_that_pull_both_ways_are_found(
+    mine: dict[str, Any], theirs: dict[str, Any], kind: str | None
+) -> None:
+    found = conflicts(mine, theirs)
+    assert [conflict.kind for conflict in found] == ([kind] if kind else [])
+    assert all(conflict.rule_id == "rule_9" for conflict in found)
+
+
+def test_a_conflict_names_the_objects_and_priorities_settle_it() -> None:
+    [conflict] = conflicts(START, {})
+    assert conflict.objects == ["as_1", "as_2"]
+    plain, first = parse(CreateRule, body()), parse(CreateRule, body(priority=5))
+    assert is_settled(first, plain)
+    assert not is_settled(plain, first)
+    assert not is_settled(first, first)
+    assert find_conflicts(parse(CreateRule, body(**START)), [rule("rule_9")])
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_every_template_is_a_valid_rule_with_a_back_test(name: str) -> None:
+    made = parse(CreateRule, rule_from_template(name))
+    entities = [
+        adset("as_1", days(*[GOOD] * 20, *[BAD] * 20), target_roas=2.0, target_cpa=20.0),
+        adset("ad_1", days(*[GOOD] * 20), level=Level.AD),
+    ]
+    assert backtest(made, snapshot(*entities)).as_known_now is not None
+    assert not [warning for warning in warnings_of(made) if "running day" in warning]
+    assert TEMPLATES[name].purpose
+
+
+def test_a_template_takes_its_parameters_and_no_others() -> None:
+    assert len(TEMPLATES) >= 8
+    made = rule_from_template("stop_loss", {"platform": "meta"}, roas_below=1.1)
+    assert made["condition"]["all"][1]["value"] == 1.1
+    with pytest.raises(InvalidRequestError, match="did you mean 'stop_loss'"):
+        rule_from_template("stop_los")
+    with pytest.raises(InvalidRequestError, match="did you mean 'roas_below'"):
+        rule_from_template("stop_loss", roas_belov=1)
+
+
+def test_templates_do_not_clash_with_each_other() -> None:
+    made = {name: parse(CreateRule, rule_from_template(name)) for name in TEMPLATES}
+    stored = [rule(name, **rule_from_template(name)) for name in TEMPLATES]
+    for name, mine in made.items():
+        others = [other for other in stored if other.rule_id != name]
+        unsettled = [c.rule_id for c in find_conflicts(mine, others) if not is_settled(mine, made[c.rule_id])]
+        assert not unsettled
