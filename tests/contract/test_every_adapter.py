@@ -7,10 +7,10 @@ import json
 from collections import Counter
 from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from itertools import product
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import httpx
 import pytest
@@ -529,6 +529,103 @@ def test_conversions_of_a_day_still_grow_while_its_spend_is_final(bench: Bench, 
     assert later[2] > revenue
     sandbox.advance(advance_days=3)
     assert read() == later
+
+
+SPLITS = {"meta": "studies", "tiktok": "splits"}
+
+
+class _Split(NamedTuple):
+    """A split test that a bench makes of a tree's ad sets."""
+
+    bench: Bench
+    creation: Creation
+    starts_in: timedelta = timedelta(hours=1)
+
+    def create(self) -> str | None:
+        account, now = self.creation.account, datetime.now(UTC)
+        assert account is not None
+        start = now + self.starts_in
+        work = self.bench.adapter.create_split(
+            self.bench.access,
+            account,
+            self.bench.level_ids(self.creation, Level.CAMPAIGN)[0],
+            "Shoes ca-test",
+            self.bench.level_ids(self.creation, Level.ADSET),
+            start,
+            start + timedelta(days=7),
+        )
+        return self.bench.run(work)
+
+    def end(self, split_id: str) -> None:
+        assert self.creation.account is not None
+        self.bench.run(self.bench.adapter.end_split(self.bench.access, self.creation.account, split_id))
+
+    def stored(self, sandbox: Sandbox) -> dict[str, Any]:
+        return dict(sandbox.state(self.bench.platform).get(SPLITS.get(self.bench.platform, ""), {}))
+
+
+def _split(bench: Bench, adsets: int = 2, **more: Any) -> _Split:
+    ages = [[18, 34], [35, 54], [55, 65]] if adsets == 3 else [[18, 34], [35, 65]]
+    return _Split(bench, bench.run(bench.create_tree(bench.spec(age_groups=ages))), **more)
+
+
+def test_a_split_test_is_made_once_where_the_platform_has_them(bench: Bench, sandbox: Sandbox) -> None:
+    split = _split(bench)
+    before = bench.run(bench.budgets(split.creation))
+    made = split.create()
+    assert (made is None) == (bench.platform == "google")
+    assert split.create() == made
+    assert list(split.stored(sandbox)) == ([made] if made else [])
+    assert bench.run(bench.budgets(split.creation)) == before
+
+
+@pytest.mark.parametrize("starts_in", [timedelta(hours=1), timedelta(hours=-1)], ids=["to come", "running"])
+def test_a_split_test_ends_and_ending_it_again_is_a_success(
+    bench: Bench, sandbox: Sandbox, starts_in: timedelta
+) -> None:
+    split = _split(bench, starts_in=starts_in)
+    made = split.create() or "1850000000009999"
+    for _ in range(2):
+        split.end(made)
+    split.end("1850000000008888")
+    stored = split.stored(sandbox).get(made, {})
+    is_over = (
+        stored.get("ended")
+        or stored.get("status") == "DELETED"
+        or datetime.fromisoformat(stored.get("end_time", "2026-01-01T00:00:00+00:00")) <= datetime.now(UTC)
+    )
+    assert is_over
+
+
+def test_a_split_of_three_is_one_only_where_the_platform_takes_three(bench: Bench, sandbox: Sandbox) -> None:
+    split = _split(bench, adsets=3)
+    made = split.create()
+    if bench.platform != "meta":
+        assert made is None
+        assert split.stored(sandbox) == {}
+        return
+    assert made is not None
+    cells = split.stored(sandbox)[made]["cells"]
+    assert [cell["treatment_percentage"] for cell in cells] == [34, 33, 33]
+    assert [cell["adsets"][0] for cell in cells] == bench.level_ids(split.creation, Level.ADSET)
+
+
+@pytest.mark.parametrize("bench", ["meta", "tiktok"], indirect=True)
+def test_a_split_test_whose_answer_was_lost_is_found_again(bench: Bench, sandbox: Sandbox) -> None:
+    split = _split(bench)
+    sandbox.fault(
+        bench.platform, {"meta": "create_study", "tiktok": "create_split"}[bench.platform], "drop_after"
+    )
+    with pytest.raises(PlatformUnavailableError) as lost:
+        split.create()
+    assert lost.value.details["outcome_unknown"] is True
+    assert list(split.stored(sandbox)) == [split.create()]
+
+
+@pytest.mark.parametrize("bench", ["meta"], indirect=True)
+def test_an_account_without_a_business_has_no_split_tests(bench: Bench, sandbox: Sandbox) -> None:
+    sandbox.patch_account("meta", ACCOUNTS["meta"], has_business=False)
+    assert _split(bench).create() is None
 
 
 def test_learning_is_told_where_the_platform_tells_it(bench: Bench, sandbox: Sandbox) -> None:

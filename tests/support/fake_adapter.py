@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from itertools import count
 from typing import Any
@@ -31,6 +31,7 @@ from campaign_automation.models import (
     Creative,
     Level,
 )
+from campaign_automation.utils.error_handler import PlatformError
 from tests.support.builders import account
 
 
@@ -45,6 +46,7 @@ class FakeAdapter:
         self.calls: list[str] = []
         self._ids = count(1)
         self._nodes: dict[str, Any] = {}
+        self.fail_with: PlatformError | None = None
 
     def forget(self) -> None:
         self.calls.clear()
@@ -116,6 +118,8 @@ class FakeAdapter:
         return {node.name: [node.platform_id] for node in self._nodes.values() if node.name in names}
 
     async def read_tree(self, access: Access, campaign_id: str, currency: str) -> Tree:
+        if self.fail_with:
+            raise self.fail_with
         nodes = list(self._nodes.values())
         return Tree(
             campaign=self._nodes[campaign_id],
@@ -142,6 +146,21 @@ class FakeAdapter:
         for item in ids:
             self._nodes.pop(item, None)
         return [Outcome(item, item) for item in ids]
+
+    async def create_split(
+        self,
+        access: Access,
+        account: AdAccount,
+        campaign_id: str,
+        name: str,
+        adset_ids: Sequence[str],
+        start: datetime,
+        end: datetime,
+    ) -> str | None:
+        return None
+
+    async def end_split(self, access: Access, account: AdAccount, split_id: str) -> None:
+        return
 
     async def read_figures(
         self, access: Access, campaign_id: str, day: date, objective: str

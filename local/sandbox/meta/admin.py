@@ -13,6 +13,7 @@ _PLAIN = {
     "default_dsa_beneficiary",
     "default_dsa_payor",
     "disable_reason",
+    "has_business",
     "locale",
     "min_daily_budget",
     "pages",

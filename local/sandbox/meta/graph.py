@@ -10,7 +10,7 @@ from typing import Any
 from local.sandbox.core.clock import whole_hour
 from local.sandbox.core.records import DayRecord, Level
 from local.sandbox.core.world import World
-from local.sandbox.meta import ads, adsets, campaigns, creatives, errors, media
+from local.sandbox.meta import ads, adsets, campaigns, creatives, errors, media, studies
 from local.sandbox.meta.admin import default_seed, patch, set_review
 from local.sandbox.meta.adsets import starts_learning
 from local.sandbox.meta.delivery import deliver
@@ -113,6 +113,8 @@ class Graph:
         """The name faults and the call log use for this call."""
         if not call.path:
             return "batch"
+        if call.edge == "ad_studies":
+            return "create_study" if call.method == "POST" else "list_studies"
         if call.target.startswith("act_"):
             return _ACCOUNT_OPERATIONS.get((call.method, call.edge), "read_account")
         if call.edge == "insights":
@@ -162,6 +164,8 @@ class Graph:
         visible = self.authenticate(call.params)
         if call.target.startswith("act_"):
             return self._own_account(call, visible), None
+        if call.edge == "ad_studies":
+            return self._own_business(call, visible), None
         node = self.store.nodes.get(call.target)
         if node is None or node.account_id not in visible:
             if not call.target.isdigit():
@@ -179,9 +183,18 @@ class Graph:
             raise errors.disabled_account()
         return account
 
+    def _own_business(self, call: GraphCall, visible: set[str]) -> Account:
+        """The account of this business that the token may see."""
+        for account in self.store.accounts.values():
+            if account.id in visible and account.has_business and account.business_id == call.target:
+                return account
+        raise errors.unsupported(call.method, call.target)
+
     # What is asked
 
     def _answer(self, call: GraphCall, account: Account, node: Node | None) -> Json:
+        if call.edge == "ad_studies":
+            return self._studies(call, account)
         if call.edge == "insights":
             return self._insights(call, account, node)
         if call.method == "GET":
@@ -214,6 +227,17 @@ class Graph:
         if node and node.kind == "ad" and call.edge == "adcreatives":
             return [self.store.nodes[node.data["creative_id"]]]
         raise errors.unknown_path(call.edge)
+
+    def _studies(self, call: GraphCall, account: Account) -> Json:
+        """Those of a business; the ad account only shows its own."""
+        if call.method == "GET":
+            fields, found = parse_fields(call.params.text("fields")), self.store.of_kind(account.id, "study")
+            return self._reader.edge(found, fields, call.params.values, call.path)
+        if call.method != "POST" or call.target.startswith("act_"):
+            raise errors.unsupported(call.method, call.path)
+        now = self.world.clock.now()
+        data = studies.new_study(self.store, account, call.params, now)
+        return {"id": self.store.add("study", account, data, now).id}
 
     def _insights(self, call: GraphCall, account: Account, node: Node | None) -> Json:
         now, params = self.world.clock.now(), call.params
@@ -281,6 +305,7 @@ class Graph:
             "adset": lambda: adsets.changed_adset(self.store, account, node, params),
             "ad": lambda: ads.changed_ad(self.store, account, params),
             "creative": lambda: creatives.changed_creative(params),
+            "study": lambda: studies.changed_study(node, params),
         }
         if node.kind not in changers:
             raise errors.unsupported("post", node.id)

@@ -11,6 +11,7 @@ from local.sandbox.meta.listing import page, select
 from local.sandbox.meta.media import video_picture, video_status
 from local.sandbox.meta.status import effective_status, issues
 from local.sandbox.meta.store import Account, Json, Kind, MetaStore, Node
+from local.sandbox.meta.studies import shown_cells, shown_times
 
 ACCOUNT_EDGES: dict[str, Kind] = {
     "campaigns": "campaign",
@@ -33,6 +34,7 @@ _TYPE_NAMES: dict[str, str] = {
     "image": "AdImage",
     "video": "AdVideo",
     "report": "AdReportRun",
+    "study": "AdStudy",
 }
 LEARNING_RESULTS = 50
 LEARNING_TIME = timedelta(days=7)
@@ -115,6 +117,12 @@ def _amount_spent(reader: Reader, account: Account) -> str:
     return str(int(spent * account.offset))
 
 
+def _business(account: Account) -> Json | None:
+    if not account.has_business:
+        return None
+    return {"id": account.business_id, "name": account.binding.account_name}
+
+
 def _zone_hours(reader: Reader, account: Account) -> float:
     offset = reader.now.astimezone(account.zone).utcoffset() or timedelta()
     return offset.total_seconds() / 3600
@@ -130,7 +138,7 @@ ACCOUNT_FIELDS: dict[str, Callable[[Reader, Account], Any]] = {
     "account_status": lambda _, a: a.account_status,
     "amount_spent": _amount_spent,
     "balance": lambda _, a: "0",
-    "business": lambda _, a: {"id": a.business_id, "name": a.binding.account_name},
+    "business": lambda _, a: _business(a),
     "created_time": _created,
     "currency": lambda _, a: a.currency,
     "default_dsa_beneficiary": lambda _, a: a.default_dsa_beneficiary,
@@ -312,6 +320,15 @@ FIELDS: dict[str, dict[str, Getter]] = {
         "id": _BASE["id"],
         "status": lambda _, n: video_status(n),
         "picture": lambda _, n: video_picture(n),
+    },
+    "study": {
+        **_TIMES,
+        **_all_sent("name description type"),
+        "id": _BASE["id"],
+        "start_time": lambda _, n: shown_times(n, "start_time"),
+        "end_time": lambda _, n: shown_times(n, "end_time"),
+        "canceled_time": lambda r, n: r.zoned(n.account_id, n.updated) if n.gone else None,
+        "cells": lambda _, n: shown_cells(n),
     },
     "report": {
         "id": _BASE["id"],

@@ -11,7 +11,7 @@ from local.sandbox.core.records import DayRecord
 from local.sandbox.seeds import MetaSeed
 
 Json = dict[str, Any]
-Kind = Literal["campaign", "adset", "ad", "creative", "image", "video", "report"]
+Kind = Literal["campaign", "adset", "ad", "creative", "image", "video", "report", "study"]
 
 REVIEW_TIME = timedelta(hours=1)
 WHOLE_UNIT_CURRENCIES = frozenset(
@@ -36,6 +36,7 @@ class Account:
     account_status: int = 1
     disable_reason: int = 0
     rate_limit_calls: int = 5000
+    has_business: bool = True
     locale: str = "en_US"
     created: datetime | None = None
 
@@ -123,6 +124,7 @@ class MetaStore:
             "creative": "creatives",
             "image": "images",
             "video": "videos",
+            "study": "studies",
         }
         state: Json = {
             name: {n.id: node_state(n) for n in self.nodes.values() if n.kind == kind}

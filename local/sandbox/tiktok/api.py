@@ -30,6 +30,7 @@ from local.sandbox.tiktok.names import read_name, read_text
 from local.sandbox.tiktok.params import Params
 from local.sandbox.tiktok.render import shown
 from local.sandbox.tiktok.reports import report
+from local.sandbox.tiktok.splits import end_split, new_split, own_split
 from local.sandbox.tiktok.status import CLOSED
 from local.sandbox.tiktok.store import Account, Family, Kind, Node, TikTokStore, seeded_account
 
@@ -406,6 +407,18 @@ class TikTok:
         if name == "scheduled_budget" and not is_daily:
             raise errors.wrong("scheduled_budget: A lifetime budget is changed by budget.")
 
+    def _new_split(self, context: Context, _: str) -> Json:
+        split = new_split(self.store, context.account, context.params, context.now)
+        return {"split_test_group_id": split.id}
+
+    def _end_split(self, context: Context, _: str) -> Json:
+        end_split(self.store, context.account, context.params, context.now)
+        return {}
+
+    def _split_result(self, context: Context, _: str) -> Json:
+        split = own_split(self.store, context.account, context.params)
+        return {"split_test_status": split.status(context.now), "object_ids": split.adgroup_ids}
+
     def _apply_due_budgets(self, now: datetime) -> None:
         for node in self.store.nodes.values():
             if node.next_budget is not None:
@@ -430,6 +443,9 @@ _ROUTES: dict[tuple[str, str], Handler] = {
     ("POST", "smart_plus/adgroup/update"): TikTok._update,
     ("POST", "ad/update"): TikTok._update_ads,
     ("POST", "adgroup/budget/update"): TikTok._set_budgets,
+    ("POST", "split_test/create"): TikTok._new_split,
+    ("POST", "split_test/end"): TikTok._end_split,
+    ("GET", "split_test/result/get"): TikTok._split_result,
     ("POST", "smart_plus/adgroup/budget/update"): TikTok._set_budgets,
 }
 # The same for campaigns, ad groups and ads of both families.
@@ -444,6 +460,9 @@ _OPERATIONS = {
     "pixel/list": "read_pixels",
     "report/integrated/get": "insights",
     "ad/review_info": "read_review",
+    "split_test/create": "create_split",
+    "split_test/end": "end_split",
+    "split_test/result/get": "read_split",
     "file/video/ad/info": "read_video",
     "file/image/ad/upload": "upload_image",
     "file/video/ad/upload": "upload_video",

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from local.sandbox.tiktok.errors import Json
+from local.sandbox.tiktok.splits import split_fields
 from local.sandbox.tiktok.status import primary_status, secondary_status
 from local.sandbox.tiktok.store import AUTOMATION, Node, TikTokStore
 
@@ -25,6 +26,8 @@ def shown(store: TikTokStore, node: Node, now: datetime) -> Json:
     }
     if node.kind == "campaign":
         view["objective_type"] = _objective(node.data["objective_type"])
+    if node.kind == "adgroup":
+        view |= split_fields(store, node, now)
     if node.next_budget is not None:
         view["scheduled_budget"] = float(node.next_budget[1])
     return view

@@ -72,6 +72,25 @@ class Node:
         return (self.submitted or self.created) + REVIEW_TIME
 
 
+@dataclass
+class Split:
+    """A test; `ended` when somebody ended it before its time."""
+
+    id: str
+    account_id: str
+    adgroup_ids: list[str]
+    start: datetime
+    end: datetime
+    ended: bool = False
+
+    def status(self, now: datetime) -> str:
+        if self.ended:
+            return "CANCELLED"
+        if now < self.start:
+            return "NOT_STARTED"
+        return "IN_PROGRESS" if now < self.end else "COMPLETED"
+
+
 class TikTokStore:
     """Accounts, nodes and delivered days. Ids grow, so a listing by id is a listing by age."""
 
@@ -79,7 +98,12 @@ class TikTokStore:
         self.accounts: dict[str, Account] = {}
         self.nodes: dict[str, Node] = {}
         self.records: dict[tuple[str, date], DayRecord] = {}
+        self.splits: dict[str, Split] = {}
         self._last_id = 1_850_000_000_000_000
+
+    def next_id(self) -> str:
+        self._last_id += 16
+        return str(self._last_id)
 
     def add(
         self,
@@ -90,8 +114,7 @@ class TikTokStore:
         operation_status: str = "ENABLE",
         family: Family = "manual",
     ) -> Node:
-        self._last_id += 16
-        node = Node(str(self._last_id), kind, account.id, now, now, data, operation_status, family)
+        node = Node(self.next_id(), kind, account.id, now, now, data, operation_status, family)
         self.nodes[node.id] = node
         return node
 
@@ -134,6 +157,7 @@ class TikTokStore:
         }
         state["creatives"] = {}  # TikTok has no creatives of their own
         state["accounts"] = {account.id: asdict(account) for account in self.accounts.values()}
+        state["splits"] = {split.id: asdict(split) for split in self.splits.values()}
         state["records"] = [asdict(record) for record in self.records.values()]
         return state
 

@@ -243,6 +243,27 @@ class PlatformAdapter(Protocol):
         """Removing what is already gone is a success."""
         ...
 
+    async def create_split(
+        self,
+        access: Access,
+        account: AdAccount,
+        campaign_id: str,
+        name: str,
+        adset_ids: Sequence[str],
+        start: datetime,
+        end: datetime,
+    ) -> str | None:
+        """The platform's own split test, one ad set a cell, each person in one of them: its id. None where
+        platform or account has none for these ad sets; a test is then not randomised.
+
+        A test that exists already is found and not made again, so an unknown outcome may be asked again.
+        """
+        ...
+
+    async def end_split(self, access: Access, account: AdAccount, split_id: str) -> None:
+        """Ends it now; ended or gone is a success. On TikTok its ad groups stop with it."""
+        ...
+
     async def read_figures(
         self, access: Access, campaign_id: str, day: date, objective: str
     ) -> FiguresByLevel:

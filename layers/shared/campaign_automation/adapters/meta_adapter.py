@@ -6,7 +6,7 @@ import asyncio
 import base64
 import json
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -42,6 +42,7 @@ from campaign_automation.adapters.meta_requests import (
     require_app,
     require_asset,
 )
+from campaign_automation.adapters.meta_studies import MetaStudies
 from campaign_automation.adapters.meta_wire import Call, MetaWire
 from campaign_automation.clients.media_client import MediaClient
 from campaign_automation.models import (
@@ -70,7 +71,8 @@ _EDGES = {Level.CAMPAIGN: "campaigns", Level.ADSET: "adsets", Level.AD: "ads", L
 
 class MetaAdapter:
     """The contract of adapters/base.py. `app` gives {"app_id", "app_secret", "accounts"?}, where
-    accounts maps an account id to {"page_id", "pixel_id", "application_id", "object_store_url"}."""
+    accounts maps an account id to {"page_id", "pixel_id", "application_id", "object_store_url",
+    "business_id"}."""
 
     platform = PLATFORM
     levels: tuple[Level, ...] = (Level.CAMPAIGN, Level.ADSET, Level.CREATIVE, Level.AD)
@@ -91,6 +93,7 @@ class MetaAdapter:
         self._app = app
         self._media = media
         self._wire = MetaWire(app, graph_url, api_version, timeout_seconds)
+        self._studies = MetaStudies(self._wire)
 
     # --- the account -----------------------------------------------------------------------------------
 
@@ -376,6 +379,24 @@ class MetaAdapter:
             item._replace(platform_id=item.tag, error=None) if _is_gone(item.error) else item
             for item in outcomes
         ]
+
+    # --- split tests -----------------------------------------------------------------------------------
+
+    async def create_split(
+        self,
+        access: Access,
+        account: AdAccount,
+        campaign_id: str,
+        name: str,
+        adset_ids: Sequence[str],
+        start: datetime,
+        end: datetime,
+    ) -> str | None:
+        """An ad study; None for an account without a business and for more cells than a study holds."""
+        return await self._studies.create(access, account, name, adset_ids, start, end)
+
+    async def end_split(self, access: Access, account: AdAccount, split_id: str) -> None:
+        await self._studies.end(access, split_id)
 
 
 def _is_gone(error: CampaignAutomationError | None) -> bool:

@@ -101,6 +101,7 @@ BLOCKED_ACCOUNTS: dict[int, tuple[str, str]] = {
 NAME_LIMIT = 400  # unverified
 ADSETS_PER_CAMPAIGN = 200
 BATCH_LIMIT = 50
+FEWEST_CELLS, MOST_CELLS = 2, 5  # of a split test; the upper one is unverified, from third-party clients
 
 CAMPAIGN_FIELDS = "id,name,objective,status,effective_status,special_ad_categories,issues_info,daily_budget"
 ADSET_FIELDS = (

@@ -48,6 +48,7 @@ from campaign_automation.adapters.tiktok_reports import (
     report_params,
     windows,
 )
+from campaign_automation.adapters.tiktok_splits import TikTokSplits
 from campaign_automation.adapters.tiktok_wire import TikTokWire
 from campaign_automation.clients.media_client import MediaClient
 from campaign_automation.models import (
@@ -106,6 +107,7 @@ class TikTokAdapter:
         self._wire = TikTokWire(api_url, timeout_seconds)
         self._files = TikTokFiles(self._wire, media)
         self._budgets = TikTokBudgets(self._wire, self._look)
+        self._splits = TikTokSplits(self._wire, self._look)
         self._setting = family
         self._today = today
         self._ads_per_adset = ads_per_adset
@@ -511,6 +513,26 @@ class TikTokAdapter:
         items = await self._list(access, f"list_{level}s", level, family, {f"{field}s": list(ids)})
         having = {str(item[field]) for item in items if item.get("operation_status") == operation_status}
         return having >= set(ids)
+
+    # --- split tests -----------------------------------------------------------------------------------
+
+    async def create_split(
+        self,
+        access: Access,
+        account: AdAccount,
+        campaign_id: str,
+        name: str,
+        adset_ids: Sequence[str],
+        start: datetime,
+        end: datetime,
+    ) -> str | None:
+        """For exactly two manual ad groups, whose budgets it keeps; None for others."""
+        self._echoes.forget()
+        return await self._splits.create(access, adset_ids, start, end)
+
+    async def end_split(self, access: Access, account: AdAccount, split_id: str) -> None:
+        self._echoes.forget()
+        await self._splits.end(access, split_id)
 
 
 def _path(level: Level, family: facts.Family, verb: str) -> str:
