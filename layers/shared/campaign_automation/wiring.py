@@ -79,7 +79,14 @@ class Wiring:
 
     @cached_property
     def store(self) -> CampaignStore:
-        return CampaignStore(self.settings.table_name)
+        return CampaignStore(self.settings.table_name, lambda: self._dynamodb)
+
+    @cached_property
+    def _dynamodb(self) -> Any:
+        """One client for all stores: making one takes longer than a call."""
+        import boto3
+
+        return boto3.client("dynamodb")
 
     @cached_property
     def cache(self) -> CacheManager:
@@ -178,11 +185,11 @@ class Wiring:
 
     @cached_property
     def audit(self) -> AuditStore:
-        return AuditStore(self.settings.table_name)
+        return AuditStore(self.settings.table_name, lambda: self._dynamodb)
 
     @cached_property
     def idempotency(self) -> Idempotency:
-        return Idempotency(AnswerStore(self.settings.table_name))
+        return Idempotency(AnswerStore(self.settings.table_name, lambda: self._dynamodb))
 
     @cached_property
     def campaigns(self) -> CampaignManager:

@@ -48,13 +48,15 @@ from campaign_automation.utils.clock import iso_now
 from campaign_automation.utils.error_handler import (
     CampaignAutomationError,
     PlatformError,
-    PlatformUnavailableError,
+    not_in_time,
 )
 from campaign_automation.utils.observability import logger
+from campaign_automation.utils.retry_strategy import with_retries
 
 FRESH_SECONDS = 300
 KEPT_SECONDS = 24 * 3600
-LONGEST_READ_SECONDS = 20  # the gateway gives up after 29
+LONGEST_READ_SECONDS = 15  # the gateway gives up after 29
+LONGEST_RETRY_SECONDS = 8
 
 
 class CampaignStatusReader:
@@ -112,14 +114,15 @@ class CampaignStatusReader:
         if creation.state != "created" or not plan or not creation.platform_id(plan.tag):
             return _unfinished_status(creation)
         try:
-            async with asyncio.timeout(LONGEST_READ_SECONDS):
-                answer, is_whole = await self._read(creation)
+            answer, is_whole = await with_retries(
+                lambda: self._read(creation),
+                what="status",
+                max_total_seconds=LONGEST_RETRY_SECONDS,
+                attempt_seconds=LONGEST_READ_SECONDS,
+                late=lambda: not_in_time(creation.spec.platform),
+            )
         except PlatformError as error:
             return await self._stale(tenant, key, error)
-        except TimeoutError:
-            platform = creation.spec.platform
-            late = PlatformUnavailableError(f"{platform} did not answer in time", platform=platform)
-            return await self._stale(tenant, key, late)
         if is_whole:
             kept = {"revision": creation.revision, "answer": answer.model_dump(mode="json")}
             await self._cache.set(tenant, key, KEPT_SECONDS, kept)

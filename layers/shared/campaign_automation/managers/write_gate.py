@@ -39,14 +39,15 @@ from campaign_automation.utils.error_handler import (
     GuardRefusedError,
     PlatformError,
     error_body,
+    not_in_time,
 )
 from campaign_automation.utils.observability import emit, logger
-from campaign_automation.utils.retry_strategy import with_retries
+from campaign_automation.utils.retry_strategy import ATTEMPT_TIMEOUT_SECONDS, with_retries
 
 RUN_SECONDS = 60  # longer than any function that changes things may run on one campaign
 _WAIT_SECONDS = 5.0
 _POLL_SECONDS = 0.25
-_SEND_SECONDS = 15.0
+_RETRY_SECONDS = 10.0
 _DAY_MS = 24 * 3600 * 1000
 _SETTLED_MS = 14 * _DAY_MS
 
@@ -234,7 +235,8 @@ class WriteGate:
             return await self._adapter(creation).read_tree(access, platform_id, currency)
 
         try:
-            return CampaignView(creation, await self._call(creation, read))
+            tree = await self._retried(creation, lambda: self._call(creation, read), "read_tree")
+            return CampaignView(creation, tree)
         except PlatformError as error:
             if error.code != "5000":
                 raise
@@ -372,7 +374,7 @@ class WriteGate:
                 raise passing[0]
 
         try:
-            await with_retries(attempt, what=_group(items[0])[1], max_total_seconds=_SEND_SECONDS)
+            await self._retried(creation, attempt, _group(items[0])[1])
         except CampaignAutomationError as error:
             done += [item._replace(result="failed", error=error) for item in waiting.values()]
         return done
@@ -399,6 +401,16 @@ class WriteGate:
             creation.account.ad_account_id or creation.account.platform_account_id,
             call,
             connect_url=self._connect_url,
+        )
+
+    async def _retried(self, creation: Creation, call: Callable[[], Awaitable[Any]], what: str) -> Any:
+        """Reads and absolute values may be asked again."""
+        return await with_retries(
+            call,
+            what=what,
+            max_total_seconds=_RETRY_SECONDS,
+            attempt_seconds=ATTEMPT_TIMEOUT_SECONDS,
+            late=lambda: not_in_time(creation.spec.platform),
         )
 
     def _adapter(self, creation: Creation) -> PlatformAdapter:

@@ -41,17 +41,13 @@ def _translated(method: Callable[..., R], *args: Any, **kwargs: Any) -> R:
 class TableStore:
     """Reads are consistent, writes conditional where two could race."""
 
-    def __init__(self, table_name: str, client: Any = None) -> None:
+    def __init__(self, table_name: str, client: Callable[[], Any]) -> None:
         self._table = table_name
-        self._given_client = client
+        self._get_client = client
 
-    @functools.cached_property
+    @property
     def _client(self) -> Any:
-        if self._given_client is not None:
-            return self._given_client
-        import boto3
-
-        return boto3.client("dynamodb")
+        return self._get_client()
 
     def _get(self, pk: str, sk: str) -> dict[str, Any] | None:
         answer = self._client.get_item(

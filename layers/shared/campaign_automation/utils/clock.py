@@ -1,5 +1,5 @@
-"""What time it is. Everything that decides asks here, so that in the local cloud, where days pass when somebody
-says so, a day of the module is a day of the platforms."""
+"""What time it is. Everything that decides asks here, so that in the local cloud, where days pass when
+somebody says so, a day of the module is a day of the platforms."""
 
 from __future__ import annotations
 

@@ -160,6 +160,10 @@ class PlatformUnavailableError(PlatformError):
     code = "4002"
 
 
+def not_in_time(platform: str) -> PlatformUnavailableError:
+    return PlatformUnavailableError(f"{platform} did not answer in time", platform=platform)
+
+
 _SECRETS = re.compile(
     r"(?i)(access_token|appsecret_proof|client_secret|refresh_token|api_key|x-goog-api-key|authorization)"
     r"(\\*[\"']?\s*[=:]\s*\\*[\"']?)(bearer\s+)?[^\s&\"',}\\]+"

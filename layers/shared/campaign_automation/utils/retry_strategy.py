@@ -17,6 +17,8 @@ MAX_RETRIES = 3
 MAX_TOTAL_SECONDS = 60.0
 ATTEMPT_TIMEOUT_SECONDS = 30.0
 
+_sleep = asyncio.sleep  # the one place where tests switch the waiting off
+
 
 async def with_retries(
     call: Callable[[], Awaitable[T]],
@@ -24,18 +26,22 @@ async def with_retries(
     what: str,
     is_retryable: Callable[[CampaignAutomationError], bool] = lambda error: error.retryable,
     max_total_seconds: float = MAX_TOTAL_SECONDS,
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    attempt_seconds: float | None = None,
+    late: Callable[[], CampaignAutomationError] = lambda: CampaignAutomationError(
+        "no answer in time", code="4002"
+    ),
+    sleep: Callable[[float], Awaitable[None]] | None = None,
 ) -> T:
     """The first success of `call`, tried again after 0..1, 0..2 and 0..4 seconds.
 
     `what` names it in the metric. Only errors that `is_retryable` are tried again, and only while the wait
-    fits into `max_total_seconds`.
+    fits into `max_total_seconds`. A try that takes `attempt_seconds` is cut, and counts as the error `late`.
     The last error is raised with `attempts` and `elapsed` (seconds) in its details.
     """
     started = time.monotonic()
     for attempt in range(MAX_RETRIES + 1):
         try:
-            return await call()
+            return await _limited(call, attempt_seconds, late)
         except CampaignAutomationError as error:
             elapsed = time.monotonic() - started
             wait = _wait_seconds(error, attempt)
@@ -43,8 +49,18 @@ async def with_retries(
                 error.details.update(attempts=attempt + 1, elapsed=round(elapsed, 3))
                 raise
             emit("retries_total", what=what)
-            await sleep(wait)
+            await (sleep or _sleep)(wait)
     raise AssertionError("unreachable")  # the loop either returns or raises
+
+
+async def _limited(
+    call: Callable[[], Awaitable[T]], seconds: float | None, late: Callable[[], CampaignAutomationError]
+) -> T:
+    try:
+        async with asyncio.timeout(seconds):
+            return await call()
+    except TimeoutError as error:
+        raise late() from error
 
 
 def _wait_seconds(error: CampaignAutomationError, attempt: int) -> float:
