@@ -1,0 +1,321 @@
+"""What the statistics of an A/B test are asked and what they answer.
+
+Rates, shares and lifts are fractions (0.028 is 2.8 %). A p-value of 1e-300 stands for anything smaller.
+Variants keep the order of the request; the first is the control.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field
+
+from campaign_automation.models import Model
+
+# As a platform reported it, unchecked: an impossible count makes the verdict `invalid` and says whose it is.
+Reported = int | float | None
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Share = Annotated[float, Field(gt=0, lt=1)]
+Level = Annotated[float, Field(gt=0, le=0.5)]
+
+Mode = Literal["planned", "open_ended"]
+Unit = Literal["impressions", "clicks"]
+Verdict = Literal["winner", "no_difference", "insufficient_data", "inconclusive", "invalid"]
+Status = Literal[
+    "impossible_counts", "no_data", "srm", "collecting", "no_difference", "winner", "no_single_winner"
+]
+Method = Literal["chi_square", "fisher", "cmh"]
+Flag = Literal[
+    "not_randomised",
+    "split_drift",
+    "split_warning",
+    "uneven_delivery",
+    "small_expected",
+    "order_reversed",
+    "no_daily_counts",
+    "days_differ_from_totals",
+]
+StopReason = Literal[
+    "anytime_evidence",
+    "planned_bound",
+    "planned_end",
+    "test_over",
+    "not_yet",
+    "too_few_conversions",
+    "no_single_winner",
+    "no_daily_counts",
+    "invalid",
+]
+
+
+class TestPlanRequest(Model):
+    """A test to be. `minimum_detectable_effect` is relative: 0.1 is 10 % more; the least traffic counts."""
+
+    __test__ = False
+
+    variants: Annotated[int, Field(ge=2, le=10)] = 2
+    baseline_rate: Share
+    minimum_detectable_effect: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    visitors_per_arm_per_day: Annotated[
+        list[Annotated[float, Field(ge=0, allow_inf_nan=False)]], Field(min_length=1)
+    ]
+    planned_days: Annotated[int, Field(ge=1, le=90)] = 7
+    mode: Mode = "planned"
+    alpha: Level = 0.05
+    power: Share = 0.8
+    min_conversions: Annotated[int, Field(ge=1)] = 100
+
+
+class TestPlan(Model):
+    """What the test needs. Days are None when an arm has no traffic.
+
+    `planned_conversions`, over all arms, is the full information of a planned test. `power_at_end` and
+    `detectable_effect` (relative; None beyond a rate of 1) say what the planned days can show.
+    """
+
+    __test__ = False
+
+    visitors_per_arm: int
+    alpha_per_comparison: float
+    planned_conversions: int
+    days_for_power: int | None
+    days_for_min_conversions: int | None
+    days: int | None
+    planned_days: int
+    can_finish: bool
+    power_at_end: float
+    detectable_effect: float | None
+    message: str
+
+
+class DayCounts(Model):
+    """One day of one variant. `matured`: its conversions are not expected to change any more."""
+
+    model_config = ConfigDict(ser_json_inf_nan="constants")
+
+    day: date
+    visitors: Reported
+    conversions: Reported
+    matured: bool = True
+
+
+class VariantCounts(Model):
+    """Totals of one variant, in the chosen unit; `spend` and `revenue` in one currency, None is unknown.
+
+    Platforms may report fractions of a conversion: the caller rounds them or lets the verdict refuse them.
+    """
+
+    model_config = ConfigDict(ser_json_inf_nan="constants")
+
+    variant_id: Annotated[str, Field(min_length=1)]
+    visitors: Reported
+    conversions: Reported
+    spend: Finite | None = None
+    revenue: Finite | None = None
+    days: list[DayCounts] = []
+
+
+class Look(Model):
+    """An earlier analysis of a planned test: the share of its information that was there."""
+
+    day: date | None = None
+    information: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class AnalysisRequest(Model):
+    """Counts of a running or ended test and how it was planned.
+
+    `randomised`: the platform split the audience. `separate_adsets`: each variant has its own delivery, which
+    can move apart by day; automatic stops then use the robust evidence. `planned_split`: one share per
+    variant, equal when absent. `looks`: what earlier answers gave as `group_sequential.look`.
+    `visitors_per_day`: one number per variant, taken from the last days when absent. `days_left`: full days
+    until the test's end.
+    """
+
+    variants: list[VariantCounts]
+    unit: Unit = "impressions"
+    alpha: Level = 0.05
+    min_conversions: Annotated[int, Field(ge=1)] = 100
+    planned_split: list[Share] | None = None
+    mode: Mode = "open_ended"
+    planned_conversions: Annotated[int, Field(gt=0)] | None = None
+    planned_days: Annotated[int, Field(gt=0)] | None = None
+    looks: list[Look] = []
+    randomised: bool = True
+    separate_adsets: bool = True
+    visitors_per_day: list[Annotated[float, Field(ge=0, allow_inf_nan=False)]] | None = None
+    days_left: Annotated[int, Field(ge=0)] | None = None
+    seed: Annotated[int, Field(ge=0)] = 0
+    bayes: bool = True
+    forecast: bool = True
+
+
+class Interval(Model):
+    """An estimate with its limits at level 1 - alpha; a limit is None where the data leave it open."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+    continuity_added: bool = False
+
+
+class VariantResult(Model):
+    """One row of the contingency table. `rank` orders by ROAS and decides nothing."""
+
+    variant_id: str
+    visitors: int
+    converted: int
+    not_converted: int
+    expected_converted: float
+    rate: float | None
+    interval: Interval
+    roas: float | None
+    rank: int | None
+
+
+class Pair(Model):
+    """`variant_id` compared with `against_id`: differences are first minus second, ratios first over second.
+
+    Families: every variant against the control; with more than two, the leader against every other. Adjusted
+    p-values are Holm's within the family. `anytime_ratio` is the interval of the rate ratio that holds under
+    any number of looks. `z` is Cochran-Mantel-Haenszel's over days, divided by sqrt(dispersion).
+    """
+
+    family: Literal["control", "leader"]
+    variant_id: str
+    against_id: str
+    method: Method
+    statistic: float | None
+    p_value: float
+    p_adjusted: float
+    difference: Interval
+    ratio: Interval
+    odds_ratio: Interval
+    cohens_h: float | None
+    lift: float | None
+    p_cmh: float | None
+    z: float | None
+    dispersion: float
+    p_anytime: float
+    p_anytime_adjusted: float
+    p_anytime_robust: float
+    anytime_ratio: Interval | None
+
+
+class SplitCheck(Model):
+    """Visitors against the planned split: once (`p_fixed`) and under daily looks (`log_e`, `p_anytime`)."""
+
+    planned: list[float]
+    observed: list[float]
+    p_fixed: float
+    log_e: float | None
+    p_anytime: float | None
+    verdict: Literal["ok", "warning", "blocked"]
+
+
+class DayStrata(Model):
+    """The same comparison within days, beside the pooled one; `p_split`: do the arms' shares drift by day."""
+
+    days: int
+    statistic: float
+    df: int
+    p_value: float
+    p_split: float
+
+
+class GroupSequential(Model):
+    """A planned test at this look: crossed when `z` (the leader's least) reaches `bound`.
+
+    Keep `look` and hand it in with the next request.
+    """
+
+    look: Look
+    z: float
+    bound: float
+    crossed: bool
+
+
+class Bayes(Model):
+    """A description under flat priors, never a reason to stop; one entry per variant.
+
+    `expected_loss`: conversion rate given up, on average, by choosing the variant.
+    """
+
+    p_best: list[float]
+    expected_loss: list[float]
+
+
+class DaysLeft(Model):
+    """Days until the mode in use may stop, over simulated continuations; None beyond the horizon of 90."""
+
+    median: int | None
+    p80: int | None
+    share_unfinished: float
+
+
+class SampleNeed(Model):
+    """What a variant has and lacks before a winner may be named; days at the present traffic."""
+
+    variant_id: str
+    conversions: int
+    required_conversions: int
+    missing_conversions: int
+    days: int | None
+
+
+class Winner(Model):
+    """`confidence` is 1 - p_value. `holds_under_looks`: also by the evidence that early looks cannot fool."""
+
+    variant_id: str
+    confidence: float
+    p_value: float
+    holds_under_looks: bool
+
+
+class Recommendation(Model):
+    """One thing to do. `automatic`: may be carried out without asking a person."""
+
+    kind: Literal["pause", "raise_budget", "run_longer", "stop", "fix_split", "fix_data"]
+    variant_id: str | None = None
+    amount_pct: float | None = None
+    days: int | None = None
+    automatic: bool = False
+    sentence: str
+
+
+class Analysis(Model):
+    """The whole answer. `reason` names what is wrong with an invalid test.
+
+    `p_value` decides the verdict: chi-square, Fisher's for small tables, Cochran-Mantel-Haenszel's when the
+    split drifts. It is `p_fixed`, honest only at the planned end; `p_anytime` and `p_anytime_robust` (leader
+    against every other, times the number of others) hold under any number of looks.
+    """
+
+    verdict: Verdict
+    status: Status
+    reason: str | None = None
+    unit: Unit
+    alpha: float
+    mode: Mode
+    method: Method | None = None
+    statistic: float | None = None
+    df: int | None = None
+    p_value: float | None = None
+    variants: list[VariantResult] = []
+    pairs: list[Pair] = []
+    not_distinguishable: list[str] = []
+    srm: SplitCheck | None = None
+    strata: DayStrata | None = None
+    p_fixed: float | None = None
+    p_anytime: float | None = None
+    p_anytime_robust: float | None = None
+    group_sequential: GroupSequential | None = None
+    bayes: Bayes | None = None
+    safe_to_stop: bool = False
+    stop_reason: StopReason = "invalid"
+    expected_days_left: DaysLeft | None = None
+    flags: list[Flag] = []
+    winner: Winner | None = None
+    samples: list[SampleNeed] = []
+    recommendations: list[Recommendation] = []

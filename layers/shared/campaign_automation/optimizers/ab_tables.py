@@ -1,0 +1,178 @@
+"""Tests on counts: who converted and who did not, by arm.
+
+Sources: Mantel and Haenszel, Statistical Aspects of the Analysis of Data from Retrospective Studies (1959);
+Holm, A Simple Sequentially Rejective Multiple Test Procedure (1979); Fabijan et al., Diagnosing Sample Ratio
+Mismatch in Online Controlled Experiments (2019); Lindon and Malek, Anytime-Valid Inference for Multinomial
+Count Data (2022).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+P_FLOOR = 1e-300
+MIN_EXPECTED = 5
+SPLIT_PRIOR = 100.0  # weight of the planned split, in visitors
+_SUPPORT_SD = 40.0
+_TIES = 1 + 1e-7  # tables as probable as the observed one, whatever the rounding
+
+
+class Arm(NamedTuple):
+    visitors: int
+    conversions: int
+
+    @property
+    def rate(self) -> float:
+        return self.conversions / self.visitors
+
+
+class TableTest(NamedTuple):
+    method: Literal["chi_square", "fisher", "cmh"]
+    statistic: float | None
+    df: int
+    p_value: float
+
+
+def chi_square_p(statistic: float, df: int) -> float:
+    """Share of a chi-square distribution above `statistic`, at least 1e-300."""
+    if df == 1:
+        return max(math.erfc(math.sqrt(statistic / 2)), P_FLOOR)
+    from scipy.special import gammaincc
+
+    return max(float(gammaincc(df / 2, statistic / 2)), P_FLOOR)
+
+
+def chi_square(arms: Sequence[Arm]) -> TableTest:
+    """Pearson's test of equal rates, without Yates' correction; every arm has visitors.
+
+    Nobody or everybody converted: no evidence, statistic 0 and p 1.
+    """
+    total, converted = sum(arm.visitors for arm in arms), sum(arm.conversions for arm in arms)
+    df = len(arms) - 1
+    spread = converted * (total - converted)
+    if not spread:
+        return TableTest("chi_square", 0.0, df, 1.0)
+    # Integers, divided once each: exact where floats would cancel.
+    statistic = sum(
+        (arm.conversions * total - arm.visitors * converted) ** 2 / (arm.visitors * spread) for arm in arms
+    )
+    return TableTest("chi_square", statistic, df, chi_square_p(statistic, df))
+
+
+def smallest_expected(arms: Sequence[Arm]) -> float:
+    """The least count that equal rates would lead one to expect in any cell."""
+    total, converted = sum(arm.visitors for arm in arms), sum(arm.conversions for arm in arms)
+    return min(arm.visitors for arm in arms) * min(converted, total - converted) / total
+
+
+def fisher(first: Arm, second: Arm) -> TableTest:
+    """Fisher's exact test, two-sided: all tables no more probable than the observed one."""
+    n, converted = first.visitors, first.conversions + second.conversions
+    low, high = _support(first, second)
+    steps = np.arange(low, high, dtype=np.float64)
+    rise = np.log((n - steps) * (converted - steps))
+    fall = np.log((steps + 1) * (second.visitors - converted + steps + 1))
+    log_weight = np.concatenate(([0.0], np.cumsum(rise - fall)))
+    weight = np.exp(log_weight - log_weight.max())
+    observed = weight[first.conversions - low]
+    p = float(weight[weight <= observed * _TIES].sum() / weight.sum())
+    return TableTest("fisher", None, 1, min(max(p, P_FLOOR), 1.0))
+
+
+def _support(first: Arm, second: Arm) -> tuple[int, int]:
+    """Conversions of `first` worth summing over, given both margins."""
+    total, converted = first.visitors + second.visitors, first.conversions + second.conversions
+    mean = first.visitors * converted / total
+    deviation = math.sqrt(mean * (second.visitors / total) * (total - converted) / max(total - 1, 1))
+    # A skewed table has more tail than its deviation says, so never less than 50 counts.
+    reach = max(_SUPPORT_SD * deviation, abs(first.conversions - mean) + 1, 50.0)
+    low = max(0, converted - second.visitors, math.floor(mean - reach))
+    return low, min(first.visitors, converted, math.ceil(mean + reach))
+
+
+def compare(arms: Sequence[Arm]) -> TableTest:
+    """Chi-square, or Fisher's test where two arms are too small for it."""
+    if len(arms) == 2 and smallest_expected(arms) < MIN_EXPECTED:
+        return fisher(arms[0], arms[1])
+    return chi_square(arms)
+
+
+class Stratified(NamedTuple):
+    """`excess`: conversions of each arm beyond equal rates within days; `z` is the last arm's, signed."""
+
+    test: TableTest
+    excess: Floats
+    z: float
+
+
+def cmh(visitors: Floats, conversions: Floats) -> Stratified:
+    """Cochran-Mantel-Haenszel over days, without correction; arrays of shape (days, arms).
+
+    For more than two arms the generalised form with arms - 1 degrees of freedom.
+    """
+    total, converted = visitors.sum(axis=1), conversions.sum(axis=1)
+    share = visitors / total[:, None]
+    excess = (conversions - share * converted[:, None]).sum(axis=0)
+    spread = converted * (total - converted) / np.maximum(total - 1, 1)
+    weighted = share * spread[:, None]
+    covariance = np.diag(weighted.sum(axis=0)) - share.T @ weighted
+    variance = float(covariance[-1, -1])
+    df = visitors.shape[1] - 1
+    if variance <= 0:
+        return Stratified(TableTest("cmh", 0.0, df, 1.0), excess, 0.0)
+    z = float(excess[-1]) / math.sqrt(variance)
+    statistic = z * z if df == 1 else _quadratic_form(excess[1:], covariance[1:, 1:])
+    return Stratified(TableTest("cmh", statistic, df, chi_square_p(statistic, df)), excess, z)
+
+
+def _quadratic_form(vector: Floats, covariance: Floats) -> float:
+    return max(float(vector @ np.linalg.solve(covariance, vector)), 0.0)
+
+
+def split_drift_p(visitors: Floats) -> float:
+    """Do the arms' shares of visitors differ by day? Chi-square of days by arms, shape (days, arms)."""
+    kept = visitors[visitors.sum(axis=1) > 0]
+    if len(kept) < 2:
+        return 1.0
+    expected = np.outer(kept.sum(axis=1), kept.sum(axis=0)) / kept.sum()
+    statistic = float(((kept - expected) ** 2 / expected).sum())
+    return chi_square_p(statistic, (len(kept) - 1) * (kept.shape[1] - 1))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Adjusted p-values in the order given: the chance of any false one among them is at most alpha."""
+    adjusted = [0.0] * len(p_values)
+    running = 0.0
+    for rank, index in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
+        running = max(running, (len(p_values) - rank) * p_values[index])
+        adjusted[index] = min(running, 1.0)
+    return adjusted
+
+
+def split_p(visitors: Sequence[int], split: Sequence[float]) -> float:
+    """Sample-ratio mismatch at one look: chi-square of visitors against the planned shares (sum 1)."""
+    total = sum(visitors)
+    statistic = sum(
+        (count - total * share) ** 2 / (total * share) for count, share in zip(visitors, split, strict=True)
+    )
+    return chi_square_p(statistic, len(visitors) - 1)
+
+
+def split_log_e(visitors: Floats, split: Sequence[float]) -> float:
+    """Sample-ratio mismatch under daily looks: the largest log e so far; visitors of shape (days, arms)."""
+    return max(_split_log_e_of(counts, split) for counts in np.cumsum(visitors, axis=0).tolist())
+
+
+def _split_log_e_of(counts: Sequence[float], split: Sequence[float]) -> float:
+    log_e = math.lgamma(SPLIT_PRIOR) - math.lgamma(SPLIT_PRIOR + sum(counts))
+    for count, share in zip(counts, split, strict=True):
+        prior = SPLIT_PRIOR * share
+        log_e += math.lgamma(prior + count) - math.lgamma(prior) - count * math.log(share)
+    return log_e

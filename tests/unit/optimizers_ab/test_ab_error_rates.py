@@ -1,0 +1,123 @@
+"""How often two equal arms get a winner when somebody looks every day for 30 days. Seeds are fixed."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+from campaign_automation.optimizers.ab_group_sequential import bounds
+from campaign_automation.optimizers.ab_sequential import (
+    anytime_p,
+    day_pairs,
+    dispersion,
+    log_e_by_day,
+    robust_p,
+)
+from campaign_automation.optimizers.ab_tables import Arm, Floats, chi_square
+
+RUNS, DAYS, ALPHA = 1500, 30, 0.05
+MOST = ALPHA + 2 * math.sqrt(ALPHA * (1 - ALPHA) / RUNS)
+
+
+class Market(NamedTuple):
+    """Visitors by day and arm, and the rate of both arms by day."""
+
+    visitors: Floats
+    rates: Floats
+
+
+def constant(value: float) -> Floats:
+    return np.full(DAYS, value)
+
+
+def split(total: float, second: Floats) -> Floats:
+    return np.round(np.stack([total * (1 - second), total * second], axis=1))
+
+
+_DRIFT = np.linspace(0.2, 0.8, DAYS)
+MARKETS = {
+    "equal": Market(split(4000, constant(0.5)), constant(0.02)),
+    "45 conversions an arm": Market(split(300, constant(0.5)), constant(0.01)),
+    "uneven split": Market(split(4000, constant(0.2)), constant(0.02)),
+    "split and rate drift together": Market(split(4000, _DRIFT), np.linspace(0.01, 0.03, DAYS)),
+}
+
+
+def runs(name: str, seed: int = 7) -> Floats:
+    """Conversions of shape (runs, days, arms)."""
+    market = MARKETS[name]
+    rng = np.random.default_rng(seed)
+    chance = np.broadcast_to(market.rates[:, None], (RUNS, DAYS, 2))
+    return rng.binomial(market.visitors.astype(int), chance).astype(float)
+
+
+def share(called: list[bool]) -> float:
+    return sum(called) / len(called)
+
+
+@pytest.mark.parametrize("name", MARKETS)
+def test_anytime_evidence_calls_few_false_winners(name: str) -> None:
+    called = [
+        anytime_p(log_e_by_day(day_pairs(MARKETS[name].visitors, conversions))) <= ALPHA
+        for conversions in runs(name)
+    ]
+    assert share(called) <= MOST
+
+
+@pytest.mark.parametrize("name", MARKETS)
+def test_planned_bounds_call_few_false_winners(name: str) -> None:
+    visitors = MARKETS[name].visitors
+    limits = np.array(bounds([(day + 1) / DAYS for day in range(DAYS)], ALPHA))
+    called = []
+    for conversions in runs(name):
+        pairs = day_pairs(visitors, conversions)
+        excess = np.cumsum(pairs.second - pairs.share * pairs.converted)
+        z = excess / np.sqrt(np.maximum(np.cumsum(pairs.variance), 1e-12))
+        called.append(bool((np.abs(z) >= limits).any()))
+    assert share(called) <= MOST
+
+
+def test_robust_evidence_holds_when_delivery_doubles_the_variance_by_day() -> None:
+    rng = np.random.default_rng(13)
+    visitors, called, plain = split(4000, constant(0.5)), [], []
+    for _ in range(300):
+        rates = 0.02 * np.exp(rng.normal(0, 0.2, size=(DAYS, 2)))
+        conversions = rng.binomial(visitors.astype(int), rates).astype(float)
+        log_e = log_e_by_day(day_pairs(visitors, conversions))
+        called.append(
+            any(
+                robust_p(log_e[:day], dispersion(day_pairs(visitors[:day], conversions[:day]))) <= ALPHA
+                for day in range(7, DAYS + 1)
+            )
+        )
+        plain.append(anytime_p(log_e) <= ALPHA)
+    assert share(called) <= ALPHA + 2 * math.sqrt(ALPHA * (1 - ALPHA) / 300)
+    assert share(plain) > 0.20
+
+
+@pytest.mark.parametrize("name", MARKETS)
+def test_the_pooled_daily_chi_square_calls_a_false_winner_in_every_fifth_test(name: str) -> None:
+    """Why an automatic stop never rests on it."""
+    visitors = np.cumsum(MARKETS[name].visitors, axis=0).astype(int)
+    called = []
+    for conversions in np.cumsum(runs(name)[:400], axis=1).astype(int):
+        looks = zip(visitors.tolist(), conversions.tolist(), strict=True)
+        called.append(any(chi_square([Arm(n, x), Arm(m, y)]).p_value < ALPHA for (n, m), (x, y) in looks))
+    assert share(called) > 0.20
+
+
+def test_real_differences_are_found_by_both_modes() -> None:
+    rng = np.random.default_rng(3)
+    visitors = split(4000, constant(0.5))
+    limits = np.array(bounds([(day + 1) / DAYS for day in range(DAYS)], ALPHA))
+    open_ended, planned = [], []
+    for _ in range(300):
+        pairs = day_pairs(visitors, rng.binomial(2000, (0.020, 0.023), size=(DAYS, 2)).astype(float))
+        open_ended.append(anytime_p(log_e_by_day(pairs)) <= ALPHA)
+        z = np.cumsum(pairs.second - pairs.share * pairs.converted) / np.sqrt(np.cumsum(pairs.variance))
+        planned.append(bool((np.abs(z) >= limits).any()))
+    assert share(planned) > 0.9
+    assert 0.6 < share(open_ended) < share(planned)
