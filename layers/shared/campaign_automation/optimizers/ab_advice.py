@@ -48,97 +48,102 @@ def deliver(counts: Counts) -> list[Recommendation]:
     ]
 
 
-def collect(samples: Sequence[SampleNeed], days_left: int | None) -> list[Recommendation]:
+def collect(samples: Sequence[SampleNeed], days_left: int | None, over: bool) -> list[Recommendation]:
     """Below the least number of conversions: how long until every variant has them."""
     short = [need for need in samples if need.missing_conversions]
-    need = ", ".join(
+    has = ", ".join(
         f"{item.variant_id} has {item.conversions} of {item.required_conversions}" for item in short
     )
+    if over:
+        sentence = f"End the test, it has too few conversions ({has}): plan a longer one or a larger budget."
+        return [Recommendation(kind="stop", sentence=sentence)]
     waits = [item.days for item in short if item.days is not None]
     days = max(waits) if len(waits) == len(short) else None
-    if days_left == 0:
-        sentence = (
-            f"The test is over with too few conversions ({need}): start a longer one or a larger budget."
-        )
-        return [Recommendation(kind="stop", sentence=sentence)]
-    ending = f"about {days} more days" if days is not None else "until every variant has enough conversions"
-    late = f"; only {days_left} are left, so extend it" if _short_of(days, days_left) else ""
-    sentence = f"Run the test {ending}{late}: {need}."
-    return [Recommendation(kind="run_longer", days=days, sentence=sentence)]
+    ending = f"{days} more days" if days is not None else "until every variant has enough conversions"
+    late = days is not None and days_left is not None and days > days_left
+    extend = f"; only {days_left} are left, so extend it" if late else ""
+    return [Recommendation(kind="run_longer", days=days, sentence=f"Run the test {ending}{extend}: {has}.")]
 
 
-def _short_of(days: int | None, days_left: int | None) -> bool:
-    return days is not None and days_left is not None and days > days_left
-
-
-def crown(winner: Winner, ids: Sequence[str], safe: bool) -> list[Recommendation]:
+def crown(winner: Winner, pairs: Sequence[Pair], safe: bool) -> list[Recommendation]:
     """Money goes from the losers to the winner; carefully while an early look may still mislead."""
-    sure = winner.holds_under_looks
-    why = f"{winner.variant_id} converts better (p = {winner.p_value:.3g})"
-    caution = "" if sure else "; this does not yet hold under repeated looks, so decide yourself"
-    raise_pct = MAX_RAISE_PCT if sure else CAUTIOUS_RAISE_PCT
+    best, sure = winner.variant_id, winner.holds_under_looks
+    caution = "" if sure else "; this does not hold under repeated looks yet, so decide yourself"
     advice = [
         Recommendation(
-            kind="pause", variant_id=name, automatic=sure, sentence=f"Pause {name}: {why}{caution}."
+            kind="pause",
+            variant_id=(loser := rival(pair, best)),
+            automatic=sure,
+            sentence=f"Pause {loser}: {best} converts better (p = {pair.p_adjusted:.3g}){caution}.",
         )
-        for name in ids
-        if name != winner.variant_id
+        for pair in pairs
     ]
+    raise_pct = MAX_RAISE_PCT if sure else CAUTIOUS_RAISE_PCT
     advice.append(
         Recommendation(
             kind="raise_budget",
-            variant_id=winner.variant_id,
+            variant_id=best,
             amount_pct=raise_pct,
             automatic=sure,
-            sentence=f"Raise the budget of {winner.variant_id} by {raise_pct:.0f} %{caution}.",
+            sentence=f"Raise the budget of {best} by {raise_pct:.0f} %{caution}.",
         )
     )
     if safe:
-        advice.append(Recommendation(kind="stop", automatic=sure, sentence=f"End the test: {why}."))
+        sentence = f"End the test: {best} won (p = {winner.p_value:.3g})."
+        advice.append(Recommendation(kind="stop", automatic=sure, sentence=sentence))
     return advice
 
 
 def narrow_down(
-    pairs: Sequence[Pair], leader: str, alive: Sequence[str], days: int | None
+    pairs: Sequence[Pair], best: Sequence[str], days: int | None, over: bool
 ) -> list[Recommendation]:
-    """Several variants are ahead: drop those that are clearly behind, go on with the others."""
+    """Nobody stands alone: drop those that are clearly behind the leader, go on with the best."""
+    leader = best[0]
+    advice = [
+        Recommendation(
+            kind="pause",
+            variant_id=loser,
+            sentence=f"Pause {loser}: {leader} converts better (p = {pair.p_adjusted:.3g}).",
+        )
+        for pair in pairs
+        if (loser := rival(pair, leader)) not in best
+    ]
+    if over:
+        sentence = f"End the test: {_listed(best)} cannot be told apart, so keep the cheaper one."
+        return [*advice, Recommendation(kind="stop", sentence=sentence)]
     more = f"{days} more days" if days else "longer"
-    beaten = [pair for pair in pairs if pair.against_id not in alive]
-    return [
-        *(
-            Recommendation(
-                kind="pause",
-                variant_id=pair.against_id,
-                sentence=f"Pause {pair.against_id}: {leader} converts better (p = {pair.p_adjusted:.3g}).",
-            )
-            for pair in beaten
-        ),
-        *(
-            Recommendation(
-                kind="run_longer",
-                variant_id=name,
-                days=days,
-                sentence=f"Run {name} {more}: the best variants cannot be told apart yet.",
-            )
-            for name in (leader, *alive)
-        ),
+    return advice + [
+        Recommendation(
+            kind="run_longer",
+            variant_id=name,
+            days=days,
+            sentence=f"Run {name} {more}: {_listed(best)} cannot be told apart yet.",
+        )
+        for name in best
     ]
 
 
 def no_difference(
-    request: AnalysisRequest, ids: Sequence[str], safe: bool, days: int | None
+    ids: Sequence[str], days_left: int | None, days: int | None, over: bool
 ) -> list[Recommendation]:
-    if safe or request.days_left == 0:
-        names = " and ".join([", ".join(ids[:-1]), ids[-1]])
-        sentence = f"End the test: no difference between {names} was found, so keep the cheaper one."
+    if over:
+        sentence = f"End the test: no difference between {_listed(ids)} was found, so keep the cheaper one."
         return [Recommendation(kind="stop", sentence=sentence)]
-    wait = days if request.days_left is None else min(days or request.days_left, request.days_left)
+    wait = min((span for span in (days, days_left) if span), default=None)
     more = f"{wait} more days" if wait else "to its planned end"
     return [
         Recommendation(
             kind="run_longer", days=wait, sentence=f"Run the test {more}: no difference shows yet."
         )
     ]
+
+
+def rival(pair: Pair, name: str) -> str:
+    return pair.against_id if pair.variant_id == name else pair.variant_id
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]])
 
 
 def sample_needs(counts: Counts, least: int, traffic: Sequence[float] | None) -> list[SampleNeed]:
@@ -164,8 +169,8 @@ def recommend(
     analysis: Analysis, request: AnalysisRequest, counts: Counts, pairs: Sequence[Pair]
 ) -> list[Recommendation]:
     """The advice that fits the status; `pairs` are the leader's."""
-    left = analysis.expected_days_left
-    days = left.median if left else None
+    over = analysis.safe_to_stop
+    days = analysis.expected_days_left.median if analysis.expected_days_left else None
     match analysis.status:
         case "srm":
             assert analysis.srm is not None
@@ -173,16 +178,11 @@ def recommend(
         case "no_data":
             return deliver(counts)
         case "collecting":
-            return collect(analysis.samples, request.days_left)
+            return collect(analysis.samples, request.days_left, over)
         case "winner":
             assert analysis.winner is not None
-            return crown(analysis.winner, counts.ids, analysis.safe_to_stop)
+            return crown(analysis.winner, pairs, over)
         case "no_single_winner":
-            return narrow_down(pairs, *_leaders(analysis), days)
+            return narrow_down(pairs, analysis.not_distinguishable, days, over)
         case _:
-            return no_difference(request, counts.ids, analysis.safe_to_stop, days)
-
-
-def _leaders(analysis: Analysis) -> tuple[str, list[str]]:
-    leader, *others = analysis.not_distinguishable
-    return leader, others
+            return no_difference(counts.ids, request.days_left, days, over)

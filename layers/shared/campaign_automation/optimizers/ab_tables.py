@@ -115,7 +115,7 @@ class Stratified(NamedTuple):
 def cmh(visitors: Floats, conversions: Floats) -> Stratified:
     """Cochran-Mantel-Haenszel over days, without correction; arrays of shape (days, arms).
 
-    For more than two arms the generalised form with arms - 1 degrees of freedom.
+    For more than two arms the generalised form, in general with arms - 1 degrees of freedom.
     """
     total, converted = visitors.sum(axis=1), conversions.sum(axis=1)
     share = visitors / total[:, None]
@@ -124,16 +124,17 @@ def cmh(visitors: Floats, conversions: Floats) -> Stratified:
     weighted = share * spread[:, None]
     covariance = np.diag(weighted.sum(axis=0)) - share.T @ weighted
     variance = float(covariance[-1, -1])
-    df = visitors.shape[1] - 1
-    if variance <= 0:
-        return Stratified(TableTest("cmh", 0.0, df, 1.0), excess, 0.0)
-    z = float(excess[-1]) / math.sqrt(variance)
-    statistic = z * z if df == 1 else _quadratic_form(excess[1:], covariance[1:, 1:])
+    z = float(excess[-1]) / math.sqrt(variance) if variance > 0 else 0.0
+    statistic, df = (z * z, 1) if visitors.shape[1] == 2 else _quadratic_form(excess, covariance)
     return Stratified(TableTest("cmh", statistic, df, chi_square_p(statistic, df)), excess, z)
 
 
-def _quadratic_form(vector: Floats, covariance: Floats) -> float:
-    return max(float(vector @ np.linalg.solve(covariance, vector)), 0.0)
+def _quadratic_form(vector: Floats, covariance: Floats) -> tuple[float, int]:
+    """Squared length in units of the covariance, and its rank: arms that never met on a day add none."""
+    rank = int(np.linalg.matrix_rank(covariance, hermitian=True))
+    if not rank:
+        return 0.0, len(vector) - 1
+    return max(float(vector @ np.linalg.pinv(covariance, hermitian=True) @ vector), 0.0), rank
 
 
 def split_drift_p(visitors: Floats) -> float:

@@ -309,10 +309,7 @@ class _Case:
         if self.order_reversed:
             return [leader, *(name for name in self.counts.ids if name != leader)]
         close = [pair for pair in self.leader_pairs if pair.p_adjusted >= self.request.alpha]
-        return [
-            leader,
-            *(pair.against_id if pair.variant_id == leader else pair.variant_id for pair in close),
-        ]
+        return [leader, *(ab_advice.rival(pair, leader) for pair in close)]
 
     @property
     def order_reversed(self) -> bool:
