@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import cached_property
 from itertools import pairwise
 from typing import Any, Literal
 
@@ -62,7 +63,6 @@ class Decision:
     direction: int
     before: str | Decimal | None
     after: str | Decimal | None
-    priority: int
     evidence: list[dict[str, Any]]
     pause_until: datetime | None = None
 
@@ -83,9 +83,14 @@ class Outcome:
     scope: int = 0
     verdict: Verdict = NOTHING
     held: list[tuple[str, int]] = field(default_factory=list)
-    decisions: list[Decision] = field(default_factory=list)
+    chosen: int = 0
     status: Status = "done"
     note: str = ""
+
+    @cached_property
+    def decisions(self) -> list[Decision]:
+        """What to do to each of the `chosen` objects, in the order of their ids."""
+        return [_decision(self.stored, self.columns, position) for position in members(self.chosen)]
 
     @property
     def evaluated(self) -> int:
@@ -160,7 +165,11 @@ def evaluate(rules: Sequence[StoredRule], snapshot: Snapshot, memory: Memory | N
     """
     market = Market(snapshot, memory)
     outcomes = [_run(stored, market) for stored in rules]
-    _arbitrate([outcome for outcome in outcomes if outcome.status == "done"])
+    _arbitrate(
+        outcome
+        for outcome in outcomes
+        if outcome.status == "done" and direction_of(outcome.stored.rule.action)
+    )
     return outcomes
 
 
@@ -182,7 +191,7 @@ def _run(stored: StoredRule, market: Market) -> Outcome:
         outcome.held.append(("max_affected", ready))
         return outcome
     outcome.status = "observed" if rule.mode == "observe" else "done"
-    outcome.decisions = [_decision(stored, columns, position) for position in members(ready)]
+    outcome.chosen = ready
     return outcome
 
 
@@ -330,7 +339,6 @@ def _decision(stored: StoredRule, columns: Columns, position: int) -> Decision:
         direction=direction_of(action),
         before=before,
         after=after,
-        priority=stored.rule.priority or 0,
         evidence=evidence(columns, stored.rule.condition, position),
         pause_until=pause_until,
     )
@@ -352,34 +360,26 @@ def _change(
 
 def _arbitrate(outcomes: Iterable[Outcome]) -> None:
     """Leaves one winner per object and field, and per object one direction; the losers are held."""
-    claims: dict[tuple[Level, str], list[tuple[Decision, Outcome]]] = {}
-    for outcome in outcomes:
-        for decision in outcome.decisions:
-            if decision.direction:
-                claims.setdefault((decision.level, decision.entity_id), []).append((decision, outcome))
-    for rivals in claims.values():
-        if len(rivals) > 1:
-            _settle_claims(sorted(rivals, key=lambda rival: _rank(rival[0])))
+    winners: list[Outcome] = []
+    for outcome in sorted(outcomes, key=_rank):
+        for winner in winners:
+            if (lost := winner.chosen & outcome.chosen) and _clash(winner, outcome):
+                outcome.held.append((f"lost_to: {winner.stored.rule_id}", lost))
+                outcome.chosen &= ~lost
+        if outcome.chosen:
+            winners.append(outcome)
 
 
-def _settle_claims(rivals: list[tuple[Decision, Outcome]]) -> None:
-    winners: list[Decision] = []
-    for decision, outcome in rivals:
-        stronger = next((winner for winner in winners if _clash(winner, decision)), None)
-        if stronger is None:
-            winners.append(decision)
-            continue
-        outcome.decisions.remove(decision)
-        position = outcome.columns.position(decision.entity_id)
-        outcome.held.append((f"lost_to: {stronger.rule_id}", 1 << position))
+def _rank(outcome: Outcome) -> tuple[int, int, str]:
+    rule = outcome.stored.rule
+    return -(rule.priority or 0), _SAFEST_FIRST.index(rule.action.type), outcome.stored.rule_id
 
 
-def _rank(decision: Decision) -> tuple[int, int, str]:
-    return -decision.priority, _SAFEST_FIRST.index(decision.action), decision.rule_id
-
-
-def _clash(one: Decision, other: Decision) -> bool:
-    return one.field == other.field or one.direction != other.direction
+def _clash(one: Outcome, other: Outcome) -> bool:
+    mine, theirs = one.stored.rule.action, other.stored.rule.action
+    if one.columns is not other.columns:  # another level: other objects
+        return False
+    return field_of(mine) == field_of(theirs) or direction_of(mine) != direction_of(theirs)
 
 
 # --- words -------------------------------------------------------------------------------------------
