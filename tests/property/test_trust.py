@@ -115,7 +115,7 @@ def test_property_08_the_web_platform_holds_the_same_data_also_when_it_was_down(
     module = CampaignAutomation(mcp_client=web_platform, adapters={platform: FakeAdapter(platform)})
     created = execute(module, "create_campaign", request_body(platform=platform))
     actions = Actions(created)
-    for _ in range(data.draw(st.integers(0, 4))):
+    for _ in range(data.draw(st.integers(0, 2))):
         body = actions.draw(data)
         assert execute(module, "manage_campaign", body)["status"] == "success"
         actions.expect(body)

@@ -14,10 +14,7 @@ class MemoryCache:
     async def get(self, name: str) -> Any:
         return self.values.get(name)
 
-    async def setex(self, name: str, time: int, value: str) -> Any:
-        self.values[name] = value
-
-    async def set(self, name: str, value: str, *, ex: int, nx: bool) -> Any:
+    async def set(self, name: str, value: str, *, ex: int, nx: bool = False) -> Any:
         if nx and name in self.values:
             return None
         self.values[name] = value

@@ -13,6 +13,7 @@ from campaign_automation.clients.media_client import MediaClient
 from campaign_automation.settings import SettingsError, parse_settings
 from campaign_automation.utils.cache_manager import CacheManager
 from campaign_automation.utils.error_handler import AccountError, InvalidRequestError
+from tests.support.memory_cache import MemoryCache
 
 
 def test_settings_name_every_variable_that_is_wrong() -> None:
@@ -42,19 +43,11 @@ class BrokenCache:
     async def get(self, name: str) -> Any:
         raise ConnectionError("down")
 
-    async def setex(self, name: str, time: int, value: str) -> Any:
+    async def set(self, name: str, value: str, *, ex: int, nx: bool = False) -> Any:
         raise ConnectionError("down")
 
-
-class MemoryCache:
-    def __init__(self) -> None:
-        self.values: dict[str, str] = {}
-
-    async def get(self, name: str) -> Any:
-        return self.values.get(name)
-
-    async def setex(self, name: str, time: int, value: str) -> Any:
-        self.values[name] = value
+    async def delete(self, *names: str) -> Any:
+        raise ConnectionError("down")
 
 
 @pytest.mark.parametrize("client", [None, BrokenCache()])
@@ -65,7 +58,7 @@ def test_a_cache_that_is_down_is_a_miss(client: Any) -> None:
 def test_a_cached_value_is_not_loaded_again_and_carries_the_tenant() -> None:
     client = MemoryCache()
     assert look_up(CacheManager(client, "dev"), times=2) == [{"n": 1}, {"n": 1}]
-    assert list(client.values) == ["dev:user_1:what"]
+    assert list(client.values) == ["dev:{user_1}:what"]
 
 
 def look_up(cache: CacheManager, times: int) -> list[Any]:

@@ -24,8 +24,9 @@ _PLAIN = {
 
 
 def patch(account: Account, changes: Json, now: datetime) -> None:
-    """Sets fields of the account; `token_expired` moves its token's expiry. Raises ValueError."""
-    unknown = changes.keys() - _PLAIN - {"user_id", "token_expired"}
+    """Sets fields of the account; `token_expired` and `token_days` move its token's expiry, `token` replaces
+    it. Raises ValueError."""
+    unknown = changes.keys() - _PLAIN - {"user_id", "token_expired", "token_days", "token"}
     if unknown:
         raise ValueError(f"unknown account fields: {sorted(unknown)}")
     for name in _PLAIN & changes.keys():
@@ -33,6 +34,9 @@ def patch(account: Account, changes: Json, now: datetime) -> None:
     if "token_expired" in changes:
         left = timedelta(days=-1) if changes["token_expired"] else TOKEN_LIFETIME
         account.binding.token_expires_at = now + left
+    if "token_days" in changes:
+        account.binding.token_expires_at = now + timedelta(days=changes["token_days"], minutes=5)
+    account.binding.access_token = changes.get("token", account.binding.access_token)
 
 
 def default_seed(number: int, digits: str, user_id: int) -> MetaSeed:

@@ -22,8 +22,7 @@ class RedisClient(Protocol):
     """The part of redis.asyncio that we use; any object with these methods will do."""
 
     async def get(self, name: str) -> Any: ...
-    async def setex(self, name: str, time: int, value: str) -> Any: ...
-    async def set(self, name: str, value: str, *, ex: int, nx: bool) -> Any: ...
+    async def set(self, name: str, value: str, *, ex: int, nx: bool = False) -> Any: ...
     async def delete(self, *names: str) -> Any: ...
 
 
@@ -63,7 +62,7 @@ class CacheManager:
 
     async def set(self, tenant: str, what: str, ttl_seconds: int, value: Any) -> None:
         key, text = self._key(tenant, what), json.dumps(value)
-        await self._ask("set", lambda client: client.setex(key, ttl_seconds, text))
+        await self._ask("set", lambda client: client.set(key, text, ex=ttl_seconds))
 
     async def delete(self, tenant: str, what: str) -> None:
         key = self._key(tenant, what)

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 from typing import NamedTuple
+
+# ISO 4217 where it is not 2: the decimal places of a currency's minor unit.
+_EXPONENTS = {
+    **dict.fromkeys("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF".split(), 0),
+    **dict.fromkeys("BHD IQD JOD KWD LYD OMR TND".split(), 3),
+}
 
 
 class Money(NamedTuple):
@@ -32,3 +38,16 @@ def split_evenly(total: Money, parts: int, step: Decimal) -> list[Money]:
     """
     share, rest = divmod(to_units(total.amount, step), parts)
     return [Money((share + (index < rest)) * step, total.currency) for index in range(parts)]
+
+
+def currency_exponent(currency: str) -> int:
+    return _EXPONENTS.get(currency, 2)
+
+
+def to_minor(amount: Decimal, exponent: int) -> int:
+    """`amount` of the major unit in units of its `exponent`th decimal place, to the nearest."""
+    return int(amount.scaleb(exponent).to_integral_value(ROUND_HALF_EVEN))
+
+
+def to_major(minor: int, exponent: int) -> Decimal:
+    return Decimal(minor).scaleb(-exponent)

@@ -1,0 +1,69 @@
+"""The Web Platform down, slow, answering nonsense or nothing: it learns everything once, in order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+
+from local.cloud import Cloud
+from tests.support.api import Api
+from tests.support.builders import request_body
+from tests.support.sandbox import Sandbox
+
+WRITES = ("create_campaign", "update_campaign", "delete_campaign")
+KINDS = ("http_500", "drop_connection", "drop_after", "garbage")
+
+
+def sweep(cloud: Cloud) -> dict[str, Any]:
+    """What the schedule does every five minutes."""
+    schedule = f"{cloud.info['api_url']}/_local/schedules/OutboxFunctionEveryFiveMinutes/fire"
+    answer = httpx.post(schedule, timeout=120).json()
+    assert not answer["failed"], answer
+    return dict(answer["answer"])
+
+
+@pytest.mark.parametrize("platform", ["meta", "tiktok", "google"])
+def test_whatever_went_wrong_it_knows_everything_once_and_in_order(
+    api: Api, sandbox: Sandbox, cloud: Cloud, platform: str
+) -> None:
+    campaigns = {}
+    for kind in KINDS:
+        for tool in WRITES:
+            sandbox.fault("web_platform", tool, kind, times=0)
+        created = api.create(request_body(platform=platform, name=f"Web Platform {kind}")).json()
+        campaigns[kind] = created["campaign_id"]
+        for action in ("start", "pause"):
+            assert api.manage(created["campaign_id"], action).json()["status"] == "success"
+        sandbox.reset_faults()
+    assert sweep(cloud)["after"] == 0
+    known = sandbox.state("web_platform")["campaigns"].values()
+    told = {item["targeting"]["campaign_id"]: item["status"] for item in known}
+    assert len(told) == len(known) == len(KINDS)
+    assert told == dict.fromkeys(campaigns.values(), "paused")
+
+
+def test_a_slow_web_platform_holds_nobody_up_for_long_and_learns_it_later(
+    api: Api, sandbox: Sandbox, cloud: Cloud
+) -> None:
+    created = api.create(request_body()).json()
+    sandbox.fault("web_platform", "update_campaign", "timeout_after", hang_seconds=15)
+    answer = api.manage(created["campaign_id"], "start").json()
+    assert answer["status"] == "success"
+    assert sweep(cloud)["after"] == 0
+    (known,) = sandbox.state("web_platform")["campaigns"].values()
+    assert known["status"] == "active"
+
+
+def test_depth_and_age_are_told(api: Api, sandbox: Sandbox, cloud: Cloud) -> None:
+    sandbox.fault("web_platform", "create_campaign", "http_500", times=0)
+    api.create(request_body())
+    sandbox.advance(advance_hours=2)
+    answer = sweep(cloud)
+    assert answer["before"] == answer["after"] == 1
+    metrics = httpx.get(f"{cloud.info['api_url']}/_local/metrics", timeout=30).json()["CampaignAutomation"]
+    assert sum(metrics["outbox_age_seconds"].values()) >= 7200
+    assert sum(metrics["outbox_depth"].values()) >= 1
+    sandbox.reset_faults()
+    assert sweep(cloud)["after"] == 0

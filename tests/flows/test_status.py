@@ -1,0 +1,148 @@
+"""get_campaign_status through the real template: cache, staleness, many at once, tokens near their end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+import redis
+
+from campaign_automation import CampaignAutomation
+from local.cloud import Cloud
+from tests.support.api import Api
+from tests.support.builders import request_body
+from tests.support.module import environment, execute
+from tests.support.sandbox import Sandbox
+
+ACCOUNTS = {"meta": "act_100000000000001", "tiktok": "7000000000000000123", "google": "1230000003"}
+
+
+@pytest.fixture
+def campaign_id(api: Api) -> str:
+    return str(api.create(request_body()).json()["campaign_id"])
+
+
+@pytest.fixture
+def server(cloud: Cloud) -> redis.Redis:
+    return redis.Redis.from_url(cloud.info["redis_url"])
+
+
+def test_a_second_look_comes_from_the_cache_and_asks_no_platform(
+    api: Api, sandbox: Sandbox, campaign_id: str
+) -> None:
+    live = api.status(campaign_id).json()
+    calls = len(sandbox.calls("meta"))
+    again = api.status(campaign_id).json()
+    assert (live["source"], again["source"]) == ("live", "cache")
+    assert {**again, "source": "live"} == live
+    assert len(sandbox.calls("meta")) == calls
+
+
+def test_after_five_minutes_it_is_read_anew(api: Api, sandbox: Sandbox, campaign_id: str) -> None:
+    first = api.status(campaign_id).json()
+    sandbox.advance(advance_hours=1)
+    second = api.status(campaign_id).json()
+    assert second["source"] == "live"
+    assert second["as_of"] > first["as_of"]
+
+
+@pytest.mark.parametrize("platform", ["meta", "tiktok", "google"])
+def test_when_the_platform_fails_the_last_answer_comes_with_its_age(
+    api: Api, sandbox: Sandbox, platform: str
+) -> None:
+    campaign_id = api.create(request_body(platform=platform)).json()["campaign_id"]
+    live = api.status(campaign_id).json()
+    sandbox.advance(advance_hours=2)
+    sandbox.fault(platform, "*", "auth_expired", times=0)
+    stale = api.status(campaign_id).json()
+    assert (stale["source"], stale["campaign"]) == ("stale", live["campaign"]), stale
+    assert 7200 <= stale["age_seconds"] < 7300
+    assert "6001" in stale["warnings"][0]
+
+
+def test_without_a_last_answer_the_failure_is_the_answer(
+    api: Api, sandbox: Sandbox, campaign_id: str
+) -> None:
+    sandbox.fault("meta", "*", "auth_expired", times=0)
+    answer = api.status(campaign_id)
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"]) == (422, "6001")
+    assert error["details"]["action_url"] == "https://web-platform.example/ad-accounts/meta"
+
+
+def test_many_at_once_cause_one_reading(api: Api, sandbox: Sandbox, campaign_id: str) -> None:
+    api.status(campaign_id)  # a warm function
+    sandbox.advance(advance_hours=1)
+    before = sandbox.operations("meta")["read_campaign"]
+    with ThreadPoolExecutor(12) as pool:
+        sources = [item.json()["source"] for item in pool.map(lambda _: api.status(campaign_id), range(12))]
+    assert sandbox.operations("meta")["read_campaign"] - before == 1, sources
+
+
+def test_the_cache_may_be_flushed_at_any_moment(
+    api: Api, sandbox: Sandbox, server: redis.Redis, campaign_id: str
+) -> None:
+    for action in ("start", "pause"):
+        server.flushall()
+        assert api.manage(campaign_id, action).json()["status"] == "success"
+        server.flushall()
+        shown: dict[str, Any] = api.status(campaign_id).json()
+        assert (shown["source"], shown["campaign"]["status"]) == (
+            "live",
+            {"start": "active", "pause": "paused"}[action],
+        )
+
+
+def test_what_somebody_writes_into_the_cache_decides_nothing(
+    api: Api, server: redis.Redis, campaign_id: str
+) -> None:
+    live = api.status(campaign_id).json()
+    for key in server.scan_iter("*status*"):
+        server.set(key, b"not json")
+    assert api.status(campaign_id).json()["campaign"] == live["campaign"]
+
+
+@pytest.fixture
+def module(cloud: Cloud) -> Iterator[CampaignAutomation]:
+    """A process of its own that has read no token yet, without a cache."""
+    with environment(cloud, CACHE_URL=""):
+        yield CampaignAutomation()
+
+
+def test_a_token_near_its_end_is_told(module: CampaignAutomation, sandbox: Sandbox, campaign_id: str) -> None:
+    sandbox.patch_account("meta", ACCOUNTS["meta"], token_days=10)
+    shown = execute(module, "get_campaign_status", {"campaign_id": campaign_id})
+    assert shown["token"]["days_left"] == 10
+    assert "expires in 10 days" in shown["warnings"][0]
+
+
+def test_a_token_far_from_its_end_is_no_warning(
+    module: CampaignAutomation, sandbox: Sandbox, campaign_id: str
+) -> None:
+    sandbox.patch_account("meta", ACCOUNTS["meta"], token_days=15)
+    shown = execute(module, "get_campaign_status", {"campaign_id": campaign_id})
+    assert (shown["token"]["days_left"], shown["warnings"]) == (15, [])
+
+
+def test_a_token_renewed_meanwhile_is_taken_over_and_tried_once(
+    module: CampaignAutomation, sandbox: Sandbox, campaign_id: str
+) -> None:
+    asked = {"campaign_id": campaign_id}
+    assert execute(module, "get_campaign_status", asked)["source"] == "live"
+    sandbox.patch_account("meta", ACCOUNTS["meta"], token="sandbox-meta-token-123-renewed")
+    renewed = execute(module, "get_campaign_status", asked)
+    assert (renewed["status"], renewed["source"]) == ("success", "live"), renewed
+    assert execute(module, "manage_campaign", {**asked, "action": "start"})["status"] == "success"
+
+
+def test_an_expired_token_is_asked_for_once_more_and_then_told(
+    module: CampaignAutomation, sandbox: Sandbox, campaign_id: str
+) -> None:
+    sandbox.patch_account("meta", ACCOUNTS["meta"], token_expired=True)
+    before = sandbox.operations("web_platform")["get_ad_account_token"]
+    error = execute(module, "manage_campaign", {"campaign_id": campaign_id, "action": "start"})["error"]
+    assert (error["code"], error["type"]) == ("6001", "AD_ACCOUNT_TOKEN_EXPIRED")
+    assert error["details"]["action_url"] == "https://web-platform.example/ad-accounts/meta"
+    assert sandbox.operations("web_platform")["get_ad_account_token"] - before == 2

@@ -1,0 +1,107 @@
+"""Whose data it is: another tenant's id is an unknown id, and no secret leaves the house."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import httpx
+import pytest
+
+from campaign_automation.openapi import ROUTES, Route
+from local.cloud import Cloud
+from local.sandbox import seeds
+from tests.support.api import Api
+from tests.support.builders import request_body
+from tests.support.sandbox import Sandbox
+
+UNKNOWN = "cmp_00000000000000000000"
+BODIES: dict[str, dict[str, Any]] = {
+    "manage_campaign": {"action": "pause"},
+    "undo_change": {"run_id": "run_1"},
+}
+WITH_CAMPAIGN = [route for route in ROUTES if "{campaign_id}" in route.path]
+
+
+def ask(client: Api, route: Route, campaign_id: str) -> httpx.Response:
+    path = route.path.replace("{campaign_id}", campaign_id)
+    if route.method == "get":
+        return client.http.get(path)
+    return client.http.post(path, json=BODIES.get(route.action, {}))
+
+
+def comparable(answer: httpx.Response, asked: str) -> tuple[int, str]:
+    body = answer.json()
+    for name in ("timestamp", "request_id"):
+        assert body["error"].pop(name)
+    return answer.status_code, json.dumps(body, sort_keys=True).replace(asked, "<id>")
+
+
+def test_another_tenants_campaign_answers_like_an_unknown_one_on_every_route(
+    api: Api, other_api: Api, sandbox: Sandbox
+) -> None:
+    created = api.create(request_body()).json()
+    before = len(sandbox.calls("meta"))
+    for route in WITH_CAMPAIGN:
+        unknown = comparable(ask(other_api, route, UNKNOWN), UNKNOWN)
+        assert unknown[0] == 404, route
+        for theirs in (created["campaign_id"], created["platform_campaign_id"]):
+            assert comparable(ask(other_api, route, theirs), theirs) == unknown, route
+    # The same work is done for both, so their times tell nothing either: no platform was asked.
+    assert len(sandbox.calls("meta")) == before
+
+
+def test_another_tenants_account_and_creatives_are_unknown(other_api: Api, sandbox: Sandbox) -> None:
+    foreign = other_api.create(request_body(creative_ids=["101"], ad_account_id="1001")).json()["error"]
+    assert (foreign["code"], foreign["type"]) == ("6000", "AD_ACCOUNT_NOT_BOUND")
+    creative = other_api.create(request_body(creative_ids=["1"])).json()["error"]
+    assert creative["code"] == "5000"
+    assert sandbox.left_behind("meta") == {}
+
+
+def test_a_user_id_in_the_body_changes_nothing(api: Api, other_api: Api, sandbox: Sandbox) -> None:
+    created = other_api.create(request_body(creative_ids=["101"], user_id="user_123"))
+    assert created.status_code == 201, created.text
+    campaign_id = created.json()["campaign_id"]
+    assert other_api.status(campaign_id).status_code == 200
+    assert api.status(campaign_id).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "header", [{}, {"Authorization": "Bearer nonsense"}, {"Authorization": "Basic eA=="}]
+)
+def test_without_a_token_there_is_only_the_document(cloud: Cloud, header: dict[str, str]) -> None:
+    with httpx.Client(base_url=cloud.info["api_url"], headers=header, timeout=30) as client:
+        for route in ROUTES:
+            answer = client.request(route.method.upper(), re.sub(r"\{\w+\}", UNKNOWN, route.path), json={})
+            assert (answer.status_code, answer.json()["error"]["code"]) == (401, "1002"), route
+        assert client.get("/v1/openapi.json").status_code == 200
+
+
+SECRETS = [
+    *(seed.token for seed in (*seeds.META_SEEDS, *seeds.TIKTOK_SEEDS, *seeds.GOOGLE_SEEDS)),
+    seeds.META_APP_SECRET,
+    seeds.SERVICE_TOKEN,
+    seeds.GEMINI_KEY,
+]
+
+
+def test_no_token_is_in_a_log_an_answer_or_the_trail(cloud: Cloud, api: Api, sandbox: Sandbox) -> None:
+    answers: list[str] = []
+    for platform in ("meta", "tiktok", "google"):
+        created = api.create(request_body(platform=platform))
+        campaign_id = created.json()["campaign_id"]
+        for kind in ("auth_expired", "garbage"):
+            sandbox.fault(platform, "update_campaign", kind)
+            answers.append(api.manage(campaign_id, "start").text)
+            sandbox.reset_faults()
+        sandbox.fault(platform, "create_campaign", "auth_expired")
+        answers += [created.text, api.create(request_body(platform=platform, name="Refused")).text]
+        answers += [api.status(campaign_id).text, json.dumps(api.audit(campaign_id))]
+        sandbox.reset_faults()
+    logs = httpx.get(f"{cloud.info['api_url']}/_local/logs", timeout=30).text
+    assert "platform_step" in logs or "step done" in logs  # it is the functions' log that we look through
+    for text in (*answers, logs):
+        for secret in (*SECRETS, *cloud.info["tokens"].values()):
+            assert secret not in text
