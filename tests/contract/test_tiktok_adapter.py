@@ -609,9 +609,10 @@ def _set(bench: Bench, created: Created, amount: int) -> list[BudgetOutcome]:
     return bench.run(bench.adapter.set_budgets(bench.access, created.account, Level.ADSET, wishes))
 
 
-def _stored_budgets(bench: Bench, created: Created) -> set[Decimal | None]:
+def _stored_budgets(bench: Bench, created: Created) -> set[tuple[Decimal | None, Decimal | None]]:
+    """Of today and of tomorrow."""
     tree = bench.run(bench.adapter.read_tree(bench.access, created.campaign_id, "USD"))
-    return {node.daily_budget for node in tree.adsets}
+    return {(node.daily_budget, node.scheduled_budget) for node in tree.adsets}
 
 
 def test_a_budget_under_todays_spend_waits_for_midnight(either: Bench, sandbox: Sandbox) -> None:
@@ -619,9 +620,9 @@ def test_a_budget_under_todays_spend_waits_for_midnight(either: Bench, sandbox: 
     outcomes = _set(either, created, 30)
     assert [(item.effective, item.error) for item in outcomes] == [("next_day", None)] * 3
     assert all(item.request_id for item in outcomes)
-    assert _stored_budgets(either, created) == {Decimal(100)}
+    assert _stored_budgets(either, created) == {(Decimal(100), Decimal(30))}
     sandbox.advance(advance_hours=7)
-    assert _stored_budgets(either, created) == {Decimal(30)}
+    assert _stored_budgets(either, created) == {(Decimal(30), None)}
 
 
 def test_a_higher_budget_of_today_is_not_undone_at_midnight(either: Bench, sandbox: Sandbox) -> None:
@@ -630,7 +631,7 @@ def test_a_higher_budget_of_today_is_not_undone_at_midnight(either: Bench, sandb
     outcomes = _set(either, created, 120)
     assert [(item.effective, item.error) for item in outcomes] == [("now", None)] * 3
     sandbox.advance(advance_hours=7)
-    assert _stored_budgets(either, created) == {Decimal(120)}
+    assert _stored_budgets(either, created) == {(Decimal(120), None)}
 
 
 def test_a_budget_under_the_floor_is_refused_both_ways(either: Bench) -> None:
@@ -639,7 +640,7 @@ def test_a_budget_under_the_floor_is_refused_both_ways(either: Bench) -> None:
         assert isinstance(outcome.error, PlatformRejectedError)
         assert outcome.error.code == "1001"
         assert outcome.effective is None
-    assert _stored_budgets(either, created) == {Decimal(100)}
+    assert _stored_budgets(either, created) == {(Decimal(100), None)}
 
 
 def test_smart_plus_sets_twenty_budgets_in_one_request(process: str, sandbox: Sandbox) -> None:

@@ -108,13 +108,15 @@ class CampaignNode(Node):
 
 class AdSetNode(Node):
     """`in_learning`: the platform still learns how to deliver it, so its figures are not yet what they will
-    be; None where the platform does not tell."""
+    be; None where the platform does not tell. `scheduled_budget` takes the place of `daily_budget` at 00:00
+    of the account's next day."""
 
     daily_budget: Decimal | None
     targeting: Targeting
     placements: str
     bid_strategy: str
     in_learning: bool | None = None
+    scheduled_budget: Decimal | None = None
 
 
 class AdNode(Node):

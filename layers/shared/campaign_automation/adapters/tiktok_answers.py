@@ -49,6 +49,7 @@ def adset_node(item: Mapping[str, Any], family: facts.Family) -> AdSetNode:
     return AdSetNode(
         **_node_fields(item, Level.ADSET, family),
         daily_budget=daily_budget(item),
+        scheduled_budget=scheduled_budget(item),
         targeting=Targeting(
             age_min=low,
             age_max=high,
@@ -57,6 +58,12 @@ def adset_node(item: Mapping[str, Any], family: facts.Family) -> AdSetNode:
         placements=_placements(item),
         bid_strategy="lowest_cost" if bid == "BID_TYPE_NO_BID" else str(bid),
     )
+
+
+def scheduled_budget(item: Mapping[str, Any]) -> Decimal | None:
+    """The budget that waits for the next day."""
+    scheduled = item.get("scheduled_budget")
+    return Decimal(str(scheduled)) if scheduled else None
 
 
 def daily_budget(item: Mapping[str, Any]) -> Decimal | None:

@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from campaign_automation.adapters import tiktok_facts as facts
 from campaign_automation.adapters.base import Access, BudgetOutcome, Outcome, budget_outcome, failed
-from campaign_automation.adapters.tiktok_answers import daily_budget, partial_errors
+from campaign_automation.adapters.tiktok_answers import daily_budget, partial_errors, scheduled_budget
 from campaign_automation.adapters.tiktok_errors import PLATFORM, is_nothing_to_update
 from campaign_automation.adapters.tiktok_reports import chunks
 from campaign_automation.adapters.tiktok_requests import number
@@ -70,7 +70,9 @@ class TikTokBudgets:
         # Refused is a budget under 105 % of what the day has spent: the next day begins at nothing.
         late = [item for item, outcome in done.items() if _is_refusal(outcome.error)]
         # What waits for midnight would undo the budget of now.
-        undone = [item for item in done if done[item].error is None and _waiting(stored[item]) is not None]
+        undone = [
+            item for item in done if done[item].error is None and scheduled_budget(stored[item]) is not None
+        ]
         planned = {item: wanted[item] for item in (*late, *undone)}
         for outcome in await self._listed(access, family, "scheduled_budget", planned):
             done[outcome.tag] = budget_outcome(outcome, "next_day" if outcome.tag in late else "now")
@@ -141,14 +143,8 @@ def _without_write(item: str, level: Level, amount: Decimal, stored: Stored) -> 
         words = f"tiktok: the {level} {item} has no daily budget of its own"
         error = PlatformRejectedError(words, platform=PLATFORM, code="1001", field="daily_budget")
         return BudgetOutcome(item, error=error)
-    is_kept = _waiting(data) in (None, amount)
+    is_kept = scheduled_budget(data) in (None, amount)
     return BudgetOutcome(item, "now") if now == amount and is_kept else None
-
-
-def _waiting(data: facts.Params) -> Decimal | None:
-    """The budget that waits for the next day."""
-    scheduled = data.get("scheduled_budget")
-    return Decimal(str(scheduled)) if scheduled else None
 
 
 def _is_refusal(error: Exception | None) -> bool:
