@@ -376,3 +376,30 @@ def test_a_plan_without_traffic_or_room_above_the_rate_says_so() -> None:
     assert "without traffic" in plan.message
     with pytest.raises(InvalidRequestError, match="1 or more"):
         plan_test(request.model_copy(update={"minimum_detectable_effect": 1.0}))
+
+
+def test_days_of_an_arm_that_never_delivered_are_no_obstacle() -> None:
+    found = analyze_test(by_day([[100, 100, 0], [0, 0, 0], [90, 100, 0]], [[5, 6, 0], [0, 0, 0], [3, 4, 0]]))
+    assert found.status == "no_data"
+    assert kinds(found) == [("run_longer", "v2")]
+
+
+def test_days_that_cover_a_part_of_the_test_do_not_overrule_its_totals() -> None:
+    request = by_day([[500, 500], [500, 500]], [[10, 11], [9, 10]], **QUIET)
+    more = [
+        item.model_copy(update={"visitors": 10_000, "conversions": conversions})
+        for item, conversions in zip(request.variants, (200, 300), strict=True)
+    ]
+    found = analyze_test(request.model_copy(update={"variants": more}))
+    assert (found.verdict, found.method) == ("winner", "chi_square")
+    assert "days_differ_from_totals" in found.flags
+
+
+def test_verdicts_that_only_straddle_alpha_leave_the_written_test_in_force() -> None:
+    request = by_day([[5000, 5000]] * 4, [[50, 62], [50, 62], [50, 60], [50, 61]], **QUIET)
+    found = analyze_test(request)
+    assert found.strata
+    assert found.p_fixed
+    between = analyze_test(request.model_copy(update={"alpha": (found.p_fixed + found.strata.p_value) / 2}))
+    assert (between.verdict, between.method) == ("winner", "chi_square")
+    assert "split_drift" in between.flags

@@ -14,6 +14,7 @@ from campaign_automation.models.ab_analysis import (
     SplitCheck,
     Winner,
 )
+from campaign_automation.optimizers.ab_comparisons import rival
 from campaign_automation.optimizers.ab_counts import Counts
 
 MAX_RAISE_PCT = 50.0  # the step cap of every budget change
@@ -136,10 +137,6 @@ def no_difference(
             kind="run_longer", days=wait, sentence=f"Run the test {more}: no difference shows yet."
         )
     ]
-
-
-def rival(pair: Pair, name: str) -> str:
-    return pair.against_id if pair.variant_id == name else pair.variant_id
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -43,6 +43,11 @@ def leader_pairs(pairs: Sequence[Pair]) -> list[Pair]:
     return [pair for pair in pairs if pair.family == "leader"] or list(pairs)
 
 
+def rival(pair: Pair, name: str) -> str:
+    """The other of the two variants."""
+    return pair.against_id if pair.variant_id == name else pair.variant_id
+
+
 def _adjusted(pairs: list[Pair]) -> list[Pair]:
     fixed = holm([pair.p_value for pair in pairs])
     anytime = holm([pair.p_anytime for pair in pairs])

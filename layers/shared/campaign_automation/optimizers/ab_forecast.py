@@ -56,7 +56,7 @@ def anytime_stops(ahead: Continuation, pairs: DayPairs, alpha: float, tempering:
     """Where the evidence reaches 1/alpha; `tempering` is the dispersion, 1 for the plain e-process."""
     past = log_bets(pairs, np.zeros(1))[0, -1] if pairs.days else np.zeros(len(BETS))
     lost = np.log1p(ahead.share * np.expm1(BETS))
-    future = ahead.second[..., None] * (BETS - lost) - ahead.first[..., None] * lost
+    future = np.stack((ahead.first, ahead.second), axis=-1) @ np.stack((-lost, BETS - lost))
     stops: Flags = log_mean(past + future) >= -tempering * math.log(alpha)
     return stops
 

@@ -70,9 +70,10 @@ def _state(looks: tuple[float, ...], alpha: float) -> _State:
     scale = math.sqrt(time - looks[-2])
     edge = _edge(before, scale, spent(time, alpha) - spent(looks[-2], alpha), MAX_BOUND * math.sqrt(time))
     nodes, weights = _simpson(edge)
-    kernel = np.exp(-((nodes[:, None] - before.nodes) ** 2) / (2 * scale * scale))
-    density = kernel @ (before.weights * before.density) / (scale * math.sqrt(2 * math.pi))
-    return _State(edge / math.sqrt(time), nodes, weights, density)
+    # The density is even: one half is computed, the other its mirror.
+    kernel = np.exp(-((nodes[NODES // 2 :, None] - before.nodes) ** 2) / (2 * scale * scale))
+    half = kernel @ (before.weights * before.density) / (scale * math.sqrt(2 * math.pi))
+    return _State(edge / math.sqrt(time), nodes, weights, np.concatenate((half[:0:-1], half)))
 
 
 def _first_bound(error: float) -> float:

@@ -139,12 +139,12 @@ def _quadratic_form(vector: Floats, covariance: Floats) -> tuple[float, int]:
 
 def split_drift_p(visitors: Floats) -> float:
     """Do the arms' shares of visitors differ by day? Chi-square of days by arms, shape (days, arms)."""
-    kept = visitors[visitors.sum(axis=1) > 0]
-    if len(kept) < 2:
+    kept = visitors[visitors.sum(axis=1) > 0][:, visitors.sum(axis=0) > 0]
+    df = (kept.shape[0] - 1) * (kept.shape[1] - 1)
+    if df <= 0:
         return 1.0
     expected = np.outer(kept.sum(axis=1), kept.sum(axis=0)) / kept.sum()
-    statistic = float(((kept - expected) ** 2 / expected).sum())
-    return chi_square_p(statistic, (len(kept) - 1) * (kept.shape[1] - 1))
+    return chi_square_p(float(((kept - expected) ** 2 / expected).sum()), df)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
