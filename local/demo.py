@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 
 from local.cloud import Cloud, start
+from local.demo_control import control
 
 BUDGET = Decimal(100)
 REQUEST: dict[str, Any] = {
@@ -36,9 +37,11 @@ def main(argv: list[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="campaign-automation-") as folder, start(folder) as cloud:
         say(f"  ready after {time.monotonic() - started:.1f} s at {cloud.info['api_url']}")
         campaigns = {platform: create(cloud, platform) for platform in PLATFORMS}
+        with Api(cloud) as api:
+            chapters = {"control": control(api, campaigns["meta"]["campaign_id"], say)}
         show_counters(cloud)
-    ok = all(item.pop("ok") for item in campaigns.values())
-    print(json.dumps({"ok": ok, "campaigns": campaigns}), flush=True)
+    ok = all(item.pop("ok") for item in (*campaigns.values(), *chapters.values()))
+    print(json.dumps({"ok": ok, "campaigns": campaigns, **chapters}), flush=True)
     return 0 if ok else 1
 
 

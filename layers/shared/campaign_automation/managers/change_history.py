@@ -118,5 +118,5 @@ def _left(item: Item) -> SkippedItem:
 
 
 def _message(restored: int, left: int, is_dry: bool) -> str:
-    words = f"{'would restore' if is_dry else 'restored'} {restored} values"
+    words = f"{'would restore' if is_dry else 'restored'} {restored} value{"" if restored == 1 else "s"}"
     return f"{words}; {left} cannot be restored, see not_restored" if left else words
