@@ -65,6 +65,11 @@ def test_a_rule_has_the_contracts_defaults() -> None:
         ({"applies_to": {"platform": "metta"}}, "applies_to.platform", "'meta'"),
         ({"applies_to": {}}, "applies_to", "all: true"),
         ({"applies_to": {"all": True, "platform": "meta"}}, "applies_to", "all: true"),
+        (
+            {"action": {"type": "pause_campaign"}, "applies_to": {"adset_ids": ["as_1"]}},
+            "parameters",
+            "select no campaign",
+        ),
         ({"schedule": "rate(10 minutes)"}, "schedule", "minimum is 15 minutes"),
         ({"schedule": "every hour"}, "schedule", "rate(6 hours)"),
         ({"check_interval": 600}, "check_interval", "900"),

@@ -498,6 +498,8 @@ class CreateRule(Model):
     def _consistent(self) -> CreateRule:
         if self.schedule and self.check_interval:
             raise ValueError("check_interval: goes in place of schedule, not beside it")
+        if level_of(self.action) == Level.CAMPAIGN and self.applies_to.adset_ids is not None:
+            raise ValueError("applies_to: adset_ids select no campaign, which is what the action is about")
         if sum(1 for _ in leaves(self.condition)) > MAX_LEAVES:
             raise ValueError(f"condition: holds more than {MAX_LEAVES} comparisons")
         return self

@@ -13,13 +13,13 @@ from datetime import date
 from functools import cached_property
 from typing import Literal
 
-from campaign_automation.models.rules import LATE_METRICS, SETTINGS, Scope, days_of
+from campaign_automation.models.rules import SETTINGS, Scope, days_of
 from campaign_automation.optimizers.rule_certainty import anytime_bounds, rate_bounds, share_bounds
 from campaign_automation.optimizers.rule_data import Day, Entity, Snapshot
 
 # Below this share the missing part of a day is guessed rather than corrected, so the day is left out.
 MIN_MATURITY = 0.3
-EVIDENCE = "evidence"  # window: since the last change, at most 60 days
+EVIDENCE = "evidence"  # window: since the object became what it is, at most 60 days
 EVIDENCE_DAYS = 60
 
 Cell = float | str  # a value, or the reason why there is none
@@ -221,7 +221,7 @@ class Columns:
         """What `metric` is above, and what it is below, with `certainty`; None for a metric that is a fact.
 
         Bounds for one look rest on `window`. `anytime` bounds hold however often they are asked, and rest
-        on everything since the last change, at most 60 days.
+        on all that is known of the object as it is, at most 60 days.
         """
         if metric not in _EVIDENCE_OF:
             return None
@@ -310,11 +310,13 @@ class Columns:
         return (start, self._today - 1) if start < self._today else "no_full_day"
 
     def _since_change(self, position: int, window: str) -> int:
-        if window not in ("since_last_action", EVIDENCE):
-            return self._today - (days_of(window) or 0)
-        changed = self.entities[position].last_action_at
-        start = self.snapshot.day_of(changed).toordinal() + 1 if changed else 0
-        return max(start, self._today - EVIDENCE_DAYS) if window == EVIDENCE else start
+        entity = self.entities[position]
+        if window == EVIDENCE:
+            since = entity.evidence_from.toordinal() if entity.evidence_from else 0
+            return max(since, self._today - EVIDENCE_DAYS)
+        if window == "since_last_action":
+            return self.snapshot.day_of(entity.last_action_at).toordinal() + 1 if entity.last_action_at else 0
+        return self._today - (days_of(window) or 0)
 
     @cached_property
     def _youngest(self) -> int:
@@ -422,8 +424,3 @@ def _quotient(left: Cell, right: Cell) -> Cell:
     if math.isinf(right):
         return 0.0 if math.isfinite(left) else "reference_undefined"
     return left / right
-
-
-def is_late(metric: str) -> bool:
-    """Whether the metric's figures still arrive days after the day they belong to."""
-    return metric in LATE_METRICS

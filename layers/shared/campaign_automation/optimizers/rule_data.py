@@ -32,6 +32,8 @@ class Entity:
     """A campaign, ad set or ad. `days` in any order; history begins with `first_day` or the first record.
 
     `paused_by_us`: a rule or the optimiser paused it, no person. `pause_until`: when that pause should end.
+    `evidence_from`: the first day whose figures speak of the object as it is, after the last change of
+    creative, audience or target, or the last start; a new budget does not matter.
     """
 
     entity_id: str
@@ -49,6 +51,7 @@ class Entity:
     pause_until: datetime | None = None
     paused_by_us: bool = False
     first_day: date | None = None
+    evidence_from: date | None = None
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from campaign_automation.models import Level
 from campaign_automation.models.management import SkippedItem
 from campaign_automation.models.rules import (
+    LATE_METRICS,
     AnyAction,
     ChangeBudget,
     Comparison,
@@ -29,7 +30,7 @@ from campaign_automation.models.rules import (
     level_of,
     window_of,
 )
-from campaign_automation.optimizers.rule_columns import Columns, is_late, mask_of, members
+from campaign_automation.optimizers.rule_columns import Columns, mask_of, members
 from campaign_automation.optimizers.rule_conditions import NOTHING, Judge, Verdict, evidence
 from campaign_automation.optimizers.rule_data import Entity, Memory, PastAction, Snapshot
 from campaign_automation.optimizers.rule_schedule import why_not_now
@@ -298,7 +299,7 @@ def _exceeded(outcome: Outcome, ready: int) -> str | None:
     limits, count = outcome.stored.rule.max_affected, ready.bit_count()
     if limits.count is not None and count > limits.count:
         return f"it would touch {count} objects, more than the {limits.count} allowed"
-    if limits.share is not None and count > limits.share * outcome.evaluated:
+    if limits.share is not None and count > limits.share * outcome.evaluated + 1e-9:
         return f"it would touch {count} of {outcome.evaluated} objects, more than {limits.share:.0%}"
     if limits.share_of_spend is not None and count:
         spend = outcome.columns.metric("spend", "7d")
@@ -398,11 +399,11 @@ def warnings_of(rule: CreateRule) -> list[str]:
     """What is allowed but probably not meant."""
     warnings = []
     found = list(leaves(rule.condition))
-    if any(window_of(leaf) == "today" and is_late(leaf.metric) for leaf in found):
+    if any(window_of(leaf) == "today" and leaf.metric in LATE_METRICS for leaf in found):
         warnings.append("conversions of the running day are never judged: with today this stays undecidable")
     if any(isinstance(leaf, Comparison) and _is_exact(leaf) for leaf in found):
         warnings.append("a ratio hardly ever equals a number: use between")
-    if rule.certainty is None and any(is_late(leaf.metric) for leaf in found) and direction_of(rule.action):
+    if rule.certainty is None and any(leaf.metric in LATE_METRICS for leaf in found) and direction_of(rule.action):
         warnings.append("without certainty the rule acts on noise where conversions are few")
     if any(isinstance(getattr(leaf, "value", None), StoredTarget) for leaf in found):
         warnings.append("objects without a stored target stay undecidable")
