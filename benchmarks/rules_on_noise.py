@@ -95,46 +95,37 @@ class AdSet:
 
 def make_rules(certainty: float | None) -> list[StoredRule]:
     """What a buyer leaves alone overnight: stop, tame, scale, and a second chance after three days."""
-    cpa = {"metric": "cpa", "operator": "greater_than", "time_range": "3d"}
-    roas = {"metric": "roas", "operator": "greater_than", "time_range": "7d"}
-    bodies: list[dict[str, Any]] = [
-        {
-            "condition": cpa | {"value": {"target": "target_cpa", "factor": 1.5}},
-            "action": {"type": "pause_adset", "parameters": {"pause_for": "72h"}},
-        },
-        {
-            "condition": no_conversions(),
-            "action": {"type": "pause_adset", "parameters": {"pause_for": "72h"}},
-        },
-        {
-            "condition": cpa | {"time_range": "7d", "value": {"target": "target_cpa", "factor": 1.2}},
-            "action": {"type": "decrease_budget", "parameters": {"min_budget": SMALLEST}},
-        },
-        {
-            "condition": roas | {"value": {"target": "target_roas", "factor": 1.2}},
-            "action": {"type": "increase_budget", "parameters": {"max_budget": 150}},
-        },
-        {
-            "condition": {
-                "metric": "hours_past_pause_until",
-                "operator": "greater_than_or_equal",
-                "value": 0,
-            },
-            "action": {"type": "start_adset"},
-        },
-    ]
-    common = {"applies_to": {"all": True}, "max_affected": {"share": 1}, "certainty": certainty}
+    pause = {"type": "pause_adset", "parameters": {"pause_for": "72h"}}
+    lower = {"type": "decrease_budget", "parameters": {"min_budget": SMALLEST}}
+    increase = {"type": "increase_budget", "parameters": {"max_budget": 150}}
     return [
-        StoredRule.model_validate(
-            {
-                "rule_id": f"rule_{n}",
-                "version": 1,
-                "anchor": START,
-                "rule": {"rule_name": f"rule {n}", **common, **body},
-            }
+        make_rule(number, {"condition": condition, "action": action, "certainty": certainty})
+        for number, (condition, action) in enumerate(
+            (
+                (above("cpa", "target_cpa", 1.5, "3d"), pause),
+                (no_conversions(), pause),
+                (above("cpa", "target_cpa", 1.2, "7d"), lower),
+                (above("roas", "target_roas", 1.2, "7d"), increase),
+                (over(), {"type": "start_adset"}),
+            )
         )
-        for n, body in enumerate(bodies)
     ]
+
+
+def make_rule(number: int, body: dict[str, Any]) -> StoredRule:
+    common = {"rule_name": f"rule {number}", "applies_to": {"all": True}, "max_affected": {"share": 1}}
+    return StoredRule.model_validate(
+        {"rule_id": f"rule_{number}", "version": 1, "anchor": START, "rule": common | body}
+    )
+
+
+def above(metric: str, target: str, factor: float, time_range: str) -> dict[str, Any]:
+    value = {"target": target, "factor": factor}
+    return {"metric": metric, "operator": "greater_than", "value": value, "time_range": time_range}
+
+
+def over() -> dict[str, Any]:
+    return {"metric": "hours_past_pause_until", "operator": "greater_than_or_equal", "value": 0}
 
 
 def no_conversions() -> dict[str, Any]:
@@ -174,15 +165,21 @@ def simulate(seed: int, certainty: float | None, good: int = 40) -> Result:
                 first_pause.setdefault(decision.entity_id, day_number)
             if decision.after in ("PAUSED", SMALLEST):
                 first_curb.setdefault(decision.entity_id, day_number)
-    healthy, bad = list(adsets)[:good], list(adsets)[-(good // 4) :]
+    return summary(list(adsets), good, first_pause, first_curb, done)
+
+
+def summary(
+    names: list[str], good: int, paused: dict[str, int], curbed: dict[str, int], done: list[PastAction]
+) -> Result:
+    bad = names[-(good // 4) :]
     return Result(
-        good=len(healthy),
-        wrongly_paused=sum(name in first_pause for name in healthy),
+        good=good,
+        wrongly_paused=sum(name in paused for name in names[:good]),
         bad=len(bad),
-        bad_curbed=sum(name in first_curb for name in bad),
-        days_to_curb=[first_curb[name] for name in bad if name in first_curb],
+        bad_curbed=sum(name in curbed for name in bad),
+        days_to_curb=[curbed[name] for name in bad if name in curbed],
         changes=len(done),
-        turns_in_a_week=max(turns(action for action in done if action.entity_id == name) for name in adsets),
+        turns_in_a_week=max(turns(action for action in done if action.entity_id == name) for name in names),
     )
 
 

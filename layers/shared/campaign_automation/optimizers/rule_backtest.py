@@ -32,31 +32,38 @@ def backtest(
     that a rule would have moved keep their real spend: what they would have spent is not known. Active hours,
     blackout dates and expiry do not matter here; cooldown, settle time, direction memory and max_affected do.
     """
-    level = level_of(rule.action)
-    entities = [
-        replace(entity, days=sorted(entity.days)) for entity in snapshot.entities if entity.level == level
-    ]
-    last = snapshot.today - timedelta(days=1)
-    first = max(
-        _first_day(entities, last + timedelta(days=1)), last - timedelta(days=min(days, MAX_DAYS) - 1)
-    )
-    if first > last:
+    history = _history(rule, snapshot)
+    span = _span(history, min(days, MAX_DAYS))
+    if not span:
         return Backtest(
             first_day=None, last_day=None, as_known_now=None, needs_confirm=False, message="no history yet"
         )
-    history = replace(snapshot, entities=entities)
-    span = [first + timedelta(days=number) for number in range((last - first).days + 1)]
     now = _replay(rule, history, {day: _as_of(history, day) for day in span})
-    kept = {day: known for day, known in (known_then or {}).items() if first <= day <= last}
-    then = _replay(rule, history, dict(sorted(kept.items()))) if kept else None
+    kept = {day: known for day, known in sorted((known_then or {}).items()) if day in span}
+    then = _replay(rule, history, kept) if kept else None
     return Backtest(
-        first_day=first,
-        last_day=last,
+        first_day=span[0],
+        last_day=span[-1],
         as_known_now=now,
         as_known_then=then,
         needs_confirm=bool(now.exceeded_on or (then and then.exceeded_on)),
         message=_message(now, len(span)),
     )
+
+
+def _history(rule: CreateRule, snapshot: Snapshot) -> Snapshot:
+    """The objects the rule looks at, their days in order."""
+    level = level_of(rule.action)
+    entities = [entity for entity in snapshot.entities if entity.level == level]
+    return replace(snapshot, entities=[replace(entity, days=sorted(entity.days)) for entity in entities])
+
+
+def _span(history: Snapshot, days: int) -> list[date]:
+    """The full days to replay, oldest first."""
+    firsts = [entity.days[0].day for entity in history.entities if entity.days]
+    ages = range(days, 0, -1)
+    span = [history.today - timedelta(days=age) for age in ages]
+    return [day for day in span if firsts and day >= min(firsts)]
 
 
 @dataclass
@@ -169,10 +176,6 @@ def _flipped(course: _Course, firing: Firing) -> bool:
     """Whether the condition stopped holding within the week after the rule had acted on it."""
     week = [firing.day + timedelta(days=number) for number in range(1, _WEEK + 1)]
     return any(day in course.matching and firing.id not in course.matching[day] for day in week)
-
-
-def _first_day(entities: list[Entity], default: date) -> date:
-    return min((record.day for entity in entities for record in entity.days), default=default)
 
 
 def _message(replay: Replay, days: int) -> str:

@@ -9,21 +9,13 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import date
 from functools import cached_property
-from typing import Literal
 
-from campaign_automation.models.rules import SETTINGS, Scope, days_of
+from campaign_automation.models.rules import SETTINGS, Scope
 from campaign_automation.optimizers.rule_certainty import anytime_bounds, rate_bounds, share_bounds
-from campaign_automation.optimizers.rule_data import Day, Entity, Snapshot
+from campaign_automation.optimizers.rule_data import Entity, Snapshot
+from campaign_automation.optimizers.rule_figures import EVIDENCE, Cell, Figures, Weight
 
-# Below this share the missing part of a day is guessed rather than corrected, so the day is left out.
-MIN_MATURITY = 0.3
-EVIDENCE = "evidence"  # window: since the object became what it is, at most 60 days
-EVIDENCE_DAYS = 60
-
-Cell = float | str  # a value, or the reason why there is none
-Weight = Literal["plain", "complete", "share", "final"]
 _BLOCK = 32
 
 
@@ -97,32 +89,6 @@ class Column:
         return mask
 
 
-class _History:
-    """Daily records of one object as one list per figure, without gaps from the first day to the last."""
-
-    __slots__ = ("figures", "first", "last")
-
-    def __init__(self, entity: Entity) -> None:
-        days = sorted(entity.days)
-        known_first = [entity.first_day] if entity.first_day else []
-        first = min(known_first + [day.day for day in days[:1]], default=None)
-        self.first = first.toordinal() if first else None
-        self.last = days[-1].day.toordinal() if days else -1
-        rows = days if self._gapless(days) else self._filled(days)
-        self.figures = dict(zip(Day._fields[1:], list(zip(*rows, strict=True))[1:] or [()] * 5, strict=True))
-
-    def _gapless(self, days: list[Day]) -> bool:
-        return not days or len(days) == self.last - (self.first or 0) + 1
-
-    def _filled(self, days: list[Day]) -> list[Day]:
-        by_day = {record.day.toordinal(): record for record in days}
-        unknown = (None,) * 5
-        return [
-            by_day.get(number) or Day(date.fromordinal(number), *unknown)
-            for number in range(self.first or 0, self.last + 1)
-        ]
-
-
 class Columns:
     """The figures of `snapshot`'s objects of one level, which stand in the order of their ids."""
 
@@ -130,9 +96,7 @@ class Columns:
         self.snapshot = snapshot
         self.entities = sorted(entities, key=lambda entity: entity.entity_id)
         self.everyone = (1 << len(self.entities)) - 1
-        self._today = snapshot.today.toordinal()
-        self._histories = [_History(entity) for entity in self.entities]
-        self._amounts: dict[tuple[str, str, Weight], list[Cell]] = {}
+        self._figures = Figures(snapshot, self.entities)
         self._columns: dict[tuple[object, ...], Column] = {}
         self._named: dict[str, int] = {}
 
@@ -241,8 +205,7 @@ class Columns:
             budgets = [entity.daily_budget for entity in self.entities]
             return ["no_own_budget" if budget is None else float(budget) for budget in budgets]
         if metric == "age_days":
-            firsts = [history.first for history in self._histories]
-            return ["no_history" if first is None else float(self._today - first) for first in firsts]
+            return self._figures.ages()
         ends = [entity.pause_until for entity in self.entities]
         return [
             "no_pause_until" if end is None else (self.snapshot.now - end).total_seconds() / 3600
@@ -251,85 +214,16 @@ class Columns:
 
     def _figure(self, metric: str, window: str) -> list[Cell]:
         if metric in ("spend", "impressions", "clicks"):
-            return self.amounts(metric, window, "plain")
+            return self._figures.amounts(metric, window, "plain")
         if metric in ("conversions", "revenue"):
-            return self.amounts(metric, window, "final")
+            return self._figures.amounts(metric, window, "final")
         top, bottom, scale = _RATIOS[metric]
-        tops, bottoms = self.amounts(top[0], window, top[1]), self.amounts(bottom[0], window, bottom[1])
+        tops, bottoms = (
+            self._figures.amounts(top[0], window, top[1]),
+            self._figures.amounts(bottom[0], window, bottom[1]),
+        )
         divide = _cost_per if metric == "cpa" else _divide
         return [divide(above, below, bottom[0], scale) for above, below in zip(tops, bottoms, strict=True)]
-
-    def amounts(self, figure: str, window: str, weight: Weight) -> list[Cell]:
-        """Sums of one figure. "plain" counts all days of the window; the others only days known well enough:
-        "complete" as reported, "share" times the share of their conversions known by now, "final" divided by
-        it.
-        """
-        key = (figure, window, weight)
-        if key not in self._amounts:
-            self._amounts[key] = [
-                self._amount(position, figure, window, weight) for position in range(len(self.entities))
-            ]
-        return self._amounts[key]
-
-    def _amount(self, position: int, figure: str, window: str, weight: Weight) -> Cell:
-        history = self._histories[position]
-        span = self._span(position, window)
-        if isinstance(span, str):
-            return span
-        start, end = span
-        if weight != "plain":
-            if window == "today":
-                return "unfinished_day"
-            end = min(end, self._today - 1 - self._youngest)
-            if end < start:
-                return "late_data"
-        if end > history.last:
-            return "days_missing"
-        values = history.figures[figure][start - (history.first or 0) : end + 1 - (history.first or 0)]
-        try:
-            if weight in ("plain", "complete") or self._all_known(end):
-                return math.fsum(values)
-            shares = [self._share(day) for day in range(start, end + 1)]
-            if weight == "share":
-                return math.fsum(value * share for value, share in zip(values, shares, strict=True))
-            return math.fsum(value / share for value, share in zip(values, shares, strict=True))
-        except TypeError:
-            return f"{figure}_missing"
-
-    def _span(self, position: int, window: str) -> tuple[int, int] | str:
-        """First and last day of the window for one object; before its first day there was nothing."""
-        first = self._histories[position].first
-        if first is None:
-            return "no_history"
-        if window == "today":
-            return self._today, self._today
-        start = {"yesterday": self._today - 1, "lifetime": first}.get(window)
-        if start is None:
-            start = self._since_change(position, window)
-        start = max(start, first)
-        return (start, self._today - 1) if start < self._today else "no_full_day"
-
-    def _since_change(self, position: int, window: str) -> int:
-        entity = self.entities[position]
-        if window == EVIDENCE:
-            since = entity.evidence_from.toordinal() if entity.evidence_from else 0
-            return max(since, self._today - EVIDENCE_DAYS)
-        if window == "since_last_action":
-            return self.snapshot.day_of(entity.last_action_at).toordinal() + 1 if entity.last_action_at else 0
-        return self._today - (days_of(window) or 0)
-
-    @cached_property
-    def _youngest(self) -> int:
-        """Age of the youngest day that is known well enough."""
-        shares = self.snapshot.maturity
-        return next((age for age, share in enumerate(shares) if share >= MIN_MATURITY), len(shares))
-
-    def _share(self, day: int) -> float:
-        age = self._today - 1 - day
-        return self.snapshot.maturity[age] if age < len(self.snapshot.maturity) else 1.0
-
-    def _all_known(self, end: int) -> bool:
-        return all(share == 1 for share in self.snapshot.maturity[self._today - 1 - end :])
 
     # --- certainty -----------------------------------------------------------------------------------
 
@@ -337,8 +231,8 @@ class Columns:
         self, position: int, metric: str, window: str, certainty: float, anytime: bool
     ) -> tuple[float, float] | str:
         counted, exposed = _EVIDENCE_OF[metric]
-        events = self.amounts(counted[0], window, counted[1])[position]
-        exposure = self.amounts(exposed[0], window, exposed[1])[position]
+        events = self._figures.amounts(counted[0], window, counted[1])[position]
+        exposure = self._figures.amounts(exposed[0], window, exposed[1])[position]
         if isinstance(events, str) or isinstance(exposure, str):
             return events if isinstance(events, str) else str(exposure)
         if exposure <= 0:
@@ -372,8 +266,8 @@ class Columns:
     def _value_per_conversion(self, position: int, window: str) -> Cell:
         """Of the window, else of the last 60 days, else what the two stored targets imply."""
         for span in (window, EVIDENCE, "lifetime"):
-            revenue = self.amounts("revenue", span, "complete")[position]
-            conversions = self.amounts("conversions", span, "complete")[position]
+            revenue = self._figures.amounts("revenue", span, "complete")[position]
+            conversions = self._figures.amounts("conversions", span, "complete")[position]
             if not isinstance(revenue, str) and not isinstance(conversions, str) and revenue and conversions:
                 return revenue / conversions
         entity = self.entities[position]

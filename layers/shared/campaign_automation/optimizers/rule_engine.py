@@ -403,7 +403,11 @@ def warnings_of(rule: CreateRule) -> list[str]:
         warnings.append("conversions of the running day are never judged: with today this stays undecidable")
     if any(isinstance(leaf, Comparison) and _is_exact(leaf) for leaf in found):
         warnings.append("a ratio hardly ever equals a number: use between")
-    if rule.certainty is None and any(leaf.metric in LATE_METRICS for leaf in found) and direction_of(rule.action):
+    if (
+        rule.certainty is None
+        and any(leaf.metric in LATE_METRICS for leaf in found)
+        and direction_of(rule.action)
+    ):
         warnings.append("without certainty the rule acts on noise where conversions are few")
     if any(isinstance(getattr(leaf, "value", None), StoredTarget) for leaf in found):
         warnings.append("objects without a stored target stay undecidable")
