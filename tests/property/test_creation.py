@@ -64,10 +64,9 @@ def module_of_fakes(module_settings: None, fakes: dict[str, FakeAdapter]) -> Cam
     return CampaignAutomation(mcp_client=AnyAccount(), adapters=fakes)
 
 
-@pytest.mark.parametrize("platform", PLATFORMS)
 @pytest.mark.timeout(300)
 @WHOLE
-@given(data=st.data())
+@given(platform=st.sampled_from(PLATFORMS), data=st.data())
 def test_property_01_creation_gives_an_id_and_a_whole_tree_read_back_from_the_platform(
     module: CampaignAutomation, sandbox: Sandbox, platform: str, data: st.DataObject
 ) -> None:

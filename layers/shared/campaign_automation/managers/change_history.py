@@ -118,5 +118,6 @@ def _left(item: Item) -> SkippedItem:
 
 
 def _message(restored: int, left: int, is_dry: bool) -> str:
-    words = f"{'would restore' if is_dry else 'restored'} {restored} value{"" if restored == 1 else "s"}"
+    values = "1 value" if restored == 1 else f"{restored} values"
+    words = f"{'would restore' if is_dry else 'restored'} {values}"
     return f"{words}; {left} cannot be restored, see not_restored" if left else words
