@@ -146,8 +146,6 @@ def _month_days(text: str) -> tuple[DayRule, ...]:
 def _month_day(part: str) -> DayRule:
     if part == "L":
         return lambda day: day.day == _length(day)
-    if part == "LW":
-        return lambda day: day == _nearest_weekday(day, _length(day))
     if found := re.fullmatch(r"(\d+)W", part):
         wanted = _number("day of month", found[1], 1, 31, {})
         return lambda day: wanted <= _length(day) and day == _nearest_weekday(day, wanted)
@@ -161,7 +159,9 @@ def _week_days(text: str) -> tuple[DayRule, ...]:
 
 def _week_day(part: str) -> DayRule:
     if part == "L":
-        part = "SAT"
+        raise ValueError(
+            "day of week: L alone is the last day of the week; write SAT, or 7L for a month's last"
+        )
     if found := re.fullmatch(r"(\w+)L", part):
         last = _number("day of week", found[1], 1, 7, _WEEKDAYS)
         return lambda day: _aws_weekday(day) == last and day.day + 7 > _length(day)
