@@ -12,8 +12,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from campaign_automation.models.rules import Backtest, CreateRule, Firing, Replay, StoredRule, level_of
+from campaign_automation.optimizers.rule_columns import members
 from campaign_automation.optimizers.rule_data import Day, Entity, Memory, Snapshot
-from campaign_automation.optimizers.rule_engine import DIRECTION_MEMORY, Decision, Outcome, evaluate
+from campaign_automation.optimizers.rule_engine import DIRECTION_MEMORY, Decision, Market, Outcome, evaluate
 
 MAX_DAYS = 90
 _WEEK = DIRECTION_MEMORY.days
@@ -52,9 +53,9 @@ def backtest(
 
 
 def _history(rule: CreateRule, snapshot: Snapshot) -> Snapshot:
-    """The objects the rule looks at, their days in order."""
-    level = level_of(rule.action)
-    entities = [entity for entity in snapshot.entities if entity.level == level]
+    """The objects in the rule's scope, their days in order."""
+    columns = Market(snapshot).columns(level_of(rule.action))
+    entities = [columns.entities[position] for position in members(columns.scope(rule.applies_to))]
     return replace(snapshot, entities=[replace(entity, days=sorted(entity.days)) for entity in entities])
 
 
