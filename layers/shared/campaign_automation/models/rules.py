@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime, time
 from decimal import Decimal
+from functools import lru_cache
 from typing import Annotated, Any, Literal, TypeAlias
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
@@ -99,6 +100,7 @@ def _known(kind: str, allowed: Iterable[str], aliases: Mapping[str, str] | None 
     return BeforeValidator(check)
 
 
+@lru_cache(maxsize=1024)
 def hours_of(duration: str) -> int:
     """`duration` ("24h", "7d", "last_7_days") in hours. Raises ValueError when it is neither."""
     found = _DURATION.fullmatch(duration.strip().lower())
@@ -107,6 +109,7 @@ def hours_of(duration: str) -> int:
     return int(found[1]) * (24 if found[2].startswith("d") else 1)
 
 
+@lru_cache(maxsize=1024)
 def days_of(time_range: str) -> int | None:
     """How many full days a window of hours or days covers; None for a named window such as "today"."""
     return None if time_range in NAMED_WINDOWS else -(-hours_of(time_range) // 24)
