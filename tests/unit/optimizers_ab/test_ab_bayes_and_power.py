@@ -91,3 +91,11 @@ def test_power_inverts_the_sample_size(p1: float, lift: float, power: float) -> 
 def test_nothing_is_detectable_without_visitors() -> None:
     assert detectable_effect(0, 0.1, 0.05, 0.8) is None
     assert detectable_effect(2, 0.5, 0.05, 0.8) is None
+
+
+def test_rates_near_one_are_told_apart_like_rates_near_zero() -> None:
+    # 1 - rate: the same question seen from the other side, where the lower rate is the better one.
+    near_one = best_arm([Arm(10**9, 10**9 - 30), Arm(10**9, 10**9 - 20)]).p_best
+    near_zero = best_arm([Arm(10**9, 30), Arm(10**9, 20)]).p_best
+    assert near_one == pytest.approx(near_zero[::-1], abs=1e-7)
+    assert sum(best_arm([Arm(0, 0), Arm(462_999_210, 462_999_210)]).p_best) == pytest.approx(1.0, abs=3e-7)

@@ -27,33 +27,45 @@ class Posterior(NamedTuple):
 
 def best_arm(arms: Sequence[Arm]) -> Posterior:
     """Posterior under Beta(1, 1) priors. `p_best` sums to 1 up to the error of the quadrature."""
-    from scipy.special import betainc, betaincinv
+    from scipy.special import betainc, betaincc, betaincinv
 
     a = np.array([arm.conversions + 1.0 for arm in arms])
     b = np.array([arm.visitors - arm.conversions + 1.0 for arm in arms])
+    # Rates near 1 have no digits left to tell them apart; the rates of not converting have.
+    mirrored = bool((a / (a + b)).max() > 0.5)
+    if mirrored:
+        a, b = b, a
+    best, beaten = (np.min, betaincc) if mirrored else (np.max, betainc)
     cuts = betaincinv(a[:, None], b[:, None], np.array(_QUANTILES))
-    # Below the last arm's first cut no rate is the highest; above the last cut there is none.
-    low, high = float(cuts[:, 0].max()), float(cuts[:, -1].max())
+    # Beyond the best of the arms' outer cuts no rate is the best one.
+    low, high = float(best(cuts[:, 0])), float(best(cuts[:, -1]))
     x, weights = _quadrature(np.unique(np.clip(cuts, low, high)))
-    below = betainc(a[:, None], b[:, None], x)
-    densities = np.stack([_density(p, q, x) for p, q in zip(a.tolist(), b.tolist(), strict=True)])
-    p_best = [float(weights @ (densities[i] * _others(below, i))) for i in range(len(arms))]
-    expected_max = high - float(weights @ below.prod(axis=0))
-    loss = np.maximum(expected_max - a / (a + b), 0.0)
-    return Posterior(p_best, loss.tolist())
+    others = beaten(a[:, None], b[:, None], x)
+    p_best = [float(weights @ (_density(a[i], b[i], x) * _without(others, i))) for i in range(len(arms))]
+    between = float(weights @ others.prod(axis=0))
+    mean = a / (a + b)
+    loss = mean - (low + between) if mirrored else high - between - mean
+    return Posterior(p_best, np.maximum(loss, 0.0).tolist())
 
 
-def _others(below: Floats, index: int) -> Floats:
-    product: Floats = np.delete(below, index, axis=0).prod(axis=0)
+def _without(factors: Floats, index: int) -> Floats:
+    """Product over all rows but one."""
+    product: Floats = np.delete(factors, index, axis=0).prod(axis=0)
     return product
 
 
 def _density(a: float, b: float, x: Floats) -> Floats:
     """Density of a Beta(a, b), relative to that at its mean: large terms cancel before they are rounded."""
     mean = a / (a + b)
-    log_ratio = (a - 1) * np.log1p((x - mean) / mean) + (b - 1) * np.log1p((mean - x) / (1 - mean))
+    log_ratio = (a - 1) * _log_ratio(x - mean, mean) + (b - 1) * _log_ratio(mean - x, 1 - mean)
     density: Floats = beta_density(a, b, mean) * np.exp(log_ratio)
     return density
+
+
+def _log_ratio(excess: Floats, base: float) -> Floats:
+    """log((base + excess) / base), as exact as the excess."""
+    near = np.log1p(np.clip(excess / base, -0.5, 0.5))
+    return np.where(np.abs(excess) < base / 2, near, np.log((base + excess) / base))
 
 
 def _quadrature(cuts: Floats) -> tuple[Floats, Floats]:

@@ -59,16 +59,20 @@ class Findings:
 
     @cached_property
     def status(self) -> Status:
-        arms = self.counts.arms
-        if not all(arm.visitors for arm in arms):
+        if not self.complete:
             return "no_data"
         if self.split.verdict == "blocked":
             return "srm"
-        if min(arm.conversions for arm in arms) < self.request.min_conversions:
+        if min(arm.conversions for arm in self.counts.arms) < self.request.min_conversions:
             return "collecting"
         if self.test.p_value >= self.request.alpha:
             return "no_difference"
         return "winner" if len(self.not_distinguishable) == 1 else "no_single_winner"
+
+    @property
+    def complete(self) -> bool:
+        """Has every arm been seen? Without that there is nothing to test."""
+        return all(arm.visitors for arm in self.counts.arms)
 
     @cached_property
     def variants(self) -> list[VariantResult]:
@@ -147,7 +151,7 @@ class Findings:
     @cached_property
     def days_differ(self) -> bool:
         """Within days the verdict is another than in the pooled table."""
-        if self.by_day is None or not self.counts.add_up:
+        if self.by_day is None or not (self.complete and self.counts.add_up):
             return False
         alpha = self.request.alpha
         pooled, within = self.pooled.p_value < alpha, self.by_day.test.p_value < alpha
@@ -164,7 +168,7 @@ class Findings:
 
     @cached_property
     def strata(self) -> DayStrata | None:
-        if self.by_day is None or self.status == "no_data":
+        if self.by_day is None or not self.complete:
             return None
         test = self.by_day.test
         assert test.statistic is not None
@@ -184,7 +188,7 @@ class Findings:
 
     @cached_property
     def pairs(self) -> list[Pair]:
-        if not all(arm.visitors for arm in self.counts.arms):
+        if not self.complete:
             return []
         return compare_pairs(self.request, self.counts, self.leader, self.days_decide)
 
@@ -233,7 +237,7 @@ class Findings:
             "split_drift": self.days_differ or self.drift_p < DRIFT,
             "split_warning": uneven and self.split_binds,
             "uneven_delivery": uneven and not self.split_binds,
-            "small_expected": bool(self.pairs) and smallest_expected(arms) < MIN_EXPECTED,
+            "small_expected": self.complete and smallest_expected(arms) < MIN_EXPECTED,
             "order_reversed": self.order_reversed,
             "no_daily_counts": not self.counts.days,
             "days_differ_from_totals": not self.counts.add_up,

@@ -56,9 +56,11 @@ def anytime_stops(ahead: Continuation, pairs: DayPairs, alpha: float, tempering:
     """Where the evidence reaches 1/alpha; `tempering` is the dispersion, 1 for the plain e-process."""
     past = log_bets(pairs, np.zeros(1))[0, -1] if pairs.days else np.zeros(len(BETS))
     lost = np.log1p(ahead.share * np.expm1(BETS))
-    future = np.stack((ahead.first, ahead.second), axis=-1) @ np.stack((-lost, BETS - lost))
-    stops: Flags = log_mean(past + future) >= -tempering * math.log(alpha)
-    return stops
+    bets, counts = np.stack((-lost, BETS - lost)), np.stack((ahead.first, ahead.second), axis=-1)
+    threshold = -tempering * math.log(alpha)
+    # Day by day, because one day of all paths stays in the processor's cache.
+    by_day = [log_mean(past + counts[:, day] @ bets) >= threshold for day in range(counts.shape[1])]
+    return np.stack(by_day, axis=1)
 
 
 def planned_stops(
