@@ -57,15 +57,15 @@ def _without(factors: Floats, index: int) -> Floats:
 def _density(a: float, b: float, x: Floats) -> Floats:
     """Density of a Beta(a, b), relative to that at its mean: large terms cancel before they are rounded."""
     mean = a / (a + b)
-    log_ratio = (a - 1) * _log_ratio(x - mean, mean) + (b - 1) * _log_ratio(mean - x, 1 - mean)
+    log_ratio = (a - 1) * _log_ratio(x, mean, x - mean) + (b - 1) * _log_ratio(1 - x, 1 - mean, mean - x)
     density: Floats = beta_density(a, b, mean) * np.exp(log_ratio)
     return density
 
 
-def _log_ratio(excess: Floats, base: float) -> Floats:
-    """log((base + excess) / base), as exact as the excess."""
+def _log_ratio(value: Floats, base: float, excess: Floats) -> Floats:
+    """log(value / base), where excess = value - base; each as exact as it is known."""
     near = np.log1p(np.clip(excess / base, -0.5, 0.5))
-    return np.where(np.abs(excess) < base / 2, near, np.log((base + excess) / base))
+    return np.where(np.abs(excess) < base / 2, near, np.log(value / base))
 
 
 def _quadrature(cuts: Floats) -> tuple[Floats, Floats]:
