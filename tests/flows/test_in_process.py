@@ -90,7 +90,6 @@ def comparable(answer: dict[str, Any], sandbox: Sandbox) -> Any:
 
 @pytest.mark.usefixtures("settings")
 def test_an_error_is_an_envelope_and_never_raised() -> None:
-    module = CampaignAutomation()
     for action, parameters, context in (
         ("fly", {}, {}),
         ("create_campaign", {"objective": "sales"}, {}),
@@ -100,9 +99,17 @@ def test_an_error_is_an_envelope_and_never_raised() -> None:
         ("get_campaign_status", {"campaign_id": "cmp_none"}, {"user_id": "user_123"}),
         ("create_campaign", request_body(), {"user_id": "user_789"}),
     ):
-        answer = asyncio.run(module.execute(action, parameters, context))  # type: ignore[arg-type]
+        answer = asyncio.run(once(action, parameters, context))
         assert answer["status"] == "error"
         assert set(answer["error"]) == {"code", "type", "message", "details", "timestamp", "request_id"}
+
+
+async def once(action: str, parameters: Any, context: dict[str, Any]) -> dict[str, Any]:
+    module = CampaignAutomation()
+    try:
+        return await module.execute(action, parameters, context)
+    finally:
+        await module.aclose()
 
 
 @pytest.mark.usefixtures("settings")

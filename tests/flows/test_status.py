@@ -146,3 +146,22 @@ def test_an_expired_token_is_asked_for_once_more_and_then_told(
     assert (error["code"], error["type"]) == ("6001", "AD_ACCOUNT_TOKEN_EXPIRED")
     assert error["details"]["action_url"] == "https://web-platform.example/ad-accounts/meta"
     assert sandbox.operations("web_platform")["get_ad_account_token"] - before == 2
+
+
+def test_a_creation_takes_over_a_token_renewed_meanwhile(
+    module: CampaignAutomation, sandbox: Sandbox, campaign_id: str
+) -> None:
+    execute(module, "get_campaign_status", {"campaign_id": campaign_id})  # the token is kept now
+    sandbox.patch_account("meta", ACCOUNTS["meta"], token="sandbox-meta-token-123-renewed")
+    created = execute(module, "create_campaign", request_body(name="With the new token"))
+    assert created["status"] == "success", created
+
+
+def test_a_creation_with_a_dead_token_says_where_to_renew_it(
+    module: CampaignAutomation, sandbox: Sandbox
+) -> None:
+    sandbox.patch_account("meta", ACCOUNTS["meta"], token_expired=True)
+    error = execute(module, "create_campaign", request_body())["error"]
+    assert error["code"] == "6001"
+    assert error["details"]["action_url"] == "https://web-platform.example/ad-accounts/meta"
+    assert sandbox.left_behind("meta") == {}

@@ -15,6 +15,8 @@ from campaign_automation.managers.accounts import (
     ToolCaller,
     WebPlatformAccounts,
 )
+from campaign_automation.managers.budget_manager import BudgetManager
+from campaign_automation.managers.budget_summary import SUMMARY_SCHEMA, Narrator
 from campaign_automation.managers.campaign_control import CampaignControl
 from campaign_automation.managers.campaign_creation import CampaignCreation
 from campaign_automation.managers.campaign_manager import CampaignManager
@@ -22,15 +24,19 @@ from campaign_automation.managers.campaign_status import CampaignStatusReader
 from campaign_automation.managers.change_history import ChangeHistory
 from campaign_automation.managers.copywriter import COPY_SCHEMA, Copywriter, TextModel
 from campaign_automation.managers.creative_library import CreativeLibrary
+from campaign_automation.managers.first_party import FirstPartyRevenue
 from campaign_automation.managers.idempotency import Idempotency
+from campaign_automation.managers.insights import Insights
 from campaign_automation.managers.limits import Limits
 from campaign_automation.managers.outbox import Outbox
+from campaign_automation.managers.statistics import InProcessStatistics, LambdaStatistics, Statistics
 from campaign_automation.managers.workflow import InProcess, Runner, StateMachine
 from campaign_automation.managers.write_gate import WriteGate
 from campaign_automation.settings import Settings, SettingsError, get_settings
 from campaign_automation.stores.answer_store import AnswerStore
 from campaign_automation.stores.audit_store import AuditStore
 from campaign_automation.stores.campaign_store import CampaignStore
+from campaign_automation.stores.insight_store import InsightStore
 from campaign_automation.utils.cache_manager import CacheManager, RedisClient, connect
 from campaign_automation.utils.secrets import read_secret
 
@@ -69,8 +75,10 @@ class Wiring:
         redis_client: RedisClient | None = None,
         adapters: Mapping[str, PlatformAdapter] | None = None,
         use_workflow: bool = False,
+        remote_statistics: bool = False,
     ) -> None:
         self._use_workflow = use_workflow
+        self._remote_statistics = remote_statistics
         self.settings = settings or get_settings()
         self._mcp_client = mcp_client
         self._gemini_client = gemini_client
@@ -117,6 +125,9 @@ class Wiring:
 
     @cached_property
     def text_model(self) -> TextModel | None:
+        return self._text_model(COPY_SCHEMA)
+
+    def _text_model(self, response_schema: dict[str, Any]) -> TextModel | None:
         if self._gemini_client is not None or self.settings.gemini_secret_id is None:
             return self._gemini_client
         from campaign_automation.clients.gemini_client import GeminiClient
@@ -125,7 +136,7 @@ class Wiring:
             lambda: str(read_secret(self.settings.gemini_secret_id, "Gemini")["api_key"]),
             endpoint=self.settings.gemini_endpoint,
             timeout_seconds=self.settings.gemini_timeout_seconds,
-            response_schema=COPY_SCHEMA,
+            response_schema=response_schema,
         )
 
     @cached_property
@@ -223,6 +234,39 @@ class Wiring:
         return CampaignControl(self.campaigns, self.gate)
 
     @cached_property
+    def insights(self) -> Insights:
+        return Insights(
+            InsightStore(self.settings.table_name, lambda: self._dynamodb),
+            self.accounts,
+            self.adapters,
+            FirstPartyRevenue(self.tools),
+            self.settings.account_connect_url,
+        )
+
+    @cached_property
+    def statistics(self) -> Statistics:
+        """In this process, unless the function says that it has no numpy."""
+        if not self._remote_statistics:
+            return InProcessStatistics()
+        name = self.settings.statistics_function_name
+        if name is None:
+            raise SettingsError("settings: STATISTICS_FUNCTION_NAME is required")
+        return LambdaStatistics(name, lambda: self._lambda)
+
+    @cached_property
+    def _lambda(self) -> Any:
+        import boto3
+        from botocore.config import Config
+
+        # A computation changes nothing, so it may be asked once more; callers wait 29 seconds.
+        return boto3.client("lambda", config=Config(read_timeout=20, retries={"total_max_attempts": 2}))
+
+    @cached_property
+    def budgets(self) -> BudgetManager:
+        narrator = Narrator(self._text_model(SUMMARY_SCHEMA), self.settings.gemini_models)
+        return BudgetManager(self.campaigns, self.insights, self.audit, self.statistics, self.gate, narrator)
+
+    @cached_property
     def history(self) -> ChangeHistory:
         return ChangeHistory(self.campaigns, self.audit, self.gate)
 
@@ -241,6 +285,7 @@ class Wiring:
             self.outbox,
             self.gate,
             _request_defaults(self.settings),
+            self.settings.account_connect_url,
         )
 
     @cached_property

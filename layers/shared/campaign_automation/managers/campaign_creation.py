@@ -15,7 +15,7 @@ from typing import Any
 from campaign_automation.adapters.base import Access, AdOrder, CreativeOrder, Outcome, PlatformAdapter, Tree
 from campaign_automation.adapters.platform_facts import sunset_warnings
 from campaign_automation.managers import outbox as web_platform
-from campaign_automation.managers.accounts import AccountDirectory
+from campaign_automation.managers.accounts import AccountDirectory, with_action
 from campaign_automation.managers.copywriter import Copywriter
 from campaign_automation.managers.creative_library import CreativeLibrary
 from campaign_automation.managers.outbox import Outbox
@@ -61,6 +61,7 @@ class CampaignCreation:
         outbox: Outbox,
         gate: WriteGate,
         defaults: Mapping[str, Any],
+        connect_url: str | None = None,
     ) -> None:
         self._store = store
         self._accounts = accounts
@@ -70,6 +71,7 @@ class CampaignCreation:
         self._outbox = outbox
         self._gate = gate
         self._defaults = defaults
+        self._connect_url = connect_url
 
     async def run(self, tenant: str, campaign_id: str) -> None:
         """All steps in order, in this process; the state machine does the same with a Lambda per step."""
@@ -118,10 +120,7 @@ class CampaignCreation:
         """One step by name. What it returns steers the state machine; everything else is in the store."""
         creation = await self.load(tenant, campaign_id)
         try:
-            answer: dict[str, Any] | None = await STEPS[step](self, creation, **arguments)
-        except PlatformAuthError:
-            self._accounts.forget(tenant)
-            raise
+            answer = await self._run_renewed(step, creation, **arguments)
         except PlatformRateLimitError as error:
             if error.details.get("retry_after", 0) > LONGEST_WAIT_SECONDS:
                 # Retrying within seconds could not help: another class, which nobody retries.
@@ -129,6 +128,21 @@ class CampaignCreation:
             raise
         logger.info("step done", step=step, campaign_id=campaign_id)
         return answer or {}
+
+    async def _run_renewed(self, step: str, creation: Creation, **arguments: Any) -> dict[str, Any] | None:
+        """The step, once more when the platform refused the token: the Web Platform may have renewed it
+        meanwhile, and what was refused did nothing."""
+        run = STEPS[step]
+        try:
+            answer: dict[str, Any] | None = await run(self, creation, **arguments)
+        except PlatformAuthError:
+            self._accounts.forget(creation.tenant)
+            creation = await self.load(creation.tenant, creation.campaign_id)
+            try:
+                answer = await run(self, creation, **arguments)
+            except PlatformAuthError as error:
+                raise with_action(error, creation.spec.platform, self._connect_url) from error
+        return answer
 
     async def load(self, tenant: str, campaign_id: str) -> Creation:
         creation = await self._store.load(tenant, campaign_id)

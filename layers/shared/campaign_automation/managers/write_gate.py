@@ -38,6 +38,7 @@ from campaign_automation.utils.error_handler import (
     ConflictError,
     GuardRefusedError,
     PlatformError,
+    StoreError,
     error_body,
     not_in_time,
 )
@@ -47,6 +48,7 @@ from campaign_automation.utils.retry_strategy import ATTEMPT_TIMEOUT_SECONDS, wi
 RUN_SECONDS = 60  # longer than any function that changes things may run on one campaign
 _WAIT_SECONDS = 5.0
 _POLL_SECONDS = 0.25
+_MOST_ENDINGS = 5
 _RETRY_SECONDS = 10.0
 _DAY_MS = 24 * 3600 * 1000
 _SETTLED_MS = 14 * _DAY_MS
@@ -217,15 +219,17 @@ class WriteGate:
     async def _end(self, creation: Creation, run: Run, seen: Sequence[ObjectEntry]) -> None:
         creation.objects.update({entry.tag: entry for entry in seen})
         parts = {"state": "deleted"} if _is_deleted(creation) else {}
-        message = self._outbox.change(creation) if seen else None
-        while not await self._store.end_run(creation, run.run_id, seen=seen, message=message, **parts):
+        for _ in range(_MOST_ENDINGS):
+            message = self._outbox.change(creation) if seen else None
+            if await self._store.end_run(creation, run.run_id, seen=seen, message=message, **parts):
+                return
             fresh = await self._store.load(creation.tenant, creation.campaign_id)
             if fresh is None or fresh.run_id != run.run_id:
                 # Our time was over and another run took over: it reads for itself what there is.
                 logger.warning("run outlived its claim", campaign_id=creation.campaign_id, run_id=run.run_id)
                 return
-            creation.outbox = fresh.outbox
-            message = self._outbox.change(creation) if seen else None
+            creation.outbox = fresh.outbox  # somebody else took the message's number
+        raise StoreError("the end of the change could not be stored; it ends by itself in a minute")
 
     async def _view(self, creation: Creation) -> CampaignView:
         assert creation.account is not None  # only created campaigns are changed
