@@ -11,7 +11,14 @@ LOCK = ROOT / "requirements.lock"
 UV = str(Path(sys.executable).with_name("uv"))
 COMMON = ["--quiet", "--generate-hashes", "--no-header", "--no-emit-index-url", "--no-annotate"]
 # The layers by the extra of pyproject.toml that each one holds; core is what every function needs.
-LAYERS = {"core": None, "meta": "meta", "google": "google", "gemini": "gemini", "auth": "auth"}
+LAYERS = {
+    "core": None,
+    "meta": "meta",
+    "google": "google",
+    "gemini": "gemini",
+    "statistics": "statistics",
+    "auth": "auth",
+}
 
 
 def main() -> None:

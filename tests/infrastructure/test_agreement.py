@@ -181,6 +181,33 @@ def test_a_function_starts_with_only_what_its_layers_hold(function: str) -> None
     assert done.returncode == 0, done.stderr
 
 
+# Prints which of the heavy numeric libraries a handler loads, with every platform's SDK.
+LOADED_PROGRAM = """
+import importlib.util, sys
+
+spec = importlib.util.spec_from_file_location("app", sys.argv[1])
+app = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(app)
+for platform in app.wiring.adapters:
+    app.wiring.adapters[platform]
+app.wiring.budgets
+print(*{"numpy", "scipy", "pandas"} & set(sys.modules))
+"""
+
+
+def test_optimising_budgets_loads_no_numeric_library_beside_the_platforms() -> None:
+    environment = {"TABLE_NAME": "x", "STATISTICS_FUNCTION_NAME": "x", "AWS_DEFAULT_REGION": "us-east-1"}
+    done = subprocess.run(
+        [sys.executable, "-c", LOADED_PROGRAM, "functions/optimize_budget/app.py"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout.strip()) == (0, ""), done.stderr
+
+
 def normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 

@@ -17,7 +17,10 @@ from local.cloud.template import transform
 ROOT = Path(__file__).parents[2]
 MACHINE = json.loads((ROOT / "statemachines" / "create_campaign.asl.json").read_text())
 # Functions whose campaigns may be on any platform.
-EVERY_PLATFORM = {f"{action}FunctionRole" for action in ("GetCampaignStatus", "ManageCampaign", "UndoChange")}
+EVERY_PLATFORM = {
+    f"{action}FunctionRole"
+    for action in ("GetCampaignStatus", "ManageCampaign", "UndoChange", "OptimizeBudget")
+}
 # Log delivery is managed for the whole account and tracing writes to no resource: these know no ARN.
 WITHOUT_RESOURCE = re.compile(
     r"^(logs:(\w*LogDelivery|ListLogDeliveries|PutResourcePolicy|Describe\w+)|xray:\w+)$"

@@ -13,6 +13,7 @@ from campaign_automation.adapters.base import PlatformAdapter
 from campaign_automation.managers.accounts import ToolCaller
 from campaign_automation.managers.copywriter import TextModel
 from campaign_automation.models import Context, CreateCampaign, GetCampaignStatus
+from campaign_automation.models.budget import BudgetOptimized, OptimizeBudget
 from campaign_automation.models.management import (
     CampaignManaged,
     ChangeUndone,
@@ -55,6 +56,10 @@ async def _manage_campaign(wiring: Wiring, request: ManageCampaign, context: Con
     return await _once(wiring, "manage_campaign", request, context, CampaignManaged, wiring.control.manage)
 
 
+async def _optimize_budget(wiring: Wiring, request: OptimizeBudget, context: Context) -> BaseModel:
+    return await _once(wiring, "optimize_budget", request, context, BudgetOptimized, wiring.budgets.optimize)
+
+
 async def _undo_change(wiring: Wiring, request: UndoChange, context: Context) -> BaseModel:
     return await _once(wiring, "undo_change", request, context, ChangeUndone, wiring.history.undo)
 
@@ -81,6 +86,7 @@ ACTIONS: dict[str, Action] = {
     "create_campaign": Action(CreateCampaign, _create_campaign),
     "get_campaign_status": Action(GetCampaignStatus, _get_campaign_status),
     "manage_campaign": Action(ManageCampaign, _manage_campaign),
+    "optimize_budget": Action(OptimizeBudget, _optimize_budget),
     "get_audit": Action(GetAudit, _get_audit),
     "undo_change": Action(UndoChange, _undo_change),
 }

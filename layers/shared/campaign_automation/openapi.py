@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from campaign_automation.models import CampaignAccepted, CampaignCreated, CampaignStatus, CreateCampaign
+from campaign_automation.models.budget import BudgetOptimized, OptimizeBudget
 from campaign_automation.models.management import (
     AuditTrail,
     CampaignManaged,
@@ -41,6 +42,13 @@ ROUTES = (
         "manage_campaign",
         ManageCampaign,
         {200: CampaignManaged},
+    ),
+    Route(
+        "post",
+        "/v1/campaigns/{campaign_id}/budget-optimizations",
+        "optimize_budget",
+        OptimizeBudget,
+        {200: BudgetOptimized},
     ),
     Route(
         "get", "/v1/campaigns/{campaign_id}/audit", "get_audit", None, {200: AuditTrail}, ("after", "limit")

@@ -43,6 +43,7 @@ class Settings(BaseModel):
     table_name: str
     create_campaign_state_machine_arn: str | None = None
     rule_schedule_group: str | None = None
+    statistics_function_name: str | None = Field(None, description="the function that has numpy and scipy")
 
     cache_url: str | None = Field(None, description="redis:// or rediss://; unset: no cache")
     cache_cluster: bool = False

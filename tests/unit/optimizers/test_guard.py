@@ -57,6 +57,11 @@ def test_counts_that_fall_are_capped_at_full_maturity() -> None:
     assert measure_maturity(snapshots([100, 90, 90]), 2).at(0) == 1.0
 
 
+def test_a_step_that_no_snapshot_shows_is_not_taken_for_no_growth() -> None:
+    one_report = snapshots([None, None, 9], [None, 12], [7])
+    assert measure_maturity(one_report, 2).assumed
+
+
 def test_snapshots_younger_than_the_attribution_window_are_not_enough() -> None:
     assert measure_maturity(snapshots([10, 12]), 7).assumed
 

@@ -54,7 +54,7 @@ class Beliefs(NamedTuple):
 
 
 def measure_maturity(snapshots: Sequence[MaturitySnapshot], attribution_window_days: int) -> Maturity:
-    """Maturity by age from snapshots of past days; assumed when none is old enough to tell.
+    """Maturity by age from snapshots of past days; assumed unless they show every step of the window.
 
     Each step of the chain ladder is (C[d-1] + 2d/(D+1)) / (C[d] + 2(d+1)/(D+1)), at most 1, over days whose
     counts are known at both ages; D is the last age at which counts still move.
@@ -63,6 +63,10 @@ def measure_maturity(snapshots: Sequence[MaturitySnapshot], attribution_window_d
     if ages < attribution_window_days:
         return _assumed_maturity(attribution_window_days)
     pairs = {age: _counts_at(snapshots, age) for age in range(1, ages + 1)}
+    if not all(pairs[age][1] for age in range(1, attribution_window_days + 1)):
+        return _assumed_maturity(
+            attribution_window_days
+        )  # a step that nobody has seen is not known to be none
     last = max((age for age, (before, after) in pairs.items() if before != after), default=0)
     shares = [1.0]
     for age in range(last, 0, -1):

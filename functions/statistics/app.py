@@ -1,0 +1,11 @@
+"""Computations for the other functions: {"operation", "payload"} in, {"result"} or {"error"} out."""
+
+from typing import Any
+
+from campaign_automation.optimizers.operations import answer
+from campaign_automation.utils.observability import logger
+
+
+@logger.inject_lambda_context(clear_state=True)
+def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    return answer(event)

@@ -1,0 +1,40 @@
+"""The computations that run apart from the platforms, by name: JSON values in, JSON values out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from campaign_automation.models.budget_problem import BudgetProblem
+from campaign_automation.optimizers.budget_optimizer import optimize_budget
+from campaign_automation.utils.error_handler import CampaignAutomationError, InvalidRequestError, error_body
+from campaign_automation.utils.validation import parse
+
+Payload = dict[str, Any]
+
+
+def _optimize_budget(payload: Payload) -> Payload:
+    return optimize_budget(parse(BudgetProblem, payload)).model_dump(mode="json", exclude_defaults=True)
+
+
+OPERATIONS: dict[str, Callable[[Payload], Payload]] = {
+    "optimize_budget": _optimize_budget,
+}
+
+
+def run(operation: str, payload: Payload) -> Payload:
+    """Raises InvalidRequestError for an operation that is not known and for numbers that cannot be."""
+    compute = OPERATIONS.get(operation)
+    if compute is None:
+        raise InvalidRequestError(
+            f"operation: {operation} is not known", field="operation", allowed=sorted(OPERATIONS)
+        )
+    return compute(payload)
+
+
+def answer(event: Mapping[str, Any]) -> Payload:
+    """{"operation", "payload"} to {"result"}, or to {"error"}, the envelope's, for an expected failure."""
+    try:
+        return {"result": run(event["operation"], event["payload"])}
+    except CampaignAutomationError as error:
+        return {"error": error_body(error)}
