@@ -6,13 +6,14 @@ Source: platforms.md section 2.2, after the reference pages "Business Ad Studies
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 from campaign_automation.adapters import meta_facts as facts
 from campaign_automation.adapters.base import Access
 from campaign_automation.adapters.meta_errors import PLATFORM
 from campaign_automation.adapters.meta_wire import Call, MetaWire
 from campaign_automation.models import AdAccount
+from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import PlatformAuthError, PlatformRejectedError
 
 _FIELDS = "id,name,canceled_time"
@@ -58,7 +59,7 @@ class MetaStudies:
             if error.code == "5000":
                 return
             raise
-        now = datetime.now(UTC)
+        now = clock.now()
         if study.get("canceled_time") or datetime.fromisoformat(study["end_time"]) <= now:
             return
         if datetime.fromisoformat(study["start_time"]) >= now:

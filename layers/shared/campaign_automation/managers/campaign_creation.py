@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from campaign_automation.adapters.base import Access, AdOrder, CreativeOrder, Outcome, PlatformAdapter, Tree
@@ -19,7 +20,7 @@ from campaign_automation.managers.accounts import AccountDirectory, with_action
 from campaign_automation.managers.copywriter import Copywriter
 from campaign_automation.managers.creative_library import CreativeLibrary
 from campaign_automation.managers.outbox import Outbox
-from campaign_automation.managers.planner import creative_ids_of, plan_campaign
+from campaign_automation.managers.planner import creative_ids_of, plan_campaign, plan_test, split_tag
 from campaign_automation.managers.read_back import compare
 from campaign_automation.managers.write_gate import Run, Wanted, WriteGate
 from campaign_automation.models import AdAccount, CampaignPlan, CreateCampaign, Creative, CreativePlan, Level
@@ -97,7 +98,8 @@ class CampaignCreation:
         if creation.spec.dry_run:
             await self._with_retries("finish_plan", tenant, campaign_id)
             return
-        for step in ("create_campaign", "create_adsets", "create_ads", "read_back", "record"):
+        split = ["create_split"] if creation.test else []
+        for step in ("create_campaign", "create_adsets", "create_ads", *split, "read_back", "record"):
             await self._with_retries(step, tenant, campaign_id)
         if creation.spec.activate:
             await self._with_retries("activate", tenant, campaign_id)
@@ -162,12 +164,14 @@ class CampaignCreation:
         today = clock.now().date()
         warnings = [*adapter.check(spec, account), *sunset_warnings(adapter.platform, today)]
         fitted = spec.model_copy(update={"age_groups": adapter.fit_ages(spec.age_groups)})
-        plan = plan_campaign(fitted, account, creation.campaign_id)
+        make_plan = plan_test if creation.test else plan_campaign
+        plan = make_plan(fitted, account, creation.campaign_id)
         await self._gate.check_creation(creation, account, spec.daily_budget)
         await self._store.update(creation, account=account, plan=plan, warnings=warnings)
         return {
             "creative_ids": creative_ids_of(spec),
             "dry_run": spec.dry_run,
+            "is_test": creation.test is not None,
             "activate": spec.activate,
         }
 
@@ -336,6 +340,35 @@ class CampaignCreation:
         await self._store.journal(creation, entries)
         creation.objects.update({entry.tag: entry for entry in entries})
 
+    async def create_split(self, creation: Creation) -> None:
+        """The platform's own split test over the ad sets of an A/B test, where it has one that takes them;
+        without one auctions decide who sees what. It is found when it exists, so it may be asked again."""
+        tag = split_tag(creation.campaign_id)
+        if creation.test is None or creation.platform_id(tag):
+            return
+        await self._journal(creation, [_sent(creation, Level.SPLIT, tag, f"{creation.test.test_name} {tag}")])
+        try:
+            split_id = await self._split(creation, tag)
+        except PlatformRejectedError as error:
+            logger.warning("split test refused", campaign_id=creation.campaign_id, reason=error.message)
+            split_id = None
+            words = f"the platform's own split test was refused: {error.message}"
+            await self._store.update(creation, warnings=[*creation.warnings, words])
+        state = "created" if split_id else "gone"
+        entry = creation.objects[tag].model_copy(update={"state": state, "platform_id": split_id})
+        await self._journal(creation, [entry])
+        await self._gate.record_created(creation, [entry], {})
+
+    async def _split(self, creation: Creation, tag: str) -> str | None:
+        adapter, plan, account, access = await self._tools(creation)
+        assert creation.test is not None
+        campaign_id, name = _known_id(creation, plan.tag), creation.objects[tag].name
+        adset_ids = [_known_id(creation, adset.tag) for adset in plan.adsets]
+        end = clock.at_ms(creation.created_at) + timedelta(days=creation.test.test_duration_days)
+        return await adapter.create_split(
+            access, account, campaign_id, name, adset_ids, start=clock.now(), end=end
+        )
+
     # --- after the last create -------------------------------------------------------------------------
 
     async def read_back(self, creation: Creation) -> None:
@@ -424,6 +457,7 @@ class CampaignCreation:
             return
         if any(entry.state != "gone" for entry in creation.objects.values()):
             adapter, _, _, access = await self._tools(creation)
+            await self._end_split(creation, access)
             await self._adopt_all(creation, access)
             for level in reversed(adapter.levels):
                 await self._remove_level(creation, adapter, access, level)
@@ -434,6 +468,16 @@ class CampaignCreation:
         await self._gate.release(creation)
         emit("compensations_total", outcome="rolled_back")
         await self._outbox.deliver(creation.tenant, creation.campaign_id)
+
+    async def _end_split(self, creation: Creation, access: Access) -> None:
+        entry = creation.objects.get(split_tag(creation.campaign_id))
+        if entry is None or entry.state == "gone":
+            return
+        # Asked again it gives the one that exists, which nobody else can tell us.
+        split_id = entry.platform_id or await self._split(creation, entry.tag)
+        if split_id and creation.account:
+            await self._adapter(creation).end_split(access, creation.account, split_id)
+        await self._journal(creation, [entry.model_copy(update={"state": "gone", "platform_id": split_id})])
 
     async def _adopt_all(self, creation: Creation, access: Access) -> None:
         for level in self._adapter(creation).levels:
@@ -497,6 +541,7 @@ STEPS: dict[str, Callable[..., Awaitable[Any]]] = {
         CampaignCreation.create_campaign,
         CampaignCreation.create_adsets,
         CampaignCreation.create_ads,
+        CampaignCreation.create_split,
         CampaignCreation.read_back,
         CampaignCreation.record,
         CampaignCreation.activate,

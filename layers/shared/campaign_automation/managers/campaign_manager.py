@@ -20,12 +20,14 @@ from campaign_automation.models import (
     Level,
     Platform,
 )
+from campaign_automation.models.ab_tests import AbTestTerms
 from campaign_automation.stores.campaign_store import FINAL, CampaignStore, Claim, Creation
 from campaign_automation.utils.error_handler import (
     CampaignAutomationError,
     ConflictError,
     InvalidRequestError,
     NotFoundError,
+    error_body,
     error_from_body,
 )
 
@@ -46,7 +48,9 @@ class CampaignManager:
 
     # --- creation: opening and outcome -----------------------------------------------------------------
 
-    async def open_creation(self, spec: CreateCampaign, context: Context) -> Opened:
+    async def open_creation(
+        self, spec: CreateCampaign, context: Context, test: AbTestTerms | None = None
+    ) -> Opened:
         """Stores the request under its idempotency key. The same key and body give the same campaign again;
         raises ConflictError for the same key with another body. A dry run claims no key."""
         if spec.platform not in self._platforms:
@@ -56,13 +60,14 @@ class CampaignManager:
                 allowed=[platform for platform in Platform if platform in self._platforms],
             )
         campaign_id = f"cmp_{uuid.uuid4().hex[:20]}"
-        claim = None if spec.dry_run else _claim(spec, context, campaign_id)
+        claim = None if spec.dry_run else _claim(spec, test, context, campaign_id)
         creation = Creation(
             tenant=context.user_id,
             campaign_id=campaign_id,
             state="creating",
             spec=spec,
             context=context,
+            test=test,
             claim=claim and claim.key,
             created_at=0,
             updated_at=0,
@@ -75,6 +80,11 @@ class CampaignManager:
                 "idempotency_key: was used before with other parameters", field="idempotency_key"
             )
         return Opened(standing.campaign_id, spec.platform, is_new=False)
+
+    async def refuse(self, tenant: str, campaign_id: str, error: CampaignAutomationError) -> None:
+        """Ends a creation of which nothing was carried out; its idempotency key is free again."""
+        creation = await self.load(tenant, campaign_id)
+        await self._store.finish(creation, "rolled_back", failure=error_body(error))
 
     async def is_finished(self, tenant: str, campaign_id: str) -> bool:
         return await self._store.state_of(tenant, campaign_id) in FINAL
@@ -112,8 +122,9 @@ class CampaignManager:
         )
 
 
-def _claim(spec: CreateCampaign, context: Context, campaign_id: str) -> Claim:
-    digest = hashlib.sha256(spec.model_dump_json().encode()).hexdigest()
+def _claim(spec: CreateCampaign, test: AbTestTerms | None, context: Context, campaign_id: str) -> Claim:
+    body = spec.model_dump_json() + (test.model_dump_json() if test else "")
+    digest = hashlib.sha256(body.encode()).hexdigest()
     if context.idempotency_key:
         key, seconds = f"given:{context.idempotency_key}", EXPLICIT_KEY_SECONDS
     else:

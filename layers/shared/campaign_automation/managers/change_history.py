@@ -88,6 +88,8 @@ def _why_not(record: AuditRecord, trail: Sequence[AuditRecord]) -> str:
         return "created: undo cannot delete; use manage_campaign with action delete"
     if record.operation == "remove" and record.outcome != "failed":
         return "deleted: the platform does not bring deleted objects back"
+    if record.operation == "end_split":
+        return "ended: a platform's split test does not begin again"
     ((field, before),) = (record.before or {"status": None}).items()
     if before is None:
         return f"unknown: nobody knows the {field} before"

@@ -33,30 +33,83 @@ def plan_campaign(spec: CreateCampaign, account: AdAccount, campaign_id: str) ->
     cells = plan_cells(spec)
     creative_ids = creative_ids_of(spec)
     _check_size(len(cells), len(creative_ids))
-    name = (
-        spec.name or f"{spec.objective.replace('_', ' ').capitalize()} {'+'.join(spec.target_countries[:5])}"
-    )
     budgets = _split_budget(Money(spec.daily_budget, account.currency), len(cells), account)
     adsets = [
-        AdSetPlan(
-            tag=(tag := _tag(campaign_id, Level.ADSET, index)),
-            name=f"{name} | {_cell_name(cell)} {tag}",
-            daily_budget=budget,
-            targeting=cell,
-        )
+        _plan_adset(campaign_id, spec, index, _cell_name(cell), cell, budget)
         for index, (cell, budget) in enumerate(zip(cells, budgets, strict=True))
     ]
+    return _plan(spec, campaign_id, adsets, list(product(adsets, creative_ids)))
+
+
+def plan_test(spec: CreateCampaign, account: AdAccount, campaign_id: str) -> CampaignPlan:
+    """One ad set per creative, which shows it alone: the same people, and the same budget to the unit.
+
+    Raises InvalidRequestError for a budget that does not divide equally or is under the platform's minimum,
+    naming those that would do.
+    """
+    creative_ids = creative_ids_of(spec)
+    total = Money(spec.daily_budget, account.currency)
+    budgets = _split_budget(total, len(creative_ids), account)
+    if len(set(budgets)) > 1:
+        raise _unequal(total, len(creative_ids), account)
+    (low, high), *_ = spec.age_groups
+    everybody = Targeting(age_min=low, age_max=high, countries=spec.target_countries)
+    adsets = [
+        _plan_adset(campaign_id, spec, index, f"creative {creative_id}", everybody, budget)
+        for index, (creative_id, budget) in enumerate(zip(creative_ids, budgets, strict=True))
+    ]
+    return _plan(spec, campaign_id, adsets, list(zip(adsets, creative_ids, strict=True)))
+
+
+def split_tag(campaign_id: str) -> str:
+    """The tag of the platform's own split test over a campaign's ad sets."""
+    return _tag(campaign_id, Level.SPLIT, 0)
+
+
+def _plan(
+    spec: CreateCampaign, campaign_id: str, adsets: list[AdSetPlan], pairs: list[tuple[AdSetPlan, str]]
+) -> CampaignPlan:
+    """The campaign over `adsets`, with an ad for each pair of an ad set and a creative."""
+    name = _campaign_name(spec)
     return CampaignPlan(
         tag=(tag := _tag(campaign_id, Level.CAMPAIGN, 0)),
         name=f"{name} {tag}",
         objective=spec.objective,
         adsets=adsets,
-        creatives=_plan_creatives(campaign_id, name, creative_ids),
-        ads=_plan_ads(campaign_id, name, adsets, creative_ids),
+        creatives=_plan_creatives(campaign_id, name, creative_ids_of(spec)),
+        ads=_plan_ads(campaign_id, name, pairs),
         audience=spec.audience,
         special_ad_categories=[item for item in spec.special_ad_categories or [] if item != "NONE"],
         dsa=spec.dsa,
         eu_political_advertising=spec.eu_political_advertising,
+    )
+
+
+def _plan_adset(
+    campaign_id: str, spec: CreateCampaign, index: int, what: str, cell: Targeting, budget: Decimal
+) -> AdSetPlan:
+    tag = _tag(campaign_id, Level.ADSET, index)
+    name = f"{_campaign_name(spec)} | {what} {tag}"
+    return AdSetPlan(tag=tag, name=name, daily_budget=budget, targeting=cell)
+
+
+def _campaign_name(spec: CreateCampaign) -> str:
+    return (
+        spec.name or f"{spec.objective.replace('_', ' ').capitalize()} {'+'.join(spec.target_countries[:5])}"
+    )
+
+
+def _unequal(total: Money, parts: int, account: AdAccount) -> InvalidRequestError:
+    """Variants with more money would win for it, so the nearest amounts that divide are named instead."""
+    grid = account.budget_step * parts
+    below = total.amount // grid * grid
+    near = [amount for amount in (below, below + grid) if amount >= account.min_daily_budget * parts]
+    return InvalidRequestError(
+        f"daily_budget: {total} does not divide into {parts} equal budgets;"
+        f" {' or '.join(str(amount) for amount in near)} would",
+        field="daily_budget",
+        allowed=[float(amount) for amount in near],
+        currency=total.currency,
     )
 
 
@@ -144,7 +197,7 @@ def _plan_creatives(campaign_id: str, name: str, creative_ids: list[str]) -> lis
     ]
 
 
-def _plan_ads(campaign_id: str, name: str, adsets: list[AdSetPlan], creative_ids: list[str]) -> list[AdPlan]:
+def _plan_ads(campaign_id: str, name: str, pairs: list[tuple[AdSetPlan, str]]) -> list[AdPlan]:
     return [
         AdPlan(
             tag=(tag := _tag(campaign_id, Level.AD, index)),
@@ -152,7 +205,7 @@ def _plan_ads(campaign_id: str, name: str, adsets: list[AdSetPlan], creative_ids
             adset_tag=adset.tag,
             creative_id=creative_id,
         )
-        for index, (adset, creative_id) in enumerate(product(adsets, creative_ids))
+        for index, (adset, creative_id) in enumerate(pairs)
     ]
 
 

@@ -49,6 +49,7 @@ RUN_SECONDS = 60  # longer than any function that changes things may run on one 
 _WAIT_SECONDS = 5.0
 _POLL_SECONDS = 0.25
 _MOST_ENDINGS = 5
+_OUTSIDE_THE_TREE = ("create", "end_split")  # asked again until it is known, by whoever began it
 _RETRY_SECONDS = 10.0
 _DAY_MS = 24 * 3600 * 1000
 _SETTLED_MS = 14 * _DAY_MS
@@ -253,12 +254,44 @@ class WriteGate:
         settled = {
             record.audit_id: _settled(record, view)
             for record in trail
-            if record.outcome == "unknown" and record.operation != "create"
+            if record.outcome == "unknown" and record.operation not in _OUTSIDE_THE_TREE
         }
         if settled:
             logger.info("open changes settled", campaign_id=creation.campaign_id, count=len(settled))
             await self._audit.conclude(list(settled.values()))
         return [settled.get(record.audit_id, record) for record in trail]
+
+    # --- the platform's own split tests ----------------------------------------------------------------
+
+    async def end_split(self, creation: Creation, tag: str, run: Run) -> None:
+        """Ends it; ended before is a success. Some platforms stop the ad sets of a split with it, so those
+        are looked at again: what was done on our word is not somebody else's change."""
+        await self._begin(creation, run)
+        seen: list[ObjectEntry] = []
+        try:
+            entry = creation.objects[tag]
+            await self._end_on_platform(creation, entry, run)
+            view = await self._view_after(creation)
+            seen = [entry.model_copy(update={"state": "gone"}), *_statuses(creation, view)]
+        finally:
+            await self._end(creation, run, seen)
+
+    async def _end_on_platform(self, creation: Creation, entry: ObjectEntry, run: Run) -> None:
+        record = _split_record(creation, entry, run)
+        await self._audit.intend([record])
+
+        async def send(access: Access) -> None:
+            assert creation.account is not None
+            await self._adapter(creation).end_split(access, creation.account, entry.platform_id or "")
+
+        try:
+            await self._retried(creation, lambda: self._call(creation, send), "end_split")
+        except CampaignAutomationError as error:
+            if not error.retryable:
+                failed = {"outcome": "failed", "error": error_body(error)}
+                await self._audit.conclude([record.model_copy(update=failed)])
+            raise
+        await self._audit.conclude([record.model_copy(update={"outcome": "applied"})])
 
     # --- what may be done ------------------------------------------------------------------------------
 
@@ -519,6 +552,30 @@ def _removed(creation: Creation, entry: ObjectEntry, audit_id: str) -> AuditReco
     )
 
 
+def _split_record(creation: Creation, entry: ObjectEntry, run: Run) -> AuditRecord:
+    return _creation_record(
+        creation,
+        entry,
+        audit_id=next(audit_ids()),
+        run_id=run.run_id,
+        actor=run.actor,
+        reason=run.reason,
+        operation="end_split",
+        after={"split": "ended"},
+    )
+
+
+def _statuses(creation: Creation, view: CampaignView | None) -> list[ObjectEntry]:
+    """The ad sets with the status that they have now."""
+    if view is None:
+        return []
+    return [
+        entry.model_copy(update={"status": str(view.live(entry.tag, "status"))})
+        for entry in creation.objects.values()
+        if entry.level is Level.ADSET and entry.state == "created"
+    ]
+
+
 def _creation_record(creation: Creation, entry: ObjectEntry, **more: Any) -> AuditRecord:
     values = {
         "run_id": f"run_{creation.campaign_id}",
@@ -537,6 +594,8 @@ def _creation_record(creation: Creation, entry: ObjectEntry, **more: Any) -> Aud
 def _planned(creation: Creation, entry: ObjectEntry) -> dict[str, Any]:
     plan = creation.plan
     assert plan is not None
+    if entry.level is Level.SPLIT:
+        return {"name": entry.name}
     after: dict[str, Any] = {"name": entry.name, "status": "paused"}
     for adset in plan.adsets:
         if adset.tag == entry.tag:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -48,12 +48,14 @@ class Platform(StrEnum):
 
 
 class Level(StrEnum):
-    """The kinds of platform objects, parents first; not every platform has creatives as objects."""
+    """The kinds of platform objects, parents first; not every platform has creatives as objects, and a split
+    test over ad sets is part of no tree."""
 
     CAMPAIGN = "campaign"
     ADSET = "adset"
     CREATIVE = "creative"
     AD = "ad"
+    SPLIT = "split"
 
 
 class Model(BaseModel):
@@ -114,6 +116,9 @@ def _ages_in_order(group: AgeGroup) -> AgeGroup:
     return group
 
 
+OrderedAges = Annotated[AgeGroup, AfterValidator(_ages_in_order)]
+
+
 class CreativeInput(Model):
     """A creative given inline instead of by the Web Platform's id."""
 
@@ -141,10 +146,12 @@ def _objective(value: Any) -> Any:
     return "sales" if value == "conversions" else value
 
 
-class CreateCampaign(Model):
-    """Parameters of create_campaign; contract.md section 2."""
+AnyObjective = Annotated[Objective, BeforeValidator(_objective)]
 
-    objective: Annotated[Objective, BeforeValidator(_objective)]
+
+class CampaignTerms(Model):
+    """What every request that makes a campaign may say."""
+
     daily_budget: PositiveAmount
     platform: Platform = Platform.META
     creative_ids: Annotated[list[Text], Field(min_length=1, max_length=50), AfterValidator(unique)] | None = (
@@ -154,32 +161,38 @@ class CreateCampaign(Model):
     target_countries: Annotated[list[Country], Field(min_length=1, max_length=25), AfterValidator(unique)] = [
         "US"
     ]
-    target_roas: PositiveAmount | None = None
-    target_cpa: PositiveAmount | None = None
     product_url: _Url | None = None
-    name: Annotated[Text, Field(max_length=200)] | None = None
     ad_account_id: Annotated[Text, Field(max_length=64)] | None = None
-    age_groups: Annotated[
-        list[Annotated[AgeGroup, AfterValidator(_ages_in_order)]],
-        Field(min_length=1, max_length=10),
-        AfterValidator(unique),
-    ] = [(18, 35), (36, 50), (51, 65)]
-    split_by: Literal["age", "country", "country_age"] = "age"
     audience: Literal["broad"] | Lookalike = "broad"
     special_ad_categories: Annotated[list[Text], Field(max_length=5), AfterValidator(unique)] | None = None
     dsa: Dsa | None = None
     eu_political_advertising: Annotated[bool, Field(strict=True)] | None = None
-    activate: Annotated[bool, Field(strict=True)] = False
     dry_run: Annotated[bool, Field(strict=True)] = False
 
     @model_validator(mode="after")
-    def _one_source_of_creatives(self) -> CreateCampaign:
+    def _one_source_of_creatives(self) -> Self:
         if (self.creative_ids is None) == (self.creatives is None):
             raise ValueError("give either creative_ids or creatives")
         ids = [item.creative_id for item in self.creatives or []]
         if len(set(ids)) != len(ids):
             raise ValueError("creatives: the same creative_id twice")
         return self
+
+
+class CreateCampaign(CampaignTerms):
+    """Parameters of create_campaign; contract.md section 2."""
+
+    objective: AnyObjective
+    target_roas: PositiveAmount | None = None
+    target_cpa: PositiveAmount | None = None
+    name: Annotated[Text, Field(max_length=200)] | None = None
+    age_groups: Annotated[list[OrderedAges], Field(min_length=1, max_length=10), AfterValidator(unique)] = [
+        (18, 35),
+        (36, 50),
+        (51, 65),
+    ]
+    split_by: Literal["age", "country", "country_age"] = "age"
+    activate: Annotated[bool, Field(strict=True)] = False
 
 
 class GetCampaignStatus(Model):

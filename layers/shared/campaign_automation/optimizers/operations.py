@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from campaign_automation.models.ab_analysis import TestPlanRequest
+from campaign_automation.models.ab_tests import AbTestProblem
 from campaign_automation.models.budget_problem import BudgetProblem
+from campaign_automation.optimizers.ab_reading import read_test
+from campaign_automation.optimizers.ab_test_manager import plan_test
 from campaign_automation.optimizers.budget_optimizer import optimize_budget
 from campaign_automation.utils.error_handler import CampaignAutomationError, InvalidRequestError, error_body
 from campaign_automation.utils.validation import parse
@@ -17,8 +21,18 @@ def _optimize_budget(payload: Payload) -> Payload:
     return optimize_budget(parse(BudgetProblem, payload)).model_dump(mode="json", exclude_defaults=True)
 
 
+def _plan_ab_test(payload: Payload) -> Payload:
+    return plan_test(parse(TestPlanRequest, payload)).model_dump(mode="json")
+
+
+def _analyze_ab_test(payload: Payload) -> Payload:
+    return read_test(parse(AbTestProblem, payload)).model_dump(mode="json")
+
+
 OPERATIONS: dict[str, Callable[[Payload], Payload]] = {
     "optimize_budget": _optimize_budget,
+    "plan_ab_test": _plan_ab_test,
+    "analyze_ab_test": _analyze_ab_test,
 }
 
 

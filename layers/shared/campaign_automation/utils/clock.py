@@ -17,9 +17,18 @@ def now_ms() -> int:
     return int(now().timestamp() * 1000)
 
 
+def at_ms(moment: int) -> datetime:
+    """The other way round."""
+    return datetime.fromtimestamp(moment / 1000, UTC)
+
+
 def iso_now() -> str:
     """RFC 3339, UTC, to the second."""
-    return now().isoformat(timespec="seconds").replace("+00:00", "Z")
+    return iso(now())
+
+
+def iso(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 async def synchronise(url: str | None) -> None:
