@@ -68,13 +68,15 @@ def test_every_folder_is_deployed_and_every_function_has_its_folder() -> None:
 
 
 def test_each_action_has_a_function_a_route_and_a_row_in_the_readme() -> None:
-    documented = {route.action: (route.method, route.path) for route in ROUTES}
-    deployed = {folder: (method, path) for method, path, folder in routes()}
+    documented = {(route.method, route.path): route.action for route in ROUTES}
+    deployed = {(method, path): folder for method, path, folder in routes() if folder != "get_openapi"}
     readme = (ROOT / "README.md").read_text()
-    for action in ACTIONS:
-        assert deployed[action] == documented[action]
+    assert set(documented) == set(deployed)
+    assert set(documented.values()) == set(ACTIONS)
+    for route, action in documented.items():
+        # Actions on one kind of thing may share a function.
+        assert deployed[route] == action or action in (ROOT / f"functions/{deployed[route]}/app.py").read_text()
         assert f"| {action} |" in readme
-    assert set(documented) == set(ACTIONS)
 
 
 def test_the_openapi_document_resolves_all_its_references() -> None:

@@ -19,7 +19,15 @@ MACHINE = json.loads((ROOT / "statemachines" / "create_campaign.asl.json").read_
 # Functions whose campaigns may be on any platform.
 EVERY_PLATFORM = {
     f"{action}FunctionRole"
-    for action in ("GetCampaignStatus", "ManageCampaign", "UndoChange", "OptimizeBudget")
+    for action in (
+        "GetCampaignStatus",
+        "ManageCampaign",
+        "UndoChange",
+        "OptimizeBudget",
+        "CreateRule",
+        "ManageRules",
+        "EvaluateRule",
+    )
 }
 # Log delivery is managed for the whole account and tracing writes to no resource: these know no ARN.
 WITHOUT_RESOURCE = re.compile(

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from campaign_automation.adapters.base import PlatformAdapter
 from campaign_automation.managers.accounts import ToolCaller
 from campaign_automation.managers.copywriter import TextModel
+from campaign_automation.managers.idempotency import DERIVED_SECONDS, derived_key
 from campaign_automation.models import Context, CreateCampaign, GetCampaignStatus
 from campaign_automation.models.budget import BudgetOptimized, OptimizeBudget
 from campaign_automation.models.management import (
@@ -20,6 +21,17 @@ from campaign_automation.models.management import (
     GetAudit,
     ManageCampaign,
     UndoChange,
+)
+from campaign_automation.models.rules import (
+    CreateRule,
+    ListRules,
+    ListRuleTemplates,
+    RuleCreated,
+    RuleFromTemplate,
+    RuleReference,
+    RuleStateChanged,
+    SetRuleState,
+    UpdateRule,
 )
 from campaign_automation.utils import clock
 from campaign_automation.utils.cache_manager import RedisClient
@@ -60,6 +72,41 @@ async def _optimize_budget(wiring: Wiring, request: OptimizeBudget, context: Con
     return await _once(wiring, "optimize_budget", request, context, BudgetOptimized, wiring.budgets.optimize)
 
 
+async def _create_rule(wiring: Wiring, request: CreateRule, context: Context) -> BaseModel:
+    return await _create_once(wiring, "create_rule", request, context, RuleCreated, wiring.rules.create)
+
+
+async def _create_rule_from_template(
+    wiring: Wiring, request: RuleFromTemplate, context: Context
+) -> BaseModel:
+    create = wiring.rules.create_from_template
+    return await _create_once(wiring, "create_rule_from_template", request, context, RuleCreated, create)
+
+
+async def _update_rule(wiring: Wiring, request: UpdateRule, context: Context) -> BaseModel:
+    return await _once(wiring, "update_rule", request, context, RuleCreated, wiring.rules.update)
+
+
+async def _set_rule_state(wiring: Wiring, request: SetRuleState, context: Context) -> BaseModel:
+    return await _once(wiring, "set_rule_state", request, context, RuleStateChanged, wiring.rules.set_state)
+
+
+async def _delete_rule(wiring: Wiring, request: RuleReference, context: Context) -> BaseModel:
+    return await _once(wiring, "delete_rule", request, context, RuleStateChanged, wiring.rules.delete)
+
+
+async def _get_rule(wiring: Wiring, request: RuleReference, context: Context) -> BaseModel:
+    return await wiring.rules.get(request, context)
+
+
+async def _list_rules(wiring: Wiring, request: ListRules, context: Context) -> BaseModel:
+    return await wiring.rules.list_rules(request, context)
+
+
+async def _list_rule_templates(wiring: Wiring, request: ListRuleTemplates, context: Context) -> BaseModel:
+    return await wiring.rules.templates()
+
+
 async def _undo_change(wiring: Wiring, request: UndoChange, context: Context) -> BaseModel:
     return await _once(wiring, "undo_change", request, context, ChangeUndone, wiring.history.undo)
 
@@ -77,9 +124,26 @@ async def _once(
     run: Callable[[Any, Context], Awaitable[M]],
 ) -> M:
     """A dry run claims no key: a caller plans, and then does it under the same one."""
-    if request.dry_run:
+    if getattr(request, "dry_run", False):
         return await run(request, context)
     return await wiring.idempotency.once(context, action, request, kind, lambda: run(request, context))
+
+
+async def _create_once(
+    wiring: Wiring,
+    action: str,
+    request: Any,
+    context: Context,
+    kind: type[M],
+    run: Callable[[Any, Context], Awaitable[M]],
+) -> M:
+    """A create without a key has one derived from what it asks, good for a quarter of an hour."""
+    if request.dry_run or context.idempotency_key is not None:
+        return await _once(wiring, action, request, context, kind, run)
+    keyed = context.model_copy(update={"idempotency_key": derived_key(context, action, request)})
+    return await wiring.idempotency.once(
+        keyed, action, request, kind, lambda: run(request, context), seconds=DERIVED_SECONDS
+    )
 
 
 ACTIONS: dict[str, Action] = {
@@ -89,6 +153,14 @@ ACTIONS: dict[str, Action] = {
     "optimize_budget": Action(OptimizeBudget, _optimize_budget),
     "get_audit": Action(GetAudit, _get_audit),
     "undo_change": Action(UndoChange, _undo_change),
+    "create_rule": Action(CreateRule, _create_rule),
+    "create_rule_from_template": Action(RuleFromTemplate, _create_rule_from_template),
+    "list_rule_templates": Action(ListRuleTemplates, _list_rule_templates),
+    "list_rules": Action(ListRules, _list_rules),
+    "get_rule": Action(RuleReference, _get_rule),
+    "update_rule": Action(UpdateRule, _update_rule),
+    "set_rule_state": Action(SetRuleState, _set_rule_state),
+    "delete_rule": Action(RuleReference, _delete_rule),
 }
 
 

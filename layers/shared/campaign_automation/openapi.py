@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel
@@ -15,6 +16,17 @@ from campaign_automation.models.management import (
     ChangeUndone,
     ManageCampaign,
     UndoChange,
+)
+from campaign_automation.models.rules import (
+    CreateRule,
+    RuleCreated,
+    RuleFromTemplate,
+    RuleList,
+    RuleShown,
+    RuleStateChanged,
+    RuleTemplates,
+    SetRuleState,
+    UpdateRule,
 )
 
 
@@ -54,6 +66,20 @@ ROUTES = (
         "get", "/v1/campaigns/{campaign_id}/audit", "get_audit", None, {200: AuditTrail}, ("after", "limit")
     ),
     Route("post", "/v1/campaigns/{campaign_id}/undo", "undo_change", UndoChange, {200: ChangeUndone}),
+    Route("post", "/v1/rules", "create_rule", CreateRule, {201: RuleCreated}),
+    Route(
+        "post",
+        "/v1/rule-templates/{template}/rules",
+        "create_rule_from_template",
+        RuleFromTemplate,
+        {201: RuleCreated},
+    ),
+    Route("get", "/v1/rule-templates", "list_rule_templates", None, {200: RuleTemplates}),
+    Route("get", "/v1/rules", "list_rules", None, {200: RuleList}, ("after", "limit")),
+    Route("get", "/v1/rules/{rule_id}", "get_rule", None, {200: RuleShown}),
+    Route("put", "/v1/rules/{rule_id}", "update_rule", UpdateRule, {200: RuleCreated}),
+    Route("post", "/v1/rules/{rule_id}/state", "set_rule_state", SetRuleState, {200: RuleStateChanged}),
+    Route("delete", "/v1/rules/{rule_id}", "delete_rule", None, {200: RuleStateChanged}),
 )
 
 _ERROR = {
@@ -102,7 +128,9 @@ def _schemas() -> dict[str, Any]:
         [*inputs, *outputs],  # type: ignore[list-item]
         ref_template="#/components/schemas/{model}",
     )
-    schemas = dict(definitions.get("$defs", {}))
+    # A model that is both asked and answered has two descriptions: "Rule-Input" and "Rule-Output".
+    text = json.dumps(definitions.get("$defs", {})).replace("-Input", "").replace("-Output", "Answer")
+    schemas: dict[str, Any] = json.loads(text)
     for route in ROUTES:
         if route.body:
             _leave_out(schemas[route.body.__name__], _path_names(route.path))

@@ -43,6 +43,10 @@ class Settings(BaseModel):
     table_name: str
     create_campaign_state_machine_arn: str | None = None
     rule_schedule_group: str | None = None
+    evaluate_rule_function_arn: str | None = None
+    rule_schedule_role_arn: str | None = Field(None, description="as whom the schedules call the function")
+    schedule_dead_letters_arn: str | None = None
+    notification_topic_arn: str | None = Field(None, description="an SNS topic that rules tell too")
     statistics_function_name: str | None = Field(None, description="the function that has numpy and scipy")
 
     cache_url: str | None = Field(None, description="redis:// or rediss://; unset: no cache")

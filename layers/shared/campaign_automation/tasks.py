@@ -1,4 +1,4 @@
-"""Between Step Functions and a step: the state's payload in, the step's answer or its typed error out."""
+"""What no API calls: steps of the state machine, ticks of rules. Payloads in, answers or typed errors out."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from campaign_automation.models.rules import RuleTick
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import CampaignAutomationError, error_body
 from campaign_automation.utils.observability import emit, logger
+from campaign_automation.utils.validation import parse
 from campaign_automation.wiring import Wiring
 
 
@@ -30,6 +32,19 @@ async def run_task(wiring: Wiring, event: Mapping[str, Any]) -> dict[str, Any]:
         error.details["attempts"] = retries + 1
         error.args = (json.dumps(error_body(error)),)
         raise
+
+
+async def evaluate_rule(wiring: Wiring, event: Mapping[str, Any]) -> dict[str, Any]:
+    """One tick of a rule, as its schedule hands it over."""
+    await clock.synchronise(wiring.settings.clock_url)
+    result = await wiring.rule_evaluation.evaluate(parse(RuleTick, dict(event)))
+    return result.model_dump(mode="json")
+
+
+async def reconcile_rules(wiring: Wiring) -> dict[str, int]:
+    """How many schedules were made and deleted, and how many rules are overdue."""
+    await clock.synchronise(wiring.settings.clock_url)
+    return (await wiring.rules.reconcile())._asdict()
 
 
 def failure_body(failure: Mapping[str, Any]) -> dict[str, Any]:

@@ -28,7 +28,14 @@ from campaign_automation.managers.first_party import FirstPartyRevenue
 from campaign_automation.managers.idempotency import Idempotency
 from campaign_automation.managers.insights import Insights
 from campaign_automation.managers.limits import Limits
+from campaign_automation.managers.notices import Notices, Publish
 from campaign_automation.managers.outbox import Outbox
+from campaign_automation.managers.rule_checks import RuleChecks
+from campaign_automation.managers.rule_evaluation import RuleEvaluation
+from campaign_automation.managers.rule_manager import RuleManager
+from campaign_automation.managers.rule_market import RuleMarket
+from campaign_automation.managers.rule_writer import RuleWriter
+from campaign_automation.managers.schedules import RuleSchedules, Target
 from campaign_automation.managers.statistics import InProcessStatistics, LambdaStatistics, Statistics
 from campaign_automation.managers.workflow import InProcess, Runner, StateMachine
 from campaign_automation.managers.write_gate import WriteGate
@@ -37,6 +44,8 @@ from campaign_automation.stores.answer_store import AnswerStore
 from campaign_automation.stores.audit_store import AuditStore
 from campaign_automation.stores.campaign_store import CampaignStore
 from campaign_automation.stores.insight_store import InsightStore
+from campaign_automation.stores.notice_store import NoticeStore
+from campaign_automation.stores.rule_store import RuleStore
 from campaign_automation.utils.cache_manager import CacheManager, RedisClient, connect
 from campaign_automation.utils.secrets import read_secret
 
@@ -272,7 +281,58 @@ class Wiring:
 
     @cached_property
     def outbox(self) -> Outbox:
-        return Outbox(self.store, self.tools)
+        return Outbox(self.store, self.tools, self.notices)
+
+    @cached_property
+    def notices(self) -> Notices:
+        store = NoticeStore(self.settings.table_name, lambda: self._dynamodb)
+        return Notices(store, self.tools, self._publish)
+
+    @cached_property
+    def _publish(self) -> Publish | None:
+        topic = self.settings.notification_topic_arn
+        if topic is None:
+            return None
+        import boto3
+
+        client = boto3.client("sns")
+        return lambda subject, message: client.publish(TopicArn=topic, Subject=subject[:100], Message=message)
+
+    @cached_property
+    def _rule_store(self) -> RuleStore:
+        return RuleStore(self.settings.table_name, lambda: self._dynamodb)
+
+    @cached_property
+    def _rule_market(self) -> RuleMarket:
+        return RuleMarket(self.store, self.insights, self.audit)
+
+    @cached_property
+    def rules(self) -> RuleManager:
+        checks = RuleChecks(self._rule_store, self._rule_market)
+        return RuleManager(self._rule_store, checks, self._rule_schedules)
+
+    @cached_property
+    def rule_evaluation(self) -> RuleEvaluation:
+        return RuleEvaluation(self._rule_store, self._rule_market, RuleWriter(self.gate), self.notices)
+
+    @cached_property
+    def _rule_schedules(self) -> RuleSchedules | None:
+        """None in a process that has no schedules to make."""
+        settings = self.settings
+        if settings.rule_schedule_group is None:
+            return None
+        needed = ("evaluate_rule_function_arn", "rule_schedule_role_arn", "schedule_dead_letters_arn")
+        missing = [name.upper() for name in needed if getattr(settings, name) is None]
+        if missing:
+            raise SettingsError(f"settings: {', '.join(missing)} is required")
+        target = Target(*(getattr(settings, name) for name in needed))
+        return RuleSchedules(settings.rule_schedule_group, target, lambda: self._scheduler)
+
+    @cached_property
+    def _scheduler(self) -> Any:
+        import boto3
+
+        return boto3.client("scheduler")
 
     @cached_property
     def creation(self) -> CampaignCreation:

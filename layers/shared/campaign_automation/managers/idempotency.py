@@ -16,6 +16,7 @@ from campaign_automation.utils.error_handler import ConflictError
 M = TypeVar("M", bound=BaseModel)
 
 KEPT_SECONDS = 8 * 24 * 3600  # at least 7 days are promised
+DERIVED_SECONDS = 15 * 60
 _RUNNING_SECONDS = 60  # a function that has not answered after this time is dead
 
 
@@ -30,8 +31,11 @@ class Idempotency:
         request: BaseModel,
         kind: type[M],
         run: Callable[[], Awaitable[M]],
+        *,
+        seconds: int = KEPT_SECONDS,
     ) -> M:
-        """The answer of `run`, or the one given before under the caller's key. Without a key it just runs.
+        """The answer of `run`, or the one given before under the caller's key and kept for `seconds`. Without
+        a key it just runs.
 
         Raises ConflictError for a key used with another request, or while the first call still runs. A call
         that failed frees its key.
@@ -56,5 +60,11 @@ class Idempotency:
         except BaseException:
             await self._store.free(context.user_id, key)
             raise
-        await self._store.keep(context.user_id, key, answer.model_dump_json(), KEPT_SECONDS)
+        await self._store.keep(context.user_id, key, answer.model_dump_json(), seconds)
         return answer
+
+
+def derived_key(context: Context, action: str, request: BaseModel) -> str:
+    """The key of a create that came without one; it is good for DERIVED_SECONDS."""
+    identity = json.dumps([context.session_id, action, request.model_dump_json()])
+    return f"derived:{hashlib.sha256(identity.encode()).hexdigest()}"

@@ -32,7 +32,7 @@ from campaign_automation.models.budget_problem import MaturitySnapshot
 from campaign_automation.stores.campaign_store import Creation
 from campaign_automation.stores.insight_store import InsightStore
 from campaign_automation.utils import clock
-from campaign_automation.utils.error_handler import ConflictError, not_in_time
+from campaign_automation.utils.error_handler import ConflictError, InvalidRequestError, not_in_time
 from campaign_automation.utils.retry_strategy import with_retries
 
 T = TypeVar("T")
@@ -105,6 +105,16 @@ class Insights:
         read = await asyncio.gather(*(self._read_group(group, wanted) for group in groups))
         found = {item.creation.campaign_id: item for group in read for item in group}
         return [found[creation.campaign_id] for creation in creations]
+
+    async def delivered(self, group: Sequence[Creation], days: int, level: Level) -> list[DailyInsight]:
+        """The bare report on campaigns of one account and objective, up to yesterday: no row where nothing
+        was delivered, and nothing of what is gone."""
+        if not group:
+            return []
+        today = day_of(clock.now(), ZoneInfo(_account(group[0]).time_zone))
+        since = min(_first_day(item, today, days) for item in group)
+        adapter = self._adapters[group[0].spec.platform]
+        return await self._report(adapter, group, level, since, today - timedelta(days=1))
 
     async def _read_group(self, group: Sequence[Creation], wanted: _Wanted) -> list[CampaignInsights]:
         account, adapter = _account(group[0]), self._adapters[group[0].spec.platform]
@@ -184,6 +194,7 @@ class Insights:
         level, tags, warnings = _objects(view, creation, tree, wanted.level)
         first, until = span
         ids = {creation.objects[tag].platform_id or "": tag for tag in tags}
+        check_rows(rows)
         complete = fill_days(
             [row for row in by_object(rows, level) if row.entity_id in ids],
             {item: _parents(creation, level, tag) for item, tag in ids.items()},
@@ -247,6 +258,23 @@ def budgeted(view: CampaignView, creation: Creation, tree: Tree) -> tuple[Level,
     return Level.ADSET, tags, warnings
 
 
+_NUMBERS = ("spend", "impressions", "clicks", "conversions", "revenue")
+
+
+def check_rows(rows: Iterable[DailyInsight]) -> None:
+    """Raises InvalidRequestError for a number that cannot be, naming the object and the day: no guess."""
+    for row in rows:
+        for name in _NUMBERS:
+            value = getattr(row, name)
+            if value is not None and not (Decimal(value).is_finite() and value >= 0):
+                raise InvalidRequestError(
+                    f"{name}: the platform reports {value} for {row.entity_id} on {row.day}",
+                    field=name,
+                    unit=row.entity_id,
+                    day=str(row.day),
+                )
+
+
 def grouped(
     rows: Iterable[DailyInsight], key: Callable[[DailyInsight], str]
 ) -> dict[str, list[DailyInsight]]:
@@ -267,9 +295,6 @@ def by_object(rows: Iterable[DailyInsight], level: Level) -> list[DailyInsight]:
         whole = row.model_copy(update={"entity_id": row.campaign_id, "adset_id": None})
         days[key] = whole if before is None else _added(before, whole)
     return list(days.values())
-
-
-_NUMBERS = ("spend", "impressions", "clicks", "conversions", "revenue")
 
 
 def _added(one: DailyInsight, other: DailyInsight) -> DailyInsight:

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from campaign_automation.managers.accounts import ToolCaller
+from campaign_automation.managers.notices import Notices
 from campaign_automation.models import Level, Objective
 from campaign_automation.stores.campaign_store import CampaignStore, Creation, ObjectEntry, OutboxEntry
 from campaign_automation.utils import clock
@@ -24,9 +25,12 @@ CREATE, UPDATE, DELETE, NOTIFY = (
 class Outbox:
     """Messages are written with the state they report; `deliver` sends what is pending and may fail."""
 
-    def __init__(self, store: CampaignStore, tools: ToolCaller | None) -> None:
+    def __init__(
+        self, store: CampaignStore, tools: ToolCaller | None, notices: Notices | None = None
+    ) -> None:
         self._store = store
         self._tools = tools
+        self._notices = notices
 
     def entry(self, creation: Creation, tool: str, arguments: dict[str, Any]) -> list[OutboxEntry]:
         """The next message of this campaign; none without a Web Platform."""
@@ -90,8 +94,11 @@ class Outbox:
         emit("outbox_depth", len(waiting))
         oldest = min((item.since for item in waiting), default=None)
         emit("outbox_age_seconds", 0 if oldest is None else (clock.now_ms() - oldest) / 1000)
-        for tenant, campaign_id in dict.fromkeys((item.tenant, item.campaign_id) for item in waiting):
-            await self.deliver(tenant, campaign_id)
+        for tenant, kind, item_id in dict.fromkeys(item[:3] for item in waiting):
+            if kind == "campaign":
+                await self.deliver(tenant, item_id)
+            elif self._notices is not None:
+                await self._notices.deliver(tenant, item_id)
         return {"before": len(waiting), "after": len(await self._store.pending(SWEEP_LIMIT))}
 
     async def _send(

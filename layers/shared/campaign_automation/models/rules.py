@@ -543,10 +543,46 @@ class ListRules(Model):
 
 
 class RuleReference(Model):
-    """Parameters of get_rule, enable_rule, disable_rule and delete_rule. `confirm`: despite its back-test."""
+    """Parameters of get_rule and delete_rule."""
 
     rule_id: Id
+
+
+class SetRuleState(Model):
+    """Parameters of set_rule_state. `confirm` enables a rule that its back-test speaks against."""
+
+    rule_id: Id
+    action: Literal["enable", "disable"]
     confirm: Flag = False
+
+
+class RuleFromTemplate(Model):
+    """Parameters of create_rule_from_template: `parameters` fill the template in, the others go in place of
+    what it says."""
+
+    template: Annotated[Text, Field(max_length=64)]
+    applies_to: Any
+    parameters: dict[str, float | str] = {}
+    rule_name: Annotated[Text, Field(max_length=200)] | None = None
+    schedule: Schedule | None = None
+    time_zone: TimeZone | None = None
+    mode: Literal["act", "observe"] | None = None
+    max_affected: MaxAffected | None = None
+    priority: Annotated[int, Field(ge=0, le=1000)] | None = None
+    confirm: Flag = False
+    dry_run: Flag = False
+
+
+class ListRuleTemplates(Model):
+    """list_rule_templates takes no parameters."""
+
+
+class RuleTick(BaseModel):
+    """What a rule's schedule hands to evaluate_rule; who fires it again uses the same time again."""
+
+    tenant: Id
+    rule_id: Id
+    scheduled_time: AwareDatetime
 
 
 class UpdateRule(Model):
@@ -569,14 +605,15 @@ class Replay(Model):
     """What a rule would have done. Money in the account currency's major unit.
 
     `flip_flops`: firings whose condition no longer held within the week after. `exceeded_on`: days on which
-    max_affected would have stopped it. The avoided and forgone amounts are those of paused objects only.
+    max_affected would have stopped it. The avoided and forgone amounts are those of paused objects only,
+    null over accounts in several currencies.
     """
 
     evaluated_days: int
     firings: list[Firing]
     firings_by_day: dict[date, int]
     paused: list[str]
-    spend_avoided: float
+    spend_avoided: float | None
     conversions_forgone: float
     revenue_forgone: float | None
     flip_flops: int
@@ -609,7 +646,7 @@ class RuleCreated(Model):
     rule_id: str
     version: int
     rule_name: str
-    state: Literal["enabled", "disabled", "planned"]
+    state: Literal["enabled", "disabled", "needs_review", "planned"]
     schedule: str
     time_zone: str
     next_run: str | None
@@ -620,12 +657,17 @@ class RuleCreated(Model):
 
 
 class RuleEvaluated(Model):
-    """One run of a rule: so many objects in scope, so many that matched, so many changed."""
+    """One run of a rule: so many objects in scope, so many that matched, so many changed.
+
+    `note`: why nothing was judged (not_now) or done (needs_review). `scope`: the objects that were in it.
+    """
 
     status: Literal["success"] = "success"
     rule_id: str
     version: int
+    scheduled_time: str
     outcome: Literal["done", "observed", "not_now", "needs_review"] = "done"
+    note: str = ""
     evaluated: int
     matched: int
     acted: int
@@ -634,15 +676,50 @@ class RuleEvaluated(Model):
     undecidable: list[SkippedItem] = []
     failed: list[FailedItem] = []
     notification: str | None = None
+    scope: list[str] = []
 
 
 class RuleView(Model):
+    """A rule as it stands. `next_run` is null while it is not enabled."""
+
     rule_id: str
     version: int
     state: str
     schedule: str
+    time_zone: str
     next_run: str | None
+    last_run: str | None
     rule: CreateRule
+
+
+class RuleShown(RuleView):
+    """One rule with its latest runs, the newest first."""
+
+    status: Literal["success"] = "success"
+    runs: list[RuleEvaluated]
+
+
+class RuleStateChanged(Model):
+    status: Literal["success"] = "success"
+    rule_id: str
+    version: int
+    state: Literal["enabled", "disabled", "deleted"]
+    next_run: str | None = None
+    warnings: list[str] = []
+    message: str
+
+
+class RuleTemplateView(Model):
+    template: str
+    purpose: str
+    parameters: dict[str, float | str]
+
+
+class RuleTemplates(Model):
+    """Ready-made rules with their parameters and what these are unless told otherwise."""
+
+    status: Literal["success"] = "success"
+    templates: list[RuleTemplateView]
 
 
 class RuleList(Model):

@@ -73,10 +73,11 @@ class OutboxEntry(BaseModel):
 
 
 class Pending(NamedTuple):
-    """A campaign with a message that the Web Platform has not acknowledged, and since when (epoch ms)."""
+    """A message that is not acknowledged: its campaign, or the notice that it is; since when (epoch ms)."""
 
     tenant: str
-    campaign_id: str
+    kind: Literal["campaign", "notice"]
+    item_id: str
     since: int
 
 
@@ -450,8 +451,8 @@ def _outbox_row(pk: str, entry: OutboxEntry) -> dict[str, Any]:
 
 
 def _pending(row: dict[str, Any]) -> Pending:
-    tenant, _, campaign_id = row["pk"].split("#")
-    return Pending(tenant, campaign_id, int(row["due"]))
+    tenant, kind, item_id = row["pk"].split("#")
+    return Pending(tenant, kind, item_id, int(row["due"]))
 
 
 def _creation(rows: list[dict[str, Any]]) -> Creation:
