@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -95,12 +96,13 @@ def test_the_cache_may_be_flushed_at_any_moment(
         )
 
 
+@pytest.mark.parametrize("wrong", [None, 7, {"revision": 0, "answer": {"of": "another version"}}])
 def test_what_somebody_writes_into_the_cache_decides_nothing(
-    api: Api, server: redis.Redis, campaign_id: str
+    api: Api, server: redis.Redis, campaign_id: str, wrong: Any
 ) -> None:
     live = api.status(campaign_id).json()
     for key in server.scan_iter("*status*"):
-        server.set(key, b"not json")
+        server.set(key, b"not json" if wrong is None else json.dumps(wrong))
     assert api.status(campaign_id).json()["campaign"] == live["campaign"]
 
 

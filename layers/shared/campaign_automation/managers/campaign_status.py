@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from campaign_automation.adapters.base import (
@@ -59,6 +59,13 @@ LONGEST_READ_SECONDS = 15  # the gateway gives up after 29
 LONGEST_RETRY_SECONDS = 8
 
 
+class _Kept(NamedTuple):
+    """An answer and the revision of the campaign that it was read at."""
+
+    revision: int
+    answer: CampaignStatus
+
+
 class CampaignStatusReader:
     def __init__(
         self,
@@ -101,12 +108,21 @@ class CampaignStatusReader:
     async def _fresh(self, tenant: str, campaign_id: str, key: str) -> CampaignStatus | None:
         """The kept answer when it is young and nothing was changed since. The store says whose campaign it
         is and at which revision; the cache alone is never believed."""
-        kept, head = await asyncio.gather(self._cache.get(tenant, key), self._store.head(tenant, campaign_id))
+        kept, head = await asyncio.gather(self._kept(tenant, key), self._store.head(tenant, campaign_id))
         if kept is None or head is None or head.state not in ("created", "deleted"):
             return None
-        if kept["revision"] != head.revision or _age(kept) > FRESH_SECONDS:
+        if kept.revision != head.revision or _age(kept.answer) > FRESH_SECONDS:
             return None
-        return CampaignStatus.model_validate({**kept["answer"], "source": "cache"})
+        answer: CampaignStatus = kept.answer.model_copy(update={"source": "cache"})
+        return answer
+
+    async def _kept(self, tenant: str, key: str) -> _Kept | None:
+        """The kept answer, unless another version of this code wrote one that we cannot read."""
+        kept = await self._cache.get(tenant, key)
+        try:
+            return _Kept(int(kept["revision"]), CampaignStatus.model_validate(kept["answer"]))
+        except (TypeError, KeyError, ValueError):
+            return None
 
     async def _read_and_keep(self, tenant: str, campaign_id: str, key: str) -> CampaignStatus:
         creation = await self._campaigns.load(tenant, campaign_id)
@@ -129,14 +145,14 @@ class CampaignStatusReader:
         return answer
 
     async def _stale(self, tenant: str, key: str, error: PlatformError) -> CampaignStatus:
-        kept = await self._cache.get(tenant, key)
+        kept = await self._kept(tenant, key)
         if kept is None:
             raise error
         logger.warning("status from an old answer", code=error.code, reason=error.message)
-        age = round(_age(kept))
-        answer = CampaignStatus.model_validate({**kept["answer"], "source": "stale", "age_seconds": age})
+        age = round(_age(kept.answer))
         words = f"{error.message} ({error.code}); this answer is {age} s old"
-        return answer.model_copy(update={"warnings": [words, *answer.warnings]})
+        warnings = [words, *kept.answer.warnings]
+        return kept.answer.model_copy(update={"source": "stale", "age_seconds": age, "warnings": warnings})
 
     async def _read(self, creation: Creation) -> tuple[CampaignStatus, bool]:
         """The answer, and whether its figures are whole."""
@@ -176,9 +192,9 @@ class CampaignStatusReader:
         return report, []
 
 
-def _age(kept: Mapping[str, Any]) -> float:
-    """Seconds since the kept answer was read."""
-    return (clock.now() - datetime.fromisoformat(kept["answer"]["as_of"])).total_seconds()
+def _age(answer: CampaignStatus) -> float:
+    """Seconds since it was read."""
+    return (clock.now() - datetime.fromisoformat(answer.as_of)).total_seconds()
 
 
 def _unfinished_status(creation: Creation) -> CampaignStatus:

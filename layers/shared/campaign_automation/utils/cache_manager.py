@@ -98,7 +98,9 @@ class CacheManager:
             if time.monotonic() > deadline:
                 break
         try:
-            return await load()
+            # Whoever flew before us may have landed between our look and our take-off.
+            found = await look()
+            return await load() if found is None else found
         finally:
             if await self._ask("get", lambda client: client.get(lock)) in (mine, mine.encode()):
                 await self._ask("delete", lambda client: client.delete(lock))
