@@ -36,6 +36,10 @@ class Api:
             f"/v1/campaigns/{campaign_id}/status", json={"action": action, **body}, headers=headers
         )
 
+    def optimize(self, campaign_id: str, **body: Any) -> httpx.Response:
+        headers = {"Idempotency-Key": body.pop("key")} if "key" in body else {}
+        return self.http.post(f"/v1/campaigns/{campaign_id}/budget-optimizations", json=body, headers=headers)
+
     def audit(self, campaign_id: str) -> list[dict[str, Any]]:
         """The whole trail, page by page."""
         records: list[dict[str, Any]] = []

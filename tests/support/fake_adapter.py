@@ -31,7 +31,7 @@ from campaign_automation.models import (
     Creative,
     Level,
 )
-from campaign_automation.utils.error_handler import PlatformError
+from campaign_automation.utils.error_handler import PlatformError, PlatformRejectedError
 from tests.support.builders import account
 
 
@@ -47,6 +47,10 @@ class FakeAdapter:
         self._ids = count(1)
         self._nodes: dict[str, Any] = {}
         self.fail_with: PlatformError | None = None
+        self.daily: list[DailyInsight] = []
+        self.account = account()
+        self.budget_errors: dict[str, PlatformError] = {}  # by platform id
+        self.waits_for_midnight: set[str] = set()  # whose new budgets hold from the next day on
 
     def forget(self) -> None:
         self.calls.clear()
@@ -61,7 +65,7 @@ class FakeAdapter:
 
     async def describe_account(self, access: Access) -> AdAccount:
         self.calls.append("describe_account")
-        return account()
+        return self.account
 
     def fit_ages(self, age_groups: Sequence[AgeGroup]) -> list[AgeGroup]:
         return list(age_groups)
@@ -120,6 +124,8 @@ class FakeAdapter:
     async def read_tree(self, access: Access, campaign_id: str, currency: str) -> Tree:
         if self.fail_with:
             raise self.fail_with
+        if campaign_id not in self._nodes:
+            raise PlatformRejectedError("gone", platform=self.platform, code="5000")
         nodes = list(self._nodes.values())
         return Tree(
             campaign=self._nodes[campaign_id],
@@ -138,9 +144,15 @@ class FakeAdapter:
         self, access: Access, account: AdAccount, level: Level, budgets: Mapping[str, Decimal]
     ) -> list[BudgetOutcome]:
         self.calls.append("set_budgets")
-        for item, amount in budgets.items():
-            self._nodes[item] = self._nodes[item].model_copy(update={"daily_budget": amount})
-        return [BudgetOutcome(item, "now") for item in budgets]
+        return [self._set_budget(item, amount) for item, amount in budgets.items()]
+
+    def _set_budget(self, item: str, amount: Decimal) -> BudgetOutcome:
+        if item in self.budget_errors:
+            return BudgetOutcome(item, error=self.budget_errors[item])
+        if item in self.waits_for_midnight:
+            return BudgetOutcome(item, "next_day")
+        self._nodes[item] = self._nodes[item].model_copy(update={"daily_budget": amount})
+        return BudgetOutcome(item, "now")
 
     async def remove(self, access: Access, level: Level, ids: Sequence[str]) -> list[Outcome]:
         for item in ids:
@@ -176,7 +188,8 @@ class FakeAdapter:
         until: date,
         objective: str,
     ) -> list[DailyInsight]:
-        return []
+        self.calls.append("read_daily")
+        return [row for row in self.daily if row.campaign_id in campaign_ids and since <= row.day <= until]
 
     def _add(self, kind: Any, tag: str, name: str, **more: Any) -> Outcome:
         platform_id = str(next(self._ids))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import datetime
 from typing import Any
 
 import httpx
@@ -48,6 +49,9 @@ class Sandbox:
 
     def operations(self, platform: str) -> Counter[str]:
         return Counter(call["operation"] for call in self.calls(platform))
+
+    def now(self) -> datetime:
+        return datetime.fromisoformat(self._http.get("/clock").json()["now"])
 
     def advance(self, **amount: int) -> None:
         self._http.post("/clock", json=amount).raise_for_status()

@@ -28,7 +28,9 @@ _FALLBACKS = {
 
 def evidence_of(decision: Decision, exponent: int, *, by_value: bool) -> dict[str, Any]:
     """Everything the decision rests on, as JSON values, amounts in the major unit."""
-    return in_major(decision.evidence.model_dump(mode="json"), exponent, by_value=by_value)
+    values = in_major(decision.evidence.model_dump(mode="json"), exponent, by_value=by_value)
+    roas = decision.evidence.target_roas
+    return values | {"target_roas": None if roas is None else float(roas)}
 
 
 def in_major(values: Mapping[str, Any], exponent: int, *, by_value: bool) -> dict[str, Any]:

@@ -18,10 +18,7 @@ _NUMBER_WORDS = re.compile(
     r"(?i)\b(one|two|three|four|five|six|seven|eight|nine|ten|half|twice|double[sd]?|triple[sd]?|dozen|hundred"
     r"|thousand|percent)\b|[%$€£¥一二三四五六七八九十百千两半倍]"
 )
-_TEMPLATE_TEXT = (
-    "Of {budgets} budgets {raised} go up, {lowered} go down, {paused} are paused and {kept} stay;"
-    " {total_before} a day becomes {total_after}."
-)
+_PARTS = ("{raised} raised", "{lowered} lowered", "{paused} paused", "{kept} unchanged")
 SUMMARY_SCHEMA = {"type": "object", "properties": {"summary": {"type": "string"}}, "required": ["summary"]}
 
 
@@ -35,7 +32,7 @@ class Narrator:
     async def summary(self, optimizations: Sequence[Optimization], currency: str, language: str) -> Summary:
         """By the model when its text holds nothing but words and our placeholders, else by the template."""
         numbers = numbers_of(optimizations, currency)
-        fallback = Summary(text=_TEMPLATE_TEXT.format_map(numbers), source=TEMPLATE)
+        fallback = Summary(text=template_text(numbers), source=TEMPLATE)
         if self._text_model is None or not self._models or not optimizations:
             return fallback
         model = self._models[-1]
@@ -69,6 +66,13 @@ def numbers_of(optimizations: Sequence[Optimization], currency: str) -> dict[str
         "total_before": f"{before} {currency}",
         "total_after": f"{after} {currency}",
     }
+
+
+def template_text(numbers: Mapping[str, str]) -> str:
+    parts = [text for part in _PARTS if not (text := part.format_map(numbers)).startswith("0 ")]
+    if not parts:
+        return "No budget is active."
+    return f"Budgets: {', '.join(parts)}; {numbers['total_before']} a day becomes {numbers['total_after']}."
 
 
 def problem_of(text: str, numbers: Mapping[str, str]) -> str | None:
