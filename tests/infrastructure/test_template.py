@@ -27,6 +27,10 @@ EVERY_PLATFORM = {
         "CreateRule",
         "ManageRules",
         "EvaluateRule",
+        "CreateAbTest",
+        "AnalyzeAbTest",
+        "CancelAbTest",
+        "CheckAbTest",
     )
 }
 # Log delivery is managed for the whole account and tracing writes to no resource: these know no ARN.

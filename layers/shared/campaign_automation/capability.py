@@ -10,10 +10,18 @@ from typing import Any, NamedTuple, TypeVar
 from pydantic import BaseModel
 
 from campaign_automation.adapters.base import PlatformAdapter
+from campaign_automation.managers.ab_test_manager import patient
 from campaign_automation.managers.accounts import ToolCaller
 from campaign_automation.managers.copywriter import TextModel
 from campaign_automation.managers.idempotency import DERIVED_SECONDS, derived_key
 from campaign_automation.models import Context, CreateCampaign, GetCampaignStatus
+from campaign_automation.models.ab_tests import (
+    AbTestAnalysis,
+    AbTestCancelled,
+    AnalyzeAbTest,
+    CancelAbTest,
+    CreateAbTest,
+)
 from campaign_automation.models.budget import BudgetOptimized, OptimizeBudget
 from campaign_automation.models.management import (
     CampaignManaged,
@@ -70,6 +78,21 @@ async def _manage_campaign(wiring: Wiring, request: ManageCampaign, context: Con
 
 async def _optimize_budget(wiring: Wiring, request: OptimizeBudget, context: Context) -> BaseModel:
     return await _once(wiring, "optimize_budget", request, context, BudgetOptimized, wiring.budgets.optimize)
+
+
+async def _create_ab_test(wiring: Wiring, request: CreateAbTest, context: Context) -> BaseModel:
+    opened = await wiring.ab_tests.open(request, context)
+    await wiring.runner.run(opened.opened, patient(context))
+    return await wiring.ab_tests.outcome(opened)
+
+
+async def _analyze_ab_test(wiring: Wiring, request: AnalyzeAbTest, context: Context) -> BaseModel:
+    analyze = wiring.ab_test_analyst.analyze
+    return await _once(wiring, "analyze_ab_test", request, context, AbTestAnalysis, analyze)
+
+
+async def _cancel_ab_test(wiring: Wiring, request: CancelAbTest, context: Context) -> BaseModel:
+    return await _once(wiring, "cancel_ab_test", request, context, AbTestCancelled, wiring.ab_tests.cancel)
 
 
 async def _create_rule(wiring: Wiring, request: CreateRule, context: Context) -> BaseModel:
@@ -153,6 +176,9 @@ ACTIONS: dict[str, Action] = {
     "optimize_budget": Action(OptimizeBudget, _optimize_budget),
     "get_audit": Action(GetAudit, _get_audit),
     "undo_change": Action(UndoChange, _undo_change),
+    "create_ab_test": Action(CreateAbTest, _create_ab_test),
+    "analyze_ab_test": Action(AnalyzeAbTest, _analyze_ab_test),
+    "cancel_ab_test": Action(CancelAbTest, _cancel_ab_test),
     "create_rule": Action(CreateRule, _create_rule),
     "create_rule_from_template": Action(RuleFromTemplate, _create_rule_from_template),
     "list_rule_templates": Action(ListRuleTemplates, _list_rule_templates),

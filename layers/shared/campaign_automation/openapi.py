@@ -9,6 +9,15 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from campaign_automation.models import CampaignAccepted, CampaignCreated, CampaignStatus, CreateCampaign
+from campaign_automation.models.ab_tests import (
+    AbTestAccepted,
+    AbTestAnalysis,
+    AbTestCancelled,
+    AbTestCreated,
+    AnalyzeAbTest,
+    CancelAbTest,
+    CreateAbTest,
+)
 from campaign_automation.models.budget import BudgetOptimized, OptimizeBudget
 from campaign_automation.models.management import (
     AuditTrail,
@@ -66,6 +75,11 @@ ROUTES = (
         "get", "/v1/campaigns/{campaign_id}/audit", "get_audit", None, {200: AuditTrail}, ("after", "limit")
     ),
     Route("post", "/v1/campaigns/{campaign_id}/undo", "undo_change", UndoChange, {200: ChangeUndone}),
+    Route("post", "/v1/ab-tests", "create_ab_test", CreateAbTest, {201: AbTestCreated, 202: AbTestAccepted}),
+    Route("post", "/v1/ab-tests/{test_id}/analyses", "analyze_ab_test", AnalyzeAbTest, {200: AbTestAnalysis}),
+    Route(
+        "post", "/v1/ab-tests/{test_id}/cancellation", "cancel_ab_test", CancelAbTest, {200: AbTestCancelled}
+    ),
     Route("post", "/v1/rules", "create_rule", CreateRule, {201: RuleCreated}),
     Route(
         "post",

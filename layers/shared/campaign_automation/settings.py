@@ -46,6 +46,10 @@ class Settings(BaseModel):
     evaluate_rule_function_arn: str | None = None
     rule_schedule_role_arn: str | None = Field(None, description="as whom the schedules call the function")
     schedule_dead_letters_arn: str | None = None
+    ab_test_schedule_group: str | None = None
+    ab_test_schedule_role_arn: str | None = None
+    check_ab_test_function_arn: str | None = None
+    activate_ab_tests: bool = Field(True, description="whether a test starts at once when it does not say")
     notification_topic_arn: str | None = Field(None, description="an SNS topic that rules tell too")
     statistics_function_name: str | None = Field(None, description="the function that has numpy and scipy")
 

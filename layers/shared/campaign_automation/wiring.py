@@ -9,6 +9,13 @@ from urllib.parse import urlsplit
 
 from campaign_automation.adapters.base import PlatformAdapter
 from campaign_automation.clients.media_client import MediaClient
+from campaign_automation.managers.ab_test_analysis import AbTestAnalyst
+from campaign_automation.managers.ab_test_applying import AbTestApplier
+from campaign_automation.managers.ab_test_checks import AbTestChecks
+from campaign_automation.managers.ab_test_ending import AbTestEnding
+from campaign_automation.managers.ab_test_manager import AbTestManager
+from campaign_automation.managers.ab_test_schedules import AbTestSchedules
+from campaign_automation.managers.ab_test_sizing import AbTestSizing
 from campaign_automation.managers.accounts import (
     AccountDirectory,
     SecretAccounts,
@@ -40,6 +47,7 @@ from campaign_automation.managers.statistics import InProcessStatistics, LambdaS
 from campaign_automation.managers.workflow import InProcess, Runner, StateMachine
 from campaign_automation.managers.write_gate import WriteGate
 from campaign_automation.settings import Settings, SettingsError, get_settings
+from campaign_automation.stores.ab_test_store import AbTestStore
 from campaign_automation.stores.answer_store import AnswerStore
 from campaign_automation.stores.audit_store import AuditStore
 from campaign_automation.stores.campaign_store import CampaignStore
@@ -327,6 +335,49 @@ class Wiring:
             raise SettingsError(f"settings: {', '.join(missing)} is required")
         target = Target(*(getattr(settings, name) for name in needed))
         return RuleSchedules(settings.rule_schedule_group, target, lambda: self._scheduler)
+
+    @cached_property
+    def _ab_test_store(self) -> AbTestStore:
+        return AbTestStore(self.settings.table_name, lambda: self._dynamodb)
+
+    @cached_property
+    def ab_tests(self) -> AbTestManager:
+        return AbTestManager(
+            self._ab_test_store,
+            self.campaigns,
+            AbTestSizing(self.store, self.accounts, self.insights, self.statistics),
+            self._ab_test_ending,
+            self._ab_test_schedules,
+            activate=self.settings.activate_ab_tests,
+        )
+
+    @cached_property
+    def ab_test_analyst(self) -> AbTestAnalyst:
+        applier = AbTestApplier(self.gate, self._ab_test_ending, self.settings.max_budget_step_percent)
+        return AbTestAnalyst(self.ab_tests, self._ab_test_store, self.insights, self.statistics, applier)
+
+    @cached_property
+    def ab_test_checks(self) -> AbTestChecks:
+        return AbTestChecks(
+            self._ab_test_store, self.campaigns, self.ab_test_analyst, self._ab_test_ending, self.notices
+        )
+
+    @cached_property
+    def _ab_test_ending(self) -> AbTestEnding:
+        return AbTestEnding(self._ab_test_store, self.gate, self._ab_test_schedules, self.notices)
+
+    @cached_property
+    def _ab_test_schedules(self) -> AbTestSchedules | None:
+        """None in a process that has no schedules to make."""
+        settings = self.settings
+        if settings.ab_test_schedule_group is None:
+            return None
+        target = Target(
+            settings.check_ab_test_function_arn or "",
+            settings.ab_test_schedule_role_arn or "",
+            settings.schedule_dead_letters_arn or "",
+        )
+        return AbTestSchedules(settings.ab_test_schedule_group, target, lambda: self._scheduler)
 
     @cached_property
     def _scheduler(self) -> Any:

@@ -162,7 +162,10 @@ class CampaignCreation:
         account = await self._account(creation, adapter, access)
         account = account.model_copy(update={"ad_account_id": ad_account_id})
         today = clock.now().date()
-        warnings = [*adapter.check(spec, account), *sunset_warnings(adapter.platform, today)]
+        warnings = [
+            *adapter.check(_of_one_adset(creation, spec), account),
+            *sunset_warnings(adapter.platform, today),
+        ]
         fitted = spec.model_copy(update={"age_groups": adapter.fit_ages(spec.age_groups)})
         make_plan = plan_test if creation.test else plan_campaign
         plan = make_plan(fitted, account, creation.campaign_id)
@@ -473,11 +476,17 @@ class CampaignCreation:
         entry = creation.objects.get(split_tag(creation.campaign_id))
         if entry is None or entry.state == "gone":
             return
-        # Asked again it gives the one that exists, which nobody else can tell us.
-        split_id = entry.platform_id or await self._split(creation, entry.tag)
+        split_id = entry.platform_id or await self._find_split(creation, entry.tag)
         if split_id and creation.account:
             await self._adapter(creation).end_split(access, creation.account, split_id)
         await self._journal(creation, [entry.model_copy(update={"state": "gone", "platform_id": split_id})])
+
+    async def _find_split(self, creation: Creation, tag: str) -> str | None:
+        """Asked again the platform gives the one that exists, which nobody else can tell us."""
+        try:
+            return await self._split(creation, tag)
+        except PlatformRejectedError:
+            return None
 
     async def _adopt_all(self, creation: Creation, access: Access) -> None:
         for level in self._adapter(creation).levels:
@@ -549,6 +558,16 @@ STEPS: dict[str, Callable[..., Awaitable[Any]]] = {
         CampaignCreation.give_up,
     )
 }
+
+
+def _of_one_adset(creation: Creation, spec: CreateCampaign) -> CreateCampaign:
+    """What the platform shall check: in a test each ad set shows one of the creatives."""
+    if creation.test is None:
+        return spec
+    one = {
+        name: value and value[:1] for name in ("creative_ids", "creatives") for value in [getattr(spec, name)]
+    }
+    return spec.model_copy(update=one)
 
 
 def _plan(creation: Creation) -> CampaignPlan:

@@ -35,6 +35,7 @@ from campaign_automation.models import (
     Creative,
     Level,
 )
+from campaign_automation.models.ab_tests import AbTestTerms
 from campaign_automation.stores.table import TableStore, document, offloaded, plain, serialized
 from campaign_automation.utils.clock import now_ms
 
@@ -82,13 +83,14 @@ class Pending(NamedTuple):
 
 
 class Creation(BaseModel):
-    """Everything known of one campaign of ours."""
+    """Everything known of one campaign of ours; `test`: it is an A/B test of its creatives."""
 
     tenant: str
     campaign_id: str
     state: State
     spec: CreateCampaign
     context: Context
+    test: AbTestTerms | None = None
     claim: str | None = None
     account: AdAccount | None = None
     plan: CampaignPlan | None = None
@@ -429,12 +431,12 @@ def _asset_pk(tenant: str, account: str, digest: str) -> str:
     return f"{tenant}#asset#{account}#{digest}"
 
 
-_DOCUMENTS = ("spec", "context", "account", "plan", "failure", "warnings", "drift")
+_DOCUMENTS = ("spec", "context", "test", "account", "plan", "failure", "warnings", "drift")
 
 
 def _campaign_row(creation: Creation) -> dict[str, Any]:
     row = creation.model_dump(include={"tenant", "campaign_id", "state", "claim"}, exclude_none=True)
-    row |= {name: document(getattr(creation, name)) for name in ("spec", "context")}
+    row |= {name: document(getattr(creation, name)) for name in ("spec", "context", "test")}
     times = {"created_at": now_ms(), "updated_at": now_ms(), **_lifetime(creation)}
     return {"pk": _pk(creation.tenant, creation.campaign_id), "sk": "campaign", **row, **times}
 
