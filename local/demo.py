@@ -16,6 +16,8 @@ from typing import Any
 import httpx
 
 from local.cloud import Cloud, start
+from local.demo_ab_test import ab_test
+from local.demo_budget import budget_chapter
 from local.demo_control import control
 
 BUDGET = Decimal(100)
@@ -39,6 +41,8 @@ def main(argv: list[str]) -> int:
         campaigns = {platform: create(cloud, platform) for platform in PLATFORMS}
         with Api(cloud) as api:
             chapters = {"control": control(api, campaigns["meta"]["campaign_id"], say)}
+            chapters["budget"] = budget_chapter(cloud)
+            chapters["ab_test"] = ab_test(api, say)
         show_counters(cloud)
     ok = all(item.pop("ok") for item in (*campaigns.values(), *chapters.values()))
     print(json.dumps({"ok": ok, "campaigns": campaigns, **chapters}), flush=True)
@@ -114,6 +118,10 @@ class Api:
 
     def get(self, path: str) -> dict[str, Any]:
         return dict(self._http.get(path).json())
+
+    def advance(self, days: int) -> None:
+        """Days pass on the platforms, and with them in the module."""
+        self._http.post(f"{self._admin}/clock", json={"advance_days": days}).raise_for_status()
 
     def platform_calls(self, platform: str) -> list[dict[str, Any]]:
         """Requests on the wire; the items inside a batch are not counted again."""

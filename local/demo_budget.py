@@ -43,10 +43,13 @@ def budget_chapter(cloud: Cloud) -> dict[str, Any]:
         _show_plans(plans)
         done = stage.optimize(campaign_id, plan_digest=plans[APPLIED]["plan_digest"], **PLANS[APPLIED])
     print(f"  applied: {APPLIED}, {done['message']}, total {done['total_after']:.2f} as before", flush=True)
-    with_plan, without = (next_week(created, done, name) for name in ("new_budget", "old_budget"))
+    (with_plan, expected), (without, before) = (
+        next_week(created, done, name) for name in ("new_budget", "old_budget")
+    )
     print(
-        f"  the next week on the same seed: {with_plan} conversions with the plan,"
-        f" {without} with nothing done ({100 * (with_plan / without - 1):+.1f} %; months of many seeds: make bench)",
+        f"  the next week on the same seed: {with_plan} conversions with the plan, {without} with nothing done"
+        f" ({100 * (with_plan / without - 1):+.1f} %)\n  without that week's luck the market would give"
+        f" {expected:.0f} and {before:.0f} ({100 * (expected / before - 1):+.1f} %); months of many seeds: make bench",
         flush=True,
     )
     outcomes = {item["outcome"] for item in done["optimizations"]}
@@ -55,20 +58,25 @@ def budget_chapter(cloud: Cloud) -> dict[str, Any]:
         "campaign_id": campaign_id,
         "conversions_with_plan": with_plan,
         "conversions_with_nothing_done": without,
+        "expected_gain": round(expected / before - 1, 4),
         "relative_gap": done["allocation"]["relative_gap"],
     }
 
 
-def next_week(created: dict[str, Any], done: dict[str, Any], which: str) -> int:
-    """Conversions of seven days with the old or the new budgets. A day's luck belongs to the ad set and the
-    day, so both live through the same week, which no two runs of a real week could."""
+def next_week(created: dict[str, Any], done: dict[str, Any], which: str) -> tuple[int, float]:
+    """Conversions of seven days with the old or the new budgets, as they fell and as they were to be expected.
+    A day's luck belongs to the ad set and the day, so both live through the same week, which no two runs of a
+    real week could."""
     people = {item["platform_adset_id"]: item["targeting"] for item in created["adsets"]}
     first = datetime.fromisoformat(NOW).date() + timedelta(days=FIRST_WEEK_DAYS + 1)
-    return sum(
-        simulation.run_day(SEED, _adset(key, people[key]), first + timedelta(days=day), budget).conversions
-        for key, budget in ((item["platform_id"], float(item[which])) for item in done["optimizations"])
-        for day in range(7)
-    )
+    adsets = [
+        (_adset(item["platform_id"], people[item["platform_id"]]), float(item[which]))
+        for item in done["optimizations"]
+    ]
+    days = [first + timedelta(days=day) for day in range(7)]
+    lived = [simulation.run_day(SEED, adset, day, budget) for adset, budget in adsets for day in days]
+    expected = [simulation.expected(SEED, adset, budget, day) for adset, budget in adsets for day in days]
+    return sum(item.conversions for item in lived), sum(item.conversions for item in expected)
 
 
 def _adset(key: str, people: dict[str, Any]) -> simulation.Adset:
