@@ -47,9 +47,10 @@ def budget_chapter(cloud: Cloud) -> dict[str, Any]:
         next_week(created, done, name) for name in ("new_budget", "old_budget")
     )
     print(
-        f"  the next week on the same seed: {with_plan} conversions with the plan, {without} with nothing done"
-        f" ({100 * (with_plan / without - 1):+.1f} %)\n  without that week's luck the market would give"
-        f" {expected:.0f} and {before:.0f} ({100 * (expected / before - 1):+.1f} %); months of many seeds: make bench",
+        f"  the next week on the same seed: {with_plan} conversions with the plan,"
+        f" {without} with nothing done ({_percent(with_plan, without)})\n"
+        f"  without that week's luck the market would give {expected:.0f} and {before:.0f}"
+        f" ({_percent(expected, before)}); months of many seeds: make bench",
         flush=True,
     )
     outcomes = {item["outcome"] for item in done["optimizations"]}
@@ -64,9 +65,9 @@ def budget_chapter(cloud: Cloud) -> dict[str, Any]:
 
 
 def next_week(created: dict[str, Any], done: dict[str, Any], which: str) -> tuple[int, float]:
-    """Conversions of seven days with the old or the new budgets, as they fell and as they were to be expected.
-    A day's luck belongs to the ad set and the day, so both live through the same week, which no two runs of a
-    real week could."""
+    """Conversions of seven days with the old or the new budgets, as they fell and as they were to be
+    expected. A day's luck belongs to the ad set and the day, so both live through the same week, which no two
+    runs of a real week could."""
     people = {item["platform_adset_id"]: item["targeting"] for item in created["adsets"]}
     first = datetime.fromisoformat(NOW).date() + timedelta(days=FIRST_WEEK_DAYS + 1)
     adsets = [
@@ -77,6 +78,10 @@ def next_week(created: dict[str, Any], done: dict[str, Any], which: str) -> tupl
     lived = [simulation.run_day(SEED, adset, day, budget) for adset, budget in adsets for day in days]
     expected = [simulation.expected(SEED, adset, budget, day) for adset, budget in adsets for day in days]
     return sum(item.conversions for item in lived), sum(item.conversions for item in expected)
+
+
+def _percent(new: float, old: float) -> str:
+    return f"{100 * (new / old - 1):+.1f} %"
 
 
 def _adset(key: str, people: dict[str, Any]) -> simulation.Adset:
