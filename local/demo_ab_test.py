@@ -1,4 +1,4 @@
-"""The demo's chapter on A/B tests: three creatives run until the test may stop, then its winner is applied."""
+"""The demo's chapter on A/B tests: three creatives run until it is safe to stop, then the winner goes on."""
 
 from __future__ import annotations
 
@@ -52,9 +52,8 @@ def run_until_safe(api: Caller, path: str, say: Callable[[str], None]) -> tuple[
         analysis = api.post(path, {})
         p = analysis["p_values"]
         if day % 4 == 0 or analysis["safe_to_stop"]:
-            say(
-                f"  day {day:2}: {analysis['verdict']}; p fixed {shown(p['fixed'])}, anytime {shown(p['anytime'])}"
-            )
+            values = f"p fixed {shown(p['fixed'])}, anytime {shown(p['anytime'])}"
+            say(f"  day {day:2}: {analysis['verdict']}; {values}")
         if analysis["safe_to_stop"]:
             break
     say(f"  {analysis['message']}")

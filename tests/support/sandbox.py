@@ -21,8 +21,9 @@ class Sandbox:
     def __exit__(self, *_: object) -> None:
         self._http.close()
 
-    def reset(self) -> None:
-        self._http.post("/reset", json={}).raise_for_status()
+    def reset(self, now: str | None = None) -> None:
+        """As seeded; at `now`, or at the machine's time."""
+        self._http.post("/reset", json={"now": now} if now else {}).raise_for_status()
 
     def fault(self, platform: str, operation: str, kind: str, **more: Any) -> None:
         fault = {"platform": platform, "operation": operation, "kind": kind, **more}
