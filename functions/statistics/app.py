@@ -1,4 +1,4 @@
-"""Computations for the other functions: {"operation", "payload"} in, {"result"} or {"error"} out."""
+"""For other functions: {"operation", "payload" or "packed"} in, {"result"} or {"error"} out."""
 
 from typing import Any
 

@@ -16,6 +16,7 @@ from campaign_automation.utils.error_handler import (
     error_from_body,
 )
 from campaign_automation.utils.observability import logger
+from campaign_automation.utils.packing import packed
 
 MAX_PAYLOAD_BYTES = 6 * 1024 * 1024  # Lambda's limit for a synchronous call
 
@@ -45,7 +46,7 @@ class LambdaStatistics:
         self._client = client
 
     async def compute(self, operation: str, payload: dict[str, Any]) -> dict[str, Any]:
-        event = json.dumps({"operation": operation, "payload": payload}, separators=(",", ":")).encode()
+        event = json.dumps({"operation": operation, "packed": packed(payload)}).encode()
         if len(event) > MAX_PAYLOAD_BYTES:
             raise InvalidRequestError(
                 f"{operation}: {len(event)} bytes of data are more than the {MAX_PAYLOAD_BYTES} that fit into"

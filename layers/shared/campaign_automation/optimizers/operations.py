@@ -12,6 +12,7 @@ from campaign_automation.optimizers.ab_reading import read_test
 from campaign_automation.optimizers.ab_test_manager import plan_test
 from campaign_automation.optimizers.budget_optimizer import optimize_budget
 from campaign_automation.utils.error_handler import CampaignAutomationError, InvalidRequestError, error_body
+from campaign_automation.utils.packing import unpacked
 from campaign_automation.utils.validation import parse
 
 Payload = dict[str, Any]
@@ -47,8 +48,9 @@ def run(operation: str, payload: Payload) -> Payload:
 
 
 def answer(event: Mapping[str, Any]) -> Payload:
-    """{"operation", "payload"} to {"result"}, or to {"error"}, the envelope's, for an expected failure."""
+    """{"operation", "payload" or "packed"} to {"result"}, or {"error"} for a failure that is expected."""
+    payload = unpacked(event["packed"]) if "packed" in event else event["payload"]
     try:
-        return {"result": run(event["operation"], event["payload"])}
+        return {"result": run(event["operation"], payload)}
     except CampaignAutomationError as error:
         return {"error": error_body(error)}
