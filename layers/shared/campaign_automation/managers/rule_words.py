@@ -74,8 +74,10 @@ def _objects(decisions: Iterable[Decision], names: dict[str, str]) -> str:
 
 def _object(decision: Decision, names: dict[str, str]) -> str:
     figures = ", ".join(_figure(figure) for figure in decision.evidence)
-    name = names.get(decision.entity_id)
-    return f"{f'{name} ' if name else ''}{decision.entity_id} ({figures})"
+    tag = decision.entity_id
+    name = names.get(tag, tag)
+    # Names of ours end with the tag already.
+    return f"{name if tag in name else f'{name} {tag}'} ({figures})"
 
 
 def _figure(figure: dict[str, Any]) -> str:
