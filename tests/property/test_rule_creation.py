@@ -19,14 +19,22 @@ from campaign_automation.adapters.base import Access, BudgetOutcome, DailyInsigh
 from campaign_automation.capability import run_action
 from campaign_automation.managers import rule_evaluation
 from campaign_automation.managers.limits import Limits
+from campaign_automation.managers.schedules import RuleSchedules
 from campaign_automation.managers.write_gate import WriteGate
 from campaign_automation.models import AdAccount, Context, Level
-from campaign_automation.models.management import AuditRecord
-from campaign_automation.models.rules import CreateRule, RuleCreated, RuleEvaluated, RuleTick
+from campaign_automation.models.management import AuditRecord, ManageCampaign
+from campaign_automation.models.rules import (
+    CreateRule,
+    RuleCreated,
+    RuleEvaluated,
+    RuleFromTemplate,
+    RuleTick,
+)
 from campaign_automation.settings import get_settings
 from campaign_automation.stores.campaign_store import Creation
 from campaign_automation.stores.rule_store import RuleStore
 from campaign_automation.utils import clock
+from campaign_automation.utils.error_handler import CampaignAutomationError
 from campaign_automation.utils.validation import parse
 from campaign_automation.wiring import Wiring
 from tests.support.builders import request_body
@@ -101,7 +109,7 @@ class House:
 
     def create_rule(self, **body: Any) -> RuleCreated:
         scope = {"campaign_ids": [self.creation.campaign_id]}
-        rule = parse(CreateRule, {"rule_name": "drawn", "applies_to": scope, **body})
+        rule = parse(CreateRule, {"rule_name": "drawn", "applies_to": scope} | body)
         return asyncio.run(self.wiring.rules.create(rule, Context(user_id="u")))
 
     @property
@@ -286,3 +294,118 @@ def die_after_acting(house: House, rule_id: str, at: datetime) -> None:
         patch.setattr(rule_evaluation, "CLAIM_SECONDS", -1)
         with pytest.raises(Died):
             house.tick(rule_id, at)
+
+
+# --- what dies, and what others did ----------------------------------------------------------------------
+
+LOW_ROAS = {"metric": "roas", "operator": "less_than", "value": 2, "time_range": "3d"}
+PAUSE = {"condition": LOW_ROAS, "action": {"type": "pause_adset"}}
+
+
+@pytest.fixture
+def house() -> House:
+    house = House()
+    for tag in house.adsets:
+        house.deliver(tag, 8)
+    reconcile(house)  # schedules of rules of earlier tests drive nothing any more
+    return house
+
+
+def reconcile(house: House) -> tuple[int, int, int]:
+    return tuple(asyncio.run(house.wiring.rules.reconcile()))  # type: ignore[return-value]
+
+
+def test_a_scheduler_that_fails_costs_a_warning_and_nothing_else(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fails(*_: Any) -> None:
+        raise CampaignAutomationError("the scheduler did not answer", code="4000")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RuleSchedules, "put", fails)
+        made = house.create_rule(**PAUSE)
+    assert "within 15 minutes" in made.warnings[-1]
+    assert reconcile(house) == (1, 0, 0)
+    assert reconcile(house) == (0, 0, 0)
+    assert boto3.client("scheduler").get_schedule(Name=made.rule_id, GroupName=GROUP)["State"] == "ENABLED"
+
+
+def test_a_rule_that_did_not_run_when_it_was_due_is_overdue(house: House) -> None:
+    rule_id = house.create_rule(**PAUSE).rule_id
+    clock._offset += timedelta(hours=6, minutes=29)
+    assert reconcile(house)[2] == 0
+    clock._offset += timedelta(minutes=2)
+    assert reconcile(house)[2] == 1
+    house.tick(rule_id, clock.now())
+    assert reconcile(house)[2] == 0
+
+
+def test_what_was_deleted_on_its_platform_leaves_the_other_campaigns_to_the_rule(house: House) -> None:
+    body = request_body(daily_budget=90, creative_ids=["1"], name="Gone")
+    gone = asyncio.run(run_action(house.wiring, "create_campaign", body, {"user_id": "u"}))
+    clock._offset += timedelta(days=9)
+    house.adapter.daily.clear()
+    for tag in house.adsets:
+        house.deliver(tag, 8)
+    asyncio.run(house.adapter.remove(None, Level.CAMPAIGN, [gone["platform_campaign_id"]]))  # type: ignore[arg-type]
+    made = house.create_rule(**PAUSE, applies_to={"all": True})
+    [result] = house.tick(made.rule_id, clock.now())
+    assert result.acted == 3
+    lost = {item.id for item in result.undecidable if item.reason == "not_read: 5000"}
+    assert lost == {item["adset_id"] for item in gone["adsets"]}
+
+
+def test_a_rule_brings_back_what_it_paused_for_a_while_and_not_what_a_person_paused(house: House) -> None:
+    first, second, third = house.adsets
+    pause = {"type": "pause_adset", "parameters": {"pause_for": "24h"}}
+    scope = {"adset_ids": [first, second]}
+    made = house.create_rule(**{**PAUSE, "action": pause}, applies_to=scope, priority=100)
+    restart = asyncio.run(
+        house.wiring.rules.create_from_template(
+            RuleFromTemplate(template="restart_after_pause", applies_to="all"), Context(user_id="u")
+        )
+    )
+    assert house.tick(made.rule_id, clock.now())[0].acted == 2
+    body = {
+        "campaign_id": house.creation.campaign_id,
+        "action": "pause",
+        "level": "adset",
+        "entity_ids": [second, third],
+    }
+    house.adapter.change(house.creation.objects[second].platform_id or "", status="active")
+    asyncio.run(house.wiring.control.manage(parse(ManageCampaign, body), Context(user_id="u")))
+    clock._offset += timedelta(hours=25)
+    [result] = house.tick(restart.rule_id, clock.now())
+    assert [item.id for item in result.changed] == [first], result
+
+
+def test_nothing_but_pauses_passes_the_kill_switch(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(house.wiring.gate, "_limits", LIMITS._replace(is_stopped=True))
+    raises = house.create_rule(condition=LOW_ROAS, action={"type": "increase_budget"})
+    [result] = house.tick(raises.rule_id, clock.now())
+    assert (result.acted, {item.reason.partition(":")[0] for item in result.skipped}) == (0, {"kill_switch"})
+    pauses = house.create_rule(**PAUSE)
+    assert house.tick(pauses.rule_id, clock.now())[0].acted == 3
+
+
+def test_a_campaign_that_is_being_changed_fails_for_now_and_is_done_at_the_next_tick(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("campaign_automation.managers.write_gate._WAIT_SECONDS", 0.3)
+    rule_id = house.create_rule(**PAUSE).rule_id
+    assert asyncio.run(house.wiring.store.begin_run(house.creation, "run_other", 60)) is None
+    [result] = house.tick(rule_id, clock.now())
+    assert (result.acted, {item.error["code"] for item in result.failed}) == (0, {"5004"})
+    assert house.web_platform.notifications == []
+    assert asyncio.run(house.wiring.store.end_run(house.creation, "run_other"))
+    clock._offset += timedelta(minutes=15)
+    assert house.tick(rule_id, clock.now())[0].acted == 3
+
+
+def test_outside_its_hours_and_on_blackout_dates_a_rule_reads_nothing(house: House) -> None:
+    today = clock.now().date()
+    made = house.create_rule(**PAUSE, blackout_dates=[str(today + timedelta(days=n)) for n in range(2)])
+    house.adapter.calls.clear()
+    [result] = house.tick(made.rule_id, clock.now())
+    assert (result.outcome, result.note) == ("not_now", "blackout_date")
+    assert house.adapter.calls == []

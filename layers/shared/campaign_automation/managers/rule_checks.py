@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import NamedTuple
 
+from campaign_automation.managers.rule_hindsight import known_then
 from campaign_automation.managers.rule_market import LONGEST_DAYS, Market, Reading, RuleMarket, in_scope
 from campaign_automation.models.rules import (
     Backtest,
@@ -137,7 +138,7 @@ def _refuse_conflicts(
 
 def _backtest(rule: CreateRule, markets: Sequence[Market]) -> Backtest:
     """Of all accounts together. Their money is added up only where it is of one currency."""
-    tests = [backtest(rule, market.snapshot) for market in markets]
+    tests = [backtest(rule, market.snapshot, known_then(market)) for market in markets]
     tests = [test for test in tests if test.as_known_now is not None]
     if not tests:
         return Backtest(
@@ -149,15 +150,18 @@ def _backtest(rule: CreateRule, markets: Sequence[Market]) -> Backtest:
     return Backtest(
         first_day=min(filter(None, (test.first_day for test in tests))),
         last_day=max(filter(None, (test.last_day for test in tests))),
-        as_known_now=_together(
-            [test.as_known_now for test in tests if test.as_known_now], one_currency=one_currency
-        ),
+        as_known_now=_together([test.as_known_now for test in tests], one_currency=one_currency),
+        as_known_then=_together([test.as_known_then for test in tests], one_currency=one_currency),
         needs_confirm=any(test.needs_confirm for test in tests),
         message=" ".join(dict.fromkeys(test.message for test in tests)),
     )
 
 
-def _together(replays: Sequence[Replay], *, one_currency: bool) -> Replay:
+def _together(found: Sequence[Replay | None], *, one_currency: bool) -> Replay | None:
+    """None unless all accounts have one."""
+    replays = [replay for replay in found if replay is not None]
+    if len(replays) < len(found):
+        return None
     by_day: dict[date, int] = {}
     for replay in replays:
         for day, count in replay.firings_by_day.items():

@@ -18,6 +18,7 @@ from campaign_automation.managers.rule_entities import (
     skeletons,
 )
 from campaign_automation.models import AdAccount, Level
+from campaign_automation.models.budget_problem import MaturitySnapshot
 from campaign_automation.models.management import AuditRecord, SkippedItem
 from campaign_automation.models.rules import (
     CreateRule,
@@ -53,12 +54,14 @@ class Target(NamedTuple):
 
 
 class Market(NamedTuple):
-    """One account: what the rules see of it, by which way its objects are changed, what was done to them."""
+    """One account: what the rules see of it, where its objects are changed, what was done to them; `reports`
+    are conversions by campaign as they became known."""
 
     account: AdAccount
     snapshot: Snapshot
     targets: dict[str, Target]
     past: list[PastAction]
+    reports: dict[str, list[MaturitySnapshot]] = {}
 
 
 class Reading(NamedTuple):
@@ -190,6 +193,7 @@ def _market(
             for tag in item.tags
         },
         [action for trail in trails for action in past_actions(trail)],
+        {item.creation.campaign_id: item.snapshots for item in read},
     )
 
 

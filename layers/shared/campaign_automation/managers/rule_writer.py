@@ -134,8 +134,8 @@ def _value(decision: Decision, account: AdAccount) -> str | Decimal | None:
     mode = ROUND_FLOOR if decision.direction > 0 else ROUND_CEILING
     rounded = (decision.after / step).to_integral_value(mode) * step
     if decision.direction < 0:
-        rounded = min(before, max(rounded, account.min_daily_budget))
-    return None if rounded == before else rounded
+        rounded = max(rounded, account.min_daily_budget)
+    return rounded if (rounded - before) * decision.direction > 0 else None
 
 
 def _evidence(decision: Decision) -> dict[str, Any]:
