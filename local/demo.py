@@ -19,6 +19,7 @@ from local.cloud import Cloud, start
 from local.demo_ab_test import ab_test
 from local.demo_budget import budget_chapter
 from local.demo_control import control
+from local.demo_rules import rules
 
 BUDGET = Decimal(100)
 REQUEST: dict[str, Any] = {
@@ -43,6 +44,7 @@ def main(argv: list[str]) -> int:
             chapters = {"control": control(api, campaigns["meta"]["campaign_id"], say)}
             chapters["budget"] = budget_chapter(cloud)
             chapters["ab_test"] = ab_test(api, say)
+            chapters["rules"] = rules(api, cloud, say)
         show_counters(cloud)
     ok = all(item.pop("ok") for item in (*campaigns.values(), *chapters.values()))
     print(json.dumps({"ok": ok, "campaigns": campaigns, **chapters}), flush=True)
