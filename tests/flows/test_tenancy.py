@@ -21,11 +21,13 @@ BODIES: dict[str, dict[str, Any]] = {
     "manage_campaign": {"action": "pause"},
     "undo_change": {"run_id": "run_1"},
 }
+UNKNOWN_TEST = "abt_00000000000000000000"
+WITH_TEST = [route for route in ROUTES if "{test_id}" in route.path]
 WITH_CAMPAIGN = [route for route in ROUTES if "{campaign_id}" in route.path]
 
 
 def ask(client: Api, route: Route, campaign_id: str) -> httpx.Response:
-    path = route.path.replace("{campaign_id}", campaign_id)
+    path = re.sub(r"\{\w+\}", campaign_id, route.path)
     if route.method == "get":
         return client.http.get(path)
     return client.http.post(path, json=BODIES.get(route.action, {}))
@@ -49,6 +51,19 @@ def test_another_tenants_campaign_answers_like_an_unknown_one_on_every_route(
         for theirs in (created["campaign_id"], created["platform_campaign_id"]):
             assert comparable(ask(other_api, route, theirs), theirs) == unknown, route
     # The same work is done for both, so their times tell nothing either: no platform was asked.
+    assert len(sandbox.calls("meta")) == before
+
+
+def test_another_tenants_test_answers_like_an_unknown_one_on_every_route(
+    api: Api, other_api: Api, sandbox: Sandbox
+) -> None:
+    body = {"test_name": "T", "creative_ids": ["1", "2"], "daily_budget": 100, "daily_checks": False}
+    theirs = api.http.post("/v1/ab-tests", json=body).json()["test_id"]
+    before = len(sandbox.calls("meta"))
+    for route in WITH_TEST:
+        unknown = comparable(ask(other_api, route, UNKNOWN_TEST), UNKNOWN_TEST)
+        assert unknown[0] == 404, route
+        assert comparable(ask(other_api, route, theirs), theirs) == unknown, route
     assert len(sandbox.calls("meta")) == before
 
 

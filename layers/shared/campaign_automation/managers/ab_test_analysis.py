@@ -8,7 +8,7 @@ from decimal import Decimal
 from campaign_automation.managers.ab_test_applying import AbTestApplier
 from campaign_automation.managers.ab_test_counts import Days, Records, analysis_request, days_of
 from campaign_automation.managers.ab_test_manager import AbTestManager, creatives_of, split_of
-from campaign_automation.managers.ab_test_report import ATTRIBUTION_DAYS, Reading, leader_of, report
+from campaign_automation.managers.ab_test_report import Reading, attribution_days, leader_of, report
 from campaign_automation.managers.insights import CampaignInsights, Insights
 from campaign_automation.managers.statistics import Statistics
 from campaign_automation.models import Context, Level
@@ -99,8 +99,7 @@ class AbTestAnalyst:
             request=analysis_request(records, terms, unit, days, earlier),
             today=seen.today,
             snapshots=seen.snapshots,
-            # A click is known at once.
-            attribution_window_days=0 if terms.metric == "ctr" else ATTRIBUTION_DAYS,
+            attribution_window_days=attribution_days(terms),
         )
         answer = await self._statistics.compute("analyze_ab_test", problem.model_dump(mode="json"))
         return AbTestReading.model_validate(answer)

@@ -72,12 +72,12 @@ class AbTestManager:
             return OpenedTest(opened, known)
         try:
             test = await self._new_test(request, context, opened)
+            if not request.dry_run:
+                await self._schedule(test, request)
+                await self._store.put_new(test)
         except CampaignAutomationError as error:
             await self._campaigns.refuse(context.user_id, opened.campaign_id, error)
             raise
-        if not request.dry_run:
-            await self._store.put_new(test)
-            await self._schedule(test, request)
         return OpenedTest(opened, test)
 
     async def _new_test(self, request: CreateAbTest, context: Context, opened: Opened) -> AbTest:
@@ -93,7 +93,7 @@ class AbTestManager:
         )
 
     async def _schedule(self, test: AbTest, request: CreateAbTest) -> None:
-        """Before the creation, so that no test is without one; a check of what was never made ends it."""
+        """Before the test itself, so that none is without; the check of what was never made deletes it."""
         if self._schedules and request.daily_checks:
             await self._schedules.put(test)
 

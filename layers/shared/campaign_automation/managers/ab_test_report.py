@@ -13,6 +13,7 @@ from campaign_automation.models.ab_analysis import Analysis, Recommendation, Var
 from campaign_automation.models.ab_tests import (
     AbTestAnalysis,
     AbTestReading,
+    AbTestTerms,
     Advice,
     Applied,
     Attribution,
@@ -28,9 +29,8 @@ from campaign_automation.stores.ab_test_store import AbTest, TestLook
 from campaign_automation.stores.campaign_store import Creation
 from campaign_automation.utils import clock
 
-ATTRIBUTION_DAYS = 7
 APPLICABLE = ("pause", "raise_budget", "stop")
-_EVENTS = {"ctr": "click"}
+_ATTRIBUTION_DAYS = 7
 _FIELDS = ("impressions", "clicks", "conversions", "spend", "revenue")
 
 
@@ -104,8 +104,8 @@ def report(reading: Reading, applied: Applied | None, test: AbTest) -> AbTestAna
             time_zone=reading.account.time_zone,
         ),
         attribution=Attribution(
-            event=_EVENTS.get(terms.metric, f"{reading.creation.spec.objective} conversion"),
-            window_days=ATTRIBUTION_DAYS,
+            event="click" if terms.metric == "ctr" else f"{reading.creation.spec.objective} conversion",
+            window_days=attribution_days(terms),
             maturity_assumed=reading.result.maturity_assumed,
         ),
         as_of=clock.iso_now(),
@@ -115,6 +115,11 @@ def report(reading: Reading, applied: Applied | None, test: AbTest) -> AbTestAna
         warnings=_warnings(reading),
         message=_message(reading, test),
     )
+
+
+def attribution_days(terms: AbTestTerms) -> int:
+    """How long after a day its conversions may still come; a click is known at once."""
+    return 0 if terms.metric == "ctr" else _ATTRIBUTION_DAYS
 
 
 def p_anytime(analysis: Analysis, looks: Sequence[TestLook]) -> float | None:

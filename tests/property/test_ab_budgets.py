@@ -1,0 +1,244 @@
+"""Property 10 of the contract, and what a test says of counts that are odd."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from campaign_automation.adapters.base import DailyInsight
+from campaign_automation.capability import run_action
+from campaign_automation.managers.ab_test_counts import whole
+from campaign_automation.managers.planner import plan_test
+from campaign_automation.models import AdAccount, Level
+from campaign_automation.models.ab_tests import CreateAbTest
+from campaign_automation.stores.campaign_store import Creation
+from campaign_automation.utils import clock
+from campaign_automation.utils.error_handler import InvalidRequestError
+from campaign_automation.utils.validation import parse
+from campaign_automation.wiring import Wiring
+from tests.support.builders import account
+from tests.support.fake_adapter import FakeAdapter
+from tests.support.sandbox import Sandbox
+from tests.support.table import empty_table
+from tests.support.web_platform import MemoryWebPlatform
+
+PLATFORMS = ("meta", "tiktok", "google")
+# The smallest amounts and ad set budgets that the platforms' adapters tell, and a currency without decimals.
+ACCOUNTS = {
+    "meta": account(),
+    "tiktok": account(min_daily_budget=Decimal(20)),
+    "google": account(min_daily_budget=Decimal("0.01")),
+    "yen": account(currency="JPY", budget_step=Decimal(1), min_daily_budget=Decimal(100)),
+}
+
+
+def request(creatives: int, budget: Decimal | int, **changes: Any) -> CreateAbTest:
+    ids = [str(number) for number in range(1, creatives + 1)]
+    return parse(CreateAbTest, {"test_name": "T", "creative_ids": ids, "daily_budget": budget, **changes})
+
+
+@pytest.mark.parametrize("name", ACCOUNTS)
+@settings(max_examples=200, deadline=None)
+@given(creatives=st.integers(2, 10), units=st.integers(1, 5_000_000))
+def test_property_10_budgets_are_equal_to_the_minor_unit_and_sum_exactly(
+    name: str, creatives: int, units: int
+) -> None:
+    told = ACCOUNTS[name]
+    total = units * told.budget_step
+    spec = request(creatives, total).campaign(activate=True)
+    try:
+        plan = plan_test(spec, told, "cmp_1")
+    except InvalidRequestError as error:
+        assert_refusal_is_right(error, total, creatives, told)
+        return
+    budgets = [adset.daily_budget for adset in plan.adsets]
+    assert (len(budgets), len(set(budgets)), sum(budgets)) == (creatives, 1, total)
+    assert budgets[0] % told.budget_step == 0
+    assert budgets[0] >= told.min_daily_budget
+    assert len({str(adset.targeting) for adset in plan.adsets}) == 1
+    assert [(ad.adset_tag, ad.creative_id) for ad in plan.ads] == [
+        (adset.tag, creative) for adset, creative in zip(plan.adsets, spec.creative_ids or [], strict=True)
+    ]
+
+
+def assert_refusal_is_right(
+    error: InvalidRequestError, total: Decimal, creatives: int, told: AdAccount
+) -> None:
+    """Refused for a share under the minimum, or for one that is not equal; then the neighbours are named."""
+    assert error.details["field"] == "daily_budget"
+    grid = told.budget_step * creatives
+    if "minimum" in error.details:
+        assert total / creatives < told.min_daily_budget or total % grid
+        return
+    assert total % grid != 0
+    named = [Decimal(str(amount)) for amount in error.details["allowed"]]
+    assert named
+    assert all(amount % grid == 0 and abs(amount - total) < grid for amount in named)
+
+
+class House:
+    """One tenant whose tests run on platforms in memory, on the sandbox's clock."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        empty_table()
+        self.sandbox = sandbox
+        self.adapters = {platform: FakeAdapter(platform) for platform in PLATFORMS}
+        self.wiring = Wiring(mcp_client=MemoryWebPlatform(), adapters=self.adapters)
+        self.wiring.__dict__["_ab_test_schedules"] = None  # moto in this process has no group for them
+
+    def run(self, action: str, parameters: dict[str, Any]) -> dict[str, Any]:
+        return asyncio.run(run_action(self.wiring, action, parameters, {"user_id": "u"}))
+
+    def create(self, platform: str = "meta", creatives: int = 2, budget: float = 100, **more: Any) -> Any:
+        self.adapters[platform].forget()
+        ids = [str(number) for number in range(1, creatives + 1)]
+        body = {"test_name": "T", "creative_ids": ids, "daily_budget": budget, "platform": platform, **more}
+        return self.run("create_ab_test", body)
+
+    def deliver(self, created: dict[str, Any], days: int, row: Callable[[int, int], dict[str, Any]]) -> None:
+        """`days` days pass; `row` tells what the ad set and day of those numbers brought."""
+        first = clock.now().astimezone(ZoneInfo("America/New_York")).date()
+        self.adapters["meta"].daily = [
+            insight(created, index, first + timedelta(days=day), row(index, day))
+            for index in range(len(created["adsets"]))
+            for day in range(days)
+        ]
+        self.sandbox.advance(advance_days=days)
+
+    def creation(self, created: dict[str, Any]) -> Creation:
+        creation = asyncio.run(self.wiring.store.load("u", created["campaign_id"]))
+        assert creation is not None
+        return creation
+
+    def analyze(self, created: dict[str, Any], **body: Any) -> dict[str, Any]:
+        return self.run("analyze_ab_test", {"test_id": created["test_id"], **body})
+
+
+def insight(created: dict[str, Any], index: int, day: date, figures: dict[str, Any]) -> DailyInsight:
+    adset_id = created["adsets"][index]["platform_adset_id"]
+    usual = {"spend": Decimal(50), "impressions": 5000, "clicks": 100, "conversions": Decimal(9)}
+    return DailyInsight.model_validate(
+        {
+            "entity_id": adset_id,
+            "adset_id": adset_id,
+            "campaign_id": created["platform_campaign_id"],
+            "day": day,
+            "revenue": Decimal(100),
+            **usual,
+            **figures,
+        }
+    )
+
+
+@pytest.fixture
+def house(module_settings: None, sandbox: Sandbox) -> House:
+    return House(sandbox)
+
+
+@settings(
+    max_examples=12,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(platform=st.sampled_from(PLATFORMS), creatives=st.integers(2, 10), share=st.integers(100, 3000))
+def test_property_10_what_the_platform_stored_is_equal_and_sums_exactly(
+    house: House, platform: str, creatives: int, share: int
+) -> None:
+    empty_table()
+    created = house.create(platform, creatives, share * creatives / 100)
+    assert created["status"] == "success", created
+    stored = [
+        house.adapters[platform].node(item["platform_adset_id"]).daily_budget for item in created["adsets"]
+    ]
+    assert stored == [Decimal(share) / 100] * creatives
+    assert [item["budget"] for item in created["adsets"]] == [float(item) for item in stored]
+
+
+def test_more_conversions_than_clicks_make_the_test_invalid_and_say_whose(house: House) -> None:
+    created = house.create()
+    house.deliver(created, 10, lambda adset, _: {"clicks": 3} if adset else {})
+    by_clicks = house.analyze(created, unit="clicks", apply=True)
+    assert (by_clicks["verdict"], by_clicks["finding"]) == ("invalid", "impossible_counts")
+    assert by_clicks["reason"].startswith("2: 72 conversions of 24 clicks")
+    assert (by_clicks["winner"], by_clicks["applied"]["changed"]) == (None, [])
+    assert house.analyze(created)["verdict"] != "invalid"
+
+
+def test_an_unknown_count_is_never_read_as_zero(house: House) -> None:
+    created = house.create()
+    house.deliver(created, 5, lambda adset, day: {"conversions": None} if adset == day == 1 else {})
+    analysis = house.analyze(created)
+    assert (analysis["verdict"], analysis["reason"]) == ("invalid", "2: conversions are unknown")
+    assert {item["creative_id"]: item["conversions"] for item in analysis["results"]} == {"1": 45, "2": None}
+
+
+def test_a_negative_count_is_refused_by_name(house: House) -> None:
+    created = house.create()
+    house.deliver(created, 3, lambda adset, _: {"conversions": Decimal(-1)} if adset else {})
+    error = house.analyze(created)["error"]
+    assert (error["code"], error["details"]["field"]) == ("1001", "conversions")
+
+
+def test_conversions_in_parts_are_rounded_on_their_running_total_and_it_is_said(house: House) -> None:
+    created = house.create()
+    house.deliver(created, 8, lambda *_: {"conversions": Decimal("12.3")})
+    analysis = house.analyze(created)
+    assert [row["converted"] for row in analysis["contingency_table"]] == [98, 98]
+    assert [row["conversions"] for row in analysis["results"]] == [98.4, 98.4]
+    assert any("parts" in words for words in analysis["warnings"])
+
+
+@given(st.lists(st.decimals(0, 50, places=2), max_size=30))
+def test_rounded_days_are_off_by_half_a_conversion_at_most_all_together(counts: list[Decimal]) -> None:
+    rounded = whole(counts)
+    for days in range(len(counts) + 1):
+        sure = [count for count in rounded[:days] if count is not None]
+        assert abs(sum(sure) - sum(counts[:days])) <= Decimal("0.5")
+    assert all(count is not None and count >= 0 for count in rounded)
+
+
+def test_clicks_can_be_what_is_tested(house: House) -> None:
+    created = house.create(metric="ctr")
+    house.deliver(created, 9, lambda adset, _: {"clicks": 100 + 40 * adset, "conversions": Decimal(0)})
+    analysis = house.analyze(created)
+    assert (analysis["verdict"], analysis["winner"]["creative_id"]) == ("winner", "2")
+    assert analysis["attribution"] == {"event": "click", "window_days": 0, "maturity_assumed": False}
+    assert analysis["window"]["closed_through"] == analysis["window"]["until"]
+
+
+def test_looks_are_written_once_a_day_for_each_unit_and_counted(house: House) -> None:
+    created = house.create(test_duration_days=20)
+    counts = []
+    for days in (3, 2):
+        house.deliver(created, days, lambda *_: {})
+        counts += [house.analyze(created)["looks"], house.analyze(created)["looks"]]
+    assert counts == [1, 1, 2, 2]
+    assert house.analyze(created, unit="clicks")["looks"] == 1
+
+
+def test_a_cap_bounds_the_raise_of_a_winner(house: House) -> None:
+    created = house.create(test_duration_days=9)
+    house.deliver(created, 9, lambda adset, _: {"conversions": Decimal(20 + 30 * adset)})
+    analysis = house.analyze(created)
+    assert (analysis["verdict"], analysis["stop_reason"]) == ("winner", "test_over"), analysis
+    applied = house.analyze(created, apply=True)
+    winner = applied["winner"]["adset_id"]
+    changed = {(item["id"], item["field"]): item["after"] for item in applied["applied"]["changed"]}
+    raised = changed[winner, "daily_budget"]
+    assert 50 < raised <= 75
+    assert {item for (_, field), item in changed.items() if field == "status"} == {"paused"}
+    trail = house.run("get_audit", {"campaign_id": created["campaign_id"]})["records"]
+    pause = next(
+        item for item in trail if item["operation"] == "set_status" and item["after"]["status"] == "paused"
+    )
+    assert pause["evidence"]["test_id"] == created["test_id"]
+    assert pause["evidence"]["verdict"] == "winner"
+    assert {item.level for item in house.creation(created).objects.values() if item.held} == {Level.ADSET}
