@@ -81,7 +81,8 @@ class House:
     def start(self, platform: str, **changes: Any) -> Creation:
         """A campaign of 300 a day over three ad sets, running since nine days ago."""
         self.adapters[platform].forget()
-        body = request_body(**{"daily_budget": 300, "platform": platform, "target_cpa": 10, "target_roas": 2, **changes})
+        usual = {"daily_budget": 300, "platform": platform, "target_cpa": 10, "target_roas": 2}
+        body = request_body(**(usual | changes))
         answer = asyncio.run(run_action(self.wiring, "create_campaign", body, {"user_id": "u"}))
         assert answer["status"] == "success", answer
         creation = self.load(answer["campaign_id"])
