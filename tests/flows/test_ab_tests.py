@@ -230,11 +230,11 @@ def test_a_test_that_cannot_finish_is_refused_with_the_numbers_unless_it_is_forc
     forced = tests.made(**small, force=True)
     assert forced["required_sample"] == sample
     assert any(words.startswith("forced:") for words in forced["warnings"])
-    assert tests.made(minimum_detectable_effect=2)["required_sample"]["can_finish"]
+    assert tests.made(minimum_detectable_effect=2, dry_run=True)["required_sample"]["can_finish"]
 
 
 def test_a_given_rate_tells_the_sample_where_there_is_no_history(tests: Tests) -> None:
-    sample = tests.made(baseline_rate=0.2)["required_sample"]
+    sample = tests.made(baseline_rate=0.2, dry_run=True)["required_sample"]
     assert (sample["source"], sample["days_needed"], sample["can_finish"]) == ("given", None, None)
     assert sample["visitors_per_variant"] > 10_000
 

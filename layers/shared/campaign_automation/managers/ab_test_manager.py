@@ -165,7 +165,7 @@ def creatives_of(creation: Creation) -> dict[str, str]:
 
 
 def _created(test: AbTest, creation: Creation, made: CampaignCreated, *, has_checks: bool) -> AbTestCreated:
-    terms, creatives, is_dry = creation.test, creatives_of(creation), made.state == "planned"
+    terms, is_dry = creation.test, made.state == "planned"
     assert terms is not None
     logger.info("test created", test_id=test.test_id, campaign_id=test.campaign_id)
     return AbTestCreated(
@@ -177,15 +177,7 @@ def _created(test: AbTest, creation: Creation, made: CampaignCreated, *, has_che
         platform_campaign_id=made.platform_campaign_id,
         campaign_status=made.campaign_status,
         currency=made.currency,
-        adsets=[
-            VariantAdSet(
-                adset_id=adset.adset_id,
-                platform_adset_id=adset.platform_adset_id,
-                creative_id=creatives[adset.adset_id],
-                budget=adset.daily_budget,
-            )
-            for adset in made.adsets
-        ],
+        adsets=_variants(creation, made),
         ads=made.ads,
         required_sample=test.sample,
         metric=terms.metric,
@@ -199,6 +191,19 @@ def _created(test: AbTest, creation: Creation, made: CampaignCreated, *, has_che
         warnings=[*made.warnings, *_warnings(test, creation, made)],
         message=_message(test, made),
     )
+
+
+def _variants(creation: Creation, made: CampaignCreated) -> list[VariantAdSet]:
+    creatives = creatives_of(creation)
+    return [
+        VariantAdSet(
+            adset_id=adset.adset_id,
+            platform_adset_id=adset.platform_adset_id,
+            creative_id=creatives[adset.adset_id],
+            budget=adset.daily_budget,
+        )
+        for adset in made.adsets
+    ]
 
 
 def _warnings(test: AbTest, creation: Creation, made: CampaignCreated) -> list[str]:

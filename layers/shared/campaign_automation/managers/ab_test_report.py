@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from campaign_automation.adapters.base import DailyInsight, ratio
 from campaign_automation.managers.ab_test_counts import Days, Records, is_fractional, total_of
@@ -57,38 +57,13 @@ class Reading(NamedTuple):
 
 def report(reading: Reading, applied: Applied | None, test: AbTest) -> AbTestAnalysis:
     """The whole answer; `test` as it is after what was applied."""
-    analysis, terms, days = reading.analysis, reading.creation.test, reading.days
-    assert terms is not None
-    randomised = reading.randomised
+    analysis = reading.analysis
     return AbTestAnalysis(
-        test_id=test.test_id,
-        test_name=terms.test_name,
-        campaign_id=test.campaign_id,
-        test_state=test.state,
+        **_about(reading, test),
         verdict=analysis.verdict,
         finding=analysis.status,
         reason=analysis.reason,
-        unit=analysis.unit,
-        metric=terms.metric,
-        mode=analysis.mode,
-        randomised=randomised,
         results=_figures(reading),
-        contingency_table=[
-            TableRow(creative_id=row.variant_id, converted=row.converted, not_converted=row.not_converted)
-            for row in analysis.variants
-        ],
-        test=DecidingTest(
-            method=analysis.method,
-            statistic=analysis.statistic,
-            df=analysis.df,
-            p_value=analysis.p_value,
-            alpha=analysis.alpha,
-        ),
-        p_values=PValues(
-            fixed=analysis.p_fixed,
-            anytime=p_anytime(analysis, reading.looks),
-            robust=analysis.p_anytime_robust,
-        ),
         winner=_winner(reading),
         safe_to_stop=analysis.safe_to_stop,
         stop_reason=analysis.stop_reason,
@@ -96,25 +71,65 @@ def report(reading: Reading, applied: Applied | None, test: AbTest) -> AbTestAna
         samples=analysis.samples,
         recommendations=[_advice(item, reading.adsets) for item in analysis.recommendations],
         applied=applied,
-        looks=len(reading.looks),
-        window=Window(
+        flags=[flag for flag in analysis.flags if flag != "not_randomised" or not reading.randomised],
+        statistics=analysis,
+        **_evidence(reading),
+        warnings=_warnings(reading),
+        message=_message(reading, test),
+    )
+
+
+def _about(reading: Reading, test: AbTest) -> dict[str, Any]:
+    """Which test it is, and what was looked at."""
+    terms, days = reading.creation.test, reading.days
+    assert terms is not None
+    return {
+        "test_id": test.test_id,
+        "test_name": terms.test_name,
+        "campaign_id": test.campaign_id,
+        "test_state": test.state,
+        "unit": reading.analysis.unit,
+        "metric": terms.metric,
+        "mode": reading.analysis.mode,
+        "randomised": reading.randomised,
+        "looks": len(reading.looks),
+        "window": Window(
             since=days.since if days.any else None,
             until=days.until if days.any else None,
             closed_through=reading.result.closed_through,
             time_zone=reading.account.time_zone,
         ),
-        attribution=Attribution(
+        "attribution": Attribution(
             event="click" if terms.metric == "ctr" else f"{reading.creation.spec.objective} conversion",
             window_days=attribution_days(terms),
             maturity_assumed=reading.result.maturity_assumed,
         ),
-        as_of=clock.iso_now(),
-        ends_at=clock.iso(test.ends_at),
-        flags=[flag for flag in analysis.flags if flag != "not_randomised" or not randomised],
-        statistics=analysis,
-        warnings=_warnings(reading),
-        message=_message(reading, test),
-    )
+        "as_of": clock.iso_now(),
+        "ends_at": clock.iso(test.ends_at),
+    }
+
+
+def _evidence(reading: Reading) -> dict[str, Any]:
+    """The table, the test that decides on it, and the p-values side by side."""
+    analysis = reading.analysis
+    return {
+        "contingency_table": [
+            TableRow(creative_id=row.variant_id, converted=row.converted, not_converted=row.not_converted)
+            for row in analysis.variants
+        ],
+        "test": DecidingTest(
+            method=analysis.method,
+            statistic=analysis.statistic,
+            df=analysis.df,
+            p_value=analysis.p_value,
+            alpha=analysis.alpha,
+        ),
+        "p_values": PValues(
+            fixed=analysis.p_fixed,
+            anytime=p_anytime(analysis, reading.looks),
+            robust=analysis.p_anytime_robust,
+        ),
+    }
 
 
 def attribution_days(terms: AbTestTerms) -> int:
