@@ -6,11 +6,13 @@ for nothing else. Wait states and timeouts live in other modules and keep real s
 
 from __future__ import annotations
 
+import copy
 import gc
 import importlib
 import os
 import threading
 import time
+from collections import defaultdict
 from functools import lru_cache
 from types import SimpleNamespace
 from typing import Any
@@ -39,6 +41,7 @@ def point_moto_at(port: int) -> None:
 
     default_user_config["stepfunctions"] = {"execute_state_machine": True}
     _share_clients()
+    copy_only_what_a_transaction_touches()
     _scale_retries(float(os.environ.get(RETRY_SCALE, DEFAULT_RETRY_SCALE)))
 
 
@@ -53,6 +56,58 @@ def moto_application() -> Application:
 
     application: Application = Dispatcher(create_backend_app)
     return application
+
+
+def copy_only_what_a_transaction_touches() -> None:
+    """moto keeps a deep copy of the whole table for each item of a transaction, should it be taken back:
+    minutes and gigabytes once there are some thousand rows. The touched items are all that can change."""
+    from moto.dynamodb.models import DynamoDBBackend
+    from moto.dynamodb.models.table import Table
+
+    original = DynamoDBBackend.transact_write_items
+    if getattr(original, "copies_touched", False):
+        return
+    backups = threading.local()
+
+    def backup_of(table: Any, _: Any) -> Any:
+        return backups.of[table.name]
+
+    def transact(backend: Any, transact_items: list[dict[str, Any]]) -> None:
+        backups.of = _backups(backend, [next(iter(item.values())) for item in transact_items])
+        try:
+            original(backend, transact_items)
+        finally:
+            del backups.of
+
+    transact.copies_touched = True  # type: ignore[attr-defined]
+    Table.__deepcopy__ = backup_of  # type: ignore[attr-defined]
+    DynamoDBBackend.transact_write_items = transact  # type: ignore[method-assign, assignment]
+
+
+def _backups(backend: Any, operations: list[dict[str, Any]]) -> dict[str, Any]:
+    """Each table as it is, its rows shared but for those that the operations name."""
+    made: dict[str, Any] = {}
+    for operation in operations:
+        table = backend.tables.get(operation.get("TableName"))
+        if table is None:
+            continue
+        if table.name not in made:
+            made[table.name] = copy.copy(table)
+            rows = defaultdict(dict, {key: dict(part) for key, part in table.items.items()})
+            made[table.name].items = rows
+        _keep(made[table.name], operation.get("Item") or operation.get("Key") or {})
+    return made
+
+
+def _keep(backup: Any, attributes: dict[str, Any]) -> None:
+    from moto.dynamodb.models.dynamo_type import DynamoType
+
+    if not {backup.hash_key_attr, backup.range_key_attr} <= attributes.keys():
+        return
+    part = backup.items.get(DynamoType(attributes[backup.hash_key_attr]), {})
+    key = DynamoType(attributes[backup.range_key_attr])
+    if key in part:
+        part[key] = copy.deepcopy(part[key])
 
 
 def _share_clients() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -71,9 +70,7 @@ def test_a_plan_is_shown_carried_out_and_left_alone_for_the_day(
         ("increase_budget", "planned")
     }
     assert (writes(sandbox, platform), budgets(api, campaign_id)) == (sent, before)
-    started = time.monotonic()
     done = api.optimize(campaign_id, plan_digest=plan["plan_digest"], reason="it does well").json()
-    assert time.monotonic() - started < 5
     assert {item["outcome"] for item in done["optimizations"]} == {"applied"}, done
     after = budgets(api, campaign_id)
     assert after == {name: amount * 1.2 for name, amount in before.items()}
