@@ -282,3 +282,11 @@ def test_a_new_process_finds_the_test_and_its_looks(tests: Tests, cloud: Cloud, 
         after = execute(CampaignAutomation(), "analyze_ab_test", {"test_id": test_id})
     assert (after["looks"], before["looks"]) == (1, 1)
     assert after | {"as_of": ""} == before | {"as_of": ""}
+
+
+def test_budgets_of_a_running_test_are_not_optimised(tests: Tests, api: Api) -> None:
+    made = tests.made()
+    refused = api.optimize(made["campaign_id"])
+    assert (refused.status_code, refused.json()["error"]["details"]["test_id"]) == (409, made["test_id"])
+    tests.cancel(made["test_id"])
+    assert api.optimize(made["campaign_id"], dry_run=True).status_code == 200

@@ -281,7 +281,15 @@ class Wiring:
     @cached_property
     def budgets(self) -> BudgetManager:
         narrator = Narrator(self._text_model(SUMMARY_SCHEMA), self.settings.gemini_models)
-        return BudgetManager(self.campaigns, self.insights, self.audit, self.statistics, self.gate, narrator)
+        return BudgetManager(
+            self.campaigns,
+            self.insights,
+            self.audit,
+            self.statistics,
+            self.gate,
+            narrator,
+            self._ab_test_store,
+        )
 
     @cached_property
     def history(self) -> ChangeHistory:

@@ -21,7 +21,7 @@ from campaign_automation.models.ab_tests import (
     CreateAbTest,
     VariantAdSet,
 )
-from campaign_automation.stores.ab_test_store import AbTest, AbTestStore
+from campaign_automation.stores.ab_test_store import AbTest, AbTestStore, ab_test_id
 from campaign_automation.stores.campaign_store import FINAL, Creation
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import CampaignAutomationError, ConflictError, NotFoundError
@@ -145,11 +145,6 @@ def patient(context: Context) -> Context:
     """A caller's patience, less what sizing the test may take of the gateway's time."""
     seconds = LONGEST_WAIT_SECONDS if context.wait_seconds is None else context.wait_seconds
     return context.model_copy(update={"wait_seconds": min(seconds, LONGEST_WAIT_SECONDS)})
-
-
-def ab_test_id(campaign_id: str) -> str:
-    """A test and its campaign have one identity, so nothing has to remember which belongs to which."""
-    return f"abt_{campaign_id.removeprefix('cmp_')}"
 
 
 def split_of(creation: Creation) -> str | None:

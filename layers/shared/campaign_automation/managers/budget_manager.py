@@ -27,6 +27,7 @@ from campaign_automation.managers.write_gate import WriteGate, new_run
 from campaign_automation.models import Context
 from campaign_automation.models.budget import BudgetOptimized, OptimizeBudget
 from campaign_automation.models.budget_problem import BudgetPlan, BudgetProblem, Decision
+from campaign_automation.stores.ab_test_store import AbTestStore, ab_test_id
 from campaign_automation.stores.audit_store import AuditStore
 from campaign_automation.stores.campaign_store import Creation
 from campaign_automation.utils import clock
@@ -56,6 +57,7 @@ class BudgetManager:
         statistics: Statistics,
         gate: WriteGate,
         narrator: Narrator,
+        tests: AbTestStore,
     ) -> None:
         self._campaigns = campaigns
         self._insights = insights
@@ -63,6 +65,7 @@ class BudgetManager:
         self._statistics = statistics
         self._applier = BudgetApplier(gate)
         self._narrator = narrator
+        self._tests = tests
 
     async def optimize(self, request: OptimizeBudget, context: Context) -> BudgetOptimized:
         """Decides on every active budget and, unless it is a dry run, carries it out.
@@ -106,8 +109,20 @@ class BudgetManager:
         for creation in loaded:
             if creation.state == "deleted":
                 raise ConflictError(f"campaign {creation.campaign_id} is deleted", field="campaign_id")
+            if creation.test is not None:
+                await self._refuse_running_test(creation)
         # The same campaign by our id and by the platform's is one.
         return list({creation.campaign_id: creation for creation in loaded}.values())
+
+    async def _refuse_running_test(self, creation: Creation) -> None:
+        test = await self._tests.load(creation.tenant, ab_test_id(creation.campaign_id))
+        if test is not None and test.state == "running":
+            raise ConflictError(
+                f"campaign {creation.campaign_id} is the running A/B test {test.test_id}: it compares equal"
+                " budgets, so apply its result or cancel it first",
+                field="campaign_id",
+                test_id=test.test_id,
+            )
 
     async def _answer(
         self,

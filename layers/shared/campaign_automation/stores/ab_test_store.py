@@ -51,6 +51,11 @@ class TestLook(BaseModel):
     at: AwareDatetime
 
 
+def ab_test_id(campaign_id: str) -> str:
+    """A test and its campaign have one identity, so nothing has to remember which belongs to which."""
+    return f"abt_{campaign_id.removeprefix('cmp_')}"
+
+
 class AbTestStore(TableStore):
     """Rows are made once; afterwards only a running test changes."""
 
