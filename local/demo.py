@@ -43,6 +43,7 @@ def main(argv: list[str]) -> int:
         with Api(cloud) as api:
             chapters = {"control": control(api, campaigns["meta"]["campaign_id"], say)}
             chapters["budget"] = budget_chapter(cloud)
+            api.reset()
             chapters["ab_test"] = ab_test(api, say)
             chapters["rules"] = rules(api, cloud, say)
         show_counters(cloud)
@@ -120,6 +121,11 @@ class Api:
 
     def get(self, path: str) -> dict[str, Any]:
         return dict(self._http.get(path).json())
+
+    def reset(self) -> None:
+        """The sandbox's own market again; the chapter before had another one."""
+        self._http.post(f"{self._admin}/reset", json={"seed": 1}).raise_for_status()
+        self._http.post("/_local/tick").raise_for_status()
 
     def advance(self, days: int) -> None:
         """Days pass on the platforms, and with them in the module."""

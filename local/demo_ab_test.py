@@ -61,9 +61,12 @@ def run_until_safe(api: Caller, path: str, say: Callable[[str], None]) -> tuple[
 
 
 def is_right(analysis: dict[str, Any], applied: dict[str, Any], tree: dict[str, Any]) -> bool:
-    """A winner that holds under looks runs alone, with more than it had."""
-    if analysis["winner"] is None or not applied.get("applied"):
+    """A winner that holds under looks runs alone, with more than it had; without one, as luck may have it,
+    nobody gets more."""
+    if not applied.get("applied"):
         return False
+    if analysis["winner"] is None:
+        return all(item["field"] == "status" for item in applied["applied"]["changed"])
     winner = analysis["winner"]["adset_id"]
     live = {item["adset_id"]: item for item in tree["adsets"]}
     active = [name for name, item in live.items() if item["status"] == "active"]
