@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from campaign_automation.api import answer, body_of
+from campaign_automation.api import answer, body_of, preload
 from campaign_automation.utils import event_loop
 from campaign_automation.utils.observability import logger
 from campaign_automation.wiring import Wiring
 
 wiring = Wiring()
-wiring.preload_adapters()
+preload(wiring, "cancel_ab_test")
 
 
 @logger.inject_lambda_context(correlation_id_path="requestContext.requestId", clear_state=True)

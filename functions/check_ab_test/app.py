@@ -9,7 +9,7 @@ from campaign_automation.utils.validation import parse
 from campaign_automation.wiring import Wiring
 
 wiring = Wiring(remote_statistics=True)
-wiring.preload_adapters()
+wiring.preload("ab_test_checks")
 
 
 @logger.inject_lambda_context(clear_state=True)

@@ -8,7 +8,7 @@ from campaign_automation.utils.observability import logger
 from campaign_automation.wiring import Wiring
 
 wiring = Wiring()
-wiring.preload_adapters()
+wiring.preload("rule_evaluation")
 
 
 @logger.inject_lambda_context(clear_state=True)

@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from campaign_automation.api import answer, query_of
+from campaign_automation.api import answer, preload, query_of
 from campaign_automation.utils import event_loop
 from campaign_automation.utils.observability import logger
 from campaign_automation.wiring import Wiring
 
 wiring = Wiring()
+preload(wiring, "get_audit")
 
 
 @logger.inject_lambda_context(correlation_id_path="requestContext.requestId", clear_state=True)

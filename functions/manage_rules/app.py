@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from campaign_automation.api import answer, body_of, query_of
+from campaign_automation.api import answer, body_of, preload, query_of
 from campaign_automation.utils import event_loop
 from campaign_automation.utils.observability import logger
 from campaign_automation.wiring import Wiring
@@ -17,7 +17,7 @@ ACTIONS = {
 }
 
 wiring = Wiring()
-wiring.preload_adapters()
+preload(wiring, *ACTIONS.values())
 
 
 @logger.inject_lambda_context(correlation_id_path="requestContext.requestId", clear_state=True)

@@ -8,6 +8,7 @@ from campaign_automation.utils.observability import emit, logger
 from campaign_automation.wiring import Wiring
 
 wiring = Wiring()
+wiring.preload("outbox")
 
 
 @logger.inject_lambda_context(clear_state=True)

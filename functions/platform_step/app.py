@@ -8,7 +8,7 @@ from campaign_automation.utils.observability import logger
 from campaign_automation.wiring import Wiring
 
 wiring = Wiring()
-wiring.preload_adapters()
+wiring.preload("creation")
 
 
 @logger.inject_lambda_context(correlation_id_path="request_id", clear_state=True)

@@ -8,6 +8,7 @@ from campaign_automation.utils.observability import logger
 from campaign_automation.wiring import Wiring
 
 wiring = Wiring()
+wiring.preload("creation")
 wiring.preload_text_model()
 
 

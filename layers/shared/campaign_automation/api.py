@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
+from campaign_automation.actions import ACTIONS
 from campaign_automation.capability import run_action
 from campaign_automation.utils.error_handler import CODES, InvalidRequestError, envelope
 from campaign_automation.utils.observability import logger
@@ -40,6 +41,11 @@ def query_of(event: Mapping[str, Any]) -> dict[str, Any]:
         for name, value in (event.get("queryStringParameters") or {}).items()
     }
     return query | (event.get("pathParameters") or {})
+
+
+def preload(wiring: Wiring, *actions: str) -> None:
+    """Loads what `actions` need while the function starts."""
+    wiring.preload("idempotency", *dict.fromkeys(ACTIONS[action].part for action in actions))
 
 
 async def answer(

@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from campaign_automation.models.rules import RuleTick
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import CampaignAutomationError, error_body
 from campaign_automation.utils.observability import emit, logger
@@ -36,6 +35,8 @@ async def run_task(wiring: Wiring, event: Mapping[str, Any]) -> dict[str, Any]:
 
 async def evaluate_rule(wiring: Wiring, event: Mapping[str, Any]) -> dict[str, Any]:
     """One tick of a rule, as its schedule hands it over."""
+    from campaign_automation.models.rules import RuleTick
+
     await clock.synchronise(wiring.settings.clock_url)
     result = await wiring.rule_evaluation.evaluate(parse(RuleTick, dict(event)))
     return result.model_dump(mode="json")

@@ -1,64 +1,55 @@
-"""Puts the parts together from the settings. Heavy imports happen here, when a part is first asked for."""
+"""Puts the parts together from the settings, each imported when it is first asked for: a function pays for
+what it uses."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property, partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from campaign_automation.adapters.base import PlatformAdapter
-from campaign_automation.clients.media_client import MediaClient
-from campaign_automation.managers.ab_test_analysis import AbTestAnalyst
-from campaign_automation.managers.ab_test_applying import AbTestApplier
-from campaign_automation.managers.ab_test_checks import AbTestChecks
-from campaign_automation.managers.ab_test_ending import AbTestEnding
-from campaign_automation.managers.ab_test_manager import AbTestManager
-from campaign_automation.managers.ab_test_schedules import AbTestSchedules
-from campaign_automation.managers.ab_test_sizing import AbTestSizing
-from campaign_automation.managers.accounts import (
-    AccountDirectory,
-    SecretAccounts,
-    ToolCaller,
-    WebPlatformAccounts,
-)
-from campaign_automation.managers.budget_manager import BudgetManager
-from campaign_automation.managers.budget_summary import SUMMARY_SCHEMA, Narrator
-from campaign_automation.managers.campaign_control import CampaignControl
-from campaign_automation.managers.campaign_creation import CampaignCreation
-from campaign_automation.managers.campaign_manager import CampaignManager
-from campaign_automation.managers.campaign_status import CampaignStatusReader
-from campaign_automation.managers.change_history import ChangeHistory
-from campaign_automation.managers.copywriter import COPY_SCHEMA, Copywriter, TextModel
-from campaign_automation.managers.creative_library import CreativeLibrary
-from campaign_automation.managers.first_party import FirstPartyRevenue
-from campaign_automation.managers.idempotency import Idempotency
-from campaign_automation.managers.insights import Insights
-from campaign_automation.managers.limits import Limits
-from campaign_automation.managers.notices import Notices, Publish
-from campaign_automation.managers.outbox import Outbox
-from campaign_automation.managers.rule_checks import RuleChecks
-from campaign_automation.managers.rule_evaluation import RuleEvaluation
-from campaign_automation.managers.rule_manager import RuleManager
-from campaign_automation.managers.rule_market import RuleMarket
-from campaign_automation.managers.rule_writer import RuleWriter
-from campaign_automation.managers.schedules import RuleSchedules, Target
-from campaign_automation.managers.statistics import InProcessStatistics, LambdaStatistics, Statistics
-from campaign_automation.managers.workflow import InProcess, Runner, StateMachine
-from campaign_automation.managers.write_gate import WriteGate
 from campaign_automation.settings import Settings, SettingsError, get_settings
-from campaign_automation.stores.ab_test_store import AbTestStore
-from campaign_automation.stores.answer_store import AnswerStore
-from campaign_automation.stores.audit_store import AuditStore
 from campaign_automation.stores.campaign_store import CampaignStore
-from campaign_automation.stores.insight_store import InsightStore
-from campaign_automation.stores.notice_store import NoticeStore
-from campaign_automation.stores.rule_store import RuleStore
-from campaign_automation.utils.cache_manager import CacheManager, RedisClient, connect
 from campaign_automation.utils.secrets import read_secret
 
+if TYPE_CHECKING:
+    from campaign_automation.adapters.base import PlatformAdapter
+    from campaign_automation.clients.media_client import MediaClient
+    from campaign_automation.managers.ab_test_analysis import AbTestAnalyst
+    from campaign_automation.managers.ab_test_checks import AbTestChecks
+    from campaign_automation.managers.ab_test_ending import AbTestEnding
+    from campaign_automation.managers.ab_test_manager import AbTestManager
+    from campaign_automation.managers.ab_test_schedules import AbTestSchedules
+    from campaign_automation.managers.accounts import (
+        AccountDirectory,
+        ToolCaller,
+    )
+    from campaign_automation.managers.budget_manager import BudgetManager
+    from campaign_automation.managers.campaign_control import CampaignControl
+    from campaign_automation.managers.campaign_creation import CampaignCreation
+    from campaign_automation.managers.campaign_manager import CampaignManager
+    from campaign_automation.managers.campaign_status import CampaignStatusReader
+    from campaign_automation.managers.change_history import ChangeHistory
+    from campaign_automation.managers.copywriter import TextModel
+    from campaign_automation.managers.idempotency import Idempotency
+    from campaign_automation.managers.insights import Insights
+    from campaign_automation.managers.limits import Limits
+    from campaign_automation.managers.notices import Notices, Publish
+    from campaign_automation.managers.outbox import Outbox
+    from campaign_automation.managers.rule_evaluation import RuleEvaluation
+    from campaign_automation.managers.rule_manager import RuleManager
+    from campaign_automation.managers.rule_market import RuleMarket
+    from campaign_automation.managers.schedules import RuleSchedules
+    from campaign_automation.managers.statistics import Statistics
+    from campaign_automation.managers.workflow import Runner
+    from campaign_automation.managers.write_gate import WriteGate
+    from campaign_automation.stores.ab_test_store import AbTestStore
+    from campaign_automation.stores.audit_store import AuditStore
+    from campaign_automation.stores.rule_store import RuleStore
+    from campaign_automation.utils.cache_manager import CacheManager, RedisClient
 
-class Adapters(Mapping[str, PlatformAdapter]):
+
+class Adapters(Mapping[str, "PlatformAdapter"]):
     """The adapters by platform, each built, with its SDK, when it is first asked for."""
 
     def __init__(self, factories: Mapping[str, Callable[[], PlatformAdapter]]) -> None:
@@ -115,10 +106,14 @@ class Wiring:
 
     @cached_property
     def cache(self) -> CacheManager:
+        from campaign_automation.utils.cache_manager import CacheManager
+
         return CacheManager(self._redis_client or self._own_redis, self.settings.stage)
 
     @cached_property
     def _own_redis(self) -> Any:
+        from campaign_automation.utils.cache_manager import connect
+
         secret_id = self.settings.cache_secret_id
         credentials = partial(read_secret, secret_id, "the cache") if secret_id else None
         return connect(self.settings.cache_url, self.settings.cache_cluster, credentials)
@@ -142,6 +137,8 @@ class Wiring:
 
     @cached_property
     def text_model(self) -> TextModel | None:
+        from campaign_automation.managers.copywriter import COPY_SCHEMA
+
         return self._text_model(COPY_SCHEMA)
 
     def _text_model(self, response_schema: dict[str, Any]) -> TextModel | None:
@@ -158,6 +155,8 @@ class Wiring:
 
     @cached_property
     def accounts(self) -> AccountDirectory:
+        from campaign_automation.managers.accounts import SecretAccounts, WebPlatformAccounts
+
         if self.tools is not None:
             return WebPlatformAccounts(self.tools)
         return SecretAccounts(lambda name: read_secret(name, "the ad account"), self.settings.stage)
@@ -176,6 +175,8 @@ class Wiring:
     @cached_property
     def _media(self) -> MediaClient:
         """The Web Platform's own host may stand in a private network."""
+        from campaign_automation.clients.media_client import MediaClient
+
         host = urlsplit(self.settings.mcp_url or "").hostname
         return MediaClient(frozenset({host} if host else ()))
 
@@ -213,18 +214,27 @@ class Wiring:
 
     @cached_property
     def audit(self) -> AuditStore:
+        from campaign_automation.stores.audit_store import AuditStore
+
         return AuditStore(self.settings.table_name, lambda: self._dynamodb)
 
     @cached_property
     def idempotency(self) -> Idempotency:
+        from campaign_automation.managers.idempotency import Idempotency
+        from campaign_automation.stores.answer_store import AnswerStore
+
         return Idempotency(AnswerStore(self.settings.table_name, lambda: self._dynamodb))
 
     @cached_property
     def campaigns(self) -> CampaignManager:
+        from campaign_automation.managers.campaign_manager import CampaignManager
+
         return CampaignManager(self.store, self.adapters)
 
     @cached_property
     def status(self) -> CampaignStatusReader:
+        from campaign_automation.managers.campaign_status import CampaignStatusReader
+
         return CampaignStatusReader(
             self.store,
             self.campaigns,
@@ -236,6 +246,8 @@ class Wiring:
 
     @cached_property
     def gate(self) -> WriteGate:
+        from campaign_automation.managers.write_gate import WriteGate
+
         return WriteGate(
             self.store,
             self.audit,
@@ -248,10 +260,16 @@ class Wiring:
 
     @cached_property
     def control(self) -> CampaignControl:
+        from campaign_automation.managers.campaign_control import CampaignControl
+
         return CampaignControl(self.campaigns, self.gate)
 
     @cached_property
     def insights(self) -> Insights:
+        from campaign_automation.managers.first_party import FirstPartyRevenue
+        from campaign_automation.managers.insights import Insights
+        from campaign_automation.stores.insight_store import InsightStore
+
         return Insights(
             InsightStore(self.settings.table_name, lambda: self._dynamodb),
             self.accounts,
@@ -263,6 +281,8 @@ class Wiring:
     @cached_property
     def statistics(self) -> Statistics:
         """In this process, unless the function says that it has no numpy."""
+        from campaign_automation.managers.statistics import InProcessStatistics, LambdaStatistics
+
         if not self._remote_statistics:
             return InProcessStatistics()
         name = self.settings.statistics_function_name
@@ -280,6 +300,9 @@ class Wiring:
 
     @cached_property
     def budgets(self) -> BudgetManager:
+        from campaign_automation.managers.budget_manager import BudgetManager
+        from campaign_automation.managers.budget_summary import SUMMARY_SCHEMA, Narrator
+
         narrator = Narrator(self._text_model(SUMMARY_SCHEMA), self.settings.gemini_models)
         return BudgetManager(
             self.campaigns,
@@ -293,14 +316,21 @@ class Wiring:
 
     @cached_property
     def history(self) -> ChangeHistory:
+        from campaign_automation.managers.change_history import ChangeHistory
+
         return ChangeHistory(self.campaigns, self.audit, self.gate)
 
     @cached_property
     def outbox(self) -> Outbox:
+        from campaign_automation.managers.outbox import Outbox
+
         return Outbox(self.store, self.tools, self.notices)
 
     @cached_property
     def notices(self) -> Notices:
+        from campaign_automation.managers.notices import Notices
+        from campaign_automation.stores.notice_store import NoticeStore
+
         store = NoticeStore(self.settings.table_name, lambda: self._dynamodb)
         return Notices(store, self.tools, self._publish)
 
@@ -316,24 +346,36 @@ class Wiring:
 
     @cached_property
     def _rule_store(self) -> RuleStore:
+        from campaign_automation.stores.rule_store import RuleStore
+
         return RuleStore(self.settings.table_name, lambda: self._dynamodb)
 
     @cached_property
     def _rule_market(self) -> RuleMarket:
+        from campaign_automation.managers.rule_market import RuleMarket
+
         return RuleMarket(self.store, self.insights, self.audit)
 
     @cached_property
     def rules(self) -> RuleManager:
+        from campaign_automation.managers.rule_checks import RuleChecks
+        from campaign_automation.managers.rule_manager import RuleManager
+
         checks = RuleChecks(self._rule_store, self._rule_market)
         return RuleManager(self._rule_store, checks, self._rule_schedules)
 
     @cached_property
     def rule_evaluation(self) -> RuleEvaluation:
+        from campaign_automation.managers.rule_evaluation import RuleEvaluation
+        from campaign_automation.managers.rule_writer import RuleWriter
+
         return RuleEvaluation(self._rule_store, self._rule_market, RuleWriter(self.gate), self.notices)
 
     @cached_property
     def _rule_schedules(self) -> RuleSchedules | None:
         """None in a process that has no schedules to make."""
+        from campaign_automation.managers.schedules import RuleSchedules, Target
+
         settings = self.settings
         if settings.rule_schedule_group is None:
             return None
@@ -346,10 +388,15 @@ class Wiring:
 
     @cached_property
     def _ab_test_store(self) -> AbTestStore:
+        from campaign_automation.stores.ab_test_store import AbTestStore
+
         return AbTestStore(self.settings.table_name, lambda: self._dynamodb)
 
     @cached_property
     def ab_tests(self) -> AbTestManager:
+        from campaign_automation.managers.ab_test_manager import AbTestManager
+        from campaign_automation.managers.ab_test_sizing import AbTestSizing
+
         return AbTestManager(
             self._ab_test_store,
             self.campaigns,
@@ -361,22 +408,32 @@ class Wiring:
 
     @cached_property
     def ab_test_analyst(self) -> AbTestAnalyst:
+        from campaign_automation.managers.ab_test_analysis import AbTestAnalyst
+        from campaign_automation.managers.ab_test_applying import AbTestApplier
+
         applier = AbTestApplier(self.gate, self._ab_test_ending, self.settings.max_budget_step_percent)
         return AbTestAnalyst(self.ab_tests, self._ab_test_store, self.insights, self.statistics, applier)
 
     @cached_property
     def ab_test_checks(self) -> AbTestChecks:
+        from campaign_automation.managers.ab_test_checks import AbTestChecks
+
         return AbTestChecks(
             self._ab_test_store, self.campaigns, self.ab_test_analyst, self._ab_test_ending, self.notices
         )
 
     @cached_property
     def _ab_test_ending(self) -> AbTestEnding:
+        from campaign_automation.managers.ab_test_ending import AbTestEnding
+
         return AbTestEnding(self._ab_test_store, self.gate, self._ab_test_schedules, self.notices)
 
     @cached_property
     def _ab_test_schedules(self) -> AbTestSchedules | None:
         """None in a process that has no schedules to make."""
+        from campaign_automation.managers.ab_test_schedules import AbTestSchedules
+        from campaign_automation.managers.schedules import Target
+
         settings = self.settings
         if settings.ab_test_schedule_group is None:
             return None
@@ -395,6 +452,10 @@ class Wiring:
 
     @cached_property
     def creation(self) -> CampaignCreation:
+        from campaign_automation.managers.campaign_creation import CampaignCreation
+        from campaign_automation.managers.copywriter import Copywriter
+        from campaign_automation.managers.creative_library import CreativeLibrary
+
         return CampaignCreation(
             self.store,
             self.accounts,
@@ -409,12 +470,21 @@ class Wiring:
 
     @cached_property
     def runner(self) -> Runner:
+        from campaign_automation.managers.workflow import InProcess, StateMachine
+
         if not self._use_workflow:
             return InProcess(self.creation, self.campaigns)
         arn = self.settings.create_campaign_state_machine_arn
         if arn is None:
             raise SettingsError("settings: CREATE_CAMPAIGN_STATE_MACHINE_ARN is required")
         return StateMachine(arn, self.campaigns)
+
+    def preload(self, *parts: str) -> None:
+        """Builds the parts that this function will need while it starts, when it has the full processor; no
+        part asks anything of anybody yet."""
+        for part in parts:
+            getattr(self, part)
+        self.preload_adapters()
 
     def preload_adapters(self) -> None:
         """Imports the SDKs that this function will need while it starts, when it has the full processor."""
@@ -429,6 +499,8 @@ class Wiring:
 
 
 def _limits(settings: Settings) -> Limits:
+    from campaign_automation.managers.limits import Limits
+
     return Limits(
         step_percent=settings.max_budget_step_percent,
         day_percent=settings.max_budget_day_percent,

@@ -19,6 +19,7 @@ from campaign_automation.models import Context
 from campaign_automation.models.rules import (
     CreateRule,
     ListRules,
+    ListRuleTemplates,
     RuleCreated,
     RuleFromTemplate,
     RuleList,
@@ -139,7 +140,8 @@ class RuleManager:
         runs = await self._rules.runs(head, clock.now() - timedelta(days=_SHOWN_DAYS))
         return RuleShown(**_view(head), runs=runs[: -_MOST_RUNS - 1 : -1])
 
-    async def templates(self) -> RuleTemplates:
+    async def templates(self, request: ListRuleTemplates, context: Context) -> RuleTemplates:
+        """All there are, for everybody."""
         return RuleTemplates(
             templates=[
                 RuleTemplateView(template=item.name, purpose=item.purpose, parameters=item.defaults)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from campaign_automation.managers.campaign_creation import CampaignCreation
 from campaign_automation.managers.campaign_manager import CampaignManager, Opened
 from campaign_automation.models import Context
 from campaign_automation.utils.error_handler import CampaignAutomationError
+
+if TYPE_CHECKING:
+    # Who starts the state machine does without the steps.
+    from campaign_automation.managers.campaign_creation import CampaignCreation
 
 DEFAULT_WAIT_SECONDS = 20
 _FIRST_POLL_SECONDS = 0.1

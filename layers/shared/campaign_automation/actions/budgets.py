@@ -1,0 +1,10 @@
+"""Budgets decided on and changed."""
+
+from __future__ import annotations
+
+from campaign_automation.actions import changes
+from campaign_automation.models.budget import BudgetOptimized, OptimizeBudget
+
+ACTIONS = {
+    "optimize_budget": changes("optimize_budget", OptimizeBudget, BudgetOptimized, "budgets", "optimize"),
+}
