@@ -19,7 +19,7 @@ from campaign_automation.adapters.base import Access, BudgetOutcome, DailyInsigh
 from campaign_automation.capability import run_action
 from campaign_automation.managers import rule_evaluation
 from campaign_automation.managers.limits import Limits
-from campaign_automation.managers.schedules import RuleSchedules
+from campaign_automation.managers.rule_schedules import RuleSchedules
 from campaign_automation.managers.write_gate import WriteGate
 from campaign_automation.models import AdAccount, Context, Level
 from campaign_automation.models.management import AuditRecord, ManageCampaign

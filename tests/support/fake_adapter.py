@@ -59,6 +59,9 @@ class FakeAdapter:
     def node(self, platform_id: str) -> Any:
         return self._nodes[platform_id]
 
+    def node_ids(self) -> list[str]:
+        return list(self._nodes)
+
     def change(self, platform_id: str, **changes: Any) -> None:
         """What somebody does in the platform's own interface."""
         self._nodes[platform_id] = self._nodes[platform_id].model_copy(update=changes)

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from campaign_automation.utils.error_handler import WebPlatformUnavailableError
+from campaign_automation.utils.error_handler import NotFoundError, WebPlatformUnavailableError
 
 
 class MemoryWebPlatform:
@@ -52,6 +52,8 @@ class MemoryWebPlatform:
         if name == "create_notification":
             self.notifications.append(arguments)
             return {"id": len(self.notifications)}
+        if arguments["campaign_id"] not in self.campaigns:
+            raise NotFoundError(f"campaign {arguments['campaign_id']} not found")
         campaign = self.campaigns[arguments["campaign_id"]]
         changes = {key: value for key, value in arguments.items() if key not in ("campaign_id", "user_id")}
         campaign.update({"deleted": True} if name == "delete_campaign" else changes)

@@ -10,6 +10,7 @@ from campaign_automation.managers.notices import Notices
 from campaign_automation.models import Level, Objective
 from campaign_automation.stores.campaign_store import CampaignStore, Creation, ObjectEntry, OutboxEntry
 from campaign_automation.utils import clock
+from campaign_automation.utils.error_handler import NotFoundError
 from campaign_automation.utils.observability import emit, logger
 
 SWEEP_LIMIT = 500
@@ -42,8 +43,8 @@ class Outbox:
         """The next message after a change of what exists: the whole state, so that it is right even when
         the one before was never read."""
         plan, objects = creation.plan, creation.objects
-        if plan is None or not creation.outbox:  # nothing was ever told, so there is nothing to correct
-            return None
+        if plan is None or all(entry.tool != CREATE for entry in creation.outbox):
+            return None  # it was never told that the campaign exists
         status = objects[plan.tag].status or "paused"
         if status == "deleted":
             (entry,) = self.entry(creation, DELETE, {}) or (None,)
@@ -108,9 +109,14 @@ class Outbox:
         if entry.tool == CREATE:
             known = await self._find(tools, creation)
             return known or await tools.call_tool(CREATE, arguments)
-        if entry.tool in (UPDATE, DELETE):
-            arguments["campaign_id"] = answers[CREATE]["id"]
-        return await tools.call_tool(entry.tool, arguments)
+        if entry.tool not in (UPDATE, DELETE):
+            return await tools.call_tool(entry.tool, arguments)
+        try:
+            return await tools.call_tool(entry.tool, {**arguments, "campaign_id": answers[CREATE]["id"]})
+        except NotFoundError:
+            # Its owner deleted the record there: asking for ever would not bring it back.
+            logger.warning("campaign is not on the web platform", campaign_id=creation.campaign_id)
+            return {}
 
     async def _find(self, tools: ToolCaller, creation: Creation) -> dict[str, Any] | None:
         """The Web Platform has no idempotency: a create that was lost may have acted, so look first."""

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from campaign_automation.managers.rule_checks import RuleChecks, Verdict
-from campaign_automation.managers.schedules import RuleSchedules
+from campaign_automation.managers.rule_schedules import RuleSchedules
 from campaign_automation.models import Context
 from campaign_automation.models.rules import (
     CreateRule,

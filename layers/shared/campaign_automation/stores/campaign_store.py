@@ -339,19 +339,8 @@ class CampaignStore(TableStore):
     @offloaded
     def claim_delivery(self, creation: Creation, seconds: int) -> bool:
         """Whether this process may now send the campaign's messages."""
-        now = int(time.time())
-        try:
-            self._client.update_item(
-                TableName=self._table,
-                Key=_campaign_key(creation),
-                UpdateExpression="SET delivery_until = :until",
-                ConditionExpression="attribute_exists(pk)"
-                " AND (attribute_not_exists(delivery_until) OR delivery_until < :now)",
-                ExpressionAttributeValues=serialized({":until": now + seconds, ":now": now}),
-            )
-        except self._client.exceptions.ConditionalCheckFailedException:
-            return False
-        return True
+        pk = _pk(creation.tenant, creation.campaign_id)
+        return self._claim_for(pk, "campaign", seconds, standing="pk")
 
     @offloaded
     def release_delivery(self, creation: Creation) -> None:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from campaign_automation.stores.table import TableStore, offloaded, serialized
+from campaign_automation.stores.table import TableStore, offloaded
 from campaign_automation.utils.clock import now_ms
 
 Channel = Literal["web_platform", "topic"]
@@ -40,19 +40,7 @@ class NoticeStore(TableStore):
     @offloaded
     def claim(self, notice: Notice, seconds: int) -> bool:
         """Whether this process may now deliver the notice."""
-        now = int(time.time())
-        try:
-            self._client.update_item(
-                TableName=self._table,
-                Key=serialized({"pk": _pk(notice.tenant, notice.notice_id), "sk": _ROW}),
-                UpdateExpression="SET delivery_until = :until",
-                ConditionExpression="attribute_exists(outbox)"
-                " AND (attribute_not_exists(delivery_until) OR delivery_until < :now)",
-                ExpressionAttributeValues=serialized({":until": now + seconds, ":now": now}),
-            )
-        except self._client.exceptions.ConditionalCheckFailedException:
-            return False
-        return True
+        return self._claim_for(_pk(notice.tenant, notice.notice_id), _ROW, seconds, standing="outbox")
 
     @offloaded
     def save(self, notice: Notice) -> None:

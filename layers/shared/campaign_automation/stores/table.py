@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import json
+import time
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from typing import Any, ParamSpec, TypeVar
 
@@ -93,6 +94,23 @@ class TableStore:
             pending = {self._table: requests[start : start + _BATCH]}
             while pending:
                 pending = self._client.batch_write_item(RequestItems=pending).get("UnprocessedItems", {})
+
+    def _claim_for(self, pk: str, sk: str, seconds: int, *, standing: str) -> bool:
+        """Whether this process may now deliver what the row holds; a row to be delivered has the attribute
+        `standing`."""
+        now = int(time.time())  # a claim lasts in the time of machines
+        try:
+            self._client.update_item(
+                TableName=self._table,
+                Key=serialized({"pk": pk, "sk": sk}),
+                UpdateExpression="SET delivery_until = :until",
+                ConditionExpression=f"attribute_exists({standing})"
+                " AND (attribute_not_exists(delivery_until) OR delivery_until < :now)",
+                ExpressionAttributeValues=serialized({":until": now + seconds, ":now": now}),
+            )
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
 
     def _transact(self, actions: Sequence[dict[str, Any]]) -> bool:
         """Whether all of `actions` were done; none was when a condition did not hold."""
