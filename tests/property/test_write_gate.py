@@ -259,6 +259,28 @@ def test_an_outcome_that_nobody_could_read_back_stays_unknown(
     assert [record.outcome for record in house.audit(creation)] == ["applied"]
 
 
+def test_a_platform_that_hangs_is_cut_off_in_time_and_settled_later(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    creation = house.create()
+    real = house.adapter.set_budgets
+
+    async def hangs(*args: Any) -> Any:
+        await real(*args)
+        await asyncio.sleep(30)
+
+    monkeypatch.setattr(house.adapter, "set_budgets", hangs)
+    gate = house.gate()
+    monkeypatch.setattr(gate, "_seconds", 0.5)
+    with pytest.raises(PlatformUnavailableError, match="in time"):
+        asyncio.run(gate.apply(creation, [budget(creation, "31")], new_run("user:u", "test")))
+    assert [record.outcome for record in house.audit(creation)] == ["unknown"]
+    monkeypatch.setattr(house.adapter, "set_budgets", real)
+    (item,) = house.apply(creation, [budget(creation, "31", 1)])  # the campaign is free again
+    assert item.result == "changed"
+    assert [record.outcome for record in house.audit(creation)] == ["applied", "applied"]
+
+
 def test_what_the_platform_did_not_take_over_is_a_failure_whatever_it_answered(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:

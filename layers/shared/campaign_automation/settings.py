@@ -78,6 +78,9 @@ class Settings(BaseModel):
     google_ads_endpoint: str | None = None
     google_secret_id: str | None = None
     platform_timeout_seconds: PositiveInt = 30
+    change_timeout_seconds: int = Field(
+        24, gt=0, lt=60, description="of one change, before the function dies"
+    )
     preload_platforms: Names = ()
 
     special_ad_categories: Names | None = Field(None, description="default of the request's field")

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from campaign_automation.managers.rule_evaluation import RuleEvaluation
     from campaign_automation.managers.rule_manager import RuleManager
     from campaign_automation.managers.rule_market import RuleMarket
-    from campaign_automation.managers.schedules import RuleSchedules
+    from campaign_automation.managers.rule_schedules import RuleSchedules
     from campaign_automation.managers.statistics import Statistics
     from campaign_automation.managers.workflow import Runner
     from campaign_automation.managers.write_gate import WriteGate
@@ -256,6 +256,7 @@ class Wiring:
             self.outbox,
             _limits(self.settings),
             self.settings.account_connect_url,
+            self.settings.change_timeout_seconds,
         )
 
     @cached_property
@@ -374,7 +375,8 @@ class Wiring:
     @cached_property
     def _rule_schedules(self) -> RuleSchedules | None:
         """None in a process that has no schedules to make."""
-        from campaign_automation.managers.schedules import RuleSchedules, Target
+        from campaign_automation.managers.rule_schedules import RuleSchedules
+        from campaign_automation.managers.schedules import Target
 
         settings = self.settings
         if settings.rule_schedule_group is None:
@@ -437,6 +439,7 @@ class Wiring:
         settings = self.settings
         if settings.ab_test_schedule_group is None:
             return None
+        # Functions that only end tests make no schedules, and are not told whom those call.
         target = Target(
             settings.check_ab_test_function_arn or "",
             settings.ab_test_schedule_role_arn or "",

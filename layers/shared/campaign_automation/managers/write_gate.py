@@ -107,6 +107,7 @@ class WriteGate:
         outbox: Outbox,
         limits: Limits,
         connect_url: str | None = None,
+        seconds: float = 24,
     ) -> None:
         self._store = store
         self._audit = audit
@@ -115,6 +116,7 @@ class WriteGate:
         self._outbox = outbox
         self._limits = limits
         self._connect_url = connect_url
+        self._seconds = seconds
 
     # --- creations -------------------------------------------------------------------------------------
 
@@ -172,7 +174,7 @@ class WriteGate:
         """Carries out what the caps and the ownership allow, in the given order, one item for each.
 
         Raises ConflictError while another change of the campaign goes on, PlatformError when the platform
-        cannot even be read: nothing was sent then.
+        cannot even be read, and when it did not answer in time: what was sent is settled by the next run.
         """
         if dry_run:
             view, trail = await self._look(creation)
@@ -180,18 +182,27 @@ class WriteGate:
         await self._begin(creation, run)
         seen: list[ObjectEntry] = []
         try:
-            view, trail = await self._look(creation)
-            trail = await self._settle(creation, view, trail)
-            items = await self._reserve(creation, view, self._judge(creation, view, wanted, trail))
-            after: CampaignView | None = view
-            if any(item.result == "planned" for item in items):
-                items, after = await self._carry_out(creation, items, run)
-            seen = _seen(creation, after, items)
-            await self._lower_commitment(creation, after)
+            # A function that is killed gives the campaign back only when its claim is over.
+            async with asyncio.timeout(self._seconds):
+                items, seen = await self._apply(creation, wanted, run)
+        except TimeoutError as error:
+            raise not_in_time(creation.spec.platform) from error
         finally:
             await self._end(creation, run, seen)
         await self._outbox.deliver(creation.tenant, creation.campaign_id)
         return items
+
+    async def _apply(
+        self, creation: Creation, wanted: Sequence[Wanted], run: Run
+    ) -> tuple[list[Item], list[ObjectEntry]]:
+        view, trail = await self._look(creation)
+        trail = await self._settle(creation, view, trail)
+        items = await self._reserve(creation, view, self._judge(creation, view, wanted, trail))
+        after: CampaignView | None = view
+        if any(item.result == "planned" for item in items):
+            items, after = await self._carry_out(creation, items, run)
+        await self._lower_commitment(creation, after)
+        return items, _seen(creation, after, items)
 
     async def _look(self, creation: Creation) -> tuple[CampaignView, list[AuditRecord]]:
         """The campaign as it is, and what was done to it lately."""
