@@ -38,6 +38,7 @@ from tests.support.module import execute
 from tests.support.sandbox import Sandbox
 from tests.support.strategies import NAMES, cell_count, requests
 from tests.support.table import empty_table
+from tests.support.web_platform import MemoryWebPlatform
 
 WHOLE = settings(
     max_examples=100,
@@ -61,7 +62,7 @@ def fakes() -> dict[str, FakeAdapter]:
 
 @pytest.fixture
 def module_of_fakes(module_settings: None, fakes: dict[str, FakeAdapter]) -> CampaignAutomation:
-    return CampaignAutomation(mcp_client=AnyAccount(), adapters=fakes)
+    return CampaignAutomation(mcp_client=MemoryWebPlatform(), adapters=fakes)
 
 
 @pytest.mark.timeout(300)
@@ -242,25 +243,6 @@ ADSET_FIELDS = {
 AD_FIELDS = {
     *("ad_id", "platform_ad_id", "adset_id", "creative_id", "copy", "headline", "description", "copy_source"),
 }
-
-
-class AnyAccount:
-    """A Web Platform on which every user has an account on every platform, and every creative exists."""
-
-    async def call_tool(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
-        if name == "get_active_ad_account":
-            self.platform = arguments["platform"]
-            return {"active_account": {"id": 1}}
-        if name == "get_ad_account_token":
-            return {"platform": self.platform, "platform_account_id": "1", "access_token": "t"}
-        if name == "get_creative":
-            return {
-                "name": "Shoe",
-                "file_url": "https://cdn.example/1.png",
-                "file_type": "image",
-                "product_url": "https://shop.example/1",
-            }
-        return {"id": 1, "campaigns": []}
 
 
 ERRORS = st.fixed_dictionaries(
