@@ -252,6 +252,14 @@ def test_a_function_starts_without_the_parts_of_other_actions(function: str, own
     assert loaded & foreign == set()
 
 
+@pytest.mark.parametrize("order", ["list(ACTIONS)", "reversed(list(ACTIONS))"])
+def test_actions_can_be_asked_for_in_any_order(order: str) -> None:
+    """In a process of its own: in this one others have been asked for."""
+    program = f"from campaign_automation.actions import ACTIONS; [ACTIONS[name] for name in {order}]"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 def normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from campaign_automation.actions import changes
+from campaign_automation.actions.kinds import changes
 from campaign_automation.models.budget import BudgetOptimized, OptimizeBudget
 
 ACTIONS = {

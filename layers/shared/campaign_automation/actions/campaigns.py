@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel
 
-from campaign_automation.actions import Action, reads
+from campaign_automation.actions.kinds import Action, reads
 from campaign_automation.models import Context, CreateCampaign, GetCampaignStatus
 from campaign_automation.wiring import Wiring
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from campaign_automation.actions import changes, reads
+from campaign_automation.actions.kinds import changes, reads
 from campaign_automation.models.management import (
     CampaignManaged,
     ChangeUndone,

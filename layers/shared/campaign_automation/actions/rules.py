@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from campaign_automation.actions import changes, creates, reads
+from campaign_automation.actions.kinds import changes, creates, reads
 from campaign_automation.models.rules import (
     CreateRule,
     ListRules,

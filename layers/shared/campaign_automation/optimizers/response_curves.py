@@ -152,8 +152,9 @@ def _plain_mean(state: _State, spend: Floats, centre: Floats, maturity: Floats) 
 
 
 def _day_factors(count: Floats, plain: Floats) -> Floats:
-    factors: Floats = np.log((count.sum(0) + DAY_PRIOR) / (plain.sum(0) + DAY_PRIOR))
-    return np.exp(factors - factors.mean())
+    logs = np.log((count.sum(0) + DAY_PRIOR) / (plain.sum(0) + DAY_PRIOR))
+    factors: Floats = np.exp(logs - logs.mean())
+    return factors
 
 
 def _dispersion(count: Floats, mean: Floats, weight: Floats) -> float:
@@ -213,4 +214,5 @@ def conversion_values(revenue: Floats, conversions: Floats) -> ConversionValues 
     if not np.any(counts > 0):
         return None
     mean = float(np.sum(money)) / float(np.sum(counts))
-    return ConversionValues((money + VALUE_PRIOR * mean) / (counts + VALUE_PRIOR), mean, ~known.any(1))
+    assumed: NDArray[np.bool_] = ~known.any(axis=1)
+    return ConversionValues((money + VALUE_PRIOR * mean) / (counts + VALUE_PRIOR), mean, assumed)
