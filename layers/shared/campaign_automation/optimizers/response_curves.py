@@ -214,5 +214,5 @@ def conversion_values(revenue: Floats, conversions: Floats) -> ConversionValues 
     if not np.any(counts > 0):
         return None
     mean = float(np.sum(money)) / float(np.sum(counts))
-    assumed: NDArray[np.bool_] = ~known.any(axis=1)
+    assumed: NDArray[np.bool_] = np.logical_not(known.any(axis=1))
     return ConversionValues((money + VALUE_PRIOR * mean) / (counts + VALUE_PRIOR), mean, assumed)
