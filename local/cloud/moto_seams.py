@@ -21,6 +21,7 @@ from local.cloud.front_door import Application
 
 RETRY_SCALE = "LOCAL_RETRY_SCALE"
 DEFAULT_RETRY_SCALE = 0.1
+_PLAIN = {"S", "N", "BOOL", "NULL"}
 
 
 def import_moto() -> None:
@@ -42,6 +43,7 @@ def point_moto_at(port: int) -> None:
     default_user_config["stepfunctions"] = {"execute_state_machine": True}
     _share_clients()
     copy_only_what_a_transaction_touches()
+    pass_plain_attributes_on()
     _scale_retries(float(os.environ.get(RETRY_SCALE, DEFAULT_RETRY_SCALE)))
 
 
@@ -108,6 +110,25 @@ def _keep(backup: Any, attributes: dict[str, Any]) -> None:
     key = DynamoType(attributes[backup.range_key_attr])
     if key in part:
         part[key] = copy.deepcopy(part[key])
+
+
+def pass_plain_attributes_on() -> None:
+    """moto asks for each of the ten kinds of value that an attribute could hold, under several names each:
+    over half of the time of an answer. One plain value stands there as it goes over the wire."""
+    from moto.core.serialize import BaseJSONSerializer
+
+    original = BaseJSONSerializer._serialize_type_structure
+    if getattr(original, "passes_on", False):
+        return
+
+    def serialize(self: Any, serialized: Any, value: Any, shape: Any, key: str) -> None:
+        if shape.name == "AttributeValue" and isinstance(value, dict) and value.keys() <= _PLAIN:
+            serialized[self.get_serialized_name(shape, key)] = value
+        else:
+            original(self, serialized, value, shape, key)
+
+    serialize.passes_on = True  # type: ignore[attr-defined]
+    BaseJSONSerializer._serialize_type_structure = serialize  # type: ignore[method-assign]
 
 
 def _share_clients() -> None:

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from importlib.metadata import PackageNotFoundError, distribution, packages_distributions
 from pathlib import Path
 from typing import Any
@@ -271,6 +272,7 @@ def test_a_function_stays_far_below_lambdas_size_limit(function: str) -> None:
     assert 0 < total < MAX_FUNCTION_BYTES
 
 
+@cache
 def installed_bytes(name: str) -> int:
     try:
         files = distribution(name).files or []

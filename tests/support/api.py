@@ -12,7 +12,7 @@ import httpx
 class Api:
     def __init__(self, base_url: str, token: str | None) -> None:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self.http = httpx.Client(base_url=base_url, headers=headers, timeout=60)
+        self.http = httpx.Client(base_url=base_url, headers=headers, timeout=60, verify=False)
 
     def __enter__(self) -> Api:
         return self

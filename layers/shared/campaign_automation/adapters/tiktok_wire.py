@@ -12,9 +12,9 @@ import httpx
 from campaign_automation.adapters import tiktok_facts as facts
 from campaign_automation.adapters.base import Access
 from campaign_automation.adapters.tiktok_errors import OK, PARTLY_DONE, PLATFORM, translate, unavailable
-from campaign_automation.clients.tls import ssl_context
 from campaign_automation.utils.error_handler import PlatformError
 from campaign_automation.utils.observability import platform_call
+from campaign_automation.utils.tls import ssl_context
 
 Send = Callable[[httpx.AsyncClient], Awaitable[httpx.Response]]
 

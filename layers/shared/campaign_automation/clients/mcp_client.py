@@ -15,7 +15,6 @@ from typing import Any
 
 import httpx
 
-from campaign_automation.clients.tls import ssl_context
 from campaign_automation.utils.error_handler import (
     AccountError,
     CampaignAutomationError,
@@ -25,6 +24,7 @@ from campaign_automation.utils.error_handler import (
     WebPlatformUnavailableError,
 )
 from campaign_automation.utils.retry_strategy import with_retries
+from campaign_automation.utils.tls import ssl_context
 
 STATELESS = "2026-07-28"
 WITH_SESSION = "2025-11-25"

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from campaign_automation.clients.tls import ssl_context
 from campaign_automation.utils.error_handler import AccountError
+from campaign_automation.utils.tls import ssl_context
 
 MAX_BYTES = 30 * 1024 * 1024  # Meta's limit for an image
 

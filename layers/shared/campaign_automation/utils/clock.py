@@ -39,6 +39,8 @@ async def synchronise(url: str | None) -> None:
         return
     import httpx
 
-    async with httpx.AsyncClient(timeout=5) as http:
+    from campaign_automation.utils.tls import ssl_context
+
+    async with httpx.AsyncClient(timeout=5, verify=ssl_context()) as http:
         told = datetime.fromisoformat((await http.get(url)).json()["now"])
     _offset = told - datetime.now(UTC)
