@@ -6,6 +6,7 @@ A benchmark is a module with `run() -> str`; a new file needs no entry anywhere.
 from __future__ import annotations
 
 import importlib
+import os
 import pkgutil
 import sys
 
@@ -24,6 +25,7 @@ def main(wanted: list[str]) -> int:
     if unknown:
         print(f"no benchmark is named {', '.join(unknown)}; there are {', '.join(known)}", file=sys.stderr)
         return 2
+    os.environ["POWERTOOLS_LOG_LEVEL"] = "ERROR"  # read when a benchmark imports the module
     for name in wanted or known:
         module = importlib.import_module(f"benchmarks.{name}")
         print(f"{name}\n{module.run()}\n", flush=True)

@@ -27,7 +27,7 @@ def run() -> str:
 
 
 async def _measure(cloud: Cloud) -> str:
-    os.environ.update(cloud.info["environment"] | {"CLOCK_URL": "", "POWERTOOLS_LOG_LEVEL": "ERROR"})
+    os.environ.update(cloud.info["environment"] | {"CLOCK_URL": ""})
     get_settings.cache_clear()
     wiring = Wiring()
     created = await run_action(wiring, "create_campaign", BODY, CALLER)

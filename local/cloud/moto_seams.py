@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import gc
 import importlib
+import inspect
 import os
 import threading
 import time
@@ -42,8 +43,7 @@ def point_moto_at(port: int) -> None:
 
     default_user_config["stepfunctions"] = {"execute_state_machine": True}
     _share_clients()
-    copy_only_what_a_transaction_touches()
-    pass_plain_attributes_on()
+    quicken_dynamodb()
     _scale_retries(float(os.environ.get(RETRY_SCALE, DEFAULT_RETRY_SCALE)))
 
 
@@ -60,15 +60,24 @@ def moto_application() -> Application:
     return application
 
 
-def copy_only_what_a_transaction_touches() -> None:
-    """moto keeps a deep copy of the whole table for each item of a transaction, should it be taken back:
-    minutes and gigabytes once there are some thousand rows. The touched items are all that can change."""
+def quicken_dynamodb() -> None:
+    """moto's tables work on every row for each call. In time and memory that is none of DynamoDB's: minutes
+    and gigabytes once there are some thousand rows."""
+    from moto.core.serialize import BaseJSONSerializer
     from moto.dynamodb.models import DynamoDBBackend
     from moto.dynamodb.models.table import Table
 
-    original = DynamoDBBackend.transact_write_items
-    if getattr(original, "copies_touched", False):
+    if "__deepcopy__" in vars(Table):
         return
+    _copy_only_what_a_transaction_touches(Table, DynamoDBBackend)
+    _sort_only_the_partition_asked_for(Table)
+    _pass_plain_attributes_on(BaseJSONSerializer)
+
+
+def _copy_only_what_a_transaction_touches(table_class: Any, backend_class: Any) -> None:
+    """moto keeps a deep copy of the whole table for each item of a transaction, should it be taken back. The
+    touched items are all that can change."""
+    original = backend_class.transact_write_items
     backups = threading.local()
 
     def backup_of(table: Any, _: Any) -> Any:
@@ -81,9 +90,8 @@ def copy_only_what_a_transaction_touches() -> None:
         finally:
             del backups.of
 
-    transact.copies_touched = True  # type: ignore[attr-defined]
-    Table.__deepcopy__ = backup_of  # type: ignore[attr-defined]
-    DynamoDBBackend.transact_write_items = transact  # type: ignore[method-assign, assignment]
+    table_class.__deepcopy__ = backup_of
+    backend_class.transact_write_items = transact
 
 
 def _backups(backend: Any, operations: list[dict[str, Any]]) -> dict[str, Any]:
@@ -112,14 +120,25 @@ def _keep(backup: Any, attributes: dict[str, Any]) -> None:
         part[key] = copy.deepcopy(part[key])
 
 
-def pass_plain_attributes_on() -> None:
-    """moto asks for each of the ten kinds of value that an attribute could hold, under several names each:
-    over half of the time of an answer. One plain value stands there as it goes over the wire."""
-    from moto.core.serialize import BaseJSONSerializer
+def _sort_only_the_partition_asked_for(table_class: Any) -> None:
+    """moto sorts all rows and then leaves out those of other partitions."""
+    original = table_class.query
 
-    original = BaseJSONSerializer._serialize_type_structure
-    if getattr(original, "passes_on", False):
-        return
+    def query(table: Any, hash_key: Any, *arguments: Any, **named: Any) -> Any:
+        asked = signature.bind(table, hash_key, *arguments, **named).arguments
+        if not asked.get("index_name"):
+            rows, table = table.items, copy.copy(table)
+            table.items = {hash_key: rows[hash_key]} if hash_key in rows else {}
+        return original(table, hash_key, *arguments, **named)
+
+    signature = inspect.signature(original)
+    table_class.query = query
+
+
+def _pass_plain_attributes_on(serializer: Any) -> None:
+    """moto asks for each of the ten kinds of value that an attribute can hold, under several names each. One
+    plain value stands there as it goes over the wire."""
+    original = serializer._serialize_type_structure
 
     def serialize(self: Any, serialized: Any, value: Any, shape: Any, key: str) -> None:
         if shape.name == "AttributeValue" and isinstance(value, dict) and value.keys() <= _PLAIN:
@@ -127,8 +146,7 @@ def pass_plain_attributes_on() -> None:
         else:
             original(self, serialized, value, shape, key)
 
-    serialize.passes_on = True  # type: ignore[attr-defined]
-    BaseJSONSerializer._serialize_type_structure = serialize  # type: ignore[method-assign]
+    serializer._serialize_type_structure = serialize
 
 
 def _share_clients() -> None:

@@ -14,7 +14,7 @@ from moto import mock_aws
 
 from campaign_automation.stores import table
 from local.cloud import Cloud
-from local.cloud.moto_seams import copy_only_what_a_transaction_touches, pass_plain_attributes_on
+from local.cloud.moto_seams import quicken_dynamodb
 from tests.support.module import environment
 from tests.support.table import make_table
 
@@ -35,8 +35,7 @@ def module_settings(cloud: Cloud) -> Iterator[None]:
         patch.delenv("AWS_ENDPOINT_URL")
         # moto is not made for threads, which the module uses for each call to AWS.
         patch.setattr(table, "_translated", one_at_a_time(table._translated))
-        copy_only_what_a_transaction_touches()
-        pass_plain_attributes_on()
+        quicken_dynamodb()
         with mock_aws():
             make_table()
             for name, value in values.items():
