@@ -143,6 +143,35 @@ def test_transaction_that_fails_may_be_tried_again(aws: Client, table: str) -> N
     assert "Item" in aws("dynamodb").get_item(TableName=table, Key=put["Item"])
 
 
+def test_transaction_that_fails_leaves_every_row_of_its_partition_as_it_was(aws: Client, table: str) -> None:
+    def key(pk: str, sk: str) -> dict[str, dict[str, str]]:
+        return {"pk": {"S": pk}, "sk": {"S": sk}}
+
+    before = [key("whole", "a") | {"n": {"N": "1"}}, key("whole", "b") | {"on": {"BOOL": True}}]
+    for item in [*before, key("other", "a")]:
+        aws("dynamodb").put_item(TableName=table, Item=item)
+    add = {"UpdateExpression": "ADD n :one", "ExpressionAttributeValues": {":one": {"N": "1"}}}
+    operations = [
+        {"Update": {"TableName": table, "Key": key("whole", "a"), **add}},
+        {"Delete": {"TableName": table, "Key": key("whole", "b")}},
+        {"Put": {"TableName": table, "Item": key("whole", "c")}},
+        {
+            "ConditionCheck": {
+                "TableName": table,
+                "Key": key("whole", "none"),
+                "ConditionExpression": "attribute_exists(pk)",
+            }
+        },
+    ]
+    with pytest.raises(ClientError, match="TransactionCanceled"):
+        aws("dynamodb").transact_write_items(TransactItems=operations)
+    asked = {"KeyConditionExpression": "pk = :pk", "ExpressionAttributeValues": {":pk": {"S": "whole"}}}
+    assert aws("dynamodb").query(TableName=table, **asked)["Items"] == before
+    aws("dynamodb").transact_write_items(TransactItems=operations[:3])
+    after = [key("whole", "a") | {"n": {"N": "2"}}, key("whole", "c")]
+    assert aws("dynamodb").query(TableName=table, **asked)["Items"] == after
+
+
 def test_queue_delivers(cloud: Cloud, aws: Client) -> None:
     url = cloud.info["environment"]["QUEUE_URL"]
     aws("sqs").send_message(QueueUrl=url, MessageBody="hello")
