@@ -379,6 +379,19 @@ def test_a_rule_brings_back_what_it_paused_for_a_while_and_not_what_a_person_pau
     assert [item.id for item in result.changed] == [first], result
 
 
+def test_what_a_rule_paused_does_not_come_back_with_its_campaign(house: House) -> None:
+    first, *others = house.adsets
+    made = house.create_rule(**PAUSE, applies_to={"adset_ids": [first]})
+    assert house.tick(made.rule_id, clock.now())[0].acted == 1
+    for action in ("pause", "start"):
+        body = {"campaign_id": house.creation.campaign_id, "action": action}
+        asyncio.run(house.wiring.control.manage(parse(ManageCampaign, body), Context(user_id="u")))
+    statuses = [
+        house.adapter.node(house.creation.objects[tag].platform_id or "").status for tag in house.adsets
+    ]
+    assert statuses == ["paused", *["active"] * len(others)]
+
+
 def test_nothing_but_pauses_passes_the_kill_switch(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(house.wiring.gate, "_limits", LIMITS._replace(is_stopped=True))
     raises = house.create_rule(condition=LOW_ROAS, action={"type": "increase_budget"})
