@@ -4,7 +4,6 @@ Pure and seeded. A day's draws depend on the seed, the ad set and the day, never
 policies on the same seed meet the same days.
 """
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
@@ -136,14 +135,6 @@ def expected(seed: int, adset: Adset, budget: float, day: date | None = None) ->
     conversions = market.daily_conversions(curve, budget) * market.GOALS[adset.goal].conversions
     conversions *= effect * weekday
     return Expected(conversions, conversions * curve.order_value)
-
-
-def expected_total(
-    seed: int, adsets: Sequence[Adset], budgets: Mapping[str, float], day: date | None = None
-) -> Expected:
-    """The same for all ad sets together; one without a budget brings nothing."""
-    each = [expected(seed, adset, budgets.get(adset.key, 0), day) for adset in adsets]
-    return Expected(math.fsum(item.conversions for item in each), math.fsum(item.revenue for item in each))
 
 
 @lru_cache(maxsize=4096)

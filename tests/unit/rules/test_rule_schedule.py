@@ -9,7 +9,8 @@ import pytest
 from aws_croniter import AwsCroniter  # type: ignore[import-untyped]
 
 from campaign_automation.models.schedule_expressions import parse_schedule
-from campaign_automation.optimizers.rule_schedule import next_run, next_run_of, tick_key
+from campaign_automation.optimizers.rule_schedule import next_run, next_run_of
+from campaign_automation.stores.rule_store import RuleHead, Tick
 from tests.support.rules import NOW, rule
 
 
@@ -119,6 +120,7 @@ def test_an_expired_rule_has_no_next_run() -> None:
 
 def test_a_tick_has_one_name_in_every_zone() -> None:
     stored = rule()
+    head = RuleHead(tenant="u", **stored.model_dump(by_alias=True), changed_at=NOW)
     elsewhere = NOW.astimezone(timezone(timedelta(hours=9)))
-    assert tick_key(stored, NOW) == tick_key(stored, elsewhere) == "rule_1#v1#2026-11-25T06:00:00Z"
-    assert tick_key(stored.next_version(stored.rule, NOW), NOW) != tick_key(stored, NOW)
+    assert Tick(head, NOW, "a").key == Tick(head, elsewhere, "b").key == "tick#2026-11-25T06:00:00Z#v1"
+    assert Tick(head.model_copy(update={"version": 2}), NOW, "a").key != Tick(head, NOW, "a").key

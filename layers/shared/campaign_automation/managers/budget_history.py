@@ -30,7 +30,7 @@ def history_of(
     """From a trail in order, oldest first. What was refused did not happen; what is unknown may have."""
     assert creation.plan is not None
     happened = [record for record in trail if record.outcome != "failed" and record.operation != "create"]
-    created = day_of(datetime.fromtimestamp(creation.created_at / 1000, tz=zone), zone)
+    created = creation.first_day(zone)
     budgets = [item for item in happened if item.operation == "set_budget" and item.entity_id == tag]
     todays = [item for item in budgets if _day(item, zone) == today and item.before]
     start = (todays[0].before or {}).get("daily_budget") if todays else None

@@ -234,4 +234,4 @@ def _stale(why: str) -> GuardRefusedError:
 
 
 def _iso(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return clock.iso(datetime.fromtimestamp(seconds, UTC))

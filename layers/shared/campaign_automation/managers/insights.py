@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
@@ -330,9 +330,7 @@ def _with_revenue(row: DailyInsight, revenue: Mapping[date, Decimal]) -> DailyIn
 
 
 def _first_day(creation: Creation, today: date, days: int) -> date:
-    """Nothing is asked of the time before the campaign."""
-    zone = ZoneInfo(_account(creation).time_zone)
-    created = day_of(datetime.fromtimestamp(creation.created_at / 1000, tz=zone), zone)
+    created = creation.first_day(ZoneInfo(_account(creation).time_zone))
     return max(created, today - timedelta(days=min(days, LONGEST_REPORT_DAYS)))
 
 

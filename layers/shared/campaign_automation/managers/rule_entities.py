@@ -75,7 +75,7 @@ def _entity(insights: CampaignInsights, tag: str, action: AnyAction, trail: Sequ
     own = [record for record in trail if record.entity_id == tag]
     pause = _standing_pause(own, view, tag)
     budget, node = view.live(tag, "daily_budget"), view.node(tag)
-    created = day_of(datetime.fromtimestamp(creation.created_at / 1000, tz=insights.zone), insights.zone)
+    created = creation.first_day(insights.zone)
     return Entity(
         entity_id=tag,
         level=level_of(action),  # a budget stands for its ad set, also where the campaign has it

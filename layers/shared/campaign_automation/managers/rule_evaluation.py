@@ -29,7 +29,7 @@ from campaign_automation.models.rules import (
 from campaign_automation.optimizers.rule_conflicts import find_conflicts
 from campaign_automation.optimizers.rule_schedule import why_not_now
 from campaign_automation.stores.notice_store import Notice
-from campaign_automation.stores.rule_store import RuleHead, RuleStore, Tick, stamp
+from campaign_automation.stores.rule_store import RuleHead, RuleStore, Tick
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import NotFoundError
 from campaign_automation.utils.observability import emit, logger
@@ -127,7 +127,7 @@ def _result(tick: Tick, judgement: Judgement | None = None, **more: object) -> R
     values: dict[str, object] = {
         "rule_id": tick.head.rule_id,
         "version": tick.head.version,
-        "scheduled_time": stamp(tick.scheduled_time),
+        "scheduled_time": clock.iso(tick.scheduled_time),
         "evaluated": judgement.evaluated if judgement else 0,
         "matched": judgement.matched if judgement else 0,
         "acted": 0,

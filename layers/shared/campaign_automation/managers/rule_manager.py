@@ -34,7 +34,7 @@ from campaign_automation.models.rules import (
 )
 from campaign_automation.optimizers.rule_schedule import next_run_of
 from campaign_automation.optimizers.rule_templates import TEMPLATES, rule_from_template
-from campaign_automation.stores.rule_store import RuleHead, RuleState, RuleStore, stamp
+from campaign_automation.stores.rule_store import RuleHead, RuleState, RuleStore
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import (
     CampaignAutomationError,
@@ -269,7 +269,7 @@ def _refuse_if_never(head: RuleHead) -> None:
 
 def _next_run(head: RuleHead) -> str | None:
     run = next_run_of(head.stored, clock.now()) if head.state == "enabled" else None
-    return None if run is None else stamp(run)
+    return None if run is None else clock.iso(run)
 
 
 def _is_overdue(head: RuleHead) -> bool:
@@ -287,7 +287,7 @@ def _view(head: RuleHead) -> dict[str, Any]:
         "schedule": head.rule.schedule_expression,
         "time_zone": head.rule.time_zone,
         "next_run": _next_run(head),
-        "last_run": None if head.last_run is None else stamp(head.last_run),
+        "last_run": None if head.last_run is None else clock.iso(head.last_run),
         "rule": head.rule,
     }
 

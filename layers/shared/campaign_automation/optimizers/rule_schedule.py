@@ -40,12 +40,6 @@ def next_run_of(stored: StoredRule, after: datetime) -> datetime | None:
     return None if run is None or (expires is not None and run >= expires) else run
 
 
-def tick_key(stored: StoredRule, scheduled: datetime) -> str:
-    """Names one evaluation: however often a tick is delivered, its key is the same."""
-    moment = scheduled.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-    return f"{stored.rule_id}#v{stored.version}#{moment}"
-
-
 def why_not_now(rule: CreateRule, now: datetime) -> str | None:
     """Why the rule does not act at `now`: expired, blackout_date, outside_active_hours; or None."""
     local = now.astimezone(ZoneInfo(rule.time_zone))

@@ -21,8 +21,10 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable
+from datetime import date
 from decimal import Decimal
 from typing import Any, Literal, NamedTuple
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel
 
@@ -37,7 +39,7 @@ from campaign_automation.models import (
 )
 from campaign_automation.models.ab_tests import AbTestTerms
 from campaign_automation.stores.table import TableStore, document, offloaded, plain, serialized
-from campaign_automation.utils.clock import now_ms
+from campaign_automation.utils.clock import at_ms, now_ms
 
 State = Literal["creating", "planned", "created", "rolled_back", "needs_reconciliation", "deleted"]
 FINAL: frozenset[str] = frozenset({"planned", "created", "rolled_back", "needs_reconciliation", "deleted"})
@@ -111,6 +113,10 @@ class Creation(BaseModel):
     def platform_id(self, tag: str) -> str | None:
         entry = self.objects.get(tag)
         return entry.platform_id if entry and entry.state == "created" else None
+
+    def first_day(self, zone: ZoneInfo) -> date:
+        """The day on which it was made; there is nothing to ask of earlier ones."""
+        return at_ms(self.created_at).astimezone(zone).date()
 
 
 class Head(NamedTuple):

@@ -17,7 +17,7 @@ import json
 import time
 import zlib
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple
 
 from pydantic import AwareDatetime, BaseModel
@@ -64,7 +64,7 @@ class Tick(NamedTuple):
 
     @property
     def key(self) -> str:
-        return f"tick#{stamp(self.scheduled_time)}#v{self.head.version}"
+        return f"tick#{clock.iso(self.scheduled_time)}#v{self.head.version}"
 
 
 class Standing(NamedTuple):
@@ -76,10 +76,6 @@ class Standing(NamedTuple):
 class RuleKey(NamedTuple):
     tenant: str
     rule_id: str
-
-
-def stamp(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 class RuleStore(TableStore):
@@ -197,7 +193,8 @@ class RuleStore(TableStore):
             row = {"pk": _pk(tick.head), "sk": "told", "packed": zlib.compress(json.dumps(moments).encode())}
             actions.append(self._put_action(row))
         if result.outcome != "needs_review":
-            run = self._update(tick.head, {"last_run": stamp(tick.scheduled_time)}, "attribute_exists(pk)")
+            values = {"last_run": clock.iso(tick.scheduled_time)}
+            run = self._update(tick.head, values, "attribute_exists(pk)")
             actions.append({"Update": run})
         return actions + [self._put_action(notice_row(notice), only_new=True) for notice in notices]
 
@@ -221,7 +218,7 @@ class RuleStore(TableStore):
     @offloaded
     def runs(self, head: RuleHead, since: datetime) -> list[RuleEvaluated]:
         """What came of the ticks from `since` on, the oldest first."""
-        rows = self._query(_pk(head), since=f"tick#{stamp(since)}")
+        rows = self._query(_pk(head), since=f"tick#{clock.iso(since)}")
         ticks = (row for row in rows if row["sk"].startswith("tick#") and "packed" in row)
         return [_unpacked(row) for row in ticks]
 
@@ -233,7 +230,7 @@ class RuleStore(TableStore):
         return self._put_action(row, only_new=True)
 
     def _state_update(self, head: RuleHead, state: RuleState, at: datetime) -> dict[str, Any]:
-        values: dict[str, Any] = {"state": state, "changed_at": stamp(at), **_indexed(state)}
+        values: dict[str, Any] = {"state": state, "changed_at": clock.iso(at), **_indexed(state)}
         update = self._update(head, values, "version = :held AND #state = :was")
         update["ExpressionAttributeValues"] |= serialized({":held": head.version, ":was": head.state})
         if state != "enabled":
@@ -268,8 +265,8 @@ def _values(head: RuleHead) -> dict[str, Any]:
         "version": head.version,
         "state": head.state,
         "rule": head.rule.model_dump_json(),
-        "anchor": stamp(head.anchor),
-        "changed_at": stamp(head.changed_at),
+        "anchor": clock.iso(head.anchor),
+        "changed_at": clock.iso(head.changed_at),
     }
 
 

@@ -2,9 +2,9 @@
 
 CampaignAutomationError            carries code, details
 ├── InvalidRequestError            1001: a field, what is wrong with it, what would be right
-├── UnauthorizedError, ForbiddenError, NotFoundError, ConflictError, StoreError, GuardRefusedError
+├── NotFoundError, ConflictError, StoreError, GuardRefusedError
 ├── AccountError                   6000 to 6012: what the ad account or its owner lacks
-├── AiModelError, GenerationFailedError
+├── AiModelError                    4001
 ├── WebPlatformError               3000 to 3004
 │   └── WebPlatformUnavailableError    asking again later may help
 └── PlatformError                  carries platform, platform_code, platform_request_id
@@ -18,8 +18,9 @@ rename it together with statemachines/.
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
 from typing import Any, NamedTuple
+
+from campaign_automation.utils import clock
 
 
 class Code(NamedTuple):
@@ -84,14 +85,6 @@ class InvalidRequestError(CampaignAutomationError):
     code = "1001"
 
 
-class UnauthorizedError(CampaignAutomationError):
-    code = "1002"
-
-
-class ForbiddenError(CampaignAutomationError):
-    code = "1004"
-
-
 class GuardRefusedError(CampaignAutomationError):
     code = "4005"
 
@@ -114,10 +107,6 @@ class AccountError(CampaignAutomationError):
 
 class AiModelError(CampaignAutomationError):
     code = "4001"
-
-
-class GenerationFailedError(CampaignAutomationError):
-    code = "4003"
 
 
 class WebPlatformError(CampaignAutomationError):
@@ -194,5 +183,5 @@ def envelope(error: Exception, request_id: str) -> dict[str, Any]:
     """The answer of contract.md section 4. An unexpected exception tells nothing of its insides."""
     if not isinstance(error, CampaignAutomationError):
         error = CampaignAutomationError("an internal error; quote the request id when you report it")
-    now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-    return {"status": "error", "error": {**error_body(error), "timestamp": now, "request_id": request_id}}
+    body = {**error_body(error), "timestamp": clock.iso_now(), "request_id": request_id}
+    return {"status": "error", "error": body}
