@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable
 
+from campaign_automation.adapters.base import read_figures
 from campaign_automation.capability import run_action
 from campaign_automation.settings import get_settings
 from campaign_automation.utils import clock
@@ -45,7 +46,7 @@ async def _measure(cloud: Cloud) -> str:
     adapter = wiring.adapters["meta"]
 
     async def round_trip() -> None:
-        await adapter.read_figures(access, created["platform_campaign_id"], clock.now().date(), "sales")
+        await read_figures(adapter, access, created["platform_campaign_id"], clock.now().date(), "sales")
 
     figures = {
         "from the cache": await _median(status, CACHED),

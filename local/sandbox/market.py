@@ -7,6 +7,8 @@ policies meet the same days. Amounts here are in a reference currency (about one
 import math
 from bisect import bisect
 from calendar import monthrange
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
@@ -108,6 +110,23 @@ def daily_conversions(curve: Curve, spend: float) -> float:
         return 0.0
     powered = math.pow(spend, curve.slope)
     return curve.ceiling * powered / (powered + math.pow(curve.half_spend, curve.slope))
+
+
+def names(families: Mapping[str, tuple[str, Mapping[str, str]]]) -> dict[str, str]:
+    """What the draws of ad sets and ads are named after, by id. `families` tells of each ad set whom it
+    reaches, and its ads with what they show. The ids would not do: those of objects that are made at the same
+    time depend on whose request came first. Equals are numbered.
+    """
+    keys: dict[str, str] = {}
+    for adset, (audience, ads) in families.items():
+        keys[adset] = f"{audience}/{sorted(ads.values())}"
+        keys |= {ad: f"{keys[adset]}/{creative}" for ad, creative in ads.items()}
+    numbers = Counter[str]()
+    found = {}
+    for item, key in keys.items():
+        numbers[key] += 1
+        found[item] = f"{key}/{numbers[key]}"
+    return found
 
 
 def daily_spend(seed: int, adset: str, day: date, budget: float, envelope: Envelope = WEEKLY) -> float:

@@ -23,6 +23,8 @@ from campaign_automation.adapters.base import (
     DailyInsight,
     Outcome,
     PlatformAdapter,
+    SplitOrder,
+    read_figures,
 )
 from campaign_automation.managers.planner import plan_campaign
 from campaign_automation.managers.read_back import compare
@@ -449,7 +451,7 @@ def test_a_campaign_that_never_ran_has_no_rows(bench: Bench) -> None:
     creation = bench.run(bench.create_tree(bench.spec()))
     assert creation.plan is not None
     campaign_id = bench.ids[creation.plan.tag]
-    report = bench.run(bench.adapter.read_figures(bench.access, campaign_id, date(2026, 11, 20), "sales"))
+    report = bench.run(read_figures(bench.adapter, bench.access, campaign_id, date(2026, 11, 20), "sales"))
     assert set(report) == set(LEVELS)
     spent = [figures.spend for rows in report.values() for figures in rows.values()]
     assert not any(spent)
@@ -545,16 +547,9 @@ class _Split(NamedTuple):
         account, now = self.creation.account, datetime.now(UTC)
         assert account is not None
         start = now + self.starts_in
-        work = self.bench.adapter.create_split(
-            self.bench.access,
-            account,
-            self.bench.level_ids(self.creation, Level.CAMPAIGN)[0],
-            "Shoes ca-test",
-            self.bench.level_ids(self.creation, Level.ADSET),
-            start,
-            start + timedelta(days=7),
-        )
-        return self.bench.run(work)
+        adset_ids = self.bench.level_ids(self.creation, Level.ADSET)
+        order = SplitOrder("Shoes ca-test", adset_ids, start, start + timedelta(days=7))
+        return self.bench.run(self.bench.adapter.create_split(self.bench.access, account, order))
 
     def end(self, split_id: str) -> None:
         assert self.creation.account is not None
@@ -657,7 +652,7 @@ def test_a_window_of_daily_insights_is_checked_and_ends_are_included(bench: Benc
     ids = bench.level_ids(creation, Level.ADSET)
     days = [last - timedelta(days=offset) for offset in (3, 2, 1)]
     assert sorted((row.entity_id, row.day) for row in rows) == sorted(product(ids, days))
-    figures = bench.run(bench.adapter.read_figures(bench.access, campaigns[0], days[0], "sales"))
+    figures = bench.run(read_figures(bench.adapter, bench.access, campaigns[0], days[0], "sales"))
     assert {item: found.spend for item, found in figures[Level.ADSET].items()} == {
         row.entity_id: row.spend for row in rows if row.day == days[0]
     }

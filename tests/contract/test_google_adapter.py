@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from campaign_automation.adapters.base import Access, AdSetNode, Tree
+from campaign_automation.adapters.base import Access, AdSetNode, Tree, read_figures
 from campaign_automation.adapters.google_adapter import GoogleAdapter
 from campaign_automation.adapters.google_requests import budget_operation
 from campaign_automation.managers.read_back import compare
@@ -454,7 +454,7 @@ def test_figures_add_up_over_the_levels(adapter: GoogleAdapter, sandbox: Sandbox
     run(switch(adapter, created, "active"))
     sandbox.advance(advance_days=2)
     day = date.fromisoformat(sandbox.state("google")["records"][0]["day"])
-    figures = run(adapter.read_figures(ACCESS, created.campaign_id, day, "sales"))
+    figures = run(read_figures(adapter, ACCESS, created.campaign_id, day, "sales"))
 
     whole = figures[Level.CAMPAIGN][created.campaign_id]
     assert whole.spend > 0
@@ -468,7 +468,7 @@ def test_figures_add_up_over_the_levels(adapter: GoogleAdapter, sandbox: Sandbox
 
 def test_object_without_delivery_has_no_row(adapter: GoogleAdapter, sandbox: Sandbox) -> None:
     created: Created = run(create_tree(adapter))
-    figures = run(adapter.read_figures(ACCESS, created.campaign_id, date(2026, 11, 2), "sales"))
+    figures = run(read_figures(adapter, ACCESS, created.campaign_id, date(2026, 11, 2), "sales"))
     assert figures == {Level.CAMPAIGN: {}, Level.ADSET: {}, Level.AD: {}}
 
 

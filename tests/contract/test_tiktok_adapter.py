@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 from campaign_automation.adapters import tiktok_files
-from campaign_automation.adapters.base import AdOrder, BudgetOutcome
+from campaign_automation.adapters.base import AdOrder, BudgetOutcome, read_figures
 from campaign_automation.managers.read_back import compare
 from campaign_automation.models import CreateCampaign, Level
 from campaign_automation.utils.error_handler import (
@@ -552,7 +552,7 @@ def test_figures_of_a_day_by_level(either: Bench, process: str, http: httpx.Clie
     day = (datetime.fromisoformat(clock) - timedelta(days=1)).date()
     before = sandbox.operations("tiktok")["insights"]
     other = either.new_adapter()  # one that must find out the family
-    figures = either.run(other.read_figures(either.access, created.campaign_id, day, "sales"))
+    figures = either.run(read_figures(other, either.access, created.campaign_id, day, "sales"))
     assert sandbox.operations("tiktok")["insights"] - before == 3
     assert {level: set(rows) for level, rows in figures.items()} == {
         level: set(created.ids(level)) for level in figures
@@ -567,7 +567,7 @@ def test_figures_of_a_day_by_level(either: Bench, process: str, http: httpx.Clie
 def test_a_day_without_delivery_is_zero_and_its_ratios_unknown(bench: Bench) -> None:
     created = bench.create_all(creative_ids=["1"])
     figures = bench.run(
-        bench.adapter.read_figures(bench.access, created.campaign_id, date(2026, 1, 1), "sales")
+        read_figures(bench.adapter, bench.access, created.campaign_id, date(2026, 1, 1), "sales")
     )
     row = figures[Level.CAMPAIGN][created.campaign_id]
     assert (row.spend, row.conversions) == (Decimal(0), Decimal(0))

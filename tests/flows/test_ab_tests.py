@@ -20,6 +20,12 @@ NOW = "2026-11-02T15:00:00+00:00"
 DAYS = 28
 # On each platform's sandbox market the last of these works about twice as well as the others.
 CREATIVES = {"meta": ["1", "7", "9"], "tiktok": ["6", "9"], "google": ["8", "1", "4"]}
+# The end of TikTok's own split test stops both ad groups, so only the winner is left to be started.
+STEPS = {
+    "meta": ["end_split", "paused", "paused", "set_budget"],
+    "tiktok": ["end_split", "active", "set_budget"],
+    "google": ["paused", "paused"],
+}
 
 
 class Tests:
@@ -97,6 +103,7 @@ def test_a_test_runs_until_its_winner_holds_and_applying_it_leaves_the_winner_al
     assert_adds_up(analysis)
     applied = tests.analyze(created["test_id"], apply=True)
     assert (applied["test_state"], applied["applied"]["failed"]) == ("finished", []), applied["applied"]
+    assert steps_of(api, created, applied) == STEPS[platform]
     by_id = {item["adset_id"]: str(item["platform_adset_id"]) for item in created["adsets"]}
     active = [name for name, status in tests.adsets(platform).items() if status == "ACTIVE"]
     assert [name.rpartition("/")[2].rpartition("~")[2] for name in active] == [
@@ -106,6 +113,14 @@ def test_a_test_runs_until_its_winner_holds_and_applying_it_leaves_the_winner_al
         live = {item["adset_id"]: item for item in api.status(created["campaign_id"]).json()["adsets"]}
         assert live[winner["adset_id"]]["daily_budget"] == 300
     assert_over(tests, created["test_id"])
+
+
+def steps_of(api: Api, created: dict[str, Any], applied: dict[str, Any]) -> list[str]:
+    """What the trail says was done in the run, in order: operations, and statuses that were set."""
+    run = [
+        item for item in api.audit(created["campaign_id"]) if item["run_id"] == applied["applied"]["run_id"]
+    ]
+    return [item["after"].get("status", item["operation"]) for item in run]
 
 
 def assert_adds_up(analysis: dict[str, Any]) -> None:

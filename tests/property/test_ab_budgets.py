@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from campaign_automation.adapters.base import DailyInsight
+from campaign_automation.adapters.base import DailyInsight, Outcome
 from campaign_automation.capability import run_action
 from campaign_automation.managers.ab_test_counts import whole
 from campaign_automation.managers.planner import plan_test
@@ -21,7 +21,7 @@ from campaign_automation.models import AdAccount, Level
 from campaign_automation.models.ab_tests import CreateAbTest
 from campaign_automation.stores.campaign_store import Creation
 from campaign_automation.utils import clock
-from campaign_automation.utils.error_handler import InvalidRequestError
+from campaign_automation.utils.error_handler import InvalidRequestError, PlatformRejectedError
 from campaign_automation.utils.validation import parse
 from campaign_automation.wiring import Wiring
 from tests.support.builders import account
@@ -242,3 +242,36 @@ def test_a_cap_bounds_the_raise_of_a_winner(house: House) -> None:
     assert pause["evidence"]["test_id"] == created["test_id"]
     assert pause["evidence"]["verdict"] == "winner"
     assert {item.level for item in house.creation(created).objects.values() if item.held} == {Level.ADSET}
+
+
+def test_a_winner_that_is_paused_starts_after_its_losers_stopped(house: House) -> None:
+    created = house.create(test_duration_days=9)
+    house.deliver(created, 9, lambda adset, _: {"conversions": Decimal(20 + 30 * adset)})
+    winner = house.analyze(created)["winner"]["adset_id"]
+    pause = {"action": "pause", "level": "adset", "entity_ids": [winner]}
+    house.run("manage_campaign", {"campaign_id": created["campaign_id"], **pause})
+    applied = house.analyze(created, apply=True)["applied"]
+    assert [(item["id"] == winner, item["after"]) for item in applied["changed"]][:2] == [
+        (False, "paused"),
+        (True, "active"),
+    ]
+    trail = house.run("get_audit", {"campaign_id": created["campaign_id"]})["records"]
+    run = [item["after"] for item in trail if item["run_id"] == applied["run_id"]]
+    assert run[:2] == [{"status": "paused"}, {"status": "active"}]
+
+
+def test_a_test_whose_campaign_the_platform_would_not_pause_goes_on(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    created = house.create()
+    refusal = PlatformRejectedError("meta: not now", platform="meta", code="4000")
+
+    async def refuses(access: Any, level: Level, ids: Sequence[str], status: str) -> list[Outcome]:
+        return [Outcome(item, error=refusal) for item in ids]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(house.adapters["meta"], "set_status", refuses)
+        refused = house.run("cancel_ab_test", {"test_id": created["test_id"]})
+    assert (refused["status"], refused["error"]["message"]) == ("error", "meta: not now")
+    assert house.analyze(created)["test_state"] == "running"
+    assert house.run("cancel_ab_test", {"test_id": created["test_id"]})["test_state"] == "cancelled"

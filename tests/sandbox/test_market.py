@@ -114,3 +114,15 @@ def test_a_record_shows_what_is_known_and_its_spend_at_once() -> None:
     assert [view.revenue > 0 for view in views] == [True] * 9
     assert {view.spend for view in views} == {Decimal("100.00")}
     assert views[-1].revenue == record.revenue
+
+
+def test_draws_are_named_after_what_things_are_and_not_after_their_ids() -> None:
+    def family(audience: str, **ads: str) -> tuple[str, dict[str, str]]:
+        return audience, ads
+
+    made = {"1": family("US", a="red", b="blue"), "2": family("US", c="green"), "3": family("US", d="green")}
+    otherwise = {"9": family("US", z="green"), "8": family("US", y="blue", x="red")}
+    names, others = market.names(made), market.names(otherwise)
+    assert len(set(names.values())) == 7
+    assert (names["1"], names["a"], names["b"]) == (others["8"], others["x"], others["y"])
+    assert {others["9"]} < {names["2"], names["3"]}

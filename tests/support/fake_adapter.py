@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from itertools import count
 from typing import Any
@@ -18,8 +18,8 @@ from campaign_automation.adapters.base import (
     CopyLimits,
     CreativeOrder,
     DailyInsight,
-    FiguresByLevel,
     Outcome,
+    SplitOrder,
     Tree,
 )
 from campaign_automation.models import (
@@ -162,25 +162,11 @@ class FakeAdapter:
             self._nodes.pop(item, None)
         return [Outcome(item, item) for item in ids]
 
-    async def create_split(
-        self,
-        access: Access,
-        account: AdAccount,
-        campaign_id: str,
-        name: str,
-        adset_ids: Sequence[str],
-        start: datetime,
-        end: datetime,
-    ) -> str | None:
+    async def create_split(self, access: Access, account: AdAccount, order: SplitOrder) -> str | None:
         return None
 
     async def end_split(self, access: Access, account: AdAccount, split_id: str) -> None:
         return
-
-    async def read_figures(
-        self, access: Access, campaign_id: str, day: date, objective: str
-    ) -> FiguresByLevel:
-        return {level: {} for level in self.levels}
 
     async def read_daily(
         self,

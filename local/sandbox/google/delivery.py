@@ -53,23 +53,34 @@ def _deliver_campaign(store: Store, account: Account, seed: int, campaign: Messa
     """The campaign's budget goes to its running ad groups in equal parts."""
     reader = Reader(store, stretch.closes)
     families = {
-        group.resource_name: [ad for ad in store.children(group, "ad_group_ad") if reader.may_deliver(ad)]
+        group.resource_name: store.children(group, "ad_group_ad")
         for group in store.children(campaign, "ad_group")
     }
-    running = {name: ads for name, ads in families.items() if ads}
+    names = _names(store, campaign, families)
+    able = {group: [ad for ad in ads if reader.may_deliver(ad)] for group, ads in families.items()}
+    running = {group: ads for group, ads in able.items() if ads}
     budget = store.resources[campaign.campaign_budget].amount_micros / 1_000_000
-    for name, ads in running.items():
+    for group, ads in running.items():
         share = budget / len(running)
-        _RunningGroup(store, account, seed, campaign, store.resources[name], share).deliver(ads, stretch)
+        _RunningGroup(store, account, seed, names, campaign, store.resources[group], share).deliver(
+            ads, stretch
+        )
 
 
 class _RunningGroup:
     """One ad group while time passes; statuses and budgets hold still meanwhile."""
 
     def __init__(
-        self, store: Store, account: Account, seed: int, campaign: Message, group: Message, budget: float
+        self,
+        store: Store,
+        account: Account,
+        seed: int,
+        names: dict[str, str],
+        campaign: Message,
+        group: Message,
+        budget: float,
     ) -> None:
-        self.store, self.account, self.seed = store, account, seed
+        self.store, self.account, self.seed, self.names = store, account, seed, names
         self.campaign, self.group, self.budget = campaign, group, budget
         self.rate = UNITS_PER_DOLLAR.get(account.currency, 1)
         self.curve = market.curve_of(seed, _audience_key(store, campaign, group))
@@ -79,7 +90,7 @@ class _RunningGroup:
     def deliver(self, ads: list[Message], stretch: Stretch) -> None:
         """Spends each ad's share of the day's money for the hours it may run."""
         effects = [market.creative_effect(self.seed, _creative_key(ad)) for ad in ads]
-        name = self.group.resource_name
+        name = self.names[self.group.resource_name]
         money = market.daily_spend(self.seed, name, stretch.day, self.budget, market.MONTHLY)
         expected = market.daily_conversions(self.curve, money / self.rate)
         expected *= market.day_factor(self.seed, name, stretch.day)
@@ -92,7 +103,7 @@ class _RunningGroup:
         return max(0.0, (stretch.closes - max(stretch.opens, reviewed)).total_seconds() / 3600)
 
     def _buy(self, ad: Message, stretch: Stretch, effect: float, spend: float, expected: float) -> None:
-        rng = Random(f"{self.seed}/day/{ad.resource_name}/{stretch.day}/{stretch.opens.hour}")
+        rng = Random(f"{self.seed}/day/{self.names[ad.resource_name]}/{stretch.day}/{stretch.opens.hour}")
         bought = market.deliver(rng, self.curve, self.goal, effect, spend / self.rate, expected, stretch.day)
         unit = Decimal(self.account.billable_unit_micros) / 1_000_000
         self._record(ad, stretch.day).add(spend, bought, self.rate, unit)
@@ -105,6 +116,18 @@ class _RunningGroup:
 
 def _id(message: Message) -> str:
     return str(message.resource_name.rpartition("/")[2])
+
+
+def _names(store: Store, campaign: Message, families: dict[str, list[Message]]) -> dict[str, str]:
+    return market.names(
+        {
+            group: (
+                f"{campaign.resource_name}/{_audience_key(store, campaign, store.resources[group])}",
+                {ad.resource_name: _creative_key(ad) for ad in ads},
+            )
+            for group, ads in families.items()
+        }
+    )
 
 
 def _audience_key(store: Store, campaign: Message, group: Message) -> str:

@@ -30,10 +30,9 @@ class Stretch:
 def deliver(store: MetaStore, seed: int, start: datetime, end: datetime) -> None:
     """Delivers every running ad from `start` to `end` (aware, whole hours), day by account day."""
     for account in store.accounts.values():
-        adsets = [
-            _RunningAdset(store, account, seed, adset, ads)
-            for adset, ads in _families(store, account).items()
-        ]
+        families = _families(store, account)
+        names = _names(store, families)
+        adsets = [_RunningAdset(store, account, seed, names, adset, ads) for adset, ads in families.items()]
         for stretch in account_days(account, start, end):
             for adset in adsets:
                 adset.deliver(stretch)
@@ -59,8 +58,16 @@ def _families(store: MetaStore, account: Account) -> dict[Node, list[Node]]:
 class _RunningAdset:
     """One ad set while time passes; statuses and budgets hold still meanwhile."""
 
-    def __init__(self, store: MetaStore, account: Account, seed: int, adset: Node, ads: list[Node]) -> None:
-        self.store, self.account, self.seed = store, account, seed
+    def __init__(
+        self,
+        store: MetaStore,
+        account: Account,
+        seed: int,
+        names: dict[str, str],
+        adset: Node,
+        ads: list[Node],
+    ) -> None:
+        self.store, self.account, self.seed, self.names = store, account, seed, names
         self.adset, self.ads = adset, ads
         self.budget = _daily_budget(store, account, adset)
         self.rate = UNITS_PER_DOLLAR.get(account.currency, 1)
@@ -75,9 +82,10 @@ class _RunningAdset:
         if not running:
             return
         effects = [market.creative_effect(self.seed, _creative_key(self.store, ad)) for ad in running]
-        money = market.daily_spend(self.seed, self.adset.id, stretch.day, self.budget)
+        name = self.names[self.adset.id]
+        money = market.daily_spend(self.seed, name, stretch.day, self.budget)
         expected = market.daily_conversions(self.curve, money / self.rate)
-        expected *= market.day_factor(self.seed, self.adset.id, stretch.day)
+        expected *= market.day_factor(self.seed, name, stretch.day)
         room = self._room(stretch.day)
         for ad, effect, share in zip(running, effects, market.shares(effects), strict=True):
             part = share * hours[ad.id] / 24
@@ -86,7 +94,7 @@ class _RunningAdset:
             self._buy(ad, stretch, effect, spend, expected * part)
 
     def _buy(self, ad: Node, stretch: Stretch, effect: float, spend: float, expected: float) -> None:
-        rng = Random(f"{self.seed}/day/{ad.id}/{stretch.day}/{stretch.opens.hour}")
+        rng = Random(f"{self.seed}/day/{self.names[ad.id]}/{stretch.day}/{stretch.opens.hour}")
         bought = market.deliver(rng, self.curve, self.goal, effect, spend / self.rate, expected, stretch.day)
         unit = Decimal(1) / self.account.offset
         self._record(ad, stretch.day).add(spend, bought, self.rate, unit, sells=self.sells)
@@ -108,6 +116,18 @@ class _RunningAdset:
         records = [self.store.records.get((ad.id, day)) for ad in self.ads]
         spent = sum(record.spend for record in records if record)
         return max(0.0, self.budget * market.OVERSPEND_LIMIT - float(spent))
+
+
+def _names(store: MetaStore, families: dict[Node, list[Node]]) -> dict[str, str]:
+    return market.names(
+        {
+            adset.id: (
+                f"{adset.data['campaign_id']}/{_audience_key(adset)}",
+                {ad.id: _creative_key(store, ad) for ad in ads},
+            )
+            for adset, ads in families.items()
+        }
+    )
 
 
 def _audience_key(adset: Node) -> str:

@@ -41,10 +41,11 @@ def deliver(store: TikTokStore, seed: int, start: datetime, end: datetime) -> No
     """Delivers every running ad from `start` to `end` (aware, whole hours), day by account day."""
     for account in store.accounts.values():
         families = _families(store, account)
+        names = _names(store, families)
         for stretch in account_days(account, start, end):
             for adgroup, ads in families.items():
                 apply_due_budget(adgroup, stretch.day)
-                _RunningAdgroup(store, account, seed, adgroup, ads).deliver(stretch)
+                _RunningAdgroup(store, account, seed, names, adgroup, ads).deliver(stretch)
 
 
 def apply_due_budget(adgroup: Node, day: date) -> None:
@@ -75,9 +76,15 @@ class _RunningAdgroup:
     """One ad group while time passes; statuses hold still meanwhile."""
 
     def __init__(
-        self, store: TikTokStore, account: Account, seed: int, adgroup: Node, ads: list[Node]
+        self,
+        store: TikTokStore,
+        account: Account,
+        seed: int,
+        names: dict[str, str],
+        adgroup: Node,
+        ads: list[Node],
     ) -> None:
-        self.store, self.account, self.seed = store, account, seed
+        self.store, self.account, self.seed, self.names = store, account, seed, names
         self.adgroup, self.ads = adgroup, ads
         self.budget = _daily_budget(store, adgroup)
         self.rate = UNITS_PER_DOLLAR.get(account.currency, RATIO[account.currency])
@@ -93,9 +100,10 @@ class _RunningAdgroup:
         if not running:
             return
         effects = [market.creative_effect(self.seed, creative_key(self.store, ad)) for ad in running]
-        money = market.daily_spend(self.seed, self.adgroup.id, stretch.day, self.budget)
+        name = self.names[self.adgroup.id]
+        money = market.daily_spend(self.seed, name, stretch.day, self.budget)
         expected = market.daily_conversions(self.curve, money / self.rate)
-        expected *= market.day_factor(self.seed, self.adgroup.id, stretch.day)
+        expected *= market.day_factor(self.seed, name, stretch.day)
         room = self._room(stretch.day)
         for ad, effect, share in zip(running, effects, market.shares(effects), strict=True):
             part = share * hours[ad.id] / 24
@@ -104,7 +112,7 @@ class _RunningAdgroup:
             self._buy(ad, stretch, effect, spend, expected * part)
 
     def _buy(self, ad: Node, stretch: Stretch, effect: float, spend: float, expected: float) -> None:
-        rng = Random(f"{self.seed}/day/{ad.id}/{stretch.day}/{stretch.opens.hour}")
+        rng = Random(f"{self.seed}/day/{self.names[ad.id]}/{stretch.day}/{stretch.opens.hour}")
         bought = market.deliver(rng, self.curve, self.goal, effect, spend / self.rate, expected, stretch.day)
         unit = step(self.account)
         self._record(ad, stretch.day).add(spend, bought, self.rate, unit, sells=self.sells)
@@ -125,6 +133,18 @@ class _RunningAdgroup:
         records = [self.store.records.get((ad.id, day)) for ad in self.ads]
         spent = sum(record.spend for record in records if record)
         return max(0.0, self.budget * market.OVERSPEND_LIMIT - float(spent))
+
+
+def _names(store: TikTokStore, families: dict[Node, list[Node]]) -> dict[str, str]:
+    return market.names(
+        {
+            adgroup.id: (
+                f"{adgroup.data['campaign_id']}/{_audience_key(adgroup)}",
+                {ad.id: creative_key(store, ad) for ad in ads},
+            )
+            for adgroup, ads in families.items()
+        }
+    )
 
 
 def _audience_key(adgroup: Node) -> str:

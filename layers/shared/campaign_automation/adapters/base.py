@@ -7,6 +7,7 @@ creates again.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -145,6 +146,15 @@ class DailyInsight(BaseModel, frozen=True):
     revenue: Decimal | None
 
 
+class SplitOrder(NamedTuple):
+    """A split test to make: one ad set a cell, from `start` to `end`."""
+
+    name: str
+    adset_ids: Sequence[str]
+    start: datetime
+    end: datetime
+
+
 class Parents(NamedTuple):
     """Where an object hangs; an ad set names itself as `adset_id`."""
 
@@ -245,16 +255,7 @@ class PlatformAdapter(Protocol):
         """Removing what is already gone is a success."""
         ...
 
-    async def create_split(
-        self,
-        access: Access,
-        account: AdAccount,
-        campaign_id: str,
-        name: str,
-        adset_ids: Sequence[str],
-        start: datetime,
-        end: datetime,
-    ) -> str | None:
+    async def create_split(self, access: Access, account: AdAccount, order: SplitOrder) -> str | None:
         """The platform's own split test, one ad set a cell, each person in one of them: its id. None where
         platform or account has none for these ad sets; a test is then not randomised.
 
@@ -264,12 +265,6 @@ class PlatformAdapter(Protocol):
 
     async def end_split(self, access: Access, account: AdAccount, split_id: str) -> None:
         """Ends it now; ended or gone is a success. On TikTok its ad groups stop with it."""
-        ...
-
-    async def read_figures(
-        self, access: Access, campaign_id: str, day: date, objective: str
-    ) -> FiguresByLevel:
-        """Delivery on one account day, one report per level. An object without a row did not deliver."""
         ...
 
     async def read_daily(
@@ -289,6 +284,16 @@ class PlatformAdapter(Protocol):
         once. Raises InvalidRequestError for a window that is not 1 to 90 days.
         """
         ...
+
+
+async def read_figures(
+    adapter: PlatformAdapter, access: Access, campaign_id: str, day: date, objective: str
+) -> FiguresByLevel:
+    """Delivery on one account day, one report per level, all at once. An object without a row did not
+    deliver."""
+    levels = [level for level in adapter.levels if level is not Level.CREATIVE]
+    reports = [adapter.read_daily(access, level, [campaign_id], day, day, objective) for level in levels]
+    return dict(zip(levels, map(_figures_by_id, await asyncio.gather(*reports)), strict=True))
 
 
 def failed(tag: str, error: CampaignAutomationError) -> Outcome:
@@ -371,7 +376,7 @@ def _no_delivery(entity_id: str, parents: Parents, day: date) -> DailyInsight:
     )
 
 
-def figures_by_id(rows: Iterable[DailyInsight]) -> dict[str, Figures]:
+def _figures_by_id(rows: Iterable[DailyInsight]) -> dict[str, Figures]:
     """One day's rows as figures by object."""
     return {row.entity_id: figures(row.spend, row.revenue, row.conversions) for row in rows}
 

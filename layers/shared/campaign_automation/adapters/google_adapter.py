@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -23,13 +23,12 @@ from campaign_automation.adapters.base import (
     CopyLimits,
     CreativeOrder,
     DailyInsight,
-    FiguresByLevel,
     Outcome,
+    SplitOrder,
     Tree,
     budget_outcome,
     check_window,
     failed,
-    figures_by_id,
     wrong_amounts,
     wrong_level,
 )
@@ -321,15 +320,6 @@ class GoogleAdapter:
     async def _query(self, access: Access, campaign_id: str, query: str) -> list[Any]:
         return await self._wire.search(access, "read_campaign", queries.of_campaign(query, campaign_id))
 
-    async def read_figures(
-        self, access: Access, campaign_id: str, day: date, objective: str
-    ) -> FiguresByLevel:
-        reports = [
-            self.read_daily(access, level, [campaign_id], day, day, objective) for level in self.levels
-        ]
-        rows = await asyncio.gather(*reports)
-        return dict(zip(self.levels, map(figures_by_id, rows), strict=True))
-
     async def read_daily(
         self,
         access: Access,
@@ -394,16 +384,7 @@ class GoogleAdapter:
             for item in outcomes
         ]
 
-    async def create_split(
-        self,
-        access: Access,
-        account: AdAccount,
-        campaign_id: str,
-        name: str,
-        adset_ids: Sequence[str],
-        start: datetime,
-        end: datetime,
-    ) -> str | None:
+    async def create_split(self, access: Access, account: AdAccount, order: SplitOrder) -> str | None:
         """None: Google's experiments compare whole campaigns, and ours holds all ad sets."""
         return None
 

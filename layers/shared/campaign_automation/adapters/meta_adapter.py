@@ -6,7 +6,7 @@ import asyncio
 import base64
 import json
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -21,12 +21,11 @@ from campaign_automation.adapters.base import (
     CopyLimits,
     CreativeOrder,
     DailyInsight,
-    FiguresByLevel,
     Outcome,
+    SplitOrder,
     Tree,
     budget_outcome,
     check_window,
-    figures_by_id,
     wrong_amounts,
     wrong_level,
 )
@@ -314,13 +313,6 @@ class MetaAdapter:
         params = {"fields": fields, "limit": 200}
         return await self._wire.get_all(access, f"list_{level}s", data["id"], _EDGES[level], params)
 
-    async def read_figures(
-        self, access: Access, campaign_id: str, day: date, objective: str
-    ) -> FiguresByLevel:
-        reports = [self.read_daily(access, level, [campaign_id], day, day, objective) for level in _REPORTED]
-        rows = await asyncio.gather(*reports)
-        return dict(zip(_REPORTED, map(figures_by_id, rows), strict=True))
-
     async def read_daily(
         self,
         access: Access,
@@ -382,18 +374,9 @@ class MetaAdapter:
 
     # --- split tests -----------------------------------------------------------------------------------
 
-    async def create_split(
-        self,
-        access: Access,
-        account: AdAccount,
-        campaign_id: str,
-        name: str,
-        adset_ids: Sequence[str],
-        start: datetime,
-        end: datetime,
-    ) -> str | None:
+    async def create_split(self, access: Access, account: AdAccount, order: SplitOrder) -> str | None:
         """An ad study; None for an account without a business and for more cells than a study holds."""
-        return await self._studies.create(access, account, name, adset_ids, start, end)
+        return await self._studies.create(access, account, order)
 
     async def end_split(self, access: Access, account: AdAccount, split_id: str) -> None:
         await self._studies.end(access, split_id)

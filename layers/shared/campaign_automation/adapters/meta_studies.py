@@ -5,11 +5,10 @@ Source: platforms.md section 2.2, after the reference pages "Business Ad Studies
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 
 from campaign_automation.adapters import meta_facts as facts
-from campaign_automation.adapters.base import Access
+from campaign_automation.adapters.base import Access, SplitOrder
 from campaign_automation.adapters.meta_errors import PLATFORM
 from campaign_automation.adapters.meta_wire import Call, MetaWire
 from campaign_automation.models import AdAccount
@@ -25,28 +24,20 @@ class MetaStudies:
     def __init__(self, wire: MetaWire) -> None:
         self._wire = wire
 
-    async def create(
-        self,
-        access: Access,
-        account: AdAccount,
-        name: str,
-        adset_ids: Sequence[str],
-        start: datetime,
-        end: datetime,
-    ) -> str | None:
+    async def create(self, access: Access, account: AdAccount, order: SplitOrder) -> str | None:
         """The study's id; the one that has the name already, if there is one."""
-        if not facts.FEWEST_CELLS <= len(adset_ids) <= facts.MOST_CELLS:
+        if not facts.FEWEST_CELLS <= len(order.adset_ids) <= facts.MOST_CELLS:
             return None
         try:
             business_id = await self._business_id(access, account)
             if business_id is None:
                 return None
-            found = await self._find(access, business_id, name)
+            found = await self._find(access, business_id, order.name)
         except PlatformAuthError as error:
             if error.code == "1004":  # a token for the ad account need not be one for its business
                 return None
             raise
-        params = _study(name, adset_ids, start, end)
+        params = _study(order)
         return found or await self._send(
             access, "create_study", ("POST", (business_id, "ad_studies"), params)
         )
@@ -92,17 +83,17 @@ class MetaStudies:
         return outcome.platform_id
 
 
-def _study(name: str, adset_ids: Sequence[str], start: datetime, end: datetime) -> facts.Params:
+def _study(order: SplitOrder) -> facts.Params:
     """Whole per cents that make 100, as even as they can be."""
-    share, rest = divmod(100, len(adset_ids))
+    share, rest = divmod(100, len(order.adset_ids))
     cells = [
         {"name": f"Cell {index + 1}", "treatment_percentage": share + (index < rest), "adsets": [adset_id]}
-        for index, adset_id in enumerate(adset_ids)
+        for index, adset_id in enumerate(order.adset_ids)
     ]
     return {
-        "name": name,
+        "name": order.name,
         "type": "SPLIT_TEST",
-        "start_time": int(start.timestamp()),
-        "end_time": int(end.timestamp()),
+        "start_time": int(order.start.timestamp()),
+        "end_time": int(order.end.timestamp()),
         "cells": cells,
     }

@@ -19,12 +19,11 @@ from campaign_automation.adapters.base import (
     CopyLimits,
     CreativeOrder,
     DailyInsight,
-    FiguresByLevel,
     Outcome,
+    SplitOrder,
     Tree,
     check_window,
     failed,
-    figures_by_id,
     wrong_amounts,
     wrong_level,
 )
@@ -360,15 +359,6 @@ class TikTokAdapter:
     ) -> list[facts.Params]:
         return await self._list(access, f"list_{level}s", level, family, {"campaign_ids": [campaign_id]})
 
-    async def read_figures(
-        self, access: Access, campaign_id: str, day: date, objective: str
-    ) -> FiguresByLevel:
-        reports = [
-            self.read_daily(access, level, [campaign_id], day, day, objective) for level in self.levels
-        ]
-        rows = await asyncio.gather(*reports)
-        return dict(zip(self.levels, map(figures_by_id, rows), strict=True))
-
     async def read_daily(
         self,
         access: Access,
@@ -516,19 +506,10 @@ class TikTokAdapter:
 
     # --- split tests -----------------------------------------------------------------------------------
 
-    async def create_split(
-        self,
-        access: Access,
-        account: AdAccount,
-        campaign_id: str,
-        name: str,
-        adset_ids: Sequence[str],
-        start: datetime,
-        end: datetime,
-    ) -> str | None:
+    async def create_split(self, access: Access, account: AdAccount, order: SplitOrder) -> str | None:
         """For exactly two manual ad groups, whose budgets it keeps; None for others."""
         self._echoes.forget()
-        return await self._splits.create(access, adset_ids, start, end)
+        return await self._splits.create(access, order)
 
     async def end_split(self, access: Access, account: AdAccount, split_id: str) -> None:
         self._echoes.forget()

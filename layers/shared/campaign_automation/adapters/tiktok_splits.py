@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from campaign_automation.adapters import tiktok_facts as facts
-from campaign_automation.adapters.base import Access
+from campaign_automation.adapters.base import Access, SplitOrder
 from campaign_automation.adapters.tiktok_answers import daily_budget
 from campaign_automation.adapters.tiktok_budgets import Look, Stored
 from campaign_automation.adapters.tiktok_errors import PLATFORM, unavailable
@@ -30,10 +30,9 @@ class TikTokSplits:
         self._wire = wire
         self._look = look
 
-    async def create(
-        self, access: Access, adset_ids: Sequence[str], start: datetime, end: datetime
-    ) -> str | None:
+    async def create(self, access: Access, order: SplitOrder) -> str | None:
         """The test's id; the one that holds both ad groups already, if there is one: tests have no names."""
+        adset_ids = order.adset_ids
         if len(adset_ids) != 2:
             return None
         stored = await self._look(access, Level.ADSET, adset_ids)
@@ -44,7 +43,7 @@ class TikTokSplits:
         held = {str(group.get("split_test_group_id") or "") for group in groups}
         if len(held) == 1 and held != {""}:
             return held.pop()
-        return await self._send(access, _split_body(adset_ids, groups, start, end))
+        return await self._send(access, _split_body(order, groups))
 
     async def _send(self, access: Access, body: facts.Params) -> str | None:
         try:
@@ -78,18 +77,16 @@ def _refuse_missing(adset_ids: Sequence[str], stored: Stored) -> None:
         raise PlatformRejectedError(words, platform=PLATFORM, code="5000")
 
 
-def _split_body(
-    adset_ids: Sequence[str], groups: Sequence[Mapping[str, object]], start: datetime, end: datetime
-) -> facts.Params:
+def _split_body(order: SplitOrder, groups: Sequence[Mapping[str, object]]) -> facts.Params:
     """`budget` is that of both together and overwrites theirs, so it is what they have."""
     budgets = [daily_budget(group) or Decimal(0) for group in groups]
     body: facts.Params = {
         "split_test_level": "ADGROUP",
-        "object_ids": list(adset_ids),
+        "object_ids": list(order.adset_ids),
         "test_variable": "CREATIVE",
         "key_metric": _METRICS.get(str(groups[0].get("optimization_goal")), "UNSET"),
-        "start_time": _utc(start),
-        "end_time": _utc(end),
+        "start_time": _utc(order.start),
+        "end_time": _utc(order.end),
     }
     total = sum(budgets, Decimal(0))
     return body | ({"budget": number(total)} if total else {})

@@ -13,7 +13,15 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from campaign_automation.adapters.base import Access, AdOrder, CreativeOrder, Outcome, PlatformAdapter, Tree
+from campaign_automation.adapters.base import (
+    Access,
+    AdOrder,
+    CreativeOrder,
+    Outcome,
+    PlatformAdapter,
+    SplitOrder,
+    Tree,
+)
 from campaign_automation.adapters.platform_facts import sunset_warnings
 from campaign_automation.managers import outbox as web_platform
 from campaign_automation.managers.accounts import AccountDirectory, with_action
@@ -365,12 +373,10 @@ class CampaignCreation:
     async def _split(self, creation: Creation, tag: str) -> str | None:
         adapter, plan, account, access = await self._tools(creation)
         assert creation.test is not None
-        campaign_id, name = _known_id(creation, plan.tag), creation.objects[tag].name
         adset_ids = [_known_id(creation, adset.tag) for adset in plan.adsets]
         end = clock.at_ms(creation.created_at) + timedelta(days=creation.test.test_duration_days)
-        return await adapter.create_split(
-            access, account, campaign_id, name, adset_ids, start=clock.now(), end=end
-        )
+        order = SplitOrder(creation.objects[tag].name, adset_ids, clock.now(), end)
+        return await adapter.create_split(access, account, order)
 
     # --- after the last create -------------------------------------------------------------------------
 

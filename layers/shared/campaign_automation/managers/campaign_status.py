@@ -22,6 +22,7 @@ from campaign_automation.adapters.base import (
     Node,
     PlatformAdapter,
     Tree,
+    read_figures,
 )
 from campaign_automation.managers.accounts import (
     AccountDirectory,
@@ -185,7 +186,7 @@ class CampaignStatusReader:
     ) -> tuple[FiguresByLevel | None, list[str]]:
         """Reports may fail while the objects can be read: then the figures are unknown, and said so."""
         try:
-            report = await adapter.read_figures(access, platform_id, today, creation.spec.objective)
+            report = await read_figures(adapter, access, platform_id, today, creation.spec.objective)
         except CampaignAutomationError as error:
             logger.warning("figures not read", campaign_id=creation.campaign_id, reason=error.message)
             return None, [f"figures are unknown: {error.message}"]
