@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import unquote
 
+from local.cloud.permissions import INVOKE, Permissions
 from local.cloud.runtime import Runtime, UnknownFunctionError
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 
-INVOKE = re.compile(r"/2015-03-31/functions/([^/]+)/invocations")
 SCHEDULE = re.compile(r"/schedules/([^/]+)")
 # moto changes its state without locking, and two concurrent `ADD n 1` would count once.
 LOCKED_SERVICES = ("DynamoDB_20120810", "AmazonSQS")
@@ -26,17 +26,23 @@ TRANSACTION = "DynamoDB_20120810.TransactWriteItems"
 
 
 class FrontDoor:
-    """Lambda Invoke goes to the runtime; every other AWS call to `moto`, in turn where moto needs that."""
+    """Lambda Invoke goes to the runtime; every other AWS call to `moto`, in turn where moto needs that. What
+    the caller's role does not allow is refused."""
 
     def __init__(self, moto: Application, runtime: Runtime) -> None:
         self._moto = moto
         self._runtime = runtime
         self._locks = {service: threading.RLock() for service in LOCKED_SERVICES}
         self._transactions = Transactions(moto)
+        self.permissions = Permissions({})
         self.on_schedule_created: Callable[[str, str], None] = lambda group, name: None
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         path, target = environ.get("PATH_INFO", ""), environ.get("HTTP_X_AMZ_TARGET", "")
+        body = read_body(environ)
+        environ["wsgi.input"] = io.BytesIO(body)
+        if refusal := self.permissions.refusal(environ, body):
+            return _denied(start_response, refusal)
         if invoke := INVOKE.fullmatch(path):
             return self._invoke(unquote(invoke[1]), environ, start_response)
         if (schedule := SCHEDULE.fullmatch(path)) and environ["REQUEST_METHOD"] == "POST":
@@ -119,6 +125,12 @@ def answer(
     fixed = {"Content-Type": "application/json", "Content-Length": str(len(body))}
     start_response(status, list({**fixed, **(headers or {})}.items()))
     return [body]
+
+
+def _denied(start_response: StartResponse, message: str) -> list[bytes]:
+    kind = "AccessDeniedException"
+    body = json.dumps({"__type": kind, "Message": message}).encode()
+    return answer(start_response, "400 Bad Request", body, {"X-Amzn-ErrorType": kind})
 
 
 def _not_found(start_response: StartResponse, name: str) -> list[bytes]:

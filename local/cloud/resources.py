@@ -11,6 +11,7 @@ from typing import Any
 
 from local.cloud.aws import ACCOUNT, Clients, arn
 from local.cloud.intrinsics import Physical, TemplateError
+from local.cloud.permissions import Statement
 from local.cloud.template import LOCAL_BUCKET
 from local.cloud.worker import Function
 
@@ -33,9 +34,8 @@ SKIPPED = {
     "AWS::EC2::SecurityGroupIngress": "no VPC",
     "AWS::EC2::VPCEndpoint": "no VPC",
     "AWS::ElastiCache::ServerlessCache": "a Valkey server of our own stands in",
-    "AWS::IAM::ManagedPolicy": "permissions are not enforced",
-    "AWS::IAM::Policy": "permissions are not enforced",
-    "AWS::IAM::Role": "permissions are not enforced",
+    "AWS::IAM::ManagedPolicy": "only a role's own policies are enforced",
+    "AWS::IAM::Policy": "only a role's own policies are enforced",
     "AWS::Lambda::EventInvokeConfig": "asynchronous invocations are tried once",
     "AWS::Lambda::Permission": "permissions are not enforced",
     "AWS::Logs::MetricFilter": "metrics are read at /_local/metrics",
@@ -66,6 +66,7 @@ class Stack:
     functions: dict[str, Function] = field(default_factory=dict)
     layers: dict[str, Path] = field(default_factory=dict)
     apis: dict[str, RestApi] = field(default_factory=dict)
+    roles: dict[str, list[Statement]] = field(default_factory=dict)
 
     def physical_name(self, logical_id: str, given: str | None = None) -> str:
         """The name the template gives, or one made from stack and logical id as CloudFormation does."""
@@ -80,6 +81,7 @@ def deploy_function(stack: Stack, logical_id: str, properties: Properties) -> Ph
         arn=arn("lambda", f"function:{name}"),
         handler=properties["Handler"],
         directory=_local_folder(logical_id, properties["Code"]),
+        role=properties.get("Role", ""),
         layers=_import_paths(stack, properties.get("Layers", [])),
         environment={k: str(v) for k, v in properties.get("Environment", {}).get("Variables", {}).items()},
         timeout=float(properties.get("Timeout", 3)),
@@ -88,6 +90,18 @@ def deploy_function(stack: Stack, logical_id: str, properties: Properties) -> Ph
     )
     stack.functions[name] = function
     return Physical(name, {"Arn": function.arn})
+
+
+def deploy_role(stack: Stack, logical_id: str, properties: Properties) -> Physical:
+    """AWS::IAM::Role: its own policies' statements, which the front door holds its function to."""
+    role_arn = f"arn:aws:iam::{ACCOUNT}:role/{stack.physical_name(logical_id, properties.get('RoleName'))}"
+    documents = [policy["PolicyDocument"]["Statement"] for policy in properties.get("Policies", [])]
+    stack.roles[role_arn] = [
+        statement
+        for statements in documents
+        for statement in ([statements] if isinstance(statements, dict) else statements)
+    ]
+    return Physical(role_arn.rpartition("/")[2], {"Arn": role_arn})
 
 
 def deploy_layer(stack: Stack, logical_id: str, properties: Properties) -> Physical:
@@ -218,6 +232,7 @@ DEPLOY: dict[str, Deploy] = {
     "AWS::ApiGateway::RestApi": deploy_rest_api,
     "AWS::ApiGateway::Stage": deploy_stage,
     "AWS::DynamoDB::Table": deploy_table,
+    "AWS::IAM::Role": deploy_role,
     "AWS::Lambda::Alias": deploy_alias,
     "AWS::Lambda::Function": deploy_function,
     "AWS::Lambda::LayerVersion": deploy_layer,

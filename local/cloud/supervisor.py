@@ -24,6 +24,7 @@ from local.cloud.gateway import Gateway
 from local.cloud.identity import Identity
 from local.cloud.intrinsics import TemplateError
 from local.cloud.moto_seams import import_moto, moto_application, point_moto_at
+from local.cloud.permissions import Permissions
 from local.cloud.processes import Children
 from local.cloud.runtime import Runtime
 from local.cloud.telemetry import Telemetry
@@ -179,8 +180,11 @@ class _LocalCloud:
 
     def _deploy(self, template: dict[str, Any]) -> Deployment:
         deployment = deploy(template, {**EARLY_PARAMETERS, **self._later_parameters()}, STACK, self._aws)
-        for function in deployment.stack.functions.values():
+        stack = deployment.stack
+        for function in stack.functions.values():
             self._runtime.deploy(function)
+        roles = {name: stack.roles.get(item.role, []) for name, item in stack.functions.items()}
+        self._front_door.permissions = Permissions(roles)
         self._fill_secrets()
         for kind, reason in deployment.skipped.items():
             print(f"skipped on purpose: {kind} ({reason})", flush=True)

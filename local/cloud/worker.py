@@ -32,6 +32,7 @@ class Function:
     arn: str
     handler: str
     directory: Path
+    role: str = ""
     layers: tuple[Path, ...] = ()
     environment: dict[str, str] = field(default_factory=dict)
     timeout: float = 3
@@ -123,6 +124,7 @@ class Worker:
             "TZ": ":UTC",
             "PYTHONPATH": os.pathsep.join(map(str, function.layers)),
             **CREDENTIALS,
+            "AWS_ACCESS_KEY_ID": function.name,  # whose permissions hold
             "AWS_LAMBDA_RUNTIME_API": self._api.address,
             "AWS_LAMBDA_FUNCTION_NAME": function.name,
             "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",

@@ -43,12 +43,25 @@ def test_unknown_type_behind_a_false_condition_is_left_alone() -> None:
 
 
 def test_types_without_local_meaning_are_listed_with_the_reason() -> None:
-    role = {"Type": "AWS::IAM::Role", "Properties": {"Anything": {"Fn::Sub": "${AWS::Region}"}}}
+    group = {"Type": "AWS::EC2::SecurityGroup", "Properties": {"Anything": {"Fn::Sub": "${AWS::Region}"}}}
     deployment = deploy_resources(
-        {"Role": role, "Other": role}, Outputs={"Arn": {"Value": {"Fn::GetAtt": "Role.Arn"}}}
+        {"Group": group, "Other": group}, Outputs={"Id": {"Value": {"Fn::GetAtt": "Group.GroupId"}}}
     )
-    assert deployment.skipped == {"AWS::IAM::Role": "permissions are not enforced"}
-    assert deployment.outputs == {"Arn": "arn:aws:iam::123456789012:role/stack-Role"}
+    assert deployment.skipped == {"AWS::EC2::SecurityGroup": "no VPC"}
+    assert deployment.outputs == {"Id": "stack-Group"}
+
+
+def test_a_role_holds_the_statements_of_all_its_policies() -> None:
+    one, two, three = (
+        {"Effect": "Allow", "Action": action, "Resource": {"Fn::Sub": "arn:${AWS::Partition}:sns:*"}}
+        for action in ("sns:Publish", "sns:Subscribe", "sns:ListTopics")
+    )
+    policies = [{"PolicyDocument": {"Statement": statement}} for statement in (one, [two, three])]
+    role = {"Type": "AWS::IAM::Role", "Properties": {"Policies": policies}}
+    deployment = deploy_resources({"Role": role}, Outputs={"Arn": {"Value": {"Fn::GetAtt": "Role.Arn"}}})
+    statements = deployment.stack.roles[deployment.outputs["Arn"]]
+    assert [item["Action"] for item in statements] == ["sns:Publish", "sns:Subscribe", "sns:ListTopics"]
+    assert {item["Resource"] for item in statements} == {"arn:aws:sns:*"}
 
 
 def test_order_follows_references_and_depends_on() -> None:

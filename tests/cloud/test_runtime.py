@@ -50,11 +50,19 @@ def test_environment_is_what_lambda_gives(invoke: Invoke, cloud: Cloud) -> None:
 
 def test_variables_are_told_to_those_who_run_in_process(cloud: Cloud, invoke: Invoke) -> None:
     variables = invoke({"do": "environment"})[0]["variables"]
-    told = cloud.info["environment"]
+    told = {k: v for k, v in cloud.info["environment"].items() if k != "AWS_ACCESS_KEY_ID"}
     assert {"STAGE", "TABLE_NAME", "CACHE_URL", "AWS_ENDPOINT_URL", "AWS_REGION", "OWN", "ISSUER"} <= set(
         told
     )
     assert all(variables[name] == value for name, value in told.items() if name in variables)
+
+
+def test_a_function_may_do_only_what_its_role_allows(invoke: Invoke) -> None:
+    assert invoke({"do": "fail_times", "key": "allowed", "times": 0})[0] == {"attempts": 1}
+    answer, error = invoke({"do": "read_secret"})
+    assert (answer["errorType"], error) == ("ClientError", "Unhandled")
+    words = "ProbeFunction is not authorized to perform: secretsmanager:GetSecretValue on resource"
+    assert words in answer["errorMessage"]
 
 
 def test_error_keeps_its_class_name(invoke: Invoke) -> None:
