@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
 from random import Random
+from urllib.parse import urlsplit
 
 OVERSPEND_LIMIT = 1.25
 # The share of a day's conversions known at age 0 (the day has just ended), 1, ... 6 days.
@@ -97,6 +98,11 @@ def curve_of(seed: int, audience: str) -> Curve:
         click_rate=rng.uniform(0.011, 0.026),
         order_value=rng.uniform(35, 75),
     )
+
+
+def shown(source: str) -> str:
+    """What a file shows, by where it came from: a server's address differs from run to run, its path not."""
+    return urlsplit(source).path if "://" in source else source
 
 
 def creative_effect(seed: int, creative: str) -> float:

@@ -39,6 +39,12 @@ def test_audiences_and_creatives_differ_but_repeat() -> None:
     assert max(effects) / min(effects) > 2
 
 
+def test_a_film_works_as_well_wherever_it_is_served_from() -> None:
+    films = [market.shown(f"http://127.0.0.1:{port}/files/creative_2.mp4") for port in (41001, 41002)]
+    assert films == ["/files/creative_2.mp4"] * 2
+    assert market.shown("4ee03196720d47a6") == "4ee03196720d47a6"
+
+
 def test_better_creatives_get_more_money() -> None:
     low, high = market.shares([0.8, 1.6])
     assert low + high == pytest.approx(1)

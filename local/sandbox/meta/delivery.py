@@ -141,9 +141,9 @@ def _creative_key(store: MetaStore, ad: Node) -> str:
     """The same picture or film works equally well wherever it runs."""
     story = store.nodes[ad.data["creative_id"]].data["object_story_spec"]
     if "video_data" in story:
-        return str(store.nodes[str(story["video_data"]["video_id"])].data["source"])
+        return market.shown(str(store.nodes[str(story["video_data"]["video_id"])].data["source"]))
     link = story["link_data"]
-    return str(link.get("image_hash") or link.get("picture"))
+    return market.shown(str(link.get("image_hash") or link.get("picture")))
 
 
 def _daily_budget(store: MetaStore, account: Account, adset: Node) -> float:

@@ -3,6 +3,7 @@
 import re
 from urllib.parse import urlsplit
 
+from local.sandbox.market import shown
 from local.sandbox.tiktok.errors import Json, missing, too_many_ads, wrong
 from local.sandbox.tiktok.names import read_name, read_text
 from local.sandbox.tiktok.params import Params
@@ -82,7 +83,7 @@ def creative_key(store: TikTokStore, ad: Node) -> str:
         key = info.get("video_info", {}).get("video_id") or info["image_info"][0]["web_uri"]
     else:
         key = data.get("video_id") or data["image_ids"][0]
-    return str(store.nodes[str(key)].data["source"])
+    return shown(str(store.nodes[str(key)].data["source"]))
 
 
 def _manual_ad(store: TikTokStore, account: Account, adgroup: Node, params: Params) -> Json:
