@@ -26,7 +26,7 @@ def _parser() -> argparse.ArgumentParser:
     up = commands.add_parser("up", help="run it in the foreground")
     up.add_argument("--port", type=int, default=0, help="port of the API; 0 takes a free one")
     up.add_argument(
-        "--mcp", choices=("customer", "standard"), default="customer", help="Web Platform dialect"
+        "--mcp", choices=("customer", "standard", "none"), default="customer", help="Web Platform dialect"
     )
     up.add_argument("--template", type=Path, default=ROOT / "template.yaml")
     up.add_argument("--parent", type=int, help="stop when this process is no longer the parent")

@@ -65,7 +65,8 @@ def start(
 ) -> Cloud:
     """Start a local cloud that keeps its state in `directory`, and wait until it is ready.
 
-    Port 0 takes a free one. `mcp` is the dialect of the Web Platform: "customer" or "standard".
+    Port 0 takes a free one. `mcp` is the dialect of the Web Platform, "customer" or "standard"; "none" is a
+    stack without one.
     It also stops when this process ends. Raises CloudError with the log.
     """
     folder = Path(directory).resolve()

@@ -34,8 +34,7 @@ SKIPPED = {
     "AWS::EC2::SecurityGroupIngress": "no VPC",
     "AWS::EC2::VPCEndpoint": "no VPC",
     "AWS::ElastiCache::ServerlessCache": "a Valkey server of our own stands in",
-    "AWS::IAM::ManagedPolicy": "only a role's own policies are enforced",
-    "AWS::IAM::Policy": "only a role's own policies are enforced",
+    "AWS::IAM::Policy": "only policies that a role names are enforced",
     "AWS::Lambda::EventInvokeConfig": "asynchronous invocations are tried once",
     "AWS::Lambda::Permission": "permissions are not enforced",
     "AWS::Logs::MetricFilter": "metrics are read at /_local/metrics",
@@ -67,6 +66,7 @@ class Stack:
     layers: dict[str, Path] = field(default_factory=dict)
     apis: dict[str, RestApi] = field(default_factory=dict)
     roles: dict[str, list[Statement]] = field(default_factory=dict)
+    policies: dict[str, list[Statement]] = field(default_factory=dict)
 
     def physical_name(self, logical_id: str, given: str | None = None) -> str:
         """The name the template gives, or one made from stack and logical id as CloudFormation does."""
@@ -93,15 +93,22 @@ def deploy_function(stack: Stack, logical_id: str, properties: Properties) -> Ph
 
 
 def deploy_role(stack: Stack, logical_id: str, properties: Properties) -> Physical:
-    """AWS::IAM::Role: its own policies' statements, which the front door holds its function to."""
-    role_arn = f"arn:aws:iam::{ACCOUNT}:role/{stack.physical_name(logical_id, properties.get('RoleName'))}"
-    documents = [policy["PolicyDocument"]["Statement"] for policy in properties.get("Policies", [])]
-    stack.roles[role_arn] = [
-        statement
-        for statements in documents
-        for statement in ([statements] if isinstance(statements, dict) else statements)
-    ]
-    return Physical(role_arn.rpartition("/")[2], {"Arn": role_arn})
+    """AWS::IAM::Role: the statements of its policies, which the front door holds its function to. AWS's own
+    managed policies are not known here; the template uses those for logs and traces alone."""
+    name = stack.physical_name(logical_id, properties.get("RoleName"))
+    role_arn = f"arn:aws:iam::{ACCOUNT}:role/{name}"
+    own = [_statements(policy["PolicyDocument"]) for policy in properties.get("Policies", [])]
+    managed = [stack.policies.get(item, []) for item in properties.get("ManagedPolicyArns", [])]
+    stack.roles[role_arn] = [statement for statements in (*own, *managed) for statement in statements]
+    return Physical(name, {"Arn": role_arn})
+
+
+def deploy_managed_policy(stack: Stack, logical_id: str, properties: Properties) -> Physical:
+    """AWS::IAM::ManagedPolicy: statements that roles name by its ARN."""
+    name = stack.physical_name(logical_id, properties.get("ManagedPolicyName"))
+    policy_arn = f"arn:aws:iam::{ACCOUNT}:policy/{name}"
+    stack.policies[policy_arn] = _statements(properties["PolicyDocument"])
+    return Physical(policy_arn)
 
 
 def deploy_layer(stack: Stack, logical_id: str, properties: Properties) -> Physical:
@@ -232,6 +239,7 @@ DEPLOY: dict[str, Deploy] = {
     "AWS::ApiGateway::RestApi": deploy_rest_api,
     "AWS::ApiGateway::Stage": deploy_stage,
     "AWS::DynamoDB::Table": deploy_table,
+    "AWS::IAM::ManagedPolicy": deploy_managed_policy,
     "AWS::IAM::Role": deploy_role,
     "AWS::Lambda::Alias": deploy_alias,
     "AWS::Lambda::Function": deploy_function,
@@ -246,6 +254,11 @@ DEPLOY: dict[str, Deploy] = {
     "AWS::StepFunctions::StateMachine": deploy_state_machine,
     **dict.fromkeys(SKIPPED, skip),
 }
+
+
+def _statements(document: Properties) -> list[Statement]:
+    statements = document["Statement"]
+    return [statements] if isinstance(statements, dict) else statements
 
 
 def _local_folder(logical_id: str, code: Properties) -> Path:

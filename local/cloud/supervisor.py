@@ -202,10 +202,11 @@ class _LocalCloud:
         return json.dumps(secret).replace("{web_platform}", self._sandbox_urls["web_platform"])
 
     def _later_parameters(self) -> dict[str, str]:
+        path = MCP_PATHS.get(self._options.mcp)
         return {
             "JwtIssuer": self._api_url,
             "JwksUrl": self._api_url + JWKS_PATH,
-            "McpUrl": self._sandbox_urls["web_platform"] + MCP_PATHS[self._options.mcp],
+            "McpUrl": f"{self._sandbox_urls['web_platform']}{path}" if path else "",
             "GeminiEndpoint": self._sandbox_urls["gemini"],
             "MetaGraphUrl": self._sandbox_urls["meta"],
             "TikTokApiUrl": self._sandbox_urls["tiktok"] + "/open_api/v1.3",
