@@ -112,7 +112,11 @@ def make_house() -> tuple[BudgetManager, Creation]:
     limits = Limits(Decimal(50), Decimal(50), {"USD": Decimal(10**9)}, is_stopped=False)
     gate = WriteGate(memory, memory, accounts, adapters, Outbox(memory, None), limits)
     insights = Insights(reports, accounts, adapters, FirstPartyRevenue(None))
-    manager = BudgetManager(memory, insights, memory, InProcessStatistics(), gate, Narrator(None, ()))
+    # The campaign is no A/B test, so nobody asks for one.
+    stores = {"audit": memory, "tests": memory}
+    manager = BudgetManager(
+        memory, insights, statistics=InProcessStatistics(), gate=gate, narrator=Narrator(None, ()), **stores
+    )
     return manager, creation
 
 

@@ -168,9 +168,9 @@ def holds(condition: Condition, figures: dict[tuple[str, str], float]) -> bool:
 
 def business(rules: list[StoredRule], figures: Figures) -> int:
     """The same through business-rules: one variable per figure, one action that counts."""
-    from business_rules.actions import BaseActions, rule_action  # type: ignore[import-not-found,unused-ignore]
-    from business_rules.engine import run_all  # type: ignore[import-not-found,unused-ignore]
-    from business_rules.variables import (  # type: ignore[import-not-found,unused-ignore]
+    from business_rules.actions import BaseActions, rule_action
+    from business_rules.engine import run_all
+    from business_rules.variables import (
         BaseVariables,
         numeric_rule_variable,
     )
