@@ -342,8 +342,9 @@ class Wiring:
             return None
         import boto3
 
-        client = boto3.client("sns")
-        return lambda subject, message: client.publish(TopicArn=topic, Subject=subject[:100], Message=message)
+        from campaign_automation.clients.topic import Topic
+
+        return Topic(topic, boto3.client("sns")).publish
 
     @cached_property
     def _rule_store(self) -> RuleStore:
