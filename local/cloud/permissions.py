@@ -1,7 +1,7 @@
-"""What each function may ask of AWS: the statements of its role, held to as IAM would hold to them.
+"""What functions and schedules may ask of AWS: the statements of their roles, held to as IAM would.
 
-A function signs with its own name as access key. Whoever signs otherwise (the deployer, state machines,
-tests) may do everything. Conditions of statements are taken as met.
+A function signs with its own name as access key, a schedule delivers as its target's role. Whoever signs
+otherwise (the deployer, state machines, tests) may do everything. Conditions are taken as met.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Need(NamedTuple):
 
 
 class Permissions:
-    """`statements` of the role of each function, by the function's name."""
+    """`statements` by caller: a function's name, or the ARN of a role that a schedule delivers as."""
 
     def __init__(self, statements: Mapping[str, Iterable[Statement]]) -> None:
         self._statements = {name: list(found) for name, found in statements.items()}
@@ -52,13 +52,16 @@ class Permissions:
     def refusal(self, environ: Mapping[str, Any], body: bytes) -> str | None:
         """Why the caller of this request may not have it, in AWS's words; None when it may."""
         signed = ACCESS_KEY.search(environ.get("HTTP_AUTHORIZATION", ""))
-        statements = self._statements.get(signed[1]) if signed else None
-        if signed is None or statements is None:
+        if signed is None or signed[1] not in self._statements:
             return None
-        for need in needs_of(environ, body):
-            if not _allows(statements, need):
-                return f"{signed[1]} is not authorized to perform: {need.action} on resource: {need.resource}"
-        return None
+        refusals = (self.refusal_of(signed[1], need) for need in needs_of(environ, body))
+        return next((refusal for refusal in refusals if refusal), None)
+
+    def refusal_of(self, caller: str, need: Need) -> str | None:
+        """The same for one need."""
+        if caller not in self._statements or _allows(self._statements[caller], need):
+            return None
+        return f"{caller} is not authorized to perform: {need.action} on resource: {need.resource}"
 
 
 def needs_of(environ: Mapping[str, Any], body: bytes) -> Iterator[Need]:

@@ -172,7 +172,8 @@ class _LocalCloud:
         return front_door
 
     def _make_ticker(self) -> Ticker:
-        ticker = Ticker(stored_schedules, deliverer(self._runtime, self._aws), deleter(self._aws))
+        deliver = deliverer(self._runtime, self._aws, lambda: self._front_door.permissions)
+        ticker = Ticker(stored_schedules, deliver, deleter(self._aws))
         self._front_door.on_schedule_created = lambda group, name: ticker.created(
             group, name, self._clock.now()
         )
@@ -183,8 +184,8 @@ class _LocalCloud:
         stack = deployment.stack
         for function in stack.functions.values():
             self._runtime.deploy(function)
-        roles = {name: stack.roles.get(item.role, []) for name, item in stack.functions.items()}
-        self._front_door.permissions = Permissions(roles)
+        own = {name: stack.roles.get(item.role, []) for name, item in stack.functions.items()}
+        self._front_door.permissions = Permissions({**stack.roles, **own})
         self._fill_secrets()
         for kind, reason in deployment.skipped.items():
             print(f"skipped on purpose: {kind} ({reason})", flush=True)

@@ -11,9 +11,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from local.cloud.aws import ACCOUNT, REGION, Clients
+from local.cloud.permissions import Need, Permissions
 from local.cloud.runtime import Runtime, UnknownFunctionError
 from local.cloud.schedules import Schedule, last_due
 
+DELIVERIES = {"lambda": "lambda:InvokeFunction", "sqs": "sqs:SendMessage", "states": "states:StartExecution"}
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
@@ -136,12 +138,17 @@ def deleter(aws: Clients) -> Callable[[Schedule], None]:
     return delete
 
 
-def deliverer(runtime: Runtime, aws: Clients) -> Deliver:
-    """Hands inputs to functions, state machines and queues; answers (failed, what came back)."""
+def deliverer(runtime: Runtime, aws: Clients, permissions: Callable[[], Permissions]) -> Deliver:
+    """Hands inputs to functions, state machines and queues, where the target's role may do so; answers
+    (failed, what came back)."""
 
     def deliver(target: dict[str, Any], text: str) -> tuple[bool, Any]:
         arn = target["Arn"]
-        match arn.split(":")[2]:
+        service = arn.split(":")[2]
+        need = Need(DELIVERIES.get(service, "unknown:*"), arn)
+        if refusal := permissions().refusal_of(target["RoleArn"], need):
+            return True, {"errorMessage": refusal}
+        match service:
             case "lambda":
                 return _invoke(runtime, arn, text)
             case "states":

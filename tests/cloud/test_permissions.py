@@ -120,6 +120,13 @@ def test_a_role_allows_what_its_statements_say(statements: list[dict[str, Any]],
         assert refusal == f"fn is not authorized to perform: dynamodb:GetItem on resource: {TABLE}"
 
 
+def test_a_schedule_delivers_as_its_role() -> None:
+    role, target = "arn:aws:iam::123456789012:role/r", arn("lambda", "function:f:live")
+    need = Need("lambda:InvokeFunction", target)
+    assert Permissions({role: [allow("lambda:InvokeFunction", target)]}).refusal_of(role, need) is None
+    assert "not authorized" in str(Permissions({role: [allow("sqs:SendMessage")]}).refusal_of(role, need))
+
+
 def test_who_is_no_function_may_do_everything() -> None:
     asked = dynamodb("GetItem", {"TableName": "t"})
     assert Permissions({"other": []}).refusal(*asked) is None

@@ -232,6 +232,24 @@ def test_tick_fires_what_is_due_in_its_time_zone(cloud: Cloud, aws: Client) -> N
     aws("scheduler").delete_schedule(Name="noon", GroupName="fixture-local")
 
 
+def test_a_schedule_whose_role_may_not_call_the_function_fails(cloud: Cloud, aws: Client) -> None:
+    aws("scheduler").create_schedule(
+        Name="barred",
+        GroupName="fixture-local",
+        ScheduleExpression="rate(1 hour)",
+        FlexibleTimeWindow={"Mode": "OFF"},
+        Target={
+            "Arn": cloud.info["outputs"]["ProbeArn"],
+            "RoleArn": "arn:aws:iam::123456789012:role/campaign-automation-local-ProbeFunctionRole",
+            "Input": '{"do": "echo"}',
+        },
+    )
+    firing = fire(cloud, "barred").json()
+    aws("scheduler").delete_schedule(Name="barred", GroupName="fixture-local")
+    assert firing["failed"] is True
+    assert "not authorized to perform: lambda:InvokeFunction" in firing["answer"]["errorMessage"]
+
+
 def test_schedule_can_start_a_machine_and_go_when_done(cloud: Cloud, aws: Client) -> None:
     aws("scheduler").create_schedule(
         Name="once",
