@@ -70,10 +70,7 @@ def next_week(created: dict[str, Any], done: dict[str, Any], which: str) -> tupl
     runs of a real week could."""
     people = {item["platform_adset_id"]: item["targeting"] for item in created["adsets"]}
     first = datetime.fromisoformat(NOW).date() + timedelta(days=FIRST_WEEK_DAYS + 1)
-    adsets = [
-        (_adset(item["platform_id"], people[item["platform_id"]]), float(item[which]))
-        for item in done["optimizations"]
-    ]
+    adsets = [(_adset(people[item["platform_id"]]), float(item[which])) for item in done["optimizations"]]
     days = [first + timedelta(days=day) for day in range(7)]
     lived = [simulation.run_day(SEED, adset, day, budget) for adset, budget in adsets for day in days]
     expected = [simulation.expected(SEED, adset, budget, day) for adset, budget in adsets for day in days]
@@ -84,10 +81,10 @@ def _percent(new: float, old: float) -> str:
     return f"{100 * (new / old - 1):+.1f} %"
 
 
-def _adset(key: str, people: dict[str, Any]) -> simulation.Adset:
-    """The sandbox names an audience by place, ages and genders."""
+def _adset(people: dict[str, Any]) -> simulation.Adset:
+    """The sandbox names an audience by place, ages and genders; each of these has one ad set."""
     audience = f"{people['countries']}/{people['age_min']}-{people['age_max']}/None"
-    return simulation.Adset(key, audience, tuple(REQUEST["creative_ids"]), 0)
+    return simulation.Adset(audience, audience, tuple(REQUEST["creative_ids"]), 0)
 
 
 class _Stage:
