@@ -23,7 +23,6 @@ SCHEDULE = re.compile(r"/schedules(?:/([^/]+))?")
 SERVICES = {
     "AWSStepFunctions": "states",
     "AmazonSQS": "sqs",
-    "DynamoDB_20120810": "dynamodb",
     "secretsmanager": "secretsmanager",
 }
 # A transaction needs what each of its parts would need alone.
