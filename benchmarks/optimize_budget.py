@@ -113,10 +113,8 @@ def make_house() -> tuple[BudgetManager, Creation]:
     gate = WriteGate(memory, memory, accounts, adapters, Outbox(memory, None), limits)
     insights = Insights(reports, accounts, adapters, FirstPartyRevenue(None))
     # The campaign is no A/B test, so nobody asks for one.
-    stores = {"audit": memory, "tests": memory}
-    manager = BudgetManager(
-        memory, insights, statistics=InProcessStatistics(), gate=gate, narrator=Narrator(None, ()), **stores
-    )
+    narrator = Narrator(None, ())
+    manager = BudgetManager(memory, insights, memory, InProcessStatistics(), gate, narrator, tests=memory)
     return manager, creation
 
 

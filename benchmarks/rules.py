@@ -170,10 +170,7 @@ def business(rules: list[StoredRule], figures: Figures) -> int:
     """The same through business-rules: one variable per figure, one action that counts."""
     from business_rules.actions import BaseActions, rule_action
     from business_rules.engine import run_all
-    from business_rules.variables import (
-        BaseVariables,
-        numeric_rule_variable,
-    )
+    from business_rules.variables import BaseVariables, numeric_rule_variable
 
     count = 0
 

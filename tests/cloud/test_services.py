@@ -194,6 +194,18 @@ def fire(cloud: Cloud, name: str) -> httpx.Response:
     return httpx.post(f"{cloud.info['api_url']}/_local/schedules/{name}/fire", timeout=30)
 
 
+def schedule(
+    aws: Client, name: str, target_arn: str, event: Any, role: str = "scheduler", **more: str
+) -> None:
+    target = {
+        "Arn": target_arn,
+        "RoleArn": f"arn:aws:iam::123456789012:role/{role}",
+        "Input": json.dumps(event),
+    }
+    window = {"Mode": "OFF"}
+    aws("scheduler").create_schedule(Name=name, FlexibleTimeWindow=window, Target=target, **more)
+
+
 def tick(cloud: Cloud, now: str) -> list[dict[str, Any]]:
     answer = httpx.post(f"{cloud.info['api_url']}/_local/tick", json={"now": now}, timeout=30)
     fired: list[dict[str, Any]] = answer.json()["fired"]
@@ -212,18 +224,13 @@ def test_unknown_schedule_is_not_found(cloud: Cloud) -> None:
 
 
 def test_tick_fires_what_is_due_in_its_time_zone(cloud: Cloud, aws: Client) -> None:
-    aws("scheduler").create_schedule(
-        Name="noon",
-        GroupName="fixture-local",
-        ScheduleExpression="cron(0 12 * * ? *)",
-        ScheduleExpressionTimezone="America/New_York",
-        FlexibleTimeWindow={"Mode": "OFF"},
-        Target={
-            "Arn": cloud.info["outputs"]["ProbeArn"],
-            "RoleArn": "arn:aws:iam::123456789012:role/scheduler",
-            "Input": '{"do": "echo", "at": "<aws.scheduler.scheduled-time>"}',
-        },
-    )
+    event = {"do": "echo", "at": "<aws.scheduler.scheduled-time>"}
+    noon = {
+        "ScheduleExpression": "cron(0 12 * * ? *)",
+        "ScheduleExpressionTimezone": "America/New_York",
+        "GroupName": "fixture-local",
+    }
+    schedule(aws, "noon", cloud.info["outputs"]["ProbeArn"], event, **noon)
     # Daylight time in July, standard time in January: noon is 16:00, then 17:00 UTC.
     assert [f["scheduled_time"] for f in tick(cloud, "2030-07-05T16:00:30Z")] == ["2030-07-05T16:00:00Z"]
     assert tick(cloud, "2030-07-05T23:00:00Z") == []
@@ -233,35 +240,18 @@ def test_tick_fires_what_is_due_in_its_time_zone(cloud: Cloud, aws: Client) -> N
 
 
 def test_a_schedule_whose_role_may_not_call_the_function_fails(cloud: Cloud, aws: Client) -> None:
-    aws("scheduler").create_schedule(
-        Name="barred",
-        GroupName="fixture-local",
-        ScheduleExpression="rate(1 hour)",
-        FlexibleTimeWindow={"Mode": "OFF"},
-        Target={
-            "Arn": cloud.info["outputs"]["ProbeArn"],
-            "RoleArn": "arn:aws:iam::123456789012:role/campaign-automation-local-ProbeFunctionRole",
-            "Input": '{"do": "echo"}',
-        },
-    )
+    hourly, role = {"ScheduleExpression": "rate(1 hour)"}, "campaign-automation-local-ProbeFunctionRole"
+    schedule(aws, "barred", cloud.info["outputs"]["ProbeArn"], {"do": "echo"}, role, **hourly)
     firing = fire(cloud, "barred").json()
-    aws("scheduler").delete_schedule(Name="barred", GroupName="fixture-local")
+    aws("scheduler").delete_schedule(Name="barred")
     assert firing["failed"] is True
     assert "not authorized to perform: lambda:InvokeFunction" in firing["answer"]["errorMessage"]
 
 
 def test_schedule_can_start_a_machine_and_go_when_done(cloud: Cloud, aws: Client) -> None:
-    aws("scheduler").create_schedule(
-        Name="once",
-        ScheduleExpression="at(2032-01-01T00:00:00)",
-        FlexibleTimeWindow={"Mode": "OFF"},
-        ActionAfterCompletion="DELETE",
-        Target={
-            "Arn": cloud.info["outputs"]["MachineArn"],
-            "RoleArn": "arn:aws:iam::123456789012:role/scheduler",
-            "Input": '{"try": {"do": "echo"}, "items": []}',
-        },
-    )
+    once = {"ScheduleExpression": "at(2032-01-01T00:00:00)", "ActionAfterCompletion": "DELETE"}
+    event = {"try": {"do": "echo"}, "items": []}
+    schedule(aws, "once", cloud.info["outputs"]["MachineArn"], event, **once)
     (firing,) = tick(cloud, "2032-01-01T00:00:01Z")
     described = aws("stepfunctions").describe_execution(executionArn=firing["answer"]["executionArn"])
     assert json.loads(described["input"])["items"] == []

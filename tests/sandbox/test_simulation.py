@@ -76,3 +76,11 @@ def test_the_truth_is_what_days_come_to_on_average() -> None:
     assert sum(r.conversions for r in records) / len(days) == pytest.approx(truth.conversions, rel=0.03)
     assert sum(r.revenue for r in records) / len(days) == pytest.approx(truth.revenue, rel=0.04)
     assert sum(r.spend for r in records) / len(days) == pytest.approx(200, rel=0.001)
+
+
+def test_the_truth_grows_with_money_and_knows_the_day_of_the_week() -> None:
+    for adset in ADSETS:
+        usual = expected(4, adset, adset.budget).conversions
+        assert expected(4, adset, 2 * adset.budget).conversions > usual > 0
+        assert expected(4, adset, adset.budget, date(2026, 1, 10)).conversions > usual  # a Saturday
+        assert expected(4, adset, 0).conversions == 0
