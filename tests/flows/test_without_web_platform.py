@@ -71,6 +71,12 @@ def test_a_campaign_is_made_managed_and_read_there(alone: Cloud) -> None:
     assert fired.json()["answer"]["evaluated"] == 3
 
 
+def test_an_account_that_the_secret_does_not_name_is_unknown(alone: Cloud) -> None:
+    with Api(alone.info["api_url"], alone.info["tokens"]["user_123"]) as api:
+        error = api.create(body() | {"ad_account_id": "4560000003"}).json()["error"]
+    assert (error["code"], error["details"]["field"]) == ("6000", "ad_account_id"), error
+
+
 def test_who_has_no_secret_has_no_account(alone: Cloud) -> None:
     with Api(alone.info["api_url"], alone.info["tokens"]["user_456"]) as api:
         error = api.create(body()).json()["error"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -584,3 +584,13 @@ def test_a_model_may_phrase_but_every_number_is_ours(house: House) -> None:
         summary = house.optimize(dry_run=True).summary
         assert (summary.source != "template") == is_taken, text
         assert "300" in summary.text
+
+
+def test_days_before_a_campaign_was_made_are_no_days_of_zeros(house: House) -> None:
+    made = house.creations["meta"]
+    (read,) = asyncio.run(house.wiring.insights.read([made], 60))
+    days = {row.day for rows in read.days.values() for row in rows}
+    assert days == {house.today - timedelta(days=age) for age in range(1, 10)}
+    midnight = datetime(2026, 11, 25, 2, tzinfo=UTC)  # of the 24th in New York
+    late = made.model_copy(update={"created_at": int(midnight.timestamp() * 1000)})
+    assert [late.first_day(ZoneInfo(zone)).day for zone in ("America/New_York", "UTC")] == [24, 25]
