@@ -10,17 +10,17 @@ from typing import Any
 import numpy as np
 
 from campaign_automation.models.ab_analysis import AnalysisRequest
-from campaign_automation.optimizers import ab_group_sequential
-from campaign_automation.optimizers.ab_group_sequential import bounds
-from campaign_automation.optimizers.ab_sequential import (
+from campaign_automation.optimizers.ab_test_manager import analyze_test
+from campaign_automation.optimizers.ab_tests import group_sequential as ab_group_sequential
+from campaign_automation.optimizers.ab_tests.group_sequential import bounds
+from campaign_automation.optimizers.ab_tests.sequential import (
     anytime_p,
     day_pairs,
     dispersion,
     log_e_by_day,
     robust_p,
 )
-from campaign_automation.optimizers.ab_tables import Arm, Floats, chi_square
-from campaign_automation.optimizers.ab_test_manager import analyze_test
+from campaign_automation.optimizers.ab_tests.tables import Arm, Floats, chi_square
 
 DAYS, RUNS, ALPHA = 30, 2_000, 0.05
 START = date(2026, 3, 2)

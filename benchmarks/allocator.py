@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from campaign_automation.optimizers.allocator import Allocation, Floats, Michaelis, allocate
-from campaign_automation.optimizers.apportionment import apportion
-from campaign_automation.optimizers.response_curves import Panel, fit_curves
+from campaign_automation.optimizers.budgets.allocator import Allocation, Floats, Michaelis, allocate
+from campaign_automation.optimizers.budgets.apportionment import apportion
+from campaign_automation.optimizers.budgets.response_curves import Panel, fit_curves
 
 SIZES = (10, 100, 1_000, 100_000)
 SLSQP_SIZES = (10, 100, 1_000)

@@ -14,16 +14,16 @@ from random import Random
 from typing import Any
 
 from campaign_automation.adapters.base import Access, AdSetNode, CampaignNode, DailyInsight
-from campaign_automation.managers.budget_manager import BudgetManager
-from campaign_automation.managers.budget_summary import Narrator
-from campaign_automation.managers.first_party import FirstPartyRevenue
-from campaign_automation.managers.insights import Insights
-from campaign_automation.managers.limits import Limits
-from campaign_automation.managers.outbox import Outbox
-from campaign_automation.managers.statistics import InProcessStatistics
-from campaign_automation.managers.write_gate import WriteGate
+from campaign_automation.managers.budgets.budget_manager import BudgetManager
+from campaign_automation.managers.budgets.summary import Narrator
+from campaign_automation.managers.changes.gate import WriteGate
+from campaign_automation.managers.changes.guards import Limits
+from campaign_automation.managers.shared.first_party_revenue import FirstPartyRevenue
+from campaign_automation.managers.shared.insights import Insights
+from campaign_automation.managers.shared.outbox import Outbox
+from campaign_automation.managers.shared.statistics import InProcessStatistics
 from campaign_automation.models import AdSetPlan, CampaignPlan, Context, CreateCampaign, Level, Targeting
-from campaign_automation.models.budget import BudgetOptimized, OptimizeBudget
+from campaign_automation.models.budgets import BudgetOptimized, OptimizeBudget
 from campaign_automation.stores.campaign_store import Creation, ObjectEntry
 from campaign_automation.utils import clock
 from tests.support.builders import account, request_body

@@ -21,9 +21,9 @@ from campaign_automation.models.rules import (
     leaves,
     window_of,
 )
-from campaign_automation.optimizers.rule_columns import Columns
-from campaign_automation.optimizers.rule_data import Day, Entity, Snapshot
 from campaign_automation.optimizers.rule_engine import evaluate
+from campaign_automation.optimizers.rules.columns import Columns
+from campaign_automation.optimizers.rules.data import Day, Entity, Snapshot
 
 NOW = datetime(2026, 11, 25, 6, tzinfo=UTC)
 DAYS = 30

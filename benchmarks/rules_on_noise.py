@@ -14,8 +14,8 @@ from typing import Any
 
 from campaign_automation.models import Level, Platform
 from campaign_automation.models.rules import StoredRule
-from campaign_automation.optimizers.rule_data import Day, Entity, Memory, PastAction, Snapshot
 from campaign_automation.optimizers.rule_engine import Decision, evaluate
+from campaign_automation.optimizers.rules.data import Day, Entity, Memory, PastAction, Snapshot
 
 START = datetime(2026, 9, 1, 4, tzinfo=UTC)
 DAYS = 60

@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from campaign_automation.api.token_verifier import TokenVerifier, policy
 from campaign_automation.settings import get_settings
-from campaign_automation.token_verifier import TokenVerifier, policy
 from campaign_automation.utils.observability import logger
 
 verifier = TokenVerifier.from_settings(get_settings())

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from campaign_automation.openapi import document
+from campaign_automation.api.openapi import document
 
 _BODY = json.dumps(document())
 

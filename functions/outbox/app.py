@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from campaign_automation.managers.schedules import count_active_rules
+from campaign_automation.clients.scheduler import count_active_rules
 from campaign_automation.utils import clock, event_loop
 from campaign_automation.utils.observability import emit, logger
 from campaign_automation.wiring import Wiring

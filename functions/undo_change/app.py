@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from campaign_automation.api import answer, body_of, preload
+from campaign_automation.api.http import answer, body_of, preload
 from campaign_automation.utils import event_loop
 from campaign_automation.utils.observability import logger
 from campaign_automation.wiring import Wiring

@@ -26,8 +26,8 @@ from campaign_automation.adapters.base import (
     SplitOrder,
     read_figures,
 )
-from campaign_automation.managers.planner import plan_campaign
-from campaign_automation.managers.read_back import compare
+from campaign_automation.managers.campaigns.planning import plan_campaign
+from campaign_automation.managers.campaigns.read_back import compare
 from campaign_automation.models import AdAccount, CampaignPlan, Context, CreateCampaign, Creative, Level
 from campaign_automation.stores.campaign_store import Creation, ObjectEntry
 from campaign_automation.utils.error_handler import (

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from campaign_automation.openapi import ROUTES, Route
+from campaign_automation.api.openapi import ROUTES, Route
 from local.cloud import Cloud
 from local.sandbox import seeds
 from tests.support.api import Api

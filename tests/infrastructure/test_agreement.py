@@ -16,7 +16,7 @@ import pytest
 from samtranslator.yaml_helper import yaml_parse
 
 from campaign_automation.actions import ACTIONS
-from campaign_automation.openapi import ROUTES, document
+from campaign_automation.api.openapi import ROUTES, document
 from layers.build_layer import UNUSED, UNUSED_ANYWHERE, UNUSED_SUFFIXES
 
 ROOT = Path(__file__).parents[2]
@@ -231,8 +231,8 @@ print(*(name for name in sys.modules if name.startswith("campaign_automation."))
     ("function", "own"),
     [
         ("create_campaign", "campaign_manager"),
-        ("get_audit", "change_history"),
-        ("optimize_budget", "budget_manager"),
+        ("get_audit", "changes.history"),
+        ("optimize_budget", "budgets.budget_manager"),
     ],
 )
 def test_a_function_starts_without_the_parts_of_other_actions(function: str, own: str) -> None:
@@ -247,7 +247,7 @@ def test_a_function_starts_without_the_parts_of_other_actions(function: str, own
         check=True,
     )
     loaded = {name.removeprefix("campaign_automation.") for name in done.stdout.split()}
-    parts = ("budget_manager", "rule_manager", "ab_test_manager", "campaign_creation")
+    parts = ("budgets.budget_manager", "rules.rule_manager", "ab_tests.ab_test_manager", "campaigns.creation")
     foreign = {f"managers.{part}" for part in parts} - {f"managers.{own}"} | {"models.rules"}
     assert f"managers.{own}" in loaded
     assert loaded & foreign == set()

@@ -11,7 +11,7 @@ import pytest
 from cfnlint.api import lint
 from cfnlint.config import ManualArgs
 
-from campaign_automation.managers.campaign_creation import STEPS, TRANSIENT
+from campaign_automation.managers.campaigns.creation import STEPS, TRANSIENT
 from local.cloud.template import transform
 
 ROOT = Path(__file__).parents[2]

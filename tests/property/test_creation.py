@@ -14,21 +14,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from campaign_automation import CampaignAutomation
-from campaign_automation.adapters import (
-    google_errors,
-    google_facts,
-    google_requests,
-    tiktok_errors,
-    tiktok_facts,
-    tiktok_requests,
-)
+from campaign_automation.adapters.google import errors as google_errors
+from campaign_automation.adapters.google import facts as google_facts
+from campaign_automation.adapters.google import requests as google_requests
 from campaign_automation.adapters.google_adapter import GoogleAdapter
+from campaign_automation.adapters.meta.errors import translate
+from campaign_automation.adapters.meta.requests import adset_params
 from campaign_automation.adapters.meta_adapter import MetaAdapter
-from campaign_automation.adapters.meta_errors import translate
-from campaign_automation.adapters.meta_requests import adset_params
+from campaign_automation.adapters.tiktok import errors as tiktok_errors
+from campaign_automation.adapters.tiktok import facts as tiktok_facts
+from campaign_automation.adapters.tiktok import requests as tiktok_requests
 from campaign_automation.adapters.tiktok_adapter import TikTokAdapter
-from campaign_automation.managers.copywriter import Copywriter
-from campaign_automation.managers.planner import plan_campaign
+from campaign_automation.managers.campaigns.copywriting import Copywriter
+from campaign_automation.managers.campaigns.planning import plan_campaign
 from campaign_automation.models import AdAccount, AdSetPlan, CampaignPlan, CreateCampaign
 from campaign_automation.utils.error_handler import CODES, PlatformError, envelope
 from campaign_automation.utils.validation import parse

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from campaign_automation.managers.limits import (
+from campaign_automation.managers.changes.guards import (
     Limits,
     check_account,
     check_budget,

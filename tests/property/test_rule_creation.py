@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 
 from campaign_automation.adapters.base import Access, BudgetOutcome, DailyInsight, Outcome
 from campaign_automation.capability import run_action
-from campaign_automation.managers import rule_evaluation
-from campaign_automation.managers.limits import Limits
-from campaign_automation.managers.rule_schedules import RuleSchedules
-from campaign_automation.managers.write_gate import WriteGate
+from campaign_automation.managers.changes.gate import WriteGate
+from campaign_automation.managers.changes.guards import Limits
+from campaign_automation.managers.rules import evaluation as rule_evaluation
+from campaign_automation.managers.rules.schedules import RuleSchedules
 from campaign_automation.models import AdAccount, Context, Level
-from campaign_automation.models.management import AuditRecord, ManageCampaign
+from campaign_automation.models.changes import AuditRecord, ManageCampaign
 from campaign_automation.models.rules import (
     CreateRule,
     RuleCreated,
@@ -404,7 +404,7 @@ def test_nothing_but_pauses_passes_the_kill_switch(house: House, monkeypatch: py
 def test_a_campaign_that_is_being_changed_fails_for_now_and_is_done_at_the_next_tick(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("campaign_automation.managers.write_gate._WAIT_SECONDS", 0.3)
+    monkeypatch.setattr("campaign_automation.managers.changes.gate._WAIT_SECONDS", 0.3)
     rule_id = house.create_rule(**PAUSE).rule_id
     assert asyncio.run(house.wiring.store.begin_run(house.creation, "run_other", 60)) is None
     [result] = house.tick(rule_id, clock.now())

@@ -9,7 +9,7 @@ from typing import Any
 import boto3
 import pytest
 
-from campaign_automation.managers.notices import Notices
+from campaign_automation.managers.shared.notices import Notices
 from campaign_automation.settings import get_settings
 from campaign_automation.stores.notice_store import NoticeStore
 from campaign_automation.wiring import Wiring

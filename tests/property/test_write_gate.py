@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from campaign_automation.adapters.base import Access, Outcome
-from campaign_automation.managers.limits import Limits
-from campaign_automation.managers.write_gate import Item, Wanted, WriteGate, new_run
+from campaign_automation.managers.changes.gate import Item, Wanted, WriteGate, new_run
+from campaign_automation.managers.changes.guards import Limits
 from campaign_automation.models import Level
-from campaign_automation.models.management import AuditRecord
+from campaign_automation.models.changes import AuditRecord
 from campaign_automation.stores.campaign_store import Creation
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import ConflictError, PlatformUnavailableError
@@ -113,7 +113,7 @@ def test_the_day_cap_counts_every_change_of_24_hours(house: House, monkeypatch: 
     assert house.apply(creation, [budget(creation, "45")])[0].result == "changed"
     now = clock.now_ms()
     monkeypatch.setattr(
-        "campaign_automation.managers.write_gate.now_ms", lambda: now + 24 * 3600 * 1000 + 60_000
+        "campaign_automation.managers.changes.gate.now_ms", lambda: now + 24 * 3600 * 1000 + 60_000
     )
     assert house.apply(creation, [budget(creation, "60")])[0].result == "changed"
 
@@ -224,7 +224,7 @@ def test_a_run_that_died_after_sending_is_settled_by_the_next_one(
             house.apply(creation, [Wanted(Level.ADSET, tag, "status", "active")])
     monkeypatch.setattr(house.adapter, "set_status", real)
     assert [record.outcome for record in house.audit(creation)] == ["unknown"]
-    monkeypatch.setattr("campaign_automation.managers.write_gate._WAIT_SECONDS", 0.3)
+    monkeypatch.setattr("campaign_automation.managers.changes.gate._WAIT_SECONDS", 0.3)
     with pytest.raises(ConflictError):  # its claim still stands
         house.apply(creation, [budget(creation, "31", 1)])
     monkeypatch.setattr("campaign_automation.stores.campaign_store.time.time_ns", later(61))

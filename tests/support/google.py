@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from campaign_automation.adapters.base import Access, AdOrder, CreativeOrder, Outcome
 from campaign_automation.adapters.google_adapter import GoogleAdapter
 from campaign_automation.clients.media_client import MediaClient
-from campaign_automation.managers.planner import plan_campaign
+from campaign_automation.managers.campaigns.planning import plan_campaign
 from campaign_automation.models import (
     AdAccount,
     AdCopy,

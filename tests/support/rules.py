@@ -9,8 +9,8 @@ from typing import Any
 
 from campaign_automation.models import Level, Platform
 from campaign_automation.models.rules import StoredRule
-from campaign_automation.optimizers.rule_data import Day, Entity, Memory, PastAction, Snapshot
 from campaign_automation.optimizers.rule_engine import Outcome, evaluate
+from campaign_automation.optimizers.rules.data import Day, Entity, Memory, PastAction, Snapshot
 
 NOW = datetime(2026, 11, 25, 6, 0, tzinfo=UTC)
 TODAY = NOW.date()

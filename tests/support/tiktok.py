@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from campaign_automation.adapters.base import Access, AdOrder, CreativeOrder, Outcome, Tree
 from campaign_automation.adapters.tiktok_adapter import TikTokAdapter
 from campaign_automation.clients.media_client import MediaClient
-from campaign_automation.managers.planner import plan_campaign
+from campaign_automation.managers.campaigns.planning import plan_campaign
 from campaign_automation.models import AdAccount, CampaignPlan, CreateCampaign, Level
 from campaign_automation.utils.validation import parse
 from tests.support.builders import copy, creative, request_body

@@ -9,7 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from campaign_automation.adapters.base import CopyLimits
-from campaign_automation.managers.copywriter import PARTS, TEMPLATE, Copywriter, find_problems, template_copy
+from campaign_automation.managers.campaigns.copywriting import (
+    PARTS,
+    TEMPLATE,
+    Copywriter,
+    find_problems,
+    template_copy,
+)
 from campaign_automation.models import AdCopy
 from campaign_automation.utils.error_handler import AiModelError
 from tests.support.builders import copy, creative

@@ -11,7 +11,7 @@ from google.ads.googleads.v26.errors.types.errors import GoogleAdsFailure
 from google.api_core import exceptions
 from google.auth.exceptions import RefreshError
 
-from campaign_automation.adapters.google_errors import FAILURE_KEY, from_exception, translate
+from campaign_automation.adapters.google.errors import FAILURE_KEY, from_exception, translate
 from campaign_automation.utils.error_handler import (
     PlatformAuthError,
     PlatformError,

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaign_automation.adapters import google_facts as facts
 from campaign_automation.adapters.base import CreativeOrder
-from campaign_automation.adapters.google_pictures import check_picture, frame_of, size_of
-from campaign_automation.adapters.google_queries import by_name
-from campaign_automation.adapters.google_requests import (
+from campaign_automation.adapters.google import facts
+from campaign_automation.adapters.google.pictures import check_picture, frame_of, size_of
+from campaign_automation.adapters.google.queries import by_name
+from campaign_automation.adapters.google.requests import (
     descriptions,
     display_width,
     excluded_ages,

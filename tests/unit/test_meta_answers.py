@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from campaign_automation.adapters import meta_facts as facts
 from campaign_automation.adapters.base import DailyInsight, Parents, fill_days
-from campaign_automation.adapters.meta_answers import insight_of_row
+from campaign_automation.adapters.meta import facts
+from campaign_automation.adapters.meta.answers import insight_of_row
 from campaign_automation.models import Level, Objective
 
 ROW = {

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from campaign_automation.adapters.meta_errors import translate
-from campaign_automation.adapters.meta_wire import _platform_error
+from campaign_automation.adapters.meta.errors import translate
+from campaign_automation.adapters.meta.wire import _platform_error
 from campaign_automation.utils.error_handler import (
     PlatformAuthError,
     PlatformError,

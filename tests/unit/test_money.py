@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaign_automation.adapters import google_facts, meta_facts, tiktok_facts
+from campaign_automation.adapters.google import facts as google_facts
+from campaign_automation.adapters.meta import facts as meta_facts
+from campaign_automation.adapters.tiktok import facts as tiktok_facts
 from campaign_automation.utils.money import Money, split_evenly, to_units
 
 STEPS = st.sampled_from([Decimal(1), Decimal("0.01"), Decimal("0.001")])

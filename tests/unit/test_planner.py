@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from campaign_automation.managers.planner import MAX_ADS, MAX_ADSETS, plan_campaign, plan_cells
+from campaign_automation.managers.campaigns.planning import MAX_ADS, MAX_ADSETS, plan_campaign, plan_cells
 from campaign_automation.utils.error_handler import InvalidRequestError
 from tests.support.builders import account, spec
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from campaign_automation.api import body_of, context_of, response
+from campaign_automation.api.http import body_of, context_of, response
 from campaign_automation.clients.mcp_client import platform_user_id
 from campaign_automation.clients.media_client import MediaClient
 from campaign_automation.settings import SettingsError, parse_settings

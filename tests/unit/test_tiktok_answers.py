@@ -12,16 +12,16 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from campaign_automation.adapters import tiktok_facts as facts
 from campaign_automation.adapters.base import Access, AdOrder, CreativeOrder, DailyInsight, Outcome
+from campaign_automation.adapters.tiktok import facts
+from campaign_automation.adapters.tiktok.answers import adset_node, partial_errors
+from campaign_automation.adapters.tiktok.echo import FRESH_SECONDS, Echo, Echoes
+from campaign_automation.adapters.tiktok.errors import translate
+from campaign_automation.adapters.tiktok.reports import ReportOrder, dimension_of, insight_of_row, windows
+from campaign_automation.adapters.tiktok.wire import Answer
 from campaign_automation.adapters.tiktok_adapter import TikTokAdapter
-from campaign_automation.adapters.tiktok_answers import adset_node, partial_errors
-from campaign_automation.adapters.tiktok_echo import FRESH_SECONDS, Echo, Echoes
-from campaign_automation.adapters.tiktok_errors import translate
-from campaign_automation.adapters.tiktok_reports import ReportOrder, dimension_of, insight_of_row, windows
-from campaign_automation.adapters.tiktok_wire import Answer
 from campaign_automation.clients.media_client import MediaClient
-from campaign_automation.managers.planner import plan_campaign
+from campaign_automation.managers.campaigns.planning import plan_campaign
 from campaign_automation.models import CampaignPlan, Level, Objective
 from tests.support.builders import account, copy, creative, spec
 

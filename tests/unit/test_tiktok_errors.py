@@ -3,8 +3,8 @@
 import httpx
 import pytest
 
-from campaign_automation.adapters.tiktok_errors import is_gone, is_nothing_to_update, translate
-from campaign_automation.adapters.tiktok_wire import opened
+from campaign_automation.adapters.tiktok.errors import is_gone, is_nothing_to_update, translate
+from campaign_automation.adapters.tiktok.wire import opened
 from campaign_automation.utils.error_handler import (
     PlatformAuthError,
     PlatformError,

@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaign_automation.adapters import tiktok_checks as checks
-from campaign_automation.adapters import tiktok_facts as facts
-from campaign_automation.adapters.tiktok_requests import (
+from campaign_automation.adapters.tiktok import checks, facts
+from campaign_automation.adapters.tiktok.requests import (
     adset_body,
     ages_of,
     buckets_of,
@@ -19,7 +18,7 @@ from campaign_automation.adapters.tiktok_requests import (
     fit_ages,
     request_id,
 )
-from campaign_automation.managers.planner import plan_campaign
+from campaign_automation.managers.campaigns.planning import plan_campaign
 from campaign_automation.models import AdAccount, AgeGroup, CampaignPlan, CreateCampaign, Objective
 from campaign_automation.utils.error_handler import AccountError, CampaignAutomationError, InvalidRequestError
 from tests.support.builders import account, spec

@@ -9,8 +9,8 @@ from typing import Any
 
 from campaign_automation.actions import ACTIONS
 from campaign_automation.adapters.base import PlatformAdapter
-from campaign_automation.managers.accounts import ToolCaller
-from campaign_automation.managers.copywriter import TextModel
+from campaign_automation.clients.gemini_client import TextModel
+from campaign_automation.clients.mcp_client import ToolCaller
 from campaign_automation.models import Context
 from campaign_automation.utils import clock
 from campaign_automation.utils.cache_manager import RedisClient

@@ -14,35 +14,33 @@ from campaign_automation.utils.secrets import read_secret
 
 if TYPE_CHECKING:
     from campaign_automation.adapters.base import PlatformAdapter
+    from campaign_automation.clients.gemini_client import TextModel
+    from campaign_automation.clients.mcp_client import ToolCaller
     from campaign_automation.clients.media_client import MediaClient
-    from campaign_automation.managers.ab_test_analysis import AbTestAnalyst
-    from campaign_automation.managers.ab_test_checks import AbTestChecks
-    from campaign_automation.managers.ab_test_ending import AbTestEnding
-    from campaign_automation.managers.ab_test_manager import AbTestManager
-    from campaign_automation.managers.ab_test_schedules import AbTestSchedules
-    from campaign_automation.managers.accounts import (
-        AccountDirectory,
-        ToolCaller,
-    )
-    from campaign_automation.managers.budget_manager import BudgetManager
-    from campaign_automation.managers.campaign_control import CampaignControl
-    from campaign_automation.managers.campaign_creation import CampaignCreation
+    from campaign_automation.managers.ab_tests.ab_test_manager import AbTestManager
+    from campaign_automation.managers.ab_tests.analysis import AbTestAnalyst
+    from campaign_automation.managers.ab_tests.daily_check import AbTestChecks
+    from campaign_automation.managers.ab_tests.ending import AbTestEnding
+    from campaign_automation.managers.ab_tests.schedules import AbTestSchedules
+    from campaign_automation.managers.budgets.budget_manager import BudgetManager
     from campaign_automation.managers.campaign_manager import CampaignManager
-    from campaign_automation.managers.campaign_status import CampaignStatusReader
-    from campaign_automation.managers.change_history import ChangeHistory
-    from campaign_automation.managers.copywriter import TextModel
-    from campaign_automation.managers.idempotency import Idempotency
-    from campaign_automation.managers.insights import Insights
-    from campaign_automation.managers.limits import Limits
-    from campaign_automation.managers.notices import Notices, Publish
-    from campaign_automation.managers.outbox import Outbox
-    from campaign_automation.managers.rule_evaluation import RuleEvaluation
-    from campaign_automation.managers.rule_manager import RuleManager
-    from campaign_automation.managers.rule_market import RuleMarket
-    from campaign_automation.managers.rule_schedules import RuleSchedules
-    from campaign_automation.managers.statistics import Statistics
-    from campaign_automation.managers.workflow import Runner
-    from campaign_automation.managers.write_gate import WriteGate
+    from campaign_automation.managers.campaigns.creation import CampaignCreation
+    from campaign_automation.managers.campaigns.runner import Runner
+    from campaign_automation.managers.campaigns.status import CampaignStatusReader
+    from campaign_automation.managers.changes.control import CampaignControl
+    from campaign_automation.managers.changes.gate import WriteGate
+    from campaign_automation.managers.changes.guards import Limits
+    from campaign_automation.managers.changes.history import ChangeHistory
+    from campaign_automation.managers.rules.account_snapshot import RuleMarket
+    from campaign_automation.managers.rules.evaluation import RuleEvaluation
+    from campaign_automation.managers.rules.rule_manager import RuleManager
+    from campaign_automation.managers.rules.schedules import RuleSchedules
+    from campaign_automation.managers.shared.accounts import AccountDirectory
+    from campaign_automation.managers.shared.idempotency import Idempotency
+    from campaign_automation.managers.shared.insights import Insights
+    from campaign_automation.managers.shared.notices import Notices, Publish
+    from campaign_automation.managers.shared.outbox import Outbox
+    from campaign_automation.managers.shared.statistics import Statistics
     from campaign_automation.stores.ab_test_store import AbTestStore
     from campaign_automation.stores.audit_store import AuditStore
     from campaign_automation.stores.rule_store import RuleStore
@@ -137,7 +135,7 @@ class Wiring:
 
     @cached_property
     def text_model(self) -> TextModel | None:
-        from campaign_automation.managers.copywriter import COPY_SCHEMA
+        from campaign_automation.managers.campaigns.copywriting import COPY_SCHEMA
 
         return self._text_model(COPY_SCHEMA)
 
@@ -155,7 +153,7 @@ class Wiring:
 
     @cached_property
     def accounts(self) -> AccountDirectory:
-        from campaign_automation.managers.accounts import SecretAccounts, WebPlatformAccounts
+        from campaign_automation.managers.shared.accounts import SecretAccounts, WebPlatformAccounts
 
         if self.tools is not None:
             return WebPlatformAccounts(self.tools)
@@ -220,7 +218,7 @@ class Wiring:
 
     @cached_property
     def idempotency(self) -> Idempotency:
-        from campaign_automation.managers.idempotency import Idempotency
+        from campaign_automation.managers.shared.idempotency import Idempotency
         from campaign_automation.stores.answer_store import AnswerStore
 
         return Idempotency(AnswerStore(self.settings.table_name, lambda: self._dynamodb))
@@ -233,7 +231,7 @@ class Wiring:
 
     @cached_property
     def status(self) -> CampaignStatusReader:
-        from campaign_automation.managers.campaign_status import CampaignStatusReader
+        from campaign_automation.managers.campaigns.status import CampaignStatusReader
 
         return CampaignStatusReader(
             self.store,
@@ -246,7 +244,7 @@ class Wiring:
 
     @cached_property
     def gate(self) -> WriteGate:
-        from campaign_automation.managers.write_gate import WriteGate
+        from campaign_automation.managers.changes.gate import WriteGate
 
         return WriteGate(
             self.store,
@@ -261,14 +259,14 @@ class Wiring:
 
     @cached_property
     def control(self) -> CampaignControl:
-        from campaign_automation.managers.campaign_control import CampaignControl
+        from campaign_automation.managers.changes.control import CampaignControl
 
         return CampaignControl(self.campaigns, self.gate)
 
     @cached_property
     def insights(self) -> Insights:
-        from campaign_automation.managers.first_party import FirstPartyRevenue
-        from campaign_automation.managers.insights import Insights
+        from campaign_automation.managers.shared.first_party_revenue import FirstPartyRevenue
+        from campaign_automation.managers.shared.insights import Insights
         from campaign_automation.stores.insight_store import InsightStore
 
         return Insights(
@@ -282,7 +280,8 @@ class Wiring:
     @cached_property
     def statistics(self) -> Statistics:
         """In this process, unless the function says that it has no numpy."""
-        from campaign_automation.managers.statistics import InProcessStatistics, LambdaStatistics
+        from campaign_automation.clients.statistics_lambda import LambdaStatistics
+        from campaign_automation.managers.shared.statistics import InProcessStatistics
 
         if not self._remote_statistics:
             return InProcessStatistics()
@@ -301,8 +300,8 @@ class Wiring:
 
     @cached_property
     def budgets(self) -> BudgetManager:
-        from campaign_automation.managers.budget_manager import BudgetManager
-        from campaign_automation.managers.budget_summary import SUMMARY_SCHEMA, Narrator
+        from campaign_automation.managers.budgets.budget_manager import BudgetManager
+        from campaign_automation.managers.budgets.summary import SUMMARY_SCHEMA, Narrator
 
         narrator = Narrator(self._text_model(SUMMARY_SCHEMA), self.settings.gemini_models)
         return BudgetManager(
@@ -317,19 +316,19 @@ class Wiring:
 
     @cached_property
     def history(self) -> ChangeHistory:
-        from campaign_automation.managers.change_history import ChangeHistory
+        from campaign_automation.managers.changes.history import ChangeHistory
 
         return ChangeHistory(self.campaigns, self.audit, self.gate)
 
     @cached_property
     def outbox(self) -> Outbox:
-        from campaign_automation.managers.outbox import Outbox
+        from campaign_automation.managers.shared.outbox import Outbox
 
         return Outbox(self.store, self.tools, self.notices)
 
     @cached_property
     def notices(self) -> Notices:
-        from campaign_automation.managers.notices import Notices
+        from campaign_automation.managers.shared.notices import Notices
         from campaign_automation.stores.notice_store import NoticeStore
 
         store = NoticeStore(self.settings.table_name, lambda: self._dynamodb)
@@ -354,30 +353,30 @@ class Wiring:
 
     @cached_property
     def _rule_market(self) -> RuleMarket:
-        from campaign_automation.managers.rule_market import RuleMarket
+        from campaign_automation.managers.rules.account_snapshot import RuleMarket
 
         return RuleMarket(self.store, self.insights, self.audit)
 
     @cached_property
     def rules(self) -> RuleManager:
-        from campaign_automation.managers.rule_checks import RuleChecks
-        from campaign_automation.managers.rule_manager import RuleManager
+        from campaign_automation.managers.rules.checks import RuleChecks
+        from campaign_automation.managers.rules.rule_manager import RuleManager
 
         checks = RuleChecks(self._rule_store, self._rule_market)
         return RuleManager(self._rule_store, checks, self._rule_schedules)
 
     @cached_property
     def rule_evaluation(self) -> RuleEvaluation:
-        from campaign_automation.managers.rule_evaluation import RuleEvaluation
-        from campaign_automation.managers.rule_writer import RuleWriter
+        from campaign_automation.managers.rules.applying import RuleWriter
+        from campaign_automation.managers.rules.evaluation import RuleEvaluation
 
         return RuleEvaluation(self._rule_store, self._rule_market, RuleWriter(self.gate), self.notices)
 
     @cached_property
     def _rule_schedules(self) -> RuleSchedules | None:
         """None in a process that has no schedules to make."""
-        from campaign_automation.managers.rule_schedules import RuleSchedules
-        from campaign_automation.managers.schedules import Target
+        from campaign_automation.clients.scheduler import Target
+        from campaign_automation.managers.rules.schedules import RuleSchedules
 
         settings = self.settings
         if settings.rule_schedule_group is None:
@@ -397,8 +396,8 @@ class Wiring:
 
     @cached_property
     def ab_tests(self) -> AbTestManager:
-        from campaign_automation.managers.ab_test_manager import AbTestManager
-        from campaign_automation.managers.ab_test_sizing import AbTestSizing
+        from campaign_automation.managers.ab_tests.ab_test_manager import AbTestManager
+        from campaign_automation.managers.ab_tests.sizing import AbTestSizing
 
         return AbTestManager(
             self._ab_test_store,
@@ -411,15 +410,15 @@ class Wiring:
 
     @cached_property
     def ab_test_analyst(self) -> AbTestAnalyst:
-        from campaign_automation.managers.ab_test_analysis import AbTestAnalyst
-        from campaign_automation.managers.ab_test_applying import AbTestApplier
+        from campaign_automation.managers.ab_tests.analysis import AbTestAnalyst
+        from campaign_automation.managers.ab_tests.applying import AbTestApplier
 
         applier = AbTestApplier(self.gate, self._ab_test_ending, self.settings.max_budget_step_percent)
         return AbTestAnalyst(self.ab_tests, self._ab_test_store, self.insights, self.statistics, applier)
 
     @cached_property
     def ab_test_checks(self) -> AbTestChecks:
-        from campaign_automation.managers.ab_test_checks import AbTestChecks
+        from campaign_automation.managers.ab_tests.daily_check import AbTestChecks
 
         return AbTestChecks(
             self._ab_test_store, self.campaigns, self.ab_test_analyst, self._ab_test_ending, self.notices
@@ -427,15 +426,15 @@ class Wiring:
 
     @cached_property
     def _ab_test_ending(self) -> AbTestEnding:
-        from campaign_automation.managers.ab_test_ending import AbTestEnding
+        from campaign_automation.managers.ab_tests.ending import AbTestEnding
 
         return AbTestEnding(self._ab_test_store, self.gate, self._ab_test_schedules, self.notices)
 
     @cached_property
     def _ab_test_schedules(self) -> AbTestSchedules | None:
         """None in a process that has no schedules to make."""
-        from campaign_automation.managers.ab_test_schedules import AbTestSchedules
-        from campaign_automation.managers.schedules import Target
+        from campaign_automation.clients.scheduler import Target
+        from campaign_automation.managers.ab_tests.schedules import AbTestSchedules
 
         settings = self.settings
         if settings.ab_test_schedule_group is None:
@@ -456,9 +455,9 @@ class Wiring:
 
     @cached_property
     def creation(self) -> CampaignCreation:
-        from campaign_automation.managers.campaign_creation import CampaignCreation
-        from campaign_automation.managers.copywriter import Copywriter
-        from campaign_automation.managers.creative_library import CreativeLibrary
+        from campaign_automation.managers.campaigns.copywriting import Copywriter
+        from campaign_automation.managers.campaigns.creation import CampaignCreation
+        from campaign_automation.managers.campaigns.creatives import CreativeLibrary
 
         return CampaignCreation(
             self.store,
@@ -474,7 +473,7 @@ class Wiring:
 
     @cached_property
     def runner(self) -> Runner:
-        from campaign_automation.managers.workflow import InProcess, StateMachine
+        from campaign_automation.managers.campaigns.runner import InProcess, StateMachine
 
         if not self._use_workflow:
             return InProcess(self.creation, self.campaigns)
@@ -503,7 +502,7 @@ class Wiring:
 
 
 def _limits(settings: Settings) -> Limits:
-    from campaign_automation.managers.limits import Limits
+    from campaign_automation.managers.changes.guards import Limits
 
     return Limits(
         step_percent=settings.max_budget_step_percent,

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from campaign_automation.optimizers.allocator import (
+from campaign_automation.optimizers.budgets.allocator import (
     Curves,
     Floats,
     Group,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaign_automation.optimizers.apportionment import (
+from campaign_automation.optimizers.budgets.apportionment import (
     Limit,
     apportion,
     apportion_within,

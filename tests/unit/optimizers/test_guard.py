@@ -11,7 +11,7 @@ import pytest
 
 from campaign_automation.models.budget_problem import BudgetUnit, MaturitySnapshot
 from campaign_automation.optimizers.budget_optimizer import optimize_budget
-from campaign_automation.optimizers.guard import (
+from campaign_automation.optimizers.budgets.guard import (
     ALPHA,
     RATE_RATIOS,
     Beliefs,

@@ -11,8 +11,8 @@ import pytest
 @pytest.mark.parametrize(
     ("module", "heavy"),
     [
-        ("budget_rules", ("numpy", "scipy", "pandas")),
-        ("apportionment", ("numpy", "scipy", "pandas")),
+        ("budgets.written_rules", ("numpy", "scipy", "pandas")),
+        ("budgets.apportionment", ("numpy", "scipy", "pandas")),
         ("budget_optimizer", ("scipy", "pandas")),
     ],
 )

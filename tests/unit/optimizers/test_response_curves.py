@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from campaign_automation.optimizers.response_curves import (
+from campaign_automation.optimizers.budgets.response_curves import (
     CurveFit,
     Floats,
     Panel,

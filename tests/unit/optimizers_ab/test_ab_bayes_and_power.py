@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import integrate, stats
 
-from campaign_automation.optimizers.ab_bayes import best_arm
-from campaign_automation.optimizers.ab_power import detectable_effect, power_of, visitors_needed
-from campaign_automation.optimizers.ab_tables import Arm
+from campaign_automation.optimizers.ab_tests.bayes import best_arm
+from campaign_automation.optimizers.ab_tests.power import detectable_effect, power_of, visitors_needed
+from campaign_automation.optimizers.ab_tests.tables import Arm
 
 
 @st.composite

@@ -8,15 +8,15 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from campaign_automation.optimizers.ab_group_sequential import bounds
-from campaign_automation.optimizers.ab_sequential import (
+from campaign_automation.optimizers.ab_tests.group_sequential import bounds
+from campaign_automation.optimizers.ab_tests.sequential import (
     anytime_p,
     day_pairs,
     dispersion,
     log_e_by_day,
     robust_p,
 )
-from campaign_automation.optimizers.ab_tables import Arm, Floats, chi_square
+from campaign_automation.optimizers.ab_tests.tables import Arm, Floats, chi_square
 
 RUNS, DAYS, ALPHA = 1500, 30, 0.05
 MOST = ALPHA + 2 * math.sqrt(ALPHA * (1 - ALPHA) / RUNS)

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaign_automation.optimizers.ab_group_sequential import MAX_BOUND, bounds, spent
-from campaign_automation.optimizers.ab_sequential import (
+from campaign_automation.optimizers.ab_tests.group_sequential import MAX_BOUND, bounds, spent
+from campaign_automation.optimizers.ab_tests.sequential import (
     DayPairs,
     anytime_p,
     day_pairs,

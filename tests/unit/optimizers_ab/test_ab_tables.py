@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from campaign_automation.optimizers import ab_effects as effects
-from campaign_automation.optimizers.ab_tables import (
+from campaign_automation.optimizers.ab_tests import effects
+from campaign_automation.optimizers.ab_tests.tables import (
     P_FLOOR,
     Arm,
     chi_square,

@@ -9,10 +9,10 @@ import pytest
 
 from campaign_automation.models import Level, Platform
 from campaign_automation.models.rules import CreateRule, RuleConflict
-from campaign_automation.optimizers.rule_backtest import backtest
-from campaign_automation.optimizers.rule_conflicts import find_conflicts, is_settled
 from campaign_automation.optimizers.rule_engine import warnings_of
-from campaign_automation.optimizers.rule_templates import TEMPLATES, rule_from_template
+from campaign_automation.optimizers.rules.backtest import backtest
+from campaign_automation.optimizers.rules.conflicts import find_conflicts, is_settled
+from campaign_automation.optimizers.rules.templates import TEMPLATES, rule_from_template
 from campaign_automation.utils.error_handler import InvalidRequestError
 from campaign_automation.utils.validation import parse
 from tests.support.rules import TODAY, adset, ago, body, days, is_, losing, rule, snapshot

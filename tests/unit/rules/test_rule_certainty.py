@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from scipy import special
 
-from campaign_automation.optimizers.rule_certainty import (
+from campaign_automation.optimizers.rules.certainty import (
     anytime_bounds,
     log_evidence,
     rate_bounds,

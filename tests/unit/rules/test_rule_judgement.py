@@ -8,16 +8,16 @@ from typing import Any
 
 import pytest
 
-from campaign_automation.managers.rule_entities import past_actions
-from campaign_automation.managers.rule_hindsight import known_then
-from campaign_automation.managers.rule_judgement import judge
-from campaign_automation.managers.rule_market import Market, Reading, days_needed, looks_at_today
-from campaign_automation.managers.rule_words import message_of, reason_of
-from campaign_automation.managers.rule_writer import _value
+from campaign_automation.managers.rules.account_snapshot import Market, Reading, days_needed, looks_at_today
+from campaign_automation.managers.rules.applying import _value
+from campaign_automation.managers.rules.entities import past_actions
+from campaign_automation.managers.rules.hindsight import known_then
+from campaign_automation.managers.rules.judgement import judge
+from campaign_automation.managers.rules.wording import message_of, reason_of
 from campaign_automation.models.budget_problem import MaturitySnapshot
-from campaign_automation.models.management import AuditRecord, SkippedItem
+from campaign_automation.models.changes import AuditRecord, SkippedItem
 from campaign_automation.models.rules import CreateRule
-from campaign_automation.optimizers.rule_data import Entity
+from campaign_automation.optimizers.rules.data import Entity
 from tests.support.builders import account
 from tests.support.rules import NOW, TODAY, acted, ago, body, is_, losing, reasons, rule, run, snapshot
 

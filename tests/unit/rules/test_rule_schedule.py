@@ -9,7 +9,7 @@ import pytest
 from aws_croniter import AwsCroniter  # type: ignore[import-untyped]
 
 from campaign_automation.models.schedule_expressions import parse_schedule
-from campaign_automation.optimizers.rule_schedule import next_run, next_run_of
+from campaign_automation.optimizers.rules.schedule import next_run, next_run_of
 from campaign_automation.stores.rule_store import RuleHead, Tick
 from tests.support.rules import NOW, rule
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel
 
 from campaign_automation.actions.kinds import Action, changes
-from campaign_automation.managers.ab_test_manager import patient
+from campaign_automation.managers.ab_tests.ab_test_manager import patient
 from campaign_automation.models import Context
 from campaign_automation.models.ab_tests import (
     AbTestAnalysis,

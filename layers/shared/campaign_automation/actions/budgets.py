@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from campaign_automation.actions.kinds import changes
-from campaign_automation.models.budget import BudgetOptimized, OptimizeBudget
+from campaign_automation.models.budgets import BudgetOptimized, OptimizeBudget
 
 ACTIONS = {
     "optimize_budget": changes("optimize_budget", OptimizeBudget, BudgetOptimized, "budgets", "optimize"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from campaign_automation.actions.kinds import changes, reads
-from campaign_automation.models.management import (
+from campaign_automation.models.changes import (
     CampaignManaged,
     ChangeUndone,
     GetAudit,

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from pydantic import BaseModel
 
-from campaign_automation.managers.idempotency import DERIVED_SECONDS, derived_key
+from campaign_automation.managers.shared.idempotency import DERIVED_SECONDS, derived_key
 from campaign_automation.models import Context
 from campaign_automation.wiring import Wiring
 

@@ -10,12 +10,6 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from campaign_automation.adapters import google_answers as answers
-from campaign_automation.adapters import google_checks as checks
-from campaign_automation.adapters import google_facts as facts
-from campaign_automation.adapters import google_pictures as pictures
-from campaign_automation.adapters import google_queries as queries
-from campaign_automation.adapters import google_requests as requests
 from campaign_automation.adapters.base import (
     Access,
     AdOrder,
@@ -32,9 +26,10 @@ from campaign_automation.adapters.base import (
     wrong_amounts,
     wrong_level,
 )
-from campaign_automation.adapters.google_errors import PLATFORM, unavailable
-from campaign_automation.adapters.google_requests import Operation, enum_name
-from campaign_automation.adapters.google_wire import GoogleWire
+from campaign_automation.adapters.google import answers, checks, facts, pictures, queries, requests
+from campaign_automation.adapters.google.errors import PLATFORM, unavailable
+from campaign_automation.adapters.google.requests import Operation, enum_name
+from campaign_automation.adapters.google.wire import GoogleWire
 from campaign_automation.clients.media_client import MediaClient
 from campaign_automation.models import (
     AdAccount,

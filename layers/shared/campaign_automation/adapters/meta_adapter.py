@@ -13,7 +13,6 @@ from typing import Any
 from facebook_business.adobjects.adaccount import AdAccount as MetaAccount
 from facebook_business.api import FacebookAdsApi
 
-from campaign_automation.adapters import meta_facts as facts
 from campaign_automation.adapters.base import (
     Access,
     AdOrder,
@@ -29,9 +28,10 @@ from campaign_automation.adapters.base import (
     wrong_amounts,
     wrong_level,
 )
-from campaign_automation.adapters.meta_answers import ad_node, adset_node, campaign_node, insight_of_row
-from campaign_automation.adapters.meta_errors import PLATFORM
-from campaign_automation.adapters.meta_requests import (
+from campaign_automation.adapters.meta import facts
+from campaign_automation.adapters.meta.answers import ad_node, adset_node, campaign_node, insight_of_row
+from campaign_automation.adapters.meta.errors import PLATFORM
+from campaign_automation.adapters.meta.requests import (
     adset_params,
     check_categories,
     check_dsa,
@@ -41,8 +41,8 @@ from campaign_automation.adapters.meta_requests import (
     require_app,
     require_asset,
 )
-from campaign_automation.adapters.meta_studies import MetaStudies
-from campaign_automation.adapters.meta_wire import Call, MetaWire
+from campaign_automation.adapters.meta.studies import MetaStudies
+from campaign_automation.adapters.meta.wire import Call, MetaWire
 from campaign_automation.clients.media_client import MediaClient
 from campaign_automation.models import (
     AdAccount,

@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from datetime import date, timedelta
 from typing import NamedTuple
 
-from campaign_automation.adapters import google_facts, tiktok_facts
+from campaign_automation.adapters.google import facts as google_facts
+from campaign_automation.adapters.tiktok import facts as tiktok_facts
 
 WARNING_DAYS = 45
 _READ = date(2026, 11, 22)

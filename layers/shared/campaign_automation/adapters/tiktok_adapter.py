@@ -9,9 +9,6 @@ from decimal import Decimal
 from itertools import groupby
 from typing import Any, Literal
 
-from campaign_automation.adapters import tiktok_checks as checks
-from campaign_automation.adapters import tiktok_facts as facts
-from campaign_automation.adapters import tiktok_requests as requests
 from campaign_automation.adapters.base import (
     Access,
     AdOrder,
@@ -27,7 +24,8 @@ from campaign_automation.adapters.base import (
     wrong_amounts,
     wrong_level,
 )
-from campaign_automation.adapters.tiktok_answers import (
+from campaign_automation.adapters.tiktok import checks, facts, requests
+from campaign_automation.adapters.tiktok.answers import (
     ad_node,
     adset_node,
     campaign_node,
@@ -35,11 +33,11 @@ from campaign_automation.adapters.tiktok_answers import (
     ids_by_name,
     partial_errors,
 )
-from campaign_automation.adapters.tiktok_budgets import TikTokBudgets, changed
-from campaign_automation.adapters.tiktok_echo import Echoes
-from campaign_automation.adapters.tiktok_errors import PLATFORM, is_gone, is_nothing_to_update, unavailable
-from campaign_automation.adapters.tiktok_files import TikTokFiles
-from campaign_automation.adapters.tiktok_reports import (
+from campaign_automation.adapters.tiktok.budgets import TikTokBudgets, changed
+from campaign_automation.adapters.tiktok.echo import Echoes
+from campaign_automation.adapters.tiktok.errors import PLATFORM, is_gone, is_nothing_to_update, unavailable
+from campaign_automation.adapters.tiktok.files import TikTokFiles
+from campaign_automation.adapters.tiktok.reports import (
     ReportOrder,
     chunks,
     dimension_of,
@@ -47,8 +45,8 @@ from campaign_automation.adapters.tiktok_reports import (
     report_params,
     windows,
 )
-from campaign_automation.adapters.tiktok_splits import TikTokSplits
-from campaign_automation.adapters.tiktok_wire import TikTokWire
+from campaign_automation.adapters.tiktok.splits import TikTokSplits
+from campaign_automation.adapters.tiktok.wire import TikTokWire
 from campaign_automation.clients.media_client import MediaClient
 from campaign_automation.models import (
     AdAccount,

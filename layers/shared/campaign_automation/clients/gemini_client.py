@@ -6,7 +6,7 @@ import asyncio
 import importlib
 import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from campaign_automation.utils.error_handler import AiModelError
 from campaign_automation.utils.observability import emit
@@ -17,6 +17,12 @@ def load_sdk() -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
         return importlib.import_module("google.generativeai")
+
+
+class TextModel(Protocol):
+    """Gemini's client, ours or any object with this method."""
+
+    async def generate_content(self, prompt: str, *, model: str) -> dict[str, Any]: ...
 
 
 class GeminiClient:

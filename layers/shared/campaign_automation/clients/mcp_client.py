@@ -11,7 +11,7 @@ import itertools
 import json
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
 
@@ -30,6 +30,12 @@ STATELESS = "2026-07-28"
 WITH_SESSION = "2025-11-25"
 _CLIENT_INFO = {"name": "campaign-automation", "version": "1"}
 _READS = re.compile(r"^(get|check)_")
+
+
+class ToolCaller(Protocol):
+    """The Web Platform's client, ours or any object with this method."""
+
+    async def call_tool(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]: ...
 
 
 class McpClient:

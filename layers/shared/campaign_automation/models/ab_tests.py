@@ -40,7 +40,7 @@ from campaign_automation.models.ab_analysis import (
 )
 from campaign_automation.models.ab_analysis import Flag as Warned
 from campaign_automation.models.budget_problem import MaturitySnapshot
-from campaign_automation.models.management import ChangedItem, FailedItem, Flag, Reason, SkippedItem
+from campaign_automation.models.changes import ChangedItem, FailedItem, Flag, Reason, SkippedItem
 
 FEWEST, MOST = 2, 10
 MIN_CONVERSIONS = 100

@@ -29,7 +29,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from campaign_automation.models import Amount, Level, Model, Platform, PositiveAmount, Text, unique
-from campaign_automation.models.management import ChangedItem, FailedItem, SkippedItem
+from campaign_automation.models.changes import ChangedItem, FailedItem, SkippedItem
 from campaign_automation.models.schedule_expressions import Cron, Rate, parse_schedule
 
 MAX_DEPTH = 5

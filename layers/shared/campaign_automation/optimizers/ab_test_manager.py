@@ -15,10 +15,11 @@ from campaign_automation.models.ab_analysis import (
     TestPlanRequest,
     Winner,
 )
-from campaign_automation.optimizers import ab_advice, ab_power
-from campaign_automation.optimizers.ab_counts import check_request, counts_of, impossible_count
-from campaign_automation.optimizers.ab_findings import VERDICTS, Findings
-from campaign_automation.optimizers.ab_stopping import Stopping
+from campaign_automation.optimizers.ab_tests import advice as ab_advice
+from campaign_automation.optimizers.ab_tests import power as ab_power
+from campaign_automation.optimizers.ab_tests.counts import check_request, counts_of, impossible_count
+from campaign_automation.optimizers.ab_tests.findings import VERDICTS, Findings
+from campaign_automation.optimizers.ab_tests.stopping import Stopping
 from campaign_automation.utils.error_handler import InvalidRequestError
 
 # Evidence that holds at any time needs about twice the days for the same power.

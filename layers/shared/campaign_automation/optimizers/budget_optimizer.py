@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from campaign_automation.models.budget_problem import AllocationReport, BudgetPlan, BudgetProblem, PlanStatus
-from campaign_automation.optimizers.allocation_strategy import obstacle_to_curves, propose_by_curves
-from campaign_automation.optimizers.budget_evidence import gather
-from campaign_automation.optimizers.budget_records import check_problem
-from campaign_automation.optimizers.proposals import Proposal, decision_of
-from campaign_automation.optimizers.rules_strategy import propose_by_rules
+from campaign_automation.optimizers.budgets.allocation import obstacle_to_curves, propose_by_curves
+from campaign_automation.optimizers.budgets.evidence import gather
+from campaign_automation.optimizers.budgets.proposals import Proposal, decision_of
+from campaign_automation.optimizers.budgets.records import check_problem
+from campaign_automation.optimizers.budgets.rules_strategy import propose_by_rules
 
 
 def optimize_budget(problem: BudgetProblem) -> BudgetPlan:

@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import Any, Literal
 
 from campaign_automation.models import Level
-from campaign_automation.models.management import SkippedItem
+from campaign_automation.models.changes import SkippedItem
 from campaign_automation.models.rules import (
     LATE_METRICS,
     AnyAction,
@@ -30,10 +30,10 @@ from campaign_automation.models.rules import (
     level_of,
     window_of,
 )
-from campaign_automation.optimizers.rule_columns import Columns, mask_of, members
-from campaign_automation.optimizers.rule_conditions import NOTHING, Judge, Verdict, evidence
-from campaign_automation.optimizers.rule_data import Entity, Memory, PastAction, Snapshot
-from campaign_automation.optimizers.rule_schedule import why_not_now
+from campaign_automation.optimizers.rules.columns import Columns, mask_of, members
+from campaign_automation.optimizers.rules.conditions import NOTHING, Judge, Verdict, evidence
+from campaign_automation.optimizers.rules.data import Entity, Memory, PastAction, Snapshot
+from campaign_automation.optimizers.rules.schedule import why_not_now
 
 DIRECTION_MEMORY = timedelta(days=7)
 MAX_NAMED = 10  # objects a notification names

@@ -14,7 +14,7 @@ import itertools
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 
-from campaign_automation.models.management import AuditRecord
+from campaign_automation.models.changes import AuditRecord
 from campaign_automation.stores.table import TRANSACTION, TableStore, offloaded
 from campaign_automation.utils.clock import now_ms
 

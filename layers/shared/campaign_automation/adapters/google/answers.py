@@ -1,0 +1,254 @@
+"""What Google answers, in our shapes: nodes of the tree, rows of reports, what a create stored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from google.ads.googleads.v26.errors.types.errors import GoogleAdsFailure
+
+from campaign_automation.adapters.base import (
+    AdNode,
+    AdSetNode,
+    BudgetOutcome,
+    CampaignNode,
+    DailyInsight,
+    Outcome,
+    failed,
+)
+from campaign_automation.adapters.google import facts
+from campaign_automation.adapters.google.errors import PLATFORM, translate
+from campaign_automation.adapters.google.queries import KINDS
+from campaign_automation.adapters.google.requests import enum_name, reached_ages
+from campaign_automation.models import AgeGroup, Level, Targeting
+from campaign_automation.utils.error_handler import PlatformError, PlatformRejectedError
+
+Row = Any  # a raw GoogleAdsRow
+_STATUS = {"ENABLED": "active", "PAUSED": "paused", "REMOVED": "deleted"}
+# Reasons that only repeat a status; everything else is worth telling.
+_NO_ISSUE = ("_PAUSED", "_REMOVED", "_LEARNING", "_UNDER_REVIEW", "UNKNOWN", "UNSPECIFIED")
+
+
+class Stored(NamedTuple):
+    """What a campaign's budget and criteria are; `ages` by ad group id."""
+
+    daily_budget: Decimal
+    countries: list[str]
+    ages: Mapping[str, AgeGroup]
+
+
+def _node_fields(message: Any, platform_id: str, name: str) -> dict[str, Any]:
+    return {
+        "platform_id": platform_id,
+        "name": name,
+        "status": _STATUS.get(enum_name(message, "status"), "unknown"),
+        "platform_status": enum_name(message, "primary_status"),
+        "issues": [reason for reason in _reasons(message) if not reason.endswith(_NO_ISSUE)],
+    }
+
+
+def _reasons(message: Any) -> Iterator[str]:
+    field = message.DESCRIPTOR.fields_by_name["primary_status_reasons"]
+    for number in message.primary_status_reasons:
+        value = field.enum_type.values_by_number.get(number)
+        yield value.name if value else "UNKNOWN"
+
+
+def campaign_node(row: Row, daily_budget: Decimal) -> CampaignNode:
+    """Raises PlatformRejectedError (5000) for a removed campaign: Google shows those for ever."""
+    campaign = row.campaign
+    if enum_name(campaign, "status") == "REMOVED":
+        raise gone(str(campaign.id))
+    return CampaignNode(**_node_fields(campaign, str(campaign.id), campaign.name), daily_budget=daily_budget)
+
+
+def gone(campaign_id: str) -> PlatformRejectedError:
+    return PlatformRejectedError(
+        f"google: the campaign {campaign_id} does not exist", platform=PLATFORM, code="5000"
+    )
+
+
+def adset_node(row: Row, stored: Stored) -> AdSetNode:
+    """An ad group without a budget of its own: Google has none there."""
+    group_id = str(row.ad_group.id)
+    low, high = stored.ages.get(group_id, facts.ALL_AGES)
+    return AdSetNode(
+        **_node_fields(row.ad_group, group_id, row.ad_group.name),
+        daily_budget=None,
+        targeting=Targeting(age_min=low, age_max=high, countries=stored.countries),
+        placements=_placements(row.campaign),
+        bid_strategy=_bid_strategy(row.campaign),
+        in_learning=_in_learning(row.campaign),
+    )
+
+
+def _in_learning(campaign: Any) -> bool | None:
+    """Bidding learns for the whole campaign; one that does not serve tells nothing of it."""
+    return {"LEARNING": True, "ELIGIBLE": False, "LIMITED": False}.get(enum_name(campaign, "primary_status"))
+
+
+def _placements(campaign: Any) -> str:
+    """Only search campaigns choose among networks."""
+    networks = campaign.network_settings
+    is_search = enum_name(campaign, "advertising_channel_type") == facts.SEARCH
+    has_all = networks.target_google_search and networks.target_search_network
+    return "selected" if is_search and not has_all else "automatic"
+
+
+def _bid_strategy(campaign: Any) -> str:
+    kind = enum_name(campaign, "bidding_strategy_type")
+    has_target = campaign.maximize_conversions.target_cpa_micros or (
+        campaign.maximize_conversion_value.target_roas
+    )
+    return "lowest_cost" if kind in facts.LOWEST_COST and not has_target else kind
+
+
+def ad_node(row: Row) -> AdNode:
+    """Ads carry no name: ours is the ad group's with the ad's own tag."""
+    group, ad_group_ad = row.ad_group, row.ad_group_ad
+    name = f"{group.name.rpartition(' ')[0]} {tag_of(row)}".strip()
+    node = _node_fields(ad_group_ad, ad_id(row), name)
+    topics = [f"policy: {entry.topic}" for entry in ad_group_ad.policy_summary.policy_topic_entries]
+    node["issues"] += topics
+    return AdNode(**node, adset_id=str(group.id), primary_text=_first_description(ad_group_ad.ad))
+
+
+def ad_id(row: Row) -> str:
+    """ "<ad group>~<ad>", which is how Google names an ad in its group."""
+    return str(row.ad_group_ad.resource_name.rpartition("/")[2])
+
+
+def tag_of(row: Row) -> str:
+    """Our tag of the ad; empty for an ad without one."""
+    parameters = row.ad_group_ad.ad.url_custom_parameters
+    return next((item.value for item in parameters if item.key == facts.TAG_PARAMETER), "")
+
+
+def _first_description(ad: Any) -> str | None:
+    for content in (ad.responsive_search_ad, ad.demand_gen_multi_asset_ad, ad.app_ad):
+        if content.descriptions:
+            return str(content.descriptions[0].text)
+    return None
+
+
+def ages_of(rows: Iterable[Row]) -> dict[str, AgeGroup]:
+    """From rows of excluded ages. Ad groups without any reach everybody and are not in it."""
+    excluded: dict[str, list[str]] = {}
+    for row in rows:
+        if row.ad_group_criterion.negative:
+            bucket = enum_name(row.ad_group_criterion.age_range, "type_")
+            excluded.setdefault(str(row.ad_group.id), []).append(bucket)
+    return {group_id: reached_ages(buckets) for group_id, buckets in excluded.items()}
+
+
+def countries_of(constants: Iterable[str]) -> list[str]:
+    """Places of ours by code; any other by Google's constant."""
+    return [facts.COUNTRY_OF_GEO_TARGET.get(constant, constant) for constant in constants]
+
+
+def insight_of_row(row: Row, level: Level) -> DailyInsight:
+    """Money in the account's currency; conversions may be fractions of one."""
+    metrics, entity = row.metrics, getattr(row, KINDS[level])
+    return DailyInsight(
+        entity_id=str(entity.resource_name.rpartition("/")[2]),
+        campaign_id=str(row.campaign.id),
+        adset_id=None if level is Level.CAMPAIGN else str(row.ad_group.id),
+        day=date.fromisoformat(row.segments.date),
+        spend=facts.from_micros(metrics.cost_micros),
+        impressions=metrics.impressions,
+        clicks=metrics.clicks,
+        conversions=round(Decimal(str(metrics.conversions)), 6).normalize() + 0,
+        revenue=round(Decimal(str(metrics.conversions_value)), 6).normalize() + 0,
+    )
+
+
+# --- answers of a mutate -----------------------------------------------------------------------------------
+
+
+def created_ids(response: Any, kind: str) -> list[str]:
+    """The ids of the objects of `kind` (campaign, ad_group, ad_group_ad), in the order of the request."""
+    names = [
+        item.resource_name
+        for answer in response.mutate_operation_responses
+        if answer.WhichOneof("response") == f"{kind}_result"
+        for item in (getattr(answer, f"{kind}_result"),)
+    ]
+    return [str(name.rpartition("/")[2]) for name in names]
+
+
+def echoed_campaign(response: Any) -> tuple[Decimal, list[str]] | None:
+    """Budget and countries as Google says it stored them; None when it did not say."""
+    answers = response.mutate_operation_responses
+    budgets = [item.campaign_budget_result.campaign_budget.amount_micros for item in answers]
+    places = [
+        item.campaign_criterion_result.campaign_criterion.location.geo_target_constant
+        for item in answers
+        if item.WhichOneof("response") == "campaign_criterion_result"
+    ]
+    budget = next((amount for amount in budgets if amount), None)
+    if budget is None or not places or not all(places):
+        return None
+    return facts.from_micros(budget), countries_of(places)
+
+
+def echoed_ages(response: Any, group_ids: Sequence[str]) -> dict[str, AgeGroup] | None:
+    """The ages each new ad group reaches, as Google says it stored them; None when it did not say."""
+    excluded: dict[str, list[str]] = {group_id: [] for group_id in group_ids}
+    for answer in response.mutate_operation_responses:
+        if answer.WhichOneof("response") != "ad_group_criterion_result":
+            continue
+        criterion = answer.ad_group_criterion_result.ad_group_criterion
+        group_id = criterion.ad_group.rpartition("/")[2]
+        bucket = enum_name(criterion.age_range, "type_")
+        if group_id not in excluded or not criterion.negative or bucket == "UNSPECIFIED":
+            return None
+        excluded[group_id].append(bucket)
+    return {group_id: reached_ages(buckets) for group_id, buckets in excluded.items()}
+
+
+def outcomes_of(response: Any, ids: Sequence[str], request_id: str | None) -> list[Outcome]:
+    """One outcome per id of a request with partial failure, whose operations stand in the order of `ids`."""
+    errors = _errors_by_index(response, request_id)
+    return [
+        failed(item, errors[index]) if index in errors else Outcome(item, item, request_id=request_id)
+        for index, item in enumerate(ids)
+    ]
+
+
+def budget_refusals(rows: Iterable[Row], campaign_ids: Sequence[str]) -> dict[str, BudgetOutcome]:
+    """Why some of these campaigns' budgets cannot be set, by campaign; `rows` hold those that exist."""
+    reasons = {str(row.campaign.id): _budget_problem(row) for row in rows}
+    errors = {item: reasons.get(item, gone(item)) for item in campaign_ids}
+    return {item: BudgetOutcome(item, error=error) for item, error in errors.items() if error}
+
+
+def _budget_problem(row: Row) -> PlatformRejectedError | None:
+    campaign_id, budget = str(row.campaign.id), row.campaign_budget
+    if enum_name(row.campaign, "status") == "REMOVED":
+        return gone(campaign_id)
+    words = None
+    if budget.explicitly_shared or budget.reference_count > 1:
+        words = "shares its budget with other campaigns"
+    elif enum_name(budget, "period") == "CUSTOM_PERIOD":
+        words = "has a total budget instead of a daily one"
+    if words is None:
+        return None
+    return PlatformRejectedError(
+        f"google: the campaign {campaign_id} {words}: change it in Google Ads",
+        platform=PLATFORM,
+        code="4005",
+        field="daily_budget",
+    )
+
+
+def _errors_by_index(response: Any, request_id: str | None) -> dict[int, PlatformError]:
+    by_index: dict[int, Any] = {}
+    for detail in response.partial_failure_error.details:
+        failure = GoogleAdsFailure.pb(GoogleAdsFailure.deserialize(detail.value))
+        for error in failure.errors:
+            index = error.location.field_path_elements[0].index
+            group = by_index.setdefault(index, GoogleAdsFailure.pb(GoogleAdsFailure()))
+            group.errors.append(error)
+    return {index: translate(group, request_id) for index, group in by_index.items()}

@@ -1,0 +1,211 @@
+"""What Google needs or cannot express, found out before the first write."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from campaign_automation.adapters.google import facts
+from campaign_automation.adapters.google.errors import PLATFORM
+from campaign_automation.adapters.google.requests import app_store, display_width, fit_ages
+from campaign_automation.models import AdAccount, CreateCampaign, Creative, Lookalike
+from campaign_automation.utils.error_handler import AccountError, InvalidRequestError
+
+
+def refuse_blocked(status: str) -> None:
+    """`status` is a CustomerStatus. Raises AccountError when the account cannot advertise."""
+    blocked = facts.BLOCKED_ACCOUNTS.get(status)
+    if blocked:
+        code, words = blocked
+        raise AccountError(
+            f"google: the ad account {words}", code=code, platform=PLATFORM, account_status=status
+        )
+
+
+def check_declaration(declared: bool | None) -> bool:
+    """Whether the campaign holds EU political advertising. Raises InvalidRequestError when nobody said."""
+    if declared is None:
+        raise InvalidRequestError(
+            "eu_political_advertising: Google needs a declaration; give true or false, or set"
+            " EU_POLITICAL_ADVERTISING for the deployment",
+            field="eu_political_advertising",
+            allowed=[True, False],
+        )
+    return declared
+
+
+def check_channel(spec: CreateCampaign, account: AdAccount) -> None:
+    """What the campaign's channel needs. Raises AccountError or InvalidRequestError."""
+    channel = facts.GOALS[spec.objective].channel
+    if channel == facts.DEMAND_GEN:
+        _check_demand_gen(spec, account)
+    if channel == facts.APP:
+        _check_app(spec, account)
+
+
+def _check_demand_gen(spec: CreateCampaign, account: AdAccount) -> None:
+    for name in ("business_name", "logo_url"):
+        _require(account, name, spec)
+    if display_width(str(account.facts["business_name"])) > facts.BUSINESS_NAME_WIDTH:
+        raise AccountError(
+            f"google: business_name of account {account.platform_account_id} is longer than"
+            f" {facts.BUSINESS_NAME_WIDTH} characters: shorten it in the Google secret",
+            code="4005",
+            platform=PLATFORM,
+            field="business_name",
+        )
+    minimum = facts.DEMAND_GEN_MINIMUM.get(account.currency)
+    if minimum and spec.daily_budget < minimum:
+        raise InvalidRequestError(
+            f"daily_budget: {spec.objective} on Google is a Demand Gen campaign, which takes at least"
+            f" {minimum} {account.currency} a day",
+            field="daily_budget",
+            allowed=f">= {minimum}",
+            minimum=str(minimum),
+            currency=account.currency,
+        )
+
+
+def check_creatives(spec: CreateCampaign, creatives: Sequence[Creative]) -> None:
+    """Raises InvalidRequestError for videos in a campaign that shows files."""
+    videos = [creative.creative_id for creative in creatives if creative.file_type == "video"]
+    if videos and facts.GOALS[spec.objective].channel == facts.DEMAND_GEN:
+        raise InvalidRequestError(
+            f"creative_ids: {', '.join(videos)} are videos, which Google takes from YouTube; give images",
+            field="creative_ids",
+        )
+
+
+def _check_app(spec: CreateCampaign, account: AdAccount) -> None:
+    """An app campaign finds its people itself, and each of its ad groups holds one ad."""
+    _require(account, "app_id", spec)
+    if app_store(account.facts) not in facts.APP_STORES:
+        raise AccountError(
+            f"google: app_store of account {account.platform_account_id} is not a store Google knows",
+            code="4005",
+            platform=PLATFORM,
+            field="app_store",
+            allowed=list(facts.APP_STORES),
+        )
+    if fit_ages(spec.age_groups) != [facts.ALL_AGES]:
+        raise InvalidRequestError(
+            "age_groups: Google's app campaigns cannot target ages; give one group, [18, 65]",
+            field="age_groups",
+            allowed=[[18, 65]],
+        )
+    count = len(spec.creative_ids or spec.creatives or [])
+    if count > 1:
+        raise InvalidRequestError(
+            f"creative_ids: {count} creatives, but an ad group of Google's app campaigns holds one ad; give"
+            " one",
+            field="creative_ids",
+        )
+
+
+def _require(account: AdAccount, name: str, spec: CreateCampaign) -> None:
+    if not account.facts.get(name):
+        raise AccountError(
+            f"google: {spec.objective} needs {name}: set it under accounts.{account.platform_account_id} in"
+            " the Google secret",
+            code="4005",
+            platform=PLATFORM,
+            field=name,
+        )
+
+
+def check_targeting(spec: CreateCampaign) -> None:
+    """Raises InvalidRequestError for what a Google campaign cannot reach or tell apart."""
+    unknown = [country for country in spec.target_countries if country not in facts.GEO_TARGETS]
+    if unknown:
+        raise InvalidRequestError(
+            f"target_countries: {', '.join(unknown)} cannot be targeted on Google", field="target_countries"
+        )
+    if spec.split_by != "age" and len(spec.target_countries) > 1:
+        raise InvalidRequestError(
+            f"split_by: {spec.split_by} with several countries is not possible on Google, where locations"
+            " belong to the campaign; split by age, or create one campaign per country",
+            field="split_by",
+            allowed=["age"],
+        )
+    if isinstance(spec.audience, Lookalike):
+        raise InvalidRequestError(
+            "audience: a lookalike audience cannot be targeted on Google; use broad",
+            field="audience",
+            allowed=["broad"],
+        )
+    fit_ages(spec.age_groups)
+
+
+def check_categories(spec: CreateCampaign) -> None:
+    locked = set(spec.special_ad_categories or []) & facts.AGE_LOCKED_CATEGORIES
+    if locked and fit_ages(spec.age_groups) != [facts.ALL_AGES]:
+        raise InvalidRequestError(
+            f"age_groups: {', '.join(sorted(locked))} ads reach all adults; only [18, 65] is allowed",
+            field="age_groups",
+            allowed=[[18, 65]],
+        )
+
+
+def check_activation(spec: CreateCampaign) -> None:
+    """Raises InvalidRequestError for more search ads than may be on at the same time."""
+    count = len(spec.creative_ids or spec.creatives or [])
+    if spec.activate and _has_spare_ads(spec, count):
+        raise InvalidRequestError(
+            f"activate: {count} creatives, but Google shows at most {facts.ENABLED_SEARCH_ADS} search ads per"
+            " ad group; give fewer or activate later",
+            field="activate",
+            allowed=[False],
+        )
+
+
+def _has_spare_ads(spec: CreateCampaign, count: int) -> bool:
+    return facts.GOALS[spec.objective].channel == facts.SEARCH and count > facts.ENABLED_SEARCH_ADS
+
+
+def warnings_for(spec: CreateCampaign, account: AdAccount) -> Iterator[str]:
+    """What Google reads differently from what was asked."""
+    channel = facts.GOALS[spec.objective].channel
+    cells = len(spec.age_groups) if spec.split_by != "country" else 1
+    if cells > 1:
+        yield (
+            "google: the budget belongs to the campaign; the shares of the ad sets are not enforced, Google"
+            " divides the money itself"
+        )
+    yield from _age_warnings(spec)
+    if channel == facts.SEARCH:
+        yield (
+            "google: search ads show text only; images and videos of the creatives are not shown, and the"
+            " keywords are the creatives' names and tags"
+        )
+        count = len(spec.creative_ids or spec.creatives or [])
+        if _has_spare_ads(spec, count):
+            yield (
+                f"google: at most {facts.ENABLED_SEARCH_ADS} of the {count} ads of an ad set can be on at the"
+                " same time"
+            )
+    if channel == facts.APP:
+        yield "google: app campaigns make their ads from texts; the creative's file and URL are not used"
+    yield from _declaration_warnings(spec)
+
+
+def _age_warnings(spec: CreateCampaign) -> Iterator[str]:
+    fitted = fit_ages(spec.age_groups)
+    for (low, high), (got_low, got_high) in zip(spec.age_groups, fitted, strict=True):
+        if (low, high) != (got_low, got_high):
+            yield f"google: ages {low}-{high} are targeted as {got_low}-{got_high}, in Google's ranges"
+    if any(high == facts.ALL_AGES[1] for _, high in fitted):
+        yield "google: age 65 includes everybody older"
+    if any(group != facts.ALL_AGES for group in fitted):
+        yield "google: people whose age Google does not know are not reached"
+
+
+def _declaration_warnings(spec: CreateCampaign) -> Iterator[str]:
+    declared = [item for item in spec.special_ad_categories or [] if item != "NONE"]
+    if declared:
+        yield (
+            f"google: {', '.join(declared)} cannot be declared through the API; Google's policies apply"
+            " all the same"
+        )
+    if spec.dsa:
+        yield "google: dsa is not sent; Google names beneficiary and payor from the advertiser's verification"
+    if spec.eu_political_advertising:
+        yield "google: ads with EU political advertising are not shown in the EU"

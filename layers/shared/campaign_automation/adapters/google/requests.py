@@ -1,0 +1,380 @@
+"""What is sent to Google: the operations of each level, all raw messages, all born paused."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from google.ads.googleads.v26.services.types.google_ads_service import MutateOperation
+
+from campaign_automation.adapters.base import AdOrder, CreativeOrder
+from campaign_automation.adapters.google import facts
+from campaign_automation.adapters.google.errors import PLATFORM
+from campaign_automation.models import AdCopy, AdSetPlan, AgeGroup, CampaignPlan, Level
+from campaign_automation.utils.error_handler import InvalidRequestError, PlatformRejectedError
+
+Operation = Any  # a raw MutateOperation; the vendor's package carries no types for it
+_OPERATION = type(MutateOperation.pb(MutateOperation()))
+_OBJECTS = {
+    Level.CAMPAIGN: ("campaign_operation", "campaigns"),
+    Level.ADSET: ("ad_group_operation", "adGroups"),
+    Level.AD: ("ad_group_ad_operation", "adGroupAds"),
+}
+_STATUS = {"active": "ENABLED", "paused": "PAUSED"}
+_NOT_IN_KEYWORDS = re.compile(r"[^\w\s&.'-]|_")
+
+
+def set_enum(message: Any, field: str, name: str) -> None:
+    """Sets an enum field by the name of its value."""
+    values = message.DESCRIPTOR.fields_by_name[field].enum_type.values_by_name
+    setattr(message, field, values[name].number)
+
+
+def enum_name(message: Any, field: str) -> str:
+    """The name of an enum field's value; a number newer than this version is UNKNOWN."""
+    descriptor = message.DESCRIPTOR.fields_by_name[field]
+    value = descriptor.enum_type.values_by_number.get(getattr(message, field))
+    return value.name if value else "UNKNOWN"
+
+
+# --- campaign level --------------------------------------------------------------------------------------
+
+
+def campaign_operations(
+    customer_id: str, plan: CampaignPlan, app: Mapping[str, Any], is_political: bool
+) -> list[Operation]:
+    """Budget, campaign, locations: one atomic request. `app` is the account's entry in the secret."""
+    budget_name, campaign_name = (
+        f"customers/{customer_id}/{kind}" for kind in ("campaignBudgets/-1", "campaigns/-2")
+    )
+    total = sum((adset.daily_budget for adset in plan.adsets), Decimal(0))
+    operations = [_budget(budget_name, total), _campaign(campaign_name, budget_name, plan, app, is_political)]
+    for country in plan.adsets[0].targeting.countries:
+        operation = _OPERATION()
+        criterion = operation.campaign_criterion_operation.create
+        criterion.campaign = campaign_name
+        criterion.location.geo_target_constant = facts.GEO_TARGETS[country]
+        operations.append(operation)
+    return operations
+
+
+def _budget(name: str, daily: Decimal) -> Operation:
+    """Never shared, which Google's default is: a shared one outlives its campaign and feeds others."""
+    operation = _OPERATION()
+    budget = operation.campaign_budget_operation.create
+    budget.resource_name = name
+    budget.amount_micros = facts.to_micros(daily)
+    budget.explicitly_shared = False
+    set_enum(budget, "delivery_method", "STANDARD")
+    return operation
+
+
+def _campaign(
+    name: str, budget_name: str, plan: CampaignPlan, app: Mapping[str, Any], is_political: bool
+) -> Operation:
+    goal = facts.GOALS[plan.objective]
+    operation = _OPERATION()
+    campaign = operation.campaign_operation.create
+    campaign.resource_name = name
+    campaign.name = plan.name
+    campaign.campaign_budget = budget_name
+    set_enum(campaign, "status", "PAUSED")
+    set_enum(campaign, "advertising_channel_type", goal.channel)
+    getattr(campaign, goal.bidding).SetInParent()
+    prefix = "CONTAINS" if is_political else "DOES_NOT_CONTAIN"
+    set_enum(campaign, "contains_eu_political_advertising", f"{prefix}_EU_POLITICAL_ADVERTISING")
+    _CHANNELS[goal.channel](campaign, app)
+    return operation
+
+
+def _search_settings(campaign: Any, app: Mapping[str, Any]) -> None:
+    """Google search and its partners; text ads stay out of the display network."""
+    networks = campaign.network_settings
+    networks.target_google_search = True
+    networks.target_search_network = True
+    networks.target_content_network = False
+    networks.target_partner_search_network = False
+
+
+def _demand_gen_settings(campaign: Any, app: Mapping[str, Any]) -> None:
+    """Locations belong to the campaign, as in our other channels; Google's default is the ad group."""
+    campaign.demand_gen_campaign_settings.upgraded_targeting = False
+
+
+def _app_settings(campaign: Any, app: Mapping[str, Any]) -> None:
+    set_enum(campaign, "advertising_channel_sub_type", "APP_CAMPAIGN")
+    setting = campaign.app_campaign_setting
+    setting.app_id = str(app["app_id"])
+    set_enum(setting, "app_store", app_store(app))
+    goal = "OPTIMIZE_INSTALLS_WITHOUT_TARGET_INSTALL_COST"
+    set_enum(setting, "bidding_strategy_goal_type", goal)
+
+
+def app_store(app: Mapping[str, Any]) -> str:
+    """The configured store, else the one its id belongs to: Apple's ids are numbers."""
+    by_id = facts.APP_STORES[0] if str(app["app_id"]).isdigit() else facts.APP_STORES[1]
+    return str(app.get("app_store", by_id))
+
+
+_CHANNELS = {
+    facts.SEARCH: _search_settings,
+    facts.DEMAND_GEN: _demand_gen_settings,
+    facts.APP: _app_settings,
+}
+
+
+# --- ad groups and ages ----------------------------------------------------------------------------------
+
+
+def ad_group_operations(
+    customer_id: str, plan: CampaignPlan, campaign_id: str, adsets: Sequence[AdSetPlan]
+) -> list[Operation]:
+    """The ad groups, then the ages that each must not reach."""
+    names = [f"customers/{customer_id}/adGroups/-{index}" for index, _ in enumerate(adsets, start=1)]
+    channel = facts.GOALS[plan.objective].channel
+    groups = []
+    for name, adset in zip(names, adsets, strict=True):
+        operation = _OPERATION()
+        group = operation.ad_group_operation.create
+        group.resource_name = name
+        group.name = adset.name
+        group.campaign = f"customers/{customer_id}/campaigns/{campaign_id}"
+        set_enum(group, "status", "PAUSED")
+        if channel == facts.SEARCH:
+            set_enum(group, "type_", "SEARCH_STANDARD")
+        groups.append(operation)
+    ages = [
+        _excluded_age(name, bucket)
+        for name, adset in zip(names, adsets, strict=True)
+        for bucket in excluded_ages((adset.targeting.age_min, adset.targeting.age_max))
+    ]
+    return groups + ages
+
+
+def _excluded_age(group_name: str, bucket: str) -> Operation:
+    operation = _OPERATION()
+    criterion = operation.ad_group_criterion_operation.create
+    criterion.ad_group = group_name
+    criterion.negative = True
+    set_enum(criterion.age_range, "type_", bucket)
+    return operation
+
+
+def fit_ages(age_groups: Sequence[AgeGroup]) -> list[AgeGroup]:
+    """Each group as the whole age ranges that it covers best, in Google's buckets.
+
+    A bucket that groups share goes to the one with most of its years, the first of equals; one that is mostly
+    in no group goes to none; one that a group covers whole is always its own. Raises InvalidRequestError for
+    a group that is left with none.
+    """
+    fitted = []
+    for group in age_groups:
+        own = [bucket for bucket in facts.AGE_BUCKETS.values() if _takes(group, bucket, age_groups)]
+        if not own:
+            buckets = ", ".join(f"{low}-{high}" for low, high in facts.AGE_BUCKETS.values())
+            raise InvalidRequestError(
+                f"age_groups: {list(group)} covers none of Google's age ranges ({buckets}) well enough",
+                field="age_groups",
+                allowed=[list(bucket) for bucket in facts.AGE_BUCKETS.values()],
+            )
+        fitted.append((own[0][0], own[-1][1]))
+    return fitted
+
+
+def _takes(group: AgeGroup, bucket: AgeGroup, groups: Sequence[AgeGroup]) -> bool:
+    years = bucket[1] - bucket[0] + 1
+    covered = [_shared_years(other, bucket) for other in groups]
+    own = _shared_years(group, bucket)
+    if own == years:
+        return True
+    reached = {year for low, high in groups for year in range(low, high + 1)}
+    is_wanted = 2 * len(reached & set(range(bucket[0], bucket[1] + 1))) >= years
+    best = max(covered)
+    return 0 < own == best < years and is_wanted and groups[covered.index(best)] == group
+
+
+def _shared_years(group: AgeGroup, bucket: AgeGroup) -> int:
+    return max(0, min(group[1], bucket[1]) - max(group[0], bucket[0]) + 1)
+
+
+def excluded_ages(ages: AgeGroup) -> list[str]:
+    """The age ranges outside `ages`. A part of all ages also leaves out people whose age Google does not
+    know: they would see the ads of every cell."""
+    low, high = ages
+    outside = [name for name, bucket in facts.AGE_BUCKETS.items() if bucket[0] < low or bucket[1] > high]
+    return [*outside, facts.AGE_UNKNOWN] if outside else []
+
+
+def reached_ages(excluded: Iterable[str]) -> AgeGroup:
+    """What `excluded_ages` was made from; with holes the first joined part."""
+    left_out = set(excluded)
+    left = [bucket for name, bucket in facts.AGE_BUCKETS.items() if name not in left_out]
+    if not left:
+        return 0, 0
+    joined = left[0]
+    for bucket in left[1:]:
+        if bucket[0] != joined[1] + 1:
+            break
+        joined = joined[0], bucket[1]
+    return joined
+
+
+# --- ads -------------------------------------------------------------------------------------------------
+
+
+def ad_operations(
+    customer_id: str,
+    channel: str,
+    orders: Sequence[AdOrder],
+    pictures: Mapping[str, str],
+    app: Mapping[str, Any],
+) -> list[Operation]:
+    """The ads, then the keywords that search ads answer to. `pictures` maps a file's URL to
+    its "<field> <asset>"."""
+    operations = [_ad(customer_id, channel, order, pictures, app) for order in orders]
+    if channel == facts.SEARCH:
+        operations += _keyword_operations(customer_id, orders)
+    return operations
+
+
+def _ad(
+    customer_id: str, channel: str, order: AdOrder, pictures: Mapping[str, str], app: Mapping[str, Any]
+) -> Operation:
+    operation = _OPERATION()
+    ad_group_ad = operation.ad_group_ad_operation.create
+    ad_group_ad.ad_group = f"customers/{customer_id}/adGroups/{order.adset_id}"
+    set_enum(ad_group_ad, "status", "PAUSED")
+    content = getattr(ad_group_ad.ad, _AD_KINDS[channel])
+    _add_lines(content, order.creative.copy, channel)
+    if channel != facts.APP:
+        ad_group_ad.ad.final_urls.append(order.creative.creative.product_url)
+        ad_group_ad.ad.url_custom_parameters.add(key=facts.TAG_PARAMETER, value=order.tag)
+    if channel == facts.DEMAND_GEN:
+        _add_pictures(content, order.creative, pictures, app)
+    return operation
+
+
+_AD_KINDS = {
+    facts.SEARCH: "responsive_search_ad",
+    facts.DEMAND_GEN: "demand_gen_multi_asset_ad",
+    facts.APP: "app_ad",
+}
+
+
+def _add_lines(content: Any, copy: AdCopy, channel: str) -> None:
+    for line in headlines(copy, channel):
+        content.headlines.add(text=line)
+    for line in descriptions(copy, channel):
+        content.descriptions.add(text=line)
+
+
+def headlines(copy: AdCopy, channel: str) -> list[str]:
+    """Different lines that fit. Raises PlatformRejectedError (6003) when there are too few."""
+    return _fitting([copy.headline, *copy.more_headlines], facts.HEADLINES[channel], "headlines")
+
+
+def descriptions(copy: AdCopy, channel: str) -> list[str]:
+    """The primary text, which Google has no other place for, and the descriptions."""
+    lines = [copy.primary_text, copy.description, *copy.more_descriptions]
+    return _fitting(lines, facts.DESCRIPTIONS[channel], "descriptions")
+
+
+def _fitting(lines: Iterable[str], limits: facts.LineLimits, what: str) -> list[str]:
+    """Lines are never cut: one that is too wide is left out."""
+    different: dict[str, str] = {}
+    for line in lines:
+        different.setdefault(line.casefold(), line)
+    fitting = [line for line in different.values() if display_width(line) <= limits.width]
+    if len(fitting) < limits.fewest:
+        raise PlatformRejectedError(
+            f"google: the copy has {len(fitting)} {what} of at most {limits.width} characters (East Asian"
+            f" ones count two), and an ad needs {limits.fewest}",
+            platform=PLATFORM,
+            code="6003",
+            field=what,
+        )
+    return fitting[: limits.most]
+
+
+def display_width(text: str) -> int:
+    """Characters, where those of East Asian scripts count two."""
+    return sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)
+
+
+def _add_pictures(
+    content: Any, order: CreativeOrder, pictures: Mapping[str, str], app: Mapping[str, Any]
+) -> None:
+    field, asset = pictures[order.creative.file_url].split()
+    getattr(content, field).add(asset=asset)
+    content.logo_images.add(asset=pictures[str(app["logo_url"])].split()[1])
+    content.business_name = str(app["business_name"])
+
+
+def _keyword_operations(customer_id: str, orders: Sequence[AdOrder]) -> Iterator[Operation]:
+    """Each ad group answers to the names and tags of all its creatives."""
+    by_group: dict[str, dict[str, None]] = {}
+    for order in orders:
+        by_group.setdefault(order.adset_id, {}).update(dict.fromkeys(keywords(order.creative)))
+    for group_id, texts in by_group.items():
+        for text in list(texts)[: facts.KEYWORDS_PER_AD_GROUP]:
+            operation = _OPERATION()
+            criterion = operation.ad_group_criterion_operation.create
+            criterion.ad_group = f"customers/{customer_id}/adGroups/{group_id}"
+            set_enum(criterion, "status", "ENABLED")
+            criterion.keyword.text = text
+            set_enum(criterion.keyword, "match_type", "BROAD")
+            yield operation
+
+
+def keywords(order: CreativeOrder) -> list[str]:
+    """The creative's name and tags as search words: no symbols, no repeats, within Google's limits."""
+    found = []
+    for text in (order.creative.name, *order.creative.tags):
+        words = _NOT_IN_KEYWORDS.sub(" ", text).casefold().split()[: facts.KEYWORD_WORDS]
+        while len(" ".join(words)) > facts.KEYWORD_CHARACTERS and len(words) > 1:
+            words.pop()
+        keyword = " ".join(words)
+        if any(char.isalnum() for char in keyword) and len(keyword) <= facts.KEYWORD_CHARACTERS:
+            found.append(keyword)
+    return list(dict.fromkeys(found))
+
+
+# --- files, statuses, removal ----------------------------------------------------------------------------
+
+
+def image_operation(name: str, content: bytes) -> Operation:
+    operation = _OPERATION()
+    asset = operation.asset_operation.create
+    asset.name = name
+    asset.image_asset.data = content
+    return operation
+
+
+def status_operation(customer_id: str, level: Level, platform_id: str, status: str) -> Operation:
+    field, collection = _OBJECTS[level]
+    operation = _OPERATION()
+    inner = getattr(operation, field)
+    inner.update.resource_name = f"customers/{customer_id}/{collection}/{platform_id}"
+    set_enum(inner.update, "status", _STATUS[status])
+    inner.update_mask.paths.append("status")
+    return operation
+
+
+def budget_operation(resource_name: str, daily: Decimal) -> Operation:
+    """`resource_name` is the campaign's budget."""
+    operation = _OPERATION()
+    inner = operation.campaign_budget_operation
+    inner.update.resource_name = resource_name
+    inner.update.amount_micros = facts.to_micros(daily)
+    inner.update_mask.paths.append("amount_micros")
+    return operation
+
+
+def remove_operation(customer_id: str, level: Level, platform_id: str) -> Operation:
+    field, collection = _OBJECTS[level]
+    operation = _OPERATION()
+    getattr(operation, field).remove = f"customers/{customer_id}/{collection}/{platform_id}"
+    return operation

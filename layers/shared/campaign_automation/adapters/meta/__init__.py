@@ -1,0 +1,1 @@
+"""Requests, answers, errors and facts of the Meta Marketing API."""

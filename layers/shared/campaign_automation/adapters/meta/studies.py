@@ -1,0 +1,99 @@
+"""Split tests on Meta: ad studies, which show each person the ad sets of one cell only.
+
+Source: platforms.md section 2.2, after the reference pages "Business Ad Studies" and "Ad Study".
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from campaign_automation.adapters.base import Access, SplitOrder
+from campaign_automation.adapters.meta import facts
+from campaign_automation.adapters.meta.errors import PLATFORM
+from campaign_automation.adapters.meta.wire import Call, MetaWire
+from campaign_automation.models import AdAccount
+from campaign_automation.utils import clock
+from campaign_automation.utils.error_handler import PlatformAuthError, PlatformRejectedError
+
+_FIELDS = "id,name,canceled_time"
+
+
+class MetaStudies:
+    """A study belongs to the business that owns the ad account; a private account has none."""
+
+    def __init__(self, wire: MetaWire) -> None:
+        self._wire = wire
+
+    async def create(self, access: Access, account: AdAccount, order: SplitOrder) -> str | None:
+        """The study's id; the one that has the name already, if there is one."""
+        if not facts.FEWEST_CELLS <= len(order.adset_ids) <= facts.MOST_CELLS:
+            return None
+        try:
+            business_id = await self._business_id(access, account)
+            if business_id is None:
+                return None
+            found = await self._find(access, business_id, order.name)
+        except PlatformAuthError as error:
+            if error.code == "1004":  # a token for the ad account need not be one for its business
+                return None
+            raise
+        params = _study(order)
+        return found or await self._send(
+            access, "create_study", ("POST", (business_id, "ad_studies"), params)
+        )
+
+    async def end(self, access: Access, study_id: str) -> None:
+        """Ends it now, keeping its results; one that has not begun is deleted. Ended or gone is a success."""
+        try:
+            study = await self._wire.get(access, "read_study", study_id, "start_time,end_time,canceled_time")
+        except PlatformRejectedError as error:
+            if error.code == "5000":
+                return
+            raise
+        now = clock.now()
+        if study.get("canceled_time") or datetime.fromisoformat(study["end_time"]) <= now:
+            return
+        if datetime.fromisoformat(study["start_time"]) >= now:
+            await self._send(access, "delete_study", ("DELETE", (study_id,), {}))
+            return
+        params = {"end_time": int(now.timestamp())}
+        await self._send(access, "update_study", ("POST", (study_id,), params))
+
+    async def _business_id(self, access: Access, account: AdAccount) -> str | None:
+        configured = account.facts.get("business_id")
+        if configured:
+            return str(configured)
+        # Not among the fields of every creation: reading it may need a permission of its own.
+        data = await self._wire.get(access, "read_account", access.platform_account_id, "business")
+        owner = data.get("business", {}).get("id")
+        return str(owner) if owner else None
+
+    async def _find(self, access: Access, business_id: str, name: str) -> str | None:
+        params = {"fields": _FIELDS, "limit": 200}
+        studies = await self._wire.get_all(access, "list_studies", business_id, "ad_studies", params)
+        alive = (item for item in studies if not item.get("canceled_time"))
+        return next((str(item["id"]) for item in alive if item.get("name") == name), None)
+
+    async def _send(self, access: Access, operation: str, call: Call) -> str:
+        outcome = await self._wire.send(access, operation, call[1][0], call)
+        if outcome.error is not None:
+            raise outcome.error
+        if outcome.platform_id is None:
+            raise PlatformRejectedError("meta: the study was answered without an id", platform=PLATFORM)
+        return outcome.platform_id
+
+
+def _study(order: SplitOrder) -> facts.Params:
+    """Whole per cents that make 100, as even as they can be."""
+    share, rest = divmod(100, len(order.adset_ids))
+    cells = [
+        {"name": f"Cell {index + 1}", "treatment_percentage": share + (index < rest), "adsets": [adset_id]}
+        for index, adset_id in enumerate(order.adset_ids)
+    ]
+    return {
+        "name": order.name,
+        "type": "SPLIT_TEST",
+        "start_time": int(order.start.timestamp()),
+        "end_time": int(order.end.timestamp()),
+        "cells": cells,
+    }

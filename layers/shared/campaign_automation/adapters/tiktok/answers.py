@@ -1,0 +1,110 @@
+"""What TikTok answers, in our shapes: nodes of the tree and rows of reports."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from campaign_automation.adapters.base import AdNode, AdSetNode, CampaignNode
+from campaign_automation.adapters.tiktok import facts
+from campaign_automation.adapters.tiktok.requests import ages_of
+from campaign_automation.models import Level, Targeting
+
+_STATUS = {"ENABLE": "active", "DISABLE": "paused", "DELETE": "deleted"}
+_DAILY = ("BUDGET_MODE_DAY", "BUDGET_MODE_DYNAMIC_DAILY_BUDGET")
+_COUNTRIES = {location: country for country, location in facts.LOCATION_IDS.items()}
+
+
+def id_field(level: Level, family: facts.Family) -> str:
+    """The field that holds an object's id: Smart+ ads have one of their own."""
+    if family == "smart_plus" and level is Level.AD:
+        return "smart_plus_ad_id"
+    return f"{facts.NOUNS[level]}_id"
+
+
+def name_of(item: Mapping[str, Any], level: Level) -> str:
+    return str(item.get(f"{facts.NOUNS[level]}_name", ""))
+
+
+def _node_fields(item: Mapping[str, Any], level: Level, family: facts.Family) -> dict[str, Any]:
+    secondary = str(item.get("secondary_status", ""))
+    return {
+        "platform_id": str(item[id_field(level, family)]),
+        "name": name_of(item, level),
+        "status": _STATUS.get(item.get("operation_status", ""), "unknown"),
+        "platform_status": secondary,
+        "issues": [secondary] if any(mark in secondary for mark in facts.ISSUE_MARKS) else [],
+    }
+
+
+def campaign_node(item: Mapping[str, Any], family: facts.Family) -> CampaignNode:
+    return CampaignNode(**_node_fields(item, Level.CAMPAIGN, family), daily_budget=daily_budget(item) or None)
+
+
+def adset_node(item: Mapping[str, Any], family: facts.Family) -> AdSetNode:
+    targeting = item.get("targeting_spec") or item
+    low, high = ages_of(targeting.get("age_groups") or [])
+    bid = item.get("bid_type")
+    return AdSetNode(
+        **_node_fields(item, Level.ADSET, family),
+        daily_budget=daily_budget(item),
+        scheduled_budget=scheduled_budget(item),
+        targeting=Targeting(
+            age_min=low,
+            age_max=high,
+            countries=[_COUNTRIES.get(str(place), str(place)) for place in targeting["location_ids"]],
+        ),
+        placements=_placements(item),
+        bid_strategy="lowest_cost" if bid == "BID_TYPE_NO_BID" else str(bid),
+    )
+
+
+def scheduled_budget(item: Mapping[str, Any]) -> Decimal | None:
+    """The budget that waits for the next day."""
+    scheduled = item.get("scheduled_budget")
+    return Decimal(str(scheduled)) if scheduled else None
+
+
+def daily_budget(item: Mapping[str, Any]) -> Decimal | None:
+    """An object's own daily budget; None or 0 when it has none."""
+    budget = item.get("budget")
+    return None if budget is None or item.get("budget_mode") not in _DAILY else Decimal(str(budget))
+
+
+def _placements(item: Mapping[str, Any]) -> str:
+    """TikTok alone is what we ask for when placements are automatic."""
+    is_ours = item.get("placements") == ["PLACEMENT_TIKTOK"]
+    is_theirs = item.get("placement_type") == "PLACEMENT_TYPE_AUTOMATIC"
+    return "automatic" if is_ours or is_theirs else "selected"
+
+
+def ad_node(item: Mapping[str, Any], family: facts.Family) -> AdNode:
+    texts = item.get("ad_text_list") or [{}]
+    return AdNode(
+        **_node_fields(item, Level.AD, family),
+        adset_id=str(item["adgroup_id"]),
+        primary_text=item.get("ad_text") or texts[0].get("ad_text"),
+    )
+
+
+def ids_by_name(
+    items: list[facts.Params], level: Level, family: facts.Family, wanted: set[str]
+) -> dict[str, list[str]]:
+    """The ids of the items whose whole name is wanted: TikTok's own search is fuzzy."""
+    found: dict[str, list[str]] = {}
+    for item in items:
+        if (name := name_of(item, level)) in wanted:
+            found.setdefault(name, []).append(str(item[id_field(level, family)]))
+    return found
+
+
+def partial_errors(data: Mapping[str, Any]) -> dict[str, str]:
+    """What a partly done change says of the objects it left alone, by id."""
+    entries = data.get("error_list") or []
+    return {
+        str(value): str(entry.get("error_message") or entry.get("message") or "not done")
+        for entry in entries
+        for name, value in entry.items()
+        if name.endswith("_id") and name != "request_id"
+    }

@@ -1,0 +1,84 @@
+"""What TikTok said of the objects it has just made, and which of them are Smart+."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from campaign_automation.adapters.tiktok import facts
+
+FRESH_SECONDS = 60.0
+_REMEMBERED_IDS = 10_000
+
+
+@dataclass
+class Echo:
+    """A campaign as its creation was answered; `expected_ads` of them make it whole."""
+
+    family: facts.Family
+    campaign: facts.Params
+    expected_ads: int
+    ads: list[facts.Params] = field(default_factory=list)
+    made_at: float = field(default_factory=time.monotonic)
+
+    @property
+    def is_fresh(self) -> bool:
+        return time.monotonic() - self.made_at < FRESH_SECONDS
+
+    @property
+    def is_whole(self) -> bool:
+        """TikTok told of every ad, and of each what a read would tell."""
+        return len(self.ads) == self.expected_ads and all(map(_tells_enough, [self.campaign, *self.ads]))
+
+
+def _tells_enough(item: facts.Params) -> bool:
+    return "operation_status" in item and "secondary_status" in item
+
+
+class Echoes:
+    """Kept in this process for a minute and used once, so that the read after a creation can spare calls.
+
+    An ad that was looked up instead of created is missing here: then the echo is not whole, and not used.
+    """
+
+    def __init__(self) -> None:
+        self._echoes: dict[str, Echo] = {}
+        self._smart_plus_ids: set[str] = set()
+
+    def campaign(self, campaign_id: str, family: facts.Family, data: facts.Params, expected_ads: int) -> None:
+        """A campaign was made."""
+        self._echoes = {key: echo for key, echo in self._echoes.items() if echo.is_fresh}
+        self._echoes[campaign_id] = Echo(family, data, expected_ads)
+
+    def ad(self, campaign_id: str, data: facts.Params) -> None:
+        """An ad of it was made."""
+        if campaign_id in self._echoes:
+            self._echoes[campaign_id].ads.append(data)
+
+    def spoil(self, campaign_id: str) -> None:
+        """An ad was not answered for: a second copy of it may stand beside those that were."""
+        self._echoes.pop(campaign_id, None)
+
+    def take(self, campaign_id: str) -> Echo | None:
+        """The echo, once, when it is whole and fresh."""
+        echo = self._echoes.pop(campaign_id, None)
+        return echo if echo is not None and echo.is_fresh and echo.is_whole else None
+
+    def forget(self) -> None:
+        """A change makes every echo old."""
+        self._echoes.clear()
+
+    def remember_smart_plus(self, ids: Iterable[str]) -> None:
+        if len(self._smart_plus_ids) > _REMEMBERED_IDS:
+            self._smart_plus_ids.clear()
+        self._smart_plus_ids.update(ids)
+
+    def is_smart_plus(self, platform_id: str) -> bool:
+        """Whether it is known to be; what is not known may be either."""
+        return platform_id in self._smart_plus_ids
+
+    def likely_families(self, ids: Sequence[str], families: list[facts.Family]) -> list[facts.Family]:
+        """`families`, the one of these objects first as far as it is known."""
+        is_smart_plus = self.is_smart_plus(ids[0])
+        return sorted(families, key=lambda family: (family == "smart_plus") != is_smart_plus)

@@ -1,0 +1,96 @@
+"""Split tests on TikTok: two manual ad groups that share the audience without overlap.
+
+Source: platforms.md section 3.3, after "Create a split test" and "Use split tests".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from campaign_automation.adapters.base import Access, SplitOrder
+from campaign_automation.adapters.tiktok import facts
+from campaign_automation.adapters.tiktok.answers import daily_budget
+from campaign_automation.adapters.tiktok.budgets import Look, Stored
+from campaign_automation.adapters.tiktok.errors import PLATFORM, unavailable
+from campaign_automation.adapters.tiktok.requests import number
+from campaign_automation.adapters.tiktok.wire import TikTokWire
+from campaign_automation.models import Level
+from campaign_automation.utils.error_handler import PlatformAuthError, PlatformRejectedError
+
+_ENDED = ("REPORTING_GENERATING", "COMPLETED", "CANCELLED")
+_METRICS = {"CONVERT": "CONVERT_RATE", "INSTALL": "CONVERT_RATE", "CLICK": "CLICK_THROUGH_RATE"}
+
+
+class TikTokSplits:
+    """`look` tells the family and the stored form of the ad groups that exist."""
+
+    def __init__(self, wire: TikTokWire, look: Look) -> None:
+        self._wire = wire
+        self._look = look
+
+    async def create(self, access: Access, order: SplitOrder) -> str | None:
+        """The test's id; the one that holds both ad groups already, if there is one: tests have no names."""
+        adset_ids = order.adset_ids
+        if len(adset_ids) != 2:
+            return None
+        stored = await self._look(access, Level.ADSET, adset_ids)
+        _refuse_missing(adset_ids, stored)
+        if any(family != "manual" for family, _ in stored.values()):
+            return None
+        groups = [stored[item][1] for item in adset_ids]
+        held = {str(group.get("split_test_group_id") or "") for group in groups}
+        if len(held) == 1 and held != {""}:
+            return held.pop()
+        return await self._send(access, _split_body(order, groups))
+
+    async def _send(self, access: Access, body: facts.Params) -> str | None:
+        try:
+            data = await self._wire.post(access, "create_split", "split_test/create", body)
+        except PlatformAuthError as error:
+            if error.code == "1004":  # the product is not open to every advertiser
+                return None
+            raise
+        split_id = data.get("split_test_group_id")
+        if not split_id:
+            raise unavailable("tiktok: split_test/create answered without an id")
+        return str(split_id)
+
+    async def end(self, access: Access, split_id: str) -> None:
+        """Ends it now, which also stops both ad groups. Ended or gone is a success."""
+        body: facts.Params = {"split_test_group_id": split_id}
+        try:
+            await self._wire.post(access, "end_split", "split_test/end", body)
+        except PlatformRejectedError as error:
+            if error.code == "5000":
+                return
+            result = await self._wire.get(access, "read_split", "split_test/result/get", body)
+            if result.get("split_test_status") not in _ENDED:
+                raise
+
+
+def _refuse_missing(adset_ids: Sequence[str], stored: Stored) -> None:
+    missing = [item for item in adset_ids if item not in stored]
+    if missing:
+        words = f"tiktok: the ad groups {', '.join(missing)} do not exist"
+        raise PlatformRejectedError(words, platform=PLATFORM, code="5000")
+
+
+def _split_body(order: SplitOrder, groups: Sequence[Mapping[str, object]]) -> facts.Params:
+    """`budget` is that of both together and overwrites theirs, so it is what they have."""
+    budgets = [daily_budget(group) or Decimal(0) for group in groups]
+    body: facts.Params = {
+        "split_test_level": "ADGROUP",
+        "object_ids": list(order.adset_ids),
+        "test_variable": "CREATIVE",
+        "key_metric": _METRICS.get(str(groups[0].get("optimization_goal")), "UNSET"),
+        "start_time": _utc(order.start),
+        "end_time": _utc(order.end),
+    }
+    total = sum(budgets, Decimal(0))
+    return body | ({"budget": number(total)} if total else {})
+
+
+def _utc(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")

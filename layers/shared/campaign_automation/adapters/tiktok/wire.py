@@ -1,0 +1,132 @@
+"""TikTok's Business API on the wire: HTTP 200 says nothing, the envelope's code does; every call counted."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, NamedTuple
+
+import httpx
+
+from campaign_automation.adapters.base import Access
+from campaign_automation.adapters.tiktok import facts
+from campaign_automation.adapters.tiktok.errors import OK, PARTLY_DONE, PLATFORM, translate, unavailable
+from campaign_automation.utils.error_handler import PlatformError
+from campaign_automation.utils.observability import platform_call
+from campaign_automation.utils.tls import ssl_context
+
+Send = Callable[[httpx.AsyncClient], Awaitable[httpx.Response]]
+
+_CONNECT_SECONDS = 3.05
+_CONCURRENT_CALLS = 4  # per process; the basic tier allows 10 calls a second for the whole app
+
+
+class Answer(NamedTuple):
+    """The `data` member of an envelope, and the platform's id of the request."""
+
+    data: Any
+    request_id: str | None
+
+
+class TikTokWire:
+    def __init__(self, api_url: str, timeout_seconds: float) -> None:
+        self._url = api_url.rstrip("/")
+        self._timeout = httpx.Timeout(timeout_seconds, connect=_CONNECT_SECONDS)
+        self._limits: dict[asyncio.AbstractEventLoop, asyncio.Semaphore] = {}
+
+    async def get(self, access: Access, operation: str, path: str, params: facts.Params) -> facts.Params:
+        """The `data` of a read. Lists and objects travel as JSON inside the query."""
+        query = {"advertiser_id": access.platform_account_id} | {
+            name: value if isinstance(value, str) else json.dumps(value) for name, value in params.items()
+        }
+
+        async def send(http: httpx.AsyncClient) -> httpx.Response:
+            return await http.get(f"{self._url}/{path}/", params=query, headers=_token(access))
+
+        data: facts.Params = (await self._call(access, operation, send)).data
+        return data
+
+    async def get_all(
+        self, access: Access, operation: str, path: str, params: facts.Params
+    ) -> list[facts.Params]:
+        """Every page of a list."""
+        items: list[facts.Params] = []
+        for page in range(1, 1_000):
+            paged = {**params, "page": page, "page_size": facts.PAGE_SIZE}
+            data = await self.get(access, operation, path, paged)
+            items += data.get("list") or []
+            if page >= int(data.get("page_info", {}).get("total_page", 1)):
+                break
+        return items
+
+    async def post(self, access: Access, operation: str, path: str, body: facts.Params) -> Any:
+        """The `data` of a write: an object, or a list for an uploaded video. A partial success is no error
+        here: its data says what was not done."""
+        return (await self.change(access, operation, path, body)).data
+
+    async def change(self, access: Access, operation: str, path: str, body: facts.Params) -> Answer:
+        """The same with the id of the request."""
+        content = {"advertiser_id": access.platform_account_id, **body}
+        return await self._call(
+            access,
+            operation,
+            lambda http: http.post(f"{self._url}/{path}/", json=content, headers=_token(access)),
+        )
+
+    async def upload(
+        self, access: Access, operation: str, path: str, fields: Mapping[str, str], part: str, content: bytes
+    ) -> Any:
+        """The `data` of a file sent as multipart; `part` is the name of its field."""
+        form = {"advertiser_id": access.platform_account_id, **fields}
+        files = {part: (fields["file_name"], content)}
+        answer = await self._call(
+            access,
+            operation,
+            lambda http: http.post(f"{self._url}/{path}/", data=form, files=files, headers=_token(access)),
+        )
+        return answer.data
+
+    async def _call(self, access: Access, operation: str, send: Send) -> Answer:
+        try:
+            async with self._limit():
+                answer = await self._answer(send)
+        except PlatformError as error:
+            platform_call(PLATFORM, operation, error.code)
+            raise
+        platform_call(PLATFORM, operation, "ok")
+        return answer
+
+    def _limit(self) -> asyncio.Semaphore:
+        """A semaphore belongs to one event loop; a loop that has ended is forgotten."""
+        loop = asyncio.get_running_loop()
+        if loop not in self._limits:
+            self._limits = {loop: asyncio.Semaphore(_CONCURRENT_CALLS)}
+        return self._limits[loop]
+
+    async def _answer(self, send: Send) -> Answer:
+        try:
+            async with httpx.AsyncClient(timeout=self._timeout, verify=ssl_context()) as http:
+                answer = await send(http)
+        except httpx.TimeoutException as error:
+            raise unavailable("tiktok: no answer in time") from error
+        except httpx.HTTPError as error:
+            raise unavailable(f"tiktok: the connection failed ({type(error).__name__})") from error
+        return opened(answer)
+
+
+def opened(answer: httpx.Response) -> Answer:
+    """The envelope {code, message, request_id, data}. Raises PlatformError for any other code."""
+    try:
+        body = answer.json()
+    except ValueError:
+        body = None
+    if not isinstance(body, dict) or not isinstance(body.get("code"), int):
+        raise unavailable(f"tiktok: HTTP {answer.status_code} without a usable answer")
+    if body["code"] not in (OK, PARTLY_DONE):
+        raise translate(body)
+    return Answer(body.get("data") or {}, body.get("request_id"))
+
+
+def _token(access: Access) -> dict[str, str]:
+    return {"Access-Token": access.token.get_secret_value()}

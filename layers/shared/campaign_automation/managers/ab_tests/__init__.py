@@ -1,0 +1,1 @@
+"""A/B tests from their sizing to their end."""

@@ -1,0 +1,231 @@
+"""create_ab_test and cancel_ab_test: a test is a campaign of its own, made by the same workflow as others."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import NamedTuple
+
+from campaign_automation.managers.ab_tests.ending import AbTestEnding
+from campaign_automation.managers.ab_tests.schedules import AbTestSchedules
+from campaign_automation.managers.ab_tests.sizing import AbTestSizing
+from campaign_automation.managers.campaign_manager import CampaignManager, Opened
+from campaign_automation.managers.campaigns.planning import split_tag
+from campaign_automation.managers.changes.control import changed_items, skipped_items
+from campaign_automation.managers.changes.gate import new_run
+from campaign_automation.models import CampaignAccepted, CampaignCreated, Context
+from campaign_automation.models.ab_tests import (
+    AbTestAccepted,
+    AbTestCancelled,
+    AbTestCreated,
+    CancelAbTest,
+    CreateAbTest,
+    VariantAdSet,
+)
+from campaign_automation.stores.ab_test_store import AbTest, AbTestStore, ab_test_id
+from campaign_automation.stores.campaign_store import FINAL, Creation
+from campaign_automation.utils import clock
+from campaign_automation.utils.error_handler import CampaignAutomationError, ConflictError, NotFoundError
+from campaign_automation.utils.observability import logger
+
+# With what comes before and after, a creation answers within the gateway's 29 seconds.
+LONGEST_WAIT_SECONDS = 18
+
+
+class OpenedTest(NamedTuple):
+    """A test whose creation can run: its campaign, and the test as it is stored (not for a dry run)."""
+
+    opened: Opened
+    test: AbTest
+
+
+class AbTestManager:
+    def __init__(
+        self,
+        store: AbTestStore,
+        campaigns: CampaignManager,
+        sizing: AbTestSizing,
+        ending: AbTestEnding,
+        schedules: AbTestSchedules | None,
+        *,
+        activate: bool,
+    ) -> None:
+        self._store = store
+        self._campaigns = campaigns
+        self._sizing = sizing
+        self._ending = ending
+        self._schedules = schedules
+        self._activate = activate
+
+    # --- creating --------------------------------------------------------------------------------------
+
+    async def open(self, request: CreateAbTest, context: Context) -> OpenedTest:
+        """Claims the request, sizes the test, stores it and its schedule; nothing is on a platform yet.
+
+        The same key and body give the same test again. Raises GuardRefusedError for a test that its days
+        cannot carry.
+        """
+        spec = request.campaign(activate=self._activate)
+        opened = await self._campaigns.open_creation(spec, context, request.terms)
+        test_id = ab_test_id(opened.campaign_id)
+        known = None if opened.is_new else await self._store.load(context.user_id, test_id)
+        if known:
+            return OpenedTest(opened, known)
+        try:
+            test = await self._new_test(request, context, opened)
+            if not request.dry_run:
+                await self._schedule(test, request)
+                await self._store.put_new(test)
+        except CampaignAutomationError as error:
+            await self._campaigns.refuse(context.user_id, opened.campaign_id, error)
+            raise
+        return OpenedTest(opened, test)
+
+    async def _new_test(self, request: CreateAbTest, context: Context, opened: Opened) -> AbTest:
+        creation = await self._campaigns.load(context.user_id, opened.campaign_id)
+        starts_at = clock.at_ms(creation.created_at)
+        return AbTest(
+            tenant=context.user_id,
+            test_id=ab_test_id(opened.campaign_id),
+            campaign_id=opened.campaign_id,
+            sample=await self._sizing.required_sample(request, context.user_id),
+            starts_at=starts_at,
+            ends_at=starts_at + timedelta(days=request.test_duration_days),
+        )
+
+    async def _schedule(self, test: AbTest, request: CreateAbTest) -> None:
+        """Before the test itself, so that none is without; the check of what was never made deletes it."""
+        if self._schedules and request.daily_checks:
+            await self._schedules.put(test)
+
+    async def outcome(self, opened: OpenedTest) -> AbTestCreated | AbTestAccepted:
+        """The finished test, or that its creation goes on. Raises what made the creation fail."""
+        test = opened.test
+        try:
+            made = await self._campaigns.outcome(test.tenant, test.campaign_id)
+        except CampaignAutomationError:
+            await self._ending.forget(test)
+            raise
+        if isinstance(made, CampaignAccepted):
+            return AbTestAccepted(
+                test_id=test.test_id,
+                campaign_id=test.campaign_id,
+                status_url=made.status_url,
+                required_sample=test.sample,
+                message="the test is being created",
+            )
+        creation = await self._campaigns.load(test.tenant, test.campaign_id)
+        return _created(test, creation, made, has_checks=self._schedules is not None)
+
+    # --- ending ----------------------------------------------------------------------------------------
+
+    async def cancel(self, request: CancelAbTest, context: Context) -> AbTestCancelled:
+        """Pauses the campaign and ends the platform's split; a test that is over stays as it is."""
+        test, creation = await self.load(context.user_id, request.test_id)
+        if test.state != "running":
+            return _cancelled(test, f"the test is {test.state} already: {test.end_reason}")
+        if creation.state not in FINAL:
+            raise ConflictError("the test is still being created", retryable=True, retry_after=5)
+        run = new_run(f"user:{context.user_id}", request.reason)
+        items = await self._ending.stop(test, creation, run, "cancelled", dry_run=request.dry_run)
+        done = _cancelled(
+            test.model_copy(update={"state": "running" if request.dry_run else "cancelled"}),
+            "would cancel the test" if request.dry_run else "the test is cancelled and its campaign paused",
+        )
+        return done.model_copy(update={"changed": changed_items(items), "skipped": skipped_items(items)})
+
+    async def load(self, tenant: str, test_id: str) -> tuple[AbTest, Creation]:
+        """Raises NotFoundError, for another tenant's test too."""
+        test = await self._store.load(tenant, test_id)
+        if test is None:
+            raise NotFoundError(f"test {test_id} is not known", field="test_id")
+        return test, await self._campaigns.load(tenant, test.campaign_id)
+
+
+def patient(context: Context) -> Context:
+    """A caller's patience, less what sizing the test may take of the gateway's time."""
+    seconds = LONGEST_WAIT_SECONDS if context.wait_seconds is None else context.wait_seconds
+    return context.model_copy(update={"wait_seconds": min(seconds, LONGEST_WAIT_SECONDS)})
+
+
+def split_of(creation: Creation) -> str | None:
+    """The platform's own split test, while it is there or after it has ended; None when there was none."""
+    entry = creation.objects.get(split_tag(creation.campaign_id))
+    return entry.platform_id if entry else None
+
+
+def creatives_of(creation: Creation) -> dict[str, str]:
+    """The creative that each ad set shows, in the order of the request."""
+    assert creation.plan is not None
+    return {ad.adset_tag: ad.creative_id for ad in creation.plan.ads}
+
+
+def _created(test: AbTest, creation: Creation, made: CampaignCreated, *, has_checks: bool) -> AbTestCreated:
+    terms, is_dry = creation.test, made.state == "planned"
+    assert terms is not None
+    logger.info("test created", test_id=test.test_id, campaign_id=test.campaign_id)
+    return AbTestCreated(
+        state=made.state,
+        test_id=None if is_dry else test.test_id,
+        test_name=terms.test_name,
+        campaign_id=made.campaign_id,
+        platform=made.platform,
+        platform_campaign_id=made.platform_campaign_id,
+        campaign_status=made.campaign_status,
+        currency=made.currency,
+        adsets=_variants(creation, made),
+        ads=made.ads,
+        required_sample=test.sample,
+        metric=terms.metric,
+        mode=terms.mode,
+        randomised=None if is_dry else split_of(creation) is not None,
+        platform_split_id=split_of(creation),
+        starts_at=clock.iso(test.starts_at),
+        ends_at=clock.iso(test.ends_at),
+        daily_checks=has_checks and terms.daily_checks,
+        changes=made.changes,
+        warnings=[*made.warnings, *_warnings(test, creation, made)],
+        message=_message(test, made),
+    )
+
+
+def _variants(creation: Creation, made: CampaignCreated) -> list[VariantAdSet]:
+    creatives = creatives_of(creation)
+    return [
+        VariantAdSet(
+            adset_id=adset.adset_id,
+            platform_adset_id=adset.platform_adset_id,
+            creative_id=creatives[adset.adset_id],
+            budget=adset.daily_budget,
+        )
+        for adset in made.adsets
+    ]
+
+
+def _warnings(test: AbTest, creation: Creation, made: CampaignCreated) -> list[str]:
+    words = []
+    if made.state == "created" and split_of(creation) is None:
+        words.append(
+            "not randomised: the platform has no split test for these ad sets, so its auctions decide who"
+            " sees which variant, and one person may see several"
+        )
+    if made.platform == "google":
+        words.append(
+            "google: the budget belongs to the campaign; its ad groups' equal shares are not enforced"
+        )
+    if made.state == "created" and made.campaign_status == "paused":
+        words.append("the test's days count from now on, but its campaign is paused: start it")
+    if test.sample.can_finish is False:
+        words.append(f"forced: {test.sample.message}")
+    return words
+
+
+def _message(test: AbTest, made: CampaignCreated) -> str:
+    would = "would create" if made.state == "planned" else "created"
+    what = f"{would} a test of {len(made.adsets)} creatives until {clock.iso(test.ends_at)}"
+    return f"{what}. {test.sample.message}"
+
+
+def _cancelled(test: AbTest, message: str) -> AbTestCancelled:
+    return AbTestCancelled(
+        test_id=test.test_id, campaign_id=test.campaign_id, test_state=test.state, message=message
+    )

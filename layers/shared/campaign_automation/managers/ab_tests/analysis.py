@@ -1,0 +1,145 @@
+"""analyze_ab_test: one look at a test, written down, and on request carried out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from campaign_automation.managers.ab_tests.ab_test_manager import AbTestManager, creatives_of, split_of
+from campaign_automation.managers.ab_tests.applying import AbTestApplier
+from campaign_automation.managers.ab_tests.counts import Days, Records, analysis_request, days_of
+from campaign_automation.managers.ab_tests.report import Reading, attribution_days, leader_of, report
+from campaign_automation.managers.shared.insights import CampaignInsights, Insights
+from campaign_automation.managers.shared.statistics import Statistics
+from campaign_automation.models import Context, Level
+from campaign_automation.models.ab_analysis import Unit
+from campaign_automation.models.ab_tests import AbTestAnalysis, AbTestProblem, AbTestReading, AnalyzeAbTest
+from campaign_automation.stores.ab_test_store import AbTest, AbTestStore, TestLook
+from campaign_automation.stores.campaign_store import Creation
+from campaign_automation.utils import clock
+from campaign_automation.utils.error_handler import ConflictError
+from campaign_automation.utils.observability import emit
+
+_LONGEST_DAYS = 90
+
+
+class AbTestAnalyst:
+    def __init__(
+        self,
+        tests: AbTestManager,
+        store: AbTestStore,
+        insights: Insights,
+        statistics: Statistics,
+        applier: AbTestApplier,
+    ) -> None:
+        self._tests = tests
+        self._store = store
+        self._insights = insights
+        self._statistics = statistics
+        self._applier = applier
+
+    async def analyze(self, request: AnalyzeAbTest, context: Context) -> AbTestAnalysis:
+        """What the test's days say by now; with `apply` what follows from it is done, within the caps.
+
+        Raises NotFoundError for a test that this tenant does not have, ConflictError for one whose campaign
+        is not there (yet), or to apply what a test says that is over.
+        """
+        test, creation = await self._tests.load(context.user_id, request.test_id)
+        if request.apply and test.state != "running":
+            raise ConflictError(
+                f"apply: the test is {test.state} ({test.end_reason}), so nothing follows from it any more",
+                field="apply",
+            )
+        reading = await self.read(test, creation, request.unit)
+        if not request.apply:
+            return report(reading, None, test)
+        applied = await self._applier.apply(reading, request, f"user:{context.user_id}")
+        if applied.test_ended:
+            test, _ = await self._tests.load(context.user_id, request.test_id)
+        return report(reading, applied, test)
+
+    async def read(self, test: AbTest, creation: Creation, unit: Unit = "impressions") -> Reading:
+        """One look, which is written down: the bounds of a planned test and the anytime p count them all."""
+        _check_made(creation)
+        (seen,) = await self._insights.read([creation], _LONGEST_DAYS, level=Level.ADSET)
+        days = days_of(test, clock.now(), seen.zone)
+        records = _records(seen, creation, days)
+        looks = await self._store.looks(test, unit)
+        result = await self._judge(seen, records, unit, days, looks)
+        look = _look(result, unit, days)
+        if look and await self._store.add_look(test, look):
+            looks = [*looks, look]
+        emit("ab_test_looks_total", verdict=result.analysis.verdict)
+        return Reading(
+            test=test,
+            creation=creation,
+            account=seen.account,
+            adsets={creative: adset for adset, creative in creatives_of(creation).items()},
+            budgets=_budgets(seen, creation),
+            records=records,
+            days=days,
+            result=result,
+            looks=looks,
+            randomised=split_of(creation) is not None,
+            warnings=seen.warnings,
+        )
+
+    async def _judge(
+        self,
+        seen: CampaignInsights,
+        records: Records,
+        unit: Unit,
+        days: Days,
+        looks: Sequence[TestLook],
+    ) -> AbTestReading:
+        terms = seen.creation.test
+        assert terms is not None  # only tests are read
+        earlier = [look for look in looks if look.day < days.until]
+        problem = AbTestProblem(
+            request=analysis_request(records, terms, unit, days, earlier),
+            today=seen.today,
+            snapshots=seen.snapshots,
+            attribution_window_days=attribution_days(terms),
+        )
+        answer = await self._statistics.compute("analyze_ab_test", problem.model_dump(mode="json"))
+        return AbTestReading.model_validate(answer)
+
+
+def _check_made(creation: Creation) -> None:
+    if creation.state == "creating":
+        raise ConflictError("the test is still being created", field="test_id", retryable=True, retry_after=5)
+    if creation.state in ("planned", "rolled_back"):
+        raise ConflictError("the test never began: its campaign could not be created", field="test_id")
+    if creation.state == "deleted":
+        raise ConflictError("the test's campaign is deleted, and its figures with it", field="test_id")
+
+
+def _records(seen: CampaignInsights, creation: Creation, days: Days) -> Records:
+    """The test's own days; an ad set that was deleted has none."""
+    return {
+        creative: [row for row in seen.days.get(tag, []) if days.since <= row.day <= days.until]
+        for tag, creative in creatives_of(creation).items()
+    }
+
+
+def _budgets(seen: CampaignInsights, creation: Creation) -> dict[str, Decimal | None]:
+    """What each ad set has a day; null where the campaign has the budget."""
+    live = {tag: seen.view.live(tag, "daily_budget") for tag in creatives_of(creation)}
+    return {tag: value if isinstance(value, Decimal) else None for tag, value in live.items()}
+
+
+def _look(result: AbTestReading, unit: Unit, days: Days) -> TestLook | None:
+    """None before the first full day, when there is nothing to see."""
+    if not days.any:
+        return None
+    analysis = result.analysis
+    planned = analysis.group_sequential
+    return TestLook(
+        day=days.until,
+        unit=unit,
+        information=planned.look.information if planned else None,
+        leader=leader_of(analysis),
+        p_fixed=analysis.p_fixed,
+        p_anytime=analysis.p_anytime,
+        at=clock.now(),
+    )

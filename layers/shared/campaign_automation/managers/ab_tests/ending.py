@@ -1,0 +1,98 @@
+"""Ending a test: its ad sets, the platform's split, its schedule and its state, in an order that can be tried
+again from anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from campaign_automation.managers.ab_tests.schedules import AbTestSchedules
+from campaign_automation.managers.campaigns.planning import split_tag
+from campaign_automation.managers.changes.gate import Item, Run, Wanted, WriteGate
+from campaign_automation.managers.shared.notices import Notices
+from campaign_automation.models import Level
+from campaign_automation.models.ab_tests import TestState
+from campaign_automation.stores.ab_test_store import AbTest, AbTestStore
+from campaign_automation.stores.campaign_store import Creation
+from campaign_automation.stores.notice_store import Notice
+from campaign_automation.utils import clock
+from campaign_automation.utils.error_handler import CampaignAutomationError, GuardRefusedError
+from campaign_automation.utils.observability import emit, logger
+
+
+class AbTestEnding:
+    def __init__(
+        self, store: AbTestStore, gate: WriteGate, schedules: AbTestSchedules | None, notices: Notices
+    ) -> None:
+        self._store = store
+        self._gate = gate
+        self._schedules = schedules
+        self._notices = notices
+
+    async def stop(
+        self,
+        test: AbTest,
+        creation: Creation,
+        run: Run,
+        state: TestState,
+        *,
+        words: str = "",
+        dry_run: bool = False,
+    ) -> list[Item]:
+        """Pauses the whole campaign, then ends everything else. Raises what kept it from being paused."""
+        assert creation.plan is not None
+        wanted = [Wanted(Level.CAMPAIGN, creation.plan.tag, "status", "paused")]
+        items = await self._gate.apply(creation, wanted, run, dry_run=dry_run)
+        if not dry_run:
+            raise_unless_done(items)
+            await self.end_split(creation, run)
+            await self.close(test, state, run.reason, words)
+        return items
+
+    async def end_split(self, creation: Creation, run: Run) -> None:
+        """The platform's own split test, if there is one that was not ended before."""
+        tag = split_tag(creation.campaign_id)
+        if creation.platform_id(tag):
+            await self._gate.end_split(creation, tag, run)
+
+    async def close(self, test: AbTest, state: TestState, reason: str, words: str = "") -> None:
+        """The test's own end: its state, with what its user is told, and its schedule."""
+        notices = self.notice(test, "ended", "An A/B test has ended", words) if words else []
+        if await self._store.end(test, state, clock.now(), reason, notices):
+            emit("ab_tests_ended_total", state=state)
+        await self.unschedule(test.test_id)
+        for notice in notices:
+            await self._notices.deliver(notice.tenant, notice.notice_id)
+
+    async def forget(self, test: AbTest) -> None:
+        """For a test whose campaign was taken back or never made."""
+        await self._store.end(test, "cancelled", clock.now(), "its campaign could not be created")
+        await self.unschedule(test.test_id)
+
+    async def unschedule(self, test_id: str) -> None:
+        """A schedule that outlives its test does nothing but ask; its next check tries again."""
+        if self._schedules is None:
+            return
+        try:
+            await self._schedules.delete(test_id)
+        except CampaignAutomationError as error:
+            logger.warning("schedule not deleted", test_id=test_id, reason=error.message)
+
+    def notice(self, test: AbTest, what: str, title: str, message: str) -> list[Notice]:
+        arguments: dict[str, Any] = {
+            "notification_type": "important",
+            "category": "optimization_suggestion",
+            "title": title,
+            "message": message,
+            "extra_data": {"test_id": test.test_id, "campaign_id": test.campaign_id},
+        }
+        return self._notices.notice(test.tenant, f"{test.test_id}-{what}", arguments)
+
+
+def raise_unless_done(items: Sequence[Item]) -> None:
+    """An end that was only half carried out is no end."""
+    for item in items:
+        if item.result == "failed" and item.error:
+            raise item.error
+        if item.result == "skipped" and not item.reason.startswith("deleted"):
+            raise GuardRefusedError(item.reason, guard=item.reason.partition(":")[0])

@@ -1,0 +1,1 @@
+"""Deciding on budgets and carrying the decisions out."""

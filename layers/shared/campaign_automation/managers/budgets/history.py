@@ -1,0 +1,80 @@
+"""What the audit trail tells of one budget: today's start, the last change, days of rest. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from campaign_automation.models import Level
+from campaign_automation.models.changes import AuditRecord
+from campaign_automation.stores.campaign_store import Creation
+
+
+class BudgetHistory(NamedTuple):
+    """Days are the account's. `start_budget` was in force when today began, None where it still is;
+    `rest_days` are those on which the object was not active from beginning to end; `evidence_since` is the
+    day from which on its ads are as they are now."""
+
+    start_budget: Decimal | None
+    last_changed: date | None
+    rest_days: frozenset[date]
+    evidence_since: date
+
+
+def history_of(
+    creation: Creation, level: Level, tag: str, trail: Sequence[AuditRecord], zone: ZoneInfo, today: date
+) -> BudgetHistory:
+    """From a trail in order, oldest first. What was refused did not happen; what is unknown may have."""
+    assert creation.plan is not None
+    happened = [record for record in trail if record.outcome != "failed" and record.operation != "create"]
+    created = creation.first_day(zone)
+    budgets = [item for item in happened if item.operation == "set_budget" and item.entity_id == tag]
+    todays = [item for item in budgets if _day(item, zone) == today and item.before]
+    start = (todays[0].before or {}).get("daily_budget") if todays else None
+    ads = {ad.tag for ad in creation.plan.ads if level is Level.CAMPAIGN or ad.adset_tag == tag}
+    return BudgetHistory(
+        start_budget=None if start is None else Decimal(start),
+        last_changed=max((_day(item, zone) for item in budgets), default=None),
+        rest_days=frozenset(
+            day
+            for owner in {tag, creation.plan.tag}
+            for day in _rest_days(_statuses(happened, owner, zone), created, today)
+        ),
+        evidence_since=max([created, *(_day(item, zone) for item in happened if item.entity_id in ads)]),
+    )
+
+
+def day_of(moment: datetime, zone: ZoneInfo) -> date:
+    return moment.astimezone(zone).date()
+
+
+def _day(record: AuditRecord, zone: ZoneInfo) -> date:
+    return day_of(datetime.fromisoformat(record.at), zone)
+
+
+def _statuses(records: Iterable[AuditRecord], tag: str, zone: ZoneInfo) -> list[tuple[date, str]]:
+    return [
+        (_day(record, zone), str((record.after or {}).get("status")))
+        for record in records
+        if record.operation == "set_status" and record.entity_id == tag
+    ]
+
+
+def _rest_days(changes: Sequence[tuple[date, str]], created: date, today: date) -> set[date]:
+    """Everything is born paused; what was started with its creation left no change in the trail."""
+    resting: date | None = created if changes else None
+    days = {created}
+    for day, status in changes:
+        if status != "active":
+            resting = resting or day
+        else:
+            days |= _span(resting or day, day)
+            resting = None
+    return days | _span(resting, today) if resting else days
+
+
+def _span(first: date, last: date) -> set[date]:
+    return {first + timedelta(days=offset) for offset in range((last - first).days + 1)}

@@ -1,0 +1,173 @@
+"""From campaigns as they are to the optimiser's problem. Pure: amounts become minor units here, once."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+from typing import NamedTuple
+
+from campaign_automation.adapters.base import DailyInsight
+from campaign_automation.managers.budgets.history import BudgetHistory, history_of
+from campaign_automation.managers.shared.insights import CampaignInsights
+from campaign_automation.models import Level
+from campaign_automation.models.budget_problem import BudgetProblem, BudgetUnit, DayRecord, MaturitySnapshot
+from campaign_automation.models.budgets import OptimizeBudget
+from campaign_automation.models.changes import AuditRecord
+from campaign_automation.utils.error_handler import InvalidRequestError
+from campaign_automation.utils.money import currency_exponent, to_minor
+
+EVIDENCE_DAYS = 60  # what the guard and the response curves look at
+
+
+class Facts(NamedTuple):
+    """One campaign as it is now, with its own audit trail."""
+
+    insights: CampaignInsights
+    trail: list[AuditRecord]
+
+
+def exponent_of(facts: Sequence[Facts]) -> int:
+    """Decimal places in which all amounts are whole: the currency's, or those of a platform's finer step."""
+    accounts = [item.insights.account for item in facts]
+    steps = [-int(account.budget_step.normalize().as_tuple().exponent) for account in accounts]
+    return max(currency_exponent(accounts[0].currency), *steps)
+
+
+def build_problem(request: OptimizeBudget, facts: Sequence[Facts], exponent: int) -> BudgetProblem:
+    """Raises InvalidRequestError for campaigns in two currencies and for a total that cannot be split."""
+    currency = _one_currency(facts)
+    # In time zones apart the last day that is over everywhere counts.
+    today = min(item.insights.today for item in facts)
+    units = [unit for item in facts for unit in _units(item, today, exponent)]
+    _check_total(request, units, currency, exponent)
+    return BudgetProblem(
+        today=today,
+        currency=currency,
+        currency_exponent=exponent,
+        target_metric=request.target_metric,
+        strategy=request.optimization_strategy,
+        guard=request.guard,
+        window_days=request.window_days,
+        freed_money=request.freed_money,
+        total_budget_minor=_minor(request.total_daily_budget, exponent),
+        target_marginal_cpa_minor=_minor(request.target_marginal_cpa, exponent),
+        seed=_seed(facts, today),
+        snapshots=_snapshots(facts),
+        units=units,
+    )
+
+
+def _one_currency(facts: Sequence[Facts]) -> str:
+    first, *others = facts
+    currency = first.insights.account.currency
+    for item in others:
+        other = item.insights.account.currency
+        if other != currency:
+            raise InvalidRequestError(
+                f"campaign_ids: {first.insights.creation.campaign_id} is in {currency},"
+                f" {item.insights.creation.campaign_id} in {other}; optimise each currency on its own",
+                field="campaign_ids",
+                currencies=sorted({currency, other}),
+            )
+    return currency
+
+
+def _check_total(request: OptimizeBudget, units: Sequence[BudgetUnit], currency: str, exponent: int) -> None:
+    total = request.total_daily_budget
+    if total is None:
+        return
+    step = Decimal(math.lcm(*(unit.step_minor for unit in units))).scaleb(-exponent)
+    if total % step:
+        raise InvalidRequestError(
+            f"total_daily_budget: {total} {currency} is finer than the smallest amount of {step}",
+            field="total_daily_budget",
+            allowed=f"multiples of {step}",
+        )
+    active = [unit for unit in units if unit.status == "active"]
+    least = Decimal(sum(unit.min_minor for unit in active)).scaleb(-exponent)
+    if total < least:
+        raise InvalidRequestError(
+            f"total_daily_budget: {total} {currency} is below {least}, the platforms' minimums of"
+            f" {len(active)} active budgets together",
+            field="total_daily_budget",
+            allowed=f">= {least}",
+        )
+
+
+def _units(facts: Facts, today: date, exponent: int) -> list[BudgetUnit]:
+    return [_unit(facts, tag, today, exponent) for tag in facts.insights.tags]
+
+
+def _unit(facts: Facts, tag: str, today: date, exponent: int) -> BudgetUnit:
+    insights = facts.insights
+    creation, account, spec = insights.creation, insights.account, insights.creation.spec
+    history = history_of(creation, insights.level, tag, facts.trail, insights.zone, insights.today)
+    budget = insights.view.live(tag, "daily_budget")
+    assert isinstance(budget, Decimal)  # others are not among the tags
+    start = budget if history.start_budget is None else history.start_budget
+    changed = history.last_changed
+    return BudgetUnit(
+        unit_id=tag,
+        campaign_id=creation.campaign_id,
+        platform=str(spec.platform),
+        objective=str(spec.objective),
+        currency=account.currency,
+        status=_status(insights, tag),
+        budget_minor=to_minor(budget, exponent),
+        budget_at_day_start_minor=to_minor(start, exponent),
+        step_minor=to_minor(account.budget_step, exponent),
+        min_minor=to_minor(account.min_daily_budget, exponent),
+        in_learning=_in_learning(insights, tag),
+        # So many days before the request's today as it is before the account's.
+        last_changed=None if changed is None else today - (insights.today - changed),
+        evidence_since=history.evidence_since,
+        target_roas=spec.target_roas,
+        target_cpa_minor=_minor(spec.target_cpa, exponent) or None,
+        records=[_record(row, history, exponent) for row in insights.days[tag]],
+    )
+
+
+def _status(insights: CampaignInsights, tag: str) -> str:
+    """An ad set of a paused campaign spends nothing, whatever its own status is."""
+    assert insights.creation.plan is not None
+    own, campaign = (str(insights.view.live(item, "status")) for item in (tag, insights.creation.plan.tag))
+    return own if campaign == "active" else campaign
+
+
+def _in_learning(insights: CampaignInsights, tag: str) -> bool:
+    """What a platform does not tell holds nothing back."""
+    tree, node = insights.view.tree, insights.view.node(tag)
+    assert tree is not None  # just read
+    nodes = (
+        tree.adsets if insights.level is Level.CAMPAIGN else [item for item in tree.adsets if item is node]
+    )
+    return any(item.in_learning for item in nodes if item.status == "active")
+
+
+def _record(row: DailyInsight, history: BudgetHistory, exponent: int) -> DayRecord:
+    """Impressions and clicks stay out: nothing of a budget rests on them, and payloads have a limit."""
+    return DayRecord(
+        day=row.day,
+        spend_minor=_minor(row.spend, exponent),
+        revenue_minor=_minor(row.revenue, exponent),
+        conversions=None if row.conversions is None else float(row.conversions),
+        status="paused" if row.day in history.rest_days else "active",
+    )
+
+
+def _minor(amount: Decimal | None, exponent: int) -> int | None:
+    return None if amount is None else to_minor(amount, exponent)
+
+
+def _snapshots(facts: Sequence[Facts]) -> list[MaturitySnapshot]:
+    return [snapshot for item in facts for snapshot in item.insights.snapshots]
+
+
+def _seed(facts: Sequence[Facts], today: date) -> int:
+    """The same campaigns on the same day draw the same numbers, so a plan can be computed again."""
+    names: Mapping[str, None] = dict.fromkeys(sorted(item.insights.creation.campaign_id for item in facts))
+    digest = hashlib.sha256(" ".join([*names, str(today)]).encode()).digest()
+    return int.from_bytes(digest[:4])

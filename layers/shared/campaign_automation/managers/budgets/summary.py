@@ -1,0 +1,110 @@
+"""The plan in two sentences. A model may phrase them, but every number in them is put in by us."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Mapping, Sequence
+
+from campaign_automation.clients.gemini_client import TextModel
+from campaign_automation.managers.campaigns.copywriting import TEMPLATE
+from campaign_automation.models.budgets import Optimization, Summary
+from campaign_automation.utils.observability import emit, logger
+
+_LONGEST_SECONDS = 3.0  # an optimisation ends in 5; the template needs no time
+_LONGEST_TEXT = 600
+_NAMES = re.compile(r"\{(\w+)\}")
+_NUMBER_WORDS = re.compile(
+    r"(?i)\b(one|two|three|four|five|six|seven|eight|nine|ten|half|twice|double[sd]?|triple[sd]?|dozen|hundred"
+    r"|thousand|percent)\b|[%$€£¥一二三四五六七八九十百千两半倍]"
+)
+_PARTS = ("{raised} raised", "{lowered} lowered", "{paused} paused", "{kept} unchanged")
+SUMMARY_SCHEMA = {"type": "object", "properties": {"summary": {"type": "string"}}, "required": ["summary"]}
+
+
+class Narrator:
+    """`models` in order of preference; the last, fastest one writes."""
+
+    def __init__(self, text_model: TextModel | None, models: Sequence[str]) -> None:
+        self._text_model = text_model
+        self._models = models
+
+    async def summary(self, optimizations: Sequence[Optimization], currency: str, language: str) -> Summary:
+        """By the model when its text holds nothing but words and our placeholders, else by the template."""
+        numbers = numbers_of(optimizations, currency)
+        fallback = Summary(text=template_text(numbers), source=TEMPLATE)
+        if self._text_model is None or not self._models or not optimizations:
+            return fallback
+        model = self._models[-1]
+        try:
+            async with asyncio.timeout(_LONGEST_SECONDS):
+                answer = await self._text_model.generate_content(
+                    _prompt(optimizations, numbers, language), model=model
+                )
+            text = _text_of(str(answer["text"]))
+        except Exception as error:  # any client may be handed in, and this is never worth a failure
+            logger.warning("summary not phrased", model=model, reason=f"{type(error).__name__}: {error}")
+            return fallback
+        if problem := problem_of(text, numbers):
+            logger.info("summary refused", model=model, problem=problem)
+            return fallback
+        emit("copy_generated_total", source=model)
+        return Summary(text=text.format_map(numbers), source=str(answer.get("model", model)))
+
+
+def numbers_of(optimizations: Sequence[Optimization], currency: str) -> dict[str, str]:
+    """Every number a summary may hold, as text."""
+    actions = ["keep" if item.outcome in ("skipped", "failed") else item.action for item in optimizations]
+    before = sum(item.old_budget for item in optimizations)
+    after = sum(item.result for item in optimizations)
+    return {
+        "budgets": str(len(actions)),
+        "raised": str(actions.count("increase_budget")),
+        "lowered": str(actions.count("decrease_budget")),
+        "paused": str(actions.count("pause")),
+        "kept": str(actions.count("keep")),
+        "total_before": f"{before} {currency}",
+        "total_after": f"{after} {currency}",
+    }
+
+
+def template_text(numbers: Mapping[str, str]) -> str:
+    parts = [text for part in _PARTS if not (text := part.format_map(numbers)).startswith("0 ")]
+    if not parts:
+        return "No budget is active."
+    return f"Budgets: {', '.join(parts)}; {numbers['total_before']} a day becomes {numbers['total_after']}."
+
+
+def problem_of(text: str, numbers: Mapping[str, str]) -> str | None:
+    """What forbids a text: numbers of its own, placeholders that do not exist, no words or too many."""
+    if not text.strip() or len(text) > _LONGEST_TEXT:
+        return f"{len(text)} characters"
+    names = _NAMES.findall(text)
+    if unknown := set(names) - set(numbers):
+        return f"unknown placeholders: {sorted(unknown)}"
+    words = _NAMES.sub("", text)
+    if re.search(r"[\d{}]", words) or _NUMBER_WORDS.search(words):
+        return "numbers of its own"
+    if not {"total_before", "total_after"} <= set(names):
+        return "the totals are missing"
+    return None
+
+
+def _prompt(optimizations: Sequence[Optimization], numbers: Mapping[str, str], language: str) -> str:
+    language_name = {"en": "English", "zh": "Simplified Chinese"}[language]
+    reasons = sorted({item.reason for item in optimizations})
+    return (
+        f"Summarise changes of advertising budgets in {language_name}, in one or two sentences.\n"
+        f"Write these placeholders, in braces, where a number belongs: {', '.join(numbers)}.\n"
+        f"Their values, which you must not write: {json.dumps(dict(numbers))}\n"
+        f"Reasons: {', '.join(reasons)}.\n"
+        "Use {total_before} and {total_after}. Write no digit, no number word and no claim of your own."
+        ' Answer with JSON: {"summary": "..."}.'
+    )
+
+
+def _text_of(text: str) -> str:
+    """Models like to wrap JSON into a code fence."""
+    fenced = re.search(r"\{.*\}", text, re.DOTALL)
+    return " ".join(str(json.loads(fenced.group() if fenced else text)["summary"]).split())

@@ -1,0 +1,1 @@
+"""Creating a campaign, and reading it as it is."""

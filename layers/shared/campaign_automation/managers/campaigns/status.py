@@ -1,0 +1,292 @@
+"""A campaign with its ad sets and ads as they are on the platform, with today's figures.
+
+A live answer is kept: for five minutes it answers again, for a day it stands in when the platform fails. It
+carries the revision of the campaign that it was read at, so a change of ours makes it old at once, whatever
+became of the cache meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from campaign_automation.adapters.base import (
+    Access,
+    AdNode,
+    AdSetNode,
+    FiguresByLevel,
+    Node,
+    PlatformAdapter,
+    Tree,
+    read_figures,
+)
+from campaign_automation.managers.campaign_manager import CampaignManager
+from campaign_automation.managers.shared.accounts import (
+    AccountDirectory,
+    days_left,
+    token_warnings,
+    with_access,
+)
+from campaign_automation.models import (
+    AdSetState,
+    AdState,
+    CampaignState,
+    CampaignStatus,
+    Context,
+    Figures,
+    GetCampaignStatus,
+    Level,
+    TokenHealth,
+)
+from campaign_automation.stores.campaign_store import CampaignStore, Creation
+from campaign_automation.utils import clock
+from campaign_automation.utils.cache_manager import CacheManager
+from campaign_automation.utils.clock import iso_now
+from campaign_automation.utils.error_handler import (
+    CampaignAutomationError,
+    PlatformError,
+    not_in_time,
+)
+from campaign_automation.utils.observability import logger
+from campaign_automation.utils.retry_strategy import with_retries
+
+FRESH_SECONDS = 300
+KEPT_SECONDS = 24 * 3600
+LONGEST_READ_SECONDS = 15  # the gateway gives up after 29
+LONGEST_RETRY_SECONDS = 8
+
+
+class _Kept(NamedTuple):
+    """An answer and the revision of the campaign that it was read at."""
+
+    revision: int
+    answer: CampaignStatus
+
+
+class CampaignStatusReader:
+    def __init__(
+        self,
+        store: CampaignStore,
+        campaigns: CampaignManager,
+        accounts: AccountDirectory,
+        adapters: Mapping[str, PlatformAdapter],
+        cache: CacheManager,
+        connect_url: str | None = None,
+    ) -> None:
+        self._store = store
+        self._campaigns = campaigns
+        self._accounts = accounts
+        self._adapters = adapters
+        self._cache = cache
+        self._connect_url = connect_url
+
+    async def status(self, request: GetCampaignStatus, context: Context) -> CampaignStatus:
+        """From the cache when it is fresh, else from the platform; many that ask at once cause one reading.
+
+        When the platform fails: the last answer as `stale`, with its age and the failure in `warnings`.
+        Raises the platform's error when there is none.
+        """
+        campaign_id = await self._our_id(context.user_id, request.campaign_id)
+        key = f"status:{campaign_id}"
+        if (fresh := await self._fresh(context.user_id, campaign_id, key)) is not None:
+            return fresh
+        return await self._cache.single_flight(
+            context.user_id,
+            key,
+            lambda: self._fresh(context.user_id, campaign_id, key),
+            lambda: self._read_and_keep(context.user_id, campaign_id, key),
+        )
+
+    async def _our_id(self, tenant: str, campaign_id: str) -> str:
+        if campaign_id.startswith("cmp_"):
+            return campaign_id
+        return await self._store.resolve(tenant, campaign_id) or campaign_id
+
+    async def _fresh(self, tenant: str, campaign_id: str, key: str) -> CampaignStatus | None:
+        """The kept answer when it is young and nothing was changed since. The store says whose campaign it
+        is and at which revision; the cache alone is never believed."""
+        kept, head = await asyncio.gather(self._kept(tenant, key), self._store.head(tenant, campaign_id))
+        if kept is None or head is None or head.state not in ("created", "deleted"):
+            return None
+        if kept.revision != head.revision or _age(kept.answer) > FRESH_SECONDS:
+            return None
+        answer: CampaignStatus = kept.answer.model_copy(update={"source": "cache"})
+        return answer
+
+    async def _kept(self, tenant: str, key: str) -> _Kept | None:
+        """The kept answer, unless another version of this code wrote one that we cannot read."""
+        kept = await self._cache.get(tenant, key)
+        try:
+            return _Kept(int(kept["revision"]), CampaignStatus.model_validate(kept["answer"]))
+        except (TypeError, KeyError, ValueError):
+            return None
+
+    async def _read_and_keep(self, tenant: str, campaign_id: str, key: str) -> CampaignStatus:
+        creation = await self._campaigns.load(tenant, campaign_id)
+        plan = creation.plan
+        if creation.state != "created" or not plan or not creation.platform_id(plan.tag):
+            return _unfinished_status(creation)
+        try:
+            answer, is_whole = await with_retries(
+                lambda: self._read(creation),
+                what="status",
+                max_total_seconds=LONGEST_RETRY_SECONDS,
+                attempt_seconds=LONGEST_READ_SECONDS,
+                late=lambda: not_in_time(creation.spec.platform),
+            )
+        except PlatformError as error:
+            return await self._stale(tenant, key, error)
+        if is_whole:
+            kept = {"revision": creation.revision, "answer": answer.model_dump(mode="json")}
+            await self._cache.set(tenant, key, KEPT_SECONDS, kept)
+        return answer
+
+    async def _stale(self, tenant: str, key: str, error: PlatformError) -> CampaignStatus:
+        kept = await self._kept(tenant, key)
+        if kept is None:
+            raise error
+        logger.warning("status from an old answer", code=error.code, reason=error.message)
+        age = round(_age(kept.answer))
+        words = f"{error.message} ({error.code}); this answer is {age} s old"
+        warnings = [words, *kept.answer.warnings]
+        return kept.answer.model_copy(update={"source": "stale", "age_seconds": age, "warnings": warnings})
+
+    async def _read(self, creation: Creation) -> tuple[CampaignStatus, bool]:
+        """The answer, and whether its figures are whole."""
+        account, plan = creation.account, creation.plan
+        assert account is not None
+        assert plan is not None
+        adapter, platform_id = self._adapters[creation.spec.platform], creation.platform_id(plan.tag) or ""
+        today = clock.now().astimezone(ZoneInfo(account.time_zone)).date()
+
+        async def read(access: Access) -> tuple[Tree, tuple[FiguresByLevel | None, list[str]], Access]:
+            tree, figures = await asyncio.gather(
+                adapter.read_tree(access, platform_id, account.currency),
+                self._figures(adapter, access, platform_id, today, creation),
+            )
+            return tree, figures, access
+
+        tree, (figures, warnings), access = await with_access(
+            self._accounts,
+            creation.tenant,
+            creation.spec.platform,
+            account.ad_account_id or account.platform_account_id,
+            read,
+            connect_url=self._connect_url,
+        )
+        warnings = [*warnings, *token_warnings(access, creation.spec.platform)]
+        return _status(creation, tree, figures, warnings, access), figures is not None
+
+    async def _figures(
+        self, adapter: PlatformAdapter, access: Access, platform_id: str, today: date, creation: Creation
+    ) -> tuple[FiguresByLevel | None, list[str]]:
+        """Reports may fail while the objects can be read: then the figures are unknown, and said so."""
+        try:
+            report = await read_figures(adapter, access, platform_id, today, creation.spec.objective)
+        except CampaignAutomationError as error:
+            logger.warning("figures not read", campaign_id=creation.campaign_id, reason=error.message)
+            return None, [f"figures are unknown: {error.message}"]
+        return report, []
+
+
+def _age(answer: CampaignStatus) -> float:
+    """Seconds since it was read."""
+    return (clock.now() - datetime.fromisoformat(answer.as_of)).total_seconds()
+
+
+def _unfinished_status(creation: Creation) -> CampaignStatus:
+    plan = creation.plan
+    issues = [str(creation.failure["message"])] if creation.failure else []
+    return CampaignStatus(
+        campaign=CampaignState(
+            campaign_id=creation.campaign_id,
+            platform=creation.spec.platform,
+            name=plan.name if plan else creation.spec.name or creation.campaign_id,
+            status=creation.state,
+            issues=issues,
+        ),
+        as_of=iso_now(),
+    )
+
+
+def _status(
+    creation: Creation,
+    tree: Tree,
+    figures: FiguresByLevel | None,
+    warnings: list[str],
+    access: Access,
+) -> CampaignStatus:
+    ours = {entry.platform_id: entry.tag for entry in creation.objects.values()}
+    return CampaignStatus(
+        campaign=_campaign_state(creation, tree, _figures_of(figures, Level.CAMPAIGN, tree.campaign)),
+        adsets=[_adset_state(ours, node, _figures_of(figures, Level.ADSET, node)) for node in tree.adsets],
+        ads=[_ad_state(creation, ours, node, _figures_of(figures, Level.AD, node)) for node in tree.ads],
+        as_of=iso_now(),
+        token=TokenHealth(expires_at=access.expires_at, days_left=days_left(access)),
+        warnings=warnings,
+    )
+
+
+def _figures_of(report: FiguresByLevel | None, level: Level, node: Node) -> Figures:
+    """An object without a row in a report that came did not deliver; without the report nothing is known."""
+    if report is None:
+        return Figures()
+    none = Figures.model_validate({"spend": 0, "revenue": 0, "conversions": 0})
+    return report[level].get(node.platform_id, none)
+
+
+def _daily_budget(tree: Tree) -> Decimal | None:
+    """The campaign's own budget where it has one, else what its ad sets have together; None if unknown."""
+    if tree.campaign.daily_budget is not None:
+        return tree.campaign.daily_budget
+    budgets = [node.daily_budget for node in tree.adsets if node.status != "deleted"]
+    known = [budget for budget in budgets if budget is not None]
+    return sum(known, Decimal(0)) if known and len(known) == len(budgets) else None
+
+
+def _campaign_state(creation: Creation, tree: Tree, figures: Figures) -> CampaignState:
+    return CampaignState(
+        campaign_id=creation.campaign_id,
+        platform=creation.spec.platform,
+        platform_campaign_id=tree.campaign.platform_id,
+        name=tree.campaign.name,
+        status=tree.campaign.status,
+        platform_status=tree.campaign.platform_status,
+        currency=creation.account.currency if creation.account else None,
+        daily_budget=_daily_budget(tree),
+        issues=tree.campaign.issues,
+        **{f"{name}_today": value for name, value in figures},
+    )
+
+
+def _adset_state(ours: Mapping[str | None, str], node: AdSetNode, figures: Figures) -> AdSetState:
+    return AdSetState(
+        adset_id=ours.get(node.platform_id, node.platform_id),
+        platform_adset_id=node.platform_id,
+        name=node.name,
+        status=node.status,
+        platform_status=node.platform_status,
+        daily_budget=node.daily_budget,
+        issues=node.issues,
+        **dict(figures),
+    )
+
+
+def _ad_state(creation: Creation, ours: Mapping[str | None, str], node: AdNode, figures: Figures) -> AdState:
+    tag = ours.get(node.platform_id)
+    creatives = {ad.tag: ad.creative_id for ad in creation.plan.ads} if creation.plan else {}
+    return AdState(
+        ad_id=tag or node.platform_id,
+        platform_ad_id=node.platform_id,
+        adset_id=ours.get(node.adset_id, node.adset_id),
+        creative_id=creatives.get(tag or ""),
+        name=node.name,
+        status=node.status,
+        platform_status=node.platform_status,
+        issues=node.issues,
+        **dict(figures),
+    )

@@ -1,0 +1,1 @@
+"""Changes of what exists: one gate, its guards, and the audit trail."""

@@ -1,0 +1,164 @@
+"""Pause, start, delete: what is asked becomes changes for the write gate, and its items the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+from campaign_automation.managers.campaign_manager import CampaignManager
+from campaign_automation.managers.changes.gate import Item, Wanted, WriteGate, new_run
+from campaign_automation.models import Context, Level
+from campaign_automation.models.changes import (
+    CampaignManaged,
+    ChangedItem,
+    FailedItem,
+    ManageCampaign,
+    SkippedItem,
+)
+from campaign_automation.stores.campaign_store import Creation, ObjectEntry
+from campaign_automation.utils.error_handler import (
+    CampaignAutomationError,
+    ConflictError,
+    GuardRefusedError,
+    NotFoundError,
+    error_body,
+)
+
+_STATUS: dict[str, Literal["active", "paused", "deleted"]] = {
+    "pause": "paused",
+    "start": "active",
+    "delete": "deleted",
+}
+# Children first, so that nothing spends until the whole tree is on.
+_START_ORDER = (Level.AD, Level.ADSET)
+# A guard said no: a caller must change something, so it is an error when nothing else was done.
+_GUARDS = ("kill_switch", "limit_missing", "account_cap", "step_cap", "day_cap", "changed_by_other")
+
+
+class CampaignControl:
+    def __init__(self, campaigns: CampaignManager, gate: WriteGate) -> None:
+        self._campaigns = campaigns
+        self._gate = gate
+
+    async def manage(self, request: ManageCampaign, context: Context) -> CampaignManaged:
+        """Establishes the status of a campaign or of some of its ad sets or ads.
+
+        Starting a campaign starts the ads and ad sets that were never started; what was paused on its own
+        stays paused. Raises GuardRefusedError when a guard held back all of it, the platform's error when
+        the campaign itself (or every object asked for) could not be changed.
+        """
+        creation = await self._campaigns.load_created(context.user_id, request.campaign_id)
+        status = _STATUS[request.action]
+        if creation.state == "deleted" and status != "deleted":
+            raise ConflictError("the campaign is deleted: nothing in it can be changed", field="campaign_id")
+        wanted = list(_wanted(creation, request, status))
+        run = new_run(f"user:{context.user_id}", request.reason)
+        items = await self._gate.apply(creation, wanted, run, dry_run=request.dry_run)
+        _raise_failure(items)
+        return CampaignManaged(
+            campaign_id=creation.campaign_id,
+            new_status=status,
+            run_id=None if request.dry_run else run.run_id,
+            changed=changed_items(items),
+            skipped=skipped_items(items),
+            failed=failed_items(items),
+            message=_message(items, request, status),
+        )
+
+
+def _wanted(creation: Creation, request: ManageCampaign, status: str) -> Iterator[Wanted]:
+    level = Level(request.level)
+    if request.entity_ids is not None:
+        holds = status == "paused"
+        yield from (Wanted(level, item.tag, "status", status, holds) for item in _entities(creation, request))
+        return
+    if status == "active":
+        for child in _START_ORDER:
+            yield from (
+                Wanted(child, entry.tag, "status", status)
+                for entry in _made(creation, child)
+                if not entry.held
+            )
+    assert creation.plan is not None
+    yield Wanted(Level.CAMPAIGN, creation.plan.tag, "status", status)
+
+
+def _made(creation: Creation, level: Level) -> list[ObjectEntry]:
+    return [item for item in creation.objects.values() if item.level is level and item.state == "created"]
+
+
+def _entities(creation: Creation, request: ManageCampaign) -> list[ObjectEntry]:
+    known = {
+        name: entry
+        for entry in _made(creation, Level(request.level))
+        for name in (entry.tag, entry.platform_id)
+    }
+    unknown = [item for item in request.entity_ids or [] if item not in known]
+    if unknown:
+        raise NotFoundError(
+            f"entity_ids: the campaign has no {request.level} {', '.join(unknown[:5])}", field="entity_ids"
+        )
+    return list({known[item].tag: known[item] for item in request.entity_ids or []}.values())
+
+
+def _raise_failure(items: Sequence[Item]) -> None:
+    """An answer needs something done, or nothing to do; the last item is the campaign when one was asked."""
+    last = items[-1]
+    is_campaign = last.wanted.level is Level.CAMPAIGN
+    if last.result == "failed" and (is_campaign or all(item.result == "failed" for item in items)):
+        assert last.error is not None
+        raise last.error
+    decisive = [last] if is_campaign else items
+    if all(item.result == "skipped" for item in decisive):
+        code, _, words = last.reason.partition(": ")
+        if code not in _GUARDS:
+            raise ConflictError(last.reason, field="campaign_id")
+        raise GuardRefusedError(words, guard=code, skipped=[_skipped(item).model_dump() for item in items])
+
+
+def changed_items(items: Sequence[Item]) -> list[ChangedItem]:
+    return [
+        ChangedItem(
+            level=item.wanted.level,
+            id=item.wanted.tag,
+            platform_id=item.entry.platform_id or "",
+            field=item.wanted.field,
+            before=_shown(item.before),
+            after=_shown(item.wanted.value),
+            effective=item.effective,
+        )
+        for item in items
+        if item.result in ("changed", "planned")
+    ]
+
+
+def skipped_items(items: Sequence[Item]) -> list[SkippedItem]:
+    return [_skipped(item) for item in items if item.result in ("already", "skipped")]
+
+
+def failed_items(items: Sequence[Item]) -> list[FailedItem]:
+    return [
+        FailedItem(
+            id=item.wanted.tag,
+            error=error_body(item.error or CampaignAutomationError("failed")),
+        )
+        for item in items
+        if item.result == "failed"
+    ]
+
+
+def _skipped(item: Item) -> SkippedItem:
+    return SkippedItem(id=item.wanted.tag, reason=item.reason)
+
+
+def _shown(value: object) -> str | float | None:
+    return value if value is None or isinstance(value, str) else float(str(value))
+
+
+def _message(items: Sequence[Item], request: ManageCampaign, status: str) -> str:
+    count = len(changed_items(items))
+    if not count:
+        return f"nothing to do: already {status}"
+    left = len(items) - count
+    words = f"{'would set' if request.dry_run else 'set'} {count} of {len(items)} objects to {status}"
+    return f"{words}; see skipped and failed" if left else words

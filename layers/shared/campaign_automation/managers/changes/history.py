@@ -1,0 +1,125 @@
+"""What was done to a campaign, and taking a change back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import NamedTuple
+
+from campaign_automation.managers.campaign_manager import CampaignManager
+from campaign_automation.managers.changes.control import changed_items
+from campaign_automation.managers.changes.gate import Item, Wanted, WriteGate, new_run
+from campaign_automation.models import Context
+from campaign_automation.models.changes import (
+    AuditRecord,
+    AuditTrail,
+    ChangeUndone,
+    GetAudit,
+    SkippedItem,
+    UndoChange,
+)
+from campaign_automation.stores.audit_store import AuditStore
+from campaign_automation.stores.campaign_store import Creation
+from campaign_automation.utils.error_handler import NotFoundError
+
+
+class _Plan(NamedTuple):
+    wanted: list[Wanted]
+    impossible: list[SkippedItem]
+
+
+class ChangeHistory:
+    def __init__(self, campaigns: CampaignManager, audit: AuditStore, gate: WriteGate) -> None:
+        self._campaigns = campaigns
+        self._audit = audit
+        self._gate = gate
+
+    async def trail(self, request: GetAudit, context: Context) -> AuditTrail:
+        """One page of a campaign's audit trail, oldest first."""
+        creation = await self._campaigns.load(context.user_id, request.campaign_id)
+        records = await self._audit.page(
+            creation.tenant, creation.campaign_id, after=request.after or "", limit=request.limit
+        )
+        is_full = len(records) == request.limit
+        return AuditTrail(
+            campaign_id=creation.campaign_id,
+            records=records,
+            next=records[-1].audit_id if is_full else None,
+        )
+
+    async def undo(self, request: UndoChange, context: Context) -> ChangeUndone:
+        """Puts back what a run changed, the last change first, through the same gate: what was changed again
+        since, what is deleted and what a cap forbids stays, and is named."""
+        creation = await self._campaigns.load_created(context.user_id, request.campaign_id)
+        trail = await self._audit.page(creation.tenant, creation.campaign_id)
+        records = [record for record in trail if record.run_id == request.run_id]
+        if not records:
+            raise NotFoundError(f"run {request.run_id} is not known", field="run_id")
+        plan = _plan(creation, records, trail)
+        run = new_run(f"user:{context.user_id}", f"undo of {request.run_id}: {request.reason}")
+        items: list[Item] = []
+        if plan.wanted:
+            items = await self._gate.apply(creation, plan.wanted, run, dry_run=request.dry_run)
+        restored = changed_items(items)
+        left = plan.impossible + [_left(item) for item in items if item.result in ("skipped", "failed")]
+        return ChangeUndone(
+            campaign_id=creation.campaign_id,
+            undone_run_id=request.run_id,
+            run_id=run.run_id if items and not request.dry_run else None,
+            restored=restored,
+            not_restored=left,
+            message=_message(len(restored), len(left), request.dry_run),
+        )
+
+
+def _plan(creation: Creation, records: Sequence[AuditRecord], trail: Sequence[AuditRecord]) -> _Plan:
+    plan = _Plan([], [])
+    for record in reversed(records):
+        reason = _why_not(record, trail)
+        if reason:
+            plan.impossible.append(SkippedItem(id=record.entity_id, reason=reason))
+        elif record.outcome != "failed" and record.entity_id in creation.objects:
+            plan.wanted.append(_back(record))
+    return plan
+
+
+def _why_not(record: AuditRecord, trail: Sequence[AuditRecord]) -> str:
+    if record.operation == "create":
+        return "created: undo cannot delete; use manage_campaign with action delete"
+    if record.operation == "remove" and record.outcome != "failed":
+        return "deleted: the platform does not bring deleted objects back"
+    if record.operation == "end_split":
+        return "ended: a platform's split test does not begin again"
+    ((field, before),) = (record.before or {"status": None}).items()
+    if before is None:
+        return f"unknown: nobody knows the {field} before"
+    later = (
+        item
+        for item in trail
+        if item.audit_id > record.audit_id
+        and item.run_id != record.run_id
+        and item.entity_id == record.entity_id
+        and item.outcome != "failed"
+        and field in (item.after or {})
+    )
+    if (change := next(later, None)) is not None:
+        return f"changed_since: run {change.run_id} changed its {field} again"
+    return ""
+
+
+def _back(record: AuditRecord) -> Wanted:
+    ((field, before),) = (record.before or {}).items()
+    if field == "daily_budget":
+        return Wanted(record.level, record.entity_id, "daily_budget", Decimal(before))
+    held = bool(record.evidence.get("held"))
+    return Wanted(record.level, record.entity_id, "status", str(before), holds=held)
+
+
+def _left(item: Item) -> SkippedItem:
+    return SkippedItem(id=item.wanted.tag, reason=item.reason or f"failed: {item.error}")
+
+
+def _message(restored: int, left: int, is_dry: bool) -> str:
+    values = "1 value" if restored == 1 else f"{restored} values"
+    words = f"{'would restore' if is_dry else 'restored'} {values}"
+    return f"{words}; {left} cannot be restored, see not_restored" if left else words

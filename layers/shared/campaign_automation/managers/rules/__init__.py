@@ -1,0 +1,1 @@
+"""Automation rules: stored, checked, evaluated and carried out."""

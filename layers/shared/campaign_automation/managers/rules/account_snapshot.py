@@ -1,0 +1,213 @@
+"""What rules are judged on, read once for each account: objects with their figures, and their past."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from typing import NamedTuple
+
+from campaign_automation.managers.rules.entities import (
+    entities_of,
+    happened,
+    past_actions,
+    reading_level,
+    skeletons,
+)
+from campaign_automation.managers.shared.insights import CampaignInsights, Insights
+from campaign_automation.managers.shared.view import CampaignView
+from campaign_automation.models import AdAccount, Level
+from campaign_automation.models.budget_problem import MaturitySnapshot
+from campaign_automation.models.changes import AuditRecord, SkippedItem
+from campaign_automation.models.rules import (
+    CreateRule,
+    Scope,
+    days_of,
+    leaves,
+    window_of,
+)
+from campaign_automation.optimizers.budgets.guard import measure_maturity
+from campaign_automation.optimizers.rules.columns import Columns, members
+from campaign_automation.optimizers.rules.data import Entity, PastAction, Snapshot
+from campaign_automation.optimizers.rules.figures import EVIDENCE_DAYS
+from campaign_automation.stores.audit_store import AuditStore
+from campaign_automation.stores.campaign_store import CampaignStore, Creation
+from campaign_automation.utils import clock
+from campaign_automation.utils.error_handler import CampaignAutomationError, PlatformError
+from campaign_automation.utils.observability import logger
+
+LONGEST_DAYS = 90
+ATTRIBUTION_DAYS = 7
+_SPEND_DAYS = 7  # max_affected looks at a week of spend
+_AT_ONCE = 16
+_GONE = "5000"
+
+
+class Target(NamedTuple):
+    """Where a decision on an object is carried out: its campaign, the level and what happened there."""
+
+    creation: Creation
+    level: Level
+    view: CampaignView
+    trail: list[AuditRecord]
+
+
+class Market(NamedTuple):
+    """One account: what the rules see of it, where its objects are changed, what was done to them; `reports`
+    are conversions by campaign as they became known."""
+
+    account: AdAccount
+    snapshot: Snapshot
+    targets: dict[str, Target]
+    past: list[PastAction]
+    reports: dict[str, list[MaturitySnapshot]] = {}
+
+
+class Reading(NamedTuple):
+    """`markets` in the order of their accounts; `unread` are objects in scope of which nothing is known now,
+    `errors` what the platforms said instead."""
+
+    markets: list[Market]
+    unread: list[SkippedItem]
+    errors: list[CampaignAutomationError]
+
+
+class RuleMarket:
+    def __init__(self, store: CampaignStore, insights: Insights, audit: AuditStore) -> None:
+        self._store = store
+        self._insights = insights
+        self._audit = audit
+
+    async def campaigns(self, tenant: str, scope: Scope | None = None) -> list[Creation]:
+        """The tenant's campaigns that `scope` can be about."""
+        listed = await self._store.campaigns(tenant)
+        if scope is not None and scope.platform is not None:
+            listed = [item for item in listed if item.platform == scope.platform]
+        if scope is not None and scope.campaign_ids is not None:
+            listed = [item for item in listed if item.campaign_id in scope.campaign_ids]
+        gate = asyncio.Semaphore(_AT_ONCE)
+
+        async def load(campaign_id: str) -> Creation | None:
+            async with gate:
+                return await self._store.load(tenant, campaign_id)
+
+        loaded = await asyncio.gather(*(load(item.campaign_id) for item in listed))
+        found = [item for item in loaded if item is not None and item.state != "deleted"]
+        if scope is None or scope.adset_ids is None:
+            return found
+        return [item for item in found if item.objects.keys() & set(scope.adset_ids)]
+
+    async def read(self, creations: Sequence[Creation], rule: CreateRule, days: int) -> Reading:
+        """The objects that `rule` is about in `creations`, with their last `days` full days.
+
+        One report for each account, objective and level. A platform that fails costs its own objects only.
+        """
+        groups = [list(group) for _, group in itertools.groupby(sorted(creations, key=_account), _account)]
+        results = await asyncio.gather(*(self._read_account(group, rule, days) for group in groups))
+        markets = [market for result in results if (market := result[0]) is not None]
+        return Reading(
+            markets,
+            unread=[item for result in results for lost in result[1] for item in _unread(*lost, rule)],
+            errors=[error for result in results for _, error in result[1]],
+        )
+
+    async def _read_account(
+        self, group: Sequence[Creation], rule: CreateRule, days: int
+    ) -> tuple[Market | None, list[tuple[Creation, CampaignAutomationError]]]:
+        """The market, None when nothing of it could be read, and the campaigns that could not."""
+        read, failed = await self._insights_of(group, rule, days)
+        if not read:
+            return None, failed
+        # After the platform: a change that is seen there has its record here, so none is made twice.
+        since = clock.now_ms() - timedelta(days=LONGEST_DAYS) // timedelta(milliseconds=1)
+        trails = await asyncio.gather(
+            *(self._audit.since(item.creation.tenant, item.creation.campaign_id, since) for item in read)
+        )
+        return _market(read, [happened(t, i.view) for t, i in zip(trails, read, strict=True)], rule), failed
+
+    async def _insights_of(
+        self, group: Sequence[Creation], rule: CreateRule, days: int
+    ) -> tuple[list[CampaignInsights], list[tuple[Creation, CampaignAutomationError]]]:
+        try:
+            return await self._insights.read(
+                group, days, level=reading_level(rule.action), running_day=looks_at_today(rule)
+            ), []
+        except CampaignAutomationError as error:
+            logger.warning("not read for rules", account=_account(group[0]), reason=error.message)
+            if len(group) == 1 or not (isinstance(error, PlatformError) and error.code == _GONE):
+                return [], [(creation, error) for creation in group]
+        # One campaign was deleted on its platform by somebody else: the others have to be found.
+        parts = await asyncio.gather(*(self._insights_of([item], rule, days) for item in group))
+        return [item for read, _ in parts for item in read], [item for _, lost in parts for item in lost]
+
+
+def days_needed(rules: Iterable[CreateRule]) -> int:
+    """How many full days the longest window of `rules` covers."""
+    return max((_days_of_rule(rule) for rule in rules), default=1)
+
+
+def looks_at_today(rule: CreateRule) -> bool:
+    return "today" in _windows(rule)
+
+
+def _windows(rule: CreateRule) -> set[str]:
+    """Of both sides of its comparisons."""
+    found = list(leaves(rule.condition))
+    references = {getattr(getattr(leaf, "value", None), "time_range", None) for leaf in found}
+    return {window_of(leaf) for leaf in found} | {window for window in references if window}
+
+
+def _days_of_rule(rule: CreateRule) -> int:
+    longest = max(_length(window) for window in _windows(rule))
+    if rule.certainty is not None:
+        longest = max(longest, EVIDENCE_DAYS)
+    return min(max(longest, _SPEND_DAYS), LONGEST_DAYS)
+
+
+def _length(window: str) -> int:
+    named = {"today": 1, "yesterday": 1, "lifetime": LONGEST_DAYS, "since_last_action": LONGEST_DAYS}
+    return named[window] if window in named else days_of(window) or 1
+
+
+def _market(
+    read: Sequence[CampaignInsights], trails: Sequence[list[AuditRecord]], rule: CreateRule
+) -> Market:
+    account = read[0].account
+    snapshots = [snapshot for item in read for snapshot in item.snapshots]
+    return Market(
+        account,
+        Snapshot(
+            [
+                entity
+                for item, trail in zip(read, trails, strict=True)
+                for entity in entities_of(item, rule.action, trail)
+            ],
+            clock.now(),
+            account.time_zone,
+            measure_maturity(snapshots, ATTRIBUTION_DAYS).shares,
+        ),
+        {
+            tag: Target(item.creation, item.level, item.view, trail)
+            for item, trail in zip(read, trails, strict=True)
+            for tag in item.tags
+        },
+        [action for trail in trails for action in past_actions(trail)],
+        {item.creation.campaign_id: item.snapshots for item in read},
+    )
+
+
+def _unread(creation: Creation, error: CampaignAutomationError, rule: CreateRule) -> list[SkippedItem]:
+    """The objects in the rule's scope that nothing is known of."""
+    found = in_scope(skeletons(creation, rule.action), rule)
+    return [SkippedItem(id=item.entity_id, reason=f"not_read: {error.code}") for item in found]
+
+
+def in_scope(entities: Sequence[Entity], rule: CreateRule) -> list[Entity]:
+    columns = Columns(Snapshot(entities, clock.now()), entities)
+    return [columns.entities[position] for position in members(columns.scope(rule.applies_to))]
+
+
+def _account(creation: Creation) -> tuple[str, str]:
+    account = creation.account
+    return str(creation.spec.platform), account.platform_account_id if account else ""

@@ -1,0 +1,161 @@
+"""Carries a rule's decisions out through the write gate, one run for each campaign.
+
+A run is named after its tick: when a tick that died is evaluated again, the trail shows what it had done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Iterable, Iterator
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from typing import Any, NamedTuple
+
+from campaign_automation.managers.changes.control import changed_items, failed_items, skipped_items
+from campaign_automation.managers.changes.gate import Item, Run, Wanted, WriteGate
+from campaign_automation.managers.rules.account_snapshot import Target
+from campaign_automation.managers.rules.entities import RULE_ACTOR
+from campaign_automation.managers.rules.judgement import Judgement
+from campaign_automation.managers.rules.wording import reason_of
+from campaign_automation.models import AdAccount, Level
+from campaign_automation.models.changes import AuditRecord, ChangedItem, FailedItem, SkippedItem
+from campaign_automation.optimizers.rule_engine import Decision
+from campaign_automation.stores.campaign_store import Creation
+from campaign_automation.stores.rule_store import Tick
+from campaign_automation.utils.error_handler import CampaignAutomationError, error_body
+
+
+class Written(NamedTuple):
+    changed: list[ChangedItem]
+    skipped: list[SkippedItem]
+    failed: list[FailedItem]
+
+
+class _Job(NamedTuple):
+    """The decisions on one campaign, and what this very tick has done there before."""
+
+    creation: Creation
+    run: Run
+    wanted: list[Wanted]
+    pointless: list[SkippedItem]
+    done: list[AuditRecord]
+
+
+class RuleWriter:
+    def __init__(self, gate: WriteGate) -> None:
+        self._gate = gate
+
+    async def write(self, tick: Tick, judgement: Judgement) -> Written:
+        """What became of every decision; a campaign that cannot be changed now costs its own only."""
+        parts = await asyncio.gather(*(self._campaign(job) for job in _jobs(tick, judgement)))
+        return Written(
+            [item for part in parts for item in part.changed],
+            [item for part in parts for item in part.skipped],
+            [item for part in parts for item in part.failed],
+        )
+
+    async def _campaign(self, job: _Job) -> Written:
+        changed = [_changed(record) for record in job.done]
+        items: list[Item] = []
+        failed: list[FailedItem] = []
+        if job.wanted:
+            try:
+                items = await self._gate.apply(job.creation, job.wanted, job.run)
+            except CampaignAutomationError as error:
+                failed = [FailedItem(id=item.tag, error=error_body(error)) for item in job.wanted]
+        return Written(
+            changed + changed_items(items),
+            job.pointless + skipped_items(items),
+            failed + failed_items(items),
+        )
+
+
+def _jobs(tick: Tick, judgement: Judgement) -> Iterator[_Job]:
+    for one in judgement.accounts:
+        by_campaign: dict[str, list[Decision]] = {}
+        for decision in one.outcome.decisions:
+            target = one.market.targets[decision.entity_id]
+            by_campaign.setdefault(target.creation.campaign_id, []).append(decision)
+        for campaign_id, target in _campaigns(one.market.targets.values()).items():
+            job = _job(tick, target, by_campaign.get(campaign_id, []), one.market.account)
+            if job.wanted or job.pointless or job.done:
+                yield job
+
+
+def _campaigns(targets: Iterable[Target]) -> dict[str, Target]:
+    return {target.creation.campaign_id: target for target in targets}
+
+
+def _job(tick: Tick, target: Target, decisions: list[Decision], account: AdAccount) -> _Job:
+    run_id = _run_id(tick, target.creation)
+    done = [record for record in target.trail if record.run_id == run_id]
+    left = [item for item in decisions if item.entity_id not in {record.entity_id for record in done}]
+    values = {item.entity_id: _value(item, account) for item in left}
+    evidence = {item.entity_id: _evidence(item) for item in left}
+    return _Job(
+        target.creation,
+        Run(run_id, f"{RULE_ACTOR}{tick.head.rule_id}", reason_of(tick.head.rule, left), evidence),
+        [
+            _wanted(target.level, item, value)
+            for item in left
+            if (value := values[item.entity_id]) is not None
+        ],
+        [
+            SkippedItem(
+                id=item.entity_id, reason="budget_step: the change is smaller than the account allows"
+            )
+            for item in left
+            if values[item.entity_id] is None
+        ],
+        done,
+    )
+
+
+def _run_id(tick: Tick, creation: Creation) -> str:
+    name = f"{tick.head.rule_id}#{tick.key}#{creation.campaign_id}"
+    return f"run_{hashlib.sha256(name.encode()).hexdigest()[:20]}"
+
+
+def _wanted(level: Level, decision: Decision, value: str | Decimal) -> Wanted:
+    if decision.field == "daily_budget":
+        return Wanted(level, decision.entity_id, "daily_budget", value)
+    # What a rule paused must not come back with its campaign.
+    holds = value == "paused" and level is not Level.CAMPAIGN
+    return Wanted(level, decision.entity_id, "status", value, holds=holds)
+
+
+def _value(decision: Decision, account: AdAccount) -> str | Decimal | None:
+    """A budget moves no further than was decided: it is rounded towards what it was, by the account's step.
+    None when nothing is left of the change."""
+    if not isinstance(decision.after, Decimal):
+        return str(decision.after).lower()
+    step, before = account.budget_step, decision.before
+    assert isinstance(before, Decimal)
+    mode = ROUND_FLOOR if decision.direction > 0 else ROUND_CEILING
+    rounded = (decision.after / step).to_integral_value(mode) * step
+    if decision.direction < 0:
+        rounded = max(rounded, account.min_daily_budget)
+    return rounded if (rounded - before) * decision.direction > 0 else None
+
+
+def _evidence(decision: Decision) -> dict[str, Any]:
+    evidence: dict[str, Any] = {"rule_version": decision.version, "figures": decision.evidence}
+    if decision.pause_until is not None:
+        evidence["pause_until"] = decision.pause_until.isoformat()
+    return evidence
+
+
+def _changed(record: AuditRecord) -> ChangedItem:
+    ((field, after),) = (record.after or {}).items()
+    return ChangedItem(
+        level=record.level,
+        id=record.entity_id,
+        platform_id=record.platform_id or "",
+        field=field,
+        before=_plain(field, (record.before or {}).get(field)),
+        after=_plain(field, after),
+    )
+
+
+def _plain(field: str, value: Any) -> str | float | None:
+    return float(value) if field == "daily_budget" and value is not None else value

@@ -1,0 +1,199 @@
+"""What is looked at before a rule is stored: whom it is about, what it would have done, its rivals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from typing import NamedTuple
+
+from campaign_automation.managers.rules.account_snapshot import (
+    LONGEST_DAYS,
+    Market,
+    Reading,
+    RuleMarket,
+    in_scope,
+)
+from campaign_automation.managers.rules.hindsight import known_then
+from campaign_automation.models.rules import (
+    Backtest,
+    CreateRule,
+    Replay,
+    RuleConflict,
+    Scope,
+    StoredRule,
+)
+from campaign_automation.optimizers.rule_engine import warnings_of
+from campaign_automation.optimizers.rules.backtest import backtest
+from campaign_automation.optimizers.rules.conflicts import find_conflicts, is_settled
+from campaign_automation.optimizers.rules.data import Snapshot
+from campaign_automation.stores.campaign_store import Creation
+from campaign_automation.stores.rule_store import RuleHead, RuleStore
+from campaign_automation.utils.error_handler import GuardRefusedError, NotFoundError
+
+_MOST_NAMED = 5
+
+
+class Verdict(NamedTuple):
+    """`rule` names its scope by our ids. `conflicts` are those that a priority settles."""
+
+    rule: CreateRule
+    backtest: Backtest
+    conflicts: list[RuleConflict]
+    warnings: list[str]
+
+
+class RuleChecks:
+    def __init__(self, rules: RuleStore, market: RuleMarket) -> None:
+        self._rules = rules
+        self._market = market
+
+    async def check(self, head: RuleHead) -> Verdict:
+        """Raises NotFoundError for ids that the tenant does not have, GuardRefusedError for a conflict and
+        for a rule that its own max_affected would have stopped, unless that is confirmed; the platform's
+        error when nothing of the scope could be read."""
+        campaigns = await self._market.campaigns(head.tenant)
+        rule = head.rule.model_copy(update={"applies_to": _own_ids(head.rule.applies_to, campaigns)})
+        mine = _selected(campaigns, rule.applies_to)
+        reading = await self._market.read(mine, rule, LONGEST_DAYS)
+        if reading.errors and not reading.markets:
+            raise reading.errors[0]
+        others = [other for other in await self._rules.heads(head.tenant) if other.rule_id != head.rule_id]
+        conflicts = _conflicts(rule, [other.stored for other in others], reading.markets)
+        _refuse_conflicts(rule, conflicts, {other.rule_id: other.rule for other in others})
+        tested = _backtest(rule, reading.markets)
+        if tested.needs_confirm and not rule.confirm:
+            raise GuardRefusedError(
+                f"confirm: {tested.message} Give confirm: true to have the rule all the same",
+                guard="confirm",
+                field="confirm",
+                backtest=tested.model_dump(mode="json"),
+            )
+        return Verdict(rule, tested, conflicts, [*warnings_of(rule), *_warnings(rule, reading)])
+
+
+def _own_ids(scope: Scope, campaigns: Sequence[Creation]) -> Scope:
+    """The scope with our ids for the platforms'. Raises NotFoundError naming those that the tenant lacks."""
+    ids: dict[str, str] = {}
+    for creation in campaigns:
+        for entry in creation.objects.values():
+            own = creation.campaign_id if creation.plan and entry.tag == creation.plan.tag else entry.tag
+            ids |= dict.fromkeys(filter(None, (own, entry.tag, entry.platform_id)), own)
+    changes = {
+        field: _known(field, given, ids)
+        for field in ("campaign_ids", "adset_ids", "exclude")
+        if (given := getattr(scope, field))
+    }
+    return scope.model_copy(update=changes)
+
+
+def _known(field: str, given: Iterable[str], ids: dict[str, str]) -> list[str]:
+    given = list(given)
+    unknown = [item for item in given if item not in ids]
+    if unknown:
+        raise NotFoundError(
+            f"applies_to.{field}: {', '.join(unknown[:_MOST_NAMED])} is not known",
+            field=f"applies_to.{field}",
+        )
+    return list(dict.fromkeys(ids[item] for item in given))
+
+
+def _selected(campaigns: Sequence[Creation], scope: Scope) -> list[Creation]:
+    return [
+        item
+        for item in campaigns
+        if scope.platform in (None, item.spec.platform)
+        and (scope.campaign_ids is None or item.campaign_id in scope.campaign_ids)
+        and (scope.adset_ids is None or item.objects.keys() & set(scope.adset_ids))
+    ]
+
+
+# --- conflicts -------------------------------------------------------------------------------------------
+
+
+def _conflicts(
+    rule: CreateRule, others: Sequence[StoredRule], markets: Sequence[Market]
+) -> list[RuleConflict]:
+    """Each rival once, with the objects that both are about in any of the accounts."""
+    found: dict[str, RuleConflict] = {}
+    snapshots: list[Snapshot | None] = [market.snapshot for market in markets]
+    for snapshot in snapshots or [None]:
+        for conflict in find_conflicts(rule, others, snapshot):
+            before = found.get(conflict.rule_id)
+            objects = [*(before.objects if before else []), *conflict.objects]
+            found[conflict.rule_id] = conflict.model_copy(update={"objects": objects})
+    return list(found.values())
+
+
+def _refuse_conflicts(
+    rule: CreateRule, conflicts: Sequence[RuleConflict], others: dict[str, CreateRule]
+) -> None:
+    open_ones = [item for item in conflicts if not is_settled(rule, others[item.rule_id])]
+    if not open_ones:
+        return
+    names = ", ".join(f"{item.rule_name} ({item.rule_id})" for item in open_ones[:_MOST_NAMED])
+    raise GuardRefusedError(
+        f"conflict: {names} would change the same objects otherwise; give a priority other than theirs",
+        guard="conflict",
+        field="priority",
+        conflicts=[item.model_dump(mode="json") for item in open_ones],
+    )
+
+
+# --- back-test -------------------------------------------------------------------------------------------
+
+
+def _backtest(rule: CreateRule, markets: Sequence[Market]) -> Backtest:
+    """Of all accounts together. Their money is added up only where it is of one currency."""
+    tests = [backtest(rule, market.snapshot, known_then(market)) for market in markets]
+    tests = [test for test in tests if test.as_known_now is not None]
+    if not tests:
+        return Backtest(
+            first_day=None, last_day=None, as_known_now=None, needs_confirm=False, message="no history yet."
+        )
+    if len(tests) == 1:
+        return tests[0]
+    one_currency = len({market.account.currency for market in markets}) == 1
+    return Backtest(
+        first_day=min(filter(None, (test.first_day for test in tests))),
+        last_day=max(filter(None, (test.last_day for test in tests))),
+        as_known_now=_together([test.as_known_now for test in tests], one_currency=one_currency),
+        as_known_then=_together([test.as_known_then for test in tests], one_currency=one_currency),
+        needs_confirm=any(test.needs_confirm for test in tests),
+        message=" ".join(dict.fromkeys(test.message for test in tests)),
+    )
+
+
+def _together(found: Sequence[Replay | None], *, one_currency: bool) -> Replay | None:
+    """None unless all accounts have one."""
+    replays = [replay for replay in found if replay is not None]
+    if len(replays) < len(found):
+        return None
+    by_day: dict[date, int] = {}
+    for replay in replays:
+        for day, count in replay.firings_by_day.items():
+            by_day[day] = by_day.get(day, 0) + count
+    return Replay(
+        evaluated_days=max(replay.evaluated_days for replay in replays),
+        firings=[firing for replay in replays for firing in replay.firings],
+        firings_by_day=dict(sorted(by_day.items())),
+        paused=[item for replay in replays for item in replay.paused],
+        spend_avoided=_sum([replay.spend_avoided for replay in replays]) if one_currency else None,
+        conversions_forgone=sum(replay.conversions_forgone for replay in replays),
+        revenue_forgone=_sum([replay.revenue_forgone for replay in replays]) if one_currency else None,
+        flip_flops=sum(replay.flip_flops for replay in replays),
+        exceeded_on=sorted({day for replay in replays for day in replay.exceeded_on}),
+    )
+
+
+def _sum(amounts: Sequence[float | None]) -> float | None:
+    return None if None in amounts else round(sum(amount or 0 for amount in amounts), 2)
+
+
+# --- warnings --------------------------------------------------------------------------------------------
+
+
+def _warnings(rule: CreateRule, reading: Reading) -> list[str]:
+    warnings = [f"not read for the back-test: {error.message}" for error in reading.errors]
+    if not reading.errors and not any(in_scope(market.snapshot.entities, rule) for market in reading.markets):
+        warnings.append("no object is in the rule's scope today")
+    return warnings

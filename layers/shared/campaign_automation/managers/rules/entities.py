@@ -1,0 +1,179 @@
+"""A campaign's objects as rules see them: figures, settings, and what the trail tells of them. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from campaign_automation.adapters.base import DailyInsight
+from campaign_automation.managers.budgets.history import day_of
+from campaign_automation.managers.shared.insights import CampaignInsights
+from campaign_automation.managers.shared.view import CampaignView
+from campaign_automation.models import Level
+from campaign_automation.models.changes import AuditRecord
+from campaign_automation.models.rules import AnyAction, ChangeBudget, Start, level_of
+from campaign_automation.optimizers.rules.data import Day, Entity, PastAction
+from campaign_automation.stores.campaign_store import Creation
+
+RULE_ACTOR = "rule:"
+
+
+def entities_of(insights: CampaignInsights, action: AnyAction, trail: Sequence[AuditRecord]) -> list[Entity]:
+    """One for each object that was read; `trail` is what happened to the campaign, oldest first."""
+    return [_entity(insights, tag, action, trail) for tag in insights.tags]
+
+
+def skeletons(creation: Creation, action: AnyAction) -> list[Entity]:
+    """The objects of a campaign that could not be read: known by name, by nothing else."""
+    level = reading_level(action) or Level.ADSET
+    return [
+        Entity(
+            entity_id=entry.tag,
+            level=level_of(action),
+            campaign_id=creation.campaign_id,
+            platform=creation.spec.platform,
+            name=entry.name,
+            active=False,
+            days=[],
+            adset_id=adset_of(creation, level, entry.tag),
+        )
+        for entry in creation.objects.values()
+        if entry.level is level and entry.state == "created"
+    ]
+
+
+def reading_level(action: AnyAction) -> Level | None:
+    """None reads the objects that have the budgets, which on Google Ads are campaigns."""
+    return None if isinstance(action, ChangeBudget) else level_of(action)
+
+
+def happened(trail: Sequence[AuditRecord], view: CampaignView) -> list[AuditRecord]:
+    """The changes of a trail that took place. What was sent and never concluded took place if the platform
+    shows it."""
+    changes = [record for record in trail if record.operation in ("set_status", "set_budget", "remove")]
+    return [record for record in changes if record.outcome == "applied" or _shows(view, record)]
+
+
+def past_actions(trail: Sequence[AuditRecord]) -> list[PastAction]:
+    """What rules and the optimiser did, as the engine remembers it. A person may turn an object round at any
+    time, and a stop-loss may stop what a person has just started."""
+    return [_past(record) for record in trail if record.operation != "remove" and _is_automatic(record)]
+
+
+def adset_of(creation: Creation, level: Level, tag: str) -> str | None:
+    if level is Level.ADSET:
+        return tag
+    if level is not Level.AD or creation.plan is None:
+        return None
+    return {ad.tag: ad.adset_tag for ad in creation.plan.ads}.get(tag)
+
+
+def _entity(insights: CampaignInsights, tag: str, action: AnyAction, trail: Sequence[AuditRecord]) -> Entity:
+    creation, view, spec = insights.creation, insights.view, insights.creation.spec
+    own = [record for record in trail if record.entity_id == tag]
+    pause = _standing_pause(own, view, tag)
+    budget, node = view.live(tag, "daily_budget"), view.node(tag)
+    created = creation.first_day(insights.zone)
+    return Entity(
+        entity_id=tag,
+        level=level_of(action),  # a budget stands for its ad set, also where the campaign has it
+        campaign_id=creation.campaign_id,
+        platform=spec.platform,
+        name=node.name if node else creation.objects[tag].name,
+        active=_is_active(insights, tag, action),
+        days=[_day(row) for row in insights.days[tag]],
+        adset_id=adset_of(creation, insights.level, tag),
+        daily_budget=budget if isinstance(budget, Decimal) else None,
+        target_roas=_float(spec.target_roas),
+        target_cpa=_float(spec.target_cpa),
+        last_action_at=max((_at(record) for record in own), default=None),
+        pause_until=_time(pause.evidence.get("pause_until")) if pause else None,
+        paused_by_us=pause is not None and _is_automatic(pause),
+        first_day=created,
+        evidence_from=_evidence_from(insights, tag, trail, created),
+    )
+
+
+def _is_active(insights: CampaignInsights, tag: str, action: AnyAction) -> bool:
+    """What is to be started is paused itself; everything else runs only when its parents do too."""
+    creation, view = insights.creation, insights.view
+    assert creation.plan is not None
+    adset = adset_of(creation, insights.level, tag)
+    owners = [tag] if isinstance(action, Start) else [tag, adset, creation.plan.tag]
+    return all(view.live(owner, "status") == "active" for owner in owners if owner)
+
+
+def _standing_pause(own: Sequence[AuditRecord], view: CampaignView, tag: str) -> AuditRecord | None:
+    """The pause that still stands, when it was ours."""
+    statuses = [record for record in own if record.operation == "set_status"]
+    if not statuses or view.live(tag, "status") != "paused":
+        return None
+    last = statuses[-1]
+    return last if (last.after or {}).get("status") == "paused" else None
+
+
+def _evidence_from(insights: CampaignInsights, tag: str, trail: Sequence[AuditRecord], created: date) -> date:
+    """The first full day after it was started last, or an ad of it was changed."""
+    creation = insights.creation
+    assert creation.plan is not None
+    ads = {ad.tag for ad in creation.plan.ads if insights.level is Level.CAMPAIGN or ad.adset_tag == tag}
+    owners = {tag, adset_of(creation, insights.level, tag), creation.plan.tag}
+    breaks = [
+        record
+        for record in trail
+        if record.entity_id in ads or (record.entity_id in owners and _is_start(record))
+    ]
+    return max([created, *(day_of(_at(record), insights.zone) + timedelta(days=1) for record in breaks)])
+
+
+def _is_automatic(record: AuditRecord) -> bool:
+    """A rule's or the optimiser's change rests on figures; a person's does not."""
+    return bool(record.evidence.keys() - {"held"})
+
+
+def _is_start(record: AuditRecord) -> bool:
+    return (record.after or {}).get("status") == "active"
+
+
+def _past(record: AuditRecord) -> PastAction:
+    ((field, after),) = (record.after or {"status": None}).items()
+    if field == "daily_budget":
+        before = (record.before or {}).get(field)
+        direction = 0 if before is None else 1 if Decimal(after) > Decimal(before) else -1
+    else:
+        direction = 1 if after == "active" else -1
+    rule_id = record.actor.removeprefix(RULE_ACTOR) if record.actor.startswith(RULE_ACTOR) else None
+    return PastAction(record.entity_id, field, direction, _at(record), rule_id)
+
+
+def _shows(view: CampaignView, record: AuditRecord) -> bool:
+    if record.outcome != "unknown":
+        return False
+    ((field, asked),) = (record.after or {"status": None}).items()
+    live = view.live(record.entity_id, field)
+    return bool(live == (Decimal(asked) if isinstance(live, Decimal) else asked))
+
+
+def _day(row: DailyInsight) -> Day:
+    return Day(
+        row.day,
+        _float(row.spend),
+        _float(row.impressions),
+        _float(row.clicks),
+        _float(row.conversions),
+        _float(row.revenue),
+    )
+
+
+def _at(record: AuditRecord) -> datetime:
+    return datetime.fromisoformat(record.at)
+
+
+def _time(text: Any) -> datetime | None:
+    return datetime.fromisoformat(text) if isinstance(text, str) else None
+
+
+def _float(value: Decimal | int | None) -> float | None:
+    return None if value is None else float(value)

@@ -1,0 +1,94 @@
+"""One rule over all accounts of its user: what it decides, and whether it may touch so much. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from campaign_automation.managers.rules.account_snapshot import Market, Reading
+from campaign_automation.models.changes import SkippedItem
+from campaign_automation.models.rules import StoredRule, field_of
+from campaign_automation.optimizers.rule_engine import Decision, Outcome, evaluate
+from campaign_automation.optimizers.rules.data import Memory, PastAction
+
+
+class Judged(NamedTuple):
+    market: Market
+    outcome: Outcome
+
+
+class Judgement(NamedTuple):
+    """`review`: why the rule may do nothing until a person has looked, or ""."""
+
+    accounts: list[Judged]
+    unread: list[SkippedItem]
+    review: str
+
+    @property
+    def decisions(self) -> list[Decision]:
+        return [] if self.review else [item for one in self.accounts for item in one.outcome.decisions]
+
+    @property
+    def evaluated(self) -> int:
+        return sum(one.outcome.evaluated for one in self.accounts) + len(self.unread)
+
+    @property
+    def matched(self) -> int:
+        return sum(one.outcome.matched for one in self.accounts)
+
+    @property
+    def skipped(self) -> list[SkippedItem]:
+        return [item for one in self.accounts for item in one.outcome.skipped]
+
+    @property
+    def undecidable(self) -> list[SkippedItem]:
+        return [*(item for one in self.accounts for item in one.outcome.undecidable), *self.unread]
+
+    @property
+    def scope(self) -> list[str]:
+        return [
+            *(item for one in self.accounts for item in one.outcome.scope_ids),
+            *(u.id for u in self.unread),
+        ]
+
+    @property
+    def names(self) -> dict[str, str]:
+        return {
+            entity.entity_id: entity.name for one in self.accounts for entity in one.market.snapshot.entities
+        }
+
+
+def judge(
+    stored: StoredRule, rivals: Sequence[StoredRule], reading: Reading, told: Mapping[str, datetime]
+) -> Judgement:
+    """`rivals` are rules that may want the same objects otherwise: of two, one has its way."""
+    memory = Memory([*(past for market in reading.markets for past in market.past), *_told(stored, told)])
+    accounts = []
+    for market in reading.markets:
+        outcome, *_ = evaluate([stored, *rivals], market.snapshot, memory)
+        accounts.append(Judged(market, outcome))
+        # The next account counts what was decided in this one: caps hold for the rule.
+        memory = memory.with_actions(item.as_past(market.snapshot.now) for item in outcome.decisions)
+    return Judgement(accounts, reading.unread, _review(stored, accounts))
+
+
+def _told(stored: StoredRule, told: Mapping[str, datetime]) -> list[PastAction]:
+    """Telling moves no money, so it has no direction; but it has a cooldown."""
+    field = field_of(stored.rule.action)
+    return [PastAction(entity, field, 0, at, stored.rule_id) for entity, at in told.items()]
+
+
+def _review(stored: StoredRule, accounts: Sequence[Judged]) -> str:
+    """The engine compares one account with the limits; here it is all of them together."""
+    for one in accounts:
+        if one.outcome.status == "needs_review":
+            return one.outcome.note
+    limits = stored.rule.max_affected
+    count = sum(len(one.outcome.decisions) for one in accounts)
+    evaluated = sum(one.outcome.evaluated for one in accounts)
+    if limits.count is not None and count > limits.count:
+        return f"it would touch {count} objects, more than the {limits.count} allowed"
+    if limits.share is not None and count > limits.share * evaluated + 1e-9:
+        return f"it would touch {count} of {evaluated} objects, more than {limits.share:.0%}"
+    return ""

@@ -1,0 +1,317 @@
+"""Rules as their owners see them: made, looked at, replaced, switched on and off, deleted.
+
+A rule is stored before its schedule is made and switched off before its schedule is deleted; what a crash
+leaves between the two, `reconcile` puts right.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from campaign_automation.managers.rules.checks import RuleChecks, Verdict
+from campaign_automation.managers.rules.schedules import RuleSchedules
+from campaign_automation.models import Context
+from campaign_automation.models.rules import (
+    CreateRule,
+    ListRules,
+    ListRuleTemplates,
+    RuleCreated,
+    RuleFromTemplate,
+    RuleList,
+    RuleReference,
+    RuleShown,
+    RuleStateChanged,
+    RuleTemplates,
+    RuleTemplateView,
+    RuleView,
+    SetRuleState,
+    UpdateRule,
+)
+from campaign_automation.optimizers.rules.schedule import next_run_of
+from campaign_automation.optimizers.rules.templates import TEMPLATES, rule_from_template
+from campaign_automation.stores.rule_store import RuleHead, RuleState, RuleStore
+from campaign_automation.utils import clock
+from campaign_automation.utils.error_handler import (
+    CampaignAutomationError,
+    ConflictError,
+    InvalidRequestError,
+    NotFoundError,
+)
+from campaign_automation.utils.observability import emit, logger
+from campaign_automation.utils.validation import parse
+
+OVERDUE = timedelta(minutes=30)
+_SHOWN_DAYS = 7
+_MOST_RUNS = 20
+_LATER = "its schedule could not be made yet; it will be within 15 minutes"
+_NO_SCHEDULER = "no schedule was made: this deployment has no RULE_SCHEDULE_GROUP"
+
+
+class Reconciled(NamedTuple):
+    """How many schedules were made, and how many deleted; `overdue` rules should have run long ago."""
+
+    made: int
+    deleted: int
+    overdue: int
+
+
+class RuleManager:
+    """`schedules` is None where nothing drives rules, as in a process without AWS."""
+
+    def __init__(self, rules: RuleStore, checks: RuleChecks, schedules: RuleSchedules | None) -> None:
+        self._rules = rules
+        self._checks = checks
+        self._schedules = schedules
+
+    # --- making ----------------------------------------------------------------------------------------
+
+    async def create(self, rule: CreateRule, context: Context) -> RuleCreated:
+        """Checks, back-tests and stores a rule, and makes its schedule.
+
+        Raises InvalidRequestError or NotFoundError for what cannot be, GuardRefusedError for a conflict
+        that no priority settles (`conflict`) and for a back-test that asks for `confirm` (`confirm`).
+        """
+        now = clock.now()
+        head = RuleHead(
+            tenant=context.user_id,
+            rule_id=_rule_id(rule, context),
+            version=1,
+            state="enabled",
+            rule=rule,
+            anchor=now,
+            changed_at=now,
+        )
+        _refuse_if_never(head)
+        verdict = await self._checks.check(head)
+        head = head.model_copy(update={"rule": verdict.rule})
+        if rule.dry_run:
+            return _created(head, verdict, [], state="planned")
+        if not await self._rules.create(head):  # this very request made it before and died
+            head = await self._load(context.user_id, head.rule_id)
+        return _created(head, verdict, await self._drive(head))
+
+    async def create_from_template(self, request: RuleFromTemplate, context: Context) -> RuleCreated:
+        """The same for a ready-made rule. Raises InvalidRequestError naming an unknown word."""
+        body = rule_from_template(request.template, request.applies_to, **request.parameters)
+        own = {"template", "applies_to", "parameters"}
+        changes = request.model_dump(exclude=own, exclude_none=True)
+        return await self.create(parse(CreateRule, body | changes), context)
+
+    async def update(self, request: UpdateRule, context: Context) -> RuleCreated:
+        """Puts a new version in the rule's place, in the state that it is in; the old one is kept.
+
+        Raises ConflictError when `version` is not the one in force.
+        """
+        held = await self._load(context.user_id, request.rule_id)
+        if request.version not in (None, held.version):
+            raise ConflictError(f"version: {held.version} is in force", field="version", version=held.version)
+        stored, now = held.stored.next_version(request.rule, clock.now()), clock.now()
+        head = held.model_copy(
+            update={"version": stored.version, "rule": stored.rule, "anchor": now, "changed_at": now}
+        )
+        _refuse_if_never(head)
+        verdict = await self._checks.check(head)
+        head = head.model_copy(update={"rule": verdict.rule})
+        if request.rule.dry_run:
+            return _created(head, verdict, [], state="planned")
+        if not await self._rules.add_version(head):
+            raise ConflictError("the rule was changed meanwhile; read it again", field="version")
+        return _created(head, verdict, await self._drive(head))
+
+    # --- looking ---------------------------------------------------------------------------------------
+
+    async def list_rules(self, request: ListRules, context: Context) -> RuleList:
+        heads = [
+            head for head in await self._rules.heads(context.user_id) if head.rule_id > (request.after or "")
+        ]
+        page = heads[: request.limit]
+        more = len(heads) > request.limit
+        return RuleList(
+            rules=[RuleView(**_view(head)) for head in page], next=page[-1].rule_id if more else None
+        )
+
+    async def get(self, request: RuleReference, context: Context) -> RuleShown:
+        head = await self._load(context.user_id, request.rule_id)
+        runs = await self._rules.runs(head, clock.now() - timedelta(days=_SHOWN_DAYS))
+        return RuleShown(**_view(head), runs=runs[: -_MOST_RUNS - 1 : -1])
+
+    async def templates(self, request: ListRuleTemplates, context: Context) -> RuleTemplates:
+        """All there are, for everybody."""
+        return RuleTemplates(
+            templates=[
+                RuleTemplateView(template=item.name, purpose=item.purpose, parameters=item.defaults)
+                for item in TEMPLATES.values()
+            ]
+        )
+
+    # --- switching -------------------------------------------------------------------------------------
+
+    async def set_state(self, request: SetRuleState, context: Context) -> RuleStateChanged:
+        """Enables or disables. Enabling checks the rule as creating it does: others were made since."""
+        head = await self._load(context.user_id, request.rule_id)
+        if request.action == "disable":
+            return await self._stopped(head, "disabled")
+        _refuse_if_never(head)
+        if head.state != "enabled":
+            confirmed = head.rule.model_copy(update={"confirm": request.confirm or head.rule.confirm})
+            await self._checks.check(head.model_copy(update={"rule": confirmed}))
+            head = await self._switch(head, "enabled")
+        return RuleStateChanged(
+            rule_id=head.rule_id,
+            version=head.version,
+            state="enabled",
+            next_run=_next_run(head),
+            warnings=await self._drive(head),
+            message=f"{head.rule.rule_name} is enabled",
+        )
+
+    async def delete(self, request: RuleReference, context: Context) -> RuleStateChanged:
+        """The rule is gone; its versions and runs stay on record."""
+        return await self._stopped(await self._load(context.user_id, request.rule_id), "deleted")
+
+    async def _stopped(self, head: RuleHead, state: Any) -> RuleStateChanged:
+        if head.state != state:
+            head = await self._switch(head, state)
+        return RuleStateChanged(
+            rule_id=head.rule_id,
+            version=head.version,
+            state=state,
+            warnings=await self._drive(head),
+            message=f"{head.rule.rule_name} is {state}",
+        )
+
+    async def _switch(self, head: RuleHead, state: RuleState) -> RuleHead:
+        now = clock.now()
+        if not await self._rules.set_state(head, state, now):
+            raise ConflictError(
+                "the rule was changed meanwhile; read it again", retryable=True, retry_after=1
+            )
+        return head.model_copy(update={"state": state, "changed_at": now})
+
+    async def _load(self, tenant: str, rule_id: str) -> RuleHead:
+        """Raises NotFoundError, for another tenant's rule too."""
+        head = await self._rules.head(tenant, rule_id)
+        if head is None or head.state == "deleted":
+            raise NotFoundError(f"rule {rule_id} is not known", field="rule_id")
+        return head
+
+    # --- schedules -------------------------------------------------------------------------------------
+
+    async def _drive(self, head: RuleHead) -> list[str]:
+        """Makes or deletes the schedule as the state asks. A scheduler that fails is a warning: the rule is
+        stored, and `reconcile` catches up."""
+        if self._schedules is None:
+            return [_NO_SCHEDULER] if head.state == "enabled" else []
+        try:
+            await self._match(self._schedules, head)
+        except CampaignAutomationError as error:
+            logger.warning("schedule not made", rule_id=head.rule_id, reason=error.message)
+            return [_LATER] if head.state == "enabled" else []
+        return []
+
+    async def _match(self, schedules: RuleSchedules, head: RuleHead) -> None:
+        start = next_run_of(head.stored, clock.now())
+        if head.state == "enabled" and start is not None:
+            await schedules.put(head.tenant, head.stored, start)
+            await self._rules.mark_scheduled(head, head.version)
+        else:
+            await schedules.delete(head.rule_id)
+            await self._rules.mark_scheduled(head, 0)
+
+    async def reconcile(self) -> Reconciled:
+        """Compares all enabled rules with all schedules: each has the other, of the same version."""
+        if self._schedules is None:
+            return Reconciled(0, 0, 0)
+        schedules, made, overdue = self._schedules, 0, 0
+        there = await schedules.names()
+        keys = await self._rules.enabled()
+        for key in keys:
+            head = await self._rules.head(*key)
+            if head is None or head.state != "enabled" or next_run_of(head.stored, clock.now()) is None:
+                continue
+            overdue += _is_overdue(head)
+            if key.rule_id not in there or head.scheduled != head.version:
+                await self._match(schedules, head)
+                made += 1
+        deleted = await self._delete_orphans(schedules, there - {key.rule_id for key in keys})
+        emit("rules_overdue", overdue)
+        return Reconciled(made, deleted, overdue)
+
+    async def _delete_orphans(self, schedules: RuleSchedules, names: set[str]) -> int:
+        """The index shows a new rule a moment late, so the rule itself is asked before that."""
+        deleted = 0
+        for name in sorted(names):
+            key = await schedules.key(name)
+            head = None if key is None else await self._rules.head(*key)
+            if head is None or head.state != "enabled":
+                await schedules.delete(name)
+                deleted += 1
+        return deleted
+
+
+def _rule_id(rule: CreateRule, context: Context) -> str:
+    """The same request under the same key is the same rule."""
+    if context.idempotency_key is None:
+        return f"rule_{uuid.uuid4().hex[:20]}"
+    identity = json.dumps([context.user_id, context.idempotency_key, rule.model_dump_json()])
+    return f"rule_{hashlib.sha256(identity.encode()).hexdigest()[:20]}"
+
+
+def _refuse_if_never(head: RuleHead) -> None:
+    if next_run_of(head.stored, clock.now()) is None:
+        raise InvalidRequestError("schedule: never runs before the rule expires", field="schedule")
+
+
+def _next_run(head: RuleHead) -> str | None:
+    run = next_run_of(head.stored, clock.now()) if head.state == "enabled" else None
+    return None if run is None else clock.iso(run)
+
+
+def _is_overdue(head: RuleHead) -> bool:
+    """A run was due since the last one, or since the rule was enabled, and has not come for half an hour."""
+    since: datetime = max(filter(None, (head.last_run, head.changed_at)))
+    due = next_run_of(head.stored, since)
+    return due is not None and clock.now() - due > OVERDUE
+
+
+def _view(head: RuleHead) -> dict[str, Any]:
+    return {
+        "rule_id": head.rule_id,
+        "version": head.version,
+        "state": head.state,
+        "schedule": head.rule.schedule_expression,
+        "time_zone": head.rule.time_zone,
+        "next_run": _next_run(head),
+        "last_run": None if head.last_run is None else clock.iso(head.last_run),
+        "rule": head.rule,
+    }
+
+
+def _created(head: RuleHead, verdict: Verdict, warnings: Sequence[str], state: Any = None) -> RuleCreated:
+    return RuleCreated(
+        rule_id=head.rule_id,
+        version=head.version,
+        rule_name=head.rule.rule_name,
+        state=state or head.state,
+        schedule=head.rule.schedule_expression,
+        time_zone=head.rule.time_zone,
+        next_run=_next_run(head),
+        backtest=verdict.backtest,
+        conflicts=verdict.conflicts,
+        warnings=[*verdict.warnings, *warnings],
+        message=_message(head, verdict, state),
+    )
+
+
+def _message(head: RuleHead, verdict: Verdict, state: Any) -> str:
+    words = "would be" if state == "planned" else "is"
+    mode = "observes" if head.rule.mode == "observe" else "acts"
+    return (
+        f"{head.rule.rule_name} {words} {head.state} and {mode} {head.rule.schedule_expression}"
+        f" ({head.rule.time_zone}). {verdict.backtest.message}"
+    )

@@ -1,0 +1,188 @@
+"""Which ad account a user advertises with, the token for it, and how long that holds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+from pydantic import SecretStr
+
+from campaign_automation.adapters.base import Access
+from campaign_automation.clients.mcp_client import ToolCaller
+from campaign_automation.utils import clock
+from campaign_automation.utils.error_handler import (
+    AccountError,
+    InvalidRequestError,
+    NotFoundError,
+    PlatformAuthError,
+)
+from campaign_automation.utils.observability import emit, logger
+
+T = TypeVar("T")
+
+TOKEN_SECONDS = 300
+WARN_DAYS = 14
+
+
+class AccountDirectory(Protocol):
+    async def choose(self, user_id: str, platform: str, ad_account_id: str | None) -> str:
+        """The id of the account to use: the given one, or the user's active one."""
+        ...
+
+    async def access(self, user_id: str, platform: str, ad_account_id: str) -> Access: ...
+
+    def forget(self, user_id: str) -> None:
+        """After a refused token the next call reads it anew."""
+        ...
+
+
+async def with_access(
+    accounts: AccountDirectory,
+    user_id: str,
+    platform: str,
+    ad_account_id: str,
+    call: Callable[[Access], Awaitable[T]],
+    *,
+    connect_url: str | None = None,
+) -> T:
+    """What `call` gives. A refused token is read anew once: the Web Platform may have renewed it meanwhile.
+
+    Raises PlatformAuthError (6001) with `action_url`, where a person can connect the account again.
+    """
+    access = await accounts.access(user_id, platform, ad_account_id)
+    try:
+        return await call(access)
+    except PlatformAuthError as error:
+        accounts.forget(user_id)
+        fresh = await accounts.access(user_id, platform, ad_account_id)
+        if error.code != "6001" or fresh.token == access.token:
+            raise with_action(error, platform, connect_url) from error
+        logger.info("token renewed", platform=platform)
+    try:
+        return await call(fresh)
+    except PlatformAuthError as error:
+        raise with_action(error, platform, connect_url) from error
+
+
+def with_action(error: PlatformAuthError, platform: str, connect_url: str | None) -> PlatformAuthError:
+    """The error, telling where the account can be connected again."""
+    if error.code == "6001" and connect_url:
+        error.details["action_url"] = connect_url.replace("{platform}", platform)
+    return error
+
+
+def days_left(access: Access) -> int | None:
+    """Whole days until the token expires; None when nobody knows."""
+    if access.expires_at is None:
+        return None
+    return (access.expires_at - clock.now()).days
+
+
+def token_warnings(access: Access, platform: str) -> list[str]:
+    """What to say of a token that ends soon; the metric behind the alarm tells how soon."""
+    days = days_left(access)
+    if days is None:
+        return []
+    emit("ad_account_token_days", days)
+    if days > WARN_DAYS:
+        return []
+    return [f"{platform}: the ad account's token expires in {max(days, 0)} days; connect the account again"]
+
+
+class _Kept(NamedTuple):
+    access: Access
+    until: float
+
+
+class WebPlatformAccounts:
+    """Accounts as the Web Platform holds them. Tokens stay in this process for five minutes, nowhere else."""
+
+    def __init__(self, tools: ToolCaller) -> None:
+        self._tools = tools
+        self._kept: dict[tuple[str, str, str], _Kept] = {}
+
+    async def choose(self, user_id: str, platform: str, ad_account_id: str | None) -> str:
+        if ad_account_id is not None:
+            if not ad_account_id.isdecimal():
+                raise InvalidRequestError(
+                    "ad_account_id: should be the Web Platform's number of the account", field="ad_account_id"
+                )
+            return ad_account_id
+        answer = await self._tools.call_tool(
+            "get_active_ad_account", {"user_id": user_id, "platform": platform}
+        )
+        account = answer.get("active_account")
+        if not account:
+            raise AccountError(f"no {platform} ad account is bound: connect one", platform=platform)
+        return str(account["id"])
+
+    async def access(self, user_id: str, platform: str, ad_account_id: str) -> Access:
+        key = (user_id, platform, ad_account_id)
+        kept = self._kept.get(key)
+        if kept is None or kept.until < time.monotonic():
+            kept = _Kept(await self._read(*key), time.monotonic() + TOKEN_SECONDS)
+            self._kept[key] = kept
+        return kept.access
+
+    async def _read(self, user_id: str, platform: str, ad_account_id: str) -> Access:
+        try:
+            answer = await self._tools.call_tool(
+                "get_ad_account_token", {"user_id": user_id, "ad_account_id": int(ad_account_id)}
+            )
+        except NotFoundError as error:
+            raise AccountError(
+                f"the ad account {ad_account_id} is not known", platform=platform, field="ad_account_id"
+            ) from error
+        if answer.get("platform") != platform:
+            raise InvalidRequestError(
+                f"ad_account_id: {ad_account_id} is an account of {answer.get('platform')}, not {platform}",
+                field="ad_account_id",
+            )
+        return Access(
+            platform_account_id=str(answer["platform_account_id"]),
+            token=SecretStr(answer["access_token"]),
+            expires_at=_time(answer.get("token_expires_at")),
+        )
+
+    def forget(self, user_id: str) -> None:
+        self._kept = {key: kept for key, kept in self._kept.items() if key[0] != user_id}
+
+
+class SecretAccounts:
+    """Without a Web Platform: one secret per user and platform, {"platform_account_id", "access_token"} and,
+    where it is known, "token_expires_at"."""
+
+    def __init__(self, read: Callable[[str], Mapping[str, Any]], stage: str) -> None:
+        self._read = read
+        self._stage = stage
+
+    async def choose(self, user_id: str, platform: str, ad_account_id: str | None) -> str:
+        bound = str(self._secret(user_id, platform)["platform_account_id"])
+        if ad_account_id not in (None, bound):
+            raise AccountError(f"the ad account {ad_account_id} is not known", field="ad_account_id")
+        return bound
+
+    async def access(self, user_id: str, platform: str, ad_account_id: str) -> Access:
+        secret = self._secret(user_id, platform)
+        return Access(
+            platform_account_id=str(secret["platform_account_id"]),
+            token=SecretStr(secret["access_token"]),
+            expires_at=_time(secret.get("token_expires_at")),
+        )
+
+    def forget(self, user_id: str) -> None:
+        """Nothing is kept here."""
+
+    def _secret(self, user_id: str, platform: str) -> Mapping[str, Any]:
+        return self._read(f"campaign-automation/{self._stage}/accounts/{user_id}/{platform}")
+
+
+def _time(value: Any) -> datetime | None:
+    """An ISO 8601 time, read as UTC when it names no zone; None for what is none."""
+    try:
+        told = datetime.fromisoformat(str(value))
+    except ValueError:
+        return None
+    return told if told.tzinfo else told.replace(tzinfo=UTC)

@@ -1,0 +1,63 @@
+"""Tells a user something that belongs to no single campaign: stored first, then sent until it is taken."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from campaign_automation.clients.mcp_client import ToolCaller
+from campaign_automation.stores.notice_store import Channel, Notice, NoticeStore
+from campaign_automation.utils.observability import emit, logger
+
+TOOL = "create_notification"
+_DELIVERY_SECONDS = 120  # longer than any function lives that delivers
+
+Publish = Callable[[str, str], None]  # subject and message
+
+
+class Notices:
+    """Through the Web Platform, and through a topic where the deployment has one."""
+
+    def __init__(self, store: NoticeStore, tools: ToolCaller | None, publish: Publish | None = None) -> None:
+        self._store = store
+        self._tools = tools
+        self._publish = publish
+
+    def notice(self, tenant: str, notice_id: str, arguments: dict[str, Any]) -> list[Notice]:
+        """The notice to store with the state that it tells of; none where nobody listens."""
+        waiting: list[Channel] = []
+        if self._tools is not None:
+            waiting.append("web_platform")
+        if self._publish is not None:
+            waiting.append("topic")
+        if not waiting:
+            return []
+        return [Notice(tenant=tenant, notice_id=notice_id, arguments=arguments, waiting=waiting)]
+
+    async def deliver(self, tenant: str, notice_id: str) -> None:
+        """Sends what still waits; a channel that fails keeps it waiting. At least once: neither channel can
+        be asked whether it has a notice already."""
+        notice = await self._store.load(tenant, notice_id)
+        if notice is None or not notice.waiting or not await self._store.claim(notice, _DELIVERY_SECONDS):
+            return
+        waiting = [channel for channel in notice.waiting if not await self._sent(channel, notice)]
+        await self._store.save(notice.model_copy(update={"waiting": waiting}))
+
+    async def _sent(self, channel: Channel, notice: Notice) -> bool:
+        try:
+            await self._send(channel, notice)
+        except Exception as error:  # any client may be handed in; the notice is stored and stays pending
+            logger.warning("notice not taken", channel=channel, reason=f"{type(error).__name__}: {error}")
+            emit("outbox_failures_total", tool=TOOL if channel == "web_platform" else "publish")
+            return False
+        return True
+
+    def _send(self, channel: Channel, notice: Notice) -> Awaitable[Any]:
+        if channel == "topic":
+            assert self._publish is not None
+            message = json.dumps({"tenant": notice.tenant, **notice.arguments}, ensure_ascii=False)
+            return asyncio.to_thread(self._publish, notice.arguments["title"], message)
+        assert self._tools is not None
+        return self._tools.call_tool(TOOL, {"user_id": notice.tenant, **notice.arguments})

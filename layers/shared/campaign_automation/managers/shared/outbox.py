@@ -1,0 +1,193 @@
+"""Tells the Web Platform what happened, in order per campaign, each message until it is acknowledged once."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from campaign_automation.clients.mcp_client import ToolCaller
+from campaign_automation.managers.shared.notices import Notices
+from campaign_automation.models import Level, Objective
+from campaign_automation.stores.campaign_store import CampaignStore, Creation, ObjectEntry, OutboxEntry
+from campaign_automation.utils import clock
+from campaign_automation.utils.error_handler import NotFoundError
+from campaign_automation.utils.observability import emit, logger
+
+SWEEP_LIMIT = 500
+_DELIVERY_SECONDS = 120  # longer than any function lives that delivers
+CREATE, UPDATE, DELETE, NOTIFY = (
+    "create_campaign",
+    "update_campaign",
+    "delete_campaign",
+    "create_notification",
+)
+
+
+class Outbox:
+    """Messages are written with the state they report; `deliver` sends what is pending and may fail."""
+
+    def __init__(
+        self, store: CampaignStore, tools: ToolCaller | None, notices: Notices | None = None
+    ) -> None:
+        self._store = store
+        self._tools = tools
+        self._notices = notices
+
+    def entry(self, creation: Creation, tool: str, arguments: dict[str, Any]) -> list[OutboxEntry]:
+        """The next message of this campaign; none without a Web Platform."""
+        if self._tools is None:
+            return []
+        return [OutboxEntry(number=len(creation.outbox) + 1, tool=tool, arguments=arguments)]
+
+    def change(self, creation: Creation) -> OutboxEntry | None:
+        """The next message after a change of what exists: the whole state, so that it is right even when
+        the one before was never read."""
+        plan, objects = creation.plan, creation.objects
+        if plan is None or all(entry.tool != CREATE for entry in creation.outbox):
+            return None  # it was never told that the campaign exists
+        status = objects[plan.tag].status or "paused"
+        if status == "deleted":
+            (entry,) = self.entry(creation, DELETE, {}) or (None,)
+        else:
+            (entry,) = self.entry(creation, UPDATE, _state(creation, status)) or (None,)
+        return entry
+
+    async def deliver(self, tenant: str, campaign_id: str) -> None:
+        """Sends in order and stops at the first failure: what is left stays pending. One process at a time
+        sends for a campaign, since two could both find that a campaign is not recorded yet."""
+        is_all_sent = True
+        while is_all_sent and self._tools is not None:
+            creation = await self._store.load(tenant, campaign_id)
+            if creation is None or all(entry.sent for entry in creation.outbox):
+                return
+            if not await self._store.claim_delivery(creation, _DELIVERY_SECONDS):
+                return  # who holds it looks again when done
+            try:
+                is_all_sent = await self._deliver(self._tools, creation)
+            finally:
+                await self._store.release_delivery(creation)
+
+    async def _deliver(self, tools: ToolCaller, creation: Creation) -> bool:
+        answers: dict[str, dict[str, Any]] = {}
+        for entry in creation.outbox:
+            if entry.sent:
+                answers[entry.tool] = entry.answer
+                continue
+            try:
+                answers[entry.tool] = await self._send(tools, creation, entry, answers)
+            except (
+                Exception
+            ) as error:  # also an answer that makes no sense: what happened is recorded already
+                logger.warning(
+                    "web platform not told", tool=entry.tool, reason=f"{type(error).__name__}: {error}"
+                )
+                emit("outbox_failures_total", tool=entry.tool)
+                return False
+            await self._store.mark_sent(creation, entry, answers[entry.tool])
+        return True
+
+    async def sweep(self) -> dict[str, int]:
+        """Sends what is still pending, the oldest first; what was pending before, and what is afterwards.
+
+        Depth and age are metrics: a Web Platform that is down shows, and loses nothing.
+        """
+        waiting = await self._store.pending(SWEEP_LIMIT)
+        emit("outbox_depth", len(waiting))
+        oldest = min((item.since for item in waiting), default=None)
+        emit("outbox_age_seconds", 0 if oldest is None else (clock.now_ms() - oldest) / 1000)
+        for tenant, kind, item_id in dict.fromkeys(item[:3] for item in waiting):
+            if kind == "campaign":
+                await self.deliver(tenant, item_id)
+            elif self._notices is not None:
+                await self._notices.deliver(tenant, item_id)
+        return {"before": len(waiting), "after": len(await self._store.pending(SWEEP_LIMIT))}
+
+    async def _send(
+        self, tools: ToolCaller, creation: Creation, entry: OutboxEntry, answers: dict[str, dict[str, Any]]
+    ) -> dict[str, Any]:
+        arguments = {"user_id": creation.tenant, **entry.arguments}
+        if entry.tool == CREATE:
+            known = await self._find(tools, creation)
+            return known or await tools.call_tool(CREATE, arguments)
+        if entry.tool not in (UPDATE, DELETE):
+            return await tools.call_tool(entry.tool, arguments)
+        try:
+            return await tools.call_tool(entry.tool, {**arguments, "campaign_id": answers[CREATE]["id"]})
+        except NotFoundError:
+            # Its owner deleted the record there: asking for ever would not bring it back.
+            logger.warning("campaign is not on the web platform", campaign_id=creation.campaign_id)
+            return {}
+
+    async def _find(self, tools: ToolCaller, creation: Creation) -> dict[str, Any] | None:
+        """The Web Platform has no idempotency: a create that was lost may have acted, so look first."""
+        page = 1
+        while True:
+            answer = await tools.call_tool(
+                "get_campaigns",
+                {"user_id": creation.tenant, "platform": creation.spec.platform, "page": page},
+            )
+            for campaign in answer.get("campaigns", []):
+                if (campaign.get("targeting") or {}).get("campaign_id") == creation.campaign_id:
+                    return {"id": campaign["id"]}
+            if not answer.get("has_more"):
+                return None
+            page += 1
+
+
+def _state(creation: Creation, status: str) -> dict[str, Any]:
+    """Arguments of update_campaign; `targeting` also carries what was changed on its own."""
+    created = next(entry for entry in creation.outbox if entry.tool == CREATE)
+    changed = {
+        f"{level}s": {
+            entry.tag: _shown(entry)
+            for entry in creation.objects.values()
+            if entry.level is level and (entry.status or entry.daily_budget is not None)
+        }
+        for level in (Level.ADSET, Level.AD)
+    }
+    parts = {name: objects for name, objects in changed.items() if objects}
+    return {
+        "status": status,
+        "budget": float(_daily_budget(creation)),
+        "targeting": {**created.arguments["targeting"], **parts},
+    }
+
+
+def _shown(entry: ObjectEntry) -> dict[str, Any]:
+    budget = None if entry.daily_budget is None else float(entry.daily_budget)
+    shown = {"status": entry.status or "paused", "daily_budget": budget}
+    return {name: value for name, value in shown.items() if value is not None}
+
+
+def _daily_budget(creation: Creation) -> Decimal:
+    """The campaign's own budget where it was changed, else what its ad sets have together."""
+    plan, objects = creation.plan, creation.objects
+    assert plan is not None
+    own = objects[plan.tag].daily_budget
+    if own is not None:
+        return own
+    budgets = [(objects[adset.tag].daily_budget, adset) for adset in plan.adsets if adset.tag in objects]
+    return sum((adset.daily_budget if budget is None else budget for budget, adset in budgets), Decimal(0))
+
+
+def create_arguments(creation: Creation, platform_campaign_id: str) -> dict[str, Any]:
+    """Arguments of create_campaign. There is no field for ids of ours or the platform's, so `targeting`
+    carries them."""
+    spec, account, plan = creation.spec, creation.account, creation.plan
+    assert account is not None
+    assert plan is not None
+    arguments: dict[str, Any] = {
+        "ad_account_id": int(account.ad_account_id or 0),
+        "name": plan.name,
+        "objective": "conversions" if spec.objective is Objective.APP_PROMOTION else str(spec.objective),
+        "budget": float(spec.daily_budget),
+        "budget_type": "daily",
+        "targeting": {
+            "campaign_id": creation.campaign_id,
+            "platform_campaign_id": platform_campaign_id,
+            "countries": spec.target_countries,
+            "age_groups": [list(group) for group in spec.age_groups],
+        },
+    }
+    numbers = [int(item) for item in spec.creative_ids or [] if item.isdecimal()]
+    return arguments | ({"creative_ids": numbers} if numbers else {})

@@ -1,0 +1,140 @@
+"""The shapes of optimize_budget: what is asked, decided, and done. Amounts in the major unit."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+
+from campaign_automation.models import Amount, Level, Model, PositiveAmount, unique
+from campaign_automation.models.budget_problem import (
+    Action,
+    AllocationStatus,
+    ExpectedGain,
+    PlanStatus,
+    WrittenVerdict,
+)
+from campaign_automation.models.changes import CampaignId, Flag, Reason
+
+MAX_CAMPAIGNS = 50
+
+
+class OptimizeBudget(Model):
+    """Parameters of optimize_budget; contract.md section 2.
+
+    `campaign_ids` adds campaigns of the same currency to `campaign_id`. The total and the target marginal
+    CPA are for `allocate`. `plan_digest` of a dry run carries out exactly that plan or nothing.
+    """
+
+    campaign_id: CampaignId | None = None
+    campaign_ids: Annotated[list[CampaignId], Field(max_length=MAX_CAMPAIGNS), AfterValidator(unique)] = []
+    target_metric: Literal["roas", "cpa"] = "roas"
+    optimization_strategy: Literal["auto", "allocate"] = "auto"
+    guard: Flag = True
+    window_days: Annotated[int, Field(ge=1, le=90, strict=True)] = 7
+    total_daily_budget: PositiveAmount | None = None
+    target_marginal_cpa: PositiveAmount | None = None
+    freed_money: Literal["leave", "reinvest"] = "leave"
+    dry_run: Flag = False
+    plan_digest: Annotated[str, Field(pattern=r"^\d{10}\.[0-9a-f]{64}$")] | None = None
+    reason: Reason = "optimize_budget"
+
+    @model_validator(mode="after")
+    def _consistent(self) -> OptimizeBudget:
+        if not self.asked:
+            raise ValueError("campaign_id: is required, or campaign_ids")
+        if self.optimization_strategy == "auto":
+            for name in ("total_daily_budget", "target_marginal_cpa"):
+                if getattr(self, name) is not None:
+                    raise ValueError(f"{name}: goes with optimization_strategy allocate")
+        if self.dry_run and self.plan_digest:
+            raise ValueError("plan_digest: carries a plan out, so it does not go with dry_run")
+        return self
+
+    @property
+    def asked(self) -> list[str]:
+        """Every campaign that is asked for, once each."""
+        return list(dict.fromkeys([*([self.campaign_id] if self.campaign_id else []), *self.campaign_ids]))
+
+
+class Optimization(Model):
+    """One budget, of an ad set or, where the platform keeps it there, of the campaign (`level`).
+
+    `outcome` is null where nothing was to be done. `skipped` is what a cap or somebody else's change held
+    back, `failed` what the platform refused; `outcome_reason` says why. `effective` next_day: the platform
+    takes the budget over at the account's next midnight.
+    """
+
+    campaign_id: str
+    adset_id: str
+    platform_id: str
+    level: Level
+    action: Action
+    old_budget: Amount
+    new_budget: Amount
+    reason: str
+    explanation: str
+    evidence: dict[str, Any]
+    written: WrittenVerdict
+    guard: dict[str, Any]
+    outcome: Literal["applied", "planned", "skipped", "failed"] | None = None
+    outcome_reason: str | None = None
+    effective: Literal["now", "next_day"] | None = None
+    error: dict[str, Any] | None = None
+
+    @property
+    def result(self) -> Decimal:
+        """The budget afterwards: the old one where the change was not made."""
+        return self.old_budget if self.outcome in ("skipped", "failed") else self.new_budget
+
+
+class Allocation(Model):
+    """The allocator's answer and its proof: `duality_gap` bounds what any other split could add a day, in
+    conversions or, for the objective `value`, in money; `marginal_result` is what one more unit would bring.
+    """
+
+    objective: Literal["conversions", "value"]
+    status: AllocationStatus
+    applied: bool
+    duality_gap: float
+    relative_gap: float
+    integer_relative_gap: float
+    marginal_result: float | None
+    iterations: int
+    expected_result: float
+    expected_gain: ExpectedGain
+    dispersion: float
+    maturity_assumed: bool
+    unallocatable: Amount
+    unallocated: Amount
+    model_estimate: Literal[True] = True
+
+
+class Summary(Model):
+    """The plan in words; `source` names the model that phrased it, or "template"."""
+
+    text: str
+    source: str
+
+
+class BudgetOptimized(Model):
+    """The answer of optimize_budget. `run_ids` name the change in each campaign for the audit trail and for
+    undo; a dry run has a `plan_digest` instead, good until `expires_at`."""
+
+    status: Literal["success"] = "success"
+    campaign_ids: list[str]
+    strategy: Literal["auto", "allocate"]
+    plan_status: PlanStatus
+    currency: str
+    total_before: Amount
+    total_after: Amount
+    freed: Amount
+    optimizations: list[Optimization]
+    allocation: Allocation | None = None
+    plan_digest: str | None = None
+    expires_at: str | None = None
+    run_ids: dict[str, str] = {}
+    summary: Summary
+    warnings: list[str] = []
+    message: str

@@ -1,0 +1,245 @@
+"""What the counts of a test say, whoever looked and when: tables, leader, pairs, status."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from campaign_automation.models.ab_analysis import (
+    AnalysisRequest,
+    Bayes,
+    DayStrata,
+    Flag,
+    Pair,
+    SplitCheck,
+    Status,
+    VariantResult,
+    Verdict,
+)
+from campaign_automation.optimizers.ab_tests.bayes import best_arm
+from campaign_automation.optimizers.ab_tests.comparisons import compare_pairs, leader_pairs, rival
+from campaign_automation.optimizers.ab_tests.counts import Counts
+from campaign_automation.optimizers.ab_tests.effects import wilson
+from campaign_automation.optimizers.ab_tests.tables import (
+    MIN_EXPECTED,
+    P_FLOOR,
+    Stratified,
+    TableTest,
+    cmh,
+    compare,
+    smallest_expected,
+    split_drift_p,
+    split_log_e,
+    split_p,
+)
+
+SPLIT_BLOCKS, SPLIT_WARNS, DRIFT = 1e-3, 1e-2, 1e-3
+
+VERDICTS: dict[Status, Verdict] = {
+    "impossible_counts": "invalid",
+    "srm": "invalid",
+    "no_data": "insufficient_data",
+    "collecting": "insufficient_data",
+    "no_difference": "no_difference",
+    "winner": "winner",
+    "no_single_winner": "inconclusive",
+}
+
+
+@dataclass(frozen=True)
+class Findings:
+    """One reading of the counts; every part is computed once, when something asks for it."""
+
+    request: AnalysisRequest
+    counts: Counts
+
+    @cached_property
+    def status(self) -> Status:
+        if not self.complete:
+            return "no_data"
+        if self.split.verdict == "blocked":
+            return "srm"
+        if min(arm.conversions for arm in self.counts.arms) < self.request.min_conversions:
+            return "collecting"
+        if self.test.p_value >= self.request.alpha:
+            return "no_difference"
+        return "winner" if len(self.not_distinguishable) == 1 else "no_single_winner"
+
+    @property
+    def complete(self) -> bool:
+        """Has every arm been seen? Without that there is nothing to test."""
+        return all(arm.visitors for arm in self.counts.arms)
+
+    @cached_property
+    def variants(self) -> list[VariantResult]:
+        arms = self.counts.arms
+        share = sum(arm.conversions for arm in arms) / max(sum(arm.visitors for arm in arms), 1)
+        roas = [
+            item.revenue / item.spend if item.spend and item.revenue is not None else None
+            for item in self.request.variants
+        ]
+        ordered = sorted((value for value in roas if value is not None), reverse=True)
+        return [
+            VariantResult(
+                variant_id=self.counts.ids[index],
+                visitors=arm.visitors,
+                converted=arm.conversions,
+                not_converted=arm.visitors - arm.conversions,
+                expected_converted=arm.visitors * share,
+                rate=arm.rate if arm.visitors else None,
+                interval=wilson(arm, self.request.alpha),
+                roas=value,
+                rank=None if value is None else 1 + ordered.index(value),
+            )
+            for index, (arm, value) in enumerate(zip(arms, roas, strict=True))
+        ]
+
+    @cached_property
+    def split(self) -> SplitCheck:
+        """Visitors against the planned shares; equal ones when none are given."""
+        request, visitors = self.request, [arm.visitors for arm in self.counts.arms]
+        shares = request.planned_split or [1.0] * len(visitors)
+        planned = [share / sum(shares) for share in shares]
+        total = sum(visitors)
+        p_fixed = split_p(visitors, planned) if total else 1.0
+        log_e = split_log_e(self.counts.visitors, planned) if self.counts.days else None
+        p_anytime = None if log_e is None else max(math.exp(-max(log_e, 0.0)), P_FLOOR)
+        blocked = self.split_binds and (p_fixed if p_anytime is None else p_anytime) < SPLIT_BLOCKS
+        warned = p_fixed < SPLIT_WARNS
+        return SplitCheck(
+            planned=planned,
+            observed=[count / total if total else 0.0 for count in visitors],
+            p_fixed=p_fixed,
+            log_e=log_e,
+            p_anytime=p_anytime,
+            verdict="blocked" if blocked else "warning" if warned else "ok",
+        )
+
+    @property
+    def split_binds(self) -> bool:
+        """An auction keeps to no split unless one was planned: a mismatch is told, but blocks nothing."""
+        return self.request.randomised or self.request.planned_split is not None
+
+    @cached_property
+    def pooled(self) -> TableTest:
+        return compare(self.counts.arms)
+
+    @cached_property
+    def by_day(self) -> Stratified | None:
+        counts = self.counts
+        if not counts.usable.any():
+            return None
+        return cmh(counts.visitors[counts.usable], counts.conversions[counts.usable])
+
+    @cached_property
+    def day_leader(self) -> int | None:
+        """Furthest above what equal rates within days would give."""
+        if self.by_day is None:
+            return None
+        converted = self.counts.conversions[self.counts.usable].sum(axis=0)
+        expected = converted - self.by_day.excess
+        return int(np.argmax(converted / np.where(expected > 0, expected, 1.0)))
+
+    @cached_property
+    def drift_p(self) -> float:
+        return split_drift_p(self.counts.visitors)
+
+    @cached_property
+    def days_differ(self) -> bool:
+        """Within days the verdict is another than in the pooled table."""
+        if self.by_day is None or not (self.complete and self.counts.add_up):
+            return False
+        alpha = self.request.alpha
+        pooled, within = self.pooled.p_value < alpha, self.by_day.test.p_value < alpha
+        return pooled != within or (pooled and self.leader != self.day_leader)
+
+    @property
+    def days_decide(self) -> bool:
+        """A moving split explains the pooled table; without one the two verdicts only straddle alpha."""
+        return self.days_differ and self.drift_p < DRIFT
+
+    @property
+    def test(self) -> TableTest:
+        return self.by_day.test if self.by_day and self.days_decide else self.pooled
+
+    @cached_property
+    def strata(self) -> DayStrata | None:
+        if self.by_day is None or not self.complete:
+            return None
+        test = self.by_day.test
+        assert test.statistic is not None
+        return DayStrata(
+            days=int(self.counts.usable.sum()),
+            statistic=test.statistic,
+            df=test.df,
+            p_value=test.p_value,
+            p_split=self.drift_p,
+        )
+
+    @cached_property
+    def leader(self) -> int:
+        """Highest conversion rate; the first of equal ones."""
+        rates = [arm.rate if arm.visitors else -1.0 for arm in self.counts.arms]
+        return rates.index(max(rates))
+
+    @cached_property
+    def pairs(self) -> list[Pair]:
+        if not self.complete:
+            return []
+        return compare_pairs(self.request, self.counts, self.leader, self.days_decide)
+
+    @property
+    def leader_pairs(self) -> list[Pair]:
+        return leader_pairs(self.pairs)
+
+    @cached_property
+    def not_distinguishable(self) -> list[str]:
+        """The leader, and whoever may be as good."""
+        leader = self.counts.ids[self.leader]
+        if self.order_reversed:
+            return [leader, *(name for name in self.counts.ids if name != leader)]
+        close = [pair for pair in self.leader_pairs if pair.p_adjusted >= self.request.alpha]
+        return [leader, *(rival(pair, leader) for pair in close)]
+
+    @property
+    def order_reversed(self) -> bool:
+        return self.days_decide and self.test.p_value < self.request.alpha and self.leader != self.day_leader
+
+    def leader_p(self, p_values: Sequence[float]) -> float | None:
+        """p of the leader beating every other. Bonferroni: a false leader must have beaten the truly best."""
+        return min(len(p_values) * max(p_values), 1.0) if p_values else None
+
+    def lead(self, pair: Pair) -> float:
+        """The deviate in favour of the leader."""
+        assert pair.z is not None
+        return pair.z if pair.variant_id == self.counts.ids[self.leader] else -pair.z
+
+    @cached_property
+    def bayes(self) -> Bayes | None:
+        if not self.request.bayes or not self.pairs:
+            return None
+        return Bayes(**best_arm(self.counts.arms)._asdict())
+
+    @property
+    def traffic(self) -> list[float] | None:
+        return self.request.visitors_per_day or self.counts.traffic()
+
+    @property
+    def flags(self) -> list[Flag]:
+        arms = self.counts.arms
+        uneven = self.split.verdict == "warning"
+        raised: dict[Flag, bool] = {
+            "not_randomised": not self.request.randomised,
+            "split_drift": self.days_differ or self.drift_p < DRIFT,
+            "split_warning": uneven and self.split_binds,
+            "uneven_delivery": uneven and not self.split_binds,
+            "small_expected": self.complete and smallest_expected(arms) < MIN_EXPECTED,
+            "order_reversed": self.order_reversed,
+            "no_daily_counts": not self.counts.days,
+            "days_differ_from_totals": not self.counts.add_up,
+        }
+        return [flag for flag, is_raised in raised.items() if is_raised]

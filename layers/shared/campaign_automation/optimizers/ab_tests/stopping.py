@@ -1,0 +1,138 @@
+"""May the test stop now, and if not, when: by evidence that early looks cannot fool, or by the plan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from campaign_automation.models.ab_analysis import (
+    AnalysisRequest,
+    DaysLeft,
+    GroupSequential,
+    Look,
+    StopReason,
+)
+from campaign_automation.optimizers.ab_tests import forecast as ab_forecast
+from campaign_automation.optimizers.ab_tests.counts import Counts
+from campaign_automation.optimizers.ab_tests.findings import VERDICTS, Findings
+from campaign_automation.optimizers.ab_tests.group_sequential import bounds
+from campaign_automation.optimizers.ab_tests.sequential import ROBUST_FROM_DAYS
+from campaign_automation.optimizers.ab_tests.tables import Floats
+
+
+@dataclass(frozen=True)
+class Stopping:
+    """The mode of the test, its plan and earlier looks, applied to what was found."""
+
+    findings: Findings
+
+    @property
+    def request(self) -> AnalysisRequest:
+        return self.findings.request
+
+    @property
+    def counts(self) -> Counts:
+        return self.findings.counts
+
+    @property
+    def alpha(self) -> float:
+        """For the leader against each other variant."""
+        return self.request.alpha / (len(self.counts.arms) - 1)
+
+    @cached_property
+    def group_sequential(self) -> GroupSequential | None:
+        if self.request.mode != "planned" or not self.findings.pairs:
+            return None
+        information = self.information
+        bound = bounds([*self.looks, information], self.alpha)[-1]
+        z = min(self.findings.lead(pair) for pair in self.findings.leader_pairs)
+        last = max((day.day for item in self.request.variants for day in item.days), default=None)
+        return GroupSequential(
+            look=Look(day=last, information=information), z=z, bound=bound, crossed=z >= bound
+        )
+
+    @cached_property
+    def information(self) -> float:
+        request, counts = self.request, self.counts
+        if request.planned_conversions:
+            totals = sum(arm.conversions for arm in counts.arms)
+            closed = float(counts.conversions[counts.closed].sum()) if counts.days else totals
+            return min(closed / request.planned_conversions, 1.0)
+        assert request.planned_days
+        if counts.days:
+            return min(float(counts.closed.sum()) / request.planned_days, 1.0)
+        left = request.planned_days if request.days_left is None else request.days_left
+        return max(request.planned_days - left, 0) / request.planned_days
+
+    @property
+    def looks(self) -> list[float]:
+        """Earlier looks in order; one that knew more than today (counts were taken back) is forgotten."""
+        return sorted(look.information for look in self.request.looks if look.information <= self.information)
+
+    @cached_property
+    def holds_under_looks(self) -> bool:
+        """Does the evidence that early looks cannot fool say that the leader is best?"""
+        if self.group_sequential:
+            return self.group_sequential.crossed
+        pairs, robust = self.findings.leader_pairs, self.request.separate_adsets
+        p = self.findings.leader_p([pair.p_anytime_robust if robust else pair.p_anytime for pair in pairs])
+        ahead = all(self.findings.lead(pair) > 0 for pair in pairs)
+        return p is not None and p <= self.request.alpha and ahead
+
+    @cached_property
+    def stop(self) -> tuple[bool, StopReason]:
+        if VERDICTS[self.findings.status] == "invalid":
+            return False, "invalid"
+        if self.findings.status == "winner" and self.holds_under_looks:
+            return True, "planned_bound" if self.group_sequential else "anytime_evidence"
+        if self.group_sequential and self.information >= 1:
+            return True, "planned_end"
+        if self.request.days_left == 0:
+            return True, "test_over"
+        if VERDICTS[self.findings.status] == "insufficient_data":
+            return False, "too_few_conversions"
+        if self.findings.status == "no_single_winner":
+            return False, "no_single_winner"
+        needs_days = self.request.mode == "open_ended" and not self.counts.days
+        return False, "no_daily_counts" if needs_days else "not_yet"
+
+    @cached_property
+    def days_left(self) -> DaysLeft | None:
+        """Until the leader and its runner-up are told apart, by the mode in use."""
+        if self.stop[0]:
+            return DaysLeft(median=0, p80=0, share_unfinished=0.0)
+        traffic, leader = self.findings.traffic, self.findings.leader
+        if not (self.request.forecast and self.findings.pairs and traffic) or self.findings.status == "srm":
+            return None
+        others = [index for index in range(len(traffic)) if index != leader]
+        second = max(others, key=lambda index: self.counts.arms[index].rate)
+        return self._forecast(second, (traffic[second], traffic[leader]))
+
+    def _forecast(self, second: int, traffic: tuple[float, float]) -> DaysLeft | None:
+        if not min(traffic):
+            return None
+        request, leader = self.request, self.findings.leader
+        arms = (self.counts.arms[second], self.counts.arms[leader])
+        ahead = ab_forecast.continue_test(arms, traffic, request.seed)
+        past = self.counts.pair(second, leader, closed=True)
+        phi = max(pair.dispersion for pair in self.findings.leader_pairs)
+        enough = ahead.enough(arms, request.min_conversions)
+        if request.mode == "open_ended":
+            stops = ab_forecast.anytime_stops(ahead, past, self.alpha, phi) & enough
+            if request.separate_adsets:
+                stops &= past.days + ahead.days >= ROBUST_FROM_DAYS
+            return ab_forecast.days_left(ahead.days, stops)
+        information: Floats = self.information + self._information_per_day * ahead.days.astype(np.float64)
+        stops = ab_forecast.planned_stops(ahead, past.excess, information, self.looks, self.alpha, phi)
+        return ab_forecast.days_left(ahead.days, (stops & enough) | (information >= 1))
+
+    @property
+    def _information_per_day(self) -> float:
+        if not self.request.planned_conversions:
+            return 1 / (self.request.planned_days or 1)
+        assert self.findings.traffic
+        rates = [arm.rate for arm in self.counts.arms]
+        daily = sum(count * rate for count, rate in zip(self.findings.traffic, rates, strict=True))
+        return daily / self.request.planned_conversions

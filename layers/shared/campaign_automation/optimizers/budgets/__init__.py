@@ -1,0 +1,1 @@
+"""Budget decisions: written rules, guard, response curves and allocation."""

@@ -1,0 +1,175 @@
+"""Does the evidence carry a change? Late conversions allowed for, and daily looking paid for.
+
+Pauses are checked every day, so they rest on an e-process, valid at any time (Howard, Ramdas, McAuliffe,
+Sekhon, Time-uniform, Nonparametric, Nonasymptotic Confidence Sequences, 2021). Raises and lowers can be
+taken back, so a posterior probability per look is enough. Late conversions: chain ladder (Mack, 1993).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from datetime import date
+from typing import NamedTuple
+
+from campaign_automation.models.budget_problem import (
+    BudgetUnit,
+    DayRecord,
+    GuardVerdict,
+    MaturitySnapshot,
+    Rule,
+)
+from campaign_automation.optimizers.budgets import written_rules as budget_rules
+
+ALPHA = 0.05
+CONFIDENCE = 0.9
+TOLERANCE = float(budget_rules.TOLERANCE)
+MAX_EVIDENCE_DAYS = 60
+RATE_RATIOS = (2 / 3, 1 / 2, 1 / 3, 1 / 5, 1 / 10, 1 / 50)
+_LARGEST_LOG = 690.0  # exp of it is still a float
+
+
+class Maturity(NamedTuple):
+    """`shares[d]`: the share of a day's final conversions known at age d; 1 beyond. Age 0 just ended."""
+
+    shares: tuple[float, ...]
+    assumed: bool
+
+    def at(self, age: int) -> float:
+        return self.shares[age] if age < len(self.shares) else 1.0
+
+
+class Exposure(NamedTuple):
+    """Conversions, and the money that could have brought them by now: spend times maturity."""
+
+    conversions: float
+    spend: float
+
+
+class Beliefs(NamedTuple):
+    """What the account's data say beside a unit's own: dispersion of its counts, value of a conversion."""
+
+    dispersion: float
+    value: float | None
+
+
+def measure_maturity(snapshots: Sequence[MaturitySnapshot], attribution_window_days: int) -> Maturity:
+    """Maturity by age from snapshots of past days; assumed unless they show every step of the window.
+
+    Each step of the chain ladder is (C[d-1] + 2d/(D+1)) / (C[d] + 2(d+1)/(D+1)), at most 1, over days whose
+    counts are known at both ages; D is the last age at which counts still move.
+    """
+    ages = max((len(snapshot.counts) for snapshot in snapshots), default=0) - 1
+    if ages < attribution_window_days:
+        return _assumed_maturity(attribution_window_days)
+    pairs = {age: _counts_at(snapshots, age) for age in range(1, ages + 1)}
+    if not all(pairs[age][1] for age in range(1, attribution_window_days + 1)):
+        return _assumed_maturity(
+            attribution_window_days
+        )  # a step that nobody has seen is not known to be none
+    last = max((age for age, (before, after) in pairs.items() if before != after), default=0)
+    shares = [1.0]
+    for age in range(last, 0, -1):
+        before, after = pairs[age]
+        step = (before + 2 * age / (last + 1)) / (after + 2 * (age + 1) / (last + 1))
+        shares.append(shares[-1] * min(step, 1.0))
+    return Maturity(tuple(reversed(shares)), assumed=False)
+
+
+def _counts_at(snapshots: Iterable[MaturitySnapshot], age: int) -> tuple[float, float]:
+    known = [
+        (snapshot.counts[age - 1], snapshot.counts[age])
+        for snapshot in snapshots
+        if age < len(snapshot.counts)
+    ]
+    both = [(before, after) for before, after in known if before is not None and after is not None]
+    return sum(before for before, _ in both), sum(after for _, after in both)
+
+
+def _assumed_maturity(window: int) -> Maturity:
+    """Half of the conversions are known when the day ends, all at the end of the attribution window."""
+    return Maturity(tuple(0.5 + 0.5 * age / window for age in range(window)), assumed=True)
+
+
+def exposure(records: Iterable[DayRecord], maturity: Maturity, today: date) -> Exposure:
+    """Sums over the days whose spend and conversions are both known."""
+    conversions = spend = 0.0
+    for record in records:
+        if record.spend_minor is not None and record.conversions is not None:
+            conversions += record.conversions
+            spend += record.spend_minor * maturity.at((today - record.day).days - 1)
+    return Exposure(conversions, spend)
+
+
+def log_e_value(seen: Exposure, target_cpa: float, dispersion: float = 1.0) -> float:
+    """Log evidence that the true CPA is above 1.5 x `target_cpa` (both in minor units).
+
+    The mean of likelihood ratios of six lower conversion rates against the rate at 1.5 x target. A healthy
+    ad set ever reaches 1/ALPHA with probability at most ALPHA if counts are Poisson.
+    """
+    expected = seen.spend / (TOLERANCE * target_cpa)
+    logs = [seen.conversions * math.log(ratio) + expected * (1 - ratio) for ratio in RATE_RATIOS]
+    largest = max(logs)
+    mean = sum(math.exp(value - largest) for value in logs) / len(logs)
+    return (largest + math.log(mean)) / max(dispersion, 1.0)
+
+
+def probability_rate_below(seen: Exposure, rate: float, prior_spend: float) -> float:
+    """P(conversions per minor unit < `rate`), posterior Gamma(conversions + 1, spend + prior_spend)."""
+    from scipy.special import gammainc  # imported where needed: it costs a cold start half a second
+
+    return float(gammainc(seen.conversions + 1, (seen.spend + prior_spend) * rate))
+
+
+def probability_rate_above(seen: Exposure, rate: float, prior_spend: float) -> float:
+    """The complement of `probability_rate_below`, exact in its own tail."""
+    from scipy.special import gammaincc
+
+    return float(gammaincc(seen.conversions + 1, (seen.spend + prior_spend) * rate))
+
+
+def target_cpa_of(unit: BudgetUnit, value: float | None) -> float | None:
+    """The unit's target CPA, else what its target ROAS makes of the value of a conversion."""
+    if unit.target_cpa_minor is not None:
+        return float(unit.target_cpa_minor)
+    if unit.target_roas is None or not value:
+        return None
+    return value / float(unit.target_roas)
+
+
+def judge(rule: Rule, unit: BudgetUnit, seen: Exposure, beliefs: Beliefs, *, assumed: bool) -> GuardVerdict:
+    """The guard's word on a rule that fired.
+
+    `seen` covers the days since `evidence_since` (at most 60) for a pause, the rules' window otherwise.
+    Without a target, or without a value of a conversion where one is needed, the change is held.
+    """
+    target_cpa = target_cpa_of(unit, beliefs.value)
+    if target_cpa is None or (rule == "raise" and not beliefs.value):
+        missing = "no_target" if rule == "pause" and unit.target_roas is None else "revenue_missing"
+        return GuardVerdict(verdict="held", missing=missing)
+    if rule == "pause":
+        value, threshold = _e_value(seen, target_cpa, beliefs.dispersion), 1 / ALPHA
+    else:
+        value, threshold = _probability(rule, unit, seen, target_cpa, beliefs), CONFIDENCE
+    return GuardVerdict(
+        verdict="confirmed" if value >= threshold else "held",
+        measure="e_value" if rule == "pause" else "probability",
+        value=value,
+        threshold=threshold,
+        conversions=seen.conversions,
+        matured_spend_minor=seen.spend,
+        dispersion=beliefs.dispersion if rule == "pause" else None,
+        maturity_assumed=assumed,
+    )
+
+
+def _e_value(seen: Exposure, target_cpa: float, dispersion: float) -> float:
+    return math.exp(min(log_e_value(seen, target_cpa, dispersion), _LARGEST_LOG))
+
+
+def _probability(rule: Rule, unit: BudgetUnit, seen: Exposure, target_cpa: float, beliefs: Beliefs) -> float:
+    if rule == "lower":
+        return probability_rate_below(seen, 1 / (TOLERANCE * target_cpa), target_cpa)
+    assert unit.target_roas is not None
+    assert beliefs.value
+    return probability_rate_above(seen, TOLERANCE * float(unit.target_roas) / beliefs.value, target_cpa)

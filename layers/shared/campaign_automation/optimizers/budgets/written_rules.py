@@ -1,0 +1,234 @@
+"""The written budget rules, to the letter and in exact arithmetic.
+
+Pause: no conversion on each of the last 3 full days, all delivered. Raise by 20 %: ROAS above 1.5 x target.
+Lower by 20 %: CPA above 1.5 x target. No budget leaves [0.5, 1.5] x what it was when the day began.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from fractions import Fraction
+from typing import NamedTuple
+
+from campaign_automation.models.budget_problem import (
+    Action,
+    BudgetUnit,
+    DayRecord,
+    Reason,
+    Rule,
+    RuleCheck,
+    WrittenVerdict,
+)
+from campaign_automation.optimizers.budgets.apportionment import apportion
+from campaign_automation.optimizers.budgets.records import Days, Totals, last_days
+
+PAUSE_DAYS = 3
+TOLERANCE = Fraction(3, 2)  # on either target
+RAISE = Fraction(6, 5)
+LOWER = Fraction(4, 5)
+STEP_DOWN = Fraction(1, 2)  # of the budget at the start of the day
+STEP_UP = Fraction(3, 2)
+
+ACTIONS: Mapping[Rule, tuple[Action, Reason]] = {
+    "pause": ("pause", "no_conversions"),
+    "raise": ("increase_budget", "roas_above_target"),
+    "lower": ("decrease_budget", "cpa_above_target"),
+}
+
+
+class Box(NamedTuple):
+    """The budgets that today's caps and the platform allow, whole steps, both ends included.
+
+    No amount may be allowed at all: then low > high.
+    """
+
+    low: int
+    high: int
+
+
+class Step(NamedTuple):
+    """The budget that a rule leads to; `obstacle` says why it is the old one, `bound` what cut it short."""
+
+    budget: int
+    obstacle: Reason | None = None
+    bound: str | None = None
+
+
+def is_active(status: str) -> bool:
+    return status.lower() == "active"
+
+
+def written_verdict(unit: BudgetUnit, days: Days, window: Totals, today: date) -> WrittenVerdict:
+    """What the three rules say on an active unit, before caps, locks and the guard.
+
+    `window` sums the rules' window of `days`. Comparisons are strict: exactly 1.5 x target does not fire.
+    """
+    checks = [
+        RuleCheck(rule="pause", fired=delivered_in_vain(last_days(days, today, PAUSE_DAYS))),
+        check_raise(unit, window),
+        check_lower(unit, window),
+    ]
+    fired = [check.rule for check in checks if check.fired]
+    if fired == ["raise", "lower"]:
+        return WrittenVerdict(action="keep", reason="conflict", checks=checks)
+    if fired:
+        action, reason = ACTIONS[fired[0]]
+        return WrittenVerdict(action=action, reason=reason, rule=fired[0], checks=checks)
+    return WrittenVerdict(action="keep", reason=_reason_to_keep(checks[1:]), checks=checks)
+
+
+def delivered_in_vain(records: Sequence[DayRecord]) -> bool:
+    """Three full days known to be active, to have cost money and to have brought no conversion."""
+    return len(records) == PAUSE_DAYS and all(
+        is_active(record.status) and bool(record.spend_minor) and record.conversions == 0
+        for record in records
+    )
+
+
+def check_raise(unit: BudgetUnit, window: Totals) -> RuleCheck:
+    """ROAS > 1.5 x target ROAS, without a division: an undefined ratio never fires."""
+    if unit.target_roas is None:
+        return RuleCheck(rule="raise", skipped="no_target")
+    if skipped := _unknown(window, "revenue_missing", window.revenue):
+        return RuleCheck(rule="raise", skipped=skipped)
+    assert window.revenue is not None
+    assert window.spend is not None
+    return RuleCheck(
+        rule="raise", fired=window.revenue > TOLERANCE * Fraction(unit.target_roas) * window.spend
+    )
+
+
+def check_lower(unit: BudgetUnit, window: Totals) -> RuleCheck:
+    """CPA > 1.5 x target CPA; spend without any conversion is above every target."""
+    if unit.target_cpa_minor is None:
+        return RuleCheck(rule="lower", skipped="no_target")
+    if skipped := _unknown(window, "conversions_missing", window.conversions):
+        return RuleCheck(rule="lower", skipped=skipped)
+    assert window.conversions is not None
+    assert window.spend is not None
+    return RuleCheck(
+        rule="lower", fired=window.spend > TOLERANCE * unit.target_cpa_minor * window.conversions
+    )
+
+
+def _unknown(window: Totals, missing: Reason, result: Fraction | int | None) -> Reason | None:
+    if window.days == 0:
+        return "no_data"
+    if result is None:
+        return missing
+    if window.spend is None:
+        return "spend_missing"
+    return None if window.spend else "no_spend"
+
+
+def _reason_to_keep(checks: Sequence[RuleCheck]) -> Reason:
+    """A gap in the data is worth saying; a missing target only when it left nothing to judge."""
+    skipped = [check.skipped for check in checks if check.skipped]
+    gaps = [reason for reason in skipped if reason != "no_target"]
+    if gaps:
+        return gaps[0]
+    return "no_target" if len(skipped) == len(checks) else "within_targets"
+
+
+def cooling_down(unit: BudgetUnit, today: date, min_days: int) -> bool:
+    return unit.last_changed is not None and (today - unit.last_changed).days < min_days
+
+
+def box_of(unit: BudgetUnit) -> Box:
+    """Half to one and a half times the budget at the start of the day, within the platform's bounds.
+
+    The step cap covers whatever rules, the allocator and people did together that day. Bounds are rounded
+    inwards to the budget step.
+    """
+    start, step = unit.budget_at_day_start_minor, unit.step_minor
+    low = max(STEP_DOWN * start, Fraction(unit.min_minor))
+    high = STEP_UP * start
+    if unit.max_minor is not None:
+        high = min(high, Fraction(unit.max_minor))
+    return Box(-(-low // step) * step, high // step * step)
+
+
+def next_budget(unit: BudgetUnit, factor: Fraction) -> Step:
+    """`factor` x the budget, to the nearest step, as far as caps and bounds let it move that way."""
+    now, box = unit.budget_minor, box_of(unit)
+    wanted = _nearest_step(factor * now, unit.step_minor)
+    if wanted == now:
+        return Step(now, "below_step")
+    return _raised(unit, wanted, box) if factor > 1 else _lowered(unit, wanted, box)
+
+
+def _raised(unit: BudgetUnit, wanted: int, box: Box) -> Step:
+    bound = None
+    if wanted > box.high:
+        capped_by_maximum = (
+            unit.max_minor is not None and unit.max_minor < STEP_UP * unit.budget_at_day_start_minor
+        )
+        bound = "at_maximum" if capped_by_maximum else "step_cap"
+    budget = min(wanted, box.high)
+    if budget > unit.budget_minor and budget >= box.low:
+        return Step(budget, bound=bound)
+    return Step(unit.budget_minor, "at_maximum" if bound == "at_maximum" else "step_cap")
+
+
+def _lowered(unit: BudgetUnit, wanted: int, box: Box) -> Step:
+    """Below the platform's minimum the minimum serves, if it is a lowering and the cap allows it.
+
+    A budget that stands above its upper bound comes down to it.
+    """
+    bound = None
+    if wanted < box.low:
+        held_by_minimum = unit.min_minor > STEP_DOWN * unit.budget_at_day_start_minor
+        bound = "below_minimum" if held_by_minimum else "step_cap"
+    budget = min(max(wanted, box.low), box.high)
+    if box.low <= budget < unit.budget_minor:
+        return Step(budget, bound=bound)
+    return Step(unit.budget_minor, "below_minimum" if bound == "below_minimum" else "step_cap")
+
+
+def _nearest_step(amount: Fraction, step: int) -> int:
+    return int(amount / step + Fraction(1, 2)) * step
+
+
+class Place(NamedTuple):
+    """An ad set that may take freed money: its budget as decided, and the most it may have."""
+
+    unit_id: str
+    budget: int
+    high: int
+
+
+def reinvest(freed: int, places: Sequence[Place], step: int) -> tuple[dict[str, int], int]:
+    """`freed` minor units over `places` in proportion to their budgets: new budgets by id, and what is left.
+
+    Every budget grows by one factor, cut off at its upper bound; sums are exact (apportionment).
+    """
+    places = [place for place in places if place.budget < place.high]
+    if freed <= 0 or not places:
+        return {}, max(freed, 0)
+    total = freed + sum(place.budget for place in places)
+    factor = _common_factor(total, places)
+    result = apportion(
+        [min(factor * place.budget, Fraction(place.high)) for place in places],
+        total,
+        low=[place.budget for place in places],
+        high=[place.high for place in places],
+        ids=[place.unit_id for place in places],
+        step=step,
+    )
+    budgets = {place.unit_id: amount for place, amount in zip(places, result.amounts, strict=True)}
+    return budgets, total - sum(result.amounts)
+
+
+def _common_factor(total: int, places: Sequence[Place]) -> Fraction:
+    """c with sum min(c x budget, high) = total, or one that takes every place to its bound."""
+    rest, weight = Fraction(total), sum(place.budget for place in places)
+    factor = Fraction(1)
+    for place in sorted(
+        places, key=lambda place: (Fraction(place.high, max(place.budget, 1)), place.unit_id)
+    ):
+        factor = rest / weight if weight else factor
+        if factor * place.budget <= place.high:
+            return factor
+        rest, weight = rest - place.high, weight - place.budget
+    return max(Fraction(place.high, max(place.budget, 1)) for place in places)

@@ -1,0 +1,1 @@
+"""Evaluation of automation rules over columns of figures."""

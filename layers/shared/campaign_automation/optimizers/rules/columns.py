@@ -1,0 +1,320 @@
+"""Figures of all objects of one level as columns: each is computed once and serves every rule.
+
+A set of objects is an integer with one bit per object. A column keeps its values sorted, so the set of
+objects beyond a threshold is one bisection, whatever the number of objects.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property
+
+from campaign_automation.models.rules import SETTINGS, Scope
+from campaign_automation.optimizers.rules.certainty import anytime_bounds, rate_bounds, share_bounds
+from campaign_automation.optimizers.rules.data import Entity, Snapshot
+from campaign_automation.optimizers.rules.figures import EVIDENCE, Cell, Figures, Weight
+
+_BLOCK = 32
+
+
+def members(mask: int) -> Iterator[int]:
+    """Positions of the objects of a set, ascending."""
+    while mask:
+        lowest = mask & -mask
+        yield lowest.bit_length() - 1
+        mask ^= lowest
+
+
+def mask_of(flags: Iterable[bool]) -> int:
+    """The set of the positions that are true."""
+    digits = "".join(["1" if flag else "0" for flag in flags])
+    return int(digits[::-1] or "0", 2)
+
+
+class Column:
+    """Values of all objects, rounded to 12 digits so that a figure exactly at a threshold is equal to it.
+
+    `reasons` maps each reason for a missing value to the set of objects it holds for.
+    """
+
+    def __init__(self, cells: Sequence[Cell]) -> None:
+        self.values = [0.0 if isinstance(cell, str) else float(format(cell, ".12g")) for cell in cells]
+        self.known = mask_of(not isinstance(cell, str) for cell in cells)
+        codes = {cell for cell in cells if isinstance(cell, str)}
+        self.reasons = {code: mask_of(cell == code for cell in cells) for code in sorted(codes)}
+
+    def cell(self, position: int) -> Cell:
+        if self.known >> position & 1:
+            return self.values[position]
+        return next(code for code, mask in self.reasons.items() if mask >> position & 1)
+
+    def cells(self) -> list[Cell]:
+        return [self.cell(position) for position in range(len(self.values))]
+
+    def below(self, limit: float) -> int:
+        return self._first(bisect_left(self._sorted, limit))
+
+    def at_most(self, limit: float) -> int:
+        return self._first(bisect_right(self._sorted, limit))
+
+    @cached_property
+    def ascending(self) -> list[int]:
+        return sorted(members(self.known), key=self.values.__getitem__)
+
+    @cached_property
+    def descending(self) -> list[int]:
+        return sorted(members(self.known), key=lambda position: -self.values[position])
+
+    @cached_property
+    def _sorted(self) -> list[float]:
+        return [self.values[position] for position in self.ascending]
+
+    @cached_property
+    def _blocks(self) -> list[int]:
+        """The sets of the first 0, 32, 64... objects; one for each object would take memory of n squared."""
+        blocks, mask = [0], 0
+        for count, position in enumerate(self.ascending, 1):
+            mask |= 1 << position
+            if count % _BLOCK == 0:
+                blocks.append(mask)
+        return blocks
+
+    def _first(self, count: int) -> int:
+        block = count // _BLOCK
+        mask = self._blocks[block]
+        for position in self.ascending[block * _BLOCK : count]:
+            mask |= 1 << position
+        return mask
+
+
+class Columns:
+    """The figures of `snapshot`'s objects of one level, which stand in the order of their ids."""
+
+    def __init__(self, snapshot: Snapshot, entities: Iterable[Entity]) -> None:
+        self.snapshot = snapshot
+        self.entities = sorted(entities, key=lambda entity: entity.entity_id)
+        self.everyone = (1 << len(self.entities)) - 1
+        self._figures = Figures(snapshot, self.entities)
+        self._columns: dict[tuple[object, ...], Column] = {}
+        self._named: dict[str, int] = {}
+
+    # --- scope ---------------------------------------------------------------------------------------
+
+    @cached_property
+    def active(self) -> int:
+        return mask_of(entity.active for entity in self.entities)
+
+    @cached_property
+    def paused_by_us(self) -> int:
+        return mask_of(entity.paused_by_us for entity in self.entities)
+
+    def position(self, entity_id: str) -> int:
+        return bisect_left(self.entities, entity_id, key=lambda entity: entity.entity_id)
+
+    def scope(self, scope: Scope) -> int:
+        """The objects that `scope` selects."""
+        mask = self.everyone
+        for ids in (scope.campaign_ids, scope.adset_ids):
+            if ids is not None:
+                mask &= self._under(ids)
+        if scope.platform is not None:
+            mask &= self._where(
+                f"platform {scope.platform}", lambda entity: entity.platform == scope.platform
+            )
+        if scope.name_contains is not None:
+            words = scope.name_contains.casefold()
+            mask &= self._where(f"name {words}", lambda entity: words in entity.name.casefold())
+        return mask & ~self._under(scope.exclude)
+
+    def _under(self, ids: Iterable[str]) -> int:
+        mask = 0
+        for identifier in ids:
+            mask |= self._by_id.get(identifier, 0)
+        return mask
+
+    @cached_property
+    def _by_id(self) -> dict[str, int]:
+        """Each object's own id, its ad set's and its campaign's."""
+        masks: dict[str, int] = {}
+        for position, entity in enumerate(self.entities):
+            for identifier in {entity.entity_id, entity.campaign_id, entity.adset_id} - {None}:
+                masks[identifier or ""] = masks.get(identifier or "", 0) | 1 << position
+        return masks
+
+    def _where(self, name: str, holds: Callable[[Entity], bool]) -> int:
+        if name not in self._named:
+            self._named[name] = mask_of(holds(entity) for entity in self.entities)
+        return self._named[name]
+
+    # --- figures -------------------------------------------------------------------------------------
+
+    def metric(self, metric: str, window: str) -> Column:
+        """`metric` over `window`; conversions, revenue and what is made of them corrected for what is not yet
+        known of the youngest days, which are left out where less than 30 % is known.
+
+        A missing figure, a divisor of 0, and the running day of a late figure are reasons, never 0.
+        Spend without a conversion makes cpa infinite: above every threshold.
+        """
+        key = (metric, "" if metric in SETTINGS else window)
+        if key not in self._columns:
+            cells = self._setting(metric) if metric in SETTINGS else self._figure(metric, window)
+            self._columns[key] = Column(cells)
+        return self._columns[key]
+
+    def target(self, target: str) -> Column:
+        if (target,) not in self._columns:
+            values = [getattr(entity, target) for entity in self.entities]
+            self._columns[(target,)] = Column(
+                [f"no_{target}" if value is None else value for value in values]
+            )
+        return self._columns[(target,)]
+
+    def quotient(self, left: Column, right: Column) -> Column:
+        """left / right, object by object: comparing it with a factor compares left with factor x right."""
+        key = ("quotient", id(left), id(right))
+        if key not in self._columns:
+            pairs = zip(left.cells(), right.cells(), strict=True)
+            self._columns[key] = Column([_quotient(one, other) for one, other in pairs])
+        return self._columns[key]
+
+    def bounds(
+        self, metric: str, window: str, certainty: float, *, anytime: bool
+    ) -> tuple[Column, Column] | None:
+        """What `metric` is above, and what it is below, with `certainty`; None for a metric that is a fact.
+
+        Bounds for one look rest on `window`. `anytime` bounds hold however often they are asked, and rest
+        on all that is known of the object as it is, at most 60 days.
+        """
+        if metric not in _EVIDENCE_OF:
+            return None
+        window = EVIDENCE if anytime else window
+        low, high = (("bound", side, metric, window, certainty, anytime) for side in ("low", "high"))
+        if low not in self._columns:
+            pairs = [
+                self._bounds_of(position, metric, window, certainty, anytime)
+                for position in range(len(self.entities))
+            ]
+            self._columns[low] = Column([pair if isinstance(pair, str) else pair[0] for pair in pairs])
+            self._columns[high] = Column([pair if isinstance(pair, str) else pair[1] for pair in pairs])
+        return self._columns[low], self._columns[high]
+
+    def _setting(self, metric: str) -> list[Cell]:
+        if metric == "daily_budget":
+            budgets = [entity.daily_budget for entity in self.entities]
+            return ["no_own_budget" if budget is None else float(budget) for budget in budgets]
+        if metric == "age_days":
+            return self._figures.ages()
+        ends = [entity.pause_until for entity in self.entities]
+        return [
+            "no_pause_until" if end is None else (self.snapshot.now - end).total_seconds() / 3600
+            for end in ends
+        ]
+
+    def _figure(self, metric: str, window: str) -> list[Cell]:
+        if metric in ("spend", "impressions", "clicks"):
+            return self._figures.amounts(metric, window, "plain")
+        if metric in ("conversions", "revenue"):
+            return self._figures.amounts(metric, window, "final")
+        top, bottom, scale = _RATIOS[metric]
+        tops, bottoms = (
+            self._figures.amounts(top[0], window, top[1]),
+            self._figures.amounts(bottom[0], window, bottom[1]),
+        )
+        divide = _cost_per if metric == "cpa" else _divide
+        return [divide(above, below, bottom[0], scale) for above, below in zip(tops, bottoms, strict=True)]
+
+    # --- certainty -----------------------------------------------------------------------------------
+
+    def _bounds_of(
+        self, position: int, metric: str, window: str, certainty: float, anytime: bool
+    ) -> tuple[float, float] | str:
+        counted, exposed = _EVIDENCE_OF[metric]
+        events = self._figures.amounts(counted[0], window, counted[1])[position]
+        exposure = self._figures.amounts(exposed[0], window, exposed[1])[position]
+        if isinstance(events, str) or isinstance(exposure, str):
+            return events if isinstance(events, str) else str(exposure)
+        if exposure <= 0:
+            return f"{exposed[0]}_zero"
+        if metric in ("ctr", "conversion_rate"):
+            bounds = anytime_bounds if anytime else share_bounds
+            low, high = bounds(events, max(exposure, events), certainty)
+            return 100 * low, 100 * high
+        if metric == "conversions":
+            return rate_bounds(events, 1.0, certainty)
+        value = self._value_per_conversion(position, window) if metric == "roas" else 1.0
+        if isinstance(value, str):
+            return value
+        if anytime:
+            low, high = anytime_bounds(events, exposure, certainty)
+        else:
+            low, high = rate_bounds(events, exposure, certainty, self._prior(position, metric, value))
+        if metric == "roas":
+            return low * value, high * value
+        return 1 / high, 1 / low if low else math.inf
+
+    def _prior(self, position: int, metric: str, value: float) -> float:
+        """Money worth one conversion at the stored target; 0 without one."""
+        entity = self.entities[position]
+        if metric == "cpc":
+            return 0.0
+        if entity.target_cpa or metric == "cpa":
+            return entity.target_cpa or 0.0
+        return value / entity.target_roas if entity.target_roas else 0.0
+
+    def _value_per_conversion(self, position: int, window: str) -> Cell:
+        """Of the window, else of the last 60 days, else what the two stored targets imply."""
+        for span in (window, EVIDENCE, "lifetime"):
+            revenue = self._figures.amounts("revenue", span, "complete")[position]
+            conversions = self._figures.amounts("conversions", span, "complete")[position]
+            if not isinstance(revenue, str) and not isinstance(conversions, str) and revenue and conversions:
+                return revenue / conversions
+        entity = self.entities[position]
+        if entity.target_roas and entity.target_cpa:
+            return entity.target_roas * entity.target_cpa
+        return "no_value_per_conversion"
+
+
+_RATIOS: dict[str, tuple[tuple[str, Weight], tuple[str, Weight], float]] = {
+    "ctr": (("clicks", "plain"), ("impressions", "plain"), 100.0),
+    "cpc": (("spend", "plain"), ("clicks", "plain"), 1.0),
+    "cpm": (("spend", "plain"), ("impressions", "plain"), 1000.0),
+    "conversion_rate": (("conversions", "complete"), ("clicks", "share"), 100.0),
+    "roas": (("revenue", "complete"), ("spend", "share"), 1.0),
+    "cpa": (("spend", "share"), ("conversions", "complete"), 1.0),
+}
+# Events and exposure behind each uncertain metric.
+_EVIDENCE_OF: dict[str, tuple[tuple[str, Weight], tuple[str, Weight]]] = {
+    "ctr": (("clicks", "plain"), ("impressions", "plain")),
+    "cpc": (("clicks", "plain"), ("spend", "plain")),
+    "conversion_rate": (("conversions", "complete"), ("clicks", "share")),
+    "cpa": (("conversions", "complete"), ("spend", "share")),
+    "roas": (("conversions", "complete"), ("spend", "share")),
+    "conversions": (("conversions", "complete"), ("spend", "share")),
+}
+
+
+def _divide(top: Cell, bottom: Cell, divisor: str, scale: float) -> Cell:
+    if isinstance(top, str) or isinstance(bottom, str):
+        return top if isinstance(top, str) else bottom
+    return scale * top / bottom if bottom else f"{divisor}_zero"
+
+
+def _cost_per(spend: Cell, events: Cell, _divisor: str, _scale: float) -> Cell:
+    """Without spend there is no cost to speak of; spend without an event costs more than any threshold."""
+    if isinstance(spend, str) or isinstance(events, str):
+        return spend if isinstance(spend, str) else events
+    if spend == 0:
+        return "spend_zero"
+    return spend / events if events else math.inf
+
+
+def _quotient(left: Cell, right: Cell) -> Cell:
+    if isinstance(left, str) or isinstance(right, str):
+        return left if isinstance(left, str) else right
+    if right == 0:
+        return math.inf if left else "reference_zero"
+    if math.isinf(right):
+        return 0.0 if math.isfinite(left) else "reference_undefined"
+    return left / right

@@ -1,0 +1,100 @@
+"""Rules that would pull one object both ways, found before the second of them is saved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from campaign_automation.models.rules import (
+    CreateRule,
+    RuleConflict,
+    Scope,
+    StoredRule,
+    direction_of,
+    field_of,
+    level_of,
+)
+from campaign_automation.optimizers.rules.columns import Columns, members
+from campaign_automation.optimizers.rules.data import Snapshot
+
+MAX_NAMED = 20
+
+
+def find_conflicts(
+    rule: CreateRule, others: Iterable[StoredRule], snapshot: Snapshot | None = None
+) -> list[RuleConflict]:
+    """The enabled rules among `others` that `rule` may clash with, each with up to 20 shared objects.
+
+    Two rules clash when their scopes can share an object and they change one field of it in opposite
+    directions (start and pause, raise and lower), or both move its budget. `snapshot` tells which ad sets
+    belong to which campaign; scopes that share no object today but may tomorrow still overlap. Saving is to
+    be refused unless the rule names a priority other than theirs: `is_settled` tells.
+    """
+    columns = _columns(rule, snapshot)
+    return [
+        RuleConflict(
+            rule_id=other.rule_id,
+            rule_name=other.rule.rule_name,
+            kind="same_field"
+            if direction_of(other.rule.action) == direction_of(rule.action)
+            else "opposite_direction",
+            objects=_shared(rule, other.rule, columns)[:MAX_NAMED],
+        )
+        for other in others
+        if other.state == "enabled" and _clash(rule, other.rule) and _overlap(rule, other.rule, columns)
+    ]
+
+
+def is_settled(rule: CreateRule, other: CreateRule) -> bool:
+    """Whether the two priorities decide between the rules. A rule without one has 0."""
+    return rule.priority is not None and rule.priority != (other.priority or 0)
+
+
+def _columns(rule: CreateRule, snapshot: Snapshot | None) -> Columns | None:
+    if snapshot is None:
+        return None
+    level = level_of(rule.action)
+    return Columns(snapshot, (entity for entity in snapshot.entities if entity.level == level))
+
+
+def _clash(one: CreateRule, other: CreateRule) -> bool:
+    """Two pauses do no harm to each other; two raises add up to more than either meant."""
+    if level_of(one.action) != level_of(other.action) or field_of(one.action) != field_of(other.action):
+        return False
+    opposite = direction_of(one.action) * direction_of(other.action) < 0
+    return opposite or field_of(one.action) == "daily_budget"
+
+
+def _overlap(one: CreateRule, other: CreateRule, columns: Columns | None) -> bool:
+    if _shared(one, other, columns):
+        return True
+    return _may_meet(one.applies_to, other.applies_to, columns) and _may_meet(
+        other.applies_to, one.applies_to, columns
+    )
+
+
+def _shared(one: CreateRule, other: CreateRule, columns: Columns | None) -> list[str]:
+    if columns is None:
+        return []
+    both = columns.scope(one.applies_to) & columns.scope(other.applies_to)
+    return [columns.entities[position].entity_id for position in members(both)]
+
+
+def _may_meet(one: Scope, other: Scope, columns: Columns | None) -> bool:
+    """False only when no object, present or future, can be in both scopes."""
+    if one.platform and other.platform and one.platform != other.platform:
+        return False
+    for mine, theirs in ((one.campaign_ids, other.campaign_ids), (one.adset_ids, other.adset_ids)):
+        if mine is not None and theirs is not None and not set(mine) & set(theirs):
+            return False
+    if one.adset_ids is not None and other.campaign_ids is not None and columns is not None:
+        parents = {entity.campaign_id for entity in columns.entities if entity.adset_id in one.adset_ids}
+        unknown = len({entity.adset_id for entity in columns.entities} & set(one.adset_ids)) < len(
+            one.adset_ids
+        )
+        if not unknown and not parents & set(other.campaign_ids):
+            return False
+    return not _excluded(one.adset_ids or one.campaign_ids, other.exclude)
+
+
+def _excluded(ids: Sequence[str] | None, exclude: Sequence[str]) -> bool:
+    return ids is not None and set(ids) <= set(exclude)

@@ -1,0 +1,141 @@
+"""Sums of the daily records of each object over a window, or the reason why there is none."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from datetime import date
+from functools import cached_property
+from typing import Literal
+
+from campaign_automation.models.rules import days_of
+from campaign_automation.optimizers.rules.data import Day, Entity, Snapshot
+
+# Below this share the missing part of a day is guessed rather than corrected, so the day is left out.
+MIN_MATURITY = 0.3
+EVIDENCE = "evidence"  # window: since the object became what it is, at most 60 days
+EVIDENCE_DAYS = 60
+
+Cell = float | str  # a value, or the reason why there is none
+Weight = Literal["plain", "complete", "share", "final"]
+
+
+class _History:
+    """Daily records of one object as one list per figure, without gaps from the first day to the last."""
+
+    __slots__ = ("figures", "first", "last")
+
+    def __init__(self, entity: Entity) -> None:
+        days = sorted(entity.days)
+        known_first = [entity.first_day] if entity.first_day else []
+        first = min(known_first + [day.day for day in days[:1]], default=None)
+        self.first = first.toordinal() if first else None
+        self.last = days[-1].day.toordinal() if days else -1
+        rows = days if self._gapless(days) else self._filled(days)
+        self.figures = dict(zip(Day._fields[1:], list(zip(*rows, strict=True))[1:] or [()] * 5, strict=True))
+
+    def _gapless(self, days: list[Day]) -> bool:
+        return not days or len(days) == self.last - (self.first or 0) + 1
+
+    def _filled(self, days: list[Day]) -> list[Day]:
+        by_day = {record.day.toordinal(): record for record in days}
+        unknown = (None,) * 5
+        return [
+            by_day.get(number) or Day(date.fromordinal(number), *unknown)
+            for number in range(self.first or 0, self.last + 1)
+        ]
+
+
+class Figures:
+    """Sums for `entities`, by their position; each is computed once. Days are counted as ordinals."""
+
+    def __init__(self, snapshot: Snapshot, entities: Sequence[Entity]) -> None:
+        self._snapshot = snapshot
+        self._entities = entities
+        self._today = snapshot.today.toordinal()
+        self._histories = [_History(entity) for entity in entities]
+        self._amounts: dict[tuple[str, str, Weight], list[Cell]] = {}
+
+    def ages(self) -> list[Cell]:
+        """Days since the first one."""
+        firsts = [history.first for history in self._histories]
+        return ["no_history" if first is None else float(self._today - first) for first in firsts]
+
+    def amounts(self, figure: str, window: str, weight: Weight) -> list[Cell]:
+        """Sums of one figure. "plain" counts all days of the window; the others only days known well enough:
+        "complete" as reported, "share" times the share of their conversions known by now, "final" divided by
+        it.
+        """
+        key = (figure, window, weight)
+        if key not in self._amounts:
+            self._amounts[key] = [
+                self._amount(position, figure, window, weight) for position in range(len(self._entities))
+            ]
+        return self._amounts[key]
+
+    def _amount(self, position: int, figure: str, window: str, weight: Weight) -> Cell:
+        span = self._span(position, window)
+        if weight != "plain" and not isinstance(span, str):
+            span = self._known_enough(window, *span)
+        if isinstance(span, str):
+            return span
+        history, (start, end) = self._histories[position], span
+        if history.first is None or end > history.last:
+            return "days_missing"
+        values = history.figures[figure][start - history.first : end + 1 - history.first]
+        if None in values:
+            return f"{figure}_missing"
+        total = self._sum(values, start, end, weight)
+        return total if 0 <= total < math.inf else f"{figure}_invalid"
+
+    def _known_enough(self, window: str, start: int, end: int) -> tuple[int, int] | str:
+        """The part of a window whose days are old enough for figures that arrive late."""
+        if window == "today":
+            return "unfinished_day"
+        end = min(end, self._today - 1 - self._youngest)
+        return (start, end) if start <= end else "late_data"
+
+    def _sum(self, values: Sequence[float], start: int, end: int, weight: Weight) -> float:
+        if weight in ("plain", "complete") or self._all_known(end):
+            return math.fsum(values)
+        shares = [self._share(day) for day in range(start, end + 1)]
+        if weight == "share":
+            return math.fsum(value * share for value, share in zip(values, shares, strict=True))
+        return math.fsum(value / share for value, share in zip(values, shares, strict=True))
+
+    def _span(self, position: int, window: str) -> tuple[int, int] | str:
+        """First and last day of the window for one object; before its first day there was nothing."""
+        first = self._histories[position].first
+        if first is None:
+            return "no_history"
+        if window == "today":
+            return self._today, self._today
+        start = {"yesterday": self._today - 1, "lifetime": first}.get(window)
+        if start is None:
+            start = self._since_change(position, window)
+        start = max(start, first)
+        return (start, self._today - 1) if start < self._today else "no_full_day"
+
+    def _since_change(self, position: int, window: str) -> int:
+        entity = self._entities[position]
+        if window == EVIDENCE:
+            since = entity.evidence_from.toordinal() if entity.evidence_from else 0
+            return max(since, self._today - EVIDENCE_DAYS)
+        if window == "since_last_action":
+            return (
+                self._snapshot.day_of(entity.last_action_at).toordinal() + 1 if entity.last_action_at else 0
+            )
+        return self._today - (days_of(window) or 0)
+
+    @cached_property
+    def _youngest(self) -> int:
+        """Age of the youngest day that is known well enough."""
+        shares = self._snapshot.maturity
+        return next((age for age, share in enumerate(shares) if share >= MIN_MATURITY), len(shares))
+
+    def _share(self, day: int) -> float:
+        age = self._today - 1 - day
+        return self._snapshot.maturity[age] if age < len(self._snapshot.maturity) else 1.0
+
+    def _all_known(self, end: int) -> bool:
+        return all(share == 1 for share in self._snapshot.maturity[self._today - 1 - end :])
