@@ -1,4 +1,4 @@
-"""Verifies the caller's JWT; its `sub` is the tenant."""
+"""Verifies the caller's JWT; its claims name the tenant, the person and the roles."""
 
 from typing import Any
 
@@ -11,8 +11,8 @@ verifier = TokenVerifier.from_settings(get_settings())
 
 @logger.inject_lambda_context(clear_state=True)
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    tenant = verifier.tenant_of(event.get("authorizationToken", ""))
-    if tenant is None:
+    caller = verifier.caller(event.get("authorizationToken", ""))
+    if caller is None:
         # API Gateway answers 401 to exactly this text.
         raise Exception("Unauthorized")
-    return policy(tenant, event["methodArn"])
+    return policy(caller, event["methodArn"])

@@ -1,16 +1,5 @@
 """POST /v1/campaigns/{campaign_id}/undo: takes a change back."""
 
-from typing import Any
+from campaign_automation.api.http import handler
 
-from campaign_automation.api.http import answer, body_of, preload
-from campaign_automation.utils import event_loop
-from campaign_automation.utils.observability import logger
-from campaign_automation.wiring import Wiring
-
-wiring = Wiring()
-preload(wiring, "undo_change")
-
-
-@logger.inject_lambda_context(correlation_id_path="requestContext.requestId", clear_state=True)
-def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    return event_loop.run(answer(wiring, "undo_change", event, read=body_of))
+lambda_handler = handler("undo_change")

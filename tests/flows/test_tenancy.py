@@ -9,7 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
-from campaign_automation.api.openapi import ROUTES, Route
+from campaign_automation.actions import ACTIONS
+from campaign_automation.actions.action import Action
 from local.cloud import Cloud
 from local.sandbox import seeds
 from tests.support.api import Api
@@ -22,15 +23,15 @@ BODIES: dict[str, dict[str, Any]] = {
     "undo_change": {"run_id": "run_1"},
 }
 UNKNOWN_TEST = "abt_00000000000000000000"
-WITH_TEST = [route for route in ROUTES if "{test_id}" in route.path]
-WITH_CAMPAIGN = [route for route in ROUTES if "{campaign_id}" in route.path]
+WITH_TEST = [route for route in ACTIONS.values() if "{test_id}" in route.path]
+WITH_CAMPAIGN = [route for route in ACTIONS.values() if "{campaign_id}" in route.path]
 
 
-def ask(client: Api, route: Route, campaign_id: str) -> httpx.Response:
+def ask(client: Api, route: Action, campaign_id: str) -> httpx.Response:
     path = re.sub(r"\{\w+\}", campaign_id, route.path)
-    if route.method == "get":
+    if route.method == "GET":
         return client.http.get(path)
-    return client.http.post(path, json=BODIES.get(route.action, {}))
+    return client.http.post(path, json=BODIES.get(route.name, {}))
 
 
 def comparable(answer: httpx.Response, asked: str) -> tuple[int, str]:
@@ -88,8 +89,8 @@ def test_a_user_id_in_the_body_changes_nothing(api: Api, other_api: Api, sandbox
 )
 def test_without_a_token_there_is_only_the_document(cloud: Cloud, header: dict[str, str]) -> None:
     with httpx.Client(base_url=cloud.info["api_url"], headers=header, timeout=30) as client:
-        for route in ROUTES:
-            answer = client.request(route.method.upper(), re.sub(r"\{\w+\}", UNKNOWN, route.path), json={})
+        for route in ACTIONS.values():
+            answer = client.request(route.method, re.sub(r"\{\w+\}", UNKNOWN, route.path), json={})
             assert (answer.status_code, answer.json()["error"]["code"]) == (401, "1002"), route
         assert client.get("/v1/openapi.json").status_code == 200
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from campaign_automation.api.http import body_of, context_of, response
+from campaign_automation.api.http import _body, _caller, _response
 from campaign_automation.clients.mcp_client import platform_user_id
 from campaign_automation.clients.media_client import MediaClient
 from campaign_automation.settings import SettingsError, parse_settings
@@ -99,7 +99,7 @@ def event(**changes: Any) -> dict[str, Any]:
 
 
 def test_who_asks_is_what_the_authorizer_verified() -> None:
-    assert context_of(event()) == {
+    assert _caller(event()) == {
         "user_id": "user_1",
         "request_id": "r1",
         "idempotency_key": "k1",
@@ -111,28 +111,28 @@ def test_who_asks_is_what_the_authorizer_verified() -> None:
     ("prefer", "seconds"), [("wait=3", 3), ("wait=900", 25), ("respond-async, wait=9", 0)]
 )
 def test_the_callers_wait(prefer: str, seconds: int) -> None:
-    assert context_of(event(headers={"prefer": prefer}))["wait_seconds"] == seconds
+    assert _caller(event(headers={"prefer": prefer}))["wait_seconds"] == seconds
 
 
 def test_numbers_of_a_body_stay_exact() -> None:
-    assert body_of(event())["daily_budget"] == Decimal("0.1")
+    assert _body(event())["daily_budget"] == Decimal("0.1")
 
 
 @pytest.mark.parametrize("body", ["{", "[1]", '"text"', "1"])
 def test_a_body_that_is_no_object_is_refused(body: str) -> None:
     with pytest.raises(InvalidRequestError) as refusal:
-        body_of(event(body=body))
+        _body(event(body=body))
     assert refusal.value.details["field"] == "body"
 
 
 def test_an_answer_to_wait_for_has_its_location() -> None:
-    answer = response({"status": "accepted", "status_url": "/v1/campaigns/cmp_1"}, success=201)
+    answer = _response({"status": "accepted", "status_url": "/v1/campaigns/cmp_1"}, 201)
     assert answer["statusCode"] == 202
     assert answer["headers"]["Location"] == "/v1/campaigns/cmp_1"
 
 
 def test_a_throttled_answer_says_when_to_come_back() -> None:
     error = {"code": "1003", "details": {"retry_after": 60}}
-    answer = response({"status": "error", "error": error})
+    answer = _response({"status": "error", "error": error}, 200)
     assert (answer["statusCode"], answer["headers"]["Retry-After"]) == (429, "60")
     assert json.loads(answer["body"])["error"] == error

@@ -1,4 +1,4 @@
-"""Who a token names, and every way in which one can be wrong."""
+"""The caller that a token names, and every way in which a token can be wrong."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from campaign_automation.api.token_verifier import TokenVerifier, policy
+from campaign_automation.api.token_verifier import Caller, Claims, TokenVerifier, policy
+from campaign_automation.models import Role
 
 RSA_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 EC_KEY = ec.generate_private_key(ec.SECP256R1())
@@ -51,6 +52,11 @@ def verifier(keys: Keys) -> TokenVerifier:
     return TokenVerifier(keys, "https://issuer.example", "campaign-automation")
 
 
+def tenant_of(verifier: TokenVerifier, authorization: str) -> str | None:
+    caller = verifier.caller(authorization)
+    return caller and caller.tenant
+
+
 def token(algorithm: str = "RS256", key: Any = RSA_KEY, kid: str = "rsa", **changes: Any) -> str:
     now = int(time.time())
     claims = {
@@ -66,21 +72,21 @@ def token(algorithm: str = "RS256", key: Any = RSA_KEY, kid: str = "rsa", **chan
 
 @pytest.mark.parametrize(("algorithm", "key", "kid"), [("RS256", RSA_KEY, "rsa"), ("ES256", EC_KEY, "ec")])
 def test_both_algorithms_name_the_tenant(verifier: TokenVerifier, algorithm: str, key: Any, kid: str) -> None:
-    assert verifier.tenant_of(token(algorithm, key, kid)) == "user_123"
+    assert tenant_of(verifier, token(algorithm, key, kid)) == "user_123"
 
 
 def test_the_keys_are_fetched_once(verifier: TokenVerifier, keys: Keys) -> None:
     for _ in range(5):
-        assert verifier.tenant_of(token()) == "user_123"
+        assert tenant_of(verifier, token()) == "user_123"
     assert keys.fetched == 1
 
 
 def test_clocks_may_differ_by_half_a_minute(verifier: TokenVerifier) -> None:
     now = int(time.time())
-    assert verifier.tenant_of(token(exp=now - 20)) == "user_123"
-    assert verifier.tenant_of(token(exp=now - 40)) is None
-    assert verifier.tenant_of(token(nbf=now + 20)) == "user_123"
-    assert verifier.tenant_of(token(nbf=now + 40)) is None
+    assert tenant_of(verifier, token(exp=now - 20)) == "user_123"
+    assert tenant_of(verifier, token(exp=now - 40)) is None
+    assert tenant_of(verifier, token(nbf=now + 20)) == "user_123"
+    assert tenant_of(verifier, token(nbf=now + 40)) is None
 
 
 @pytest.mark.parametrize(
@@ -96,21 +102,21 @@ def test_clocks_may_differ_by_half_a_minute(verifier: TokenVerifier) -> None:
     ],
 )
 def test_wrong_or_missing_claims_are_refused(verifier: TokenVerifier, changes: dict[str, Any]) -> None:
-    assert verifier.tenant_of(token(**changes)) is None
+    assert tenant_of(verifier, token(**changes)) is None
 
 
 def test_a_signature_of_somebody_else_is_refused(verifier: TokenVerifier) -> None:
-    assert verifier.tenant_of(token(key=OTHER_KEY)) is None
-    assert verifier.tenant_of(token(kid="unknown")) is None
+    assert tenant_of(verifier, token(key=OTHER_KEY)) is None
+    assert tenant_of(verifier, token(kid="unknown")) is None
 
 
 def test_no_signature_and_a_public_key_used_as_a_secret_are_refused(verifier: TokenVerifier) -> None:
     unsigned = "Bearer " + jwt.encode({"sub": "user_123"}, None, algorithm="none", headers={"kid": "rsa"})
-    assert verifier.tenant_of(unsigned) is None
+    assert tenant_of(verifier, unsigned) is None
     public = RSA_KEY.public_key().public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )
-    assert verifier.tenant_of(f"Bearer {signed_with(public)}") is None
+    assert tenant_of(verifier, f"Bearer {signed_with(public)}") is None
 
 
 def signed_with(secret: bytes) -> str:
@@ -129,10 +135,41 @@ def signed_with(secret: bytes) -> str:
 
 @pytest.mark.parametrize("header", ["", "Bearer", "Bearer x", "Basic dXNlcjpwYXNz", "Bearer a.b.c"])
 def test_what_is_no_token_is_refused(verifier: TokenVerifier, header: str) -> None:
-    assert verifier.tenant_of(header) is None
+    assert tenant_of(verifier, header) is None
 
 
 def test_the_policy_covers_the_stage_and_nothing_else() -> None:
     arn = "arn:aws:execute-api:us-east-1:123456789012:api1/prod/GET/v1/campaigns/x"
-    statement = policy("user_123", arn)["policyDocument"]["Statement"][0]
+    made = policy(Caller("tenant_1", "user_123", frozenset({Role.VIEWER, Role.BUYER})), arn)
+    assert made["principalId"] == "tenant_1"
+    statement = made["policyDocument"]["Statement"][0]
     assert statement["Resource"] == "arn:aws:execute-api:us-east-1:123456789012:api1/prod/*"
+    assert made["context"] == {"person": "user_123", "roles": "buyer viewer"}
+
+
+USUAL = frozenset({Role.VIEWER, Role.BUYER})
+
+
+@pytest.mark.parametrize(
+    ("names", "claims", "caller"),
+    [
+        (Claims(), {}, Caller("user_123", "user_123", USUAL)),
+        (Claims(), {"roles": "operator"}, Caller("user_123", "user_123", USUAL)),
+        (Claims(roles="roles"), {"roles": "viewer operator"}, {Role.VIEWER, Role.OPERATOR}),
+        (Claims(roles="roles"), {"roles": ["approver", "root"]}, {Role.APPROVER}),
+        (Claims(roles="roles"), {}, set()),
+        (Claims(roles="roles"), {"roles": {"operator": True}}, set()),
+        (Claims(tenant="org"), {"org": "acme"}, Caller("acme", "user_123", USUAL)),
+        (Claims(tenant="org"), {"org": 7}, Caller("7", "user_123", USUAL)),
+        (Claims(tenant="org"), {}, None),
+        (Claims(tenant="org"), {"org": ["acme"]}, None),
+    ],
+)
+def test_tenant_and_roles_come_from_the_claims_that_the_settings_name(
+    keys: Keys, names: Claims, claims: dict[str, Any], caller: Any
+) -> None:
+    verifier = TokenVerifier(keys, "https://issuer.example", "campaign-automation", names)
+    found = verifier.caller(token(**claims))
+    if isinstance(caller, set):
+        caller = Caller("user_123", "user_123", frozenset(caller))
+    assert found == caller

@@ -16,6 +16,7 @@ from campaign_automation.utils import clock
 from campaign_automation.utils.cache_manager import RedisClient
 from campaign_automation.utils.error_handler import (
     CampaignAutomationError,
+    ForbiddenError,
     InvalidRequestError,
     envelope,
 )
@@ -49,18 +50,18 @@ class CampaignAutomation:
     async def execute(
         self, action: str, parameters: Mapping[str, Any], context: Mapping[str, Any]
     ) -> dict[str, Any]:
-        """The action's result as JSON values, or the error envelope; never raises for an expected failure."""
+        """Return the action's result as JSON values, or the error envelope; it never raises."""
         return await run_action(self._wiring, action, parameters, context)
 
     async def aclose(self) -> None:
-        """Closes the connections that the module opened itself; clients handed in stay open."""
+        """Close the connections that the module opened itself; clients handed in stay open."""
         await self._wiring.aclose()
 
 
 async def run_action(
     wiring: Wiring, action: str, parameters: Any, context: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Parses, runs, counts and answers one action."""
+    """Parse, run, count and answer one action."""
     request_id = str(context.get("request_id") or f"req_{uuid.uuid4().hex}")
     started = time.monotonic()
     try:
@@ -73,14 +74,15 @@ async def run_action(
     return answer
 
 
-async def _run(wiring: Wiring, action: str, parameters: Any, context: Mapping[str, Any]) -> dict[str, Any]:
-    if action not in ACTIONS:
-        raise InvalidRequestError(f"action: {action} is not known", field="action", allowed=sorted(ACTIONS))
-    entry = ACTIONS[action]
+async def _run(wiring: Wiring, name: str, parameters: Any, context: Mapping[str, Any]) -> dict[str, Any]:
+    if name not in ACTIONS:
+        raise InvalidRequestError(f"action: {name} is not known", field="action", allowed=sorted(ACTIONS))
+    action = ACTIONS[name]
     await clock.synchronise(wiring.settings.clock_url)
     caller = parse(Context, dict(context))
-    request = parse(entry.parameters, parameters)
-    result = await entry.run(wiring, request, caller)
+    if action.role not in caller.roles:
+        raise ForbiddenError(f"{name}: needs the role {action.role}", field="action", role=action.role)
+    result = await action.run(wiring, parse(action.request, parameters), caller)
     return result.model_dump(mode="json", by_alias=True)
 
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from decimal import Decimal
 from functools import cache
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt, ValidationError
 
@@ -99,6 +99,34 @@ class Settings(BaseModel):
     jwt_issuer: str | None = None
     jwt_audience: str | None = None
     jwks_url: str | None = None
+    jwt_tenant_claim: str = Field("sub", description="the claim that names the tenant")
+    jwt_roles_claim: str | None = Field(None, description="the claim that lists the caller's roles")
+    jwt_web_platform_user_claim: str = Field(
+        "sub", description="the claim that holds the Web Platform's user number"
+    )
+
+    @property
+    def request_defaults(self) -> dict[str, Any]:
+        """The declarations that the deployment makes for a request that leaves them open."""
+        categories = self.special_ad_categories
+        return {
+            "special_ad_categories": list(categories) if categories else None,
+            "eu_political_advertising": self.eu_political_advertising,
+        }
+
+    @property
+    def in_process(self) -> Self:
+        """The same settings for a process that carries everything out itself."""
+        return self.model_copy(
+            update={"create_campaign_state_machine_arn": None, "statistics_function_name": None}
+        )
+
+    def required(self, name: str) -> str:
+        """Return the setting `name`. Raises SettingsError when it is not set."""
+        value = getattr(self, name)
+        if value is None:
+            raise SettingsError(f"settings: {name.upper()} is required")
+        return str(value)
 
 
 def parse_settings(environment: Mapping[str, str]) -> Settings:

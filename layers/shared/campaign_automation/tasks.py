@@ -1,29 +1,55 @@
-"""What no API calls: steps of the state machine, ticks of rules. Payloads in, answers or typed errors out."""
+"""Tasks that no caller asks for: steps of the state machine, ticks of schedules, sweeps."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from campaign_automation.utils import clock
+from campaign_automation.clients.scheduler import count_active_rules
+from campaign_automation.models.ab_tests import AbTestTick
+from campaign_automation.models.rules import RuleTick
+from campaign_automation.settings import get_settings
+from campaign_automation.utils import clock, event_loop
 from campaign_automation.utils.error_handler import CampaignAutomationError, error_body
 from campaign_automation.utils.observability import emit, logger
 from campaign_automation.utils.validation import parse
 from campaign_automation.wiring import Wiring
 
+Event = Mapping[str, Any]
+Task = Callable[[Wiring, Event], Awaitable[dict[str, Any]]]
 
-async def run_task(wiring: Wiring, event: Mapping[str, Any]) -> dict[str, Any]:
-    """Runs the step that the payload names. An expected error leaves with its class name, which the state
-    machine matches, and its envelope as the text, which Undo reads."""
+
+def task(run: Task, *, correlation_id: str | None = None) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
+    """Return the Lambda handler of `run`; `correlation_id` is the path of the id in its payload."""
+    parts = Wiring(get_settings())
+    parts.preload()
+
+    @logger.inject_lambda_context(correlation_id_path=correlation_id, clear_state=True)
+    def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+        return event_loop.run(_run(run, parts, event))
+
+    return lambda_handler
+
+
+async def _run(run: Task, parts: Wiring, event: Event) -> dict[str, Any]:
+    await clock.synchronise(parts.settings.clock_url)
+    return await run(parts, event)
+
+
+async def creation_step(parts: Wiring, event: Event) -> dict[str, Any]:
+    """Run the step of a creation that the payload names.
+
+    An expected error leaves with its class name, which the state machine matches, and its envelope as the
+    text, which Undo reads.
+    """
     arguments = {name: event[name] for name in ("creative_id",) if name in event}
     if "failure" in event:
         arguments["failure"] = failure_body(event["failure"])
     if retries := int(event.get("retries", 0)):
         emit("retries_total", what=event["step"])
-    await clock.synchronise(wiring.settings.clock_url)
     try:
-        return await wiring.creation.run_step(
+        return await parts.creation.run_step(
             event["step"], event["tenant"], event["campaign_id"], **arguments
         )
     except CampaignAutomationError as error:
@@ -33,19 +59,28 @@ async def run_task(wiring: Wiring, event: Mapping[str, Any]) -> dict[str, Any]:
         raise
 
 
-async def evaluate_rule(wiring: Wiring, event: Mapping[str, Any]) -> dict[str, Any]:
-    """One tick of a rule, as its schedule hands it over."""
-    from campaign_automation.models.rules import RuleTick
-
-    await clock.synchronise(wiring.settings.clock_url)
-    result = await wiring.rule_evaluation.evaluate(parse(RuleTick, dict(event)))
+async def evaluate_rule(parts: Wiring, event: Event) -> dict[str, Any]:
+    """Carry out one tick of a rule, as its schedule hands it over."""
+    result = await parts.rule_evaluation.evaluate(parse(RuleTick, dict(event)))
     return result.model_dump(mode="json")
 
 
-async def reconcile_rules(wiring: Wiring) -> dict[str, int]:
-    """How many schedules were made and deleted, and how many rules are overdue."""
-    await clock.synchronise(wiring.settings.clock_url)
-    return (await wiring.rules.reconcile())._asdict()
+async def reconcile_rules(parts: Wiring, event: Event) -> dict[str, Any]:
+    """Make the schedules that rules lack, delete those that drive none, and count the overdue rules."""
+    return (await parts.rules.reconcile())._asdict()
+
+
+async def check_ab_test(parts: Wiring, event: Event) -> dict[str, Any]:
+    """Look at a running test once, and end it when its days are over."""
+    checked = await parts.ab_test_checks.check(parse(AbTestTick, dict(event)))
+    return checked.model_dump(mode="json")
+
+
+async def sweep_outbox(parts: Wiring, event: Event) -> dict[str, Any]:
+    """Send the Web Platform what it has not acknowledged yet, and count the active rules."""
+    if group := parts.settings.rule_schedule_group:
+        emit("campaign_automation_active_rules", count_active_rules(group))
+    return await parts.outbox.sweep()
 
 
 def failure_body(failure: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,15 +1,15 @@
-"""A/B tests begun, looked at and ended."""
+"""A/B tests: created, analysed and cancelled."""
 
 from __future__ import annotations
 
-from pydantic import BaseModel
-
-from campaign_automation.actions.kinds import Action, changes
+from campaign_automation.actions.action import Key, action
 from campaign_automation.managers.ab_tests.ab_test_manager import patient
 from campaign_automation.models import Context
 from campaign_automation.models.ab_tests import (
+    AbTestAccepted,
     AbTestAnalysis,
     AbTestCancelled,
+    AbTestCreated,
     AnalyzeAbTest,
     CancelAbTest,
     CreateAbTest,
@@ -17,16 +17,23 @@ from campaign_automation.models.ab_tests import (
 from campaign_automation.wiring import Wiring
 
 
-async def _create(wiring: Wiring, request: CreateAbTest, context: Context) -> BaseModel:
-    opened = await wiring.ab_tests.open(request, context)
-    await wiring.runner.run(opened.opened, patient(context))
-    return await wiring.ab_tests.outcome(opened)
+@action("POST", "/v1/ab-tests", key=Key.CAMPAIGN, success=201)
+async def create_ab_test(
+    parts: Wiring, request: CreateAbTest, caller: Context
+) -> AbTestCreated | AbTestAccepted:
+    """Size a test of creatives, create its campaign with equal budgets and start it."""
+    opened = await parts.ab_tests.open(request, caller)
+    await parts.runner.run(opened.opened, patient(caller))
+    return await parts.ab_tests.outcome(opened)
 
 
-ACTIONS = {
-    "create_ab_test": Action(CreateAbTest, _create, "ab_tests"),
-    "analyze_ab_test": changes(
-        "analyze_ab_test", AnalyzeAbTest, AbTestAnalysis, "ab_test_analyst", "analyze"
-    ),
-    "cancel_ab_test": changes("cancel_ab_test", CancelAbTest, AbTestCancelled, "ab_tests", "cancel"),
-}
+@action("POST", "/v1/ab-tests/{test_id}/analyses", key=Key.GIVEN)
+async def analyze_ab_test(parts: Wiring, request: AnalyzeAbTest, caller: Context) -> AbTestAnalysis:
+    """Analyse a test, and on request carry out what it recommends."""
+    return await parts.ab_test_analyst.analyze(request, caller)
+
+
+@action("POST", "/v1/ab-tests/{test_id}/cancellation", key=Key.GIVEN, destructive=True)
+async def cancel_ab_test(parts: Wiring, request: CancelAbTest, caller: Context) -> AbTestCancelled:
+    """End a test early and pause its campaign."""
+    return await parts.ab_tests.cancel(request, caller)

@@ -1,10 +1,14 @@
-"""Budgets decided on and changed."""
+"""Budgets: decided on and changed."""
 
 from __future__ import annotations
 
-from campaign_automation.actions.kinds import changes
+from campaign_automation.actions.action import Key, action
+from campaign_automation.models import Context
 from campaign_automation.models.budgets import BudgetOptimized, OptimizeBudget
+from campaign_automation.wiring import Wiring
 
-ACTIONS = {
-    "optimize_budget": changes("optimize_budget", OptimizeBudget, BudgetOptimized, "budgets", "optimize"),
-}
+
+@action("POST", "/v1/campaigns/{campaign_id}/budget-optimizations", key=Key.GIVEN)
+async def optimize_budget(parts: Wiring, request: OptimizeBudget, caller: Context) -> BudgetOptimized:
+    """Decide on the daily budgets of one or more campaigns and carry the decisions out."""
+    return await parts.budgets.optimize(request, caller)

@@ -1,21 +1,30 @@
-"""Campaigns made, and campaigns as they are."""
+"""Campaigns: created, and shown as they are."""
 
 from __future__ import annotations
 
-from pydantic import BaseModel
-
-from campaign_automation.actions.kinds import Action, reads
-from campaign_automation.models import Context, CreateCampaign, GetCampaignStatus
+from campaign_automation.actions.action import Key, action
+from campaign_automation.models import (
+    CampaignAccepted,
+    CampaignCreated,
+    CampaignStatus,
+    Context,
+    CreateCampaign,
+    GetCampaignStatus,
+)
 from campaign_automation.wiring import Wiring
 
 
-async def _create(wiring: Wiring, spec: CreateCampaign, context: Context) -> BaseModel:
-    opened = await wiring.campaigns.open_creation(spec, context)
-    await wiring.runner.run(opened, context)
-    return await wiring.campaigns.outcome(context.user_id, opened.campaign_id)
+@action("POST", "/v1/campaigns", key=Key.CAMPAIGN, success=201)
+async def create_campaign(
+    parts: Wiring, request: CreateCampaign, caller: Context
+) -> CampaignCreated | CampaignAccepted:
+    """Create a whole campaign, paused, or tell that its creation goes on."""
+    opened = await parts.campaigns.open_creation(request, caller)
+    await parts.runner.run(opened, caller)
+    return await parts.campaigns.outcome(caller.user_id, opened.campaign_id)
 
 
-ACTIONS = {
-    "create_campaign": Action(CreateCampaign, _create, "campaigns"),
-    "get_campaign_status": reads(GetCampaignStatus, "status", "status"),
-}
+@action("GET", "/v1/campaigns/{campaign_id}")
+async def get_campaign_status(parts: Wiring, request: GetCampaignStatus, caller: Context) -> CampaignStatus:
+    """Show a campaign, its ad sets and its ads with today's figures."""
+    return await parts.status.status(request, caller)

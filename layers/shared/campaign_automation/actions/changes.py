@@ -1,18 +1,33 @@
-"""Changes of what exists, their trail, and taking them back."""
+"""Changes of campaigns that exist, their trail, and taking them back."""
 
 from __future__ import annotations
 
-from campaign_automation.actions.kinds import changes, reads
+from campaign_automation.actions.action import Key, action
+from campaign_automation.models import Context
 from campaign_automation.models.changes import (
+    AuditTrail,
     CampaignManaged,
     ChangeUndone,
     GetAudit,
     ManageCampaign,
     UndoChange,
 )
+from campaign_automation.wiring import Wiring
 
-ACTIONS = {
-    "manage_campaign": changes("manage_campaign", ManageCampaign, CampaignManaged, "control", "manage"),
-    "get_audit": reads(GetAudit, "history", "trail"),
-    "undo_change": changes("undo_change", UndoChange, ChangeUndone, "history", "undo"),
-}
+
+@action("POST", "/v1/campaigns/{campaign_id}/status", key=Key.GIVEN, destructive=True)
+async def manage_campaign(parts: Wiring, request: ManageCampaign, caller: Context) -> CampaignManaged:
+    """Pause, start or delete a campaign or parts of it."""
+    return await parts.control.manage(request, caller)
+
+
+@action("GET", "/v1/campaigns/{campaign_id}/audit")
+async def get_audit(parts: Wiring, request: GetAudit, caller: Context) -> AuditTrail:
+    """List the changes of a campaign with actor, reason, before, after and evidence."""
+    return await parts.history.trail(request, caller)
+
+
+@action("POST", "/v1/campaigns/{campaign_id}/undo", key=Key.GIVEN)
+async def undo_change(parts: Wiring, request: UndoChange, caller: Context) -> ChangeUndone:
+    """Put back what one run changed, as far as the guards allow."""
+    return await parts.history.undo(request, caller)

@@ -1,29 +1,69 @@
-"""Rules made, looked at, replaced and switched."""
+"""Automation rules: created, shown, replaced, switched and deleted."""
 
 from __future__ import annotations
 
-from campaign_automation.actions.kinds import changes, creates, reads
+from campaign_automation.actions.action import Key, action
+from campaign_automation.models import Context
 from campaign_automation.models.rules import (
     CreateRule,
     ListRules,
     ListRuleTemplates,
     RuleCreated,
     RuleFromTemplate,
+    RuleList,
     RuleReference,
+    RuleShown,
     RuleStateChanged,
+    RuleTemplates,
     SetRuleState,
     UpdateRule,
 )
+from campaign_automation.wiring import Wiring
 
-ACTIONS = {
-    "create_rule": creates("create_rule", CreateRule, RuleCreated, "rules", "create"),
-    "create_rule_from_template": creates(
-        "create_rule_from_template", RuleFromTemplate, RuleCreated, "rules", "create_from_template"
-    ),
-    "list_rule_templates": reads(ListRuleTemplates, "rules", "templates"),
-    "list_rules": reads(ListRules, "rules", "list_rules"),
-    "get_rule": reads(RuleReference, "rules", "get"),
-    "update_rule": changes("update_rule", UpdateRule, RuleCreated, "rules", "update"),
-    "set_rule_state": changes("set_rule_state", SetRuleState, RuleStateChanged, "rules", "set_state"),
-    "delete_rule": changes("delete_rule", RuleReference, RuleStateChanged, "rules", "delete"),
-}
+
+@action("POST", "/v1/rules", key=Key.DERIVED, success=201)
+async def create_rule(parts: Wiring, request: CreateRule, caller: Context) -> RuleCreated:
+    """Check a rule, replay it over the history, store it and schedule it."""
+    return await parts.rules.create(request, caller)
+
+
+@action("POST", "/v1/rule-templates/{template}/rules", key=Key.DERIVED, success=201)
+async def create_rule_from_template(parts: Wiring, request: RuleFromTemplate, caller: Context) -> RuleCreated:
+    """Create a rule from a template and a few numbers."""
+    return await parts.rules.create_from_template(request, caller)
+
+
+@action("GET", "/v1/rule-templates")
+async def list_rule_templates(parts: Wiring, request: ListRuleTemplates, caller: Context) -> RuleTemplates:
+    """List the templates of rules with their parameters."""
+    return await parts.rules.templates(request, caller)
+
+
+@action("GET", "/v1/rules")
+async def list_rules(parts: Wiring, request: ListRules, caller: Context) -> RuleList:
+    """List the caller's rules, a page at a time."""
+    return await parts.rules.list_rules(request, caller)
+
+
+@action("GET", "/v1/rules/{rule_id}")
+async def get_rule(parts: Wiring, request: RuleReference, caller: Context) -> RuleShown:
+    """Show a rule with its latest runs."""
+    return await parts.rules.get(request, caller)
+
+
+@action("PUT", "/v1/rules/{rule_id}", key=Key.GIVEN)
+async def update_rule(parts: Wiring, request: UpdateRule, caller: Context) -> RuleCreated:
+    """Replace a rule by a new version of it."""
+    return await parts.rules.update(request, caller)
+
+
+@action("POST", "/v1/rules/{rule_id}/state", key=Key.GIVEN)
+async def set_rule_state(parts: Wiring, request: SetRuleState, caller: Context) -> RuleStateChanged:
+    """Enable or disable a rule."""
+    return await parts.rules.set_state(request, caller)
+
+
+@action("DELETE", "/v1/rules/{rule_id}", key=Key.GIVEN, destructive=True)
+async def delete_rule(parts: Wiring, request: RuleReference, caller: Context) -> RuleStateChanged:
+    """Delete a rule; its versions and runs stay on record."""
+    return await parts.rules.delete(request, caller)

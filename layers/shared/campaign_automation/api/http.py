@@ -1,4 +1,4 @@
-"""Between API Gateway and an action: the event becomes parameters and context, the answer a response."""
+"""The HTTP door: events of API Gateway become actions, answers become responses."""
 
 from __future__ import annotations
 
@@ -9,23 +9,55 @@ from decimal import Decimal
 from typing import Any
 
 from campaign_automation.actions import ACTIONS
+from campaign_automation.actions.action import Action
 from campaign_automation.capability import run_action
+from campaign_automation.settings import get_settings
+from campaign_automation.utils import event_loop
 from campaign_automation.utils.error_handler import CODES, InvalidRequestError, envelope
 from campaign_automation.utils.observability import logger
 from campaign_automation.wiring import Wiring
+
+Event = Mapping[str, Any]
+Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
 
 # API Gateway closes after 29 s; the answer must be on its way before that.
 LONGEST_WAIT_SECONDS = 25
 _WAIT = re.compile(r"\bwait\s*=\s*(\d+)")
 
 
-def context_of(event: Mapping[str, Any]) -> dict[str, Any]:
-    """The caller's context. Who asks is what the authorizer verified, whatever the body says."""
-    headers = _headers(event)
-    request = event["requestContext"]
+def handler(*names: str) -> Handler:
+    """Return the Lambda handler of the actions `names`; what they need is loaded while it starts."""
+    routes = {(ACTIONS[name].method, ACTIONS[name].path): ACTIONS[name] for name in names}
+    parts = Wiring(get_settings())
+    parts.preload()
+
+    @logger.inject_lambda_context(correlation_id_path="requestContext.requestId", clear_state=True)
+    def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+        action = routes[event["httpMethod"], event["resource"]]
+        return event_loop.run(respond(parts, action, event))
+
+    return lambda_handler
+
+
+async def respond(parts: Wiring, action: Action, event: Event) -> dict[str, Any]:
+    """Return the proxy response of `action` to `event`."""
+    try:
+        parameters = _body(event) if action.has_body else _query(event)
+    except InvalidRequestError as error:
+        return _response(envelope(error, event["requestContext"]["requestId"]), action.success)
+    parameters |= event.get("pathParameters") or {}
+    return _response(await run_action(parts, action.name, parameters, _caller(event)), action.success)
+
+
+def _caller(event: Event) -> dict[str, Any]:
+    """Return the caller's context: tenant, person and roles as the authorizer verified them."""
+    headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+    verified = event["requestContext"]["authorizer"]
     context = {
-        "user_id": request["authorizer"]["principalId"],
-        "request_id": request["requestId"],
+        "user_id": verified["principalId"],
+        "person": verified.get("person"),
+        "roles": verified["roles"].split() if "roles" in verified else None,
+        "request_id": event["requestContext"]["requestId"],
         "session_id": headers.get("x-session-id"),
         "idempotency_key": headers.get("idempotency-key"),
         "language": headers.get("content-language"),
@@ -34,51 +66,25 @@ def context_of(event: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in context.items() if value is not None}
 
 
-def query_of(event: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters of a GET: path and query, numbers as numbers."""
-    query = {
-        name: int(value) if value.isdecimal() else value
-        for name, value in (event.get("queryStringParameters") or {}).items()
-    }
-    return query | (event.get("pathParameters") or {})
+def _query(event: Event) -> dict[str, Any]:
+    """Return the query's parameters, numbers as numbers."""
+    query = event.get("queryStringParameters") or {}
+    return {name: int(value) if value.isdecimal() else value for name, value in query.items()}
 
 
-def preload(wiring: Wiring, *actions: str) -> None:
-    """Loads what `actions` need while the function starts."""
-    wiring.preload("idempotency", *dict.fromkeys(ACTIONS[action].part for action in actions))
-
-
-async def answer(
-    wiring: Wiring,
-    action: str,
-    event: Mapping[str, Any],
-    *,
-    read: Callable[[Mapping[str, Any]], dict[str, Any]],
-    success: int = 200,
-) -> dict[str, Any]:
-    """The response of one action to an event whose parameters `read` takes out of it."""
-    try:
-        parameters = read(event)
-    except InvalidRequestError as error:
-        return failure(error, event)
-    return response(await run_action(wiring, action, parameters, context_of(event)), success=success)
-
-
-def body_of(event: Mapping[str, Any]) -> dict[str, Any]:
-    """The JSON body with exact numbers, and what the path names. Raises InvalidRequestError when the body is
-    no JSON object."""
+def _body(event: Event) -> dict[str, Any]:
+    """Return the JSON body with exact numbers. Raises InvalidRequestError when it is no JSON object."""
     try:
         body = json.loads(event.get("body") or "{}", parse_float=Decimal)
     except ValueError as error:
         raise InvalidRequestError(f"body: is not JSON ({error})", field="body") from None
     if not isinstance(body, dict):
         raise InvalidRequestError("body: should be a JSON object", field="body")
-    body.pop("user_id", None)  # who asks is what the token says
-    return body | (event.get("pathParameters") or {})
+    body.pop("user_id", None)  # the token alone says who asks
+    return body
 
 
-def response(answer: Mapping[str, Any], *, success: int = 200) -> dict[str, Any]:
-    """The proxy response for an answer of the module."""
+def _response(answer: Mapping[str, Any], success: int) -> dict[str, Any]:
     headers = {"Content-Type": "application/json"}
     status = success
     if answer["status"] == "error":
@@ -91,20 +97,9 @@ def response(answer: Mapping[str, Any], *, success: int = 200) -> dict[str, Any]
     return {"statusCode": status, "headers": headers, "body": json.dumps(answer, ensure_ascii=False)}
 
 
-def failure(error: Exception, event: Mapping[str, Any]) -> dict[str, Any]:
-    """The response for an event that could not even be read."""
-    if not isinstance(error, InvalidRequestError):
-        logger.exception("event not handled")
-    return response(envelope(error, event["requestContext"]["requestId"]))
-
-
 def _wait_seconds(prefer: str) -> int | None:
-    """How long the caller is ready to wait (RFC 7240: `wait=N`, or respond-async for not at all)."""
+    """Return how long the caller is ready to wait (RFC 7240: `wait=N`; 0 for respond-async)."""
     if "respond-async" in prefer:
         return 0
     asked = _WAIT.search(prefer)
     return min(int(asked[1]), LONGEST_WAIT_SECONDS) if asked else None
-
-
-def _headers(event: Mapping[str, Any]) -> dict[str, str]:
-    return {name.lower(): value for name, value in (event.get("headers") or {}).items()}

@@ -1,100 +1,14 @@
-"""The OpenAPI document, from the same models that parse the requests."""
+"""The OpenAPI document, from the table of actions and the models that parse the requests."""
 
 from __future__ import annotations
 
 import json
-from typing import Any, NamedTuple
+from typing import Any
 
-from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from campaign_automation.models import CampaignAccepted, CampaignCreated, CampaignStatus, CreateCampaign
-from campaign_automation.models.ab_tests import (
-    AbTestAccepted,
-    AbTestAnalysis,
-    AbTestCancelled,
-    AbTestCreated,
-    AnalyzeAbTest,
-    CancelAbTest,
-    CreateAbTest,
-)
-from campaign_automation.models.budgets import BudgetOptimized, OptimizeBudget
-from campaign_automation.models.changes import (
-    AuditTrail,
-    CampaignManaged,
-    ChangeUndone,
-    ManageCampaign,
-    UndoChange,
-)
-from campaign_automation.models.rules import (
-    CreateRule,
-    RuleCreated,
-    RuleFromTemplate,
-    RuleList,
-    RuleShown,
-    RuleStateChanged,
-    RuleTemplates,
-    SetRuleState,
-    UpdateRule,
-)
-
-
-class Route(NamedTuple):
-    method: str
-    path: str
-    action: str
-    body: type[BaseModel] | None
-    answers: dict[int, type[BaseModel]]
-    query: tuple[str, ...] = ()
-
-
-ROUTES = (
-    Route(
-        "post",
-        "/v1/campaigns",
-        "create_campaign",
-        CreateCampaign,
-        {201: CampaignCreated, 202: CampaignAccepted},
-    ),
-    Route("get", "/v1/campaigns/{campaign_id}", "get_campaign_status", None, {200: CampaignStatus}),
-    Route(
-        "post",
-        "/v1/campaigns/{campaign_id}/status",
-        "manage_campaign",
-        ManageCampaign,
-        {200: CampaignManaged},
-    ),
-    Route(
-        "post",
-        "/v1/campaigns/{campaign_id}/budget-optimizations",
-        "optimize_budget",
-        OptimizeBudget,
-        {200: BudgetOptimized},
-    ),
-    Route(
-        "get", "/v1/campaigns/{campaign_id}/audit", "get_audit", None, {200: AuditTrail}, ("after", "limit")
-    ),
-    Route("post", "/v1/campaigns/{campaign_id}/undo", "undo_change", UndoChange, {200: ChangeUndone}),
-    Route("post", "/v1/ab-tests", "create_ab_test", CreateAbTest, {201: AbTestCreated, 202: AbTestAccepted}),
-    Route("post", "/v1/ab-tests/{test_id}/analyses", "analyze_ab_test", AnalyzeAbTest, {200: AbTestAnalysis}),
-    Route(
-        "post", "/v1/ab-tests/{test_id}/cancellation", "cancel_ab_test", CancelAbTest, {200: AbTestCancelled}
-    ),
-    Route("post", "/v1/rules", "create_rule", CreateRule, {201: RuleCreated}),
-    Route(
-        "post",
-        "/v1/rule-templates/{template}/rules",
-        "create_rule_from_template",
-        RuleFromTemplate,
-        {201: RuleCreated},
-    ),
-    Route("get", "/v1/rule-templates", "list_rule_templates", None, {200: RuleTemplates}),
-    Route("get", "/v1/rules", "list_rules", None, {200: RuleList}, ("after", "limit")),
-    Route("get", "/v1/rules/{rule_id}", "get_rule", None, {200: RuleShown}),
-    Route("put", "/v1/rules/{rule_id}", "update_rule", UpdateRule, {200: RuleCreated}),
-    Route("post", "/v1/rules/{rule_id}/state", "set_rule_state", SetRuleState, {200: RuleStateChanged}),
-    Route("delete", "/v1/rules/{rule_id}", "delete_rule", None, {200: RuleStateChanged}),
-)
+from campaign_automation.actions import ACTIONS
+from campaign_automation.actions.action import Action
 
 _ERROR = {
     "type": "object",
@@ -118,17 +32,16 @@ _ERROR = {
 
 
 def document() -> dict[str, Any]:
-    """OpenAPI 3.1 for every route of ROUTES."""
-    schemas = _schemas()
+    """Return the OpenAPI 3.1 document of all actions."""
     paths: dict[str, Any] = {}
-    for route in ROUTES:
-        paths.setdefault(route.path, {})[route.method] = _operation(route)
+    for action in ACTIONS.values():
+        paths.setdefault(action.path, {})[action.method.lower()] = _operation(action)
     return {
         "openapi": "3.1.0",
         "info": {"title": "Campaign Automation", "version": "1"},
         "paths": paths,
         "components": {
-            "schemas": {**schemas, "Error": _ERROR},
+            "schemas": {**_schemas(), "Error": _ERROR},
             "securitySchemes": {"jwt": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
         },
         "security": [{"jwt": []}],
@@ -136,8 +49,9 @@ def document() -> dict[str, Any]:
 
 
 def _schemas() -> dict[str, Any]:
-    inputs = [(route.body, "validation") for route in ROUTES if route.body]
-    outputs = [(model, "serialization") for route in ROUTES for model in route.answers.values()]
+    actions = ACTIONS.values()
+    inputs = [(action.request, "validation") for action in actions if action.has_body]
+    outputs = [(model, "serialization") for action in actions for model in action.answers.values()]
     _, definitions = models_json_schema(
         [*inputs, *outputs],  # type: ignore[list-item]
         ref_template="#/components/schemas/{model}",
@@ -145,40 +59,42 @@ def _schemas() -> dict[str, Any]:
     # A model that is both asked and answered has two descriptions: "Rule-Input" and "Rule-Output".
     text = json.dumps(definitions.get("$defs", {})).replace("-Input", "").replace("-Output", "Answer")
     schemas: dict[str, Any] = json.loads(text)
-    for route in ROUTES:
-        if route.body:
-            _leave_out(schemas[route.body.__name__], _path_names(route.path))
+    for action in actions:
+        if action.has_body:
+            _leave_out(schemas[action.request.__name__], action.path_names)
     return schemas
 
 
 def _leave_out(schema: dict[str, Any], names: list[str]) -> None:
-    """What the path tells is no part of the body."""
+    """Remove from the body what the path names."""
     for name in names:
         schema["properties"].pop(name, None)
         if name in schema.get("required", []):
             schema["required"].remove(name)
 
 
-def _operation(route: Route) -> dict[str, Any]:
+def _operation(action: Action) -> dict[str, Any]:
     operation: dict[str, Any] = {
-        "operationId": route.action,
+        "operationId": action.name,
+        "summary": action.summary,
         "parameters": [
-            *_path_parameters(route.path),
-            *({"name": name, "in": "query", "schema": {"type": "string"}} for name in route.query),
-            *(_HEADERS if route.method == "post" else []),
+            *({"name": name, "in": "path", "required": True, "schema": _TEXT} for name in action.path_names),
+            *({"name": name, "in": "query", "schema": _TEXT} for name in action.query_names),
+            *(_HEADERS if action.method == "POST" else []),
         ],
         "responses": {
-            str(status): _content(model.__name__, model.__doc__ or route.action)
-            for status, model in route.answers.items()
+            str(status): _content(model.__name__, model.__doc__ or action.name)
+            for status, model in action.answers.items()
         }
         | {"default": _content("Error", "the error envelope")},
     }
-    if route.body:
-        operation["requestBody"] = {"required": True, **_content(route.body.__name__, "")}
+    if action.has_body:
+        operation["requestBody"] = {"required": True, **_content(action.request.__name__, "")}
         operation["requestBody"].pop("description")
     return operation
 
 
+_TEXT = {"type": "string"}
 _HEADERS: list[dict[str, Any]] = [
     {"name": "Idempotency-Key", "in": "header", "schema": {"type": "string", "maxLength": 255}},
     {
@@ -189,17 +105,6 @@ _HEADERS: list[dict[str, Any]] = [
     },
     {"name": "Content-Language", "in": "header", "schema": {"enum": ["en", "zh"]}},
 ]
-
-
-def _path_parameters(path: str) -> list[dict[str, Any]]:
-    return [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-        for name in _path_names(path)
-    ]
-
-
-def _path_names(path: str) -> list[str]:
-    return [part[1:-1] for part in path.split("/") if part.startswith("{")]
 
 
 def _content(model: str, description: str) -> dict[str, Any]:

@@ -2,35 +2,73 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import jwt
 
+from campaign_automation.models import Role
 from campaign_automation.settings import Settings, SettingsError
 from campaign_automation.utils.observability import logger
 
 _ALGORITHMS = ["RS256", "ES256"]
 _CLOCK_SKEW_SECONDS = 30
 _KEYS_SECONDS = 3600
+_USUAL_ROLES = frozenset({Role.VIEWER, Role.BUYER})
+
+
+class Caller(NamedTuple):
+    """A verified caller: the tenant whose data they may touch, the person, and what they may do."""
+
+    tenant: str
+    person: str
+    roles: frozenset[Role]
+
+
+class Claims(NamedTuple):
+    """The names of the claims that tell tenant and roles. Without a claim for roles everybody may read and
+    buy; nobody operates the deployment unless the token says so."""
+
+    tenant: str = "sub"
+    roles: str | None = None
+
+    def caller(self, claims: Mapping[str, Any]) -> Caller | None:
+        """Return the caller that the token's `claims` describe, or None when they name no tenant."""
+        tenant = claims.get(self.tenant)
+        if not isinstance(tenant, str | int) or not str(tenant):
+            return None
+        return Caller(str(tenant), str(claims["sub"]), self._roles(claims))
+
+    def _roles(self, claims: Mapping[str, Any]) -> frozenset[Role]:
+        if self.roles is None:
+            return _USUAL_ROLES
+        listed = claims.get(self.roles, [])
+        names = listed.split() if isinstance(listed, str) else listed if isinstance(listed, list) else []
+        return frozenset(Role(name) for name in names if name in list(Role))
+
+
+SUBJECT_ONLY = Claims()
 
 
 class TokenVerifier:
     """The provider's keys are fetched once and kept for an hour; an unknown key id fetches them anew."""
 
-    def __init__(self, keys: Any, issuer: str, audience: str) -> None:
+    def __init__(self, keys: Any, issuer: str, audience: str, claims: Claims = SUBJECT_ONLY) -> None:
         self._keys = keys
         self._issuer = issuer
         self._audience = audience
+        self._claims = claims
 
     @classmethod
     def from_settings(cls, settings: Settings) -> TokenVerifier:
         if not (settings.jwks_url and settings.jwt_issuer and settings.jwt_audience):
             raise SettingsError("settings: JWKS_URL, JWT_ISSUER and JWT_AUDIENCE are required")
         keys = jwt.PyJWKClient(settings.jwks_url, lifespan=_KEYS_SECONDS, timeout=5)
-        return cls(keys, settings.jwt_issuer, settings.jwt_audience)
+        claims = Claims(settings.jwt_tenant_claim, settings.jwt_roles_claim)
+        return cls(keys, settings.jwt_issuer, settings.jwt_audience, claims)
 
-    def tenant_of(self, authorization: str) -> str | None:
-        """The `sub` of a valid `Bearer` token, or None. Why a token was refused is logged, never answered."""
+    def caller(self, authorization: str) -> Caller | None:
+        """Return the caller of a valid `Bearer` token, or None; the reason of a refusal is only logged."""
         scheme, _, token = authorization.partition(" ")
         if scheme.lower() != "bearer":
             return None
@@ -47,11 +85,15 @@ class TokenVerifier:
         except jwt.PyJWTError as error:
             logger.info("token refused", reason=type(error).__name__)
             return None
-        return str(claims["sub"]) or None
+        return self._claims.caller(claims)
 
 
-def policy(tenant: str, method_arn: str) -> dict[str, Any]:
-    """Allows the whole stage: API Gateway caches the policy, so it must not name the one route asked."""
+def policy(caller: Caller, method_arn: str) -> dict[str, Any]:
+    """Return the policy that allows the whole stage: API Gateway caches it, so it must not name one route."""
     api, stage = method_arn.split("/")[:2]
     statement = {"Action": "execute-api:Invoke", "Effect": "Allow", "Resource": f"{api}/{stage}/*"}
-    return {"principalId": tenant, "policyDocument": {"Version": "2012-10-17", "Statement": [statement]}}
+    return {
+        "principalId": caller.tenant,
+        "policyDocument": {"Version": "2012-10-17", "Statement": [statement]},
+        "context": {"person": caller.person, "roles": " ".join(sorted(caller.roles))},
+    }

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 _LONGEST_SUBJECT = 99  # less than 100 characters, printable ASCII only (SNS API reference, Publish)
 
 
 class Topic:
-    def __init__(self, topic_arn: str, client: Any) -> None:
+    """`client` gives a boto3 client for SNS."""
+
+    def __init__(self, topic_arn: str, client: Callable[[], Any]) -> None:
         self._arn = topic_arn
         self._client = client
 
     def publish(self, title: str, message: str) -> None:
         """`title` becomes the subject of mails, without what SNS refuses there."""
         subject = re.sub(r"[^\x20-\x7e]", "?", title)[:_LONGEST_SUBJECT]
-        self._client.publish(TopicArn=self._arn, Subject=subject, Message=message)
+        self._client().publish(TopicArn=self._arn, Subject=subject, Message=message)

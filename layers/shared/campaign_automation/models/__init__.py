@@ -47,6 +47,15 @@ class Platform(StrEnum):
     GOOGLE = "google"
 
 
+class Role(StrEnum):
+    """What a caller may do: read; change; approve what others propose; run the deployment."""
+
+    VIEWER = "viewer"
+    BUYER = "buyer"
+    APPROVER = "approver"
+    OPERATOR = "operator"
+
+
 class Level(StrEnum):
     """The kinds of platform objects, parents first; not every platform has creatives as objects, and a split
     test over ad sets is part of no tree."""
@@ -202,14 +211,21 @@ class GetCampaignStatus(Model):
 
 
 class Context(Model):
-    """Who asks. Over HTTP `user_id` comes from the verified token alone."""
+    """Who asks. Over HTTP tenant (`user_id`), person and roles come from the verified token alone."""
 
     user_id: Annotated[Text, Field(max_length=128, pattern=r"^[^#/]+$")]
+    person: Annotated[Text, Field(max_length=128)] | None = None
+    roles: frozenset[Role] = frozenset(Role)
     session_id: Annotated[Text, Field(max_length=128)] | None = None
     request_id: Annotated[Text, Field(max_length=128)] | None = None
     idempotency_key: Annotated[Text, Field(max_length=255)] | None = None
     language: Literal["en", "zh"] = "en"
     wait_seconds: Annotated[int, Field(ge=0, le=25)] | None = None  # for a creation in the state machine
+
+    @property
+    def actor(self) -> str:
+        """The person who asks, as the audit trail names them."""
+        return f"user:{self.person or self.user_id}"
 
 
 # --- the plan of a campaign: what is asked of the platform -----------------------------------------

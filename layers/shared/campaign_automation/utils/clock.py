@@ -3,7 +3,8 @@ somebody says so, a day of the module is a day of the platforms."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 _offset = timedelta()
 
@@ -20,6 +21,11 @@ def now_ms() -> int:
 def at_ms(moment: int) -> datetime:
     """The other way round."""
     return datetime.fromtimestamp(moment / 1000, UTC)
+
+
+def day_of(moment: datetime, zone: ZoneInfo) -> date:
+    """Return the calendar day of `moment` in `zone`."""
+    return moment.astimezone(zone).date()
 
 
 def iso_now() -> str:

@@ -2,6 +2,7 @@
 
 CampaignAutomationError            carries code, details
 ├── InvalidRequestError            1001: a field, what is wrong with it, what would be right
+├── ForbiddenError                  1004: the caller's roles do not allow the action
 ├── NotFoundError, ConflictError, StoreError, GuardRefusedError
 ├── AccountError                   6000 to 6012: what the ad account or its owner lacks
 ├── AiModelError                    4001
@@ -83,6 +84,10 @@ class CampaignAutomationError(Exception):
 
 class InvalidRequestError(CampaignAutomationError):
     code = "1001"
+
+
+class ForbiddenError(CampaignAutomationError):
+    code = "1004"
 
 
 class GuardRefusedError(CampaignAutomationError):

@@ -125,7 +125,7 @@ class AbTestManager:
             return _cancelled(test, f"the test is {test.state} already: {test.end_reason}")
         if creation.state not in FINAL:
             raise ConflictError("the test is still being created", retryable=True, retry_after=5)
-        run = new_run(f"user:{context.user_id}", request.reason)
+        run = new_run(context.actor, request.reason)
         items = await self._ending.stop(test, creation, run, "cancelled", dry_run=request.dry_run)
         done = _cancelled(
             test.model_copy(update={"state": "running" if request.dry_run else "cancelled"}),

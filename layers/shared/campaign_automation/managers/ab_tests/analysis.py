@@ -53,7 +53,7 @@ class AbTestAnalyst:
         reading = await self.read(test, creation, request.unit)
         if not request.apply:
             return report(reading, None, test)
-        applied = await self._applier.apply(reading, request, f"user:{context.user_id}")
+        applied = await self._applier.apply(reading, request, context.actor)
         if applied.test_ended:
             test, _ = await self._tests.load(context.user_id, request.test_id)
         return report(reading, applied, test)

@@ -204,7 +204,7 @@ def _job(
         }
         for item in decisions
     }
-    run = new_run(f"user:{context.user_id}", request.reason, evidence)
+    run = new_run(context.actor, request.reason, evidence)
     return Job(insights.creation, insights.level, decisions, run)
 
 

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from campaign_automation.models import Level
 from campaign_automation.models.changes import AuditRecord
 from campaign_automation.stores.campaign_store import Creation
+from campaign_automation.utils.clock import day_of
 
 
 class BudgetHistory(NamedTuple):
@@ -45,10 +46,6 @@ def history_of(
         ),
         evidence_since=max([created, *(_day(item, zone) for item in happened if item.entity_id in ads)]),
     )
-
-
-def day_of(moment: datetime, zone: ZoneInfo) -> date:
-    return moment.astimezone(zone).date()
 
 
 def _day(record: AuditRecord, zone: ZoneInfo) -> date:

@@ -455,7 +455,7 @@ class CampaignCreation:
             for entry in creation.objects.values()
             if entry.level is level and entry.state == "created"
         ]
-        run = Run(f"run_{creation.campaign_id}_start", _actor(creation), "asked for with the creation")
+        run = Run(f"run_{creation.campaign_id}_start", creation.context.actor, "asked for with the creation")
         for item in await self._gate.apply(creation, wanted, run):
             if item.result == "failed" and item.error:
                 raise item.error
@@ -598,10 +598,6 @@ def _ids(creation: Creation, level: Level) -> list[str]:
         for entry in creation.objects.values()
         if entry.level is level and entry.state == "created" and entry.platform_id
     ]
-
-
-def _actor(creation: Creation) -> str:
-    return f"user:{creation.tenant}"
 
 
 def _asset_key(creation: Creation, access: Access, creative: Creative) -> tuple[str, str, str]:

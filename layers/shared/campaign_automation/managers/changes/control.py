@@ -52,7 +52,7 @@ class CampaignControl:
         if creation.state == "deleted" and status != "deleted":
             raise ConflictError("the campaign is deleted: nothing in it can be changed", field="campaign_id")
         wanted = list(_wanted(creation, request, status))
-        run = new_run(f"user:{context.user_id}", request.reason)
+        run = new_run(context.actor, request.reason)
         items = await self._gate.apply(creation, wanted, run, dry_run=request.dry_run)
         _raise_failure(items)
         return CampaignManaged(

@@ -592,7 +592,7 @@ def _creation_record(creation: Creation, entry: ObjectEntry, **more: Any) -> Aud
         "run_id": f"run_{creation.campaign_id}",
         "tenant": creation.tenant,
         "campaign_id": creation.campaign_id,
-        "actor": f"user:{creation.tenant}",
+        "actor": creation.context.actor,
         "reason": "create_campaign",
         "level": entry.level,
         "entity_id": entry.tag,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import NamedTuple
+from typing import NamedTuple, Self
+
+from campaign_automation.settings import Settings
 
 LARGE_PERCENT = Decimal(20)  # a budget change beyond it is marked sensitive in the audit trail
 
@@ -18,6 +20,15 @@ class Limits(NamedTuple):
     day_percent: Decimal | None = None
     account_caps: Mapping[str, Decimal] = {}
     is_stopped: bool | None = None
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Self:
+        return cls(
+            settings.max_budget_step_percent,
+            settings.max_budget_day_percent,
+            settings.account_daily_budget_caps,
+            settings.kill_switch,
+        )
 
 
 class Refusal(NamedTuple):

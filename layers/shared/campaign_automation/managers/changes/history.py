@@ -56,7 +56,7 @@ class ChangeHistory:
         if not records:
             raise NotFoundError(f"run {request.run_id} is not known", field="run_id")
         plan = _plan(creation, records, trail)
-        run = new_run(f"user:{context.user_id}", f"undo of {request.run_id}: {request.reason}")
+        run = new_run(context.actor, f"undo of {request.run_id}: {request.reason}")
         items: list[Item] = []
         if plan.wanted:
             items = await self._gate.apply(creation, plan.wanted, run, dry_run=request.dry_run)

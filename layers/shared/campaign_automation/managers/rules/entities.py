@@ -8,7 +8,6 @@ from decimal import Decimal
 from typing import Any
 
 from campaign_automation.adapters.base import DailyInsight
-from campaign_automation.managers.budgets.history import day_of
 from campaign_automation.managers.shared.insights import CampaignInsights
 from campaign_automation.managers.shared.view import CampaignView
 from campaign_automation.models import Level
@@ -16,6 +15,7 @@ from campaign_automation.models.changes import AuditRecord
 from campaign_automation.models.rules import AnyAction, ChangeBudget, Start, level_of
 from campaign_automation.optimizers.rules.data import Day, Entity, PastAction
 from campaign_automation.stores.campaign_store import Creation
+from campaign_automation.utils.clock import day_of
 
 RULE_ACTOR = "rule:"
 

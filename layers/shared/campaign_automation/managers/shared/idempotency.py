@@ -32,15 +32,17 @@ class Idempotency:
         kind: type[M],
         run: Callable[[], Awaitable[M]],
         *,
-        seconds: int = KEPT_SECONDS,
+        derive: bool = False,
     ) -> M:
-        """The answer of `run`, or the one given before under the caller's key and kept for `seconds`. Without
-        a key it just runs.
+        """Return the answer of `run`, or the one kept under the caller's key.
 
-        Raises ConflictError for a key used with another request, or while the first call still runs. A call
-        that failed frees its key.
+        Without a key it just runs, unless `derive` asks for one derived from the request. A call that failed
+        frees its key. Raises ConflictError for a key used with another request, or while the first call still
+        runs.
         """
-        key = context.idempotency_key
+        key, seconds = context.idempotency_key, KEPT_SECONDS
+        if key is None and derive:
+            key, seconds = derived_key(context, action, request), DERIVED_SECONDS
         if key is None:
             return await run()
         digest = hashlib.sha256(json.dumps([action, request.model_dump_json()]).encode()).hexdigest()

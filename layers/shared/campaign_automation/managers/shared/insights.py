@@ -23,7 +23,6 @@ from campaign_automation.adapters.base import (
     Tree,
     fill_days,
 )
-from campaign_automation.managers.budgets.history import day_of
 from campaign_automation.managers.shared.accounts import AccountDirectory, with_access
 from campaign_automation.managers.shared.first_party_revenue import FirstPartyRevenue
 from campaign_automation.managers.shared.view import CampaignView
@@ -32,6 +31,7 @@ from campaign_automation.models.budget_problem import MaturitySnapshot
 from campaign_automation.stores.campaign_store import Creation
 from campaign_automation.stores.insight_store import InsightStore
 from campaign_automation.utils import clock
+from campaign_automation.utils.clock import day_of
 from campaign_automation.utils.error_handler import ConflictError, InvalidRequestError, not_in_time
 from campaign_automation.utils.retry_strategy import with_retries
 

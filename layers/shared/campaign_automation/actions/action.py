@@ -1,0 +1,125 @@
+"""The table of actions: one decorated function per action tells how it is reached and what it does.
+
+`execute`, the HTTP routes and handlers, the OpenAPI document and the README's table all come from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, TypeVar, get_args, get_type_hints
+
+from pydantic import BaseModel
+
+from campaign_automation.models import Context, Role
+from campaign_automation.wiring import Wiring
+
+R = TypeVar("R", bound=BaseModel)
+A = TypeVar("A", bound=BaseModel)
+Perform = Callable[[Wiring, R, Context], Awaitable[A]]
+
+
+class Key(StrEnum):
+    """The idempotency key under which an action happens once."""
+
+    NONE = "none"
+    GIVEN = "given"  # the caller's; without one the action just runs
+    DERIVED = "derived"  # the caller's, else one derived from user, session and request
+    CAMPAIGN = "campaign"  # like DERIVED, claimed in one transaction with the campaign that it makes
+
+
+@dataclass(frozen=True)
+class Action:
+    """What callers may ask for: where, with what, in which role, and what may come of it."""
+
+    name: str
+    method: str
+    path: str
+    summary: str
+    role: Role
+    key: Key
+    is_destructive: bool
+    request: type[BaseModel]
+    answers: dict[int, type[BaseModel]]  # by HTTP status
+    perform: Perform[Any, Any]
+
+    @property
+    def changes(self) -> bool:
+        return self.key is not Key.NONE
+
+    @property
+    def success(self) -> int:
+        """The HTTP status of an answer that is neither an error nor `accepted`."""
+        return min(self.answers)
+
+    @property
+    def path_names(self) -> list[str]:
+        return [part[1:-1] for part in self.path.split("/") if part.startswith("{")]
+
+    @property
+    def query_names(self) -> list[str]:
+        """The parameters of a GET that its path does not name."""
+        own = [name for name in self.request.model_fields if name not in self.path_names]
+        return own if self.method == "GET" else []
+
+    @property
+    def has_body(self) -> bool:
+        return self.method in ("POST", "PUT", "PATCH")
+
+    async def run(self, parts: Wiring, request: BaseModel, caller: Context) -> BaseModel:
+        """Return the answer to `request`; a repeated key repeats the answer given before.
+
+        A dry run claims no key: a caller plans, and then carries out under the same one.
+        """
+        if self.key in (Key.NONE, Key.CAMPAIGN) or getattr(request, "dry_run", False):
+            answer: BaseModel = await self.perform(parts, request, caller)
+            return answer
+        return await parts.idempotency.once(
+            caller,
+            self.name,
+            request,
+            self.answers[self.success],
+            lambda: self.perform(parts, request, caller),
+            derive=self.key is Key.DERIVED,
+        )
+
+
+ACTIONS: dict[str, Action] = {}
+
+
+def action(
+    method: str,
+    path: str,
+    *,
+    key: Key = Key.NONE,
+    success: int = 200,
+    destructive: bool = False,
+    role: Role | None = None,
+) -> Callable[[Perform[R, A]], Perform[R, A]]:
+    """Enter the decorated function into ACTIONS under its own name.
+
+    Its `request` parameter's type parses the parameters; the types it returns are the answers, `success` the
+    status of the first; a second one says that the work goes on (202). Without `role` buyers may call what
+    changes, viewers what only reads.
+    """
+
+    def register(perform: Perform[R, A]) -> Perform[R, A]:
+        name: str = perform.__name__
+        hints = get_type_hints(perform)
+        answers = get_args(hints["return"]) or (hints["return"],)
+        ACTIONS[name] = Action(
+            name=name,
+            method=method,
+            path=path,
+            summary=(perform.__doc__ or "").partition("\n")[0],
+            role=role or (Role.VIEWER if key is Key.NONE else Role.BUYER),
+            key=key,
+            is_destructive=destructive,
+            request=hints["request"],
+            answers=dict(zip((success, 202), answers, strict=False)),
+            perform=perform,
+        )
+        return perform
+
+    return register

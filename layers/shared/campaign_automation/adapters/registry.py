@@ -1,0 +1,94 @@
+"""The table of platforms: a new one is an entry here, its adapter and its files.
+
+An adapter is imported, with the vendor's SDK, when it is first asked for: a function that serves one platform
+does not pay for the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import Any, NamedTuple
+
+from campaign_automation.adapters.base import PlatformAdapter
+from campaign_automation.clients.media_client import MediaClient
+from campaign_automation.models import Platform
+from campaign_automation.settings import Settings
+from campaign_automation.utils.secrets import read_secret
+
+AppSecret = Callable[[], dict[str, Any]]
+
+
+class PlatformEntry(NamedTuple):
+    """A platform's `name` for people, the id of its app's secret, and its adapter's constructor."""
+
+    name: str
+    secret_id: Callable[[Settings], str | None]
+    build: Callable[[AppSecret, MediaClient, Settings], PlatformAdapter]
+
+
+def _meta(app: AppSecret, media: MediaClient, settings: Settings) -> PlatformAdapter:
+    from campaign_automation.adapters.meta_adapter import MetaAdapter
+
+    return MetaAdapter(
+        app,
+        media,
+        graph_url=settings.meta_graph_url,
+        api_version=settings.meta_api_version,
+        timeout_seconds=settings.platform_timeout_seconds,
+    )
+
+
+def _tiktok(app: AppSecret, media: MediaClient, settings: Settings) -> PlatformAdapter:
+    from campaign_automation.adapters.tiktok_adapter import TikTokAdapter
+
+    return TikTokAdapter(
+        app,
+        media,
+        api_url=settings.tiktok_api_url,
+        family=settings.tiktok_family,
+        timeout_seconds=settings.platform_timeout_seconds,
+    )
+
+
+def _google(app: AppSecret, media: MediaClient, settings: Settings) -> PlatformAdapter:
+    from campaign_automation.adapters.google_adapter import GoogleAdapter
+
+    return GoogleAdapter(
+        app,
+        media,
+        endpoint=settings.google_ads_endpoint,
+        timeout_seconds=settings.platform_timeout_seconds,
+    )
+
+
+PLATFORMS: Mapping[str, PlatformEntry] = {
+    Platform.META: PlatformEntry("Meta", lambda settings: settings.meta_secret_id, _meta),
+    Platform.TIKTOK: PlatformEntry("TikTok", lambda settings: settings.tiktok_secret_id, _tiktok),
+    Platform.GOOGLE: PlatformEntry("Google Ads", lambda settings: settings.google_secret_id, _google),
+}
+
+
+class Adapters(Mapping[str, PlatformAdapter]):
+    """The adapters of PLATFORMS by platform, each built when it is first asked for."""
+
+    def __init__(self, settings: Settings, media: MediaClient) -> None:
+        self._settings = settings
+        self._media = media
+        self._built: dict[str, PlatformAdapter] = {}
+
+    def __getitem__(self, platform: str) -> PlatformAdapter:
+        if platform not in self._built:
+            entry = PLATFORMS[platform]
+            app = partial(read_secret, entry.secret_id(self._settings), entry.name)
+            self._built[platform] = entry.build(app, self._media, self._settings)
+        return self._built[platform]
+
+    def __contains__(self, platform: object) -> bool:
+        return platform in PLATFORMS
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(PLATFORMS)
+
+    def __len__(self) -> int:
+        return len(PLATFORMS)
