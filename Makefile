@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test up down lint format build bench lock clean
+.PHONY: help setup demo test up down lint format docs build bench lock
 
 PY := .venv/bin/python
 PORT ?= 8080
@@ -34,6 +34,9 @@ lint: setup     ## Style, types, room doors and the template
 format: setup   ## Rewrite the code in the house style
 	@$(PY) -m ruff check --fix .
 	@$(PY) -m ruff format .
+
+docs: setup     ## Write the generated parts of README and docs
+	@$(PY) -m local.docs
 
 build: setup    ## sam build without Docker, into .aws-sam/
 	@sh local/build.sh $(ARCH)

@@ -38,71 +38,103 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    stage: str = "dev"
-    clock_url: str | None = Field(None, description="the local cloud's clock; unset: the machine's")
-    table_name: str
-    create_campaign_state_machine_arn: str | None = None
-    rule_schedule_group: str | None = None
-    evaluate_rule_function_arn: str | None = None
-    rule_schedule_role_arn: str | None = Field(None, description="as whom the schedules call the function")
-    schedule_dead_letters_arn: str | None = None
-    ab_test_schedule_group: str | None = None
-    ab_test_schedule_role_arn: str | None = None
-    check_ab_test_function_arn: str | None = None
-    activate_ab_tests: bool = Field(True, description="whether a test starts at once when it does not say")
-    notification_topic_arn: str | None = Field(None, description="an SNS topic that rules tell too")
-    statistics_function_name: str | None = Field(None, description="the function that has numpy and scipy")
+    stage: str = Field("dev", description="part of secret names and cache keys")
+    table_name: str = Field(description="the DynamoDB table")
+    clock_url: str | None = Field(None, description="the local cloud's virtual clock; unset: the machine's")
+    create_campaign_state_machine_arn: str | None = Field(
+        None, description="the workflow, for functions that start creations"
+    )
+    statistics_function_name: str | None = Field(
+        None, description="the function with numpy and scipy, for functions that have neither"
+    )
+    preload_platforms: Names = Field(
+        (), description="platforms whose SDKs a function imports while it starts"
+    )
+
+    kill_switch: bool | None = Field(
+        None, description="true: nothing is written to a platform but pauses; required for writes"
+    )
+    max_budget_step_percent: Decimal | None = Field(
+        None,
+        ge=0,
+        le=50,
+        description="the most that one change may move a budget; required for budget changes",
+    )
+    max_budget_day_percent: Decimal | None = Field(
+        None, ge=0, le=50, description="the most that all changes of 24 hours may move a budget; required"
+    )
+    account_daily_budget_caps: Caps = Field(
+        {},
+        description="`USD:5000,act_1:200`: the most that active campaigns together may spend a day",
+    )
+    change_timeout_seconds: int = Field(
+        24, gt=0, lt=60, description="of one change; what is not answered by then is settled by the next one"
+    )
+    special_ad_categories: Names | None = Field(
+        None, description="`NONE` or categories: the declaration for requests without one"
+    )
+    eu_political_advertising: bool | None = Field(
+        None, description="the declaration to Google Ads for requests without one"
+    )
+
+    rule_schedule_group: str | None = Field(None, description="the group of the rules' schedules")
+    evaluate_rule_function_arn: str | None = Field(
+        None, description="the function that rules' schedules call"
+    )
+    rule_schedule_role_arn: str | None = Field(None, description="the role in which they call it")
+    ab_test_schedule_group: str | None = Field(None, description="the group of the tests' schedules")
+    check_ab_test_function_arn: str | None = Field(
+        None, description="the function that tests' schedules call"
+    )
+    ab_test_schedule_role_arn: str | None = Field(None, description="the role in which they call it")
+    schedule_dead_letters_arn: str | None = Field(None, description="the queue of calls that nobody took")
+    activate_ab_tests: bool = Field(True, description="whether a test that does not say so starts at once")
+    notification_topic_arn: str | None = Field(None, description="an SNS topic that gets all notices too")
+
+    mcp_url: str | None = Field(
+        None, description="the Web Platform's MCP endpoint; unset: accounts from secrets, creatives inline"
+    )
+    mcp_secret_id: str | None = Field(None, description="the secret with its service token")
+    mcp_timeout_seconds: PositiveInt = Field(10, description="of one call")
+    web_platform_user_prefix: str = Field(
+        "user_",
+        description="`user_123` is its user 123; bare digits are then refused, so no two share a number",
+    )
+
+    meta_graph_url: str = Field("https://graph.facebook.com", description="Meta's Graph API")
+    meta_api_version: str = Field("v26.0", description="its version")
+    meta_secret_id: str | None = Field(None, description="the secret of the Meta app")
+    tiktok_api_url: str = Field(
+        "https://business-api.tiktok.com/open_api/v1.3", description="TikTok's Business API"
+    )
+    tiktok_family: Literal["auto", "manual", "smart_plus"] = Field(
+        "auto", description="`manual` or `smart_plus` force a family of campaigns"
+    )
+    tiktok_secret_id: str | None = Field(None, description="the secret of the TikTok app")
+    google_ads_endpoint: str | None = Field(None, description="unset: googleads.googleapis.com")
+    google_secret_id: str | None = Field(None, description="the secret of the Google Ads access")
+    platform_timeout_seconds: PositiveInt = Field(30, description="of one attempt of a platform call")
+    account_connect_url: str | None = Field(
+        None, description="where a user connects an account again; `{platform}` is replaced"
+    )
+
+    gemini_secret_id: str | None = Field(None, description="the secret with Gemini's key; unset: templates")
+    gemini_models: Names = Field(
+        ("gemini-3.8-pro", "gemini-3.8-flash"), description="models in the order of preference"
+    )
+    gemini_endpoint: str | None = Field(None, description="unset: Google's")
+    gemini_timeout_seconds: PositiveInt = Field(8, description="of one generation")
 
     cache_url: str | None = Field(None, description="redis:// or rediss://; unset: no cache")
-    cache_cluster: bool = False
-    cache_secret_id: str | None = Field(
-        None, description='{"username", "password"} of a cache that asks for them'
-    )
+    cache_cluster: bool = Field(False, description="whether it runs in cluster mode")
+    cache_secret_id: str | None = Field(None, description="`{username, password}` of a cache with users")
 
-    mcp_url: str | None = Field(None, description="the Web Platform; unset: standalone")
-    mcp_secret_id: str | None = None
-    mcp_timeout_seconds: PositiveInt = 10
-    web_platform_user_prefix: str = "user_"
-
-    gemini_endpoint: str | None = None
-    gemini_secret_id: str | None = None
-    gemini_models: Names = ("gemini-3.8-pro", "gemini-3.8-flash")
-    gemini_timeout_seconds: PositiveInt = 8
-
-    meta_graph_url: str = "https://graph.facebook.com"
-    meta_api_version: str = "v26.0"
-    meta_secret_id: str | None = None
-    tiktok_api_url: str = "https://business-api.tiktok.com/open_api/v1.3"
-    tiktok_family: Literal["auto", "manual", "smart_plus"] = "auto"
-    tiktok_secret_id: str | None = None
-    google_ads_endpoint: str | None = None
-    google_secret_id: str | None = None
-    platform_timeout_seconds: PositiveInt = 30
-    change_timeout_seconds: int = Field(
-        24, gt=0, lt=60, description="of one change, before the function dies"
-    )
-    preload_platforms: Names = ()
-
-    special_ad_categories: Names | None = Field(None, description="default of the request's field")
-    eu_political_advertising: bool | None = Field(None, description="default of the request's field")
-
-    max_budget_step_percent: Decimal | None = Field(None, ge=0, le=50, description="of one change")
-    max_budget_day_percent: Decimal | None = Field(None, ge=0, le=50, description="of 24 hours")
-    account_daily_budget_caps: Caps = Field(
-        {}, description="USD:5000,act_1:200; without one writes are refused"
-    )
-    kill_switch: bool | None = Field(None, description="true: nothing is written but pauses")
-    account_connect_url: str | None = Field(
-        None, description="where an account is connected; may hold {platform}"
-    )
-
-    jwt_issuer: str | None = None
-    jwt_audience: str | None = None
-    jwks_url: str | None = None
+    jwt_issuer: str | None = Field(None, description="the issuer of callers' tokens; for the authorizer")
+    jwt_audience: str | None = Field(None, description="their audience; for the authorizer")
+    jwks_url: str | None = Field(None, description="the issuer's public keys; for the authorizer")
     jwt_tenant_claim: str = Field("sub", description="the claim that names the tenant")
-    jwt_roles_claim: str | None = Field(None, description="the claim that lists the caller's roles")
-    jwt_web_platform_user_claim: str = Field(
-        "sub", description="the claim that holds the Web Platform's user number"
+    jwt_roles_claim: str | None = Field(
+        None, description="the claim that lists roles; unset: everybody is viewer and buyer"
     )
 
     @property

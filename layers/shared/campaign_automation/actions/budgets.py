@@ -10,5 +10,5 @@ from campaign_automation.wiring import Wiring
 
 @action("POST", "/v1/campaigns/{campaign_id}/budget-optimizations", key=Key.GIVEN)
 async def optimize_budget(parts: Wiring, request: OptimizeBudget, caller: Context) -> BudgetOptimized:
-    """Decide on the daily budgets of one or more campaigns and carry the decisions out."""
+    """Decide on daily budgets and carry the decisions out."""
     return await parts.budgets.optimize(request, caller)

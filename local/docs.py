@@ -1,0 +1,73 @@
+"""Generated documentation: docs/settings.md and the README's table of actions.
+
+`python -m local.docs` writes them; a test compares them with the code.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic.fields import FieldInfo
+
+from campaign_automation.actions import ACTIONS
+from campaign_automation.settings import Settings
+
+ROOT = Path(__file__).parents[1]
+README, SETTINGS = ROOT / "README.md", ROOT / "docs" / "settings.md"
+BEGIN, END = "<!-- actions -->", "<!-- /actions -->"
+
+
+def settings_page() -> str:
+    """Return docs/settings.md: a row for each variable of the environment."""
+    rows = [
+        f"| {name.upper()} | {_default(field)} | {field.description} |"
+        for name, field in Settings.model_fields.items()
+    ]
+    return "\n".join(
+        [
+            "# Settings",
+            "",
+            "Each is an environment variable that the template sets from the parameter of the same meaning;",
+            "an empty one counts as not set. Generated from `settings.py` by `make docs`.",
+            "",
+            "| variable | default | meaning |",
+            "|---|---|---|",
+            *rows,
+            "",
+        ]
+    )
+
+
+def actions_table() -> str:
+    """Return the README's table of actions."""
+    rows = [
+        f"| {action.name} | {action.method} {action.path} | {action.role} | {action.summary} |"
+        for action in ACTIONS.values()
+    ]
+    return "\n".join(["| action | route | role | |", "|---|---|---|---|", *rows])
+
+
+def readme(text: str) -> str:
+    """Return the README `text` with the table of actions as it should be."""
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return f"{before}{BEGIN}\n{actions_table()}\n{END}{after}"
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "required"
+    value: Any = field.default
+    if isinstance(value, tuple):
+        value = ",".join(value)
+    return "-" if value in (None, "", {}) else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def write() -> None:
+    SETTINGS.write_text(settings_page())
+    README.write_text(readme(README.read_text()))
+
+
+if __name__ == "__main__":
+    write()
