@@ -22,8 +22,9 @@ from campaign_automation.managers.shared.first_party_revenue import FirstPartyRe
 from campaign_automation.managers.shared.insights import Insights
 from campaign_automation.managers.shared.outbox import Outbox
 from campaign_automation.managers.shared.statistics import InProcessStatistics
-from campaign_automation.models import AdSetPlan, CampaignPlan, Context, CreateCampaign, Level, Targeting
 from campaign_automation.models.budgets import BudgetOptimized, OptimizeBudget
+from campaign_automation.models.campaigns import AdSetPlan, CampaignPlan, CreateCampaign
+from campaign_automation.models.common import Context, Level, Targeting
 from campaign_automation.stores.campaign_store import Creation, ObjectEntry
 from campaign_automation.utils import clock
 from tests.support.builders import account, request_body

@@ -10,17 +10,17 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from campaign_automation.models import Level, Platform
-from campaign_automation.models.rules import (
+from campaign_automation.models.common import Level, Platform
+from campaign_automation.models.rules.conditions import (
     AllOf,
     AnyOf,
     Comparison,
     Condition,
     NotOf,
-    StoredRule,
     leaves,
     window_of,
 )
+from campaign_automation.models.rules.rule import StoredRule
 from campaign_automation.optimizers.rule_engine import evaluate
 from campaign_automation.optimizers.rules.columns import Columns
 from campaign_automation.optimizers.rules.data import Day, Entity, Snapshot

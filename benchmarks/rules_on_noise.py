@@ -12,8 +12,8 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
-from campaign_automation.models import Level, Platform
-from campaign_automation.models.rules import StoredRule
+from campaign_automation.models.common import Level, Platform
+from campaign_automation.models.rules.rule import StoredRule
 from campaign_automation.optimizers.rule_engine import Decision, evaluate
 from campaign_automation.optimizers.rules.data import Day, Entity, Memory, PastAction, Snapshot
 

@@ -15,7 +15,7 @@ from campaign_automation.adapters.base import Access, AdSetNode, Tree, read_figu
 from campaign_automation.adapters.google.requests import budget_operation
 from campaign_automation.adapters.google_adapter import GoogleAdapter
 from campaign_automation.managers.campaigns.read_back import compare
-from campaign_automation.models import Level
+from campaign_automation.models.common import Level
 from campaign_automation.utils.error_handler import (
     AccountError,
     InvalidRequestError,

@@ -19,7 +19,8 @@ import pytest
 from campaign_automation.adapters.base import AdOrder, BudgetOutcome, read_figures
 from campaign_automation.adapters.tiktok import files as tiktok_files
 from campaign_automation.managers.campaigns.read_back import compare
-from campaign_automation.models import CreateCampaign, Level
+from campaign_automation.models.campaigns import CreateCampaign
+from campaign_automation.models.common import Level
 from campaign_automation.utils.error_handler import (
     AccountError,
     InvalidRequestError,

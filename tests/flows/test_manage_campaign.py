@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from campaign_automation.models import Level
+from campaign_automation.models.common import Level
 from local.cloud import Cloud
 from tests.support.api import Api
 from tests.support.builders import request_body

@@ -27,7 +27,8 @@ from campaign_automation.adapters.tiktok import requests as tiktok_requests
 from campaign_automation.adapters.tiktok_adapter import TikTokAdapter
 from campaign_automation.managers.campaigns.copywriting import Copywriter
 from campaign_automation.managers.campaigns.planning import plan_campaign
-from campaign_automation.models import AdAccount, AdSetPlan, CampaignPlan, CreateCampaign
+from campaign_automation.models.campaigns import AdSetPlan, CampaignPlan, CreateCampaign
+from campaign_automation.models.common import AdAccount
 from campaign_automation.utils.error_handler import CODES, PlatformError, envelope
 from campaign_automation.utils.validation import parse
 from tests.support.builders import account, creative

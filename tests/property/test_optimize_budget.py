@@ -18,8 +18,8 @@ from campaign_automation.adapters.base import DailyInsight
 from campaign_automation.capability import run_action
 from campaign_automation.managers.changes.gate import Wanted, WriteGate, new_run
 from campaign_automation.managers.changes.guards import Limits
-from campaign_automation.models import Context, Level
 from campaign_automation.models.budgets import BudgetOptimized, Optimization, OptimizeBudget
+from campaign_automation.models.common import Context, Level
 from campaign_automation.stores.campaign_store import Creation
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import (

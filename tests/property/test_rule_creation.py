@@ -21,15 +21,10 @@ from campaign_automation.managers.changes.gate import WriteGate
 from campaign_automation.managers.changes.guards import Limits
 from campaign_automation.managers.rules import evaluation as rule_evaluation
 from campaign_automation.managers.rules.schedules import RuleSchedules
-from campaign_automation.models import AdAccount, Context, Level
 from campaign_automation.models.changes import AuditRecord, ManageCampaign
-from campaign_automation.models.rules import (
-    CreateRule,
-    RuleCreated,
-    RuleEvaluated,
-    RuleFromTemplate,
-    RuleTick,
-)
+from campaign_automation.models.common import AdAccount, Context, Level
+from campaign_automation.models.rules.answers import RuleCreated, RuleEvaluated
+from campaign_automation.models.rules.rule import CreateRule, RuleFromTemplate, RuleTick
 from campaign_automation.settings import get_settings
 from campaign_automation.stores.campaign_store import Creation
 from campaign_automation.stores.rule_store import RuleStore

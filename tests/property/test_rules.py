@@ -14,22 +14,21 @@ from zoneinfo import ZoneInfo
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from campaign_automation.models import Level, Platform
-from campaign_automation.models.rules import (
+from campaign_automation.models.common import Level, Platform
+from campaign_automation.models.rules.conditions import (
     AllOf,
     AnyOf,
     Comparison,
     Condition,
-    CreateRule,
     NotOf,
     OtherMetric,
     OtherWindow,
     Ranked,
-    StoredRule,
     StoredTarget,
-    days_of,
     window_of,
 )
+from campaign_automation.models.rules.rule import CreateRule, StoredRule
+from campaign_automation.models.rules.vocabulary import days_of
 from campaign_automation.models.schedule_expressions import parse_schedule
 from campaign_automation.optimizers.rule_engine import evaluate
 from campaign_automation.optimizers.rules.data import Day, Entity, Memory, PastAction, Snapshot

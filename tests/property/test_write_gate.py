@@ -12,8 +12,8 @@ import pytest
 from campaign_automation.adapters.base import Access, Outcome
 from campaign_automation.managers.changes.gate import Item, Wanted, WriteGate, new_run
 from campaign_automation.managers.changes.guards import Limits
-from campaign_automation.models import Level
 from campaign_automation.models.changes import AuditRecord
+from campaign_automation.models.common import Level
 from campaign_automation.stores.campaign_store import Creation
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import ConflictError, PlatformUnavailableError

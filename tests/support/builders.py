@@ -5,7 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from campaign_automation.models import AdAccount, AdCopy, CreateCampaign, Creative
+from campaign_automation.models.campaigns import AdCopy, CreateCampaign, Creative
+from campaign_automation.models.common import AdAccount
 from campaign_automation.utils.validation import parse
 
 

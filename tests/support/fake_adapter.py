@@ -22,15 +22,8 @@ from campaign_automation.adapters.base import (
     SplitOrder,
     Tree,
 )
-from campaign_automation.models import (
-    AdAccount,
-    AdSetPlan,
-    AgeGroup,
-    CampaignPlan,
-    CreateCampaign,
-    Creative,
-    Level,
-)
+from campaign_automation.models.campaigns import AdSetPlan, CampaignPlan, CreateCampaign, Creative
+from campaign_automation.models.common import AdAccount, AgeGroup, Level
 from campaign_automation.utils.error_handler import PlatformError, PlatformRejectedError
 from tests.support.builders import account
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from campaign_automation import CampaignAutomation
-from campaign_automation.models import Level
+from campaign_automation.models.common import Level
 from campaign_automation.settings import get_settings
 from campaign_automation.wiring import Wiring
 from local.cloud import Cloud

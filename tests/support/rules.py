@@ -7,8 +7,8 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from campaign_automation.models import Level, Platform
-from campaign_automation.models.rules import StoredRule
+from campaign_automation.models.common import Level, Platform
+from campaign_automation.models.rules.rule import StoredRule
 from campaign_automation.optimizers.rule_engine import Outcome, evaluate
 from campaign_automation.optimizers.rules.data import Day, Entity, Memory, PastAction, Snapshot
 

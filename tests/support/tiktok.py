@@ -17,7 +17,8 @@ from campaign_automation.adapters.base import Access, AdOrder, CreativeOrder, Ou
 from campaign_automation.adapters.tiktok_adapter import TikTokAdapter
 from campaign_automation.clients.media_client import MediaClient
 from campaign_automation.managers.campaigns.planning import plan_campaign
-from campaign_automation.models import AdAccount, CampaignPlan, CreateCampaign, Level
+from campaign_automation.models.campaigns import CampaignPlan, CreateCampaign
+from campaign_automation.models.common import AdAccount, Level
 from campaign_automation.utils.validation import parse
 from tests.support.builders import copy, creative, request_body
 

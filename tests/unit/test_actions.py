@@ -10,7 +10,7 @@ import pytest
 from campaign_automation.actions import ACTIONS
 from campaign_automation.actions.action import Key
 from campaign_automation.capability import run_action
-from campaign_automation.models import Role
+from campaign_automation.models.common import Role
 from campaign_automation.settings import Settings
 from campaign_automation.wiring import Wiring
 

@@ -16,7 +16,7 @@ from campaign_automation.managers.campaigns.copywriting import (
     find_problems,
     template_copy,
 )
-from campaign_automation.models import AdCopy
+from campaign_automation.models.campaigns import AdCopy
 from campaign_automation.utils.error_handler import AiModelError
 from tests.support.builders import copy, creative
 

@@ -23,7 +23,7 @@ from campaign_automation.adapters.google.requests import (
     keywords,
     reached_ages,
 )
-from campaign_automation.models import COUNTRIES, AgeGroup, Level
+from campaign_automation.models.common import COUNTRIES, AgeGroup, Level
 from campaign_automation.utils.error_handler import AccountError, InvalidRequestError, PlatformRejectedError
 from tests.support import builders
 

@@ -11,7 +11,7 @@ import pytest
 from campaign_automation.adapters.base import DailyInsight, Parents, fill_days
 from campaign_automation.adapters.meta import facts
 from campaign_automation.adapters.meta.answers import insight_of_row
-from campaign_automation.models import Level, Objective
+from campaign_automation.models.common import Level, Objective
 
 ROW = {
     "campaign_id": "1",

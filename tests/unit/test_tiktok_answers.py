@@ -22,7 +22,8 @@ from campaign_automation.adapters.tiktok.wire import Answer
 from campaign_automation.adapters.tiktok_adapter import TikTokAdapter
 from campaign_automation.clients.media_client import MediaClient
 from campaign_automation.managers.campaigns.planning import plan_campaign
-from campaign_automation.models import CampaignPlan, Level, Objective
+from campaign_automation.models.campaigns import CampaignPlan
+from campaign_automation.models.common import Level, Objective
 from tests.support.builders import account, copy, creative, spec
 
 ACCESS = Access(platform_account_id="7", token=SecretStr("t"))

@@ -19,7 +19,8 @@ from campaign_automation.adapters.tiktok.requests import (
     request_id,
 )
 from campaign_automation.managers.campaigns.planning import plan_campaign
-from campaign_automation.models import AdAccount, AgeGroup, CampaignPlan, CreateCampaign, Objective
+from campaign_automation.models.campaigns import CampaignPlan, CreateCampaign
+from campaign_automation.models.common import AdAccount, AgeGroup, Objective
 from campaign_automation.utils.error_handler import AccountError, CampaignAutomationError, InvalidRequestError
 from tests.support.builders import account, spec
 

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from campaign_automation.api.token_verifier import Caller, Claims, TokenVerifier, policy
-from campaign_automation.models import Role
+from campaign_automation.models.common import Role
 
 RSA_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 EC_KEY = ec.generate_private_key(ec.SECP256R1())

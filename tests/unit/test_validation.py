@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from campaign_automation.models import Context, CreateCampaign
+from campaign_automation.models.campaigns import CreateCampaign
+from campaign_automation.models.common import Context
 from campaign_automation.utils.error_handler import InvalidRequestError
 from campaign_automation.utils.validation import parse
 from tests.support.builders import request_body

@@ -11,7 +11,7 @@ from campaign_automation.actions import ACTIONS
 from campaign_automation.adapters.base import PlatformAdapter
 from campaign_automation.clients.gemini_client import TextModel
 from campaign_automation.clients.mcp_client import ToolCaller
-from campaign_automation.models import Context
+from campaign_automation.models.common import Context
 from campaign_automation.utils import clock
 from campaign_automation.utils.cache_manager import RedisClient
 from campaign_automation.utils.error_handler import (

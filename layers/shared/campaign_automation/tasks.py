@@ -8,7 +8,7 @@ from typing import Any
 
 from campaign_automation.clients.scheduler import count_active_rules
 from campaign_automation.models.ab_tests import AbTestTick
-from campaign_automation.models.rules import RuleTick
+from campaign_automation.models.rules.rule import RuleTick
 from campaign_automation.settings import get_settings
 from campaign_automation.utils import clock, event_loop
 from campaign_automation.utils.error_handler import CampaignAutomationError, error_body

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from campaign_automation.models import Level, Platform
-from campaign_automation.models.rules import CreateRule, RuleConflict
+from campaign_automation.models.common import Level, Platform
+from campaign_automation.models.rules.answers import RuleConflict
+from campaign_automation.models.rules.rule import CreateRule
 from campaign_automation.optimizers.rule_engine import warnings_of
 from campaign_automation.optimizers.rules.backtest import backtest
 from campaign_automation.optimizers.rules.conflicts import find_conflicts, is_settled

@@ -166,7 +166,7 @@ def test_facts_need_no_certainty() -> None:
 
 def test_the_engine_carries_no_scipy_numpy_or_pandas() -> None:
     modules = ", ".join(
-        f"campaign_automation.optimizers.rule_{name}" for name in ("backtest", "conflicts", "templates")
+        f"campaign_automation.optimizers.rules.{name}" for name in ("backtest", "conflicts", "templates")
     )
     code = f"import sys, {modules}; sys.exit(bool({{'scipy', 'numpy', 'pandas'}} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

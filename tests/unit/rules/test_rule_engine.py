@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from campaign_automation.models import Level, Platform
+from campaign_automation.models.common import Level, Platform
 from campaign_automation.optimizers.rule_engine import evaluate, warnings_of
 from campaign_automation.optimizers.rules.data import Memory, PastAction
 from tests.support.rules import NOW, acted, adset, ago, days, is_, losing, reasons, rule, run, snapshot

@@ -16,7 +16,7 @@ from campaign_automation.managers.rules.judgement import judge
 from campaign_automation.managers.rules.wording import message_of, reason_of
 from campaign_automation.models.budget_problem import MaturitySnapshot
 from campaign_automation.models.changes import AuditRecord, SkippedItem
-from campaign_automation.models.rules import CreateRule
+from campaign_automation.models.rules.rule import CreateRule
 from campaign_automation.optimizers.rules.data import Entity
 from tests.support.builders import account
 from tests.support.rules import NOW, TODAY, acted, ago, body, is_, losing, reasons, rule, run, snapshot

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
-from campaign_automation.models import Level
-from campaign_automation.models.rules import CreateRule, StoredRule, days_of, leaves, level_of
+from campaign_automation.models.common import Level
+from campaign_automation.models.rules.conditions import leaves
+from campaign_automation.models.rules.rule import CreateRule, StoredRule
+from campaign_automation.models.rules.vocabulary import days_of
 from campaign_automation.utils.error_handler import InvalidRequestError
 from campaign_automation.utils.validation import parse
 from tests.support.rules import NOW, body, is_, rule
@@ -152,4 +154,4 @@ def test_interval_in_seconds_stands_for_a_rate() -> None:
     ],
 )
 def test_the_action_tells_what_the_rule_looks_at(action: dict[str, Any], level: Level) -> None:
-    assert level_of(parse(CreateRule, body(action=action)).action) == level
+    assert parse(CreateRule, body(action=action)).action.acts_on == level

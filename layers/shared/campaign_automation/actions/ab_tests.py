@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from campaign_automation.actions.action import Key, action
 from campaign_automation.managers.ab_tests.ab_test_manager import patient
-from campaign_automation.models import Context
 from campaign_automation.models.ab_tests import (
     AbTestAccepted,
     AbTestAnalysis,
@@ -14,6 +13,7 @@ from campaign_automation.models.ab_tests import (
     CancelAbTest,
     CreateAbTest,
 )
+from campaign_automation.models.common import Context
 from campaign_automation.wiring import Wiring
 
 

@@ -12,7 +12,7 @@ from typing import Any, TypeVar, get_args, get_type_hints
 
 from pydantic import BaseModel
 
-from campaign_automation.models import Context, Role
+from campaign_automation.models.common import Context, Role
 from campaign_automation.wiring import Wiring
 
 R = TypeVar("R", bound=BaseModel)

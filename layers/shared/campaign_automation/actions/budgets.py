@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from campaign_automation.actions.action import Key, action
-from campaign_automation.models import Context
 from campaign_automation.models.budgets import BudgetOptimized, OptimizeBudget
+from campaign_automation.models.common import Context
 from campaign_automation.wiring import Wiring
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from campaign_automation.actions.action import Key, action
-from campaign_automation.models import (
+from campaign_automation.models.campaigns import (
     CampaignAccepted,
     CampaignCreated,
     CampaignStatus,
-    Context,
     CreateCampaign,
     GetCampaignStatus,
 )
+from campaign_automation.models.common import Context
 from campaign_automation.wiring import Wiring
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from campaign_automation.actions.action import Key, action
-from campaign_automation.models import Context
 from campaign_automation.models.changes import (
     AuditTrail,
     CampaignManaged,
@@ -12,6 +11,7 @@ from campaign_automation.models.changes import (
     ManageCampaign,
     UndoChange,
 )
+from campaign_automation.models.common import Context
 from campaign_automation.wiring import Wiring
 
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from campaign_automation.actions.action import Key, action
-from campaign_automation.models import Context
-from campaign_automation.models.rules import (
-    CreateRule,
-    ListRules,
-    ListRuleTemplates,
+from campaign_automation.models.common import Context
+from campaign_automation.models.rules.answers import (
     RuleCreated,
-    RuleFromTemplate,
     RuleList,
-    RuleReference,
     RuleShown,
     RuleStateChanged,
     RuleTemplates,
+)
+from campaign_automation.models.rules.rule import (
+    CreateRule,
+    ListRules,
+    ListRuleTemplates,
+    RuleFromTemplate,
+    RuleReference,
     SetRuleState,
     UpdateRule,
 )

@@ -15,18 +15,15 @@ from typing import Literal, NamedTuple, Protocol
 
 from pydantic import BaseModel, SecretStr
 
-from campaign_automation.models import (
-    AdAccount,
+from campaign_automation.models.campaigns import (
     AdCopy,
     AdSetPlan,
-    AgeGroup,
     CampaignPlan,
     CreateCampaign,
     Creative,
     Figures,
-    Level,
-    Targeting,
 )
+from campaign_automation.models.common import AdAccount, AgeGroup, Level, Targeting
 from campaign_automation.utils.error_handler import CampaignAutomationError, InvalidRequestError
 
 

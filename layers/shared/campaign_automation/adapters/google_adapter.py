@@ -31,15 +31,8 @@ from campaign_automation.adapters.google.errors import PLATFORM, unavailable
 from campaign_automation.adapters.google.requests import Operation, enum_name
 from campaign_automation.adapters.google.wire import GoogleWire
 from campaign_automation.clients.media_client import MediaClient
-from campaign_automation.models import (
-    AdAccount,
-    AdSetPlan,
-    AgeGroup,
-    CampaignPlan,
-    CreateCampaign,
-    Creative,
-    Level,
-)
+from campaign_automation.models.campaigns import AdSetPlan, CampaignPlan, CreateCampaign, Creative
+from campaign_automation.models.common import AdAccount, AgeGroup, Level
 from campaign_automation.utils.error_handler import AccountError, CampaignAutomationError, PlatformError
 
 _DUPLICATE_NAMES = ("campaign_error.DUPLICATE_CAMPAIGN_NAME", "ad_group_error.DUPLICATE_ADGROUP_NAME")

@@ -44,16 +44,8 @@ from campaign_automation.adapters.meta.requests import (
 from campaign_automation.adapters.meta.studies import MetaStudies
 from campaign_automation.adapters.meta.wire import Call, MetaWire
 from campaign_automation.clients.media_client import MediaClient
-from campaign_automation.models import (
-    AdAccount,
-    AdSetPlan,
-    AgeGroup,
-    CampaignPlan,
-    CreateCampaign,
-    Creative,
-    Level,
-    Objective,
-)
+from campaign_automation.models.campaigns import AdSetPlan, CampaignPlan, CreateCampaign, Creative
+from campaign_automation.models.common import AdAccount, AgeGroup, Level, Objective
 from campaign_automation.utils.error_handler import (
     AccountError,
     CampaignAutomationError,

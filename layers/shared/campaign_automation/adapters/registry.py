@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from campaign_automation.adapters.base import PlatformAdapter
 from campaign_automation.clients.media_client import MediaClient
-from campaign_automation.models import Platform
+from campaign_automation.models.common import Platform
 from campaign_automation.settings import Settings
 from campaign_automation.utils.secrets import read_secret
 

@@ -48,16 +48,8 @@ from campaign_automation.adapters.tiktok.reports import (
 from campaign_automation.adapters.tiktok.splits import TikTokSplits
 from campaign_automation.adapters.tiktok.wire import TikTokWire
 from campaign_automation.clients.media_client import MediaClient
-from campaign_automation.models import (
-    AdAccount,
-    AdSetPlan,
-    AgeGroup,
-    CampaignPlan,
-    CreateCampaign,
-    Creative,
-    Level,
-    Objective,
-)
+from campaign_automation.models.campaigns import AdSetPlan, CampaignPlan, CreateCampaign, Creative
+from campaign_automation.models.common import AdAccount, AgeGroup, Level, Objective
 from campaign_automation.utils.error_handler import (
     AccountError,
     PlatformAuthError,

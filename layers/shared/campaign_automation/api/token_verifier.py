@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import jwt
 
-from campaign_automation.models import Role
+from campaign_automation.models.common import Role
 from campaign_automation.settings import Settings, SettingsError
 from campaign_automation.utils.observability import logger
 

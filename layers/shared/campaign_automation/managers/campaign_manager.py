@@ -9,18 +9,16 @@ import uuid
 from collections.abc import Container
 from typing import NamedTuple
 
-from campaign_automation.models import (
+from campaign_automation.models.ab_tests import AbTestTerms
+from campaign_automation.models.campaigns import (
     AdResult,
     AdSetResult,
     CampaignAccepted,
     CampaignCreated,
     Change,
-    Context,
     CreateCampaign,
-    Level,
-    Platform,
 )
-from campaign_automation.models.ab_tests import AbTestTerms
+from campaign_automation.models.common import Context, Level, Platform
 from campaign_automation.stores.campaign_store import FINAL, CampaignStore, Claim, Creation
 from campaign_automation.utils.error_handler import (
     CampaignAutomationError,

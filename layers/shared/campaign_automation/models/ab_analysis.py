@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from campaign_automation.models import Model
+from campaign_automation.models.common import Model
 
 # As a platform reported it, unchecked: an impossible count makes the verdict `invalid` and says whose it is.
 Reported = int | float | None

@@ -12,21 +12,6 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, AwareDatetime, Field
 
-from campaign_automation.models import (
-    AdResult,
-    Amount,
-    AnyObjective,
-    CampaignTerms,
-    Change,
-    CreateCampaign,
-    CreativeInput,
-    Model,
-    Objective,
-    OrderedAges,
-    Platform,
-    Text,
-    unique,
-)
 from campaign_automation.models.ab_analysis import (
     Analysis,
     AnalysisRequest,
@@ -40,7 +25,24 @@ from campaign_automation.models.ab_analysis import (
 )
 from campaign_automation.models.ab_analysis import Flag as Warned
 from campaign_automation.models.budget_problem import MaturitySnapshot
+from campaign_automation.models.campaigns import (
+    AdResult,
+    CampaignTerms,
+    Change,
+    CreateCampaign,
+    CreativeInput,
+)
 from campaign_automation.models.changes import ChangedItem, FailedItem, Flag, Reason, SkippedItem
+from campaign_automation.models.common import (
+    Amount,
+    AnyObjective,
+    Model,
+    Objective,
+    OrderedAges,
+    Platform,
+    Text,
+    unique,
+)
 
 FEWEST, MOST = 2, 10
 MIN_CONVERSIONS = 100

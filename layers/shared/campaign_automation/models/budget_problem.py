@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from campaign_automation.models import Model
+from campaign_automation.models.common import Model
 
 Minor = Annotated[int, Field(ge=0)]
 PositiveMinor = Annotated[int, Field(gt=0)]

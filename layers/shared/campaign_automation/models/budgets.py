@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from campaign_automation.models import Amount, Level, Model, PositiveAmount, unique
 from campaign_automation.models.budget_problem import (
     Action,
     AllocationStatus,
@@ -16,6 +15,7 @@ from campaign_automation.models.budget_problem import (
     WrittenVerdict,
 )
 from campaign_automation.models.changes import CampaignId, Flag, Reason
+from campaign_automation.models.common import Amount, Level, Model, PositiveAmount, unique
 
 MAX_CAMPAIGNS = 50
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from campaign_automation.models import Level, Model, Text, unique
+from campaign_automation.models.common import Level, Model, Text, unique
 
 CampaignId = Annotated[Text, Field(max_length=128)]
 Reason = Annotated[Text, Field(max_length=500)]

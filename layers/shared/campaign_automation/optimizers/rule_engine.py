@@ -10,26 +10,12 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Any, Literal
 
-from campaign_automation.models import Level
 from campaign_automation.models.changes import SkippedItem
-from campaign_automation.models.rules import (
-    LATE_METRICS,
-    AnyAction,
-    ChangeBudget,
-    Comparison,
-    CreateRule,
-    Notify,
-    Pause,
-    Start,
-    StoredRule,
-    StoredTarget,
-    direction_of,
-    field_of,
-    hours_of,
-    leaves,
-    level_of,
-    window_of,
-)
+from campaign_automation.models.common import Level
+from campaign_automation.models.rules.actions import AnyAction, ChangeBudget, Notify, Pause, Start
+from campaign_automation.models.rules.conditions import Comparison, StoredTarget, leaves, window_of
+from campaign_automation.models.rules.rule import CreateRule, StoredRule
+from campaign_automation.models.rules.vocabulary import LATE_METRICS, hours_of
 from campaign_automation.optimizers.rules.columns import Columns, mask_of, members
 from campaign_automation.optimizers.rules.conditions import NOTHING, Judge, Verdict, evidence
 from campaign_automation.optimizers.rules.data import Entity, Memory, PastAction, Snapshot
@@ -37,15 +23,6 @@ from campaign_automation.optimizers.rules.schedule import why_not_now
 
 DIRECTION_MEMORY = timedelta(days=7)
 MAX_NAMED = 10  # objects a notification names
-_SAFEST_FIRST = (
-    "pause_campaign",
-    "pause_adset",
-    "pause_ad",
-    "decrease_budget",
-    "start_adset",
-    "increase_budget",
-)
-
 Status = Literal["done", "observed", "not_now", "needs_review"]
 
 
@@ -167,16 +144,14 @@ def evaluate(rules: Sequence[StoredRule], snapshot: Snapshot, memory: Memory | N
     market = Market(snapshot, memory)
     outcomes = [_run(stored, market) for stored in rules]
     _arbitrate(
-        outcome
-        for outcome in outcomes
-        if outcome.status == "done" and direction_of(outcome.stored.rule.action)
+        outcome for outcome in outcomes if outcome.status == "done" and outcome.stored.rule.action.direction
     )
     return outcomes
 
 
 def _run(stored: StoredRule, market: Market) -> Outcome:
     rule = stored.rule
-    columns = market.columns(level_of(rule.action))
+    columns = market.columns(rule.action.acts_on)
     outcome = Outcome(stored, columns)
     outcome.note = why_not_now(rule, market.snapshot.now) or (
         "" if stored.state == "enabled" else f"rule_{stored.state}"
@@ -211,7 +186,7 @@ def _ready(outcome: Outcome, market: Market) -> int:
     for reason, mask in _unfit(rule, columns):
         outcome.held.append((reason, ready & mask))
         ready &= ~mask
-    for position in members(ready & market.changed(level_of(rule.action))):
+    for position in members(ready & market.changed(rule.action.acts_on)):
         entity = columns.entities[position]
         past = market.memory.of(entity.entity_id)
         if obstacle := _obstacle(outcome.stored, entity, past, market.snapshot.now):
@@ -234,17 +209,22 @@ def _unfit(rule: CreateRule, columns: Columns) -> Iterator[tuple[str, int]]:
         if action.parameters.min_budget is not None or action.parameters.max_budget is not None:
             yield (
                 "budget_limit",
-                mask_of(new_budget(action, entity) == entity.daily_budget for entity in columns.entities),
+                mask_of(_at_its_limit(action, entity) for entity in columns.entities),
             )
+
+
+def _at_its_limit(action: ChangeBudget, entity: Entity) -> bool:
+    budget = entity.daily_budget
+    return budget is not None and action.moved(budget) == budget
 
 
 def _obstacle(stored: StoredRule, entity: Entity, past: list[PastAction], now: datetime) -> str | None:
     """Why an object has to be left alone for now, by what was done to it before."""
     action = stored.rule.action
-    mine = [act.at for act in past if act.rule_id == stored.rule_id and act.field == field_of(action)]
+    mine = [act.at for act in past if act.rule_id == stored.rule_id and act.field == action.field]
     if mine and now - mine[-1] < timedelta(hours=hours_of(stored.rule.cooldown)):
         return "cooldown"
-    direction = direction_of(action)
+    direction = action.direction
     if not direction:
         return None
     # A loss is stopped even when the object was changed a moment ago.
@@ -268,7 +248,7 @@ def _turns_back(action: AnyAction, entity: Entity, changes: list[PastAction], no
     A pause may follow a raised budget, and a start the end of a pause that was meant to end; even then an
     object turns at most once in a week.
     """
-    direction = direction_of(action)
+    direction = action.direction
     if not changes or changes[-1].direction == direction or now - changes[-1].at >= DIRECTION_MEMORY:
         return False
     stops_raise = isinstance(action, Pause) and changes[-1].field == "daily_budget"
@@ -315,48 +295,22 @@ def _exceeded(outcome: Outcome, ready: int) -> str | None:
 # --- decisions ---------------------------------------------------------------------------------------
 
 
-def new_budget(action: ChangeBudget, entity: Entity) -> Decimal | None:
-    """The budget after the action, exact, within the rule's own limits and never against its direction."""
-    budget, limits = entity.daily_budget, action.parameters
-    if budget is None:
-        return None
-    if action.type == "increase_budget":
-        raised = budget * (100 + limits.percentage) / 100
-        return max(budget, raised if limits.max_budget is None else min(raised, limits.max_budget))
-    lowered = budget * (100 - limits.percentage) / 100
-    return min(budget, lowered if limits.min_budget is None else max(lowered, limits.min_budget))
-
-
 def _decision(stored: StoredRule, columns: Columns, position: int) -> Decision:
     action, entity = stored.rule.action, columns.entities[position]
-    before, after, pause_until = _change(action, entity, columns.snapshot.now)
+    change = action.change(entity, columns.snapshot.now)
     return Decision(
         rule_id=stored.rule_id,
         version=stored.version,
         entity_id=entity.entity_id,
         level=entity.level,
         action=action.type,
-        field=field_of(action),
-        direction=direction_of(action),
-        before=before,
-        after=after,
+        field=action.field,
+        direction=action.direction,
+        before=change.before,
+        after=change.after,
         evidence=evidence(columns, stored.rule.condition, position),
-        pause_until=pause_until,
+        pause_until=change.pause_until,
     )
-
-
-def _change(
-    action: AnyAction, entity: Entity, now: datetime
-) -> tuple[str | Decimal | None, str | Decimal | None, datetime | None]:
-    """Before, after, and when a pause is meant to end."""
-    if isinstance(action, ChangeBudget):
-        return entity.daily_budget, new_budget(action, entity), None
-    if isinstance(action, Start):
-        return "PAUSED", "ACTIVE", None
-    if isinstance(action, Pause):
-        lasting = action.parameters.pause_for
-        return "ACTIVE", "PAUSED", now + timedelta(hours=hours_of(lasting)) if lasting else None
-    return None, None, None
 
 
 def _arbitrate(outcomes: Iterable[Outcome]) -> None:
@@ -373,14 +327,14 @@ def _arbitrate(outcomes: Iterable[Outcome]) -> None:
 
 def _rank(outcome: Outcome) -> tuple[int, int, str]:
     rule = outcome.stored.rule
-    return -(rule.priority or 0), _SAFEST_FIRST.index(rule.action.type), outcome.stored.rule_id
+    return -(rule.priority or 0), rule.action.safety, outcome.stored.rule_id
 
 
 def _clash(one: Outcome, other: Outcome) -> bool:
     mine, theirs = one.stored.rule.action, other.stored.rule.action
     if one.columns is not other.columns:  # another level: other objects
         return False
-    return field_of(mine) == field_of(theirs) or direction_of(mine) != direction_of(theirs)
+    return mine.field == theirs.field or mine.direction != theirs.direction
 
 
 # --- words -------------------------------------------------------------------------------------------
@@ -406,7 +360,7 @@ def warnings_of(rule: CreateRule) -> list[str]:
     if (
         rule.certainty is None
         and any(leaf.metric in LATE_METRICS for leaf in found)
-        and direction_of(rule.action)
+        and rule.action.direction
     ):
         warnings.append("without certainty the rule acts on noise where conversions are few")
     if any(isinstance(getattr(leaf, "value", None), StoredTarget) for leaf in found):

@@ -28,16 +28,9 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel
 
-from campaign_automation.models import (
-    AdAccount,
-    AdCopy,
-    CampaignPlan,
-    Context,
-    CreateCampaign,
-    Creative,
-    Level,
-)
 from campaign_automation.models.ab_tests import AbTestTerms
+from campaign_automation.models.campaigns import AdCopy, CampaignPlan, CreateCampaign, Creative
+from campaign_automation.models.common import AdAccount, Context, Level
 from campaign_automation.stores.table import TableStore, document, offloaded, plain, serialized
 from campaign_automation.utils.clock import at_ms, now_ms
 

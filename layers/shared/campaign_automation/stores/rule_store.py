@@ -22,7 +22,8 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import AwareDatetime, BaseModel
 
-from campaign_automation.models.rules import CreateRule, RuleEvaluated, StoredRule
+from campaign_automation.models.rules.answers import RuleEvaluated
+from campaign_automation.models.rules.rule import CreateRule, StoredRule
 from campaign_automation.stores.notice_store import Notice, notice_row
 from campaign_automation.stores.table import TableStore, offloaded, plain, serialized
 from campaign_automation.utils import clock

@@ -22,7 +22,7 @@ from campaign_automation.adapters.google import facts
 from campaign_automation.adapters.google.errors import PLATFORM, translate
 from campaign_automation.adapters.google.queries import KINDS
 from campaign_automation.adapters.google.requests import enum_name, reached_ages
-from campaign_automation.models import AgeGroup, Level, Targeting
+from campaign_automation.models.common import AgeGroup, Level, Targeting
 from campaign_automation.utils.error_handler import PlatformError, PlatformRejectedError
 
 Row = Any  # a raw GoogleAdsRow

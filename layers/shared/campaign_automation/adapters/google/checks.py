@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from campaign_automation.adapters.google import facts
 from campaign_automation.adapters.google.errors import PLATFORM
 from campaign_automation.adapters.google.requests import app_store, display_width, fit_ages
-from campaign_automation.models import AdAccount, CreateCampaign, Creative, Lookalike
+from campaign_automation.models.campaigns import CreateCampaign, Creative, Lookalike
+from campaign_automation.models.common import AdAccount
 from campaign_automation.utils.error_handler import AccountError, InvalidRequestError
 
 

@@ -6,7 +6,7 @@ from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
-from campaign_automation.models import Objective
+from campaign_automation.models.common import Objective
 
 API_VERSION = "v26"  # 14 October 2026; source: developers.google.com "Announcing v26 of the Google Ads API"
 # Versions live about a year; the day itself is not announced yet (unverified).

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date
 
-from campaign_automation.models import Level
+from campaign_automation.models.common import Level
 
 KINDS = {Level.CAMPAIGN: "campaign", Level.ADSET: "ad_group", Level.AD: "ad_group_ad"}
 

@@ -13,7 +13,8 @@ from google.ads.googleads.v26.services.types.google_ads_service import MutateOpe
 from campaign_automation.adapters.base import AdOrder, CreativeOrder
 from campaign_automation.adapters.google import facts
 from campaign_automation.adapters.google.errors import PLATFORM
-from campaign_automation.models import AdCopy, AdSetPlan, AgeGroup, CampaignPlan, Level
+from campaign_automation.models.campaigns import AdCopy, AdSetPlan, CampaignPlan
+from campaign_automation.models.common import AgeGroup, Level
 from campaign_automation.utils.error_handler import InvalidRequestError, PlatformRejectedError
 
 Operation = Any  # a raw MutateOperation; the vendor's package carries no types for it

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from campaign_automation.adapters.base import AdNode, AdSetNode, CampaignNode, DailyInsight
-from campaign_automation.models import Level, Targeting
+from campaign_automation.models.common import Level, Targeting
 
 _STATUS = {"ACTIVE": "active", "PAUSED": "paused", "DELETED": "deleted", "ARCHIVED": "deleted"}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from campaign_automation.models import Objective
+from campaign_automation.models.common import Objective
 
 # Budgets are integers in units of the currency divided by its offset. Not ISO 4217: HUF, TWD, IDR, COP and
 # CRC have no smaller unit here. Source: developers.facebook.com "Currency Codes".

@@ -9,14 +9,8 @@ from typing import Any
 from campaign_automation.adapters.base import CreativeOrder
 from campaign_automation.adapters.meta import facts
 from campaign_automation.adapters.meta.errors import PLATFORM
-from campaign_automation.models import (
-    AdAccount,
-    AdSetPlan,
-    CampaignPlan,
-    CreateCampaign,
-    Lookalike,
-    Targeting,
-)
+from campaign_automation.models.campaigns import AdSetPlan, CampaignPlan, CreateCampaign, Lookalike
+from campaign_automation.models.common import AdAccount, Targeting
 from campaign_automation.utils.error_handler import AccountError, InvalidRequestError
 from campaign_automation.utils.money import to_units
 

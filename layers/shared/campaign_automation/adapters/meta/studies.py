@@ -11,7 +11,7 @@ from campaign_automation.adapters.base import Access, SplitOrder
 from campaign_automation.adapters.meta import facts
 from campaign_automation.adapters.meta.errors import PLATFORM
 from campaign_automation.adapters.meta.wire import Call, MetaWire
-from campaign_automation.models import AdAccount
+from campaign_automation.models.common import AdAccount
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import PlatformAuthError, PlatformRejectedError
 

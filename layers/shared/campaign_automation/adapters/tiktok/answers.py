@@ -9,7 +9,7 @@ from typing import Any
 from campaign_automation.adapters.base import AdNode, AdSetNode, CampaignNode
 from campaign_automation.adapters.tiktok import facts
 from campaign_automation.adapters.tiktok.requests import ages_of
-from campaign_automation.models import Level, Targeting
+from campaign_automation.models.common import Level, Targeting
 
 _STATUS = {"ENABLE": "active", "DISABLE": "paused", "DELETE": "deleted"}
 _DAILY = ("BUDGET_MODE_DAY", "BUDGET_MODE_DYNAMIC_DAILY_BUDGET")

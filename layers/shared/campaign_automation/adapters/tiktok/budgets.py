@@ -17,7 +17,7 @@ from campaign_automation.adapters.tiktok.errors import PLATFORM, is_nothing_to_u
 from campaign_automation.adapters.tiktok.reports import chunks
 from campaign_automation.adapters.tiktok.requests import number
 from campaign_automation.adapters.tiktok.wire import TikTokWire
-from campaign_automation.models import Level
+from campaign_automation.models.common import Level
 from campaign_automation.utils.error_handler import PlatformError, PlatformRejectedError
 
 Amounts = Mapping[str, Decimal]

@@ -12,7 +12,8 @@ from typing import Any
 from campaign_automation.adapters.tiktok import facts
 from campaign_automation.adapters.tiktok.errors import PLATFORM
 from campaign_automation.adapters.tiktok.requests import fit_ages
-from campaign_automation.models import AdAccount, CreateCampaign, Objective
+from campaign_automation.models.campaigns import CreateCampaign
+from campaign_automation.models.common import AdAccount, Objective
 from campaign_automation.utils.error_handler import AccountError, InvalidRequestError
 
 SUNSET_WARNING_DAYS = 45

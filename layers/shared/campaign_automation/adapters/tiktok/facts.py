@@ -6,7 +6,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, Literal, NamedTuple
 
-from campaign_automation.models import Level, Objective
+from campaign_automation.models.common import Level, Objective
 
 Params = dict[str, Any]
 Family = Literal["manual", "smart_plus"]

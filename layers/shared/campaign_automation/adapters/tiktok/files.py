@@ -11,7 +11,7 @@ from campaign_automation.adapters.base import Access
 from campaign_automation.adapters.tiktok.errors import PLATFORM
 from campaign_automation.adapters.tiktok.wire import TikTokWire
 from campaign_automation.clients.media_client import MediaClient
-from campaign_automation.models import Creative
+from campaign_automation.models.campaigns import Creative
 from campaign_automation.utils.error_handler import PlatformUnavailableError
 
 # Processing a video takes 10 to 15 seconds.

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from campaign_automation.adapters.base import DailyInsight
 from campaign_automation.adapters.tiktok import facts
-from campaign_automation.models import Level
+from campaign_automation.models.common import Level
 
 DAYS_PER_REPORT = 30  # with days as a dimension
 _DAY = "stat_time_day"

@@ -10,7 +10,8 @@ from decimal import Decimal
 
 from campaign_automation.adapters.base import AdOrder, CreativeOrder
 from campaign_automation.adapters.tiktok import facts
-from campaign_automation.models import AdAccount, AdSetPlan, AgeGroup, CampaignPlan, Lookalike, Objective
+from campaign_automation.models.campaigns import AdSetPlan, CampaignPlan, Lookalike
+from campaign_automation.models.common import AdAccount, AgeGroup, Objective
 from campaign_automation.utils.error_handler import InvalidRequestError
 
 

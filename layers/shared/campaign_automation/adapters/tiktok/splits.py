@@ -16,7 +16,7 @@ from campaign_automation.adapters.tiktok.budgets import Look, Stored
 from campaign_automation.adapters.tiktok.errors import PLATFORM, unavailable
 from campaign_automation.adapters.tiktok.requests import number
 from campaign_automation.adapters.tiktok.wire import TikTokWire
-from campaign_automation.models import Level
+from campaign_automation.models.common import Level
 from campaign_automation.utils.error_handler import PlatformAuthError, PlatformRejectedError
 
 _ENDED = ("REPORTING_GENERATING", "COMPLETED", "CANCELLED")

@@ -12,7 +12,6 @@ from campaign_automation.managers.campaign_manager import CampaignManager, Opene
 from campaign_automation.managers.campaigns.planning import split_tag
 from campaign_automation.managers.changes.control import changed_items, skipped_items
 from campaign_automation.managers.changes.gate import new_run
-from campaign_automation.models import CampaignAccepted, CampaignCreated, Context
 from campaign_automation.models.ab_tests import (
     AbTestAccepted,
     AbTestCancelled,
@@ -21,6 +20,8 @@ from campaign_automation.models.ab_tests import (
     CreateAbTest,
     VariantAdSet,
 )
+from campaign_automation.models.campaigns import CampaignAccepted, CampaignCreated
+from campaign_automation.models.common import Context
 from campaign_automation.stores.ab_test_store import AbTest, AbTestStore, ab_test_id
 from campaign_automation.stores.campaign_store import FINAL, Creation
 from campaign_automation.utils import clock

@@ -11,9 +11,9 @@ from campaign_automation.managers.ab_tests.counts import Days, Records, analysis
 from campaign_automation.managers.ab_tests.report import Reading, attribution_days, leader_of, report
 from campaign_automation.managers.shared.insights import CampaignInsights, Insights
 from campaign_automation.managers.shared.statistics import Statistics
-from campaign_automation.models import Context, Level
 from campaign_automation.models.ab_analysis import Unit
 from campaign_automation.models.ab_tests import AbTestAnalysis, AbTestProblem, AbTestReading, AnalyzeAbTest
+from campaign_automation.models.common import Context, Level
 from campaign_automation.stores.ab_test_store import AbTest, AbTestStore, TestLook
 from campaign_automation.stores.campaign_store import Creation
 from campaign_automation.utils import clock

@@ -10,10 +10,10 @@ from campaign_automation.managers.ab_tests.ending import AbTestEnding
 from campaign_automation.managers.ab_tests.report import APPLICABLE, Reading
 from campaign_automation.managers.changes.control import changed_items, failed_items, skipped_items
 from campaign_automation.managers.changes.gate import Item, Run, Wanted, WriteGate, new_run
-from campaign_automation.models import Level
 from campaign_automation.models.ab_analysis import Recommendation
 from campaign_automation.models.ab_tests import AnalyzeAbTest, Applied
 from campaign_automation.models.changes import SkippedItem
+from campaign_automation.models.common import Level
 
 _DONE = ("changed", "already")
 

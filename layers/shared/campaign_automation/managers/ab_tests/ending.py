@@ -10,8 +10,8 @@ from campaign_automation.managers.ab_tests.schedules import AbTestSchedules
 from campaign_automation.managers.campaigns.planning import split_tag
 from campaign_automation.managers.changes.gate import Item, Run, Wanted, WriteGate
 from campaign_automation.managers.shared.notices import Notices
-from campaign_automation.models import Level
 from campaign_automation.models.ab_tests import TestState
+from campaign_automation.models.common import Level
 from campaign_automation.stores.ab_test_store import AbTest, AbTestStore
 from campaign_automation.stores.campaign_store import Creation
 from campaign_automation.stores.notice_store import Notice

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 from campaign_automation.adapters.base import DailyInsight, ratio
 from campaign_automation.managers.ab_tests.counts import Days, Records, is_fractional, total_of
-from campaign_automation.models import AdAccount
 from campaign_automation.models.ab_analysis import Analysis, Recommendation, VariantResult
 from campaign_automation.models.ab_tests import (
     AbTestAnalysis,
@@ -25,6 +24,7 @@ from campaign_automation.models.ab_tests import (
     Window,
     WinningCreative,
 )
+from campaign_automation.models.common import AdAccount
 from campaign_automation.stores.ab_test_store import AbTest, TestLook
 from campaign_automation.stores.campaign_store import Creation
 from campaign_automation.utils import clock

@@ -13,9 +13,9 @@ from campaign_automation.adapters.base import DailyInsight
 from campaign_automation.managers.shared.accounts import AccountDirectory
 from campaign_automation.managers.shared.insights import Insights
 from campaign_automation.managers.shared.statistics import Statistics
-from campaign_automation.models import Level
 from campaign_automation.models.ab_analysis import TestPlan, TestPlanRequest
 from campaign_automation.models.ab_tests import MIN_CONVERSIONS, CreateAbTest, RequiredSample
+from campaign_automation.models.common import Level
 from campaign_automation.stores.campaign_store import CampaignStore, Creation
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import CampaignAutomationError, GuardRefusedError

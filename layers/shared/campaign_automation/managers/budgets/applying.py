@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from campaign_automation.managers.changes.gate import Item, Run, Wanted, WriteGate
-from campaign_automation.models import Level
 from campaign_automation.models.budget_problem import BudgetPlan, Decision
+from campaign_automation.models.common import Level
 from campaign_automation.stores.campaign_store import Creation
 from campaign_automation.utils.error_handler import CampaignAutomationError
 from campaign_automation.utils.money import to_major

@@ -24,9 +24,9 @@ from campaign_automation.managers.campaign_manager import CampaignManager
 from campaign_automation.managers.changes.gate import WriteGate, new_run
 from campaign_automation.managers.shared.insights import CampaignInsights, Insights
 from campaign_automation.managers.shared.statistics import Statistics
-from campaign_automation.models import Context
 from campaign_automation.models.budget_problem import BudgetPlan, BudgetProblem, Decision
 from campaign_automation.models.budgets import BudgetOptimized, OptimizeBudget
+from campaign_automation.models.common import Context
 from campaign_automation.stores.ab_test_store import AbTestStore, ab_test_id
 from campaign_automation.stores.audit_store import AuditStore
 from campaign_automation.stores.campaign_store import Creation

@@ -8,8 +8,8 @@ from decimal import Decimal
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from campaign_automation.models import Level
 from campaign_automation.models.changes import AuditRecord
+from campaign_automation.models.common import Level
 from campaign_automation.stores.campaign_store import Creation
 from campaign_automation.utils.clock import day_of
 

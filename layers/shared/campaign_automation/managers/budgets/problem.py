@@ -12,10 +12,10 @@ from typing import NamedTuple
 from campaign_automation.adapters.base import DailyInsight
 from campaign_automation.managers.budgets.history import BudgetHistory, history_of
 from campaign_automation.managers.shared.insights import CampaignInsights
-from campaign_automation.models import Level
 from campaign_automation.models.budget_problem import BudgetProblem, BudgetUnit, DayRecord, MaturitySnapshot
 from campaign_automation.models.budgets import OptimizeBudget
 from campaign_automation.models.changes import AuditRecord
+from campaign_automation.models.common import Level
 from campaign_automation.utils.error_handler import InvalidRequestError
 from campaign_automation.utils.money import currency_exponent, to_minor
 

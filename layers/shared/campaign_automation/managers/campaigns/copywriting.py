@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from campaign_automation.adapters.base import CopyLimits
 from campaign_automation.clients.gemini_client import TextModel
-from campaign_automation.models import AdCopy, Creative
+from campaign_automation.models.campaigns import AdCopy, Creative
 from campaign_automation.utils.error_handler import AiModelError
 from campaign_automation.utils.observability import emit, logger
 

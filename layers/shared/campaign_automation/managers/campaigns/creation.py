@@ -36,7 +36,8 @@ from campaign_automation.managers.changes.gate import Run, Wanted, WriteGate
 from campaign_automation.managers.shared import outbox as web_platform
 from campaign_automation.managers.shared.accounts import AccountDirectory, with_action
 from campaign_automation.managers.shared.outbox import Outbox
-from campaign_automation.models import AdAccount, CampaignPlan, CreateCampaign, Creative, CreativePlan, Level
+from campaign_automation.models.campaigns import CampaignPlan, CreateCampaign, Creative, CreativePlan
+from campaign_automation.models.common import AdAccount, Level
 from campaign_automation.stores.campaign_store import CampaignStore, Creation, ObjectEntry, OutboxEntry, State
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import (

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import HttpUrl, TypeAdapter, ValidationError
 
 from campaign_automation.clients.mcp_client import ToolCaller
-from campaign_automation.models import CreateCampaign, Creative, CreativeInput
+from campaign_automation.models.campaigns import CreateCampaign, Creative, CreativeInput
 from campaign_automation.utils.cache_manager import CacheManager
 from campaign_automation.utils.error_handler import AccountError, InvalidRequestError, NotFoundError
 

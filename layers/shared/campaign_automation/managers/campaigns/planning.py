@@ -7,16 +7,8 @@ import hashlib
 from decimal import Decimal
 from itertools import product
 
-from campaign_automation.models import (
-    AdAccount,
-    AdPlan,
-    AdSetPlan,
-    CampaignPlan,
-    CreateCampaign,
-    CreativePlan,
-    Level,
-    Targeting,
-)
+from campaign_automation.models.campaigns import AdPlan, AdSetPlan, CampaignPlan, CreateCampaign, CreativePlan
+from campaign_automation.models.common import AdAccount, Level, Targeting
 from campaign_automation.utils.error_handler import InvalidRequestError
 from campaign_automation.utils.money import Money, split_evenly
 

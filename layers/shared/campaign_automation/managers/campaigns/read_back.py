@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from campaign_automation.adapters.base import AdSetNode, Tree
-from campaign_automation.models import AdSetPlan, CampaignPlan
+from campaign_automation.models.campaigns import AdSetPlan, CampaignPlan
 from campaign_automation.stores.campaign_store import Creation
 
 

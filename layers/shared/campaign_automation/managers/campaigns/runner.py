@@ -9,7 +9,7 @@ from typing import Protocol
 from campaign_automation.clients.step_functions import Executions
 from campaign_automation.managers.campaign_manager import CampaignManager, Opened
 from campaign_automation.managers.campaigns.creation import CampaignCreation
-from campaign_automation.models import Context
+from campaign_automation.models.common import Context
 
 DEFAULT_WAIT_SECONDS = 20
 _FIRST_POLL_SECONDS = 0.1

@@ -31,17 +31,16 @@ from campaign_automation.managers.shared.accounts import (
     token_warnings,
     with_access,
 )
-from campaign_automation.models import (
+from campaign_automation.models.campaigns import (
     AdSetState,
     AdState,
     CampaignState,
     CampaignStatus,
-    Context,
     Figures,
     GetCampaignStatus,
-    Level,
     TokenHealth,
 )
+from campaign_automation.models.common import Context, Level
 from campaign_automation.stores.campaign_store import CampaignStore, Creation
 from campaign_automation.utils import clock
 from campaign_automation.utils.cache_manager import CacheManager

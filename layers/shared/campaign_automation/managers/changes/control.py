@@ -7,7 +7,6 @@ from typing import Literal
 
 from campaign_automation.managers.campaign_manager import CampaignManager
 from campaign_automation.managers.changes.gate import Item, Wanted, WriteGate, new_run
-from campaign_automation.models import Context, Level
 from campaign_automation.models.changes import (
     CampaignManaged,
     ChangedItem,
@@ -15,6 +14,7 @@ from campaign_automation.models.changes import (
     ManageCampaign,
     SkippedItem,
 )
+from campaign_automation.models.common import Context, Level
 from campaign_automation.stores.campaign_store import Creation, ObjectEntry
 from campaign_automation.utils.error_handler import (
     CampaignAutomationError,

@@ -28,8 +28,8 @@ from campaign_automation.managers.changes.guards import (
 from campaign_automation.managers.shared.accounts import AccountDirectory, with_access
 from campaign_automation.managers.shared.outbox import Outbox
 from campaign_automation.managers.shared.view import CampaignView
-from campaign_automation.models import AdAccount, Level
 from campaign_automation.models.changes import AuditRecord
+from campaign_automation.models.common import AdAccount, Level
 from campaign_automation.stores.audit_store import AuditStore, audit_ids, id_at
 from campaign_automation.stores.campaign_store import CampaignStore, Creation, ObjectEntry
 from campaign_automation.utils.clock import iso_now, now_ms

@@ -9,7 +9,6 @@ from typing import NamedTuple
 from campaign_automation.managers.campaign_manager import CampaignManager
 from campaign_automation.managers.changes.control import changed_items
 from campaign_automation.managers.changes.gate import Item, Wanted, WriteGate, new_run
-from campaign_automation.models import Context
 from campaign_automation.models.changes import (
     AuditRecord,
     AuditTrail,
@@ -18,6 +17,7 @@ from campaign_automation.models.changes import (
     SkippedItem,
     UndoChange,
 )
+from campaign_automation.models.common import Context
 from campaign_automation.stores.audit_store import AuditStore
 from campaign_automation.stores.campaign_store import Creation
 from campaign_automation.utils.error_handler import NotFoundError

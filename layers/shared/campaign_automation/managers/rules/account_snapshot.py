@@ -17,16 +17,12 @@ from campaign_automation.managers.rules.entities import (
 )
 from campaign_automation.managers.shared.insights import CampaignInsights, Insights
 from campaign_automation.managers.shared.view import CampaignView
-from campaign_automation.models import AdAccount, Level
 from campaign_automation.models.budget_problem import MaturitySnapshot
 from campaign_automation.models.changes import AuditRecord, SkippedItem
-from campaign_automation.models.rules import (
-    CreateRule,
-    Scope,
-    days_of,
-    leaves,
-    window_of,
-)
+from campaign_automation.models.common import AdAccount, Level
+from campaign_automation.models.rules.conditions import leaves, window_of
+from campaign_automation.models.rules.rule import CreateRule, Scope
+from campaign_automation.models.rules.vocabulary import days_of
 from campaign_automation.optimizers.budgets.guard import measure_maturity
 from campaign_automation.optimizers.rules.columns import Columns, members
 from campaign_automation.optimizers.rules.data import Entity, PastAction, Snapshot

@@ -17,8 +17,8 @@ from campaign_automation.managers.rules.account_snapshot import Target
 from campaign_automation.managers.rules.entities import RULE_ACTOR
 from campaign_automation.managers.rules.judgement import Judgement
 from campaign_automation.managers.rules.wording import reason_of
-from campaign_automation.models import AdAccount, Level
 from campaign_automation.models.changes import AuditRecord, ChangedItem, FailedItem, SkippedItem
+from campaign_automation.models.common import AdAccount, Level
 from campaign_automation.optimizers.rule_engine import Decision
 from campaign_automation.stores.campaign_store import Creation
 from campaign_automation.stores.rule_store import Tick

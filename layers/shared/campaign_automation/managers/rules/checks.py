@@ -14,14 +14,8 @@ from campaign_automation.managers.rules.account_snapshot import (
     in_scope,
 )
 from campaign_automation.managers.rules.hindsight import known_then
-from campaign_automation.models.rules import (
-    Backtest,
-    CreateRule,
-    Replay,
-    RuleConflict,
-    Scope,
-    StoredRule,
-)
+from campaign_automation.models.rules.answers import Backtest, Replay, RuleConflict
+from campaign_automation.models.rules.rule import CreateRule, Scope, StoredRule
 from campaign_automation.optimizers.rule_engine import warnings_of
 from campaign_automation.optimizers.rules.backtest import backtest
 from campaign_automation.optimizers.rules.conflicts import find_conflicts, is_settled

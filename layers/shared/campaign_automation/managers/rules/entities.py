@@ -10,9 +10,9 @@ from typing import Any
 from campaign_automation.adapters.base import DailyInsight
 from campaign_automation.managers.shared.insights import CampaignInsights
 from campaign_automation.managers.shared.view import CampaignView
-from campaign_automation.models import Level
 from campaign_automation.models.changes import AuditRecord
-from campaign_automation.models.rules import AnyAction, ChangeBudget, Start, level_of
+from campaign_automation.models.common import Level
+from campaign_automation.models.rules.actions import AnyAction, ChangeBudget, Start
 from campaign_automation.optimizers.rules.data import Day, Entity, PastAction
 from campaign_automation.stores.campaign_store import Creation
 from campaign_automation.utils.clock import day_of
@@ -31,7 +31,7 @@ def skeletons(creation: Creation, action: AnyAction) -> list[Entity]:
     return [
         Entity(
             entity_id=entry.tag,
-            level=level_of(action),
+            level=action.acts_on,
             campaign_id=creation.campaign_id,
             platform=creation.spec.platform,
             name=entry.name,
@@ -46,7 +46,7 @@ def skeletons(creation: Creation, action: AnyAction) -> list[Entity]:
 
 def reading_level(action: AnyAction) -> Level | None:
     """None reads the objects that have the budgets, which on Google Ads are campaigns."""
-    return None if isinstance(action, ChangeBudget) else level_of(action)
+    return None if isinstance(action, ChangeBudget) else action.acts_on
 
 
 def happened(trail: Sequence[AuditRecord], view: CampaignView) -> list[AuditRecord]:
@@ -78,7 +78,7 @@ def _entity(insights: CampaignInsights, tag: str, action: AnyAction, trail: Sequ
     created = creation.first_day(insights.zone)
     return Entity(
         entity_id=tag,
-        level=level_of(action),  # a budget stands for its ad set, also where the campaign has it
+        level=action.acts_on,  # a budget stands for its ad set, also where the campaign has it
         campaign_id=creation.campaign_id,
         platform=spec.platform,
         name=node.name if node else creation.objects[tag].name,

@@ -18,14 +18,10 @@ from campaign_automation.managers.rules.judgement import Judgement, judge
 from campaign_automation.managers.rules.wording import message_of, notice_arguments, review_message
 from campaign_automation.managers.shared.notices import Notices
 from campaign_automation.models.changes import SkippedItem
-from campaign_automation.models.rules import (
-    CreateRule,
-    Notify,
-    RuleEvaluated,
-    RuleTick,
-    StoredRule,
-    hours_of,
-)
+from campaign_automation.models.rules.actions import Notify
+from campaign_automation.models.rules.answers import RuleEvaluated
+from campaign_automation.models.rules.rule import CreateRule, RuleTick, StoredRule
+from campaign_automation.models.rules.vocabulary import hours_of
 from campaign_automation.optimizers.rules.conflicts import find_conflicts
 from campaign_automation.optimizers.rules.schedule import why_not_now
 from campaign_automation.stores.notice_store import Notice

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from campaign_automation.managers.rules.account_snapshot import Market, Reading
 from campaign_automation.models.changes import SkippedItem
-from campaign_automation.models.rules import StoredRule, field_of
+from campaign_automation.models.rules.rule import StoredRule
 from campaign_automation.optimizers.rule_engine import Decision, Outcome, evaluate
 from campaign_automation.optimizers.rules.data import Memory, PastAction
 
@@ -75,7 +75,7 @@ def judge(
 
 def _told(stored: StoredRule, told: Mapping[str, datetime]) -> list[PastAction]:
     """Telling moves no money, so it has no direction; but it has a cooldown."""
-    field = field_of(stored.rule.action)
+    field = stored.rule.action.field
     return [PastAction(entity, field, 0, at, stored.rule_id) for entity, at in told.items()]
 
 

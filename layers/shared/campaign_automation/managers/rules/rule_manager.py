@@ -15,20 +15,22 @@ from typing import Any, NamedTuple
 
 from campaign_automation.managers.rules.checks import RuleChecks, Verdict
 from campaign_automation.managers.rules.schedules import RuleSchedules
-from campaign_automation.models import Context
-from campaign_automation.models.rules import (
-    CreateRule,
-    ListRules,
-    ListRuleTemplates,
+from campaign_automation.models.common import Context
+from campaign_automation.models.rules.answers import (
     RuleCreated,
-    RuleFromTemplate,
     RuleList,
-    RuleReference,
     RuleShown,
     RuleStateChanged,
     RuleTemplates,
     RuleTemplateView,
     RuleView,
+)
+from campaign_automation.models.rules.rule import (
+    CreateRule,
+    ListRules,
+    ListRuleTemplates,
+    RuleFromTemplate,
+    RuleReference,
     SetRuleState,
     UpdateRule,
 )

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from campaign_automation.clients.scheduler import Schedules, list_schedules
-from campaign_automation.models.rules import StoredRule
+from campaign_automation.models.rules.rule import StoredRule
 from campaign_automation.stores.rule_store import RuleKey
 
 # A tick that could not be delivered for so long has a later one behind it.

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from campaign_automation.models.rules import CreateRule, Notify
+from campaign_automation.models.rules.actions import AnyAction, ChangeBudget, Notify, Pause
+from campaign_automation.models.rules.rule import CreateRule
 from campaign_automation.optimizers.rule_engine import MAX_NAMED, Decision
 
 _REASON_LENGTH = 500
@@ -19,15 +20,6 @@ _SYMBOLS = {
     "between": "between",
     "not_between": "not between",
 }
-_DONE = {
-    "pause_adset": "paused",
-    "pause_ad": "paused",
-    "pause_campaign": "paused",
-    "start_adset": "started",
-    "increase_budget": "raised the budget of",
-    "decrease_budget": "lowered the budget of",
-}
-_CATEGORIES = {"increase_budget": "optimization_suggestion", "decrease_budget": "optimization_suggestion"}
 
 
 def reason_of(rule: CreateRule, decisions: Sequence[Decision]) -> str:
@@ -44,7 +36,7 @@ def message_of(
     if isinstance(rule.action, Notify):
         what = f"{rule.action.parameters.message}:"
     else:
-        what = f"{_DONE[rule.action.type]} {len(decisions)}:"
+        what = f"{rule.action.verb} {len(decisions)}:"
     would = "would have " if observed and not isinstance(rule.action, Notify) else ""
     return f"{rule.rule_name}: {would}{what} {_objects(decisions, names)}"
 
@@ -55,8 +47,7 @@ def review_message(rule: CreateRule, note: str) -> str:
 
 def notice_arguments(rule: CreateRule, message: str, *, urgent: bool, **facts: Any) -> dict[str, Any]:
     """Arguments of the Web Platform's create_notification."""
-    paused = rule.action.type.startswith("pause_")
-    category = "ad_paused" if paused else _CATEGORIES.get(rule.action.type, "rule_notice")
+    category = _category(rule.action)
     return {
         "notification_type": "urgent" if urgent else "important",
         "category": "rule_needs_review" if urgent else category,
@@ -64,6 +55,12 @@ def notice_arguments(rule: CreateRule, message: str, *, urgent: bool, **facts: A
         "message": message,
         "extra_data": facts,
     }
+
+
+def _category(action: AnyAction) -> str:
+    if isinstance(action, Pause):
+        return "ad_paused"
+    return "optimization_suggestion" if isinstance(action, ChangeBudget) else "rule_notice"
 
 
 def _objects(decisions: Iterable[Decision], names: dict[str, str]) -> str:

@@ -9,7 +9,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from campaign_automation.clients.mcp_client import ToolCaller
-from campaign_automation.models import Level
+from campaign_automation.models.common import Level
 from campaign_automation.utils.observability import logger
 
 Revenue = dict[date, Decimal]

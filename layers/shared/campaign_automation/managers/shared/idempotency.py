@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel
 
-from campaign_automation.models import Context
+from campaign_automation.models.common import Context
 from campaign_automation.stores.answer_store import AnswerStore
 from campaign_automation.utils.error_handler import ConflictError
 

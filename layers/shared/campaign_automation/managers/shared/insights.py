@@ -26,8 +26,8 @@ from campaign_automation.adapters.base import (
 from campaign_automation.managers.shared.accounts import AccountDirectory, with_access
 from campaign_automation.managers.shared.first_party_revenue import FirstPartyRevenue
 from campaign_automation.managers.shared.view import CampaignView
-from campaign_automation.models import AdAccount, Level
 from campaign_automation.models.budget_problem import MaturitySnapshot
+from campaign_automation.models.common import AdAccount, Level
 from campaign_automation.stores.campaign_store import Creation
 from campaign_automation.stores.insight_store import InsightStore
 from campaign_automation.utils import clock

@@ -7,7 +7,7 @@ from typing import Any
 
 from campaign_automation.clients.mcp_client import ToolCaller
 from campaign_automation.managers.shared.notices import Notices
-from campaign_automation.models import Level, Objective
+from campaign_automation.models.common import Level, Objective
 from campaign_automation.stores.campaign_store import CampaignStore, Creation, ObjectEntry, OutboxEntry
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import NotFoundError

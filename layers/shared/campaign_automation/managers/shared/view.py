@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from campaign_automation.adapters.base import AdSetNode, CampaignNode, Node, Tree
-from campaign_automation.models import Level
+from campaign_automation.models.common import Level
 from campaign_automation.stores.campaign_store import Creation
 
 Value = str | Decimal | None

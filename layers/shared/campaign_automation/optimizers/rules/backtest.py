@@ -11,7 +11,8 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from campaign_automation.models.rules import Backtest, CreateRule, Firing, Replay, StoredRule, level_of
+from campaign_automation.models.rules.answers import Backtest, Firing, Replay
+from campaign_automation.models.rules.rule import CreateRule, StoredRule
 from campaign_automation.optimizers.rule_engine import DIRECTION_MEMORY, Decision, Market, Outcome, evaluate
 from campaign_automation.optimizers.rules.columns import members
 from campaign_automation.optimizers.rules.data import Day, Entity, Memory, Snapshot
@@ -54,7 +55,7 @@ def backtest(
 
 def _history(rule: CreateRule, snapshot: Snapshot) -> Snapshot:
     """The objects in the rule's scope, their days in order."""
-    columns = Market(snapshot).columns(level_of(rule.action))
+    columns = Market(snapshot).columns(rule.action.acts_on)
     entities = [columns.entities[position] for position in members(columns.scope(rule.applies_to))]
     return replace(snapshot, entities=[replace(entity, days=sorted(entity.days)) for entity in entities])
 

@@ -11,7 +11,8 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 
-from campaign_automation.models.rules import SETTINGS, Scope
+from campaign_automation.models.rules.rule import Scope
+from campaign_automation.models.rules.vocabulary import SETTINGS
 from campaign_automation.optimizers.rules.certainty import anytime_bounds, rate_bounds, share_bounds
 from campaign_automation.optimizers.rules.data import Entity, Snapshot
 from campaign_automation.optimizers.rules.figures import EVIDENCE, Cell, Figures, Weight

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from campaign_automation.models.rules import (
-    SETTINGS,
+from campaign_automation.models.rules.conditions import (
     AllOf,
     Comparison,
     Condition,
@@ -20,6 +19,7 @@ from campaign_automation.models.rules import (
     leaves,
     window_of,
 )
+from campaign_automation.models.rules.vocabulary import SETTINGS
 from campaign_automation.optimizers.rules.columns import Column, Columns
 
 NOT_CERTAIN = "not_certain"

@@ -4,15 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from campaign_automation.models.rules import (
-    CreateRule,
-    RuleConflict,
-    Scope,
-    StoredRule,
-    direction_of,
-    field_of,
-    level_of,
-)
+from campaign_automation.models.rules.answers import RuleConflict
+from campaign_automation.models.rules.rule import CreateRule, Scope, StoredRule
 from campaign_automation.optimizers.rules.columns import Columns, members
 from campaign_automation.optimizers.rules.data import Snapshot
 
@@ -35,7 +28,7 @@ def find_conflicts(
             rule_id=other.rule_id,
             rule_name=other.rule.rule_name,
             kind="same_field"
-            if direction_of(other.rule.action) == direction_of(rule.action)
+            if other.rule.action.direction == rule.action.direction
             else "opposite_direction",
             objects=_shared(rule, other.rule, columns)[:MAX_NAMED],
         )
@@ -52,16 +45,16 @@ def is_settled(rule: CreateRule, other: CreateRule) -> bool:
 def _columns(rule: CreateRule, snapshot: Snapshot | None) -> Columns | None:
     if snapshot is None:
         return None
-    level = level_of(rule.action)
+    level = rule.action.acts_on
     return Columns(snapshot, (entity for entity in snapshot.entities if entity.level == level))
 
 
 def _clash(one: CreateRule, other: CreateRule) -> bool:
     """Two pauses do no harm to each other; two raises add up to more than either meant."""
-    if level_of(one.action) != level_of(other.action) or field_of(one.action) != field_of(other.action):
+    if one.action.acts_on != other.action.acts_on or one.action.field != other.action.field:
         return False
-    opposite = direction_of(one.action) * direction_of(other.action) < 0
-    return opposite or field_of(one.action) == "daily_budget"
+    opposite = one.action.direction * other.action.direction < 0
+    return opposite or one.action.field == "daily_budget"
 
 
 def _overlap(one: CreateRule, other: CreateRule, columns: Columns | None) -> bool:

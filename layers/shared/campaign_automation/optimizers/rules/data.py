@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from campaign_automation.models import Level, Platform
+from campaign_automation.models.common import Level, Platform
 
 
 class Day(NamedTuple):

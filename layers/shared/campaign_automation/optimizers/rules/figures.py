@@ -8,7 +8,7 @@ from datetime import date
 from functools import cached_property
 from typing import Literal
 
-from campaign_automation.models.rules import days_of
+from campaign_automation.models.rules.vocabulary import days_of
 from campaign_automation.optimizers.rules.data import Day, Entity, Snapshot
 
 # Below this share the missing part of a day is guessed rather than corrected, so the day is left out.

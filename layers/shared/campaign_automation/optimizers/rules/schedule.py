@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from campaign_automation.models.rules import WEEKDAYS, ActiveHours, CreateRule, StoredRule
+from campaign_automation.models.rules.rule import ActiveHours, CreateRule, StoredRule
+from campaign_automation.models.rules.vocabulary import WEEKDAYS
 from campaign_automation.models.schedule_expressions import Cron, Rate
 
 _YEARS_AHEAD = 40  # every combination of day, month and weekday comes round within 40 years

@@ -1,0 +1,293 @@
+"""Campaigns: the request, the plan, the answers of creation and status."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    Field,
+    HttpUrl,
+    PlainSerializer,
+    model_validator,
+)
+
+from campaign_automation.models.common import (
+    Amount,
+    AnyObjective,
+    Country,
+    Level,
+    Model,
+    Objective,
+    OrderedAges,
+    Platform,
+    PositiveAmount,
+    Targeting,
+    Text,
+    unique,
+)
+
+_Url = Annotated[HttpUrl, PlainSerializer(str)]
+
+
+class CreativeInput(Model):
+    """A creative given inline instead of by the Web Platform's id."""
+
+    creative_id: Annotated[Text, Field(max_length=64)]
+    file_url: _Url
+    file_type: Literal["image", "video"]
+    name: Annotated[Text, Field(max_length=200)]
+    product_url: _Url | None = None
+    style: Annotated[Text, Field(max_length=100)] | None = None
+    tags: Annotated[list[Text], Field(max_length=30)] = []
+
+
+class Lookalike(Model):
+    lookalike: Annotated[Text, Field(max_length=64)]
+
+
+class Dsa(Model):
+    """Who benefits from and who pays for ads shown in the EU."""
+
+    beneficiary: Annotated[Text, Field(max_length=100)]
+    payor: Annotated[Text, Field(max_length=100)]
+
+
+class CampaignTerms(Model):
+    """What every request that makes a campaign may say."""
+
+    daily_budget: PositiveAmount
+    platform: Platform = Platform.META
+    creative_ids: Annotated[list[Text], Field(min_length=1, max_length=50), AfterValidator(unique)] | None = (
+        None
+    )
+    creatives: Annotated[list[CreativeInput], Field(min_length=1, max_length=50)] | None = None
+    target_countries: Annotated[list[Country], Field(min_length=1, max_length=25), AfterValidator(unique)] = [
+        "US"
+    ]
+    product_url: _Url | None = None
+    ad_account_id: Annotated[Text, Field(max_length=64)] | None = None
+    audience: Literal["broad"] | Lookalike = "broad"
+    special_ad_categories: Annotated[list[Text], Field(max_length=5), AfterValidator(unique)] | None = None
+    dsa: Dsa | None = None
+    eu_political_advertising: Annotated[bool, Field(strict=True)] | None = None
+    dry_run: Annotated[bool, Field(strict=True)] = False
+
+    @model_validator(mode="after")
+    def _one_source_of_creatives(self) -> Self:
+        if (self.creative_ids is None) == (self.creatives is None):
+            raise ValueError("give either creative_ids or creatives")
+        ids = [item.creative_id for item in self.creatives or []]
+        if len(set(ids)) != len(ids):
+            raise ValueError("creatives: the same creative_id twice")
+        return self
+
+
+class CreateCampaign(CampaignTerms):
+    """Parameters of create_campaign; contract.md section 2."""
+
+    objective: AnyObjective
+    target_roas: PositiveAmount | None = None
+    target_cpa: PositiveAmount | None = None
+    name: Annotated[Text, Field(max_length=200)] | None = None
+    age_groups: Annotated[list[OrderedAges], Field(min_length=1, max_length=10), AfterValidator(unique)] = [
+        (18, 35),
+        (36, 50),
+        (51, 65),
+    ]
+    split_by: Literal["age", "country", "country_age"] = "age"
+    activate: Annotated[bool, Field(strict=True)] = False
+
+
+class GetCampaignStatus(Model):
+    """Parameters of get_campaign_status: our id (cmp_...) or the platform's."""
+
+    campaign_id: Annotated[Text, Field(max_length=128)]
+
+
+class AdSetPlan(Model):
+    tag: str
+    name: str
+    daily_budget: Amount
+    targeting: Targeting
+    placements: Literal["automatic"] = "automatic"
+    bid_strategy: Literal["lowest_cost"] = "lowest_cost"
+
+
+class AdPlan(Model):
+    tag: str
+    name: str
+    adset_tag: str
+    creative_id: str
+
+
+class CreativePlan(Model):
+    tag: str
+    name: str
+    creative_id: str
+
+
+class CampaignPlan(Model):
+    """Everything one creation asks of the platform; each object carries its tag in its name."""
+
+    tag: str
+    name: str
+    objective: Objective
+    adsets: list[AdSetPlan]
+    creatives: list[CreativePlan]
+    ads: list[AdPlan]
+    audience: Literal["broad"] | Lookalike
+    special_ad_categories: list[str]
+    dsa: Dsa | None = None
+    eu_political_advertising: bool | None = None
+
+
+class Creative(Model):
+    """What the ad shows, as resolved from the Web Platform or the request."""
+
+    creative_id: str
+    name: str
+    file_url: str
+    file_type: Literal["image", "video"]
+    product_url: str
+    style: str | None = None
+    tags: list[str] = []
+
+
+class AdCopy(Model):
+    """The words of one creative. `source` names the model that wrote them, or "template". Platforms that
+    combine several lines into one ad get more of them."""
+
+    primary_text: str
+    headline: str
+    description: str
+    source: str
+    more_headlines: list[str] = []
+    more_descriptions: list[str] = []
+
+
+class AdSetResult(Model):
+    adset_id: str
+    platform_adset_id: str | None = None
+    name: str
+    daily_budget: Amount
+    targeting: Targeting
+    placements: str
+    bid_strategy: str
+
+
+class AdResult(Model):
+    ad_id: str
+    platform_ad_id: str | None = None
+    adset_id: str
+    creative_id: str
+    copy_text: str = Field(serialization_alias="copy")
+    headline: str
+    description: str
+    copy_source: str
+
+
+class Change(Model):
+    """One object of a dry run: what is there now, what there would be."""
+
+    level: Level
+    name: str
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+
+
+class CampaignCreated(Model):
+    status: Literal["success"] = "success"
+    state: Literal["created", "planned"]
+    campaign_id: str
+    platform: Platform
+    platform_campaign_id: str | None = None
+    name: str
+    campaign_status: Literal["paused", "active"]
+    currency: str
+    adsets: list[AdSetResult]
+    ads: list[AdResult]
+    drift: list[str] = []
+    changes: list[Change] | None = None
+    warnings: list[str] = []
+    message: str
+
+
+class CampaignAccepted(Model):
+    """Creation goes on; ask `status_url` for the outcome."""
+
+    status: Literal["accepted"] = "accepted"
+    state: Literal["creating"] = "creating"
+    campaign_id: str
+    status_url: str
+    message: str
+
+
+class Figures(Model):
+    """Delivery of one object on one account day. None is unknown or undefined, never 0."""
+
+    spend: Amount | None = None
+    revenue: Amount | None = None
+    conversions: Amount | None = None
+    roas: Amount | None = None
+    cpa: Amount | None = None
+
+
+class CampaignState(Model):
+    campaign_id: str
+    platform: Platform
+    platform_campaign_id: str | None = None
+    name: str
+    status: str
+    platform_status: str | None = None
+    currency: str | None = None
+    daily_budget: Amount | None = None
+    spend_today: Amount | None = None
+    revenue_today: Amount | None = None
+    roas_today: Amount | None = None
+    cpa_today: Amount | None = None
+    conversions_today: Amount | None = None
+    issues: list[str] = []
+
+
+class AdSetState(Figures):
+    adset_id: str
+    platform_adset_id: str
+    name: str
+    status: str
+    platform_status: str
+    daily_budget: Amount | None = None
+    issues: list[str] = []
+
+
+class AdState(Figures):
+    ad_id: str
+    platform_ad_id: str
+    adset_id: str
+    creative_id: str | None = None
+    name: str
+    status: str
+    platform_status: str
+    issues: list[str] = []
+
+
+class TokenHealth(Model):
+    """Until when the ad account's token holds; null when nobody knows."""
+
+    expires_at: datetime | None = None
+    days_left: int | None = None
+
+
+class CampaignStatus(Model):
+    """`as_of` is when the platform was read; `age_seconds` says how long ago for a `stale` answer."""
+
+    status: Literal["success"] = "success"
+    campaign: CampaignState
+    adsets: list[AdSetState] = []
+    ads: list[AdState] = []
+    as_of: str
+    source: Literal["live", "cache", "stale"] = "live"
+    age_seconds: int | None = None
+    token: TokenHealth = TokenHealth()
+    warnings: list[str] = []

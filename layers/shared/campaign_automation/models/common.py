@@ -1,0 +1,179 @@
+"""Shapes that every subject shares. Amounts are Decimal in the currency's major unit."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    WithJsonSchema,
+)
+
+# ISO 3166-1 alpha-2, officially assigned (249 codes).
+COUNTRIES = frozenset(
+    "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS"
+    " BT BV BW BY BZ CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE"
+    " EG EH ER ES ET FI FJ FK FM FO FR GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW GY HK HM"
+    " HN HR HT HU ID IE IL IM IN IO IQ IR IS IT JE JM JO JP KE KG KH KI KM KN KP KR KW KY KZ LA LB LC"
+    " LI LK LR LS LT LU LV LY MA MC MD ME MF MG MH MK ML MM MN MO MP MQ MR MS MT MU MV MW MX MY MZ NA"
+    " NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM PN PR PS PT PW PY QA RE RO RS RU RW"
+    " SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM TN TO"
+    " TR TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM ZW".split()
+)
+
+
+class Objective(StrEnum):
+    SALES = "sales"
+    TRAFFIC = "traffic"
+    AWARENESS = "awareness"
+    LEADS = "leads"
+    ENGAGEMENT = "engagement"
+    APP_PROMOTION = "app_promotion"
+
+
+class Platform(StrEnum):
+    META = "meta"
+    TIKTOK = "tiktok"
+    GOOGLE = "google"
+
+
+class Role(StrEnum):
+    """What a caller may do: read; change; approve what others propose; run the deployment."""
+
+    VIEWER = "viewer"
+    BUYER = "buyer"
+    APPROVER = "approver"
+    OPERATOR = "operator"
+
+
+class Level(StrEnum):
+    """The kinds of platform objects, parents first; not every platform has creatives as objects, and a split
+    test over ad sets is part of no tree."""
+
+    CAMPAIGN = "campaign"
+    ADSET = "adset"
+    CREATIVE = "creative"
+    AD = "ad"
+    SPLIT = "split"
+
+
+class Model(BaseModel):
+    """Unknown fields are refused by name."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _country(value: str) -> str:
+    code = "GB" if value.upper() == "UK" else value.upper()
+    if code not in COUNTRIES:
+        raise ValueError("is not an ISO 3166-1 alpha-2 country code such as US, DE or JP")
+    return code
+
+
+def _number(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        raise ValueError("should be a number")
+    return value
+
+
+def _as_number(value: Decimal) -> int | float:
+    return int(value) if value == value.to_integral_value() else float(value)
+
+
+def unique(values: list[Any]) -> list[Any]:
+    if len(set(values)) != len(values):
+        raise ValueError("holds the same entry twice")
+    return values
+
+
+def _text(value: str) -> str:
+    """Text a platform and a log line can carry: stripped, without control characters."""
+    if any(ord(char) < 32 or ord(char) == 127 for char in value):
+        raise ValueError("holds control characters")
+    if not value.strip():
+        raise ValueError("is empty")
+    return value.strip()
+
+
+Amount = Annotated[
+    Decimal,
+    BeforeValidator(_number),
+    PlainSerializer(_as_number, when_used="json"),
+    WithJsonSchema({"type": "number"}),
+]
+
+
+PositiveAmount = Annotated[Amount, Field(gt=0, lt=10**12)]
+
+
+Country = Annotated[str, AfterValidator(_country)]
+
+
+Text = Annotated[str, AfterValidator(_text)]
+
+
+Age = Annotated[int, Field(ge=13, le=65, strict=True)]
+
+
+AgeGroup = tuple[Age, Age]
+
+
+def _ages_in_order(group: AgeGroup) -> AgeGroup:
+    if group[0] > group[1]:
+        raise ValueError("begins above its end")
+    return group
+
+
+OrderedAges = Annotated[AgeGroup, AfterValidator(_ages_in_order)]
+
+
+def _objective(value: Any) -> Any:
+    return "sales" if value == "conversions" else value
+
+
+AnyObjective = Annotated[Objective, BeforeValidator(_objective)]
+
+
+class Context(Model):
+    """Who asks. Over HTTP tenant (`user_id`), person and roles come from the verified token alone."""
+
+    user_id: Annotated[Text, Field(max_length=128, pattern=r"^[^#/]+$")]
+    person: Annotated[Text, Field(max_length=128)] | None = None
+    roles: frozenset[Role] = frozenset(Role)
+    session_id: Annotated[Text, Field(max_length=128)] | None = None
+    request_id: Annotated[Text, Field(max_length=128)] | None = None
+    idempotency_key: Annotated[Text, Field(max_length=255)] | None = None
+    language: Literal["en", "zh"] = "en"
+    wait_seconds: Annotated[int, Field(ge=0, le=25)] | None = None  # for a creation in the state machine
+
+    @property
+    def actor(self) -> str:
+        """The person who asks, as the audit trail names them."""
+        return f"user:{self.person or self.user_id}"
+
+
+class Targeting(Model):
+    age_min: int
+    age_max: int
+    countries: list[str]
+
+
+class AdAccount(Model):
+    """What one read of the account told. `budget_step` is the smallest amount the platform takes and
+    `min_daily_budget` the floor of one ad set, both in the major unit of `currency`; `facts` is what only
+    the platform's adapter understands. `ad_account_id` is the Web Platform's id of it."""
+
+    ad_account_id: str | None = None
+    platform_account_id: str
+    currency: str
+    time_zone: str
+    budget_step: Amount
+    min_daily_budget: Amount
+    facts: dict[str, Any] = {}

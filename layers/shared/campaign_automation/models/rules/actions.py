@@ -1,0 +1,194 @@
+"""Actions of rules: one class per word of the vocabulary.
+
+A word says which objects it is about (`level`), what it sets (`field`), whether that means more or less spend
+(`direction`), how safe it is beside the others (`safety`, 0 wins), and how people call it (`verb`).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Protocol
+
+from pydantic import BeforeValidator, Field
+
+from campaign_automation.models.common import Amount, Level, Model, PositiveAmount, Text
+from campaign_automation.models.rules.vocabulary import Duration, hours_of, unknown_word
+
+RuleField = Literal["status", "daily_budget", "notification"]
+Setting = str | Decimal | None
+
+
+class PauseParameters(Model):
+    """`pause_for`: how long the pause is meant to last; a rule on hours_past_pause_until ends it."""
+
+    pause_for: Duration | None = None
+
+
+class StartParameters(Model):
+    """`paused_by`: "rules" starts only what rules and the optimiser paused, "anyone" all that is paused."""
+
+    paused_by: Literal["rules", "anyone"] = "rules"
+
+
+class BudgetParameters(Model):
+    """`percentage` of the budget in force; the new budget stays within `min_budget` and `max_budget`."""
+
+    percentage: Annotated[Amount, Field(gt=0, le=50)] = Decimal(20)
+    min_budget: PositiveAmount | None = None
+    max_budget: PositiveAmount | None = None
+
+
+class MessageParameters(Model):
+    message: Annotated[Text, Field(max_length=1000)]
+    level: Literal["campaign", "adset", "ad"] = "adset"
+
+
+class HasBudget(Protocol):
+    """An object of the account; `daily_budget` is None where the budget belongs to another object."""
+
+    @property
+    def daily_budget(self) -> Decimal | None: ...
+
+
+class FieldChange(NamedTuple):
+    """A field before and after an action. Of a budget, `after` is exact: the currency's step comes with the
+    write. `pause_until` is when a pause is meant to end."""
+
+    before: Setting = None
+    after: Setting = None
+    pause_until: datetime | None = None
+
+
+class RuleAction(Model):
+    """What the words have in common."""
+
+    level: ClassVar[Level] = Level.ADSET
+    field: ClassVar[RuleField] = "status"
+    direction: ClassVar[int]  # 1 for more spend, -1 for less, 0 for neither
+    safety: ClassVar[int]
+    verb: ClassVar[str]
+
+    @property
+    def acts_on(self) -> Level:
+        """The level of the objects that the rule looks at and acts on."""
+        return self.level
+
+    def change(self, entity: HasBudget, now: datetime) -> FieldChange:
+        """Return what the action makes of `entity`."""
+        return FieldChange()
+
+
+class Pause(RuleAction):
+    direction = -1
+    verb = "paused"
+
+    parameters: PauseParameters = PauseParameters()
+
+    def change(self, entity: HasBudget, now: datetime) -> FieldChange:
+        lasting = self.parameters.pause_for
+        until = now + timedelta(hours=hours_of(lasting)) if lasting else None
+        return FieldChange("ACTIVE", "PAUSED", until)
+
+
+class PauseCampaign(Pause):
+    level = Level.CAMPAIGN
+    safety = 0
+
+    type: Literal["pause_campaign"]
+
+
+class PauseAdset(Pause):
+    safety = 1
+
+    type: Literal["pause_adset"]
+
+
+class PauseAd(Pause):
+    level = Level.AD
+    safety = 2
+
+    type: Literal["pause_ad"]
+
+
+class Start(RuleAction):
+    direction = 1
+    safety = 4
+    verb = "started"
+
+    type: Literal["start_adset"]
+    parameters: StartParameters = StartParameters()
+
+    def change(self, entity: HasBudget, now: datetime) -> FieldChange:
+        return FieldChange("PAUSED", "ACTIVE")
+
+
+class ChangeBudget(RuleAction):
+    """A budget moved by a percentage, within the rule's own limits and never against its direction."""
+
+    field = "daily_budget"
+
+    parameters: BudgetParameters = BudgetParameters()
+
+    def change(self, entity: HasBudget, now: datetime) -> FieldChange:
+        budget = entity.daily_budget
+        return FieldChange(budget, None if budget is None else self.moved(budget))
+
+    def moved(self, budget: Decimal) -> Decimal:
+        """Return `budget` after the action, exact."""
+        limits = self.parameters
+        moved = budget * (100 + self.direction * limits.percentage) / 100
+        if self.direction > 0:
+            return max(budget, moved if limits.max_budget is None else min(moved, limits.max_budget))
+        return min(budget, moved if limits.min_budget is None else max(moved, limits.min_budget))
+
+
+class DecreaseBudget(ChangeBudget):
+    direction = -1
+    safety = 3
+    verb = "lowered the budget of"
+
+    type: Literal["decrease_budget"]
+
+
+class IncreaseBudget(ChangeBudget):
+    direction = 1
+    safety = 5
+    verb = "raised the budget of"
+
+    type: Literal["increase_budget"]
+
+
+class Notify(RuleAction):
+    field = "notification"
+    direction = 0
+    safety = 6
+    verb = "told of"
+
+    type: Literal["send_notification"]
+    parameters: MessageParameters
+
+    @property
+    def acts_on(self) -> Level:
+        return Level(self.parameters.level)
+
+
+AnyAction = PauseAdset | PauseAd | PauseCampaign | Start | IncreaseBudget | DecreaseBudget | Notify
+ACTIONS = (
+    "pause_adset",
+    "pause_ad",
+    "pause_campaign",
+    "start_adset",
+    "increase_budget",
+    "decrease_budget",
+    "send_notification",
+)
+
+
+def _known_action(value: Any) -> Any:
+    if isinstance(value, dict) and "type" in value and value["type"] not in ACTIONS:
+        raise unknown_word("action type", value["type"], ACTIONS)
+    return value
+
+
+Action = Annotated[AnyAction, Field(discriminator="type"), BeforeValidator(_known_action)]

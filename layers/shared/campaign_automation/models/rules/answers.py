@@ -1,0 +1,142 @@
+"""Answers about rules and their runs."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Literal
+
+from campaign_automation.models.changes import ChangedItem, FailedItem, SkippedItem
+from campaign_automation.models.common import Model
+from campaign_automation.models.rules.rule import CreateRule
+
+
+class Firing(Model):
+    day: date
+    id: str
+
+
+class Replay(Model):
+    """What a rule would have done. Money in the account currency's major unit.
+
+    `flip_flops`: firings whose condition no longer held within the week after. `exceeded_on`: days on which
+    max_affected would have stopped it. The avoided and forgone amounts are those of paused objects only,
+    null over accounts in several currencies.
+    """
+
+    evaluated_days: int
+    firings: list[Firing]
+    firings_by_day: dict[date, int]
+    paused: list[str]
+    spend_avoided: float | None
+    conversions_forgone: float
+    revenue_forgone: float | None
+    flip_flops: int
+    exceeded_on: list[date]
+
+
+class Backtest(Model):
+    """The rule over the history: with the figures as known now, and as they were known on each day.
+
+    `as_known_then` is null without stored snapshots. `needs_confirm`: max_affected would have been exceeded.
+    """
+
+    first_day: date | None
+    last_day: date | None
+    as_known_now: Replay | None
+    as_known_then: Replay | None = None
+    needs_confirm: bool
+    message: str
+
+
+class RuleConflict(Model):
+    rule_id: str
+    rule_name: str
+    kind: Literal["opposite_direction", "same_field"]
+    objects: list[str]
+
+
+class RuleCreated(Model):
+    status: Literal["success"] = "success"
+    rule_id: str
+    version: int
+    rule_name: str
+    state: Literal["enabled", "disabled", "needs_review", "planned"]
+    schedule: str
+    time_zone: str
+    next_run: str | None
+    backtest: Backtest
+    conflicts: list[RuleConflict] = []
+    warnings: list[str] = []
+    message: str
+
+
+class RuleEvaluated(Model):
+    """One run of a rule: so many objects in scope, so many that matched, so many changed.
+
+    `note`: why nothing was judged (not_now) or done (needs_review). `scope`: the objects that were in it.
+    """
+
+    status: Literal["success"] = "success"
+    rule_id: str
+    version: int
+    scheduled_time: str
+    outcome: Literal["done", "observed", "not_now", "needs_review"] = "done"
+    note: str = ""
+    evaluated: int
+    matched: int
+    acted: int
+    changed: list[ChangedItem] = []
+    skipped: list[SkippedItem] = []
+    undecidable: list[SkippedItem] = []
+    failed: list[FailedItem] = []
+    notification: str | None = None
+    scope: list[str] = []
+
+
+class RuleView(Model):
+    """A rule as it stands. `next_run` is null while it is not enabled."""
+
+    rule_id: str
+    version: int
+    state: str
+    schedule: str
+    time_zone: str
+    next_run: str | None
+    last_run: str | None
+    rule: CreateRule
+
+
+class RuleShown(RuleView):
+    """One rule with its latest runs, the newest first."""
+
+    status: Literal["success"] = "success"
+    runs: list[RuleEvaluated]
+
+
+class RuleStateChanged(Model):
+    status: Literal["success"] = "success"
+    rule_id: str
+    version: int
+    state: Literal["enabled", "disabled", "deleted"]
+    next_run: str | None = None
+    warnings: list[str] = []
+    message: str
+
+
+class RuleTemplateView(Model):
+    template: str
+    purpose: str
+    parameters: dict[str, float | str]
+
+
+class RuleTemplates(Model):
+    """Ready-made rules with their parameters and what these are unless told otherwise."""
+
+    status: Literal["success"] = "success"
+    templates: list[RuleTemplateView]
+
+
+class RuleList(Model):
+    status: Literal["success"] = "success"
+    rules: list[RuleView]
+    next: str | None = None

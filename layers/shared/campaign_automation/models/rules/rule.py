@@ -1,0 +1,197 @@
+"""Rules as they are asked for and stored, and requests about them."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    model_validator,
+)
+
+from campaign_automation.models.common import Level, Model, Platform, Text, unique
+from campaign_automation.models.rules.actions import Action
+from campaign_automation.models.rules.conditions import Condition, leaves, shallow
+from campaign_automation.models.rules.vocabulary import (
+    DEFAULT_SCHEDULE,
+    MAX_LEAVES,
+    WEEKDAYS,
+    Duration,
+    Flag,
+    Id,
+    Ids,
+    Schedule,
+    Share,
+    TimeZone,
+    known,
+)
+from campaign_automation.models.schedule_expressions import Cron, Rate, parse_schedule
+
+
+class Scope(Model):
+    """Which objects a rule is about: all selectors given must hold, and `exclude` wins over everything.
+
+    Ids are of campaigns or ad sets; naming a parent includes its children. Resolved anew at each run.
+    """
+
+    campaign_ids: Ids | None = None
+    adset_ids: Ids | None = None
+    platform: Annotated[Platform, known("platform", [platform.value for platform in Platform])] | None = None
+    name_contains: Annotated[Text, Field(max_length=200)] | None = None
+    all: Flag = False
+    exclude: Annotated[list[Id], Field(max_length=1000), AfterValidator(unique)] = []
+
+    @model_validator(mode="after")
+    def _selects(self) -> Scope:
+        chosen = [self.campaign_ids, self.adset_ids, self.platform, self.name_contains]
+        narrowed = any(selector is not None for selector in chosen)
+        if narrowed == self.all:
+            raise ValueError("give campaign_ids, adset_ids, platform or name_contains, or else all: true")
+        return self
+
+
+class MaxAffected(Model):
+    """How much one run may touch. Beyond any of these it touches nothing and waits for a person.
+
+    `share` is of the objects in scope, `share_of_spend` of the scope's spend over the last 7 full days.
+    """
+
+    count: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    share: Share | None = None
+    share_of_spend: Share | None = None
+
+
+class ActiveHours(Model):
+    """From `start` up to `end`, wall-clock time in the rule's zone; an earlier `end` is past midnight."""
+
+    start: time = time(0)
+    end: time = time(0)
+    days: Annotated[
+        list[Annotated[str, known("weekday", WEEKDAYS)]], Field(min_length=1), AfterValidator(unique)
+    ] = list(WEEKDAYS)
+
+
+class CreateRule(Model):
+    """Parameters of create_rule; contract.md section 2.
+
+    `certainty` c: a condition on cpa, roas, cpc, ctr, conversion_rate or conversions counts as met only if
+    the data support it with probability c. `settle` is how long an object is left alone after any change of
+    ours, `cooldown` after this rule's own. Of two rules the higher `priority` wins.
+    """
+
+    rule_name: Annotated[Text, Field(max_length=200)]
+    condition: Annotated[Condition, BeforeValidator(shallow)]
+    action: Action
+    applies_to: Annotated[Scope, BeforeValidator(lambda value: {"all": True} if value == "all" else value)]
+    schedule: Schedule | None = None
+    check_interval: Annotated[int, Field(strict=True, ge=900, le=7 * 86_400, multiple_of=60)] | None = None
+    time_zone: TimeZone = "UTC"
+    mode: Literal["act", "observe"] = "act"
+    max_affected: MaxAffected = MaxAffected(count=20)
+    max_actions_per_day: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    cooldown: Duration = "24h"
+    settle: Duration = "24h"
+    certainty: Annotated[float, Field(ge=0.5, lt=1)] | None = None
+    priority: Annotated[int, Field(ge=0, le=1000)] | None = None
+    active_hours: ActiveHours | None = None
+    blackout_dates: Annotated[list[date], Field(max_length=366), AfterValidator(unique)] = []
+    expires: AwareDatetime | None = None
+    confirm: Flag = False
+    dry_run: Flag = False
+
+    @model_validator(mode="after")
+    def _consistent(self) -> CreateRule:
+        if self.schedule and self.check_interval:
+            raise ValueError("check_interval: goes in place of schedule, not beside it")
+        if self.action.acts_on == Level.CAMPAIGN and self.applies_to.adset_ids is not None:
+            raise ValueError("applies_to: adset_ids select no campaign, which is what the action is about")
+        if sum(1 for _ in leaves(self.condition)) > MAX_LEAVES:
+            raise ValueError(f"condition: holds more than {MAX_LEAVES} comparisons")
+        return self
+
+    @property
+    def schedule_expression(self) -> str:
+        """As EventBridge Scheduler takes it."""
+        if self.check_interval:
+            return str(Rate(self.check_interval // 60))
+        return self.schedule or DEFAULT_SCHEDULE
+
+    @property
+    def parsed_schedule(self) -> Rate | Cron:
+        return parse_schedule(self.schedule_expression)
+
+
+class StoredRule(Model):
+    """One version of a rule, never changed: an update stores the next one. Rates count from `anchor`."""
+
+    rule_id: str
+    version: Annotated[int, Field(ge=1)]
+    rule: CreateRule
+    anchor: AwareDatetime
+    state: Literal["enabled", "disabled", "needs_review", "deleted"] = "enabled"
+
+    def next_version(self, rule: CreateRule, at: datetime) -> StoredRule:
+        return StoredRule(rule_id=self.rule_id, version=self.version + 1, rule=rule, anchor=at)
+
+
+class ListRules(Model):
+    """One page of the tenant's rules; `after` is the last rule_id of the page before."""
+
+    after: Id | None = None
+    limit: Annotated[int, Field(ge=1, le=500)] = 100
+
+
+class RuleReference(Model):
+    """Parameters of get_rule and delete_rule."""
+
+    rule_id: Id
+
+
+class SetRuleState(Model):
+    """Parameters of set_rule_state. `confirm` enables a rule that its back-test speaks against."""
+
+    rule_id: Id
+    action: Literal["enable", "disable"]
+    confirm: Flag = False
+
+
+class RuleFromTemplate(Model):
+    """Parameters of create_rule_from_template: `parameters` fill the template in, the others go in place of
+    what it says."""
+
+    template: Annotated[Text, Field(max_length=64)]
+    applies_to: Any
+    parameters: dict[str, float | str] = {}
+    rule_name: Annotated[Text, Field(max_length=200)] | None = None
+    schedule: Schedule | None = None
+    time_zone: TimeZone | None = None
+    mode: Literal["act", "observe"] | None = None
+    max_affected: MaxAffected | None = None
+    priority: Annotated[int, Field(ge=0, le=1000)] | None = None
+    confirm: Flag = False
+    dry_run: Flag = False
+
+
+class ListRuleTemplates(Model):
+    """list_rule_templates takes no parameters."""
+
+
+class RuleTick(BaseModel):
+    """What a rule's schedule hands to evaluate_rule; who fires it again uses the same time again."""
+
+    tenant: Id
+    rule_id: Id
+    scheduled_time: AwareDatetime
+
+
+class UpdateRule(Model):
+    """Parameters of update_rule: the whole rule as it shall be. `version`: the one it replaces, if given."""
+
+    rule_id: Id
+    rule: CreateRule
+    version: Annotated[int, Field(ge=1)] | None = None
