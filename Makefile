@@ -1,5 +1,7 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test up down lint format docs build bench lock
+.PHONY: help setup demo test test-all up down lint format docs build deploy bench lock
+# Hundreds of processes start in a test run: each would compile all that it imports anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 PY := .venv/bin/python
 PORT ?= 8080
@@ -7,7 +9,7 @@ ARCH ?= arm64
 ARGS ?=
 
 help:           ## Show this list
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile
 
 setup:          ## Make .venv from the lock; nothing to do when it has not changed
 	@sh local/bootstrap.sh
@@ -15,8 +17,12 @@ setup:          ## Make .venv from the lock; nothing to do when it has not chang
 demo: setup     ## Create a campaign end to end in the local cloud and show what was made
 	@$(PY) -m local demo $(ARGS)
 
-test: setup     ## Run every test, in two processes
-	@$(PY) -m pytest --numprocesses 2 --dist worksteal $(ARGS)
+test: setup     ## Run the tests, in two processes: less than five minutes on two quiet cores
+	@echo "Running the tests: three to five minutes on two quiet cores, four times that on busy ones."
+	@$(PY) -m pytest --numprocesses 2 --dist loadgroup $(ARGS)
+
+test-all: setup ## Run the slow tests too
+	@$(PY) -m pytest --numprocesses 2 --dist loadgroup -m "slow or not slow" $(ARGS)
 
 up: setup       ## Run the local cloud in the foreground (PORT=8080)
 	@$(PY) -m local up --port $(PORT)

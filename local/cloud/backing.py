@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
@@ -16,7 +16,7 @@ from urllib.request import urlopen
 from local.cloud.processes import Children
 
 ROOT = Path(__file__).parents[2]
-START_SECONDS = 30.0
+START_SECONDS = 300.0
 POLL_SECONDS = 0.02
 MOUNTS = ("meta", "tiktok", "gemini", "web_platform", "admin")
 
@@ -68,9 +68,7 @@ class Sandbox:
 
     def wait(self) -> dict[str, str]:
         """The URL of each of its parts, once it serves."""
-        ports = wait_for(self._ports, self.process, self._log)
-        mounts = {name: f"http://127.0.0.1:{ports['port']}/{name}" for name in MOUNTS}
-        return {**mounts, "google": f"http://127.0.0.1:{ports['google_port']}"}
+        return sandbox_urls(wait_for(self._ports, self.process, self._log))
 
     def _ports(self) -> dict[str, int] | None:
         try:
@@ -78,6 +76,12 @@ class Sandbox:
         except (FileNotFoundError, ValueError):
             return None
         return ports
+
+
+def sandbox_urls(ports: Mapping[str, int]) -> dict[str, str]:
+    """The URL of each part of a sandbox that serves at `ports`."""
+    mounts = {name: f"http://127.0.0.1:{ports['port']}/{name}" for name in MOUNTS}
+    return {**mounts, "google": f"http://127.0.0.1:{ports['google_port']}"}
 
 
 class SandboxClock:

@@ -16,7 +16,7 @@ from urllib.request import Request, urlopen
 from local.cloud import instance
 
 ROOT = Path(__file__).parents[2]
-START_SECONDS = 90.0
+START_SECONDS = 600.0
 
 
 class CloudError(Exception):

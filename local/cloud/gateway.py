@@ -21,7 +21,7 @@ from local.cloud.gateway_responses import GatewayError, GatewayResponses
 from local.cloud.resources import RestApi
 from local.cloud.routes import Route, RouteTable
 from local.cloud.runtime import Runtime
-from local.cloud.worker import Outcome
+from local.cloud.worker import Outcome, stretched
 
 INTEGRATION_SECONDS = 29.0
 LARGEST_BODY = 10 * 1024 * 1024
@@ -52,7 +52,7 @@ class Gateway:
     def __init__(self, api: RestApi, runtime: Runtime, timeout: float = INTEGRATION_SECONDS) -> None:
         self._api = api
         self._runtime = runtime
-        self._timeout = timeout
+        self._timeout = stretched(timeout)
         self._routes = RouteTable(api)
         self._authorizers = Authorizers(runtime.invoke)
         self._responses = GatewayResponses(api.body.get("x-amazon-apigateway-gateway-responses", {}))

@@ -15,7 +15,7 @@ from typing import Any
 LOCK = "cloud.lock"
 INFO = "cloud.json"
 SAM_ENVIRONMENT = "sam-env.json"
-STOP_SECONDS = 30.0
+STOP_SECONDS = 300.0
 
 
 class AlreadyRunningError(Exception):

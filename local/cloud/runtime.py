@@ -7,12 +7,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from local.cloud.processes import Children
 from local.cloud.telemetry import Telemetry
-from local.cloud.worker import Function, Outcome, Worker
+from local.cloud.worker import Function, Outcome, Worker, stretched
 
 # Beyond these an invocation waits for a free environment; AWS would go on to a thousand.
 ENVIRONMENTS_PER_FUNCTION = 10
 # AWS would start another environment at once; here a cold start takes more from everybody than a short wait.
-PATIENCE_SECONDS = 0.2
+PATIENCE_SECONDS = 0.5
 INVOCATIONS_AT_ONCE = 128
 
 
@@ -81,7 +81,7 @@ class _Pool:
     def _take(self) -> Worker:
         with self._changed:
             if self._busy:
-                self._changed.wait_for(lambda: self._idle, PATIENCE_SECONDS)
+                self._changed.wait_for(lambda: self._idle, stretched(PATIENCE_SECONDS))
             self._changed.wait_for(lambda: self._idle or len(self._busy) < ENVIRONMENTS_PER_FUNCTION)
             worker = self._idle.pop() if self._idle else self._start()
             if not worker.alive:  # its process ended while it idled

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 KEPT_LINES = 50_000
-SETTLE_SECONDS = 2.0
+SETTLE_SECONDS = 60.0
 
 Record = dict[str, Any]
 Sums = dict[str, dict[str, dict[str, float]]]

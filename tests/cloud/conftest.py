@@ -53,7 +53,7 @@ def invoke(aws: Callable[[str], Any]) -> Invoke:
 
 @pytest.fixture
 def anonymous(cloud: Cloud) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=cloud.info["api_url"], timeout=30) as client:
+    with httpx.Client(base_url=cloud.info["api_url"], timeout=300) as client:
         yield client
 
 
@@ -61,5 +61,5 @@ def anonymous(cloud: Cloud) -> Iterator[httpx.Client]:
 def api(cloud: Cloud) -> Iterator[httpx.Client]:
     """A client with the dev token of user_123."""
     headers = {"Authorization": f"Bearer {cloud.info['tokens']['user_123']}"}
-    with httpx.Client(base_url=cloud.info["api_url"], headers=headers, timeout=30) as client:
+    with httpx.Client(base_url=cloud.info["api_url"], headers=headers, timeout=300) as client:
         yield client

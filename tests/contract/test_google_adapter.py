@@ -27,6 +27,7 @@ from campaign_automation.utils.error_handler import (
 )
 from tests.support import builders, google
 from tests.support.google import ACCESS, CUSTOMER, Created, create_tree, spec, succeeded
+from tests.support.processes import running_sandbox
 from tests.support.sandbox import Sandbox
 
 Json = dict[str, Any]
@@ -35,8 +36,8 @@ APP = {CUSTOMER: {"app_id": "com.example.shop"}}
 
 @pytest.fixture(scope="module")
 def ports(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, int]]:
-    with google.sandbox_process(tmp_path_factory.mktemp("google")) as running:
-        yield running
+    with running_sandbox(tmp_path_factory.mktemp("google")) as running:
+        yield running.ports
 
 
 @pytest.fixture

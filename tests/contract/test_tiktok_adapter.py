@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-import time
 from collections import Counter
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
@@ -30,6 +27,7 @@ from campaign_automation.utils.error_handler import (
     PlatformUnavailableError,
 )
 from tests.support.builders import creative
+from tests.support.processes import running_sandbox
 from tests.support.sandbox import Sandbox
 from tests.support.tiktok import (
     ADVERTISER,
@@ -49,19 +47,8 @@ LEVELS = (Level.AD, Level.ADSET, Level.CAMPAIGN)
 
 @pytest.fixture(scope="session")
 def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    ready = tmp_path_factory.mktemp("sandbox") / "ready.json"
-    command = [sys.executable, "-m", "local.sandbox", "--port", "0", "--ready-file", str(ready)]
-    running = subprocess.Popen(command, cwd=ROOT)
-    try:
-        deadline = time.monotonic() + 30
-        while not ready.exists():
-            assert running.poll() is None, "the sandbox ended while starting"
-            assert time.monotonic() < deadline, "the sandbox did not start in time"
-            time.sleep(0.05)
-        yield f"http://127.0.0.1:{json.loads(ready.read_text())['port']}"
-    finally:
-        running.terminate()
-        running.wait(10)
+    with running_sandbox(tmp_path_factory.mktemp("sandbox")) as running:
+        yield f"http://127.0.0.1:{running.ports['port']}"
 
 
 @pytest.fixture(scope="session")
@@ -72,7 +59,7 @@ def control(process: str) -> Iterator[Sandbox]:
 
 @pytest.fixture(scope="session")
 def http() -> Iterator[httpx.Client]:
-    with httpx.Client(timeout=10, verify=False) as client:
+    with httpx.Client(timeout=120, verify=False) as client:
         yield client
 
 

@@ -61,7 +61,7 @@ class Tests:
 
     def fire(self, test_id: str) -> httpx.Response:
         url = f"{self.cloud.info['api_url']}/_local/schedules/{test_id}/fire"
-        return httpx.post(url, timeout=60)
+        return httpx.post(url, timeout=600)
 
     def adsets(self, platform: str) -> dict[str, str]:
         return {str(item["id"]): item["status"] for item in self.sandbox.live(platform, "adsets")}

@@ -19,7 +19,7 @@ KINDS = ("http_500", "drop_connection", "drop_after", "garbage")
 def sweep(cloud: Cloud) -> dict[str, Any]:
     """What the schedule does every five minutes."""
     schedule = f"{cloud.info['api_url']}/_local/schedules/OutboxFunctionEveryFiveMinutes/fire"
-    answer = httpx.post(schedule, timeout=120).json()
+    answer = httpx.post(schedule, timeout=600).json()
     assert not answer["failed"], answer
     return dict(answer["answer"])
 
@@ -70,7 +70,7 @@ def test_depth_and_age_are_told(api: Api, sandbox: Sandbox, cloud: Cloud, waitin
     sandbox.advance(advance_hours=2)
     answer = sweep(cloud)
     assert answer["before"] == answer["after"] == waiting_before + 1
-    metrics = httpx.get(f"{cloud.info['api_url']}/_local/metrics", timeout=30).json()["CampaignAutomation"]
+    metrics = httpx.get(f"{cloud.info['api_url']}/_local/metrics", timeout=600).json()["CampaignAutomation"]
     assert sum(metrics["outbox_age_seconds"].values()) >= 7200
     assert sum(metrics["outbox_depth"].values()) >= 1
     sandbox.reset_faults()

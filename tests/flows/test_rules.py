@@ -84,12 +84,12 @@ class Rules:
         return dict(self.local("schedules/ReconcileRulesFunctionEveryFifteenMinutes/fire")["answer"])
 
     def local(self, verb: str) -> dict[str, Any]:
-        answer = httpx.post(f"{self.cloud.info['api_url']}/_local/{verb}", json={}, timeout=120)
+        answer = httpx.post(f"{self.cloud.info['api_url']}/_local/{verb}", json={}, timeout=600)
         return dict(answer.json())
 
     def metrics(self) -> dict[str, dict[str, float]]:
         url = f"{self.cloud.info['api_url']}/_local/metrics"
-        return dict(httpx.get(url, timeout=30).json()["CampaignAutomation"])
+        return dict(httpx.get(url, timeout=600).json()["CampaignAutomation"])
 
     def payload(self, rule_id: str, at: datetime) -> dict[str, Any]:
         """What the rule's schedule would hand over at that time."""

@@ -88,7 +88,7 @@ def test_a_user_id_in_the_body_changes_nothing(api: Api, other_api: Api, sandbox
     "header", [{}, {"Authorization": "Bearer nonsense"}, {"Authorization": "Basic eA=="}]
 )
 def test_without_a_token_there_is_only_the_document(cloud: Cloud, header: dict[str, str]) -> None:
-    with httpx.Client(base_url=cloud.info["api_url"], headers=header, timeout=30) as client:
+    with httpx.Client(base_url=cloud.info["api_url"], headers=header, timeout=600) as client:
         for route in ACTIONS.values():
             answer = client.request(route.method, re.sub(r"\{\w+\}", UNKNOWN, route.path), json={})
             assert (answer.status_code, answer.json()["error"]["code"]) == (401, "1002"), route
@@ -116,7 +116,7 @@ def test_no_token_is_in_a_log_an_answer_or_the_trail(cloud: Cloud, api: Api, san
         answers += [created.text, api.create(request_body(platform=platform, name="Refused")).text]
         answers += [api.status(campaign_id).text, json.dumps(api.audit(campaign_id))]
         sandbox.reset_faults()
-    logs = httpx.get(f"{cloud.info['api_url']}/_local/logs", timeout=30).text
+    logs = httpx.get(f"{cloud.info['api_url']}/_local/logs", timeout=600).text
     assert "platform_step" in logs or "step done" in logs  # it is the functions' log that we look through
     for text in (*answers, logs):
         for secret in (*SECRETS, *cloud.info["tokens"].values()):

@@ -67,7 +67,7 @@ def test_a_campaign_is_made_managed_and_read_there(alone: Cloud) -> None:
     with Sandbox(alone.info["sandbox"]["admin"]) as sandbox:
         assert sandbox.left_behind("google")["campaigns"] == 1
         assert sandbox.calls("web_platform") == []
-    fired = httpx.post(f"{alone.info['api_url']}/_local/schedules/{made.json()['rule_id']}/fire", timeout=60)
+    fired = httpx.post(f"{alone.info['api_url']}/_local/schedules/{made.json()['rule_id']}/fire", timeout=600)
     assert fired.json()["answer"]["evaluated"] == 3
 
 

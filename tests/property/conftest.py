@@ -4,6 +4,7 @@ of whole creations."""
 from __future__ import annotations
 
 import functools
+import json
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -14,8 +15,13 @@ from moto import mock_aws
 
 from campaign_automation.stores import table
 from local.cloud import Cloud
+from local.cloud.aws import CREDENTIALS
+from local.cloud.backing import sandbox_urls
 from local.cloud.moto_seams import quicken_dynamodb
+from local.cloud.supervisor import EARLY_PARAMETERS, MCP_PATHS
+from local.cloud.supervisor import SECRETS as VALUES
 from tests.support.module import environment
+from tests.support.processes import running_sandbox
 from tests.support.table import make_table
 
 SECRETS = {
@@ -27,18 +33,45 @@ SECRETS = {
 
 
 @pytest.fixture(scope="session")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    """What the module in one process needs of the local cloud: the sandbox and the functions' settings."""
+    with running_sandbox(tmp_path_factory.mktemp("platforms")) as running:
+        urls = sandbox_urls(running.ports)
+        info = {"sandbox": urls, "environment": {**functions_settings(urls), **CREDENTIALS}}
+        yield Cloud(running.folder, info, running.process)
+
+
+def functions_settings(sandbox: dict[str, str]) -> dict[str, str]:
+    return {
+        "STAGE": "local",
+        "CLOCK_URL": sandbox["admin"] + "/clock",
+        "MCP_URL": sandbox["web_platform"] + MCP_PATHS["customer"],
+        "META_GRAPH_URL": sandbox["meta"],
+        "TIKTOK_API_URL": sandbox["tiktok"] + "/open_api/v1.3",
+        "GOOGLE_ADS_ENDPOINT": sandbox["google"],
+        "ACCOUNT_DAILY_BUDGET_CAPS": EARLY_PARAMETERS["AccountDailyBudgetCaps"],
+        "ACCOUNT_CONNECT_URL": EARLY_PARAMETERS["AccountConnectUrl"],
+        "SPECIAL_AD_CATEGORIES": EARLY_PARAMETERS["SpecialAdCategories"],
+        "EU_POLITICAL_ADVERTISING": EARLY_PARAMETERS["EuPoliticalAdvertising"],
+        "MAX_BUDGET_STEP_PERCENT": "50",
+        "MAX_BUDGET_DAY_PERCENT": "50",
+        "KILL_SWITCH": "false",
+        "CHANGE_TIMEOUT_SECONDS": "55",
+    }
+
+
+@pytest.fixture(scope="session")
 def module_settings(cloud: Cloud) -> Iterator[None]:
     """The functions' settings, but AWS is moto in this process; no model and no cache."""
-    changes = {"AWS_ENDPOINT_URL": "", "GEMINI_SECRET_ID": "", "CACHE_URL": "", "TABLE_NAME": "Table"}
-    with environment(cloud, **changes, **SECRETS) as patch:
-        values = secret_values(cloud)
-        patch.delenv("AWS_ENDPOINT_URL")
+    sandbox = cloud.info["sandbox"]
+    with environment(cloud, TABLE_NAME="Table", **SECRETS) as patch:
         # moto is not made for threads, which the module uses for each call to AWS.
         patch.setattr(table, "_translated", one_at_a_time(table._translated))
         quicken_dynamodb()
         with mock_aws():
             make_table()
-            for name, value in values.items():
+            for name in SECRETS.values():
+                value = json.dumps(VALUES[name]).replace("{web_platform}", sandbox["web_platform"])
                 boto3.client("secretsmanager").create_secret(Name=name, SecretString=value)
             yield
 
@@ -52,8 +85,3 @@ def one_at_a_time(call: Callable[..., Any]) -> Callable[..., Any]:
             return call(*args, **kwargs)
 
     return wrapper
-
-
-def secret_values(cloud: Cloud) -> dict[str, str]:
-    client = boto3.client("secretsmanager", endpoint_url=cloud.info["aws_endpoint"])
-    return {name: client.get_secret_value(SecretId=name)["SecretString"] for name in SECRETS.values()}

@@ -13,7 +13,7 @@ from campaign_automation.models.budget_problem import BudgetProblem, BudgetUnit,
 from campaign_automation.optimizers.budget_optimizer import optimize_budget
 from tests.support.budget_problems import by_id, counts, day, days, problem, unit
 
-PURE = settings(max_examples=150, deadline=None)
+PURE = settings(max_examples=100, deadline=None)
 PLATFORMS = st.sampled_from(["meta", "tiktok", "google"])
 NUDGE = st.sampled_from([-1, 0, 1])
 GUARD_HOLDS = {"held_by_guard", "in_learning"}

@@ -45,7 +45,7 @@ WHOLE = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 PLATFORMS = ("meta", "tiktok", "google")
-PURE = settings(max_examples=200, deadline=None)
+PURE = settings(max_examples=100, deadline=None)
 
 
 @pytest.fixture
@@ -64,7 +64,6 @@ def module_of_fakes(module_settings: None, fakes: dict[str, FakeAdapter]) -> Cam
     return CampaignAutomation(mcp_client=MemoryWebPlatform(), adapters=fakes)
 
 
-@pytest.mark.timeout(300)
 @WHOLE
 @given(platform=st.sampled_from(PLATFORMS), data=st.data())
 def test_property_01_creation_gives_an_id_and_a_whole_tree_read_back_from_the_platform(

@@ -36,7 +36,7 @@ from campaign_automation.optimizers.rules.schedule import next_run
 from campaign_automation.utils.validation import parse
 from tests.support.rules import NOW, TODAY, body, losing, rule, snapshot
 
-EXAMPLES = settings(max_examples=150, deadline=None)
+EXAMPLES = settings(max_examples=100, deadline=None)
 METRICS = "spend impressions clicks conversions revenue ctr cpc cpm conversion_rate cpa roas".split()
 WINDOWS = ["1d", "24h", "2d", "3d", "7d", "yesterday", "today", "lifetime", "since_last_action"]
 TURNS = {

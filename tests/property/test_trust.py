@@ -36,11 +36,11 @@ WHOLE = settings(
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-PURE = settings(max_examples=200, deadline=None)
+PURE = settings(max_examples=100, deadline=None)
 PLATFORMS = ("meta", "tiktok", "google")
 STATUS = {"pause": "paused", "start": "active"}
 
-pytestmark = [pytest.mark.usefixtures("module_settings"), pytest.mark.timeout(300)]
+pytestmark = pytest.mark.usefixtures("module_settings")
 
 
 class Actions:

@@ -1,9 +1,5 @@
 """One sandbox process for the whole folder, reset before each test."""
 
-import json
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,25 +11,15 @@ from facebook_business.session import FacebookSession
 
 from tests.sandbox.google_client import GoogleClient, connect
 from tests.sandbox.support import ACCOUNT, CAMPAIGN, TOKEN, Graph, Sandbox, adset_params, link_story
+from tests.support.processes import running_sandbox
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="session")
 def ports(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, int]]:
-    ready = tmp_path_factory.mktemp("sandbox") / "ready.json"
-    command = [sys.executable, "-m", "local.sandbox", "--port", "0", "--ready-file", str(ready)]
-    running = subprocess.Popen(command, cwd=ROOT)
-    try:
-        deadline = time.monotonic() + 30
-        while not ready.exists():
-            assert running.poll() is None, "the sandbox ended while starting"
-            assert time.monotonic() < deadline, "the sandbox did not start in time"
-            time.sleep(0.05)
-        yield json.loads(ready.read_text())
-    finally:
-        running.terminate()
-        running.wait(10)
+    with running_sandbox(tmp_path_factory.mktemp("sandbox")) as running:
+        yield running.ports
 
 
 @pytest.fixture(scope="session")
@@ -43,7 +29,7 @@ def process(ports: dict[str, int]) -> str:
 
 @pytest.fixture(scope="session")
 def client() -> Iterator[httpx.Client]:
-    with httpx.Client(timeout=10, verify=False) as http:
+    with httpx.Client(timeout=120, verify=False) as http:
         yield http
 
 

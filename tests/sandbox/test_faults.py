@@ -10,6 +10,7 @@ from facebook_business.adobjects.adaccount import AdAccount
 from tests.sandbox.support import ACCOUNT, CAMPAIGN, Graph, Sandbox
 
 HANG = 0.3
+NEVER = 3600  # the client would give up, with another exception
 
 
 def _campaigns(sandbox: Sandbox) -> int:
@@ -28,13 +29,13 @@ def _campaigns(sandbox: Sandbox) -> int:
 def test_lost_answer_closes_the_connection(
     graph: Graph, sandbox: Sandbox, kind: str, acted: bool, slow: bool
 ) -> None:
-    sandbox.fault("meta", "create_campaign", kind, hang_seconds=HANG)
+    sandbox.fault("meta", "create_campaign", kind, hang_seconds=HANG if slow else NEVER)
     started = time.monotonic()
 
     with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError)):
         graph.request("POST", f"{ACCOUNT}/campaigns", **CAMPAIGN)
 
-    assert (time.monotonic() - started >= HANG) is slow
+    assert time.monotonic() - started >= HANG or not slow
     assert _campaigns(sandbox) == acted
     call = sandbox.calls("meta")[-1]
     assert (call["operation"], call["status"], call["outcome"]) == ("create_campaign", None, f"fault:{kind}")
@@ -108,12 +109,11 @@ def test_wrong_fault_is_refused(sandbox: Sandbox, wrong: object) -> None:
 
 
 def test_latency_delays_one_platform(graph: Graph, sandbox: Sandbox) -> None:
-    sandbox.admin("POST", "/latency", {"meta": HANG * 1000})
+    sandbox.admin("POST", "/latency", {"meta": HANG * 1000, "tiktok": NEVER * 1000})
     started = time.monotonic()
     graph.get(ACCOUNT)
-    slow = time.monotonic() - started
     sandbox.state()
-    assert slow >= HANG > time.monotonic() - started - slow
+    assert time.monotonic() - started >= HANG
 
 
 def test_call_log_names_calls_and_hides_tokens(graph: Graph, sandbox: Sandbox) -> None:

@@ -8,11 +8,29 @@ from typing import Any
 
 import httpx
 
+PATIENCE_SECONDS = 600
+ACCEPTED = 202
+
+
+class FollowingClient(httpx.Client):
+    """Asks again after a 202 until there is an outcome, as a caller does that wants to know it: the same
+    request is the same creation. Who says `Prefer` gets the first answer."""
+
+    def request(self, method: str, url: httpx.URL | str, **given: Any) -> httpx.Response:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            answer = super().request(method, url, **given)
+            asked_for = "prefer" in answer.request.headers
+            if answer.status_code != ACCEPTED or asked_for or time.monotonic() > deadline:
+                return answer
+
 
 class Api:
     def __init__(self, base_url: str, token: str | None) -> None:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self.http = httpx.Client(base_url=base_url, headers=headers, timeout=60, verify=False)
+        self.http = FollowingClient(
+            base_url=base_url, headers=headers, timeout=PATIENCE_SECONDS, verify=False
+        )
 
     def __enter__(self) -> Api:
         return self
@@ -55,7 +73,7 @@ class Api:
     def undo(self, campaign_id: str, run_id: str, **body: Any) -> httpx.Response:
         return self.http.post(f"/v1/campaigns/{campaign_id}/undo", json={"run_id": run_id, **body})
 
-    def wait_until(self, campaign_id: str, status: str, seconds: float = 30) -> dict[str, Any]:
+    def wait_until(self, campaign_id: str, status: str, seconds: float = PATIENCE_SECONDS) -> dict[str, Any]:
         """Polls the status URL, as a caller that was answered 202 does."""
         deadline = time.monotonic() + seconds
         while True:

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -39,24 +34,6 @@ class Created(NamedTuple):
     @property
     def campaign_id(self) -> str:
         return self.ids[self.plan.tag]
-
-
-@contextmanager
-def sandbox_process(folder: Path) -> Iterator[dict[str, int]]:
-    """A sandbox of its own, and its ports."""
-    ready = folder / "ready.json"
-    command = [sys.executable, "-m", "local.sandbox", "--port", "0", "--ready-file", str(ready)]
-    running = subprocess.Popen(command, cwd=ROOT)
-    try:
-        deadline = time.monotonic() + 60
-        while not ready.exists():
-            assert running.poll() is None, "the sandbox ended while starting"
-            assert time.monotonic() < deadline, "the sandbox did not start in time"
-            time.sleep(0.05)
-        yield json.loads(ready.read_text())
-    finally:
-        running.terminate()
-        running.wait(10)
 
 
 def adapter(

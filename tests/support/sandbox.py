@@ -13,7 +13,7 @@ LIVE = {"ACTIVE", "PAUSED"}
 
 class Sandbox:
     def __init__(self, admin_url: str) -> None:
-        self._http = httpx.Client(base_url=admin_url, timeout=30, verify=False)
+        self._http = httpx.Client(base_url=admin_url, timeout=600, verify=False)
 
     def __enter__(self) -> Sandbox:
         return self
