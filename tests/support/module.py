@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import httpx
 import pytest
 
 from campaign_automation import CampaignAutomation
@@ -58,3 +60,17 @@ def change_by_hand(cloud: Cloud, platform: str, level: Level, platform_id: str, 
 
     with environment(cloud):
         asyncio.run(change())
+
+
+def edit_in_ads_manager(cloud: Cloud, platform_id: str, **fields: Any) -> None:
+    """What user_123 edits in Meta's own interface, in the platform's own fields."""
+
+    async def token() -> str:
+        access = await Wiring().accounts.access("user_123", "meta", "1001")
+        return access.token.get_secret_value()
+
+    with environment(cloud):
+        data = {"access_token": asyncio.run(token())}
+    data |= {name: json.dumps(value) for name, value in fields.items()}
+    answer = httpx.post(f"{cloud.info['sandbox']['meta']}/v26.0/{platform_id}", data=data, verify=False)
+    assert answer.status_code == 200, answer.text

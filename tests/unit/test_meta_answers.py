@@ -10,7 +10,7 @@ import pytest
 
 from campaign_automation.adapters.base import DailyInsight, Parents, fill_days
 from campaign_automation.adapters.meta import facts
-from campaign_automation.adapters.meta.answers import insight_of_row
+from campaign_automation.adapters.meta.answers import ad_node, adset_node, campaign_node, insight_of_row
 from campaign_automation.models.common import Level, Objective
 
 ROW = {
@@ -80,3 +80,52 @@ def test_days_without_a_row_are_filled_with_zeros() -> None:
     assert filled[1] == row
     assert {item.spend for item in filled if item is not filled[1]} == {Decimal(0)}
     assert all(item.adset_id == item.entity_id for item in filled)
+
+
+ADSET: dict[str, Any] = {
+    "id": "3",
+    "name": "Runners",
+    "status": "ACTIVE",
+    "effective_status": "ACTIVE",
+    "daily_budget": "2500",
+    "bid_strategy": "LOWEST_COST_WITHOUT_CAP",
+    "targeting": {"age_min": 18, "age_max": 35, "geo_locations": {"countries": ["US"]}},
+}
+
+
+@pytest.mark.parametrize(
+    "targeting",
+    [
+        {"age_min": 18, "age_max": 65, "geo_locations": {"cities": [{"key": "2418779"}]}},
+        {"age_min": 18, "age_max": 65, "geo_locations": {"countries": None}},
+        {"age_min": 18, "age_max": 65},
+        {"age_range": [18, 30], "geo_locations": {"countries": ["US"]}},
+        {},
+        None,
+        "everybody",
+    ],
+)
+def test_targeting_of_another_kind_hides_nothing_else(targeting: Any) -> None:
+    node = adset_node({**ADSET, "targeting": targeting}, Decimal("0.01"))
+    assert (node.status, node.daily_budget, node.bid_strategy) == ("active", Decimal(25), "lowest_cost")
+    assert (node.targeting, "targeting" in node.unread) == (None, True)
+    assert any(issue.startswith("targeting: ") for issue in node.issues)
+
+
+def test_known_targeting_has_no_issue() -> None:
+    node = adset_node(ADSET, Decimal("0.01"))
+    assert (node.unread, node.issues) == ([], [])
+    assert node.targeting is not None
+    assert node.targeting.countries == ["US"]
+
+
+@pytest.mark.parametrize("kind", ["campaign", "adset", "ad"])
+def test_an_id_and_a_status_are_enough_to_stop_an_object(kind: str) -> None:
+    bare: dict[str, Any] = {"id": "3", "status": "ACTIVE", "daily_budget": "much", "issues_info": 7}
+    node = {
+        "campaign": lambda: campaign_node(bare, Decimal("0.01")),
+        "adset": lambda: adset_node(bare, Decimal("0.01")),
+        "ad": lambda: ad_node({**bare, "creative": 5}),
+    }[kind]()
+    assert (node.platform_id, node.status) == ("3", "active")
+    assert node.unread

@@ -136,6 +136,16 @@ def test_an_ad_group_is_read_with_numbers_for_ids_and_foreign_settings() -> None
     assert node.issues == ["ADGROUP_STATUS_PIXEL_UNBIND"]
 
 
+@pytest.mark.parametrize(
+    "changes", [{"location_ids": None}, {"location_ids": 7}, {"age_groups": ["AGE_12"]}, {"budget": "much"}]
+)
+def test_settings_of_another_kind_hide_nothing_else(changes: dict[str, Any]) -> None:
+    node = adset_node(_adset(**changes), "manual")
+    (field,) = node.unread
+    assert (node.platform_id, getattr(node, field)) == ("9", None)
+    assert node.issues[-1].startswith(f"{field}: ")
+
+
 def test_a_lifetime_budget_is_no_daily_one() -> None:
     assert adset_node(_adset(budget_mode="BUDGET_MODE_TOTAL"), "manual").daily_budget is None
 

@@ -109,7 +109,9 @@ def changed_adset(store: MetaStore, account: Account, node: Node, params: Params
     if "name" in params:
         changes["name"] = read_name(params)
     if "targeting" in params:
-        changes["targeting"] = read_targeting(params.mapping("targeting"), account, campaign)
+        # The Advantage audience flag that was declared at the creation stands while an edit says nothing.
+        declared = {"targeting_automation": node.data["targeting"].get("targeting_automation", {})}
+        changes["targeting"] = read_targeting(declared | params.mapping("targeting"), account, campaign)
         changes |= _dsa(node.data | changes, account)
     if "optimization_goal" in params:
         changes["optimization_goal"] = params.choice("optimization_goal", GOALS)

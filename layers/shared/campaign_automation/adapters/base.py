@@ -8,10 +8,10 @@ creates again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from pydantic import BaseModel, SecretStr
 
@@ -25,6 +25,7 @@ from campaign_automation.models.campaigns import (
 )
 from campaign_automation.models.common import AdAccount, AgeGroup, Level, Targeting
 from campaign_automation.utils.error_handler import CampaignAutomationError, InvalidRequestError
+from campaign_automation.utils.observability import logger
 
 
 class Access(BaseModel, frozen=True):
@@ -88,13 +89,15 @@ class BudgetOutcome(NamedTuple):
 
 class Node(BaseModel):
     """One object as the platform stored it. `status` is ours (active, paused, deleted), `platform_status`
-    the platform's effective one."""
+    the platform's effective one. `unread` names the fields that the platform answered in a form unknown
+    here; they keep their defaults, and `issues` says so."""
 
     platform_id: str
     name: str
     status: str
     platform_status: str
     issues: list[str] = []
+    unread: list[str] = []
 
 
 class CampaignNode(Node):
@@ -109,10 +112,10 @@ class AdSetNode(Node):
     be; None where the platform does not tell. `scheduled_budget` takes the place of `daily_budget` at 00:00
     of the account's next day."""
 
-    daily_budget: Decimal | None
-    targeting: Targeting
-    placements: str
-    bid_strategy: str
+    daily_budget: Decimal | None = None
+    targeting: Targeting | None = None
+    placements: str = "unknown"
+    bid_strategy: str = "unknown"
     in_learning: bool | None = None
     scheduled_budget: Decimal | None = None
 
@@ -281,6 +284,24 @@ class PlatformAdapter(Protocol):
         once. Raises InvalidRequestError for a window that is not 1 to 90 days.
         """
         ...
+
+
+def read_fields(platform_id: str, **readers: Callable[[], Any]) -> dict[str, Any]:
+    """The fields of a node that can be read, with `unread` and an issue for each that cannot.
+
+    People set in a platform's own interface what this module does not know. One such value must not hide
+    the object, which may be spending and which its id and status are enough to stop.
+    """
+    found: dict[str, Any] = {}
+    unread = []
+    for name, read in readers.items():
+        try:
+            found[name] = read()
+        except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
+            logger.warning("field not read", platform_id=platform_id, field=name, reason=repr(error))
+            unread.append(name)
+    issues = [f"{name}: set to something that this module does not know" for name in unread]
+    return {**found, "unread": unread, "issues": [*found.get("issues", []), *issues]}
 
 
 async def read_figures(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -17,6 +17,7 @@ from campaign_automation.adapters.base import (
     DailyInsight,
     Outcome,
     failed,
+    read_fields,
 )
 from campaign_automation.adapters.google import facts
 from campaign_automation.adapters.google.errors import PLATFORM, translate
@@ -39,14 +40,18 @@ class Stored(NamedTuple):
     ages: Mapping[str, AgeGroup]
 
 
-def _node_fields(message: Any, platform_id: str, name: str) -> dict[str, Any]:
+def _node_fields(message: Any, platform_id: str, name: str, **more: Callable[[], Any]) -> dict[str, Any]:
     return {
         "platform_id": platform_id,
         "name": name,
         "status": _STATUS.get(enum_name(message, "status"), "unknown"),
         "platform_status": enum_name(message, "primary_status"),
-        "issues": [reason for reason in _reasons(message) if not reason.endswith(_NO_ISSUE)],
+        **read_fields(platform_id, issues=lambda: _issues(message), **more),
     }
+
+
+def _issues(message: Any) -> list[str]:
+    return [reason for reason in _reasons(message) if not reason.endswith(_NO_ISSUE)]
 
 
 def _reasons(message: Any) -> Iterator[str]:
@@ -73,15 +78,21 @@ def gone(campaign_id: str) -> PlatformRejectedError:
 def adset_node(row: Row, stored: Stored) -> AdSetNode:
     """An ad group without a budget of its own: Google has none there."""
     group_id = str(row.ad_group.id)
-    low, high = stored.ages.get(group_id, facts.ALL_AGES)
-    return AdSetNode(
-        **_node_fields(row.ad_group, group_id, row.ad_group.name),
-        daily_budget=None,
-        targeting=Targeting(age_min=low, age_max=high, countries=stored.countries),
-        placements=_placements(row.campaign),
-        bid_strategy=_bid_strategy(row.campaign),
-        in_learning=_in_learning(row.campaign),
+    fields = _node_fields(
+        row.ad_group,
+        group_id,
+        row.ad_group.name,
+        targeting=lambda: _targeting(stored, group_id),
+        placements=lambda: _placements(row.campaign),
+        bid_strategy=lambda: _bid_strategy(row.campaign),
+        in_learning=lambda: _in_learning(row.campaign),
     )
+    return AdSetNode(**fields)
+
+
+def _targeting(stored: Stored, group_id: str) -> Targeting:
+    low, high = stored.ages.get(group_id, facts.ALL_AGES)
+    return Targeting(age_min=low, age_max=high, countries=stored.countries)
 
 
 def _in_learning(campaign: Any) -> bool | None:

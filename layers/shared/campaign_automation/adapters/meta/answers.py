@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from campaign_automation.adapters.base import AdNode, AdSetNode, CampaignNode, DailyInsight
+from campaign_automation.adapters.base import AdNode, AdSetNode, CampaignNode, DailyInsight, read_fields
 from campaign_automation.models.common import Level, Targeting
 
 _STATUS = {"ACTIVE": "active", "PAUSED": "paused", "DELETED": "deleted", "ARCHIVED": "deleted"}
 
 
-def _node_fields(item: Mapping[str, Any]) -> dict[str, Any]:
+def _node_fields(item: Mapping[str, Any], **more: Callable[[], Any]) -> dict[str, Any]:
+    platform_id = str(item["id"])
     return {
-        "platform_id": item["id"],
-        "name": item["name"],
-        "status": _STATUS.get(item["status"], "unknown"),
-        "platform_status": item["effective_status"],
-        "issues": _issues(item),
+        "platform_id": platform_id,
+        "name": str(item.get("name", "")),
+        "status": _STATUS.get(str(item.get("status")), "unknown"),
+        "platform_status": str(item.get("effective_status", "unknown")),
+        **read_fields(platform_id, issues=lambda: _issues(item), **more),
     }
 
 
@@ -32,7 +33,7 @@ def _issues(item: Mapping[str, Any]) -> list[str]:
 
 
 def campaign_node(item: Mapping[str, Any], step: Decimal) -> CampaignNode:
-    return CampaignNode(**_node_fields(item), daily_budget=_daily_budget(item, step))
+    return CampaignNode(**_node_fields(item, daily_budget=lambda: _daily_budget(item, step)))
 
 
 def _daily_budget(item: Mapping[str, Any], step: Decimal) -> Decimal | None:
@@ -42,21 +43,29 @@ def _daily_budget(item: Mapping[str, Any], step: Decimal) -> Decimal | None:
 
 
 def adset_node(item: Mapping[str, Any], step: Decimal) -> AdSetNode:
-    targeting = item["targeting"]
-    has_placements = any(key.endswith(("_positions", "platforms")) for key in targeting)
     strategy = item.get("bid_strategy")
-    return AdSetNode(
-        **_node_fields(item),
-        daily_budget=_daily_budget(item, step),
-        targeting=Targeting(
-            age_min=targeting["age_min"],
-            age_max=targeting["age_max"],
-            countries=targeting["geo_locations"]["countries"],
-        ),
-        placements="selected" if has_placements else "automatic",
-        bid_strategy="lowest_cost" if strategy == "LOWEST_COST_WITHOUT_CAP" else str(strategy),
-        in_learning=_in_learning(item),
+    fields = _node_fields(
+        item,
+        daily_budget=lambda: _daily_budget(item, step),
+        targeting=lambda: _targeting(item["targeting"]),
+        placements=lambda: _placements(item["targeting"]),
+        in_learning=lambda: _in_learning(item),
     )
+    bid_strategy = "lowest_cost" if strategy == "LOWEST_COST_WITHOUT_CAP" else str(strategy)
+    return AdSetNode(**fields, bid_strategy=bid_strategy)
+
+
+def _targeting(stored: Mapping[str, Any]) -> Targeting:
+    return Targeting(
+        age_min=stored["age_min"],
+        age_max=stored["age_max"],
+        countries=stored["geo_locations"]["countries"],
+    )
+
+
+def _placements(targeting: Mapping[str, Any]) -> str:
+    has_placements = any(key.endswith(("_positions", "platforms")) for key in targeting)
+    return "selected" if has_placements else "automatic"
 
 
 def _in_learning(item: Mapping[str, Any]) -> bool | None:
@@ -66,9 +75,14 @@ def _in_learning(item: Mapping[str, Any]) -> bool | None:
 
 
 def ad_node(item: Mapping[str, Any]) -> AdNode:
-    story = item.get("creative", {}).get("object_story_spec", {})
+    fields = _node_fields(item, primary_text=lambda: _primary_text(item))
+    return AdNode(**fields, adset_id=str(item.get("adset_id", "")))
+
+
+def _primary_text(ad: Mapping[str, Any]) -> str | None:
+    story = ad.get("creative", {}).get("object_story_spec", {})
     content = story.get("link_data") or story.get("video_data") or {}
-    return AdNode(**_node_fields(item), adset_id=item["adset_id"], primary_text=content.get("message"))
+    return content.get("message")
 
 
 def insight_of_row(row: Mapping[str, Any], level: Level, actions: Sequence[str]) -> DailyInsight:

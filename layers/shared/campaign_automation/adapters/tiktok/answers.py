@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from campaign_automation.adapters.base import AdNode, AdSetNode, CampaignNode
+from campaign_automation.adapters.base import AdNode, AdSetNode, CampaignNode, read_fields
 from campaign_automation.adapters.tiktok import facts
 from campaign_automation.adapters.tiktok.requests import ages_of
 from campaign_automation.models.common import Level, Targeting
@@ -27,37 +27,47 @@ def name_of(item: Mapping[str, Any], level: Level) -> str:
     return str(item.get(f"{facts.NOUNS[level]}_name", ""))
 
 
-def _node_fields(item: Mapping[str, Any], level: Level, family: facts.Family) -> dict[str, Any]:
+def _node_fields(
+    item: Mapping[str, Any], level: Level, family: facts.Family, **more: Callable[[], Any]
+) -> dict[str, Any]:
+    platform_id = str(item[id_field(level, family)])
     secondary = str(item.get("secondary_status", ""))
     return {
-        "platform_id": str(item[id_field(level, family)]),
+        "platform_id": platform_id,
         "name": name_of(item, level),
         "status": _STATUS.get(item.get("operation_status", ""), "unknown"),
         "platform_status": secondary,
-        "issues": [secondary] if any(mark in secondary for mark in facts.ISSUE_MARKS) else [],
+        **read_fields(platform_id, issues=lambda: _issues(secondary), **more),
     }
 
 
+def _issues(secondary: str) -> list[str]:
+    return [secondary] if any(mark in secondary for mark in facts.ISSUE_MARKS) else []
+
+
 def campaign_node(item: Mapping[str, Any], family: facts.Family) -> CampaignNode:
-    return CampaignNode(**_node_fields(item, Level.CAMPAIGN, family), daily_budget=daily_budget(item) or None)
+    fields = _node_fields(item, Level.CAMPAIGN, family, daily_budget=lambda: daily_budget(item) or None)
+    return CampaignNode(**fields)
 
 
 def adset_node(item: Mapping[str, Any], family: facts.Family) -> AdSetNode:
-    targeting = item.get("targeting_spec") or item
-    low, high = ages_of(targeting.get("age_groups") or [])
     bid = item.get("bid_type")
-    return AdSetNode(
-        **_node_fields(item, Level.ADSET, family),
-        daily_budget=daily_budget(item),
-        scheduled_budget=scheduled_budget(item),
-        targeting=Targeting(
-            age_min=low,
-            age_max=high,
-            countries=[_COUNTRIES.get(str(place), str(place)) for place in targeting["location_ids"]],
-        ),
-        placements=_placements(item),
-        bid_strategy="lowest_cost" if bid == "BID_TYPE_NO_BID" else str(bid),
+    fields = _node_fields(
+        item,
+        Level.ADSET,
+        family,
+        daily_budget=lambda: daily_budget(item),
+        scheduled_budget=lambda: scheduled_budget(item),
+        targeting=lambda: _targeting(item.get("targeting_spec") or item),
     )
+    bid_strategy = "lowest_cost" if bid == "BID_TYPE_NO_BID" else str(bid)
+    return AdSetNode(**fields, placements=_placements(item), bid_strategy=bid_strategy)
+
+
+def _targeting(stored: Mapping[str, Any]) -> Targeting:
+    low, high = ages_of(stored.get("age_groups") or [])
+    countries = [_COUNTRIES.get(str(place), str(place)) for place in stored["location_ids"]]
+    return Targeting(age_min=low, age_max=high, countries=countries)
 
 
 def scheduled_budget(item: Mapping[str, Any]) -> Decimal | None:
@@ -80,12 +90,14 @@ def _placements(item: Mapping[str, Any]) -> str:
 
 
 def ad_node(item: Mapping[str, Any], family: facts.Family) -> AdNode:
-    texts = item.get("ad_text_list") or [{}]
-    return AdNode(
-        **_node_fields(item, Level.AD, family),
-        adset_id=str(item["adgroup_id"]),
-        primary_text=item.get("ad_text") or texts[0].get("ad_text"),
-    )
+    fields = _node_fields(item, Level.AD, family, primary_text=lambda: _primary_text(item))
+    return AdNode(**fields, adset_id=str(item.get("adgroup_id", "")))
+
+
+def _primary_text(ad: Mapping[str, Any]) -> str | None:
+    texts = ad.get("ad_text_list") or [{}]
+    text: str | None = ad.get("ad_text") or texts[0].get("ad_text")
+    return text
 
 
 def ids_by_name(

@@ -51,7 +51,7 @@ def _compare_adset(asked: AdSetPlan, node: AdSetNode, *, has_own_budget: bool) -
         ("daily budget", asked.daily_budget if has_own_budget else None, node.daily_budget),
         ("status", "paused", node.status),
         ("ages", _ages(asked), _ages(node)),
-        ("countries", sorted(asked.targeting.countries), sorted(node.targeting.countries)),
+        ("countries", _countries(asked), _countries(node)),
         ("placements", asked.placements, node.placements),
         ("bid strategy", asked.bid_strategy, node.bid_strategy),
     )
@@ -60,8 +60,12 @@ def _compare_adset(asked: AdSetPlan, node: AdSetNode, *, has_own_budget: bool) -
             yield Drift(f"ad set {asked.name!r}: {what} {got} instead of {wanted}", True)
 
 
-def _ages(item: AdSetPlan | AdSetNode) -> tuple[int, int]:
-    return item.targeting.age_min, item.targeting.age_max
+def _ages(item: AdSetPlan | AdSetNode) -> tuple[int, int] | None:
+    return (item.targeting.age_min, item.targeting.age_max) if item.targeting else None
+
+
+def _countries(item: AdSetPlan | AdSetNode) -> list[str] | None:
+    return sorted(item.targeting.countries) if item.targeting else None
 
 
 def _compare_ads(plan: CampaignPlan, tree: Tree, creation: Creation) -> Iterator[Drift]:

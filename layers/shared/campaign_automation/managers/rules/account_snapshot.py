@@ -51,13 +51,14 @@ class Target(NamedTuple):
 
 class Market(NamedTuple):
     """One account: what the rules see of it, where its objects are changed, what was done to them; `reports`
-    are conversions by campaign as they became known."""
+    are conversions by campaign as they became known, `unread` the objects with settings unknown here."""
 
     account: AdAccount
     snapshot: Snapshot
     targets: dict[str, Target]
     past: list[PastAction]
     reports: dict[str, list[MaturitySnapshot]] = {}
+    unread: list[SkippedItem] = []
 
 
 class Reading(NamedTuple):
@@ -104,7 +105,10 @@ class RuleMarket:
         markets = [market for result in results if (market := result[0]) is not None]
         return Reading(
             markets,
-            unread=[item for result in results for lost in result[1] for item in _unread(*lost, rule)],
+            unread=[
+                *(item for result in results for lost in result[1] for item in _lost(*lost, rule)),
+                *(item for market in markets for item in market.unread),
+            ],
             errors=[error for result in results for _, error in result[1]],
         )
 
@@ -190,13 +194,25 @@ def _market(
         },
         [action for trail in trails for action in past_actions(trail)],
         {item.creation.campaign_id: item.snapshots for item in read},
+        [unread for item in read for unread in _unread(item, rule)],
     )
 
 
-def _unread(creation: Creation, error: CampaignAutomationError, rule: CreateRule) -> list[SkippedItem]:
+def _lost(creation: Creation, error: CampaignAutomationError, rule: CreateRule) -> list[SkippedItem]:
     """The objects in the rule's scope that nothing is known of."""
     found = in_scope(skeletons(creation, rule.action), rule)
     return [SkippedItem(id=item.entity_id, reason=f"not_read: {error.code}") for item in found]
+
+
+def _unread(insights: CampaignInsights, rule: CreateRule) -> list[SkippedItem]:
+    """The objects in the rule's scope with settings that this module does not know."""
+    fields = insights.view.unread(insights.level)
+    found = in_scope(skeletons(insights.creation, rule.action), rule)
+    return [
+        SkippedItem(id=item.entity_id, reason=f"not_read: {', '.join(fields[item.entity_id])}")
+        for item in found
+        if item.entity_id in fields
+    ]
 
 
 def in_scope(entities: Sequence[Entity], rule: CreateRule) -> list[Entity]:

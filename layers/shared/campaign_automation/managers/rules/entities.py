@@ -22,7 +22,8 @@ RULE_ACTOR = "rule:"
 
 def entities_of(insights: CampaignInsights, action: AnyAction, trail: Sequence[AuditRecord]) -> list[Entity]:
     """One for each object that was read; `trail` is what happened to the campaign, oldest first."""
-    return [_entity(insights, tag, action, trail) for tag in insights.tags]
+    unread = insights.view.unread(insights.level)
+    return [_entity(insights, tag, action, trail) for tag in insights.tags if tag not in unread]
 
 
 def skeletons(creation: Creation, action: AnyAction) -> list[Entity]:

@@ -242,10 +242,13 @@ def budgeted(view: CampaignView, creation: Creation, tree: Tree) -> tuple[Level,
     assert creation.plan is not None
     if tree.campaign.daily_budget is not None:
         return Level.CAMPAIGN, [creation.plan.tag], []
+    unread = view.unread(Level.ADSET)
     ours = [
         entry.tag
         for entry in creation.objects.values()
-        if entry.level is Level.ADSET and view.live(entry.tag, "status") != "deleted"
+        if entry.level is Level.ADSET
+        and view.live(entry.tag, "status") != "deleted"
+        and entry.tag not in unread
     ]
     tags = [tag for tag in ours if view.live(tag, "daily_budget") is not None]
     known = {entry.platform_id for entry in creation.objects.values()}
@@ -255,6 +258,10 @@ def budgeted(view: CampaignView, creation: Creation, tree: Tree) -> tuple[Level,
         warnings.append(f"{foreign} ad sets were not made by this module and are left alone")
     if len(tags) < len(ours):
         warnings.append(f"{len(ours) - len(tags)} ad sets have no daily budget and are left alone")
+    warnings += [
+        f"ad set {tag} is left alone: its {' and '.join(fields)} cannot be read here"
+        for tag, fields in unread.items()
+    ]
     return Level.ADSET, tags, warnings
 
 

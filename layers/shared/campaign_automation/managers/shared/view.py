@@ -34,6 +34,12 @@ class CampaignView:
             return "deleted" if node is None else node.status
         return node.daily_budget if isinstance(node, CampaignNode | AdSetNode) else None
 
+    def unread(self, level: Level) -> dict[str, list[str]]:
+        """Our live objects of a level with settings unknown here, and the fields that hold them."""
+        entries = [entry for entry in self._creation.objects.values() if entry.level is level]
+        nodes = {entry.tag: node for entry in entries if (node := self.node(entry.tag))}
+        return {tag: node.unread for tag, node in nodes.items() if node.unread and node.status != "deleted"}
+
     def seen(self, tag: str, field: str) -> tuple[Value, ...]:
         """What we last saw, and for a budget what was to follow at midnight: any of these is ours."""
         entry = self._creation.objects[tag]
@@ -67,5 +73,7 @@ class CampaignView:
         return changes.get((tag, field), self.live(tag, field))
 
     def _amount(self, tag: str, changes: Values) -> Decimal:
-        value = self._value(tag, "daily_budget", changes)
+        value, node = self._value(tag, "daily_budget", changes), self.node(tag)
+        if value is None and node is not None and "daily_budget" in node.unread:
+            value = self.seen(tag, "daily_budget")[0]  # it spends something, so 0 would be wrong for a cap
         return value if isinstance(value, Decimal) else Decimal(0)
