@@ -1,0 +1,138 @@
+"""A desired change of one object, what became of it, and how answers show it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any, Literal, NamedTuple
+
+from campaign_automation.adapters.base import BudgetOutcome, Outcome
+from campaign_automation.managers.shared.view import CampaignView, Value
+from campaign_automation.models.changes import ChangedItem, FailedItem, SkippedItem
+from campaign_automation.models.common import Level
+from campaign_automation.stores.campaign_store import ObjectEntry
+from campaign_automation.utils.error_handler import CampaignAutomationError, PlatformError, error_body
+
+Field = Literal["status", "daily_budget"]
+Result = Literal["changed", "planned", "already", "skipped", "failed"]
+
+
+class DesiredChange(NamedTuple):
+    """One object as it should be: `value` is active, paused or deleted, or a budget in the major unit.
+    What is paused with `holds` stays paused when its campaign is started."""
+
+    level: Level
+    tag: str
+    field: Field
+    value: str | Decimal
+    holds: bool = False
+
+    @property
+    def operation(self) -> Literal["set_budget", "set_status", "remove"]:
+        if self.field == "daily_budget":
+            return "set_budget"
+        return "remove" if self.value == "deleted" else "set_status"
+
+    @property
+    def batch(self) -> tuple[Level, str, str]:
+        """What can be sent together: one level, one operation, for statuses one value."""
+        return self.level, self.operation, "" if self.field == "daily_budget" else str(self.value)
+
+
+class Run(NamedTuple):
+    """One decision to change things: who, why, on which numbers (by our id of the object)."""
+
+    run_id: str
+    actor: str
+    reason: str
+    evidence: Mapping[str, dict[str, Any]] = {}
+
+
+class ChangeResult(NamedTuple):
+    """The outcome of one desired change. `reason` begins with a code when the object was left as it is."""
+
+    wanted: DesiredChange
+    entry: ObjectEntry
+    before: Value
+    result: Result
+    reason: str = ""
+    error: CampaignAutomationError | None = None
+    effective: Literal["now", "next_day"] = "now"
+    audit_id: str = ""
+    request_id: str | None = None
+
+    @property
+    def raises_spend(self) -> bool:
+        if isinstance(self.wanted.value, Decimal):
+            return not isinstance(self.before, Decimal) or self.wanted.value > self.before
+        return self.wanted.value == "active"
+
+    def answered(self, outcome: Outcome | BudgetOutcome) -> ChangeResult:
+        """Return the result with the platform's answer to it."""
+        effective = (outcome.effective if isinstance(outcome, BudgetOutcome) else None) or "now"
+        return self._replace(
+            result="changed" if outcome.error is None else "failed",
+            error=outcome.error,
+            effective=effective,
+            request_id=outcome.request_id,
+        )
+
+    def read_back(self, view: CampaignView | None) -> ChangeResult:
+        """Return the result as the platform shows it: its own picture decides, whatever it answered or
+        however the answer got lost."""
+        if view is None or self.effective == "next_day":
+            return self
+        live = view.live(self.wanted.tag, self.wanted.field)
+        if live == self.wanted.value:
+            return self._replace(result="changed", error=None)
+        if self.result == "failed":
+            return self
+        words = f"it is {live} after it was set to {self.wanted.value}"
+        return self._replace(
+            result="failed", error=PlatformError(words, platform=str(view.platform), retryable=False)
+        )
+
+
+def new_run(actor: str, reason: str, evidence: Mapping[str, dict[str, Any]] | None = None) -> Run:
+    return Run(f"run_{uuid.uuid4().hex[:20]}", actor, reason, evidence or {})
+
+
+def planned_values(items: Iterable[ChangeResult]) -> dict[tuple[str, str], Value]:
+    return {(item.wanted.tag, item.wanted.field): item.wanted.value for item in items}
+
+
+def changed_items(items: Sequence[ChangeResult]) -> list[ChangedItem]:
+    return [
+        ChangedItem(
+            level=item.wanted.level,
+            id=item.wanted.tag,
+            platform_id=item.entry.platform_id or "",
+            field=item.wanted.field,
+            before=_shown(item.before),
+            after=_shown(item.wanted.value),
+            effective=item.effective,
+        )
+        for item in items
+        if item.result in ("changed", "planned")
+    ]
+
+
+def skipped_items(items: Sequence[ChangeResult]) -> list[SkippedItem]:
+    return [skipped_item(item) for item in items if item.result in ("already", "skipped")]
+
+
+def skipped_item(item: ChangeResult) -> SkippedItem:
+    return SkippedItem(id=item.wanted.tag, reason=item.reason)
+
+
+def failed_items(items: Sequence[ChangeResult]) -> list[FailedItem]:
+    return [
+        FailedItem(id=item.wanted.tag, error=error_body(item.error or CampaignAutomationError("failed")))
+        for item in items
+        if item.result == "failed"
+    ]
+
+
+def _shown(value: object) -> str | float | None:
+    return value if value is None or isinstance(value, str) else float(str(value))

@@ -1,0 +1,79 @@
+"""Calls of a platform with the account's token, its renewal, and retries."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple, TypeVar
+
+from campaign_automation.adapters.base import Access, PlatformAdapter
+from campaign_automation.managers.shared.accounts import AccountDirectory, with_access
+from campaign_automation.models.common import AdAccount
+from campaign_automation.utils.error_handler import not_in_time
+from campaign_automation.utils.retry_strategy import ATTEMPT_TIMEOUT_SECONDS, with_retries
+
+T = TypeVar("T")
+
+
+class Patience(NamedTuple):
+    """The longest wait in seconds: for all attempts with the pauses between them, and for one attempt."""
+
+    total: float
+    attempt: float = ATTEMPT_TIMEOUT_SECONDS
+
+
+@dataclass(frozen=True)
+class PlatformAccount:
+    """One ad account of a tenant, and how its platform is called."""
+
+    adapter: PlatformAdapter
+    accounts: AccountDirectory
+    tenant: str
+    account: AdAccount
+    connect_url: str | None
+
+    async def call(self, call: Callable[[Access], Awaitable[T]]) -> T:
+        """Return what `call` gives; a refused token is read anew once."""
+        return await with_access(
+            self.accounts,
+            self.tenant,
+            self.adapter.platform,
+            self.account.ad_account_id or self.account.platform_account_id,
+            call,
+            connect_url=self.connect_url,
+        )
+
+    async def ask(self, what: str, patience: Patience, call: Callable[[Access], Awaitable[T]]) -> T:
+        """Return what `call` gives, tried again after passing failures: for reads and absolute values."""
+        return await self.retried(what, patience, lambda: self.call(call))
+
+    async def retried(self, what: str, patience: Patience, attempt: Callable[[], Awaitable[T]]) -> T:
+        """Return what `attempt` gives; it calls the platform itself."""
+        return await with_retries(
+            attempt,
+            what=what,
+            max_total_seconds=patience.total,
+            attempt_seconds=patience.attempt,
+            late=lambda: not_in_time(self.adapter.platform),
+        )
+
+
+class Platforms:
+    """The adapters by platform, with the accounts' tokens."""
+
+    def __init__(
+        self,
+        accounts: AccountDirectory,
+        adapters: Mapping[str, PlatformAdapter],
+        connect_url: str | None = None,
+    ) -> None:
+        self._accounts = accounts
+        self._adapters = adapters
+        self._connect_url = connect_url
+
+    def adapter(self, platform: str) -> PlatformAdapter:
+        return self._adapters[platform]
+
+    def of(self, tenant: str, platform: str, account: AdAccount) -> PlatformAccount:
+        """Return the account of `tenant` on `platform`."""
+        return PlatformAccount(self._adapters[platform], self._accounts, tenant, account, self._connect_url)
