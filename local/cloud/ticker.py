@@ -133,7 +133,11 @@ def deleter(aws: Clients) -> Callable[[Schedule], None]:
     """Deletes a schedule that asked for it after its completion."""
 
     def delete(schedule: Schedule) -> None:
-        aws["scheduler"].delete_schedule(Name=schedule.name, GroupName=schedule.group)
+        scheduler = aws["scheduler"]
+        try:
+            scheduler.delete_schedule(Name=schedule.name, GroupName=schedule.group)
+        except scheduler.exceptions.ResourceNotFoundException:
+            return  # what it called has deleted it already
 
     return delete
 

@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from itertools import product
 from typing import Any, NamedTuple, TypeVar
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -24,6 +25,7 @@ from campaign_automation.adapters.base import (
     Outcome,
     PlatformAdapter,
     SplitOrder,
+    Tree,
     read_figures,
 )
 from campaign_automation.managers.campaigns.planning import plan_campaign
@@ -133,9 +135,14 @@ class Bench:
         return CreativeOrder(item.tag, item.name, creative, written, asset)
 
     async def create_tree(
-        self, asked: CreateCampaign, words: str = "Run further.", campaign: str = "cmp_contract"
+        self,
+        asked: CreateCampaign,
+        words: str = "Run further.",
+        campaign: str = "cmp_contract",
+        ends_at: datetime | None = None,
     ) -> Creation:
         plan, account = await self.plan(asked, campaign)
+        plan = plan.model_copy(update={"ends_at": ends_at})
         outcomes = [await self.create_campaign(plan, account)]
         outcomes += await self.create_adsets(plan, account)
         outcomes += await self.create_ads(plan, account, words)
@@ -167,6 +174,19 @@ class Bench:
 
     def level_ids(self, creation: Creation, level: Level) -> list[str]:
         return [str(entry.platform_id) for entry in creation.objects.values() if entry.level is level]
+
+    def tree(self, creation: Creation) -> Tree:
+        assert creation.plan is not None
+        return self.run(self.adapter.read_tree(self.access, self.ids[creation.plan.tag], "USD"))
+
+    def spend_of_today(self, creation: Creation, sandbox: Sandbox) -> Decimal:
+        assert creation.plan is not None
+        assert creation.account is not None
+        campaign_id, objective = self.ids[creation.plan.tag], str(creation.spec.objective)
+        today = sandbox.now().astimezone(ZoneInfo(creation.account.time_zone)).date()
+        reading = read_figures(self.adapter, self.access, campaign_id, today, objective)
+        found = self.run(reading)[Level.CAMPAIGN].get(campaign_id)
+        return (found.spend if found else None) or Decimal(0)
 
     def budget_ids(self, creation: Creation) -> list[str]:
         """The objects that own this platform's budgets."""
@@ -265,6 +285,28 @@ def test_one_creative_and_fifty(bench: Bench, creatives: int) -> None:
     tree = bench.run(bench.adapter.read_tree(bench.access, bench.ids[creation.plan.tag], "USD"))
     assert len(tree.ads) == creatives
     assert compare(creation.plan, tree, creation) == []
+
+
+def test_the_platform_stops_at_the_end_time_unless_it_is_lifted(bench: Bench, sandbox: Sandbox) -> None:
+    assert bench.adapter.has_end_times
+    end = sandbox.now() + timedelta(days=2)
+    creation = bench.run(bench.create_tree(bench.spec(), ends_at=end))
+    assert creation.plan is not None
+    assert compare(creation.plan, bench.tree(creation), creation) == []
+    endless = creation.plan.model_copy(update={"ends_at": end + timedelta(days=30)})
+    assert any("end" in drift.words for drift in compare(endless, bench.tree(creation), creation))
+    for level in reversed(LEVELS):
+        ids = bench.level_ids(creation, level)
+        bench.run(bench.adapter.set_status(bench.access, level, ids, "active"))
+    sandbox.advance(advance_days=4)
+    assert bench.spend_of_today(creation, sandbox) == 0
+    for item in bench.budget_ids(creation):
+        lifted = [bench.run(bench.adapter.lift_end(bench.access, item)) for _ in range(2)]
+        assert [outcome.error for outcome in lifted] == [None, None]
+    tree = bench.tree(creation)
+    assert {node.ends_at for node in (tree.campaign, *tree.adsets)} == {None}
+    sandbox.advance(advance_days=1)
+    assert bench.spend_of_today(creation, sandbox) > 0
 
 
 @pytest.mark.parametrize("level", LEVELS)

@@ -22,9 +22,9 @@ DAYS = 28
 CREATIVES = {"meta": ["1", "7", "9"], "tiktok": ["6", "9"], "google": ["8", "1", "4"]}
 # The end of TikTok's own split test stops both ad groups, so only the winner is left to be started.
 STEPS = {
-    "meta": ["end_split", "paused", "paused", "set_budget"],
-    "tiktok": ["end_split", "active", "set_budget"],
-    "google": ["paused", "paused"],
+    "meta": ["end_split", "paused", "paused", "set_budget", "lift_end"],
+    "tiktok": ["end_split", "active", "set_budget", "lift_end"],
+    "google": ["paused", "paused", "lift_end"],
 }
 
 
@@ -35,7 +35,7 @@ class Tests:
         self.http, self.sandbox, self.cloud = api.http, sandbox, cloud
 
     def create(self, platform: str = "meta", key: str | None = None, **changes: Any) -> httpx.Response:
-        """Without a schedule, unless asked: the clocks of other tests would fire it."""
+        """Without a daily schedule, unless asked: the clocks of other tests would fire it."""
         creatives = CREATIVES[platform]
         body = {
             "test_name": "Which shoe",
@@ -113,6 +113,8 @@ def test_a_test_runs_until_its_winner_holds_and_applying_it_leaves_the_winner_al
         live = {item["adset_id"]: item for item in api.status(created["campaign_id"]).json()["adsets"]}
         assert live[winner["adset_id"]]["daily_budget"] == 300
     assert_over(tests, created["test_id"])
+    sandbox.advance(advance_days=4)  # past the platform's own end of the test, which is not the winner's
+    assert api.status(created["campaign_id"]).json()["campaign"]["spend_today"] > 0
 
 
 def steps_of(api: Api, created: dict[str, Any], applied: dict[str, Any]) -> list[str]:
@@ -283,6 +285,36 @@ def test_its_schedule_tells_once_that_it_may_stop_and_ends_it_in_the_end(
     assert tests.fire(test_id).status_code == 404
     analysis = tests.analyze(test_id)
     assert (analysis["test_state"], analysis["verdict"], analysis["looks"]) == ("finished", "winner", 4)
+
+
+@pytest.mark.parametrize("platform", CREATIVES)
+def test_it_ends_without_daily_checks(tests: Tests, cloud: Cloud, sandbox: Sandbox, platform: str) -> None:
+    test_id = tests.made(platform, daily_checks=False, test_duration_days=3)["test_id"]
+    sandbox.advance(advance_days=2)
+    assert not ended(cloud, test_id)
+    sandbox.advance(advance_days=1, advance_hours=1)
+    (firing,) = ended(cloud, test_id)
+    assert (firing["failed"], firing["answer"]["test_state"]) == (False, "finished"), firing
+    assert titles(sandbox) == ["An A/B test has ended"]
+    assert {item["status"] for item in sandbox.live(platform, "campaigns")} == {"PAUSED"}
+    assert tests.fire(f"{test_id}-end").status_code == 404
+
+
+@pytest.mark.parametrize("platform", CREATIVES)
+def test_a_dead_deployment_stops_spending_too(
+    tests: Tests, api: Api, sandbox: Sandbox, platform: str
+) -> None:
+    campaign_id = tests.made(platform, test_duration_days=3)["campaign_id"]
+    sandbox.advance(advance_days=3)
+    over = api.status(campaign_id).json()["campaign"]
+    assert (over["status"], over["spend_today"] > 0) == ("active", True)
+    sandbox.advance(advance_days=3)
+    dead = api.status(campaign_id).json()["campaign"]
+    assert (dead["status"], dead["spend_today"]) == ("active", 0)
+
+
+def ended(cloud: Cloud, test_id: str) -> list[dict[str, Any]]:
+    return [item for item in cloud.tick() if item["schedule"] == f"{test_id}-end"]
 
 
 def titles(sandbox: Sandbox) -> list[str]:

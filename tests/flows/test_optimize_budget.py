@@ -151,6 +151,16 @@ def test_one_total_is_split_over_two_platforms_to_the_cent(api: Api, sandbox: Sa
     assert (low.status_code, low.json()["error"]["details"]["field"]) == (400, "total_daily_budget")
 
 
+def test_a_lone_campaign_that_does_well_is_brought_to_the_asked_total(api: Api, sandbox: Sandbox) -> None:
+    """One budget is too few for curves, and the written rules would raise it to 360."""
+    campaign_id = start(api, sandbox, "google", target_roas=1.5)["campaign_id"]
+    answer = api.optimize(campaign_id, optimization_strategy="allocate", total_daily_budget=200).json()
+    assert (answer["plan_status"], budgets(api, campaign_id)) == ("too_little_data", {"campaign": 200}), (
+        answer
+    )
+    assert answer["asked_total"] == {"asked": 200, "after": 200, "outcome": "met"}
+
+
 def test_on_tiktok_a_budget_below_what_today_spent_waits_for_midnight(api: Api, sandbox: Sandbox) -> None:
     campaign_id = start(api, sandbox, "tiktok", target_cpa=0.5)["campaign_id"]
     to_hour(sandbox, 22)

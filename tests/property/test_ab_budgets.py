@@ -275,3 +275,18 @@ def test_a_test_whose_campaign_the_platform_would_not_pause_goes_on(
     assert (refused["status"], refused["error"]["message"]) == ("error", "meta: not now")
     assert house.analyze(created)["test_state"] == "running"
     assert house.run("cancel_ab_test", {"test_id": created["test_id"]})["test_state"] == "cancelled"
+
+
+def test_a_test_that_nothing_would_end_is_refused_before_any_write(house: House) -> None:
+    house.adapters["meta"].has_end_times = False
+    error = house.create()["error"]
+    assert (error["code"], error["details"]["guard"]) == ("4005", "no_end")
+    assert house.adapters["meta"].node_ids() == []
+
+
+def test_without_a_scheduler_the_platform_ends_it_a_day_later_and_the_answer_says_so(house: House) -> None:
+    created = house.create(test_duration_days=3)
+    end = clock.at_ms(house.creation(created).created_at) + timedelta(days=4)
+    nodes = [house.adapters["meta"].node(item["platform_adset_id"]) for item in created["adsets"]]
+    assert {node.ends_at for node in nodes} == {end}
+    assert any(f"the platform stops it at {clock.iso(end)}" in words for words in created["warnings"])

@@ -167,7 +167,7 @@ def check_tiktok(plan: CampaignPlan, told: AdAccount, adset: AdSetPlan) -> None:
 def check_google(plan: CampaignPlan, told: AdAccount, adset: AdSetPlan) -> None:
     excluded = google_requests.excluded_ages((adset.targeting.age_min, adset.targeting.age_max))
     assert google_requests.reached_ages(excluded) == (adset.targeting.age_min, adset.targeting.age_max)
-    operations = google_requests.campaign_operations("1", plan, {}, False)
+    operations = google_requests.campaign_operations("1", plan, told, False)
     (campaign,) = [
         item.campaign_operation.create
         for item in operations

@@ -336,6 +336,38 @@ def test_what_todays_caps_do_not_take_of_a_total_is_told(house: House) -> None:
     assert "above what today's caps allow" in str(answer.warnings)
 
 
+@pytest.mark.parametrize("platform", PLATFORMS)
+@pytest.mark.parametrize("total", [200, 330, 500])
+def test_an_asked_total_binds_the_rules_on_every_platform(
+    everywhere: House, platform: str, total: int
+) -> None:
+    """One day is too little for curves; the written rules would raise all budgets."""
+    for unit in everywhere.units(platform):
+        everywhere.deliver(platform, unit, 1, revenue=3000, conversions=90)
+    answer = everywhere.optimize(platform, optimization_strategy="allocate", total_daily_budget=total)
+    live = sum(everywhere.budget(unit, platform) for unit in everywhere.units(platform))
+    assert answer.plan_status == "too_little_data"
+    assert live == answer.total_after == min(total, 450)
+    assert answer.asked_total is not None
+    assert answer.asked_total.outcome == ("below" if total > 450 else "met")
+
+
+def test_a_total_that_a_refused_lowering_spoils_is_not_exceeded_further(house: House) -> None:
+    poor, _, units = shifting(house)
+    house.adapters["meta"].budget_errors[poor] = PlatformRejectedError("no", platform="meta")
+    answer = house.optimize(optimization_strategy="allocate", target_metric="cpa", total_daily_budget=210)
+    assert answer.asked_total is not None
+    assert (answer.asked_total.outcome, house.budget(poor)) == ("above", 100)
+    assert all(house.budget(unit) <= 100 for unit in units)
+    assert answer.asked_total.after == sum(house.budget(unit) for unit in units) <= 260
+
+
+def test_a_total_over_an_ad_set_that_cannot_be_read_is_refused(house: House) -> None:
+    house.adapters["meta"].change(house.units("meta")[0], targeting=None, unread=["targeting"])
+    with pytest.raises(InvalidRequestError, match="total_daily_budget: cannot be kept"):
+        house.optimize(optimization_strategy="allocate", total_daily_budget=290)
+
+
 @pytest.mark.parametrize("why", ["refused", "at midnight"])
 def test_money_that_is_not_free_is_not_spent(house: House, why: str) -> None:
     poor, _, units = shifting(house)

@@ -185,9 +185,9 @@ class Plain:
 
     def figure(self, metric: str, window: str) -> Figure:
         if metric in ("spend", "impressions", "clicks"):
-            return self.total(metric, window, lambda _: Fraction(1), late=False)
+            return self.total(metric, window, late=False)
         if metric in ("conversions", "revenue"):
-            return self.total(metric, window, lambda share: 1 / share, late=True)
+            return self.total(metric, window, late=True)
         top, bottom, scale, late = {
             "ctr": ("clicks", "impressions", 100, False),
             "cpc": ("spend", "clicks", 1, False),
@@ -196,32 +196,24 @@ class Plain:
             "cpa": ("spend", "conversions", 1, True),
             "roas": ("revenue", "spend", 1, True),
         }[metric]
-        above, below = self.exposure(top, window, late), self.exposure(bottom, window, late)
+        above, below = (self.total(figure, window, late=late) for figure in (top, bottom))
         if above is None or below is None or (metric == "cpa" and above == 0):
             return None
         if below == 0:
             return float("inf") if metric == "cpa" else None
         return scale * above / below
 
-    def exposure(self, figure: str, window: str, late: bool) -> Fraction | None:
-        shrunk = late and figure in ("spend", "clicks")
-        return self.total(figure, window, lambda share: share if shrunk else Fraction(1), late=late)
-
-    def total(
-        self, figure: str, window: str, weight: Callable[[Fraction], Fraction], *, late: bool
-    ) -> Fraction | None:
+    def total(self, figure: str, window: str, *, late: bool) -> Fraction | None:
+        """As reported; where conversions come late, one day at least must be known well enough."""
         days = self.days(window)
         if late and window == "today":
             return None
-        if late:
-            days = [day for day in days if self.share(day) >= Fraction(3, 10)]
+        if late and all(self.share(day) < Fraction(3, 10) for day in days):
+            return None
         found = [getattr(self.records.get(day), figure, None) for day in days]
         if not days or None in found:
             return None
-        return sum(
-            (Fraction(str(value)) * weight(self.share(day)) for value, day in zip(found, days, strict=True)),
-            Fraction(0),
-        )
+        return sum((Fraction(str(value)) for value in found), Fraction(0))
 
     def days(self, window: str) -> list[date]:
         known = [*self.records, *([self.entity.first_day] if self.entity.first_day else [])]

@@ -33,6 +33,7 @@ class FakeAdapter:
     budget_level = Level.ADSET
     copy_limits = CopyLimits(100, 40, 30)
     account_seconds = 0
+    has_end_times = True
 
     def __init__(self, platform: str) -> None:
         self.platform = platform
@@ -92,6 +93,7 @@ class FakeAdapter:
                 AdSetNode,
                 adset.tag,
                 adset.name,
+                ends_at=plan.ends_at,
                 **adset.model_dump(include={"daily_budget", "targeting", "placements", "bid_strategy"}),
             )
             for adset in adsets
@@ -157,6 +159,10 @@ class FakeAdapter:
 
     async def create_split(self, access: Access, account: AdAccount, order: SplitOrder) -> str | None:
         return None
+
+    async def lift_end(self, access: Access, platform_id: str) -> Outcome:
+        self.change(platform_id, ends_at=None)
+        return Outcome(platform_id, platform_id)
 
     async def end_split(self, access: Access, account: AdAccount, split_id: str) -> None:
         return

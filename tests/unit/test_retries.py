@@ -1,6 +1,9 @@
 """At most three more tries, growing jittered waits, the platform's own waiting time first."""
 
 import asyncio
+import random
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +15,8 @@ from campaign_automation.utils.error_handler import (
     PlatformUnavailableError,
 )
 from campaign_automation.utils.retry_strategy import with_retries
+
+ROOT = Path(__file__).parents[2]
 
 
 class Flaky:
@@ -51,10 +56,10 @@ def test_the_first_success_ends_it() -> None:
 
 def test_after_the_third_retry_the_last_error_comes_with_its_attempts() -> None:
     call = Flaky(*(unavailable() for _ in range(9)))
-    error, waits = run(call)
+    error, waits = run(call, draw=lambda _, most: most)
     assert isinstance(error, PlatformUnavailableError)
     assert call.calls == error.details["attempts"] == 4
-    assert all(0 <= wait <= ceiling for wait, ceiling in zip(waits, (1, 2, 4), strict=True))
+    assert waits == [1, 2, 4]
     assert "elapsed" in error.details
 
 
@@ -76,8 +81,28 @@ def test_a_wait_that_does_not_fit_ends_it_at_once() -> None:
     assert waits == []
 
 
-@pytest.mark.parametrize("attempts", [1, 2, 3, 4])
-def test_jitter_stays_under_its_ceiling(attempts: int) -> None:
-    for _ in range(50):
-        _, waits = run(Flaky(*[unavailable()] * (attempts - 1), "yes"))
-        assert all(wait <= 2**index for index, wait in enumerate(waits))
+@pytest.mark.parametrize(("share", "expected"), [(0, [0, 0, 0]), (0.25, [0.25, 0.5, 1]), (1, [1, 2, 4])])
+def test_each_wait_is_drawn_from_0_to_its_ceiling(share: float, expected: list[float]) -> None:
+    def draw(least: float, most: float) -> float:
+        return least + share * (most - least)
+
+    _, waits = run(Flaky(*[unavailable()] * 3, "yes"), draw=draw)
+    assert waits == expected
+
+
+def test_processes_with_the_same_state_wait_differently() -> None:
+    """A snapshot of a process clones what `random` has drawn so far, and with it what it draws next."""
+    found = []
+    for _ in range(2):
+        random.seed(7)
+        found.append(run(Flaky(*[unavailable()] * 3, "yes"))[1])
+    assert found[0] != found[1]
+
+
+def test_no_part_of_the_product_draws_from_a_state_that_snapshots_clone() -> None:
+    sources = [path for folder in ("layers", "functions") for path in (ROOT / folder).rglob("*.py")]
+    assert sources
+    cloned = re.compile(
+        r"^\s*(import random\b|from random import (?!SystemRandom\b)|from uuid import|.*uuid1\()", re.M
+    )
+    assert [str(path) for path in sources if cloned.search(path.read_text())] == []

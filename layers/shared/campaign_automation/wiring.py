@@ -285,6 +285,7 @@ class Wiring:
             AbTestSizing(self.store, self.accounts, self.insights, self.statistics),
             self._ab_test_ending,
             self._ab_test_schedules,
+            self.adapters,
             activate=self.settings.activate_ab_tests,
         )
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from local.sandbox.google.errors import AdsError, not_found, required, too_long
 from local.sandbox.google.messages import Message, enum_name, set_enum
@@ -111,6 +113,7 @@ def check_new_campaign(draft: Draft, campaign: Message) -> Iterator[AdsError]:
     if not campaign.contains_eu_political_advertising:
         yield required("contains_eu_political_advertising")
     yield from _check_name(draft, campaign)
+    yield from _check_end(draft, campaign)
     channel = enum_name(campaign, "advertising_channel_type")
     if channel == "UNSPECIFIED":
         yield required("advertising_channel_type")
@@ -137,6 +140,30 @@ def _check_name(draft: Draft, campaign: Message) -> Iterator[AdsError]:
             "A non-removed campaign with the specified name already exists.",
             "name",
         )
+
+
+def _check_end(draft: Draft, campaign: Message) -> Iterator[AdsError]:
+    """Whole days only: time granularity is for some campaign types."""
+    text = campaign.end_date_time
+    if not text:
+        return
+    try:
+        end = datetime.strptime(text, "%Y-%m-%d %H:%M:%S").replace(tzinfo=draft.account.zone)
+    except ValueError:
+        yield AdsError("date_error.INVALID_STRING_DATE_TIME_SECONDS", "The date is invalid.", "end_date_time")
+        return
+    if not text.endswith(" 23:59:59"):
+        code = "date_error.INVALID_FIELD_VALUES_IN_DATE_TIME"
+        yield AdsError(code, "The time must be 23:59:59.", "end_date_time")
+    if end <= draft.now:
+        code = "date_range_error.START_DATE_AFTER_END_DATE"
+        yield AdsError(code, "The end lies before the start.", "end_date_time")
+
+
+def campaign_end(campaign: Message, zone: ZoneInfo) -> datetime | None:
+    """When the campaign stops by itself."""
+    text = campaign.end_date_time
+    return datetime.fromisoformat(text).replace(tzinfo=zone) if text else None
 
 
 def _check_bidding(campaign: Message, channel: str) -> Iterator[AdsError]:
@@ -210,6 +237,8 @@ def check_campaign(draft: Draft, campaign: Message, paths: list[str]) -> Iterato
         yield from _check_declarations(draft)
     if "name" in paths:
         yield from _check_name(draft, campaign)
+    if "end_date_time" in paths:
+        yield from _check_end(draft, campaign)
     if enum_name(campaign, "status") == "REMOVED":
         yield AdsError("enum_error.ENUM_VALUE_NOT_PERMITTED", "Use remove to remove.", "status")
 

@@ -9,6 +9,7 @@ from random import Random
 from local.sandbox import market
 from local.sandbox.core.clock import whole_hour
 from local.sandbox.core.records import DayRecord
+from local.sandbox.google.campaigns import campaign_end
 from local.sandbox.google.messages import Message, enum_name
 from local.sandbox.google.status import Reader
 from local.sandbox.google.store import REVIEW_TIME, Account, Store
@@ -100,7 +101,9 @@ class _RunningGroup:
 
     def _hours(self, ad: Message, stretch: Stretch) -> float:
         reviewed = whole_hour(self.store.reviews[ad.resource_name].submitted + REVIEW_TIME)
-        return max(0.0, (stretch.closes - max(stretch.opens, reviewed)).total_seconds() / 3600)
+        end = campaign_end(self.campaign, self.account.zone) or stretch.closes
+        closes, opens = min(stretch.closes, end), max(stretch.opens, reviewed)
+        return max(0.0, (closes - opens).total_seconds() / 3600)
 
     def _buy(self, ad: Message, stretch: Stretch, effect: float, spend: float, expected: float) -> None:
         rng = Random(f"{self.seed}/day/{self.names[ad.resource_name]}/{stretch.day}/{stretch.opens.hour}")

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from local.sandbox.google.campaigns import campaign_end
 from local.sandbox.google.messages import Message, add_enum, enum_name, set_enum
 from local.sandbox.google.store import Store
 
@@ -37,12 +38,19 @@ class Reader:
         if status in ("PAUSED", "REMOVED"):
             primary = status
             reasons = [f"CAMPAIGN_{status}", *reasons]
+        elif self._has_ended(campaign):
+            primary, reasons = "ENDED", ["CAMPAIGN_ENDED", *reasons]
         elif not reasons and self._is_learning(campaign):
             primary, reasons = "LEARNING", ["BIDDING_STRATEGY_LEARNING"]
         elif reasons == ["MOST_ADS_UNDER_REVIEW"]:
             primary = "PENDING"
         set_enum(campaign, "primary_status", primary)
         add_enum(campaign, "primary_status_reasons", reasons)
+
+    def _has_ended(self, campaign: Message) -> bool:
+        account = self._store.accounts[campaign.resource_name.split("/")[1]]
+        end = campaign_end(campaign, account.zone)
+        return end is not None and end <= self._now
 
     def _campaign_reasons(self, campaign: Message) -> list[str]:
         groups = self._living(campaign, "ad_group")

@@ -116,6 +116,8 @@ def changed_adset(store: MetaStore, account: Account, node: Node, params: Params
     if "optimization_goal" in params:
         changes["optimization_goal"] = params.choice("optimization_goal", GOALS)
         _check_goal(changes["optimization_goal"], campaign)
+    if changes.get("end_time") == "0":  # an ongoing ad set
+        changes["end_time"] = None
     return changes | _changed_bidding(params)
 
 
@@ -126,7 +128,7 @@ def starts_learning(node: Node, changes: Json) -> bool:
         if name in BUDGETS:
             if not before or abs(value - before) > SMALL_BUDGET_STEP * before:
                 return True
-        elif name != "name" and value != before:
+        elif name not in ("name", "end_time") and value != before:
             return True
     return False
 

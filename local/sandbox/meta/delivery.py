@@ -108,7 +108,7 @@ class _RunningAdset:
             return 0.0
         starts = max(stretch.opens, whole_hour(ad.review_ends()))
         end_time = self.adset.data.get("end_time")
-        ends = min(stretch.closes, _moment(end_time)) if end_time else stretch.closes
+        ends = min(stretch.closes, moment_of(end_time)) if end_time else stretch.closes
         return max(0.0, (ends - starts).total_seconds() / 3600)
 
     def _room(self, day: date) -> float:
@@ -159,12 +159,12 @@ def _per_day(owner: Node) -> float:
     if "daily_budget" in owner.data:
         return float(owner.data["daily_budget"])
     ends = owner.data.get("end_time") or owner.data.get("stop_time")
-    days = max(1.0, (_moment(ends) - owner.created).total_seconds() / 86400) if ends else 30.0
+    days = max(1.0, (moment_of(ends) - owner.created).total_seconds() / 86400) if ends else 30.0
     # Days run a little over; a lifetime budget must not.
     return float(owner.data["lifetime_budget"]) / days / market.OVERSPEND_LIMIT
 
 
-def _moment(text: str) -> datetime:
+def moment_of(text: str) -> datetime:
     if text.isdigit():
         return datetime.fromtimestamp(int(text), UTC)
     return datetime.fromisoformat(text).astimezone(UTC)

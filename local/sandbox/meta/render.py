@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from local.sandbox.meta.delivery import moment_of
 from local.sandbox.meta.errors import GraphError
 from local.sandbox.meta.fields import Field
 from local.sandbox.meta.listing import page, select
@@ -274,6 +275,11 @@ def _all_sent(names: str) -> dict[str, Getter]:
     return {name: _sent(name) for name in names.split()}
 
 
+def _time(name: str) -> Getter:
+    """However it was sent, in the account's zone."""
+    return lambda r, n: r.zoned(n.account_id, moment_of(n.data[name])) if n.data.get(name) else None
+
+
 FIELDS: dict[str, dict[str, Getter]] = {
     "campaign": {
         **_DELIVERABLE,
@@ -290,8 +296,10 @@ FIELDS: dict[str, dict[str, Getter]] = {
         **_DELIVERABLE,
         **_all_sent(
             "campaign_id bid_strategy bid_amount bid_constraints billing_event optimization_goal targeting "
-            "promoted_object destination_type dsa_beneficiary dsa_payor start_time end_time"
+            "promoted_object destination_type dsa_beneficiary dsa_payor"
         ),
+        "start_time": _time("start_time"),
+        "end_time": _time("end_time"),
         "daily_budget": _budget("daily_budget"),
         "lifetime_budget": _budget("lifetime_budget"),
         "budget_remaining": _budget_remaining,

@@ -91,9 +91,9 @@ def new_adgroup(
 
 
 def changed_adgroup(account: Account, campaign: Node, node: Node, params: Params, spent: float) -> Json:
-    """The checked fields of adgroup/update/: name and budget. Raises TikTokError."""
-    params.only({"adgroup_id", "adgroup_name", "budget"})
-    changes: Json = {}
+    """The checked fields of adgroup/update/: name, budget and end. Raises TikTokError."""
+    params.only({"adgroup_id", "adgroup_name", "budget", "schedule_type", "schedule_end_time"})
+    changes = _changed_end(node, params) if "schedule_type" in params else {}
     if "adgroup_name" in params:
         changes["adgroup_name"] = read_name(params, "adgroup_name")
     if "budget" in params:
@@ -157,14 +157,28 @@ def _schedule(params: Params, now: datetime) -> Json:
     # Clients take the real time; the sandbox's clock may stand elsewhere.
     if start < min(now, datetime.now(UTC)) - LATE_START:
         raise wrong("schedule_start_time: The start may be at most 12 hours in the past.")
-    # From now on means ten years.
-    end = start.replace(year=start.year + 10, day=min(start.day, 28))
+    end = _ten_years_on(start)  # which is what from now on means
     if kind == "SCHEDULE_START_END":
         end = _moment(params, "schedule_end_time")
         if end <= start:
             raise wrong("schedule_end_time: The end must be after the start.")
     times = {"schedule_start_time": start.strftime(_TIME), "schedule_end_time": end.strftime(_TIME)}
     return {"schedule_type": kind, **times}
+
+
+def _changed_end(node: Node, params: Params) -> Json:
+    kind = params.choice("schedule_type", ("SCHEDULE_FROM_NOW", "SCHEDULE_START_END"))
+    start = schedule_start(node.data)
+    end = _moment(params, "schedule_end_time") if kind == "SCHEDULE_START_END" else _ten_years_on(start)
+    if node.data["budget_mode"] == TOTAL and kind == "SCHEDULE_FROM_NOW":
+        raise wrong("schedule_type: A lifetime budget needs SCHEDULE_START_END.")
+    if end <= start:
+        raise wrong("schedule_end_time: The end must be after the start.")
+    return {"schedule_type": kind, "schedule_end_time": end.strftime(_TIME)}
+
+
+def _ten_years_on(start: datetime) -> datetime:
+    return start.replace(year=start.year + 10, day=min(start.day, 28))
 
 
 def _moment(params: Params, name: str) -> datetime:

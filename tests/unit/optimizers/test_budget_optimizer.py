@@ -271,6 +271,48 @@ def test_reinvested_money_is_shared_by_budget_to_the_unit() -> None:
     assert plan.total_after_minor == plan.total_before_minor
 
 
+# --- a total where the rules decide -----------------------------------------------------------------
+
+
+def bound_to(total: int, *units: BudgetUnit, **changes: Any) -> BudgetPlan:
+    """Too few days for curves, so the rules decide."""
+    return optimize_budget(problem(*units, strategy="allocate", total_budget_minor=total, **changes))
+
+
+def test_a_raise_never_goes_over_the_asked_total() -> None:
+    """One campaign of Google: 300 would be raised to 360, where 200 were asked for."""
+    good = unit("good", 30_000, target_roas=Decimal(1), records=days(7, **RICH))
+    assert optimize_budget(problem(good)).total_after_minor == 36_000
+    plan = bound_to(20_000, good)
+    (decision,) = plan.decisions
+    assert (plan.status, plan.total_after_minor, plan.shortfall_minor) == ("too_little_data", 20_000, 0)
+    assert (decision.action, decision.reason) == ("decrease_budget", "scaled_to_total")
+    assert "to the new total" in decision.explanation
+
+
+def test_a_higher_total_is_reached_and_what_a_rule_lowers_stays_lowered() -> None:
+    bad = unit("bad", 10_000, target_cpa_minor=100, records=days(7, **RICH))
+    calm = unit("calm", 10_000, target_roas=Decimal(9), records=days(7, **RICH))
+    plan = bound_to(21_000, bad, calm)
+    assert {key: item.new_budget_minor for key, item in by_id(plan).items()} == {"bad": 8000, "calm": 13_000}
+
+
+def test_what_the_caps_of_the_day_do_not_take_of_a_total_is_told() -> None:
+    plan = bound_to(50_000, unit("a", 10_000), unit("b", 20_000))
+    assert (plan.total_after_minor, plan.unallocated_minor) == (45_000, 5000)
+
+
+def test_a_total_below_the_least_budgets_of_the_day_is_told() -> None:
+    plan = bound_to(12_000, unit("a", 10_000, locked=True), unit("b", 10_000))
+    assert (plan.total_after_minor, plan.shortfall_minor) == (15_000, 3000)
+
+
+def test_a_total_is_a_cap_alone_beside_a_marginal_cpa() -> None:
+    units = unit("a", 10_000), unit("b", 20_000)
+    assert bound_to(40_000, *units, target_marginal_cpa_minor=100).total_after_minor == 30_000
+    assert bound_to(20_000, *units, target_marginal_cpa_minor=100).total_after_minor == 20_000
+
+
 # --- allocation -------------------------------------------------------------------------------------
 
 

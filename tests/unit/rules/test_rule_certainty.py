@@ -158,6 +158,19 @@ def test_each_metric_has_its_certainty(
     assert reasons(outcome.undecidable) == {"as_2": "not_certain"}
 
 
+@pytest.mark.parametrize(
+    ("operator", "action"), [(">", {"type": "increase_budget"}), ("<", {"type": "pause_adset"})]
+)
+def test_an_assumed_lag_makes_certainty_harder_never_easier(operator: str, action: dict[str, Any]) -> None:
+    """Conversions that may be still to come hold a pause back; they are no ground for a raise."""
+    seen = adset("as_1", days((1000, 10_000, 1000, 300, 1200)))  # ROAS 1.2, or 2.4 with half still to come
+    threshold = 1.18 if operator == ">" else 1.8
+    stored = rule(condition=is_("roas", operator, threshold, "24h"), action=action, certainty=0.8)
+    lags = [{}, {"maturity": (0.5,), "maturity_assumed": True}, {"maturity": (0.5,)}]
+    matched = [run(stored, seen, **lag).matched for lag in lags]
+    assert matched == ([0, 0, 1] if operator == ">" else [1, 0, 0])
+
+
 def test_facts_need_no_certainty() -> None:
     assert run(
         rule(condition=is_("spend", ">", 1, "1d"), certainty=0.99), adset("as_1", days((2, 1, 1, 0, 0)))

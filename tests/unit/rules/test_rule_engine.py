@@ -121,18 +121,29 @@ def test_the_window_after_our_last_change_begins_on_the_next_day() -> None:
     assert reasons(fresh.undecidable) == {"as_1": "no_full_day"}
 
 
-def test_young_days_are_corrected_for_conversions_still_to_come_or_left_out() -> None:
+def test_figures_are_those_that_the_platform_reported() -> None:
+    """However many conversions are thought to be still to come."""
     entity = adset("as_1", days((100, 1, 100, 10, 100), (100, 1, 100, 5, 50), (100, 1, 100, 1, 10)))
-    [figure] = (
-        run(rule(condition=is_("cpa", ">=", 10, "3d")), entity, maturity=(0.1, 0.5)).decisions[0].evidence
-    )
-    assert figure["value"] == 10  # (100 + 0.5 x 100) / 15; the youngest day is left out
-    [count] = (
-        run(rule(condition=is_("conversions", ">=", 1, "3d")), entity, maturity=(0.1, 0.5))
-        .decisions[0]
-        .evidence
-    )
-    assert count["value"] == 20
+    for metric, value in (("cpa", 300 / 16), ("conversions", 16), ("roas", 160 / 300), ("revenue", 160)):
+        outcome = run(rule(condition=is_(metric, ">=", 0.1, "3d")), entity, maturity=(0.1, 0.5))
+        [figure] = outcome.decisions[0].evidence
+        assert figure["value"] == pytest.approx(value)
+
+
+def test_an_assumed_lag_raises_no_losing_budget() -> None:
+    """3 days of spend 100 and revenue 90: with half of the last day thought unknown, ROAS would be 1.8."""
+    losing = adset("as_1", days(*[(100, 1000, 100, 3, 90)] * 3))
+    raised = {"type": "increase_budget", "parameters": {"percentage": 50}}
+    lag = {"maturity": (0.5, 0.75), "maturity_assumed": True}
+    outcome = run(rule(condition=is_("roas", ">", 1.5, "24h"), action=raised), losing, **lag)
+    assert (outcome.evaluated, outcome.matched) == (1, 0)
+    outcome = run(rule(condition=is_("roas", "<", 1.5, "24h"), action=raised), losing, **lag)
+    [figure] = outcome.decisions[0].evidence
+    assert figure["value"] == 0.9
+
+
+def test_a_window_of_days_too_young_is_undecidable() -> None:
+    entity = adset("as_1", days((100, 1, 100, 10, 100), (100, 1, 100, 5, 50), (100, 1, 100, 1, 10)))
     late = run(rule(condition=is_("roas", "<", 9, "24h")), entity, maturity=(0.1, 0.5))
     assert reasons(late.undecidable) == {"as_1": "late_data"}
 

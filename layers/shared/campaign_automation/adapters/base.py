@@ -90,7 +90,7 @@ class BudgetOutcome(NamedTuple):
 class Node(BaseModel):
     """One object as the platform stored it. `status` is ours (active, paused, deleted), `platform_status`
     the platform's effective one. `unread` names the fields that the platform answered in a form unknown
-    here; they keep their defaults, and `issues` says so."""
+    here; they keep their defaults, and `issues` says so. At `ends_at` the platform stops it by itself."""
 
     platform_id: str
     name: str
@@ -98,6 +98,7 @@ class Node(BaseModel):
     platform_status: str
     issues: list[str] = []
     unread: list[str] = []
+    ends_at: datetime | None = None
 
 
 class CampaignNode(Node):
@@ -169,13 +170,15 @@ FiguresByLevel = dict[Level, dict[str, Figures]]
 class PlatformAdapter(Protocol):
     """`levels` are the objects that this platform knows, parents first; `budget_level` is the one whose
     budgets our campaigns have. What `describe_account` tells is kept for `account_seconds`; 0 reads it for
-    each creation."""
+    each creation. `has_end_times`: the objects of `budget_level` are created with the plan's `ends_at`, at
+    which the platform stops them."""
 
     platform: str
     levels: tuple[Level, ...]
     budget_level: Level
     copy_limits: CopyLimits
     account_seconds: int
+    has_end_times: bool
 
     async def describe_account(self, access: Access) -> AdAccount:
         """One read. Raises AccountError when the account cannot advertise now."""
@@ -265,6 +268,10 @@ class PlatformAdapter(Protocol):
 
     async def end_split(self, access: Access, account: AdAccount, split_id: str) -> None:
         """Ends it now; ended or gone is a success. On TikTok its ad groups stop with it."""
+        ...
+
+    async def lift_end(self, access: Access, platform_id: str) -> Outcome:
+        """Lets an object of `budget_level` run on without an end; to have none already is a success."""
         ...
 
     async def read_daily(

@@ -68,6 +68,7 @@ class GoogleAdapter:
     budget_level = Level.CAMPAIGN
     copy_limits = CopyLimits(90, 30, 90, headlines=5, descriptions=3, emoji=False, wide_counts_double=True)
     account_seconds = 0
+    has_end_times = True
 
     def __init__(
         self,
@@ -172,7 +173,7 @@ class GoogleAdapter:
         """Budget, campaign and locations, all or nothing."""
         customer_id = access.platform_account_id
         is_political = checks.check_declaration(plan.eu_political_advertising)
-        operations = requests.campaign_operations(customer_id, plan, account.facts, is_political)
+        operations = requests.campaign_operations(customer_id, plan, account, is_political)
         try:
             response = await self._wire.mutate(access, "create_campaign", operations)
         except PlatformError as error:
@@ -378,6 +379,10 @@ class GoogleAdapter:
 
     async def end_split(self, access: Access, account: AdAccount, split_id: str) -> None:
         """There is none to end."""
+
+    async def lift_end(self, access: Access, platform_id: str) -> Outcome:
+        operation = requests.lift_end_operation(access.platform_account_id, platform_id)
+        return (await self._change(access, "update_campaign", [operation], [platform_id]))[0]
 
     async def _change(
         self, access: Access, operation: str, operations: Sequence[Operation], ids: Sequence[str]

@@ -71,6 +71,7 @@ class MetaAdapter:
     # What is shown before "see more"; longer text is accepted and cut. Source: ads guide, by third parties.
     copy_limits = CopyLimits(primary_text=125, headline=40, description=30)
     account_seconds = 0
+    has_end_times = True
 
     def __init__(
         self,
@@ -372,6 +373,11 @@ class MetaAdapter:
 
     async def end_split(self, access: Access, account: AdAccount, split_id: str) -> None:
         await self._studies.end(access, split_id)
+
+    async def lift_end(self, access: Access, platform_id: str) -> Outcome:
+        # 0 is Meta's word for an ad set that goes on. Source: reference page "Ad Set".
+        call: Call = ("POST", (platform_id,), {"end_time": 0})
+        return await self._wire.send(access, "update_adset", platform_id, call)
 
 
 def _is_gone(error: CampaignAutomationError | None) -> bool:

@@ -50,6 +50,7 @@ from campaign_automation.adapters.tiktok.wire import TikTokWire
 from campaign_automation.clients.media_client import MediaClient
 from campaign_automation.models.campaigns import AdSetPlan, CampaignPlan, CreateCampaign, Creative
 from campaign_automation.models.common import AdAccount, AgeGroup, Level, Objective
+from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import (
     AccountError,
     PlatformAuthError,
@@ -80,6 +81,7 @@ class TikTokAdapter:
     # TikTok shows one text; headline and description are not shown.
     copy_limits = CopyLimits(primary_text=100, headline=40, description=30, emoji=False)
     account_seconds = 3600  # describing it takes three calls
+    has_end_times = True
 
     def __init__(
         self,
@@ -203,7 +205,7 @@ class TikTokAdapter:
     ) -> list[Outcome]:
         """One request per ad group."""
         family = self._family(plan.objective)
-        now = datetime.now(UTC)
+        now = clock.now()
 
         async def create(adset: AdSetPlan) -> Outcome:
             body = requests.adset_body(plan, account, campaign_id, adset, family, now)
@@ -348,6 +350,21 @@ class TikTokAdapter:
         self, access: Access, level: Level, family: facts.Family, campaign_id: str
     ) -> list[facts.Params]:
         return await self._list(access, f"list_{level}s", level, family, {"campaign_ids": [campaign_id]})
+
+    async def lift_end(self, access: Access, platform_id: str) -> Outcome:
+        stored = await self._look(access, Level.ADSET, [platform_id])
+        family = stored[platform_id][0] if platform_id in stored else "manual"
+        body = {"adgroup_id": platform_id, "schedule_type": "SCHEDULE_FROM_NOW"}
+        path = _path(Level.ADSET, family, "update")
+        try:
+            answer = await self._wire.change(access, "update_adset", path, body)
+        except PlatformError as error:
+            return (
+                Outcome(platform_id, platform_id)
+                if is_nothing_to_update(error)
+                else failed(platform_id, error)
+            )
+        return Outcome(platform_id, platform_id, request_id=answer.request_id)
 
     async def read_daily(
         self,

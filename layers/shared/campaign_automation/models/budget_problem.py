@@ -121,8 +121,8 @@ class OptimizerSettings(Model):
 class BudgetProblem(Model):
     """Everything one optimisation rests on. `today` is a day of the account; only earlier days are used.
 
-    The total, the target marginal CPA (which makes the total flexible, with `total_budget_minor` its cap),
-    group limits and settings are for `allocate`; without a total it keeps today's.
+    The total binds whichever strategy decides; with a target marginal CPA, which makes it flexible, it is a
+    cap. That, group limits and settings are for `allocate`, which without a total keeps today's.
     """
 
     today: date
@@ -269,7 +269,11 @@ PlanStatus = Literal["ok", "all_paused", "too_little_data", "revenue_missing", "
 
 
 class BudgetPlan(Model):
-    """Decisions for the active ad sets, ordered by id. Nothing here has been carried out."""
+    """Decisions for the active ad sets, ordered by id. Nothing here has been carried out.
+
+    Of a total that the rules were bound by: `shortfall_minor` is by how much the least budgets of the day
+    exceed it, `unallocated_minor` what the caps of the day do not take of it.
+    """
 
     status: PlanStatus
     strategy: Literal["auto", "allocate"]
@@ -278,3 +282,5 @@ class BudgetPlan(Model):
     freed_minor: int
     total_before_minor: int
     total_after_minor: int
+    shortfall_minor: int = 0
+    unallocated_minor: int = 0

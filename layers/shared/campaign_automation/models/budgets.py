@@ -24,7 +24,8 @@ class OptimizeBudget(Model):
     """Parameters of optimize_budget; contract.md section 2.
 
     `campaign_ids` adds campaigns of the same currency to `campaign_id`. The total and the target marginal
-    CPA are for `allocate`. `plan_digest` of a dry run carries out exactly that plan or nothing.
+    CPA are for `allocate`; the total binds the written rules too where these decide. `plan_digest` of a dry
+    run carries out exactly that plan or nothing.
     """
 
     campaign_id: CampaignId | None = None
@@ -118,6 +119,15 @@ class Summary(Model):
     source: str
 
 
+class AskedTotal(Model):
+    """What became of `total_daily_budget`. `below`: today's caps do not take all of it, or it is a cap;
+    `above`: a lowering or a pause could not be carried out, see the outcomes. No raise adds to that."""
+
+    asked: Amount
+    after: Amount
+    outcome: Literal["met", "below", "above"]
+
+
 class BudgetOptimized(Model):
     """The answer of optimize_budget. `run_ids` name the change in each campaign for the audit trail and for
     undo; a dry run has a `plan_digest` instead, good until `expires_at`."""
@@ -129,6 +139,7 @@ class BudgetOptimized(Model):
     currency: str
     total_before: Amount
     total_after: Amount
+    asked_total: AskedTotal | None = None
     freed: Amount
     optimizations: list[Optimization]
     allocation: Allocation | None = None

@@ -129,7 +129,8 @@ class CreativePlan(Model):
 
 
 class CampaignPlan(Model):
-    """Everything one creation asks of the platform; each object carries its tag in its name."""
+    """Everything one creation asks of the platform; each object carries its tag in its name. `ends_at` is
+    when the platform itself shall stop the delivery, whatever becomes of this module."""
 
     tag: str
     name: str
@@ -141,6 +142,7 @@ class CampaignPlan(Model):
     special_ad_categories: list[str]
     dsa: Dsa | None = None
     eu_political_advertising: bool | None = None
+    ends_at: datetime | None = None
 
 
 class Creative(Model):

@@ -95,7 +95,7 @@ class AuditRecord(Model):
     campaign_id: str
     actor: str
     reason: str
-    operation: Literal["create", "set_status", "set_budget", "remove", "end_split"]
+    operation: Literal["create", "set_status", "set_budget", "remove", "end_split", "lift_end"]
     level: Level
     entity_id: str
     platform_id: str | None = None

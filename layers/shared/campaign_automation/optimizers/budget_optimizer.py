@@ -9,10 +9,10 @@ from collections.abc import Sequence
 
 from campaign_automation.models.budget_problem import AllocationReport, BudgetPlan, BudgetProblem, PlanStatus
 from campaign_automation.optimizers.budgets.allocation import obstacle_to_curves, propose_by_curves
-from campaign_automation.optimizers.budgets.evidence import gather
+from campaign_automation.optimizers.budgets.evidence import Account, gather
 from campaign_automation.optimizers.budgets.proposals import Proposal, decision_of
 from campaign_automation.optimizers.budgets.records import check_problem
-from campaign_automation.optimizers.budgets.rules_strategy import propose_by_rules
+from campaign_automation.optimizers.budgets.rules_strategy import propose_by_rules, scale_to_total
 
 
 def optimize_budget(problem: BudgetProblem) -> BudgetPlan:
@@ -29,12 +29,22 @@ def optimize_budget(problem: BudgetProblem) -> BudgetPlan:
     if not account.cases:
         return _plan(problem, "all_paused", [], None)
     if problem.strategy == "auto":
-        return _plan(problem, "ok", propose_by_rules(account, guard=problem.guard), None)
+        return _plan_by_rules(account, "ok", guard=problem.guard)
     if status := obstacle_to_curves(account):
-        return _plan(problem, status, propose_by_rules(account, guard=True), None)
+        return _plan_by_rules(account, status, guard=True)
     proposals, report = propose_by_curves(account)
     worth_it = report.applied or all(item.reason != "gain_too_small" for item in proposals)
     return _plan(problem, "ok" if worth_it else "gain_too_small", proposals, report)
+
+
+def _plan_by_rules(account: Account, status: PlanStatus, *, guard: bool) -> BudgetPlan:
+    """A total that is asked for binds the rules too."""
+    problem, proposals = account.problem, propose_by_rules(account, guard=guard)
+    if problem.total_budget_minor is None:
+        return _plan(problem, status, proposals, None)
+    proposals, result = scale_to_total(proposals, problem, guard=guard)
+    rest = {"shortfall_minor": result.shortfall, "unallocated_minor": result.unallocated}
+    return _plan(problem, status, proposals, None).model_copy(update=rest)
 
 
 def _plan(

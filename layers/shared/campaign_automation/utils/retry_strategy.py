@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import time
 from collections.abc import Awaitable, Callable
+from random import SystemRandom
 from typing import TypeVar
 
 from campaign_automation.utils.error_handler import CampaignAutomationError
@@ -17,6 +17,10 @@ MAX_RETRIES = 3
 MAX_TOTAL_SECONDS = 60.0
 ATTEMPT_TIMEOUT_SECONDS = 30.0
 
+Draw = Callable[[float, float], float]
+# Drawn from the system: processes that start from one snapshot share the state of `random`, and with it
+# their waits, just when full jitter has to keep them apart.
+_draw: Draw = SystemRandom().uniform
 _sleep = asyncio.sleep  # the one place where tests switch the waiting off
 
 
@@ -31,12 +35,14 @@ async def with_retries(
         "no answer in time", code="4002"
     ),
     sleep: Callable[[float], Awaitable[None]] | None = None,
+    draw: Draw = _draw,
 ) -> T:
     """The first success of `call`, tried again after 0..1, 0..2 and 0..4 seconds.
 
     `what` names it in the metric. Only errors that `is_retryable` are tried again, and only while the wait
     fits into `max_total_seconds`. A try that takes `attempt_seconds` is cut, and counts as the error `late`.
-    The last error is raised with `attempts` and `elapsed` (seconds) in its details.
+    The last error is raised with `attempts` and `elapsed` (seconds) in its details. `draw` gives a number
+    between two others.
     """
     started = time.monotonic()
     for attempt in range(MAX_RETRIES + 1):
@@ -44,7 +50,7 @@ async def with_retries(
             return await _limited(call, attempt_seconds, late)
         except CampaignAutomationError as error:
             elapsed = time.monotonic() - started
-            wait = _wait_seconds(error, attempt)
+            wait = _wait_seconds(error, attempt, draw)
             if attempt == MAX_RETRIES or not is_retryable(error) or elapsed + wait > max_total_seconds:
                 error.details.update(attempts=attempt + 1, elapsed=round(elapsed, 3))
                 raise
@@ -63,6 +69,6 @@ async def _limited(
         raise late() from error
 
 
-def _wait_seconds(error: CampaignAutomationError, attempt: int) -> float:
+def _wait_seconds(error: CampaignAutomationError, attempt: int, draw: Draw) -> float:
     asked: float | None = error.details.get("retry_after")
-    return asked if asked is not None else random.uniform(0, 2**attempt)
+    return asked if asked is not None else draw(0, 2**attempt)

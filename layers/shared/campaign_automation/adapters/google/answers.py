@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 from google.ads.googleads.v26.errors.types.errors import GoogleAdsFailure
 
@@ -66,7 +67,15 @@ def campaign_node(row: Row, daily_budget: Decimal) -> CampaignNode:
     campaign = row.campaign
     if enum_name(campaign, "status") == "REMOVED":
         raise gone(str(campaign.id))
-    return CampaignNode(**_node_fields(campaign, str(campaign.id), campaign.name), daily_budget=daily_budget)
+    fields = _node_fields(campaign, str(campaign.id), campaign.name, ends_at=lambda: _ends_at(row))
+    return CampaignNode(**fields, daily_budget=daily_budget)
+
+
+def _ends_at(row: Row) -> datetime | None:
+    """Told in the account's time zone; empty for a campaign that goes on."""
+    text = row.campaign.end_date_time
+    zone = ZoneInfo(row.customer.time_zone) if text else None
+    return datetime.fromisoformat(text).replace(tzinfo=zone) if text else None
 
 
 def gone(campaign_id: str) -> PlatformRejectedError:

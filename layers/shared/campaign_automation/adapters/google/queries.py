@@ -15,7 +15,8 @@ _CAMPAIGN = (
     "campaign.id, campaign.name, campaign.status, campaign.primary_status, campaign.primary_status_reasons,"
     " campaign.advertising_channel_type, campaign.bidding_strategy_type,"
     " campaign.maximize_conversions.target_cpa_micros, campaign.maximize_conversion_value.target_roas,"
-    " campaign.network_settings.target_google_search, campaign.network_settings.target_search_network"
+    " campaign.network_settings.target_google_search, campaign.network_settings.target_search_network,"
+    " campaign.end_date_time, customer.time_zone"
 )
 _AD_GROUP = (
     "ad_group.id, ad_group.name, ad_group.status, ad_group.primary_status, ad_group.primary_status_reasons"

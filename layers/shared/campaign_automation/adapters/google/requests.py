@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from google.ads.googleads.v26.services.types.google_ads_service import MutateOperation
 
@@ -14,7 +16,7 @@ from campaign_automation.adapters.base import AdOrder, CreativeOrder
 from campaign_automation.adapters.google import facts
 from campaign_automation.adapters.google.errors import PLATFORM
 from campaign_automation.models.campaigns import AdCopy, AdSetPlan, CampaignPlan
-from campaign_automation.models.common import AgeGroup, Level
+from campaign_automation.models.common import AdAccount, AgeGroup, Level
 from campaign_automation.utils.error_handler import InvalidRequestError, PlatformRejectedError
 
 Operation = Any  # a raw MutateOperation; the vendor's package carries no types for it
@@ -45,14 +47,15 @@ def enum_name(message: Any, field: str) -> str:
 
 
 def campaign_operations(
-    customer_id: str, plan: CampaignPlan, app: Mapping[str, Any], is_political: bool
+    customer_id: str, plan: CampaignPlan, account: AdAccount, is_political: bool
 ) -> list[Operation]:
-    """Budget, campaign, locations: one atomic request. `app` is the account's entry in the secret."""
+    """Budget, campaign, locations: one atomic request."""
     budget_name, campaign_name = (
         f"customers/{customer_id}/{kind}" for kind in ("campaignBudgets/-1", "campaigns/-2")
     )
     total = sum((adset.daily_budget for adset in plan.adsets), Decimal(0))
-    operations = [_budget(budget_name, total), _campaign(campaign_name, budget_name, plan, app, is_political)]
+    campaign = _campaign(campaign_name, budget_name, plan, account, is_political)
+    operations = [_budget(budget_name, total), campaign]
     for country in plan.adsets[0].targeting.countries:
         operation = _OPERATION()
         criterion = operation.campaign_criterion_operation.create
@@ -74,7 +77,7 @@ def _budget(name: str, daily: Decimal) -> Operation:
 
 
 def _campaign(
-    name: str, budget_name: str, plan: CampaignPlan, app: Mapping[str, Any], is_political: bool
+    name: str, budget_name: str, plan: CampaignPlan, account: AdAccount, is_political: bool
 ) -> Operation:
     goal = facts.GOALS[plan.objective]
     operation = _OPERATION()
@@ -87,8 +90,15 @@ def _campaign(
     getattr(campaign, goal.bidding).SetInParent()
     prefix = "CONTAINS" if is_political else "DOES_NOT_CONTAIN"
     set_enum(campaign, "contains_eu_political_advertising", f"{prefix}_EU_POLITICAL_ADVERTISING")
-    _CHANNELS[goal.channel](campaign, app)
+    _CHANNELS[goal.channel](campaign, account.facts)
+    if plan.ends_at:
+        campaign.end_date_time = end_of_day(plan.ends_at, account.time_zone)
     return operation
+
+
+def end_of_day(moment: datetime, time_zone: str) -> str:
+    """The end of the account's day: only some campaign types may end within one."""
+    return f"{moment.astimezone(ZoneInfo(time_zone)).date()} 23:59:59"
 
 
 def _search_settings(campaign: Any, app: Mapping[str, Any]) -> None:
@@ -361,6 +371,15 @@ def status_operation(customer_id: str, level: Level, platform_id: str, status: s
     inner.update.resource_name = f"customers/{customer_id}/{collection}/{platform_id}"
     set_enum(inner.update, "status", _STATUS[status])
     inner.update_mask.paths.append("status")
+    return operation
+
+
+def lift_end_operation(customer_id: str, campaign_id: str) -> Operation:
+    """A field that is named in the mask and left empty is cleared."""
+    operation = _OPERATION()
+    inner = operation.campaign_operation
+    inner.update.resource_name = f"customers/{customer_id}/campaigns/{campaign_id}"
+    inner.update_mask.paths.append("end_date_time")
     return operation
 
 

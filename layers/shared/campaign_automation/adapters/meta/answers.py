@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -50,6 +50,7 @@ def adset_node(item: Mapping[str, Any], step: Decimal) -> AdSetNode:
         targeting=lambda: _targeting(item["targeting"]),
         placements=lambda: _placements(item["targeting"]),
         in_learning=lambda: _in_learning(item),
+        ends_at=lambda: _ends_at(item),
     )
     bid_strategy = "lowest_cost" if strategy == "LOWEST_COST_WITHOUT_CAP" else str(strategy)
     return AdSetNode(**fields, bid_strategy=bid_strategy)
@@ -61,6 +62,10 @@ def _targeting(stored: Mapping[str, Any]) -> Targeting:
         age_max=stored["age_max"],
         countries=stored["geo_locations"]["countries"],
     )
+
+
+def _ends_at(item: Mapping[str, Any]) -> datetime | None:
+    return datetime.fromisoformat(item["end_time"]) if item.get("end_time") else None
 
 
 def _placements(targeting: Mapping[str, Any]) -> str:

@@ -105,7 +105,8 @@ FEWEST_CELLS, MOST_CELLS = 2, 5  # of a split test; the upper one is unverified,
 
 CAMPAIGN_FIELDS = "id,name,objective,status,effective_status,special_ad_categories,issues_info,daily_budget"
 ADSET_FIELDS = (
-    "id,name,status,effective_status,daily_budget,bid_strategy,targeting,issues_info,learning_stage_info"
+    "id,name,status,effective_status,daily_budget,bid_strategy,targeting,issues_info,learning_stage_info,"
+    "end_time"
 )
 AD_FIELDS = (
     "id,name,adset_id,status,effective_status,issues_info,ad_review_feedback,"

@@ -27,6 +27,8 @@ def adset_params(plan: CampaignPlan, account: AdAccount, campaign_id: str, adset
         "bid_strategy": "LOWEST_COST_WITHOUT_CAP",
         "targeting": _targeting(plan, adset.targeting),
     }
+    if plan.ends_at:
+        params["end_time"] = int(plan.ends_at.timestamp())
     if goal.promoted:
         params["promoted_object"] = _promoted_object(goal, account)
     if goal.destination_type:

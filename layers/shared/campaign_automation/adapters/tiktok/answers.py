@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -59,9 +60,17 @@ def adset_node(item: Mapping[str, Any], family: facts.Family) -> AdSetNode:
         daily_budget=lambda: daily_budget(item),
         scheduled_budget=lambda: scheduled_budget(item),
         targeting=lambda: _targeting(item.get("targeting_spec") or item),
+        ends_at=lambda: _ends_at(item),
     )
     bid_strategy = "lowest_cost" if bid == "BID_TYPE_NO_BID" else str(bid)
     return AdSetNode(**fields, placements=_placements(item), bid_strategy=bid_strategy)
+
+
+def _ends_at(item: Mapping[str, Any]) -> datetime | None:
+    """One that goes on is shown with an end in ten years."""
+    if item.get("schedule_type") != "SCHEDULE_START_END":
+        return None
+    return datetime.strptime(item["schedule_end_time"], facts.TIME).replace(tzinfo=UTC)
 
 
 def _targeting(stored: Mapping[str, Any]) -> Targeting:

@@ -223,6 +223,7 @@ ISSUE_MARKS = ("BALANCE_EXCEED", "AUDIT_DENY", "PUNISH", "PIXEL_UNBIND", "TRANSC
 NAME_LIMIT = 512  # Chinese and Japanese characters count twice
 # What the planner may add to a name: " | ", five countries and ages, " | creative " and an id, a tag.
 NAME_ADDITION = 180
+TIME = "%Y-%m-%d %H:%M:%S"  # in UTC
 IDS_PER_FILTER = 100
 IDS_PER_CHANGE = 20
 CREATIVES_PER_CALL = 20

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 
 from campaign_automation.adapters.base import AdOrder, CreativeOrder
@@ -113,8 +113,7 @@ def adset_body(
         "adgroup_name": adset.name,
         "operation_status": "DISABLE",
         "budget": number(adset.daily_budget),
-        "schedule_type": "SCHEDULE_FROM_NOW",
-        "schedule_start_time": now.strftime("%Y-%m-%d %H:%M:%S"),
+        **_schedule(now, plan.ends_at),
         # Automatic placements are refused in some countries, and TikTok itself is what they always hold.
         "placement_type": "PLACEMENT_TYPE_NORMAL",
         "placements": ["PLACEMENT_TIKTOK"],
@@ -124,6 +123,14 @@ def adset_body(
         **_promotion(goal, account),
         **_by_family(plan, adset, family),
     }
+
+
+def _schedule(start: datetime, end: datetime | None) -> facts.Params:
+    schedule = {"schedule_type": "SCHEDULE_FROM_NOW", "schedule_start_time": start.strftime(facts.TIME)}
+    if end is None:
+        return schedule
+    stop = end.astimezone(UTC).strftime(facts.TIME)
+    return schedule | {"schedule_type": "SCHEDULE_START_END", "schedule_end_time": stop}
 
 
 def _by_family(plan: CampaignPlan, adset: AdSetPlan, family: facts.Family) -> facts.Params:

@@ -93,4 +93,4 @@ def _split_body(order: SplitOrder, groups: Sequence[Mapping[str, object]]) -> fa
 
 
 def _utc(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+    return moment.astimezone(UTC).strftime(facts.TIME)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import NamedTuple
 
+from campaign_automation.adapters.base import PlatformAdapter
 from campaign_automation.managers.ab_tests.ending import AbTestEnding
 from campaign_automation.managers.ab_tests.schedules import AbTestSchedules
 from campaign_automation.managers.ab_tests.sizing import AbTestSizing
@@ -25,7 +27,12 @@ from campaign_automation.models.common import Context
 from campaign_automation.stores.ab_test_store import AbTest, AbTestStore, ab_test_id
 from campaign_automation.stores.campaign_store import FINAL, Creation
 from campaign_automation.utils import clock
-from campaign_automation.utils.error_handler import CampaignAutomationError, ConflictError, NotFoundError
+from campaign_automation.utils.error_handler import (
+    CampaignAutomationError,
+    ConflictError,
+    GuardRefusedError,
+    NotFoundError,
+)
 from campaign_automation.utils.observability import logger
 
 # With what comes before and after, a creation answers within the gateway's 29 seconds.
@@ -47,6 +54,7 @@ class AbTestManager:
         sizing: AbTestSizing,
         ending: AbTestEnding,
         schedules: AbTestSchedules | None,
+        adapters: Mapping[str, PlatformAdapter],
         *,
         activate: bool,
     ) -> None:
@@ -55,6 +63,7 @@ class AbTestManager:
         self._sizing = sizing
         self._ending = ending
         self._schedules = schedules
+        self._adapters = adapters
         self._activate = activate
 
     # --- creating --------------------------------------------------------------------------------------
@@ -63,8 +72,9 @@ class AbTestManager:
         """Claims the request, sizes the test, stores it and its schedule; nothing is on a platform yet.
 
         The same key and body give the same test again. Raises GuardRefusedError for a test that its days
-        cannot carry.
+        cannot carry, or that nothing would end.
         """
+        self._check_end(request)
         spec = request.campaign(activate=self._activate)
         opened = await self._campaigns.open_creation(spec, context, request.terms)
         test_id = ab_test_id(opened.campaign_id)
@@ -74,7 +84,7 @@ class AbTestManager:
         try:
             test = await self._new_test(request, context, opened)
             if not request.dry_run:
-                await self._schedule(test, request)
+                await self._schedule(test, daily=request.daily_checks)
                 await self._store.put_new(test)
         except CampaignAutomationError as error:
             await self._campaigns.refuse(context.user_id, opened.campaign_id, error)
@@ -93,10 +103,20 @@ class AbTestManager:
             ends_at=starts_at + timedelta(days=request.test_duration_days),
         )
 
-    async def _schedule(self, test: AbTest, request: CreateAbTest) -> None:
+    def _check_end(self, request: CreateAbTest) -> None:
+        """A test must end by our schedule or by the platform's own end time, or it would spend for ever."""
+        if self._schedules is None and not self._adapters[request.platform].has_end_times:
+            raise GuardRefusedError(
+                f"{request.platform}: nothing would end the test: this process has no scheduler and the"
+                " platform stops nothing by itself",
+                guard="no_end",
+                field="platform",
+            )
+
+    async def _schedule(self, test: AbTest, *, daily: bool) -> None:
         """Before the test itself, so that none is without; the check of what was never made deletes it."""
-        if self._schedules and request.daily_checks:
-            await self._schedules.put(test)
+        if self._schedules:
+            await self._schedules.put(test, daily=daily)
 
     async def outcome(self, opened: OpenedTest) -> AbTestCreated | AbTestAccepted:
         """The finished test, or that its creation goes on. Raises what made the creation fail."""
@@ -115,7 +135,7 @@ class AbTestManager:
                 message="the test is being created",
             )
         creation = await self._campaigns.load(test.tenant, test.campaign_id)
-        return _created(test, creation, made, has_checks=self._schedules is not None)
+        return _created(test, creation, made, has_scheduler=self._schedules is not None)
 
     # --- ending ----------------------------------------------------------------------------------------
 
@@ -160,7 +180,9 @@ def creatives_of(creation: Creation) -> dict[str, str]:
     return {ad.adset_tag: ad.creative_id for ad in creation.plan.ads}
 
 
-def _created(test: AbTest, creation: Creation, made: CampaignCreated, *, has_checks: bool) -> AbTestCreated:
+def _created(
+    test: AbTest, creation: Creation, made: CampaignCreated, *, has_scheduler: bool
+) -> AbTestCreated:
     terms, is_dry = creation.test, made.state == "planned"
     assert terms is not None
     logger.info("test created", test_id=test.test_id, campaign_id=test.campaign_id)
@@ -182,9 +204,13 @@ def _created(test: AbTest, creation: Creation, made: CampaignCreated, *, has_che
         platform_split_id=split_of(creation),
         starts_at=clock.iso(test.starts_at),
         ends_at=clock.iso(test.ends_at),
-        daily_checks=has_checks and terms.daily_checks,
+        daily_checks=has_scheduler and terms.daily_checks,
         changes=made.changes,
-        warnings=[*made.warnings, *_warnings(test, creation, made)],
+        warnings=[
+            *made.warnings,
+            *_warnings(test, creation, made),
+            *([] if has_scheduler else [_without_scheduler(creation)]),
+        ],
         message=_message(test, made),
     )
 
@@ -218,6 +244,12 @@ def _warnings(test: AbTest, creation: Creation, made: CampaignCreated) -> list[s
     if test.sample.can_finish is False:
         words.append(f"forced: {test.sample.message}")
     return words
+
+
+def _without_scheduler(creation: Creation) -> str:
+    plan = creation.plan
+    end = clock.iso(plan.ends_at) if plan and plan.ends_at else "its end time"
+    return f"no scheduler here ends the test: the platform stops it at {end}, or somebody cancels it before"
 
 
 def _message(test: AbTest, made: CampaignCreated) -> str:

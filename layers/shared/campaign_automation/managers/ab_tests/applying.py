@@ -12,8 +12,9 @@ from campaign_automation.managers.changes.control import changed_items, failed_i
 from campaign_automation.managers.changes.gate import Item, Run, Wanted, WriteGate, new_run
 from campaign_automation.models.ab_analysis import Recommendation
 from campaign_automation.models.ab_tests import AnalyzeAbTest, Applied
-from campaign_automation.models.changes import SkippedItem
+from campaign_automation.models.changes import FailedItem, SkippedItem
 from campaign_automation.models.common import Level
+from campaign_automation.utils.error_handler import CampaignAutomationError, error_body
 
 _DONE = ("changed", "already")
 
@@ -45,9 +46,25 @@ class AbTestApplier:
             return _applied(items, plan, run_id=None, ended=False)
         items = await self._carry_out(reading, plan, run)
         ended = plan.ends and _has_stopped(items)
-        if ended:
-            await self._ending.close(reading.test, "finished", _outcome(reading))
-        return _applied(items, plan, run_id=run.run_id, ended=ended)
+        if not ended:
+            return _applied(items, plan, run_id=run.run_id, ended=False)
+        not_lifted = await self._let_winner_run_on(reading, run)
+        await self._ending.close(reading.test, "finished", _outcome(reading))
+        applied = _applied(items, plan, run_id=run.run_id, ended=True)
+        return applied.model_copy(update={"failed": [*applied.failed, *not_lifted]})
+
+    async def _let_winner_run_on(self, reading: Reading, run: Run) -> list[FailedItem]:
+        """Without the platform's end time, which was the test's. What cannot be lifted is told: the winner
+        runs until then."""
+        winner = reading.analysis.winner
+        if winner is None:
+            return []
+        tag = reading.adsets[winner.variant_id]
+        try:
+            await self._gate.lift_end(reading.creation, tag, run)
+        except CampaignAutomationError as error:
+            return [FailedItem(id=tag, error=error_body(error))]
+        return []
 
     async def _carry_out(self, reading: Reading, plan: _Plan, run: Run) -> list[Item]:
         """The platform's split ends first: TikTok stops both ad groups with it, so the winner is started

@@ -45,7 +45,7 @@ class BudgetApplier:
         self, jobs: Sequence[Job], exponent: int, *, room: int | None, dry_run: bool
     ) -> dict[str, Done]:
         """What became of each decision, by unit. `room` is by how much (minor units) raises may exceed the
-        money that pauses and lowers free; None where raises do not wait for it.
+        money that pauses and lowers free, below 0 where the total is to fall; None where raises do not wait.
 
         Raises the error of a campaign only when nothing at all could even be tried.
         """

@@ -14,6 +14,7 @@ from campaign_automation.managers.budgets.applying import BudgetApplier, Done, J
 from campaign_automation.managers.budgets.problem import EVIDENCE_DAYS, Facts, build_problem, exponent_of
 from campaign_automation.managers.budgets.report import (
     allocation_of,
+    asked_total_of,
     evidence_of,
     message_of,
     optimizations_of,
@@ -144,6 +145,7 @@ class BudgetManager:
             currency=problem.currency,
             total_before=to_major(plan.total_before_minor, exponent),
             total_after=sum((item.result for item in optimizations), Decimal(0)),
+            asked_total=asked_total_of(request.total_daily_budget, optimizations),
             freed=sum((max(item.old_budget - item.result, Decimal(0)) for item in optimizations), Decimal(0)),
             optimizations=optimizations,
             allocation=allocation_of(plan.allocation, exponent),
@@ -159,12 +161,13 @@ class BudgetManager:
 def _check_reachable(plan: BudgetPlan, request: OptimizeBudget, problem: BudgetProblem) -> None:
     """No budget falls by more than half a day, so a total can be too low for today."""
     report, total = plan.allocation, request.total_daily_budget
-    if report is None or total is None or report.status != "total_below_minimums":
+    shortfall = report.shortfall_minor if report else plan.shortfall_minor
+    if total is None or not shortfall:
         return
-    least = total + to_major(report.shortfall_minor, problem.currency_exponent)
+    least = total + to_major(shortfall, problem.currency_exponent)
     raise InvalidRequestError(
         f"total_daily_budget: {total} {problem.currency} is below {least}, the least that the platforms'"
-        " minimums and the cap of 50 % a day allow today",
+        " minimums, the cap of 50 % a day and budgets that must rest allow today",
         field="total_daily_budget",
         allowed=f">= {least}",
     )
@@ -172,6 +175,8 @@ def _check_reachable(plan: BudgetPlan, request: OptimizeBudget, problem: BudgetP
 
 def _room(proposed: _Proposed, request: OptimizeBudget) -> int | None:
     """Raises by the written rules stand on their own; those of a plan that moves money wait for it."""
+    if request.total_daily_budget is not None:
+        return proposed.plan.total_after_minor - proposed.plan.total_before_minor
     moves_money = proposed.plan.allocation is not None or request.freed_money == "reinvest"
     return room_of(proposed.plan) if moves_money else None
 

@@ -42,6 +42,7 @@ def build_problem(request: OptimizeBudget, facts: Sequence[Facts], exponent: int
     # In time zones apart the last day that is over everywhere counts.
     today = min(item.insights.today for item in facts)
     units = [unit for item in facts for unit in _units(item, today, exponent)]
+    _check_all_known(request, facts)
     _check_total(request, units, currency, exponent)
     return BudgetProblem(
         today=today,
@@ -73,6 +74,19 @@ def _one_currency(facts: Sequence[Facts]) -> str:
                 currencies=sorted({currency, other}),
             )
     return currency
+
+
+def _check_all_known(request: OptimizeBudget, facts: Sequence[Facts]) -> None:
+    """A total cannot be kept over budgets that are left alone."""
+    views = [item.insights.view for item in facts if item.insights.level is Level.ADSET]
+    left = [tag for view in views for tag in view.unread(Level.ADSET) if view.live(tag, "status") == "active"]
+    if left and request.total_daily_budget is not None:
+        raise InvalidRequestError(
+            f"total_daily_budget: cannot be kept, as ad set {left[0]} has settings that cannot be read here"
+            " and is left alone; pause it or ask without a total",
+            field="total_daily_budget",
+            adset_ids=left,
+        )
 
 
 def _check_total(request: OptimizeBudget, units: Sequence[BudgetUnit], currency: str, exponent: int) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 from campaign_automation.managers.budgets.applying import Done
 from campaign_automation.managers.budgets.problem import Facts
 from campaign_automation.managers.shared.insights import CampaignInsights
 from campaign_automation.models.budget_problem import AllocationReport, BudgetPlan, Decision, Evidence
-from campaign_automation.models.budgets import Allocation, Optimization
+from campaign_automation.models.budgets import Allocation, AskedTotal, Optimization
 from campaign_automation.utils.error_handler import CampaignAutomationError, error_body
 from campaign_automation.utils.money import to_major
 
@@ -110,6 +110,16 @@ def _outcome(done: Done | None) -> dict[str, Any]:
     }
 
 
+def asked_total_of(asked: Decimal | None, optimizations: Sequence[Optimization]) -> AskedTotal | None:
+    if asked is None:
+        return None
+    after = sum((item.result for item in optimizations), Decimal(0))
+    outcome: Literal["met", "below", "above"] = (
+        "met" if after == asked else "below" if after < asked else "above"
+    )
+    return AskedTotal(asked=asked, after=after, outcome=outcome)
+
+
 def allocation_of(report: AllocationReport | None, exponent: int) -> Allocation | None:
     if report is None:
         return None
@@ -145,7 +155,7 @@ def warnings_of(plan: BudgetPlan, facts: Sequence[Facts], optimizations: Sequenc
     words = [warning for item in facts for warning in item.insights.warnings]
     if plan.status in _FALLBACKS:
         words.append(_FALLBACKS[plan.status])
-    if plan.allocation and plan.allocation.status == "total_above_caps":
+    if plan.unallocated_minor or (plan.allocation and plan.allocation.status == "total_above_caps"):
         words.append("the total is above what today's caps allow: the rest is not allocated")
     late = sum(item.effective == "next_day" for item in optimizations)
     if late:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from campaign_automation.adapters.base import (
@@ -59,6 +59,8 @@ from campaign_automation.utils.retry_strategy import with_retries
 # The classes that statemachines/ retries too; everything else goes straight to Undo.
 TRANSIENT = (PlatformRateLimitError, PlatformUnavailableError, WebPlatformUnavailableError, StoreError)
 LONGEST_WAIT_SECONDS = 60
+# The platform's own end of a test comes after ours, which also tells what was found.
+PLATFORM_END_AFTER = timedelta(days=1)
 _CONCURRENT_COPIES = 5
 _PERHAPS_A_MISSING_FILE = frozenset({"1001", "5000", "6003"})
 
@@ -183,6 +185,8 @@ class CampaignCreation:
         fitted = spec.model_copy(update={"age_groups": adapter.fit_ages(spec.age_groups)})
         make_plan = plan_test if creation.test else plan_campaign
         plan = make_plan(fitted, account, creation.campaign_id)
+        if creation.test:
+            plan = plan.model_copy(update={"ends_at": test_end(creation) + PLATFORM_END_AFTER})
         await self._gate.check_creation(creation, account, spec.daily_budget)
         await self._store.update(creation, account=account, plan=plan, warnings=warnings)
         return {
@@ -380,8 +384,7 @@ class CampaignCreation:
         adapter, plan, account, access = await self._tools(creation)
         assert creation.test is not None
         adset_ids = [_known_id(creation, adset.tag) for adset in plan.adsets]
-        end = clock.at_ms(creation.created_at) + timedelta(days=creation.test.test_duration_days)
-        order = SplitOrder(creation.objects[tag].name, adset_ids, clock.now(), end)
+        order = SplitOrder(creation.objects[tag].name, adset_ids, clock.now(), test_end(creation))
         return await adapter.create_split(access, account, order)
 
     # --- after the last create -------------------------------------------------------------------------
@@ -570,6 +573,12 @@ STEPS: dict[str, Callable[..., Awaitable[Any]]] = {
         CampaignCreation.give_up,
     )
 }
+
+
+def test_end(creation: Creation) -> datetime:
+    """When a test is over, whatever it has found by then."""
+    assert creation.test is not None  # only tests end by themselves
+    return clock.at_ms(creation.created_at) + timedelta(days=creation.test.test_duration_days)
 
 
 def _of_one_adset(creation: Creation, spec: CreateCampaign) -> CreateCampaign:

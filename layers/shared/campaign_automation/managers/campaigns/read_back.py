@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from campaign_automation.adapters.base import AdSetNode, Tree
+from campaign_automation.adapters.base import AdSetNode, Node, Tree
 from campaign_automation.models.campaigns import AdSetPlan, CampaignPlan
 from campaign_automation.stores.campaign_store import Creation
+
+_SECOND, _DAY = timedelta(seconds=1), timedelta(days=1)
 
 
 class Drift(NamedTuple):
@@ -23,6 +26,7 @@ def compare(plan: CampaignPlan, tree: Tree, creation: Creation) -> list[Drift]:
         *_compare_campaign(plan, tree),
         *_compare_adsets(plan, tree, creation),
         *_compare_ads(plan, tree, creation),
+        *_compare_ends(plan, tree, creation),
     ]
 
 
@@ -44,6 +48,22 @@ def _compare_adsets(plan: CampaignPlan, tree: Tree, creation: Creation) -> Itera
             yield Drift(f"ad set {adset.name!r} is missing", True)
         else:
             yield from _compare_adset(adset, node, has_own_budget=tree.campaign.daily_budget is None)
+
+
+def _compare_ends(plan: CampaignPlan, tree: Tree, creation: Creation) -> Iterator[Drift]:
+    """An end that was not stored would let a test spend on when nobody is there to stop it."""
+    if plan.ends_at is None or _ends_as_asked(tree.campaign, plan.ends_at):
+        return
+    stored = {node.platform_id: node for node in tree.adsets}
+    for adset in plan.adsets:
+        node = stored.get(creation.platform_id(adset.tag) or "")
+        if node and not _ends_as_asked(node, plan.ends_at):
+            yield Drift(f"ad set {adset.name!r}: end {node.ends_at} instead of {plan.ends_at}", True)
+
+
+def _ends_as_asked(node: Node, asked: datetime) -> bool:
+    """Platforms round to the second, or up to the end of the day."""
+    return node.ends_at is not None and -_SECOND < node.ends_at - asked < _DAY
 
 
 def _compare_adset(asked: AdSetPlan, node: AdSetNode, *, has_own_budget: bool) -> Iterator[Drift]:

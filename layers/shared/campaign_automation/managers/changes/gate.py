@@ -49,7 +49,7 @@ RUN_SECONDS = 60  # longer than any function that changes things may run on one 
 _WAIT_SECONDS = 5.0
 _POLL_SECONDS = 0.25
 _MOST_ENDINGS = 5
-_OUTSIDE_THE_TREE = ("create", "end_split")  # asked again until it is known, by whoever began it
+_OUTSIDE_THE_TREE = ("create", "end_split", "lift_end")  # asked again until it is known, by whoever began it
 _RETRY_SECONDS = 10.0
 _DAY_MS = 24 * 3600 * 1000
 _SETTLED_MS = 14 * _DAY_MS
@@ -281,22 +281,42 @@ class WriteGate:
         seen: list[ObjectEntry] = []
         try:
             entry = creation.objects[tag]
-            await self._end_on_platform(creation, entry, run)
+
+            async def send(access: Access) -> None:
+                assert creation.account is not None
+                await self._adapter(creation).end_split(access, creation.account, entry.platform_id or "")
+
+            await self._send_recorded(creation, _split_record(creation, entry, run), send)
             view = await self._view_after(creation)
             seen = [entry.model_copy(update={"state": "gone"}), *_statuses(creation, view)]
         finally:
             await self._end(creation, run, seen)
 
-    async def _end_on_platform(self, creation: Creation, entry: ObjectEntry, run: Run) -> None:
-        record = _split_record(creation, entry, run)
-        await self._audit.intend([record])
+    async def lift_end(self, creation: Creation, adset_tag: str, run: Run) -> None:
+        """Lets an ad set of a test (on Google its campaign) run on past the platform's own end."""
+        plan, adapter = creation.plan, self._adapter(creation)
+        if plan is None or plan.ends_at is None or not adapter.has_end_times:
+            return
+        entry = creation.objects[plan.tag if adapter.budget_level is Level.CAMPAIGN else adset_tag]
 
         async def send(access: Access) -> None:
-            assert creation.account is not None
-            await self._adapter(creation).end_split(access, creation.account, entry.platform_id or "")
+            outcome = await adapter.lift_end(access, entry.platform_id or "")
+            if outcome.error is not None:
+                raise outcome.error
 
+        await self._begin(creation, run)
         try:
-            await self._retried(creation, lambda: self._call(creation, send), "end_split")
+            await self._send_recorded(creation, _end_record(creation, entry, run), send)
+        finally:
+            await self._end(creation, run, [])
+
+    async def _send_recorded(
+        self, creation: Creation, record: AuditRecord, send: Callable[[Access], Awaitable[None]]
+    ) -> None:
+        """For what the tree does not show: what the platform answers is the outcome."""
+        await self._audit.intend([record])
+        try:
+            await self._retried(creation, lambda: self._call(creation, send), record.operation)
         except CampaignAutomationError as error:
             if not error.retryable:
                 failed = {"outcome": "failed", "error": error_body(error)}
@@ -560,6 +580,21 @@ def _removed(creation: Creation, entry: ObjectEntry, audit_id: str) -> AuditReco
         after={"status": "deleted"},
         outcome="applied",
         sensitive=True,
+    )
+
+
+def _end_record(creation: Creation, entry: ObjectEntry, run: Run) -> AuditRecord:
+    assert creation.plan is not None
+    return _creation_record(
+        creation,
+        entry,
+        audit_id=next(audit_ids()),
+        run_id=run.run_id,
+        actor=run.actor,
+        reason=run.reason,
+        operation="lift_end",
+        before={"ends_at": str(creation.plan.ends_at)},
+        after={"ends_at": None},
     )
 
 

@@ -90,6 +90,8 @@ def _why_not(record: AuditRecord, trail: Sequence[AuditRecord]) -> str:
         return "deleted: the platform does not bring deleted objects back"
     if record.operation == "end_split":
         return "ended: a platform's split test does not begin again"
+    if record.operation == "lift_end":
+        return "runs_on: the end of a test that is over is not set again"
     ((field, before),) = (record.before or {"status": None}).items()
     if before is None:
         return f"unknown: nobody knows the {field} before"

@@ -185,7 +185,7 @@ def _market(
             ],
             clock.now(),
             account.time_zone,
-            measure_maturity(snapshots, ATTRIBUTION_DAYS).shares,
+            *measure_maturity(snapshots, ATTRIBUTION_DAYS),
         ),
         {
             tag: Target(item.creation, item.level, item.view, trail)

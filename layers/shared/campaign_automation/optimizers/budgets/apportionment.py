@@ -10,6 +10,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 Share = int | float | Fraction
+_BISECTIONS = 100  # more than a float can tell apart
 _FAR = 10**30  # steps; a bound that no amount of money reaches
 
 
@@ -58,6 +59,23 @@ def apportion(
     result = Apportioned(amounts, unallocatable, max(missing, 0) * step, max(-missing, 0) * step)
     assert sum(amounts) + result.unallocatable + result.unallocated - result.shortfall == total
     return result
+
+
+def scaled_within(amounts: Sequence[int], total: int, low: Sequence[int], high: Sequence[int]) -> list[float]:
+    """`amounts` times the one factor with which they, each within [low, high], sum to `total`."""
+    least, most = (
+        0.0,
+        max((top / max(amount, 1) for amount, top in zip(amounts, high, strict=True)), default=1),
+    )
+
+    def at(factor: float) -> list[float]:
+        bounds = zip(amounts, low, high, strict=True)
+        return [float(min(max(amount * factor, down), up)) for amount, down, up in bounds]
+
+    for _ in range(_BISECTIONS):
+        middle = (least + most) / 2
+        least, most = (middle, most) if sum(at(middle)) < total else (least, middle)
+    return at(most)
 
 
 class Limit(NamedTuple):

@@ -148,9 +148,8 @@ def _as_of(history: Snapshot, day: date) -> Snapshot:
     age = (history.today - day).days - 1
     maturity = [*history.maturity[age:]] or [1.0]
     entities = [replace(entity, days=_until(entity.days, day)) for entity in history.entities]
-    return Snapshot(
-        [entity for entity in entities if entity.days], midnight.astimezone(UTC), history.time_zone, maturity
-    )
+    known = [entity for entity in entities if entity.days]
+    return replace(history, entities=known, now=midnight.astimezone(UTC), maturity=maturity)
 
 
 def _until(days: Sequence[Day], day: date) -> list[Day]:

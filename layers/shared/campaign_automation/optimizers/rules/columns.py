@@ -152,8 +152,7 @@ class Columns:
     # --- figures -------------------------------------------------------------------------------------
 
     def metric(self, metric: str, window: str) -> Column:
-        """`metric` over `window`; conversions, revenue and what is made of them corrected for what is not yet
-        known of the youngest days, which are left out where less than 30 % is known.
+        """`metric` over `window`, as the platform reported it.
 
         A missing figure, a divisor of 0, and the running day of a late figure are reasons, never 0.
         Spend without a conversion makes cpa infinite: above every threshold.
@@ -217,7 +216,7 @@ class Columns:
         if metric in ("spend", "impressions", "clicks"):
             return self._figures.amounts(metric, window, "plain")
         if metric in ("conversions", "revenue"):
-            return self._figures.amounts(metric, window, "final")
+            return self._figures.amounts(metric, window, "reported")
         top, bottom, scale = _RATIOS[metric]
         tops, bottoms = (
             self._figures.amounts(top[0], window, top[1]),
@@ -231,9 +230,25 @@ class Columns:
     def _bounds_of(
         self, position: int, metric: str, window: str, certainty: float, anytime: bool
     ) -> tuple[float, float] | str:
+        """A late day counts with what is known of it by now, in both bounds where the lag was measured. An
+        assumed lag may make a rule more careful, never bolder: the bounds then also hold the figures as
+        reported. Source: science.md section 3."""
+        weight = _EVIDENCE_OF[metric][1][1]
+        least = "complete" if weight == "share" and self.snapshot.maturity_assumed else weight
+        most = self._bounds_on(position, metric, window, certainty, anytime, weight)
+        if isinstance(most, str) or least == weight:
+            return most
+        both = most, self._bounds_on(position, metric, window, certainty, anytime, least)
+        pairs = [pair for pair in both if not isinstance(pair, str)]
+        return min(low for low, _ in pairs), max(high for _, high in pairs)
+
+    def _bounds_on(
+        self, position: int, metric: str, window: str, certainty: float, anytime: bool, weight: Weight
+    ) -> tuple[float, float] | str:
+        """The bounds with an exposure of this weight."""
         counted, exposed = _EVIDENCE_OF[metric]
         events = self._figures.amounts(counted[0], window, counted[1])[position]
-        exposure = self._figures.amounts(exposed[0], window, exposed[1])[position]
+        exposure = self._figures.amounts(exposed[0], window, weight)[position]
         if isinstance(events, str) or isinstance(exposure, str):
             return events if isinstance(events, str) else str(exposure)
         if exposure <= 0:
@@ -281,9 +296,9 @@ _RATIOS: dict[str, tuple[tuple[str, Weight], tuple[str, Weight], float]] = {
     "ctr": (("clicks", "plain"), ("impressions", "plain"), 100.0),
     "cpc": (("spend", "plain"), ("clicks", "plain"), 1.0),
     "cpm": (("spend", "plain"), ("impressions", "plain"), 1000.0),
-    "conversion_rate": (("conversions", "complete"), ("clicks", "share"), 100.0),
-    "roas": (("revenue", "complete"), ("spend", "share"), 1.0),
-    "cpa": (("spend", "share"), ("conversions", "complete"), 1.0),
+    "conversion_rate": (("conversions", "reported"), ("clicks", "plain"), 100.0),
+    "roas": (("revenue", "reported"), ("spend", "plain"), 1.0),
+    "cpa": (("spend", "plain"), ("conversions", "reported"), 1.0),
 }
 # Events and exposure behind each uncertain metric.
 _EVIDENCE_OF: dict[str, tuple[tuple[str, Weight], tuple[str, Weight]]] = {

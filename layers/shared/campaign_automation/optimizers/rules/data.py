@@ -59,13 +59,14 @@ class Snapshot:
     """One ad account, in one currency, at `now` (aware).
 
     `maturity[age]` is the share of a day's final conversions that is known `age` days after it ended, and 1
-    beyond the list; measured as science.md section 3 says.
+    beyond the list; measured as science.md section 3 says, or assumed while nothing was measured.
     """
 
     entities: Sequence[Entity]
     now: datetime
     time_zone: str = "UTC"
     maturity: Sequence[float] = (1.0,)
+    maturity_assumed: bool = False
 
     def __post_init__(self) -> None:
         if self.now.tzinfo is None:

@@ -11,13 +11,13 @@ from typing import Literal
 from campaign_automation.models.rules.vocabulary import days_of
 from campaign_automation.optimizers.rules.data import Day, Entity, Snapshot
 
-# Below this share the missing part of a day is guessed rather than corrected, so the day is left out.
+# Below this share of its conversions a day says too little.
 MIN_MATURITY = 0.3
 EVIDENCE = "evidence"  # window: since the object became what it is, at most 60 days
 EVIDENCE_DAYS = 60
 
 Cell = float | str  # a value, or the reason why there is none
-Weight = Literal["plain", "complete", "share", "final"]
+Weight = Literal["plain", "reported", "complete", "share"]
 
 
 class _History:
@@ -62,9 +62,10 @@ class Figures:
         return ["no_history" if first is None else float(self._today - first) for first in firsts]
 
     def amounts(self, figure: str, window: str, weight: Weight) -> list[Cell]:
-        """Sums of one figure. "plain" counts all days of the window; the others only days known well enough:
-        "complete" as reported, "share" times the share of their conversions known by now, "final" divided by
-        it.
+        """Sums of one figure. "plain" and "reported" count all days of the window as the platform tells them;
+        "reported" is for figures that arrive late, which need one day at least that is known well enough.
+        The others, behind the bounds of a rate, count such days alone: "complete" as reported, "share" times
+        the share of their conversions known by now.
         """
         key = (figure, window, weight)
         if key not in self._amounts:
@@ -76,7 +77,8 @@ class Figures:
     def _amount(self, position: int, figure: str, window: str, weight: Weight) -> Cell:
         span = self._span(position, window)
         if weight != "plain" and not isinstance(span, str):
-            span = self._known_enough(window, *span)
+            known = self._known_enough(window, *span)
+            span = span if weight == "reported" and not isinstance(known, str) else known
         if isinstance(span, str):
             return span
         history, (start, end) = self._histories[position], span
@@ -96,12 +98,10 @@ class Figures:
         return (start, end) if start <= end else "late_data"
 
     def _sum(self, values: Sequence[float], start: int, end: int, weight: Weight) -> float:
-        if weight in ("plain", "complete") or self._all_known(end):
+        if weight != "share" or self._all_known(end):
             return math.fsum(values)
         shares = [self._share(day) for day in range(start, end + 1)]
-        if weight == "share":
-            return math.fsum(value * share for value, share in zip(values, shares, strict=True))
-        return math.fsum(value / share for value, share in zip(values, shares, strict=True))
+        return math.fsum(value * share for value, share in zip(values, shares, strict=True))
 
     def _span(self, position: int, window: str) -> tuple[int, int] | str:
         """First and last day of the window for one object; before its first day there was nothing."""
