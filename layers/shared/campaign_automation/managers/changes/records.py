@@ -1,0 +1,160 @@
+"""Audit records of creates, changes and removals, and what a trail tells. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
+
+from campaign_automation.managers.changes.guards import is_large
+from campaign_automation.managers.changes.items import ChangeResult, Run
+from campaign_automation.managers.shared.view import CampaignView, Value
+from campaign_automation.models.changes import AuditRecord
+from campaign_automation.models.common import Level
+from campaign_automation.stores.audit_store import audit_ids
+from campaign_automation.stores.campaign_store import Creation, ObjectEntry
+from campaign_automation.utils.clock import iso_now
+from campaign_automation.utils.error_handler import CampaignAutomationError, error_body
+
+
+def intended(creation: Creation, run: Run, item: ChangeResult) -> AuditRecord:
+    """Return the record of a change that is about to be sent."""
+    wanted = item.wanted
+    is_budget = isinstance(wanted.value, Decimal) and isinstance(item.before, Decimal)
+    return AuditRecord.model_validate(
+        {
+            "audit_id": item.audit_id,
+            "run_id": run.run_id,
+            "tenant": creation.tenant,
+            "campaign_id": creation.campaign_id,
+            "actor": run.actor,
+            "reason": run.reason,
+            "operation": wanted.operation,
+            "level": wanted.level,
+            "entity_id": wanted.tag,
+            "platform_id": item.entry.platform_id,
+            "before": {wanted.field: _text(item.before)},
+            "after": {wanted.field: _text(wanted.value)},
+            "evidence": run.evidence.get(wanted.tag, {}) | ({"held": True} if item.entry.held else {}),
+            "sensitive": wanted.operation == "remove"
+            or (is_budget and is_large(Decimal(str(item.before)), Decimal(wanted.value))),
+            "at": iso_now(),
+        }
+    )
+
+
+def concluded(record: AuditRecord, item: ChangeResult, view: CampaignView | None) -> AuditRecord:
+    """Return the record with its outcome. Without a look afterwards only a definite refusal is one."""
+    is_open = view is None and (item.error is None or item.error.retryable)
+    outcome = "unknown" if is_open else {"changed": "applied"}.get(item.result, "failed")
+    live = None if view is None else {item.wanted.field: _text(view.live(item.wanted.tag, item.wanted.field))}
+    return record.model_copy(
+        update={
+            "outcome": outcome,
+            "read_back": live,
+            "error": item.error and error_body(item.error),
+            "platform_request_id": item.request_id
+            or (item.error and item.error.details.get("platform_request_id")),
+            "evidence": {**record.evidence, "effective": item.effective}
+            if item.effective == "next_day"
+            else record.evidence,
+        }
+    )
+
+
+def settled(record: AuditRecord, view: CampaignView) -> AuditRecord:
+    """Return the record of an open intent with the outcome that the platform shows."""
+    ((field, asked),) = (record.after or {"status": None}).items()
+    live = view.live(record.entity_id, field)
+    is_applied = live == (Decimal(asked) if isinstance(live, Decimal) else asked)
+    outcome = "applied" if is_applied else "failed"
+    return record.model_copy(update={"outcome": outcome, "read_back": {field: _text(live)}})
+
+
+def created(creation: Creation, entry: ObjectEntry, error: CampaignAutomationError | None) -> AuditRecord:
+    """Return the record of a create. The same try of the same object always has the same id, so that a step
+    run again adds nothing."""
+    order = list(Level).index(entry.level)
+    return _of_creation(
+        creation,
+        entry,
+        audit_id=f"{creation.created_at:013d}-{order}-{entry.tag}-{entry.attempts}",
+        operation="create",
+        after=_planned(creation, entry),
+        outcome="failed" if error else "applied",
+        error=error and error_body(error),
+        platform_request_id=error and error.details.get("platform_request_id"),
+    )
+
+
+def removed(creation: Creation, entry: ObjectEntry, audit_id: str) -> AuditRecord:
+    """Return the record of an object that Undo removed."""
+    return _of_creation(
+        creation,
+        entry,
+        audit_id=audit_id,
+        operation="remove",
+        before={"status": entry.status or "paused"},
+        after={"status": "deleted"},
+        outcome="applied",
+        sensitive=True,
+    )
+
+
+def split_ended(creation: Creation, entry: ObjectEntry, run: Run) -> AuditRecord:
+    """Return the record of the platform's split test that is about to end."""
+    return _of_creation(
+        creation,
+        entry,
+        audit_id=next(audit_ids()),
+        run_id=run.run_id,
+        actor=run.actor,
+        reason=run.reason,
+        operation="end_split",
+        after={"split": "ended"},
+    )
+
+
+def budgets_before(trail: Iterable[AuditRecord], since: str) -> dict[str, Decimal]:
+    """Return the budget in force before the first change since the audit id `since`, by object."""
+    before: dict[str, Decimal] = {}
+    for record in trail:
+        amount = (record.before or {}).get("daily_budget")
+        is_change = record.operation == "set_budget" and record.outcome != "failed"
+        if is_change and record.audit_id >= since and amount is not None:
+            before.setdefault(record.entity_id, Decimal(amount))
+    return before
+
+
+def _of_creation(creation: Creation, entry: ObjectEntry, **more: Any) -> AuditRecord:
+    values = {
+        "run_id": f"run_{creation.campaign_id}",
+        "tenant": creation.tenant,
+        "campaign_id": creation.campaign_id,
+        "actor": creation.context.actor,
+        "reason": "create_campaign",
+        "level": entry.level,
+        "entity_id": entry.tag,
+        "platform_id": entry.platform_id,
+        "at": iso_now(),
+    }
+    return AuditRecord.model_validate(values | more)
+
+
+def _planned(creation: Creation, entry: ObjectEntry) -> dict[str, Any]:
+    plan = creation.plan
+    assert plan is not None
+    if entry.level is Level.SPLIT:
+        return {"name": entry.name}
+    after: dict[str, Any] = {"name": entry.name, "status": "paused"}
+    for adset in plan.adsets:
+        if adset.tag == entry.tag:
+            after["daily_budget"] = _text(adset.daily_budget)
+    for ad in plan.ads:
+        if ad.tag == entry.tag:
+            after |= {"adset": ad.adset_tag, "creative_id": ad.creative_id}
+    return after
+
+
+def _text(value: Value) -> str | None:
+    return None if value is None else str(value)
