@@ -3,20 +3,17 @@ of whole creations."""
 
 from __future__ import annotations
 
-import functools
-import threading
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import boto3
 import pytest
 from moto import mock_aws
 
-from campaign_automation.stores import table
+from campaign_automation.stores import dynamodb
 from local.cloud import Cloud
 from local.cloud.moto_seams import quicken_dynamodb
 from tests.support.module import environment
-from tests.support.table import make_table
+from tests.support.table import make_table, one_at_a_time
 
 SECRETS = {
     "META_SECRET_ID": "campaign-automation/local/meta",
@@ -33,25 +30,13 @@ def module_settings(cloud: Cloud) -> Iterator[None]:
     with environment(cloud, **changes, **SECRETS) as patch:
         values = secret_values(cloud)
         patch.delenv("AWS_ENDPOINT_URL")
-        # moto is not made for threads, which the module uses for each call to AWS.
-        patch.setattr(table, "_translated", one_at_a_time(table._translated))
+        patch.setattr(dynamodb, "_translated", one_at_a_time(dynamodb._translated))
         quicken_dynamodb()
         with mock_aws():
             make_table()
             for name, value in values.items():
                 boto3.client("secretsmanager").create_secret(Name=name, SecretString=value)
             yield
-
-
-def one_at_a_time(call: Callable[..., Any]) -> Callable[..., Any]:
-    lock = threading.Lock()
-
-    @functools.wraps(call)
-    def wrapper(*args: Any, **kwargs: Any) -> Any:
-        with lock:
-            return call(*args, **kwargs)
-
-    return wrapper
 
 
 def secret_values(cloud: Cloud) -> dict[str, str]:

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from campaign_automation.stores.ab_test_store import AbTestStore
     from campaign_automation.stores.audit_store import AuditStore
     from campaign_automation.stores.rule_store import RuleStore
+    from campaign_automation.stores.table import Table
     from campaign_automation.utils.cache_manager import CacheManager, RedisClient
 
 
@@ -93,7 +94,13 @@ class Wiring:
 
     @cached_property
     def store(self) -> CampaignStore:
-        return CampaignStore(self.settings.table_name, lambda: self._dynamodb)
+        return CampaignStore(self._table)
+
+    @cached_property
+    def _table(self) -> Table:
+        from campaign_automation.stores.dynamodb import DynamoTable
+
+        return DynamoTable(self.settings.table_name, lambda: self._dynamodb)
 
     @cached_property
     def _dynamodb(self) -> Any:
@@ -214,14 +221,14 @@ class Wiring:
     def audit(self) -> AuditStore:
         from campaign_automation.stores.audit_store import AuditStore
 
-        return AuditStore(self.settings.table_name, lambda: self._dynamodb)
+        return AuditStore(self._table)
 
     @cached_property
     def idempotency(self) -> Idempotency:
         from campaign_automation.managers.shared.idempotency import Idempotency
         from campaign_automation.stores.answer_store import AnswerStore
 
-        return Idempotency(AnswerStore(self.settings.table_name, lambda: self._dynamodb))
+        return Idempotency(AnswerStore(self._table))
 
     @cached_property
     def campaigns(self) -> CampaignManager:
@@ -270,7 +277,7 @@ class Wiring:
         from campaign_automation.stores.insight_store import InsightStore
 
         return Insights(
-            InsightStore(self.settings.table_name, lambda: self._dynamodb),
+            InsightStore(self._table),
             self.accounts,
             self.adapters,
             FirstPartyRevenue(self.tools),
@@ -331,7 +338,7 @@ class Wiring:
         from campaign_automation.managers.shared.notices import Notices
         from campaign_automation.stores.notice_store import NoticeStore
 
-        store = NoticeStore(self.settings.table_name, lambda: self._dynamodb)
+        store = NoticeStore(self._table)
         return Notices(store, self.tools, self._publish)
 
     @cached_property
@@ -349,7 +356,7 @@ class Wiring:
     def _rule_store(self) -> RuleStore:
         from campaign_automation.stores.rule_store import RuleStore
 
-        return RuleStore(self.settings.table_name, lambda: self._dynamodb)
+        return RuleStore(self._table)
 
     @cached_property
     def _rule_market(self) -> RuleMarket:
@@ -392,7 +399,7 @@ class Wiring:
     def _ab_test_store(self) -> AbTestStore:
         from campaign_automation.stores.ab_test_store import AbTestStore
 
-        return AbTestStore(self.settings.table_name, lambda: self._dynamodb)
+        return AbTestStore(self._table)
 
     @cached_property
     def ab_tests(self) -> AbTestManager:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 from pydantic import BaseModel
 
-from campaign_automation.managers.shared.idempotency import DERIVED_SECONDS, derived_key
 from campaign_automation.models import Context
 from campaign_automation.wiring import Wiring
 
@@ -54,19 +52,24 @@ def creates(
 
     async def run(wiring: Wiring, request: Any, context: Context) -> BaseModel:
         create = getattr(getattr(wiring, part), method)
-        if request.dry_run or context.idempotency_key is not None:
-            return await _once(wiring, name, request, context, answer, create)
-        keyed = context.model_copy(update={"idempotency_key": derived_key(context, name, request)})
-        once = partial(wiring.idempotency.once, seconds=DERIVED_SECONDS)
-        return await once(keyed, name, request, answer, lambda: create(request, context))
+        return await _once(wiring, name, request, context, answer, create, derive=True)
 
     return Action(parameters, run, part)
 
 
 async def _once(
-    wiring: Wiring, name: str, request: Any, context: Context, kind: type[M], method: Method[M]
+    wiring: Wiring,
+    name: str,
+    request: Any,
+    context: Context,
+    kind: type[M],
+    method: Method[M],
+    *,
+    derive: bool = False,
 ) -> M:
     """A dry run claims no key: a caller plans, and then does it under the same one."""
     if getattr(request, "dry_run", False):
         return await method(request, context)
-    return await wiring.idempotency.once(context, name, request, kind, lambda: method(request, context))
+    return await wiring.idempotency.once(
+        context, name, request, kind, lambda: method(request, context), derive=derive
+    )
