@@ -3,17 +3,14 @@ of whole creations."""
 
 from __future__ import annotations
 
-import functools
 import json
-import threading
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import boto3
 import pytest
 from moto import mock_aws
 
-from campaign_automation.stores import table
+from campaign_automation.stores import dynamodb
 from local.cloud import Cloud
 from local.cloud.aws import CREDENTIALS
 from local.cloud.backing import sandbox_urls
@@ -22,7 +19,7 @@ from local.cloud.supervisor import EARLY_PARAMETERS, MCP_PATHS
 from local.cloud.supervisor import SECRETS as VALUES
 from tests.support.module import environment
 from tests.support.processes import running_sandbox
-from tests.support.table import make_table
+from tests.support.table import make_table, one_at_a_time
 
 SECRETS = {
     "META_SECRET_ID": "campaign-automation/local/meta",
@@ -65,8 +62,7 @@ def module_settings(cloud: Cloud) -> Iterator[None]:
     """The functions' settings, but AWS is moto in this process; no model and no cache."""
     sandbox = cloud.info["sandbox"]
     with environment(cloud, TABLE_NAME="Table", **SECRETS) as patch:
-        # moto is not made for threads, which the module uses for each call to AWS.
-        patch.setattr(table, "_translated", one_at_a_time(table._translated))
+        patch.setattr(dynamodb, "_translated", one_at_a_time(dynamodb._translated))
         quicken_dynamodb()
         with mock_aws():
             make_table()
@@ -74,14 +70,3 @@ def module_settings(cloud: Cloud) -> Iterator[None]:
                 value = json.dumps(VALUES[name]).replace("{web_platform}", sandbox["web_platform"])
                 boto3.client("secretsmanager").create_secret(Name=name, SecretString=value)
             yield
-
-
-def one_at_a_time(call: Callable[..., Any]) -> Callable[..., Any]:
-    lock = threading.Lock()
-
-    @functools.wraps(call)
-    def wrapper(*args: Any, **kwargs: Any) -> Any:
-        with lock:
-            return call(*args, **kwargs)
-
-    return wrapper

@@ -11,6 +11,7 @@ import pytest
 
 from campaign_automation.managers.shared.notices import Notices
 from campaign_automation.settings import get_settings
+from campaign_automation.stores.dynamodb import DynamoTable
 from campaign_automation.stores.notice_store import NoticeStore
 from campaign_automation.wiring import Wiring
 from tests.support.table import empty_table
@@ -63,6 +64,6 @@ def test_a_topic_that_fails_keeps_the_notice_for_the_next_sweep(heard: Any) -> N
 
 def send(notices: Notices, wiring: Wiring) -> None:
     (notice,) = notices.notice("u", "n", ARGUMENTS)
-    store = NoticeStore(wiring.settings.table_name, lambda: boto3.client("dynamodb"))
+    store = NoticeStore(DynamoTable(wiring.settings.table_name, lambda: boto3.client("dynamodb")))
     asyncio.run(store.save(notice))
     asyncio.run(notices.deliver("u", "n"))

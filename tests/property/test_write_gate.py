@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from campaign_automation.managers.changes.gate import Item, Wanted, WriteGate, n
 from campaign_automation.managers.changes.guards import Limits
 from campaign_automation.models.changes import AuditRecord
 from campaign_automation.models.common import Level
+from campaign_automation.stores import lease
 from campaign_automation.stores.campaign_store import Creation
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import ConflictError, PlatformUnavailableError
@@ -227,16 +229,10 @@ def test_a_run_that_died_after_sending_is_settled_by_the_next_one(
     monkeypatch.setattr("campaign_automation.managers.changes.gate._WAIT_SECONDS", 0.3)
     with pytest.raises(ConflictError):  # its claim still stands
         house.apply(creation, [budget(creation, "31", 1)])
-    monkeypatch.setattr("campaign_automation.stores.campaign_store.time.time_ns", later(61))
+    over = lease.machine_now() + 61
+    monkeypatch.setattr(lease, "time", SimpleNamespace(time=lambda: over))
     house.apply(creation, [budget(creation, "31", 1)])
     assert house.audit(creation)[0].outcome == ("applied" if came_through else "failed")
-
-
-def later(seconds: int) -> Any:
-    import time
-
-    real = time.time_ns
-    return lambda: real() + seconds * 10**9
 
 
 def test_an_outcome_that_nobody_could_read_back_stays_unknown(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import threading
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,13 +18,13 @@ from local.cloud.aws import ACCOUNT, REGION
 TEMPLATE = Path(__file__).parents[2] / "template.yaml"
 
 
-def make_table() -> None:
-    boto3.client("dynamodb").create_table(TableName="Table", **table_properties())
+def make_table(name: str = "Table") -> None:
+    boto3.client("dynamodb").create_table(TableName=name, **table_properties())
 
 
-def empty_table() -> None:
+def empty_table(name: str = "Table") -> None:
     """Take all rows away, in moto itself: through its API it would be a new client and a new table."""
-    get_backend("dynamodb")[ACCOUNT][REGION].tables["Table"].items.clear()
+    get_backend("dynamodb")[ACCOUNT][REGION].tables[name].items.clear()
 
 
 @cache
@@ -30,3 +33,15 @@ def table_properties() -> dict[str, Any]:
     table = yaml_parse(TEMPLATE.read_text())["Resources"]["Table"]["Properties"]
     wanted = ("BillingMode", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes")
     return {name: table[name] for name in wanted}
+
+
+def one_at_a_time(call: Callable[..., Any]) -> Callable[..., Any]:
+    """moto is not made for threads, which the engine uses for each call."""
+    lock = threading.Lock()
+
+    @functools.wraps(call)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        with lock:
+            return call(*args, **kwargs)
+
+    return wrapper

@@ -58,9 +58,11 @@ from campaign_automation.stores.ab_test_store import AbTestStore
 from campaign_automation.stores.answer_store import AnswerStore
 from campaign_automation.stores.audit_store import AuditStore
 from campaign_automation.stores.campaign_store import CampaignStore
+from campaign_automation.stores.dynamodb import DynamoTable
 from campaign_automation.stores.insight_store import InsightStore
 from campaign_automation.stores.notice_store import NoticeStore
 from campaign_automation.stores.rule_store import RuleStore
+from campaign_automation.stores.table import Table
 from campaign_automation.utils.cache_manager import CacheManager, RedisClient, connect
 from campaign_automation.utils.secrets import read_secret
 
@@ -152,23 +154,23 @@ class Wiring:
 
     @cached_property
     def store(self) -> CampaignStore:
-        return CampaignStore(self.settings.table_name, self._dynamodb)
+        return CampaignStore(self._table)
 
     @cached_property
     def audit(self) -> AuditStore:
-        return AuditStore(self.settings.table_name, self._dynamodb)
+        return AuditStore(self._table)
 
     @cached_property
     def _rule_store(self) -> RuleStore:
-        return RuleStore(self.settings.table_name, self._dynamodb)
+        return RuleStore(self._table)
 
     @cached_property
     def _ab_test_store(self) -> AbTestStore:
-        return AbTestStore(self.settings.table_name, self._dynamodb)
+        return AbTestStore(self._table)
 
-    def _dynamodb(self) -> Any:
-        """The client that all stores share: making one takes longer than a call."""
-        return self._aws.client("dynamodb")
+    @cached_property
+    def _table(self) -> Table:
+        return DynamoTable(self.settings.table_name, lambda: self._aws.client("dynamodb"))
 
     # --- parts that several subjects share ------------------------------------------------------------
 
@@ -180,12 +182,12 @@ class Wiring:
 
     @cached_property
     def idempotency(self) -> Idempotency:
-        return Idempotency(AnswerStore(self.settings.table_name, self._dynamodb))
+        return Idempotency(AnswerStore(self._table))
 
     @cached_property
     def insights(self) -> Insights:
         return Insights(
-            InsightStore(self.settings.table_name, self._dynamodb),
+            InsightStore(self._table),
             self.accounts,
             self.adapters,
             FirstPartyRevenue(self.tools),
@@ -200,7 +202,7 @@ class Wiring:
     def notices(self) -> Notices:
         arn = self.settings.notification_topic_arn
         publish = None if arn is None else Topic(arn, lambda: self._aws.client("sns")).publish
-        return Notices(NoticeStore(self.settings.table_name, self._dynamodb), self.tools, publish)
+        return Notices(NoticeStore(self._table), self.tools, publish)
 
     # --- campaigns and their changes ------------------------------------------------------------------
 

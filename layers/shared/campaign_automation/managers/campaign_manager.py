@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import time
 import uuid
 from collections.abc import Container
 from typing import NamedTuple
 
+from campaign_automation.managers.shared.idempotency import creation_claim, refuse_other_request
 from campaign_automation.models.ab_tests import AbTestTerms
 from campaign_automation.models.campaigns import (
     AdResult,
@@ -19,7 +17,7 @@ from campaign_automation.models.campaigns import (
     CreateCampaign,
 )
 from campaign_automation.models.common import Context, Level, Platform
-from campaign_automation.stores.campaign_store import FINAL, CampaignStore, Claim, Creation
+from campaign_automation.stores.campaign_store import FINAL, CampaignStore, Creation
 from campaign_automation.utils.error_handler import (
     CampaignAutomationError,
     ConflictError,
@@ -28,9 +26,6 @@ from campaign_automation.utils.error_handler import (
     error_body,
     error_from_body,
 )
-
-EXPLICIT_KEY_SECONDS = 8 * 24 * 3600  # at least 7 days are promised
-DERIVED_KEY_SECONDS = 15 * 60
 
 
 class Opened(NamedTuple):
@@ -58,7 +53,7 @@ class CampaignManager:
                 allowed=[platform for platform in Platform if platform in self._platforms],
             )
         campaign_id = f"cmp_{uuid.uuid4().hex[:20]}"
-        claim = None if spec.dry_run else _claim(spec, test, context, campaign_id)
+        claim = None if spec.dry_run else creation_claim(context, spec, test, campaign_id)
         creation = Creation(
             tenant=context.user_id,
             campaign_id=campaign_id,
@@ -71,12 +66,9 @@ class CampaignManager:
             updated_at=0,
         )
         standing = await self._store.open_creation(creation, claim)
-        if standing is None:
+        if claim is None or standing is None:
             return Opened(campaign_id, spec.platform, is_new=True)
-        if claim and standing.digest != claim.digest:
-            raise ConflictError(
-                "idempotency_key: was used before with other parameters", field="idempotency_key"
-            )
+        refuse_other_request(standing, claim)
         return Opened(standing.campaign_id, spec.platform, is_new=False)
 
     async def refuse(self, tenant: str, campaign_id: str, error: CampaignAutomationError) -> None:
@@ -118,17 +110,6 @@ class CampaignManager:
         raise ConflictError(
             f"the campaign is {creation.state}: there is nothing to change", field="campaign_id"
         )
-
-
-def _claim(spec: CreateCampaign, test: AbTestTerms | None, context: Context, campaign_id: str) -> Claim:
-    body = spec.model_dump_json() + (test.model_dump_json() if test else "")
-    digest = hashlib.sha256(body.encode()).hexdigest()
-    if context.idempotency_key:
-        key, seconds = f"given:{context.idempotency_key}", EXPLICIT_KEY_SECONDS
-    else:
-        identity = json.dumps([context.session_id, digest])
-        key, seconds = f"derived:{hashlib.sha256(identity.encode()).hexdigest()}", DERIVED_KEY_SECONDS
-    return Claim(key=key, digest=digest, campaign_id=campaign_id, expires_at=int(time.time()) + seconds)
 
 
 def _failure(creation: Creation) -> CampaignAutomationError:

@@ -18,7 +18,17 @@ from pydantic import AwareDatetime, BaseModel
 from campaign_automation.models.ab_analysis import Unit
 from campaign_automation.models.ab_tests import RequiredSample, TestState
 from campaign_automation.stores.notice_store import Notice, notice_row
-from campaign_automation.stores.table import TableStore, offloaded, serialized
+from campaign_automation.stores.table import (
+    Absent,
+    AllOf,
+    Condition,
+    Equals,
+    Key,
+    Operation,
+    Put,
+    Table,
+    Update,
+)
 
 
 class AbTest(BaseModel):
@@ -56,65 +66,57 @@ def ab_test_id(campaign_id: str) -> str:
     return f"abt_{campaign_id.removeprefix('cmp_')}"
 
 
-class AbTestStore(TableStore):
+class AbTestStore:
     """Rows are made once; afterwards only a running test changes."""
 
-    @offloaded
-    def put_new(self, test: AbTest) -> bool:
-        return self._put_new({**_key(test), **_values(test.model_dump(mode="json", exclude_none=True))})
+    def __init__(self, table: Table) -> None:
+        self._table = table
 
-    @offloaded
-    def load(self, tenant: str, test_id: str) -> AbTest | None:
-        row = self._get(f"{tenant}#test#{test_id}", "test")
+    async def put_new(self, test: AbTest) -> bool:
+        row = {**_key(test)._asdict(), **_values(test.model_dump(mode="json", exclude_none=True))}
+        return await self._table.try_write(Put(row, when=Absent()))
+
+    async def load(self, tenant: str, test_id: str) -> AbTest | None:
+        row = await self._table.get(Key(f"{tenant}#test#{test_id}", "test"))
         if row is None:
             return None
         return AbTest.model_validate(row | {"sample": json.loads(row["sample"])})
 
-    @offloaded
-    def add_look(self, test: AbTest, look: TestLook) -> bool:
-        """Whether it was the first on those days: later ones change nothing."""
-        sort_key = f"look#{look.unit}#{look.day}"
-        return self._put_new({"pk": _key(test)["pk"], "sk": sort_key, "look": look.model_dump_json()})
+    async def add_look(self, test: AbTest, look: TestLook) -> bool:
+        """Store a look. Return whether it was the first on those days: later ones change nothing."""
+        row = {"pk": _key(test).pk, "sk": f"look#{look.unit}#{look.day}", "look": look.model_dump_json()}
+        return await self._table.try_write(Put(row, when=Absent()))
 
-    @offloaded
-    def looks(self, test: AbTest, unit: Unit) -> list[TestLook]:
-        """In the order of their days."""
-        prefix = f"look#{unit}#"
-        rows = self._query(_key(test)["pk"], since=prefix)
-        return [TestLook.model_validate_json(row["look"]) for row in rows if row["sk"].startswith(prefix)]
+    async def looks(self, test: AbTest, unit: Unit) -> list[TestLook]:
+        """Return the looks in the order of their days."""
+        rows = await self._table.query(_key(test).pk, prefix=f"look#{unit}#")
+        return [TestLook.model_validate_json(row["look"]) for row in rows]
 
-    @offloaded
-    def end(
+    async def end(
         self, test: AbTest, state: TestState, at: datetime, reason: str, notices: Iterable[Notice] = ()
     ) -> bool:
-        """Ends a running test, with what its user must be told. False when it had ended before."""
+        """End a running test, with what its user must be told. Return False when it had ended before."""
         values = {"state": state, "ended_at": at.isoformat(), "end_reason": reason}
-        return self._change(test, values, notices)
+        return await self._change(test, values, _RUNNING, notices)
 
-    @offloaded
-    def tell(self, test: AbTest, at: datetime, notices: Iterable[Notice]) -> bool:
-        """Stores what the user of a running test must be told, once. False when it was told before."""
-        return self._change(test, {"told_at": at.isoformat()}, notices, " AND attribute_not_exists(told_at)")
+    async def tell(self, test: AbTest, at: datetime, notices: Iterable[Notice]) -> bool:
+        """Store what the user of a running test must be told, once. Return False when it was told before."""
+        values = {"told_at": at.isoformat()}
+        return await self._change(test, values, AllOf(_RUNNING, Absent("told_at")), notices)
 
-    def _change(
-        self, test: AbTest, values: dict[str, str], notices: Iterable[Notice], condition: str = ""
+    async def _change(
+        self, test: AbTest, values: dict[str, str], when: Condition, notices: Iterable[Notice]
     ) -> bool:
-        update = {
-            "TableName": self._table,
-            "Key": serialized(_key(test)),
-            "UpdateExpression": "SET " + ", ".join(f"#{name} = :{name}" for name in values),
-            "ConditionExpression": f"#state = :running{condition}",
-            "ExpressionAttributeNames": {"#state": "state"} | {f"#{name}": name for name in values},
-            "ExpressionAttributeValues": serialized(
-                {":running": "running"} | {f":{name}": value for name, value in values.items()}
-            ),
-        }
-        puts = [self._put_action(notice_row(notice), only_new=True) for notice in notices]
-        return self._transact([{"Update": update}, *puts])
+        operations: list[Operation] = [Update(_key(test), set=values, when=when)]
+        operations += [Put(notice_row(notice), when=Absent()) for notice in notices]
+        return await self._table.try_write(*operations)
 
 
-def _key(test: AbTest) -> dict[str, str]:
-    return {"pk": f"{test.tenant}#test#{test.test_id}", "sk": "test"}
+_RUNNING = Equals("state", "running")
+
+
+def _key(test: AbTest) -> Key:
+    return Key(f"{test.tenant}#test#{test.test_id}", "test")
 
 
 def _values(test: dict[str, Any]) -> dict[str, Any]:

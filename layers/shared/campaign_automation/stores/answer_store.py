@@ -1,52 +1,76 @@
-"""Answers kept under idempotency keys; the rows share the namespace of the creations' claims."""
+"""Idempotency keys in the table: the claim of each, then the answer given under it.
+
+| pk                 | sk    | holds                                                                 |
+|--------------------|-------|-----------------------------------------------------------------------|
+| <tenant>#key#<key> | claim | the request's digest; then its answer, or the campaign that it made   |
+
+managers/shared/idempotency.py says what keys and digests are made of, and how long they hold. The claim of a
+creation is written by campaign_store.py, in one transaction with its campaign.
+"""
 
 from __future__ import annotations
 
-import time
+from pydantic import BaseModel, Field
 
-from pydantic import BaseModel
+from campaign_automation.stores.lease import Lease, machine_now
+from campaign_automation.stores.table import Delete, Key, Put, Table
 
-from campaign_automation.stores.table import TableStore, offloaded, serialized
+# A running call holds its key for a minute, an answer for days: when `expires_at` is over, the row goes.
+_KEY = Lease(holder="holder", until="expires_at")
 
 
-class Standing(BaseModel):
-    """Who came before under the key, and the answer once there is one."""
+class Claim(BaseModel):
+    """One use of an idempotency key: `holder` names the call, `digest` its request.
 
+    An action keeps its answer here for `seconds`; a creation has its campaign, which answers for it.
+    """
+
+    key: str = ""
     digest: str
+    holder: str = ""
+    campaign_id: str = ""
     answer: str | None = None
+    seconds: int = Field(default=0, exclude=True)
 
 
-class AnswerStore(TableStore):
-    @offloaded
-    def claim(self, tenant: str, key: str, digest: str, seconds: int) -> Standing | None:
-        """None when the key is now ours for `seconds`, else who holds it."""
-        now = int(time.time())
-        row = {**_key(tenant, key), "digest": digest, "expires_at": now + seconds}
-        try:
-            self._client.put_item(
-                TableName=self._table,
-                Item=serialized(row),
-                ConditionExpression="attribute_not_exists(pk) OR expires_at < :now",
-                ExpressionAttributeValues=serialized({":now": now}),
-            )
-        except self._client.exceptions.ConditionalCheckFailedException:
-            standing = self._get(**_key(tenant, key)) or {"digest": ""}
-            return Standing.model_validate(standing)
-        return None
+class AnswerStore:
+    def __init__(self, table: Table) -> None:
+        self._table = table
 
-    @offloaded
-    def keep(self, tenant: str, key: str, answer: str, seconds: int) -> None:
-        self._client.update_item(
-            TableName=self._table,
-            Key=serialized(_key(tenant, key)),
-            UpdateExpression="SET answer = :answer, expires_at = :until",
-            ExpressionAttributeValues=serialized({":answer": answer, ":until": int(time.time()) + seconds}),
+    async def claim(self, tenant: str, claim: Claim, seconds: int) -> Claim | None:
+        """Claim the key for `seconds`. Return the claim that stands already, if any."""
+        if await self._table.try_write(claim_put(tenant, claim, seconds)):
+            return None
+        # A claim that was freed in between leaves nothing to compare with: the caller asks again.
+        return await standing_claim(self._table, tenant, claim.key) or claim.model_copy(
+            update={"holder": "", "answer": None}
         )
 
-    @offloaded
-    def free(self, tenant: str, key: str) -> None:
-        self._delete(**_key(tenant, key))
+    async def keep(self, tenant: str, claim: Claim, answer: str) -> None:
+        """Keep the answer, unless the claim ran out and another call has the key."""
+        row = _row(tenant, claim.model_copy(update={"answer": answer}), claim.seconds)
+        await self._table.try_write(Put(row, when=_KEY.held_by(claim.holder)))
+
+    async def free(self, tenant: str, claim: Claim) -> None:
+        """Give the key back, unless another call has it."""
+        key = claim_key(tenant, claim.key)
+        await self._table.try_write(Delete(key, when=_KEY.held_by(claim.holder)))
 
 
-def _key(tenant: str, key: str) -> dict[str, str]:
-    return {"pk": f"{tenant}#key#given:{key}", "sk": "claim"}
+async def standing_claim(table: Table, tenant: str, key: str) -> Claim | None:
+    row = await table.get(claim_key(tenant, key))
+    return None if row is None else Claim.model_validate(row)
+
+
+def claim_put(tenant: str, claim: Claim, seconds: int) -> Put:
+    """Return the operation that claims a key which nobody holds any more."""
+    return Put(_row(tenant, claim, seconds), when=_KEY.free_for(claim.holder))
+
+
+def claim_key(tenant: str, key: str) -> Key:
+    return Key(f"{tenant}#key#{key}", "claim")
+
+
+def _row(tenant: str, claim: Claim, seconds: int) -> dict[str, str | int]:
+    key = claim_key(tenant, claim.key)
+    return {**key._asdict(), **claim.model_dump(exclude_defaults=True), "expires_at": machine_now() + seconds}

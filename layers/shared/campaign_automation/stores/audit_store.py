@@ -2,8 +2,8 @@
 
 | pk                       | sk             | holds                                               |
 |--------------------------|----------------|-----------------------------------------------------|
-| <tenant>#audit#<campaign> | <audit_id>#0   | what is about to be sent, written before it is sent |
-|                          | <audit_id>#1   | what came of it                                     |
+| <tenant>#audit#<campaign> | <audit_id>#0  | the change, written before it is sent               |
+|                          | <audit_id>#1   | the change with its outcome                         |
 
 The first half without the second is an unknown outcome. Ids begin with the time, so a partition is in order.
 """
@@ -15,7 +15,7 @@ import uuid
 from collections.abc import Iterable, Iterator, Sequence
 
 from campaign_automation.models.changes import AuditRecord
-from campaign_automation.stores.table import TRANSACTION, TableStore, offloaded
+from campaign_automation.stores.table import Absent, Operation, Put, Row, Table, in_groups
 from campaign_automation.utils.clock import now_ms
 
 
@@ -30,46 +30,46 @@ def id_at(at_ms: int) -> str:
     return f"{at_ms:013d}"
 
 
-class AuditStore(TableStore):
-    @offloaded
-    def intend(self, records: Sequence[AuditRecord]) -> None:
-        """Before the write is sent."""
-        self._append(records, "0")
+class AuditStore:
+    def __init__(self, table: Table) -> None:
+        self._table = table
 
-    @offloaded
-    def conclude(self, records: Sequence[AuditRecord]) -> None:
-        """After it: the record with its outcome. What was concluded before stays as it was."""
-        self._append(records, "1")
+    async def intend(self, records: Sequence[AuditRecord]) -> None:
+        """Store records before what they tell is sent."""
+        await self._append(records, "0")
 
-    def _append(self, records: Sequence[AuditRecord], half: str) -> None:
-        for start in range(0, len(records), TRANSACTION):
-            rows = [_row(record, half) for record in records[start : start + TRANSACTION]]
-            if not self._transact([self._put_action(row, only_new=True) for row in rows]):
-                for row in rows:
-                    self._put_new(row)
+    async def conclude(self, records: Sequence[AuditRecord]) -> None:
+        """Store records with their outcomes. Those that were concluded before stay as they were."""
+        await self._append(records, "1")
 
-    @offloaded
-    def page(
+    async def _append(self, records: Sequence[AuditRecord], half: str) -> None:
+        puts: list[Operation] = [Put(_row(record, half), when=Absent()) for record in records]
+        for group in in_groups(puts):
+            if not await self._table.try_write(*group):
+                # One of them stands already; the others are still to be written.
+                for put in group:
+                    await self._table.try_write(put)
+
+    async def page(
         self, tenant: str, campaign_id: str, *, after: str = "", limit: int | None = None
     ) -> list[AuditRecord]:
-        """At most `limit` records in order, later than the id `after`."""
+        """Return at most `limit` records in order, later than the id `after`."""
         # "~" sorts behind both halves of that id.
         since = f"{after}~" if after else ""
-        rows = self._query(_pk(tenant, campaign_id), since=since)
-        records = (AuditRecord.model_validate_json(row["record"]) for row in rows)
-        return list(itertools.islice(_merged(records), limit))
+        # A record has two rows at most, so that many rows hold `limit` whole records.
+        most = None if limit is None else 2 * limit
+        rows = await self._table.query(_pk(tenant, campaign_id), since=since, limit=most)
+        return _merged(rows)[:limit]
 
-    @offloaded
-    def since(self, tenant: str, campaign_id: str, at_ms: int) -> list[AuditRecord]:
-        rows = self._query(_pk(tenant, campaign_id), since=id_at(at_ms))
-        return list(_merged(AuditRecord.model_validate_json(row["record"]) for row in rows))
+    async def since(self, tenant: str, campaign_id: str, at_ms: int) -> list[AuditRecord]:
+        return _merged(await self._table.query(_pk(tenant, campaign_id), since=id_at(at_ms)))
 
 
-def _merged(records: Iterable[AuditRecord]) -> Iterator[AuditRecord]:
-    """One record per id: its later half."""
-    for _, halves in itertools.groupby(records, key=lambda record: record.audit_id):
-        *_, last = halves
-        yield last
+def _merged(rows: Iterable[Row]) -> list[AuditRecord]:
+    """Keep one record per id: its later half."""
+    records = (AuditRecord.model_validate_json(row["record"]) for row in rows)
+    halves = itertools.groupby(records, key=lambda record: record.audit_id)
+    return [list(group)[-1] for _, group in halves]
 
 
 def _row(record: AuditRecord, half: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What the platforms had counted by when: the growth of a day's conversions shows how late they arrive.
+"""Conversions as the platforms had counted them by each day: their growth shows how late they arrive.
 
 | pk                                     | sk           | holds                                            |
 |----------------------------------------|--------------|--------------------------------------------------|
@@ -8,40 +8,40 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Mapping
 from datetime import date, timedelta
 from decimal import Decimal
 
-from campaign_automation.stores.table import TableStore, offloaded
+from campaign_automation.stores.lease import machine_now
+from campaign_automation.stores.table import Absent, Put, Row, Table
 
 KEPT_DAYS = 100
 
 Counts = Mapping[date, Decimal | None]  # None: unknown
 
 
-class InsightStore(TableStore):
-    @offloaded
-    def keep(
+class InsightStore:
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    async def keep(
         self, tenant: str, account: str, campaign_id: str, report_day: date, conversions: Counts
     ) -> bool:
-        """Whether this was the first report of that day: later ones change nothing."""
+        """Store a report. Return whether it was the first of its day: later ones change nothing."""
         known = {str(day): str(count) for day, count in conversions.items() if count is not None}
-        return self._put_new(
-            {
-                "pk": _pk(tenant, account, campaign_id),
-                "sk": str(report_day),
-                "conversions": json.dumps(known),
-                "expires_at": int(time.time()) + timedelta(days=KEPT_DAYS) // timedelta(seconds=1),
-            }
-        )
+        row: Row = {
+            "pk": _pk(tenant, account, campaign_id),
+            "sk": str(report_day),
+            "conversions": json.dumps(known),
+            "expires_at": machine_now() + timedelta(days=KEPT_DAYS) // timedelta(seconds=1),
+        }
+        return await self._table.try_write(Put(row, when=Absent()))
 
-    @offloaded
-    def since(
+    async def since(
         self, tenant: str, account: str, campaign_id: str, first: date
     ) -> dict[date, dict[date, Decimal]]:
-        """Conversions by day, for each report day from `first` on."""
-        rows = self._query(_pk(tenant, account, campaign_id), since=str(first))
+        """Return conversions by day, for each report day from `first` on."""
+        rows = await self._table.query(_pk(tenant, account, campaign_id), since=str(first))
         return {
             date.fromisoformat(row["sk"]): {
                 date.fromisoformat(day): Decimal(count)

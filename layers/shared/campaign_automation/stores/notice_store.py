@@ -2,18 +2,19 @@
 
 | pk                   | sk            | holds                                    |
 |----------------------|---------------|------------------------------------------|
-| <tenant>#notice#<id> | outbox#000001 | what to say, and where it is still to go |
+| <tenant>#notice#<id> | outbox#000001 | the notice, and where it is still to go  |
 """
 
 from __future__ import annotations
 
-import time
+import uuid
 from datetime import timedelta
 from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from campaign_automation.stores.table import TableStore, offloaded
+from campaign_automation.stores.lease import DELIVERY, machine_now
+from campaign_automation.stores.table import AllOf, Equals, Key, Put, Row, Table, Update
 from campaign_automation.utils.clock import now_ms
 
 Channel = Literal["web_platform", "topic"]
@@ -23,7 +24,8 @@ _ROW = "outbox#000001"
 
 
 class Notice(BaseModel):
-    """`arguments` are those of the Web Platform's create_notification; `waiting`: who is to take it yet."""
+    """`arguments` are those of the Web Platform's create_notification; `waiting` are the channels that have
+    still to take it."""
 
     tenant: str
     notice_id: str
@@ -31,30 +33,37 @@ class Notice(BaseModel):
     waiting: list[Channel]
 
 
-class NoticeStore(TableStore):
-    @offloaded
-    def load(self, tenant: str, notice_id: str) -> Notice | None:
-        row = self._get(_pk(tenant, notice_id), _ROW)
+class NoticeStore:
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    async def load(self, tenant: str, notice_id: str) -> Notice | None:
+        row = await self._table.get(_key(tenant, notice_id))
         return None if row is None else Notice.model_validate_json(row["notice"])
 
-    @offloaded
-    def claim(self, notice: Notice, seconds: int) -> bool:
-        """Whether this process may now deliver the notice."""
-        return self._claim_for(_pk(notice.tenant, notice.notice_id), _ROW, seconds, standing="outbox")
+    async def claim(self, notice: Notice, seconds: int) -> bool:
+        """Claim the delivery of a notice that waits. Return whether this process has it now."""
+        token = uuid.uuid4().hex
+        claim = Update(
+            _key(notice.tenant, notice.notice_id),
+            set=DELIVERY.taken(token, seconds),
+            when=AllOf(Equals("outbox", "pending"), DELIVERY.free_for(token)),
+        )
+        return await self._table.try_write(claim)
 
-    @offloaded
-    def save(self, notice: Notice) -> None:
-        """Replaces the notice and gives it back to whoever delivers next."""
-        self._put(notice_row(notice))
+    async def save(self, notice: Notice) -> None:
+        """Replace the notice; its claim ends with that."""
+        await self._table.write(Put(notice_row(notice)))
 
 
-def notice_row(notice: Notice) -> dict[str, Any]:
-    row = {"pk": _pk(notice.tenant, notice.notice_id), "sk": _ROW, "notice": notice.model_dump_json()}
+def notice_row(notice: Notice) -> Row:
+    key = _key(notice.tenant, notice.notice_id)
+    row = {**key._asdict(), "notice": notice.model_dump_json()}
     if notice.waiting:
         # Only what waits carries the key of the outbox's index.
         return {**row, "outbox": "pending", "due": now_ms()}
-    return {**row, "expires_at": int(time.time()) + _KEPT // timedelta(seconds=1)}
+    return {**row, "expires_at": machine_now() + _KEPT // timedelta(seconds=1)}
 
 
-def _pk(tenant: str, notice_id: str) -> str:
-    return f"{tenant}#notice#{notice_id}"
+def _key(tenant: str, notice_id: str) -> Key:
+    return Key(f"{tenant}#notice#{notice_id}", _ROW)

@@ -4,7 +4,7 @@
 |--------------------|-------------------|------------------------------------------------------------|
 | <tenant>#rules     | <rule_id>         | head: the version in force, its state, its last run        |
 | <tenant>#rule#<id> | version#<n>       | one version                                                |
-|                    | tick#<time>#v<n>  | who evaluates that tick and until when; then what came out |
+|                    | tick#<time>#v<n>  | the lease of the tick's evaluation; then its result        |
 |                    | told              | when each object was last told of, for the cooldown        |
 
 A head that is enabled carries the key of the sparse index, so every tenant's rules can be compared with the
@@ -14,7 +14,6 @@ schedules that drive them.
 from __future__ import annotations
 
 import json
-import time
 import zlib
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
@@ -24,8 +23,21 @@ from pydantic import AwareDatetime, BaseModel
 
 from campaign_automation.models.rules.answers import RuleEvaluated
 from campaign_automation.models.rules.rule import CreateRule, StoredRule
+from campaign_automation.stores.lease import Lease, machine_now
 from campaign_automation.stores.notice_store import Notice, notice_row
-from campaign_automation.stores.table import TableStore, offloaded, plain, serialized
+from campaign_automation.stores.table import (
+    Absent,
+    AllOf,
+    Condition,
+    Delete,
+    Equals,
+    Key,
+    Operation,
+    Put,
+    Row,
+    Table,
+    Update,
+)
 from campaign_automation.utils import clock
 
 RuleState = Literal["enabled", "disabled", "needs_review", "deleted"]
@@ -34,6 +46,7 @@ KEPT_DAYS = 90
 _INDEX_KEY = "rule"
 _MOST_LISTED = 500  # objects of a run that are kept by name: a row has a limit of 400 KB
 _VERSION_DIGITS = 6
+_TICK = Lease(holder="token", until="held_until")
 
 
 class RuleHead(BaseModel):
@@ -69,7 +82,7 @@ class Tick(NamedTuple):
 
 
 class Standing(NamedTuple):
-    """Who came before at a tick; `result` is None while it is still evaluated."""
+    """An earlier evaluation of the tick; `result` is None while it still goes on."""
 
     result: RuleEvaluated | None
 
@@ -79,186 +92,152 @@ class RuleKey(NamedTuple):
     rule_id: str
 
 
-class RuleStore(TableStore):
+class RuleStore:
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
     # --- rules -----------------------------------------------------------------------------------------
 
-    @offloaded
-    def create(self, head: RuleHead) -> bool:
-        """Whether the rule is new; one that exists already stays as it is."""
-        row = {**_head_key(head.tenant, head.rule_id), **_values(head), "tenant": head.tenant}
+    async def create(self, head: RuleHead) -> bool:
+        """Store a new rule. Return False for one that exists already, which stays as it is."""
+        row = {**_head_key(head.tenant, head.rule_id)._asdict(), **_values(head), "tenant": head.tenant}
         row |= {"rule_id": head.rule_id, "scheduled": 0, **_indexed(head.state)}
-        return self._transact([self._version(head), self._put_action(row, only_new=True)])
+        return await self._table.try_write(_new_version(head), Put(row, when=Absent()))
 
-    @offloaded
-    def add_version(self, head: RuleHead) -> bool:
-        """Replaces the version before `head`'s; False when that is not the one in force any more."""
-        update = self._update(head, _values(head), "version = :before")
-        update["ExpressionAttributeValues"] |= serialized({":before": head.version - 1})
-        return self._transact([self._version(head), {"Update": update}])
+    async def add_version(self, head: RuleHead) -> bool:
+        """Replace the version before `head`'s. Return False when that is not the one in force any more."""
+        before = Equals("version", head.version - 1)
+        return await self._table.try_write(_new_version(head), _update(head, _values(head), before))
 
-    @offloaded
-    def set_state(self, head: RuleHead, state: RuleState, at: datetime) -> bool:
-        """False when the rule was changed meanwhile."""
-        return self._transact([{"Update": self._state_update(head, state, at)}])
+    async def set_state(self, head: RuleHead, state: RuleState, at: datetime) -> bool:
+        """Return False when the rule was changed meanwhile."""
+        return await self._table.try_write(_state_update(head, state, at))
 
-    @offloaded
-    def mark_scheduled(self, head: RuleHead, version: int) -> None:
-        self._client.update_item(**self._update(head, {"scheduled": version}, "attribute_exists(pk)"))
+    async def mark_scheduled(self, head: RuleHead, version: int) -> None:
+        await self._table.write(_update(head, {"scheduled": version}))
 
-    @offloaded
-    def head(self, tenant: str, rule_id: str) -> RuleHead | None:
-        """None for an id that this tenant does not have."""
-        row = self._get(**_head_key(tenant, rule_id))
+    async def head(self, tenant: str, rule_id: str) -> RuleHead | None:
+        """Return None for an id that this tenant does not have."""
+        row = await self._table.get(_head_key(tenant, rule_id))
         return None if row is None else _head(row)
 
-    @offloaded
-    def heads(self, tenant: str) -> list[RuleHead]:
-        """All rules of the tenant that are not deleted, by id."""
-        heads = (_head(row) for row in self._query(f"{tenant}#rules"))
+    async def heads(self, tenant: str) -> list[RuleHead]:
+        """Return all rules of the tenant that are not deleted, by id."""
+        heads = [_head(row) for row in await self._table.query(f"{tenant}#rules")]
         return [head for head in heads if head.state != "deleted"]
 
-    @offloaded
-    def enabled(self) -> list[RuleKey]:
-        """The enabled rules of all tenants, as the index shows them a moment later."""
-        pages = self._client.get_paginator("query").paginate(
-            TableName=self._table,
-            IndexName="outbox",
-            KeyConditionExpression="outbox = :rule",
-            ExpressionAttributeValues=serialized({":rule": _INDEX_KEY}),
-        )
-        rows = (plain(item) for page in pages for item in page["Items"])
+    async def enabled(self) -> list[RuleKey]:
+        """Return the enabled rules of all tenants, as the index shows them a moment later."""
+        rows = await self._table.indexed(_INDEX_KEY)
         return [RuleKey(row["pk"].removesuffix("#rules"), row["sk"]) for row in rows]
 
     # --- ticks -----------------------------------------------------------------------------------------
 
-    @offloaded
-    def claim(self, tick: Tick, seconds: int) -> Standing | None:
-        """None when the tick is now ours for `seconds`, else who holds it or what came of it. A claim whose
-        time is over belonged to a process that died, and is taken over."""
-        now = int(time.time())  # a claim lasts in the time of machines
+    async def claim(self, tick: Tick, seconds: int) -> Standing | None:
+        """Claim the tick for `seconds`. Return its holder or its result, if it has one.
+
+        A claim whose time is over belonged to a process that died, and is taken over.
+        """
         row = {
-            **_tick_key(tick),
-            "token": tick.token,
-            "held_until": now + seconds,
-            "expires_at": now + timedelta(days=KEPT_DAYS) // timedelta(seconds=1),
+            **_tick_key(tick)._asdict(),
+            **_TICK.taken(tick.token, seconds),
+            "expires_at": machine_now() + timedelta(days=KEPT_DAYS) // timedelta(seconds=1),
         }
-        try:
-            self._client.put_item(
-                TableName=self._table,
-                Item=serialized(row),
-                ConditionExpression="attribute_not_exists(pk)"
-                " OR (attribute_not_exists(packed) AND held_until < :now)",
-                ExpressionAttributeValues=serialized({":now": now}),
-            )
-        except self._client.exceptions.ConditionalCheckFailedException:
-            standing = self._get(**_tick_key(tick)) or {}
-            return Standing(_unpacked(standing) if "packed" in standing else None)
-        return None
+        claim = Put(row, when=AllOf(Absent("packed"), _TICK.free_for(tick.token)))
+        if await self._table.try_write(claim):
+            return None
+        standing = await self._table.get(_tick_key(tick)) or {}
+        return Standing(_unpacked(standing) if "packed" in standing else None)
 
-    @offloaded
-    def release(self, tick: Tick) -> None:
-        """Gives the tick back undone, so that it can be delivered again."""
-        self._transact([{"Delete": self._held(tick)}])
+    async def release(self, tick: Tick) -> None:
+        """Give the tick back undone, so that it can be delivered again."""
+        await self._table.try_write(Delete(_tick_key(tick), when=_held(tick)))
 
-    @offloaded
-    def finish(
+    async def finish(
         self,
         tick: Tick,
         result: RuleEvaluated,
         told: Mapping[str, datetime] | None = None,
         notices: Iterable[Notice] = (),
     ) -> bool:
-        """What came of the tick, whom it told, and what must be told, all or nothing. A result that asks for
-        a review stops the rule too. False when another process took the tick over."""
-        actions = self._finish(tick, result, told, notices)
+        """Store the result of the tick, the objects told of, and what must be told, all or nothing.
+
+        A result that asks for a review stops the rule too. Return False when another process took the tick
+        over.
+        """
+        operations = _finish(tick, result, told, notices)
         if result.outcome == "needs_review":
-            state = {"Update": self._state_update(tick.head, "needs_review", clock.now())}
-            if self._transact([state, *actions]):
+            stop = _state_update(tick.head, "needs_review", clock.now())
+            if await self._table.try_write(stop, *operations):
                 return True
             # A person changed the rule meanwhile: their word stands, the run is recorded all the same.
-        return self._transact(actions)
+        return await self._table.try_write(*operations)
 
-    def _finish(
-        self,
-        tick: Tick,
-        result: RuleEvaluated,
-        told: Mapping[str, datetime] | None,
-        notices: Iterable[Notice],
-    ) -> list[dict[str, Any]]:
-        update = self._held(tick)
-        update["UpdateExpression"] = "SET packed = :packed"
-        update["ExpressionAttributeValues"] |= serialized({":packed": _packed(result)})
-        actions = [{"Update": update}]
-        if told is not None:
-            moments = {entity: moment.isoformat() for entity, moment in told.items()}
-            row = {"pk": _pk(tick.head), "sk": "told", "packed": zlib.compress(json.dumps(moments).encode())}
-            actions.append(self._put_action(row))
-        if result.outcome != "needs_review":
-            values = {"last_run": clock.iso(tick.scheduled_time)}
-            run = self._update(tick.head, values, "attribute_exists(pk)")
-            actions.append({"Update": run})
-        return actions + [self._put_action(notice_row(notice), only_new=True) for notice in notices]
-
-    def _held(self, tick: Tick) -> dict[str, Any]:
-        return {
-            "TableName": self._table,
-            "Key": serialized(_tick_key(tick)),
-            # "token" is a reserved word there.
-            "ConditionExpression": "#token = :token AND attribute_not_exists(packed)",
-            "ExpressionAttributeNames": {"#token": "token"},
-            "ExpressionAttributeValues": serialized({":token": tick.token}),
-        }
-
-    @offloaded
-    def told(self, head: RuleHead) -> dict[str, datetime]:
-        """When the rule last told of each object, or would have changed it had it been let."""
-        row = self._get(_pk(head), "told")
-        moments = json.loads(zlib.decompress(bytes(row["packed"].value))) if row else {}
+    async def told(self, head: RuleHead) -> dict[str, datetime]:
+        """Return when the rule last told of each object, or would have changed it had it been let."""
+        row = await self._table.get(Key(_pk(head), "told"))
+        moments = json.loads(zlib.decompress(row["packed"])) if row else {}
         return {entity: datetime.fromisoformat(moment) for entity, moment in moments.items()}
 
-    @offloaded
-    def runs(self, head: RuleHead, since: datetime) -> list[RuleEvaluated]:
-        """What came of the ticks from `since` on, the oldest first."""
-        rows = self._query(_pk(head), since=f"tick#{clock.iso(since)}")
-        ticks = (row for row in rows if row["sk"].startswith("tick#") and "packed" in row)
-        return [_unpacked(row) for row in ticks]
+    async def runs(self, head: RuleHead, since: datetime) -> list[RuleEvaluated]:
+        """Return the results of the ticks from `since` on, the oldest first."""
+        rows = await self._table.query(_pk(head), since=f"tick#{clock.iso(since)}", prefix="tick#")
+        return [_unpacked(row) for row in rows if "packed" in row]
 
-    # --- parts of requests -------------------------------------------------------------------------------
 
-    def _version(self, head: RuleHead) -> dict[str, Any]:
-        number = f"{head.version:0{_VERSION_DIGITS}d}"
-        row = {"pk": _pk(head), "sk": f"version#{number}", **_values(head)}
-        return self._put_action(row, only_new=True)
+# --- operations --------------------------------------------------------------------------------------------
 
-    def _state_update(self, head: RuleHead, state: RuleState, at: datetime) -> dict[str, Any]:
-        values: dict[str, Any] = {"state": state, "changed_at": clock.iso(at), **_indexed(state)}
-        update = self._update(head, values, "version = :held AND #state = :was")
-        update["ExpressionAttributeValues"] |= serialized({":held": head.version, ":was": head.state})
-        if state != "enabled":
-            update["UpdateExpression"] += " REMOVE outbox, due"
-        return update
 
-    def _update(self, head: RuleHead, values: Mapping[str, Any], condition: str) -> dict[str, Any]:
-        return {
-            "TableName": self._table,
-            "Key": serialized(_head_key(head.tenant, head.rule_id)),
-            "UpdateExpression": "SET " + ", ".join(f"#{name} = :{name}" for name in values),
-            "ConditionExpression": condition,
-            "ExpressionAttributeNames": {f"#{name}": name for name in values},
-            "ExpressionAttributeValues": serialized({f":{name}": value for name, value in values.items()}),
-        }
+def _new_version(head: RuleHead) -> Put:
+    sort_key = f"version#{head.version:0{_VERSION_DIGITS}d}"
+    return Put({"pk": _pk(head), "sk": sort_key, **_values(head)}, when=Absent())
+
+
+def _state_update(head: RuleHead, state: RuleState, at: datetime) -> Update:
+    values = {"state": state, "changed_at": clock.iso(at), **_indexed(state)}
+    unchanged = AllOf(Equals("version", head.version), Equals("state", head.state))
+    return _update(head, values, unchanged, remove=() if state == "enabled" else ("outbox", "due"))
+
+
+def _update(
+    head: RuleHead,
+    values: Mapping[str, Any],
+    when: Condition | None = None,
+    remove: tuple[str, ...] = (),
+) -> Update:
+    return Update(_head_key(head.tenant, head.rule_id), set=values, when=when, remove=remove)
+
+
+def _finish(
+    tick: Tick, result: RuleEvaluated, told: Mapping[str, datetime] | None, notices: Iterable[Notice]
+) -> list[Operation]:
+    operations: list[Operation] = [Update(_tick_key(tick), set={"packed": _packed(result)}, when=_held(tick))]
+    if told is not None:
+        moments = {entity: moment.isoformat() for entity, moment in told.items()}
+        packed = zlib.compress(json.dumps(moments).encode())
+        operations.append(Put({"pk": _pk(tick.head), "sk": "told", "packed": packed}))
+    if result.outcome != "needs_review":
+        operations.append(_update(tick.head, {"last_run": clock.iso(tick.scheduled_time)}))
+    return operations + [Put(notice_row(notice), when=Absent()) for notice in notices]
+
+
+def _held(tick: Tick) -> Condition:
+    return AllOf(_TICK.held_by(tick.token), Absent("packed"))
+
+
+# --- keys and values ---------------------------------------------------------------------------------------
 
 
 def _pk(head: RuleHead) -> str:
     return f"{head.tenant}#rule#{head.rule_id}"
 
 
-def _head_key(tenant: str, rule_id: str) -> dict[str, str]:
-    return {"pk": f"{tenant}#rules", "sk": rule_id}
+def _head_key(tenant: str, rule_id: str) -> Key:
+    return Key(f"{tenant}#rules", rule_id)
 
 
-def _tick_key(tick: Tick) -> dict[str, str]:
-    return {"pk": _pk(tick.head), "sk": tick.key}
+def _tick_key(tick: Tick) -> Key:
+    return Key(_pk(tick.head), tick.key)
 
 
 def _values(head: RuleHead) -> dict[str, Any]:
@@ -275,7 +254,7 @@ def _indexed(state: RuleState) -> dict[str, Any]:
     return {"outbox": _INDEX_KEY, "due": clock.now_ms()} if state == "enabled" else {}
 
 
-def _head(row: dict[str, Any]) -> RuleHead:
+def _head(row: Row) -> RuleHead:
     return RuleHead.model_validate(row | {"rule": json.loads(row["rule"])})
 
 
@@ -284,5 +263,5 @@ def _packed(result: RuleEvaluated) -> bytes:
     return zlib.compress(result.model_copy(update=lists).model_dump_json().encode())
 
 
-def _unpacked(row: dict[str, Any]) -> RuleEvaluated:
-    return RuleEvaluated.model_validate_json(zlib.decompress(bytes(row["packed"].value)))
+def _unpacked(row: Row) -> RuleEvaluated:
+    return RuleEvaluated.model_validate_json(zlib.decompress(row["packed"]))

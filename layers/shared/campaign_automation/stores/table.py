@@ -1,148 +1,311 @@
-"""What every store shares: the one DynamoDB table, its calls in threads, its values exact."""
+"""The port of all stores: one table of flat rows, read by key and written all or nothing.
+
+A row has a partition key `pk` and a sort key `sk`; its other attributes are text, numbers, booleans or
+bytes. None is not stored: a row that is read has no such attribute. Numbers come back as Decimal, exact to 38
+digits; floats are refused. Nested values are kept as JSON text (`document`), because an engine may change the
+numbers in them. A row with `expires_at` (epoch seconds) is removed some time after that moment, and one with
+`outbox` and `due` is found by `indexed`.
+
+Engines: dynamodb.py. The suite in tests/contract/test_table.py states what every engine has to do.
+"""
 
 from __future__ import annotations
 
-import asyncio
-import functools
 import json
-import time
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
-from typing import Any, ParamSpec, TypeVar
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import Any, NamedTuple, TypeAlias
 
 from pydantic import BaseModel
 
 from campaign_automation.utils.error_handler import StoreError
 
-P = ParamSpec("P")
-R = TypeVar("R")
+Value: TypeAlias = str | int | Decimal | bool | bytes | None
+Row: TypeAlias = dict[str, Any]
 
-_BATCH = 25  # DynamoDB's limit for one BatchWriteItem
-TRANSACTION = 100  # and for one TransactWriteItems
+SCHEMA = 1  # of the rows that this version writes
+SCHEMA_ATTRIBUTE = "schema"
+VERSION_ATTRIBUTE = "row_version"
 
-
-def offloaded(method: Callable[P, R]) -> Callable[P, Coroutine[Any, Any, R]]:
-    """boto3 is synchronous: its calls run in a thread so that the event loop goes on."""
-
-    @functools.wraps(method)
-    async def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
-        return await asyncio.to_thread(functools.partial(_translated, method, *args, **kwargs))
-
-    return wrapper
+# The limits of one DynamoDB transaction; every engine has them, so that a store which fits one fits all.
+MAX_OPERATIONS = 100
+MAX_BYTES = 4 * 1024 * 1024
+_NUMBER_BYTES = 21  # DynamoDB's largest number; an estimate that never falls short
 
 
-def _translated(method: Callable[..., R], *args: Any, **kwargs: Any) -> R:
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    try:
-        return method(*args, **kwargs)
-    except (BotoCoreError, ClientError) as error:
-        raise StoreError(f"the campaign store failed: {type(error).__name__}") from error
+class Key(NamedTuple):
+    pk: str
+    sk: str
 
 
-class TableStore:
-    """Reads are consistent, writes conditional where two could race."""
+# --- conditions: what must hold of the row as it stands ---------------------------------------------------
 
-    def __init__(self, table_name: str, client: Callable[[], Any]) -> None:
-        self._table = table_name
-        self._get_client = client
+
+@dataclass(frozen=True)
+class Absent:
+    """The row has no such attribute, or is not there; without a name, the row is not there."""
+
+    name: str = "pk"
+
+
+@dataclass(frozen=True)
+class Equals:
+    name: str
+    value: Value
+
+
+@dataclass(frozen=True)
+class Before:
+    """The attribute is there and less than `value`."""
+
+    name: str
+    value: Value
+
+
+@dataclass(frozen=True)
+class Version:
+    """The row is as it was when it was read with this version (`version_of`): nobody has written it since.
+
+    A Put under Version(n) makes n + 1, every Update counts one up. 0 is a row that is not there or has never
+    been counted. A row that is put without a version starts again at 0, so put it always or never under one.
+    """
+
+    number: int
+
+
+@dataclass(frozen=True, init=False)
+class AllOf:
+    conditions: tuple[Condition, ...]
+
+    def __init__(self, *conditions: Condition) -> None:
+        object.__setattr__(self, "conditions", conditions)
+
+
+@dataclass(frozen=True, init=False)
+class AnyOf:
+    conditions: tuple[Condition, ...]
+
+    def __init__(self, *conditions: Condition) -> None:
+        object.__setattr__(self, "conditions", conditions)
+
+
+Condition: TypeAlias = Absent | Equals | Before | Version | AllOf | AnyOf
+
+
+# --- operations ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Put:
+    """Write the whole row in place of what stands under its key."""
+
+    row: Mapping[str, Value]
+    when: Condition | None = None
 
     @property
-    def _client(self) -> Any:
-        return self._get_client()
+    def key(self) -> Key:
+        return Key(str(self.row["pk"]), str(self.row["sk"]))
 
-    def _get(self, pk: str, sk: str) -> dict[str, Any] | None:
-        answer = self._client.get_item(
-            TableName=self._table, Key=serialized({"pk": pk, "sk": sk}), ConsistentRead=True
-        )
-        return plain(answer["Item"]) if "Item" in answer else None
 
-    def _query(self, pk: str, *, since: str = "") -> Iterator[dict[str, Any]]:
-        """The rows of a partition in order, from the sort key `since` on."""
-        condition, values = "pk = :pk", {":pk": pk}
-        if since:
-            condition, values = f"{condition} AND sk >= :since", {**values, ":since": since}
-        pages = self._client.get_paginator("query").paginate(
-            TableName=self._table,
-            KeyConditionExpression=condition,
-            ExpressionAttributeValues=serialized(values),
-            ConsistentRead=True,
-        )
-        for page in pages:
-            yield from map(plain, page["Items"])
+@dataclass(frozen=True)
+class Update:
+    """Change attributes of a row that exists; a missing row fails like a condition that does not hold.
 
-    def _put(self, row: dict[str, Any]) -> None:
-        self._client.put_item(TableName=self._table, Item=serialized(row))
+    An attribute set to None is removed. `add` counts up numbers, from 0 where there is none.
+    """
 
-    def _put_new(self, row: dict[str, Any]) -> bool:
-        """Whether the row was new: what stands there already is never replaced."""
+    key: Key
+    set: Mapping[str, Value] = field(default_factory=dict)
+    remove: Sequence[str] = ()
+    add: Mapping[str, int] = field(default_factory=dict)
+    when: Condition | None = None
+
+
+@dataclass(frozen=True)
+class Delete:
+    """Remove the row; without a condition, one that is not there is removed already."""
+
+    key: Key
+    when: Condition | None = None
+
+
+Operation: TypeAlias = Put | Update | Delete
+
+
+class ConditionFailedError(StoreError):
+    """A condition of a write did not hold, so nothing of it was written."""
+
+
+class WriteRefusedError(StoreError):
+    """No engine takes this write: too many operations, too many bytes, or two for one row."""
+
+
+# --- the port -----------------------------------------------------------------------------------------------
+
+
+class Table(ABC):
+    """Reads are consistent except `indexed`; an engine implements the methods with an underscore."""
+
+    async def get(self, key: Key) -> Row | None:
+        row = await self._get(key)
+        return None if row is None else _current(row)
+
+    async def query(
+        self, pk: str, *, since: str = "", prefix: str = "", limit: int | None = None
+    ) -> list[Row]:
+        """Return the rows of a partition in the order of their sort keys, at most `limit`.
+
+        Only those from the sort key `since` on, and only those that begin with `prefix`.
+        """
+        return [_current(row) for row in await self._query(pk, since, prefix, limit)]
+
+    async def indexed(self, value: str, *, limit: int | None = None) -> list[Row]:
+        """Return the keys (`pk`, `sk`, `due`) of the rows whose attribute `outbox` is `value`, lowest `due`
+        first. The index may be a moment behind the table."""
+        return await self._indexed(value, limit)
+
+    async def write(self, *operations: Operation) -> None:
+        """Carry out all operations or none. One operation is a plain write, several are a transaction.
+
+        Raises ConditionFailedError when a condition does not hold, WriteRefusedError for more than
+        MAX_OPERATIONS, more than MAX_BYTES or two operations on one row.
+        """
+        if not operations:
+            return
+        _check_limits(operations)
+        await self._write([_stamped(operation) for operation in operations])
+
+    async def try_write(self, *operations: Operation) -> bool:
+        """Write, and return whether the conditions held."""
         try:
-            self._client.put_item(
-                TableName=self._table,
-                Item=serialized(row),
-                ConditionExpression="attribute_not_exists(pk)",
-            )
-        except self._client.exceptions.ConditionalCheckFailedException:
+            await self.write(*operations)
+        except ConditionFailedError:
             return False
         return True
 
-    def _delete(self, pk: str, sk: str) -> None:
-        self._client.delete_item(TableName=self._table, Key=serialized({"pk": pk, "sk": sk}))
+    async def write_in_groups(self, operations: Iterable[Operation]) -> None:
+        """Write any number of operations, in order; each group that fits one write is all or nothing."""
+        for group in in_groups(operations):
+            await self.write(*group)
 
-    def _put_all(self, rows: Iterable[dict[str, Any]]) -> None:
-        requests = [{"PutRequest": {"Item": serialized(row)}} for row in rows]
-        for start in range(0, len(requests), _BATCH):
-            pending = {self._table: requests[start : start + _BATCH]}
-            while pending:
-                pending = self._client.batch_write_item(RequestItems=pending).get("UnprocessedItems", {})
+    @abstractmethod
+    async def _get(self, key: Key) -> Row | None: ...
 
-    def _claim_for(self, pk: str, sk: str, seconds: int, *, standing: str) -> bool:
-        """Whether this process may now deliver what the row holds; a row to be delivered has the attribute
-        `standing`."""
-        now = int(time.time())  # a claim lasts in the time of machines
-        try:
-            self._client.update_item(
-                TableName=self._table,
-                Key=serialized({"pk": pk, "sk": sk}),
-                UpdateExpression="SET delivery_until = :until",
-                ConditionExpression=f"attribute_exists({standing})"
-                " AND (attribute_not_exists(delivery_until) OR delivery_until < :now)",
-                ExpressionAttributeValues=serialized({":until": now + seconds, ":now": now}),
-            )
-        except self._client.exceptions.ConditionalCheckFailedException:
-            return False
-        return True
+    @abstractmethod
+    async def _query(self, pk: str, since: str, prefix: str, limit: int | None) -> list[Row]: ...
 
-    def _transact(self, actions: Sequence[dict[str, Any]]) -> bool:
-        """Whether all of `actions` were done; none was when a condition did not hold."""
-        try:
-            self._client.transact_write_items(TransactItems=list(actions))
-        except self._client.exceptions.TransactionCanceledException:
-            return False
-        return True
+    @abstractmethod
+    async def _indexed(self, value: str, limit: int | None) -> list[Row]: ...
 
-    def _put_action(self, row: dict[str, Any], *, only_new: bool = False) -> dict[str, Any]:
-        put: dict[str, Any] = {"TableName": self._table, "Item": serialized(row)}
-        if only_new:
-            put["ConditionExpression"] = "attribute_not_exists(pk)"
-        return {"Put": put}
+    @abstractmethod
+    async def _write(self, operations: Sequence[Operation]) -> None:
+        """Write one or more operations that are within the limits and have no Version among their conditions.
+
+        Raises ConditionFailedError.
+        """
+
+
+def in_groups(operations: Iterable[Operation]) -> Iterator[list[Operation]]:
+    """Cut operations into groups that one write takes each."""
+    group: list[Operation] = []
+    size = 0
+    for operation in operations:
+        more = size_of(operation)
+        if group and (len(group) == MAX_OPERATIONS or size + more > MAX_BYTES):
+            yield group
+            group, size = [], 0
+        group.append(operation)
+        size += more
+    if group:
+        yield group
+
+
+def version_of(row: Row) -> int:
+    """Return the version of a row that was read, for a later write under Version."""
+    return int(row.get(VERSION_ATTRIBUTE, 0))
 
 
 def document(value: Any) -> Any:
-    """Nested values are kept as JSON text: DynamoDB would change their numbers."""
+    """Return a model, list or dict as JSON text; other values as they are."""
     if isinstance(value, BaseModel):
         return value.model_dump_json(by_alias=False)
     return json.dumps(value) if isinstance(value, dict | list) else value
 
 
-def serialized(row: dict[str, Any]) -> dict[str, Any]:
-    from boto3.dynamodb.types import TypeSerializer
+def size_of(operation: Operation) -> int:
+    """Estimate the bytes of an operation; never less than what DynamoDB counts."""
+    if isinstance(operation, Put):
+        return _size(operation.row)
+    size = _size(operation.key._asdict())
+    if isinstance(operation, Update):
+        size += _size(operation.set) + _size(operation.add) + _size(dict.fromkeys(operation.remove))
+    return size
 
-    serialize = TypeSerializer().serialize
-    return {name: serialize(value) for name, value in row.items() if value is not None}
+
+def _size(attributes: Mapping[str, Value]) -> int:
+    return sum(len(name.encode()) + _value_size(value) for name, value in attributes.items())
 
 
-def plain(item: dict[str, Any]) -> dict[str, Any]:
-    from boto3.dynamodb.types import TypeDeserializer
+def _value_size(value: Value) -> int:
+    if isinstance(value, str):
+        return len(value.encode())
+    return len(value) if isinstance(value, bytes) else _NUMBER_BYTES
 
-    deserialize = TypeDeserializer().deserialize
-    return {name: deserialize(value) for name, value in item.items()}
+
+def _check_limits(operations: Sequence[Operation]) -> None:
+    if len(operations) > MAX_OPERATIONS:
+        raise _refused(f"{len(operations)} operations are more than {MAX_OPERATIONS}")
+    size = sum(map(size_of, operations))
+    if size > MAX_BYTES:
+        raise _refused(f"{size} bytes are more than {MAX_BYTES}")
+    if len({operation.key for operation in operations}) < len(operations):
+        raise _refused("two operations are for one row")
+
+
+def _refused(reason: str) -> WriteRefusedError:
+    return WriteRefusedError(f"the write was refused: {reason}", retryable=False)
+
+
+def _stamped(operation: Operation) -> Operation:
+    """Give a row that is written whole its schema number, and count the versions of all.
+
+    Engines then see no Version: it is a condition on an attribute like others.
+    """
+    when = None if operation.when is None else _plain(operation.when)
+    if isinstance(operation, Delete):
+        return replace(operation, when=when)
+    if isinstance(operation, Update):
+        return replace(operation, when=when, add={**operation.add, VERSION_ATTRIBUTE: 1})
+    row = {**operation.row, SCHEMA_ATTRIBUTE: SCHEMA}
+    if (number := _version_in(operation.when)) is not None:
+        row[VERSION_ATTRIBUTE] = number + 1
+    return Put(row, when)
+
+
+def _plain(condition: Condition) -> Condition:
+    if isinstance(condition, Version):
+        name, number = VERSION_ATTRIBUTE, condition.number
+        return Equals(name, number) if number else Absent(name)
+    if isinstance(condition, AllOf | AnyOf):
+        return type(condition)(*map(_plain, condition.conditions))
+    return condition
+
+
+def _version_in(condition: Condition | None) -> int | None:
+    """Return the version that a condition asks for, alone or with others."""
+    if isinstance(condition, AllOf):
+        return next((part.number for part in condition.conditions if isinstance(part, Version)), None)
+    return condition.number if isinstance(condition, Version) else None
+
+
+def _current(row: Row) -> Row:
+    """Return a stored row as this version reads it. Rows from before schema numbers are of version 1.
+
+    The place for turning rows of an older schema into today's.
+    """
+    number = int(row.setdefault(SCHEMA_ATTRIBUTE, 1))
+    if number > SCHEMA:
+        raise StoreError(f"a row was written by a later version of the module (schema {number})")
+    return row

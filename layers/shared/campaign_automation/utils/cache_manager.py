@@ -64,10 +64,6 @@ class CacheManager:
         key, text = self._key(tenant, what), json.dumps(value)
         await self._ask("set", lambda client: client.set(key, text, ex=ttl_seconds))
 
-    async def delete(self, tenant: str, what: str) -> None:
-        key = self._key(tenant, what)
-        await self._ask("delete", lambda client: client.delete(key))
-
     async def single_flight(
         self,
         tenant: str,

@@ -89,10 +89,8 @@ class BudgetManager:
         creations = await self._load(request, context)
         days = max(request.window_days, EVIDENCE_DAYS)
         since = clock.now_ms() - (days + 1) * _DAY_MS
-        insights, *trails = await asyncio.gather(
-            self._insights.read(creations, days),
-            *(self._audit.since(item.tenant, item.campaign_id, since) for item in creations),
-        )
+        reads = (self._audit.since(item.tenant, item.campaign_id, since) for item in creations)
+        insights, trails = await asyncio.gather(self._insights.read(creations, days), asyncio.gather(*reads))
         facts = [Facts(item, trail) for item, trail in zip(insights, trails, strict=True)]
         exponent = exponent_of(facts)
         problem = build_problem(request, facts, exponent)

@@ -6,15 +6,13 @@ leaves between the two, `reconcile` puts right.
 
 from __future__ import annotations
 
-import hashlib
-import json
-import uuid
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from campaign_automation.managers.rules.checks import RuleChecks, Verdict
 from campaign_automation.managers.rules.schedules import RuleSchedules
+from campaign_automation.managers.shared.idempotency import id_under_key
 from campaign_automation.models.common import Context
 from campaign_automation.models.rules.answers import (
     RuleCreated,
@@ -81,7 +79,7 @@ class RuleManager:
         now = clock.now()
         head = RuleHead(
             tenant=context.user_id,
-            rule_id=_rule_id(rule, context),
+            rule_id=id_under_key("rule", context, rule),
             version=1,
             state="enabled",
             rule=rule,
@@ -254,14 +252,6 @@ class RuleManager:
                 await schedules.delete(name)
                 deleted += 1
         return deleted
-
-
-def _rule_id(rule: CreateRule, context: Context) -> str:
-    """The same request under the same key is the same rule."""
-    if context.idempotency_key is None:
-        return f"rule_{uuid.uuid4().hex[:20]}"
-    identity = json.dumps([context.user_id, context.idempotency_key, rule.model_dump_json()])
-    return f"rule_{hashlib.sha256(identity.encode()).hexdigest()[:20]}"
 
 
 def _refuse_if_never(head: RuleHead) -> None:

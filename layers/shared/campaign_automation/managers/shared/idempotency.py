@@ -1,16 +1,28 @@
-"""The same key and the same request give the same answer, without doing anything twice."""
+"""Idempotency of all actions: the same key and the same request give the same answer, and act once.
+
+| key                | of                                                         | held for   |
+|--------------------|------------------------------------------------------------|------------|
+| given:<key>        | the caller's own                                           | 8 days     |
+| given:derived:<..> | an action that creates, without a key: session and request | 15 minutes |
+| derived:<..>       | a creation of a campaign without a key                     | 15 minutes |
+
+Forms and digests are those of stored rows: a change of them would carry a repeated request out twice.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import uuid
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from pydantic import BaseModel
 
+from campaign_automation.models.ab_tests import AbTestTerms
+from campaign_automation.models.campaigns import CreateCampaign
 from campaign_automation.models.common import Context
-from campaign_automation.stores.answer_store import AnswerStore
+from campaign_automation.stores.answer_store import AnswerStore, Claim
 from campaign_automation.utils.error_handler import ConflictError
 
 M = TypeVar("M", bound=BaseModel)
@@ -36,37 +48,72 @@ class Idempotency:
     ) -> M:
         """Return the answer of `run`, or the one kept under the caller's key.
 
-        Without a key it just runs, unless `derive` asks for one derived from the request. A call that failed
-        frees its key. Raises ConflictError for a key used with another request, or while the first call still
-        runs.
+        Without a key it just runs, unless `derive` asks for one derived from the request. Raises
+        ConflictError for a key used with another request, or while the first call still runs. A call that
+        failed frees its key.
         """
-        key, seconds = context.idempotency_key, KEPT_SECONDS
-        if key is None and derive:
-            key, seconds = derived_key(context, action, request), DERIVED_SECONDS
-        if key is None:
+        claim = _action_claim(context, action, request, derive)
+        if claim is None:
             return await run()
-        digest = hashlib.sha256(json.dumps([action, request.model_dump_json()]).encode()).hexdigest()
-        standing = await self._store.claim(context.user_id, key, digest, _RUNNING_SECONDS)
+        standing = await self._store.claim(context.user_id, claim, _RUNNING_SECONDS)
         if standing is not None:
-            if standing.digest != digest:
-                raise ConflictError(
-                    "idempotency_key: was used before with other parameters", field="idempotency_key"
-                )
-            if standing.answer is None:
-                raise ConflictError(
-                    "the same request is still being carried out", retryable=True, retry_after=2
-                )
-            return kind.model_validate_json(standing.answer)
+            return kind.model_validate_json(_kept_answer(standing, claim))
         try:
             answer = await run()
         except BaseException:
-            await self._store.free(context.user_id, key)
+            await self._store.free(context.user_id, claim)
             raise
-        await self._store.keep(context.user_id, key, answer.model_dump_json(), seconds)
+        await self._store.keep(context.user_id, claim, answer.model_dump_json())
         return answer
 
 
-def derived_key(context: Context, action: str, request: BaseModel) -> str:
-    """The key of a create that came without one; it is good for DERIVED_SECONDS."""
-    identity = json.dumps([context.session_id, action, request.model_dump_json()])
-    return f"derived:{hashlib.sha256(identity.encode()).hexdigest()}"
+def creation_claim(
+    context: Context, spec: CreateCampaign, test: AbTestTerms | None, campaign_id: str
+) -> Claim:
+    """Return the claim of a creation, to be stored with its campaign."""
+    digest = _sha256(spec.model_dump_json() + (test.model_dump_json() if test else ""))
+    if context.idempotency_key:
+        key, seconds = f"given:{context.idempotency_key}", KEPT_SECONDS
+    else:
+        key, seconds = _derived(context.session_id, digest), DERIVED_SECONDS
+    return Claim(key=key, digest=digest, holder=campaign_id, campaign_id=campaign_id, seconds=seconds)
+
+
+def refuse_other_request(standing: Claim, claim: Claim) -> None:
+    """Raise ConflictError when the key stands for another request."""
+    if standing.digest != claim.digest:
+        raise ConflictError("idempotency_key: was used before with other parameters", field="idempotency_key")
+
+
+def id_under_key(prefix: str, context: Context, request: BaseModel) -> str:
+    """Return an id for what the request makes: the same for the same request under the same key."""
+    if context.idempotency_key is None:
+        return f"{prefix}_{uuid.uuid4().hex[:20]}"
+    identity = json.dumps([context.user_id, context.idempotency_key, request.model_dump_json()])
+    return f"{prefix}_{_sha256(identity)[:20]}"
+
+
+def _action_claim(context: Context, action: str, request: BaseModel, derive: bool) -> Claim | None:
+    text = request.model_dump_json()
+    key, seconds = context.idempotency_key, KEPT_SECONDS
+    if key is None and derive:
+        key, seconds = _derived(context.session_id, action, text), DERIVED_SECONDS
+    if key is None:
+        return None
+    digest = _sha256(json.dumps([action, text]))
+    return Claim(key=f"given:{key}", digest=digest, holder=uuid.uuid4().hex, seconds=seconds)
+
+
+def _kept_answer(standing: Claim, claim: Claim) -> str:
+    refuse_other_request(standing, claim)
+    if standing.answer is None:
+        raise ConflictError("the same request is still being carried out", retryable=True, retry_after=2)
+    return standing.answer
+
+
+def _derived(*identity: str | None) -> str:
+    return f"derived:{_sha256(json.dumps(identity))}"
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

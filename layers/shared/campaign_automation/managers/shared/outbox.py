@@ -60,12 +60,13 @@ class Outbox:
             creation = await self._store.load(tenant, campaign_id)
             if creation is None or all(entry.sent for entry in creation.outbox):
                 return
-            if not await self._store.claim_delivery(creation, _DELIVERY_SECONDS):
-                return  # who holds it looks again when done
+            token = await self._store.claim_delivery(creation, _DELIVERY_SECONDS)
+            if token is None:
+                return  # the process that has it looks again when done
             try:
                 is_all_sent = await self._deliver(self._tools, creation)
             finally:
-                await self._store.release_delivery(creation)
+                await self._store.release_delivery(creation, token)
 
     async def _deliver(self, tools: ToolCaller, creation: Creation) -> bool:
         answers: dict[str, dict[str, Any]] = {}

@@ -1,0 +1,220 @@
+"""The engine of the table in DynamoDB; its expressions exist in this file only.
+
+PynamoDB was weighed: it maps classes to tables, which is what the stores do, and hides which call is sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import itertools
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ParamSpec, TypeVar, assert_never
+
+from campaign_automation.stores.table import (
+    Absent,
+    AllOf,
+    AnyOf,
+    Before,
+    Condition,
+    ConditionFailedError,
+    Delete,
+    Equals,
+    Key,
+    Operation,
+    Put,
+    Row,
+    Table,
+    Update,
+    Value,
+    Version,
+)
+from campaign_automation.utils.error_handler import StoreError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+INDEX = "outbox"
+# UTF-8 orders by code point, so this sorts behind every sort key with the same prefix.
+_LAST = "\U0010ffff"
+_CONFLICT_TRIES = 5
+_CONFLICT_SECONDS = 0.05
+
+
+class DynamoTable(Table):
+    """boto3 is synchronous, so each call runs in a thread and the event loop goes on."""
+
+    def __init__(self, name: str, client: Callable[[], Any]) -> None:
+        """`client` is asked at the first call: making a boto3 client takes longer than a call."""
+        self._name = name
+        self._make_client = client
+
+    @property
+    def _client(self) -> Any:
+        return self._make_client()
+
+    async def _get(self, key: Key) -> Row | None:
+        return await _offloaded(self._get_item, key)
+
+    def _get_item(self, key: Key) -> Row | None:
+        answer = self._client.get_item(TableName=self._name, Key=_item(key._asdict()), ConsistentRead=True)
+        return _row(answer["Item"]) if "Item" in answer else None
+
+    async def _query(self, pk: str, since: str, prefix: str, limit: int | None) -> list[Row]:
+        expression = _Expression()
+        condition = f"{expression.name('pk')} = {expression.value(pk)}"
+        if prefix:
+            # A key condition holds one comparison of the sort key, so both bounds go into one BETWEEN.
+            low, high = expression.value(max(since, prefix)), expression.value(prefix + _LAST)
+            condition += f" AND {expression.name('sk')} BETWEEN {low} AND {high}"
+        elif since:
+            condition += f" AND {expression.name('sk')} >= {expression.value(since)}"
+        request = {"KeyConditionExpression": condition, "ConsistentRead": True, **expression.parts()}
+        return await _offloaded(self._pages, request, limit)
+
+    async def _indexed(self, value: str, limit: int | None) -> list[Row]:
+        expression = _Expression()
+        condition = f"{expression.name('outbox')} = {expression.value(value)}"
+        request = {"IndexName": INDEX, "KeyConditionExpression": condition, **expression.parts()}
+        return await _offloaded(self._pages, request, limit)
+
+    def _pages(self, request: Mapping[str, Any], limit: int | None) -> list[Row]:
+        # PageSize keeps DynamoDB from reading a whole megabyte for a few rows.
+        paging = {} if limit is None else {"PaginationConfig": {"PageSize": limit}}
+        pages = self._client.get_paginator("query").paginate(TableName=self._name, **request, **paging)
+        items = (item for page in pages for item in page["Items"])
+        return [_row(item) for item in itertools.islice(items, limit)]
+
+    async def _write(self, operations: Sequence[Operation]) -> None:
+        if len(operations) == 1:
+            return await _offloaded(self._write_one, operations[0])
+        return await _offloaded(self._transact, operations)
+
+    def _write_one(self, operation: Operation) -> None:
+        kind, request = self._request(operation)
+        try:
+            getattr(self._client, _METHODS[kind])(**request)
+        except self._client.exceptions.ConditionalCheckFailedException as error:
+            raise ConditionFailedError("the row is not as it was expected") from error
+
+    def _transact(self, operations: Sequence[Operation]) -> None:
+        items = [dict([self._request(operation)]) for operation in operations]
+        for attempt in itertools.count(1):
+            try:
+                self._client.transact_write_items(TransactItems=items)
+                return
+            except self._client.exceptions.TransactionCanceledException as error:
+                reasons = {reason.get("Code") for reason in error.response.get("CancellationReasons", [])}
+                if "ConditionalCheckFailed" in reasons:
+                    raise ConditionFailedError("a row is not as it was expected") from error
+                # Another transaction held one of the rows; boto3 repeats single writes only.
+                if "TransactionConflict" not in reasons or attempt == _CONFLICT_TRIES:
+                    raise
+                time.sleep(random.uniform(0, _CONFLICT_SECONDS * 2**attempt))
+
+    def _request(self, operation: Operation) -> tuple[str, dict[str, Any]]:
+        """Return the name that an operation has in a transaction, and its parameters."""
+        expression = _Expression()
+        conditions = [] if operation.when is None else [expression.condition(operation.when)]
+        request: dict[str, Any] = {"TableName": self._name}
+        if isinstance(operation, Put):
+            request["Item"] = _item(operation.row)
+        else:
+            request["Key"] = _item(operation.key._asdict())
+        if isinstance(operation, Update):
+            request["UpdateExpression"] = expression.update(operation)
+            # DynamoDB would make a row that is not there.
+            conditions.insert(0, f"attribute_exists({expression.name('pk')})")
+        if conditions:
+            request["ConditionExpression"] = " AND ".join(conditions)
+        return type(operation).__name__, request | expression.parts()
+
+
+_METHODS = {Put.__name__: "put_item", Update.__name__: "update_item", Delete.__name__: "delete_item"}
+
+
+class _Expression:
+    """The names and values of one request, each behind a placeholder: "token", "state" and some hundred other
+    words are reserved."""
+
+    def __init__(self) -> None:
+        self._names: dict[str, str] = {}
+        self._values: list[Value] = []
+
+    def parts(self) -> dict[str, Any]:
+        """Return what the placeholders stand for; DynamoDB refuses empty maps."""
+        parts: dict[str, Any] = {}
+        if self._names:
+            parts["ExpressionAttributeNames"] = {mark: name for name, mark in self._names.items()}
+        if self._values:
+            values = {f":v{number}": value for number, value in enumerate(self._values)}
+            parts["ExpressionAttributeValues"] = _item(values)
+        return parts
+
+    def name(self, attribute: str) -> str:
+        return self._names.setdefault(attribute, f"#n{len(self._names)}")
+
+    def value(self, value: Value) -> str:
+        self._values.append(value)
+        return f":v{len(self._values) - 1}"
+
+    def condition(self, condition: Condition) -> str:
+        match condition:
+            case Absent(name):
+                return f"attribute_not_exists({self.name(name)})"
+            case Equals(name, value):
+                return f"{self.name(name)} = {self.value(value)}"
+            case Before(name, value):
+                return f"{self.name(name)} < {self.value(value)}"
+            case AllOf(conditions):
+                return f"({' AND '.join(map(self.condition, conditions))})"
+            case AnyOf(conditions):
+                return f"({' OR '.join(map(self.condition, conditions))})"
+            case Version():
+                raise TypeError("the port turns versions into plain conditions")
+            case _:
+                assert_never(condition)
+
+    def update(self, operation: Update) -> str:
+        kept = {name: value for name, value in operation.set.items() if value is not None}
+        gone = [*operation.remove, *(operation.set.keys() - kept.keys())]
+        clauses = {
+            "SET": [f"{self.name(name)} = {self.value(value)}" for name, value in kept.items()],
+            "REMOVE": [self.name(name) for name in gone],
+            "ADD": [f"{self.name(name)} {self.value(amount)}" for name, amount in operation.add.items()],
+        }
+        return " ".join(f"{verb} {', '.join(parts)}" for verb, parts in clauses.items() if parts)
+
+
+async def _offloaded(call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    return await asyncio.to_thread(functools.partial(_translated, call, *args, **kwargs))
+
+
+def _translated(call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        return call(*args, **kwargs)
+    except (BotoCoreError, ClientError) as error:
+        raise StoreError(f"the campaign store failed: {type(error).__name__}") from error
+
+
+def _item(row: Mapping[str, Value]) -> dict[str, Any]:
+    from boto3.dynamodb.types import TypeSerializer
+
+    serialize = TypeSerializer().serialize
+    return {name: serialize(value) for name, value in row.items() if value is not None}
+
+
+def _row(item: Mapping[str, Any]) -> Row:
+    from boto3.dynamodb.types import TypeDeserializer
+
+    deserialize = TypeDeserializer().deserialize
+    return {name: _unwrapped(deserialize(value)) for name, value in item.items()}
+
+
+def _unwrapped(value: Any) -> Any:
+    """boto3 wraps bytes in a class of its own."""
+    return bytes(value.value) if hasattr(value, "value") else value
