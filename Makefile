@@ -7,6 +7,8 @@ PY := .venv/bin/python
 PORT ?= 8080
 ARCH ?= arm64
 ARGS ?=
+CONFIG ?= default
+PARAMETERS ?=
 
 help:           ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile
@@ -43,6 +45,9 @@ format: setup   ## Rewrite the code in the house style
 
 build: setup    ## sam build without Docker, into .aws-sam/
 	@sh local/build.sh $(ARCH)
+
+deploy: build   ## Build and deploy CONFIG of samconfig.toml; PARAMETERS="KillSwitch=true ..." go before its values
+	@$(PY) -m local.release --sam .venv-sam/bin/sam --config-env $(CONFIG) Architecture=$(ARCH) $(PARAMETERS)
 
 bench: setup    ## Print the benchmark tables
 	@$(PY) -m benchmarks $(ARGS)
