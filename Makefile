@@ -46,7 +46,7 @@ format: setup   ## Rewrite the code in the house style
 build: setup    ## sam build without Docker, into .aws-sam/
 	@sh local/build.sh $(ARCH)
 
-deploy: build   ## Build and deploy CONFIG of samconfig.toml; PARAMETERS="KillSwitch=true ..." go before its values
+deploy: build   ## Build and deploy (CONFIG of samconfig.toml, PARAMETERS="KillSwitch=true")
 	@$(PY) -m local.release --sam .venv-sam/bin/sam --config-env $(CONFIG) Architecture=$(ARCH) $(PARAMETERS)
 
 bench: setup    ## Print the benchmark tables
