@@ -7,6 +7,8 @@ PY := .venv/bin/python
 PORT ?= 8080
 ARCH ?= arm64
 ARGS ?=
+CONFIG ?= default
+PARAMETERS ?=
 
 help:           ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile
@@ -46,6 +48,9 @@ docs: setup     ## Write the generated parts of README and docs
 
 build: setup    ## sam build without Docker, into .aws-sam/
 	@sh local/build.sh $(ARCH)
+
+deploy: build   ## Build and deploy (CONFIG of samconfig.toml, PARAMETERS="KillSwitch=true")
+	@$(PY) -m local.release --sam .venv-sam/bin/sam --config-env $(CONFIG) Architecture=$(ARCH) $(PARAMETERS)
 
 bench: setup    ## Print the benchmark tables
 	@$(PY) -m benchmarks $(ARGS)

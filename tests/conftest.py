@@ -11,6 +11,7 @@ from local.cloud import Cloud, start
 from local.cloud.worker import TIME_LIMITS
 from tests.support.api import Api
 from tests.support.sandbox import Sandbox
+from tests.support.secrets import assert_no_secret, log_of
 
 # Whatever is slow on a busy machine is no failure; what fails says how to repeat it.
 settings.register_profile("tests", deadline=None, database=None, print_blob=True)
@@ -39,6 +40,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
         running = start(tmp_path_factory.mktemp("cloud"))
     with running:
         yield running
+        assert_no_secret(running, log_of(running))  # of everything that the tests did
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 from local.cloud import instance
@@ -40,6 +41,17 @@ class Cloud:
         """Fire the schedules that are due by the sandbox's clock; what each target answered."""
         fired: list[dict[str, Any]] = self._post("/_local/tick", {})["fired"]
         return fired
+
+    def deploy(self, template: Path | str | None = None, **parameters: str) -> dict[str, str]:
+        """Update the running stack from `template`, else from its own, and return the parameters' values.
+
+        Raises CloudError when the template asks for what cannot be changed.
+        """
+        path = {"template": str(Path(template).resolve())} if template else {}
+        try:
+            return self._post("/_local/deploy", {**path, "parameters": parameters})
+        except HTTPError as error:
+            raise CloudError(json.load(error)["message"]) from None
 
     def stop(self) -> None:
         """Stop every process of this cloud and wait for that."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
 from typing import Any
 
 from local.cloud.aws import Clients
@@ -16,7 +17,21 @@ from local.cloud.intrinsics import (
     pseudo_parameters,
     references,
 )
-from local.cloud.resources import DEPLOY, SKIPPED, Stack
+from local.cloud.resources import DEPLOY, SKIPPED, Deployed, Stack
+
+VERSION = "AWS::Lambda::Version"
+# Their properties may be what they were and the folders behind them other ones.
+WITH_CONTENT = {"AWS::Lambda::Function", "AWS::Lambda::LayerVersion"}
+CHANGEABLE = {
+    *WITH_CONTENT,
+    *SKIPPED,
+    "AWS::ApiGateway::RestApi",
+    "AWS::ApiGateway::Stage",
+    "AWS::IAM::ManagedPolicy",
+    "AWS::IAM::Role",
+    "AWS::Lambda::Alias",
+    "AWS::Logs::LogGroup",
+}
 
 
 @dataclass(frozen=True)
@@ -29,19 +44,30 @@ class Deployment:
     skipped: dict[str, str]
 
 
-def deploy(template: Mapping[str, Any], parameters: Mapping[str, str], name: str, aws: Clients) -> Deployment:
+def deploy(
+    template: Mapping[str, Any],
+    parameters: Mapping[str, str],
+    name: str,
+    aws: Clients,
+    *,
+    archive: Path | None = None,
+    onto: Stack | None = None,
+) -> Deployment:
     """Create every resource of the transformed `template` whose condition holds.
 
-    Raises TemplateError naming types that the local cloud does not know, before anything is created.
+    With `onto`, a stack that stands, only what differs from it; data and schedules stay. Raises
+    TemplateError naming types that the local cloud does not know, before anything is created, and for
+    what it cannot change.
     """
     declared = template.get("Parameters", {})
     values = {**pseudo_parameters(name), **parameter_values(declared, parameters)}
     resolver = Resolver(template, values)
     resources = active_resources(template["Resources"], resolver)
     refuse_unknown_types(resources)
-    stack = Stack(name, aws)
+    stack = onto or Stack(name, aws, archive)
     for logical_id in deployment_order(resources, values):
         resolver.resources[logical_id] = _create(stack, logical_id, resources[logical_id], resolver)
+    _remove(stack, set(stack.deployed) - set(resources))
     return Deployment(
         stack=stack,
         outputs=_outputs(template.get("Outputs", {}), resolver),
@@ -99,10 +125,27 @@ def _create(stack: Stack, logical_id: str, resource: Mapping[str, Any], resolver
 
     kind = resource["Type"]
     properties = {} if kind in SKIPPED else resolver.resolve(resource.get("Properties", {}))
+    standing = stack.deployed.get(logical_id)
+    if standing and kind not in WITH_CONTENT and standing.properties == properties:
+        return standing.physical
+    if standing and kind not in CHANGEABLE:
+        raise TemplateError(f"{logical_id}: the local cloud cannot change a {kind} that stands")
     try:
-        return DEPLOY[kind](stack, logical_id, properties)
+        physical = DEPLOY[kind](stack, logical_id, properties)
     except (ClientError, BotoCoreError) as error:
         raise TemplateError(f"{logical_id}: {error}") from error
+    stack.deployed[logical_id] = Deployed(kind, properties, physical)
+    return physical
+
+
+def _remove(stack: Stack, logical_ids: Iterable[str]) -> None:
+    """Forget what a later template no longer has: versions, and what is skipped."""
+    for logical_id in logical_ids:
+        gone = stack.deployed.pop(logical_id)
+        if gone.kind == VERSION:
+            del stack.versions[gone.physical.ref]
+        elif gone.kind not in SKIPPED:
+            raise TemplateError(f"{logical_id}: the local cloud cannot delete a {gone.kind}")
 
 
 def _needs(resource: Mapping[str, Any]) -> set[str]:

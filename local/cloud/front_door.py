@@ -61,10 +61,11 @@ class FrontDoor:
             if kind == "Event":
                 self._runtime.submit(name, payload)
                 return answer(start_response, "202 Accepted", b"")
+            version = self._runtime.version_of(name)
             outcome = self._runtime.invoke(name, payload)
         except UnknownFunctionError as error:
             return _not_found(start_response, str(error))
-        headers = {"X-Amz-Executed-Version": "$LATEST"}
+        headers = {"X-Amz-Executed-Version": version}
         if outcome.failed:
             headers["X-Amz-Function-Error"] = "Unhandled"
         return answer(start_response, "200 OK", outcome.payload, headers)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from local.cloud.intrinsics import Physical, TemplateError
 from local.cloud.permissions import Statement
 from local.cloud.template import LOCAL_BUCKET
 from local.cloud.worker import Function
+from local.release import release_id
 
 Properties = Mapping[str, Any]
 Deploy = Callable[["Stack", str, Properties], Physical]
@@ -56,14 +59,29 @@ class RestApi:
     stage: str = "local"
 
 
+@dataclass(frozen=True)
+class Deployed:
+    """A resource that stands: of which type, made from which properties, under which names."""
+
+    kind: str
+    properties: Properties
+    physical: Physical
+
+
 @dataclass
 class Stack:
-    """What a deployment has made so far."""
+    """What deployments have made so far. `archive` keeps published code; without one it is not copied."""
 
     name: str
     aws: Clients
+    archive: Path | None = None
+    deployed: dict[str, Deployed] = field(default_factory=dict)
     functions: dict[str, Function] = field(default_factory=dict)
+    versions: dict[str, Function] = field(default_factory=dict)
+    aliases: dict[str, str] = field(default_factory=dict)
+    numbers: Counter[str] = field(default_factory=Counter)
     layers: dict[str, Path] = field(default_factory=dict)
+    contents: dict[str, str] = field(default_factory=dict)
     apis: dict[str, RestApi] = field(default_factory=dict)
     roles: dict[str, list[Statement]] = field(default_factory=dict)
     policies: dict[str, list[Statement]] = field(default_factory=dict)
@@ -71,6 +89,18 @@ class Stack:
     def physical_name(self, logical_id: str, given: str | None = None) -> str:
         """The name the template gives, or one made from stack and logical id as CloudFormation does."""
         return given or f"{self.name}-{logical_id}"
+
+    def served(self) -> dict[str, Function]:
+        """Every function under each name it can be invoked by: its own, and its versions and aliases."""
+        versions = {_function_name(arn): function for arn, function in self.versions.items()}
+        aliases = {_function_name(arn): self.versions[version] for arn, version in self.aliases.items()}
+        return {**self.functions, **versions, **aliases}
+
+    def kept(self, folder: Path, name: str) -> Path:
+        """A copy of `folder` as it is now."""
+        if self.archive is None:
+            return folder
+        return Path(shutil.copytree(folder, self.archive / name, dirs_exist_ok=True))
 
 
 def deploy_function(stack: Stack, logical_id: str, properties: Properties) -> Physical:
@@ -112,21 +142,34 @@ def deploy_managed_policy(stack: Stack, logical_id: str, properties: Properties)
 
 
 def deploy_layer(stack: Stack, logical_id: str, properties: Properties) -> Physical:
-    """AWS::Lambda::LayerVersion: a folder on the import path."""
-    layer_arn = arn("lambda", f"layer:{stack.physical_name(logical_id, properties.get('LayerName'))}:1")
-    stack.layers[layer_arn] = _local_folder(logical_id, properties["Content"])
+    """AWS::Lambda::LayerVersion: a folder on the import path, as it is now."""
+    name = stack.physical_name(logical_id, properties.get("LayerName"))
+    folder = _local_folder(logical_id, properties["Content"])
+    if _has_packages(folder) and stack.contents.get(name) != (content := release_id([folder], {})):
+        stack.contents[name] = content
+        stack.numbers[name] += 1
+        folder = stack.kept(folder, f"{name}/{stack.numbers[name]}")
+    layer_arn = arn("lambda", f"layer:{name}:{max(stack.numbers[name], 1)}")
+    stack.layers.setdefault(layer_arn, folder)
     return Physical(layer_arn, {"LayerVersionArn": layer_arn})
 
 
 def deploy_version(stack: Stack, logical_id: str, properties: Properties) -> Physical:
-    """AWS::Lambda::Version: every version is the code as it lies on disk."""
-    version_arn = f"{_function_arn(properties['FunctionName'])}:1"
-    return Physical(version_arn, {"Version": "1", "FunctionArn": version_arn})
+    """AWS::Lambda::Version: the function's code and variables, kept as they are now."""
+    function = stack.functions[_function_name(properties["FunctionName"])]
+    stack.numbers[function.name] += 1
+    number = str(stack.numbers[function.name])
+    version_arn = f"{function.arn}:{number}"
+    directory = stack.kept(function.directory, f"{function.name}/{number}")
+    stack.versions[version_arn] = replace(function, arn=version_arn, version=number, directory=directory)
+    return Physical(version_arn, {"Version": number, "FunctionArn": version_arn})
 
 
 def deploy_alias(stack: Stack, logical_id: str, properties: Properties) -> Physical:
-    """AWS::Lambda::Alias: another name for the function."""
-    alias_arn = f"{_function_arn(properties['FunctionName'])}:{properties['Name']}"
+    """AWS::Lambda::Alias: a name for one version."""
+    function_arn = _function_arn(properties["FunctionName"])
+    alias_arn = f"{function_arn}:{properties['Name']}"
+    stack.aliases[alias_arn] = f"{function_arn}:{properties['FunctionVersion']}"
     return Physical(alias_arn, {"AliasArn": alias_arn})
 
 
@@ -276,11 +319,19 @@ def _import_paths(stack: Stack, layers: list[str]) -> tuple[Path, ...]:
     A layer made of a requirements list has none: its packages are in the virtual environment.
     """
     folders = [stack.layers[layer] for layer in layers]
-    return tuple(folder for folder in folders if any(folder.glob("*/__init__.py")))
+    return tuple(folder for folder in folders if _has_packages(folder))
+
+
+def _has_packages(folder: Path) -> bool:
+    return any(folder.glob("*/__init__.py"))
 
 
 def _function_arn(name: str) -> str:
     return name if name.startswith("arn:") else arn("lambda", f"function:{name}")
+
+
+def _function_name(name_or_arn: str) -> str:
+    return name_or_arn.split(":function:")[-1]
 
 
 def _definition(properties: Properties) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from local.cloud.processes import Children
 from local.cloud.telemetry import Telemetry
-from local.cloud.worker import Function, Outcome, Worker, stretched
+from local.cloud.worker import LATEST, Function, Outcome, Worker, stretched
 
 # Beyond these an invocation waits for a free environment; AWS would go on to a thousand.
 ENVIRONMENTS_PER_FUNCTION = 10
@@ -29,9 +30,22 @@ class Runtime:
         self._pools: dict[str, _Pool] = {}
         self._threads = ThreadPoolExecutor(INVOCATIONS_AT_ONCE, thread_name_prefix="invocation")
 
-    def deploy(self, function: Function) -> None:
-        """Make `function` callable; nothing is started before its first invocation."""
-        self._pools[function.name] = _Pool(function, self._children, self._telemetry)
+    def deploy(self, functions: Mapping[str, Function]) -> None:
+        """Serve `functions`, by name and by name:qualifier, instead of those before.
+
+        Nothing is started before its first invocation. A published version keeps its environments; those of
+        everything else finish what they do and end.
+        """
+        before = {pool.identity: pool for pool in self._pools.values()}
+        made = {
+            _identity(function): _Pool(function, self._children, self._telemetry)
+            for function in functions.values()
+            if function.version == LATEST or _identity(function) not in before
+        }
+        pools = {**before, **made}
+        self._pools = {name: pools[_identity(function)] for name, function in functions.items()}
+        for pool in set(before.values()) - set(self._pools.values()):
+            pool.retire()
 
     def invoke(self, name: str, payload: bytes) -> Outcome:
         """Invoke by name, ARN, or either with a qualifier, and wait. Raises UnknownFunctionError."""
@@ -41,24 +55,34 @@ class Runtime:
         """Invoke in the background. Raises UnknownFunctionError at once."""
         return self._threads.submit(self._pool(name).invoke, payload)
 
+    def version_of(self, name: str) -> str:
+        """Return the version that an invocation by `name` runs. Raises UnknownFunctionError."""
+        return self._pool(name).identity[1]
+
     def stop(self) -> None:
         """Stop every worker; invocations still running come back as failures."""
-        for pool in self._pools.values():
+        for pool in set(self._pools.values()):
             pool.stop()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _pool(self, name: str) -> _Pool:
-        bare = name.split(":function:")[-1].split(":")[0]
-        if bare not in self._pools:
-            raise UnknownFunctionError(bare)
-        return self._pools[bare]
+        known = name.split(":function:")[-1].removesuffix(f":{LATEST}")
+        if known not in self._pools:
+            raise UnknownFunctionError(known)
+        return self._pools[known]
+
+
+def _identity(function: Function) -> tuple[str, str]:
+    return function.name, function.version
 
 
 class _Pool:
     """The environments of one function: the one that idled last is used first, as Lambda does."""
 
     def __init__(self, function: Function, children: Children, telemetry: Telemetry) -> None:
+        self.identity = _identity(function)
         self._function = function
+        self._retired = False
         self._children = children
         self._telemetry = telemetry
         self._idle: list[Worker] = []
@@ -71,6 +95,14 @@ class _Pool:
             return worker.invoke(payload)
         finally:
             self._give_back(worker)
+
+    def retire(self) -> None:
+        """Stop the workers that idle now, and the others as soon as they have answered."""
+        with self._changed:
+            self._retired = True
+            idle, self._idle = self._idle, []
+        for worker in idle:
+            worker.stop()
 
     def stop(self) -> None:
         with self._changed:
@@ -94,11 +126,11 @@ class _Pool:
         return Worker(self._function, self._children, self._telemetry)
 
     def _give_back(self, worker: Worker) -> None:
-        alive = worker.alive
         with self._changed:
             self._busy.discard(worker)
-            if alive:
+            is_kept = worker.alive and not self._retired
+            if is_kept:
                 self._idle.append(worker)
             self._changed.notify()
-        if not alive:
+        if not is_kept:
             worker.stop()

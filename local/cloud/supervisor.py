@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 from local.cloud import instance
 from local.cloud.aws import CREDENTIALS, Clients
 from local.cloud.backing import Sandbox, SandboxClock, StartError, Valkey
-from local.cloud.deployer import Deployment, deploy
+from local.cloud.deployer import deploy
 from local.cloud.front_door import FrontDoor
 from local.cloud.gateway import Gateway
 from local.cloud.identity import Identity
@@ -26,11 +27,13 @@ from local.cloud.intrinsics import TemplateError
 from local.cloud.moto_seams import import_moto, moto_application, point_moto_at
 from local.cloud.permissions import Permissions
 from local.cloud.processes import Children
+from local.cloud.resources import Stack
 from local.cloud.runtime import Runtime
 from local.cloud.telemetry import Telemetry
 from local.cloud.template import TransformProcess
 from local.cloud.ticker import Ticker, deleter, deliverer, stored_schedules
 from local.cloud.verbs import JWKS_PATH, LocalVerbs
+from local.release import PARAMETER, release_id
 
 STACK = "campaign-automation-local"
 AUDIENCE = "campaign-automation"
@@ -118,7 +121,8 @@ class _LocalCloud:
         self._children = Children()
         stack.callback(self._children.stop)
         # Three processes start while this one spends its seconds on importing moto.
-        transform = TransformProcess(options.template, EARLY_PARAMETERS, LATER_PARAMETERS)
+        early = early_parameters(options.template)
+        transform = TransformProcess(options.template, early, LATER_PARAMETERS)
         stack.callback(transform.stop)
         self._sandbox = Sandbox(self._children, options.directory)
         self._valkey = Valkey(self._children, options.directory)
@@ -133,8 +137,14 @@ class _LocalCloud:
         self._redis_url = self._valkey.wait()
         self._clock = SandboxClock(self._sandbox_urls["admin"])
         self._ticker = self._make_ticker()
-        self._deployment = self._deploy(transform.result())
-        api_server.app = self._api()
+        self._api_server = api_server
+        self._deploying = threading.Lock()
+        self._archive = options.directory / "published"
+        shutil.rmtree(self._archive, ignore_errors=True)
+        self._deploy(transform.result(), early)
+        self._fill_secrets()
+        for kind, reason in self._deployment.skipped.items():
+            print(f"skipped on purpose: {kind} ({reason})", flush=True)
         self._serve(api_server)
         stack.callback(_every(TICK_SECONDS, self._background_tick))
         self.info = self._info()
@@ -179,17 +189,22 @@ class _LocalCloud:
         )
         return ticker
 
-    def _deploy(self, template: dict[str, Any]) -> Deployment:
-        deployment = deploy(template, {**EARLY_PARAMETERS, **self._later_parameters()}, STACK, self._aws)
-        stack = deployment.stack
-        for function in stack.functions.values():
-            self._runtime.deploy(function)
+    def _deploy_again(self, request: dict[str, Any]) -> dict[str, str]:
+        path = Path(request.get("template", self._options.template))
+        early = early_parameters(path, request.get("parameters", {}))
+        with self._deploying:
+            transform = TransformProcess(path, early, LATER_PARAMETERS)
+            self._deploy(transform.result(), early, onto=self._deployment.stack)
+        return early
+
+    def _deploy(self, template: dict[str, Any], early: dict[str, str], onto: Stack | None = None) -> None:
+        parameters = {**early, **self._later_parameters()}
+        self._deployment = deploy(template, parameters, STACK, self._aws, archive=self._archive, onto=onto)
+        stack = self._deployment.stack
+        self._runtime.deploy(stack.served())
         own = {name: stack.roles.get(item.role, []) for name, item in stack.functions.items()}
         self._front_door.permissions = Permissions({**stack.roles, **own})
-        self._fill_secrets()
-        for kind, reason in deployment.skipped.items():
-            print(f"skipped on purpose: {kind} ({reason})", flush=True)
-        return deployment
+        self._api_server.app = self._api()
 
     def _fill_secrets(self) -> None:
         secrets = self._aws["secretsmanager"]
@@ -222,7 +237,9 @@ class _LocalCloud:
         if len(apis) != 1:
             raise TemplateError(f"the gateway serves exactly one API, the template has {len(apis)}")
         gateway = Gateway(apis[0], self._runtime)
-        return LocalVerbs(gateway, self._identity, self._telemetry, self._ticker, self._clock)
+        return LocalVerbs(
+            gateway, self._identity, self._telemetry, self._ticker, self._clock, self._deploy_again
+        )
 
     def _background_tick(self) -> None:
         self._ticker.tick(self._clock.assumed())
@@ -238,6 +255,13 @@ class _LocalCloud:
             "outputs": self._deployment.outputs,
             "pid": os.getpid(),
         }
+
+
+def early_parameters(template: Path, given: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return what is known before anything runs, and the id of the release that lies beside `template`."""
+    values = {**EARLY_PARAMETERS, **(given or {})}
+    beside = (template.parent / folder for folder in ("layers", "functions", "statemachines"))
+    return {PARAMETER: release_id([template, *beside], values), **values}
 
 
 def _raise_stop(number: int, frame: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +14,7 @@ from werkzeug.wrappers import Request, Response
 from local.cloud.backing import SandboxClock
 from local.cloud.front_door import Application
 from local.cloud.identity import LIFETIME_SECONDS, Identity
+from local.cloud.intrinsics import TemplateError
 from local.cloud.telemetry import Telemetry
 from local.cloud.ticker import Ticker, UnknownScheduleError
 
@@ -30,15 +31,18 @@ class LocalVerbs:
         telemetry: Telemetry,
         ticker: Ticker,
         clock: SandboxClock,
+        deploy: Callable[[dict[str, Any]], dict[str, str]],
     ) -> None:
         self._api = api
         self._identity = identity
         self._telemetry = telemetry
         self._ticker = ticker
         self._clock = clock
+        self._deploy_again = deploy
         self._map = Map(
             [
                 Rule(JWKS_PATH, methods=["GET"], endpoint=self._jwks),
+                Rule("/_local/deploy", methods=["POST"], endpoint=self._deploy),
                 Rule("/_local/logs", methods=["GET"], endpoint=self._logs),
                 Rule("/_local/metrics", methods=["GET"], endpoint=self._metrics),
                 Rule("/_local/tick", methods=["POST"], endpoint=self._tick),
@@ -60,9 +64,15 @@ class LocalVerbs:
             return _json(error.code or 500, {"message": error.description})
         except UnknownScheduleError as error:
             return _json(404, {"message": f"no schedule named {error}"})
+        except TemplateError as error:
+            return _json(400, {"message": str(error)})
 
     def _jwks(self, request: Request) -> Any:
         return self._identity.jwks()
+
+    def _deploy(self, request: Request) -> Any:
+        """{"template"?: path, "parameters"?: {name: value}}: update the stack; answers its parameters."""
+        return self._deploy_again(_body(request))
 
     def _logs(self, request: Request) -> Any:
         return self._telemetry.logs(request.args.get("correlation_id"))

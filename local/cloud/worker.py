@@ -23,6 +23,7 @@ from local.cloud.telemetry import Telemetry
 INIT_SECONDS = 30.0
 # The variable that stretches the limits of functions and gateway, for machines that are slower than AWS.
 TIME_LIMITS = "LOCAL_TIME_LIMITS"
+LATEST = "$LATEST"
 LARGEST_ANSWER = 6 * 1024 * 1024 + 100
 
 
@@ -36,7 +37,7 @@ class Function:
     """A deployed function, as the runtime needs to know it. `timeout` is in seconds, `memory` in MB."""
 
     name: str
-    arn: str
+    arn: str  # of a published version with its number
     handler: str
     directory: Path
     role: str = ""
@@ -45,6 +46,7 @@ class Function:
     timeout: float = 3
     memory: int = 128
     log_format: str = "Text"
+    version: str = LATEST
 
 
 @dataclass(frozen=True)
@@ -134,12 +136,14 @@ class Worker:
             "AWS_ACCESS_KEY_ID": function.name,  # whose permissions hold
             "AWS_LAMBDA_RUNTIME_API": self._api.address,
             "AWS_LAMBDA_FUNCTION_NAME": function.name,
-            "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+            "AWS_LAMBDA_FUNCTION_VERSION": function.version,
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory),
             "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
             "AWS_LAMBDA_LOG_FORMAT": function.log_format,
             "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{function.name}",
-            "AWS_LAMBDA_LOG_STREAM_NAME": f"{time.strftime('%Y/%m/%d')}/[$LATEST]{uuid.uuid4().hex}",
+            "AWS_LAMBDA_LOG_STREAM_NAME": (
+                f"{time.strftime('%Y/%m/%d')}/[{function.version}]{uuid.uuid4().hex}"
+            ),
             "AWS_EXECUTION_ENV": f"AWS_Lambda_python{sys.version_info.major}.{sys.version_info.minor}",
             "LAMBDA_TASK_ROOT": str(function.directory),
             "_HANDLER": function.handler,

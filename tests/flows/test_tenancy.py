@@ -12,10 +12,10 @@ import pytest
 from campaign_automation.actions import ACTIONS
 from campaign_automation.actions.action import Action
 from local.cloud import Cloud
-from local.sandbox import seeds
 from tests.support.api import Api
 from tests.support.builders import request_body
 from tests.support.sandbox import Sandbox
+from tests.support.secrets import assert_no_secret, log_of
 
 UNKNOWN = "cmp_00000000000000000000"
 BODIES: dict[str, dict[str, Any]] = {
@@ -95,14 +95,6 @@ def test_without_a_token_there_is_only_the_document(cloud: Cloud, header: dict[s
         assert client.get("/v1/openapi.json").status_code == 200
 
 
-SECRETS = [
-    *(seed.token for seed in (*seeds.META_SEEDS, *seeds.TIKTOK_SEEDS, *seeds.GOOGLE_SEEDS)),
-    seeds.META_APP_SECRET,
-    seeds.SERVICE_TOKEN,
-    seeds.GEMINI_KEY,
-]
-
-
 def test_no_token_is_in_a_log_an_answer_or_the_trail(cloud: Cloud, api: Api, sandbox: Sandbox) -> None:
     answers: list[str] = []
     for platform in ("meta", "tiktok", "google"):
@@ -116,8 +108,6 @@ def test_no_token_is_in_a_log_an_answer_or_the_trail(cloud: Cloud, api: Api, san
         answers += [created.text, api.create(request_body(platform=platform, name="Refused")).text]
         answers += [api.status(campaign_id).text, json.dumps(api.audit(campaign_id))]
         sandbox.reset_faults()
-    logs = httpx.get(f"{cloud.info['api_url']}/_local/logs", timeout=600).text
+    logs = log_of(cloud)
     assert "platform_step" in logs or "step done" in logs  # it is the functions' log that we look through
-    for text in (*answers, logs):
-        for secret in (*SECRETS, *cloud.info["tokens"].values()):
-            assert secret not in text
+    assert_no_secret(cloud, *answers, logs)

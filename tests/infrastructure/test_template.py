@@ -43,7 +43,7 @@ WITHOUT_RESOURCE = re.compile(
 def transformed() -> dict[str, Any]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        return transform(ROOT / "template.yaml", {"Stage": "dev"}, [])
+        return transform(ROOT / "template.yaml", {"Stage": "dev", "ReleaseId": "test"}, [])
 
 
 def test_no_statement_allows_a_wildcard_without_a_written_reason(transformed: dict[str, Any]) -> None:

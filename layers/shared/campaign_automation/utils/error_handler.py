@@ -158,15 +158,45 @@ def not_in_time(platform: str) -> PlatformUnavailableError:
     return PlatformUnavailableError(f"{platform} did not answer in time", platform=platform)
 
 
-_SECRETS = re.compile(
-    r"(?i)(access_token|appsecret_proof|client_secret|refresh_token|api_key|x-goog-api-key|authorization)"
-    r"(\\*[\"']?\s*[=:]\s*\\*[\"']?)(bearer\s+)?[^\s&\"',}\\]+"
+_NAMES = (
+    r"(?:access|refresh|auth|id|session|security)[_-]?token|developer[_-]token|(?<![\w-])token"
+    r"|appsecret_proof|(?:client|app)[_-]secret|secret[_-]?(?:access[_-]?key|string)|(?<![\w-])secret"
+    r"|api[_-]?key|(?<=[?&])key|password|passwd|(?:proxy-)?authorization|(?:set-)?cookie|signature|credential"
 )
+_SECRETS = re.compile(
+    # The name as in a URL, a header, JSON or a mapping, or as the first of a pair such as ('name', b'value').
+    rf"(?P<name>{_NAMES})"
+    r"(?P<between>\\*[\"']?\s*(?:[=:]|%3[DA])\s*b?|\\*[\"']\s*,\s*b?)"
+    r"(?:(?P<quote>\\*[\"'])(?:(?!(?P=quote))(?:\\.|.))*"
+    r"|[^\s&\"',;)}\]\\]+)",
+    re.IGNORECASE | re.DOTALL,
+)
+_BEARER = re.compile(r"(?i)\b(bearer|basic)\s+[a-z0-9._~+/=-]+")
+_USERINFO = re.compile(r"(://[^/\s:@\"']*:)[^/\s@\"']+@")
+REDACTED = "[redacted]"
 
 
 def redact(text: str) -> str:
-    """`text` without the values of tokens, proofs and keys: SDK messages quote whole URLs."""
-    return _SECRETS.sub(r"\1\2[redacted]", text)
+    """Return `text` without the values of tokens, proofs, keys and passwords: SDKs quote whole requests."""
+    text = _BEARER.sub(rf"\1 {REDACTED}", text)
+    text = _SECRETS.sub(_without_value, text)
+    return _USERINFO.sub(rf"\1{REDACTED}@", text)
+
+
+def _without_value(found: re.Match[str]) -> str:
+    return f"{found['name']}{found['between']}{found['quote'] or ''}{REDACTED}"
+
+
+def without_secrets(error: Exception) -> Exception:
+    """Return `error`, or one of the same class name without the secrets that its text quotes.
+
+    Lambda writes the text of what a handler raises into its log, past every formatter.
+    """
+    text = str(error)
+    clean = redact(text)
+    if clean == text:
+        return error
+    return type(type(error).__name__, (Exception,), {})(clean).with_traceback(error.__traceback__)
 
 
 def error_body(error: CampaignAutomationError) -> dict[str, Any]:

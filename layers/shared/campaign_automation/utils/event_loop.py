@@ -6,11 +6,16 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
+from campaign_automation.utils.error_handler import without_secrets
+
 T = TypeVar("T")
 
 _runner = asyncio.Runner()
 
 
 def run(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Runs one invocation; the loop stays for the next one."""
-    return _runner.run(coroutine)
+    """Runs one invocation; the loop stays for the next one. What it raises quotes no secret."""
+    try:
+        return _runner.run(coroutine)
+    except Exception as error:
+        raise without_secrets(error) from None

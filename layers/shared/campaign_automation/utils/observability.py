@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 
 from aws_lambda_powertools import Logger, single_metric
@@ -12,6 +13,21 @@ from aws_lambda_powertools.metrics import MetricUnit
 from campaign_automation.utils.error_handler import redact
 
 NAMESPACE = "CampaignAutomation"
+# They tell of every request, some with its whole URL.
+LIBRARIES = (
+    "asyncio",
+    "boto3",
+    "botocore",
+    "facebook_business",
+    "google",
+    "grpc",
+    "httpcore",
+    "httpx",
+    "redis",
+    "requests",
+    "s3transfer",
+    "urllib3",
+)
 
 
 class _RedactingFormatter(LambdaPowertoolsFormatter):
@@ -20,6 +36,29 @@ class _RedactingFormatter(LambdaPowertoolsFormatter):
     def serialize(self, log: LogRecord) -> str:
         return redact(super().serialize(log))
 
+
+class _Redacted(logging.Formatter):
+    """Redacts all that another formatter makes of a record: message, arguments, extras and exception."""
+
+    def __init__(self, formatter: logging.Formatter) -> None:
+        super().__init__()
+        self._formatter = formatter
+
+    def format(self, record: logging.LogRecord) -> str:
+        return redact(self._formatter.format(record))
+
+
+def keep_secrets() -> None:
+    """Let libraries log warnings only, and redact what the handlers of Lambda's own log write."""
+    for name in LIBRARIES:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    for handler in logging.root.handlers:
+        if not isinstance(handler.formatter, _Redacted):
+            handler.setFormatter(_Redacted(handler.formatter or logging.Formatter()))
+
+
+if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:  # elsewhere logging belongs to the caller
+    keep_secrets()
 
 logger = Logger(
     service=os.environ.get("POWERTOOLS_SERVICE_NAME", "campaign-automation"),
