@@ -16,16 +16,18 @@ from typing import Any
 from campaign_automation.adapters.base import Access, AdSetNode, CampaignNode, DailyInsight
 from campaign_automation.managers.budgets.budget_manager import BudgetManager
 from campaign_automation.managers.budgets.summary import Narrator
+from campaign_automation.managers.changes.commitments import Commitments
 from campaign_automation.managers.changes.gate import WriteGate
 from campaign_automation.managers.changes.guards import Limits
 from campaign_automation.managers.shared.first_party_revenue import FirstPartyRevenue
 from campaign_automation.managers.shared.insights import Insights
 from campaign_automation.managers.shared.outbox import Outbox
+from campaign_automation.managers.shared.platform_access import Platforms
 from campaign_automation.managers.shared.statistics import InProcessStatistics
 from campaign_automation.models.budgets import BudgetOptimized, OptimizeBudget
+from campaign_automation.models.campaign import Campaign, Creation, ObjectEntry
 from campaign_automation.models.campaigns import AdSetPlan, CampaignPlan, CreateCampaign
 from campaign_automation.models.common import Context, Level, Targeting
-from campaign_automation.stores.campaign_store import Creation, ObjectEntry
 from campaign_automation.utils import clock
 from tests.support.builders import account, request_body
 from tests.support.fake_adapter import FakeAdapter
@@ -61,10 +63,13 @@ class Memory:
         self._creation = creation
         self._rows: list[Any] = []
 
-    async def load_created(self, *_: Any) -> Creation:
+    async def load(self, *_: Any) -> Creation:
         return self._creation.model_copy(deep=False)
 
-    load = load_created
+    async def load_created(self, *_: Any) -> Campaign | None:
+        return self._creation.campaign()
+
+    campaign = load_created
 
     async def begin_run(self, *_: Any) -> None:
         return None
@@ -111,8 +116,10 @@ def make_house() -> tuple[BudgetManager, Creation]:
     reports: Any = NoReports(creation)
     accounts: Any = Accounts()
     limits = Limits(Decimal(50), Decimal(50), {"USD": Decimal(10**9)}, is_stopped=False)
-    gate = WriteGate(memory, memory, accounts, adapters, Outbox(memory, None), limits)
-    insights = Insights(reports, accounts, adapters, FirstPartyRevenue(None))
+    platforms = Platforms(accounts, adapters)
+    commitments = Commitments(memory, limits)
+    gate = WriteGate(memory, memory, platforms, Outbox(memory, None), commitments, limits)
+    insights = Insights(reports, platforms, FirstPartyRevenue(None))
     # The campaign is no A/B test, so nobody asks for one.
     narrator = Narrator(None, ())
     manager = BudgetManager(memory, insights, memory, InProcessStatistics(), gate, narrator, tests=memory)

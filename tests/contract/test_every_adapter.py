@@ -30,9 +30,9 @@ from campaign_automation.adapters.base import (
 )
 from campaign_automation.managers.campaigns.planning import plan_campaign
 from campaign_automation.managers.campaigns.read_back import compare
+from campaign_automation.models.campaign import Creation, ObjectEntry
 from campaign_automation.models.campaigns import CampaignPlan, CreateCampaign, Creative
 from campaign_automation.models.common import AdAccount, Context, Level
-from campaign_automation.stores.campaign_store import Creation, ObjectEntry
 from campaign_automation.utils.error_handler import (
     AccountError,
     CampaignAutomationError,

@@ -11,7 +11,8 @@ import pytest
 from cfnlint.api import lint
 from cfnlint.config import ManualArgs
 
-from campaign_automation.managers.campaigns.creation import STEPS, TRANSIENT
+from campaign_automation.managers.campaigns.creation import STEPS
+from campaign_automation.utils.error_handler import TRANSIENT
 from local.cloud.template import transform
 
 ROOT = Path(__file__).parents[2]

@@ -18,8 +18,8 @@ from campaign_automation.capability import run_action
 from campaign_automation.managers.ab_tests.counts import whole
 from campaign_automation.managers.campaigns.planning import plan_test
 from campaign_automation.models.ab_tests import CreateAbTest
+from campaign_automation.models.campaign import Creation
 from campaign_automation.models.common import AdAccount, Level
-from campaign_automation.stores.campaign_store import Creation
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import InvalidRequestError, PlatformRejectedError
 from campaign_automation.utils.validation import parse

@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 
 from campaign_automation.adapters.base import DailyInsight
 from campaign_automation.capability import run_action
-from campaign_automation.managers.changes.gate import Wanted, WriteGate, new_run
 from campaign_automation.managers.changes.guards import Limits
+from campaign_automation.managers.changes.items import DesiredChange, new_run
 from campaign_automation.models.budgets import BudgetOptimized, Optimization, OptimizeBudget
+from campaign_automation.models.campaign import Creation
 from campaign_automation.models.common import Context, Level
-from campaign_automation.stores.campaign_store import Creation
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import (
     ConflictError,
@@ -33,6 +33,7 @@ from campaign_automation.utils.validation import parse
 from campaign_automation.wiring import Wiring
 from tests.support.builders import account, request_body
 from tests.support.fake_adapter import FakeAdapter
+from tests.support.parts import campaign_of, gate_with
 from tests.support.table import empty_table
 from tests.support.web_platform import MemoryWebPlatform
 
@@ -72,9 +73,7 @@ class House:
 
     def limit(self, limits: Limits) -> None:
         wiring = self.wiring
-        wiring.__dict__["gate"] = WriteGate(
-            wiring.store, wiring.audit, wiring.accounts, wiring.adapters, wiring.outbox, limits
-        )
+        wiring.__dict__["gate"] = gate_with(wiring, limits)
         wiring.__dict__.pop("budgets", None)
 
     def start(self, platform: str, **changes: Any) -> Creation:
@@ -519,8 +518,12 @@ def test_a_day_of_rest_is_no_day_without_conversions(house: House) -> None:
     creation = house.creations["meta"]
     tag = next(entry.tag for entry in creation.objects.values() if entry.platform_id == unit)
     for status in ("paused", "active"):
-        wanted = [Wanted(Level.ADSET, tag, "status", status)]
-        asyncio.run(house.wiring.gate.apply(house.load(creation.campaign_id), wanted, new_run("user:u", "t")))
+        wanted = [DesiredChange(Level.ADSET, tag, "status", status)]
+        asyncio.run(
+            house.wiring.gate.apply(
+                campaign_of(house.wiring, creation.campaign_id), wanted, new_run("user:u", "t")
+            )
+        )
     pass_days(1)
     house.deliver("meta", unit, 9, conversions=0)
     assert by_id(house.optimize(guard=False, dry_run=True))[unit].action != "pause"
@@ -578,8 +581,8 @@ def test_other_tenants_deleted_and_paused_campaigns(house: House) -> None:
     assert (answer.plan_status, answer.optimizations) == ("all_paused", [])
     asyncio.run(
         house.wiring.gate.apply(
-            house.load(creation.campaign_id),
-            [Wanted(Level.CAMPAIGN, creation.plan.tag, "status", "deleted")],
+            campaign_of(house.wiring, creation.campaign_id),
+            [DesiredChange(Level.CAMPAIGN, creation.plan.tag, "status", "deleted")],
             new_run("user:u", "t"),
         )
     )
@@ -620,7 +623,7 @@ def test_a_model_may_phrase_but_every_number_is_ours(house: House) -> None:
 
 def test_days_before_a_campaign_was_made_are_no_days_of_zeros(house: House) -> None:
     made = house.creations["meta"]
-    (read,) = asyncio.run(house.wiring.insights.read([made], 60))
+    (read,) = asyncio.run(house.wiring.insights.read([campaign_of(house.wiring, made.campaign_id)], 60))
     days = {row.day for rows in read.days.values() for row in rows}
     assert days == {house.today - timedelta(days=age) for age in range(1, 10)}
     midnight = datetime(2026, 11, 25, 2, tzinfo=UTC)  # of the 24th in New York

@@ -17,16 +17,15 @@ from hypothesis import strategies as st
 
 from campaign_automation.adapters.base import Access, BudgetOutcome, DailyInsight, Outcome
 from campaign_automation.capability import run_action
-from campaign_automation.managers.changes.gate import WriteGate
 from campaign_automation.managers.changes.guards import Limits
 from campaign_automation.managers.rules import evaluation as rule_evaluation
 from campaign_automation.managers.rules.schedules import RuleSchedules
+from campaign_automation.models.campaign import Creation
 from campaign_automation.models.changes import AuditRecord, ManageCampaign
 from campaign_automation.models.common import AdAccount, Context, Level
 from campaign_automation.models.rules.answers import RuleCreated, RuleEvaluated
 from campaign_automation.models.rules.rule import CreateRule, RuleFromTemplate, RuleTick
 from campaign_automation.settings import get_settings
-from campaign_automation.stores.campaign_store import Creation
 from campaign_automation.stores.rule_store import RuleStore
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import CampaignAutomationError
@@ -34,6 +33,7 @@ from campaign_automation.utils.validation import parse
 from campaign_automation.wiring import Wiring
 from tests.support.builders import request_body
 from tests.support.fake_adapter import FakeAdapter
+from tests.support.parts import gate_with
 from tests.support.table import empty_table
 from tests.support.web_platform import MemoryWebPlatform
 
@@ -82,9 +82,7 @@ class House:
             adapters={platform: self.adapter},
         )
         wiring = self.wiring
-        wiring.__dict__["gate"] = WriteGate(
-            wiring.store, wiring.audit, wiring.accounts, wiring.adapters, wiring.outbox, LIMITS
-        )
+        wiring.__dict__["gate"] = gate_with(wiring, LIMITS)
         self.creation = self._start()
 
     def _start(self) -> Creation:

@@ -21,12 +21,12 @@ import pytest
 
 from campaign_automation.adapters.base import AdNode, AdSetNode, CampaignNode
 from campaign_automation.capability import run_action
+from campaign_automation.models.campaign import Creation
 from campaign_automation.models.common import AdAccount, Context
 from campaign_automation.stores import lease
-from campaign_automation.stores.campaign_store import Creation
 from campaign_automation.stores.rule_store import RuleHead, Tick
 from campaign_automation.stores.table import Put
-from campaign_automation.tasks import run_task
+from campaign_automation.tasks import creation_step
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import ConflictError, NotFoundError
 from campaign_automation.wiring import Wiring
@@ -95,7 +95,7 @@ class House:
     def step(self, execution: str, step: str) -> None:
         for payload in STORED["executions"][execution]["tasks"]:
             if payload["step"] == step:
-                run(run_task(self.wiring, payload))
+                run(creation_step(self.wiring, payload))
 
 
 def set_machine_time(patch: pytest.MonkeyPatch, seconds: int) -> None:
@@ -340,4 +340,4 @@ def test_the_payload_of_every_step_is_understood(house: House) -> None:
         assert set(execution["input"]) == {"tenant", "campaign_id", "platform", "request_id"}
         for payload in execution["tasks"]:
             with pytest.raises(NotFoundError):
-                run(run_task(house.wiring, payload | {"campaign_id": "cmp_none"}))
+                run(creation_step(house.wiring, payload | {"campaign_id": "cmp_none"}))

@@ -11,17 +11,19 @@ from typing import Any
 import pytest
 
 from campaign_automation.adapters.base import Access, Outcome
-from campaign_automation.managers.changes.gate import Item, Wanted, WriteGate, new_run
+from campaign_automation.managers.changes.gate import WriteGate
 from campaign_automation.managers.changes.guards import Limits
+from campaign_automation.managers.changes.items import ChangeResult, DesiredChange, new_run
+from campaign_automation.models.campaign import Creation
 from campaign_automation.models.changes import AuditRecord
 from campaign_automation.models.common import Level
 from campaign_automation.stores import lease
-from campaign_automation.stores.campaign_store import Creation
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import ConflictError, PlatformUnavailableError
 from campaign_automation.wiring import Wiring
 from tests.support.builders import request_body
 from tests.support.fake_adapter import FakeAdapter
+from tests.support.parts import campaign_of, gate_with
 from tests.support.table import empty_table
 from tests.support.web_platform import MemoryWebPlatform
 
@@ -52,13 +54,15 @@ class House:
 
     def gate(self, limits: Limits = LIMITS) -> WriteGate:
         wiring = self.wiring
-        return WriteGate(wiring.store, wiring.audit, wiring.accounts, wiring.adapters, wiring.outbox, limits)
+        return gate_with(wiring, limits)
 
     def apply(
-        self, creation: Creation, wanted: Sequence[Wanted], limits: Limits = LIMITS, **more: Any
-    ) -> list[Item]:
+        self, creation: Creation, wanted: Sequence[DesiredChange], limits: Limits = LIMITS, **more: Any
+    ) -> list[ChangeResult]:
         run = new_run("user:u", "test")
-        return asyncio.run(self.gate(limits).apply(self.load(creation.campaign_id), wanted, run, **more))
+        return asyncio.run(
+            self.gate(limits).apply(campaign_of(self.wiring, creation.campaign_id), wanted, run, **more)
+        )
 
     def audit(self, creation: Creation) -> list[AuditRecord]:
         trail = asyncio.run(self.wiring.audit.page("u", creation.campaign_id))
@@ -79,21 +83,21 @@ def real_time() -> Iterator[None]:
     asyncio.run(clock.synchronise(None))
 
 
-def start(creation: Creation) -> list[Wanted]:
+def start(creation: Creation) -> list[DesiredChange]:
     return [
-        Wanted(level, entry.tag, "status", "active")
+        DesiredChange(level, entry.tag, "status", "active")
         for level in (Level.AD, Level.ADSET, Level.CAMPAIGN)
         for entry in creation.objects.values()
         if entry.level is level
     ]
 
 
-def budget(creation: Creation, amount: str, index: int = 0) -> Wanted:
+def budget(creation: Creation, amount: str, index: int = 0) -> DesiredChange:
     assert creation.plan is not None
-    return Wanted(Level.ADSET, creation.plan.adsets[index].tag, "daily_budget", Decimal(amount))
+    return DesiredChange(Level.ADSET, creation.plan.adsets[index].tag, "daily_budget", Decimal(amount))
 
 
-def reasons(items: Sequence[Item]) -> list[str]:
+def reasons(items: Sequence[ChangeResult]) -> list[str]:
     return [item.reason.partition(":")[0] for item in items]
 
 
@@ -125,7 +129,7 @@ def test_the_account_cap_counts_all_active_campaigns(house: House) -> None:
     assert {item.result for item in house.apply(first, start(first))} == {"changed"}
     items = house.apply(second, start(second))
     assert set(reasons(items)) == {"account_cap"}
-    paused = [Wanted(Level.CAMPAIGN, first.plan.tag, "status", "paused")]  # type: ignore[union-attr]
+    paused = [DesiredChange(Level.CAMPAIGN, first.plan.tag, "status", "paused")]  # type: ignore[union-attr]
     house.apply(first, paused)
     assert {item.result for item in house.apply(second, start(second))} == {"changed"}
 
@@ -150,6 +154,7 @@ def test_creation_passes_the_same_caps(house: House, monkeypatch: pytest.MonkeyP
         (LIMITS._replace(account_caps={"USD": Decimal(80)}), "account_cap"),
     ):
         monkeypatch.setattr(house.wiring.gate, "_limits", limits)
+        monkeypatch.setattr(house.wiring.commitments, "_limits", limits)
         body = request_body(daily_budget=90)
         answer = asyncio.run(run_action(house.wiring, "create_campaign", body, {"user_id": "u"}))
         assert answer["error"]["code"] == "4005", answer
@@ -164,10 +169,10 @@ def test_with_the_kill_switch_on_only_pauses_pass(house: House) -> None:
     tag = creation.plan.tag  # type: ignore[union-attr]
     for value in ("active", "deleted"):
         other = house.create(activate=False, name=value)
-        wanted = [Wanted(Level.CAMPAIGN, other.plan.tag, "status", value)]  # type: ignore[union-attr]
+        wanted = [DesiredChange(Level.CAMPAIGN, other.plan.tag, "status", value)]  # type: ignore[union-attr]
         assert reasons(house.apply(other, wanted, stopped)) == ["kill_switch"]
     assert reasons(house.apply(creation, [budget(creation, "20")], stopped)) == ["kill_switch"]
-    (item,) = house.apply(creation, [Wanted(Level.CAMPAIGN, tag, "status", "paused")], stopped)
+    (item,) = house.apply(creation, [DesiredChange(Level.CAMPAIGN, tag, "status", "paused")], stopped)
     assert item.result == "changed"
 
 
@@ -192,7 +197,7 @@ def test_pausing_is_never_held_back_by_a_change_of_somebody_else(house: House) -
     creation = house.create()
     tag = creation.plan.tag  # type: ignore[union-attr]
     house.adapter.change(creation.objects[tag].platform_id or "", status="active")
-    (item,) = house.apply(creation, [Wanted(Level.CAMPAIGN, tag, "status", "paused")])
+    (item,) = house.apply(creation, [DesiredChange(Level.CAMPAIGN, tag, "status", "paused")])
     assert item.result == "changed"
 
 
@@ -223,7 +228,7 @@ def test_a_run_that_died_after_sending_is_settled_by_the_next_one(
     with monkeypatch.context() as dead:
         dead.setattr(WriteGate, "_end", nothing)  # a dead process gives nothing back
         with pytest.raises(Died):
-            house.apply(creation, [Wanted(Level.ADSET, tag, "status", "active")])
+            house.apply(creation, [DesiredChange(Level.ADSET, tag, "status", "active")])
     monkeypatch.setattr(house.adapter, "set_status", real)
     assert [record.outcome for record in house.audit(creation)] == ["unknown"]
     monkeypatch.setattr("campaign_automation.managers.changes.gate._WAIT_SECONDS", 0.3)
@@ -268,8 +273,9 @@ def test_a_platform_that_hangs_is_cut_off_in_time_and_settled_later(
     monkeypatch.setattr(house.adapter, "set_budgets", hangs)
     gate = house.gate()
     monkeypatch.setattr(gate, "_seconds", 0.5)
+    campaign = campaign_of(house.wiring, creation.campaign_id)
     with pytest.raises(PlatformUnavailableError, match="in time"):
-        asyncio.run(gate.apply(creation, [budget(creation, "31")], new_run("user:u", "test")))
+        asyncio.run(gate.apply(campaign, [budget(creation, "31")], new_run("user:u", "test")))
     assert [record.outcome for record in house.audit(creation)] == ["unknown"]
     monkeypatch.setattr(house.adapter, "set_budgets", real)
     (item,) = house.apply(creation, [budget(creation, "31", 1)])  # the campaign is free again
@@ -287,7 +293,7 @@ def test_what_the_platform_did_not_take_over_is_a_failure_whatever_it_answered(
 
     monkeypatch.setattr(house.adapter, "set_status", says_yes)
     tag = creation.plan.adsets[0].tag  # type: ignore[union-attr]
-    (item,) = house.apply(creation, [Wanted(Level.ADSET, tag, "status", "active")])
+    (item,) = house.apply(creation, [DesiredChange(Level.ADSET, tag, "status", "active")])
     assert item.result == "failed"
     (record,) = house.audit(creation)
     assert (record.outcome, record.read_back) == ("failed", {"status": "paused"})
@@ -297,10 +303,12 @@ def test_two_at_once_do_not_get_past_the_caps(house: House) -> None:
     creation = house.create()
     gate = house.gate()
 
-    async def both() -> list[list[Item]]:
+    async def both() -> list[list[ChangeResult]]:
         wanted = [[budget(creation, "40")], [budget(creation, "50")]]
         runs = [
-            gate.apply(await house.wiring.store.load("u", creation.campaign_id), item, new_run("user:u", "t"))  # type: ignore[arg-type]
+            gate.apply(
+                await house.wiring.store.campaign("u", creation.campaign_id), item, new_run("user:u", "t")
+            )  # type: ignore[arg-type]
             for item in wanted
         ]
         return await asyncio.gather(*runs)

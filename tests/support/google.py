@@ -12,9 +12,9 @@ from campaign_automation.adapters.base import Access, AdOrder, CreativeOrder, Ou
 from campaign_automation.adapters.google_adapter import GoogleAdapter
 from campaign_automation.clients.media_client import MediaClient
 from campaign_automation.managers.campaigns.planning import plan_campaign
+from campaign_automation.models.campaign import Creation, ObjectEntry
 from campaign_automation.models.campaigns import AdCopy, CampaignPlan, CreateCampaign, Creative
 from campaign_automation.models.common import AdAccount, Context, Level
-from campaign_automation.stores.campaign_store import Creation, ObjectEntry
 from campaign_automation.utils.validation import parse
 from tests.support import builders
 

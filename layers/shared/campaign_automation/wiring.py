@@ -30,8 +30,11 @@ from campaign_automation.managers.campaign_manager import CampaignManager
 from campaign_automation.managers.campaigns.copywriting import COPY_SCHEMA, Copywriter
 from campaign_automation.managers.campaigns.creation import CampaignCreation
 from campaign_automation.managers.campaigns.creatives import CreativeLibrary
+from campaign_automation.managers.campaigns.journal import Journal
 from campaign_automation.managers.campaigns.runner import InProcess, Runner, StateMachine
 from campaign_automation.managers.campaigns.status import CampaignStatusReader
+from campaign_automation.managers.campaigns.steps import CreationSteps
+from campaign_automation.managers.changes.commitments import Commitments
 from campaign_automation.managers.changes.control import CampaignControl
 from campaign_automation.managers.changes.gate import WriteGate
 from campaign_automation.managers.changes.guards import Limits
@@ -52,6 +55,7 @@ from campaign_automation.managers.shared.idempotency import Idempotency
 from campaign_automation.managers.shared.insights import Insights
 from campaign_automation.managers.shared.notices import Notices
 from campaign_automation.managers.shared.outbox import Outbox
+from campaign_automation.managers.shared.platform_access import Platforms
 from campaign_automation.managers.shared.statistics import InProcessStatistics, Statistics
 from campaign_automation.settings import Settings, get_settings
 from campaign_automation.stores.ab_test_store import AbTestStore
@@ -181,18 +185,16 @@ class Wiring:
         return SecretAccounts(lambda name: read_secret(name, "the ad account"), self.settings.stage)
 
     @cached_property
+    def platforms(self) -> Platforms:
+        return Platforms(self.accounts, self.adapters, self.settings.account_connect_url)
+
+    @cached_property
     def idempotency(self) -> Idempotency:
         return Idempotency(AnswerStore(self._table))
 
     @cached_property
     def insights(self) -> Insights:
-        return Insights(
-            InsightStore(self._table),
-            self.accounts,
-            self.adapters,
-            FirstPartyRevenue(self.tools),
-            self.settings.account_connect_url,
-        )
+        return Insights(InsightStore(self._table), self.platforms, FirstPartyRevenue(self.tools))
 
     @cached_property
     def outbox(self) -> Outbox:
@@ -212,17 +214,19 @@ class Wiring:
 
     @cached_property
     def creation(self) -> CampaignCreation:
-        return CampaignCreation(
+        steps = CreationSteps(
             self.store,
             self.accounts,
+            self.adapters,
             CreativeLibrary(self.tools, self.cache),
             Copywriter(self._text_model(COPY_SCHEMA), self.settings.gemini_models),
-            self.adapters,
-            self.outbox,
+            Journal(self.store, self.audit),
             self.gate,
+            self.commitments,
+            self.outbox,
             self.settings.request_defaults,
-            self.settings.account_connect_url,
         )
+        return CampaignCreation(self.store, self.accounts, steps, self.settings.account_connect_url)
 
     @cached_property
     def runner(self) -> Runner:
@@ -234,27 +238,23 @@ class Wiring:
 
     @cached_property
     def status(self) -> CampaignStatusReader:
-        return CampaignStatusReader(
-            self.store,
-            self.campaigns,
-            self.accounts,
-            self.adapters,
-            self.cache,
-            self.settings.account_connect_url,
-        )
+        return CampaignStatusReader(self.store, self.campaigns, self.platforms, self.cache)
 
     @cached_property
     def gate(self) -> WriteGate:
         return WriteGate(
             self.store,
             self.audit,
-            self.accounts,
-            self.adapters,
+            self.platforms,
             self.outbox,
+            self.commitments,
             Limits.from_settings(self.settings),
-            self.settings.account_connect_url,
             self.settings.change_timeout_seconds,
         )
+
+    @cached_property
+    def commitments(self) -> Commitments:
+        return Commitments(self.store, Limits.from_settings(self.settings))
 
     @cached_property
     def control(self) -> CampaignControl:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from campaign_automation.managers.shared.idempotency import creation_claim, refuse_other_request
 from campaign_automation.models.ab_tests import AbTestTerms
+from campaign_automation.models.campaign import FINAL, Campaign, Creation
 from campaign_automation.models.campaigns import (
     AdResult,
     AdSetResult,
@@ -17,7 +18,7 @@ from campaign_automation.models.campaigns import (
     CreateCampaign,
 )
 from campaign_automation.models.common import Context, Level, Platform
-from campaign_automation.stores.campaign_store import FINAL, CampaignStore, Creation
+from campaign_automation.stores.campaign_store import CampaignStore
 from campaign_automation.utils.error_handler import (
     CampaignAutomationError,
     ConflictError,
@@ -101,15 +102,15 @@ class CampaignManager:
             raise NotFoundError(f"campaign {campaign_id} is not known", field="campaign_id")
         return creation
 
-    async def load_created(self, tenant: str, campaign_id: str) -> Creation:
-        """A campaign that can be changed: it is on its platform, or was."""
+    async def load_created(self, tenant: str, campaign_id: str) -> Campaign:
+        """Return a campaign that can be changed: it is on its platform, or was."""
         creation = await self.load(tenant, campaign_id)
-        is_made = creation.plan is not None and creation.platform_id(creation.plan.tag) is not None
-        if creation.state in ("created", "deleted", "needs_reconciliation") and is_made:
-            return creation
-        raise ConflictError(
-            f"the campaign is {creation.state}: there is nothing to change", field="campaign_id"
-        )
+        campaign = creation.campaign()
+        if campaign is None or campaign.state not in ("created", "deleted", "needs_reconciliation"):
+            raise ConflictError(
+                f"the campaign is {creation.state}: there is nothing to change", field="campaign_id"
+            )
+        return campaign
 
 
 def _failure(creation: Creation) -> CampaignAutomationError:
@@ -121,9 +122,7 @@ def _failure(creation: Creation) -> CampaignAutomationError:
 
 def created_result(creation: Creation) -> CampaignCreated:
     """The answer of create_campaign: what was made, or for a dry run what would be made."""
-    plan, account = creation.plan, creation.account
-    assert plan is not None
-    assert account is not None
+    plan, account = creation.planned()
     is_dry = creation.state == "planned"
     cells = f"{len(plan.adsets)} ad sets and {len(plan.ads)} ads"
     return CampaignCreated(
@@ -144,7 +143,6 @@ def created_result(creation: Creation) -> CampaignCreated:
 
 
 def _adset_results(creation: Creation) -> list[AdSetResult]:
-    assert creation.plan is not None
     return [
         AdSetResult(
             adset_id=adset.tag,
@@ -155,12 +153,11 @@ def _adset_results(creation: Creation) -> list[AdSetResult]:
             placements=adset.placements,
             bid_strategy=adset.bid_strategy,
         )
-        for adset in creation.plan.adsets
+        for adset in creation.planned()[0].adsets
     ]
 
 
 def _ad_results(creation: Creation) -> list[AdResult]:
-    assert creation.plan is not None
     copies = creation.copies
     return [
         AdResult(
@@ -173,13 +170,12 @@ def _ad_results(creation: Creation) -> list[AdResult]:
             description=copies[ad.creative_id].description,
             copy_source=copies[ad.creative_id].source,
         )
-        for ad in creation.plan.ads
+        for ad in creation.planned()[0].ads
     ]
 
 
 def _changes(creation: Creation) -> list[Change]:
-    plan = creation.plan
-    assert plan is not None
+    plan, _ = creation.planned()
     campaign = {"name": plan.name, "objective": plan.objective, "status": "paused"}
     changes = [Change(level=Level.CAMPAIGN, name=plan.name, before=None, after=campaign)]
     for adset in plan.adsets:

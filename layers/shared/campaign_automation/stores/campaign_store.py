@@ -23,18 +23,14 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
+from campaign_automation.models.campaign import Campaign, Creation, ObjectEntry, OutboxEntry, State
 from campaign_automation.models.campaigns import AdCopy, Creative
 from campaign_automation.models.common import AdAccount
 from campaign_automation.stores.answer_store import Claim, claim_key, claim_put, standing_claim
 from campaign_automation.stores.campaign_rows import (
-    FINAL,
-    Creation,
     Head,
     Listed,
-    ObjectEntry,
-    OutboxEntry,
     Pending,
-    State,
     campaign_key,
     campaign_row,
     changed_parts,
@@ -66,19 +62,6 @@ from campaign_automation.stores.table import (
     Update,
 )
 from campaign_automation.utils.error_handler import StoreError
-
-# Importers know campaigns by their store; the shapes have a file of their own.
-__all__ = [
-    "FINAL",
-    "CampaignStore",
-    "Creation",
-    "Head",
-    "Listed",
-    "ObjectEntry",
-    "OutboxEntry",
-    "Pending",
-    "State",
-]
 
 _CLAIM_TRIES = 3
 _RUN = Lease(holder="run_id", until="run_held_until")
@@ -113,6 +96,11 @@ class CampaignStore:
         rows = await self._table.query(partition(tenant, campaign_id))
         return creation_of(rows) if rows else None
 
+    async def campaign(self, tenant: str, campaign_id: str) -> Campaign | None:
+        """Return the campaign as it is on its platform, or None for an id this tenant does not have there."""
+        creation = await self.load(tenant, campaign_id)
+        return None if creation is None else creation.campaign()
+
     async def state_of(self, tenant: str, campaign_id: str) -> str | None:
         row = await self._campaign(tenant, campaign_id)
         return None if row is None else str(row["state"])
@@ -141,9 +129,9 @@ class CampaignStore:
         key = creative_key(creation, creative_id)
         await self._table.write(Update(key, set={"copy_json": copy.model_dump_json()}))
 
-    async def journal(self, creation: Creation, entries: Iterable[ObjectEntry]) -> None:
+    async def journal(self, campaign: Creation | Campaign, entries: Iterable[ObjectEntry]) -> None:
         """Write journal entries; what was there under the same tag is replaced."""
-        await self._table.write_in_groups(Put(object_row(creation, entry)) for entry in entries)
+        await self._table.write_in_groups(Put(object_row(campaign, entry)) for entry in entries)
 
     async def finish(
         self, creation: Creation, state: State, *, outbox: Iterable[OutboxEntry] = (), **parts: Any
@@ -166,25 +154,25 @@ class CampaignStore:
 
     # --- changes of existing campaigns -----------------------------------------------------------------
 
-    async def begin_run(self, creation: Creation, run_id: str, seconds: int) -> str | None:
+    async def begin_run(self, campaign: Creation | Campaign, run_id: str, seconds: int) -> str | None:
         """Claim the campaign for one change. Return the run that holds it, if another does.
 
         A run whose time is over has died, and its claim is taken over, as is a claim of the run itself.
         """
         claim = Update(
-            campaign_key(creation),
+            campaign_key(campaign),
             set=_RUN.taken(run_id, seconds),
             remove=(_OLD_RUN_UNTIL,),
             when=AllOf(_RUN.free_for(run_id), _no_old_run_but(run_id)),
         )
         if await self._table.try_write(claim):
             return None
-        row = await self._campaign(creation.tenant, creation.campaign_id) or {}
+        row = await self._campaign(campaign.tenant, campaign.campaign_id) or {}
         return str(row.get("run_id", "unknown"))
 
     async def end_run(
         self,
-        creation: Creation,
+        campaign: Creation | Campaign,
         run_id: str,
         *,
         seen: Iterable[ObjectEntry] = (),
@@ -195,9 +183,9 @@ class CampaignStore:
 
         Return False when the message's number was taken meanwhile: only what was seen is stored then.
         """
-        await self.journal(creation, seen)
+        await self.journal(campaign, seen)
         end = Update(
-            campaign_key(creation),
+            campaign_key(campaign),
             set=changed_parts(parts),
             remove=(*_RUN.attributes, _OLD_RUN_UNTIL),
             add={"revision": 1},
@@ -205,9 +193,9 @@ class CampaignStore:
         )
         operations: list[Operation] = [end]
         if message:
-            operations.append(Put(outbox_row(creation, message), when=Absent()))
+            operations.append(Put(outbox_row(campaign, message), when=Absent()))
         if parts.get("state") == "deleted":
-            operations.append(Delete(list_key(creation)))
+            operations.append(Delete(list_key(campaign)))
         return await self._table.try_write(*operations)
 
     async def committed(self, tenant: str, account: str) -> dict[str, Decimal]:
@@ -225,20 +213,22 @@ class CampaignStore:
 
     # --- messages to the Web Platform ------------------------------------------------------------------
 
-    async def mark_sent(self, creation: Creation, entry: OutboxEntry, answer: dict[str, Any]) -> None:
+    async def mark_sent(
+        self, campaign: Creation | Campaign, entry: OutboxEntry, answer: dict[str, Any]
+    ) -> None:
         sent = entry.model_copy(update={"sent": True, "answer": answer})
-        await self._table.write(Put(outbox_row(creation, sent)))
+        await self._table.write(Put(outbox_row(campaign, sent)))
 
-    async def claim_delivery(self, creation: Creation, seconds: int) -> str | None:
+    async def claim_delivery(self, campaign: Creation | Campaign, seconds: int) -> str | None:
         """Claim the sending of the campaign's messages. Return the holder's token, None if another sends."""
         token = uuid.uuid4().hex
         taken = DELIVERY.taken(token, seconds)
-        claim = Update(campaign_key(creation), set=taken, when=DELIVERY.free_for(token))
+        claim = Update(campaign_key(campaign), set=taken, when=DELIVERY.free_for(token))
         return token if await self._table.try_write(claim) else None
 
-    async def release_delivery(self, creation: Creation, token: str) -> None:
+    async def release_delivery(self, campaign: Creation | Campaign, token: str) -> None:
         """Give the claim back, unless it ran out and another process has it."""
-        key, attributes = campaign_key(creation), DELIVERY.attributes
+        key, attributes = campaign_key(campaign), DELIVERY.attributes
         await self._table.try_write(Update(key, remove=attributes, when=DELIVERY.held_by(token)))
 
     async def pending(self, limit: int) -> list[Pending]:

@@ -154,6 +154,10 @@ class PlatformUnavailableError(PlatformError):
     code = "4002"
 
 
+# The classes that statemachines/ tries again too; everything else goes straight to Undo.
+TRANSIENT = (PlatformRateLimitError, PlatformUnavailableError, WebPlatformUnavailableError, StoreError)
+
+
 def not_in_time(platform: str) -> PlatformUnavailableError:
     return PlatformUnavailableError(f"{platform} did not answer in time", platform=platform)
 
@@ -196,7 +200,8 @@ def without_secrets(error: Exception) -> Exception:
     clean = redact(text)
     if clean == text:
         return error
-    return type(type(error).__name__, (Exception,), {})(clean).with_traceback(error.__traceback__)
+    same_name: type[Exception] = type(type(error).__name__, (Exception,), {})
+    return same_name(clean).with_traceback(error.__traceback__)
 
 
 def error_body(error: CampaignAutomationError) -> dict[str, Any]:

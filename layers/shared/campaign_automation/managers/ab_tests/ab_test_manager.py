@@ -12,8 +12,7 @@ from campaign_automation.managers.ab_tests.schedules import AbTestSchedules
 from campaign_automation.managers.ab_tests.sizing import AbTestSizing
 from campaign_automation.managers.campaign_manager import CampaignManager, Opened
 from campaign_automation.managers.campaigns.planning import split_tag
-from campaign_automation.managers.changes.control import changed_items, skipped_items
-from campaign_automation.managers.changes.gate import new_run
+from campaign_automation.managers.changes.items import changed_items, new_run, skipped_items
 from campaign_automation.models.ab_tests import (
     AbTestAccepted,
     AbTestCancelled,
@@ -22,10 +21,10 @@ from campaign_automation.models.ab_tests import (
     CreateAbTest,
     VariantAdSet,
 )
+from campaign_automation.models.campaign import FINAL, Campaign, Creation
 from campaign_automation.models.campaigns import CampaignAccepted, CampaignCreated
 from campaign_automation.models.common import Context
 from campaign_automation.stores.ab_test_store import AbTest, AbTestStore, ab_test_id
-from campaign_automation.stores.campaign_store import FINAL, Creation
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import (
     CampaignAutomationError,
@@ -35,12 +34,12 @@ from campaign_automation.utils.error_handler import (
 )
 from campaign_automation.utils.observability import logger
 
-# With what comes before and after, a creation answers within the gateway's 29 seconds.
+# With what comes before and after, a campaign answers within the gateway's 29 seconds.
 LONGEST_WAIT_SECONDS = 18
 
 
 class OpenedTest(NamedTuple):
-    """A test whose creation can run: its campaign, and the test as it is stored (not for a dry run)."""
+    """A test whose campaign can run: its campaign, and the test as it is stored (not for a dry run)."""
 
     opened: Opened
     test: AbTest
@@ -119,7 +118,7 @@ class AbTestManager:
             await self._schedules.put(test, daily=daily)
 
     async def outcome(self, opened: OpenedTest) -> AbTestCreated | AbTestAccepted:
-        """The finished test, or that its creation goes on. Raises what made the creation fail."""
+        """The finished test, or that its campaign goes on. Raises what made the campaign fail."""
         test = opened.test
         try:
             made = await self._campaigns.outcome(test.tenant, test.campaign_id)
@@ -144,10 +143,9 @@ class AbTestManager:
         test, creation = await self.load(context.user_id, request.test_id)
         if test.state != "running":
             return _cancelled(test, f"the test is {test.state} already: {test.end_reason}")
-        if creation.state not in FINAL:
-            raise ConflictError("the test is still being created", retryable=True, retry_after=5)
+        campaign = made_campaign(creation)
         run = new_run(context.actor, request.reason)
-        items = await self._ending.stop(test, creation, run, "cancelled", dry_run=request.dry_run)
+        items = await self._ending.stop(test, campaign, run, "cancelled", dry_run=request.dry_run)
         done = _cancelled(
             test.model_copy(update={"state": "running" if request.dry_run else "cancelled"}),
             "would cancel the test" if request.dry_run else "the test is cancelled and its campaign paused",
@@ -168,16 +166,25 @@ def patient(context: Context) -> Context:
     return context.model_copy(update={"wait_seconds": min(seconds, LONGEST_WAIT_SECONDS)})
 
 
-def split_of(creation: Creation) -> str | None:
+def made_campaign(creation: Creation) -> Campaign:
+    """Return the campaign of a test. Raises ConflictError for one that is not there, or not yet."""
+    campaign = creation.campaign()
+    if creation.state not in FINAL:
+        raise ConflictError("the test is still being created", field="test_id", retryable=True, retry_after=5)
+    if campaign is None or creation.state == "rolled_back":
+        raise ConflictError("the test never began: its campaign could not be created", field="test_id")
+    return campaign
+
+
+def split_of(campaign: Creation | Campaign) -> str | None:
     """The platform's own split test, while it is there or after it has ended; None when there was none."""
-    entry = creation.objects.get(split_tag(creation.campaign_id))
+    entry = campaign.objects.get(split_tag(campaign.campaign_id))
     return entry.platform_id if entry else None
 
 
-def creatives_of(creation: Creation) -> dict[str, str]:
+def creatives_of(campaign: Campaign) -> dict[str, str]:
     """The creative that each ad set shows, in the order of the request."""
-    assert creation.plan is not None
-    return {ad.adset_tag: ad.creative_id for ad in creation.plan.ads}
+    return {ad.parent: ad.creative_id for ad in campaign.ads() if ad.parent and ad.creative_id}
 
 
 def _created(
@@ -216,7 +223,8 @@ def _created(
 
 
 def _variants(creation: Creation, made: CampaignCreated) -> list[VariantAdSet]:
-    creatives = creatives_of(creation)
+    plan, _ = creation.planned()
+    creatives = {ad.adset_tag: ad.creative_id for ad in plan.ads}
     return [
         VariantAdSet(
             adset_id=adset.adset_id,
@@ -247,8 +255,8 @@ def _warnings(test: AbTest, creation: Creation, made: CampaignCreated) -> list[s
 
 
 def _without_scheduler(creation: Creation) -> str:
-    plan = creation.plan
-    end = clock.iso(plan.ends_at) if plan and plan.ends_at else "its end time"
+    plan, _ = creation.planned()
+    end = clock.iso(plan.ends_at) if plan.ends_at else "its end time"
     return f"no scheduler here ends the test: the platform stops it at {end}, or somebody cancels it before"
 
 

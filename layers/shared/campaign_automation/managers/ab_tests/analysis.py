@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
-from campaign_automation.managers.ab_tests.ab_test_manager import AbTestManager, creatives_of, split_of
+from campaign_automation.managers.ab_tests.ab_test_manager import (
+    AbTestManager,
+    creatives_of,
+    made_campaign,
+    split_of,
+)
 from campaign_automation.managers.ab_tests.applying import AbTestApplier
 from campaign_automation.managers.ab_tests.counts import Days, Records, analysis_request, days_of
 from campaign_automation.managers.ab_tests.report import Reading, attribution_days, leader_of, report
@@ -13,9 +18,9 @@ from campaign_automation.managers.shared.insights import CampaignInsights, Insig
 from campaign_automation.managers.shared.statistics import Statistics
 from campaign_automation.models.ab_analysis import Unit
 from campaign_automation.models.ab_tests import AbTestAnalysis, AbTestProblem, AbTestReading, AnalyzeAbTest
+from campaign_automation.models.campaign import Campaign
 from campaign_automation.models.common import Context, Level
 from campaign_automation.stores.ab_test_store import AbTest, AbTestStore, TestLook
-from campaign_automation.stores.campaign_store import Creation
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import ConflictError
 from campaign_automation.utils.observability import emit
@@ -50,7 +55,7 @@ class AbTestAnalyst:
                 f"apply: the test is {test.state} ({test.end_reason}), so nothing follows from it any more",
                 field="apply",
             )
-        reading = await self.read(test, creation, request.unit)
+        reading = await self.read(test, made_campaign(creation), request.unit)
         if not request.apply:
             return report(reading, None, test)
         applied = await self._applier.apply(reading, request, context.actor)
@@ -58,12 +63,13 @@ class AbTestAnalyst:
             test, _ = await self._tests.load(context.user_id, request.test_id)
         return report(reading, applied, test)
 
-    async def read(self, test: AbTest, creation: Creation, unit: Unit = "impressions") -> Reading:
+    async def read(self, test: AbTest, campaign: Campaign, unit: Unit = "impressions") -> Reading:
         """One look, which is written down: the bounds of a planned test and the anytime p count them all."""
-        _check_made(creation)
-        (seen,) = await self._insights.read([creation], _LONGEST_DAYS, level=Level.ADSET)
+        if campaign.state == "deleted":
+            raise ConflictError("the test's campaign is deleted, and its figures with it", field="test_id")
+        (seen,) = await self._insights.read([campaign], _LONGEST_DAYS, level=Level.ADSET)
         days = days_of(test, clock.now(), seen.zone)
-        records = _records(seen, creation, days)
+        records = _records(seen, campaign, days)
         looks = await self._store.looks(test, unit)
         result = await self._judge(seen, records, unit, days, looks)
         look = _look(result, unit, days)
@@ -72,15 +78,15 @@ class AbTestAnalyst:
         emit("ab_test_looks_total", verdict=result.analysis.verdict)
         return Reading(
             test=test,
-            creation=creation,
+            campaign=campaign,
             account=seen.account,
-            adsets={creative: adset for adset, creative in creatives_of(creation).items()},
-            budgets=_budgets(seen, creation),
+            adsets={creative: adset for adset, creative in creatives_of(campaign).items()},
+            budgets=_budgets(seen, campaign),
             records=records,
             days=days,
             result=result,
             looks=looks,
-            randomised=split_of(creation) is not None,
+            randomised=split_of(campaign) is not None,
             warnings=seen.warnings,
         )
 
@@ -92,7 +98,7 @@ class AbTestAnalyst:
         days: Days,
         looks: Sequence[TestLook],
     ) -> AbTestReading:
-        terms = seen.creation.test
+        terms = seen.campaign.test
         assert terms is not None  # only tests are read
         earlier = [look for look in looks if look.day < days.until]
         problem = AbTestProblem(
@@ -105,26 +111,17 @@ class AbTestAnalyst:
         return AbTestReading.model_validate(answer)
 
 
-def _check_made(creation: Creation) -> None:
-    if creation.state == "creating":
-        raise ConflictError("the test is still being created", field="test_id", retryable=True, retry_after=5)
-    if creation.state in ("planned", "rolled_back"):
-        raise ConflictError("the test never began: its campaign could not be created", field="test_id")
-    if creation.state == "deleted":
-        raise ConflictError("the test's campaign is deleted, and its figures with it", field="test_id")
-
-
-def _records(seen: CampaignInsights, creation: Creation, days: Days) -> Records:
+def _records(seen: CampaignInsights, campaign: Campaign, days: Days) -> Records:
     """The test's own days; an ad set that was deleted has none."""
     return {
         creative: [row for row in seen.days.get(tag, []) if days.since <= row.day <= days.until]
-        for tag, creative in creatives_of(creation).items()
+        for tag, creative in creatives_of(campaign).items()
     }
 
 
-def _budgets(seen: CampaignInsights, creation: Creation) -> dict[str, Decimal | None]:
+def _budgets(seen: CampaignInsights, campaign: Campaign) -> dict[str, Decimal | None]:
     """What each ad set has a day; null where the campaign has the budget."""
-    live = {tag: seen.view.live(tag, "daily_budget") for tag in creatives_of(creation)}
+    live = {tag: seen.view.live(tag, "daily_budget") for tag in creatives_of(campaign)}
     return {tag: value if isinstance(value, Decimal) else None for tag, value in live.items()}
 
 

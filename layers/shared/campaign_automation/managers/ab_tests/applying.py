@@ -8,8 +8,16 @@ from typing import Any, NamedTuple
 
 from campaign_automation.managers.ab_tests.ending import AbTestEnding
 from campaign_automation.managers.ab_tests.report import APPLICABLE, Reading
-from campaign_automation.managers.changes.control import changed_items, failed_items, skipped_items
-from campaign_automation.managers.changes.gate import Item, Run, Wanted, WriteGate, new_run
+from campaign_automation.managers.changes.gate import WriteGate
+from campaign_automation.managers.changes.items import (
+    ChangeResult,
+    DesiredChange,
+    Run,
+    changed_items,
+    failed_items,
+    new_run,
+    skipped_items,
+)
 from campaign_automation.models.ab_analysis import Recommendation
 from campaign_automation.models.ab_tests import AnalyzeAbTest, Applied
 from campaign_automation.models.changes import FailedItem, SkippedItem
@@ -22,7 +30,7 @@ _DONE = ("changed", "already")
 class _Plan(NamedTuple):
     """Changes for the gate, whether the test ends with them, and what is left out."""
 
-    changes: list[Wanted]
+    changes: list[DesiredChange]
     ends: bool
     left: list[SkippedItem]
 
@@ -42,7 +50,7 @@ class AbTestApplier:
             return Applied(run_id=None, skipped=plan.left, test_ended=False)
         run = new_run(actor, request.reason, _evidence(reading))
         if request.dry_run:
-            items = await self._gate.apply(reading.creation, plan.changes, run, dry_run=True)
+            items = await self._gate.apply(reading.campaign, plan.changes, run, dry_run=True)
             return _applied(items, plan, run_id=None, ended=False)
         items = await self._carry_out(reading, plan, run)
         ended = plan.ends and _has_stopped(items)
@@ -61,20 +69,20 @@ class AbTestApplier:
             return []
         tag = reading.adsets[winner.variant_id]
         try:
-            await self._gate.lift_end(reading.creation, tag, run)
+            await self._gate.lift_end(reading.campaign, tag, run)
         except CampaignAutomationError as error:
             return [FailedItem(id=tag, error=error_body(error))]
         return []
 
-    async def _carry_out(self, reading: Reading, plan: _Plan, run: Run) -> list[Item]:
+    async def _carry_out(self, reading: Reading, plan: _Plan, run: Run) -> list[ChangeResult]:
         """The platform's split ends first: TikTok stops both ad groups with it, so the winner is started
         again and nothing of the losers spends in between."""
         if plan.ends:
-            await self._ending.end_split(reading.creation, run)
-        return await self._gate.apply(reading.creation, plan.changes, run)
+            await self._ending.end_split(reading.campaign, run)
+        return await self._gate.apply(reading.campaign, plan.changes, run)
 
     def _plan(self, reading: Reading, *, force: bool) -> _Plan:
-        analysis, changes, left = reading.analysis, list[Wanted](), list[SkippedItem]()
+        analysis, changes, left = reading.analysis, list[DesiredChange](), list[SkippedItem]()
         for item in analysis.recommendations:
             name = reading.adsets.get(item.variant_id or "", reading.test.test_id)
             if item.kind not in APPLICABLE:
@@ -87,7 +95,7 @@ class AbTestApplier:
                 changes += _stop(reading, item)
         return _Plan(_with_winner(reading, changes), _ends(reading, changes), left)
 
-    def _raise(self, reading: Reading, item: Recommendation, left: list[SkippedItem]) -> list[Wanted]:
+    def _raise(self, reading: Reading, item: Recommendation, left: list[SkippedItem]) -> list[DesiredChange]:
         """As far as one step may go, rounded down to what the platform takes."""
         tag = reading.adsets[item.variant_id or ""]
         budget = reading.budgets[tag]
@@ -98,36 +106,37 @@ class AbTestApplier:
         most = Decimal(50) if self._max_step_percent is None else self._max_step_percent
         percent, step = min(Decimal(str(item.amount_pct)), most), reading.account.budget_step
         raised = (budget * (100 + percent) / 100 / step).to_integral_value(ROUND_FLOOR) * step
-        return [Wanted(Level.ADSET, tag, "daily_budget", raised)] if raised > budget else []
+        return [DesiredChange(Level.ADSET, tag, "daily_budget", raised)] if raised > budget else []
 
 
-def _stop(reading: Reading, item: Recommendation) -> list[Wanted]:
+def _stop(reading: Reading, item: Recommendation) -> list[DesiredChange]:
     """One variant, or without a winner to go on with the whole campaign."""
     if item.kind == "pause":
-        return [Wanted(Level.ADSET, reading.adsets[item.variant_id or ""], "status", "paused", holds=True)]
+        return [
+            DesiredChange(Level.ADSET, reading.adsets[item.variant_id or ""], "status", "paused", holds=True)
+        ]
     if reading.analysis.winner:
         return []
-    assert reading.creation.plan is not None
-    return [Wanted(Level.CAMPAIGN, reading.creation.plan.tag, "status", "paused")]
+    return [DesiredChange(Level.CAMPAIGN, reading.campaign.tag, "status", "paused")]
 
 
-def _with_winner(reading: Reading, changes: list[Wanted]) -> list[Wanted]:
+def _with_winner(reading: Reading, changes: list[DesiredChange]) -> list[DesiredChange]:
     """Losers first, then the winner, which must run, then its budget: nothing overshoots in between."""
     winner = reading.analysis.winner
     if winner is None or not changes:
         return changes
-    start = Wanted(Level.ADSET, reading.adsets[winner.variant_id], "status", "active")
+    start = DesiredChange(Level.ADSET, reading.adsets[winner.variant_id], "status", "active")
     statuses = [item for item in changes if item.field == "status"]
     return [*statuses, start, *(item for item in changes if item.field != "status")]
 
 
-def _ends(reading: Reading, changes: Sequence[Wanted]) -> bool:
+def _ends(reading: Reading, changes: Sequence[DesiredChange]) -> bool:
     """With its losers paused, or all of it, there is no test any more."""
     has_winner = reading.analysis.winner is not None
     return bool(changes) and (has_winner or any(item.level is Level.CAMPAIGN for item in changes))
 
 
-def _has_stopped(items: Sequence[Item]) -> bool:
+def _has_stopped(items: Sequence[ChangeResult]) -> bool:
     return all(item.result in _DONE for item in items if item.wanted.value == "paused")
 
 
@@ -154,7 +163,7 @@ def _outcome(reading: Reading) -> str:
     return f"creative {winner.variant_id} won" if winner else f"ended with {reading.analysis.verdict}"
 
 
-def _applied(items: Sequence[Item], plan: _Plan, *, run_id: str | None, ended: bool) -> Applied:
+def _applied(items: Sequence[ChangeResult], plan: _Plan, *, run_id: str | None, ended: bool) -> Applied:
     return Applied(
         run_id=run_id,
         changed=changed_items(items),

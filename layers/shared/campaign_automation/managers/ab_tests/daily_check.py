@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from campaign_automation.managers.ab_tests.ab_test_manager import made_campaign
 from campaign_automation.managers.ab_tests.analysis import AbTestAnalyst
 from campaign_automation.managers.ab_tests.ending import AbTestEnding
 from campaign_automation.managers.ab_tests.report import Reading, summary
 from campaign_automation.managers.campaign_manager import CampaignManager
-from campaign_automation.managers.changes.gate import new_run
+from campaign_automation.managers.changes.items import new_run
 from campaign_automation.managers.shared.notices import Notices
 from campaign_automation.models.ab_tests import AbTestChecked, AbTestTick
+from campaign_automation.models.campaign import Campaign
 from campaign_automation.stores.ab_test_store import AbTest, AbTestStore
-from campaign_automation.stores.campaign_store import Creation
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import CampaignAutomationError
 from campaign_automation.utils.observability import logger
@@ -44,12 +45,13 @@ class AbTestChecks:
         if creation.state in _NEVER_BEGAN:
             await self._ending.forget(test)
             return AbTestChecked(test_id=test.test_id, test_state="cancelled")
-        if clock.now() >= test.ends_at or creation.state == "deleted":
-            return await self._end(test, creation)
-        return await self._look(test, creation)
+        campaign = made_campaign(creation)
+        if clock.now() >= test.ends_at or campaign.state == "deleted":
+            return await self._end(test, campaign)
+        return await self._look(test, campaign)
 
-    async def _look(self, test: AbTest, creation: Creation) -> AbTestChecked:
-        reading = await self._analyst.read(test, creation)
+    async def _look(self, test: AbTest, campaign: Campaign) -> AbTestChecked:
+        reading = await self._analyst.read(test, campaign)
         analysis = reading.analysis
         told = analysis.safe_to_stop and await self._tell(test, reading)
         return AbTestChecked(
@@ -68,14 +70,14 @@ class AbTestChecks:
             await self._notices.deliver(notice.tenant, notice.notice_id)
         return True
 
-    async def _end(self, test: AbTest, creation: Creation) -> AbTestChecked:
+    async def _end(self, test: AbTest, campaign: Campaign) -> AbTestChecked:
         """What it found is told when it can be read; the money stops all the same."""
         words, verdict = "Its days are over; its campaign is paused.", None
         try:
-            reading = await self._analyst.read(test, creation)
+            reading = await self._analyst.read(test, campaign)
             words, verdict = f"{words} {summary(reading)}", reading.analysis.verdict
         except CampaignAutomationError as error:
             logger.warning("test not read at its end", test_id=test.test_id, reason=error.message)
         run = new_run(f"test:{test.test_id}", "the test's days are over")
-        await self._ending.stop(test, creation, run, "finished", words=words)
+        await self._ending.stop(test, campaign, run, "finished", words=words)
         return AbTestChecked(test_id=test.test_id, test_state="finished", verdict=verdict, told=True)

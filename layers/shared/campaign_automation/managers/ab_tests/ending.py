@@ -8,12 +8,13 @@ from typing import Any
 
 from campaign_automation.managers.ab_tests.schedules import AbTestSchedules
 from campaign_automation.managers.campaigns.planning import split_tag
-from campaign_automation.managers.changes.gate import Item, Run, Wanted, WriteGate
+from campaign_automation.managers.changes.gate import WriteGate
+from campaign_automation.managers.changes.items import ChangeResult, DesiredChange, Run
 from campaign_automation.managers.shared.notices import Notices
 from campaign_automation.models.ab_tests import TestState
+from campaign_automation.models.campaign import Campaign
 from campaign_automation.models.common import Level
 from campaign_automation.stores.ab_test_store import AbTest, AbTestStore
-from campaign_automation.stores.campaign_store import Creation
 from campaign_automation.stores.notice_store import Notice
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import CampaignAutomationError, GuardRefusedError
@@ -32,28 +33,27 @@ class AbTestEnding:
     async def stop(
         self,
         test: AbTest,
-        creation: Creation,
+        campaign: Campaign,
         run: Run,
         state: TestState,
         *,
         words: str = "",
         dry_run: bool = False,
-    ) -> list[Item]:
+    ) -> list[ChangeResult]:
         """Pauses the whole campaign, then ends everything else. Raises what kept it from being paused."""
-        assert creation.plan is not None
-        wanted = [Wanted(Level.CAMPAIGN, creation.plan.tag, "status", "paused")]
-        items = await self._gate.apply(creation, wanted, run, dry_run=dry_run)
+        wanted = [DesiredChange(Level.CAMPAIGN, campaign.tag, "status", "paused")]
+        items = await self._gate.apply(campaign, wanted, run, dry_run=dry_run)
         if not dry_run:
             raise_unless_done(items)
-            await self.end_split(creation, run)
+            await self.end_split(campaign, run)
             await self.close(test, state, run.reason, words)
         return items
 
-    async def end_split(self, creation: Creation, run: Run) -> None:
+    async def end_split(self, campaign: Campaign, run: Run) -> None:
         """The platform's own split test, if there is one that was not ended before."""
-        tag = split_tag(creation.campaign_id)
-        if creation.platform_id(tag):
-            await self._gate.end_split(creation, tag, run)
+        tag = split_tag(campaign.campaign_id)
+        if campaign.platform_id(tag):
+            await self._gate.end_split(campaign, tag, run)
 
     async def close(self, test: AbTest, state: TestState, reason: str, words: str = "") -> None:
         """The test's own end: its state, with what its user is told, and its schedule."""
@@ -89,7 +89,7 @@ class AbTestEnding:
         return self._notices.notice(test.tenant, f"{test.test_id}-{what}", arguments)
 
 
-def raise_unless_done(items: Sequence[Item]) -> None:
+def raise_unless_done(items: Sequence[ChangeResult]) -> None:
     """An end that was only half carried out is no end."""
     for item in items:
         if item.result == "failed" and item.error:

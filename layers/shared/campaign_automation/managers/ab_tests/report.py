@@ -24,9 +24,9 @@ from campaign_automation.models.ab_tests import (
     Window,
     WinningCreative,
 )
+from campaign_automation.models.campaign import Campaign
 from campaign_automation.models.common import AdAccount
 from campaign_automation.stores.ab_test_store import AbTest, TestLook
-from campaign_automation.stores.campaign_store import Creation
 from campaign_automation.utils import clock
 
 APPLICABLE = ("pause", "raise_budget", "stop")
@@ -39,7 +39,7 @@ class Reading(NamedTuple):
     the budget of each ad set, None where the campaign has it; `looks` are all that were recorded."""
 
     test: AbTest
-    creation: Creation
+    campaign: Campaign
     account: AdAccount
     adsets: Mapping[str, str]
     budgets: Mapping[str, Decimal | None]
@@ -81,7 +81,7 @@ def report(reading: Reading, applied: Applied | None, test: AbTest) -> AbTestAna
 
 def _about(reading: Reading, test: AbTest) -> dict[str, Any]:
     """Which test it is, and what was looked at."""
-    terms, days = reading.creation.test, reading.days
+    terms, days = reading.campaign.test, reading.days
     assert terms is not None
     return {
         "test_id": test.test_id,
@@ -100,7 +100,7 @@ def _about(reading: Reading, test: AbTest) -> dict[str, Any]:
             time_zone=reading.account.time_zone,
         ),
         "attribution": Attribution(
-            event="click" if terms.metric == "ctr" else f"{reading.creation.spec.objective} conversion",
+            event="click" if terms.metric == "ctr" else f"{reading.campaign.objective} conversion",
             window_days=attribution_days(terms),
             maturity_assumed=reading.result.maturity_assumed,
         ),

@@ -15,8 +15,9 @@ from campaign_automation.managers.shared.insights import Insights
 from campaign_automation.managers.shared.statistics import Statistics
 from campaign_automation.models.ab_analysis import TestPlan, TestPlanRequest
 from campaign_automation.models.ab_tests import MIN_CONVERSIONS, CreateAbTest, RequiredSample
+from campaign_automation.models.campaign import Campaign
 from campaign_automation.models.common import Level
-from campaign_automation.stores.campaign_store import CampaignStore, Creation
+from campaign_automation.stores.campaign_store import CampaignStore
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import CampaignAutomationError, GuardRefusedError
 from campaign_automation.utils.observability import logger
@@ -24,7 +25,7 @@ from campaign_automation.utils.observability import logger
 HISTORY_DAYS = 42
 YOUNG_DAYS = 7  # their conversions are not all known yet
 _MOST_CAMPAIGNS = 20
-_LONGEST_SECONDS = 6.0  # a creation answers within the gateway's 29
+_LONGEST_SECONDS = 6.0  # a campaign answers within the gateway's 29
 
 
 class History(NamedTuple):
@@ -85,21 +86,21 @@ class AbTestSizing:
         account = await self._accounts.choose(tenant, request.platform, request.ad_account_id)
         try:
             async with asyncio.timeout(_LONGEST_SECONDS):
-                creations = await self._earlier(request, tenant, account)
-                rows = await self._insights.delivered(creations, HISTORY_DAYS, Level.ADSET)
+                campaigns = await self._earlier(request, tenant, account)
+                rows = await self._insights.delivered(campaigns, HISTORY_DAYS, Level.ADSET)
         except (CampaignAutomationError, TimeoutError) as error:
             logger.warning("history not read", reason=f"{type(error).__name__}: {error}")
             return None
         return _sum(_matured(rows))
 
-    async def _earlier(self, request: CreateAbTest, tenant: str, account: str) -> list[Creation]:
+    async def _earlier(self, request: CreateAbTest, tenant: str, account: str) -> list[Campaign]:
         listed = [
             item.campaign_id
             for item in await self._store.campaigns(tenant)
             if item.platform == request.platform and item.account == account
         ]
-        loaded = await asyncio.gather(*(self._store.load(tenant, item) for item in listed))
-        fitting = [item for item in loaded if item and item.spec.objective == request.objective]
+        loaded = await asyncio.gather(*(self._store.campaign(tenant, item) for item in listed))
+        fitting = [item for item in loaded if item and item.objective == request.objective]
         return sorted(fitting, key=lambda item: item.created_at)[-_MOST_CAMPAIGNS:]
 
 

@@ -9,10 +9,11 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from campaign_automation.managers.changes.gate import Item, Run, Wanted, WriteGate
+from campaign_automation.managers.changes.gate import WriteGate
+from campaign_automation.managers.changes.items import ChangeResult, DesiredChange, Run
 from campaign_automation.models.budget_problem import BudgetPlan, Decision
+from campaign_automation.models.campaign import Campaign
 from campaign_automation.models.common import Level
-from campaign_automation.stores.campaign_store import Creation
 from campaign_automation.utils.error_handler import CampaignAutomationError
 from campaign_automation.utils.money import to_major
 
@@ -23,7 +24,7 @@ _WAITS = "waits_for_lowers: the money for it is not free yet; run again when it 
 class Job(NamedTuple):
     """The decisions on one campaign that change something, and the run they are carried out in."""
 
-    creation: Creation
+    campaign: Campaign
     level: Level
     decisions: list[Decision]
     run: Run
@@ -32,7 +33,7 @@ class Job(NamedTuple):
 class Done(NamedTuple):
     """What became of one decision: the gate's item, or why the gate never had it."""
 
-    item: Item | None = None
+    item: ChangeResult | None = None
     error: CampaignAutomationError | None = None
     reason: str = ""
 
@@ -72,7 +73,7 @@ class BudgetApplier:
     async def _campaign(self, job: Job, exponent: int, dry_run: bool) -> dict[str, Done]:
         wanted = [_wanted(job.level, decision, exponent) for decision in job.decisions]
         try:
-            items = await self._gate.apply(job.creation, wanted, job.run, dry_run=dry_run)
+            items = await self._gate.apply(job.campaign, wanted, job.run, dry_run=dry_run)
         except CampaignAutomationError as error:
             return {decision.unit_id: Done(error=error) for decision in job.decisions}
         return {item.wanted.tag: Done(item) for item in items}
@@ -91,11 +92,11 @@ def _raises(decisions: Sequence[Decision]) -> list[Decision]:
     return [item for item in decisions if item.action == "increase_budget"]
 
 
-def _wanted(level: Level, decision: Decision, exponent: int) -> Wanted:
+def _wanted(level: Level, decision: Decision, exponent: int) -> DesiredChange:
     if decision.action == "pause":
-        return Wanted(level, decision.unit_id, "status", "paused", holds=True)
+        return DesiredChange(level, decision.unit_id, "status", "paused", holds=True)
     budget = to_major(decision.new_budget_minor, exponent)
-    return Wanted(level, decision.unit_id, "daily_budget", budget)
+    return DesiredChange(level, decision.unit_id, "daily_budget", budget)
 
 
 def _freed(jobs: Sequence[Job], done: Mapping[str, Done]) -> int:

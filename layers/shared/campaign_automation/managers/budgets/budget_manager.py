@@ -22,15 +22,16 @@ from campaign_automation.managers.budgets.report import (
 )
 from campaign_automation.managers.budgets.summary import Narrator
 from campaign_automation.managers.campaign_manager import CampaignManager
-from campaign_automation.managers.changes.gate import WriteGate, new_run
+from campaign_automation.managers.changes.gate import WriteGate
+from campaign_automation.managers.changes.items import new_run
 from campaign_automation.managers.shared.insights import CampaignInsights, Insights
 from campaign_automation.managers.shared.statistics import Statistics
 from campaign_automation.models.budget_problem import BudgetPlan, BudgetProblem, Decision
 from campaign_automation.models.budgets import BudgetOptimized, OptimizeBudget
+from campaign_automation.models.campaign import Campaign
 from campaign_automation.models.common import Context
 from campaign_automation.stores.ab_test_store import AbTestStore, ab_test_id
 from campaign_automation.stores.audit_store import AuditStore
-from campaign_automation.stores.campaign_store import Creation
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import ConflictError, GuardRefusedError, InvalidRequestError
 from campaign_automation.utils.money import to_major
@@ -86,11 +87,11 @@ class BudgetManager:
         return await self._answer(proposed, request, context, jobs, done)
 
     async def _propose(self, request: OptimizeBudget, context: Context) -> _Proposed:
-        creations = await self._load(request, context)
+        campaigns = await self._load(request, context)
         days = max(request.window_days, EVIDENCE_DAYS)
         since = clock.now_ms() - (days + 1) * _DAY_MS
-        reads = (self._audit.since(item.tenant, item.campaign_id, since) for item in creations)
-        insights, trails = await asyncio.gather(self._insights.read(creations, days), asyncio.gather(*reads))
+        reads = (self._audit.since(item.tenant, item.campaign_id, since) for item in campaigns)
+        insights, trails = await asyncio.gather(self._insights.read(campaigns, days), asyncio.gather(*reads))
         facts = [Facts(item, trail) for item, trail in zip(insights, trails, strict=True)]
         exponent = exponent_of(facts)
         problem = build_problem(request, facts, exponent)
@@ -101,23 +102,23 @@ class BudgetManager:
         _check_reachable(plan, request, problem)
         return _Proposed(facts, problem, plan, exponent)
 
-    async def _load(self, request: OptimizeBudget, context: Context) -> list[Creation]:
+    async def _load(self, request: OptimizeBudget, context: Context) -> list[Campaign]:
         loaded = await asyncio.gather(
             *(self._campaigns.load_created(context.user_id, item) for item in request.asked)
         )
-        for creation in loaded:
-            if creation.state == "deleted":
-                raise ConflictError(f"campaign {creation.campaign_id} is deleted", field="campaign_id")
-            if creation.test is not None:
-                await self._refuse_running_test(creation)
+        for campaign in loaded:
+            if campaign.state == "deleted":
+                raise ConflictError(f"campaign {campaign.campaign_id} is deleted", field="campaign_id")
+            if campaign.test is not None:
+                await self._refuse_running_test(campaign)
         # The same campaign by our id and by the platform's is one.
-        return list({creation.campaign_id: creation for creation in loaded}.values())
+        return list({campaign.campaign_id: campaign for campaign in loaded}.values())
 
-    async def _refuse_running_test(self, creation: Creation) -> None:
-        test = await self._tests.load(creation.tenant, ab_test_id(creation.campaign_id))
+    async def _refuse_running_test(self, campaign: Campaign) -> None:
+        test = await self._tests.load(campaign.tenant, ab_test_id(campaign.campaign_id))
         if test is not None and test.state == "running":
             raise ConflictError(
-                f"campaign {creation.campaign_id} is the running A/B test {test.test_id}: it compares equal"
+                f"campaign {campaign.campaign_id} is the running A/B test {test.test_id}: it compares equal"
                 " budgets, so apply its result or cancel it first",
                 field="campaign_id",
                 test_id=test.test_id,
@@ -137,7 +138,7 @@ class BudgetManager:
             emit("budget_decisions_total", action=item.action, outcome=item.outcome or "none")
         expiry = int(clock.now().timestamp()) + PLAN_SECONDS
         return BudgetOptimized(
-            campaign_ids=[item.insights.creation.campaign_id for item in facts],
+            campaign_ids=[item.insights.campaign.campaign_id for item in facts],
             strategy=plan.strategy,
             plan_status=plan.status,
             currency=problem.currency,
@@ -149,7 +150,7 @@ class BudgetManager:
             allocation=allocation_of(plan.allocation, exponent),
             plan_digest=_digest(proposed, expiry) if request.dry_run else None,
             expires_at=_iso(expiry) if request.dry_run else None,
-            run_ids={} if request.dry_run else {job.creation.campaign_id: job.run.run_id for job in jobs},
+            run_ids={} if request.dry_run else {job.campaign.campaign_id: job.run.run_id for job in jobs},
             summary=await self._narrator.summary(optimizations, problem.currency, context.language),
             warnings=warnings_of(plan, facts, optimizations),
             message=message_of(plan, optimizations, dry_run=request.dry_run),
@@ -208,7 +209,7 @@ def _job(
         for item in decisions
     }
     run = new_run(context.actor, request.reason, evidence)
-    return Job(insights.creation, insights.level, decisions, run)
+    return Job(insights.campaign, insights.level, decisions, run)
 
 
 def _digest(proposed: _Proposed, expiry: int) -> str:

@@ -8,9 +8,9 @@ from decimal import Decimal
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from campaign_automation.models.campaign import Campaign
 from campaign_automation.models.changes import AuditRecord
 from campaign_automation.models.common import Level
-from campaign_automation.stores.campaign_store import Creation
 from campaign_automation.utils.clock import day_of
 
 
@@ -26,22 +26,21 @@ class BudgetHistory(NamedTuple):
 
 
 def history_of(
-    creation: Creation, level: Level, tag: str, trail: Sequence[AuditRecord], zone: ZoneInfo, today: date
+    campaign: Campaign, level: Level, tag: str, trail: Sequence[AuditRecord], zone: ZoneInfo, today: date
 ) -> BudgetHistory:
     """From a trail in order, oldest first. What was refused did not happen; what is unknown may have."""
-    assert creation.plan is not None
     happened = [record for record in trail if record.outcome != "failed" and record.operation != "create"]
-    created = creation.first_day(zone)
+    created = campaign.first_day(zone)
     budgets = [item for item in happened if item.operation == "set_budget" and item.entity_id == tag]
     todays = [item for item in budgets if _day(item, zone) == today and item.before]
     start = (todays[0].before or {}).get("daily_budget") if todays else None
-    ads = {ad.tag for ad in creation.plan.ads if level is Level.CAMPAIGN or ad.adset_tag == tag}
+    ads = {ad.tag for ad in campaign.ads(None if level is Level.CAMPAIGN else tag)}
     return BudgetHistory(
         start_budget=None if start is None else Decimal(start),
         last_changed=max((_day(item, zone) for item in budgets), default=None),
         rest_days=frozenset(
             day
-            for owner in {tag, creation.plan.tag}
+            for owner in {tag, campaign.tag}
             for day in _rest_days(_statuses(happened, owner, zone), created, today)
         ),
         evidence_since=max([created, *(_day(item, zone) for item in happened if item.entity_id in ads)]),
@@ -61,7 +60,7 @@ def _statuses(records: Iterable[AuditRecord], tag: str, zone: ZoneInfo) -> list[
 
 
 def _rest_days(changes: Sequence[tuple[date, str]], created: date, today: date) -> set[date]:
-    """Everything is born paused; what was started with its creation left no change in the trail."""
+    """Everything is born paused; what was started with its campaign left no change in the trail."""
     resting: date | None = created if changes else None
     days = {created}
     for day, status in changes:

@@ -68,8 +68,8 @@ def _one_currency(facts: Sequence[Facts]) -> str:
         other = item.insights.account.currency
         if other != currency:
             raise InvalidRequestError(
-                f"campaign_ids: {first.insights.creation.campaign_id} is in {currency},"
-                f" {item.insights.creation.campaign_id} in {other}; optimise each currency on its own",
+                f"campaign_ids: {first.insights.campaign.campaign_id} is in {currency},"
+                f" {item.insights.campaign.campaign_id} in {other}; optimise each currency on its own",
                 field="campaign_ids",
                 currencies=sorted({currency, other}),
             )
@@ -117,17 +117,17 @@ def _units(facts: Facts, today: date, exponent: int) -> list[BudgetUnit]:
 
 def _unit(facts: Facts, tag: str, today: date, exponent: int) -> BudgetUnit:
     insights = facts.insights
-    creation, account, spec = insights.creation, insights.account, insights.creation.spec
-    history = history_of(creation, insights.level, tag, facts.trail, insights.zone, insights.today)
+    campaign, account = insights.campaign, insights.account
+    history = history_of(campaign, insights.level, tag, facts.trail, insights.zone, insights.today)
     budget = insights.view.live(tag, "daily_budget")
     assert isinstance(budget, Decimal)  # others are not among the tags
     start = budget if history.start_budget is None else history.start_budget
     changed = history.last_changed
     return BudgetUnit(
         unit_id=tag,
-        campaign_id=creation.campaign_id,
-        platform=str(spec.platform),
-        objective=str(spec.objective),
+        campaign_id=campaign.campaign_id,
+        platform=str(campaign.platform),
+        objective=str(campaign.objective),
         currency=account.currency,
         status=_status(insights, tag),
         budget_minor=to_minor(budget, exponent),
@@ -138,16 +138,15 @@ def _unit(facts: Facts, tag: str, today: date, exponent: int) -> BudgetUnit:
         # So many days before the request's today as it is before the account's.
         last_changed=None if changed is None else today - (insights.today - changed),
         evidence_since=history.evidence_since,
-        target_roas=spec.target_roas,
-        target_cpa_minor=_minor(spec.target_cpa, exponent) or None,
+        target_roas=campaign.target_roas,
+        target_cpa_minor=_minor(campaign.target_cpa, exponent) or None,
         records=[_record(row, history, exponent) for row in insights.days[tag]],
     )
 
 
 def _status(insights: CampaignInsights, tag: str) -> str:
     """An ad set of a paused campaign spends nothing, whatever its own status is."""
-    assert insights.creation.plan is not None
-    own, campaign = (str(insights.view.live(item, "status")) for item in (tag, insights.creation.plan.tag))
+    own, campaign = (str(insights.view.live(item, "status")) for item in (tag, insights.campaign.tag))
     return own if campaign == "active" else campaign
 
 
@@ -182,6 +181,6 @@ def _snapshots(facts: Sequence[Facts]) -> list[MaturitySnapshot]:
 
 def _seed(facts: Sequence[Facts], today: date) -> int:
     """The same campaigns on the same day draw the same numbers, so a plan can be computed again."""
-    names: Mapping[str, None] = dict.fromkeys(sorted(item.insights.creation.campaign_id for item in facts))
+    names: Mapping[str, None] = dict.fromkeys(sorted(item.insights.campaign.campaign_id for item in facts))
     digest = hashlib.sha256(" ".join([*names, str(today)]).encode()).digest()
     return int.from_bytes(digest[:4])

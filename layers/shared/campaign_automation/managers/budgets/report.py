@@ -74,9 +74,9 @@ def _optimization(
 ) -> Optimization:
     evidence = evidence_of(decision, exponent, by_value=by_value)
     return Optimization(
-        campaign_id=insights.creation.campaign_id,
+        campaign_id=insights.campaign.campaign_id,
         adset_id=decision.unit_id,
-        platform_id=insights.creation.objects[decision.unit_id].platform_id or "",
+        platform_id=insights.campaign.objects[decision.unit_id].platform_id or "",
         level=insights.level,
         action=decision.action,
         old_budget=to_major(decision.old_budget_minor, exponent),

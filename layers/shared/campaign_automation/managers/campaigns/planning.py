@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import product
 
+from campaign_automation.models.ab_tests import AbTestTerms
+from campaign_automation.models.campaign import Creation
 from campaign_automation.models.campaigns import AdPlan, AdSetPlan, CampaignPlan, CreateCampaign, CreativePlan
 from campaign_automation.models.common import AdAccount, Level, Targeting
+from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import InvalidRequestError
 from campaign_automation.utils.money import Money, split_evenly
 
+# A day after our own schedule, so that a dead deployment stops spending too.
+PLATFORM_END_AFTER = timedelta(days=1)
 MAX_ADSETS = 200
 MAX_ADS = 1000
 
@@ -210,3 +216,13 @@ def _tag(campaign_id: str, level: Level, index: int) -> str:
     """The same object of the same campaign always has the same tag: look-ups find it by its name."""
     digest = hashlib.sha256(f"{campaign_id}|{level}|{index}".encode()).digest()
     return "ca-" + base64.b32encode(digest).decode()[:10].lower()
+
+
+def platform_end(creation: Creation) -> datetime | None:
+    """Return when the platform itself shall stop a test, whatever becomes of this module; None for others."""
+    return test_end(creation.created_at, creation.test) + PLATFORM_END_AFTER if creation.test else None
+
+
+def test_end(created_at: int, test: AbTestTerms) -> datetime:
+    """Return the end of a test that was created at `created_at` (epoch milliseconds)."""
+    return clock.at_ms(created_at) + timedelta(days=test.test_duration_days)

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from campaign_automation.adapters.base import AdSetNode, Node, Tree
+from campaign_automation.models.campaign import Creation
 from campaign_automation.models.campaigns import AdSetPlan, CampaignPlan
-from campaign_automation.stores.campaign_store import Creation
 
 _SECOND, _DAY = timedelta(seconds=1), timedelta(days=1)
 

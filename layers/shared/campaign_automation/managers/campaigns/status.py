@@ -25,12 +25,9 @@ from campaign_automation.adapters.base import (
     read_figures,
 )
 from campaign_automation.managers.campaign_manager import CampaignManager
-from campaign_automation.managers.shared.accounts import (
-    AccountDirectory,
-    days_left,
-    token_warnings,
-    with_access,
-)
+from campaign_automation.managers.shared.accounts import days_left, token_warnings
+from campaign_automation.managers.shared.platform_access import Patience, Platforms
+from campaign_automation.models.campaign import Campaign, Creation
 from campaign_automation.models.campaigns import (
     AdSetState,
     AdState,
@@ -41,22 +38,19 @@ from campaign_automation.models.campaigns import (
     TokenHealth,
 )
 from campaign_automation.models.common import Context, Level
-from campaign_automation.stores.campaign_store import CampaignStore, Creation
+from campaign_automation.stores.campaign_store import CampaignStore
 from campaign_automation.utils import clock
 from campaign_automation.utils.cache_manager import CacheManager
 from campaign_automation.utils.clock import iso_now
 from campaign_automation.utils.error_handler import (
     CampaignAutomationError,
     PlatformError,
-    not_in_time,
 )
 from campaign_automation.utils.observability import logger
-from campaign_automation.utils.retry_strategy import with_retries
 
 FRESH_SECONDS = 300
 KEPT_SECONDS = 24 * 3600
-LONGEST_READ_SECONDS = 15  # the gateway gives up after 29
-LONGEST_RETRY_SECONDS = 8
+_PATIENCE = Patience(total=8.0, attempt=15.0)  # the gateway gives up after 29 s
 
 
 class _Kept(NamedTuple):
@@ -71,17 +65,13 @@ class CampaignStatusReader:
         self,
         store: CampaignStore,
         campaigns: CampaignManager,
-        accounts: AccountDirectory,
-        adapters: Mapping[str, PlatformAdapter],
+        platforms: Platforms,
         cache: CacheManager,
-        connect_url: str | None = None,
     ) -> None:
         self._store = store
         self._campaigns = campaigns
-        self._accounts = accounts
-        self._adapters = adapters
+        self._platforms = platforms
         self._cache = cache
-        self._connect_url = connect_url
 
     async def status(self, request: GetCampaignStatus, context: Context) -> CampaignStatus:
         """From the cache when it is fresh, else from the platform; many that ask at once cause one reading.
@@ -126,21 +116,15 @@ class CampaignStatusReader:
 
     async def _read_and_keep(self, tenant: str, campaign_id: str, key: str) -> CampaignStatus:
         creation = await self._campaigns.load(tenant, campaign_id)
-        plan = creation.plan
-        if creation.state != "created" or not plan or not creation.platform_id(plan.tag):
+        campaign = creation.campaign()
+        if creation.state != "created" or campaign is None:
             return _unfinished_status(creation)
         try:
-            answer, is_whole = await with_retries(
-                lambda: self._read(creation),
-                what="status",
-                max_total_seconds=LONGEST_RETRY_SECONDS,
-                attempt_seconds=LONGEST_READ_SECONDS,
-                late=lambda: not_in_time(creation.spec.platform),
-            )
+            answer, is_whole = await self._read(campaign)
         except PlatformError as error:
             return await self._stale(tenant, key, error)
         if is_whole:
-            kept = {"revision": creation.revision, "answer": answer.model_dump(mode="json")}
+            kept = {"revision": campaign.revision, "answer": answer.model_dump(mode="json")}
             await self._cache.set(tenant, key, KEPT_SECONDS, kept)
         return answer
 
@@ -154,42 +138,34 @@ class CampaignStatusReader:
         warnings = [words, *kept.answer.warnings]
         return kept.answer.model_copy(update={"source": "stale", "age_seconds": age, "warnings": warnings})
 
-    async def _read(self, creation: Creation) -> tuple[CampaignStatus, bool]:
-        """The answer, and whether its figures are whole."""
-        account, plan = creation.account, creation.plan
-        assert account is not None
-        assert plan is not None
-        adapter, platform_id = self._adapters[creation.spec.platform], creation.platform_id(plan.tag) or ""
-        today = clock.now().astimezone(ZoneInfo(account.time_zone)).date()
+    async def _read(self, campaign: Campaign) -> tuple[CampaignStatus, bool]:
+        """Return the answer, and whether its figures are whole."""
+        platform = self._platforms.of(campaign.tenant, campaign.platform, campaign.account)
+        today = clock.day_of(clock.now(), ZoneInfo(campaign.account.time_zone))
 
         async def read(access: Access) -> tuple[Tree, tuple[FiguresByLevel | None, list[str]], Access]:
             tree, figures = await asyncio.gather(
-                adapter.read_tree(access, platform_id, account.currency),
-                self._figures(adapter, access, platform_id, today, creation),
+                platform.adapter.read_tree(access, campaign.root_id, campaign.account.currency),
+                _read_figures(platform.adapter, access, campaign, today),
             )
             return tree, figures, access
 
-        tree, (figures, warnings), access = await with_access(
-            self._accounts,
-            creation.tenant,
-            creation.spec.platform,
-            account.ad_account_id or account.platform_account_id,
-            read,
-            connect_url=self._connect_url,
-        )
-        warnings = [*warnings, *token_warnings(access, creation.spec.platform)]
-        return _status(creation, tree, figures, warnings, access), figures is not None
+        tree, (figures, warnings), access = await platform.ask("status", _PATIENCE, read)
+        warnings = [*warnings, *token_warnings(access, campaign.platform)]
+        return _status(campaign, tree, figures, warnings, access), figures is not None
 
-    async def _figures(
-        self, adapter: PlatformAdapter, access: Access, platform_id: str, today: date, creation: Creation
-    ) -> tuple[FiguresByLevel | None, list[str]]:
-        """Reports may fail while the objects can be read: then the figures are unknown, and said so."""
-        try:
-            report = await read_figures(adapter, access, platform_id, today, creation.spec.objective)
-        except CampaignAutomationError as error:
-            logger.warning("figures not read", campaign_id=creation.campaign_id, reason=error.message)
-            return None, [f"figures are unknown: {error.message}"]
-        return report, []
+
+async def _read_figures(
+    adapter: PlatformAdapter, access: Access, campaign: Campaign, today: date
+) -> tuple[FiguresByLevel | None, list[str]]:
+    """Return the figures and warnings. Reports may fail while the objects can be read: then the figures are
+    unknown."""
+    try:
+        report = await read_figures(adapter, access, campaign.root_id, today, campaign.objective)
+    except CampaignAutomationError as error:
+        logger.warning("figures not read", campaign_id=campaign.campaign_id, reason=error.message)
+        return None, [f"figures are unknown: {error.message}"]
+    return report, []
 
 
 def _age(answer: CampaignStatus) -> float:
@@ -213,17 +189,17 @@ def _unfinished_status(creation: Creation) -> CampaignStatus:
 
 
 def _status(
-    creation: Creation,
+    campaign: Campaign,
     tree: Tree,
     figures: FiguresByLevel | None,
     warnings: list[str],
     access: Access,
 ) -> CampaignStatus:
-    ours = {entry.platform_id: entry.tag for entry in creation.objects.values()}
+    ours = {entry.platform_id: entry.tag for entry in campaign.objects.values()}
     return CampaignStatus(
-        campaign=_campaign_state(creation, tree, _figures_of(figures, Level.CAMPAIGN, tree.campaign)),
+        campaign=_campaign_state(campaign, tree, _figures_of(figures, Level.CAMPAIGN, tree.campaign)),
         adsets=[_adset_state(ours, node, _figures_of(figures, Level.ADSET, node)) for node in tree.adsets],
-        ads=[_ad_state(creation, ours, node, _figures_of(figures, Level.AD, node)) for node in tree.ads],
+        ads=[_ad_state(campaign, ours, node, _figures_of(figures, Level.AD, node)) for node in tree.ads],
         as_of=iso_now(),
         token=TokenHealth(expires_at=access.expires_at, days_left=days_left(access)),
         warnings=warnings,
@@ -247,15 +223,15 @@ def _daily_budget(tree: Tree) -> Decimal | None:
     return sum(known, Decimal(0)) if known and len(known) == len(budgets) else None
 
 
-def _campaign_state(creation: Creation, tree: Tree, figures: Figures) -> CampaignState:
+def _campaign_state(campaign: Campaign, tree: Tree, figures: Figures) -> CampaignState:
     return CampaignState(
-        campaign_id=creation.campaign_id,
-        platform=creation.spec.platform,
+        campaign_id=campaign.campaign_id,
+        platform=campaign.platform,
         platform_campaign_id=tree.campaign.platform_id,
         name=tree.campaign.name,
         status=tree.campaign.status,
         platform_status=tree.campaign.platform_status,
-        currency=creation.account.currency if creation.account else None,
+        currency=campaign.account.currency,
         daily_budget=_daily_budget(tree),
         issues=tree.campaign.issues,
         **{f"{name}_today": value for name, value in figures},
@@ -275,14 +251,13 @@ def _adset_state(ours: Mapping[str | None, str], node: AdSetNode, figures: Figur
     )
 
 
-def _ad_state(creation: Creation, ours: Mapping[str | None, str], node: AdNode, figures: Figures) -> AdState:
+def _ad_state(campaign: Campaign, ours: Mapping[str | None, str], node: AdNode, figures: Figures) -> AdState:
     tag = ours.get(node.platform_id)
-    creatives = {ad.tag: ad.creative_id for ad in creation.plan.ads} if creation.plan else {}
     return AdState(
         ad_id=tag or node.platform_id,
         platform_ad_id=node.platform_id,
         adset_id=ours.get(node.adset_id, node.adset_id),
-        creative_id=creatives.get(tag or ""),
+        creative_id=campaign.objects[tag].creative_id if tag else None,
         name=node.name,
         status=node.status,
         platform_status=node.platform_status,

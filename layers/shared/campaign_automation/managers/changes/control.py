@@ -6,22 +6,26 @@ from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from campaign_automation.managers.campaign_manager import CampaignManager
-from campaign_automation.managers.changes.gate import Item, Wanted, WriteGate, new_run
+from campaign_automation.managers.changes.gate import WriteGate
+from campaign_automation.managers.changes.items import (
+    ChangeResult,
+    DesiredChange,
+    changed_items,
+    failed_items,
+    new_run,
+    skipped_item,
+    skipped_items,
+)
+from campaign_automation.models.campaign import Campaign, ObjectEntry
 from campaign_automation.models.changes import (
     CampaignManaged,
-    ChangedItem,
-    FailedItem,
     ManageCampaign,
-    SkippedItem,
 )
 from campaign_automation.models.common import Context, Level
-from campaign_automation.stores.campaign_store import Creation, ObjectEntry
 from campaign_automation.utils.error_handler import (
-    CampaignAutomationError,
     ConflictError,
     GuardRefusedError,
     NotFoundError,
-    error_body,
 )
 
 _STATUS: dict[str, Literal["active", "paused", "deleted"]] = {
@@ -29,8 +33,6 @@ _STATUS: dict[str, Literal["active", "paused", "deleted"]] = {
     "start": "active",
     "delete": "deleted",
 }
-# Children first, so that nothing spends until the whole tree is on.
-_START_ORDER = (Level.AD, Level.ADSET)
 # A guard said no: a caller must change something, so it is an error when nothing else was done.
 _GUARDS = ("kill_switch", "limit_missing", "account_cap", "step_cap", "day_cap", "changed_by_other")
 
@@ -47,16 +49,16 @@ class CampaignControl:
         stays paused. Raises GuardRefusedError when a guard held back all of it, the platform's error when
         the campaign itself (or every object asked for) could not be changed.
         """
-        creation = await self._campaigns.load_created(context.user_id, request.campaign_id)
+        campaign = await self._campaigns.load_created(context.user_id, request.campaign_id)
         status = _STATUS[request.action]
-        if creation.state == "deleted" and status != "deleted":
+        if campaign.state == "deleted" and status != "deleted":
             raise ConflictError("the campaign is deleted: nothing in it can be changed", field="campaign_id")
-        wanted = list(_wanted(creation, request, status))
+        wanted = list(_wanted(campaign, request, status))
         run = new_run(context.actor, request.reason)
-        items = await self._gate.apply(creation, wanted, run, dry_run=request.dry_run)
+        items = await self._gate.apply(campaign, wanted, run, dry_run=request.dry_run)
         _raise_failure(items)
         return CampaignManaged(
-            campaign_id=creation.campaign_id,
+            campaign_id=campaign.campaign_id,
             new_status=status,
             run_id=None if request.dry_run else run.run_id,
             changed=changed_items(items),
@@ -66,31 +68,23 @@ class CampaignControl:
         )
 
 
-def _wanted(creation: Creation, request: ManageCampaign, status: str) -> Iterator[Wanted]:
+def _wanted(campaign: Campaign, request: ManageCampaign, status: str) -> Iterator[DesiredChange]:
     level = Level(request.level)
     if request.entity_ids is not None:
         holds = status == "paused"
-        yield from (Wanted(level, item.tag, "status", status, holds) for item in _entities(creation, request))
-        return
-    if status == "active":
-        for child in _START_ORDER:
-            yield from (
-                Wanted(child, entry.tag, "status", status)
-                for entry in _made(creation, child)
-                if not entry.held
-            )
-    assert creation.plan is not None
-    yield Wanted(Level.CAMPAIGN, creation.plan.tag, "status", status)
+        for entry in _entities(campaign, request):
+            yield DesiredChange(level, entry.tag, "status", status, holds)
+    elif status == "active":
+        for entry in campaign.start_order():
+            yield DesiredChange(entry.level, entry.tag, "status", status)
+    else:
+        yield DesiredChange(Level.CAMPAIGN, campaign.tag, "status", status)
 
 
-def _made(creation: Creation, level: Level) -> list[ObjectEntry]:
-    return [item for item in creation.objects.values() if item.level is level and item.state == "created"]
-
-
-def _entities(creation: Creation, request: ManageCampaign) -> list[ObjectEntry]:
+def _entities(campaign: Campaign, request: ManageCampaign) -> list[ObjectEntry]:
     known = {
         name: entry
-        for entry in _made(creation, Level(request.level))
+        for entry in campaign.made(Level(request.level))
         for name in (entry.tag, entry.platform_id)
     }
     unknown = [item for item in request.entity_ids or [] if item not in known]
@@ -101,7 +95,7 @@ def _entities(creation: Creation, request: ManageCampaign) -> list[ObjectEntry]:
     return list({known[item].tag: known[item] for item in request.entity_ids or []}.values())
 
 
-def _raise_failure(items: Sequence[Item]) -> None:
+def _raise_failure(items: Sequence[ChangeResult]) -> None:
     """An answer needs something done, or nothing to do; the last item is the campaign when one was asked."""
     last = items[-1]
     is_campaign = last.wanted.level is Level.CAMPAIGN
@@ -113,49 +107,12 @@ def _raise_failure(items: Sequence[Item]) -> None:
         code, _, words = last.reason.partition(": ")
         if code not in _GUARDS:
             raise ConflictError(last.reason, field="campaign_id")
-        raise GuardRefusedError(words, guard=code, skipped=[_skipped(item).model_dump() for item in items])
-
-
-def changed_items(items: Sequence[Item]) -> list[ChangedItem]:
-    return [
-        ChangedItem(
-            level=item.wanted.level,
-            id=item.wanted.tag,
-            platform_id=item.entry.platform_id or "",
-            field=item.wanted.field,
-            before=_shown(item.before),
-            after=_shown(item.wanted.value),
-            effective=item.effective,
+        raise GuardRefusedError(
+            words, guard=code, skipped=[skipped_item(item).model_dump() for item in items]
         )
-        for item in items
-        if item.result in ("changed", "planned")
-    ]
 
 
-def skipped_items(items: Sequence[Item]) -> list[SkippedItem]:
-    return [_skipped(item) for item in items if item.result in ("already", "skipped")]
-
-
-def failed_items(items: Sequence[Item]) -> list[FailedItem]:
-    return [
-        FailedItem(
-            id=item.wanted.tag,
-            error=error_body(item.error or CampaignAutomationError("failed")),
-        )
-        for item in items
-        if item.result == "failed"
-    ]
-
-
-def _skipped(item: Item) -> SkippedItem:
-    return SkippedItem(id=item.wanted.tag, reason=item.reason)
-
-
-def _shown(value: object) -> str | float | None:
-    return value if value is None or isinstance(value, str) else float(str(value))
-
-
-def _message(items: Sequence[Item], request: ManageCampaign, status: str) -> str:
+def _message(items: Sequence[ChangeResult], request: ManageCampaign, status: str) -> str:
     count = len(changed_items(items))
     if not count:
         return f"nothing to do: already {status}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple, Self
 
@@ -43,6 +43,33 @@ def check_switch(limits: Limits) -> Refusal | None:
         return _missing("KILL_SWITCH")
     if limits.is_stopped:
         return Refusal("kill_switch", "the kill switch is on: nothing is written but pauses")
+    return None
+
+
+def check_change(
+    value: str | Decimal,
+    live: str | Decimal | None,
+    seen: Sequence[str | Decimal | None],
+    day_ago: Decimal | None,
+    limits: Limits,
+) -> Refusal | None:
+    """Check one change of a status or budget to `value`: the switch, ownership, the budget's caps.
+
+    `live` is what the platform shows, `seen` what we last saw there, `day_ago` the budget in force 24 hours
+    ago where it was changed since. Stopping spend is never refused.
+    """
+    if value == "paused":
+        return None
+    if refusal := check_switch(limits):
+        return refusal
+    if value == "deleted":
+        return None
+    if live not in seen:
+        return Refusal(
+            "changed_by_other", f"it is {live} there, we last saw {seen[0]}; ask again to overwrite"
+        )
+    if isinstance(value, Decimal) and isinstance(live, Decimal):
+        return check_budget(live, live if day_ago is None else day_ago, value, limits)
     return None
 
 

@@ -7,8 +7,9 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from campaign_automation.managers.campaign_manager import CampaignManager
-from campaign_automation.managers.changes.control import changed_items
-from campaign_automation.managers.changes.gate import Item, Wanted, WriteGate, new_run
+from campaign_automation.managers.changes.gate import WriteGate
+from campaign_automation.managers.changes.items import ChangeResult, DesiredChange, changed_items, new_run
+from campaign_automation.models.campaign import Campaign
 from campaign_automation.models.changes import (
     AuditRecord,
     AuditTrail,
@@ -19,12 +20,11 @@ from campaign_automation.models.changes import (
 )
 from campaign_automation.models.common import Context
 from campaign_automation.stores.audit_store import AuditStore
-from campaign_automation.stores.campaign_store import Creation
 from campaign_automation.utils.error_handler import NotFoundError
 
 
 class _Plan(NamedTuple):
-    wanted: list[Wanted]
+    wanted: list[DesiredChange]
     impossible: list[SkippedItem]
 
 
@@ -36,13 +36,13 @@ class ChangeHistory:
 
     async def trail(self, request: GetAudit, context: Context) -> AuditTrail:
         """One page of a campaign's audit trail, oldest first."""
-        creation = await self._campaigns.load(context.user_id, request.campaign_id)
+        campaign = await self._campaigns.load(context.user_id, request.campaign_id)
         records = await self._audit.page(
-            creation.tenant, creation.campaign_id, after=request.after or "", limit=request.limit
+            campaign.tenant, campaign.campaign_id, after=request.after or "", limit=request.limit
         )
         is_full = len(records) == request.limit
         return AuditTrail(
-            campaign_id=creation.campaign_id,
+            campaign_id=campaign.campaign_id,
             records=records,
             next=records[-1].audit_id if is_full else None,
         )
@@ -50,20 +50,20 @@ class ChangeHistory:
     async def undo(self, request: UndoChange, context: Context) -> ChangeUndone:
         """Puts back what a run changed, the last change first, through the same gate: what was changed again
         since, what is deleted and what a cap forbids stays, and is named."""
-        creation = await self._campaigns.load_created(context.user_id, request.campaign_id)
-        trail = await self._audit.page(creation.tenant, creation.campaign_id)
+        campaign = await self._campaigns.load_created(context.user_id, request.campaign_id)
+        trail = await self._audit.page(campaign.tenant, campaign.campaign_id)
         records = [record for record in trail if record.run_id == request.run_id]
         if not records:
             raise NotFoundError(f"run {request.run_id} is not known", field="run_id")
-        plan = _plan(creation, records, trail)
+        plan = _plan(campaign, records, trail)
         run = new_run(context.actor, f"undo of {request.run_id}: {request.reason}")
-        items: list[Item] = []
+        items: list[ChangeResult] = []
         if plan.wanted:
-            items = await self._gate.apply(creation, plan.wanted, run, dry_run=request.dry_run)
+            items = await self._gate.apply(campaign, plan.wanted, run, dry_run=request.dry_run)
         restored = changed_items(items)
         left = plan.impossible + [_left(item) for item in items if item.result in ("skipped", "failed")]
         return ChangeUndone(
-            campaign_id=creation.campaign_id,
+            campaign_id=campaign.campaign_id,
             undone_run_id=request.run_id,
             run_id=run.run_id if items and not request.dry_run else None,
             restored=restored,
@@ -72,13 +72,13 @@ class ChangeHistory:
         )
 
 
-def _plan(creation: Creation, records: Sequence[AuditRecord], trail: Sequence[AuditRecord]) -> _Plan:
+def _plan(campaign: Campaign, records: Sequence[AuditRecord], trail: Sequence[AuditRecord]) -> _Plan:
     plan = _Plan([], [])
     for record in reversed(records):
         reason = _why_not(record, trail)
         if reason:
             plan.impossible.append(SkippedItem(id=record.entity_id, reason=reason))
-        elif record.outcome != "failed" and record.entity_id in creation.objects:
+        elif record.outcome != "failed" and record.entity_id in campaign.objects:
             plan.wanted.append(_back(record))
     return plan
 
@@ -109,15 +109,15 @@ def _why_not(record: AuditRecord, trail: Sequence[AuditRecord]) -> str:
     return ""
 
 
-def _back(record: AuditRecord) -> Wanted:
+def _back(record: AuditRecord) -> DesiredChange:
     ((field, before),) = (record.before or {}).items()
     if field == "daily_budget":
-        return Wanted(record.level, record.entity_id, "daily_budget", Decimal(before))
+        return DesiredChange(record.level, record.entity_id, "daily_budget", Decimal(before))
     held = bool(record.evidence.get("held"))
-    return Wanted(record.level, record.entity_id, "status", str(before), holds=held)
+    return DesiredChange(record.level, record.entity_id, "status", str(before), holds=held)
 
 
-def _left(item: Item) -> SkippedItem:
+def _left(item: ChangeResult) -> SkippedItem:
     return SkippedItem(id=item.wanted.tag, reason=item.reason or f"failed: {item.error}")
 
 

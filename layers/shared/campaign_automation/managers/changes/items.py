@@ -9,9 +9,9 @@ from typing import Any, Literal, NamedTuple
 
 from campaign_automation.adapters.base import BudgetOutcome, Outcome
 from campaign_automation.managers.shared.view import CampaignView, Value
+from campaign_automation.models.campaign import ObjectEntry
 from campaign_automation.models.changes import ChangedItem, FailedItem, SkippedItem
 from campaign_automation.models.common import Level
-from campaign_automation.stores.campaign_store import ObjectEntry
 from campaign_automation.utils.error_handler import CampaignAutomationError, PlatformError, error_body
 
 Field = Literal["status", "daily_budget"]

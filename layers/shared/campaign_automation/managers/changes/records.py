@@ -9,15 +9,15 @@ from typing import Any
 from campaign_automation.managers.changes.guards import is_large
 from campaign_automation.managers.changes.items import ChangeResult, Run
 from campaign_automation.managers.shared.view import CampaignView, Value
+from campaign_automation.models.campaign import Campaign, Creation, ObjectEntry
 from campaign_automation.models.changes import AuditRecord
 from campaign_automation.models.common import Level
 from campaign_automation.stores.audit_store import audit_ids
-from campaign_automation.stores.campaign_store import Creation, ObjectEntry
 from campaign_automation.utils.clock import iso_now
 from campaign_automation.utils.error_handler import CampaignAutomationError, error_body
 
 
-def intended(creation: Creation, run: Run, item: ChangeResult) -> AuditRecord:
+def intended(campaign: Campaign, run: Run, item: ChangeResult) -> AuditRecord:
     """Return the record of a change that is about to be sent."""
     wanted = item.wanted
     is_budget = isinstance(wanted.value, Decimal) and isinstance(item.before, Decimal)
@@ -25,8 +25,8 @@ def intended(creation: Creation, run: Run, item: ChangeResult) -> AuditRecord:
         {
             "audit_id": item.audit_id,
             "run_id": run.run_id,
-            "tenant": creation.tenant,
-            "campaign_id": creation.campaign_id,
+            "tenant": campaign.tenant,
+            "campaign_id": campaign.campaign_id,
             "actor": run.actor,
             "reason": run.reason,
             "operation": wanted.operation,
@@ -101,18 +101,21 @@ def removed(creation: Creation, entry: ObjectEntry, audit_id: str) -> AuditRecor
     )
 
 
-def split_ended(creation: Creation, entry: ObjectEntry, run: Run) -> AuditRecord:
-    """Return the record of the platform's split test that is about to end."""
-    return _of_creation(
-        creation,
+def end_lifted(campaign: Campaign, entry: ObjectEntry, run: Run) -> AuditRecord:
+    """Return the record of the platform's own end of a test that is about to be lifted."""
+    return _of_run(
+        campaign,
         entry,
-        audit_id=next(audit_ids()),
-        run_id=run.run_id,
-        actor=run.actor,
-        reason=run.reason,
-        operation="end_split",
-        after={"split": "ended"},
+        run,
+        operation="lift_end",
+        before={"ends_at": str(campaign.ends_at)},
+        after={"ends_at": None},
     )
+
+
+def split_ended(campaign: Campaign, entry: ObjectEntry, run: Run) -> AuditRecord:
+    """Return the record of the platform's split test that is about to end."""
+    return _of_run(campaign, entry, run, operation="end_split", after={"split": "ended"})
 
 
 def budgets_before(trail: Iterable[AuditRecord], since: str) -> dict[str, Decimal]:
@@ -124,6 +127,22 @@ def budgets_before(trail: Iterable[AuditRecord], since: str) -> dict[str, Decima
         if is_change and record.audit_id >= since and amount is not None:
             before.setdefault(record.entity_id, Decimal(amount))
     return before
+
+
+def _of_run(campaign: Campaign, entry: ObjectEntry, run: Run, **more: Any) -> AuditRecord:
+    values = {
+        "audit_id": next(audit_ids()),
+        "run_id": run.run_id,
+        "tenant": campaign.tenant,
+        "campaign_id": campaign.campaign_id,
+        "actor": run.actor,
+        "reason": run.reason,
+        "level": entry.level,
+        "entity_id": entry.tag,
+        "platform_id": entry.platform_id,
+        "at": iso_now(),
+    }
+    return AuditRecord.model_validate(values | more)
 
 
 def _of_creation(creation: Creation, entry: ObjectEntry, **more: Any) -> AuditRecord:
@@ -142,10 +161,9 @@ def _of_creation(creation: Creation, entry: ObjectEntry, **more: Any) -> AuditRe
 
 
 def _planned(creation: Creation, entry: ObjectEntry) -> dict[str, Any]:
-    plan = creation.plan
-    assert plan is not None
     if entry.level is Level.SPLIT:
         return {"name": entry.name}
+    plan, _ = creation.planned()
     after: dict[str, Any] = {"name": entry.name, "status": "paused"}
     for adset in plan.adsets:
         if adset.tag == entry.tag:

@@ -18,6 +18,7 @@ from campaign_automation.managers.rules.entities import (
 from campaign_automation.managers.shared.insights import CampaignInsights, Insights
 from campaign_automation.managers.shared.view import CampaignView
 from campaign_automation.models.budget_problem import MaturitySnapshot
+from campaign_automation.models.campaign import Campaign
 from campaign_automation.models.changes import AuditRecord, SkippedItem
 from campaign_automation.models.common import AdAccount, Level
 from campaign_automation.models.rules.conditions import leaves, window_of
@@ -28,7 +29,7 @@ from campaign_automation.optimizers.rules.columns import Columns, members
 from campaign_automation.optimizers.rules.data import Entity, PastAction, Snapshot
 from campaign_automation.optimizers.rules.figures import EVIDENCE_DAYS
 from campaign_automation.stores.audit_store import AuditStore
-from campaign_automation.stores.campaign_store import CampaignStore, Creation
+from campaign_automation.stores.campaign_store import CampaignStore
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import CampaignAutomationError, PlatformError
 from campaign_automation.utils.observability import logger
@@ -43,7 +44,7 @@ _GONE = "5000"
 class Target(NamedTuple):
     """Where a decision on an object is carried out: its campaign, the level and what happened there."""
 
-    creation: Creation
+    campaign: Campaign
     level: Level
     view: CampaignView
     trail: list[AuditRecord]
@@ -76,7 +77,7 @@ class RuleMarket:
         self._insights = insights
         self._audit = audit
 
-    async def campaigns(self, tenant: str, scope: Scope | None = None) -> list[Creation]:
+    async def campaigns(self, tenant: str, scope: Scope | None = None) -> list[Campaign]:
         """The tenant's campaigns that `scope` can be about."""
         listed = await self._store.campaigns(tenant)
         if scope is not None and scope.platform is not None:
@@ -85,9 +86,9 @@ class RuleMarket:
             listed = [item for item in listed if item.campaign_id in scope.campaign_ids]
         gate = asyncio.Semaphore(_AT_ONCE)
 
-        async def load(campaign_id: str) -> Creation | None:
+        async def load(campaign_id: str) -> Campaign | None:
             async with gate:
-                return await self._store.load(tenant, campaign_id)
+                return await self._store.campaign(tenant, campaign_id)
 
         loaded = await asyncio.gather(*(load(item.campaign_id) for item in listed))
         found = [item for item in loaded if item is not None and item.state != "deleted"]
@@ -95,12 +96,12 @@ class RuleMarket:
             return found
         return [item for item in found if item.objects.keys() & set(scope.adset_ids)]
 
-    async def read(self, creations: Sequence[Creation], rule: CreateRule, days: int) -> Reading:
-        """The objects that `rule` is about in `creations`, with their last `days` full days.
+    async def read(self, campaigns: Sequence[Campaign], rule: CreateRule, days: int) -> Reading:
+        """The objects that `rule` is about in `campaigns`, with their last `days` full days.
 
         One report for each account, objective and level. A platform that fails costs its own objects only.
         """
-        groups = [list(group) for _, group in itertools.groupby(sorted(creations, key=_account), _account)]
+        groups = [list(group) for _, group in itertools.groupby(sorted(campaigns, key=_account), _account)]
         results = await asyncio.gather(*(self._read_account(group, rule, days) for group in groups))
         markets = [market for result in results if (market := result[0]) is not None]
         return Reading(
@@ -113,8 +114,8 @@ class RuleMarket:
         )
 
     async def _read_account(
-        self, group: Sequence[Creation], rule: CreateRule, days: int
-    ) -> tuple[Market | None, list[tuple[Creation, CampaignAutomationError]]]:
+        self, group: Sequence[Campaign], rule: CreateRule, days: int
+    ) -> tuple[Market | None, list[tuple[Campaign, CampaignAutomationError]]]:
         """The market, None when nothing of it could be read, and the campaigns that could not."""
         read, failed = await self._insights_of(group, rule, days)
         if not read:
@@ -122,13 +123,13 @@ class RuleMarket:
         # After the platform: a change that is seen there has its record here, so none is made twice.
         since = clock.now_ms() - timedelta(days=LONGEST_DAYS) // timedelta(milliseconds=1)
         trails = await asyncio.gather(
-            *(self._audit.since(item.creation.tenant, item.creation.campaign_id, since) for item in read)
+            *(self._audit.since(item.campaign.tenant, item.campaign.campaign_id, since) for item in read)
         )
         return _market(read, [happened(t, i.view) for t, i in zip(trails, read, strict=True)], rule), failed
 
     async def _insights_of(
-        self, group: Sequence[Creation], rule: CreateRule, days: int
-    ) -> tuple[list[CampaignInsights], list[tuple[Creation, CampaignAutomationError]]]:
+        self, group: Sequence[Campaign], rule: CreateRule, days: int
+    ) -> tuple[list[CampaignInsights], list[tuple[Campaign, CampaignAutomationError]]]:
         try:
             return await self._insights.read(
                 group, days, level=reading_level(rule.action), running_day=looks_at_today(rule)
@@ -136,7 +137,7 @@ class RuleMarket:
         except CampaignAutomationError as error:
             logger.warning("not read for rules", account=_account(group[0]), reason=error.message)
             if len(group) == 1 or not (isinstance(error, PlatformError) and error.code == _GONE):
-                return [], [(creation, error) for creation in group]
+                return [], [(campaign, error) for campaign in group]
         # One campaign was deleted on its platform by somebody else: the others have to be found.
         parts = await asyncio.gather(*(self._insights_of([item], rule, days) for item in group))
         return [item for read, _ in parts for item in read], [item for _, lost in parts for item in lost]
@@ -188,26 +189,26 @@ def _market(
             *measure_maturity(snapshots, ATTRIBUTION_DAYS),
         ),
         {
-            tag: Target(item.creation, item.level, item.view, trail)
+            tag: Target(item.campaign, item.level, item.view, trail)
             for item, trail in zip(read, trails, strict=True)
             for tag in item.tags
         },
         [action for trail in trails for action in past_actions(trail)],
-        {item.creation.campaign_id: item.snapshots for item in read},
+        {item.campaign.campaign_id: item.snapshots for item in read},
         [unread for item in read for unread in _unread(item, rule)],
     )
 
 
-def _lost(creation: Creation, error: CampaignAutomationError, rule: CreateRule) -> list[SkippedItem]:
+def _lost(campaign: Campaign, error: CampaignAutomationError, rule: CreateRule) -> list[SkippedItem]:
     """The objects in the rule's scope that nothing is known of."""
-    found = in_scope(skeletons(creation, rule.action), rule)
+    found = in_scope(skeletons(campaign, rule.action), rule)
     return [SkippedItem(id=item.entity_id, reason=f"not_read: {error.code}") for item in found]
 
 
 def _unread(insights: CampaignInsights, rule: CreateRule) -> list[SkippedItem]:
     """The objects in the rule's scope with settings that this module does not know."""
     fields = insights.view.unread(insights.level)
-    found = in_scope(skeletons(insights.creation, rule.action), rule)
+    found = in_scope(skeletons(insights.campaign, rule.action), rule)
     return [
         SkippedItem(id=item.entity_id, reason=f"not_read: {', '.join(fields[item.entity_id])}")
         for item in found
@@ -220,6 +221,6 @@ def in_scope(entities: Sequence[Entity], rule: CreateRule) -> list[Entity]:
     return [columns.entities[position] for position in members(columns.scope(rule.applies_to))]
 
 
-def _account(creation: Creation) -> tuple[str, str]:
-    account = creation.account
-    return str(creation.spec.platform), account.platform_account_id if account else ""
+def _account(campaign: Campaign) -> tuple[str, str]:
+    account = campaign.account
+    return str(campaign.platform), account.platform_account_id if account else ""

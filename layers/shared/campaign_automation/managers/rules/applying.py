@@ -11,16 +11,23 @@ from collections.abc import Iterable, Iterator
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Any, NamedTuple
 
-from campaign_automation.managers.changes.control import changed_items, failed_items, skipped_items
-from campaign_automation.managers.changes.gate import Item, Run, Wanted, WriteGate
+from campaign_automation.managers.changes.gate import WriteGate
+from campaign_automation.managers.changes.items import (
+    ChangeResult,
+    DesiredChange,
+    Run,
+    changed_items,
+    failed_items,
+    skipped_items,
+)
 from campaign_automation.managers.rules.account_snapshot import Target
 from campaign_automation.managers.rules.entities import RULE_ACTOR
 from campaign_automation.managers.rules.judgement import Judgement
 from campaign_automation.managers.rules.wording import reason_of
+from campaign_automation.models.campaign import Campaign
 from campaign_automation.models.changes import AuditRecord, ChangedItem, FailedItem, SkippedItem
 from campaign_automation.models.common import AdAccount, Level
 from campaign_automation.optimizers.rule_engine import Decision
-from campaign_automation.stores.campaign_store import Creation
 from campaign_automation.stores.rule_store import Tick
 from campaign_automation.utils.error_handler import CampaignAutomationError, error_body
 
@@ -34,9 +41,9 @@ class Written(NamedTuple):
 class _Job(NamedTuple):
     """The decisions on one campaign, and what this very tick has done there before."""
 
-    creation: Creation
+    campaign: Campaign
     run: Run
-    wanted: list[Wanted]
+    wanted: list[DesiredChange]
     pointless: list[SkippedItem]
     done: list[AuditRecord]
 
@@ -56,11 +63,11 @@ class RuleWriter:
 
     async def _campaign(self, job: _Job) -> Written:
         changed = [_changed(record) for record in job.done]
-        items: list[Item] = []
+        items: list[ChangeResult] = []
         failed: list[FailedItem] = []
         if job.wanted:
             try:
-                items = await self._gate.apply(job.creation, job.wanted, job.run)
+                items = await self._gate.apply(job.campaign, job.wanted, job.run)
             except CampaignAutomationError as error:
                 failed = [FailedItem(id=item.tag, error=error_body(error)) for item in job.wanted]
         return Written(
@@ -75,7 +82,7 @@ def _jobs(tick: Tick, judgement: Judgement) -> Iterator[_Job]:
         by_campaign: dict[str, list[Decision]] = {}
         for decision in one.outcome.decisions:
             target = one.market.targets[decision.entity_id]
-            by_campaign.setdefault(target.creation.campaign_id, []).append(decision)
+            by_campaign.setdefault(target.campaign.campaign_id, []).append(decision)
         for campaign_id, target in _campaigns(one.market.targets.values()).items():
             job = _job(tick, target, by_campaign.get(campaign_id, []), one.market.account)
             if job.wanted or job.pointless or job.done:
@@ -83,17 +90,17 @@ def _jobs(tick: Tick, judgement: Judgement) -> Iterator[_Job]:
 
 
 def _campaigns(targets: Iterable[Target]) -> dict[str, Target]:
-    return {target.creation.campaign_id: target for target in targets}
+    return {target.campaign.campaign_id: target for target in targets}
 
 
 def _job(tick: Tick, target: Target, decisions: list[Decision], account: AdAccount) -> _Job:
-    run_id = _run_id(tick, target.creation)
+    run_id = _run_id(tick, target.campaign)
     done = [record for record in target.trail if record.run_id == run_id]
     left = [item for item in decisions if item.entity_id not in {record.entity_id for record in done}]
     values = {item.entity_id: _value(item, account) for item in left}
     evidence = {item.entity_id: _evidence(item) for item in left}
     return _Job(
-        target.creation,
+        target.campaign,
         Run(run_id, f"{RULE_ACTOR}{tick.head.rule_id}", reason_of(tick.head.rule, left), evidence),
         [
             _wanted(target.level, item, value)
@@ -111,17 +118,17 @@ def _job(tick: Tick, target: Target, decisions: list[Decision], account: AdAccou
     )
 
 
-def _run_id(tick: Tick, creation: Creation) -> str:
-    name = f"{tick.head.rule_id}#{tick.key}#{creation.campaign_id}"
+def _run_id(tick: Tick, campaign: Campaign) -> str:
+    name = f"{tick.head.rule_id}#{tick.key}#{campaign.campaign_id}"
     return f"run_{hashlib.sha256(name.encode()).hexdigest()[:20]}"
 
 
-def _wanted(level: Level, decision: Decision, value: str | Decimal) -> Wanted:
+def _wanted(level: Level, decision: Decision, value: str | Decimal) -> DesiredChange:
     if decision.field == "daily_budget":
-        return Wanted(level, decision.entity_id, "daily_budget", value)
+        return DesiredChange(level, decision.entity_id, "daily_budget", value)
     # What a rule paused must not come back with its campaign.
     holds = value == "paused" and level is not Level.CAMPAIGN
-    return Wanted(level, decision.entity_id, "status", value, holds=holds)
+    return DesiredChange(level, decision.entity_id, "status", value, holds=holds)
 
 
 def _value(decision: Decision, account: AdAccount) -> str | Decimal | None:

@@ -14,13 +14,13 @@ from campaign_automation.managers.rules.account_snapshot import (
     in_scope,
 )
 from campaign_automation.managers.rules.hindsight import known_then
+from campaign_automation.models.campaign import Campaign
 from campaign_automation.models.rules.answers import Backtest, Replay, RuleConflict
 from campaign_automation.models.rules.rule import CreateRule, Scope, StoredRule
 from campaign_automation.optimizers.rule_engine import warnings_of
 from campaign_automation.optimizers.rules.backtest import backtest
 from campaign_automation.optimizers.rules.conflicts import find_conflicts, is_settled
 from campaign_automation.optimizers.rules.data import Snapshot
-from campaign_automation.stores.campaign_store import Creation
 from campaign_automation.stores.rule_store import RuleHead, RuleStore
 from campaign_automation.utils.error_handler import GuardRefusedError, NotFoundError
 
@@ -65,12 +65,12 @@ class RuleChecks:
         return Verdict(rule, tested, conflicts, [*warnings_of(rule), *_warnings(rule, reading)])
 
 
-def _own_ids(scope: Scope, campaigns: Sequence[Creation]) -> Scope:
+def _own_ids(scope: Scope, campaigns: Sequence[Campaign]) -> Scope:
     """The scope with our ids for the platforms'. Raises NotFoundError naming those that the tenant lacks."""
     ids: dict[str, str] = {}
-    for creation in campaigns:
-        for entry in creation.objects.values():
-            own = creation.campaign_id if creation.plan and entry.tag == creation.plan.tag else entry.tag
+    for campaign in campaigns:
+        for entry in campaign.objects.values():
+            own = campaign.campaign_id if entry.tag == campaign.tag else entry.tag
             ids |= dict.fromkeys(filter(None, (own, entry.tag, entry.platform_id)), own)
     changes = {
         field: _known(field, given, ids)
@@ -91,11 +91,11 @@ def _known(field: str, given: Iterable[str], ids: dict[str, str]) -> list[str]:
     return list(dict.fromkeys(ids[item] for item in given))
 
 
-def _selected(campaigns: Sequence[Creation], scope: Scope) -> list[Creation]:
+def _selected(campaigns: Sequence[Campaign], scope: Scope) -> list[Campaign]:
     return [
         item
         for item in campaigns
-        if scope.platform in (None, item.spec.platform)
+        if scope.platform in (None, item.platform)
         and (scope.campaign_ids is None or item.campaign_id in scope.campaign_ids)
         and (scope.adset_ids is None or item.objects.keys() & set(scope.adset_ids))
     ]

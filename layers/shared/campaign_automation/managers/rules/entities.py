@@ -10,11 +10,11 @@ from typing import Any
 from campaign_automation.adapters.base import DailyInsight
 from campaign_automation.managers.shared.insights import CampaignInsights
 from campaign_automation.managers.shared.view import CampaignView
+from campaign_automation.models.campaign import Campaign
 from campaign_automation.models.changes import AuditRecord
 from campaign_automation.models.common import Level
 from campaign_automation.models.rules.actions import AnyAction, ChangeBudget, Start
 from campaign_automation.optimizers.rules.data import Day, Entity, PastAction
-from campaign_automation.stores.campaign_store import Creation
 from campaign_automation.utils.clock import day_of
 
 RULE_ACTOR = "rule:"
@@ -26,21 +26,21 @@ def entities_of(insights: CampaignInsights, action: AnyAction, trail: Sequence[A
     return [_entity(insights, tag, action, trail) for tag in insights.tags if tag not in unread]
 
 
-def skeletons(creation: Creation, action: AnyAction) -> list[Entity]:
+def skeletons(campaign: Campaign, action: AnyAction) -> list[Entity]:
     """The objects of a campaign that could not be read: known by name, by nothing else."""
     level = reading_level(action) or Level.ADSET
     return [
         Entity(
             entity_id=entry.tag,
             level=action.acts_on,
-            campaign_id=creation.campaign_id,
-            platform=creation.spec.platform,
+            campaign_id=campaign.campaign_id,
+            platform=campaign.platform,
             name=entry.name,
             active=False,
             days=[],
-            adset_id=adset_of(creation, level, entry.tag),
+            adset_id=campaign.adset_of(entry.tag),
         )
-        for entry in creation.objects.values()
+        for entry in campaign.objects.values()
         if entry.level is level and entry.state == "created"
     ]
 
@@ -63,32 +63,24 @@ def past_actions(trail: Sequence[AuditRecord]) -> list[PastAction]:
     return [_past(record) for record in trail if record.operation != "remove" and _is_automatic(record)]
 
 
-def adset_of(creation: Creation, level: Level, tag: str) -> str | None:
-    if level is Level.ADSET:
-        return tag
-    if level is not Level.AD or creation.plan is None:
-        return None
-    return {ad.tag: ad.adset_tag for ad in creation.plan.ads}.get(tag)
-
-
 def _entity(insights: CampaignInsights, tag: str, action: AnyAction, trail: Sequence[AuditRecord]) -> Entity:
-    creation, view, spec = insights.creation, insights.view, insights.creation.spec
+    campaign, view = insights.campaign, insights.view
     own = [record for record in trail if record.entity_id == tag]
     pause = _standing_pause(own, view, tag)
     budget, node = view.live(tag, "daily_budget"), view.node(tag)
-    created = creation.first_day(insights.zone)
+    created = campaign.first_day(insights.zone)
     return Entity(
         entity_id=tag,
         level=action.acts_on,  # a budget stands for its ad set, also where the campaign has it
-        campaign_id=creation.campaign_id,
-        platform=spec.platform,
-        name=node.name if node else creation.objects[tag].name,
+        campaign_id=campaign.campaign_id,
+        platform=campaign.platform,
+        name=node.name if node else campaign.objects[tag].name,
         active=_is_active(insights, tag, action),
         days=[_day(row) for row in insights.days[tag]],
-        adset_id=adset_of(creation, insights.level, tag),
+        adset_id=campaign.adset_of(tag),
         daily_budget=budget if isinstance(budget, Decimal) else None,
-        target_roas=_float(spec.target_roas),
-        target_cpa=_float(spec.target_cpa),
+        target_roas=_float(campaign.target_roas),
+        target_cpa=_float(campaign.target_cpa),
         last_action_at=max((_at(record) for record in own), default=None),
         pause_until=_time(pause.evidence.get("pause_until")) if pause else None,
         paused_by_us=pause is not None and _is_automatic(pause),
@@ -99,11 +91,9 @@ def _entity(insights: CampaignInsights, tag: str, action: AnyAction, trail: Sequ
 
 def _is_active(insights: CampaignInsights, tag: str, action: AnyAction) -> bool:
     """What is to be started is paused itself; everything else runs only when its parents do too."""
-    creation, view = insights.creation, insights.view
-    assert creation.plan is not None
-    adset = adset_of(creation, insights.level, tag)
-    owners = [tag] if isinstance(action, Start) else [tag, adset, creation.plan.tag]
-    return all(view.live(owner, "status") == "active" for owner in owners if owner)
+    campaign, view = insights.campaign, insights.view
+    owners = [tag] if isinstance(action, Start) else campaign.with_parents(tag)
+    return all(view.live(owner, "status") == "active" for owner in owners)
 
 
 def _standing_pause(own: Sequence[AuditRecord], view: CampaignView, tag: str) -> AuditRecord | None:
@@ -117,10 +107,9 @@ def _standing_pause(own: Sequence[AuditRecord], view: CampaignView, tag: str) ->
 
 def _evidence_from(insights: CampaignInsights, tag: str, trail: Sequence[AuditRecord], created: date) -> date:
     """The first full day after it was started last, or an ad of it was changed."""
-    creation = insights.creation
-    assert creation.plan is not None
-    ads = {ad.tag for ad in creation.plan.ads if insights.level is Level.CAMPAIGN or ad.adset_tag == tag}
-    owners = {tag, adset_of(creation, insights.level, tag), creation.plan.tag}
+    campaign = insights.campaign
+    ads = {ad.tag for ad in campaign.ads(None if insights.level is Level.CAMPAIGN else tag)}
+    owners = set(campaign.with_parents(tag))
     breaks = [
         record
         for record in trail

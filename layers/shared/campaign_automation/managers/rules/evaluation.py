@@ -80,9 +80,9 @@ class RuleEvaluation:
 
     async def _judgement(self, head: RuleHead) -> tuple[Judgement, Mapping[str, datetime]]:
         rivals = await self._rivals(head)
-        creations = await self._market.campaigns(head.tenant, head.rule.applies_to)
+        campaigns = await self._market.campaigns(head.tenant, head.rule.applies_to)
         days = days_needed([head.rule, *(rival.rule for rival in rivals)])
-        reading = await self._market.read(creations, head.rule, days)
+        reading = await self._market.read(campaigns, head.rule, days)
         told = await self._rules.told(head)
         return judge(head.stored, rivals, reading, told), told
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import NamedTuple, TypeVar
@@ -16,30 +16,27 @@ from zoneinfo import ZoneInfo
 
 from campaign_automation.adapters.base import (
     LONGEST_REPORT_DAYS,
-    Access,
     DailyInsight,
     Parents,
     PlatformAdapter,
     Tree,
     fill_days,
 )
-from campaign_automation.managers.shared.accounts import AccountDirectory, with_access
 from campaign_automation.managers.shared.first_party_revenue import FirstPartyRevenue
+from campaign_automation.managers.shared.platform_access import Patience, PlatformAccount, Platforms
 from campaign_automation.managers.shared.view import CampaignView
 from campaign_automation.models.budget_problem import MaturitySnapshot
+from campaign_automation.models.campaign import Campaign
 from campaign_automation.models.common import AdAccount, Level
-from campaign_automation.stores.campaign_store import Creation
 from campaign_automation.stores.insight_store import InsightStore
 from campaign_automation.utils import clock
 from campaign_automation.utils.clock import day_of
-from campaign_automation.utils.error_handler import ConflictError, InvalidRequestError, not_in_time
-from campaign_automation.utils.retry_strategy import with_retries
+from campaign_automation.utils.error_handler import InvalidRequestError
 
 T = TypeVar("T")
 
 SNAPSHOT_DAYS = 35  # conversions arrive for four weeks at most
-_ATTEMPT_SECONDS = 15
-_RETRY_SECONDS = 8
+_PATIENCE = Patience(total=8.0, attempt=15.0)
 
 
 class CampaignInsights(NamedTuple):
@@ -47,7 +44,7 @@ class CampaignInsights(NamedTuple):
     `tags` name them, `days` holds their records by tag, oldest first, up to yesterday, or to the running day
     when that was asked for. `today` and all days are the account's."""
 
-    creation: Creation
+    campaign: Campaign
     account: AdAccount
     view: CampaignView
     today: date
@@ -74,20 +71,16 @@ class Insights:
     def __init__(
         self,
         store: InsightStore,
-        accounts: AccountDirectory,
-        adapters: Mapping[str, PlatformAdapter],
+        platforms: Platforms,
         first_party: FirstPartyRevenue,
-        connect_url: str | None = None,
     ) -> None:
         self._store = store
-        self._accounts = accounts
-        self._adapters = adapters
+        self._platforms = platforms
         self._first_party = first_party
-        self._connect_url = connect_url
 
     async def read(
         self,
-        creations: Sequence[Creation],
+        campaigns: Sequence[Campaign],
         days: int,
         *,
         level: Level | None = None,
@@ -99,25 +92,25 @@ class Insights:
         One report for all campaigns of an account and objective. Raises the platform's error when it cannot
         be read, ConflictError for a campaign without an account.
         """
-        ordered = sorted(creations, key=_group)
+        ordered = sorted(campaigns, key=_group)
         groups = [list(group) for _, group in itertools.groupby(ordered, _group)]
         wanted = _Wanted(days, level, running_day)
         read = await asyncio.gather(*(self._read_group(group, wanted) for group in groups))
-        found = {item.creation.campaign_id: item for group in read for item in group}
-        return [found[creation.campaign_id] for creation in creations]
+        found = {item.campaign.campaign_id: item for group in read for item in group}
+        return [found[campaign.campaign_id] for campaign in campaigns]
 
-    async def delivered(self, group: Sequence[Creation], days: int, level: Level) -> list[DailyInsight]:
+    async def delivered(self, group: Sequence[Campaign], days: int, level: Level) -> list[DailyInsight]:
         """The bare report on campaigns of one account and objective, up to yesterday: no row where nothing
         was delivered, and nothing of what is gone."""
         if not group:
             return []
-        today = day_of(clock.now(), ZoneInfo(_account(group[0]).time_zone))
+        today = day_of(clock.now(), ZoneInfo(group[0].account.time_zone))
         since = min(_first_day(item, today, days) for item in group)
-        adapter = self._adapters[group[0].spec.platform]
+        adapter = self._platforms.adapter(group[0].platform)
         return await self._report(adapter, group, level, since, today - timedelta(days=1))
 
-    async def _read_group(self, group: Sequence[Creation], wanted: _Wanted) -> list[CampaignInsights]:
-        account, adapter = _account(group[0]), self._adapters[group[0].spec.platform]
+    async def _read_group(self, group: Sequence[Campaign], wanted: _Wanted) -> list[CampaignInsights]:
+        account, adapter = group[0].account, self._platforms.adapter(group[0].platform)
         today = day_of(clock.now(), ZoneInfo(account.time_zone))
         first = {item.campaign_id: _first_day(item, today, wanted.days) for item in group}
         until = today if wanted.running_day else today - timedelta(days=1)
@@ -131,7 +124,7 @@ class Insights:
                 self._campaign(
                     item,
                     tree,
-                    by_campaign.get(_id(item), []),
+                    by_campaign.get(item.root_id, []),
                     wanted,
                     (first[item.campaign_id], until),
                     today,
@@ -140,87 +133,73 @@ class Insights:
             )
         )
 
-    async def _tree(self, adapter: PlatformAdapter, creation: Creation) -> Tree:
-        currency = _account(creation).currency
-        return await self._asked(
-            creation, "read_tree", lambda access: adapter.read_tree(access, _id(creation), currency)
+    async def _tree(self, adapter: PlatformAdapter, campaign: Campaign) -> Tree:
+        currency = campaign.account.currency
+        return await self._platform(campaign).ask(
+            "read_tree", _PATIENCE, lambda access: adapter.read_tree(access, campaign.root_id, currency)
         )
 
     async def _report(
         self,
         adapter: PlatformAdapter,
-        group: Sequence[Creation],
+        group: Sequence[Campaign],
         level: Level | None,
         since: date,
         until: date,
     ) -> list[DailyInsight]:
         if since > until:  # created today: there is no full day yet
             return []
-        ids, objective = [_id(item) for item in group], str(group[0].spec.objective)
+        ids, objective = [item.root_id for item in group], str(group[0].objective)
         level = level or adapter.budget_level
-        return await self._asked(
-            group[0],
+        return await self._platform(group[0]).ask(
             "read_daily",
+            _PATIENCE,
             lambda access: adapter.read_daily(access, level, ids, since, until, objective),
         )
 
-    async def _asked(self, creation: Creation, what: str, call: Callable[[Access], Awaitable[T]]) -> T:
-        account = _account(creation)
-        return await with_retries(
-            lambda: with_access(
-                self._accounts,
-                creation.tenant,
-                creation.spec.platform,
-                account.ad_account_id or account.platform_account_id,
-                call,
-                connect_url=self._connect_url,
-            ),
-            what=what,
-            max_total_seconds=_RETRY_SECONDS,
-            attempt_seconds=_ATTEMPT_SECONDS,
-            late=lambda: not_in_time(creation.spec.platform),
-        )
+    def _platform(self, campaign: Campaign) -> PlatformAccount:
+        return self._platforms.of(campaign.tenant, campaign.platform, campaign.account)
 
     async def _campaign(
         self,
-        creation: Creation,
+        campaign: Campaign,
         tree: Tree,
         rows: Sequence[DailyInsight],
         wanted: _Wanted,
         span: tuple[date, date],
         today: date,
     ) -> CampaignInsights:
-        view = CampaignView(creation, tree)
-        level, tags, warnings = _objects(view, creation, tree, wanted.level)
+        view = CampaignView(campaign, tree)
+        level, tags, warnings = _objects(view, campaign, tree, wanted.level)
         first, until = span
-        ids = {creation.objects[tag].platform_id or "": tag for tag in tags}
+        ids = {campaign.objects[tag].platform_id or "": tag for tag in tags}
         check_rows(rows)
         complete = fill_days(
             [row for row in by_object(rows, level) if row.entity_id in ids],
-            {item: _parents(creation, level, tag) for item, tag in ids.items()},
+            {item: _parents(campaign, level, tag) for item, tag in ids.items()},
             first,
             until,
         )
         (revenue, more), snapshots = await asyncio.gather(
-            self._first_party.read(creation.tenant, level, list(ids), first, until),
-            self._snapshots(creation, [row for row in complete if row.day < today], today),
+            self._first_party.read(campaign.tenant, level, list(ids), first, until),
+            self._snapshots(campaign, [row for row in complete if row.day < today], today),
         )
         told = [_with_revenue(row, revenue.get(row.entity_id, {})) for row in complete]
         by_id = grouped(told, lambda row: row.entity_id)
         days = {tag: by_id.get(item, []) for item, tag in ids.items()}
         return CampaignInsights(
-            creation, _account(creation), view, today, level, tags, days, snapshots, [*warnings, *more]
+            campaign, campaign.account, view, today, level, tags, days, snapshots, [*warnings, *more]
         )
 
     async def _snapshots(
-        self, creation: Creation, rows: Sequence[DailyInsight], today: date
+        self, campaign: Campaign, rows: Sequence[DailyInsight], today: date
     ) -> list[MaturitySnapshot]:
         """What is known today is kept, unless a report of today was kept before; all that is known by age."""
         counts: dict[date, Decimal | None] = {}
         for row in rows:
             if (today - row.day).days <= SNAPSHOT_DAYS:
                 counts[row.day] = _sum(counts.get(row.day, Decimal(0)), row.conversions)
-        key = (creation.tenant, _account(creation).platform_account_id, creation.campaign_id)
+        key = (campaign.tenant, campaign.account.platform_account_id, campaign.campaign_id)
         if counts:
             await self._store.keep(*key, today, counts)
         reports = await self._store.since(*key, today - timedelta(days=2 * SNAPSHOT_DAYS))
@@ -228,30 +207,29 @@ class Insights:
 
 
 def _objects(
-    view: CampaignView, creation: Creation, tree: Tree, level: Level | None
+    view: CampaignView, campaign: Campaign, tree: Tree, level: Level | None
 ) -> tuple[Level, list[str], list[str]]:
     """The level, our live objects there, and what to say of those that are left out."""
     if level is None:
-        return budgeted(view, creation, tree)
-    ours = [entry.tag for entry in creation.objects.values() if entry.level is level]
+        return budgeted(view, campaign, tree)
+    ours = [entry.tag for entry in campaign.objects.values() if entry.level is level]
     return level, [tag for tag in ours if view.live(tag, "status") != "deleted"], []
 
 
-def budgeted(view: CampaignView, creation: Creation, tree: Tree) -> tuple[Level, list[str], list[str]]:
+def budgeted(view: CampaignView, campaign: Campaign, tree: Tree) -> tuple[Level, list[str], list[str]]:
     """The level that has the budgets, our objects there, and what to say of those that are left out."""
-    assert creation.plan is not None
     if tree.campaign.daily_budget is not None:
-        return Level.CAMPAIGN, [creation.plan.tag], []
+        return Level.CAMPAIGN, [campaign.tag], []
     unread = view.unread(Level.ADSET)
     ours = [
         entry.tag
-        for entry in creation.objects.values()
+        for entry in campaign.objects.values()
         if entry.level is Level.ADSET
         and view.live(entry.tag, "status") != "deleted"
         and entry.tag not in unread
     ]
     tags = [tag for tag in ours if view.live(tag, "daily_budget") is not None]
-    known = {entry.platform_id for entry in creation.objects.values()}
+    known = {entry.platform_id for entry in campaign.objects.values()}
     foreign = sum(node.platform_id not in known and node.status != "deleted" for node in tree.adsets)
     warnings = []
     if foreign:
@@ -336,29 +314,16 @@ def _with_revenue(row: DailyInsight, revenue: Mapping[date, Decimal]) -> DailyIn
     return row.model_copy(update={"revenue": revenue[row.day]}) if row.day in revenue else row
 
 
-def _first_day(creation: Creation, today: date, days: int) -> date:
-    created = creation.first_day(ZoneInfo(_account(creation).time_zone))
+def _first_day(campaign: Campaign, today: date, days: int) -> date:
+    created = campaign.first_day(ZoneInfo(campaign.account.time_zone))
     return max(created, today - timedelta(days=min(days, LONGEST_REPORT_DAYS)))
 
 
-def _parents(creation: Creation, level: Level, tag: str) -> Parents:
+def _parents(campaign: Campaign, level: Level, tag: str) -> Parents:
     if level is Level.CAMPAIGN:
-        return Parents(_id(creation))
-    assert creation.plan is not None
-    adset = tag if level is Level.ADSET else {ad.tag: ad.adset_tag for ad in creation.plan.ads}[tag]
-    return Parents(_id(creation), creation.objects[adset].platform_id)
+        return Parents(campaign.root_id)
+    return Parents(campaign.root_id, campaign.objects[campaign.adset_of(tag) or ""].platform_id)
 
 
-def _group(creation: Creation) -> tuple[str, str, str]:
-    return str(creation.spec.platform), _account(creation).platform_account_id, str(creation.spec.objective)
-
-
-def _account(creation: Creation) -> AdAccount:
-    if creation.account is None:
-        raise ConflictError(f"campaign {creation.campaign_id} has no ad account", field="campaign_id")
-    return creation.account
-
-
-def _id(creation: Creation) -> str:
-    assert creation.plan is not None  # only created campaigns are read
-    return creation.objects[creation.plan.tag].platform_id or ""
+def _group(campaign: Campaign) -> tuple[str, str, str]:
+    return str(campaign.platform), campaign.account.platform_account_id, str(campaign.objective)

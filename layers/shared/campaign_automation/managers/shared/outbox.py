@@ -7,8 +7,9 @@ from typing import Any
 
 from campaign_automation.clients.mcp_client import ToolCaller
 from campaign_automation.managers.shared.notices import Notices
+from campaign_automation.models.campaign import Campaign, Creation, ObjectEntry, OutboxEntry
 from campaign_automation.models.common import Level, Objective
-from campaign_automation.stores.campaign_store import CampaignStore, Creation, ObjectEntry, OutboxEntry
+from campaign_automation.stores.campaign_store import CampaignStore
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import NotFoundError
 from campaign_automation.utils.observability import emit, logger
@@ -33,23 +34,22 @@ class Outbox:
         self._tools = tools
         self._notices = notices
 
-    def entry(self, creation: Creation, tool: str, arguments: dict[str, Any]) -> list[OutboxEntry]:
+    def entry(self, campaign: Creation | Campaign, tool: str, arguments: dict[str, Any]) -> list[OutboxEntry]:
         """The next message of this campaign; none without a Web Platform."""
         if self._tools is None:
             return []
-        return [OutboxEntry(number=len(creation.outbox) + 1, tool=tool, arguments=arguments)]
+        return [OutboxEntry(number=len(campaign.outbox) + 1, tool=tool, arguments=arguments)]
 
-    def change(self, creation: Creation) -> OutboxEntry | None:
-        """The next message after a change of what exists: the whole state, so that it is right even when
-        the one before was never read."""
-        plan, objects = creation.plan, creation.objects
-        if plan is None or all(entry.tool != CREATE for entry in creation.outbox):
-            return None  # it was never told that the campaign exists
-        status = objects[plan.tag].status or "paused"
+    def change(self, campaign: Campaign) -> OutboxEntry | None:
+        """Return the next message after a change of what exists: the whole state, so that it is right even
+        when the one before was never read."""
+        if all(entry.tool != CREATE for entry in campaign.outbox):
+            return None  # the Web Platform was never told that the campaign exists
+        status = campaign.root.status or "paused"
         if status == "deleted":
-            (entry,) = self.entry(creation, DELETE, {}) or (None,)
+            (entry,) = self.entry(campaign, DELETE, {}) or (None,)
         else:
-            (entry,) = self.entry(creation, UPDATE, _state(creation, status)) or (None,)
+            (entry,) = self.entry(campaign, UPDATE, _state(campaign, status)) or (None,)
         return entry
 
     async def deliver(self, tenant: str, campaign_id: str) -> None:
@@ -135,13 +135,13 @@ class Outbox:
             page += 1
 
 
-def _state(creation: Creation, status: str) -> dict[str, Any]:
+def _state(campaign: Campaign, status: str) -> dict[str, Any]:
     """Arguments of update_campaign; `targeting` also carries what was changed on its own."""
-    created = next(entry for entry in creation.outbox if entry.tool == CREATE)
+    created = next(entry for entry in campaign.outbox if entry.tool == CREATE)
     changed = {
         f"{level}s": {
             entry.tag: _shown(entry)
-            for entry in creation.objects.values()
+            for entry in campaign.objects.values()
             if entry.level is level and (entry.status or entry.daily_budget is not None)
         }
         for level in (Level.ADSET, Level.AD)
@@ -149,7 +149,7 @@ def _state(creation: Creation, status: str) -> dict[str, Any]:
     parts = {name: objects for name, objects in changed.items() if objects}
     return {
         "status": status,
-        "budget": float(_daily_budget(creation)),
+        "budget": float(_daily_budget(campaign)),
         "targeting": {**created.arguments["targeting"], **parts},
     }
 
@@ -160,23 +160,20 @@ def _shown(entry: ObjectEntry) -> dict[str, Any]:
     return {name: value for name, value in shown.items() if value is not None}
 
 
-def _daily_budget(creation: Creation) -> Decimal:
-    """The campaign's own budget where it was changed, else what its ad sets have together."""
-    plan, objects = creation.plan, creation.objects
-    assert plan is not None
-    own = objects[plan.tag].daily_budget
+def _daily_budget(campaign: Campaign) -> Decimal:
+    """Return the campaign's own budget where it was changed, else what its ad sets have together."""
+    own = campaign.root.daily_budget
     if own is not None:
         return own
-    budgets = [(objects[adset.tag].daily_budget, adset) for adset in plan.adsets if adset.tag in objects]
-    return sum((adset.daily_budget if budget is None else budget for budget, adset in budgets), Decimal(0))
+    adsets = [entry for entry in campaign.objects.values() if entry.level is Level.ADSET]
+    budgets = [entry.planned_budget if entry.daily_budget is None else entry.daily_budget for entry in adsets]
+    return sum((budget for budget in budgets if budget is not None), Decimal(0))
 
 
 def create_arguments(creation: Creation, platform_campaign_id: str) -> dict[str, Any]:
     """Arguments of create_campaign. There is no field for ids of ours or the platform's, so `targeting`
     carries them."""
-    spec, account, plan = creation.spec, creation.account, creation.plan
-    assert account is not None
-    assert plan is not None
+    spec, (plan, account) = creation.spec, creation.planned()
     arguments: dict[str, Any] = {
         "ad_account_id": int(account.ad_account_id or 0),
         "name": plan.name,

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from campaign_automation.adapters.base import AdSetNode, CampaignNode, Node, Tree
+from campaign_automation.models.campaign import Campaign
 from campaign_automation.models.common import Level
-from campaign_automation.stores.campaign_store import Creation
 
 Value = str | Decimal | None
 Values = Mapping[tuple[str, str], Value]  # by our tag and the field
@@ -16,15 +16,15 @@ Values = Mapping[tuple[str, str], Value]  # by our tag and the field
 class CampaignView:
     """Objects go by our tags. Without a tree the campaign is gone, and with it everything in it."""
 
-    def __init__(self, creation: Creation, tree: Tree | None) -> None:
-        self._creation = creation
+    def __init__(self, campaign: Campaign, tree: Tree | None) -> None:
+        self._campaign = campaign
         self.tree = tree
-        self.platform = creation.spec.platform
+        self.platform = campaign.platform
         nodes: list[Node] = [tree.campaign, *tree.adsets, *tree.ads] if tree else []
         self._nodes = {node.platform_id: node for node in nodes}
 
     def node(self, tag: str) -> Node | None:
-        entry = self._creation.objects.get(tag)
+        entry = self._campaign.objects.get(tag)
         return self._nodes.get(entry.platform_id or "") if entry else None
 
     def live(self, tag: str, field: str) -> Value:
@@ -36,35 +36,29 @@ class CampaignView:
 
     def unread(self, level: Level) -> dict[str, list[str]]:
         """Our live objects of a level with settings unknown here, and the fields that hold them."""
-        entries = [entry for entry in self._creation.objects.values() if entry.level is level]
+        entries = [entry for entry in self._campaign.objects.values() if entry.level is level]
         nodes = {entry.tag: node for entry in entries if (node := self.node(entry.tag))}
         return {tag: node.unread for tag, node in nodes.items() if node.unread and node.status != "deleted"}
 
     def seen(self, tag: str, field: str) -> tuple[Value, ...]:
         """What we last saw, and for a budget what was to follow at midnight: any of these is ours."""
-        entry = self._creation.objects[tag]
+        entry = self._campaign.objects[tag]
         if field == "status":
             return (entry.status or "paused",)
-        first = entry.daily_budget if entry.daily_budget is not None else self._planned_budget(tag)
+        first = entry.planned_budget if entry.daily_budget is None else entry.daily_budget
         return (first,) if entry.scheduled_budget is None else (first, entry.scheduled_budget)
-
-    def _planned_budget(self, tag: str) -> Decimal | None:
-        plan = self._creation.plan
-        assert plan is not None
-        budgets = {adset.tag: adset.daily_budget for adset in plan.adsets}
-        return sum(budgets.values(), Decimal(0)) if tag == plan.tag else budgets.get(tag)
 
     def daily_spend(self, changes: Values | None = None) -> Decimal:
         """What the campaign may spend a day, as it is or after `changes`: nothing unless it is active, else
         its own budget or those of its active ad sets."""
-        plan, tree, changes = self._creation.plan, self.tree, changes or {}
-        if plan is None or tree is None or self._value(plan.tag, "status", changes) != "active":
+        tree, changes, root = self.tree, changes or {}, self._campaign.tag
+        if tree is None or self._value(root, "status", changes) != "active":
             return Decimal(0)
         if tree.campaign.daily_budget is not None:
-            return self._amount(plan.tag, changes)
+            return self._amount(root, changes)
         active = [
             entry.tag
-            for entry in self._creation.objects.values()
+            for entry in self._campaign.objects.values()
             if entry.level is Level.ADSET and self._value(entry.tag, "status", changes) == "active"
         ]
         return sum((self._amount(tag, changes) for tag in active), Decimal(0))

@@ -1,0 +1,345 @@
+"""The steps that create a campaign, each one level of objects.
+
+A step writes the journal before and after it sends, so it may be run again at any time: what exists is kept,
+what may exist is looked up, only what is missing is made.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from campaign_automation.adapters.base import Access, AdOrder, CreativeOrder, Outcome, PlatformAdapter, Tree
+from campaign_automation.adapters.platform_facts import sunset_warnings
+from campaign_automation.managers.campaigns.copywriting import Copywriter
+from campaign_automation.managers.campaigns.creatives import CreativeLibrary
+from campaign_automation.managers.campaigns.journal import Journal, Planned, campaigns_by_name, raise_first
+from campaign_automation.managers.campaigns.planning import (
+    creative_ids_of,
+    plan_campaign,
+    plan_test,
+    platform_end,
+)
+from campaign_automation.managers.campaigns.read_back import compare
+from campaign_automation.managers.campaigns.splits import Splits
+from campaign_automation.managers.campaigns.undo import Undo
+from campaign_automation.managers.changes.commitments import Commitments
+from campaign_automation.managers.changes.gate import WriteGate
+from campaign_automation.managers.changes.items import DesiredChange, Run
+from campaign_automation.managers.shared import outbox as web_platform
+from campaign_automation.managers.shared.accounts import AccountDirectory
+from campaign_automation.managers.shared.outbox import Outbox
+from campaign_automation.models.campaign import Campaign, Creation, State
+from campaign_automation.models.campaigns import AdPlan, CreateCampaign, Creative, CreativePlan
+from campaign_automation.models.common import AdAccount, Level
+from campaign_automation.stores.campaign_store import CampaignStore
+from campaign_automation.utils import clock
+from campaign_automation.utils.error_handler import GuardRefusedError, PlatformRejectedError
+from campaign_automation.utils.observability import logger
+
+_PERHAPS_A_MISSING_FILE = frozenset({"1001", "5000", "6003"})
+
+
+class CreationSteps:
+    """`defaults` are the deployment's declarations for requests that leave them open."""
+
+    def __init__(
+        self,
+        store: CampaignStore,
+        accounts: AccountDirectory,
+        adapters: Mapping[str, PlatformAdapter],
+        library: CreativeLibrary,
+        copywriter: Copywriter,
+        journal: Journal,
+        gate: WriteGate,
+        commitments: Commitments,
+        outbox: Outbox,
+        defaults: Mapping[str, Any],
+    ) -> None:
+        self._store = store
+        self._accounts = accounts
+        self._adapters = adapters
+        self._library = library
+        self._copywriter = copywriter
+        self._journal = journal
+        self._gate = gate
+        self._commitments = commitments
+        self._outbox = outbox
+        self._defaults = defaults
+        self._splits = Splits(store, journal)
+        self._undo = Undo(store, journal, self._splits, commitments, outbox)
+
+    # --- before the first write ------------------------------------------------------------------------
+
+    async def plan(self, creation: Creation) -> dict[str, Any]:
+        """Read the account, check the request and store the exact plan, before any write to the platform."""
+        spec = self._with_defaults(creation.spec)
+        adapter = self._adapter(creation)
+        ad_account_id = await self._accounts.choose(creation.tenant, spec.platform, spec.ad_account_id)
+        access = await self._accounts.access(creation.tenant, spec.platform, ad_account_id)
+        account = await self._account(creation, adapter, access)
+        account = account.model_copy(update={"ad_account_id": ad_account_id})
+        warnings = [
+            *adapter.check(_of_one_adset(creation, spec), account),
+            *sunset_warnings(adapter.platform, clock.now().date()),
+        ]
+        fitted = spec.model_copy(update={"age_groups": adapter.fit_ages(spec.age_groups)})
+        make_plan = plan_test if creation.test else plan_campaign
+        plan = make_plan(fitted, account, creation.campaign_id)
+        plan = plan.model_copy(update={"ends_at": platform_end(creation)})
+        await self._commitments.check_creation(creation.tenant, account, spec.daily_budget)
+        await self._store.update(creation, account=account, plan=plan, warnings=warnings)
+        return {
+            "creative_ids": creative_ids_of(spec),
+            "dry_run": spec.dry_run,
+            "is_test": creation.test is not None,
+            "activate": spec.activate,
+        }
+
+    async def _account(self, creation: Creation, adapter: PlatformAdapter, access: Access) -> AdAccount:
+        """Read the account now, or take what an earlier creation kept where the adapter allows it."""
+        key = f"{adapter.platform}:{access.platform_account_id}"
+        if adapter.account_seconds and (kept := await self._store.kept_account(creation.tenant, key)):
+            return kept
+        account = await adapter.describe_account(access)
+        if adapter.account_seconds:
+            await self._store.keep_account(creation.tenant, key, account, adapter.account_seconds)
+        return account
+
+    def _with_defaults(self, spec: CreateCampaign) -> CreateCampaign:
+        missing = {
+            name: value
+            for name, value in self._defaults.items()
+            if getattr(spec, name) is None and value is not None
+        }
+        return spec.model_copy(update=missing)
+
+    async def fetch_creatives(self, creation: Creation) -> None:
+        """Fetch the creatives from the Web Platform or the request, and check them."""
+        creatives = await self._library.fetch(creation.tenant, creation.spec)
+        self._adapter(creation).check_creatives(creation.spec, creatives)
+        await self._store.save_creatives(creation, creatives)
+
+    async def write_copy(self, creation: Creation, *, creative_id: str) -> None:
+        """Write the copy of one creative, unless it is there."""
+        if creative_id in creation.copies:
+            return
+        copy = await self._copywriter.write(
+            creation.creatives[creative_id],
+            creation.spec.objective,
+            creation.context.language,
+            self._adapter(creation).copy_limits,
+        )
+        await self._store.save_copy(creation, creative_id, copy)
+
+    async def finish_plan(self, creation: Creation) -> None:
+        """End a dry run."""
+        await self._store.finish(creation, "planned")
+
+    # --- creating --------------------------------------------------------------------------------------
+
+    async def create_campaign(self, creation: Creation) -> None:
+        """Create the campaign object, paused."""
+        planned = await self._planned(creation)
+        plan, adapter = planned.plan, planned.adapter
+
+        async def send(tags: Sequence[str]) -> list[Outcome]:
+            return [await adapter.create_campaign(planned.access, plan, planned.account)]
+
+        await self._journal.make(planned, Level.CAMPAIGN, {plan.tag: plan.name}, send)
+
+    async def create_adsets(self, creation: Creation) -> None:
+        """Create the ad sets, paused, each with its share of the budget."""
+        planned = await self._planned(creation)
+        plan, adapter = planned.plan, planned.adapter
+        campaign_id = planned.made_id(plan.tag)
+
+        async def send(tags: Sequence[str]) -> list[Outcome]:
+            missing = [adset for adset in plan.adsets if adset.tag in tags]
+            return await adapter.create_adsets(planned.access, plan, planned.account, campaign_id, missing)
+
+        names = {adset.tag: adset.name for adset in plan.adsets}
+        await self._journal.make(planned, Level.ADSET, names, send)
+
+    async def create_ads(self, creation: Creation) -> None:
+        """Upload the files, then create the creative objects where the platform has them, then the ads."""
+        planned = await self._planned(creation)
+        assets = await self._known_assets(planned)
+        try:
+            await self._create_ads_with(planned, await self._upload(planned, assets))
+        except PlatformRejectedError as error:
+            if not assets or error.code not in _PERHAPS_A_MISSING_FILE:
+                raise
+            # A file that was uploaded long ago may have been deleted since: upload once more.
+            logger.info("files uploaded anew", campaign_id=creation.campaign_id)
+            await self._create_ads_with(planned, await self._upload(planned, {}))
+
+    async def _create_ads_with(self, planned: Planned, orders: Mapping[str, CreativeOrder]) -> None:
+        plan, account, adapter, access = planned.plan, planned.account, planned.adapter, planned.access
+        if Level.CREATIVE in adapter.levels:
+
+            async def send_creatives(tags: Sequence[str]) -> list[Outcome]:
+                missing = [order for order in orders.values() if order.tag in tags]
+                return await adapter.create_creatives(access, plan, account, missing)
+
+            names = {item.tag: item.name for item in plan.creatives}
+            await self._journal.make(planned, Level.CREATIVE, names, send_creatives)
+
+        async def send_ads(tags: Sequence[str]) -> list[Outcome]:
+            missing = [_ad_order(planned, ad, orders) for ad in plan.ads if ad.tag in tags]
+            return await adapter.create_ads(access, plan, account, planned.made_id(plan.tag), missing)
+
+        await self._journal.make(planned, Level.AD, {ad.tag: ad.name for ad in plan.ads}, send_ads)
+
+    async def _known_assets(self, planned: Planned) -> dict[str, str]:
+        """Return the platform's references of files uploaded before, by creative."""
+        asked = list(planned.creation.creatives.values())
+        known = await asyncio.gather(*(self._store.asset(*_asset_key(planned, item)) for item in asked))
+        return {item.creative_id: asset for item, asset in zip(asked, known, strict=True) if asset}
+
+    async def _upload(self, planned: Planned, known: Mapping[str, str]) -> dict[str, CreativeOrder]:
+        """Return an order for each creative, its file uploaded once per account and URL."""
+        creation = planned.creation
+
+        async def order(item: CreativePlan) -> CreativeOrder:
+            creative = creation.creatives[item.creative_id]
+            before = known.get(item.creative_id)
+            asset = await planned.adapter.upload(planned.access, creative, before)
+            if asset != before:
+                await self._store.save_asset(*_asset_key(planned, creative), asset)
+            return CreativeOrder(item.tag, item.name, creative, creation.copies[item.creative_id], asset)
+
+        orders = await asyncio.gather(*map(order, planned.plan.creatives))
+        return {order.creative.creative_id: order for order in orders}
+
+    async def create_split(self, creation: Creation) -> None:
+        """Create the platform's own split test over the ad sets of an A/B test, where it has one."""
+        await self._splits.create(await self._planned(creation))
+
+    # --- after the last create -------------------------------------------------------------------------
+
+    async def read_back(self, creation: Creation) -> None:
+        """Compare what the platform stored with what was asked, and remove second copies of ours."""
+        planned = await self._planned(creation)
+        tree = await _tree(planned)
+        if await self._remove_surplus(planned, tree):
+            tree = await _tree(planned)
+        drift = compare(planned.plan, tree, creation)
+        serious = [item.words for item in drift if item.is_serious]
+        if serious:
+            platform = planned.adapter.platform
+            raise PlatformRejectedError(
+                f"{platform} stored something else than was asked: {'; '.join(serious)}",
+                platform=platform,
+                code="4002",
+                retryable=False,
+                drift=serious,
+            )
+        await self._store.update(creation, drift=[item.words for item in drift])
+
+    async def _remove_surplus(self, planned: Planned, tree: Tree) -> bool:
+        """Remove second copies: a lookup that came too early for the platform's lists may have let one be
+        made."""
+        objects = planned.creation.objects
+        mine = {entry.platform_id for entry in objects.values()}
+        surplus = {
+            level: [
+                node.platform_id
+                for node in nodes
+                # Our tag ends every name, also where the platform itself has no names for its ads.
+                if node.name.rpartition(" ")[2] in objects and node.platform_id not in mine
+            ]
+            for level, nodes in ((Level.AD, tree.ads), (Level.ADSET, tree.adsets))
+        }
+        surplus[Level.CAMPAIGN] = [item for item in await campaigns_by_name(planned) if item not in mine]
+        for level, ids in surplus.items():
+            if ids:
+                logger.warning("second copies removed", level=level, platform_ids=ids)
+                raise_first(await planned.adapter.remove(planned.access, level, ids))
+        return any(surplus.values())
+
+    async def record(self, creation: Creation) -> None:
+        """Store the created campaign with its message to the Web Platform. A campaign still to be activated
+        is not finished yet."""
+        if creation.outbox:
+            await self._outbox.deliver(creation.tenant, creation.campaign_id)
+            return
+        arguments = web_platform.create_arguments(creation, self._made(creation).root_id)
+        messages = self._outbox.entry(creation, web_platform.CREATE, arguments)
+        state: State = "creating" if creation.spec.activate else "created"
+        await self._store.finish(creation, state, outbox=messages)
+        await self._outbox.deliver(creation.tenant, creation.campaign_id)
+
+    async def activate(self, creation: Creation) -> None:
+        """Start ads, then ad sets, then the campaign: nothing spends until the whole tree is on."""
+        campaign = self._made(creation)
+        wanted = [
+            DesiredChange(entry.level, entry.tag, "status", "active") for entry in campaign.start_order()
+        ]
+        run = Run(f"run_{creation.campaign_id}_start", creation.context.actor, "asked for with the creation")
+        for item in await self._gate.apply(campaign, wanted, run):
+            if item.result == "failed" and item.error:
+                raise item.error
+            if item.result == "skipped":
+                raise GuardRefusedError(item.reason, guard=item.reason.partition(":")[0])
+        await self._store.finish(creation, "created", activated=True)
+
+    # --- undoing ---------------------------------------------------------------------------------------
+
+    async def undo(self, creation: Creation, *, failure: dict[str, Any]) -> None:
+        """Remove whatever was made, children first."""
+        if creation.state != "creating":
+            return
+        if any(entry.state != "gone" for entry in creation.objects.values()):
+            await self._undo.remove_all(await self._planned(creation))
+        await self._undo.finish(creation, failure)
+
+    async def give_up(self, creation: Creation, *, failure: dict[str, Any]) -> None:
+        """Tell a person that Undo could not finish."""
+        await self._undo.give_up(creation, failure)
+
+    # --- small things ----------------------------------------------------------------------------------
+
+    def _adapter(self, creation: Creation) -> PlatformAdapter:
+        return self._adapters[creation.spec.platform]
+
+    async def _planned(self, creation: Creation) -> Planned:
+        plan, account = creation.planned()
+        account_id = account.ad_account_id or account.platform_account_id
+        access = await self._accounts.access(creation.tenant, creation.spec.platform, account_id)
+        return Planned(creation, plan, account, self._adapter(creation), access)
+
+    def _made(self, creation: Creation) -> Campaign:
+        campaign = creation.campaign()
+        if campaign is None:
+            raise RuntimeError(f"{creation.campaign_id} was not made by an earlier step")
+        return campaign
+
+
+async def _tree(planned: Planned) -> Tree:
+    campaign_id = planned.made_id(planned.plan.tag)
+    return await planned.adapter.read_tree(planned.access, campaign_id, planned.account.currency)
+
+
+def _of_one_adset(creation: Creation, spec: CreateCampaign) -> CreateCampaign:
+    """Return what the platform shall check: in a test each ad set shows one of the creatives."""
+    if creation.test is None:
+        return spec
+    one = {
+        name: value and value[:1] for name in ("creative_ids", "creatives") for value in [getattr(spec, name)]
+    }
+    return spec.model_copy(update=one)
+
+
+def _asset_key(planned: Planned, creative: Creative) -> tuple[str, str, str]:
+    digest = hashlib.sha256(creative.file_url.encode()).hexdigest()
+    account = f"{planned.creation.spec.platform}:{planned.access.platform_account_id}"
+    return planned.creation.tenant, account, digest
+
+
+def _ad_order(planned: Planned, ad: AdPlan, orders: Mapping[str, CreativeOrder]) -> AdOrder:
+    creative = orders[ad.creative_id]
+    adset_id = planned.made_id(ad.adset_tag)
+    return AdOrder(ad.tag, ad.name, adset_id, creative, planned.creation.platform_id(creative.tag))

@@ -1,0 +1,81 @@
+"""Taking a failed creation back: children first, until nothing is left, or a person must look."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from campaign_automation.managers.campaigns.journal import Journal, Planned, campaigns_by_name, raise_first
+from campaign_automation.managers.campaigns.splits import Splits
+from campaign_automation.managers.changes.commitments import Commitments
+from campaign_automation.managers.shared import outbox as web_platform
+from campaign_automation.managers.shared.outbox import Outbox
+from campaign_automation.models.campaign import Creation, OutboxEntry
+from campaign_automation.models.common import Level
+from campaign_automation.stores.campaign_store import CampaignStore
+from campaign_automation.utils.observability import emit
+
+
+class Undo:
+    def __init__(
+        self,
+        store: CampaignStore,
+        journal: Journal,
+        splits: Splits,
+        commitments: Commitments,
+        outbox: Outbox,
+    ) -> None:
+        self._store = store
+        self._journal = journal
+        self._splits = splits
+        self._commitments = commitments
+        self._outbox = outbox
+
+    async def remove_all(self, planned: Planned) -> None:
+        """Remove whatever was made; safe to run again until nothing is left."""
+        await self._splits.end(planned)
+        for level in planned.adapter.levels:
+            await self._journal.adopt(planned, level, planned.creation.objects)
+        for level in reversed(planned.adapter.levels):
+            await self._remove_level(planned, level)
+
+    async def _remove_level(self, planned: Planned, level: Level) -> None:
+        creation = planned.creation
+        ids = [entry.platform_id for entry in creation.made(level) if entry.platform_id]
+        if level is Level.CAMPAIGN:
+            ids = list(dict.fromkeys(ids + await campaigns_by_name(planned)))
+        outcomes = await planned.adapter.remove(planned.access, level, ids) if ids else []
+        failed = {outcome.tag for outcome in outcomes if outcome.error is not None}
+        gone = [
+            entry.model_copy(update={"state": "gone"})
+            for entry in creation.objects.values()
+            if entry.level is level and entry.state != "gone" and entry.platform_id not in failed
+        ]
+        await self._journal.write(creation, gone)
+        await self._journal.record_removed(creation, [entry for entry in gone if entry.platform_id])
+        raise_first(outcomes)
+
+    async def finish(self, creation: Creation, failure: dict[str, Any]) -> None:
+        """Store that nothing is left; the idempotency key is free again."""
+        messages: list[OutboxEntry] = []
+        if creation.outbox:
+            messages = self._outbox.entry(creation, web_platform.DELETE, {})
+        await self._store.finish(creation, "rolled_back", failure=failure, outbox=messages)
+        if creation.account is not None:
+            await self._commitments.release(creation.tenant, creation.account, creation.campaign_id)
+        emit("compensations_total", outcome="rolled_back")
+        await self._outbox.deliver(creation.tenant, creation.campaign_id)
+
+    async def give_up(self, creation: Creation, failure: dict[str, Any]) -> None:
+        """Store that a person must look. What is left is paused unless it was just activated."""
+        left = [entry for entry in creation.objects.values() if entry.state != "gone"]
+        failure = {**failure, "details": {**failure["details"], "left_behind": [item.name for item in left]}}
+        notice = {
+            "notification_type": "urgent",
+            "category": "general",
+            "title": "A campaign could not be taken back",
+            "message": f"{creation.campaign_id}: {len(left)} objects left on {creation.spec.platform}.",
+        }
+        messages = self._outbox.entry(creation, web_platform.NOTIFY, notice)
+        await self._store.finish(creation, "needs_reconciliation", failure=failure, outbox=messages)
+        emit("compensations_total", outcome="needs_reconciliation")
+        await self._outbox.deliver(creation.tenant, creation.campaign_id)

@@ -1,0 +1,62 @@
+"""The account cap: what the active campaigns of an account may together spend a day."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from campaign_automation.managers.changes.guards import Limits, Refusal, check_account, check_switch
+from campaign_automation.models.campaign import Campaign
+from campaign_automation.models.common import AdAccount
+from campaign_automation.stores.campaign_store import CampaignStore
+from campaign_automation.utils.error_handler import GuardRefusedError
+
+
+class Commitments:
+    """Each active campaign commits its daily budget before anything that raises it is sent."""
+
+    def __init__(self, store: CampaignStore, limits: Limits) -> None:
+        self._store = store
+        self._limits = limits
+
+    async def check_creation(self, tenant: str, account: AdAccount, daily_budget: Decimal) -> None:
+        """Raise GuardRefusedError when a cap stands against the first write of a creation."""
+        total = sum((await self._committed(tenant, account)).values(), daily_budget)
+        refusal = check_switch(self._limits) or self._check(account, total)
+        if refusal:
+            raise GuardRefusedError(refusal.words, guard=refusal.code)
+
+    async def raise_to(self, campaign: Campaign, amount: Decimal) -> Refusal | None:
+        """Commit `amount` for the campaign, unless the account's cap refuses it.
+
+        It is written first and summed afterwards: of two that come at once, both see the other.
+        """
+        before = (await self._committed(campaign.tenant, campaign.account)).get(campaign.campaign_id)
+        if before == amount:
+            return None
+        await self._commit(campaign, amount)
+        committed = await self._committed(campaign.tenant, campaign.account)
+        committed[campaign.campaign_id] = amount
+        refusal = self._check(campaign.account, sum(committed.values(), Decimal(0)))
+        if refusal:
+            await self._commit(campaign, before)
+        return refusal
+
+    async def lower_to(self, campaign: Campaign, amount: Decimal) -> None:
+        """Commit what the campaign may spend now, when that is less than was committed."""
+        standing = (await self._committed(campaign.tenant, campaign.account)).get(campaign.campaign_id)
+        if standing is not None and amount < standing:
+            await self._commit(campaign, amount or None)
+
+    async def release(self, tenant: str, account: AdAccount, campaign_id: str) -> None:
+        """Forget the commitment of a campaign that spends nothing any more."""
+        await self._store.commit(tenant, account.platform_account_id, campaign_id, None)
+
+    def _check(self, account: AdAccount, total: Decimal) -> Refusal | None:
+        return check_account(total, account.platform_account_id, account.currency, self._limits)
+
+    async def _committed(self, tenant: str, account: AdAccount) -> dict[str, Decimal]:
+        return await self._store.committed(tenant, account.platform_account_id)
+
+    async def _commit(self, campaign: Campaign, amount: Decimal | None) -> None:
+        account_id = campaign.account.platform_account_id
+        await self._store.commit(campaign.tenant, account_id, campaign.campaign_id, amount)

@@ -1,0 +1,193 @@
+"""The campaign as the module knows it, and the creation that it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel
+
+from campaign_automation.models.ab_tests import AbTestTerms
+from campaign_automation.models.campaigns import AdCopy, CampaignPlan, CreateCampaign, Creative
+from campaign_automation.models.common import AdAccount, Context, Level, Objective, Platform
+from campaign_automation.utils.clock import at_ms
+
+State = Literal["creating", "planned", "created", "rolled_back", "needs_reconciliation", "deleted"]
+FINAL: frozenset[str] = frozenset({"planned", "created", "rolled_back", "needs_reconciliation", "deleted"})
+# Children first, so that nothing spends until the whole tree is on.
+_START_ORDER = (Level.AD, Level.ADSET, Level.CAMPAIGN)
+
+
+class ObjectEntry(BaseModel):
+    """One platform object in the journal, written before it is sent.
+
+    `sent` is the unknown outcome: the platform may have made it. `gone` was refused or removed.
+    `status` and `daily_budget` are what we last saw there; None is as it was created. `scheduled_budget`
+    is a budget that the platform takes over at the next midnight. An object that is `held` was paused on its
+    own and is not started with its campaign. `parent` is the tag of an ad's ad set, `creative_id` what an ad
+    shows, `planned_budget` what the object was created with.
+    """
+
+    level: Level
+    tag: str
+    name: str
+    state: Literal["sent", "created", "gone"] = "sent"
+    platform_id: str | None = None
+    attempts: int = 1
+    status: str | None = None
+    daily_budget: Decimal | None = None
+    scheduled_budget: Decimal | None = None
+    held: bool = False
+    planned_budget: Decimal | None = None
+    parent: str | None = None
+    creative_id: str | None = None
+
+
+class OutboxEntry(BaseModel):
+    """One message of a campaign to the Web Platform."""
+
+    number: int
+    tool: str
+    arguments: dict[str, Any]
+    sent: bool = False
+    answer: dict[str, Any] = {}
+
+
+class _Stored(BaseModel):
+    """What a creation and its campaign have in common. Times are epoch milliseconds."""
+
+    tenant: str
+    campaign_id: str
+    state: State
+    test: AbTestTerms | None = None
+    revision: int = 0  # grows with every change of ours, so that a cached answer shows its age
+    run_id: str | None = None  # the change that is being made, or whose process died
+    created_at: int
+    objects: dict[str, ObjectEntry] = {}
+    outbox: list[OutboxEntry] = []
+
+    def platform_id(self, tag: str) -> str | None:
+        """Return the platform's id of an object that it is known to have."""
+        entry = self.objects.get(tag)
+        return entry.platform_id if entry and entry.state == "created" else None
+
+    def made(self, level: Level) -> list[ObjectEntry]:
+        """Return the objects of a level that the platform is known to have."""
+        return [item for item in self.objects.values() if item.level is level and item.state == "created"]
+
+
+class Campaign(_Stored):
+    """A campaign on its platform: account, objects by tag, targets, state. `tag` is that of the campaign
+    object itself; `ends_at` is when the platform stops it by itself."""
+
+    platform: Platform
+    account: AdAccount
+    tag: str
+    name: str
+    objective: Objective
+    target_roas: Decimal | None = None
+    target_cpa: Decimal | None = None
+    ends_at: datetime | None = None
+    created_by: str  # the actor of the creation, as the audit trail names it
+
+    @property
+    def root(self) -> ObjectEntry:
+        """The journal entry of the campaign object itself."""
+        return self.objects[self.tag]
+
+    @property
+    def root_id(self) -> str:
+        """The platform's id of the campaign."""
+        return self.root.platform_id or ""
+
+    def first_day(self, zone: ZoneInfo) -> date:
+        """Return the day on which it was made; there is nothing to ask of earlier ones."""
+        return at_ms(self.created_at).astimezone(zone).date()
+
+    def ads(self, adset_tag: str | None = None) -> list[ObjectEntry]:
+        """Return the ads, of one ad set or of all."""
+        return [
+            entry
+            for entry in self.objects.values()
+            if entry.level is Level.AD and adset_tag in (None, entry.parent)
+        ]
+
+    def adset_of(self, tag: str) -> str | None:
+        """Return the tag of the ad set that an object is or belongs to; None for the campaign itself."""
+        entry = self.objects[tag]
+        return tag if entry.level is Level.ADSET else entry.parent
+
+    def with_parents(self, tag: str) -> list[str]:
+        """Return the tags of an object and of everything above it."""
+        return list(dict.fromkeys(item for item in (tag, self.adset_of(tag), self.tag) if item))
+
+    def start_order(self) -> Iterator[ObjectEntry]:
+        """Yield what starts with the campaign, children first; what was paused on its own is left out."""
+        for level in _START_ORDER:
+            yield from (entry for entry in self.made(level) if not entry.held or level is Level.CAMPAIGN)
+
+
+class Creation(_Stored):
+    """The creation of a campaign from its request to its end state.
+
+    `account` and `plan` are known once it is planned, creatives and copies once they are fetched and written.
+    """
+
+    spec: CreateCampaign
+    context: Context
+    claim: str | None = None
+    account: AdAccount | None = None
+    plan: CampaignPlan | None = None
+    failure: dict[str, Any] | None = None
+    warnings: list[str] = []
+    drift: list[str] = []
+    activated: bool = False
+    updated_at: int
+    creatives: dict[str, Creative] = {}
+    copies: dict[str, AdCopy] = {}
+
+    def planned(self) -> tuple[CampaignPlan, AdAccount]:
+        """Return plan and account of a creation past its first step."""
+        if self.plan is None or self.account is None:
+            raise RuntimeError(f"{self.campaign_id} is not planned yet")
+        return self.plan, self.account
+
+    def campaign(self) -> Campaign | None:
+        """Return the campaign that it made; None while the platform is not known to have it."""
+        if self.plan is None or self.account is None or self.platform_id(self.plan.tag) is None:
+            return None
+        plan, shared = self.plan, self.model_dump(include=set(_Stored.model_fields) - {"objects", "outbox"})
+        return Campaign(
+            **shared,
+            objects=_with_plan(self.objects, plan),
+            outbox=self.outbox,
+            platform=self.spec.platform,
+            account=self.account,
+            tag=plan.tag,
+            name=plan.name,
+            objective=self.spec.objective,
+            target_roas=self.spec.target_roas,
+            target_cpa=self.spec.target_cpa,
+            ends_at=plan.ends_at,
+            created_by=self.context.actor,
+        )
+
+
+def _with_plan(objects: dict[str, ObjectEntry], plan: CampaignPlan) -> dict[str, ObjectEntry]:
+    """Return the entries with what only the plan told when they were stored."""
+    budgets = {adset.tag: adset.daily_budget for adset in plan.adsets}
+    budgets[plan.tag] = sum(budgets.values(), Decimal(0))
+    ads = {ad.tag: ad for ad in plan.ads}
+    return {
+        tag: entry.model_copy(
+            update={
+                "planned_budget": budgets.get(tag, entry.planned_budget),
+                "parent": ads[tag].adset_tag if tag in ads else entry.parent,
+                "creative_id": ads[tag].creative_id if tag in ads else entry.creative_id,
+            }
+        )
+        for tag, entry in objects.items()
+    }
