@@ -247,7 +247,9 @@ def test_one_version_is_written_once(table: Table) -> None:
     run(table.write(Put(row(a=1), when=Version(0))))
     first, second = stored(table), stored(table)
     run(table.write(Put(row(a=2), when=Version(version_of(first)))))
-    assert not run(table.try_write(Put(row(a=3), when=AllOf(Equals("a", 2), Version(version_of(second))))))
+    assert not run(
+        table.try_write(Put(row(a=3), when=AllOf(Equals("a", 2), AllOf(Version(version_of(second))))))
+    )
     assert (stored(table)["a"], version_of(stored(table))) == (2, 2)
     run(table.write(Update(KEY, set={"a": 4})))
     assert not run(table.try_write(Update(KEY, set={"a": 5}, when=Version(2))))

@@ -235,7 +235,7 @@ def test_property_17_when_the_platform_is_down_the_last_answer_comes_back_marked
         live["adsets"],
         live["ads"],
     )
-    asyncio.run(module._wiring.cache.delete("user_123", f"status:{created['campaign_id']}"))
+    asyncio.run(module._wiring.cache.set("user_123", f"status:{created['campaign_id']}", 60, None))
     error = execute(module, "get_campaign_status", asked)
     assert error["error"]["message"] == "it is down"
 

@@ -65,10 +65,12 @@ class DynamoTable(Table):
     async def _query(self, pk: str, since: str, prefix: str, limit: int | None) -> list[Row]:
         expression = _Expression()
         condition = f"{expression.name('pk')} = {expression.value(pk)}"
-        if prefix:
-            # A key condition holds one comparison of the sort key, so both bounds go into one BETWEEN.
-            low, high = expression.value(max(since, prefix)), expression.value(prefix + _LAST)
+        # A key condition holds one comparison of the sort key, so two bounds go into one BETWEEN.
+        if since and prefix:
+            low, high = expression.value(since), expression.value(prefix + _LAST)
             condition += f" AND {expression.name('sk')} BETWEEN {low} AND {high}"
+        elif prefix:
+            condition += f" AND begins_with({expression.name('sk')}, {expression.value(prefix)})"
         elif since:
             condition += f" AND {expression.name('sk')} >= {expression.value(since)}"
         request = {"KeyConditionExpression": condition, "ConsistentRead": True, **expression.parts()}
@@ -93,14 +95,21 @@ class DynamoTable(Table):
         return await _offloaded(self._transact, operations)
 
     def _write_one(self, operation: Operation) -> None:
-        kind, request = self._request(operation)
+        request = self._request(operation)
         try:
-            getattr(self._client, _METHODS[kind])(**request)
+            match operation:
+                case Put():
+                    self._client.put_item(**request)
+                case Update():
+                    self._client.update_item(**request)
+                case Delete():
+                    self._client.delete_item(**request)
         except self._client.exceptions.ConditionalCheckFailedException as error:
             raise ConditionFailedError("the row is not as it was expected") from error
 
     def _transact(self, operations: Sequence[Operation]) -> None:
-        items = [dict([self._request(operation)]) for operation in operations]
+        # DynamoDB's names for the three kinds are those of our classes.
+        items = [{type(operation).__name__: self._request(operation)} for operation in operations]
         for attempt in itertools.count(1):
             try:
                 self._client.transact_write_items(TransactItems=items)
@@ -114,8 +123,8 @@ class DynamoTable(Table):
                     raise
                 time.sleep(random.uniform(0, _CONFLICT_SECONDS * 2**attempt))
 
-    def _request(self, operation: Operation) -> tuple[str, dict[str, Any]]:
-        """Return the name that an operation has in a transaction, and its parameters."""
+    def _request(self, operation: Operation) -> dict[str, Any]:
+        """Return the parameters of an operation, which are the same alone and in a transaction."""
         expression = _Expression()
         conditions = [] if operation.when is None else [expression.condition(operation.when)]
         request: dict[str, Any] = {"TableName": self._name}
@@ -129,10 +138,7 @@ class DynamoTable(Table):
             conditions.insert(0, f"attribute_exists({expression.name('pk')})")
         if conditions:
             request["ConditionExpression"] = " AND ".join(conditions)
-        return type(operation).__name__, request | expression.parts()
-
-
-_METHODS = {Put.__name__: "put_item", Update.__name__: "update_item", Delete.__name__: "delete_item"}
+        return request | expression.parts()
 
 
 class _Expression:

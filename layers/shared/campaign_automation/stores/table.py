@@ -52,6 +52,8 @@ class Absent:
 
 @dataclass(frozen=True)
 class Equals:
+    """The attribute is there and has this value; numbers are compared as numbers."""
+
     name: str
     value: Value
 
@@ -159,6 +161,10 @@ class Table(ABC):
 
         Only those from the sort key `since` on, and only those that begin with `prefix`.
         """
+        if since <= prefix:
+            since = ""
+        elif not since.startswith(prefix):
+            return []  # it lies behind all rows with the prefix
         return [_current(row) for row in await self._query(pk, since, prefix, limit)]
 
     async def indexed(self, value: str, *, limit: int | None = None) -> list[Row]:
@@ -194,7 +200,8 @@ class Table(ABC):
     async def _get(self, key: Key) -> Row | None: ...
 
     @abstractmethod
-    async def _query(self, pk: str, since: str, prefix: str, limit: int | None) -> list[Row]: ...
+    async def _query(self, pk: str, since: str, prefix: str, limit: int | None) -> list[Row]:
+        """Read a partition. Where both are given, `since` begins with `prefix`."""
 
     @abstractmethod
     async def _indexed(self, value: str, limit: int | None) -> list[Row]: ...
@@ -294,9 +301,10 @@ def _plain(condition: Condition) -> Condition:
 
 
 def _version_in(condition: Condition | None) -> int | None:
-    """Return the version that a condition asks for, alone or with others."""
+    """Return the version that must hold for the condition to hold."""
     if isinstance(condition, AllOf):
-        return next((part.number for part in condition.conditions if isinstance(part, Version)), None)
+        numbers = map(_version_in, condition.conditions)
+        return next((number for number in numbers if number is not None), None)
     return condition.number if isinstance(condition, Version) else None
 
 
