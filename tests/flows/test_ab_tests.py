@@ -33,9 +33,10 @@ class Tests:
 
     def __init__(self, api: Api, sandbox: Sandbox, cloud: Cloud) -> None:
         self.http, self.sandbox, self.cloud = api.http, sandbox, cloud
+        self.ids: list[str] = []
 
     def create(self, platform: str = "meta", key: str | None = None, **changes: Any) -> httpx.Response:
-        """Without a daily schedule, unless asked: the clocks of other tests would fire it."""
+        """Without a daily schedule, unless asked."""
         creatives = CREATIVES[platform]
         body = {
             "test_name": "Which shoe",
@@ -46,7 +47,10 @@ class Tests:
             "daily_checks": False,
         }
         headers = {"Idempotency-Key": key or uuid.uuid4().hex}
-        return self.http.post("/v1/ab-tests", json={**body, **changes}, headers=headers)
+        answer = self.http.post("/v1/ab-tests", json={**body, **changes}, headers=headers)
+        if test_id := answer.json().get("test_id"):
+            self.ids.append(test_id)
+        return answer
 
     def made(self, platform: str = "meta", **changes: Any) -> dict[str, Any]:
         answer = self.create(platform, **changes)
@@ -72,7 +76,10 @@ def tests(api: Api, sandbox: Sandbox, cloud: Cloud) -> Iterator[Tests]:
     """The same days for every run: the sandbox's market is drawn from its seed and the date."""
     sandbox.reset(now=NOW)
     cloud.tick()  # the scheduler goes by this time too
-    yield Tests(api, sandbox, cloud)
+    client = Tests(api, sandbox, cloud)
+    yield client
+    for test_id in client.ids:  # or the clocks of later tests would end them
+        client.cancel(test_id)
     sandbox.reset()
     cloud.tick()
 
