@@ -33,9 +33,10 @@ class Tests:
 
     def __init__(self, api: Api, sandbox: Sandbox, cloud: Cloud) -> None:
         self.http, self.sandbox, self.cloud = api.http, sandbox, cloud
+        self.ids: list[str] = []
 
     def create(self, platform: str = "meta", key: str | None = None, **changes: Any) -> httpx.Response:
-        """Without a daily schedule, unless asked: the clocks of other tests would fire it."""
+        """Without a daily schedule, unless asked."""
         creatives = CREATIVES[platform]
         body = {
             "test_name": "Which shoe",
@@ -46,7 +47,10 @@ class Tests:
             "daily_checks": False,
         }
         headers = {"Idempotency-Key": key or uuid.uuid4().hex}
-        return self.http.post("/v1/ab-tests", json={**body, **changes}, headers=headers)
+        answer = self.http.post("/v1/ab-tests", json={**body, **changes}, headers=headers)
+        if test_id := answer.json().get("test_id"):
+            self.ids.append(test_id)
+        return answer
 
     def made(self, platform: str = "meta", **changes: Any) -> dict[str, Any]:
         answer = self.create(platform, **changes)
@@ -72,7 +76,10 @@ def tests(api: Api, sandbox: Sandbox, cloud: Cloud) -> Iterator[Tests]:
     """The same days for every run: the sandbox's market is drawn from its seed and the date."""
     sandbox.reset(now=NOW)
     cloud.tick()  # the scheduler goes by this time too
-    yield Tests(api, sandbox, cloud)
+    client = Tests(api, sandbox, cloud)
+    yield client
+    for test_id in client.ids:  # or the clocks of later tests would end them
+        client.cancel(test_id)
     sandbox.reset()
     cloud.tick()
 
@@ -276,11 +283,11 @@ def test_its_schedule_tells_once_that_it_may_stop_and_ends_it_in_the_end(
         sandbox.advance(advance_days=days)
         (firing,) = [item for item in cloud.tick() if item["schedule"] == test_id]
         assert firing["answer"]["told"] is told
-    assert titles(sandbox) == ["An A/B test may stop"]
+    assert titles(sandbox, test_id) == ["An A/B test may stop"]
     sandbox.advance(advance_days=1)
     (firing,) = [item for item in cloud.tick() if item["schedule"] == test_id]
     assert (firing["failed"], firing["answer"]["test_state"]) == (False, "finished")
-    assert titles(sandbox) == ["An A/B test may stop", "An A/B test has ended"]
+    assert titles(sandbox, test_id) == ["An A/B test may stop", "An A/B test has ended"]
     assert {item["status"] for item in sandbox.live("meta", "campaigns")} == {"PAUSED"}
     assert tests.fire(test_id).status_code == 404
     analysis = tests.analyze(test_id)
@@ -295,7 +302,7 @@ def test_it_ends_without_daily_checks(tests: Tests, cloud: Cloud, sandbox: Sandb
     sandbox.advance(advance_days=1, advance_hours=1)
     (firing,) = ended(cloud, test_id)
     assert (firing["failed"], firing["answer"]["test_state"]) == (False, "finished"), firing
-    assert titles(sandbox) == ["An A/B test has ended"]
+    assert titles(sandbox, test_id) == ["An A/B test has ended"]
     assert {item["status"] for item in sandbox.live(platform, "campaigns")} == {"PAUSED"}
     assert tests.fire(f"{test_id}-end").status_code == 404
 
@@ -317,8 +324,9 @@ def ended(cloud: Cloud, test_id: str) -> list[dict[str, Any]]:
     return [item for item in cloud.tick() if item["schedule"] == f"{test_id}-end"]
 
 
-def titles(sandbox: Sandbox) -> list[str]:
-    return [item["title"] for item in sandbox.state("web_platform")["notifications"]]
+def titles(sandbox: Sandbox, test_id: str) -> list[str]:
+    told = sandbox.state("web_platform")["notifications"]
+    return [item["title"] for item in told if item["extra_data"].get("test_id") == test_id]
 
 
 def test_a_new_process_finds_the_test_and_its_looks(tests: Tests, cloud: Cloud, sandbox: Sandbox) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -87,6 +88,6 @@ def test_a_rule_over_two_campaigns_acts_on_the_healthy_ad_sets(
     assert rule["status"] == "success", rule
     sandbox.advance(advance_hours=1)
     result = rules.fire(rule["rule_id"])["answer"]
-    assert (result["outcome"], result["evaluated"], result["acted"]) == ("done", 6, 5), result
+    assert (result["outcome"], result["evaluated"], result["acted"]) == ("done", 6, 5), json.dumps(result)
     assert result["undecidable"] == [{"id": edited["adsets"][0]["adset_id"], "reason": "not_read: targeting"}]
     assert {item["status"] for item in api.status(healthy).json()["adsets"]} == {"paused"}
