@@ -191,7 +191,8 @@ def without_secrets(error: Exception) -> Exception:
     clean = redact(text)
     if clean == text:
         return error
-    return type(type(error).__name__, (Exception,), {})(clean).with_traceback(error.__traceback__)
+    namesake: type[Exception] = type(type(error).__name__, (Exception,), {})
+    return namesake(clean).with_traceback(error.__traceback__)
 
 
 def error_body(error: CampaignAutomationError) -> dict[str, Any]:
