@@ -158,12 +158,15 @@ _NAMES = (
     r"|appsecret_proof|(?:client|app)[_-]secret|secret[_-]?(?:access[_-]?key|string)|(?<![\w-])secret"
     r"|api[_-]?key|(?<=[?&])key|password|passwd|(?:proxy-)?authorization|(?:set-)?cookie|signature|credential"
 )
+_QUOTED = r"(?P<quote>\\*[\"'])(?:(?!(?P=quote))(?:\\.|.))*"
+# As in a URL, a header, JSON or a mapping; and as a pair, such as ('name', b'value').
 _SECRETS = re.compile(
-    # The name as in a URL, a header, JSON or a mapping, or as the first of a pair such as ('name', b'value').
-    rf"(?P<name>{_NAMES})"
-    r"(?P<between>\\*[\"']?\s*(?:[=:]|%3[DA])\s*b?|\\*[\"']\s*,\s*b?)"
-    r"(?:(?P<quote>\\*[\"'])(?:(?!(?P=quote))(?:\\.|.))*"
-    r"|[^\s&\"',;)}\]\\]+)",
+    rf"(?P<name>{_NAMES})(?P<between>\\*[\"']?\s*(?:[=:]|%3[DA])\s*b?)"
+    rf"(?:{_QUOTED}|[^\s&\"',;(){{}}\[\]\\]+)",
+    re.IGNORECASE | re.DOTALL,
+)
+_PAIRS = re.compile(
+    rf"(?<=[\"'])(?P<name>[\w-]*(?:{_NAMES}))(?P<between>\\*[\"']\s*,\s*b?){_QUOTED}",
     re.IGNORECASE | re.DOTALL,
 )
 _BEARER = re.compile(r"(?i)\b(bearer|basic)\s+[a-z0-9._~+/=-]+")
@@ -174,7 +177,8 @@ REDACTED = "[redacted]"
 def redact(text: str) -> str:
     """Return `text` without the values of tokens, proofs, keys and passwords: SDKs quote whole requests."""
     text = _BEARER.sub(rf"\1 {REDACTED}", text)
-    text = _SECRETS.sub(_without_value, text)
+    for pattern in (_SECRETS, _PAIRS):
+        text = pattern.sub(_without_value, text)
     return _USERINFO.sub(rf"\1{REDACTED}@", text)
 
 
