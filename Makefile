@@ -21,10 +21,10 @@ demo: setup     ## Create a campaign end to end in the local cloud and show what
 
 test: setup     ## Run the tests, in two processes: less than five minutes on two quiet cores
 	@echo "Running the tests: three to five minutes on two quiet cores, four times that on busy ones."
-	@$(PY) -m pytest --numprocesses 2 --dist loadgroup $(ARGS)
+	@$(PY) -m pytest --numprocesses 2 --dist loadscope $(ARGS)
 
 test-all: setup ## Run the slow tests too
-	@$(PY) -m pytest --numprocesses 2 --dist loadgroup -m "slow or not slow" $(ARGS)
+	@$(PY) -m pytest --numprocesses 2 --dist loadscope -m "slow or not slow" $(ARGS)
 
 up: setup       ## Run the local cloud in the foreground (PORT=8080)
 	@$(PY) -m local up --port $(PORT)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import settings
+from xdist.scheduler import LoadScopeScheduling
 
 from local.cloud import Cloud, start
 from local.cloud.worker import TIME_LIMITS
@@ -17,18 +19,28 @@ from tests.support.secrets import assert_no_secret, log_of
 settings.register_profile("tests", deadline=None, database=None, print_blob=True)
 settings.load_profile("tests")
 
-# Folders whose tests share what takes seconds to start.
-SHARING = ("flows", "cloud", "sandbox", "property", "contract")
-WHOLE_CLOUD_ELSEWHERE = "test_every_adapter.py"
+# Tests that share what takes seconds to start, by the beginning of their ids.
+SHARING = {
+    "tests/contract/test_every_adapter.py": "local cloud",
+    "tests/flows/": "local cloud",
+    "tests/cloud/": "fixture cloud",
+    "tests/contract/": "sandboxes of the contract",
+    "tests/property/": "sandbox of the properties",
+    "tests/sandbox/": "sandbox",
+}
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
-    """Give the tests that share a local cloud or a sandbox to one worker, so that each starts once."""
-    for item in items:
-        folder = "flows" if item.path.name == WHOLE_CLOUD_ELSEWHERE else item.path.parent.name
-        if folder in SHARING and {"cloud", "ports", "process"} & set(getattr(item, "fixturenames", ())):
-            item.add_marker(pytest.mark.xdist_group(folder))
+class Sharing(LoadScopeScheduling):
+    """Gives tests that share a cloud or a sandbox to one worker, so that each starts once in a run. (The
+    marks of --dist loadgroup do nothing under pytest 9.2.)"""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return next((scope for start, scope in SHARING.items() if nodeid.startswith(start)), nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Sharing:
+    return Sharing(config, log)
 
 
 @pytest.fixture(scope="session")

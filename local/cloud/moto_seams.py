@@ -69,9 +69,16 @@ def quicken_dynamodb() -> None:
 
     if "__deepcopy__" in vars(Table):
         return
+    _list_methods_once()
     _copy_only_what_a_transaction_touches(Table, DynamoDBBackend)
     _sort_only_the_partition_asked_for(Table)
     _pass_plain_attributes_on(BaseJSONSerializer)
+
+
+def _list_methods_once() -> None:
+    """moto lists the methods of a service's class for every request."""
+    responses: Any = importlib.import_module("moto.core.responses")
+    responses.method_names_from_class = lru_cache(responses.method_names_from_class)
 
 
 def _copy_only_what_a_transaction_touches(table_class: Any, backend_class: Any) -> None:

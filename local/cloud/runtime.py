@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from local.cloud.processes import Children
 from local.cloud.telemetry import Telemetry
-from local.cloud.worker import LATEST, Function, Outcome, Worker, stretched
+from local.cloud.worker import LATEST, Function, Outcome, Worker
 
 # Beyond these an invocation waits for a free environment; AWS would go on to a thousand.
 ENVIRONMENTS_PER_FUNCTION = 10
@@ -113,7 +113,7 @@ class _Pool:
     def _take(self) -> Worker:
         with self._changed:
             if self._busy:
-                self._changed.wait_for(lambda: self._idle, stretched(PATIENCE_SECONDS))
+                self._changed.wait_for(lambda: self._idle, PATIENCE_SECONDS)
             self._changed.wait_for(lambda: self._idle or len(self._busy) < ENVIRONMENTS_PER_FUNCTION)
             worker = self._idle.pop() if self._idle else self._start()
             if not worker.alive:  # its process ended while it idled

@@ -432,5 +432,5 @@ def invoke(cloud: Cloud, function: str, event: bytes) -> dict[str, Any]:
         aws_access_key_id="local",
         aws_secret_access_key="local",
     )
-    answer = client.invoke(FunctionName=f"campaign-automation-local-{function}", Payload=event)
+    answer = client.invoke(FunctionName=f"campaign-automation-local-{function}:live", Payload=event)
     return dict(json.loads(answer["Payload"].read()))

@@ -23,7 +23,7 @@ parameter_overrides = ["Stage=prod", 'AccountDailyBudgetCaps="USD:5000,EUR:4000"
 
 @pytest.fixture
 def bundle(tmp_path: Path) -> Path:
-    """What `sam build` leaves, as far as it matters here."""
+    """The files that `sam build` leaves, as far as they matter here."""
     for path in (MODULE, Path("functions/a/app.py"), Path("statemachines/m.asl.json")):
         (tmp_path / path).parent.mkdir(parents=True)
         (tmp_path / path).write_text("1")

@@ -31,7 +31,7 @@ SECRETS = {
 
 @pytest.fixture(scope="session")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
-    """What the module in one process needs of the local cloud: the sandbox and the functions' settings."""
+    """The part of the local cloud that the module in one process needs: the sandbox, and settings."""
     with running_sandbox(tmp_path_factory.mktemp("platforms")) as running:
         urls = sandbox_urls(running.ports)
         info = {"sandbox": urls, "environment": {**functions_settings(urls), **CREDENTIALS}}

@@ -1,4 +1,4 @@
-"""Whatever must stand in no log, no answer and no trail."""
+"""Tokens and keys, which stand in no log, no answer and no trail."""
 
 from __future__ import annotations
 

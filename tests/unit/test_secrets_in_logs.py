@@ -197,6 +197,8 @@ def test_every_name_is_redacted_in_every_form(name: str, form: str) -> None:
         "idempotency_key: was used before with other parameters",
         "the secret campaign-automation/dev/meta (Meta) cannot be read: fill it in",
         '{"ai_tokens_total": 12, "model": "m"}',
+        '{"message": "set pixel_id in the Meta secret", "details": {"field": "pixel_id"}}',
+        'put it into the Meta secret: {"accounts": {}}',
     ],
 )
 def test_other_text_stays_as_it_is(text: str) -> None:

@@ -167,12 +167,15 @@ _NAMES = (
     r"|appsecret_proof|(?:client|app)[_-]secret|secret[_-]?(?:access[_-]?key|string)|(?<![\w-])secret"
     r"|api[_-]?key|(?<=[?&])key|password|passwd|(?:proxy-)?authorization|(?:set-)?cookie|signature|credential"
 )
+_QUOTED = r"(?P<quote>\\*[\"'])(?:(?!(?P=quote))(?:\\.|.))*"
+# As in a URL, a header, JSON or a mapping; and as a pair, such as ('name', b'value').
 _SECRETS = re.compile(
-    # The name as in a URL, a header, JSON or a mapping, or as the first of a pair such as ('name', b'value').
-    rf"(?P<name>{_NAMES})"
-    r"(?P<between>\\*[\"']?\s*(?:[=:]|%3[DA])\s*b?|\\*[\"']\s*,\s*b?)"
-    r"(?:(?P<quote>\\*[\"'])(?:(?!(?P=quote))(?:\\.|.))*"
-    r"|[^\s&\"',;)}\]\\]+)",
+    rf"(?P<name>{_NAMES})(?P<between>\\*[\"']?\s*(?:[=:]|%3[DA])\s*b?)"
+    rf"(?:{_QUOTED}|[^\s&\"',;(){{}}\[\]\\]+)",
+    re.IGNORECASE | re.DOTALL,
+)
+_PAIRS = re.compile(
+    rf"(?<=[\"'])(?P<name>[\w-]*(?:{_NAMES}))(?P<between>\\*[\"']\s*,\s*b?){_QUOTED}",
     re.IGNORECASE | re.DOTALL,
 )
 _BEARER = re.compile(r"(?i)\b(bearer|basic)\s+[a-z0-9._~+/=-]+")
@@ -183,7 +186,8 @@ REDACTED = "[redacted]"
 def redact(text: str) -> str:
     """Return `text` without the values of tokens, proofs, keys and passwords: SDKs quote whole requests."""
     text = _BEARER.sub(rf"\1 {REDACTED}", text)
-    text = _SECRETS.sub(_without_value, text)
+    for pattern in (_SECRETS, _PAIRS):
+        text = pattern.sub(_without_value, text)
     return _USERINFO.sub(rf"\1{REDACTED}@", text)
 
 
@@ -200,8 +204,13 @@ def without_secrets(error: Exception) -> Exception:
     clean = redact(text)
     if clean == text:
         return error
+<<<<<<< HEAD
     same_name: type[Exception] = type(type(error).__name__, (Exception,), {})
     return same_name(clean).with_traceback(error.__traceback__)
+=======
+    namesake: type[Exception] = type(type(error).__name__, (Exception,), {})
+    return namesake(clean).with_traceback(error.__traceback__)
+>>>>>>> b
 
 
 def error_body(error: CampaignAutomationError) -> dict[str, Any]:
