@@ -204,13 +204,8 @@ def without_secrets(error: Exception) -> Exception:
     clean = redact(text)
     if clean == text:
         return error
-<<<<<<< HEAD
-    same_name: type[Exception] = type(type(error).__name__, (Exception,), {})
-    return same_name(clean).with_traceback(error.__traceback__)
-=======
     namesake: type[Exception] = type(type(error).__name__, (Exception,), {})
     return namesake(clean).with_traceback(error.__traceback__)
->>>>>>> b
 
 
 def error_body(error: CampaignAutomationError) -> dict[str, Any]:
