@@ -14,7 +14,7 @@ from typing import Any
 
 from campaign_automation.models.common import Level, Platform
 from campaign_automation.models.rules.rule import StoredRule
-from campaign_automation.optimizers.rule_engine import Decision, evaluate
+from campaign_automation.optimizers.rule_engine import RuleDecision, evaluate
 from campaign_automation.optimizers.rules.data import Day, Entity, Memory, PastAction, Snapshot
 
 START = datetime(2026, 9, 1, 4, tzinfo=UTC)
@@ -84,7 +84,7 @@ class AdSet:
             evidence_from=(START + timedelta(days=self.started)).date() if self.started else None,
         )
 
-    def apply(self, decision: Decision, day_number: int) -> None:
+    def apply(self, decision: RuleDecision, day_number: int) -> None:
         if isinstance(decision.after, Decimal):
             self.budget = round(decision.after, 2)
             return

@@ -239,8 +239,8 @@ def test_rules_are_read_with_their_versions_runs_and_cooldowns(house: House) -> 
     assert [result.outcome for result in run(store.runs(pause, since))] == ["done"]
     assert [result.outcome for result in run(store.runs(notify, since))] == ["done"]
     assert run(store.runs(changed, since)) == []
-    assert len(run(store.told(notify))) == 3
-    assert run(store.told(pause)) == {}
+    assert len(run(store.notified_at(notify))) == 3
+    assert run(store.notified_at(pause)) == {}
 
 
 def test_a_tick_that_an_older_version_evaluated_has_its_result(house: House) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from campaign_automation.models.common import Level, Platform
 from campaign_automation.models.rules.rule import StoredRule
-from campaign_automation.optimizers.rule_engine import Outcome, evaluate
+from campaign_automation.optimizers.rule_engine import RuleOutcome, evaluate
 from campaign_automation.optimizers.rules.data import Day, Entity, Memory, PastAction, Snapshot
 
 NOW = datetime(2026, 11, 25, 6, 0, tzinfo=UTC)
@@ -68,12 +68,14 @@ def snapshot(*entities: Entity, **changes: Any) -> Snapshot:
     return Snapshot(**values | changes)
 
 
-def run(stored: StoredRule, *entities: Entity, past: Sequence[PastAction] = (), **changes: Any) -> Outcome:
+def run(
+    stored: StoredRule, *entities: Entity, past: Sequence[PastAction] = (), **changes: Any
+) -> RuleOutcome:
     [outcome] = evaluate([stored], snapshot(*entities, **changes), Memory(past))
     return outcome
 
 
-def acted(outcome: Outcome) -> list[str]:
+def acted(outcome: RuleOutcome) -> list[str]:
     return [decision.entity_id for decision in outcome.decisions]
 
 

@@ -39,7 +39,7 @@ from campaign_automation.managers.changes.control import CampaignControl
 from campaign_automation.managers.changes.gate import WriteGate
 from campaign_automation.managers.changes.guards import Limits
 from campaign_automation.managers.changes.history import ChangeHistory
-from campaign_automation.managers.rules.account_snapshot import RuleMarket
+from campaign_automation.managers.rules.account_snapshot import AccountSnapshots
 from campaign_automation.managers.rules.applying import RuleWriter
 from campaign_automation.managers.rules.checks import RuleChecks
 from campaign_automation.managers.rules.evaluation import RuleEvaluation
@@ -321,17 +321,17 @@ class Wiring:
         return AbTestSchedules(settings.ab_test_schedule_group, target, lambda: self._aws.client("scheduler"))
 
     @cached_property
-    def _rule_market(self) -> RuleMarket:
-        return RuleMarket(self.store, self.insights, self.audit)
+    def _snapshots(self) -> AccountSnapshots:
+        return AccountSnapshots(self.store, self.insights, self.audit)
 
     @cached_property
     def rules(self) -> RuleManager:
-        checks = RuleChecks(self._rule_store, self._rule_market)
+        checks = RuleChecks(self._rule_store, self._snapshots)
         return RuleManager(self._rule_store, checks, self._rule_schedules)
 
     @cached_property
     def rule_evaluation(self) -> RuleEvaluation:
-        return RuleEvaluation(self._rule_store, self._rule_market, RuleWriter(self.gate), self.notices)
+        return RuleEvaluation(self._rule_store, self._snapshots, RuleWriter(self.gate), self.notices)
 
     @cached_property
     def _rule_schedules(self) -> RuleSchedules | None:

@@ -17,7 +17,12 @@ from campaign_automation.models.rules.conditions import Comparison, StoredTarget
 from campaign_automation.models.rules.rule import CreateRule, StoredRule
 from campaign_automation.models.rules.vocabulary import LATE_METRICS, hours_of
 from campaign_automation.optimizers.rules.columns import Columns, mask_of, members
-from campaign_automation.optimizers.rules.conditions import NOTHING, Judge, Verdict, evidence
+from campaign_automation.optimizers.rules.conditions import (
+    NOTHING,
+    ConditionEvaluator,
+    ConditionResult,
+    evidence,
+)
 from campaign_automation.optimizers.rules.data import Entity, Memory, PastAction, Snapshot
 from campaign_automation.optimizers.rules.schedule import why_not_now
 
@@ -27,7 +32,7 @@ Status = Literal["done", "observed", "not_now", "needs_review"]
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class RuleDecision:
     """One change to one object. Of a budget, `after` is exact: rounding to the currency's step comes with the
     write. `evidence` holds the figures the condition was judged on.
     """
@@ -49,7 +54,7 @@ class Decision:
 
 
 @dataclass
-class Outcome:
+class RuleOutcome:
     """What one rule makes of the objects in its scope. Sets of objects are masks over `columns.entities`.
 
     status: done; observed (`decisions` are what it would do); not_now (see `note`); needs_review
@@ -59,14 +64,14 @@ class Outcome:
     stored: StoredRule
     columns: Columns
     scope: int = 0
-    verdict: Verdict = NOTHING
+    met: ConditionResult = NOTHING
     held: list[tuple[str, int]] = field(default_factory=list)
     chosen: int = 0
     status: Status = "done"
     note: str = ""
 
     @cached_property
-    def decisions(self) -> list[Decision]:
+    def decisions(self) -> list[RuleDecision]:
         """What to do to each of the `chosen` objects, in the order of their ids."""
         return [_decision(self.stored, self.columns, position) for position in members(self.chosen)]
 
@@ -76,7 +81,7 @@ class Outcome:
 
     @property
     def matched(self) -> int:
-        return self.verdict.true.bit_count()
+        return self.met.true.bit_count()
 
     @property
     def scope_ids(self) -> list[str]:
@@ -84,7 +89,7 @@ class Outcome:
 
     @property
     def matching_ids(self) -> set[str]:
-        return {self.columns.entities[position].entity_id for position in members(self.verdict.true)}
+        return {self.columns.entities[position].entity_id for position in members(self.met.true)}
 
     @property
     def skipped(self) -> list[SkippedItem]:
@@ -93,10 +98,7 @@ class Outcome:
 
     @property
     def undecidable(self) -> list[SkippedItem]:
-        return [
-            self._item(position, self.verdict.reason(position))
-            for position in members(self.verdict.undecidable)
-        ]
+        return [self._item(position, self.met.reason(position)) for position in members(self.met.undecidable)]
 
     @property
     def notification(self) -> str | None:
@@ -109,7 +111,7 @@ class Outcome:
         return SkippedItem(id=self.columns.entities[position].entity_id, reason=reason)
 
 
-class Market:
+class SnapshotColumns:
     """One snapshot with the columns of each level, computed when the first rule asks for them."""
 
     def __init__(self, snapshot: Snapshot, memory: Memory | None = None) -> None:
@@ -134,34 +136,36 @@ class Market:
         return self._changed[level]
 
 
-def evaluate(rules: Sequence[StoredRule], snapshot: Snapshot, memory: Memory | None = None) -> list[Outcome]:
+def evaluate(
+    rules: Sequence[StoredRule], snapshot: Snapshot, memory: Memory | None = None
+) -> list[RuleOutcome]:
     """One outcome per rule, in the order of `rules`, for the moment `snapshot.now`.
 
     Of decisions that change the same field of an object, or pull it in opposite directions, one stays: that
     of the higher priority, then the safer one (pause, lower, start, raise), then the lower rule id. Rules
     that are not enabled or only observe take no part in it.
     """
-    market = Market(snapshot, memory)
-    outcomes = [_run(stored, market) for stored in rules]
+    snapshot_columns = SnapshotColumns(snapshot, memory)
+    outcomes = [_run(stored, snapshot_columns) for stored in rules]
     _arbitrate(
         outcome for outcome in outcomes if outcome.status == "done" and outcome.stored.rule.action.direction
     )
     return outcomes
 
 
-def _run(stored: StoredRule, market: Market) -> Outcome:
+def _run(stored: StoredRule, snapshot_columns: SnapshotColumns) -> RuleOutcome:
     rule = stored.rule
-    columns = market.columns(rule.action.acts_on)
-    outcome = Outcome(stored, columns)
-    outcome.note = why_not_now(rule, market.snapshot.now) or (
+    columns = snapshot_columns.columns(rule.action.acts_on)
+    outcome = RuleOutcome(stored, columns)
+    outcome.note = why_not_now(rule, snapshot_columns.snapshot.now) or (
         "" if stored.state == "enabled" else f"rule_{stored.state}"
     )
     if outcome.note:
         outcome.status = "not_now"
         return outcome
     outcome.scope = columns.scope(rule.applies_to)
-    outcome.verdict = judge(rule, columns).decide(rule.condition, outcome.scope)
-    ready = _ready(outcome, market)
+    outcome.met = evaluator_of(rule, columns).decide(rule.condition, outcome.scope)
+    ready = _ready(outcome, snapshot_columns)
     if exceeded := _exceeded(outcome, ready):
         outcome.status, outcome.note = "needs_review", exceeded
         outcome.held.append(("max_affected", ready))
@@ -171,28 +175,28 @@ def _run(stored: StoredRule, market: Market) -> Outcome:
     return outcome
 
 
-def judge(rule: CreateRule, columns: Columns) -> Judge:
+def evaluator_of(rule: CreateRule, columns: Columns) -> ConditionEvaluator:
     """Pauses ask for evidence that bears daily looks; what can be taken back asks for it once."""
-    return Judge(columns, rule.certainty, anytime=isinstance(rule.action, Pause))
+    return ConditionEvaluator(columns, rule.certainty, anytime=isinstance(rule.action, Pause))
 
 
 # --- what may be touched -----------------------------------------------------------------------------
 
 
-def _ready(outcome: Outcome, market: Market) -> int:
+def _ready(outcome: RuleOutcome, snapshot_columns: SnapshotColumns) -> int:
     """The matching objects that the rule may act on now; the reasons of the others go to `held`."""
     rule, columns = outcome.stored.rule, outcome.columns
-    ready = outcome.verdict.true
+    ready = outcome.met.true
     for reason, mask in _unfit(rule, columns):
         outcome.held.append((reason, ready & mask))
         ready &= ~mask
-    for position in members(ready & market.changed(rule.action.acts_on)):
+    for position in members(ready & snapshot_columns.changed(rule.action.acts_on)):
         entity = columns.entities[position]
-        past = market.memory.of(entity.entity_id)
-        if obstacle := _obstacle(outcome.stored, entity, past, market.snapshot.now):
+        past = snapshot_columns.memory.of(entity.entity_id)
+        if obstacle := _obstacle(outcome.stored, entity, past, snapshot_columns.snapshot.now):
             outcome.held.append((obstacle, 1 << position))
             ready ^= 1 << position
-    return _within_daily_cap(outcome, market.memory, ready)
+    return _within_daily_cap(outcome, snapshot_columns.memory, ready)
 
 
 def _unfit(rule: CreateRule, columns: Columns) -> Iterator[tuple[str, int]]:
@@ -260,7 +264,7 @@ def _turns_back(action: AnyAction, entity: Entity, changes: list[PastAction], no
     return turned or not (stops_raise or ends_pause)
 
 
-def _within_daily_cap(outcome: Outcome, memory: Memory, ready: int) -> int:
+def _within_daily_cap(outcome: RuleOutcome, memory: Memory, ready: int) -> int:
     """`ready` without what is over max_actions_per_day, counted by days of the account."""
     cap, snapshot = outcome.stored.rule.max_actions_per_day, outcome.columns.snapshot
     if cap is None:
@@ -274,7 +278,7 @@ def _within_daily_cap(outcome: Outcome, memory: Memory, ready: int) -> int:
     return ready & ~over
 
 
-def _exceeded(outcome: Outcome, ready: int) -> str | None:
+def _exceeded(outcome: RuleOutcome, ready: int) -> str | None:
     """Which limit of max_affected `ready` exceeds, in words."""
     limits, count = outcome.stored.rule.max_affected, ready.bit_count()
     if limits.count is not None and count > limits.count:
@@ -295,10 +299,10 @@ def _exceeded(outcome: Outcome, ready: int) -> str | None:
 # --- decisions ---------------------------------------------------------------------------------------
 
 
-def _decision(stored: StoredRule, columns: Columns, position: int) -> Decision:
+def _decision(stored: StoredRule, columns: Columns, position: int) -> RuleDecision:
     action, entity = stored.rule.action, columns.entities[position]
     change = action.change(entity, columns.snapshot.now)
-    return Decision(
+    return RuleDecision(
         rule_id=stored.rule_id,
         version=stored.version,
         entity_id=entity.entity_id,
@@ -313,9 +317,9 @@ def _decision(stored: StoredRule, columns: Columns, position: int) -> Decision:
     )
 
 
-def _arbitrate(outcomes: Iterable[Outcome]) -> None:
+def _arbitrate(outcomes: Iterable[RuleOutcome]) -> None:
     """Leaves one winner per object and field, and per object one direction; the losers are held."""
-    winners: list[Outcome] = []
+    winners: list[RuleOutcome] = []
     for outcome in sorted(outcomes, key=_rank):
         for winner in winners:
             if (lost := winner.chosen & outcome.chosen) and _clash(winner, outcome):
@@ -325,12 +329,12 @@ def _arbitrate(outcomes: Iterable[Outcome]) -> None:
             winners.append(outcome)
 
 
-def _rank(outcome: Outcome) -> tuple[int, int, str]:
+def _rank(outcome: RuleOutcome) -> tuple[int, int, str]:
     rule = outcome.stored.rule
     return -(rule.priority or 0), rule.action.safety, outcome.stored.rule_id
 
 
-def _clash(one: Outcome, other: Outcome) -> bool:
+def _clash(one: RuleOutcome, other: RuleOutcome) -> bool:
     mine, theirs = one.stored.rule.action, other.stored.rule.action
     if one.columns is not other.columns:  # another level: other objects
         return False
@@ -340,7 +344,7 @@ def _clash(one: Outcome, other: Outcome) -> bool:
 # --- words -------------------------------------------------------------------------------------------
 
 
-def _message(outcome: Outcome) -> str:
+def _message(outcome: RuleOutcome) -> str:
     ids = [decision.entity_id for decision in outcome.decisions]
     more = f" and {len(ids) - MAX_NAMED} more" if len(ids) > MAX_NAMED else ""
     action = outcome.stored.rule.action

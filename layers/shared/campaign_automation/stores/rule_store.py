@@ -157,7 +157,7 @@ class RuleStore:
         self,
         tick: Tick,
         result: RuleEvaluated,
-        told: Mapping[str, datetime] | None = None,
+        notified_at: Mapping[str, datetime] | None = None,
         notices: Iterable[Notice] = (),
     ) -> bool:
         """Store the result of the tick, the objects told of, and what must be told, all or nothing.
@@ -165,7 +165,7 @@ class RuleStore:
         A result that asks for a review stops the rule too. Return False when another process took the tick
         over.
         """
-        operations = _finish(tick, result, told, notices)
+        operations = _finish(tick, result, notified_at, notices)
         if result.outcome == "needs_review":
             stop = _state_update(tick.head, "needs_review", clock.now())
             if await self._table.try_write(stop, *operations):
@@ -173,7 +173,7 @@ class RuleStore:
             # A person changed the rule meanwhile: their word stands, the run is recorded all the same.
         return await self._table.try_write(*operations)
 
-    async def told(self, head: RuleHead) -> dict[str, datetime]:
+    async def notified_at(self, head: RuleHead) -> dict[str, datetime]:
         """Return when the rule last told of each object, or would have changed it had it been let."""
         row = await self._table.get(Key(_pk(head), "told"))
         moments = json.loads(zlib.decompress(row["packed"])) if row else {}
@@ -209,11 +209,11 @@ def _update(
 
 
 def _finish(
-    tick: Tick, result: RuleEvaluated, told: Mapping[str, datetime] | None, notices: Iterable[Notice]
+    tick: Tick, result: RuleEvaluated, notified_at: Mapping[str, datetime] | None, notices: Iterable[Notice]
 ) -> list[Operation]:
     operations: list[Operation] = [Update(_tick_key(tick), set={"packed": _packed(result)}, when=_held(tick))]
-    if told is not None:
-        moments = {entity: moment.isoformat() for entity, moment in told.items()}
+    if notified_at is not None:
+        moments = {entity: moment.isoformat() for entity, moment in notified_at.items()}
         packed = zlib.compress(json.dumps(moments).encode())
         operations.append(Put({"pk": _pk(tick.head), "sk": "told", "packed": packed}))
     if result.outcome != "needs_review":

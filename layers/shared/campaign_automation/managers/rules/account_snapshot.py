@@ -50,7 +50,7 @@ class Target(NamedTuple):
     trail: list[AuditRecord]
 
 
-class Market(NamedTuple):
+class AccountSnapshot(NamedTuple):
     """One account: what the rules see of it, where its objects are changed, what was done to them; `reports`
     are conversions by campaign as they became known, `unread` the objects with settings unknown here."""
 
@@ -62,16 +62,16 @@ class Market(NamedTuple):
     unread: list[SkippedItem] = []
 
 
-class Reading(NamedTuple):
-    """`markets` in the order of their accounts; `unread` are objects in scope of which nothing is known now,
-    `errors` what the platforms said instead."""
+class SnapshotsRead(NamedTuple):
+    """`accounts` in the order of their platforms and ids; `unread` are objects in scope of which nothing is
+    known now, `errors` what the platforms said instead."""
 
-    markets: list[Market]
+    accounts: list[AccountSnapshot]
     unread: list[SkippedItem]
     errors: list[CampaignAutomationError]
 
 
-class RuleMarket:
+class AccountSnapshots:
     def __init__(self, store: CampaignStore, insights: Insights, audit: AuditStore) -> None:
         self._store = store
         self._insights = insights
@@ -96,27 +96,27 @@ class RuleMarket:
             return found
         return [item for item in found if item.objects.keys() & set(scope.adset_ids)]
 
-    async def read(self, campaigns: Sequence[Campaign], rule: CreateRule, days: int) -> Reading:
+    async def read(self, campaigns: Sequence[Campaign], rule: CreateRule, days: int) -> SnapshotsRead:
         """The objects that `rule` is about in `campaigns`, with their last `days` full days.
 
         One report for each account, objective and level. A platform that fails costs its own objects only.
         """
         groups = [list(group) for _, group in itertools.groupby(sorted(campaigns, key=_account), _account)]
         results = await asyncio.gather(*(self._read_account(group, rule, days) for group in groups))
-        markets = [market for result in results if (market := result[0]) is not None]
-        return Reading(
-            markets,
+        accounts = [account for result in results if (account := result[0]) is not None]
+        return SnapshotsRead(
+            accounts,
             unread=[
                 *(item for result in results for lost in result[1] for item in _lost(*lost, rule)),
-                *(item for market in markets for item in market.unread),
+                *(item for account in accounts for item in account.unread),
             ],
             errors=[error for result in results for _, error in result[1]],
         )
 
     async def _read_account(
         self, group: Sequence[Campaign], rule: CreateRule, days: int
-    ) -> tuple[Market | None, list[tuple[Campaign, CampaignAutomationError]]]:
-        """The market, None when nothing of it could be read, and the campaigns that could not."""
+    ) -> tuple[AccountSnapshot | None, list[tuple[Campaign, CampaignAutomationError]]]:
+        """The account, None when nothing of it could be read, and the campaigns that could not."""
         read, failed = await self._insights_of(group, rule, days)
         if not read:
             return None, failed
@@ -125,7 +125,7 @@ class RuleMarket:
         trails = await asyncio.gather(
             *(self._audit.since(item.campaign.tenant, item.campaign.campaign_id, since) for item in read)
         )
-        return _market(read, [happened(t, i.view) for t, i in zip(trails, read, strict=True)], rule), failed
+        return _snapshot(read, [happened(t, i.view) for t, i in zip(trails, read, strict=True)], rule), failed
 
     async def _insights_of(
         self, group: Sequence[Campaign], rule: CreateRule, days: int
@@ -171,12 +171,12 @@ def _length(window: str) -> int:
     return named[window] if window in named else days_of(window) or 1
 
 
-def _market(
+def _snapshot(
     read: Sequence[CampaignInsights], trails: Sequence[list[AuditRecord]], rule: CreateRule
-) -> Market:
+) -> AccountSnapshot:
     account = read[0].account
     snapshots = [snapshot for item in read for snapshot in item.snapshots]
-    return Market(
+    return AccountSnapshot(
         account,
         Snapshot(
             [

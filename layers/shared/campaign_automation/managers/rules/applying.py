@@ -21,13 +21,13 @@ from campaign_automation.managers.changes.items import (
     skipped_items,
 )
 from campaign_automation.managers.rules.account_snapshot import Target
+from campaign_automation.managers.rules.decisions import Evaluation
 from campaign_automation.managers.rules.entities import RULE_ACTOR
-from campaign_automation.managers.rules.judgement import Judgement
 from campaign_automation.managers.rules.wording import reason_of
 from campaign_automation.models.campaign import Campaign
 from campaign_automation.models.changes import AuditRecord, ChangedItem, FailedItem, SkippedItem
 from campaign_automation.models.common import AdAccount, Level
-from campaign_automation.optimizers.rule_engine import Decision
+from campaign_automation.optimizers.rule_engine import RuleDecision
 from campaign_automation.stores.rule_store import Tick
 from campaign_automation.utils.error_handler import CampaignAutomationError, error_body
 
@@ -52,9 +52,9 @@ class RuleWriter:
     def __init__(self, gate: WriteGate) -> None:
         self._gate = gate
 
-    async def write(self, tick: Tick, judgement: Judgement) -> Written:
+    async def write(self, tick: Tick, evaluation: Evaluation) -> Written:
         """What became of every decision; a campaign that cannot be changed now costs its own only."""
-        parts = await asyncio.gather(*(self._campaign(job) for job in _jobs(tick, judgement)))
+        parts = await asyncio.gather(*(self._campaign(job) for job in _jobs(tick, evaluation)))
         return Written(
             [item for part in parts for item in part.changed],
             [item for part in parts for item in part.skipped],
@@ -77,14 +77,14 @@ class RuleWriter:
         )
 
 
-def _jobs(tick: Tick, judgement: Judgement) -> Iterator[_Job]:
-    for one in judgement.accounts:
-        by_campaign: dict[str, list[Decision]] = {}
+def _jobs(tick: Tick, evaluation: Evaluation) -> Iterator[_Job]:
+    for one in evaluation.accounts:
+        by_campaign: dict[str, list[RuleDecision]] = {}
         for decision in one.outcome.decisions:
-            target = one.market.targets[decision.entity_id]
+            target = one.account.targets[decision.entity_id]
             by_campaign.setdefault(target.campaign.campaign_id, []).append(decision)
-        for campaign_id, target in _campaigns(one.market.targets.values()).items():
-            job = _job(tick, target, by_campaign.get(campaign_id, []), one.market.account)
+        for campaign_id, target in _campaigns(one.account.targets.values()).items():
+            job = _job(tick, target, by_campaign.get(campaign_id, []), one.account.account)
             if job.wanted or job.pointless or job.done:
                 yield job
 
@@ -93,7 +93,7 @@ def _campaigns(targets: Iterable[Target]) -> dict[str, Target]:
     return {target.campaign.campaign_id: target for target in targets}
 
 
-def _job(tick: Tick, target: Target, decisions: list[Decision], account: AdAccount) -> _Job:
+def _job(tick: Tick, target: Target, decisions: list[RuleDecision], account: AdAccount) -> _Job:
     run_id = _run_id(tick, target.campaign)
     done = [record for record in target.trail if record.run_id == run_id]
     left = [item for item in decisions if item.entity_id not in {record.entity_id for record in done}]
@@ -123,7 +123,7 @@ def _run_id(tick: Tick, campaign: Campaign) -> str:
     return f"run_{hashlib.sha256(name.encode()).hexdigest()[:20]}"
 
 
-def _wanted(level: Level, decision: Decision, value: str | Decimal) -> DesiredChange:
+def _wanted(level: Level, decision: RuleDecision, value: str | Decimal) -> DesiredChange:
     if decision.field == "daily_budget":
         return DesiredChange(level, decision.entity_id, "daily_budget", value)
     # What a rule paused must not come back with its campaign.
@@ -131,7 +131,7 @@ def _wanted(level: Level, decision: Decision, value: str | Decimal) -> DesiredCh
     return DesiredChange(level, decision.entity_id, "status", value, holds=holds)
 
 
-def _value(decision: Decision, account: AdAccount) -> str | Decimal | None:
+def _value(decision: RuleDecision, account: AdAccount) -> str | Decimal | None:
     """A budget moves no further than was decided: it is rounded towards what it was, by the account's step.
     None when nothing is left of the change."""
     if not isinstance(decision.after, Decimal):
@@ -145,7 +145,7 @@ def _value(decision: Decision, account: AdAccount) -> str | Decimal | None:
     return rounded if (rounded - before) * decision.direction > 0 else None
 
 
-def _evidence(decision: Decision) -> dict[str, Any]:
+def _evidence(decision: RuleDecision) -> dict[str, Any]:
     evidence: dict[str, Any] = {"rule_version": decision.version, "figures": decision.evidence}
     if decision.pause_until is not None:
         evidence["pause_until"] = decision.pause_until.isoformat()

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from campaign_automation.managers.rules.account_snapshot import (
     LONGEST_DAYS,
-    Market,
-    Reading,
-    RuleMarket,
+    AccountSnapshot,
+    AccountSnapshots,
+    SnapshotsRead,
     in_scope,
 )
 from campaign_automation.managers.rules.hindsight import known_then
@@ -27,7 +27,7 @@ from campaign_automation.utils.error_handler import GuardRefusedError, NotFoundE
 _MOST_NAMED = 5
 
 
-class Verdict(NamedTuple):
+class CheckedRule(NamedTuple):
     """`rule` names its scope by our ids. `conflicts` are those that a priority settles."""
 
     rule: CreateRule
@@ -37,24 +37,24 @@ class Verdict(NamedTuple):
 
 
 class RuleChecks:
-    def __init__(self, rules: RuleStore, market: RuleMarket) -> None:
+    def __init__(self, rules: RuleStore, snapshots: AccountSnapshots) -> None:
         self._rules = rules
-        self._market = market
+        self._snapshots = snapshots
 
-    async def check(self, head: RuleHead) -> Verdict:
+    async def check(self, head: RuleHead) -> CheckedRule:
         """Raises NotFoundError for ids that the tenant does not have, GuardRefusedError for a conflict and
         for a rule that its own max_affected would have stopped, unless that is confirmed; the platform's
         error when nothing of the scope could be read."""
-        campaigns = await self._market.campaigns(head.tenant)
+        campaigns = await self._snapshots.campaigns(head.tenant)
         rule = head.rule.model_copy(update={"applies_to": _own_ids(head.rule.applies_to, campaigns)})
         mine = _selected(campaigns, rule.applies_to)
-        reading = await self._market.read(mine, rule, LONGEST_DAYS)
-        if reading.errors and not reading.markets:
-            raise reading.errors[0]
+        read = await self._snapshots.read(mine, rule, LONGEST_DAYS)
+        if read.errors and not read.accounts:
+            raise read.errors[0]
         others = [other for other in await self._rules.heads(head.tenant) if other.rule_id != head.rule_id]
-        conflicts = _conflicts(rule, [other.stored for other in others], reading.markets)
+        conflicts = _conflicts(rule, [other.stored for other in others], read.accounts)
         _refuse_conflicts(rule, conflicts, {other.rule_id: other.rule for other in others})
-        tested = _backtest(rule, reading.markets)
+        tested = _backtest(rule, read.accounts)
         if tested.needs_confirm and not rule.confirm:
             raise GuardRefusedError(
                 f"confirm: {tested.message} Give confirm: true to have the rule all the same",
@@ -62,7 +62,7 @@ class RuleChecks:
                 field="confirm",
                 backtest=tested.model_dump(mode="json"),
             )
-        return Verdict(rule, tested, conflicts, [*warnings_of(rule), *_warnings(rule, reading)])
+        return CheckedRule(rule, tested, conflicts, [*warnings_of(rule), *_warnings(rule, read)])
 
 
 def _own_ids(scope: Scope, campaigns: Sequence[Campaign]) -> Scope:
@@ -105,11 +105,11 @@ def _selected(campaigns: Sequence[Campaign], scope: Scope) -> list[Campaign]:
 
 
 def _conflicts(
-    rule: CreateRule, others: Sequence[StoredRule], markets: Sequence[Market]
+    rule: CreateRule, others: Sequence[StoredRule], accounts: Sequence[AccountSnapshot]
 ) -> list[RuleConflict]:
     """Each rival once, with the objects that both are about in any of the accounts."""
     found: dict[str, RuleConflict] = {}
-    snapshots: list[Snapshot | None] = [market.snapshot for market in markets]
+    snapshots: list[Snapshot | None] = [account.snapshot for account in accounts]
     for snapshot in snapshots or [None]:
         for conflict in find_conflicts(rule, others, snapshot):
             before = found.get(conflict.rule_id)
@@ -136,9 +136,9 @@ def _refuse_conflicts(
 # --- back-test -------------------------------------------------------------------------------------------
 
 
-def _backtest(rule: CreateRule, markets: Sequence[Market]) -> Backtest:
+def _backtest(rule: CreateRule, accounts: Sequence[AccountSnapshot]) -> Backtest:
     """Of all accounts together. Their money is added up only where it is of one currency."""
-    tests = [backtest(rule, market.snapshot, known_then(market)) for market in markets]
+    tests = [backtest(rule, account.snapshot, known_then(account)) for account in accounts]
     tests = [test for test in tests if test.as_known_now is not None]
     if not tests:
         return Backtest(
@@ -146,7 +146,7 @@ def _backtest(rule: CreateRule, markets: Sequence[Market]) -> Backtest:
         )
     if len(tests) == 1:
         return tests[0]
-    one_currency = len({market.account.currency for market in markets}) == 1
+    one_currency = len({account.account.currency for account in accounts}) == 1
     return Backtest(
         first_day=min(filter(None, (test.first_day for test in tests))),
         last_day=max(filter(None, (test.last_day for test in tests))),
@@ -186,8 +186,8 @@ def _sum(amounts: Sequence[float | None]) -> float | None:
 # --- warnings --------------------------------------------------------------------------------------------
 
 
-def _warnings(rule: CreateRule, reading: Reading) -> list[str]:
-    warnings = [f"not read for the back-test: {error.message}" for error in reading.errors]
-    if not reading.errors and not any(in_scope(market.snapshot.entities, rule) for market in reading.markets):
+def _warnings(rule: CreateRule, read: SnapshotsRead) -> list[str]:
+    warnings = [f"not read for the back-test: {error.message}" for error in read.errors]
+    if not read.errors and not any(in_scope(account.snapshot.entities, rule) for account in read.accounts):
         warnings.append("no object is in the rule's scope today")
     return warnings

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from campaign_automation.managers.rules.account_snapshot import Market
+from campaign_automation.managers.rules.account_snapshot import AccountSnapshot
 from campaign_automation.managers.shared.insights import SNAPSHOT_DAYS
 from campaign_automation.models.budget_problem import MaturitySnapshot
 from campaign_automation.optimizers.rules.data import Day, Entity, Snapshot
@@ -18,12 +18,12 @@ from campaign_automation.optimizers.rules.data import Day, Entity, Snapshot
 Counts = dict[date, list[float | None]]  # conversions of a day by its age
 
 
-def known_then(market: Market) -> dict[date, Snapshot]:
+def known_then(account: AccountSnapshot) -> dict[date, Snapshot]:
     """The account as reported on the morning after each day for which every campaign has a report."""
-    reports = {campaign: _counts(kept) for campaign, kept in market.reports.items()}
+    reports = {campaign: _counts(kept) for campaign, kept in account.reports.items()}
     days = [_reported(counts) for counts in reports.values()]
     return {
-        day: _morning(market.snapshot, reports, day)
+        day: _morning(account.snapshot, reports, day)
         for day in sorted(set.intersection(*days) if days else [])
     }
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from campaign_automation.managers.rules.checks import RuleChecks, Verdict
+from campaign_automation.managers.rules.checks import CheckedRule, RuleChecks
 from campaign_automation.managers.rules.schedules import RuleSchedules
 from campaign_automation.managers.shared.idempotency import id_under_key
 from campaign_automation.models.common import Context
@@ -284,7 +284,7 @@ def _view(head: RuleHead) -> dict[str, Any]:
     }
 
 
-def _created(head: RuleHead, verdict: Verdict, warnings: Sequence[str], state: Any = None) -> RuleCreated:
+def _created(head: RuleHead, verdict: CheckedRule, warnings: Sequence[str], state: Any = None) -> RuleCreated:
     return RuleCreated(
         rule_id=head.rule_id,
         version=head.version,
@@ -300,7 +300,7 @@ def _created(head: RuleHead, verdict: Verdict, warnings: Sequence[str], state: A
     )
 
 
-def _message(head: RuleHead, verdict: Verdict, state: Any) -> str:
+def _message(head: RuleHead, verdict: CheckedRule, state: Any) -> str:
     words = "would be" if state == "planned" else "is"
     mode = "observes" if head.rule.mode == "observe" else "acts"
     return (

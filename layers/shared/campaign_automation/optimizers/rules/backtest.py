@@ -13,7 +13,13 @@ from zoneinfo import ZoneInfo
 
 from campaign_automation.models.rules.answers import Backtest, Firing, Replay
 from campaign_automation.models.rules.rule import CreateRule, StoredRule
-from campaign_automation.optimizers.rule_engine import DIRECTION_MEMORY, Decision, Market, Outcome, evaluate
+from campaign_automation.optimizers.rule_engine import (
+    DIRECTION_MEMORY,
+    RuleDecision,
+    RuleOutcome,
+    SnapshotColumns,
+    evaluate,
+)
 from campaign_automation.optimizers.rules.columns import members
 from campaign_automation.optimizers.rules.data import Day, Entity, Memory, Snapshot
 
@@ -55,7 +61,7 @@ def backtest(
 
 def _history(rule: CreateRule, snapshot: Snapshot) -> Snapshot:
     """The objects in the rule's scope, their days in order."""
-    columns = Market(snapshot).columns(rule.action.acts_on)
+    columns = SnapshotColumns(snapshot).columns(rule.action.acts_on)
     entities = [columns.entities[position] for position in members(columns.scope(rule.applies_to))]
     return replace(snapshot, entities=[replace(entity, days=sorted(entity.days)) for entity in entities])
 
@@ -102,7 +108,7 @@ def _replay(rule: CreateRule, history: Snapshot, mornings: Mapping[date, Snapsho
     return _summary(course, len(mornings))
 
 
-def _follow(course: _Course, outcome: Outcome, day: date, now: datetime) -> None:
+def _follow(course: _Course, outcome: RuleOutcome, day: date, now: datetime) -> None:
     """Carries out what the rule decided on that day, on paper."""
     course.matching[day] = outcome.matching_ids
     if outcome.status == "needs_review":
@@ -113,7 +119,7 @@ def _follow(course: _Course, outcome: Outcome, day: date, now: datetime) -> None
     course.memory = course.memory.with_actions(decision.as_past(now) for decision in outcome.decisions)
 
 
-def _apply(course: _Course, decision: Decision, day: date) -> None:
+def _apply(course: _Course, decision: RuleDecision, day: date) -> None:
     if isinstance(decision.after, Decimal):
         course.budgets[decision.entity_id] = decision.after
     elif decision.after == "PAUSED":

@@ -45,7 +45,7 @@ class Truth(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Verdict:
+class ConditionResult:
     """A condition's answer over the objects in scope; `reasons`: why a position is undecidable."""
 
     true: int
@@ -57,10 +57,10 @@ class Verdict:
         return ", ".join(dict.fromkeys(codes)) or "undecidable"
 
 
-NOTHING = Verdict(0, 0, ())
+NOTHING = ConditionResult(0, 0, ())
 
 
-class Judge:
+class ConditionEvaluator:
     """Decides conditions over `columns`. With a `certainty` a comparison is true only if the data support it
     that far; what they do not yet support is undecidable. `anytime`: the evidence must bear being asked at
     each look, as for a pause, which data of a paused object never correct.
@@ -72,11 +72,11 @@ class Judge:
         self._anytime = anytime
         self._reasons: list[tuple[str, int]] = []
 
-    def decide(self, condition: Condition, scope: int) -> Verdict:
+    def decide(self, condition: Condition, scope: int) -> ConditionResult:
         self._reasons = []
         true, false = self._truth(condition, scope, negated=False)
         undecidable = scope & ~(true | false)
-        return Verdict(true & scope, undecidable, tuple(self._reasons) if undecidable else ())
+        return ConditionResult(true & scope, undecidable, tuple(self._reasons) if undecidable else ())
 
     def _truth(self, condition: Condition, scope: int, *, negated: bool) -> Truth:
         """Negation moves down to the comparisons, so that certainty is asked of what the rule claims."""

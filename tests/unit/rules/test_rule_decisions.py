@@ -8,11 +8,16 @@ from typing import Any
 
 import pytest
 
-from campaign_automation.managers.rules.account_snapshot import Market, Reading, days_needed, looks_at_today
+from campaign_automation.managers.rules.account_snapshot import (
+    AccountSnapshot,
+    SnapshotsRead,
+    days_needed,
+    looks_at_today,
+)
 from campaign_automation.managers.rules.applying import _value
+from campaign_automation.managers.rules.decisions import evaluate_accounts
 from campaign_automation.managers.rules.entities import past_actions
 from campaign_automation.managers.rules.hindsight import known_then
-from campaign_automation.managers.rules.judgement import judge
 from campaign_automation.managers.rules.wording import message_of, reason_of
 from campaign_automation.models.budget_problem import MaturitySnapshot
 from campaign_automation.models.changes import AuditRecord, SkippedItem
@@ -22,12 +27,12 @@ from tests.support.builders import account
 from tests.support.rules import NOW, TODAY, acted, ago, body, is_, losing, reasons, rule, run, snapshot
 
 
-def market(*entities: Entity, **changes: Any) -> Market:
-    return Market(account(), snapshot(*entities), {}, [], **changes)
+def market(*entities: Entity, **changes: Any) -> AccountSnapshot:
+    return AccountSnapshot(account(), snapshot(*entities), {}, [], **changes)
 
 
-def reading(*markets: Market, unread: int = 0) -> Reading:
-    return Reading(
+def reading(*markets: AccountSnapshot, unread: int = 0) -> SnapshotsRead:
+    return SnapshotsRead(
         list(markets), [SkippedItem(id=f"lost_{n}", reason="not_read: 4002") for n in range(unread)], []
     )
 
@@ -41,16 +46,16 @@ def test_limits_count_the_objects_of_all_accounts_together() -> None:
         ({"count": 3}, "it would touch 4 objects, more than the 3 allowed"),
         ({"share": 0.9}, "it would touch 2 of 2 objects, more than 90%"),
     ):
-        judgement = judge(rule(max_affected=limits), [], reading(*TWO), {})
+        judgement = evaluate_accounts(rule(max_affected=limits), [], reading(*TWO), {})
         assert judgement.review == review
         assert len(judgement.decisions) == (0 if review else 4)
-    capped = judge(rule(max_actions_per_day=3), [], reading(*TWO), {})
+    capped = evaluate_accounts(rule(max_actions_per_day=3), [], reading(*TWO), {})
     assert [item.entity_id for item in capped.decisions] == ["a", "b", "c"]
     assert reasons(capped.skipped) == {"d": "daily_cap"}
 
 
 def test_objects_that_could_not_be_read_are_undecidable_and_part_of_the_scope() -> None:
-    judgement = judge(rule(), [], reading(market(losing("a")), unread=2), {})
+    judgement = evaluate_accounts(rule(), [], reading(market(losing("a")), unread=2), {})
     assert (judgement.evaluated, judgement.matched) == (3, 1)
     assert reasons(judgement.undecidable) == {"lost_0": "not_read: 4002", "lost_1": "not_read: 4002"}
     assert judgement.scope == ["a", "lost_0", "lost_1"]
@@ -59,7 +64,7 @@ def test_objects_that_could_not_be_read_are_undecidable_and_part_of_the_scope() 
 def test_who_was_told_lately_is_not_told_again() -> None:
     watch = rule(action={"type": "send_notification", "parameters": {"message": "look"}})
     told = {"a": ago(hours=23), "b": ago(hours=25)}
-    judgement = judge(watch, [], reading(TWO[0]), told)
+    judgement = evaluate_accounts(watch, [], reading(TWO[0]), told)
     assert [item.entity_id for item in judgement.decisions] == ["b"]
     assert reasons(judgement.skipped) == {"a": "cooldown"}
 
@@ -67,7 +72,7 @@ def test_who_was_told_lately_is_not_told_again() -> None:
 def test_of_two_rules_one_has_its_way_and_the_other_is_told_which() -> None:
     lowers = rule("rule_1", action={"type": "decrease_budget"}, priority=1)
     raises = rule("rule_2", action={"type": "increase_budget"}, priority=2)
-    judgement = judge(lowers, [raises], reading(TWO[0]), {})
+    judgement = evaluate_accounts(lowers, [raises], reading(TWO[0]), {})
     assert judgement.decisions == []
     assert reasons(judgement.skipped) == {"a": "lost_to: rule_2", "b": "lost_to: rule_2"}
 
@@ -161,9 +166,9 @@ def test_words_name_the_rule_the_objects_and_the_figures() -> None:
     figures = "(roas 0.5 < 0.8 over 3d)"
     assert reason_of(stored.rule, decisions) == f"rule stop-loss: a {figures}"
     assert message_of(stored.rule, decisions, {"a": "shoes"}, observed=False) == (
-        f"stop-loss: paused 1: shoes a {figures}"
+        f"stop-loss: paused 1 ad set: shoes a {figures}"
     )
-    assert "would have paused 1: shoes | a (" in (
+    assert "would have paused 1 ad set: shoes | a (" in (
         message_of(stored.rule, decisions, {"a": "shoes | a"}, observed=True) or ""
     )
     assert message_of(stored.rule, [], {}, observed=False) is None

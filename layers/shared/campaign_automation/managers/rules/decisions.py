@@ -1,4 +1,4 @@
-"""One rule over all accounts of its user: what it decides, and whether it may touch so much. Pure."""
+"""One rule on all accounts of its user: the decisions, and whether it may touch so much. Pure."""
 
 from __future__ import annotations
 
@@ -6,27 +6,27 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from campaign_automation.managers.rules.account_snapshot import Market, Reading
+from campaign_automation.managers.rules.account_snapshot import AccountSnapshot, SnapshotsRead
 from campaign_automation.models.changes import SkippedItem
 from campaign_automation.models.rules.rule import StoredRule
-from campaign_automation.optimizers.rule_engine import Decision, Outcome, evaluate
+from campaign_automation.optimizers.rule_engine import RuleDecision, RuleOutcome, evaluate
 from campaign_automation.optimizers.rules.data import Memory, PastAction
 
 
-class Judged(NamedTuple):
-    market: Market
-    outcome: Outcome
+class AccountEvaluation(NamedTuple):
+    account: AccountSnapshot
+    outcome: RuleOutcome
 
 
-class Judgement(NamedTuple):
+class Evaluation(NamedTuple):
     """`review`: why the rule may do nothing until a person has looked, or ""."""
 
-    accounts: list[Judged]
+    accounts: list[AccountEvaluation]
     unread: list[SkippedItem]
     review: str
 
     @property
-    def decisions(self) -> list[Decision]:
+    def decisions(self) -> list[RuleDecision]:
         return [] if self.review else [item for one in self.accounts for item in one.outcome.decisions]
 
     @property
@@ -55,31 +55,36 @@ class Judgement(NamedTuple):
     @property
     def names(self) -> dict[str, str]:
         return {
-            entity.entity_id: entity.name for one in self.accounts for entity in one.market.snapshot.entities
+            entity.entity_id: entity.name for one in self.accounts for entity in one.account.snapshot.entities
         }
 
 
-def judge(
-    stored: StoredRule, rivals: Sequence[StoredRule], reading: Reading, told: Mapping[str, datetime]
-) -> Judgement:
-    """`rivals` are rules that may want the same objects otherwise: of two, one has its way."""
-    memory = Memory([*(past for market in reading.markets for past in market.past), *_told(stored, told)])
+def evaluate_accounts(
+    stored: StoredRule,
+    conflicting: Sequence[StoredRule],
+    read: SnapshotsRead,
+    notified_at: Mapping[str, datetime],
+) -> Evaluation:
+    """Evaluate a rule on all accounts beside the rules that may want the same objects otherwise; of two, one
+    has its way. `notified_at` is when the rule last told of each object."""
+    notified = _notified(stored, notified_at)
+    memory = Memory([*(past for account in read.accounts for past in account.past), *notified])
     accounts = []
-    for market in reading.markets:
-        outcome, *_ = evaluate([stored, *rivals], market.snapshot, memory)
-        accounts.append(Judged(market, outcome))
+    for account in read.accounts:
+        outcome, *_ = evaluate([stored, *conflicting], account.snapshot, memory)
+        accounts.append(AccountEvaluation(account, outcome))
         # The next account counts what was decided in this one: caps hold for the rule.
-        memory = memory.with_actions(item.as_past(market.snapshot.now) for item in outcome.decisions)
-    return Judgement(accounts, reading.unread, _review(stored, accounts))
+        memory = memory.with_actions(item.as_past(account.snapshot.now) for item in outcome.decisions)
+    return Evaluation(accounts, read.unread, _review(stored, accounts))
 
 
-def _told(stored: StoredRule, told: Mapping[str, datetime]) -> list[PastAction]:
+def _notified(stored: StoredRule, notified_at: Mapping[str, datetime]) -> list[PastAction]:
     """Telling moves no money, so it has no direction; but it has a cooldown."""
     field = stored.rule.action.field
-    return [PastAction(entity, field, 0, at, stored.rule_id) for entity, at in told.items()]
+    return [PastAction(entity, field, 0, at, stored.rule_id) for entity, at in notified_at.items()]
 
 
-def _review(stored: StoredRule, accounts: Sequence[Judged]) -> str:
+def _review(stored: StoredRule, accounts: Sequence[AccountEvaluation]) -> str:
     """The engine compares one account with the limits; here it is all of them together."""
     for one in accounts:
         if one.outcome.status == "needs_review":

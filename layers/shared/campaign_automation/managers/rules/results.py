@@ -1,0 +1,102 @@
+"""Results of a rule's ticks, as they are stored and answered. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from campaign_automation.managers.rules.applying import Written
+from campaign_automation.managers.rules.decisions import Evaluation
+from campaign_automation.managers.rules.wording import done_before_message, message_of, review_message
+from campaign_automation.models.changes import SkippedItem
+from campaign_automation.models.rules.answers import RuleEvaluated
+from campaign_automation.models.rules.vocabulary import hours_of
+from campaign_automation.stores.rule_store import Tick
+from campaign_automation.utils import clock
+from campaign_automation.utils.observability import emit, logger
+
+
+def not_now(tick: Tick, note: str) -> RuleEvaluated:
+    """Return the result of a tick that evaluated nothing; `note` is the reason."""
+    return _result(tick, outcome="not_now", note=note)
+
+
+def needs_review(tick: Tick, evaluation: Evaluation) -> RuleEvaluated:
+    """Return the result of a tick that would have touched too much: it did nothing."""
+    note = evaluation.review
+    message = review_message(tick.head.rule, note)
+    return _result(tick, evaluation, outcome="needs_review", note=note, notification=message)
+
+
+def only_told(
+    tick: Tick, evaluation: Evaluation, notified_at: Mapping[str, datetime]
+) -> tuple[RuleEvaluated, dict[str, datetime]]:
+    """Return the result of a tick that writes nothing, and the objects' last notifications with its own."""
+    rule, now = tick.head.rule, clock.now()
+    observed = rule.mode == "observe"
+    cooldown = timedelta(hours=hours_of(rule.cooldown))
+    kept = {entity: at for entity, at in notified_at.items() if now - at < cooldown}
+    kept |= {decision.entity_id: now for decision in evaluation.decisions}
+    result = _result(
+        tick,
+        evaluation,
+        outcome="observed" if observed else "done",
+        acted=0 if observed else len(evaluation.decisions),
+        notification=message_of(rule, evaluation.decisions, evaluation.names, observed=observed),
+    )
+    return result, kept
+
+
+def acted(tick: Tick, evaluation: Evaluation, written: Written) -> RuleEvaluated:
+    """Return the result of a tick that changed what it could."""
+    changed = {item.id for item in written.changed}
+    done = [decision for decision in evaluation.decisions if decision.entity_id in changed]
+    message = message_of(tick.head.rule, done, evaluation.names, observed=False)
+    if message is None and changed:
+        message = done_before_message(tick.head.rule, changed)
+    return _result(
+        tick,
+        evaluation,
+        acted=len(written.changed),
+        changed=written.changed,
+        # What the engine holds back now because this very tick did it before is no skip.
+        skipped=[item for item in evaluation.skipped if item.id not in changed] + written.skipped,
+        failed=written.failed,
+        notification=message,
+    )
+
+
+def count(result: RuleEvaluated) -> None:
+    """Emit the metrics of a tick."""
+    emit("rule_evaluations_total", result=result.outcome)
+    for cause, number in Counter(map(_cause, result.undecidable)).items():
+        emit("rule_undecidable_total", number, cause=cause)
+    logger.info(
+        "rule evaluated",
+        rule_id=result.rule_id,
+        outcome=result.outcome,
+        evaluated=result.evaluated,
+        acted=result.acted,
+        undecidable=len(result.undecidable),
+    )
+
+
+def _result(tick: Tick, evaluation: Evaluation | None = None, **more: object) -> RuleEvaluated:
+    values: dict[str, object] = {
+        "rule_id": tick.head.rule_id,
+        "version": tick.head.version,
+        "scheduled_time": clock.iso(tick.scheduled_time),
+        "evaluated": evaluation.evaluated if evaluation else 0,
+        "matched": evaluation.matched if evaluation else 0,
+        "acted": 0,
+        "skipped": evaluation.skipped if evaluation else [],
+        "undecidable": evaluation.undecidable if evaluation else [],
+        "scope": evaluation.scope if evaluation else [],
+    }
+    return RuleEvaluated.model_validate(values | more)
+
+
+def _cause(item: SkippedItem) -> str:
+    """Data that are not there yet are part of the trade; a platform that could not be read is not."""
+    return "not_read" if item.reason.startswith("not_read") else "data"
