@@ -8,9 +8,9 @@ from __future__ import annotations
 import asyncio
 import functools
 import itertools
-import random
 import time
 from collections.abc import Callable, Mapping, Sequence
+from random import SystemRandom
 from typing import Any, ParamSpec, TypeVar, assert_never
 
 from campaign_automation.stores.table import (
@@ -40,6 +40,7 @@ INDEX = "outbox"
 # UTF-8 orders by code point, so this sorts behind every sort key with the same prefix.
 _LAST = "\U0010ffff"
 _CONFLICT_TRIES = 5
+_RANDOM = SystemRandom()  # a snapshot clones the state of the module's own generator
 _CONFLICT_SECONDS = 0.05
 
 
@@ -121,7 +122,7 @@ class DynamoTable(Table):
                 # Another transaction held one of the rows; boto3 repeats single writes only.
                 if "TransactionConflict" not in reasons or attempt == _CONFLICT_TRIES:
                     raise
-                time.sleep(random.uniform(0, _CONFLICT_SECONDS * 2**attempt))
+                time.sleep(_RANDOM.uniform(0, _CONFLICT_SECONDS * 2**attempt))
 
     def _request(self, operation: Operation) -> dict[str, Any]:
         """Return the parameters of an operation, which are the same alone and in a transaction."""
