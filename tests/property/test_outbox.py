@@ -70,3 +70,23 @@ def test_a_campaign_it_never_heard_of_can_still_be_stopped(
         assert answer["status"] == "success", answer
     assert house.adapter.node_ids() == []
     assert [name for name, _ in house.web_platform.writes] == ["create_notification"]
+
+
+def test_the_audit_names_the_person_and_the_web_platform_its_own_user(house: House) -> None:
+    caller = {"user_id": "acme", "person": "ann", "web_platform_user": "user_9"}
+    made = asyncio.run(run_action(house.wiring, "create_campaign", request_body(), caller))
+    assert made["status"] == "success", made
+    trail = asyncio.run(house.wiring.audit.page("acme", made["campaign_id"]))
+    assert trail
+    assert {record.actor for record in trail} == {"user:ann"}
+    later = Wiring(mcp_client=house.web_platform, adapters={"meta": house.adapter})
+    assert asyncio.run(later.tenants.web_platform_user("acme")) == "user_9"
+    assert asyncio.run(later.tenants.web_platform_user("nobody")) == "nobody"
+
+
+def test_a_caller_that_only_reads_writes_no_user(house: House) -> None:
+    caller = {"user_id": "acme", "web_platform_user": "user_9"}
+    asyncio.run(run_action(house.wiring, "get_audit", {"campaign_id": "cmp_none"}, caller))
+    assert asyncio.run(house.wiring.tenants.web_platform_user("acme")) == "user_9"
+    later = Wiring(mcp_client=house.web_platform, adapters={"meta": house.adapter})
+    assert asyncio.run(later.tenants.web_platform_user("acme")) == "acme"

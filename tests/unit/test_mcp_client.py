@@ -74,6 +74,18 @@ def call(server: Server, times: int = 1, **arguments: Any) -> dict[str, Any]:
     return asyncio.run(run())
 
 
+def test_a_tenants_user_on_the_web_platform_goes_in_its_place(serve: Any) -> None:
+    server = serve(lambda headers, body: result({"id": 1}))
+
+    async def user_of(tenant: str) -> str:
+        return {"acme": "user_9"}[tenant]
+
+    client = McpClient(server.url, lambda: "t", timeout_seconds=1, user_of=user_of)
+    asyncio.run(client.call_tool("create_campaign", {"user_id": "acme"}))
+    ((_, body),) = server.requests
+    assert body["params"]["arguments"]["user_id"] == 9
+
+
 def result(value: Any) -> Answer:
     return 200, JSON, json.dumps({"jsonrpc": "2.0", "id": 1, "result": value})
 

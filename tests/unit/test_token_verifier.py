@@ -145,6 +145,8 @@ def test_the_policy_covers_the_stage_and_nothing_else() -> None:
     statement = made["policyDocument"]["Statement"][0]
     assert statement["Resource"] == "arn:aws:execute-api:us-east-1:123456789012:api1/prod/*"
     assert made["context"] == {"person": "user_123", "roles": "buyer viewer"}
+    numbered = policy(Caller("tenant_1", "user_123", frozenset(), "9"), arn)
+    assert numbered["context"]["web_platform_user"] == "9"
 
 
 USUAL = frozenset({Role.VIEWER, Role.BUYER})
@@ -159,8 +161,10 @@ USUAL = frozenset({Role.VIEWER, Role.BUYER})
         (Claims(roles="roles"), {"roles": ["approver", "root"]}, {Role.APPROVER}),
         (Claims(roles="roles"), {}, set()),
         (Claims(roles="roles"), {"roles": {"operator": True}}, set()),
-        (Claims(tenant="org"), {"org": "acme"}, Caller("acme", "user_123", USUAL)),
-        (Claims(tenant="org"), {"org": 7}, Caller("7", "user_123", USUAL)),
+        (Claims(tenant="org"), {"org": "acme"}, Caller("acme", "user_123", USUAL, "user_123")),
+        (Claims(tenant="org"), {"org": 7}, Caller("7", "user_123", USUAL, "user_123")),
+        (Claims(web_platform_user="number"), {"number": 9}, Caller("user_123", "user_123", USUAL, "9")),
+        (Claims(web_platform_user="number"), {}, Caller("user_123", "user_123", USUAL)),
         (Claims(tenant="org"), {}, None),
         (Claims(tenant="org"), {"org": ["acme"]}, None),
     ],

@@ -82,6 +82,9 @@ async def _run(wiring: Wiring, name: str, parameters: Any, context: Mapping[str,
     caller = parse(Context, dict(context))
     if action.role not in caller.roles:
         raise ForbiddenError(f"{name}: needs the role {action.role}", field="action", role=action.role)
+    if caller.web_platform_user is not None:
+        # Functions that only read may not write; their callers' users are known to this process.
+        await wiring.tenants.remember(caller.user_id, caller.web_platform_user, store=action.changes)
     result = await action.run(wiring, parse(action.request, parameters), caller)
     return result.model_dump(mode="json", by_alias=True)
 

@@ -136,6 +136,9 @@ class Settings(BaseModel):
     jwt_roles_claim: str | None = Field(
         None, description="the claim that lists roles; unset: everybody is viewer and buyer"
     )
+    jwt_web_platform_user_claim: str = Field(
+        "sub", description="the claim that names the tenant's user on the Web Platform"
+    )
 
     @property
     def request_defaults(self) -> dict[str, Any]:

@@ -67,6 +67,7 @@ from campaign_automation.stores.insight_store import InsightStore
 from campaign_automation.stores.notice_store import NoticeStore
 from campaign_automation.stores.rule_store import RuleStore
 from campaign_automation.stores.table import Table
+from campaign_automation.stores.tenant_store import TenantStore
 from campaign_automation.utils.cache_manager import CacheManager, RedisClient, connect
 from campaign_automation.utils.secrets import read_secret
 
@@ -126,7 +127,17 @@ class Wiring:
             lambda: str(read_secret(self.settings.mcp_secret_id, "the Web Platform")["token"]),
             timeout_seconds=self.settings.mcp_timeout_seconds,
             user_prefix=self.settings.web_platform_user_prefix,
+            user_of=self.tenants.web_platform_user if self._has_users_of_its_own else None,
         )
+
+    @property
+    def _has_users_of_its_own(self) -> bool:
+        """Whether the Web Platform's users are named by another claim than the tenants."""
+        return self.settings.jwt_web_platform_user_claim != self.settings.jwt_tenant_claim
+
+    @cached_property
+    def tenants(self) -> TenantStore:
+        return TenantStore(self._table)
 
     def _text_model(self, response_schema: dict[str, Any]) -> TextModel | None:
         if self._gemini_client is not None or self.settings.gemini_secret_id is None:

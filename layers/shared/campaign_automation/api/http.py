@@ -56,6 +56,7 @@ def _caller(event: Event) -> dict[str, Any]:
     context = {
         "user_id": verified["principalId"],
         "person": verified.get("person"),
+        "web_platform_user": verified.get("web_platform_user"),
         "roles": verified["roles"].split() if "roles" in verified else None,
         "request_id": event["requestContext"]["requestId"],
         "session_id": headers.get("x-session-id"),

@@ -23,21 +23,29 @@ class Caller(NamedTuple):
     tenant: str
     person: str
     roles: frozenset[Role]
+    web_platform_user: str | None = None
 
 
 class Claims(NamedTuple):
-    """The names of the claims that tell tenant and roles. Without a claim for roles everybody may read and
-    buy; nobody operates the deployment unless the token says so."""
+    """The names of the claims that tell tenant, roles and the user on the Web Platform.
+
+    Without a claim for roles everybody may read and buy; nobody operates the deployment unless the token says
+    so.
+    """
 
     tenant: str = "sub"
     roles: str | None = None
+    web_platform_user: str = "sub"
 
     def caller(self, claims: Mapping[str, Any]) -> Caller | None:
         """Return the caller that the token's `claims` describe, or None when they name no tenant."""
         tenant = claims.get(self.tenant)
         if not isinstance(tenant, str | int) or not str(tenant):
             return None
-        return Caller(str(tenant), str(claims["sub"]), self._roles(claims))
+        user = claims.get(self.web_platform_user) if self.web_platform_user != self.tenant else None
+        return Caller(
+            str(tenant), str(claims["sub"]), self._roles(claims), None if user is None else str(user)
+        )
 
     def _roles(self, claims: Mapping[str, Any]) -> frozenset[Role]:
         if self.roles is None:
@@ -64,7 +72,9 @@ class TokenVerifier:
         if not (settings.jwks_url and settings.jwt_issuer and settings.jwt_audience):
             raise SettingsError("settings: JWKS_URL, JWT_ISSUER and JWT_AUDIENCE are required")
         keys = jwt.PyJWKClient(settings.jwks_url, lifespan=_KEYS_SECONDS, timeout=5)
-        claims = Claims(settings.jwt_tenant_claim, settings.jwt_roles_claim)
+        claims = Claims(
+            settings.jwt_tenant_claim, settings.jwt_roles_claim, settings.jwt_web_platform_user_claim
+        )
         return cls(keys, settings.jwt_issuer, settings.jwt_audience, claims)
 
     def caller(self, authorization: str) -> Caller | None:
@@ -92,8 +102,11 @@ def policy(caller: Caller, method_arn: str) -> dict[str, Any]:
     """Return the policy that allows the whole stage: API Gateway caches it, so it must not name one route."""
     api, stage = method_arn.split("/")[:2]
     statement = {"Action": "execute-api:Invoke", "Effect": "Allow", "Resource": f"{api}/{stage}/*"}
+    context = {"person": caller.person, "roles": " ".join(sorted(caller.roles))}
+    if caller.web_platform_user is not None:
+        context["web_platform_user"] = caller.web_platform_user
     return {
         "principalId": caller.tenant,
         "policyDocument": {"Version": "2012-10-17", "Statement": [statement]},
-        "context": {"person": caller.person, "roles": " ".join(sorted(caller.roles))},
+        "context": context,
     }

@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 import httpx
@@ -42,19 +42,26 @@ class McpClient:
     """`call_tool(name, arguments)` against one server. Reads are retried, writes never."""
 
     def __init__(
-        self, url: str, token: Callable[[], str], *, timeout_seconds: float = 10, user_prefix: str = "user_"
+        self,
+        url: str,
+        token: Callable[[], str],
+        *,
+        timeout_seconds: float = 10,
+        user_prefix: str = "user_",
+        user_of: Callable[[str], Awaitable[str]] | None = None,
     ) -> None:
         self._url = url
         self._token = token
         self._timeout = timeout_seconds
         self._user_prefix = user_prefix
+        self._user_of = user_of
         self._ids = itertools.count(1)
         self._session: dict[str, str] | None = None  # headers of an initialized session
 
     async def call_tool(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
         """The tool's data. Raises WebPlatformError (3001 to 3003), WebPlatformUnavailableError (3000, 3004),
         NotFoundError, or AccountError when credits are short."""
-        arguments = self._with_platform_user(arguments)
+        arguments = await self._with_platform_user(arguments)
 
         async def call() -> dict[str, Any]:
             return _tool_data(name, await self._call(name, arguments))
@@ -63,10 +70,12 @@ class McpClient:
             return await call()
         return await with_retries(call, what=name, is_retryable=_may_ask_again)
 
-    def _with_platform_user(self, arguments: dict[str, Any]) -> dict[str, Any]:
+    async def _with_platform_user(self, arguments: dict[str, Any]) -> dict[str, Any]:
         user = arguments.get("user_id")
         if not isinstance(user, str):
             return arguments
+        if self._user_of is not None:
+            user = await self._user_of(user)
         return {**arguments, "user_id": platform_user_id(user, self._user_prefix)}
 
     async def _call(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:

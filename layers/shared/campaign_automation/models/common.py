@@ -147,6 +147,7 @@ class Context(Model):
     user_id: Annotated[Text, Field(max_length=128, pattern=r"^[^#/]+$")]
     person: Annotated[Text, Field(max_length=128)] | None = None
     roles: frozenset[Role] = frozenset(Role)
+    web_platform_user: Annotated[Text, Field(max_length=128)] | None = None
     session_id: Annotated[Text, Field(max_length=128)] | None = None
     request_id: Annotated[Text, Field(max_length=128)] | None = None
     idempotency_key: Annotated[Text, Field(max_length=255)] | None = None
