@@ -16,7 +16,7 @@ from campaign_automation.utils.error_handler import (
 )
 from campaign_automation.utils.retry_strategy import with_retries
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 class Flaky:
