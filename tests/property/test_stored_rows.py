@@ -21,6 +21,7 @@ import pytest
 
 from campaign_automation.adapters.base import AdNode, AdSetNode, CampaignNode
 from campaign_automation.capability import run_action
+from campaign_automation.managers.shared.idempotency import action_claim
 from campaign_automation.models.campaign import Creation
 from campaign_automation.models.common import AdAccount, Context
 from campaign_automation.stores import lease
@@ -302,9 +303,12 @@ def test_a_repeated_creation_is_the_campaign_stored_before(house: House) -> None
 def test_a_key_of_a_call_that_died_is_free_in_time(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     async def once() -> Any:
         request = Context(user_id="u")
-        run = house.wiring.idempotency.once
         caller = Context(user_id="u", idempotency_key="running-1")
-        return await run(caller, "a", request, Context, lambda: asyncio.sleep(0, request))
+        claim = action_claim(caller, "a", request, derive=False)
+        async with house.wiring.idempotency.once("u", claim, Context) as once:
+            assert once.answer is None
+            once.answer = request
+        return once.answer
 
     with pytest.raises(ConflictError):
         run(once())

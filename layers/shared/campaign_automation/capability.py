@@ -7,7 +7,10 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic import BaseModel
+
 from campaign_automation.actions import ACTIONS
+from campaign_automation.actions.action import Action
 from campaign_automation.adapters.base import PlatformAdapter
 from campaign_automation.clients.gemini_client import TextModel
 from campaign_automation.clients.mcp_client import ToolCaller
@@ -58,45 +61,58 @@ class CampaignAutomation:
         await self._wiring.aclose()
 
 
-async def run_action(
-    wiring: Wiring, action: str, parameters: Any, context: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Parse, run, count and answer one action."""
-    request_id = str(context.get("request_id") or f"req_{uuid.uuid4().hex}")
-    started = time.monotonic()
+async def run_action(parts: Wiring, name: Any, parameters: Any, context: Any) -> dict[str, Any]:
+    """Parse, run, count and answer one action. A repeated idempotency key repeats the answer given before."""
+    started, request_id = time.monotonic(), _request_id(context)
     try:
-        answer = await _run(wiring, action, parameters, {**context, "request_id": request_id})
+        action, request, caller = await _prepare(parts, name, parameters, context, request_id)
+        claim = action.claim(caller, request)
+        async with parts.idempotency.once(caller.user_id, claim, action.answer) as once:
+            if once.answer is None:
+                once.answer = await action.perform(parts, request, caller)
+        answer: dict[str, Any] = once.answer.model_dump(mode="json", by_alias=True)
     except Exception as error:
-        answer = _failed(error, action, request_id)
-    emit("campaign_automation_requests_total", action=_label(action), status=str(answer["status"]))
+        answer = _failed(error, name, request_id)
+    emit("campaign_automation_requests_total", action=_label(name), status=str(answer["status"]))
     seconds = time.monotonic() - started
-    emit("campaign_automation_request_duration_seconds", seconds, action=_label(action))
+    emit("campaign_automation_request_duration_seconds", seconds, action=_label(name))
     return answer
 
 
-async def _run(wiring: Wiring, name: str, parameters: Any, context: Mapping[str, Any]) -> dict[str, Any]:
-    if name not in ACTIONS:
-        raise InvalidRequestError(f"action: {name} is not known", field="action", allowed=sorted(ACTIONS))
+async def _prepare(
+    parts: Wiring, name: Any, parameters: Any, context: Any, request_id: str
+) -> tuple[Action, BaseModel, Context]:
+    """Return the action, its parsed request and the caller. Raises InvalidRequestError, ForbiddenError."""
+    if not isinstance(name, str) or name not in ACTIONS:
+        raise InvalidRequestError(
+            f"action: {str(name)[:80]} is not known", field="action", allowed=sorted(ACTIONS)
+        )
+    if not isinstance(context, Mapping):
+        raise InvalidRequestError("context: should be an object with user_id", field="context")
     action = ACTIONS[name]
-    await clock.synchronise(wiring.settings.clock_url)
-    caller = parse(Context, dict(context))
+    await clock.synchronise(parts.settings.clock_url)
+    caller = parse(Context, {**context, "request_id": request_id})
     if action.role not in caller.roles:
         raise ForbiddenError(f"{name}: needs the role {action.role}", field="action", role=action.role)
     if caller.web_platform_user is not None:
         # Functions that only read may not write; their callers' users are known to this process.
-        await wiring.tenants.remember(caller.user_id, caller.web_platform_user, store=action.changes)
-    result = await action.run(wiring, parse(action.request, parameters), caller)
-    return result.model_dump(mode="json", by_alias=True)
+        await parts.tenants.remember(caller.user_id, caller.web_platform_user, store=action.changes)
+    return action, parse(action.request, parameters), caller
 
 
-def _failed(error: Exception, action: str, request_id: str) -> dict[str, Any]:
+def _request_id(context: Any) -> str:
+    given = context.get("request_id") if isinstance(context, Mapping) else None
+    return str(given or f"req_{uuid.uuid4().hex}")
+
+
+def _failed(error: Exception, action: Any, request_id: str) -> dict[str, Any]:
     if isinstance(error, CampaignAutomationError):
-        logger.warning("action failed", action=action, code=error.code, reason=error.message)
+        logger.warning("action failed", action=_label(action), code=error.code, reason=error.message)
     else:
-        logger.exception("action failed unexpectedly", action=action)
+        logger.exception("action failed unexpectedly", action=_label(action))
     return envelope(error, request_id)
 
 
-def _label(action: str) -> str:
-    """Only known names become metric dimensions: each new one would be a paid metric."""
-    return action if action in ACTIONS else "unknown"
+def _label(action: Any) -> str:
+    """Return the name of a known action; each other one would be a paid metric dimension."""
+    return action if isinstance(action, str) and action in ACTIONS else "unknown"

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +16,8 @@ from campaign_automation.capability import run_action
 from campaign_automation.models.common import Role
 from campaign_automation.settings import Settings
 from campaign_automation.wiring import Wiring
+
+ROOT = Path(__file__).parents[3]
 
 
 def answer(name: str, roles: list[str]) -> dict[str, Any]:
@@ -48,3 +53,60 @@ def test_in_one_process_a_caller_has_all_roles() -> None:
 
 def test_an_unknown_role_is_refused_by_name() -> None:
     assert answer("create_campaign", ["root"])["error"]["details"]["field"].startswith("roles")
+
+
+@pytest.mark.parametrize(
+    ("action", "context", "field"),
+    [
+        (["create_campaign"], {}, "action"),
+        ({}, {}, "action"),
+        (None, None, "action"),
+        ("get_audit", None, "context"),
+    ],
+)
+def test_what_is_no_call_is_answered_not_raised(action: Any, context: Any, field: str) -> None:
+    parts = Wiring(Settings(table_name="none"))
+    refused = asyncio.run(run_action(parts, action, {}, context))["error"]
+    assert (refused["code"], refused["details"]["field"]) == ("1001", field)
+
+
+# Runs a handler whose use case tells which functions of ours stand between the two.
+FRAMES_PROGRAM = """
+import importlib.util, traceback
+from campaign_automation.managers.changes.history import ChangeHistory
+
+
+async def undo(self, request, caller):
+    frames = [frame.name for frame in traceback.extract_stack() if "campaign_automation" in frame.filename]
+    print("frames", *frames)
+
+
+ChangeHistory.undo = undo
+spec = importlib.util.spec_from_file_location("app", "functions/undo_change/app.py")
+app = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(app)
+event = {
+    "httpMethod": "POST",
+    "resource": "/v1/campaigns/{campaign_id}/undo",
+    "pathParameters": {"campaign_id": "cmp_1"},
+    "headers": {},
+    "body": '{"run_id": "r"}',
+    "requestContext": {"requestId": "q", "authorizer": {"principalId": "u"}},
+}
+
+
+class Lambda:
+    function_name, memory_limit_in_mb, invoked_function_arn, aws_request_id = "f", 1, "a", "r"
+
+
+app.lambda_handler(event, Lambda())
+"""
+
+
+def test_a_request_passes_five_functions_on_its_way_to_the_use_case() -> None:
+    environment = {"TABLE_NAME": "x", "AWS_DEFAULT_REGION": "us-east-1"}
+    done = subprocess.run(
+        [sys.executable, "-c", FRAMES_PROGRAM], cwd=ROOT, env=environment, capture_output=True, text=True
+    )
+    (told,) = [line for line in done.stdout.splitlines() if line.startswith("frames")]
+    assert told.split()[1:] == ["lambda_handler", "run", "respond", "run_action", "undo_change"], done.stderr

@@ -12,7 +12,9 @@ from typing import Any, TypeVar, get_args, get_type_hints
 
 from pydantic import BaseModel
 
+from campaign_automation.managers.shared.idempotency import action_claim
 from campaign_automation.models.common import Context, Role
+from campaign_automation.stores.answer_store import Claim
 from campaign_automation.wiring import Wiring
 
 R = TypeVar("R", bound=BaseModel)
@@ -67,22 +69,19 @@ class Action:
     def has_body(self) -> bool:
         return self.method in ("POST", "PUT", "PATCH")
 
-    async def run(self, parts: Wiring, request: BaseModel, caller: Context) -> BaseModel:
-        """Return the answer to `request`; a repeated key repeats the answer given before.
+    @property
+    def answer(self) -> type[BaseModel]:
+        """The answer that an idempotency key repeats."""
+        return self.answers[self.success]
+
+    def claim(self, caller: Context, request: BaseModel) -> Claim | None:
+        """Return the claim under which `request` is carried out once, or None.
 
         A dry run claims no key: a caller plans, and then carries out under the same one.
         """
         if self.key in (Key.NONE, Key.CAMPAIGN) or getattr(request, "dry_run", False):
-            answer: BaseModel = await self.perform(parts, request, caller)
-            return answer
-        return await parts.idempotency.once(
-            caller,
-            self.name,
-            request,
-            self.answers[self.success],
-            lambda: self.perform(parts, request, caller),
-            derive=self.key is Key.DERIVED,
-        )
+            return None
+        return action_claim(caller, self.name, request, derive=self.key is Key.DERIVED)
 
 
 ACTIONS: dict[str, Action] = {}

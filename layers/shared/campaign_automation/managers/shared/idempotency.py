@@ -14,7 +14,9 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import TypeVar
 
 from pydantic import BaseModel
@@ -32,39 +34,39 @@ DERIVED_SECONDS = 15 * 60
 _RUNNING_SECONDS = 60  # a function that has not answered after this time is dead
 
 
+@dataclass
+class Once:
+    """The answer kept under a key, or the place for the one that the caller of `once` makes."""
+
+    answer: BaseModel | None = None
+
+
 class Idempotency:
     def __init__(self, store: AnswerStore) -> None:
         self._store = store
 
-    async def once(
-        self,
-        context: Context,
-        action: str,
-        request: BaseModel,
-        kind: type[M],
-        run: Callable[[], Awaitable[M]],
-        *,
-        derive: bool = False,
-    ) -> M:
-        """Return the answer of `run`, or the one kept under the caller's key.
+    @asynccontextmanager
+    async def once(self, tenant: str, claim: Claim | None, kind: type[BaseModel]) -> AsyncIterator[Once]:
+        """Hold the claim while the body makes the answer, and keep it; the body that raises frees the key.
 
-        Without a key it just runs, unless `derive` asks for one derived from the request. Raises
-        ConflictError for a key used with another request, or while the first call still runs. A call that
-        failed frees its key.
+        Yields the answer kept before where there is one. Raises ConflictError for a key used with another
+        request, or while the first call still runs.
         """
-        claim = _action_claim(context, action, request, derive)
         if claim is None:
-            return await run()
-        standing = await self._store.claim(context.user_id, claim, _RUNNING_SECONDS)
+            yield Once()
+            return
+        standing = await self._store.claim(tenant, claim, _RUNNING_SECONDS)
         if standing is not None:
-            return kind.model_validate_json(_kept_answer(standing, claim))
+            yield Once(kind.model_validate_json(_kept_answer(standing, claim)))
+            return
+        once = Once()
         try:
-            answer = await run()
+            yield once
         except BaseException:
-            await self._store.free(context.user_id, claim)
+            await self._store.free(tenant, claim)
             raise
-        await self._store.keep(context.user_id, claim, answer.model_dump_json())
-        return answer
+        if once.answer is not None:
+            await self._store.keep(tenant, claim, once.answer.model_dump_json())
 
 
 def creation_claim(
@@ -93,7 +95,8 @@ def id_under_key(prefix: str, context: Context, request: BaseModel) -> str:
     return f"{prefix}_{_sha256(identity)[:20]}"
 
 
-def _action_claim(context: Context, action: str, request: BaseModel, derive: bool) -> Claim | None:
+def action_claim(context: Context, action: str, request: BaseModel, *, derive: bool) -> Claim | None:
+    """Return the claim of an action, or None for one without a key; `derive` makes one from the request."""
     text = request.model_dump_json()
     key, seconds = context.idempotency_key, KEPT_SECONDS
     if key is None and derive:
