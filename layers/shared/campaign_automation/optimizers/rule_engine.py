@@ -27,7 +27,6 @@ from campaign_automation.optimizers.rules.data import Entity, Memory, PastAction
 from campaign_automation.optimizers.rules.schedule import why_not_now
 
 DIRECTION_MEMORY = timedelta(days=7)
-MAX_NAMED = 10  # objects a notification names
 Status = Literal["done", "observed", "not_now", "needs_review"]
 
 
@@ -99,13 +98,6 @@ class RuleOutcome:
     @property
     def undecidable(self) -> list[SkippedItem]:
         return [self._item(position, self.met.reason(position)) for position in members(self.met.undecidable)]
-
-    @property
-    def notification(self) -> str | None:
-        """One message about the run; None when there is nothing to tell."""
-        if self.status == "needs_review":
-            return f"{self.stored.rule.rule_name}: {self.note}; nothing was changed, please review the rule"
-        return _message(self) if self.decisions else None
 
     def _item(self, position: int, reason: str) -> SkippedItem:
         return SkippedItem(id=self.columns.entities[position].entity_id, reason=reason)
@@ -342,15 +334,6 @@ def _clash(one: RuleOutcome, other: RuleOutcome) -> bool:
 
 
 # --- words -------------------------------------------------------------------------------------------
-
-
-def _message(outcome: RuleOutcome) -> str:
-    ids = [decision.entity_id for decision in outcome.decisions]
-    more = f" and {len(ids) - MAX_NAMED} more" if len(ids) > MAX_NAMED else ""
-    action = outcome.stored.rule.action
-    what = action.parameters.message if isinstance(action, Notify) else action.type
-    would = "would act: " if outcome.status == "observed" else ""
-    return f"{outcome.stored.rule.rule_name}: {would}{what}: {', '.join(ids[:MAX_NAMED])}{more}"
 
 
 def warnings_of(rule: CreateRule) -> list[str]:

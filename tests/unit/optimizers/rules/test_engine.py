@@ -32,7 +32,6 @@ def test_a_met_condition_becomes_a_decision_with_its_figures() -> None:
     assert decision.evidence == [
         {"metric": "roas", "value": 0.5, "time_range": "3d", "operator": "less_than", "threshold": 0.8}
     ]
-    assert outcome.notification == "stop-loss: pause_adset: as_1"
 
 
 @pytest.mark.parametrize(
@@ -285,14 +284,12 @@ def test_a_rule_that_would_touch_too_much_touches_nothing(limits: dict[str, floa
     assert len(outcome.decisions) == (0 if exceeded else 3)
     if exceeded:
         assert set(reasons(outcome.skipped).values()) == {"max_affected"}
-        assert "nothing was changed" in (outcome.notification or "")
 
 
 def test_observing_decides_without_competing() -> None:
     watch, act = rule("a", mode="observe", priority=9), rule("b")
     watching, acting = evaluate([watch, act], snapshot(losing()))
     assert (watching.status, acted(watching), acted(acting)) == ("observed", ["as_1"], ["as_1"])
-    assert "would act" in (watching.notification or "")
 
 
 def test_a_daily_cap_counts_what_was_done_today() -> None:

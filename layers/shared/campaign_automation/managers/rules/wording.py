@@ -8,8 +8,9 @@ from typing import Any
 from campaign_automation.models.common import Level
 from campaign_automation.models.rules.actions import AnyAction, ChangeBudget, Notify, Pause
 from campaign_automation.models.rules.rule import CreateRule
-from campaign_automation.optimizers.rule_engine import MAX_NAMED, RuleDecision
+from campaign_automation.optimizers.rule_engine import RuleDecision
 
+MAX_NAMED = 10  # objects that a sentence names
 _REASON_LENGTH = 500
 _NOUNS = {Level.CAMPAIGN: "campaign", Level.ADSET: "ad set", Level.AD: "ad"}
 _SYMBOLS = {
