@@ -20,6 +20,7 @@ from local.cloud.intrinsics import (
 from local.cloud.resources import DEPLOY, SKIPPED, Deployed, Stack
 
 VERSION = "AWS::Lambda::Version"
+MANAGED_POLICY = "AWS::IAM::ManagedPolicy"
 # Their properties may be what they were and the folders behind them other ones.
 WITH_CONTENT = {"AWS::Lambda::Function", "AWS::Lambda::LayerVersion"}
 CHANGEABLE = {
@@ -27,7 +28,7 @@ CHANGEABLE = {
     *SKIPPED,
     "AWS::ApiGateway::RestApi",
     "AWS::ApiGateway::Stage",
-    "AWS::IAM::ManagedPolicy",
+    MANAGED_POLICY,
     "AWS::IAM::Role",
     "AWS::Lambda::Alias",
     "AWS::Logs::LogGroup",
@@ -139,11 +140,13 @@ def _create(stack: Stack, logical_id: str, resource: Mapping[str, Any], resolver
 
 
 def _remove(stack: Stack, logical_ids: Iterable[str]) -> None:
-    """Forget what a later template no longer has: versions, and what is skipped."""
+    """Forget what a later template no longer has: versions, managed policies, and what is skipped."""
     for logical_id in logical_ids:
         gone = stack.deployed.pop(logical_id)
         if gone.kind == VERSION:
             del stack.versions[gone.physical.ref]
+        elif gone.kind == MANAGED_POLICY:
+            del stack.policies[gone.physical.ref]
         elif gone.kind not in SKIPPED:
             raise TemplateError(f"{logical_id}: the local cloud cannot delete a {gone.kind}")
 

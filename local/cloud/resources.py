@@ -60,6 +60,14 @@ class RestApi:
 
 
 @dataclass(frozen=True)
+class Role:
+    """An IAM role: its own statements, and the ARNs of the managed policies that it names."""
+
+    own: list[Statement]
+    policies: list[str]
+
+
+@dataclass(frozen=True)
 class Deployed:
     """A resource that stands: of which type, made from which properties, under which names."""
 
@@ -83,7 +91,7 @@ class Stack:
     layers: dict[str, Path] = field(default_factory=dict)
     contents: dict[str, str] = field(default_factory=dict)
     apis: dict[str, RestApi] = field(default_factory=dict)
-    roles: dict[str, list[Statement]] = field(default_factory=dict)
+    roles: dict[str, Role] = field(default_factory=dict)
     policies: dict[str, list[Statement]] = field(default_factory=dict)
 
     def physical_name(self, logical_id: str, given: str | None = None) -> str:
@@ -95,6 +103,18 @@ class Stack:
         versions = {_function_name(arn): function for arn, function in self.versions.items()}
         aliases = {_function_name(arn): self.versions[version] for arn, version in self.aliases.items()}
         return {**self.functions, **versions, **aliases}
+
+    def statements(self) -> dict[str, list[Statement]]:
+        """What each role may do by its ARN, and each function by its name.
+
+        Computed on demand: a managed policy may change while the roles that name it stay as they are.
+        AWS's own managed policies are not known here; the template uses those for logs and traces alone.
+        """
+        by_role = {
+            role_arn: [*role.own, *(item for name in role.policies for item in self.policies.get(name, []))]
+            for role_arn, role in self.roles.items()
+        }
+        return {**by_role, **{f.name: by_role.get(f.role, []) for f in self.functions.values()}}
 
     def kept(self, folder: Path, name: str) -> Path:
         """A copy of `folder` as it is now."""
@@ -123,13 +143,12 @@ def deploy_function(stack: Stack, logical_id: str, properties: Properties) -> Ph
 
 
 def deploy_role(stack: Stack, logical_id: str, properties: Properties) -> Physical:
-    """AWS::IAM::Role: the statements of its policies, which the front door holds its function to. AWS's own
-    managed policies are not known here; the template uses those for logs and traces alone."""
+    """AWS::IAM::Role: what the front door holds its function to."""
     name = stack.physical_name(logical_id, properties.get("RoleName"))
     role_arn = f"arn:aws:iam::{ACCOUNT}:role/{name}"
-    own = [_statements(policy["PolicyDocument"]) for policy in properties.get("Policies", [])]
-    managed = [stack.policies.get(item, []) for item in properties.get("ManagedPolicyArns", [])]
-    stack.roles[role_arn] = [statement for statements in (*own, *managed) for statement in statements]
+    documents = (policy["PolicyDocument"] for policy in properties.get("Policies", []))
+    own = [statement for document in documents for statement in _statements(document)]
+    stack.roles[role_arn] = Role(own, properties.get("ManagedPolicyArns", []))
     return Physical(name, {"Arn": role_arn})
 
 

@@ -202,8 +202,7 @@ class _LocalCloud:
         self._deployment = deploy(template, parameters, STACK, self._aws, archive=self._archive, onto=onto)
         stack = self._deployment.stack
         self._runtime.deploy(stack.served())
-        own = {name: stack.roles.get(item.role, []) for name, item in stack.functions.items()}
-        self._front_door.permissions = Permissions({**stack.roles, **own})
+        self._front_door.permissions = Permissions(stack.statements())
         self._api_server.app = self._api()
 
     def _fill_secrets(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,14 @@ from local.cloud.deployer import Deployment, common_environment, deploy, deploym
 from local.cloud.intrinsics import TemplateError
 
 NO_AWS = Clients("http://127.0.0.1:1")  # nothing here may call it
+ROLE_ARN = {"Arn": {"Value": {"Fn::GetAtt": "Role.Arn"}}}
 
 
-def deploy_resources(resources: dict[str, Any], **template: Any) -> Deployment:
-    return deploy({"Resources": resources, **template}, {}, "stack", NO_AWS)
+def deploy_resources(
+    resources: dict[str, Any], onto: Deployment | None = None, **template: Any
+) -> Deployment:
+    standing = onto.stack if onto else None
+    return deploy({"Resources": resources, **template}, {}, "stack", NO_AWS, onto=standing)
 
 
 def function(folder: Path, **properties: Any) -> dict[str, Any]:
@@ -24,6 +29,35 @@ def function(folder: Path, **properties: Any) -> dict[str, Any]:
         "Type": "AWS::Lambda::Function",
         "Properties": {"Code": code, "Handler": "app.main"} | properties,
     }
+
+
+def allow(action: str) -> dict[str, Any]:
+    return {"Effect": "Allow", "Action": action, "Resource": {"Fn::Sub": "arn:${AWS::Partition}:sns:*"}}
+
+
+def managed_policy(statements: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "Type": "AWS::IAM::ManagedPolicy",
+        "Properties": {"PolicyDocument": {"Statement": statements}},
+    }
+
+
+def with_policies(folder: Path, **policies: list[dict[str, Any]]) -> dict[str, Any]:
+    """A function whose role names these managed policies, beside one of AWS's and a statement of its own."""
+    aws = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
+    properties = {
+        "ManagedPolicyArns": [aws, *({"Ref": name} for name in policies)],
+        "Policies": [{"PolicyDocument": {"Statement": allow("sqs:SendMessage")}}],
+    }
+    return {
+        "Function": function(folder, Role={"Fn::GetAtt": "Role.Arn"}),
+        "Role": {"Type": "AWS::IAM::Role", "Properties": properties},
+        **{name: managed_policy(statements) for name, statements in policies.items()},
+    }
+
+
+def actions(statements: Iterable[Mapping[str, Any]]) -> list[str]:
+    return [item["Action"] for item in statements]
 
 
 def layer(folder: Path) -> dict[str, Any]:
@@ -52,16 +86,44 @@ def test_types_without_local_meaning_are_listed_with_the_reason() -> None:
 
 
 def test_a_role_holds_the_statements_of_all_its_policies() -> None:
-    one, two, three = (
-        {"Effect": "Allow", "Action": action, "Resource": {"Fn::Sub": "arn:${AWS::Partition}:sns:*"}}
-        for action in ("sns:Publish", "sns:Subscribe", "sns:ListTopics")
-    )
+    one, two, three = (allow(action) for action in ("sns:Publish", "sns:Subscribe", "sns:ListTopics"))
     policies = [{"PolicyDocument": {"Statement": statement}} for statement in (one, [two, three])]
     role = {"Type": "AWS::IAM::Role", "Properties": {"Policies": policies}}
-    deployment = deploy_resources({"Role": role}, Outputs={"Arn": {"Value": {"Fn::GetAtt": "Role.Arn"}}})
-    statements = deployment.stack.roles[deployment.outputs["Arn"]]
+    deployment = deploy_resources({"Role": role}, Outputs=ROLE_ARN)
+    statements = deployment.stack.statements()[deployment.outputs["Arn"]]
     assert [item["Action"] for item in statements] == ["sns:Publish", "sns:Subscribe", "sns:ListTopics"]
     assert {item["Resource"] for item in statements} == {"arn:aws:sns:*"}
+
+
+def test_a_function_may_do_what_the_managed_policies_of_its_role_say(tmp_path: Path) -> None:
+    resources = with_policies(tmp_path, Send=[allow("sns:Publish")], Ask=[allow("sns:ListTopics")])
+    deployment = deploy_resources(resources, Outputs=ROLE_ARN)
+    statements = deployment.stack.statements()
+    assert actions(statements["stack-Function"]) == ["sqs:SendMessage", "sns:Publish", "sns:ListTopics"]
+    assert statements[deployment.outputs["Arn"]] == statements["stack-Function"]
+
+
+def test_a_changed_or_deleted_managed_policy_counts_at_once(tmp_path: Path) -> None:
+    resources = with_policies(tmp_path, Send=[allow("sns:Publish")], Ask=[allow("sns:ListTopics")])
+    first = deploy_resources(resources)
+    changed = with_policies(tmp_path, Send=[allow("sns:Subscribe")], Ask=[allow("sns:ListTopics")])
+    second = deploy_resources(changed, onto=first)
+    assert actions(second.stack.statements()["stack-Function"]) == [
+        "sqs:SendMessage",
+        "sns:Subscribe",
+        "sns:ListTopics",
+    ]
+    third = deploy_resources(with_policies(tmp_path, Ask=[allow("sns:ListTopics")]), onto=second)
+    assert actions(third.stack.statements()["stack-Function"]) == ["sqs:SendMessage", "sns:ListTopics"]
+    assert list(third.stack.policies) == ["arn:aws:iam::123456789012:policy/stack-Ask"]
+
+
+def test_a_statement_of_a_managed_policy_may_depend_on_a_condition() -> None:
+    only_if = {"Fn::If": ["Never", allow("sns:Publish"), {"Ref": "AWS::NoValue"}]}
+    resources = {"Policy": managed_policy([only_if, allow("sns:ListTopics")])}
+    deployment = deploy_resources(resources, Conditions={"Never": {"Fn::Equals": ["a", "b"]}})
+    (statements,) = deployment.stack.policies.values()
+    assert actions(statements) == ["sns:ListTopics"]
 
 
 def test_order_follows_references_and_depends_on() -> None:

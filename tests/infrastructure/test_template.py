@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,9 @@ from cfnlint.config import ManualArgs
 
 from campaign_automation.managers.campaigns.creation import STEPS
 from campaign_automation.utils.error_handler import TRANSIENT
+from local.cloud.aws import ACCOUNT, REGION
 from local.cloud.template import transform
+from tests.support.roles import Right, rights_of_roles
 
 ROOT = Path(__file__).parents[2]
 MACHINE = json.loads((ROOT / "statemachines" / "create_campaign.asl.json").read_text())
@@ -34,51 +37,114 @@ EVERY_PLATFORM = {
         "CheckAbTest",
     )
 }
+PLATFORM_STEPS = {f"{platform}StepFunctionRole" for platform in ("Meta", "TikTok", "Google")}
+ACCOUNTS = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:campaign-automation/dev/accounts/*"
+SCHEDULES = f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule"
 # Log delivery is managed for the whole account and tracing writes to no resource: these know no ARN.
 WITHOUT_RESOURCE = re.compile(
     r"^(logs:(\w*LogDelivery|ListLogDeliveries|PutResourcePolicy|Describe\w+)|xray:\w+)$"
 )
 
 
+PARAMETERS = {
+    "Stage": "dev",
+    "ReleaseId": "test",
+    "JwtIssuer": "https://issuer",
+    "JwtAudience": "audience",
+    "JwksUrl": "https://issuer/keys",
+    "AccountDailyBudgetCaps": "USD:1",
+}
+# These decide which statements there are.
+OPTIONAL = {"McpUrl": "https://mcp", "NotificationTopicArn": "arn:topic", "CacheSecretArn": "arn:cache"}
+
+
 @pytest.fixture(scope="module")
 def transformed() -> dict[str, Any]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        return transform(ROOT / "template.yaml", {"Stage": "dev", "ReleaseId": "test"}, [])
+        return transform(ROOT / "template.yaml", PARAMETERS, list(OPTIONAL))
 
 
-def test_no_statement_allows_a_wildcard_without_a_written_reason(transformed: dict[str, Any]) -> None:
-    wildcards = []
-    for name, resource in transformed["Resources"].items():
-        if resource["Type"] != "AWS::IAM::Role":
-            continue
-        for policy in resource["Properties"].get("Policies", []):
-            policy = policy.get("Fn::If", [None, policy])[1]  # for a parameter that may be empty
-            statements = policy["PolicyDocument"]["Statement"]
-            for statement in statements if isinstance(statements, list) else [statements]:
-                actions = statement["Action"]
-                actions = actions if isinstance(actions, list) else [actions]
-                if "*" in (statement["Resource"], *actions):
-                    wildcards += [(name, action) for action in actions if not WITHOUT_RESOURCE.match(action)]
-    assert wildcards == []
+@pytest.fixture(params=[{}, OPTIONAL], ids=["without the optional parts", "with all of them"])
+def rights(transformed: dict[str, Any], request: pytest.FixtureRequest) -> dict[str, set[Right]]:
+    return rights_of_roles(transformed, {**PARAMETERS, **request.param})
 
 
-def test_each_secret_is_readable_only_by_the_functions_that_need_it(transformed: dict[str, Any]) -> None:
-    readers: dict[str, set[str]] = {}
-    for name, resource in transformed["Resources"].items():
-        if resource["Type"] == "AWS::IAM::Role":
-            for secret in re.findall(
-                r'"Ref": "(\w+Secret)"', json.dumps(resource["Properties"].get("Policies", []))
-            ):
-                readers.setdefault(secret, set()).add(name)
-    steps = {f"{platform}StepFunctionRole" for platform in ("Meta", "TikTok", "Google")}
-    assert readers == {
+def holders(rights: dict[str, set[Right]], concerned: Callable[[Right], bool]) -> set[str]:
+    return {role for role, found in rights.items() if any(concerned(right) for right in found)}
+
+
+def test_no_statement_allows_a_wildcard_without_a_written_reason(rights: dict[str, set[Right]]) -> None:
+    assert len(rights) > 20
+    for role, found in rights.items():
+        wildcards = {right.action for right in found if "*" in (right.resource, right.action)}
+        assert {action for action in wildcards if not WITHOUT_RESOURCE.match(action)} == set(), role
+
+
+def test_each_secret_is_readable_only_by_the_functions_that_need_it(rights: dict[str, set[Right]]) -> None:
+    readers = {
         "MetaSecret": {"MetaStepFunctionRole", *EVERY_PLATFORM},
         "TikTokSecret": {"TikTokStepFunctionRole", *EVERY_PLATFORM},
         "GoogleSecret": {"GoogleStepFunctionRole", *EVERY_PLATFORM},
-        "WebPlatformSecret": {*steps, *EVERY_PLATFORM, "OutboxFunctionRole"},
+        "WebPlatformSecret": {*PLATFORM_STEPS, *EVERY_PLATFORM, "OutboxFunctionRole"},
         "GeminiSecret": {"WriteCopyFunctionRole"},
     }
+    others = {"arn:cache": {"GetCampaignStatusFunctionRole"}, ACCOUNTS: {*PLATFORM_STEPS, *EVERY_PLATFORM}}
+    reads = {right for found in rights.values() for right in found if right.action.startswith("secrets")}
+    assert {right.action for right in reads} == {"secretsmanager:GetSecretValue"}
+    # Who may read the users' accounts' secrets may do so only where no Web Platform tells the accounts.
+    assert {right.resource for right in reads} in ({*readers, ACCOUNTS}, {*readers, "arn:cache"})
+    for right in reads:
+        assert holders(rights, right.__eq__) == {**readers, **others}[right.resource], right.resource
+
+
+def test_each_function_may_do_to_the_table_what_it_does(rights: dict[str, set[Right]]) -> None:
+    query = "dynamodb:Query"
+    get, put, update, delete = (f"dynamodb:{verb}Item" for verb in ("Get", "Put", "Update", "Delete"))
+    writers = {*PLATFORM_STEPS, *EVERY_PLATFORM} - {"GetCampaignStatusFunctionRole"}
+    expected = {
+        **{role: {get, query, put, update, delete} for role in writers},
+        "GetCampaignStatusFunctionRole": {get, query},
+        "GetAuditFunctionRole": {get, query},
+        "CreateCampaignFunctionRole": {get, query, put},
+        "OutboxFunctionRole": {get, query, put, update},
+        "ReconcileRulesFunctionRole": {get, query, update},
+        "WriteCopyFunctionRole": {query, update},
+    }
+    for role, found in rights.items():
+        allowed = {right.action for right in found if right.action.startswith("dynamodb:")}
+        assert allowed == expected.get(role, set()), role
+    with_index = holders(rights, lambda right: right.resource == "Table/index/outbox")
+    assert with_index == {"OutboxFunctionRole", "ReconcileRulesFunctionRole"}
+
+
+def test_schedules_functions_and_topics_are_for_those_who_need_them(rights: dict[str, set[Right]]) -> None:
+    def who(action: str, resource: str) -> set[str]:
+        found = holders(rights, lambda right: (right.action, right.resource) == (action, resource))
+        return {role.removesuffix("Role").removesuffix("Function") for role in found}
+
+    rules, tests = (f"{SCHEDULES}/{group}/*" for group in ("RuleScheduleGroup", "AbTestScheduleGroup"))
+    ab_tests = {"CreateAbTest", "AnalyzeAbTest", "CancelAbTest", "CheckAbTest"}
+    expected = {
+        ("scheduler:CreateSchedule", rules): {"CreateRule", "ManageRules", "ReconcileRules"},
+        ("scheduler:UpdateSchedule", rules): {"CreateRule", "ManageRules", "ReconcileRules"},
+        ("scheduler:DeleteSchedule", rules): {"ManageRules", "ReconcileRules"},
+        ("scheduler:GetSchedule", rules): {"ReconcileRules"},
+        ("scheduler:ListSchedules", f"{SCHEDULES}/*/*"): {"Outbox", "ReconcileRules"},
+        ("scheduler:CreateSchedule", tests): {"CreateAbTest"},
+        ("scheduler:DeleteSchedule", tests): ab_tests,
+        ("iam:PassRole", "RuleScheduleRole"): {"CreateRule", "ManageRules", "ReconcileRules"},
+        ("iam:PassRole", "AbTestScheduleRole"): {"CreateAbTest"},
+        ("sns:Publish", "arn:topic"): {"Outbox", "EvaluateRule", "CheckAbTest"},
+    }
+    asked = {
+        right
+        for found in rights.values()
+        for right in found
+        if right.action.partition(":")[0] in ("scheduler", "iam", "sns")
+    }
+    assert set(expected) - asked <= {("sns:Publish", "arn:topic")}
+    assert {right: who(*right) for right in asked} == {right: expected[right] for right in asked}
 
 
 def test_every_route_but_the_document_asks_for_a_token(transformed: dict[str, Any]) -> None:
