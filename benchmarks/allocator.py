@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from campaign_automation.optimizers.budgets.allocator import Allocation, Floats, Michaelis, allocate
+from campaign_automation.optimizers.budgets.allocator import Floats, Michaelis, Solution, allocate
 from campaign_automation.optimizers.budgets.apportionment import apportion
 from campaign_automation.optimizers.budgets.response_curves import Panel, fit_curves
 
@@ -61,7 +61,7 @@ def _panel(n: int, days: int) -> Panel:
     return Panel(spend, counts, np.arange(days - 1, -1, -1).astype(float), np.ones(days))
 
 
-def _round(result: Allocation, low: Floats, high: Floats, n: int) -> None:
+def _round(result: Solution, low: Floats, high: Floats, n: int) -> None:
     apportion(
         result.amounts.tolist(),
         n * CENTS,

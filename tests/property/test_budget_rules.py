@@ -9,6 +9,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from campaign_automation.managers.budgets.wording import explanation
 from campaign_automation.models.budget_problem import BudgetProblem, BudgetUnit, Decision
 from campaign_automation.optimizers.budget_optimizer import optimize_budget
 from tests.support.budget_problems import by_id, counts, day, days, problem, unit
@@ -198,7 +199,7 @@ def test_property_06_every_optimisation_has_adset_id_action_and_reason(request: 
     for decision in plan.decisions:
         assert decision.action in ("increase_budget", "decrease_budget", "pause", "keep")
         assert decision.reason
-        assert decision.explanation.endswith(".")
+        assert explanation(decision, request).endswith(".")
         assert (decision.action == "keep") == (decision.new_budget_minor == decision.old_budget_minor)
         assert not active[decision.unit_id].locked or decision.action == "keep"
     assert plan.total_after_minor == sum(decision.new_budget_minor for decision in plan.decisions)

@@ -1,4 +1,4 @@
-"""What the budget optimiser is asked and what it answers. Money is int in the currency's minor unit."""
+"""Requests and answers of the budget optimiser. Money is int in the currency's minor unit."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from campaign_automation.models.common import Model
 
 Minor = Annotated[int, Field(ge=0)]
 PositiveMinor = Annotated[int, Field(gt=0)]
-# What a platform reported, unchecked: the optimiser refuses a bad number and names its unit and day.
+# As a platform reported it, unchecked: the optimiser refuses a bad number and names its unit and day.
 Reported = float | None
 
 Action = Literal["increase_budget", "decrease_budget", "pause", "keep"]
@@ -30,7 +30,7 @@ Reason = Literal[
     "conflict",
     "already_best",
     "gain_too_small",
-    # a rule cannot be judged
+    # a rule cannot be evaluated
     "no_target",
     "no_data",
     "no_spend",
@@ -65,7 +65,7 @@ class DayRecord(Model):
 
 
 class BudgetUnit(Model):
-    """One ad set, or whatever else carries a budget of its own.
+    """One ad set, or another object with a budget of its own.
 
     `evidence_since`: the first day with today's creatives and targets; older days say nothing on a pause.
     """
@@ -74,7 +74,6 @@ class BudgetUnit(Model):
     campaign_id: str = ""
     platform: str = ""
     objective: str = ""
-    groups: list[str] = []
     currency: str | None = None
     status: str = "active"
     budget_minor: Minor
@@ -91,16 +90,6 @@ class BudgetUnit(Model):
     records: list[DayRecord] = []
 
 
-class GroupLimit(Model):
-    """The most that the units of a group may have together.
-
-    A unit is of a group that it names in `groups`, or whose name is its campaign_id or platform.
-    """
-
-    group: str
-    max_minor: Minor
-
-
 class MaturitySnapshot(Model):
     """Conversions of one day over all ad sets of an account; `counts[d]` as known at age d, None unknown.
 
@@ -112,17 +101,17 @@ class MaturitySnapshot(Model):
 
 
 class OptimizerSettings(Model):
-    """When an allocation is worth its changes: probability of a gain, and mean relative gain."""
+    """Thresholds that an allocation must reach: probability of a gain, and mean relative gain."""
 
     min_probability: Annotated[float, Field(ge=0, le=1)] = 0.7
     min_gain: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.001
 
 
 class BudgetProblem(Model):
-    """Everything one optimisation rests on. `today` is a day of the account; only earlier days are used.
+    """The facts of one optimisation. `today` is a day of the account; only earlier days are used.
 
     The total binds whichever strategy decides; with a target marginal CPA, which makes it flexible, it is a
-    cap. That, group limits and settings are for `allocate`, which without a total keeps today's.
+    cap. That and the settings are for `allocate`, which without a total keeps today's.
     """
 
     today: date
@@ -135,7 +124,6 @@ class BudgetProblem(Model):
     freed_money: Literal["leave", "reinvest"] = "leave"
     total_budget_minor: PositiveMinor | None = None
     target_marginal_cpa_minor: PositiveMinor | None = None
-    group_limits: list[GroupLimit] = []
     min_days_between_changes: Annotated[int, Field(ge=0)] = 1
     seed: Annotated[int, Field(ge=0)] = 0
     settings: OptimizerSettings = OptimizerSettings()
@@ -145,7 +133,7 @@ class BudgetProblem(Model):
 
 
 class RuleCheck(Model):
-    """One written rule: did it fire, or why could it not be judged."""
+    """One written rule: whether it fired, or the reason it could not be evaluated."""
 
     rule: Rule
     fired: bool = False
@@ -153,7 +141,7 @@ class RuleCheck(Model):
 
 
 class WrittenVerdict(Model):
-    """What the written rules alone say; `rule` is the one that decides, if one does."""
+    """The answer of the written rules alone; `rule` is the one that decides, if one does."""
 
     action: Action
     reason: Reason
@@ -162,7 +150,7 @@ class WrittenVerdict(Model):
 
 
 class GuardVerdict(Model):
-    """What the data say about the change. `value` against `threshold`, in words of `measure`.
+    """The guard's answer to a change: `value` of `measure` against `threshold`.
 
     `matured_spend_minor`: spend times the share of its conversions that is known by now.
     """
@@ -191,7 +179,10 @@ class CurveEvidence(Model):
 
 
 class Evidence(Model):
-    """The numbers a decision rests on; the window's first and last day are both in it."""
+    """The numbers that a decision rests on; the window's first and last day are both in it.
+
+    `basis` is the rule or model that decided, `binding_constraint` the bound that cut the change short.
+    """
 
     window_from: date
     window_to: date
@@ -205,7 +196,6 @@ class Evidence(Model):
     target_cpa_minor: int | None
     basis: str
     binding_constraint: str | None
-    would_change: str
     reinvested_minor: int = 0
     written: WrittenVerdict
     guard: GuardVerdict
@@ -213,14 +203,13 @@ class Evidence(Model):
 
 
 class Decision(Model):
-    """A change of one active ad set, or why there is none. A pause leaves it a new budget of 0."""
+    """A change of one active ad set, or the reason for none. A pause leaves it a new budget of 0."""
 
     unit_id: str
     action: Action
     old_budget_minor: int
     new_budget_minor: int
     reason: Reason
-    explanation: str
     evidence: Evidence
 
 
@@ -233,15 +222,13 @@ class ExpectedGain(Model):
     probability: float
 
 
-AllocationStatus = Literal[
-    "optimal", "flexible", "total_below_minimums", "total_above_caps", "group_below_minimums"
-]
+AllocationStatus = Literal["optimal", "flexible", "total_below_minimums", "total_above_caps"]
 
 
 class AllocationReport(Model):
     """The allocator's answer and its proof.
 
-    `duality_gap` (in units of the objective, a day) bounds what any other allocation could add to the
+    `duality_gap` (in units of the objective, a day) bounds the gain of any other allocation over the
     solver's; `relative_gap` is its share. `integer_relative_gap` is the same for the rounded budgets.
     `multiplier` is the marginal result per minor unit, None where no price balances the total.
     """
@@ -253,7 +240,6 @@ class AllocationReport(Model):
     relative_gap: float
     integer_relative_gap: float
     multiplier: float | None
-    group_multipliers: dict[str, float]
     iterations: int
     expected_result: float
     expected_gain: ExpectedGain
@@ -271,8 +257,8 @@ PlanStatus = Literal["ok", "all_paused", "too_little_data", "revenue_missing", "
 class BudgetPlan(Model):
     """Decisions for the active ad sets, ordered by id. Nothing here has been carried out.
 
-    Of a total that the rules were bound by: `shortfall_minor` is by how much the least budgets of the day
-    exceed it, `unallocated_minor` what the caps of the day do not take of it.
+    Of a total that the rules were bound by: `shortfall_minor` is the part of the day's least budgets that it
+    does not cover, `unallocated_minor` the part of it that the day's caps do not take.
     """
 
     status: PlanStatus

@@ -7,57 +7,64 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from campaign_automation.models.budget_problem import AllocationReport, BudgetPlan, BudgetProblem, PlanStatus
-from campaign_automation.optimizers.budgets.allocation import obstacle_to_curves, propose_by_curves
+from campaign_automation.models.budget_problem import (
+    AllocationReport,
+    BudgetPlan,
+    BudgetProblem,
+    Decision,
+    PlanStatus,
+)
+from campaign_automation.optimizers.budgets.allocation import decide_by_curves
 from campaign_automation.optimizers.budgets.evidence import Account, gather
-from campaign_automation.optimizers.budgets.proposals import Proposal, decision_of
 from campaign_automation.optimizers.budgets.records import check_problem
-from campaign_automation.optimizers.budgets.rules_strategy import propose_by_rules, scale_to_total
+from campaign_automation.optimizers.budgets.rules_strategy import decide_by_rules, scale_to_total
 
 
 def optimize_budget(problem: BudgetProblem) -> BudgetPlan:
-    """What to do with every active ad set's daily budget; paused ones are a person's to restart.
+    """Decide on the daily budget of every active ad set; only a person restarts a paused one.
 
     Strategy `auto` applies the written rules (with `guard`: only what the data carry), `allocate` splits the
     total by response curves and falls back to the guarded rules where the data are too few; the plan's
     status says so. Amounts are in minor units of the problem's currency.
-    Raises InvalidRequestError naming the ad set and day of an impossible number, a second currency, or a
-    group limit that cannot be kept.
+    Raises InvalidRequestError naming the ad set and day of an impossible number, or a second currency.
     """
     check_problem(problem)
     account = gather(problem)
-    if not account.cases:
+    if not account.units:
         return _plan(problem, "all_paused", [], None)
     if problem.strategy == "auto":
         return _plan_by_rules(account, "ok", guard=problem.guard)
-    if status := obstacle_to_curves(account):
-        return _plan_by_rules(account, status, guard=True)
-    proposals, report = propose_by_curves(account)
-    worth_it = report.applied or all(item.reason != "gain_too_small" for item in proposals)
-    return _plan(problem, "ok" if worth_it else "gain_too_small", proposals, report)
+    found = decide_by_curves(account)
+    if isinstance(found, str):
+        return _plan_by_rules(account, found, guard=True)
+    decisions, report = found
+    worth_it = report.applied or all(item.reason != "gain_too_small" for item in decisions)
+    return _plan(problem, "ok" if worth_it else "gain_too_small", decisions, report)
 
 
 def _plan_by_rules(account: Account, status: PlanStatus, *, guard: bool) -> BudgetPlan:
-    """A total that is asked for binds the rules too."""
-    problem, proposals = account.problem, propose_by_rules(account, guard=guard)
+    """Return the plan of the rules, which a total that is asked for binds too."""
+    problem, decisions = account.problem, decide_by_rules(account, guard=guard)
     if problem.total_budget_minor is None:
-        return _plan(problem, status, proposals, None)
-    proposals, result = scale_to_total(proposals, problem, guard=guard)
+        return _plan(problem, status, decisions, None)
+    decisions, result = scale_to_total(
+        decisions, account.units, problem, problem.total_budget_minor, guard=guard
+    )
     rest = {"shortfall_minor": result.shortfall, "unallocated_minor": result.unallocated}
-    return _plan(problem, status, proposals, None).model_copy(update=rest)
+    return _plan(problem, status, decisions, None).model_copy(update=rest)
 
 
 def _plan(
     problem: BudgetProblem,
     status: PlanStatus,
-    proposals: Sequence[Proposal],
+    decisions: Sequence[Decision],
     allocation: AllocationReport | None,
 ) -> BudgetPlan:
-    changes = [(item.case.unit.budget_minor, item.budget) for item in proposals]
+    changes = [(item.old_budget_minor, item.new_budget_minor) for item in decisions]
     return BudgetPlan(
         status=status,
         strategy=problem.strategy,
-        decisions=[decision_of(item, problem) for item in proposals],
+        decisions=list(decisions),
         allocation=allocation,
         freed_minor=sum(max(old - new, 0) for old, new in changes),
         total_before_minor=sum(old for old, _ in changes),

@@ -7,122 +7,154 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import NamedTuple
 
+from campaign_automation.managers.budgets.evidence import audit_evidence
+from campaign_automation.managers.budgets.problem import BudgetProposal
+from campaign_automation.managers.budgets.wording import WAITS_FOR_LOWERS
 from campaign_automation.managers.changes.gate import WriteGate
-from campaign_automation.managers.changes.items import ChangeResult, DesiredChange, Run
-from campaign_automation.models.budget_problem import BudgetPlan, Decision
+from campaign_automation.managers.changes.items import ChangeResult, DesiredChange, Run, new_run
+from campaign_automation.managers.shared.insights import CampaignInsights
+from campaign_automation.models.budget_problem import Decision
 from campaign_automation.models.campaign import Campaign
 from campaign_automation.models.common import Level
 from campaign_automation.utils.error_handler import CampaignAutomationError
 from campaign_automation.utils.money import to_major
 
-_FREEING = ("pause", "decrease_budget")  # in this order
-_WAITS = "waits_for_lowers: the money for it is not free yet; run again when it is"
+Results = dict[str, ChangeResult]  # by unit
 
 
-class Job(NamedTuple):
-    """The decisions on one campaign that change something, and the run they are carried out in."""
+class Batch(NamedTuple):
+    """The changes of one campaign and the run that makes them; `budgets` are today's, by unit."""
 
     campaign: Campaign
-    level: Level
-    decisions: list[Decision]
+    changes: list[DesiredChange]
     run: Run
+    budgets: Mapping[str, Decimal]
+
+    def rise(self, change: DesiredChange) -> Decimal:
+        """Return the money a day that a change adds, below 0 where it frees some."""
+        after = change.value if isinstance(change.value, Decimal) else Decimal(0)
+        return after - self.budgets[change.tag]
+
+    @property
+    def freeing(self) -> Batch:
+        """The pauses, then the lowers."""
+        freeing = [item for item in self.changes if self.rise(item) <= 0]
+        return self._replace(changes=sorted(freeing, key=lambda item: item.field != "status"))
+
+    @property
+    def raising(self) -> Batch:
+        return self._replace(changes=[item for item in self.changes if self.rise(item) > 0])
 
 
-class Done(NamedTuple):
-    """What became of one decision: the gate's item, or why the gate never had it."""
-
-    item: ChangeResult | None = None
-    error: CampaignAutomationError | None = None
-    reason: str = ""
-
-
-class BudgetApplier:
-    def __init__(self, gate: WriteGate) -> None:
-        self._gate = gate
-
-    async def apply(
-        self, jobs: Sequence[Job], exponent: int, *, room: int | None, dry_run: bool
-    ) -> dict[str, Done]:
-        """What became of each decision, by unit. `room` is by how much (minor units) raises may exceed the
-        money that pauses and lowers free, below 0 where the total is to fall; None where raises do not wait.
-
-        Raises the error of a campaign only when nothing at all could even be tried.
-        """
-        done: dict[str, Done] = {}
-        freeing = [job._replace(decisions=_ordered(job.decisions)) for job in jobs]
-        done |= await self._phase(freeing, exponent, dry_run)
-        raises = [job._replace(decisions=_raises(job.decisions)) for job in jobs]
-        if room is not None:
-            raises, held = _within(raises, room + _freed(freeing, done))
-            done |= dict.fromkeys(held, Done(reason=_WAITS))
-        done |= await self._phase(raises, exponent, dry_run)
-        errors = [item.error for item in done.values() if item.error]
-        if errors and len(errors) == len(done):
-            raise errors[0]
-        return done
-
-    async def _phase(self, jobs: Sequence[Job], exponent: int, dry_run: bool) -> dict[str, Done]:
-        """Campaigns side by side: the gate lets one run at a time into each."""
-        results = await asyncio.gather(
-            *(self._campaign(job, exponent, dry_run) for job in jobs if job.decisions)
-        )
-        return {unit: done for result in results for unit, done in result.items()}
-
-    async def _campaign(self, job: Job, exponent: int, dry_run: bool) -> dict[str, Done]:
-        wanted = [_wanted(job.level, decision, exponent) for decision in job.decisions]
-        try:
-            items = await self._gate.apply(job.campaign, wanted, job.run, dry_run=dry_run)
-        except CampaignAutomationError as error:
-            return {decision.unit_id: Done(error=error) for decision in job.decisions}
-        return {item.wanted.tag: Done(item) for item in items}
+def batches_of(proposal: BudgetProposal, actor: str, reason: str) -> list[Batch]:
+    """Return one batch for each campaign in which something changes."""
+    changing = {item.unit_id: item for item in proposal.plan.decisions if item.action != "keep"}
+    batches = []
+    for insights in (item.insights for item in proposal.facts):
+        decisions = [changing[tag] for tag in sorted(insights.tags) if tag in changing]
+        if decisions:
+            batches.append(_batch(insights, decisions, proposal, actor, reason))
+    return batches
 
 
-def room_of(plan: BudgetPlan) -> int:
-    """A plan that moves money may use what it frees, and what a higher total adds."""
-    return max(plan.total_after_minor - plan.total_before_minor, 0)
+def _batch(
+    insights: CampaignInsights,
+    decisions: Sequence[Decision],
+    proposal: BudgetProposal,
+    actor: str,
+    reason: str,
+) -> Batch:
+    problem, exponent = proposal.problem, proposal.problem.currency_exponent
+    evidence = {item.unit_id: audit_evidence(item, problem, proposal.plan) for item in decisions}
+    return Batch(
+        insights.campaign,
+        [_change(insights.level, item, exponent) for item in decisions],
+        new_run(actor, reason, evidence),
+        {item.unit_id: to_major(item.old_budget_minor, exponent) for item in decisions},
+    )
 
 
-def _ordered(decisions: Sequence[Decision]) -> list[Decision]:
-    return [item for action in _FREEING for item in decisions if item.action == action]
-
-
-def _raises(decisions: Sequence[Decision]) -> list[Decision]:
-    return [item for item in decisions if item.action == "increase_budget"]
-
-
-def _wanted(level: Level, decision: Decision, exponent: int) -> DesiredChange:
+def _change(level: Level, decision: Decision, exponent: int) -> DesiredChange:
     if decision.action == "pause":
         return DesiredChange(level, decision.unit_id, "status", "paused", holds=True)
     budget = to_major(decision.new_budget_minor, exponent)
     return DesiredChange(level, decision.unit_id, "daily_budget", budget)
 
 
-def _freed(jobs: Sequence[Job], done: Mapping[str, Done]) -> int:
-    """What waits for midnight is still spent today."""
+class BudgetApplier:
+    def __init__(self, gate: WriteGate) -> None:
+        self._gate = gate
+
+    async def apply(self, batches: Sequence[Batch], *, room: Decimal | None, dry_run: bool) -> Results:
+        """Return the result of each change, by unit.
+
+        `room` is the money by which raises may exceed what pauses and lowers free, below 0 where the total is
+        to fall; None where raises do not wait. Raises the error of a campaign only when the gate let none be
+        tried.
+        """
+        refused: dict[str, CampaignAutomationError] = {}
+        freeing = [batch.freeing for batch in batches]
+        results = await self._send(freeing, refused, dry_run=dry_run)
+        raising = [batch.raising for batch in batches]
+        if room is not None:
+            raising, waiting = _within(raising, room + _freed(freeing, results))
+            results |= waiting
+        results |= await self._send(raising, refused, dry_run=dry_run)
+        if refused and len(refused) == len(results):
+            raise next(iter(refused.values()))
+        return results
+
+    async def _send(
+        self, batches: Sequence[Batch], refused: dict[str, CampaignAutomationError], *, dry_run: bool
+    ) -> Results:
+        """Send campaigns side by side: the gate lets one run at a time into each."""
+        sent = await asyncio.gather(
+            *(self._campaign(batch, refused, dry_run) for batch in batches if batch.changes)
+        )
+        return {item.wanted.tag: item for results in sent for item in results}
+
+    async def _campaign(
+        self, batch: Batch, refused: dict[str, CampaignAutomationError], dry_run: bool
+    ) -> list[ChangeResult]:
+        try:
+            return await self._gate.apply(batch.campaign, batch.changes, batch.run, dry_run=dry_run)
+        except CampaignAutomationError as error:
+            refused.update(dict.fromkeys((item.tag for item in batch.changes), error))
+            return [_untried(batch, item)._replace(result="failed", error=error) for item in batch.changes]
+
+
+def _untried(batch: Batch, change: DesiredChange) -> ChangeResult:
+    return ChangeResult(change, batch.campaign.objects[change.tag], batch.budgets[change.tag], "skipped")
+
+
+def _freed(batches: Sequence[Batch], results: Results) -> Decimal:
+    """Return the money that is free now: a lowering that waits for midnight is still spent today."""
     return sum(
-        decision.old_budget_minor - decision.new_budget_minor
-        for job in jobs
-        for decision in job.decisions
-        if (item := done[decision.unit_id].item)
-        and item.result in ("changed", "planned", "already")
-        and item.effective == "now"
+        (
+            -batch.rise(change)
+            for batch in batches
+            for change in batch.changes
+            if (result := results[change.tag]).result in ("changed", "planned", "already")
+            and result.effective == "now"
+        ),
+        Decimal(0),
     )
 
 
-def _within(jobs: Sequence[Job], money: int) -> tuple[list[Job], list[str]]:
-    """As many of the raises, in order, as the money pays for, and the units that wait."""
-    kept: list[Job] = []
-    held: list[str] = []
-    for job in jobs:
-        decisions = []
-        for decision in job.decisions:
-            more = decision.new_budget_minor - decision.old_budget_minor
-            if more <= money:
-                money -= more
-                decisions.append(decision)
+def _within(batches: Sequence[Batch], money: Decimal) -> tuple[list[Batch], Results]:
+    """Return as many of the raises, in order, as the money pays for, and results for those that wait."""
+    paid: list[Batch] = []
+    waiting: Results = {}
+    for batch in batches:
+        changes = []
+        for change in batch.changes:
+            if batch.rise(change) <= money:
+                money -= batch.rise(change)
+                changes.append(change)
             else:
-                held.append(decision.unit_id)
-        kept.append(job._replace(decisions=decisions))
-    return kept, held
+                waiting[change.tag] = _untried(batch, change)._replace(reason=WAITS_FOR_LOWERS)
+        paid.append(batch._replace(changes=changes))
+    return paid, waiting

@@ -1,4 +1,4 @@
-"""What the audit trail tells of one budget: today's start, the last change, days of rest. Pure."""
+"""The history of one budget in the audit trail: today's start, the last change, days of rest. Pure."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ class BudgetHistory(NamedTuple):
 def history_of(
     campaign: Campaign, level: Level, tag: str, trail: Sequence[AuditRecord], zone: ZoneInfo, today: date
 ) -> BudgetHistory:
-    """From a trail in order, oldest first. What was refused did not happen; what is unknown may have."""
+    """Read the history from a trail, oldest record first."""
+    # A refused change did not happen; one with an unknown outcome may have, so it counts.
     happened = [record for record in trail if record.outcome != "failed" and record.operation != "create"]
     created = campaign.first_day(zone)
     budgets = [item for item in happened if item.operation == "set_budget" and item.entity_id == tag]
@@ -60,7 +61,8 @@ def _statuses(records: Iterable[AuditRecord], tag: str, zone: ZoneInfo) -> list[
 
 
 def _rest_days(changes: Sequence[tuple[date, str]], created: date, today: date) -> set[date]:
-    """Everything is born paused; what was started with its campaign left no change in the trail."""
+    """Return the days of rest, from the creation on, which makes everything paused."""
+    # An ad set that was started with its campaign left no change of its own in the trail.
     resting: date | None = created if changes else None
     days = {created}
     for day, status in changes:

@@ -1,4 +1,4 @@
-"""From campaigns as they are to the optimiser's problem. Pure: amounts become minor units here, once."""
+"""The optimiser's problem from campaigns as they are. Pure: amounts become minor units here, once."""
 
 from __future__ import annotations
 
@@ -11,8 +11,15 @@ from typing import NamedTuple
 
 from campaign_automation.adapters.base import DailyInsight
 from campaign_automation.managers.budgets.history import BudgetHistory, history_of
+from campaign_automation.managers.budgets.wording import counted
 from campaign_automation.managers.shared.insights import CampaignInsights
-from campaign_automation.models.budget_problem import BudgetProblem, BudgetUnit, DayRecord, MaturitySnapshot
+from campaign_automation.models.budget_problem import (
+    BudgetPlan,
+    BudgetProblem,
+    BudgetUnit,
+    DayRecord,
+    MaturitySnapshot,
+)
 from campaign_automation.models.budgets import OptimizeBudget
 from campaign_automation.models.changes import AuditRecord
 from campaign_automation.models.common import Level
@@ -29,16 +36,17 @@ class Facts(NamedTuple):
     trail: list[AuditRecord]
 
 
-def exponent_of(facts: Sequence[Facts]) -> int:
-    """Decimal places in which all amounts are whole: the currency's, or those of a platform's finer step."""
-    accounts = [item.insights.account for item in facts]
-    steps = [-int(account.budget_step.normalize().as_tuple().exponent) for account in accounts]
-    return max(currency_exponent(accounts[0].currency), *steps)
+class BudgetProposal(NamedTuple):
+    """A plan, with the facts and the problem that it was made from."""
+
+    facts: list[Facts]
+    problem: BudgetProblem
+    plan: BudgetPlan
 
 
-def build_problem(request: OptimizeBudget, facts: Sequence[Facts], exponent: int) -> BudgetProblem:
-    """Raises InvalidRequestError for campaigns in two currencies and for a total that cannot be split."""
-    currency = _one_currency(facts)
+def build_problem(request: OptimizeBudget, facts: Sequence[Facts]) -> BudgetProblem:
+    """Return the problem. Raises InvalidRequestError for two currencies or a total that cannot be split."""
+    currency, exponent = _one_currency(facts), _exponent(facts)
     # In time zones apart the last day that is over everywhere counts.
     today = min(item.insights.today for item in facts)
     units = [unit for item in facts for unit in _units(item, today, exponent)]
@@ -61,6 +69,13 @@ def build_problem(request: OptimizeBudget, facts: Sequence[Facts], exponent: int
     )
 
 
+def _exponent(facts: Sequence[Facts]) -> int:
+    """Return the decimal places in which all amounts are whole: the currency's, or those of a finer step."""
+    accounts = [item.insights.account for item in facts]
+    steps = [-int(account.budget_step.normalize().as_tuple().exponent) for account in accounts]
+    return max(currency_exponent(accounts[0].currency), *steps)
+
+
 def _one_currency(facts: Sequence[Facts]) -> str:
     first, *others = facts
     currency = first.insights.account.currency
@@ -77,7 +92,7 @@ def _one_currency(facts: Sequence[Facts]) -> str:
 
 
 def _check_all_known(request: OptimizeBudget, facts: Sequence[Facts]) -> None:
-    """A total cannot be kept over budgets that are left alone."""
+    """Refuse a total over budgets that are left alone: it could not be kept."""
     views = [item.insights.view for item in facts if item.insights.level is Level.ADSET]
     left = [tag for view in views for tag in view.unread(Level.ADSET) if view.live(tag, "status") == "active"]
     if left and request.total_daily_budget is not None:
@@ -105,7 +120,7 @@ def _check_total(request: OptimizeBudget, units: Sequence[BudgetUnit], currency:
     if total < least:
         raise InvalidRequestError(
             f"total_daily_budget: {total} {currency} is below {least}, the platforms' minimums of"
-            f" {len(active)} active budgets together",
+            f" {counted(len(active), 'active budget')} together",
             field="total_daily_budget",
             allowed=f">= {least}",
         )
@@ -119,8 +134,7 @@ def _unit(facts: Facts, tag: str, today: date, exponent: int) -> BudgetUnit:
     insights = facts.insights
     campaign, account = insights.campaign, insights.account
     history = history_of(campaign, insights.level, tag, facts.trail, insights.zone, insights.today)
-    budget = insights.view.live(tag, "daily_budget")
-    assert isinstance(budget, Decimal)  # others are not among the tags
+    budget = insights.view.budget(tag)
     start = budget if history.start_budget is None else history.start_budget
     changed = history.last_changed
     return BudgetUnit(
@@ -145,23 +159,22 @@ def _unit(facts: Facts, tag: str, today: date, exponent: int) -> BudgetUnit:
 
 
 def _status(insights: CampaignInsights, tag: str) -> str:
-    """An ad set of a paused campaign spends nothing, whatever its own status is."""
+    """Return the status that counts: an ad set of a paused campaign spends nothing, whatever its own is."""
     own, campaign = (str(insights.view.live(item, "status")) for item in (tag, insights.campaign.tag))
     return own if campaign == "active" else campaign
 
 
 def _in_learning(insights: CampaignInsights, tag: str) -> bool:
-    """What a platform does not tell holds nothing back."""
-    tree, node = insights.view.tree, insights.view.node(tag)
-    assert tree is not None  # just read
-    nodes = (
-        tree.adsets if insights.level is Level.CAMPAIGN else [item for item in tree.adsets if item is node]
-    )
-    return any(item.in_learning for item in nodes if item.status == "active")
+    """Return whether the platform says so; one that does not tell holds nothing back."""
+    view = insights.view
+    adsets = view.tree.adsets if view.tree else []
+    if insights.level is not Level.CAMPAIGN:
+        adsets = [item for item in adsets if item is view.node(tag)]
+    return any(item.in_learning for item in adsets if item.status == "active")
 
 
 def _record(row: DailyInsight, history: BudgetHistory, exponent: int) -> DayRecord:
-    """Impressions and clicks stay out: nothing of a budget rests on them, and payloads have a limit."""
+    """Return the day without impressions and clicks: no decision rests on them, and payloads have a limit."""
     return DayRecord(
         day=row.day,
         spend_minor=_minor(row.spend, exponent),
@@ -180,7 +193,7 @@ def _snapshots(facts: Sequence[Facts]) -> list[MaturitySnapshot]:
 
 
 def _seed(facts: Sequence[Facts], today: date) -> int:
-    """The same campaigns on the same day draw the same numbers, so a plan can be computed again."""
+    """Return one seed for the same campaigns on the same day, so that a plan can be computed again."""
     names: Mapping[str, None] = dict.fromkeys(sorted(item.insights.campaign.campaign_id for item in facts))
     digest = hashlib.sha256(" ".join([*names, str(today)]).encode()).digest()
     return int.from_bytes(digest[:4])

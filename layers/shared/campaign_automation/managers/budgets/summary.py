@@ -1,4 +1,4 @@
-"""The plan in two sentences. A model may phrase them, but every number in them is put in by us."""
+"""The summary of a plan. A model may phrase it, but every number in it is put in by this module."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from campaign_automation.clients.gemini_client import TextModel
+from campaign_automation.managers.budgets.wording import summary_text
 from campaign_automation.managers.campaigns.copywriting import TEMPLATE
 from campaign_automation.models.budgets import Optimization, Summary
 from campaign_automation.utils.observability import emit, logger
@@ -19,7 +20,6 @@ _NUMBER_WORDS = re.compile(
     r"(?i)\b(one|two|three|four|five|six|seven|eight|nine|ten|half|twice|double[sd]?|triple[sd]?|dozen|hundred"
     r"|thousand|percent)\b|[%$€£¥一二三四五六七八九十百千两半倍]"
 )
-_PARTS = ("{raised} raised", "{lowered} lowered", "{paused} paused", "{kept} unchanged")
 SUMMARY_SCHEMA = {"type": "object", "properties": {"summary": {"type": "string"}}, "required": ["summary"]}
 
 
@@ -31,9 +31,8 @@ class Narrator:
         self._models = models
 
     async def summary(self, optimizations: Sequence[Optimization], currency: str, language: str) -> Summary:
-        """By the model when its text holds nothing but words and our placeholders, else by the template."""
-        numbers = numbers_of(optimizations, currency)
-        fallback = Summary(text=template_text(numbers), source=TEMPLATE)
+        """Return the model's text if it holds nothing but words and our placeholders, else the template's."""
+        numbers, fallback = numbers_of(optimizations, currency), template_summary(optimizations, currency)
         if self._text_model is None or not self._models or not optimizations:
             return fallback
         model = self._models[-1]
@@ -43,7 +42,7 @@ class Narrator:
                     _prompt(optimizations, numbers, language), model=model
                 )
             text = _text_of(str(answer["text"]))
-        except Exception as error:  # any client may be handed in, and this is never worth a failure
+        except Exception as error:  # any client may be handed in, and a summary is not worth a failure
             logger.warning("summary not phrased", model=model, reason=f"{type(error).__name__}: {error}")
             return fallback
         if problem := problem_of(text, numbers):
@@ -53,8 +52,12 @@ class Narrator:
         return Summary(text=text.format_map(numbers), source=str(answer.get("model", model)))
 
 
+def template_summary(optimizations: Sequence[Optimization], currency: str) -> Summary:
+    return Summary(text=summary_text(numbers_of(optimizations, currency)), source=TEMPLATE)
+
+
 def numbers_of(optimizations: Sequence[Optimization], currency: str) -> dict[str, str]:
-    """Every number a summary may hold, as text."""
+    """Return every number that a summary may hold, as text."""
     actions = ["keep" if item.outcome in ("skipped", "failed") else item.action for item in optimizations]
     before = sum(item.old_budget for item in optimizations)
     after = sum(item.result for item in optimizations)
@@ -69,15 +72,8 @@ def numbers_of(optimizations: Sequence[Optimization], currency: str) -> dict[str
     }
 
 
-def template_text(numbers: Mapping[str, str]) -> str:
-    parts = [text for part in _PARTS if not (text := part.format_map(numbers)).startswith("0 ")]
-    if not parts:
-        return "No budget is active."
-    return f"Budgets: {', '.join(parts)}; {numbers['total_before']} a day becomes {numbers['total_after']}."
-
-
 def problem_of(text: str, numbers: Mapping[str, str]) -> str | None:
-    """What forbids a text: numbers of its own, placeholders that do not exist, no words or too many."""
+    """Return the reason a text is refused: its own numbers, unknown placeholders, no words or too many."""
     if not text.strip() or len(text) > _LONGEST_TEXT:
         return f"{len(text)} characters"
     names = _NAMES.findall(text)
@@ -105,6 +101,6 @@ def _prompt(optimizations: Sequence[Optimization], numbers: Mapping[str, str], l
 
 
 def _text_of(text: str) -> str:
-    """Models like to wrap JSON into a code fence."""
+    """Return the summary out of the answer, which models like to wrap into a code fence."""
     fenced = re.search(r"\{.*\}", text, re.DOTALL)
     return " ".join(str(json.loads(fenced.group() if fenced else text)["summary"]).split())

@@ -34,6 +34,13 @@ class CampaignView:
             return "deleted" if node is None else node.status
         return node.daily_budget if isinstance(node, CampaignNode | AdSetNode) else None
 
+    def budget(self, tag: str) -> Decimal:
+        """Return the daily budget of an object that has one, as the platform shows it."""
+        value = self.live(tag, "daily_budget")
+        if not isinstance(value, Decimal):
+            raise LookupError(f"{tag} has no daily budget")
+        return value
+
     def unread(self, level: Level) -> dict[str, list[str]]:
         """Our live objects of a level with settings unknown here, and the fields that hold them."""
         entries = [entry for entry in self._campaign.objects.values() if entry.level is level]

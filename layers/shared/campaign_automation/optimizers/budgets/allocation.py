@@ -14,33 +14,26 @@ from campaign_automation.models.budget_problem import (
     BudgetProblem,
     BudgetUnit,
     CurveEvidence,
+    Decision,
     ExpectedGain,
-    GroupLimit,
     GuardVerdict,
     OptimizerSettings,
     PlanStatus,
     Reason,
 )
-from campaign_automation.optimizers.budgets.allocator import (
-    Allocation,
-    Group,
-    Michaelis,
-    allocate,
-    allocate_at_price,
-)
-from campaign_automation.optimizers.budgets.apportionment import Apportioned, Limit, apportion_within
+from campaign_automation.optimizers.budgets.allocator import Michaelis, Solution, allocate, allocate_at_price
+from campaign_automation.optimizers.budgets.apportionment import Apportioned, apportion, scaled_within
+from campaign_automation.optimizers.budgets.decisions import decided
 from campaign_automation.optimizers.budgets.evidence import Account
-from campaign_automation.optimizers.budgets.proposals import Proposal, action_for
 from campaign_automation.optimizers.budgets.response_curves import CurveFit, Floats
 from campaign_automation.optimizers.budgets.written_rules import box_of, cooling_down
-from campaign_automation.utils.error_handler import InvalidRequestError
 
 MIN_ADSETS = 3
 DRAWS = 200
 
 
 class Room(NamedTuple):
-    """The budgets one ad set may have; `fixed` says why it may have only today's."""
+    """The budgets one ad set may have; `fixed` is the reason it may have only today's."""
 
     low: int
     high: int
@@ -49,20 +42,21 @@ class Room(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """The allocation as numbers: today's budgets and rooms, the total, and what a conversion is worth.
+    """The allocation as numbers: today's budgets and rooms, the total, and the value of a conversion.
 
-    `price` is the marginal result per minor unit that a flexible budget must reach.
+    `price` is the marginal result per minor unit that a flexible budget must reach; `assumed` marks the
+    values that stand in for an unknown revenue.
     """
 
     units: list[BudgetUnit]
     now: list[int]
     rooms: list[Room]
-    limits: list[Limit]
     step: int
     total: int
     price: float | None
     fit: CurveFit
     values: Floats
+    assumed: list[bool]
 
     @property
     def low(self) -> list[int]:
@@ -72,11 +66,10 @@ class Task:
     def high(self) -> list[int]:
         return [room.high for room in self.rooms]
 
-    def rounded(self, amounts: Floats, total: int) -> Apportioned:
-        return apportion_within(
-            amounts.tolist(),
+    def rounded(self, amounts: Sequence[float], total: int) -> Apportioned:
+        return apportion(
+            amounts,
             total,
-            self.limits,
             low=self.low,
             high=self.high,
             ids=[unit.unit_id for unit in self.units],
@@ -84,65 +77,59 @@ class Task:
         )
 
     def allows(self, amounts: Sequence[int]) -> bool:
-        """Are these budgets within every room and limit, and do they make the total?"""
+        """Return whether these budgets are within every room and make the total."""
         total = sum(amounts)
-        return (
-            (total == self.total or (self.price is not None and total < self.total))
-            and all(room.low <= amount <= room.high for room, amount in zip(self.rooms, amounts, strict=True))
-            and all(sum(amounts[index] for index in limit.members) <= limit.total for limit in self.limits)
+        return (total == self.total or (self.price is not None and total < self.total)) and all(
+            room.low <= amount <= room.high for room, amount in zip(self.rooms, amounts, strict=True)
         )
 
 
-def obstacle_to_curves(account: Account) -> PlanStatus | None:
-    """Why there is no allocation to be had: too few ad sets, days or conversions, or no revenue at all."""
-    if account.fit is None or len(account.cases) < MIN_ADSETS:
-        return "too_little_data"
-    if account.problem.target_metric == "roas" and account.values is None:
-        return "revenue_missing"
-    return None
+def decide_by_curves(account: Account) -> tuple[list[Decision], AllocationReport] | PlanStatus:
+    """Return the decisions by response curves and the allocator's report, or the reason there are no curves.
 
-
-def propose_by_curves(account: Account) -> tuple[list[Proposal], AllocationReport]:
-    """Proposals for an account without an obstacle to curves, and the allocator's report.
-
-    Where the new split is not likely enough to gain, today's budgets stay, scaled to the total if it is
-    another one. Raises InvalidRequestError for a group limit without a member, below the minimums of its
-    members, or that overlaps another without being nested.
+    There are none with too few ad sets, days or conversions, or without a known revenue. Where the new split
+    is not likely enough to gain, today's budgets stay, scaled to the total if it is another one.
     """
     task = _task(account)
+    if not isinstance(task, Task):
+        return task
     curves = task.fit.curves(task.values)
     solved = _solve(task, curves)
-    rounded = task.rounded(solved.amounts, task.total if task.price is None else int(solved.amounts.sum()))
+    total = task.total if task.price is None else int(solved.amounts.sum())
+    rounded = task.rounded(solved.amounts.tolist(), total)
     baseline = task.now if task.allows(task.now) else _scaled(task)
     gain = _expected_gain(task, rounded.amounts, baseline, account.problem.seed)
     choice = _choose(rounded.amounts, baseline, gain, account.problem.settings)
     report = _report(account, task, curves, solved, rounded, gain, choice)
-    return _proposals(account, task, curves, solved, gain, choice), report
+    return _decisions(account, task, curves, gain, choice), report
 
 
-def _task(account: Account) -> Task:
-    assert account.fit is not None
-    problem, units = account.problem, account.units
+def _task(account: Account) -> Task | PlanStatus:
+    problem, units, by_value = account.problem, account.units, account.problem.target_metric == "roas"
+    if account.fit is None or len(units) < MIN_ADSETS:
+        return "too_little_data"
+    if by_value and account.values is None:
+        return "revenue_missing"
+    value = account.values if by_value else None
     step = math.lcm(*(unit.step_minor for unit in units))
     rooms = [_room(unit, problem, step) for unit in units]
-    value = account.values if problem.target_metric == "roas" else None
     cpa = problem.target_marginal_cpa_minor
     most = sum(unit.budget_minor for unit in units) if cpa is None else sum(room.high for room in rooms)
     return Task(
         units=units,
         now=[unit.budget_minor for unit in units],
         rooms=rooms,
-        limits=[_limit(units, limit) for limit in problem.group_limits],
         step=step,
         total=problem.total_budget_minor or most,
         price=None if cpa is None else (value.mean if value else 1.0) / cpa,
         fit=account.fit,
         values=value.value if value else np.ones(len(units)),
+        assumed=value.assumed.tolist() if value else [False] * len(units),
     )
 
 
 def _room(unit: BudgetUnit, problem: BudgetProblem, step: int) -> Room:
-    """The box of the day in whole steps; where nothing may move, today's budget alone."""
+    """Return the box of the day in whole steps; where nothing may move, today's budget alone."""
     box = box_of(unit)
     low, high = -(-box.low // step) * step, box.high // step * step
     fixed: Reason | None = None
@@ -157,61 +144,21 @@ def _room(unit: BudgetUnit, problem: BudgetProblem, step: int) -> Room:
     return Room(unit.budget_minor, unit.budget_minor, fixed) if fixed else Room(low, high)
 
 
-def _limit(units: Sequence[BudgetUnit], limit: GroupLimit) -> Limit:
-    members = frozenset(
-        index
-        for index, unit in enumerate(units)
-        if limit.group in (*unit.groups, unit.campaign_id, unit.platform)
-    )
-    if not members:
-        raise InvalidRequestError(
-            f"group_limits: no active ad set is in {limit.group}", field="group_limits", group=limit.group
-        )
-    return Limit(limit.group, members, limit.max_minor)
-
-
-def _solve(task: Task, curves: Michaelis) -> Allocation:
+def _solve(task: Task, curves: Michaelis) -> Solution:
     low, high = np.array(task.low, dtype=float), np.array(task.high, dtype=float)
-    groups = [Group(limit.name, np.array(sorted(limit.members)), float(limit.total)) for limit in task.limits]
-    _check_limits(task)
-    try:
-        if task.price is None:
-            return allocate(curves, low, high, float(task.total), groups)
-        return allocate_at_price(curves, low, high, task.price, float(task.total), groups)
-    except ValueError as error:
-        raise InvalidRequestError(f"group_limits: {error}", field="group_limits") from None
-
-
-def _check_limits(task: Task) -> None:
-    for limit in task.limits:
-        least = sum(task.low[index] for index in limit.members)
-        if least > limit.total:
-            raise InvalidRequestError(
-                f"group_limits: {limit.name} may have {limit.total}, but the smallest budgets of its ad sets"
-                f" allowed today come to {least} (minor units)",
-                field="group_limits",
-                group=limit.name,
-                limit_minor=limit.total,
-                minimum_minor=least,
-            )
+    if task.price is None:
+        return allocate(curves, low, high, float(task.total))
+    return allocate_at_price(curves, low, high, task.price, float(task.total))
 
 
 def _scaled(task: Task) -> list[int]:
-    """Today's budgets times one factor, each within its room: what doing nothing means for another total."""
-    now, low, high = (np.array(values, dtype=float) for values in (task.now, task.low, task.high))
+    """Return today's budgets times one factor, each within its room: the baseline for another total."""
     total = task.total if task.price is None else min(task.total, sum(task.now))
-    least, most = 0.0, float(np.max(high / np.maximum(now, 1.0), initial=1.0))
-    for _ in range(100):
-        factor = (least + most) / 2
-        if float(np.clip(now * factor, low, high).sum()) < total:
-            least = factor
-        else:
-            most = factor
-    return task.rounded(np.clip(now * most, low, high), total).amounts
+    return task.rounded(scaled_within(task.now, total, task.low, task.high), total).amounts
 
 
 def _expected_gain(task: Task, new: Sequence[int], old: Sequence[int], seed: int) -> ExpectedGain:
-    """Relative gain of `new` over `old` in curves drawn from the fit; more money is charged at the price."""
+    """Draw curves from the fit: relative gain of `new` over `old`, with more money charged at the price."""
     after, before = np.array(new, dtype=float), np.array(old, dtype=float)
     cost = (task.price or 0.0) * float((after - before).sum())
     generator = np.random.default_rng(seed)
@@ -244,7 +191,7 @@ def _report(
     account: Account,
     task: Task,
     curves: Michaelis,
-    solved: Allocation,
+    solved: Solution,
     rounded: Apportioned,
     gain: ExpectedGain,
     choice: Choice,
@@ -261,7 +208,6 @@ def _report(
         relative_gap=solved.relative_gap,
         integer_relative_gap=max(0.0, bound - reached) / reached if reached else 0.0,
         multiplier=solved.multiplier,
-        group_multipliers=solved.group_multipliers,
         iterations=solved.iterations,
         expected_result=float(curves.value(np.array(choice.budgets, dtype=float)).sum()),
         expected_gain=gain,
@@ -273,9 +219,9 @@ def _report(
     )
 
 
-def _proposals(
-    account: Account, task: Task, curves: Michaelis, solved: Allocation, gain: ExpectedGain, choice: Choice
-) -> list[Proposal]:
+def _decisions(
+    account: Account, task: Task, curves: Michaelis, gain: ExpectedGain, choice: Choice
+) -> list[Decision]:
     guard = GuardVerdict(
         verdict="confirmed" if choice.applied else "held",
         measure="probability",
@@ -283,19 +229,18 @@ def _proposals(
         threshold=account.problem.settings.min_probability,
         maturity_assumed=account.maturity.assumed,
     )
-    evidence = _curve_evidence(account, task, curves, choice.budgets)
+    evidence = _curve_evidence(task, curves, choice.budgets)
     return [
-        Proposal(
-            case=case,
-            action=action_for(task.now[index], choice.budgets[index]),
-            budget=choice.budgets[index],
-            reason=_reason(task, index, choice),
+        decided(
+            decision,
+            choice.budgets[index],
+            _reason(task, index, choice),
             guard=guard,
             basis="model:michaelis",
-            bound=_bound(task, index, choice.budgets[index], solved),
+            binding_constraint=_bound(task, index, choice.budgets[index]),
             curve=evidence[index],
         )
-        for index, case in enumerate(account.cases)
+        for index, decision in enumerate(account.decisions)
     ]
 
 
@@ -307,7 +252,7 @@ def _reason(task: Task, index: int, choice: Choice) -> Reason:
     return "already_best" if choice.applied or choice.same else "gain_too_small"
 
 
-def _bound(task: Task, index: int, budget: int, solved: Allocation) -> str:
+def _bound(task: Task, index: int, budget: int) -> str:
     unit, room = task.units[index], task.rooms[index]
     if room.fixed:
         return room.fixed
@@ -316,19 +261,12 @@ def _bound(task: Task, index: int, budget: int, solved: Allocation) -> str:
     if budget == room.high:
         at_maximum = unit.max_minor is not None and unit.max_minor < room.high + task.step
         return "at_maximum" if at_maximum else "step_cap"
-    for limit in task.limits:
-        if index in limit.members and limit.name in solved.group_multipliers:
-            return f"group_limit:{limit.name}"
     return "total_budget" if task.price is None else "target_marginal_cpa"
 
 
-def _curve_evidence(
-    account: Account, task: Task, curves: Michaelis, budgets: Sequence[int]
-) -> list[CurveEvidence]:
+def _curve_evidence(task: Task, curves: Michaelis, budgets: Sequence[int]) -> list[CurveEvidence]:
     before, after = np.array(task.now, dtype=float), np.array(budgets, dtype=float)
-    by_value = account.problem.target_metric == "roas" and account.values is not None
-    assumed = account.values.assumed if by_value and account.values else np.zeros(len(budgets), dtype=bool)
-    columns = (curves.a, curves.k, curves.value(before), curves.value(after), curves.slope(after), assumed)
+    columns = (curves.a, curves.k, curves.value(before), curves.value(after), curves.slope(after))
     return [
         CurveEvidence(
             ceiling=ceiling,
@@ -339,6 +277,6 @@ def _curve_evidence(
             value_assumed=value_assumed,
         )
         for ceiling, half, result_before, result_after, marginal, value_assumed in zip(
-            *(column.tolist() for column in columns), strict=True
+            *(column.tolist() for column in columns), task.assumed, strict=True
         )
     ]

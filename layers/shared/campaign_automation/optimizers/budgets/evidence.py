@@ -1,23 +1,30 @@
-"""What is known of the ad sets of one request before anything is decided."""
+"""Evidence on the ad sets of one request, gathered before anything is decided."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import NamedTuple
 
 import numpy as np
 
-from campaign_automation.models.budget_problem import BudgetProblem, BudgetUnit, GuardVerdict, WrittenVerdict
+from campaign_automation.models.budget_problem import (
+    BudgetProblem,
+    BudgetUnit,
+    DayRecord,
+    Decision,
+    GuardVerdict,
+)
+from campaign_automation.optimizers.budgets.decisions import kept
 from campaign_automation.optimizers.budgets.guard import (
     MAX_EVIDENCE_DAYS,
     Beliefs,
     Maturity,
+    check_change,
     exposure,
-    judge,
     measure_maturity,
 )
-from campaign_automation.optimizers.budgets.records import Days, Totals, full_days, last_days, totals
+from campaign_automation.optimizers.budgets.records import Days, full_days, last_days, totals
 from campaign_automation.optimizers.budgets.response_curves import (
     ConversionValues,
     CurveFit,
@@ -33,43 +40,33 @@ MIN_CURVE_DAYS = 3
 MIN_CONVERSIONS = 20
 
 
-class Case(NamedTuple):
-    """An active ad set with its full days, the sums over the rules' window and the rules' verdict."""
-
-    unit: BudgetUnit
-    days: Days
-    window: Totals
-    written: WrittenVerdict
-
-
 @dataclass(frozen=True, slots=True)
 class Account:
-    """The active ad sets of a request in order of their ids, and what their data say together.
+    """The active ad sets of a request in order of their ids, and the evidence of all of them together.
 
-    `fit` is None with too little data for curves, `values` without any revenue of a conversion.
+    `days` and `decisions` are by ad set: the full days, and the decision to keep the budget, with the answer
+    of the written rules. `fit` is None with too little data for curves, `values` without any revenue.
     """
 
     problem: BudgetProblem
-    cases: list[Case]
+    units: list[BudgetUnit]
+    days: list[Days]
+    decisions: list[Decision]
     maturity: Maturity
     fit: CurveFit | None
     values: ConversionValues | None
 
-    @property
-    def units(self) -> list[BudgetUnit]:
-        return [case.unit for case in self.cases]
-
     def guard_verdict(self, index: int) -> GuardVerdict:
-        """The guard's word on the written rule that decides for an ad set."""
-        case, today = self.cases[index], self.problem.today
-        rule = case.written.rule
+        """Return the guard's verdict on the written rule that decides for an ad set."""
+        unit, today = self.units[index], self.problem.today
+        rule = self.decisions[index].evidence.written.rule
         if rule is None:
             return GuardVerdict(verdict="not_needed")
         count = MAX_EVIDENCE_DAYS if rule == "pause" else self.problem.window_days
-        since = case.unit.evidence_since if rule == "pause" else None
-        records = [r for r in last_days(case.days, today, count) if since is None or r.day >= since]
+        since = unit.evidence_since if rule == "pause" else None
+        records = [r for r in last_days(self.days[index], today, count) if since is None or r.day >= since]
         seen = exposure(records, self.maturity, today)
-        return judge(rule, case.unit, seen, self._beliefs(index), assumed=self.maturity.assumed)
+        return check_change(rule, unit, seen, self._beliefs(index), assumed=self.maturity.assumed)
 
     def _beliefs(self, index: int) -> Beliefs:
         return Beliefs(
@@ -79,42 +76,43 @@ class Account:
 
 
 def gather(problem: BudgetProblem) -> Account:
-    """The evidence on the active ad sets of a checked problem."""
-    active = sorted((unit for unit in problem.units if is_active(unit.status)), key=lambda unit: unit.unit_id)
-    cases = [_case(unit, problem) for unit in active]
+    """Gather the evidence on the active ad sets of a checked problem."""
+    units = sorted((unit for unit in problem.units if is_active(unit.status)), key=lambda unit: unit.unit_id)
+    days = [full_days(unit, problem.today) for unit in units]
     maturity = measure_maturity(problem.snapshots, problem.attribution_window_days)
-    conversions = _daily(cases, problem, "conversions")
-    panel = _panel(cases, problem, conversions, maturity)
+    conversions = _daily(days, problem, lambda record: record.conversions)
+    panel = _panel(days, problem, conversions, maturity)
     return Account(
         problem=problem,
-        cases=cases,
+        units=units,
+        days=days,
+        decisions=[_kept(unit, records, problem) for unit, records in zip(units, days, strict=True)],
         maturity=maturity,
-        fit=_fit(active, panel),
-        values=conversion_values(_daily(cases, problem, "revenue_minor"), conversions),
+        fit=_fit(units, panel),
+        values=conversion_values(_daily(days, problem, lambda record: record.revenue_minor), conversions),
     )
 
 
-def _case(unit: BudgetUnit, problem: BudgetProblem) -> Case:
-    days = full_days(unit, problem.today)
+def _kept(unit: BudgetUnit, days: Days, problem: BudgetProblem) -> Decision:
     window = totals(days, problem.today, problem.window_days)
-    return Case(unit, days, window, written_verdict(unit, days, window, problem.today))
+    return kept(unit, window, written_verdict(unit, days, window, problem.today))
 
 
-def _daily(cases: list[Case], problem: BudgetProblem, name: str) -> Floats:
-    """One number of every ad set and day, n x 60, the oldest day first, NaN unknown."""
-    table = np.full((len(cases), MAX_CURVE_DAYS), np.nan)
+def _daily(units: list[Days], problem: BudgetProblem, number: Callable[[DayRecord], float | None]) -> Floats:
+    """Return one number of every ad set and day, n x 60, the oldest day first, NaN unknown."""
+    table = np.full((len(units), MAX_CURVE_DAYS), np.nan)
     first = problem.today - timedelta(days=MAX_CURVE_DAYS)
-    for row, case in enumerate(cases):
-        for day, record in case.days.items():
-            value = getattr(record, name)
+    for row, days in enumerate(units):
+        for day, record in days.items():
+            value = number(record)
             if day >= first and value is not None:
                 table[row, (day - first).days] = value
     return table
 
 
-def _panel(cases: list[Case], problem: BudgetProblem, conversions: Floats, maturity: Maturity) -> Panel:
-    """Only the days on which something was delivered and counted."""
-    spend = _daily(cases, problem, "spend_minor")
+def _panel(days: list[Days], problem: BudgetProblem, conversions: Floats, maturity: Maturity) -> Panel:
+    """Return the days on which any ad set had a delivery that was counted."""
+    spend = _daily(days, problem, lambda record: record.spend_minor)
     used = ((spend > 0) & np.isfinite(conversions)).any(0)
     ages = np.arange(MAX_CURVE_DAYS - 1, -1, -1)
     shares = np.array([maturity.at(int(age)) for age in ages])

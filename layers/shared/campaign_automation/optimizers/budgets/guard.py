@@ -1,4 +1,4 @@
-"""Does the evidence carry a change? Late conversions allowed for, and daily looking paid for.
+"""The guard: whether the evidence carries a change, with late conversions and daily looks allowed for.
 
 Pauses are checked every day, so they rest on an e-process, valid at any time (Howard, Ramdas, McAuliffe,
 Sekhon, Time-uniform, Nonparametric, Nonasymptotic Confidence Sequences, 2021). Raises and lowers can be
@@ -47,14 +47,14 @@ class Exposure(NamedTuple):
 
 
 class Beliefs(NamedTuple):
-    """What the account's data say beside a unit's own: dispersion of its counts, value of a conversion."""
+    """The account's estimates for a unit: dispersion of its counts, value of a conversion."""
 
     dispersion: float
     value: float | None
 
 
 def measure_maturity(snapshots: Sequence[MaturitySnapshot], attribution_window_days: int) -> Maturity:
-    """Maturity by age from snapshots of past days; assumed unless they show every step of the window.
+    """Measure maturity by age from snapshots of past days; assume it unless they show the whole window.
 
     Each step of the chain ladder is (C[d-1] + 2d/(D+1)) / (C[d] + 2(d+1)/(D+1)), at most 1, over days whose
     counts are known at both ages; D is the last age at which counts still move.
@@ -63,10 +63,9 @@ def measure_maturity(snapshots: Sequence[MaturitySnapshot], attribution_window_d
     if ages < attribution_window_days:
         return _assumed_maturity(attribution_window_days)
     pairs = {age: _counts_at(snapshots, age) for age in range(1, ages + 1)}
+    # A step without a count at both ages is not known to be none.
     if not all(pairs[age][1] for age in range(1, attribution_window_days + 1)):
-        return _assumed_maturity(
-            attribution_window_days
-        )  # a step that nobody has seen is not known to be none
+        return _assumed_maturity(attribution_window_days)
     last = max((age for age, (before, after) in pairs.items() if before != after), default=0)
     shares = [1.0]
     for age in range(last, 0, -1):
@@ -87,12 +86,12 @@ def _counts_at(snapshots: Iterable[MaturitySnapshot], age: int) -> tuple[float, 
 
 
 def _assumed_maturity(window: int) -> Maturity:
-    """Half of the conversions are known when the day ends, all at the end of the attribution window."""
+    """Assume half of the conversions known when the day ends, all at the end of the attribution window."""
     return Maturity(tuple(0.5 + 0.5 * age / window for age in range(window)), assumed=True)
 
 
 def exposure(records: Iterable[DayRecord], maturity: Maturity, today: date) -> Exposure:
-    """Sums over the days whose spend and conversions are both known."""
+    """Sum the days whose spend and conversions are both known."""
     conversions = spend = 0.0
     for record in records:
         if record.spend_minor is not None and record.conversions is not None:
@@ -102,7 +101,7 @@ def exposure(records: Iterable[DayRecord], maturity: Maturity, today: date) -> E
 
 
 def log_e_value(seen: Exposure, target_cpa: float, dispersion: float = 1.0) -> float:
-    """Log evidence that the true CPA is above 1.5 x `target_cpa` (both in minor units).
+    """Return the log evidence that the true CPA is above 1.5 x `target_cpa` (both in minor units).
 
     The mean of likelihood ratios of six lower conversion rates against the rate at 1.5 x target. A healthy
     ad set ever reaches 1/ALPHA with probability at most ALPHA if counts are Poisson.
@@ -115,21 +114,21 @@ def log_e_value(seen: Exposure, target_cpa: float, dispersion: float = 1.0) -> f
 
 
 def probability_rate_below(seen: Exposure, rate: float, prior_spend: float) -> float:
-    """P(conversions per minor unit < `rate`), posterior Gamma(conversions + 1, spend + prior_spend)."""
+    """Return P(conversions a minor unit < `rate`), posterior Gamma(conversions + 1, spend + prior_spend)."""
     from scipy.special import gammainc  # imported where needed: it costs a cold start half a second
 
     return float(gammainc(seen.conversions + 1, (seen.spend + prior_spend) * rate))
 
 
 def probability_rate_above(seen: Exposure, rate: float, prior_spend: float) -> float:
-    """The complement of `probability_rate_below`, exact in its own tail."""
+    """Return the complement of `probability_rate_below`, exact in its own tail."""
     from scipy.special import gammaincc
 
     return float(gammaincc(seen.conversions + 1, (seen.spend + prior_spend) * rate))
 
 
 def target_cpa_of(unit: BudgetUnit, value: float | None) -> float | None:
-    """The unit's target CPA, else what its target ROAS makes of the value of a conversion."""
+    """Return the unit's target CPA, or the value of a conversion over its target ROAS."""
     if unit.target_cpa_minor is not None:
         return float(unit.target_cpa_minor)
     if unit.target_roas is None or not value:
@@ -137,20 +136,20 @@ def target_cpa_of(unit: BudgetUnit, value: float | None) -> float | None:
     return value / float(unit.target_roas)
 
 
-def judge(rule: Rule, unit: BudgetUnit, seen: Exposure, beliefs: Beliefs, *, assumed: bool) -> GuardVerdict:
-    """The guard's word on a rule that fired.
+def check_change(
+    rule: Rule, unit: BudgetUnit, seen: Exposure, beliefs: Beliefs, *, assumed: bool
+) -> GuardVerdict:
+    """Return the guard's verdict on a rule that fired.
 
     `seen` covers the days since `evidence_since` (at most 60) for a pause, the rules' window otherwise.
     Without a target, or without a value of a conversion where one is needed, the change is held.
     """
     target_cpa = target_cpa_of(unit, beliefs.value)
-    if target_cpa is None or (rule == "raise" and not beliefs.value):
+    value = None if target_cpa is None else _evidence(rule, unit, seen, target_cpa, beliefs)
+    if value is None:
         missing = "no_target" if rule == "pause" and unit.target_roas is None else "revenue_missing"
         return GuardVerdict(verdict="held", missing=missing)
-    if rule == "pause":
-        value, threshold = _e_value(seen, target_cpa, beliefs.dispersion), 1 / ALPHA
-    else:
-        value, threshold = _probability(rule, unit, seen, target_cpa, beliefs), CONFIDENCE
+    threshold = 1 / ALPHA if rule == "pause" else CONFIDENCE
     return GuardVerdict(
         verdict="confirmed" if value >= threshold else "held",
         measure="e_value" if rule == "pause" else "probability",
@@ -163,13 +162,14 @@ def judge(rule: Rule, unit: BudgetUnit, seen: Exposure, beliefs: Beliefs, *, ass
     )
 
 
-def _e_value(seen: Exposure, target_cpa: float, dispersion: float) -> float:
-    return math.exp(min(log_e_value(seen, target_cpa, dispersion), _LARGEST_LOG))
-
-
-def _probability(rule: Rule, unit: BudgetUnit, seen: Exposure, target_cpa: float, beliefs: Beliefs) -> float:
+def _evidence(
+    rule: Rule, unit: BudgetUnit, seen: Exposure, target_cpa: float, beliefs: Beliefs
+) -> float | None:
+    """Return the e-value for a pause, else the probability that the rule's threshold is passed in truth."""
+    if rule == "pause":
+        return math.exp(min(log_e_value(seen, target_cpa, beliefs.dispersion), _LARGEST_LOG))
     if rule == "lower":
         return probability_rate_below(seen, 1 / (TOLERANCE * target_cpa), target_cpa)
-    assert unit.target_roas is not None
-    assert beliefs.value
+    if unit.target_roas is None or not beliefs.value:
+        return None
     return probability_rate_above(seen, TOLERANCE * float(unit.target_roas) / beliefs.value, target_cpa)

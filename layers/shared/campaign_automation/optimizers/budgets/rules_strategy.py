@@ -6,10 +6,17 @@ import math
 from collections.abc import Sequence
 from fractions import Fraction
 
-from campaign_automation.models.budget_problem import BudgetProblem, BudgetUnit, GuardVerdict, Reason, Rule
+from campaign_automation.models.budget_problem import (
+    BudgetProblem,
+    BudgetUnit,
+    Decision,
+    GuardVerdict,
+    Reason,
+    Rule,
+)
 from campaign_automation.optimizers.budgets.apportionment import Apportioned, apportion, scaled_within
+from campaign_automation.optimizers.budgets.decisions import Grounds, decided, paused
 from campaign_automation.optimizers.budgets.evidence import Account
-from campaign_automation.optimizers.budgets.proposals import Proposal, action_for
 from campaign_automation.optimizers.budgets.written_rules import (
     ACTIONS,
     LOWER,
@@ -26,30 +33,33 @@ from campaign_automation.optimizers.budgets.written_rules import (
 FACTORS: dict[Rule, Fraction] = {"raise": RAISE, "lower": LOWER}
 
 
-def propose_by_rules(account: Account, *, guard: bool) -> list[Proposal]:
-    """One proposal for each active ad set, in their order; `guard` off acts on the rules as written."""
-    proposals = [_propose(account, index, guard) for index in range(len(account.cases))]
+def decide_by_rules(account: Account, *, guard: bool) -> list[Decision]:
+    """Return a decision for each active ad set, in their order; `guard` off follows the rules as written."""
+    decisions = [_decide(account, index, guard) for index in range(len(account.units))]
     if account.problem.freed_money == "reinvest":
-        return _reinvested(proposals, account.problem, guard)
-    return proposals
+        return _reinvested(decisions, account.units, account.problem, guard)
+    return decisions
 
 
-def _propose(account: Account, index: int, guard_on: bool) -> Proposal:
-    case = account.cases[index]
-    unit, rule = case.unit, case.written.rule
-    guard = account.guard_verdict(index)
+def _decide(account: Account, index: int, guard_on: bool) -> Decision:
+    unit, decision = account.units[index], account.decisions[index]
+    rule = decision.evidence.written.rule
     if rule is None:
-        return Proposal(case, "keep", unit.budget_minor, case.written.reason, guard, "rule:none")
+        return decision
+    guard = account.guard_verdict(index)
     step = Step(0) if rule == "pause" else next_budget(unit, FACTORS[rule])
     obstacle = _obstacle(unit, rule, account.problem, guard_on) or step.obstacle or _held(guard, guard_on)
+    grounds: Grounds = {"guard": guard, "basis": f"rule:{rule}", "binding_constraint": step.bound}
     if obstacle:
-        return Proposal(case, "keep", unit.budget_minor, obstacle, guard, f"rule:{rule}", step.bound)
-    action, reason = ACTIONS[rule]
-    return Proposal(case, action, step.budget, reason, guard, f"rule:{rule}", step.bound)
+        return decided(decision, unit.budget_minor, obstacle, **grounds)
+    _, reason = ACTIONS[rule]
+    if rule == "pause":
+        return paused(decision, reason, **grounds)
+    return decided(decision, step.budget, reason, **grounds)
 
 
 def _obstacle(unit: BudgetUnit, rule: Rule | None, problem: BudgetProblem, guard_on: bool) -> Reason | None:
-    """What forbids any change of the budget; a learning phase is no reason to let a dead ad set spend on."""
+    """Return the reason the budget may not change; a learning phase does not keep a dead ad set spending."""
     if unit.locked:
         return "locked"
     if cooling_down(unit, problem.today, problem.min_days_between_changes):
@@ -63,72 +73,85 @@ def _held(guard: GuardVerdict, guard_on: bool) -> Reason | None:
     return "held_by_guard" if guard_on and guard.verdict == "held" else None
 
 
-def _reinvested(proposals: Sequence[Proposal], problem: BudgetProblem, guard_on: bool) -> list[Proposal]:
-    """What the changes leave of today's total goes to ad sets that no rule wants to lower or pause."""
-    freed = sum(item.case.unit.budget_minor - item.budget for item in proposals)
-    step = math.lcm(*(item.case.unit.step_minor for item in proposals))
+def _may_rise(decision: Decision) -> bool:
+    return decision.evidence.written.rule not in ("pause", "lower")
+
+
+def _common_step(units: Sequence[BudgetUnit]) -> int:
+    return math.lcm(*(unit.step_minor for unit in units))
+
+
+def _reinvested(
+    decisions: Sequence[Decision], units: Sequence[BudgetUnit], problem: BudgetProblem, guard_on: bool
+) -> list[Decision]:
+    """Give the money that the changes free to ad sets that no rule wants to lower or pause."""
+    freed = sum(item.old_budget_minor - item.new_budget_minor for item in decisions)
     places = [
-        Place(item.case.unit.unit_id, item.budget, box_of(item.case.unit).high)
-        for item in proposals
-        if item.case.written.rule not in ("pause", "lower")
-        and _obstacle(item.case.unit, None, problem, guard_on) is None
-        and item.budget >= box_of(item.case.unit).low
+        Place(unit.unit_id, item.new_budget_minor, box_of(unit).high)
+        for item, unit in zip(decisions, units, strict=True)
+        if _may_rise(item)
+        and _obstacle(unit, None, problem, guard_on) is None
+        and item.new_budget_minor >= box_of(unit).low
     ]
-    budgets, _ = reinvest(freed, places, step)
-    return [_with_more(item, budgets.get(item.case.unit.unit_id, item.budget)) for item in proposals]
+    budgets, _ = reinvest(freed, places, _common_step(units))
+    return [_with_more(item, budgets.get(item.unit_id, item.new_budget_minor)) for item in decisions]
+
+
+def _with_more(decision: Decision, budget: int) -> Decision:
+    more = budget - decision.new_budget_minor
+    if not more:
+        return decision
+    if decision.action == "increase_budget":
+        return decided(decision, budget, decision.reason, reinvested_minor=more)
+    return decided(decision, budget, "reinvested", reinvested_minor=more, basis="reinvest")
 
 
 def scale_to_total(
-    proposals: Sequence[Proposal], problem: BudgetProblem, *, guard: bool
-) -> tuple[list[Proposal], Apportioned]:
-    """The proposals moved by one factor to the total that was asked for, as far as the day's boxes allow.
+    decisions: Sequence[Decision],
+    units: Sequence[BudgetUnit],
+    problem: BudgetProblem,
+    asked: int,
+    *,
+    guard: bool,
+) -> tuple[list[Decision], Apportioned]:
+    """Move all budgets by one factor to the total that was asked for, as far as the day's boxes allow.
 
-    What is paused, locked, cooling down or in learning stays as proposed, and what a rule lowers is not
-    raised again. The total is a cap alone where a target marginal CPA is asked for too.
+    An ad set that is paused, locked, cooling down or in learning stays as decided, and one that a rule lowers
+    is not raised again. Beside a target marginal CPA the total is a cap only.
     """
-    total = problem.total_budget_minor
-    assert total is not None  # asked only with a total
-    budgets = [item.budget for item in proposals]
-    is_less = total < sum(budgets)
-    if not is_less and problem.target_marginal_cpa_minor is not None:
-        total = sum(budgets)
-    rooms = [_room(item, problem, guard, is_less=is_less) for item in proposals]
+    budgets = [item.new_budget_minor for item in decisions]
+    is_less = asked < sum(budgets)
+    is_cap = problem.target_marginal_cpa_minor is not None
+    total = sum(budgets) if is_cap and not is_less else asked
+    rooms = [
+        _room(item, unit, problem, guard, is_less=is_less)
+        for item, unit in zip(decisions, units, strict=True)
+    ]
     low, high = [room.low for room in rooms], [room.high for room in rooms]
     result = apportion(
         scaled_within(budgets, total, low, high),
         total,
         low=low,
         high=high,
-        ids=[item.case.unit.unit_id for item in proposals],
-        step=math.lcm(*(item.case.unit.step_minor for item in proposals)),
+        ids=[unit.unit_id for unit in units],
+        step=_common_step(units),
     )
-    return [_scaled(item, new) for item, new in zip(proposals, result.amounts, strict=True)], result
+    return [_scaled(item, new) for item, new in zip(decisions, result.amounts, strict=True)], result
 
 
-def _room(proposal: Proposal, problem: BudgetProblem, guard_on: bool, *, is_less: bool) -> Box:
-    """The budgets that one ad set may have on the way to a total below or above what is proposed."""
-    unit, budget, box = proposal.case.unit, proposal.budget, box_of(proposal.case.unit)
-    if proposal.action == "pause" or _obstacle(unit, None, problem, guard_on):
+def _room(
+    decision: Decision, unit: BudgetUnit, problem: BudgetProblem, guard_on: bool, *, is_less: bool
+) -> Box:
+    """Return the budgets that one ad set may have on the way to a total below or above the decided one."""
+    budget, box = decision.new_budget_minor, box_of(unit)
+    if decision.action == "pause" or _obstacle(unit, None, problem, guard_on):
         return Box(budget, budget)
     if is_less:
         return Box(min(box.low, budget), budget)
-    may_rise = proposal.case.written.rule not in ("pause", "lower")
-    return Box(budget, max(box.high, budget) if may_rise else budget)
+    return Box(budget, max(box.high, budget) if _may_rise(decision) else budget)
 
 
-def _scaled(proposal: Proposal, budget: int) -> Proposal:
-    if budget == proposal.budget:
-        return proposal
-    action = action_for(proposal.case.unit.budget_minor, budget)
-    return proposal._replace(
-        action=action, budget=budget, reason="scaled_to_total", basis="total_budget", reinvested=0
-    )
-
-
-def _with_more(proposal: Proposal, budget: int) -> Proposal:
-    if budget == proposal.budget:
-        return proposal
-    more = proposal._replace(action="increase_budget", budget=budget, reinvested=budget - proposal.budget)
-    return (
-        more if proposal.action == "increase_budget" else more._replace(reason="reinvested", basis="reinvest")
-    )
+def _scaled(decision: Decision, budget: int) -> Decision:
+    if budget == decision.new_budget_minor:
+        return decision
+    return decided(decision, budget, "scaled_to_total", basis="total_budget", reinvested_minor=0)

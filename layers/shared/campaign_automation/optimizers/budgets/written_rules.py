@@ -48,7 +48,7 @@ class Box(NamedTuple):
 
 
 class Step(NamedTuple):
-    """The budget that a rule leads to; `obstacle` says why it is the old one, `bound` what cut it short."""
+    """The budget that a rule leads to; `obstacle` is the reason it is the old one, `bound` the cap on it."""
 
     budget: int
     obstacle: Reason | None = None
@@ -60,7 +60,7 @@ def is_active(status: str) -> bool:
 
 
 def written_verdict(unit: BudgetUnit, days: Days, window: Totals, today: date) -> WrittenVerdict:
-    """What the three rules say on an active unit, before caps, locks and the guard.
+    """Return the answer of the three rules on an active unit, before caps, locks and the guard.
 
     `window` sums the rules' window of `days`. Comparisons are strict: exactly 1.5 x target does not fire.
     """
@@ -79,7 +79,7 @@ def written_verdict(unit: BudgetUnit, days: Days, window: Totals, today: date) -
 
 
 def delivered_in_vain(records: Sequence[DayRecord]) -> bool:
-    """Three full days known to be active, to have cost money and to have brought no conversion."""
+    """Return whether three full days were active and cost money, and none of them brought a conversion."""
     return len(records) == PAUSE_DAYS and all(
         is_active(record.status) and bool(record.spend_minor) and record.conversions == 0
         for record in records
@@ -87,43 +87,38 @@ def delivered_in_vain(records: Sequence[DayRecord]) -> bool:
 
 
 def check_raise(unit: BudgetUnit, window: Totals) -> RuleCheck:
-    """ROAS > 1.5 x target ROAS, without a division: an undefined ratio never fires."""
+    """Check ROAS > 1.5 x target ROAS, without a division: an undefined ratio never fires."""
     if unit.target_roas is None:
         return RuleCheck(rule="raise", skipped="no_target")
-    if skipped := _unknown(window, "revenue_missing", window.revenue):
-        return RuleCheck(rule="raise", skipped=skipped)
-    assert window.revenue is not None
-    assert window.spend is not None
+    if window.revenue is None or not window.spend:
+        return RuleCheck(rule="raise", skipped=_gap(window, "revenue_missing", window.revenue))
     return RuleCheck(
         rule="raise", fired=window.revenue > TOLERANCE * Fraction(unit.target_roas) * window.spend
     )
 
 
 def check_lower(unit: BudgetUnit, window: Totals) -> RuleCheck:
-    """CPA > 1.5 x target CPA; spend without any conversion is above every target."""
+    """Check CPA > 1.5 x target CPA; spend without any conversion is above every target."""
     if unit.target_cpa_minor is None:
         return RuleCheck(rule="lower", skipped="no_target")
-    if skipped := _unknown(window, "conversions_missing", window.conversions):
-        return RuleCheck(rule="lower", skipped=skipped)
-    assert window.conversions is not None
-    assert window.spend is not None
+    if window.conversions is None or not window.spend:
+        return RuleCheck(rule="lower", skipped=_gap(window, "conversions_missing", window.conversions))
     return RuleCheck(
         rule="lower", fired=window.spend > TOLERANCE * unit.target_cpa_minor * window.conversions
     )
 
 
-def _unknown(window: Totals, missing: Reason, result: Fraction | int | None) -> Reason | None:
+def _gap(window: Totals, missing: Reason, result: Fraction | int | None) -> Reason:
+    """Return the reason a ratio to spend is undefined, the most telling one first."""
     if window.days == 0:
         return "no_data"
     if result is None:
         return missing
-    if window.spend is None:
-        return "spend_missing"
-    return None if window.spend else "no_spend"
+    return "spend_missing" if window.spend is None else "no_spend"
 
 
 def _reason_to_keep(checks: Sequence[RuleCheck]) -> Reason:
-    """A gap in the data is worth saying; a missing target only when it left nothing to judge."""
+    """Return a gap in the data if there is one; a missing target only when it left nothing to compare."""
     skipped = [check.skipped for check in checks if check.skipped]
     gaps = [reason for reason in skipped if reason != "no_target"]
     if gaps:
@@ -136,10 +131,10 @@ def cooling_down(unit: BudgetUnit, today: date, min_days: int) -> bool:
 
 
 def box_of(unit: BudgetUnit) -> Box:
-    """Half to one and a half times the budget at the start of the day, within the platform's bounds.
+    """Return half to one and a half times the budget at the start of the day, within the platform's bounds.
 
-    The step cap covers whatever rules, the allocator and people did together that day. Bounds are rounded
-    inwards to the budget step.
+    The cap counts from the day's start, so it covers rules, the allocator and people together. Bounds are
+    rounded inwards to the budget step.
     """
     start, step = unit.budget_at_day_start_minor, unit.step_minor
     low = max(STEP_DOWN * start, Fraction(unit.min_minor))
@@ -150,7 +145,7 @@ def box_of(unit: BudgetUnit) -> Box:
 
 
 def next_budget(unit: BudgetUnit, factor: Fraction) -> Step:
-    """`factor` x the budget, to the nearest step, as far as caps and bounds let it move that way."""
+    """Return `factor` x the budget, to the nearest step, as far as caps and bounds let it move that way."""
     now, box = unit.budget_minor, box_of(unit)
     wanted = _nearest_step(factor * now, unit.step_minor)
     if wanted == now:
@@ -172,10 +167,7 @@ def _raised(unit: BudgetUnit, wanted: int, box: Box) -> Step:
 
 
 def _lowered(unit: BudgetUnit, wanted: int, box: Box) -> Step:
-    """Below the platform's minimum the minimum serves, if it is a lowering and the cap allows it.
-
-    A budget that stands above its upper bound comes down to it.
-    """
+    """Lower to the platform's minimum at least; a budget above its upper bound comes down to that."""
     bound = None
     if wanted < box.low:
         held_by_minimum = unit.min_minor > STEP_DOWN * unit.budget_at_day_start_minor
@@ -199,7 +191,7 @@ class Place(NamedTuple):
 
 
 def reinvest(freed: int, places: Sequence[Place], step: int) -> tuple[dict[str, int], int]:
-    """`freed` minor units over `places` in proportion to their budgets: new budgets by id, and what is left.
+    """Share `freed` minor units in proportion to the budgets: return new budgets by id, and the rest.
 
     Every budget grows by one factor, cut off at its upper bound; sums are exact (apportionment).
     """
@@ -221,7 +213,7 @@ def reinvest(freed: int, places: Sequence[Place], step: int) -> tuple[dict[str, 
 
 
 def _common_factor(total: int, places: Sequence[Place]) -> Fraction:
-    """c with sum min(c x budget, high) = total, or one that takes every place to its bound."""
+    """Return c with sum min(c x budget, high) = total, or one that takes every place to its bound."""
     rest, weight = Fraction(total), sum(place.budget for place in places)
     factor = Fraction(1)
     for place in sorted(

@@ -16,8 +16,8 @@ from campaign_automation.optimizers.budgets.guard import (
     RATE_RATIOS,
     Beliefs,
     Exposure,
+    check_change,
     exposure,
-    judge,
     log_e_value,
     measure_maturity,
     probability_rate_above,
@@ -93,7 +93,9 @@ def test_without_a_conversion_a_pause_takes_5_76_target_cpas() -> None:
 
 
 def test_a_flood_of_evidence_does_not_overflow() -> None:
-    verdict = judge("pause", unit(target_cpa_minor=1), Exposure(0, 1e15), Beliefs(1.0, None), assumed=False)
+    verdict = check_change(
+        "pause", unit(target_cpa_minor=1), Exposure(0, 1e15), Beliefs(1.0, None), assumed=False
+    )
     assert verdict.value is not None
     assert math.isfinite(verdict.value)
     assert verdict.verdict == "confirmed"
@@ -117,17 +119,17 @@ def test_a_target_roas_stands_in_for_a_missing_target_cpa() -> None:
     ("adset", "missing"), [(unit(), "no_target"), (unit(target_roas=Decimal(2)), "revenue_missing")]
 )
 def test_a_pause_that_cannot_be_judged_is_held(adset: BudgetUnit, missing: str) -> None:
-    verdict = judge("pause", adset, Exposure(0, 1e9), Beliefs(1.0, None), assumed=True)
+    verdict = check_change("pause", adset, Exposure(0, 1e9), Beliefs(1.0, None), assumed=True)
     assert (verdict.verdict, verdict.missing) == ("held", missing)
 
 
 def test_lower_and_raise_ask_for_nine_in_ten() -> None:
     adset = unit(target_cpa_minor=TARGET, target_roas=Decimal(1))
     beliefs = Beliefs(1.0, value=1000.0)
-    assert judge("lower", adset, Exposure(2, 6000), beliefs, assumed=False).verdict == "held"
-    assert judge("lower", adset, Exposure(5, 20_000), beliefs, assumed=False).verdict == "confirmed"
-    assert judge("raise", adset, Exposure(4, 2000), beliefs, assumed=False).verdict == "held"
-    assert judge("raise", adset, Exposure(40, 20_000), beliefs, assumed=False).verdict == "confirmed"
+    assert check_change("lower", adset, Exposure(2, 6000), beliefs, assumed=False).verdict == "held"
+    assert check_change("lower", adset, Exposure(5, 20_000), beliefs, assumed=False).verdict == "confirmed"
+    assert check_change("raise", adset, Exposure(4, 2000), beliefs, assumed=False).verdict == "held"
+    assert check_change("raise", adset, Exposure(40, 20_000), beliefs, assumed=False).verdict == "confirmed"
 
 
 def known_by_day(generator: np.random.Generator, rate: float, length: int) -> np.ndarray:

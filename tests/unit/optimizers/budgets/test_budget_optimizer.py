@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from campaign_automation.managers.budgets.wording import explanation, would_change
 from campaign_automation.models.budget_problem import (
     BudgetPlan,
     BudgetProblem,
     BudgetUnit,
     DayRecord,
-    GroupLimit,
     MaturitySnapshot,
     OptimizerSettings,
 )
@@ -144,7 +144,7 @@ def test_spend_without_a_conversion_is_above_every_target() -> None:
     ]
     assert decision.reason == "cpa_above_target"
     assert decision.evidence.cpa_minor is None
-    assert "1.00 USD without a conversion" in decision.explanation
+    assert "1.00 USD without a conversion" in explanation(decision, problem())
 
 
 def test_a_minimum_above_the_new_budget_takes_its_place() -> None:
@@ -213,7 +213,7 @@ def test_the_guard_holds_what_the_data_do_not_carry_and_gives_its_numbers() -> N
     assert (guard.measure, guard.threshold, guard.maturity_assumed) == ("e_value", 20.0, True)
     assert guard.value is not None
     assert guard.value < 20
-    assert "0 conversions on 17.14 USD of matured spend" in decision.explanation
+    assert "0 conversions on 17.14 USD of matured spend" in explanation(decision, problem())
     assert decision.evidence.written.action == "pause"
 
 
@@ -287,7 +287,7 @@ def test_a_raise_never_goes_over_the_asked_total() -> None:
     (decision,) = plan.decisions
     assert (plan.status, plan.total_after_minor, plan.shortfall_minor) == ("too_little_data", 20_000, 0)
     assert (decision.action, decision.reason) == ("decrease_budget", "scaled_to_total")
-    assert "to the new total" in decision.explanation
+    assert "to the new total" in explanation(decision, problem())
 
 
 def test_a_higher_total_is_reached_and_what_a_rule_lowers_stays_lowered() -> None:
@@ -417,48 +417,6 @@ def test_budgets_are_whole_steps_and_the_rest_is_told() -> None:
     assert all(item.new_budget_minor % 100 == 0 for item in plan.decisions)
 
 
-def test_group_limits_are_kept_to_the_unit() -> None:
-    request = market(
-        group_limits=[GroupLimit(group="best", max_minor=25_001), GroupLimit(group="meta", max_minor=61_000)]
-    )
-    units = [
-        item.model_copy(update={"groups": ["best"] if index > 2 else []})
-        for index, item in enumerate(request.units)
-    ]
-    plan = optimize_budget(request.model_copy(update={"units": units}))
-    assert plan.allocation is not None
-    assert sum(item.new_budget_minor for item in plan.decisions[3:]) <= 25_001
-    assert plan.total_after_minor == 60_000
-    assert plan.allocation.relative_gap <= 1e-6
-    assert plan.allocation.integer_relative_gap <= 1e-6
-    assert list(plan.allocation.group_multipliers) == ["best"]
-    assert "group_limit:best" in {item.evidence.binding_constraint for item in plan.decisions}
-
-
-@pytest.mark.parametrize(
-    ("limit", "problem_text"),
-    [
-        (GroupLimit(group="nobody", max_minor=1), "no active ad set is in nobody"),
-        (GroupLimit(group="meta", max_minor=29_999), r"meta may have 29999, but .* come to 30000"),
-    ],
-)
-def test_a_group_limit_that_cannot_be_kept_is_refused(limit: GroupLimit, problem_text: str) -> None:
-    with pytest.raises(InvalidRequestError, match=problem_text):
-        optimize_budget(market(group_limits=[limit]))
-
-
-def test_overlapping_group_limits_are_refused() -> None:
-    request = market(
-        group_limits=[GroupLimit(group="a", max_minor=40_000), GroupLimit(group="b", max_minor=40_000)]
-    )
-    groups = [["a"], ["a", "b"], ["b"], [], [], []]
-    units = [
-        item.model_copy(update={"groups": names}) for item, names in zip(request.units, groups, strict=True)
-    ]
-    with pytest.raises(InvalidRequestError, match="nested"):
-        optimize_budget(request.model_copy(update={"units": units}))
-
-
 def test_a_marginal_cpa_sets_the_total() -> None:
     def at(cpa: int, **changes: Any) -> BudgetPlan:
         return optimize_budget(
@@ -550,13 +508,13 @@ def test_decisions_explain_themselves() -> None:
             guard=False,
         )
     )
-    assert [item.explanation for item in plan.decisions] == [
+    assert [explanation(item, problem()) for item in plan.decisions] == [
         "ROAS 10 is above 1.5 x the target 2.5: 100.00 USD becomes 110.00 USD a day,"
         " held there by its maximum.",
         "CPA 5.00 USD is above 1.5 x the target 3.00 USD: 100.00 USD becomes 80.00 USD a day.",
         "There is no target to compare with: 100.00 USD a day stays.",
     ]
-    assert plan.decisions[1].evidence.would_change == (
+    assert would_change(plan.decisions[1], problem()) == (
         "A CPA above 4.50 USD lowers; 3 full days of spend without a conversion pause."
     )
 

@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaign_automation.optimizers.budgets.apportionment import (
-    Limit,
-    apportion,
-    apportion_within,
-    round_to_total,
-    split_in_proportion,
-)
+from campaign_automation.optimizers.budgets.apportionment import apportion
 
 BOX = st.tuples(st.integers(0, 10**6), st.integers(0, 10**6)).map(sorted)
 
@@ -67,52 +59,3 @@ def test_a_fixed_part_keeps_an_amount_off_the_step() -> None:
 def test_bounds_that_cross_are_refused() -> None:
     with pytest.raises(ValueError, match="above its upper"):
         apportion([1.0], 1, low=[2], high=[1], ids=["a"])
-
-
-@given(
-    shares=st.lists(st.floats(0, 1000), min_size=6, max_size=6),
-    inner=st.integers(0, 2000),
-    outer=st.integers(0, 4000),
-    total=st.integers(0, 7000),
-    step=st.sampled_from([1, 7, 100]),
-)
-def test_limits_hold_to_the_unit(shares: list[float], inner: int, outer: int, total: int, step: int) -> None:
-    limits = [Limit("outer", frozenset(range(4)), outer), Limit("inner", frozenset(range(2)), inner)]
-    result = apportion_within(
-        shares, total, limits, low=[0] * 6, high=[1000] * 6, ids=list("abcdef"), step=step
-    )
-    assert sum(result.amounts[:2]) <= inner
-    assert sum(result.amounts[:4]) <= outer
-    assert all(0 <= amount <= 1000 for amount in result.amounts)
-    assert sum(result.amounts) + result.unallocatable + result.unallocated - result.shortfall == total
-
-
-def test_a_limit_below_its_minimums_is_refused() -> None:
-    with pytest.raises(ValueError, match="above its upper"):
-        apportion_within(
-            [5.0, 5.0], 10, [Limit("g", frozenset({0}), 3)], low=[5, 0], high=[9, 9], ids=["a", "b"]
-        )
-
-
-@given(
-    total=st.integers(-(10**9), 10**9),
-    weights=st.lists(st.integers(0, 1000), min_size=1, max_size=30).filter(any),
-)
-def test_proportional_shares_sum_exactly_and_zero_gets_nothing(total: int, weights: list[int]) -> None:
-    parts = split_in_proportion(total, weights)
-    assert sum(parts) == total
-    assert all(part == 0 for part, weight in zip(parts, weights, strict=True) if weight == 0)
-    exact = [Fraction(total * weight, sum(weights)) for weight in weights]
-    assert all(abs(part - share) < 1 for part, share in zip(parts, exact, strict=True))
-
-
-def test_a_report_with_refunds_adds_up() -> None:
-    assert round_to_total([-3.4, 5.7, 0.0, 7.7], 10) == [-4, 6, 0, 8]
-    assert split_in_proportion(100, [1, -1, 2]) == [50, -50, 100]
-
-
-def test_a_split_without_weight_or_off_the_step_is_refused() -> None:
-    with pytest.raises(ValueError, match="sum to 0"):
-        split_in_proportion(5, [0, 0])
-    with pytest.raises(ValueError, match="steps of 10"):
-        split_in_proportion(5, [1, 1], step=10)

@@ -11,14 +11,11 @@ import pytest
 from campaign_automation.optimizers.budgets.allocator import (
     Curves,
     Floats,
-    Group,
-    Hill,
-    Log,
     Michaelis,
-    Power,
     allocate,
     allocate_at_price,
 )
+from tests.support.curve_families import Hill, Log, Power
 
 FAMILIES: dict[str, Callable[[Floats, Floats, Floats], Curves]] = {
     "michaelis": lambda a, k, s: Michaelis(a, k),
@@ -154,52 +151,3 @@ def test_a_price_buys_until_the_marginal_result_falls_to_it() -> None:
     assert capped.amounts.sum() == pytest.approx(20.0, rel=1e-12)
     assert capped.multiplier is not None
     assert capped.multiplier > 0.01
-
-
-def nested_groups() -> list[Group]:
-    return [
-        Group("platform", np.arange(0, 12), 9.0),
-        Group("campaign", np.arange(0, 5), 3.0),
-        Group("loose", np.arange(12, 20), 100.0),
-    ]
-
-
-@pytest.mark.parametrize("family", list(FAMILIES))
-def test_group_limits_hold_with_a_certificate(family: str) -> None:
-    generator = np.random.default_rng(9)
-    a, k = generator.lognormal(0, 1, (2, 20))
-    curves = FAMILIES[family](a, k, np.full(20, 0.7))
-    result = allocate(curves, *box(20, 0.1, 2.0), 20.0, nested_groups())
-    assert result.amounts.sum() == pytest.approx(20.0, rel=1e-12)
-    assert result.amounts[:12].sum() <= 9.0 * (1 + 1e-12)
-    assert result.amounts[:5].sum() <= 3.0 * (1 + 1e-12)
-    assert result.relative_gap <= 1e-8
-    assert set(result.group_multipliers) <= {"platform", "campaign"}
-    assert allocate(curves, *box(20, 0.1, 2.0), 20.0).value >= result.value
-
-
-def test_a_limit_within_a_price_leaves_the_rest_unbought() -> None:
-    result = allocate_at_price(
-        some_curves(8, 4), *box(4, 0.0, 9.0), price=1e-6, cap=99.0, groups=[Group("g", np.array([0, 1]), 5.0)]
-    )
-    assert result.amounts.sum() == pytest.approx(23.0)
-    assert result.relative_gap <= 1e-9
-    assert list(result.group_multipliers) == ["g"]
-
-
-def test_a_group_filled_by_its_minimums_stays_there() -> None:
-    groups = [Group("full", np.array([0, 1]), 2.0)]
-    result = allocate(Power(np.ones(4), np.full(4, 0.5)), *box(4, 1.0, 3.0), 6.0, groups)
-    assert result.amounts.tolist() == pytest.approx([1, 1, 2, 2])
-    assert result.relative_gap <= 1e-9
-
-
-def test_a_group_below_its_minimums_is_told() -> None:
-    result = allocate(some_curves(1, 4), *box(4, 1.0, 3.0), 6.0, [Group("g", np.array([0, 1]), 1.5)])
-    assert (result.status, result.shortfall) == ("group_below_minimums", 0.5)
-
-
-def test_groups_that_overlap_are_refused() -> None:
-    groups = [Group("a", np.array([0, 1]), 2.0), Group("b", np.array([1, 2]), 2.0)]
-    with pytest.raises(ValueError, match="nested"):
-        allocate(some_curves(1, 4), *box(4, 0.0, 3.0), 6.0, groups)
