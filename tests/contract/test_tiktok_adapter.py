@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from campaign_automation.adapters.base import AdOrder, BudgetOutcome, read_figures
-from campaign_automation.adapters.tiktok import files as tiktok_files
+from campaign_automation.adapters.common import videos
 from campaign_automation.managers.campaigns.read_back import compare
 from campaign_automation.models.campaigns import CreateCampaign
 from campaign_automation.models.common import Level
@@ -66,7 +66,7 @@ def http() -> Iterator[httpx.Client]:
 @pytest.fixture
 def sandbox(process: str, http: httpx.Client, control: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
     """The platform as seeded, on a day on which both families exist; a video is looked at again at once."""
-    monkeypatch.setattr(tiktok_files, "_VIDEO_POLL_SECONDS", (0.01, 0.1, 1))
+    monkeypatch.setattr(videos, "POLL_SECONDS", (0.01, 0.1, 1))
     http.post(f"{process}/admin/reset", json={"now": "2026-11-02T12:00:00+00:00"}).raise_for_status()
     return control
 

@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from campaign_automation.adapters.base import CreativeOrder
+from campaign_automation.adapters.common.text import display_width
 from campaign_automation.adapters.google import facts
 from campaign_automation.adapters.google.pictures import check_picture, frame_of, size_of
 from campaign_automation.adapters.google.queries import by_name
 from campaign_automation.adapters.google.requests import (
     descriptions,
-    display_width,
     excluded_ages,
     fit_ages,
     headlines,

@@ -4,7 +4,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from campaign_automation.adapters.platform_facts import FACTS, WARNING_DAYS, Fact, ending, sunset_warnings
+from campaign_automation.adapters.common.fact import Fact
+from campaign_automation.adapters.platform_facts import FACTS, WARNING_DAYS, ending, sunset_warnings
 
 
 def test_no_fact_without_a_successor_ends_soon() -> None:

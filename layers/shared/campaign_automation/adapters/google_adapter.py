@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from campaign_automation.adapters.base import (
@@ -20,14 +19,17 @@ from campaign_automation.adapters.base import (
     Outcome,
     SplitOrder,
     Tree,
-    budget_outcome,
     check_window,
     failed,
-    wrong_amounts,
-    wrong_level,
 )
-from campaign_automation.adapters.google import answers, checks, facts, pictures, queries, requests
-from campaign_automation.adapters.google.errors import PLATFORM, unavailable
+from campaign_automation.adapters.common.accounts import configured, known_step
+from campaign_automation.adapters.common.budgets import Amounts, BudgetOutcomes, budget_outcome, set_budgets
+from campaign_automation.adapters.common.listings import ids_by_name
+from campaign_automation.adapters.common.outcomes import is_gone, with_gone_removed
+from campaign_automation.adapters.google import answers, checks, facts, queries, requests
+from campaign_automation.adapters.google.echo import Echo, Echoes
+from campaign_automation.adapters.google.facts import PLATFORM
+from campaign_automation.adapters.google.files import GoogleFiles
 from campaign_automation.adapters.google.requests import Operation, enum_name
 from campaign_automation.adapters.google.wire import GoogleWire
 from campaign_automation.clients.media_client import MediaClient
@@ -37,22 +39,6 @@ from campaign_automation.utils.error_handler import AccountError, CampaignAutoma
 
 _DUPLICATE_NAMES = ("campaign_error.DUPLICATE_CAMPAIGN_NAME", "ad_group_error.DUPLICATE_ADGROUP_NAME")
 _ALREADY_REMOVED = "operation_access_denied_error.OPERATION_NOT_PERMITTED_FOR_REMOVED_RESOURCE"
-_ECHO_SECONDS = 300
-_ECHOES = 200
-
-
-@dataclass
-class _Echo:
-    """What Google said it stored while a campaign was created. It stands in for reading criteria and budget
-    once, right after the creation."""
-
-    daily_budget: Decimal
-    countries: list[str]
-    ages: dict[str, AgeGroup] = field(default_factory=dict)
-    since: float = field(default_factory=time.monotonic)
-
-    def is_fresh(self) -> bool:
-        return time.monotonic() - self.since < _ECHO_SECONDS
 
 
 class GoogleAdapter:
@@ -79,9 +65,9 @@ class GoogleAdapter:
         timeout_seconds: float = 30,
     ) -> None:
         self._app = app
-        self._media = media
         self._wire = GoogleWire(app, endpoint, timeout_seconds)
-        self._echoes: dict[str, _Echo] = {}
+        self._files = GoogleFiles(self._wire, media)
+        self._echoes = Echoes()
 
     # --- the account -----------------------------------------------------------------------------------
 
@@ -91,10 +77,7 @@ class GoogleAdapter:
             raise AccountError(f"google: no account {access.platform_account_id}", code="1004")
         customer = rows[0].customer
         checks.refuse_blocked(enum_name(customer, "status"))
-        step = facts.budget_step(customer.currency_code)
-        if step is None:
-            words = f"google: the account's currency {customer.currency_code} is not known here"
-            raise AccountError(words, code="4005", platform=PLATFORM)
+        step = known_step(PLATFORM, customer.currency_code, facts.budget_step(customer.currency_code))
         tracking = enum_name(customer.conversion_tracking_setting, "conversion_tracking_status")
         return AdAccount(
             platform_account_id=access.platform_account_id,
@@ -102,12 +85,8 @@ class GoogleAdapter:
             time_zone=customer.time_zone,
             budget_step=step,
             min_daily_budget=step,  # an ad group has no budget: any share of the campaign's will do
-            facts={"conversion_tracking": tracking, **self._configured(access.platform_account_id)},
+            facts={"conversion_tracking": tracking, **configured(self._app, access.platform_account_id)},
         )
-
-    def _configured(self, customer_id: str) -> Mapping[str, Any]:
-        accounts: Mapping[str, Mapping[str, Any]] = self._app().get("accounts", {})
-        return accounts.get(customer_id, {})
 
     def fit_ages(self, age_groups: Sequence[AgeGroup]) -> list[AgeGroup]:
         return requests.fit_ages(age_groups)
@@ -126,51 +105,13 @@ class GoogleAdapter:
         checks.check_creatives(spec, creatives)
 
     async def upload(self, access: Access, creative: Creative, known: str | None) -> str:
-        """Nothing yet: only Demand Gen ads show files, and `create_ads` uploads what these need. Google keeps
-        them under a name of ours, so each is uploaded once."""
+        """Upload nothing yet: only Demand Gen ads show files, and `create_ads` uploads theirs."""
         return known or ""
-
-    async def _picture_assets(
-        self, access: Access, orders: Sequence[AdOrder], logo_url: str
-    ) -> dict[str, str]:
-        """ "<field> <asset>" of each creative's file and of the logo, by URL."""
-        urls = list(dict.fromkeys([logo_url, *(order.creative.creative.file_url for order in orders)]))
-        found = await self._find_assets(access, urls)
-        missing = [url for url in urls if url not in found]
-        if missing:
-            await self._upload_pictures(access, missing, logo_url)
-            found |= await self._find_assets(access, missing)
-        if len(found) < len(urls):
-            raise unavailable("google: an uploaded picture cannot be found yet")
-        return found
-
-    async def _find_assets(self, access: Access, urls: Sequence[str]) -> dict[str, str]:
-        names = {pictures.asset_name(url): url for url in urls}
-        found = {}
-        for row in await self._wire.search(access, "list_images", queries.images_by_name(names)):
-            size = row.asset.image_asset.full_size
-            frame = pictures.frame_of(size.width_pixels, size.height_pixels) or facts.LOGO
-            found[names[row.asset.name]] = f"{frame.field} {row.asset.resource_name}"
-        return found
-
-    async def _upload_pictures(self, access: Access, urls: Sequence[str], logo_url: str) -> None:
-        """As many pictures in one request as a message can hold. Sending one twice makes nothing new."""
-        waiting: list[Operation] = []
-        held = 0
-        for url in urls:
-            content = await self._media.fetch(url)
-            pictures.check_picture(content, url, is_logo=url == logo_url)
-            if held + len(content) > facts.UPLOAD_BYTES:
-                await self._wire.mutate(access, "upload_image", waiting)
-                waiting, held = [], 0
-            waiting.append(requests.image_operation(pictures.asset_name(url), content))
-            held += len(content)
-        await self._wire.mutate(access, "upload_image", waiting)
 
     # --- creating --------------------------------------------------------------------------------------
 
     async def create_campaign(self, access: Access, plan: CampaignPlan, account: AdAccount) -> Outcome:
-        """Budget, campaign and locations, all or nothing."""
+        """Create budget, campaign and locations, all or nothing."""
         customer_id = access.platform_account_id
         is_political = checks.check_declaration(plan.eu_political_advertising)
         operations = requests.campaign_operations(customer_id, plan, account, is_political)
@@ -179,7 +120,7 @@ class GoogleAdapter:
         except PlatformError as error:
             return (await self._resolved(access, Level.CAMPAIGN, {plan.tag: plan.name}, None, error))[0]
         campaign_id = answers.created_ids(response, "campaign")[0]
-        self._remember(campaign_id, response)
+        self._echoes.campaign(campaign_id, response)
         return Outcome(plan.tag, campaign_id)
 
     async def create_adsets(
@@ -190,7 +131,7 @@ class GoogleAdapter:
         campaign_id: str,
         adsets: Sequence[AdSetPlan],
     ) -> list[Outcome]:
-        """Ad groups and the ages they leave out, all or nothing."""
+        """Create the ad groups and the ages that they exclude, all or nothing."""
         customer_id = access.platform_account_id
         operations = requests.ad_group_operations(customer_id, plan, campaign_id, adsets)
         try:
@@ -199,15 +140,13 @@ class GoogleAdapter:
             names = {adset.tag: adset.name for adset in adsets}
             return await self._resolved(access, Level.ADSET, names, campaign_id, error)
         ids = answers.created_ids(response, "ad_group")
-        echo = self._echoes.get(campaign_id)
-        if echo:
-            echo.ages |= answers.echoed_ages(response, ids) or {}
+        self._echoes.ad_groups(campaign_id, response, ids)
         return [Outcome(adset.tag, item) for adset, item in zip(adsets, ids, strict=True)]
 
     async def create_creatives(
         self, access: Access, plan: CampaignPlan, account: AdAccount, orders: Sequence[CreativeOrder]
     ) -> list[Outcome]:
-        """Google has no creative objects; the contents stand in the ads."""
+        """Create nothing: Google has no creative objects, its ads hold the contents."""
         return []
 
     async def create_ads(
@@ -218,12 +157,12 @@ class GoogleAdapter:
         campaign_id: str,
         orders: Sequence[AdOrder],
     ) -> list[Outcome]:
-        """Ads and keywords, all or nothing; Demand Gen's pictures before them."""
+        """Create ads and keywords, all or nothing; Demand Gen's pictures are uploaded before them."""
         channel, app = facts.GOALS[plan.objective].channel, account.facts
         try:
             assets: dict[str, str] = {}
             if channel == facts.DEMAND_GEN:
-                assets = await self._picture_assets(access, orders, str(app["logo_url"]))
+                assets = await self._files.assets(access, orders, str(app["logo_url"]))
             operations = requests.ad_operations(access.platform_account_id, channel, orders, assets, app)
             response = await self._wire.mutate(access, "create_ad", operations)
         except CampaignAutomationError as error:
@@ -239,39 +178,32 @@ class GoogleAdapter:
         campaign_id: str | None,
         error: PlatformError,
     ) -> list[Outcome]:
-        """A name of ours that is taken proves that an earlier try, whose answer was lost, worked."""
+        """The outcomes after `error`; objects of an earlier try, whose answer was lost, are found by name."""
+        # Our names end with our tag, so a name that is taken already is our own object's.
         if error.details.get("platform_code") in _DUPLICATE_NAMES:
             found = await self.find(access, level, list(names.values()), campaign_id)
             if all(name in found for name in names.values()):
                 return [Outcome(tag, found[name][0]) for tag, name in names.items()]
         return [Outcome(tag, error=error) for tag in names]
 
-    def _remember(self, campaign_id: str, response: Any) -> None:
-        stored = answers.echoed_campaign(response)
-        if stored:
-            self._echoes[campaign_id] = _Echo(*stored)
-        while len(self._echoes) > _ECHOES:
-            del self._echoes[next(iter(self._echoes))]
-
     # --- looking ---------------------------------------------------------------------------------------
 
     async def find(
         self, access: Access, level: Level, names: Sequence[str], campaign_id: str | None
     ) -> dict[str, list[str]]:
-        """Campaigns and ad groups by exact name; ads, which have none, by our tag at the end of it."""
+        """Find campaigns and ad groups by exact name, and ads, which have no name, by our tag at its end."""
         if level is Level.AD:
             return await self._find_ads(access, names, campaign_id)
         query = queries.by_name(level, names, campaign_id)
-        found: dict[str, list[str]] = {}
-        for row in await self._wire.search(access, f"list_{level}s", query):
-            item = getattr(row, queries.KINDS[level])
-            found.setdefault(item.name, []).append(str(item.id))
+        rows = await self._wire.search(access, f"list_{level}s", query)
+        items = (getattr(row, queries.KINDS[level]) for row in rows)
+        found = ids_by_name(((item.name, str(item.id)) for item in items), set(names))
         return {name: found[name] for name in names if name in found}
 
     async def _find_ads(
         self, access: Access, names: Sequence[str], campaign_id: str | None
     ) -> dict[str, list[str]]:
-        """An app campaign's ad takes no URL and so no tag; it is alone in its campaign."""
+        """Find ads by tag; an app campaign's ad has no URL and so no tag, but is alone in its campaign."""
         by_tag = {name.rpartition(" ")[2]: name for name in names}
         found: dict[str, list[str]] = {}
         for row in await self._wire.search(access, "list_ads", queries.ads_with_tags(campaign_id)):
@@ -283,16 +215,16 @@ class GoogleAdapter:
         return found
 
     async def read_tree(self, access: Access, campaign_id: str, currency: str) -> Tree:
-        """One query right after the creation, when what Google stored is still known from its answers; else
-        five, since budgets and criteria cannot be read together with ads."""
-        echo = self._echoes.pop(campaign_id, None)
-        if echo and echo.is_fresh():
+        """Read the tree: with one query right after the creation, whose answers told the rest, else five."""
+        echo = self._echoes.take(campaign_id)
+        if echo:
             tree = _tree_of_echo(echo, await self._query(access, campaign_id, queries.ADS))
             if tree:
                 return tree
         return await self._read_whole_tree(access, campaign_id)
 
     async def _read_whole_tree(self, access: Access, campaign_id: str) -> Tree:
+        # Google does not answer budgets or criteria in one query with ads.
         asked = (queries.CAMPAIGN, queries.AD_GROUPS, queries.ADS, queries.LOCATIONS, queries.AGES)
         campaigns, groups, ads, places, ages = await asyncio.gather(
             *(self._query(access, campaign_id, query) for query in asked)
@@ -318,7 +250,7 @@ class GoogleAdapter:
         until: date,
         objective: str,
     ) -> list[DailyInsight]:
-        """Google's `conversions` are those of the account's primary actions, whatever the objective."""
+        """Read rows whose conversions are the account's primary actions: Google has no objectives."""
         check_window(since, until)
         if not campaign_ids:
             return []
@@ -338,47 +270,44 @@ class GoogleAdapter:
     async def set_budgets(
         self, access: Access, account: AdAccount, level: Level, budgets: Mapping[str, Decimal]
     ) -> list[BudgetOutcome]:
-        """At once, for campaigns only: one query for their budgets, one mutate. A shared budget is refused,
-        since other campaigns spend it, too."""
-        if level is not Level.CAMPAIGN:
-            words = f"an {level} has no budget: it spends its campaign's"
-            return list(wrong_level(PLATFORM, level, budgets, words).values())
-        outcomes = wrong_amounts(PLATFORM, account, budgets)
-        asked = [item for item in budgets if item not in outcomes]
+        """New budgets of campaigns hold at once: one query for the budgets, one mutate."""
+        change = partial(self._change_budgets, access)
+        reason = ": it spends its campaign's"
+        owners = (Level.CAMPAIGN,)
+        return await set_budgets(PLATFORM, account, level, budgets, change, owners=owners, reason=reason)
+
+    async def _change_budgets(self, access: Access, amounts: Amounts) -> BudgetOutcomes:
+        """Set the budgets of their own; a shared one is refused, since other campaigns spend it, too."""
         try:
-            rows = await self._wire.search(access, "read_budget", queries.budgets_of(asked)) if asked else []
+            rows = await self._wire.search(access, "read_budget", queries.budgets_of(amounts))
         except PlatformError as error:
-            return [outcomes.get(item) or budget_outcome(failed(item, error), "now") for item in budgets]
-        outcomes |= answers.budget_refusals(rows, asked)
+            return {item: budget_outcome(failed(item, error), "now") for item in amounts}
+        outcomes = answers.budget_refusals(rows, list(amounts))
+        budget_names = {str(row.campaign.id): row.campaign.campaign_budget for row in rows}
         operations = {
-            str(row.campaign.id): requests.budget_operation(
-                row.campaign.campaign_budget, budgets[str(row.campaign.id)]
-            )
-            for row in rows
-            if str(row.campaign.id) not in outcomes
+            item: requests.budget_operation(name, amounts[item])
+            for item, name in budget_names.items()
+            if item not in outcomes
         }
         changed = await self._change(access, "update_campaign", list(operations.values()), list(operations))
         for outcome in changed:
-            self._echoes.pop(outcome.tag, None)
+            self._echoes.forget(outcome.tag)
             outcomes[outcome.tag] = budget_outcome(outcome, "now")
-        return [outcomes[item] for item in budgets]
+        return outcomes
 
     async def remove(self, access: Access, level: Level, ids: Sequence[str]) -> list[Outcome]:
-        """A campaign takes its budget along: one that is not shared follows its campaign's status."""
+        """Remove the objects; a budget that is not shared follows its campaign's status by itself."""
         customer_id = access.platform_account_id
         operations = [requests.remove_operation(customer_id, level, item) for item in ids]
         outcomes = await self._change(access, f"delete_{level}", operations, ids)
-        return [
-            item._replace(platform_id=item.tag, error=None) if _is_gone(item.error) else item
-            for item in outcomes
-        ]
+        return with_gone_removed(outcomes, lambda item: _is_removed(item.error))
 
     async def create_split(self, access: Access, account: AdAccount, order: SplitOrder) -> str | None:
-        """None: Google's experiments compare whole campaigns, and ours holds all ad sets."""
+        """Return None: Google's experiments compare whole campaigns, and ours holds all ad sets."""
         return None
 
     async def end_split(self, access: Access, account: AdAccount, split_id: str) -> None:
-        """There is none to end."""
+        """Do nothing: no split is ever created."""
 
     async def lift_end(self, access: Access, platform_id: str) -> Outcome:
         operation = requests.lift_end_operation(access.platform_account_id, platform_id)
@@ -387,7 +316,7 @@ class GoogleAdapter:
     async def _change(
         self, access: Access, operation: str, operations: Sequence[Operation], ids: Sequence[str]
     ) -> list[Outcome]:
-        """Each object for itself: one that cannot be changed does not hold the others up."""
+        """Do each operation that can be done, and return one outcome per id."""
         if not operations:
             return []
         try:
@@ -397,22 +326,23 @@ class GoogleAdapter:
         return answers.outcomes_of(response, ids, request_id)
 
 
-def _is_gone(error: CampaignAutomationError | None) -> bool:
+def _is_removed(error: CampaignAutomationError | None) -> bool:
+    """Whether the object does not exist, or exists as removed, which Google shows for ever."""
     if error is None:
         return False
-    return error.code == "5000" or error.details.get("platform_code") == _ALREADY_REMOVED
+    return is_gone(error) or error.details.get("platform_code") == _ALREADY_REMOVED
 
 
-def _tree_of_echo(echo: _Echo, rows: Sequence[Any]) -> Tree | None:
-    """None when the answers did not tell everything."""
+def _tree_of_echo(echo: Echo, rows: Sequence[Any]) -> Tree | None:
+    """The tree of the ads in `rows` and of the echo; None when it lacks an ad group."""
     groups = {str(row.ad_group.id) for row in rows}
     if not rows or not groups <= echo.ages.keys():
         return None
-    return _tree(rows[0], rows, rows, answers.Stored(echo.daily_budget, echo.countries, echo.ages))
+    return _tree(rows[0], rows, rows, echo.stored)
 
 
 def _tree(campaign: Any, groups: Sequence[Any], ads: Sequence[Any], stored: answers.Stored) -> Tree:
-    """The same ad group may stand in many of `groups`."""
+    """Build the tree; rows of `groups` may repeat an ad group."""
     distinct = {row.ad_group.id: row for row in groups}
     return Tree(
         campaign=answers.campaign_node(campaign, stored.daily_budget),

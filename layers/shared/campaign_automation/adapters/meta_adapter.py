@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from facebook_business.adobjects.adaccount import AdAccount as MetaAccount
@@ -23,14 +23,18 @@ from campaign_automation.adapters.base import (
     Outcome,
     SplitOrder,
     Tree,
-    budget_outcome,
     check_window,
-    wrong_amounts,
-    wrong_level,
 )
+from campaign_automation.adapters.common.accounts import configured, known_step, with_only_assets
+from campaign_automation.adapters.common.ages import open_end_warnings
+from campaign_automation.adapters.common.budgets import Amounts, BudgetOutcomes, budget_outcome, set_budgets
+from campaign_automation.adapters.common.listings import ids_by_name
+from campaign_automation.adapters.common.outcomes import is_gone, with_gone_removed
+from campaign_automation.adapters.common.refusals import require_asset
+from campaign_automation.adapters.common.videos import cover_of
 from campaign_automation.adapters.meta import facts
 from campaign_automation.adapters.meta.answers import ad_node, adset_node, campaign_node, insight_of_row
-from campaign_automation.adapters.meta.errors import PLATFORM
+from campaign_automation.adapters.meta.facts import NAME, PLATFORM
 from campaign_automation.adapters.meta.requests import (
     adset_params,
     check_categories,
@@ -39,23 +43,16 @@ from campaign_automation.adapters.meta.requests import (
     creative_params,
     refuse_blocked,
     require_app,
-    require_asset,
 )
 from campaign_automation.adapters.meta.studies import MetaStudies
 from campaign_automation.adapters.meta.wire import Call, MetaWire
 from campaign_automation.clients.media_client import MediaClient
 from campaign_automation.models.campaigns import AdSetPlan, CampaignPlan, CreateCampaign, Creative
 from campaign_automation.models.common import AdAccount, AgeGroup, Level, Objective
-from campaign_automation.utils.error_handler import (
-    AccountError,
-    CampaignAutomationError,
-    PlatformRejectedError,
-    PlatformUnavailableError,
-)
+from campaign_automation.utils.error_handler import PlatformRejectedError
 from campaign_automation.utils.money import to_units
 
 _ADS_PAGE = 500
-_VIDEO_POLL_SECONDS = (0.5, 1, 2, 4, 4, 8, 8, 8)  # processing takes seconds, for long videos minutes
 _REPORTED: tuple[Level, ...] = (Level.CAMPAIGN, Level.ADSET, Level.AD)
 _EDGES = {Level.CAMPAIGN: "campaigns", Level.ADSET: "adsets", Level.AD: "ads", Level.CREATIVE: "adcreatives"}
 
@@ -93,9 +90,7 @@ class MetaAdapter:
         data = await self._wire.get(access, "read_account", access.platform_account_id, facts.ACCOUNT_FIELDS)
         refuse_blocked(data)
         currency = data["currency"]
-        step = facts.budget_step(currency)
-        if step is None:
-            raise AccountError(f"meta: the account's currency {currency} is not known here", code="4005")
+        step = known_step(PLATFORM, currency, facts.budget_step(currency))
         return AdAccount(
             platform_account_id=access.platform_account_id,
             currency=currency,
@@ -106,42 +101,41 @@ class MetaAdapter:
         )
 
     def _account_facts(self, account_id: str, data: Mapping[str, Any]) -> dict[str, Any]:
-        """Page, pixel and app: what the deployment's secret names, else the account's only one."""
+        """Page, pixel and app: those that the secret names, else the account's only one."""
         found: dict[str, Any] = {
             "page_ids": [page["id"] for page in data.get("promote_pages", {}).get("data", [])],
             "pixel_ids": [pixel["id"] for pixel in data.get("adspixels", {}).get("data", [])],
             "dsa_beneficiary": data.get("default_dsa_beneficiary"),
             "dsa_payor": data.get("default_dsa_payor"),
         }
-        configured = self._app().get("accounts", {}).get(account_id, {})
-        for kind in ("page", "pixel"):
-            if len(found[f"{kind}_ids"]) == 1:
-                configured = {f"{kind}_id": found[f"{kind}_ids"][0], **configured}
-        return {**found, **configured}
+        return {**found, **with_only_assets(configured(self._app, account_id), found, ("page", "pixel"))}
 
     def fit_ages(self, age_groups: Sequence[AgeGroup]) -> list[AgeGroup]:
-        """Meta takes any ages from 13 to 65, where 65 means 65 and older."""
+        """The groups as they are: Meta takes any ages from 13 to 65, where 65 means 65 and older."""
         return list(age_groups)
 
     def check(self, spec: CreateCampaign, account: AdAccount) -> list[str]:
         goal = facts.GOALS[spec.objective]
-        require_asset(account, "page")
-        if goal.promoted == "pixel":
-            require_asset(account, "pixel")
+        kinds = ("page", "pixel") if goal.promoted == "pixel" else ("page",)
+        for kind in kinds:
+            require_asset(PLATFORM, NAME, account, kind, f"{kind}s")
         if goal.promoted == "app":
             require_app(account)
         check_categories(spec)
         check_dsa(spec, account)
-        return ["meta: age 65 includes everybody older" for group in spec.age_groups if group[1] == 65][:1]
+        return open_end_warnings(PLATFORM, spec.age_groups)
 
     def check_creatives(self, spec: CreateCampaign, creatives: Sequence[Creative]) -> None:
-        """Images and videos serve every objective."""
+        """Refuse nothing: images and videos serve every objective."""
 
     # --- files -----------------------------------------------------------------------------------------
 
     async def upload(self, access: Access, creative: Creative, known: str | None) -> str:
-        """JSON {"image_hash"} or {"video_id", "image_url"}. An image's hash is its content, so uploading
-        it again makes nothing new; a video is uploaded once and then waited for."""
+        """JSON {"image_hash"} or {"video_id", "image_url"}.
+
+        An image's hash is that of its content, so a second upload makes nothing new; a video is uploaded once
+        and then waited for.
+        """
         asset: dict[str, str] = json.loads(known) if known else {}
         if creative.file_type == "image":
             asset = asset or {"image_hash": await self._upload_image(access, creative)}
@@ -169,17 +163,16 @@ class MetaAdapter:
         return await self._wire.run(access, "upload_video", upload)
 
     async def _video_picture(self, access: Access, video_id: str) -> str:
-        for pause in _VIDEO_POLL_SECONDS:
+        async def look() -> str | None:
             video = await self._wire.get(access, "read_video", video_id, "status,picture")
             state = video.get("status", {}).get("video_status")
-            if state == "ready":
-                return str(video["picture"])
             if state == "error":
                 raise PlatformRejectedError(
                     "meta: the video could not be processed", platform=PLATFORM, code="6003"
                 )
-            await asyncio.sleep(pause)
-        raise PlatformUnavailableError("meta: the video is still being processed", platform=PLATFORM)
+            return str(video["picture"]) if state == "ready" else None
+
+        return await cover_of(PLATFORM, look)
 
     # --- creating --------------------------------------------------------------------------------------
 
@@ -257,19 +250,15 @@ class MetaAdapter:
         parent = access.platform_account_id
         if level in (Level.ADSET, Level.AD) and campaign_id:
             parent = campaign_id
-        wanted = set(names)
-        found: dict[str, list[str]] = {}
-        for item in await self._list(access, level, parent, names):
-            if item["name"] in wanted:
-                found.setdefault(item["name"], []).append(item["id"])
-        return found
+        items = await self._list(access, level, parent, names)
+        return ids_by_name(((item["name"], item["id"]) for item in items), set(names))
 
     async def _list(
         self, access: Access, level: Level, parent: str, names: Sequence[str]
     ) -> list[dict[str, Any]]:
         params: facts.Params = {"limit": 200}
         if level is Level.CAMPAIGN and len(names) == 1:
-            # Whether CONTAIN works on this edge is unverified; the names are compared by the caller anyway.
+            # CONTAIN on this edge is unverified: a refusal is answered by the list without a filter.
             tag = names[0].rsplit(" ", 1)[-1]
             params["filtering"] = [{"field": "name", "operator": "CONTAIN", "value": tag}]
 
@@ -342,28 +331,26 @@ class MetaAdapter:
     async def set_budgets(
         self, access: Access, account: AdAccount, level: Level, budgets: Mapping[str, Decimal]
     ) -> list[BudgetOutcome]:
-        """At once. Meta itself refuses the level that does not own the budget (100/1885621). One request per
-        ad set: a batch may not hold several ad sets of the same campaign, and whose they are is not known."""
-        if level not in (Level.CAMPAIGN, Level.ADSET):
-            return list(wrong_level(PLATFORM, level, budgets, f"an {level} has no budget").values())
-        outcomes = wrong_amounts(PLATFORM, account, budgets)
+        """New budgets hold at once. The level that does not own the budget is refused (100/1885621)."""
+        change = partial(self._change_budgets, access, account.budget_step, level)
+        return await set_budgets(PLATFORM, account, level, budgets, change)
+
+    async def _change_budgets(
+        self, access: Access, step: Decimal, level: Level, amounts: Amounts
+    ) -> BudgetOutcomes:
         calls: dict[str, Call] = {
-            item: ("POST", (item,), {"daily_budget": to_units(amount, account.budget_step)})
-            for item, amount in budgets.items()
-            if item not in outcomes
+            item: ("POST", (item,), {"daily_budget": to_units(amount, step)})
+            for item, amount in amounts.items()
         }
+        # A batch may not hold several ad sets of the same campaign, and their campaigns are not known here.
         send = self._wire.send_each if level is Level.ADSET else self._wire.send_all
-        for outcome in await send(access, f"update_{level}", calls):
-            outcomes[outcome.tag] = budget_outcome(outcome, "now")
-        return [outcomes[item] for item in budgets]
+        outcomes = await send(access, f"update_{level}", calls)
+        return {outcome.tag: budget_outcome(outcome, "now") for outcome in outcomes}
 
     async def remove(self, access: Access, level: Level, ids: Sequence[str]) -> list[Outcome]:
         calls: dict[str, Call] = {item: ("DELETE", (item,), {}) for item in ids}
         outcomes = await self._wire.send_all(access, f"delete_{level}", calls)
-        return [
-            item._replace(platform_id=item.tag, error=None) if _is_gone(item.error) else item
-            for item in outcomes
-        ]
+        return with_gone_removed(outcomes, lambda item: is_gone(item.error))
 
     # --- split tests -----------------------------------------------------------------------------------
 
@@ -375,10 +362,6 @@ class MetaAdapter:
         await self._studies.end(access, split_id)
 
     async def lift_end(self, access: Access, platform_id: str) -> Outcome:
-        # 0 is Meta's word for an ad set that goes on. Source: reference page "Ad Set".
+        # An end_time of 0 removes the end. Source: reference page "Ad Set".
         call: Call = ("POST", (platform_id,), {"end_time": 0})
         return await self._wire.send(access, "update_adset", platform_id, call)
-
-
-def _is_gone(error: CampaignAutomationError | None) -> bool:
-    return error is not None and error.code == "5000"

@@ -11,6 +11,10 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from campaign_automation.adapters.base import PlatformAdapter
+from campaign_automation.adapters.common.fact import Fact
+from campaign_automation.adapters.google import facts as google
+from campaign_automation.adapters.meta import facts as meta
+from campaign_automation.adapters.tiktok import facts as tiktok
 from campaign_automation.clients.media_client import MediaClient
 from campaign_automation.models.common import Platform
 from campaign_automation.settings import Settings
@@ -20,52 +24,45 @@ AppSecret = Callable[[], dict[str, Any]]
 
 
 class PlatformEntry(NamedTuple):
-    """A platform's `name` for people, the id of its app's secret, and its adapter's constructor."""
+    """One platform: its `name` for people, its app's secret, its adapter, and its facts that may change."""
 
     name: str
     secret_id: Callable[[Settings], str | None]
     build: Callable[[AppSecret, MediaClient, Settings], PlatformAdapter]
+    facts: tuple[Fact, ...]
 
 
 def _meta(app: AppSecret, media: MediaClient, settings: Settings) -> PlatformAdapter:
     from campaign_automation.adapters.meta_adapter import MetaAdapter
 
+    timeout, version = settings.platform_timeout_seconds, settings.meta_api_version
     return MetaAdapter(
-        app,
-        media,
-        graph_url=settings.meta_graph_url,
-        api_version=settings.meta_api_version,
-        timeout_seconds=settings.platform_timeout_seconds,
+        app, media, graph_url=settings.meta_graph_url, api_version=version, timeout_seconds=timeout
     )
 
 
 def _tiktok(app: AppSecret, media: MediaClient, settings: Settings) -> PlatformAdapter:
     from campaign_automation.adapters.tiktok_adapter import TikTokAdapter
 
-    return TikTokAdapter(
-        app,
-        media,
-        api_url=settings.tiktok_api_url,
-        family=settings.tiktok_family,
-        timeout_seconds=settings.platform_timeout_seconds,
-    )
+    timeout, family = settings.platform_timeout_seconds, settings.tiktok_family
+    return TikTokAdapter(app, media, api_url=settings.tiktok_api_url, family=family, timeout_seconds=timeout)
 
 
 def _google(app: AppSecret, media: MediaClient, settings: Settings) -> PlatformAdapter:
     from campaign_automation.adapters.google_adapter import GoogleAdapter
 
-    return GoogleAdapter(
-        app,
-        media,
-        endpoint=settings.google_ads_endpoint,
-        timeout_seconds=settings.platform_timeout_seconds,
-    )
+    timeout = settings.platform_timeout_seconds
+    return GoogleAdapter(app, media, endpoint=settings.google_ads_endpoint, timeout_seconds=timeout)
 
 
 PLATFORMS: Mapping[str, PlatformEntry] = {
-    Platform.META: PlatformEntry("Meta", lambda settings: settings.meta_secret_id, _meta),
-    Platform.TIKTOK: PlatformEntry("TikTok", lambda settings: settings.tiktok_secret_id, _tiktok),
-    Platform.GOOGLE: PlatformEntry("Google Ads", lambda settings: settings.google_secret_id, _google),
+    Platform.META: PlatformEntry("Meta", lambda settings: settings.meta_secret_id, _meta, meta.FACTS),
+    Platform.TIKTOK: PlatformEntry(
+        "TikTok", lambda settings: settings.tiktok_secret_id, _tiktok, tiktok.FACTS
+    ),
+    Platform.GOOGLE: PlatformEntry(
+        "Google Ads", lambda settings: settings.google_secret_id, _google, google.FACTS
+    ),
 }
 
 

@@ -1,4 +1,4 @@
-"""What Google answers, in our shapes: nodes of the tree, rows of reports, what a create stored."""
+"""Google's answers in our shapes: nodes of the tree, rows of reports, values stored by a create."""
 
 from __future__ import annotations
 
@@ -20,8 +20,10 @@ from campaign_automation.adapters.base import (
     failed,
     read_fields,
 )
+from campaign_automation.adapters.common import refusals
 from campaign_automation.adapters.google import facts
-from campaign_automation.adapters.google.errors import PLATFORM, translate
+from campaign_automation.adapters.google.errors import translate
+from campaign_automation.adapters.google.facts import PLATFORM
 from campaign_automation.adapters.google.queries import KINDS
 from campaign_automation.adapters.google.requests import enum_name, reached_ages
 from campaign_automation.models.common import AgeGroup, Level, Targeting
@@ -34,7 +36,7 @@ _NO_ISSUE = ("_PAUSED", "_REMOVED", "_LEARNING", "_UNDER_REVIEW", "UNKNOWN", "UN
 
 
 class Stored(NamedTuple):
-    """What a campaign's budget and criteria are; `ages` by ad group id."""
+    """A campaign's budget and criteria as Google stored them; `ages` by ad group id."""
 
     daily_budget: Decimal
     countries: list[str]
@@ -63,7 +65,8 @@ def _reasons(message: Any) -> Iterator[str]:
 
 
 def campaign_node(row: Row, daily_budget: Decimal) -> CampaignNode:
-    """Raises PlatformRejectedError (5000) for a removed campaign: Google shows those for ever."""
+    """Return the campaign. Raises PlatformRejectedError (5000) for a removed one."""
+    # Google answers queries with removed campaigns for ever.
     campaign = row.campaign
     if enum_name(campaign, "status") == "REMOVED":
         raise gone(str(campaign.id))
@@ -72,20 +75,19 @@ def campaign_node(row: Row, daily_budget: Decimal) -> CampaignNode:
 
 
 def _ends_at(row: Row) -> datetime | None:
-    """Told in the account's time zone; empty for a campaign that goes on."""
+    """The end, which Google gives in the account's time zone; None for a campaign that goes on."""
     text = row.campaign.end_date_time
     zone = ZoneInfo(row.customer.time_zone) if text else None
     return datetime.fromisoformat(text).replace(tzinfo=zone) if text else None
 
 
 def gone(campaign_id: str) -> PlatformRejectedError:
-    return PlatformRejectedError(
-        f"google: the campaign {campaign_id} does not exist", platform=PLATFORM, code="5000"
-    )
+    """The refusal (5000) of a campaign that is removed or never was."""
+    return refusals.gone(PLATFORM, f"the campaign {campaign_id} does not exist")
 
 
 def adset_node(row: Row, stored: Stored) -> AdSetNode:
-    """An ad group without a budget of its own: Google has none there."""
+    """Return an ad group; `daily_budget` stays None, since Google's budgets belong to campaigns."""
     group_id = str(row.ad_group.id)
     fields = _node_fields(
         row.ad_group,
@@ -105,12 +107,12 @@ def _targeting(stored: Stored, group_id: str) -> Targeting:
 
 
 def _in_learning(campaign: Any) -> bool | None:
-    """Bidding learns for the whole campaign; one that does not serve tells nothing of it."""
+    """Whether the campaign's bidding still learns; None for a campaign that does not serve."""
     return {"LEARNING": True, "ELIGIBLE": False, "LIMITED": False}.get(enum_name(campaign, "primary_status"))
 
 
 def _placements(campaign: Any) -> str:
-    """Only search campaigns choose among networks."""
+    """Whether the ads are kept to selected networks, which only search campaigns can be."""
     networks = campaign.network_settings
     is_search = enum_name(campaign, "advertising_channel_type") == facts.SEARCH
     has_all = networks.target_google_search and networks.target_search_network
@@ -126,7 +128,8 @@ def _bid_strategy(campaign: Any) -> str:
 
 
 def ad_node(row: Row) -> AdNode:
-    """Ads carry no name: ours is the ad group's with the ad's own tag."""
+    """Return an ad under a name of ours: the ad group's with the ad's own tag."""
+    # Google's search and app ads have no name.
     group, ad_group_ad = row.ad_group, row.ad_group_ad
     name = f"{group.name.rpartition(' ')[0]} {tag_of(row)}".strip()
     node = _node_fields(ad_group_ad, ad_id(row), name)
@@ -136,7 +139,7 @@ def ad_node(row: Row) -> AdNode:
 
 
 def ad_id(row: Row) -> str:
-    """ "<ad group>~<ad>", which is how Google names an ad in its group."""
+    """Return "<ad group>~<ad>", Google's id of an ad in its ad group."""
     return str(row.ad_group_ad.resource_name.rpartition("/")[2])
 
 
@@ -154,7 +157,7 @@ def _first_description(ad: Any) -> str | None:
 
 
 def ages_of(rows: Iterable[Row]) -> dict[str, AgeGroup]:
-    """From rows of excluded ages. Ad groups without any reach everybody and are not in it."""
+    """Ages by ad group, from rows of excluded ages; ad groups that exclude none are left out."""
     excluded: dict[str, list[str]] = {}
     for row in rows:
         if row.ad_group_criterion.negative:
@@ -164,12 +167,13 @@ def ages_of(rows: Iterable[Row]) -> dict[str, AgeGroup]:
 
 
 def countries_of(constants: Iterable[str]) -> list[str]:
-    """Places of ours by code; any other by Google's constant."""
+    """Country codes of geo target constants; a constant that is no known country stays as it is."""
     return [facts.COUNTRY_OF_GEO_TARGET.get(constant, constant) for constant in constants]
 
 
 def insight_of_row(row: Row, level: Level) -> DailyInsight:
-    """Money in the account's currency; conversions may be fractions of one."""
+    """Return one row of a report, money in the account's currency."""
+    # Conversions may be fractions: attribution divides one among several clicks.
     metrics, entity = row.metrics, getattr(row, KINDS[level])
     return DailyInsight(
         entity_id=str(entity.resource_name.rpartition("/")[2]),
@@ -199,7 +203,7 @@ def created_ids(response: Any, kind: str) -> list[str]:
 
 
 def echoed_campaign(response: Any) -> tuple[Decimal, list[str]] | None:
-    """Budget and countries as Google says it stored them; None when it did not say."""
+    """Budget and countries as stored, from the answer of a create; None when they are incomplete in it."""
     answers = response.mutate_operation_responses
     budgets = [item.campaign_budget_result.campaign_budget.amount_micros for item in answers]
     places = [
@@ -214,7 +218,7 @@ def echoed_campaign(response: Any) -> tuple[Decimal, list[str]] | None:
 
 
 def echoed_ages(response: Any, group_ids: Sequence[str]) -> dict[str, AgeGroup] | None:
-    """The ages each new ad group reaches, as Google says it stored them; None when it did not say."""
+    """Ages by new ad group as stored, from the answer of a create; None when incomplete in it."""
     excluded: dict[str, list[str]] = {group_id: [] for group_id in group_ids}
     for answer in response.mutate_operation_responses:
         if answer.WhichOneof("response") != "ad_group_criterion_result":
@@ -229,7 +233,7 @@ def echoed_ages(response: Any, group_ids: Sequence[str]) -> dict[str, AgeGroup] 
 
 
 def outcomes_of(response: Any, ids: Sequence[str], request_id: str | None) -> list[Outcome]:
-    """One outcome per id of a request with partial failure, whose operations stand in the order of `ids`."""
+    """One outcome per id of a request with partial failure, whose operations were in the order of `ids`."""
     errors = _errors_by_index(response, request_id)
     return [
         failed(item, errors[index]) if index in errors else Outcome(item, item, request_id=request_id)
@@ -238,7 +242,7 @@ def outcomes_of(response: Any, ids: Sequence[str], request_id: str | None) -> li
 
 
 def budget_refusals(rows: Iterable[Row], campaign_ids: Sequence[str]) -> dict[str, BudgetOutcome]:
-    """Why some of these campaigns' budgets cannot be set, by campaign; `rows` hold those that exist."""
+    """Refusals by campaign whose budget cannot be set; `rows` hold the campaigns that exist."""
     reasons = {str(row.campaign.id): _budget_problem(row) for row in rows}
     errors = {item: reasons.get(item, gone(item)) for item in campaign_ids}
     return {item: BudgetOutcome(item, error=error) for item, error in errors.items() if error}
@@ -248,15 +252,15 @@ def _budget_problem(row: Row) -> PlatformRejectedError | None:
     campaign_id, budget = str(row.campaign.id), row.campaign_budget
     if enum_name(row.campaign, "status") == "REMOVED":
         return gone(campaign_id)
-    words = None
+    problem = None
     if budget.explicitly_shared or budget.reference_count > 1:
-        words = "shares its budget with other campaigns"
+        problem = "shares its budget with other campaigns"
     elif enum_name(budget, "period") == "CUSTOM_PERIOD":
-        words = "has a total budget instead of a daily one"
-    if words is None:
+        problem = "has a total budget instead of a daily one"
+    if problem is None:
         return None
     return PlatformRejectedError(
-        f"google: the campaign {campaign_id} {words}: change it in Google Ads",
+        f"google: the campaign {campaign_id} {problem}: change it in Google Ads",
         platform=PLATFORM,
         code="4005",
         field="daily_budget",

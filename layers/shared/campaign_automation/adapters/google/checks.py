@@ -1,29 +1,34 @@
-"""What Google needs or cannot express, found out before the first write."""
+"""Checks before the first write: Google's requirements, and requests that it cannot express."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from campaign_automation.adapters.common.ages import open_end_warnings
+from campaign_automation.adapters.common.refusals import (
+    adults_only,
+    blocked_account,
+    budget_out_of_range,
+    require_setting,
+)
+from campaign_automation.adapters.common.text import display_width
 from campaign_automation.adapters.google import facts
-from campaign_automation.adapters.google.errors import PLATFORM
-from campaign_automation.adapters.google.requests import app_store, display_width, fit_ages
+from campaign_automation.adapters.google.facts import NAME, PLATFORM
+from campaign_automation.adapters.google.requests import app_store, fit_ages
 from campaign_automation.models.campaigns import CreateCampaign, Creative, Lookalike
 from campaign_automation.models.common import AdAccount
 from campaign_automation.utils.error_handler import AccountError, InvalidRequestError
 
 
 def refuse_blocked(status: str) -> None:
-    """`status` is a CustomerStatus. Raises AccountError when the account cannot advertise."""
+    """Raise AccountError when an account of this CustomerStatus cannot advertise."""
     blocked = facts.BLOCKED_ACCOUNTS.get(status)
     if blocked:
-        code, words = blocked
-        raise AccountError(
-            f"google: the ad account {words}", code=code, platform=PLATFORM, account_status=status
-        )
+        raise blocked_account(PLATFORM, *blocked, status)
 
 
 def check_declaration(declared: bool | None) -> bool:
-    """Whether the campaign holds EU political advertising. Raises InvalidRequestError when nobody said."""
+    """Return whether the campaign holds EU political ads. Raises InvalidRequestError if not declared."""
     if declared is None:
         raise InvalidRequestError(
             "eu_political_advertising: Google needs a declaration; give true or false, or set"
@@ -35,7 +40,7 @@ def check_declaration(declared: bool | None) -> bool:
 
 
 def check_channel(spec: CreateCampaign, account: AdAccount) -> None:
-    """What the campaign's channel needs. Raises AccountError or InvalidRequestError."""
+    """Check the needs of the campaign's channel. Raises AccountError or InvalidRequestError."""
     channel = facts.GOALS[spec.objective].channel
     if channel == facts.DEMAND_GEN:
         _check_demand_gen(spec, account)
@@ -45,7 +50,7 @@ def check_channel(spec: CreateCampaign, account: AdAccount) -> None:
 
 def _check_demand_gen(spec: CreateCampaign, account: AdAccount) -> None:
     for name in ("business_name", "logo_url"):
-        _require(account, name, spec)
+        require_setting(PLATFORM, NAME, account, name, spec.objective)
     if display_width(str(account.facts["business_name"])) > facts.BUSINESS_NAME_WIDTH:
         raise AccountError(
             f"google: business_name of account {account.platform_account_id} is longer than"
@@ -56,18 +61,15 @@ def _check_demand_gen(spec: CreateCampaign, account: AdAccount) -> None:
         )
     minimum = facts.DEMAND_GEN_MINIMUM.get(account.currency)
     if minimum and spec.daily_budget < minimum:
-        raise InvalidRequestError(
-            f"daily_budget: {spec.objective} on Google is a Demand Gen campaign, which takes at least"
-            f" {minimum} {account.currency} a day",
-            field="daily_budget",
-            allowed=f">= {minimum}",
-            minimum=str(minimum),
-            currency=account.currency,
+        problem = (
+            f"{spec.objective} on Google is a Demand Gen campaign, which takes at least"
+            f" {minimum} {account.currency} a day"
         )
+        raise budget_out_of_range(problem, f">= {minimum}", minimum, account.currency)
 
 
 def check_creatives(spec: CreateCampaign, creatives: Sequence[Creative]) -> None:
-    """Raises InvalidRequestError for videos in a campaign that shows files."""
+    """Raise InvalidRequestError for videos in a campaign that shows files."""
     videos = [creative.creative_id for creative in creatives if creative.file_type == "video"]
     if videos and facts.GOALS[spec.objective].channel == facts.DEMAND_GEN:
         raise InvalidRequestError(
@@ -77,8 +79,8 @@ def check_creatives(spec: CreateCampaign, creatives: Sequence[Creative]) -> None
 
 
 def _check_app(spec: CreateCampaign, account: AdAccount) -> None:
-    """An app campaign finds its people itself, and each of its ad groups holds one ad."""
-    _require(account, "app_id", spec)
+    """Check the app's settings, and the ages and ads that an app campaign cannot have."""
+    require_setting(PLATFORM, NAME, account, "app_id", spec.objective)
     if app_store(account.facts) not in facts.APP_STORES:
         raise AccountError(
             f"google: app_store of account {account.platform_account_id} is not a store Google knows",
@@ -102,19 +104,8 @@ def _check_app(spec: CreateCampaign, account: AdAccount) -> None:
         )
 
 
-def _require(account: AdAccount, name: str, spec: CreateCampaign) -> None:
-    if not account.facts.get(name):
-        raise AccountError(
-            f"google: {spec.objective} needs {name}: set it under accounts.{account.platform_account_id} in"
-            " the Google secret",
-            code="4005",
-            platform=PLATFORM,
-            field=name,
-        )
-
-
 def check_targeting(spec: CreateCampaign) -> None:
-    """Raises InvalidRequestError for what a Google campaign cannot reach or tell apart."""
+    """Raise InvalidRequestError for places, splits, audiences and ages that Google cannot target."""
     unknown = [country for country in spec.target_countries if country not in facts.GEO_TARGETS]
     if unknown:
         raise InvalidRequestError(
@@ -137,17 +128,14 @@ def check_targeting(spec: CreateCampaign) -> None:
 
 
 def check_categories(spec: CreateCampaign) -> None:
+    """Raise InvalidRequestError for ages that the special ad categories forbid."""
     locked = set(spec.special_ad_categories or []) & facts.AGE_LOCKED_CATEGORIES
     if locked and fit_ages(spec.age_groups) != [facts.ALL_AGES]:
-        raise InvalidRequestError(
-            f"age_groups: {', '.join(sorted(locked))} ads reach all adults; only [18, 65] is allowed",
-            field="age_groups",
-            allowed=[[18, 65]],
-        )
+        raise adults_only(locked)
 
 
 def check_activation(spec: CreateCampaign) -> None:
-    """Raises InvalidRequestError for more search ads than may be on at the same time."""
+    """Raise InvalidRequestError for more search ads than may be on at the same time."""
     count = len(spec.creative_ids or spec.creatives or [])
     if spec.activate and _has_spare_ads(spec, count):
         raise InvalidRequestError(
@@ -163,7 +151,7 @@ def _has_spare_ads(spec: CreateCampaign, count: int) -> bool:
 
 
 def warnings_for(spec: CreateCampaign, account: AdAccount) -> Iterator[str]:
-    """What Google reads differently from what was asked."""
+    """Warnings on everything that Google reads differently than it was asked."""
     channel = facts.GOALS[spec.objective].channel
     cells = len(spec.age_groups) if spec.split_by != "country" else 1
     if cells > 1:
@@ -193,8 +181,7 @@ def _age_warnings(spec: CreateCampaign) -> Iterator[str]:
     for (low, high), (got_low, got_high) in zip(spec.age_groups, fitted, strict=True):
         if (low, high) != (got_low, got_high):
             yield f"google: ages {low}-{high} are targeted as {got_low}-{got_high}, in Google's ranges"
-    if any(high == facts.ALL_AGES[1] for _, high in fitted):
-        yield "google: age 65 includes everybody older"
+    yield from open_end_warnings(PLATFORM, fitted)
     if any(group != facts.ALL_AGES for group in fitted):
         yield "google: people whose age Google does not know are not reached"
 

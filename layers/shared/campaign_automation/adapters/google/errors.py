@@ -6,6 +6,7 @@ Source: platforms.md sections 4.2 and 4.5, after the enums of the v26 package.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 from google.ads.googleads.errors import GoogleAdsException
@@ -14,6 +15,8 @@ from google.api_core.exceptions import GoogleAPICallError
 from google.auth.exceptions import GoogleAuthError
 from google.protobuf.message import DecodeError
 
+from campaign_automation.adapters.common.refusals import outcome_unknown
+from campaign_automation.adapters.google.facts import PLATFORM
 from campaign_automation.utils.error_handler import (
     PlatformAuthError,
     PlatformError,
@@ -23,12 +26,13 @@ from campaign_automation.utils.error_handler import (
     PlatformUnavailableError,
 )
 
-PLATFORM = "google"
 FAILURE_KEY = "google.ads.googleads.v26.errors.googleadsfailure-bin"
+
+unavailable = partial(outcome_unknown, PLATFORM)
 
 
 class _Class(NamedTuple):
-    """Our class and code; the lower the rank, the graver."""
+    """Our class and code of an error; a lower rank is graver."""
 
     rank: int
     error: type[PlatformError]
@@ -49,7 +53,7 @@ _CONFLICT = _Class(7, PlatformRejectedError, "5004")
 _MISSING = _Class(8, PlatformRejectedError, "5000")
 _FULL = _Class(9, PlatformQuotaError, "1005")
 _WRONG = _Class(10, PlatformRejectedError, "1001")
-# What only follows from another error of the same request.
+# Google reports one root error and then this one for every operation that refers to it.
 _CONSEQUENCE = _Class(11, PlatformRejectedError, "1001")
 
 _NAMED: dict[str, _Class] = {
@@ -107,7 +111,7 @@ _UNDECLARED_WORDS = (
 
 
 def from_exception(error: Exception) -> PlatformError:
-    """Our error for whatever the client raised."""
+    """Return our error for any exception of the vendor's client."""
     if isinstance(error, GoogleAdsException):
         return translate(type(error.failure).pb(error.failure), error.request_id)
     if isinstance(error, GoogleAPICallError):
@@ -118,7 +122,7 @@ def from_exception(error: Exception) -> PlatformError:
 
 
 def translate(failure: Any, request_id: str | None = None) -> PlatformError:
-    """Our error for a raw GoogleAdsFailure: of several errors the gravest decides."""
+    """Return our error for a raw GoogleAdsFailure; of several errors the gravest decides."""
     found = [(_class_of(code), code, error) for error in failure.errors for code in (code_of(error),)]
     if not found:
         return unavailable("google: a failure without an error", platform_request_id=request_id)
@@ -130,7 +134,7 @@ def translate(failure: Any, request_id: str | None = None) -> PlatformError:
 
 
 def code_of(error: Any) -> str:
-    """ "family.NAME" of one error. A code newer than this version stands in the details."""
+    """Return "family.NAME" of one error; a code newer than this API version stands in its details."""
     family = error.error_code.WhichOneof("error_code")
     if family is None:
         return error.details.unpublished_error_code or "unknown"
@@ -176,7 +180,8 @@ def _field_of(error: Any) -> str | None:
 
 
 def _from_call(error: GoogleAPICallError) -> PlatformError:
-    """The client leaves RESOURCE_EXHAUSTED and INTERNAL untranslated, with their failure in the trailer."""
+    """Our error for a call error of gRPC."""
+    # The client leaves RESOURCE_EXHAUSTED and INTERNAL untranslated, with their failure in the trailer.
     trailer = _trailer(error)
     packed = trailer.get(FAILURE_KEY)
     if isinstance(packed, bytes):
@@ -210,8 +215,8 @@ _WITHOUT_FAILURE: dict[str, _Class] = {
 
 
 def _from_text(text: str, name: str, request_id: str | None = None) -> PlatformError:
-    """A status without a failure: its text is all there is. Lost connections and faults are UNAVAILABLE,
-    and so is a refresh token that was revoked."""
+    """Our error for a status without a failure, which only its text explains."""
+    # Lost connections and faults are UNAVAILABLE, and so is a refresh token that was revoked.
     facts = {"platform_code": name, "platform_request_id": request_id}
     if "invalid_grant" in text:
         words = "google: the account's authorisation was withdrawn or has ended: connect the account again"
@@ -225,8 +230,3 @@ def _from_text(text: str, name: str, request_id: str | None = None) -> PlatformE
     if "larger than max" in text.lower():
         chosen = _WRONG  # the message itself is too big: asking again would not help
     return chosen.error(f"google: {text or name}", platform=PLATFORM, code=chosen.code, **facts)
-
-
-def unavailable(message: str, **facts: Any) -> PlatformUnavailableError:
-    """No usable answer came: whether Google acted is not known."""
-    return PlatformUnavailableError(message, platform=PLATFORM, outcome_unknown=True, **facts)

@@ -6,8 +6,12 @@ from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
+from campaign_automation.adapters.common import accounts
+from campaign_automation.adapters.common.ages import ADULTS
+from campaign_automation.adapters.common.fact import Fact
 from campaign_automation.models.common import Objective
 
+PLATFORM, NAME = "google", "Google"
 API_VERSION = "v26"  # 14 October 2026; source: developers.google.com "Announcing v26 of the Google Ads API"
 # Versions live about a year; the day itself is not announced yet (unverified).
 API_VERSION_ENDS = date(2027, 10, 14)
@@ -25,23 +29,22 @@ CENT_CURRENCIES = frozenset(
 
 
 def budget_step(currency: str) -> Decimal | None:
-    """The smallest budget amount in `currency`'s major unit; None for a currency not listed here."""
-    if currency in WHOLE_UNIT_CURRENCIES:
-        return Decimal(1)
-    return Decimal("0.01") if currency in CENT_CURRENCIES else None
+    """The smallest budget amount in the major unit; None for a currency not listed here."""
+    return accounts.budget_step(currency, WHOLE_UNIT_CURRENCIES, CENT_CURRENCIES)
 
 
 def to_micros(amount: Decimal) -> int:
-    """An amount in the major unit as exact micros."""
+    """Convert an amount in the major unit to exact micros."""
     return int(amount * MICROS)
 
 
 def from_micros(micros: int) -> Decimal:
+    """Convert micros to an amount in the major unit."""
     return Decimal(micros) / MICROS
 
 
 class Goal(NamedTuple):
-    """How one of our objectives is asked of Google, which has channels and biddings but no objectives.
+    """Google's form of one of our objectives: a channel and a bidding, since Google has no objectives.
 
     Source: platforms.md section 1.2, a choice of ours. That Demand Gen takes target_spend is unverified.
     """
@@ -76,7 +79,7 @@ AGE_BUCKETS: dict[str, tuple[int, int]] = {
     "AGE_RANGE_65_UP": (65, 65),
 }
 AGE_UNKNOWN = "AGE_RANGE_UNDETERMINED"
-ALL_AGES = (18, 65)
+ALL_AGES = ADULTS
 
 # Categories whose ads may not be targeted by age in some countries; Google takes no declaration by API.
 # Source: Advertising policies "Personalized advertising"; that it means all countries is our caution.
@@ -160,3 +163,24 @@ COUNTRY_OF_GEO_TARGET = {constant: country for country, constant in GEO_TARGETS.
 
 # The URL parameter that carries our tag: search ads have no name of their own.
 TAG_PARAMETER = "catag"
+
+FACTS = (
+    Fact(
+        PLATFORM,
+        "API version",
+        API_VERSION,
+        "Announcing v26 of the Google Ads API",
+        sunset=API_VERSION_ENDS,
+        unverified=True,
+    ),
+    Fact(
+        PLATFORM,
+        "EU political advertising",
+        "declared on every campaign",
+        "Announcing v26; blog 26 Feb 2026",
+    ),
+    Fact(
+        PLATFORM, "budget units", "micros, multiples of the currency's smallest unit", "campaign_budget proto"
+    ),
+    Fact(PLATFORM, "Demand Gen minimum", "5 USD a day", "blog 27 Feb 2026"),
+)

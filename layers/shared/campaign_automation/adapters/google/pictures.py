@@ -1,4 +1,4 @@
-"""Pictures for Demand Gen ads: which field a file fits, and its name among the account's assets."""
+"""Pictures for Demand Gen ads: the field that a file fits, and its name among the account's assets."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _FRAME_MARKERS = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
 
 
 def asset_name(url: str) -> str:
-    """The name under which a file's picture is kept; the same file always has the same one."""
+    """The asset name of a file's picture, always the same for the same URL."""
     return f"campaign-automation {hashlib.sha256(url.encode()).hexdigest()}"
 
 
@@ -25,7 +25,7 @@ def frame_of(width: int, height: int) -> facts.Frame | None:
 
 
 def check_picture(content: bytes, url: str, *, is_logo: bool) -> None:
-    """Raises AccountError (6003) for a file that no ad can show."""
+    """Raise AccountError (6003) for a file that no ad can show."""
     if len(content) > facts.IMAGE_BYTES:
         raise _refused(url, f"is larger than {facts.IMAGE_BYTES} bytes")
     size = size_of(content)

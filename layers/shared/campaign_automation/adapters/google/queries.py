@@ -1,4 +1,4 @@
-"""What is asked of Google in its query language. Numbers and quoted strings are all that is filled in."""
+"""Queries in Google's query language, filled in with numbers and quoted strings only."""
 
 # ruff: noqa: S608
 
@@ -109,7 +109,7 @@ def daily_figures(level: Level, campaign_ids: Iterable[str], since: date, until:
 
 
 def _quoted(texts: Iterable[str]) -> str:
-    """A list of string literals; the backslash escapes."""
+    """A list of string literals, with the backslash as escape."""
     escaped = (text.replace("\\", "\\\\").replace("'", "\\'") for text in texts)
     return "(" + ", ".join(f"'{text}'" for text in escaped) + ")"
 

@@ -1,9 +1,8 @@
-"""What is sent to Google: the operations of each level, all raw messages, all born paused."""
+"""Operations of each level for Google, as raw messages; all objects are created paused."""
 
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -13,11 +12,13 @@ from zoneinfo import ZoneInfo
 from google.ads.googleads.v26.services.types.google_ads_service import MutateOperation
 
 from campaign_automation.adapters.base import AdOrder, CreativeOrder
+from campaign_automation.adapters.common.ages import fit_to_buckets, years
+from campaign_automation.adapters.common.text import display_width
 from campaign_automation.adapters.google import facts
-from campaign_automation.adapters.google.errors import PLATFORM
+from campaign_automation.adapters.google.facts import PLATFORM
 from campaign_automation.models.campaigns import AdCopy, AdSetPlan, CampaignPlan
 from campaign_automation.models.common import AdAccount, AgeGroup, Level
-from campaign_automation.utils.error_handler import InvalidRequestError, PlatformRejectedError
+from campaign_automation.utils.error_handler import PlatformRejectedError
 
 Operation = Any  # a raw MutateOperation; the vendor's package carries no types for it
 _OPERATION = type(MutateOperation.pb(MutateOperation()))
@@ -31,7 +32,7 @@ _NOT_IN_KEYWORDS = re.compile(r"[^\w\s&.'-]|_")
 
 
 def set_enum(message: Any, field: str, name: str) -> None:
-    """Sets an enum field by the name of its value."""
+    """Set an enum field by the name of its value."""
     values = message.DESCRIPTOR.fields_by_name[field].enum_type.values_by_name
     setattr(message, field, values[name].number)
 
@@ -66,7 +67,8 @@ def campaign_operations(
 
 
 def _budget(name: str, daily: Decimal) -> Operation:
-    """Never shared, which Google's default is: a shared one outlives its campaign and feeds others."""
+    """The budget of one campaign."""
+    # Google's default is a shared budget, which outlives its campaign and feeds others.
     operation = _OPERATION()
     budget = operation.campaign_budget_operation.create
     budget.resource_name = name
@@ -97,12 +99,13 @@ def _campaign(
 
 
 def end_of_day(moment: datetime, time_zone: str) -> str:
-    """The end of the account's day: only some campaign types may end within one."""
+    """The last second of the account's day as Google writes it."""
+    # Only some campaign types may end within a day.
     return f"{moment.astimezone(ZoneInfo(time_zone)).date()} 23:59:59"
 
 
 def _search_settings(campaign: Any, app: Mapping[str, Any]) -> None:
-    """Google search and its partners; text ads stay out of the display network."""
+    """Show the ads on Google search and its partners, not in the display network."""
     networks = campaign.network_settings
     networks.target_google_search = True
     networks.target_search_network = True
@@ -111,7 +114,7 @@ def _search_settings(campaign: Any, app: Mapping[str, Any]) -> None:
 
 
 def _demand_gen_settings(campaign: Any, app: Mapping[str, Any]) -> None:
-    """Locations belong to the campaign, as in our other channels; Google's default is the ad group."""
+    """Keep locations at the campaign, as in our other channels; Google's default is the ad group."""
     campaign.demand_gen_campaign_settings.upgraded_targeting = False
 
 
@@ -125,7 +128,7 @@ def _app_settings(campaign: Any, app: Mapping[str, Any]) -> None:
 
 
 def app_store(app: Mapping[str, Any]) -> str:
-    """The configured store, else the one its id belongs to: Apple's ids are numbers."""
+    """The configured store, else the one of the id's form: Apple's ids are numbers."""
     by_id = facts.APP_STORES[0] if str(app["app_id"]).isdigit() else facts.APP_STORES[1]
     return str(app.get("app_store", by_id))
 
@@ -143,7 +146,7 @@ _CHANNELS = {
 def ad_group_operations(
     customer_id: str, plan: CampaignPlan, campaign_id: str, adsets: Sequence[AdSetPlan]
 ) -> list[Operation]:
-    """The ad groups, then the ages that each must not reach."""
+    """Operations for the ad groups, then for the ages that each excludes."""
     names = [f"customers/{customer_id}/adGroups/-{index}" for index, _ in enumerate(adsets, start=1)]
     channel = facts.GOALS[plan.objective].channel
     groups = []
@@ -175,52 +178,39 @@ def _excluded_age(group_name: str, bucket: str) -> Operation:
 
 
 def fit_ages(age_groups: Sequence[AgeGroup]) -> list[AgeGroup]:
-    """Each group as the whole age ranges that it covers best, in Google's buckets.
+    """Return each group as the whole age ranges of Google that it covers best.
 
-    A bucket that groups share goes to the one with most of its years, the first of equals; one that is mostly
+    A range that groups share goes to the one with most of its years, the first of equals; one that is mostly
     in no group goes to none; one that a group covers whole is always its own. Raises InvalidRequestError for
     a group that is left with none.
     """
-    fitted = []
-    for group in age_groups:
-        own = [bucket for bucket in facts.AGE_BUCKETS.values() if _takes(group, bucket, age_groups)]
-        if not own:
-            buckets = ", ".join(f"{low}-{high}" for low, high in facts.AGE_BUCKETS.values())
-            raise InvalidRequestError(
-                f"age_groups: {list(group)} covers none of Google's age ranges ({buckets}) well enough",
-                field="age_groups",
-                allowed=[list(bucket) for bucket in facts.AGE_BUCKETS.values()],
-            )
-        fitted.append((own[0][0], own[-1][1]))
-    return fitted
+    problem = "covers none of Google's age ranges ({ranges}) well enough"
+    return fit_to_buckets(age_groups, list(facts.AGE_BUCKETS.values()), _takes, problem)
 
 
 def _takes(group: AgeGroup, bucket: AgeGroup, groups: Sequence[AgeGroup]) -> bool:
-    years = bucket[1] - bucket[0] + 1
-    covered = [_shared_years(other, bucket) for other in groups]
-    own = _shared_years(group, bucket)
-    if own == years:
+    asked = years(bucket)
+    covered = [len(asked & years(other)) for other in groups]
+    own = len(asked & years(group))
+    if own == len(asked):
         return True
-    reached = {year for low, high in groups for year in range(low, high + 1)}
-    is_wanted = 2 * len(reached & set(range(bucket[0], bucket[1] + 1))) >= years
+    reached = asked.intersection(set[int]().union(*map(years, groups)))
+    is_wanted = 2 * len(reached) >= len(asked)
     best = max(covered)
-    return 0 < own == best < years and is_wanted and groups[covered.index(best)] == group
-
-
-def _shared_years(group: AgeGroup, bucket: AgeGroup) -> int:
-    return max(0, min(group[1], bucket[1]) - max(group[0], bucket[0]) + 1)
+    return 0 < own == best < len(asked) and is_wanted and groups[covered.index(best)] == group
 
 
 def excluded_ages(ages: AgeGroup) -> list[str]:
-    """The age ranges outside `ages`. A part of all ages also leaves out people whose age Google does not
-    know: they would see the ads of every cell."""
+    """The age ranges outside `ages`."""
+    # People whose age Google does not know would see the ads of every cell, so a part of all ages excludes
+    # them, too.
     low, high = ages
     outside = [name for name, bucket in facts.AGE_BUCKETS.items() if bucket[0] < low or bucket[1] > high]
     return [*outside, facts.AGE_UNKNOWN] if outside else []
 
 
 def reached_ages(excluded: Iterable[str]) -> AgeGroup:
-    """What `excluded_ages` was made from; with holes the first joined part."""
+    """The ages that are left when `excluded` are out; with holes between them, the first joined part."""
     left_out = set(excluded)
     left = [bucket for name, bucket in facts.AGE_BUCKETS.items() if name not in left_out]
     if not left:
@@ -243,8 +233,10 @@ def ad_operations(
     pictures: Mapping[str, str],
     app: Mapping[str, Any],
 ) -> list[Operation]:
-    """The ads, then the keywords that search ads answer to. `pictures` maps a file's URL to
-    its "<field> <asset>"."""
+    """Operations for the ads, then for the keywords of search ads.
+
+    `pictures` maps a file's URL to its "<field> <asset>".
+    """
     operations = [_ad(customer_id, channel, order, pictures, app) for order in orders]
     if channel == facts.SEARCH:
         operations += _keyword_operations(customer_id, orders)
@@ -283,18 +275,18 @@ def _add_lines(content: Any, copy: AdCopy, channel: str) -> None:
 
 
 def headlines(copy: AdCopy, channel: str) -> list[str]:
-    """Different lines that fit. Raises PlatformRejectedError (6003) when there are too few."""
+    """Return different headlines that fit. Raises PlatformRejectedError (6003) when there are too few."""
     return _fitting([copy.headline, *copy.more_headlines], facts.HEADLINES[channel], "headlines")
 
 
 def descriptions(copy: AdCopy, channel: str) -> list[str]:
-    """The primary text, which Google has no other place for, and the descriptions."""
+    """Return the descriptions that fit, led by the primary text, for which Google has no field of its own."""
     lines = [copy.primary_text, copy.description, *copy.more_descriptions]
     return _fitting(lines, facts.DESCRIPTIONS[channel], "descriptions")
 
 
 def _fitting(lines: Iterable[str], limits: facts.LineLimits, what: str) -> list[str]:
-    """Lines are never cut: one that is too wide is left out."""
+    """Return the different lines that fit, uncut."""
     different: dict[str, str] = {}
     for line in lines:
         different.setdefault(line.casefold(), line)
@@ -310,11 +302,6 @@ def _fitting(lines: Iterable[str], limits: facts.LineLimits, what: str) -> list[
     return fitting[: limits.most]
 
 
-def display_width(text: str) -> int:
-    """Characters, where those of East Asian scripts count two."""
-    return sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)
-
-
 def _add_pictures(
     content: Any, order: CreativeOrder, pictures: Mapping[str, str], app: Mapping[str, Any]
 ) -> None:
@@ -325,7 +312,7 @@ def _add_pictures(
 
 
 def _keyword_operations(customer_id: str, orders: Sequence[AdOrder]) -> Iterator[Operation]:
-    """Each ad group answers to the names and tags of all its creatives."""
+    """Operations for the keywords of each ad group: the names and tags of all its creatives."""
     by_group: dict[str, dict[str, None]] = {}
     for order in orders:
         by_group.setdefault(order.adset_id, {}).update(dict.fromkeys(keywords(order.creative)))
@@ -341,7 +328,7 @@ def _keyword_operations(customer_id: str, orders: Sequence[AdOrder]) -> Iterator
 
 
 def keywords(order: CreativeOrder) -> list[str]:
-    """The creative's name and tags as search words: no symbols, no repeats, within Google's limits."""
+    """The creative's name and tags as keywords: no symbols, no repeats, within Google's limits."""
     found = []
     for text in (order.creative.name, *order.creative.tags):
         words = _NOT_IN_KEYWORDS.sub(" ", text).casefold().split()[: facts.KEYWORD_WORDS]
@@ -375,7 +362,7 @@ def status_operation(customer_id: str, level: Level, platform_id: str, status: s
 
 
 def lift_end_operation(customer_id: str, campaign_id: str) -> Operation:
-    """A field that is named in the mask and left empty is cleared."""
+    """Clear the campaign's end: the mask names a field that is left empty."""
     operation = _OPERATION()
     inner = operation.campaign_operation
     inner.update.resource_name = f"customers/{customer_id}/campaigns/{campaign_id}"
@@ -384,7 +371,7 @@ def lift_end_operation(customer_id: str, campaign_id: str) -> Operation:
 
 
 def budget_operation(resource_name: str, daily: Decimal) -> Operation:
-    """`resource_name` is the campaign's budget."""
+    """Set the daily amount of the budget with this resource name."""
     operation = _OPERATION()
     inner = operation.campaign_budget_operation
     inner.update.resource_name = resource_name

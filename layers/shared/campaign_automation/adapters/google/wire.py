@@ -22,11 +22,11 @@ from google.api_core.exceptions import GoogleAPICallError
 from google.auth.exceptions import GoogleAuthError
 
 from campaign_automation.adapters.base import Access
+from campaign_automation.adapters.common.calls import counted
 from campaign_automation.adapters.google import facts
-from campaign_automation.adapters.google.errors import PLATFORM, from_exception
+from campaign_automation.adapters.google.errors import from_exception
+from campaign_automation.adapters.google.facts import PLATFORM
 from campaign_automation.adapters.google.requests import Operation
-from campaign_automation.utils.error_handler import PlatformError
-from campaign_automation.utils.observability import platform_call
 
 T = TypeVar("T")
 
@@ -41,8 +41,10 @@ _OPTIONS = [
 
 
 class GoogleWire:
-    """`endpoint` is "host:port" for TLS, "http://host:port" for a channel without it (a sandbox). One channel
-    serves all accounts: the token travels with each call."""
+    """Calls over one channel for all accounts: the token travels with each call.
+
+    `endpoint` is "host:port" for TLS, "http://host:port" for a channel without it (a sandbox).
+    """
 
     def __init__(
         self, app: Callable[[], Mapping[str, Any]], endpoint: str | None, timeout_seconds: float
@@ -55,7 +57,7 @@ class GoogleWire:
         self._request_ids = _RequestIds()
 
     async def search(self, access: Access, operation: str, query: str) -> list[Any]:
-        """Every row of every page, as raw messages."""
+        """Return every row of every page, as raw messages."""
 
         def read(client: GoogleAdsServiceClient, call: dict[str, Any]) -> list[Any]:
             request = SearchGoogleAdsRequest(customer_id=access.platform_account_id, query=query)
@@ -65,13 +67,13 @@ class GoogleWire:
         return await self._run(access, operation, read)
 
     async def mutate(self, access: Access, operation: str, operations: Sequence[Operation]) -> Any:
-        """The raw response. Everything is done or nothing; what was stored comes back in the answer."""
+        """Do all operations or none. The raw response holds the objects as they were stored."""
         return (await self._mutate(access, operation, operations, partial=False))[0]
 
     async def mutate_each(
         self, access: Access, operation: str, operations: Sequence[Operation]
     ) -> tuple[Any, str | None]:
-        """The raw response and the request's id. Each operation may fail for itself."""
+        """Do each operation that can be done. Returns the raw response and the request's id."""
         return await self._mutate(access, operation, operations, partial=True)
 
     async def _mutate(
@@ -96,13 +98,8 @@ class GoogleWire:
     ) -> T:
         token = access.token.get_secret_value()
         call = {"timeout": self._timeout, "metadata": (("authorization", f"Bearer {token}"),)}
-        try:
-            result = await asyncio.to_thread(_translated, work, self._get_client, call)
-        except PlatformError as error:
-            platform_call(PLATFORM, operation, error.code)
-            raise
-        platform_call(PLATFORM, operation, "ok")
-        return result
+        with counted(PLATFORM, operation):
+            return await asyncio.to_thread(_translated, work, self._get_client, call)
 
     def _get_client(self) -> GoogleAdsServiceClient:
         with self._lock:
@@ -111,8 +108,8 @@ class GoogleWire:
             return self._client
 
     def _make_client(self) -> GoogleAdsServiceClient:
-        """The vendor's client over a channel of ours. Its own constructor would want credentials that it
-        refreshes itself, and cannot do without TLS."""
+        """The vendor's client over a channel of ours."""
+        # Its own constructor demands credentials that it refreshes itself, and cannot do without TLS.
         app = self._app()
         login = app.get("login_customer_id")
         channel = grpc.intercept_channel(
@@ -131,8 +128,9 @@ class GoogleWire:
 
 
 class _RequestIds(grpc.UnaryUnaryClientInterceptor):  # type: ignore[misc]  # grpc has no types
-    """The id of this thread's last call. It stands in the trailer, which the vendor's client shows only with
-    errors; a call is made and answered in one thread."""
+    """The request id of each thread's last call, which is made and answered in that thread."""
+
+    # The id stands in the trailer, which the vendor's client shows only with errors.
 
     def __init__(self) -> None:
         self._thread = local()

@@ -1,4 +1,4 @@
-"""What Meta answers, in our shapes: nodes of the tree and rows of reports."""
+"""Meta's answers in our shapes: nodes of the tree and rows of reports."""
 
 from __future__ import annotations
 
@@ -37,7 +37,8 @@ def campaign_node(item: Mapping[str, Any], step: Decimal) -> CampaignNode:
 
 
 def _daily_budget(item: Mapping[str, Any], step: Decimal) -> Decimal | None:
-    """None where another level owns the budget; an owner of a lifetime budget shows 0 here."""
+    """The daily budget in the major unit; None where another level owns the budget."""
+    # An owner of a lifetime budget shows 0 here.
     budget = Decimal(item.get("daily_budget") or 0)
     return budget * step if budget else None
 
@@ -74,7 +75,7 @@ def _placements(targeting: Mapping[str, Any]) -> str:
 
 
 def _in_learning(item: Mapping[str, Any]) -> bool | None:
-    """Told of active ad sets only, and not of every account's."""
+    """Whether Meta still learns; None for paused ad sets and accounts of which Meta does not say."""
     stage = item.get("learning_stage_info", {}).get("status")
     return None if stage is None else bool(stage == "LEARNING")
 
@@ -91,8 +92,9 @@ def _primary_text(ad: Mapping[str, Any]) -> str | None:
 
 
 def insight_of_row(row: Mapping[str, Any], level: Level, actions: Sequence[str]) -> DailyInsight:
-    """Overlapping action types contain each other: the first of `actions` that is there counts, alone. A row
-    without any of them had none: Meta leaves out what is empty."""
+    """One row of a report; `actions` are the action types that count as the conversion, widest first."""
+    # Action types contain each other (omni_purchase holds purchase), so only the first one present counts.
+    # Meta leaves out empty fields: a row without any of them had no conversion.
     counts = {item["action_type"]: Decimal(item["value"]) for item in row.get("actions", [])}
     values = {item["action_type"]: Decimal(item["value"]) for item in row.get("action_values", [])}
     counted = next((action for action in actions if action in counts), None)

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
+from campaign_automation.adapters.common.refusals import outcome_unknown
+from campaign_automation.adapters.meta.facts import PLATFORM
 from campaign_automation.utils.error_handler import (
     PlatformAuthError,
     PlatformError,
@@ -17,15 +20,16 @@ from campaign_automation.utils.error_handler import (
     PlatformUnavailableError,
 )
 
-PLATFORM = "meta"
-
 _RATE_LIMITS = {4, 17, 32, 613, *range(80000, 80015)}
 _PERMISSIONS = {3, 10, *range(200, 300)}
+# Subcodes of error 100 that say more than "invalid parameter", with our codes.
 _INVALID_PARAMETER_CODES = {33: "5000", 1885183: "1004", 1487390: "6003", 3858495: "6005"}
+
+unavailable = partial(outcome_unknown, PLATFORM)
 
 
 def translate(error: Mapping[str, Any], http_status: int | None, headers: Mapping[str, str]) -> PlatformError:
-    """Our error for the `error` member of Meta's body.
+    """Return our error for the `error` member of Meta's body.
 
     A transient failure says `outcome_unknown`: Meta may have acted before it failed.
     """
@@ -51,12 +55,12 @@ def translate(error: Mapping[str, Any], http_status: int | None, headers: Mappin
 def _auth(code: int | None, subcode: int | None, text: str, facts: dict[str, Any]) -> PlatformError:
     needs_person = subcode == 459 or (subcode is None and "permission(s) must be granted" in text)
     if code == 104:
-        ours, words = "1002", "the app secret does not fit the token: check the secret's app_secret"
+        ours, text = "1002", "the app secret does not fit the token: check the secret's app_secret"
     elif code == 190 and needs_person:
-        ours, words = "1004", "the token is valid but lacks a permission: its owner must act on Meta"
+        ours, text = "1004", "the token is valid but lacks a permission: its owner must act on Meta"
     else:
-        ours, words = "6001", "the ad account's token is no longer valid: connect the account again"
-    return PlatformAuthError(f"meta: {words}", platform=PLATFORM, code=ours, **facts)
+        ours, text = "6001", "the ad account's token is no longer valid: connect the account again"
+    return PlatformAuthError(f"meta: {text}", platform=PLATFORM, code=ours, **facts)
 
 
 def _invalid_parameter(
@@ -80,11 +84,6 @@ def _fault(error: Mapping[str, Any], http_status: int | None, facts: dict[str, A
     if is_fault and transient is not False:
         return unavailable(_say(error), **facts)
     return PlatformRejectedError(_say(error), platform=PLATFORM, code="4002", retryable=False, **facts)
-
-
-def unavailable(message: str, **facts: Any) -> PlatformUnavailableError:
-    """No usable answer came: whether Meta acted is not known."""
-    return PlatformUnavailableError(message, platform=PLATFORM, outcome_unknown=True, **facts)
 
 
 def _is_server_side(http_status: int | None) -> bool:
@@ -116,7 +115,7 @@ def _blamed_field(error_data: Any) -> str | None:
 
 
 def _regain_seconds(headers: Mapping[str, str]) -> int | None:
-    """The longest waiting time that the usage header asks for; it is given in minutes."""
+    """The longest waiting time in the usage header, in seconds; Meta gives it in minutes."""
     try:
         usage = json.loads(headers.get("x-business-use-case-usage", "{}"))
         minutes = [

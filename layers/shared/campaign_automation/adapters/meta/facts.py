@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from campaign_automation.adapters.common import accounts
+from campaign_automation.adapters.common.fact import Fact
 from campaign_automation.models.common import Objective
+
+PLATFORM, NAME = "meta", "Meta"
+Params = dict[str, Any]
 
 # Budgets are integers in units of the currency divided by its offset. Not ISO 4217: HUF, TWD, IDR, COP and
 # CRC have no smaller unit here. Source: developers.facebook.com "Currency Codes".
@@ -17,18 +23,16 @@ CENT_CURRENCIES = frozenset(
 
 
 def budget_step(currency: str) -> Decimal | None:
-    """The smallest budget amount in `currency`'s major unit; None for a currency Meta does not list."""
-    if currency in WHOLE_UNIT_CURRENCIES:
-        return Decimal(1)
-    return Decimal("0.01") if currency in CENT_CURRENCIES else None
+    """The smallest budget amount in the major unit; None for a currency Meta does not list."""
+    return accounts.budget_step(currency, WHOLE_UNIT_CURRENCIES, CENT_CURRENCIES)
 
 
 class Goal(NamedTuple):
-    """How one of our objectives is asked of Meta. Source: enums of the SDK; platforms.md section 1.2."""
+    """Meta's form of one of our objectives. Source: enums of the SDK; platforms.md section 1.2."""
 
     objective: str
     optimization_goal: str
-    promoted: str | None  # which kind of promoted_object it needs
+    promoted: str | None  # the kind of promoted_object that it needs
     event: str | None
     destination_type: str | None
     call_to_action: str
@@ -117,4 +121,18 @@ ACCOUNT_FIELDS = (
     "default_dsa_beneficiary,default_dsa_payor,promote_pages{id,name},adspixels{id,name}"
 )
 
-Params = dict[str, Any]
+FACTS = (
+    # Marketing API v24.0 lived from 8 October 2025 to 6 October 2026.
+    Fact(
+        PLATFORM,
+        "Marketing API version",
+        "v26.0",
+        "Graph API changelog",
+        sunset=date(2027, 7, 29),
+        unverified=True,
+    ),
+    Fact(PLATFORM, "budget units", "integers, offset 100 or 1 by currency", "Currency Codes"),
+    Fact(PLATFORM, "minimum budget", "read from the account (min_daily_budget)", "Minimum Budget"),
+    Fact(PLATFORM, "objectives", "six OUTCOME_ objectives", "enums of the vendor's SDK"),
+    Fact(PLATFORM, "ad sets per campaign", "200", "enums of the vendor's SDK", unverified=True),
+)

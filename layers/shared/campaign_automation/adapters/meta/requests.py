@@ -1,4 +1,4 @@
-"""What is sent to Meta: parameters of each object, and the checks before the first write."""
+"""Parameters of each object that is created on Meta, and the checks before the first write."""
 
 from __future__ import annotations
 
@@ -7,11 +7,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from campaign_automation.adapters.base import CreativeOrder
+from campaign_automation.adapters.common.ages import ADULTS
+from campaign_automation.adapters.common.refusals import (
+    adults_only,
+    blocked_account,
+    require_setting,
+    unknown_categories,
+)
 from campaign_automation.adapters.meta import facts
-from campaign_automation.adapters.meta.errors import PLATFORM
+from campaign_automation.adapters.meta.facts import NAME, PLATFORM
 from campaign_automation.models.campaigns import AdSetPlan, CampaignPlan, CreateCampaign, Lookalike
 from campaign_automation.models.common import AdAccount, Targeting
-from campaign_automation.utils.error_handler import AccountError, InvalidRequestError
+from campaign_automation.utils.error_handler import InvalidRequestError
 from campaign_automation.utils.money import to_units
 
 
@@ -39,8 +46,9 @@ def adset_params(plan: CampaignPlan, account: AdAccount, campaign_id: str, adset
 
 
 def _targeting(plan: CampaignPlan, targeting: Targeting) -> facts.Params:
-    """Automatic placements: naming none leaves the choice to Meta. The audience is exactly the cell, so
-    Meta may not widen it (advantage_audience 0)."""
+    """Targeting of one cell, with automatic placements."""
+    # No placement is named, which leaves the choice to Meta. advantage_audience 0 keeps Meta from showing
+    # the ads to people outside of the cell, which would mix the cells of a test.
     params: facts.Params = {
         "age_min": targeting.age_min,
         "age_max": targeting.age_max,
@@ -100,45 +108,20 @@ def countries_of(plan: CampaignPlan) -> list[str]:
 
 
 def refuse_blocked(data: Mapping[str, Any]) -> None:
+    """Raise AccountError when the account, as Meta described it, cannot advertise."""
     blocked = facts.BLOCKED_ACCOUNTS.get(data.get("account_status", 1))
     if blocked:
-        code, words = blocked
-        raise AccountError(
-            f"meta: the ad account {words}",
-            code=code,
-            platform=PLATFORM,
-            account_status=data["account_status"],
-        )
-
-
-def require_asset(account: AdAccount, kind: str) -> None:
-    if account.facts.get(f"{kind}_id"):
-        return
-    found = account.facts.get(f"{kind}_ids", [])
-    problem = f"several {kind}s ({', '.join(found)})" if found else f"no {kind}"
-    raise AccountError(
-        f"meta: the account {account.platform_account_id} has {problem}: set {kind}_id under"
-        f" accounts.{account.platform_account_id} in the Meta secret",
-        code="4005",
-        platform=PLATFORM,
-        field=f"{kind}_id",
-        allowed=found or None,
-    )
+        raise blocked_account(PLATFORM, *blocked, data["account_status"])
 
 
 def require_app(account: AdAccount) -> None:
+    """Raise AccountError when the secret names no app for the account."""
     for name in ("application_id", "object_store_url"):
-        if not account.facts.get(name):
-            raise AccountError(
-                f"meta: app_promotion needs {name}: set it under accounts.{account.platform_account_id}"
-                " in the Meta secret",
-                code="4005",
-                platform=PLATFORM,
-                field=name,
-            )
+        require_setting(PLATFORM, NAME, account, name, "app_promotion")
 
 
 def check_categories(spec: CreateCampaign) -> None:
+    """Raise InvalidRequestError without a declaration, for an unknown category, or for ages it forbids."""
     if spec.special_ad_categories is None:
         raise InvalidRequestError(
             'special_ad_categories: Meta needs a declaration; give ["NONE"] or the categories that apply,'
@@ -148,21 +131,14 @@ def check_categories(spec: CreateCampaign) -> None:
         )
     unknown = set(spec.special_ad_categories) - facts.SPECIAL_AD_CATEGORIES - {"NONE"}
     if unknown:
-        raise InvalidRequestError(
-            f"special_ad_categories: {', '.join(sorted(unknown))} is not a category of Meta",
-            field="special_ad_categories",
-            allowed=["NONE", *sorted(facts.SPECIAL_AD_CATEGORIES)],
-        )
+        raise unknown_categories(unknown, NAME, facts.SPECIAL_AD_CATEGORIES)
     locked = set(spec.special_ad_categories) & facts.AGE_LOCKED_CATEGORIES
-    if locked and spec.age_groups != [(18, 65)]:
-        raise InvalidRequestError(
-            f"age_groups: {', '.join(sorted(locked))} ads reach all adults; only [18, 65] is allowed",
-            field="age_groups",
-            allowed=[[18, 65]],
-        )
+    if locked and spec.age_groups != [ADULTS]:
+        raise adults_only(locked)
 
 
 def check_dsa(spec: CreateCampaign, account: AdAccount) -> None:
+    """Raise InvalidRequestError for ads in the EU without a beneficiary and a payor."""
     eu = sorted(set(spec.target_countries) & facts.EU_COUNTRIES)
     has_defaults = account.facts.get("dsa_beneficiary") and account.facts.get("dsa_payor")
     if eu and not spec.dsa and not has_defaults:

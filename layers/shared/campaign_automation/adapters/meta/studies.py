@@ -9,7 +9,7 @@ from datetime import datetime
 
 from campaign_automation.adapters.base import Access, SplitOrder
 from campaign_automation.adapters.meta import facts
-from campaign_automation.adapters.meta.errors import PLATFORM
+from campaign_automation.adapters.meta.facts import PLATFORM
 from campaign_automation.adapters.meta.wire import Call, MetaWire
 from campaign_automation.models.common import AdAccount
 from campaign_automation.utils import clock
@@ -19,7 +19,7 @@ _FIELDS = "id,name,canceled_time"
 
 
 class MetaStudies:
-    """A study belongs to the business that owns the ad account; a private account has none."""
+    """Studies of the business that owns the ad account; a private account has no business."""
 
     def __init__(self, wire: MetaWire) -> None:
         self._wire = wire
@@ -43,7 +43,10 @@ class MetaStudies:
         )
 
     async def end(self, access: Access, study_id: str) -> None:
-        """Ends it now, keeping its results; one that has not begun is deleted. Ended or gone is a success."""
+        """End the study now, keeping its results; one that has not begun is deleted.
+
+        Ended or gone already is a success.
+        """
         try:
             study = await self._wire.get(access, "read_study", study_id, "start_time,end_time,canceled_time")
         except PlatformRejectedError as error:
@@ -84,7 +87,7 @@ class MetaStudies:
 
 
 def _study(order: SplitOrder) -> facts.Params:
-    """Whole per cents that make 100, as even as they can be."""
+    """The parameters of a study, its cells' shares in whole per cents that make 100."""
     share, rest = divmod(100, len(order.adset_ids))
     cells = [
         {"name": f"Cell {index + 1}", "treatment_percentage": share + (index < rest), "adsets": [adset_id]}

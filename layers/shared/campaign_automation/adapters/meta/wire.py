@@ -13,21 +13,23 @@ from facebook_business.exceptions import FacebookError, FacebookRequestError
 from facebook_business.session import FacebookSession
 
 from campaign_automation.adapters.base import Access, Outcome, failed
+from campaign_automation.adapters.common.calls import CONNECT_SECONDS, counted
+from campaign_automation.adapters.common.listings import chunks
 from campaign_automation.adapters.meta import facts
-from campaign_automation.adapters.meta.errors import PLATFORM, translate, unavailable
+from campaign_automation.adapters.meta.errors import translate, unavailable
+from campaign_automation.adapters.meta.facts import PLATFORM
 from campaign_automation.utils.error_handler import PlatformError
 from campaign_automation.utils.observability import platform_call
 
 T = TypeVar("T")
 Call = tuple[str, tuple[str, ...], facts.Params]  # method, path, parameters
 
-_CONNECT_SECONDS = 3.05
 _CONCURRENT_CALLS = 4  # per process; Meta counts calls per ad account
 _TRACE_HEADER = "x-fb-trace-id"
 
 
 class _Api(FacebookAdsApi):  # type: ignore[misc]  # the SDK has no types
-    """The SDK takes a 5xx with an HTML body for a success; here it is a fault."""
+    """The SDK's client, for which a 5xx with an HTML body is a fault and not a success as in the SDK."""
 
     def call(self, *args: Any, **kwargs: Any) -> FacebookResponse:
         answer = super().call(*args, **kwargs)
@@ -37,13 +39,15 @@ class _Api(FacebookAdsApi):  # type: ignore[misc]  # the SDK has no types
 
 
 class MetaWire:
+    """Calls of the Graph API; `app` is the platform's secret, `graph_url` a sandbox's in tests."""
+
     def __init__(
         self, app: Callable[[], Mapping[str, Any]], graph_url: str, api_version: str, timeout_seconds: float
     ) -> None:
         self._app = app
         self._graph_url = graph_url
         self._version = api_version
-        self._timeout = (_CONNECT_SECONDS, timeout_seconds)
+        self._timeout = (CONNECT_SECONDS, timeout_seconds)
         self._api_for = lru_cache(maxsize=16)(self._make_api)
 
     async def get(self, access: Access, operation: str, node: str, fields: str) -> dict[str, Any]:
@@ -65,15 +69,13 @@ class MetaWire:
         """One outcome per call, in order. A lone call needs no batch."""
         if len(calls) == 1:
             return [await self.send(access, operation, tag, call) for tag, call in calls.items()]
-        tags = list(calls)
         outcomes: list[Outcome] = []
-        for start in range(0, len(tags), facts.BATCH_LIMIT):
-            chunk = {tag: calls[tag] for tag in tags[start : start + facts.BATCH_LIMIT]}
-            outcomes += await self._one_batch(access, operation, chunk)
+        for tags in chunks(list(calls), facts.BATCH_LIMIT):
+            outcomes += await self._one_batch(access, operation, {tag: calls[tag] for tag in tags})
         return outcomes
 
     async def send_each(self, access: Access, operation: str, calls: Mapping[str, Call]) -> list[Outcome]:
-        """One request per call, a few at a time, for what may not stand together in a batch."""
+        """One request per call, a few at a time, for calls that may not share a batch."""
         limit = asyncio.Semaphore(_CONCURRENT_CALLS)
 
         async def send(tag: str, call: Call) -> Outcome:
@@ -113,15 +115,10 @@ class MetaWire:
         return [outcomes.get(tag, failed(tag, lost)) for tag in calls]
 
     async def run(self, access: Access, operation: str, work: Callable[[FacebookAdsApi], T]) -> T:
-        """`work` in a thread, since the SDK is synchronous, with its exceptions translated and counted."""
+        """Do `work` in a thread, since the SDK is synchronous; its exceptions are translated and counted."""
         api = self._api_for(access)
-        try:
-            result = await asyncio.to_thread(_translated, work, api)
-        except PlatformError as error:
-            platform_call(PLATFORM, operation, error.code)
-            raise
-        platform_call(PLATFORM, operation, "ok")
-        return result
+        with counted(PLATFORM, operation):
+            return await asyncio.to_thread(_translated, work, api)
 
     def _make_api(self, access: Access) -> FacebookAdsApi:
         app = self._app()
@@ -169,7 +166,7 @@ def _callbacks(tag: str, outcomes: dict[str, Outcome]) -> dict[str, Callable[[Fa
 
 
 def _headers(answer: FacebookResponse) -> dict[str, str]:
-    """By lower-case name. Items of a batch list theirs, or have none."""
+    """Headers by lower-case name; the items of a batch have them as a list, or not at all."""
     headers = answer.headers() or {}
     if isinstance(headers, list):
         return {str(item["name"]).lower(): item["value"] for item in headers}
@@ -177,7 +174,7 @@ def _headers(answer: FacebookResponse) -> dict[str, str]:
 
 
 def _success(tag: str, answer: FacebookResponse) -> Outcome:
-    """A create answers the new id; an update or delete only success, and its tag is the id."""
+    """The outcome of a call that worked; an update or delete answers no id, and its tag is the id."""
     body = answer.json()
     if not isinstance(body, dict):
         return Outcome(tag, error=unavailable("meta: an answer that is no object"))

@@ -1,4 +1,4 @@
-"""What TikTok answers, in our shapes: nodes of the tree and rows of reports."""
+"""TikTok's answers in our shapes: nodes of the tree, ids by name, refusals inside a partial success."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from campaign_automation.adapters.base import AdNode, AdSetNode, CampaignNode, read_fields
+from campaign_automation.adapters.common import listings
 from campaign_automation.adapters.tiktok import facts
 from campaign_automation.adapters.tiktok.requests import ages_of
 from campaign_automation.models.common import Level, Targeting
@@ -18,7 +19,7 @@ _COUNTRIES = {location: country for country, location in facts.LOCATION_IDS.item
 
 
 def id_field(level: Level, family: facts.Family) -> str:
-    """The field that holds an object's id: Smart+ ads have one of their own."""
+    """The name of the field with an object's id: Smart+ ads have one of their own."""
     if family == "smart_plus" and level is Level.AD:
         return "smart_plus_ad_id"
     return f"{facts.NOUNS[level]}_id"
@@ -67,7 +68,8 @@ def adset_node(item: Mapping[str, Any], family: facts.Family) -> AdSetNode:
 
 
 def _ends_at(item: Mapping[str, Any]) -> datetime | None:
-    """One that goes on is shown with an end in ten years."""
+    """The end of an ad group's schedule; None for one that goes on."""
+    # TikTok shows an ad group without an end with a schedule_end_time in ten years.
     if item.get("schedule_type") != "SCHEDULE_START_END":
         return None
     return datetime.strptime(item["schedule_end_time"], facts.TIME).replace(tzinfo=UTC)
@@ -80,7 +82,7 @@ def _targeting(stored: Mapping[str, Any]) -> Targeting:
 
 
 def scheduled_budget(item: Mapping[str, Any]) -> Decimal | None:
-    """The budget that waits for the next day."""
+    """The budget that takes effect at the start of the account's next day."""
     scheduled = item.get("scheduled_budget")
     return Decimal(str(scheduled)) if scheduled else None
 
@@ -92,7 +94,8 @@ def daily_budget(item: Mapping[str, Any]) -> Decimal | None:
 
 
 def _placements(item: Mapping[str, Any]) -> str:
-    """TikTok alone is what we ask for when placements are automatic."""
+    """ "automatic" for TikTok's own automatic placements and for ours, "selected" for others."""
+    # Our ad groups name TikTok itself, since automatic placements are refused in some countries.
     is_ours = item.get("placements") == ["PLACEMENT_TIKTOK"]
     is_theirs = item.get("placement_type") == "PLACEMENT_TYPE_AUTOMATIC"
     return "automatic" if is_ours or is_theirs else "selected"
@@ -112,16 +115,13 @@ def _primary_text(ad: Mapping[str, Any]) -> str | None:
 def ids_by_name(
     items: list[facts.Params], level: Level, family: facts.Family, wanted: set[str]
 ) -> dict[str, list[str]]:
-    """The ids of the items whose whole name is wanted: TikTok's own search is fuzzy."""
-    found: dict[str, list[str]] = {}
-    for item in items:
-        if (name := name_of(item, level)) in wanted:
-            found.setdefault(name, []).append(str(item[id_field(level, family)]))
-    return found
+    """Ids of the items whose whole name is wanted."""
+    field = id_field(level, family)
+    return listings.ids_by_name(((name_of(item, level), str(item[field])) for item in items), wanted)
 
 
 def partial_errors(data: Mapping[str, Any]) -> dict[str, str]:
-    """What a partly done change says of the objects it left alone, by id."""
+    """The problems of the objects that a partly done change left alone, by id."""
     entries = data.get("error_list") or []
     return {
         str(value): str(entry.get("error_message") or entry.get("message") or "not done")

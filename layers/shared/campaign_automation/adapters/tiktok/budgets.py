@@ -7,36 +7,36 @@ the budgets of Upgraded Smart+ Ad Groups".
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
-from campaign_automation.adapters.base import Access, BudgetOutcome, Outcome, budget_outcome, failed
+from campaign_automation.adapters.base import Access, BudgetOutcome, Outcome, failed
+from campaign_automation.adapters.common.budgets import Amounts, BudgetOutcomes, budget_outcome
+from campaign_automation.adapters.common.listings import chunks
+from campaign_automation.adapters.common.refusals import gone
 from campaign_automation.adapters.tiktok import facts
-from campaign_automation.adapters.tiktok.answers import daily_budget, partial_errors, scheduled_budget
-from campaign_automation.adapters.tiktok.errors import PLATFORM, is_nothing_to_update
-from campaign_automation.adapters.tiktok.reports import chunks
+from campaign_automation.adapters.tiktok.answers import daily_budget, scheduled_budget
+from campaign_automation.adapters.tiktok.errors import is_nothing_to_update
+from campaign_automation.adapters.tiktok.facts import PLATFORM
+from campaign_automation.adapters.tiktok.objects import Stored, TikTokObjects, change_outcomes, path_of
 from campaign_automation.adapters.tiktok.requests import number
 from campaign_automation.adapters.tiktok.wire import TikTokWire
 from campaign_automation.models.common import Level
 from campaign_automation.utils.error_handler import PlatformError, PlatformRejectedError
 
-Amounts = Mapping[str, Decimal]
-Stored = dict[str, tuple[facts.Family, facts.Params]]
-Look = Callable[[Access, Level, Sequence[str]], Awaitable[Stored]]
-
 
 class TikTokBudgets:
-    """`look` tells the family and the stored form of the objects that exist."""
+    """Budget changes of an account's campaigns and ad groups, which `objects` reads."""
 
-    def __init__(self, wire: TikTokWire, look: Look) -> None:
+    def __init__(self, wire: TikTokWire, objects: TikTokObjects) -> None:
         self._wire = wire
-        self._look = look
+        self._objects = objects
 
-    async def set(self, access: Access, level: Level, amounts: Amounts) -> dict[str, BudgetOutcome]:
-        """What became of each, by id. The stored budgets are read first: ids do not tell their family, and
-        what already is as asked needs no write."""
+    async def set(self, access: Access, level: Level, amounts: Amounts) -> BudgetOutcomes:
+        """Set the budgets, and return one outcome per id."""
+        # Ids do not tell their family, and a budget that is as asked needs no write: so all are read first.
         try:
-            stored = await self._look(access, level, list(amounts))
+            stored = await self._objects.stored(access, level, list(amounts))
         except PlatformError as error:
             return {item: budget_outcome(failed(item, error), "now") for item in amounts}
         outcomes = {item: _without_write(item, level, amounts[item], stored) for item in amounts}
@@ -58,8 +58,9 @@ class TikTokBudgets:
         amounts: Amounts,
         stored: Mapping[str, facts.Params],
     ) -> list[BudgetOutcome]:
+        """Change now, at the account's next midnight where the day's spend forbids it now."""
         wanted = {item: amounts[item] for item in stored}
-        # The list takes daily budgets at once in Smart+ only, which refuses the other way.
+        # adgroup/budget/update/ takes daily budgets at once in Smart+ only, which refuses adgroup/update/.
         if (level, family) == (Level.ADSET, "smart_plus"):
             at_once = await self._listed(access, family, "budget", wanted)
         else:
@@ -67,9 +68,9 @@ class TikTokBudgets:
         done = {outcome.tag: budget_outcome(outcome, "now") for outcome in at_once}
         if level is Level.CAMPAIGN:
             return list(done.values())
-        # Refused is a budget under 105 % of what the day has spent: the next day begins at nothing.
+        # TikTok refuses a budget under 105 % of the day's spend; the next day begins without any.
         late = [item for item, outcome in done.items() if _is_refusal(outcome.error)]
-        # What waits for midnight would undo the budget of now.
+        # A budget that still waits for midnight would undo the new one.
         undone = [
             item for item in done if done[item].error is None and scheduled_budget(stored[item]) is not None
         ]
@@ -81,9 +82,9 @@ class TikTokBudgets:
     async def _alone(
         self, access: Access, level: Level, family: facts.Family, amounts: Amounts
     ) -> list[Outcome]:
-        """One request each; the wire lets a few through at a time."""
+        """Set each budget in a request of its own."""
         noun = facts.NOUNS[level]
-        path = f"{_prefix(family)}{noun}/update"
+        path = path_of(level, family, "update")
 
         async def change(item: str, amount: Decimal) -> Outcome:
             body = {f"{noun}_id": item, "budget": number(amount)}
@@ -94,12 +95,13 @@ class TikTokBudgets:
     async def _listed(
         self, access: Access, family: facts.Family, field: str, amounts: Amounts
     ) -> list[Outcome]:
-        """Up to 20 in one request. One that is wrong refuses all, so these are then asked one by one."""
-        path = f"{_prefix(family)}adgroup/budget/update"
+        """Set up to 20 budgets in one request."""
+        path = path_of(Level.ADSET, family, "budget/update")
         outcomes: list[Outcome] = []
         for some in chunks(list(amounts), facts.IDS_PER_CHANGE):
             bodies = {item: {"adgroup_id": item, field: number(amounts[item])} for item in some}
             sent = await self._send(access, "update_adset", path, {field: list(bodies.values())}, some)
+            # One wrong budget refuses all of them: then each is asked for itself.
             if len(some) > 1 and all(_is_refusal(outcome.error) for outcome in sent):
                 alone = (
                     self._send(access, "update_adset", path, {field: [body]}, [item])
@@ -118,30 +120,18 @@ class TikTokBudgets:
             if is_nothing_to_update(error):
                 return [Outcome(item, item) for item in ids]
             return [failed(item, error) for item in ids]
-        undone = partial_errors(answer.data)
-        return [changed(item, undone.get(item), answer.request_id) for item in ids]
-
-
-def changed(platform_id: str, problem: str | None, request_id: str | None) -> Outcome:
-    """The outcome of one object of a change; `problem` is what a partly done one says of it."""
-    if problem is None:
-        return Outcome(platform_id, platform_id, request_id=request_id)
-    error = PlatformRejectedError(
-        f"tiktok: {problem}", platform=PLATFORM, code="1001", platform_request_id=request_id
-    )
-    return failed(platform_id, error)
+        return change_outcomes(ids, answer)
 
 
 def _without_write(item: str, level: Level, amount: Decimal, stored: Stored) -> BudgetOutcome | None:
-    """The outcome, where the stored object already decides it."""
+    """The outcome, where the stored object already decides it; None where a write is needed."""
     if item not in stored:
-        words = f"tiktok: the {level} {item} does not exist"
-        return BudgetOutcome(item, error=PlatformRejectedError(words, platform=PLATFORM, code="5000"))
+        return BudgetOutcome(item, error=gone(PLATFORM, f"the {level} {item} does not exist"))
     data = stored[item][1]
     now = daily_budget(data)
     if not now:
-        words = f"tiktok: the {level} {item} has no daily budget of its own"
-        error = PlatformRejectedError(words, platform=PLATFORM, code="1001", field="daily_budget")
+        problem = f"tiktok: the {level} {item} has no daily budget of its own"
+        error = PlatformRejectedError(problem, platform=PLATFORM, code="1001", field="daily_budget")
         return BudgetOutcome(item, error=error)
     is_kept = scheduled_budget(data) in (None, amount)
     return BudgetOutcome(item, "now") if now == amount and is_kept else None
@@ -149,7 +139,3 @@ def _without_write(item: str, level: Level, amount: Decimal, stored: Stored) -> 
 
 def _is_refusal(error: Exception | None) -> bool:
     return isinstance(error, PlatformRejectedError) and error.code == "1001"
-
-
-def _prefix(family: facts.Family) -> str:
-    return "smart_plus/" if family == "smart_plus" else ""

@@ -1,70 +1,58 @@
-"""What TikTok needs or cannot express, found out before the first write."""
+"""Checks before the first write: TikTok's requirements, and requests that it cannot express."""
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from campaign_automation.adapters.common.ages import ADULTS, OLDEST, open_end_warnings
+from campaign_automation.adapters.common.refusals import (
+    adults_only,
+    blocked_account,
+    budget_out_of_range,
+    require_asset,
+    unknown_categories,
+)
+from campaign_automation.adapters.common.text import display_width, has_emoji
 from campaign_automation.adapters.tiktok import facts
-from campaign_automation.adapters.tiktok.errors import PLATFORM
+from campaign_automation.adapters.tiktok.facts import NAME, PLATFORM
 from campaign_automation.adapters.tiktok.requests import fit_ages
 from campaign_automation.models.campaigns import CreateCampaign
 from campaign_automation.models.common import AdAccount, Objective
-from campaign_automation.utils.error_handler import AccountError, InvalidRequestError
+from campaign_automation.utils.error_handler import InvalidRequestError
 
 SUNSET_WARNING_DAYS = 45
-_EMOJI = re.compile("[\U0001f000-\U0001faff\u2600-\u27bf\ufe0f\u200d\u20e3]")
 
 
 def refuse_blocked(data: Mapping[str, Any]) -> None:
-    """`data` is one entry of advertiser/info/. Raises AccountError when it cannot advertise."""
+    """Raise AccountError when the account, one entry of advertiser/info/, cannot advertise."""
     status = str(data.get("status", "STATUS_ENABLE"))
     if status == "STATUS_ENABLE":
         return
-    code, words = facts.BLOCKED_ACCOUNTS.get(status, ("1004", f"is not approved ({status})"))
-    raise AccountError(f"tiktok: the ad account {words}", code=code, platform=PLATFORM, account_status=status)
+    code, problem = facts.BLOCKED_ACCOUNTS.get(status, ("1004", f"is not approved ({status})"))
+    raise blocked_account(PLATFORM, code, problem, status)
 
 
 def require(account: AdAccount, kind: str) -> None:
-    """The identity, pixel or app that the account must have. Raises AccountError saying what to configure."""
-    name = f"{kind}_id"
-    if account.facts.get(name):
-        return
-    found = account.facts.get(f"{kind}_ids", [])
-    problem = f"several {kind} ids ({', '.join(found)})" if found else f"no {kind}"
-    raise AccountError(
-        f"tiktok: the account {account.platform_account_id} has {problem}: set {name} under"
-        f" accounts.{account.platform_account_id} in the TikTok secret",
-        code="4005",
-        platform=PLATFORM,
-        field=name,
-        allowed=found or None,
-    )
+    """Raise AccountError when the account has no identity, pixel or app, or several to choose from."""
+    require_asset(PLATFORM, NAME, account, kind, f"{kind} ids")
 
 
 def check_categories(spec: CreateCampaign) -> None:
+    """Raise InvalidRequestError for an unknown special ad category, or for ages that one forbids."""
     asked = set(spec.special_ad_categories or []) - {"NONE"}
     unknown = asked - facts.SPECIAL_INDUSTRIES
     if unknown:
-        raise InvalidRequestError(
-            f"special_ad_categories: {', '.join(sorted(unknown))} is not a category of TikTok",
-            field="special_ad_categories",
-            allowed=["NONE", *sorted(facts.SPECIAL_INDUSTRIES)],
-        )
+        raise unknown_categories(unknown, NAME, facts.SPECIAL_INDUSTRIES)
     # That these ads must reach all adults is unverified; it is so on the other platforms.
-    if asked and any(group != (18, 65) for group in fit_ages(spec.age_groups)):
-        raise InvalidRequestError(
-            f"age_groups: {', '.join(sorted(asked))} ads reach all adults; only [18, 65] is allowed",
-            field="age_groups",
-            allowed=[[18, 65]],
-        )
+    if asked and any(group != ADULTS for group in fit_ages(spec.age_groups)):
+        raise adults_only(asked)
 
 
 def check_countries(spec: CreateCampaign) -> None:
+    """Raise InvalidRequestError for a country without a known location id."""
     unknown = [country for country in spec.target_countries if country not in facts.LOCATION_IDS]
     if unknown:
         raise InvalidRequestError(
@@ -75,6 +63,7 @@ def check_countries(spec: CreateCampaign) -> None:
 
 
 def check_ages(spec: CreateCampaign) -> None:
+    """Raise InvalidRequestError for minors in a country where TikTok shows them no ads."""
     strict = sorted(set(spec.target_countries) & facts.ADULTS_ONLY_COUNTRIES)
     if strict and any(low < 18 for low, _ in fit_ages(spec.age_groups)):
         raise InvalidRequestError(
@@ -84,12 +73,13 @@ def check_ages(spec: CreateCampaign) -> None:
 
 
 def check_names(spec: CreateCampaign) -> None:
+    """Raise InvalidRequestError for a name that is too long, or for emoji in a name."""
     names = [("name", spec.name or "")] + [("creatives", item.creative_id) for item in spec.creatives or []]
     for field, text in names:
-        if _EMOJI.search(text):
+        if has_emoji(text):
             raise InvalidRequestError(f"{field}: TikTok takes no emoji in names: {text!r}", field=field)
     limit = facts.NAME_LIMIT - facts.NAME_ADDITION
-    if name_width(spec.name or "") > limit:
+    if display_width(spec.name or "") > limit:
         raise InvalidRequestError(
             f"name: is too long for TikTok, which counts Chinese and Japanese characters twice:"
             f" {limit} in all are allowed",
@@ -97,26 +87,20 @@ def check_names(spec: CreateCampaign) -> None:
         )
 
 
-def name_width(text: str) -> int:
-    """The length as TikTok counts it."""
-    return sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)
-
-
 def check_budget(spec: CreateCampaign, account: AdAccount) -> None:
+    """Raise InvalidRequestError for a campaign's daily budget outside of TikTok's range for the currency."""
     ratio = facts.CURRENCY_RATIO[account.currency]
     minimum, ceiling = facts.CAMPAIGN_BASE * ratio, facts.MAXIMUM_BASE * ratio
     if not minimum <= spec.daily_budget < ceiling:
-        raise InvalidRequestError(
-            f"daily_budget: {spec.daily_budget} {account.currency} is outside of what TikTok takes for a"
-            f" campaign: at least {minimum} and less than {ceiling} {account.currency}",
-            field="daily_budget",
-            allowed=f">= {minimum} and < {ceiling}",
-            minimum=str(minimum),
-            currency=account.currency,
+        problem = (
+            f"{spec.daily_budget} {account.currency} is outside of what TikTok takes for a campaign: at least"
+            f" {minimum} and less than {ceiling} {account.currency}"
         )
+        raise budget_out_of_range(problem, f">= {minimum} and < {ceiling}", minimum, account.currency)
 
 
 def check_size(spec: CreateCampaign, family: facts.Family, ads_per_adset: int) -> None:
+    """Raise InvalidRequestError for more ads in an ad group, or ad sets in a campaign, than TikTok holds."""
     creatives = len(spec.creative_ids or spec.creatives or [])
     if creatives > ads_per_adset:
         raise InvalidRequestError(
@@ -140,13 +124,12 @@ def _adset_count(spec: CreateCampaign) -> int:
 
 
 def warnings_for(spec: CreateCampaign, account: AdAccount, family: facts.Family, day: date) -> list[str]:
-    """What TikTok reads differently than it was asked."""
+    """Warnings on everything that TikTok reads differently than it was asked."""
     warnings = ["tiktok: placements are TikTok itself, not its partner apps"]
     for (low, high), fitted in zip(spec.age_groups, fit_ages(spec.age_groups), strict=True):
         if (low, high) != fitted:
             warnings.append(f"tiktok: ages {low} to {high} become {_words(fitted)}, the nearest age buckets")
-    if any(high == 65 for _, high in fit_ages(spec.age_groups)):
-        warnings.append("tiktok: age 65 includes everybody older")
+    warnings += open_end_warnings(PLATFORM, fit_ages(spec.age_groups))
     if spec.objective is Objective.ENGAGEMENT:
         warnings.append("tiktok: engagement is bought as video views of 6 seconds and more")
     if spec.objective is Objective.APP_PROMOTION and not account.facts.get("app_platform"):
@@ -155,7 +138,7 @@ def warnings_for(spec: CreateCampaign, account: AdAccount, family: facts.Family,
 
 
 def _words(group: tuple[int, int]) -> str:
-    return f"{group[0]} and older" if group[1] == 65 else f"{group[0]} to {group[1]}"
+    return f"{group[0]} and older" if group[1] == OLDEST else f"{group[0]} to {group[1]}"
 
 
 def _family_warnings(spec: CreateCampaign, family: facts.Family, day: date) -> list[str]:

@@ -1,4 +1,4 @@
-"""What TikTok said of the objects it has just made, and which of them are Smart+."""
+"""Answers of a campaign's creation, kept for the read that follows it, and the ids of Smart+ objects."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _REMEMBERED_IDS = 10_000
 
 @dataclass
 class Echo:
-    """A campaign as its creation was answered; `expected_ads` of them make it whole."""
+    """A campaign as its creation was answered; with `expected_ads` ads it is whole."""
 
     family: facts.Family
     campaign: facts.Params
@@ -28,7 +28,7 @@ class Echo:
 
     @property
     def is_whole(self) -> bool:
-        """TikTok told of every ad, and of each what a read would tell."""
+        """Whether TikTok answered with every ad, and with the fields that a read would give."""
         return len(self.ads) == self.expected_ads and all(map(_tells_enough, [self.campaign, *self.ads]))
 
 
@@ -37,9 +37,9 @@ def _tells_enough(item: facts.Params) -> bool:
 
 
 class Echoes:
-    """Kept in this process for a minute and used once, so that the read after a creation can spare calls.
+    """Echoes by campaign, each used once within a minute: they spare calls of the read after a creation.
 
-    An ad that was looked up instead of created is missing here: then the echo is not whole, and not used.
+    An ad that was found instead of created is missing here: then the echo is not whole, and not used.
     """
 
     def __init__(self) -> None:
@@ -47,38 +47,39 @@ class Echoes:
         self._smart_plus_ids: set[str] = set()
 
     def campaign(self, campaign_id: str, family: facts.Family, data: facts.Params, expected_ads: int) -> None:
-        """A campaign was made."""
+        """Keep the answer of a campaign's creation."""
         self._echoes = {key: echo for key, echo in self._echoes.items() if echo.is_fresh}
         self._echoes[campaign_id] = Echo(family, data, expected_ads)
 
     def ad(self, campaign_id: str, data: facts.Params) -> None:
-        """An ad of it was made."""
+        """Add the answer of an ad's creation to its campaign's echo."""
         if campaign_id in self._echoes:
             self._echoes[campaign_id].ads.append(data)
 
     def spoil(self, campaign_id: str) -> None:
-        """An ad was not answered for: a second copy of it may stand beside those that were."""
+        """Drop the echo after a failed ad, of which a second copy may exist beside those answered."""
         self._echoes.pop(campaign_id, None)
 
     def take(self, campaign_id: str) -> Echo | None:
-        """The echo, once, when it is whole and fresh."""
+        """Return the echo once, when it is whole and fresh."""
         echo = self._echoes.pop(campaign_id, None)
         return echo if echo is not None and echo.is_fresh and echo.is_whole else None
 
     def forget(self) -> None:
-        """A change makes every echo old."""
+        """Drop every echo, since a change may have made it wrong."""
         self._echoes.clear()
 
     def remember_smart_plus(self, ids: Iterable[str]) -> None:
+        """Keep the ids of objects that are known to be Smart+."""
         if len(self._smart_plus_ids) > _REMEMBERED_IDS:
             self._smart_plus_ids.clear()
         self._smart_plus_ids.update(ids)
 
     def is_smart_plus(self, platform_id: str) -> bool:
-        """Whether it is known to be; what is not known may be either."""
+        """Whether the object is known to be Smart+; an object that is not known may be of either family."""
         return platform_id in self._smart_plus_ids
 
     def likely_families(self, ids: Sequence[str], families: list[facts.Family]) -> list[facts.Family]:
-        """`families`, the one of these objects first as far as it is known."""
+        """Return `families` with the one of these objects first, as far as it is known."""
         is_smart_plus = self.is_smart_plus(ids[0])
         return sorted(families, key=lambda family: (family == "smart_plus") != is_smart_plus)

@@ -1,4 +1,4 @@
-"""TikTok's errors as ours, by the envelope's code; HTTP says 200 to all of them.
+"""TikTok's errors as ours, by the envelope's code, since all of them come with HTTP 200.
 
 Source: platforms.md section 3.7, after the vendor's table of return codes.
 """
@@ -6,8 +6,12 @@ Source: platforms.md section 3.7, after the vendor's table of return codes.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
+from campaign_automation.adapters.common.outcomes import is_gone
+from campaign_automation.adapters.common.refusals import outcome_unknown
+from campaign_automation.adapters.tiktok.facts import PLATFORM
 from campaign_automation.utils.error_handler import (
     PlatformAuthError,
     PlatformError,
@@ -17,7 +21,8 @@ from campaign_automation.utils.error_handler import (
     PlatformUnavailableError,
 )
 
-PLATFORM = "tiktok"
+__all__ = ["is_gone", "is_nothing_to_update", "translate", "unavailable"]
+
 OK, PARTLY_DONE, NOTHING_TO_UPDATE = 0, 20001, 40012
 # Breaking the limit per minute asks for five minutes without a call. Source: "Rate limits".
 QUIET_SECONDS = 300
@@ -30,7 +35,7 @@ _TOO_FREQUENT = frozenset({40100, 40132, 61000})
 _FLOW_CONTROL = 40016  # that it is a rate limit is unverified
 _QUOTA = frozenset({40011, 40502})
 _NOT_FOUND = frozenset({40007, 40300, 40302, 40905})
-# Somebody else's or our own earlier request may have acted: look by name before asking again.
+# An earlier request, of ours or of another client, may have acted: find by name before asking again.
 _CONFLICTS = frozenset({40050, 40202})
 _DUPLICATE_MATERIAL = 40911
 _NOT_READY = 40201
@@ -38,9 +43,11 @@ _FILES = range(40901, 40917)
 _FILES_LATER = frozenset({40902, 40913, 40914})
 _FAULTS = frozenset({PARTLY_DONE, 50000, 50002, 60001, 70001, *range(51000, 53000)})
 
+unavailable = partial(outcome_unknown, PLATFORM)
+
 
 def translate(body: Mapping[str, Any]) -> PlatformError:
-    """Our error for an envelope {code, message, request_id} whose code is not 0.
+    """Return our error for an envelope {code, message, request_id} whose code is not 0.
 
     A fault or a conflict says `outcome_unknown`: TikTok may have acted.
     """
@@ -56,8 +63,8 @@ def translate(body: Mapping[str, Any]) -> PlatformError:
 
 def _access_problem(code: int, text: str, facts: dict[str, Any]) -> PlatformError | None:
     if code in _TOKEN_LOST:
-        words = "the ad account's token is no longer valid: connect the account again"
-        return PlatformAuthError(f"tiktok: {words}", platform=PLATFORM, code="6001", **facts)
+        text = "the ad account's token is no longer valid: connect the account again"
+        return PlatformAuthError(f"tiktok: {text}", platform=PLATFORM, code="6001", **facts)
     if code in _FORBIDDEN:
         return PlatformAuthError(f"tiktok: {text}", platform=PLATFORM, code="1004", **facts)
     if code in _UNAUTHORIZED:
@@ -101,15 +108,6 @@ def _refusal(code: int, text: str, facts: dict[str, Any]) -> PlatformError:
     return PlatformRejectedError(
         f"tiktok: {text}", platform=PLATFORM, code="1001" if is_known else "4002", retryable=False, **facts
     )
-
-
-def unavailable(message: str, **facts: Any) -> PlatformUnavailableError:
-    """No usable answer came: whether TikTok acted is not known."""
-    return PlatformUnavailableError(message, platform=PLATFORM, outcome_unknown=True, **facts)
-
-
-def is_gone(error: Exception | None) -> bool:
-    return isinstance(error, PlatformRejectedError) and error.code == "5000"
 
 
 def is_nothing_to_update(error: Exception | None) -> bool:

@@ -6,8 +6,11 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, Literal, NamedTuple
 
+from campaign_automation.adapters.common import accounts
+from campaign_automation.adapters.common.fact import Fact
 from campaign_automation.models.common import Level, Objective
 
+PLATFORM, NAME = "tiktok", "TikTok"
 Params = dict[str, Any]
 Family = Literal["manual", "smart_plus"]
 
@@ -18,7 +21,7 @@ SMART_PLUS_OBJECTIVES = frozenset({Objective.SALES, Objective.LEADS, Objective.A
 
 
 def family_of(objective: Objective, day: date) -> Family:
-    """Which family of endpoints creates a campaign on `day`: manual for as long as TikTok takes it."""
+    """Return the family of endpoints for a campaign created on `day`: manual as long as TikTok takes it."""
     is_over = day > MANUAL_CREATION_ENDS
     return "smart_plus" if is_over and objective in SMART_PLUS_OBJECTIVES else "manual"
 
@@ -44,16 +47,14 @@ WHOLE_UNIT_CURRENCIES = frozenset("CLP HUF IDR ISK JPY KRW PYG TWD VND".split())
 
 
 def budget_step(currency: str) -> Decimal | None:
-    """The smallest budget amount in `currency`'s major unit; None for a currency TikTok does not list."""
-    if currency not in CURRENCY_RATIO:
-        return None
-    return Decimal(1) if currency in WHOLE_UNIT_CURRENCIES else Decimal("0.01")
+    """The smallest budget amount in the major unit; None for a currency TikTok does not list."""
+    return accounts.budget_step(currency, WHOLE_UNIT_CURRENCIES, frozenset(CURRENCY_RATIO))
 
 
 class Goal(NamedTuple):
-    """How one of our objectives is asked of TikTok. Source: platforms.md sections 1.2 and 3.5.
+    """TikTok's form of one of our objectives. Source: platforms.md sections 1.2 and 3.5.
 
-    `counts` and `values` are metrics of the report: how many results, and what they were worth.
+    `counts` and `values` are metrics of the report: the number of results, and their value.
     """
 
     objective: str
@@ -221,7 +222,7 @@ BLOCKED_ACCOUNTS: dict[str, tuple[str, str]] = {
 ISSUE_MARKS = ("BALANCE_EXCEED", "AUDIT_DENY", "PUNISH", "PIXEL_UNBIND", "TRANSCODING_FAIL", "QUOTA_LIMIT")
 
 NAME_LIMIT = 512  # Chinese and Japanese characters count twice
-# What the planner may add to a name: " | ", five countries and ages, " | creative " and an id, a tag.
+# The planner may add to a name: " | ", five countries and ages, " | creative " and an id, a tag.
 NAME_ADDITION = 180
 TIME = "%Y-%m-%d %H:%M:%S"  # in UTC
 IDS_PER_FILTER = 100
@@ -233,3 +234,23 @@ PAGE_SIZE = 1000
 
 # The name of an object's id and of the list of ids, by level. Smart+ ads have ids of their own.
 NOUNS: dict[Level, str] = {Level.CAMPAIGN: "campaign", Level.ADSET: "adgroup", Level.AD: "ad"}
+
+FACTS = (
+    Fact(PLATFORM, "Business API version", "v1.3", "API for Business documentation"),
+    Fact(
+        PLATFORM,
+        "manual creation of sales, leads and app campaigns",
+        "until the sunset, then Upgraded Smart+",
+        "two third-party pages",
+        sunset=MANUAL_CREATION_ENDS,
+        successor="Upgraded Smart+",
+        unverified=True,
+    ),
+    Fact(
+        PLATFORM,
+        "minimum budgets",
+        f"{CAMPAIGN_BASE} a campaign, {ADSET_BASE} an ad group, times a ratio",
+        "Budget; Currency - Daily budget value range",
+    ),
+    Fact(PLATFORM, "ads per ad group", str(ADS_PER_ADSET), "the vendor's SDK"),
+)

@@ -2,34 +2,35 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
 import uuid
 
 from campaign_automation.adapters.base import Access
-from campaign_automation.adapters.tiktok.errors import PLATFORM
+from campaign_automation.adapters.common.videos import cover_of
+from campaign_automation.adapters.tiktok.facts import PLATFORM
 from campaign_automation.adapters.tiktok.wire import TikTokWire
 from campaign_automation.clients.media_client import MediaClient
 from campaign_automation.models.campaigns import Creative
-from campaign_automation.utils.error_handler import PlatformUnavailableError
-
-# Processing a video takes 10 to 15 seconds.
-_VIDEO_POLL_SECONDS = (0.5, 1, 2, 4, 4, 8, 8, 8)
 
 
 class TikTokFiles:
+    """Uploads of images and videos to an ad account."""
+
     def __init__(self, wire: TikTokWire, media: MediaClient) -> None:
         self._wire = wire
         self._media = media
 
     async def upload(self, access: Access, creative: Creative) -> str:
-        """JSON {"image_id"} or {"video_id", "image_id"}. Raises AccountError (6003) for a file that cannot
-        be fetched, PlatformUnavailableError for a video that is still processed."""
+        """Upload the file, and return JSON {"image_id"} or {"video_id", "image_id"}.
+
+        Raises AccountError (6003) for a file that cannot be fetched, PlatformUnavailableError for a video
+        that is still processed.
+        """
         if creative.file_type == "image":
             return json.dumps({"image_id": await self._image(access, creative)})
         video_id = await self._video(access, creative)
-        cover = await self._cover_url(access, video_id)
+        cover = await cover_of(PLATFORM, lambda: self._cover_url(access, video_id))
         return json.dumps({"video_id": video_id, "image_id": await self._cover(access, creative, cover)})
 
     async def _image(self, access: Access, creative: Creative) -> str:
@@ -53,14 +54,11 @@ class TikTokFiles:
         data = await self._wire.post(access, "upload_video", "file/video/ad/upload", body)
         return str(data[0]["video_id"])
 
-    async def _cover_url(self, access: Access, video_id: str) -> str:
-        for pause in _VIDEO_POLL_SECONDS:
-            data = await self._wire.get(access, "read_video", "file/video/ad/info", {"video_ids": [video_id]})
-            video = (data.get("list") or [{}])[0]
-            if video.get("video_cover_url"):
-                return str(video["video_cover_url"])
-            await asyncio.sleep(pause)
-        raise PlatformUnavailableError("tiktok: the video is still being processed", platform=PLATFORM)
+    async def _cover_url(self, access: Access, video_id: str) -> str | None:
+        """The address of the cover that TikTok makes; None while it processes the video."""
+        data = await self._wire.get(access, "read_video", "file/video/ad/info", {"video_ids": [video_id]})
+        video = (data.get("list") or [{}])[0]
+        return str(video["video_cover_url"]) if video.get("video_cover_url") else None
 
     async def _cover(self, access: Access, creative: Creative, url: str) -> str:
         body = {"upload_type": "UPLOAD_BY_URL", "image_url": url, "file_name": _file_name(creative)}
@@ -69,6 +67,6 @@ class TikTokFiles:
 
 
 def _file_name(creative: Creative) -> str:
-    """Names must be new in the account, and say nothing of ours beyond the file."""
+    """A name that is new in the account, which TikTok demands, and tells nothing but the file."""
     digest = hashlib.sha256(creative.file_url.encode()).hexdigest()
     return f"{digest[:12]}-{uuid.uuid4().hex[:8]}"

@@ -1,4 +1,4 @@
-"""TikTok's synchronous reports by day: what is asked, and how their rows read.
+"""TikTok's synchronous reports by day: their parameters and their rows.
 
 Source: platforms.md section 3.6, after "Run a synchronous report" and "Basic reports".
 """
@@ -31,24 +31,21 @@ class ReportOrder(NamedTuple):
 
 
 def dimension_of(level: Level, family: str) -> str:
-    """Smart+ ads have an id of their own in reports, too."""
+    """The report's name of the objects' ids; Smart+ ads have an id of their own."""
     return "ad_id_v2" if (level, family) == (Level.AD, "smart_plus") else f"{facts.NOUNS[level]}_id"
 
 
 def windows(since: date, until: date) -> Iterator[tuple[date, date]]:
-    """The days in stretches that one report can hold."""
+    """Split the days into windows that one report can hold."""
     while since <= until:
         last = min(since + timedelta(days=DAYS_PER_REPORT - 1), until)
         yield since, last
         since = last + timedelta(days=1)
 
 
-def chunks(ids: Sequence[str], size: int) -> Iterator[Sequence[str]]:
-    return (ids[start : start + size] for start in range(0, len(ids), size))
-
-
 def report_params(order: ReportOrder) -> facts.Params:
-    """Ids of parents travel as metrics, since a report has one id among its dimensions."""
+    """Parameters of report/integrated/get/."""
+    # A report has one id among its dimensions, so the ids of parents are asked for as metrics.
     noun = facts.NOUNS[order.level]
     parents = {Level.CAMPAIGN: [], Level.ADSET: ["campaign_id"], Level.AD: ["campaign_id", "adgroup_id"]}
     metrics = ["spend", "impressions", "clicks", order.goal.counts, order.goal.values]
@@ -70,7 +67,8 @@ def report_params(order: ReportOrder) -> facts.Params:
 
 
 def insight_of_row(row: Mapping[str, Any], order: ReportOrder) -> DailyInsight:
-    """In the account's currency; "-" and null are unknown. Ids may come as numbers."""
+    """Return one row of a report, money in the account's currency; "-" and null become None."""
+    # Ids may come as numbers.
     metrics, entity_id = row["metrics"], str(row["dimensions"][order.dimension])
     is_campaign = order.level is Level.CAMPAIGN
     parent = None if is_campaign else str(metrics.get("adgroup_id") or entity_id)

@@ -1,4 +1,4 @@
-"""What is sent to TikTok: the body of each object, in the manual family and in Upgraded Smart+."""
+"""Bodies of each object that is created on TikTok, in the manual family and in Upgraded Smart+."""
 
 from __future__ import annotations
 
@@ -9,17 +9,15 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from campaign_automation.adapters.base import AdOrder, CreativeOrder
+from campaign_automation.adapters.common.ages import fit_to_buckets, years
 from campaign_automation.adapters.tiktok import facts
 from campaign_automation.models.campaigns import AdSetPlan, CampaignPlan, Lookalike
 from campaign_automation.models.common import AdAccount, AgeGroup, Objective
-from campaign_automation.utils.error_handler import InvalidRequestError
 
 
 def request_id(tag: str) -> str:
-    """A positive 64-bit integer as text, always the same for the same tag.
-
-    Within 10 seconds TikTok makes one object of all requests with the same id. Source: "Create a campaign".
-    """
+    """A positive 64-bit integer as text, always the same for the same tag."""
+    # Within 10 seconds TikTok makes one object of all requests with the same id. Source: "Create a campaign".
     digest = hashlib.sha256(tag.encode()).digest()
     return str(int.from_bytes(digest[:8], "big") >> 1 or 1)
 
@@ -28,48 +26,33 @@ def request_id(tag: str) -> str:
 
 
 def fit_ages(age_groups: Sequence[AgeGroup]) -> list[AgeGroup]:
-    """Each group as the whole buckets that it fills best.
+    """Return each group as the whole age buckets of TikTok that it fills best.
 
     A bucket goes to the group with most of its years, unless more of them are in no group at all; groups
     that overlap by more than half a bucket share it. Raises InvalidRequestError for a group left with none.
     """
-    return [_fit(group, age_groups) for group in age_groups]
-
-
-def _fit(group: AgeGroup, groups: Sequence[AgeGroup]) -> AgeGroup:
-    taken = [name for name, bucket in facts.AGE_BUCKETS.items() if _takes(group, bucket, groups)]
-    if not taken:
-        buckets = ", ".join(f"{low}-{high}" for low, high in facts.AGE_BUCKETS.values())
-        raise InvalidRequestError(
-            f"age_groups: {list(group)} fills no age bucket of TikTok ({buckets}) better than others do",
-            field="age_groups",
-            allowed=[list(bucket) for bucket in facts.AGE_BUCKETS.values()],
-        )
-    return ages_of(taken)
+    problem = "fills no age bucket of TikTok ({ranges}) better than others do"
+    return fit_to_buckets(age_groups, list(facts.AGE_BUCKETS.values()), _takes, problem)
 
 
 def _takes(group: AgeGroup, bucket: AgeGroup, groups: Sequence[AgeGroup]) -> bool:
-    years = set(_years(bucket))
-    held = [years & set(_years(other)) for other in groups]
+    asked = years(bucket)
+    held = [asked & years(other) for other in groups]
     best = max(held, key=len)
-    own = years & set(_years(group))
-    nobodys = years.difference(*held)
-    if not own or len(nobodys) > len(best):
+    own = asked & years(group)
+    unasked = asked.difference(*held)
+    if not own or len(unasked) > len(best):
         return False
-    return group == groups[held.index(best)] or 2 * len(own & best) > len(years)
-
-
-def _years(group: AgeGroup) -> range:
-    return range(group[0], group[1] + 1)
+    return group == groups[held.index(best)] or 2 * len(own & best) > len(asked)
 
 
 def buckets_of(low: int, high: int) -> list[str]:
-    """The buckets that lie whole within these ages."""
+    """The names of the buckets that lie whole within these ages."""
     return [name for name, bucket in facts.AGE_BUCKETS.items() if low <= bucket[0] and bucket[1] <= high]
 
 
 def ages_of(buckets: Sequence[str]) -> AgeGroup:
-    """The ages that these buckets reach together; none at all means everybody."""
+    """The ages that these buckets reach together; no bucket at all stands for everybody."""
     chosen = [facts.AGE_BUCKETS[name] for name in buckets or facts.AGE_BUCKETS]
     return min(low for low, _ in chosen), max(high for _, high in chosen)
 
@@ -78,7 +61,7 @@ def ages_of(buckets: Sequence[str]) -> AgeGroup:
 
 
 def campaign_body(plan: CampaignPlan, account: AdAccount, family: facts.Family) -> facts.Params:
-    """Budgets belong to the ad groups, so the campaign has none of its own."""
+    """The body of a campaign without a budget of its own: budgets belong to the ad groups."""
     goal = facts.GOALS[plan.objective]
     body: facts.Params = {
         "request_id": request_id(plan.tag),
@@ -105,7 +88,7 @@ def adset_body(
     family: facts.Family,
     now: datetime,
 ) -> facts.Params:
-    """`now` is aware; schedules are in UTC."""
+    """The body of an ad group that starts at `now` (aware); schedules are in UTC."""
     goal = facts.GOALS[plan.objective]
     return {
         "request_id": request_id(adset.tag),
@@ -169,7 +152,7 @@ def _promotion(goal: facts.Goal, account: AdAccount) -> facts.Params:
 
 
 def ad_creative(plan: CampaignPlan, account: AdAccount, order: AdOrder) -> facts.Params:
-    """One entry of `creatives` in ad/create/."""
+    """One entry of `creatives` in the body of ad/create/."""
     asset = json.loads(order.creative.asset)
     creative: facts.Params = {
         "ad_name": order.name,
@@ -188,7 +171,7 @@ def ad_creative(plan: CampaignPlan, account: AdAccount, order: AdOrder) -> facts
 
 
 def smart_plus_ad_body(plan: CampaignPlan, account: AdAccount, order: AdOrder) -> facts.Params:
-    """One creative makes one ad: so each keeps its own words, status and figures."""
+    """The body of an ad with one creative, so that each creative has its own text, status and figures."""
     asset = json.loads(order.creative.asset)
     info: facts.Params = {
         "ad_format": _format(order.creative),
@@ -220,5 +203,5 @@ def _format(order: CreativeOrder) -> str:
 
 
 def number(amount: Decimal) -> int | float:
-    """An amount as TikTok takes it."""
+    """Convert an amount in the major unit to a JSON number."""
     return int(amount) if amount == amount.to_integral_value() else float(amount)

@@ -10,10 +10,12 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from campaign_automation.adapters.base import Access, SplitOrder
+from campaign_automation.adapters.common.refusals import gone
 from campaign_automation.adapters.tiktok import facts
 from campaign_automation.adapters.tiktok.answers import daily_budget
-from campaign_automation.adapters.tiktok.budgets import Look, Stored
-from campaign_automation.adapters.tiktok.errors import PLATFORM, unavailable
+from campaign_automation.adapters.tiktok.errors import unavailable
+from campaign_automation.adapters.tiktok.facts import PLATFORM
+from campaign_automation.adapters.tiktok.objects import Stored, TikTokObjects
 from campaign_automation.adapters.tiktok.requests import number
 from campaign_automation.adapters.tiktok.wire import TikTokWire
 from campaign_automation.models.common import Level
@@ -24,18 +26,19 @@ _METRICS = {"CONVERT": "CONVERT_RATE", "INSTALL": "CONVERT_RATE", "CLICK": "CLIC
 
 
 class TikTokSplits:
-    """`look` tells the family and the stored form of the ad groups that exist."""
+    """Split tests of an account's ad groups, which `objects` reads."""
 
-    def __init__(self, wire: TikTokWire, look: Look) -> None:
+    def __init__(self, wire: TikTokWire, objects: TikTokObjects) -> None:
         self._wire = wire
-        self._look = look
+        self._objects = objects
 
     async def create(self, access: Access, order: SplitOrder) -> str | None:
-        """The test's id; the one that holds both ad groups already, if there is one: tests have no names."""
+        """Create a split test, and return its id; an existing test of the same ad groups is returned."""
+        # Tests have no names to find them by; the ad groups tell the test that holds them.
         adset_ids = order.adset_ids
         if len(adset_ids) != 2:
             return None
-        stored = await self._look(access, Level.ADSET, adset_ids)
+        stored = await self._objects.stored(access, Level.ADSET, adset_ids)
         _refuse_missing(adset_ids, stored)
         if any(family != "manual" for family, _ in stored.values()):
             return None
@@ -58,7 +61,7 @@ class TikTokSplits:
         return str(split_id)
 
     async def end(self, access: Access, split_id: str) -> None:
-        """Ends it now, which also stops both ad groups. Ended or gone is a success."""
+        """End the test now, which also stops both ad groups. Ended or gone already is a success."""
         body: facts.Params = {"split_test_group_id": split_id}
         try:
             await self._wire.post(access, "end_split", "split_test/end", body)
@@ -73,12 +76,12 @@ class TikTokSplits:
 def _refuse_missing(adset_ids: Sequence[str], stored: Stored) -> None:
     missing = [item for item in adset_ids if item not in stored]
     if missing:
-        words = f"tiktok: the ad groups {', '.join(missing)} do not exist"
-        raise PlatformRejectedError(words, platform=PLATFORM, code="5000")
+        raise gone(PLATFORM, f"the ad groups {', '.join(missing)} do not exist")
 
 
 def _split_body(order: SplitOrder, groups: Sequence[Mapping[str, object]]) -> facts.Params:
-    """`budget` is that of both together and overwrites theirs, so it is what they have."""
+    """The body of split_test/create/."""
+    # `budget` overwrites the budgets of both ad groups, so it is their present sum.
     budgets = [daily_budget(group) or Decimal(0) for group in groups]
     body: facts.Params = {
         "split_test_level": "ADGROUP",

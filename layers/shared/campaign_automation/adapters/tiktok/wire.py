@@ -1,4 +1,4 @@
-"""TikTok's Business API on the wire: HTTP 200 says nothing, the envelope's code does; every call counted."""
+"""TikTok's Business API on the wire: envelopes opened, failures as our errors, every call counted."""
 
 from __future__ import annotations
 
@@ -10,15 +10,14 @@ from typing import Any, NamedTuple
 import httpx
 
 from campaign_automation.adapters.base import Access
+from campaign_automation.adapters.common.calls import CONNECT_SECONDS, counted
 from campaign_automation.adapters.tiktok import facts
-from campaign_automation.adapters.tiktok.errors import OK, PARTLY_DONE, PLATFORM, translate, unavailable
-from campaign_automation.utils.error_handler import PlatformError
-from campaign_automation.utils.observability import platform_call
+from campaign_automation.adapters.tiktok.errors import OK, PARTLY_DONE, translate, unavailable
+from campaign_automation.adapters.tiktok.facts import PLATFORM
 from campaign_automation.utils.tls import ssl_context
 
 Send = Callable[[httpx.AsyncClient], Awaitable[httpx.Response]]
 
-_CONNECT_SECONDS = 3.05
 _CONCURRENT_CALLS = 4  # per process; the basic tier allows 10 calls a second for the whole app
 
 
@@ -30,13 +29,16 @@ class Answer(NamedTuple):
 
 
 class TikTokWire:
+    """Calls of the Business API. Each write is sent once; reads may be asked again by the caller."""
+
     def __init__(self, api_url: str, timeout_seconds: float) -> None:
         self._url = api_url.rstrip("/")
-        self._timeout = httpx.Timeout(timeout_seconds, connect=_CONNECT_SECONDS)
+        self._timeout = httpx.Timeout(timeout_seconds, connect=CONNECT_SECONDS)
         self._limits: dict[asyncio.AbstractEventLoop, asyncio.Semaphore] = {}
 
     async def get(self, access: Access, operation: str, path: str, params: facts.Params) -> facts.Params:
-        """The `data` of a read. Lists and objects travel as JSON inside the query."""
+        """Read, and return the `data` of the answer."""
+        # Lists and objects are JSON inside the query.
         query = {"advertiser_id": access.platform_account_id} | {
             name: value if isinstance(value, str) else json.dumps(value) for name, value in params.items()
         }
@@ -50,7 +52,7 @@ class TikTokWire:
     async def get_all(
         self, access: Access, operation: str, path: str, params: facts.Params
     ) -> list[facts.Params]:
-        """Every page of a list."""
+        """Read every page of a list."""
         items: list[facts.Params] = []
         for page in range(1, 1_000):
             paged = {**params, "page": page, "page_size": facts.PAGE_SIZE}
@@ -61,12 +63,14 @@ class TikTokWire:
         return items
 
     async def post(self, access: Access, operation: str, path: str, body: facts.Params) -> Any:
-        """The `data` of a write: an object, or a list for an uploaded video. A partial success is no error
-        here: its data says what was not done."""
+        """Write, and return the `data` of the answer: an object, or a list for an uploaded video.
+
+        A partial success is no error here: its data names the objects that were left alone.
+        """
         return (await self.change(access, operation, path, body)).data
 
     async def change(self, access: Access, operation: str, path: str, body: facts.Params) -> Answer:
-        """The same with the id of the request."""
+        """Write, and return the answer with the id of the request."""
         content = {"advertiser_id": access.platform_account_id, **body}
         return await self._call(
             access,
@@ -77,7 +81,7 @@ class TikTokWire:
     async def upload(
         self, access: Access, operation: str, path: str, fields: Mapping[str, str], part: str, content: bytes
     ) -> Any:
-        """The `data` of a file sent as multipart; `part` is the name of its field."""
+        """Send a file as multipart, and return the `data` of the answer; `part` is the name of its field."""
         form = {"advertiser_id": access.platform_account_id, **fields}
         files = {part: (fields["file_name"], content)}
         answer = await self._call(
@@ -88,17 +92,13 @@ class TikTokWire:
         return answer.data
 
     async def _call(self, access: Access, operation: str, send: Send) -> Answer:
-        try:
+        with counted(PLATFORM, operation):
             async with self._limit():
-                answer = await self._answer(send)
-        except PlatformError as error:
-            platform_call(PLATFORM, operation, error.code)
-            raise
-        platform_call(PLATFORM, operation, "ok")
-        return answer
+                return await self._answer(send)
 
     def _limit(self) -> asyncio.Semaphore:
-        """A semaphore belongs to one event loop; a loop that has ended is forgotten."""
+        """The semaphore of the running event loop."""
+        # A semaphore belongs to one loop; a Lambda that is used again runs a new one.
         loop = asyncio.get_running_loop()
         if loop not in self._limits:
             self._limits = {loop: asyncio.Semaphore(_CONCURRENT_CALLS)}
@@ -116,7 +116,8 @@ class TikTokWire:
 
 
 def opened(answer: httpx.Response) -> Answer:
-    """The envelope {code, message, request_id, data}. Raises PlatformError for any other code."""
+    """Open the envelope {code, message, request_id, data}. Raises PlatformError for any code of failure."""
+    # HTTP 200 does not mean success: TikTok answers it to refusals as well.
     try:
         body = answer.json()
     except ValueError:

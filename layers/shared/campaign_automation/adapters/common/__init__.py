@@ -1,0 +1,1 @@
+"""Parts that every platform's adapter needs in the same form."""

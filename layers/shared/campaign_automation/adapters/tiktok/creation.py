@@ -1,0 +1,139 @@
+"""Creation of campaigns, ad groups and ads on TikTok, in the manual family and in Upgraded Smart+.
+
+Source: platforms.md section 3.2, after "Create a campaign", "Create an ad group", "Create ads" and their like
+for Upgraded Smart+.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+from campaign_automation.adapters.base import Access, AdOrder, Outcome
+from campaign_automation.adapters.common.listings import chunks
+from campaign_automation.adapters.tiktok import facts, requests
+from campaign_automation.adapters.tiktok.answers import id_field
+from campaign_automation.adapters.tiktok.echo import Echoes
+from campaign_automation.adapters.tiktok.errors import unavailable
+from campaign_automation.adapters.tiktok.objects import path_of
+from campaign_automation.adapters.tiktok.wire import TikTokWire
+from campaign_automation.models.campaigns import AdSetPlan, CampaignPlan
+from campaign_automation.models.common import AdAccount, Level
+from campaign_automation.utils import clock
+from campaign_automation.utils.error_handler import PlatformError
+
+Made = tuple[list[Outcome], list[facts.Params]]  # the outcomes, and the ads as TikTok answered them
+
+
+class TikTokCreation:
+    """Creates objects, each request once, and keeps the answers in `echoes`."""
+
+    def __init__(self, wire: TikTokWire, echoes: Echoes) -> None:
+        self._wire = wire
+        self._echoes = echoes
+
+    async def campaign(
+        self, access: Access, plan: CampaignPlan, account: AdAccount, family: facts.Family
+    ) -> Outcome:
+        body = requests.campaign_body(plan, account, family)
+        outcome, data = await self._create(access, Level.CAMPAIGN, family, plan.tag, body)
+        if outcome.platform_id is not None:
+            self._echoes.campaign(outcome.platform_id, family, data, len(plan.ads))
+        return outcome
+
+    async def adsets(
+        self,
+        access: Access,
+        plan: CampaignPlan,
+        account: AdAccount,
+        family: facts.Family,
+        campaign_id: str,
+        adsets: Sequence[AdSetPlan],
+    ) -> list[Outcome]:
+        """Create the ad groups, one request each."""
+        now = clock.now()
+
+        async def create(adset: AdSetPlan) -> Outcome:
+            body = requests.adset_body(plan, account, campaign_id, adset, family, now)
+            return (await self._create(access, Level.ADSET, family, adset.tag, body))[0]
+
+        return await asyncio.gather(*map(create, adsets))
+
+    async def ads(
+        self,
+        access: Access,
+        plan: CampaignPlan,
+        account: AdAccount,
+        family: facts.Family,
+        campaign_id: str,
+        orders: Sequence[AdOrder],
+    ) -> list[Outcome]:
+        """Create the ads: manual ones with one request per ad group and up to 20 ads, Smart+ ones singly."""
+        if family == "smart_plus":
+            work = [self._smart_plus_ad(access, plan, account, order) for order in orders]
+        else:
+            work = [self._manual_ads(access, plan, account, some) for some in _by_adset(orders)]
+        made = await asyncio.gather(*work)
+        by_tag = {outcome.tag: outcome for outcomes, _ in made for outcome in outcomes}
+        if any(outcome.error is not None for outcome in by_tag.values()):
+            self._echoes.spoil(campaign_id)
+        for data in (item for _, items in made for item in items):
+            self._echoes.ad(campaign_id, data)
+        return [by_tag[order.tag] for order in orders]
+
+    async def _manual_ads(
+        self, access: Access, plan: CampaignPlan, account: AdAccount, orders: Sequence[AdOrder]
+    ) -> Made:
+        creatives = [requests.ad_creative(plan, account, order) for order in orders]
+        body = {"adgroup_id": orders[0].adset_id, "creatives": creatives}
+        try:
+            data = await self._wire.post(access, "create_ad", "ad/create", body)
+        except PlatformError as error:
+            return [Outcome(order.tag, error=error) for order in orders], []
+        return _ad_outcomes(orders, data), data.get("creatives") or []
+
+    async def _smart_plus_ad(
+        self, access: Access, plan: CampaignPlan, account: AdAccount, order: AdOrder
+    ) -> Made:
+        body = requests.smart_plus_ad_body(plan, account, order)
+        outcome, data = await self._create(access, Level.AD, "smart_plus", order.tag, body)
+        return [outcome], [data] if outcome.error is None else []
+
+    async def _create(
+        self, access: Access, level: Level, family: facts.Family, tag: str, body: facts.Params
+    ) -> tuple[Outcome, facts.Params]:
+        """The outcome, and the object as TikTok answered it."""
+        path = path_of(level, family, "create")
+        try:
+            data = await self._wire.post(access, f"create_{level}", path, body)
+        except PlatformError as error:
+            return Outcome(tag, error=error), {}
+        platform_id = data.get(id_field(level, family))
+        if not platform_id:
+            return Outcome(tag, error=unavailable(f"tiktok: {path} answered without an id")), {}
+        if family == "smart_plus":
+            self._echoes.remember_smart_plus([str(platform_id)])
+        return Outcome(tag, str(platform_id)), data
+
+
+def _by_adset(orders: Sequence[AdOrder]) -> list[Sequence[AdOrder]]:
+    """The orders of each ad group, at most as many together as one call takes."""
+    ordered = sorted(orders, key=lambda order: order.adset_id)
+    groups = (list(members) for _, members in groupby(ordered, key=lambda order: order.adset_id))
+    return [some for members in groups for some in chunks(members, facts.CREATIVES_PER_CALL)]
+
+
+def _ad_outcomes(orders: Sequence[AdOrder], data: Mapping[str, Any]) -> list[Outcome]:
+    """One outcome per order, by the names in the answer, or by position when it has none."""
+    ids = [str(item) for item in data.get("ad_ids") or []]
+    named = {item["ad_name"]: str(item["ad_id"]) for item in data.get("creatives") or [] if item.get("ad_id")}
+    if not named and len(ids) == len(orders):
+        named = {order.name: item for order, item in zip(orders, ids, strict=True)}
+    # An ad without an id in the answer may exist all the same, so its outcome is unknown.
+    lost = unavailable("tiktok: ad/create answered without the ad's id")
+    return [
+        Outcome(order.tag, named[order.name]) if order.name in named else Outcome(order.tag, error=lost)
+        for order in orders
+    ]

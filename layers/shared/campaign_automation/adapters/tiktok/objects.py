@@ -1,0 +1,265 @@
+"""Objects that exist on TikTok: found, read, switched on and off, removed, in both families of endpoints.
+
+Source: platforms.md sections 3.3 and 3.5, after "Get campaigns", "Update the statuses of campaigns" and their
+like for ad groups, ads and Upgraded Smart+.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Literal
+
+from campaign_automation.adapters.base import Access, Outcome, Tree, failed
+from campaign_automation.adapters.common.listings import chunks
+from campaign_automation.adapters.common.outcomes import is_gone, with_gone_removed
+from campaign_automation.adapters.common.refusals import gone
+from campaign_automation.adapters.tiktok import facts
+from campaign_automation.adapters.tiktok.answers import (
+    ad_node,
+    adset_node,
+    campaign_node,
+    id_field,
+    ids_by_name,
+    partial_errors,
+)
+from campaign_automation.adapters.tiktok.echo import Echoes
+from campaign_automation.adapters.tiktok.errors import is_nothing_to_update
+from campaign_automation.adapters.tiktok.facts import PLATFORM
+from campaign_automation.adapters.tiktok.wire import Answer, TikTokWire
+from campaign_automation.models.common import Level, Objective
+from campaign_automation.utils.error_handler import PlatformAuthError, PlatformError, PlatformRejectedError
+
+Setting = Literal["auto", "manual", "smart_plus"]
+Stored = dict[str, tuple[facts.Family, facts.Params]]
+
+_OPERATION_STATUS = {"active": "ENABLE", "paused": "DISABLE"}
+
+
+class TikTokObjects:
+    """Campaigns, ad groups and ads of an account; `setting` "manual" leaves Smart+ out."""
+
+    def __init__(self, wire: TikTokWire, echoes: Echoes, setting: Setting) -> None:
+        self._wire = wire
+        self._echoes = echoes
+        self._setting = setting
+
+    # --- reading ---------------------------------------------------------------------------------------
+
+    async def find(
+        self, access: Access, level: Level, names: Sequence[str], campaign_id: str | None
+    ) -> dict[str, list[str]]:
+        """Return the ids of live objects of both families by exact name."""
+        filtering: facts.Params = {}
+        if level is not Level.CAMPAIGN and campaign_id:
+            filtering["campaign_ids"] = [campaign_id]
+        if level is Level.CAMPAIGN and len(names) == 1:
+            # TikTok's search is fuzzy, and our tag is the part of a name that no other has.
+            filtering["campaign_name"] = names[0].rsplit(" ", 1)[-1]
+        found: dict[str, list[str]] = {}
+        for family, items in await self._list_both(access, level, filtering):
+            for name, ids in ids_by_name(items, level, family, set(names)).items():
+                found.setdefault(name, []).extend(ids)
+        return found
+
+    async def read_tree(self, access: Access, campaign_id: str) -> Tree:
+        """Read a campaign with its ad groups and ads. Raises PlatformRejectedError (5000) when it is gone.
+
+        Right after its creation campaign and ads are those of the answers, and only the ad groups, which hold
+        money and targeting, are read.
+        """
+        echo = self._echoes.take(campaign_id)
+        if echo is not None:
+            adsets = await self._children(access, Level.ADSET, echo.family, campaign_id)
+            return _tree(echo.family, echo.campaign, adsets, echo.ads)
+        for family in self._likely_families([campaign_id]):
+            tree = await self._read_family(access, family, campaign_id)
+            if tree is not None:
+                return tree
+        raise gone(PLATFORM, f"the campaign {campaign_id} does not exist any more")
+
+    async def stored(self, access: Access, level: Level, ids: Sequence[str]) -> Stored:
+        """Return family and fields of the objects that exist: lists hide deleted ones."""
+        found: Stored = {}
+        for family in self._likely_families(ids) if ids else []:
+            field = id_field(level, family)
+            missing = [item for item in ids if item not in found]
+            for some in chunks(missing, facts.IDS_PER_FILTER):
+                items = await self._list(access, f"list_{level}s", level, family, {f"{field}s": some})
+                found |= {str(item[field]): (family, item) for item in items}
+        return found
+
+    async def by_family(
+        self, access: Access, campaign_ids: Sequence[str], objective: Objective
+    ) -> dict[facts.Family, list[str]]:
+        """Divide campaigns by family; deleted ones, which have no row in a report of either, are left out."""
+        if (
+            self._setting == "manual"
+            or objective not in facts.SMART_PLUS_OBJECTIVES  # Smart+ has these three objectives only
+            or not campaign_ids
+        ):
+            return {"manual": list(campaign_ids)}
+        if all(map(self._echoes.is_smart_plus, campaign_ids)):
+            return {"smart_plus": list(campaign_ids)}
+        families: dict[facts.Family, list[str]] = {}
+        for campaign_id, (family, _) in (await self.stored(access, Level.CAMPAIGN, campaign_ids)).items():
+            families.setdefault(family, []).append(campaign_id)
+        return families
+
+    async def _list_both(
+        self, access: Access, level: Level, filtering: facts.Params
+    ) -> list[tuple[facts.Family, list[facts.Params]]]:
+        families = self._families()
+        lists = await asyncio.gather(
+            *(self._list(access, f"list_{level}s", level, family, filtering) for family in families)
+        )
+        return list(zip(families, lists, strict=True))
+
+    def _families(self) -> list[facts.Family]:
+        return ["manual"] if self._setting == "manual" else ["manual", "smart_plus"]
+
+    def _likely_families(self, ids: Sequence[str]) -> list[facts.Family]:
+        return self._echoes.likely_families(ids, self._families())
+
+    async def _list(
+        self, access: Access, operation: str, level: Level, family: facts.Family, filtering: facts.Params
+    ) -> list[facts.Params]:
+        """Live objects of one family."""
+        if family == "manual":
+            # Only this field tells the families apart in a list. Source: "Smart+ data retrieval".
+            filtering = {**filtering, "campaign_automation_type": "MANUAL"}
+        path = path_of(level, family, "get")
+        try:
+            items = await self._wire.get_all(access, operation, path, {"filtering": filtering})
+        except PlatformAuthError as error:
+            # An account that may not use Smart+ has no objects there.
+            if family == "smart_plus" and error.code == "1004":
+                return []
+            raise
+        if family == "smart_plus":
+            self._echoes.remember_smart_plus([str(item[id_field(level, family)]) for item in items])
+        return items
+
+    async def _read_family(self, access: Access, family: facts.Family, campaign_id: str) -> Tree | None:
+        campaigns, adsets, ads = await asyncio.gather(
+            self._list(access, "read_campaign", Level.CAMPAIGN, family, {"campaign_ids": [campaign_id]}),
+            self._children(access, Level.ADSET, family, campaign_id),
+            self._children(access, Level.AD, family, campaign_id),
+        )
+        return _tree(family, campaigns[0], adsets, ads) if campaigns else None
+
+    async def _children(
+        self, access: Access, level: Level, family: facts.Family, campaign_id: str
+    ) -> list[facts.Params]:
+        return await self._list(access, f"list_{level}s", level, family, {"campaign_ids": [campaign_id]})
+
+    # --- changing --------------------------------------------------------------------------------------
+
+    async def set_status(
+        self, access: Access, level: Level, ids: Sequence[str], status: str
+    ) -> list[Outcome]:
+        """Set the status, active or paused, and return one outcome per id."""
+        return await self._change(access, level, ids, _OPERATION_STATUS[status])
+
+    async def remove(self, access: Access, level: Level, ids: Sequence[str]) -> list[Outcome]:
+        """Delete the objects; one that was deleted before counts as removed."""
+        outcomes = await self._change(access, level, ids, "DELETE")
+        refused = [item.tag for item in outcomes if isinstance(item.error, PlatformRejectedError)]
+        # A refusal does not always say that the object is deleted, so the lists, which hide those, decide.
+        left = await self.stored(access, level, refused)
+        return with_gone_removed(outcomes, lambda item: item.tag in refused and item.tag not in left)
+
+    async def lift_end(self, access: Access, adset_id: str) -> Outcome:
+        """Let an ad group run on without an end."""
+        stored = await self.stored(access, Level.ADSET, [adset_id])
+        family = stored[adset_id][0] if adset_id in stored else "manual"
+        body = {"adgroup_id": adset_id, "schedule_type": "SCHEDULE_FROM_NOW"}
+        try:
+            answer = await self._wire.change(
+                access, "update_adset", path_of(Level.ADSET, family, "update"), body
+            )
+        except PlatformError as error:
+            return Outcome(adset_id, adset_id) if is_nothing_to_update(error) else failed(adset_id, error)
+        return Outcome(adset_id, adset_id, request_id=answer.request_id)
+
+    async def _change(
+        self, access: Access, level: Level, ids: Sequence[str], operation_status: str
+    ) -> list[Outcome]:
+        outcomes: list[Outcome] = []
+        for some in chunks(ids, facts.IDS_PER_CHANGE):
+            outcomes += await self._change_some(access, level, some, operation_status)
+        return outcomes
+
+    async def _change_some(
+        self, access: Access, level: Level, ids: Sequence[str], operation_status: str
+    ) -> list[Outcome]:
+        """Ask both families' endpoints, the likely one first, and then one by one if all were refused."""
+        # Ids do not tell their family, and one wrong id refuses the whole request.
+        refusals: list[PlatformRejectedError] = []
+        for family in self._likely_families(ids):
+            try:
+                return await self._change_in(access, level, family, ids, operation_status)
+            except PlatformRejectedError as error:
+                refusals.append(error)
+            except PlatformError as error:
+                return [failed(item, error) for item in ids]
+        if len(ids) > 1:
+            alone = [await self._change_some(access, level, [item], operation_status) for item in ids]
+            return [outcome for outcomes in alone for outcome in outcomes]
+        # The other family's endpoint may call the object missing: another refusal says more.
+        return [failed(ids[0], min(refusals, key=is_gone))]
+
+    async def _change_in(
+        self, access: Access, level: Level, family: facts.Family, ids: Sequence[str], operation_status: str
+    ) -> list[Outcome]:
+        verb = "delete" if operation_status == "DELETE" else "update"
+        body = {f"{id_field(level, family)}s": list(ids), "operation_status": operation_status}
+        path = path_of(level, family, "status/update")
+        try:
+            answer = await self._wire.change(access, f"{verb}_{level}", path, body)
+        except PlatformRejectedError as error:
+            if is_nothing_to_update(error) and await self._all_have(
+                access, level, family, ids, operation_status
+            ):
+                return [Outcome(item, item) for item in ids]
+            raise
+        return change_outcomes(ids, answer)
+
+    async def _all_have(
+        self, access: Access, level: Level, family: facts.Family, ids: Sequence[str], operation_status: str
+    ) -> bool:
+        field = id_field(level, family)
+        items = await self._list(access, f"list_{level}s", level, family, {f"{field}s": list(ids)})
+        having = {str(item[field]) for item in items if item.get("operation_status") == operation_status}
+        return having >= set(ids)
+
+
+def path_of(level: Level, family: facts.Family, verb: str) -> str:
+    """The path of an endpoint for one level; Smart+ has endpoints of its own."""
+    prefix = "smart_plus/" if family == "smart_plus" else ""
+    return f"{prefix}{facts.NOUNS[level]}/{verb}"
+
+
+def change_outcomes(ids: Sequence[str], answer: Answer) -> list[Outcome]:
+    """One outcome per id of a change that TikTok carried out, wholly or in part."""
+    problems = partial_errors(answer.data)
+    return [_changed(item, problems.get(item), answer.request_id) for item in ids]
+
+
+def _changed(platform_id: str, problem: str | None, request_id: str | None) -> Outcome:
+    if problem is None:
+        return Outcome(platform_id, platform_id, request_id=request_id)
+    error = PlatformRejectedError(
+        f"tiktok: {problem}", platform=PLATFORM, code="1001", platform_request_id=request_id
+    )
+    return failed(platform_id, error)
+
+
+def _tree(
+    family: facts.Family, campaign: facts.Params, adsets: list[facts.Params], ads: list[facts.Params]
+) -> Tree:
+    return Tree(
+        campaign=campaign_node(campaign, family),
+        adsets=[adset_node(item, family) for item in adsets],
+        ads=[ad_node(item, family) for item in ads],
+    )
