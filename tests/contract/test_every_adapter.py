@@ -294,7 +294,7 @@ def test_the_platform_stops_at_the_end_time_unless_it_is_lifted(bench: Bench, sa
     assert creation.plan is not None
     assert compare(creation.plan, bench.tree(creation), creation) == []
     endless = creation.plan.model_copy(update={"ends_at": end + timedelta(days=30)})
-    assert any("end" in drift.words for drift in compare(endless, bench.tree(creation), creation))
+    assert any("end" in drift.message for drift in compare(endless, bench.tree(creation), creation))
     for level in reversed(LEVELS):
         ids = bench.level_ids(creation, level)
         bench.run(bench.adapter.set_status(bench.access, level, ids, "active"))

@@ -122,7 +122,7 @@ def test_read_back_finds_no_difference_and_notices_a_changed_budget(
     assert compare(created.plan, tree, google.journal(created)) == []
     tree.campaign.daily_budget = Decimal(1)
     (drift,) = compare(created.plan, tree, google.journal(created))
-    assert drift.words == "the campaign's daily budget is 1 instead of 100.00"
+    assert drift.message == "the campaign's daily budget is 1 instead of 100.00"
 
 
 def test_another_process_reads_the_same_tree(

@@ -92,7 +92,7 @@ def _drift(created: Created) -> list[str]:
         def platform_id(self, tag: str) -> str | None:
             return ids.get(tag)
 
-    return [item.words for item in compare(created.plan, created.tree, Journal())]  # type: ignore[arg-type]
+    return [item.message for item in compare(created.plan, created.tree, Journal())]  # type: ignore[arg-type]
 
 
 class _Copy:

@@ -65,13 +65,13 @@ def test_a_missing_percentage_refuses_and_is_named(limits: Limits, setting: str)
     refusal = check_budget(Decimal(10), Decimal(10), Decimal(10), limits)
     assert refusal is not None
     assert refusal.code == "limit_missing"
-    assert setting in refusal.words
+    assert setting in refusal.message
 
 
 def test_a_missing_account_cap_refuses_and_is_named() -> None:
     refusal = check_account(Decimal(1), "act_2", "EUR", FIFTY)
     assert refusal is not None
-    assert "ACCOUNT_DAILY_BUDGET_CAPS" in refusal.words
+    assert "ACCOUNT_DAILY_BUDGET_CAPS" in refusal.message
 
 
 @pytest.mark.parametrize(("switch", "code"), [(None, "limit_missing"), (True, "kill_switch"), (False, None)])

@@ -1,4 +1,4 @@
-"""Use cases of creations: open one, tell its outcome; and finding a campaign by either id."""
+"""Use cases of creations: open one and return its outcome; and the lookup of a campaign by either id."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Container
 from typing import NamedTuple
 
+from campaign_automation.managers.campaigns import wording
 from campaign_automation.managers.shared.idempotency import creation_claim, refuse_other_request
 from campaign_automation.models.ab_tests import AbTestTerms
 from campaign_automation.models.campaign import FINAL, Campaign, Creation
@@ -45,8 +46,11 @@ class CampaignManager:
     async def open_creation(
         self, spec: CreateCampaign, context: Context, test: AbTestTerms | None = None
     ) -> Opened:
-        """Stores the request under its idempotency key. The same key and body give the same campaign again;
-        raises ConflictError for the same key with another body. A dry run claims no key."""
+        """Store the request under its idempotency key; the same key and body give the same campaign again.
+
+        A dry run claims no key. Raises ConflictError for the same key with another body, InvalidRequestError
+        for a platform that this deployment does not have.
+        """
         if spec.platform not in self._platforms:
             raise InvalidRequestError(
                 f"platform: {spec.platform} is not available here",
@@ -66,6 +70,7 @@ class CampaignManager:
             created_at=0,
             updated_at=0,
         )
+        # The claim and the campaign are written together: of two equal requests at once one opens it.
         standing = await self._store.open_creation(creation, claim)
         if claim is None or standing is None:
             return Opened(campaign_id, spec.platform, is_new=True)
@@ -73,7 +78,7 @@ class CampaignManager:
         return Opened(standing.campaign_id, spec.platform, is_new=False)
 
     async def refuse(self, tenant: str, campaign_id: str, error: CampaignAutomationError) -> None:
-        """Ends a creation of which nothing was carried out; its idempotency key is free again."""
+        """End a creation of which nothing was carried out, which frees its idempotency key."""
         creation = await self.load(tenant, campaign_id)
         await self._store.finish(creation, "rolled_back", failure=error_body(error))
 
@@ -81,7 +86,10 @@ class CampaignManager:
         return await self._store.state_of(tenant, campaign_id) in FINAL
 
     async def outcome(self, tenant: str, campaign_id: str) -> CampaignCreated | CampaignAccepted:
-        """The finished campaign, or that its creation goes on. Raises what made the creation fail."""
+        """Return the finished campaign, or that its creation goes on.
+
+        Raises the error that made the creation fail.
+        """
         creation = await self.load(tenant, campaign_id)
         if creation.state in ("created", "planned"):
             return created_result(creation)
@@ -89,12 +97,12 @@ class CampaignManager:
             return CampaignAccepted(
                 campaign_id=campaign_id,
                 status_url=f"/v1/campaigns/{campaign_id}",
-                message="the campaign is being created",
+                message=wording.CREATING,
             )
         raise _failure(creation)
 
     async def load(self, tenant: str, campaign_id: str) -> Creation:
-        """The campaign by our id or the platform's. Raises NotFoundError, for another tenant's too."""
+        """Return the campaign by our id or the platform's; NotFoundError for another tenant's too."""
         creation = await self._store.load(tenant, campaign_id)
         if creation is None and (ours := await self._store.resolve(tenant, campaign_id)):
             creation = await self._store.load(tenant, ours)
@@ -103,7 +111,7 @@ class CampaignManager:
         return creation
 
     async def load_created(self, tenant: str, campaign_id: str) -> Campaign:
-        """Return a campaign that can be changed: it is on its platform, or was."""
+        """Return a campaign that is on its platform, or was; ConflictError for one that never was."""
         creation = await self.load(tenant, campaign_id)
         campaign = creation.campaign()
         if campaign is None or campaign.state not in ("created", "deleted", "needs_reconciliation"):
@@ -121,10 +129,9 @@ def _failure(creation: Creation) -> CampaignAutomationError:
 
 
 def created_result(creation: Creation) -> CampaignCreated:
-    """The answer of create_campaign: what was made, or for a dry run what would be made."""
+    """Return the answer of create_campaign: the objects that were made, or in a dry run would be."""
     plan, account = creation.planned()
     is_dry = creation.state == "planned"
-    cells = f"{len(plan.adsets)} ad sets and {len(plan.ads)} ads"
     return CampaignCreated(
         state="planned" if is_dry else "created",
         campaign_id=creation.campaign_id,
@@ -138,7 +145,7 @@ def created_result(creation: Creation) -> CampaignCreated:
         drift=creation.drift,
         changes=_changes(creation) if is_dry else None,
         warnings=creation.warnings,
-        message=f"would create {cells}" if is_dry else f"created {cells}; please confirm the copy",
+        message=wording.created_message(len(plan.adsets), len(plan.ads), dry_run=is_dry),
     )
 
 

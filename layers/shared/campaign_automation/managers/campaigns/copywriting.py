@@ -1,4 +1,4 @@
-"""Ad copy: a stronger model, a faster one, then a template. What no source states is never claimed."""
+"""Ad copy: a stronger model, a faster one, then a template. No copy claims more than its source states."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ COPY_SCHEMA: dict[str, Any] = {
     "required": list(PARTS),
 }
 
-# Prices, shares, counts and superlatives that a product must earn: allowed only if the creative says them.
+# Prices, shares, counts and superlatives: allowed only where the creative states them itself.
 _FIGURES = re.compile(r"[$€£¥₩₹]|\d+(?:[.,]\d+)*\s*%?")
 _CLAIMS = re.compile(
     r"(?i)\b(free|guarantee\w*|best|cheapest|lowest price|no\.? ?1|number one|proven|clinically|risk[- ]free"
@@ -39,7 +39,7 @@ _CLAIMS = re.compile(
     r"|免费|保证|最佳|最便宜|第一|打折|限时|认证"
 )
 
-
+# Only some platforms refuse emoji, see CopyLimits.emoji.
 _EMOJI = re.compile("[\U0001f000-\U0001faff\u2600-\u27bf\ufe0f]")
 
 
@@ -53,14 +53,14 @@ class _Draft(BaseModel):
 
 
 class Copywriter:
-    """`models` are tried in order, each told what was wrong with the draft before it."""
+    """The writer of ad copy. `models` are tried in order, each with the problems of the draft before it."""
 
     def __init__(self, text_model: TextModel | None, models: Sequence[str]) -> None:
         self._text_model = text_model
         self._models = models
 
     async def write(self, creative: Creative, objective: str, language: str, limits: CopyLimits) -> AdCopy:
-        """Copy within `limits` (characters), no word cut, no price or claim that the creative lacks."""
+        """Return copy within `limits` (characters), uncut, without prices or claims the creative lacks."""
         prompt = _prompt(creative, objective, language, limits)
         problems: list[str] = []
         for model in self._models if self._text_model else ():
@@ -94,19 +94,20 @@ class Copywriter:
 
 
 def find_problems(copy: AdCopy, creative: Creative, limits: CopyLimits) -> list[str]:
-    """What forbids this copy: empty or too long parts, figures and claims the creative does not state."""
+    """Return the problems of a copy: empty or too long parts, figures and claims the creative lacks."""
     problems = [
         f"{name} {problem}"
         for name in PARTS
         if (problem := _line_problem(getattr(copy, name), getattr(limits, name), limits))
     ]
-    words = f"{copy.primary_text} {copy.headline} {copy.description}"
-    return problems + [f'"{claim}" is not stated by the product' for claim in _invented(words, creative)]
+    text = f"{copy.primary_text} {copy.headline} {copy.description}"
+    return problems + [f'"{claim}" is not stated by the product' for claim in _invented(text, creative)]
 
 
 def _line_problem(text: str, limit: int, limits: CopyLimits) -> str | None:
     if not text:
         return "is empty"
+    # Google Ads counts a Chinese, Japanese or Korean character as two.
     length = len(text) + limits.wide_counts_double * sum(map(_is_wide, text))
     if length > limit:
         return f"has {length} characters, {limit} are allowed"
@@ -117,10 +118,10 @@ def _is_wide(char: str) -> bool:
     return unicodedata.east_asian_width(char) in "WF"
 
 
-def _invented(words: str, creative: Creative) -> list[str]:
-    """Figures and claims in `words` that the creative itself does not make."""
+def _invented(text: str, creative: Creative) -> list[str]:
+    """Return the figures and claims in `text` that the creative itself does not make."""
     facts = " ".join([creative.name, creative.style or "", *creative.tags])
-    return sorted(_claims(words) - _claims(facts))
+    return sorted(_claims(text) - _claims(facts))
 
 
 def _claims(text: str) -> set[str]:
@@ -128,7 +129,7 @@ def _claims(text: str) -> set[str]:
 
 
 def _with_lines(copy: AdCopy, creative: Creative, language: str, limits: CopyLimits) -> AdCopy:
-    """The copy with as many different lines as the platform combines: the draft's good ones, then ours."""
+    """Return the copy with as many different lines as the platform combines: the draft's, then fillers."""
     more_headlines, more_descriptions = (
         _different_lines(first, [*drafted, *_FILLERS[language]], count, length, creative, limits)
         for first, drafted, count, length in (
@@ -149,7 +150,7 @@ def _different_lines(
         if is_good and line.casefold() not in seen:
             seen.add(line.casefold())
             lines.append(line)
-    return lines[: count - 1]
+    return lines[: count - 1]  # `first` is one of them
 
 
 _TEMPLATES = {
@@ -180,7 +181,7 @@ _FILLERS = {
 
 
 def template_copy(creative: Creative, language: str, limits: CopyLimits) -> AdCopy:
-    """Copy that states nothing but the creative's name, and not even that where it does not fit whole."""
+    """Return copy that states the creative's name only, and leaves it out where it does not fit whole."""
     name = _tidy(creative.name)
     texts = {}
     for part, (with_name, without) in zip(PARTS, _TEMPLATES[language], strict=True):
@@ -223,7 +224,7 @@ def _with_problems(prompt: str, problems: Sequence[str]) -> str:
 
 
 def _json_object(text: str) -> Any:
-    """Models like to wrap JSON into a code fence."""
+    """Return the JSON object in a model's answer; models often wrap it into a code fence."""
     fenced = re.search(r"\{.*\}", text, re.DOTALL)
     return json.loads(fenced.group() if fenced else text)
 

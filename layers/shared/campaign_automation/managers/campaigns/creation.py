@@ -1,4 +1,4 @@
-"""The creation of a campaign: its steps in order in this process, or one of them for the state machine."""
+"""The creation of a campaign: all steps in order in this process, or one step for the state machine."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from campaign_automation.managers.campaigns import wording
 from campaign_automation.managers.campaigns.steps import CreationSteps
 from campaign_automation.managers.shared.accounts import AccountDirectory, with_action
 from campaign_automation.models.campaign import Creation
@@ -59,13 +60,13 @@ class CampaignCreation:
         self._connect_url = connect_url
 
     async def run(self, tenant: str, campaign_id: str) -> None:
-        """All steps in order, in this process; the state machine does the same with a Lambda per step."""
+        """Run all steps in order, in this process; the state machine does the same with a Lambda per step."""
         try:
             await self._run_forward(tenant, campaign_id)
         except Exception as error:
             if not isinstance(error, CampaignAutomationError):
                 logger.exception("creation failed unexpectedly", campaign_id=campaign_id)
-                error = CampaignAutomationError("an internal error while the campaign was being created")
+                error = CampaignAutomationError(wording.INTERNAL_ERROR)
             await self._run_back(tenant, campaign_id, error_body(error))
 
     async def _run_forward(self, tenant: str, campaign_id: str) -> None:
@@ -85,6 +86,7 @@ class CampaignCreation:
         split = ["create_split"] if creation.test else []
         for step in ("create_campaign", "create_adsets", "create_ads", *split, "read_back", "record"):
             await self._with_retries(step, tenant, campaign_id)
+        # Last, since only an active campaign can spend: whatever fails before leaves paused objects.
         if creation.spec.activate:
             await self._with_retries("activate", tenant, campaign_id)
 
@@ -99,11 +101,16 @@ class CampaignCreation:
         await with_retries(
             lambda: self.run_step(step, tenant, campaign_id, **arguments),
             what=step,
+            # The transient errors are those that the state machine's Retry names as well.
             is_retryable=lambda error: isinstance(error, TRANSIENT) and error.retryable,
         )
 
     async def run_step(self, step: str, tenant: str, campaign_id: str, **arguments: Any) -> dict[str, Any]:
-        """One step by name. What it returns steers the state machine; everything else is in the store."""
+        """Run one step by name and return its answer, which steers the state machine.
+
+        Everything else is in the store. Raises NotFoundError for an unknown campaign, PlatformQuotaError for
+        a rate limit that lasts over a minute, and the error of the step.
+        """
         creation = await self.load(tenant, campaign_id)
         try:
             answer = await self._run_renewed(step, creation, **arguments)
@@ -116,13 +123,16 @@ class CampaignCreation:
         return answer or {}
 
     async def _run_renewed(self, step: str, creation: Creation, **arguments: Any) -> dict[str, Any] | None:
-        """The step, once more when the platform refused the token: the Web Platform may have renewed it
-        meanwhile, and what was refused did nothing."""
+        """Run the step, and once more when the platform refused the token.
+
+        The Web Platform may have renewed it meanwhile, and a refused request did nothing.
+        """
         run = STEPS[step]
         try:
             answer: dict[str, Any] | None = await run(self._steps, creation, **arguments)
         except PlatformAuthError:
             self._accounts.forget(creation.tenant)
+            # Loaded anew: the step may have written to the journal before its token was refused.
             creation = await self.load(creation.tenant, creation.campaign_id)
             try:
                 answer = await run(self._steps, creation, **arguments)

@@ -1,4 +1,4 @@
-"""Creatives as the Web Platform holds them, or as the caller gave them."""
+"""The creatives of a request, from the Web Platform or from the request itself."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from campaign_automation.utils.error_handler import AccountError, InvalidRequest
 
 CACHE_SECONDS = 300
 _CONCURRENT_LOOKUPS = 5
+# The Web Platform's creatives have numbers; callers write 12 or creative_12.
 _NUMBER = re.compile(r"^(?:creative_)?(\d+)$")
 _URL = TypeAdapter(HttpUrl)
 
@@ -25,8 +26,11 @@ class CreativeLibrary:
         self._cache = cache
 
     async def fetch(self, user_id: str, spec: CreateCampaign) -> list[Creative]:
-        """The request's creatives, in its order. Raises NotFoundError naming an unknown one, AccountError
-        (6006) for one without a product page."""
+        """Return the request's creatives, in its order.
+
+        Raises NotFoundError naming an unknown one, AccountError (6006) for one without a product page, and
+        InvalidRequestError for `creative_ids` without a Web Platform.
+        """
         if spec.creatives is not None:
             return [_from_input(item, spec.product_url) for item in spec.creatives]
         limit = asyncio.Semaphore(_CONCURRENT_LOOKUPS)

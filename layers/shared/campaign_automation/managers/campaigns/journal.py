@@ -1,5 +1,4 @@
-"""The journal of a creation: each object is written down before it is sent, and looked up after an unknown
-outcome."""
+"""The journal of a creation: entries stored before the request, looked up after an unknown outcome."""
 
 from __future__ import annotations
 
@@ -20,7 +19,7 @@ Send = Callable[[Sequence[str]], Awaitable[list[Outcome]]]
 
 
 class Planned(NamedTuple):
-    """A creation past its first step, with what its further steps call."""
+    """A creation past its first step, with the plan, the account and the platform of its further steps."""
 
     creation: Creation
     plan: CampaignPlan
@@ -29,7 +28,7 @@ class Planned(NamedTuple):
     access: Access
 
     def made_id(self, tag: str) -> str:
-        """Return the platform's id of an object that an earlier step made."""
+        """Return the platform's id of an object that an earlier step made; RuntimeError without one."""
         platform_id = self.creation.platform_id(tag)
         if platform_id is None:
             raise RuntimeError(f"{tag} was not made by an earlier step")
@@ -37,7 +36,7 @@ class Planned(NamedTuple):
 
 
 class Journal:
-    """Writes entries, makes what is missing, and adopts what an unanswered request has made."""
+    """The journal of all creations: it stores entries, makes missing objects and adopts unanswered ones."""
 
     def __init__(self, store: CampaignStore, audit: AuditStore) -> None:
         self._store = store
@@ -48,15 +47,17 @@ class Journal:
         creation.objects.update({entry.tag: entry for entry in entries})
 
     async def make(self, planned: Planned, level: Level, names: Mapping[str, str], send: Send) -> None:
-        """Make what is missing of one level. `names` maps the tags to exact names.
+        """Make the missing objects of one level. `names` maps the tags to exact names.
 
-        An object journaled as sent and never answered may exist: it is looked up and adopted.
+        An object journaled as sent and never answered may exist: it is looked up and adopted. Raises the
+        platform's refusal, or its first passing error when nothing was refused.
         """
         creation = planned.creation
         await self.adopt(planned, level, names)
         missing = [tag for tag in names if creation.platform_id(tag) is None]
         if not missing:
             return
+        # Before the request: a process that dies now leaves a trace of what it may have made.
         await self.write(creation, [attempted(creation, level, tag, names[tag]) for tag in missing])
         outcomes = await send(missing)
         answered = [_answered(creation, outcome) for outcome in outcomes]
@@ -87,6 +88,8 @@ class Journal:
         logger.info("unknown outcomes resolved", level=level, asked=len(doubtful), found=len(entries))
         await self.write(creation, entries)
         await self.record_created(creation, entries)
+        # Two of one name: an earlier lookup came too early for the platform's lists and the create was sent
+        # twice. The first is kept.
         second = [item for ids in found.values() for item in ids[1:]]
         if second:
             raise_first(await planned.adapter.remove(planned.access, level, second))
@@ -97,7 +100,7 @@ class Journal:
         entries: Iterable[ObjectEntry],
         refused: Mapping[str, CampaignAutomationError] | None = None,
     ) -> None:
-        """Record creates in the audit trail. An unknown outcome is recorded when it is known."""
+        """Record creates in the audit trail, those of unknown outcome only once it is known."""
         errors = refused or {}
         known = [entry for entry in entries if entry.state == "created" or entry.tag in errors]
         await self._audit.conclude(
@@ -114,10 +117,10 @@ class Journal:
 
 
 async def campaigns_by_name(planned: Planned) -> list[str]:
-    """Return every campaign under the creation's tag, asked only when the create was sent more than once."""
+    """Return the ids of all campaigns under the creation's tag; empty when the create was sent only once."""
     entry = planned.creation.objects[planned.plan.tag]
     if entry.attempts == 1:
-        return []
+        return []  # saves a search of the account's campaigns
     found = await planned.adapter.find(planned.access, Level.CAMPAIGN, [entry.name], None)
     return found.get(entry.name, [])
 
@@ -136,7 +139,7 @@ def raise_first(outcomes: Sequence[Outcome]) -> None:
 
 
 def _answered(creation: Creation, outcome: Outcome) -> ObjectEntry:
-    """Created, refused, or still unknown: only a definite refusal says that nothing is there."""
+    """Return the entry as created, gone or still unknown; only a definite refusal makes it gone."""
     entry = creation.objects[outcome.tag]
     if outcome.error is None:
         return entry.model_copy(update={"state": "created", "platform_id": outcome.platform_id})

@@ -1,4 +1,4 @@
-"""From a request and an account to the exact objects to create. Pure: no I/O, no clock."""
+"""The plan of a campaign: from a request and an account to the exact objects to create. Pure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MAX_ADS = 1000
 
 
 def plan_campaign(spec: CreateCampaign, account: AdAccount, campaign_id: str) -> CampaignPlan:
-    """One ad set per cell with an equal share of the budget, one ad per creative and ad set.
+    """Plan one ad set per cell with an equal share of the budget, and one ad per creative and ad set.
 
     The shares sum to `daily_budget` exactly in the platform's smallest unit. Raises InvalidRequestError for
     a budget that is no multiple of it or leaves a cell under the platform's minimum.
@@ -40,7 +40,7 @@ def plan_campaign(spec: CreateCampaign, account: AdAccount, campaign_id: str) ->
 
 
 def plan_test(spec: CreateCampaign, account: AdAccount, campaign_id: str) -> CampaignPlan:
-    """One ad set per creative, which shows it alone: the same people, and the same budget to the unit.
+    """Plan one ad set per creative, which shows it alone, with the same people and the same budget each.
 
     Raises InvalidRequestError for a budget that does not divide equally or is under the platform's minimum,
     naming those that would do.
@@ -48,6 +48,7 @@ def plan_test(spec: CreateCampaign, account: AdAccount, campaign_id: str) -> Cam
     creative_ids = creative_ids_of(spec)
     total = Money(spec.daily_budget, account.currency)
     budgets = _split_budget(total, len(creative_ids), account)
+    # A variant with more money would win for it, so that shares must not differ by even one unit.
     if len(set(budgets)) > 1:
         raise _unequal(total, len(creative_ids), account)
     (low, high), *_ = spec.age_groups
@@ -60,14 +61,14 @@ def plan_test(spec: CreateCampaign, account: AdAccount, campaign_id: str) -> Cam
 
 
 def split_tag(campaign_id: str) -> str:
-    """The tag of the platform's own split test over a campaign's ad sets."""
+    """Return the tag of the platform's own split test over a campaign's ad sets."""
     return _tag(campaign_id, Level.SPLIT, 0)
 
 
 def _plan(
     spec: CreateCampaign, campaign_id: str, adsets: list[AdSetPlan], pairs: list[tuple[AdSetPlan, str]]
 ) -> CampaignPlan:
-    """The campaign over `adsets`, with an ad for each pair of an ad set and a creative."""
+    """Return the campaign over `adsets`, with an ad for each pair of an ad set and a creative."""
     name = _campaign_name(spec)
     return CampaignPlan(
         tag=(tag := _tag(campaign_id, Level.CAMPAIGN, 0)),
@@ -84,10 +85,11 @@ def _plan(
 
 
 def _plan_adset(
-    campaign_id: str, spec: CreateCampaign, index: int, what: str, cell: Targeting, budget: Decimal
+    campaign_id: str, spec: CreateCampaign, index: int, label: str, cell: Targeting, budget: Decimal
 ) -> AdSetPlan:
     tag = _tag(campaign_id, Level.ADSET, index)
-    name = f"{_campaign_name(spec)} | {what} {tag}"
+    # The tag ends every name: after an unknown outcome the object is found by it.
+    name = f"{_campaign_name(spec)} | {label} {tag}"
     return AdSetPlan(tag=tag, name=name, daily_budget=budget, targeting=cell)
 
 
@@ -98,7 +100,7 @@ def _campaign_name(spec: CreateCampaign) -> str:
 
 
 def _unequal(total: Money, parts: int, account: AdAccount) -> InvalidRequestError:
-    """Variants with more money would win for it, so the nearest amounts that divide are named instead."""
+    """Return the error of a budget that does not divide equally, with the nearest amounts that do."""
     grid = account.budget_step * parts
     below = total.amount // grid * grid
     near = [amount for amount in (below, below + grid) if amount >= account.min_daily_budget * parts]
@@ -116,7 +118,7 @@ def creative_ids_of(spec: CreateCampaign) -> list[str]:
 
 
 def plan_cells(spec: CreateCampaign) -> list[Targeting]:
-    """The targeting of each ad set, in the order of the request."""
+    """Return the targeting of each ad set, in the order of the request."""
     countries, ages = spec.target_countries, spec.age_groups
     if spec.split_by == "age":
         return [Targeting(age_min=low, age_max=high, countries=countries) for low, high in ages]
@@ -130,7 +132,8 @@ def plan_cells(spec: CreateCampaign) -> list[Targeting]:
 
 
 def _whole_age_span(ages: list[tuple[int, int]]) -> tuple[int, int]:
-    """Without a split by age an ad set takes one range, which must not reach anybody left out."""
+    """Return the one range that covers all age groups; InvalidRequestError where they leave a gap."""
+    # Without a split by age an ad set takes one range, which must not reach anybody left out.
     ordered = sorted(ages)
     reach = ordered[0][1]
     for low, high in ordered[1:]:
@@ -213,13 +216,13 @@ def _cell_name(cell: Targeting) -> str:
 
 
 def _tag(campaign_id: str, level: Level, index: int) -> str:
-    """The same object of the same campaign always has the same tag: look-ups find it by its name."""
+    """Return the tag of an object, always the same for the same object of the same campaign."""
     digest = hashlib.sha256(f"{campaign_id}|{level}|{index}".encode()).digest()
     return "ca-" + base64.b32encode(digest).decode()[:10].lower()
 
 
 def platform_end(creation: Creation) -> datetime | None:
-    """Return when the platform itself shall stop a test, whatever becomes of this module; None for others."""
+    """Return the time at which the platform itself stops a test; None for a campaign that is no test."""
     return test_end(creation.created_at, creation.test) + PLATFORM_END_AFTER if creation.test else None
 
 

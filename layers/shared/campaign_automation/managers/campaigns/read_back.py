@@ -1,4 +1,4 @@
-"""Compares what the platform stored with what was asked."""
+"""The read-back of a creation: the differences between the plan and the objects on the platform."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from campaign_automation.adapters.base import AdSetNode, Node, Tree
+from campaign_automation.managers.campaigns.wording import differs
 from campaign_automation.models.campaign import Creation
 from campaign_automation.models.campaigns import AdSetPlan, CampaignPlan
 
@@ -16,12 +17,12 @@ _SECOND, _DAY = timedelta(seconds=1), timedelta(days=1)
 class Drift(NamedTuple):
     """One difference. A serious one concerns money, status, targeting or existence."""
 
-    words: str
+    message: str
     is_serious: bool
 
 
 def compare(plan: CampaignPlan, tree: Tree, creation: Creation) -> list[Drift]:
-    """Every difference between the plan and the tree."""
+    """Return every difference between the plan and the tree."""
     return [
         *_compare_campaign(plan, tree),
         *_compare_adsets(plan, tree, creation),
@@ -32,12 +33,12 @@ def compare(plan: CampaignPlan, tree: Tree, creation: Creation) -> list[Drift]:
 
 def _compare_campaign(plan: CampaignPlan, tree: Tree) -> Iterator[Drift]:
     if tree.campaign.status != "paused":
-        yield Drift(f"the campaign is {tree.campaign.status} instead of paused", True)
+        yield Drift(differs("the campaign is", tree.campaign.status, "paused"), True)
     budget, total = tree.campaign.daily_budget, sum(adset.daily_budget for adset in plan.adsets)
     if budget is not None and budget != total:
-        yield Drift(f"the campaign's daily budget is {budget} instead of {total}", True)
+        yield Drift(differs("the campaign's daily budget is", budget, total), True)
     if tree.campaign.name != plan.name:
-        yield Drift(f"the campaign is named {tree.campaign.name!r}", False)
+        yield Drift(differs("the campaign is named", repr(tree.campaign.name), repr(plan.name)), False)
 
 
 def _compare_adsets(plan: CampaignPlan, tree: Tree, creation: Creation) -> Iterator[Drift]:
@@ -51,23 +52,26 @@ def _compare_adsets(plan: CampaignPlan, tree: Tree, creation: Creation) -> Itera
 
 
 def _compare_ends(plan: CampaignPlan, tree: Tree, creation: Creation) -> Iterator[Drift]:
-    """An end that was not stored would let a test spend on when nobody is there to stop it."""
+    """Yield the ad sets of a test whose end the platform did not store."""
+    # Without its end a test would spend on when this deployment is dead. Where the campaign carries the end,
+    # the ad sets need none.
     if plan.ends_at is None or _ends_as_asked(tree.campaign, plan.ends_at):
         return
     stored = {node.platform_id: node for node in tree.adsets}
     for adset in plan.adsets:
         node = stored.get(creation.platform_id(adset.tag) or "")
         if node and not _ends_as_asked(node, plan.ends_at):
-            yield Drift(f"ad set {adset.name!r}: end {node.ends_at} instead of {plan.ends_at}", True)
+            yield Drift(differs(f"ad set {adset.name!r}: end", node.ends_at, plan.ends_at), True)
 
 
 def _ends_as_asked(node: Node, asked: datetime) -> bool:
-    """Platforms round to the second, or up to the end of the day."""
+    """Return whether the end is as asked; platforms round it to the second or up to the end of the day."""
     return node.ends_at is not None and -_SECOND < node.ends_at - asked < _DAY
 
 
 def _compare_adset(asked: AdSetPlan, node: AdSetNode, *, has_own_budget: bool) -> Iterator[Drift]:
     facts = (
+        # None on both sides where the campaign has the budget.
         ("daily budget", asked.daily_budget if has_own_budget else None, node.daily_budget),
         ("status", "paused", node.status),
         ("ages", _ages(asked), _ages(node)),
@@ -75,9 +79,9 @@ def _compare_adset(asked: AdSetPlan, node: AdSetNode, *, has_own_budget: bool) -
         ("placements", asked.placements, node.placements),
         ("bid strategy", asked.bid_strategy, node.bid_strategy),
     )
-    for what, wanted, got in facts:
-        if wanted != got:
-            yield Drift(f"ad set {asked.name!r}: {what} {got} instead of {wanted}", True)
+    for setting, wanted, stored in facts:
+        if wanted != stored:
+            yield Drift(differs(f"ad set {asked.name!r}: {setting}", stored, wanted), True)
 
 
 def _ages(item: AdSetPlan | AdSetNode) -> tuple[int, int] | None:
@@ -96,9 +100,10 @@ def _compare_ads(plan: CampaignPlan, tree: Tree, creation: Creation) -> Iterator
             yield Drift(f"ad {ad.name!r} is missing", True)
             continue
         if node.status != "paused":
-            yield Drift(f"ad {ad.name!r}: status {node.status} instead of paused", True)
+            yield Drift(differs(f"ad {ad.name!r}: status", node.status, "paused"), True)
         if node.adset_id != creation.platform_id(ad.adset_tag):
-            yield Drift(f"ad {ad.name!r} stands in another ad set", True)
+            yield Drift(f"ad {ad.name!r} is in another ad set than planned", True)
+        # A changed text costs no money, so it is reported and not undone; None: the platform shows no text.
         copy = creation.copies[ad.creative_id]
         if node.primary_text is not None and node.primary_text != copy.primary_text:
-            yield Drift(f"ad {ad.name!r}: its text was changed", False)
+            yield Drift(f"ad {ad.name!r}: the platform changed its text", False)

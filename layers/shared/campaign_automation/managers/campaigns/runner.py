@@ -1,4 +1,4 @@
-"""Carrying out a creation in this process or in the state machine."""
+"""The runners of a creation: in this process, or in the state machine."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from campaign_automation.managers.campaign_manager import CampaignManager, Opene
 from campaign_automation.managers.campaigns.creation import CampaignCreation
 from campaign_automation.models.common import Context
 
-DEFAULT_WAIT_SECONDS = 20
+DEFAULT_WAIT_SECONDS = 20  # the gateway gives up after 29 s
 _FIRST_POLL_SECONDS = 0.1
 _LONGEST_POLL_SECONDS = 1.0
 
 
 class Runner(Protocol):
     async def run(self, opened: Opened, context: Context) -> None:
-        """Carries the creation out, or waits for whoever does, as long as the caller is ready to."""
+        """Carry the creation out, or wait for the process that does, as long as the caller's time allows."""
         ...
 
 
@@ -35,7 +35,7 @@ class InProcess:
 
 
 class StateMachine:
-    """One execution per campaign, named like it, so that starting it twice starts it once."""
+    """The runner with one execution per campaign, named after it: a second start of it does nothing."""
 
     def __init__(self, executions: Executions, campaigns: CampaignManager) -> None:
         self._executions = executions
@@ -54,7 +54,7 @@ class StateMachine:
 
 
 async def wait_until_finished(campaigns: CampaignManager, context: Context, campaign_id: str) -> None:
-    """Returns when the campaign has an outcome or the caller's time is up."""
+    """Wait until the campaign has an outcome or the caller's time (seconds) is up."""
     seconds = DEFAULT_WAIT_SECONDS if context.wait_seconds is None else context.wait_seconds
     deadline = time.monotonic() + seconds
     pause = _FIRST_POLL_SECONDS

@@ -5,6 +5,7 @@ from __future__ import annotations
 from campaign_automation.adapters.base import SplitOrder
 from campaign_automation.managers.campaigns.journal import Journal, Planned, attempted
 from campaign_automation.managers.campaigns.planning import split_tag, test_end
+from campaign_automation.managers.campaigns.wording import split_refused_warning
 from campaign_automation.models.common import Level
 from campaign_automation.stores.campaign_store import CampaignStore
 from campaign_automation.utils import clock
@@ -18,9 +19,10 @@ class Splits:
         self._journal = journal
 
     async def create(self, planned: Planned) -> None:
-        """Create the split test; one that the platform refuses becomes a warning.
+        """Create the split test; a refusal of the platform becomes a warning.
 
-        Without one auctions decide who sees what. It is found when it exists, so it may be asked for again.
+        Without a split test the platform's auctions decide which people see which variant. An existing one
+        is found again, so this step may be repeated.
         """
         creation = planned.creation
         tag = split_tag(creation.campaign_id)
@@ -31,10 +33,11 @@ class Splits:
         try:
             split_id = await _ask(planned, entry.name)
         except PlatformRejectedError as error:
+            # The test still runs: the ad sets exist and their figures can be compared.
             logger.warning("split test refused", campaign_id=creation.campaign_id, reason=error.message)
             split_id = None
-            words = f"the platform's own split test was refused: {error.message}"
-            await self._store.update(creation, warnings=[*creation.warnings, words])
+            warning = split_refused_warning(error.message)
+            await self._store.update(creation, warnings=[*creation.warnings, warning])
         state = "created" if split_id else "gone"
         entry = entry.model_copy(update={"state": state, "platform_id": split_id})
         await self._journal.write(creation, [entry])
@@ -46,6 +49,7 @@ class Splits:
         entry = creation.objects.get(split_tag(creation.campaign_id))
         if entry is None or entry.state == "gone":
             return
+        # After an unknown outcome the split may exist, and only asking for it again gives its id.
         split_id = entry.platform_id or await _found(planned, entry.name)
         if split_id:
             await planned.adapter.end_split(planned.access, planned.account, split_id)
@@ -63,7 +67,7 @@ async def _ask(planned: Planned, name: str) -> str | None:
 
 
 async def _found(planned: Planned, name: str) -> str | None:
-    """Asked again the platform gives the one that exists, which no other call tells."""
+    """Return the id of the split test, which only a repeated create gives; None where it is refused."""
     try:
         return await _ask(planned, name)
     except PlatformRejectedError:

@@ -1,8 +1,8 @@
-"""A campaign with its ad sets and ads as they are on the platform, with today's figures.
+"""The status of a campaign with its ad sets and ads as they are on the platform, with today's figures.
 
 A live answer is kept: for five minutes it answers again, for a day it stands in when the platform fails. It
 carries the revision of the campaign that it was read at, so a change of ours makes it old at once, whatever
-became of the cache meanwhile.
+happened to the cache meanwhile.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from campaign_automation.adapters.base import (
     read_figures,
 )
 from campaign_automation.managers.campaign_manager import CampaignManager
+from campaign_automation.managers.campaigns import wording
 from campaign_automation.managers.shared.accounts import days_left, token_warnings
 from campaign_automation.managers.shared.platform_access import Patience, Platforms
 from campaign_automation.models.campaign import Campaign, Creation
@@ -74,10 +75,11 @@ class CampaignStatusReader:
         self._cache = cache
 
     async def status(self, request: GetCampaignStatus, context: Context) -> CampaignStatus:
-        """From the cache when it is fresh, else from the platform; many that ask at once cause one reading.
+        """Return the status from the cache when it is fresh, else from the platform.
 
-        When the platform fails: the last answer as `stale`, with its age and the failure in `warnings`.
-        Raises the platform's error when there is none.
+        Simultaneous requests cause one read. When the platform fails the last answer is returned as `stale`,
+        with its age and the failure in `warnings`. Raises the platform's error when there is none, and
+        NotFoundError for an unknown campaign.
         """
         campaign_id = await self._our_id(context.user_id, request.campaign_id)
         key = f"status:{campaign_id}"
@@ -96,8 +98,10 @@ class CampaignStatusReader:
         return await self._store.resolve(tenant, campaign_id) or campaign_id
 
     async def _fresh(self, tenant: str, campaign_id: str, key: str) -> CampaignStatus | None:
-        """The kept answer when it is young and nothing was changed since. The store says whose campaign it
-        is and at which revision; the cache alone is never believed."""
+        """Return the kept answer when it is young and nothing was changed since, else None.
+
+        The store decides on the campaign's owner and revision; the cache alone is never trusted.
+        """
         kept, head = await asyncio.gather(self._kept(tenant, key), self._store.head(tenant, campaign_id))
         if kept is None or head is None or head.state not in ("created", "deleted"):
             return None
@@ -107,7 +111,7 @@ class CampaignStatusReader:
         return answer
 
     async def _kept(self, tenant: str, key: str) -> _Kept | None:
-        """The kept answer, unless another version of this code wrote one that we cannot read."""
+        """Return the kept answer; None without one, or for one that another version of this code wrote."""
         kept = await self._cache.get(tenant, key)
         try:
             return _Kept(int(kept["revision"]), CampaignStatus.model_validate(kept["answer"]))
@@ -123,6 +127,7 @@ class CampaignStatusReader:
             answer, is_whole = await self._read(campaign)
         except PlatformError as error:
             return await self._stale(tenant, key, error)
+        # An answer without figures is not kept: the next request may get them.
         if is_whole:
             kept = {"revision": campaign.revision, "answer": answer.model_dump(mode="json")}
             await self._cache.set(tenant, key, KEPT_SECONDS, kept)
@@ -134,8 +139,7 @@ class CampaignStatusReader:
             raise error
         logger.warning("status from an old answer", code=error.code, reason=error.message)
         age = round(_age(kept.answer))
-        words = f"{error.message} ({error.code}); this answer is {age} s old"
-        warnings = [words, *kept.answer.warnings]
+        warnings = [wording.stale_warning(error.message, error.code, age), *kept.answer.warnings]
         return kept.answer.model_copy(update={"source": "stale", "age_seconds": age, "warnings": warnings})
 
     async def _read(self, campaign: Campaign) -> tuple[CampaignStatus, bool]:
@@ -158,18 +162,20 @@ class CampaignStatusReader:
 async def _read_figures(
     adapter: PlatformAdapter, access: Access, campaign: Campaign, today: date
 ) -> tuple[FiguresByLevel | None, list[str]]:
-    """Return the figures and warnings. Reports may fail while the objects can be read: then the figures are
-    unknown."""
+    """Return the figures, None when they are unknown, and warnings.
+
+    Reports may fail while the objects can be read.
+    """
     try:
         report = await read_figures(adapter, access, campaign.root_id, today, campaign.objective)
     except CampaignAutomationError as error:
         logger.warning("figures not read", campaign_id=campaign.campaign_id, reason=error.message)
-        return None, [f"figures are unknown: {error.message}"]
+        return None, [wording.unknown_figures_warning(error.message)]
     return report, []
 
 
 def _age(answer: CampaignStatus) -> float:
-    """Seconds since it was read."""
+    """Return the seconds since the answer was read."""
     return (clock.now() - datetime.fromisoformat(answer.as_of)).total_seconds()
 
 
@@ -207,15 +213,16 @@ def _status(
 
 
 def _figures_of(report: FiguresByLevel | None, level: Level, node: Node) -> Figures:
-    """An object without a row in a report that came did not deliver; without the report nothing is known."""
+    """Return the figures of one object, unknown without a report."""
     if report is None:
         return Figures()
+    # Platforms leave out what did not deliver: no row in a report that came means nothing was spent.
     none = Figures.model_validate({"spend": 0, "revenue": 0, "conversions": 0})
     return report[level].get(node.platform_id, none)
 
 
 def _daily_budget(tree: Tree) -> Decimal | None:
-    """The campaign's own budget where it has one, else what its ad sets have together; None if unknown."""
+    """Return the campaign's own budget, else the sum of its ad sets' budgets; None if unknown."""
     if tree.campaign.daily_budget is not None:
         return tree.campaign.daily_budget
     budgets = [node.daily_budget for node in tree.adsets if node.status != "deleted"]

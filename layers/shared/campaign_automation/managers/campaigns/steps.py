@@ -1,7 +1,7 @@
 """The steps that create a campaign, each one level of objects.
 
-A step writes the journal before and after it sends, so it may be run again at any time: what exists is kept,
-what may exist is looked up, only what is missing is made.
+A step writes the journal before and after it sends, so it may be run again at any time: existing objects are
+kept, those of unknown outcome are looked up, and only missing ones are made.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 
 from campaign_automation.adapters.base import Access, AdOrder, CreativeOrder, Outcome, PlatformAdapter, Tree
 from campaign_automation.adapters.platform_facts import sunset_warnings
+from campaign_automation.managers.campaigns import wording
 from campaign_automation.managers.campaigns.copywriting import Copywriter
 from campaign_automation.managers.campaigns.creatives import CreativeLibrary
 from campaign_automation.managers.campaigns.journal import Journal, Planned, campaigns_by_name, raise_first
@@ -39,11 +40,12 @@ from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import GuardRefusedError, PlatformRejectedError
 from campaign_automation.utils.observability import logger
 
+# Invalid request, not found, creative rejected: a reference of a deleted file may give any of these.
 _PERHAPS_A_MISSING_FILE = frozenset({"1001", "5000", "6003"})
 
 
 class CreationSteps:
-    """`defaults` are the deployment's declarations for requests that leave them open."""
+    """The steps of a creation; each may run again. `defaults` are the deployment's own declarations."""
 
     def __init__(
         self,
@@ -85,6 +87,7 @@ class CreationSteps:
             *adapter.check(_of_one_adset(creation, spec), account),
             *sunset_warnings(adapter.platform, clock.now().date()),
         ]
+        # Platforms with fixed age groups take whole ones: the plan shows those that will be stored.
         fitted = spec.model_copy(update={"age_groups": adapter.fit_ages(spec.age_groups)})
         make_plan = plan_test if creation.test else plan_campaign
         plan = make_plan(fitted, account, creation.campaign_id)
@@ -99,7 +102,7 @@ class CreationSteps:
         }
 
     async def _account(self, creation: Creation, adapter: PlatformAdapter, access: Access) -> AdAccount:
-        """Read the account now, or take what an earlier creation kept where the adapter allows it."""
+        """Return the account, read now, or as an earlier creation kept it where the adapter allows that."""
         key = f"{adapter.platform}:{access.platform_account_id}"
         if adapter.account_seconds and (kept := await self._store.kept_account(creation.tenant, key)):
             return kept
@@ -221,27 +224,32 @@ class CreationSteps:
     # --- after the last create -------------------------------------------------------------------------
 
     async def read_back(self, creation: Creation) -> None:
-        """Compare what the platform stored with what was asked, and remove second copies of ours."""
+        """Compare the objects on the platform with the plan, and remove second copies of ours.
+
+        Raises PlatformRejectedError (4002) for a serious difference.
+        """
         planned = await self._planned(creation)
         tree = await _tree(planned)
         if await self._remove_surplus(planned, tree):
             tree = await _tree(planned)
         drift = compare(planned.plan, tree, creation)
-        serious = [item.words for item in drift if item.is_serious]
+        serious = [item.message for item in drift if item.is_serious]
         if serious:
             platform = planned.adapter.platform
             raise PlatformRejectedError(
-                f"{platform} stored something else than was asked: {'; '.join(serious)}",
+                wording.drift_error(platform, serious),
                 platform=platform,
                 code="4002",
                 retryable=False,
                 drift=serious,
             )
-        await self._store.update(creation, drift=[item.words for item in drift])
+        await self._store.update(creation, drift=[item.message for item in drift])
 
     async def _remove_surplus(self, planned: Planned, tree: Tree) -> bool:
-        """Remove second copies: a lookup that came too early for the platform's lists may have let one be
-        made."""
+        """Remove second copies and return whether there were any.
+
+        A lookup that came too early for the platform's lists may have caused one.
+        """
         objects = planned.creation.objects
         mine = {entry.platform_id for entry in objects.values()}
         surplus = {
@@ -261,9 +269,11 @@ class CreationSteps:
         return any(surplus.values())
 
     async def record(self, creation: Creation) -> None:
-        """Store the created campaign with its message to the Web Platform. A campaign still to be activated
-        is not finished yet."""
-        if creation.outbox:
+        """Store the created campaign with its message to the Web Platform.
+
+        A campaign still to be activated is not finished yet.
+        """
+        if creation.outbox:  # this step ran before and died: the message is stored already
             await self._outbox.deliver(creation.tenant, creation.campaign_id)
             return
         arguments = web_platform.create_arguments(creation, self._made(creation).root_id)
@@ -273,12 +283,15 @@ class CreationSteps:
         await self._outbox.deliver(creation.tenant, creation.campaign_id)
 
     async def activate(self, creation: Creation) -> None:
-        """Start ads, then ad sets, then the campaign: nothing spends until the whole tree is on."""
+        """Start ads, then ad sets, then the campaign: nothing spends until the whole tree is on.
+
+        Raises the platform's error for an object that could not be started, GuardRefusedError for a refusal.
+        """
         campaign = self._made(creation)
         wanted = [
             DesiredChange(entry.level, entry.tag, "status", "active") for entry in campaign.start_order()
         ]
-        run = Run(f"run_{creation.campaign_id}_start", creation.context.actor, "asked for with the creation")
+        run = Run(f"run_{creation.campaign_id}_start", creation.context.actor, wording.START_REASON)
         for item in await self._gate.apply(campaign, wanted, run):
             if item.result == "failed" and item.error:
                 raise item.error
@@ -289,15 +302,15 @@ class CreationSteps:
     # --- undoing ---------------------------------------------------------------------------------------
 
     async def undo(self, creation: Creation, *, failure: dict[str, Any]) -> None:
-        """Remove whatever was made, children first."""
+        """Remove all objects that were made, children first."""
         if creation.state != "creating":
-            return
+            return  # this step ran before, or the creation has its outcome
         if any(entry.state != "gone" for entry in creation.objects.values()):
             await self._undo.remove_all(await self._planned(creation))
         await self._undo.finish(creation, failure)
 
     async def give_up(self, creation: Creation, *, failure: dict[str, Any]) -> None:
-        """Tell a person that Undo could not finish."""
+        """Notify a person that the undo could not finish."""
         await self._undo.give_up(creation, failure)
 
     # --- small things ----------------------------------------------------------------------------------
@@ -324,7 +337,7 @@ async def _tree(planned: Planned) -> Tree:
 
 
 def _of_one_adset(creation: Creation, spec: CreateCampaign) -> CreateCampaign:
-    """Return what the platform shall check: in a test each ad set shows one of the creatives."""
+    """Return the request as the platform checks one ad set: in a test each shows one of the creatives."""
     if creation.test is None:
         return spec
     one = {

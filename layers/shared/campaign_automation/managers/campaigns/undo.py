@@ -1,4 +1,4 @@
-"""Taking a failed creation back: children first, until nothing is left, or a person must look."""
+"""The undo of a failed creation: children first, until nothing is left or a person must take over."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 from campaign_automation.managers.campaigns.journal import Journal, Planned, campaigns_by_name, raise_first
 from campaign_automation.managers.campaigns.splits import Splits
+from campaign_automation.managers.campaigns.wording import unfinished_undo_notice
 from campaign_automation.managers.changes.commitments import Commitments
 from campaign_automation.managers.shared import outbox as web_platform
 from campaign_automation.managers.shared.outbox import Outbox
@@ -31,8 +32,10 @@ class Undo:
         self._outbox = outbox
 
     async def remove_all(self, planned: Planned) -> None:
-        """Remove whatever was made; safe to run again until nothing is left."""
+        """Remove all objects that were made; safe to run again until nothing is left."""
         await self._splits.end(planned)
+        # All lookups come first, parents before children: an object of unknown outcome is found inside its
+        # campaign only while that exists.
         for level in planned.adapter.levels:
             await self._journal.adopt(planned, level, planned.creation.objects)
         for level in reversed(planned.adapter.levels):
@@ -55,7 +58,7 @@ class Undo:
         raise_first(outcomes)
 
     async def finish(self, creation: Creation, failure: dict[str, Any]) -> None:
-        """Store that nothing is left; the idempotency key is free again."""
+        """Store that nothing is left, which frees the idempotency key."""
         messages: list[OutboxEntry] = []
         if creation.outbox:
             messages = self._outbox.entry(creation, web_platform.DELETE, {})
@@ -66,15 +69,10 @@ class Undo:
         await self._outbox.deliver(creation.tenant, creation.campaign_id)
 
     async def give_up(self, creation: Creation, failure: dict[str, Any]) -> None:
-        """Store that a person must look. What is left is paused unless it was just activated."""
+        """Store that a person must remove the rest, which is paused unless it was just activated."""
         left = [entry for entry in creation.objects.values() if entry.state != "gone"]
         failure = {**failure, "details": {**failure["details"], "left_behind": [item.name for item in left]}}
-        notice = {
-            "notification_type": "urgent",
-            "category": "general",
-            "title": "A campaign could not be taken back",
-            "message": f"{creation.campaign_id}: {len(left)} objects left on {creation.spec.platform}.",
-        }
+        notice = unfinished_undo_notice(creation.campaign_id, creation.spec.platform, len(left))
         messages = self._outbox.entry(creation, web_platform.NOTIFY, notice)
         await self._store.finish(creation, "needs_reconciliation", failure=failure, outbox=messages)
         emit("compensations_total", outcome="needs_reconciliation")

@@ -1,4 +1,4 @@
-"""The account cap: what the active campaigns of an account may together spend a day."""
+"""The account cap: the daily spend that the active campaigns of an account may commit together."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from campaign_automation.utils.error_handler import GuardRefusedError
 
 
 class Commitments:
-    """Each active campaign commits its daily budget before anything that raises it is sent."""
+    """The committed daily budgets of active campaigns, written before anything that raises them is sent."""
 
     def __init__(self, store: CampaignStore, limits: Limits) -> None:
         self._store = store
@@ -23,16 +23,18 @@ class Commitments:
         total = sum((await self._committed(tenant, account)).values(), daily_budget)
         refusal = check_switch(self._limits) or self._check(account, total)
         if refusal:
-            raise GuardRefusedError(refusal.words, guard=refusal.code)
+            raise GuardRefusedError(refusal.message, guard=refusal.code)
 
     async def raise_to(self, campaign: Campaign, amount: Decimal) -> Refusal | None:
         """Commit `amount` for the campaign, unless the account's cap refuses it.
 
-        It is written first and summed afterwards: of two that come at once, both see the other.
+        The amount is in the account currency's major unit, a day.
         """
         before = (await self._committed(campaign.tenant, campaign.account)).get(campaign.campaign_id)
         if before == amount:
             return None
+        # Written first and summed afterwards: of two raises at once each sees the other, so that the cap
+        # holds without a lock on the account. Both may be refused; neither can pass unseen.
         await self._commit(campaign, amount)
         committed = await self._committed(campaign.tenant, campaign.account)
         committed[campaign.campaign_id] = amount
@@ -42,7 +44,7 @@ class Commitments:
         return refusal
 
     async def lower_to(self, campaign: Campaign, amount: Decimal) -> None:
-        """Commit what the campaign may spend now, when that is less than was committed."""
+        """Commit the lower `amount` that the campaign may spend now; a higher one changes nothing."""
         standing = (await self._committed(campaign.tenant, campaign.account)).get(campaign.campaign_id)
         if standing is not None and amount < standing:
             await self._commit(campaign, amount or None)

@@ -1,10 +1,10 @@
 """The one gate for changes of what exists on a platform, from a person, an agent or a rule.
 
-claim the campaign -> look at the platform -> settle open intents -> guard -> record the intent -> send
--> look again -> conclude the record -> tell the Web Platform
+claim the campaign -> read the platform -> settle open intents -> guard -> record the intent -> send
+-> read the platform again -> conclude the record -> tell the Web Platform
 
-Nothing is sent that was not recorded before, and nothing is believed that was not read back. All values are
-absolute (paused, 25.00), so sending one twice changes nothing twice.
+Nothing is sent before its intent is recorded, and no outcome counts before it is read back. All values are
+absolute (paused, 25.00), so a value that is sent twice changes nothing twice.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from decimal import Decimal
 from typing import Any
 
 from campaign_automation.adapters.base import Access, BudgetOutcome, Outcome, PlatformAdapter, Tree
-from campaign_automation.managers.changes import records
+from campaign_automation.managers.changes import records, wording
 from campaign_automation.managers.changes.commitments import Commitments
 from campaign_automation.managers.changes.guards import Limits, check_change
 from campaign_automation.managers.changes.items import (
@@ -47,18 +47,22 @@ from campaign_automation.utils.error_handler import (
 from campaign_automation.utils.observability import emit, logger
 
 RUN_SECONDS = 60  # longer than any function that changes things may run on one campaign
-_WAIT_SECONDS = 5.0
+_WAIT_SECONDS = 5.0  # a caller waits this long for another change of the campaign to end
 _POLL_SECONDS = 0.25
 _MOST_ENDINGS = 5
-_OUTSIDE_THE_TREE = ("create", "end_split", "lift_end")  # asked again until it is known, by whoever began it
+# A read of the campaign does not show these: the caller that began one repeats it until it is known.
+_OUTSIDE_THE_TREE = ("create", "end_split", "lift_end")
 _PATIENCE = Patience(total=10.0)
 _DAY_MS = 24 * 3600 * 1000
-_SETTLED_MS = 14 * _DAY_MS
+_SETTLED_MS = 14 * _DAY_MS  # how far back open intents are settled
 
 
 class WriteGate:
-    """`seconds` bounds one change: a function that is killed gives the campaign back only when its claim is
-    over."""
+    """The way of every change: claim, read, settle, guard, record, send, read back, conclude, tell.
+
+    `seconds` bounds one change: a function that is killed gives the campaign back only when its claim is
+    over.
+    """
 
     def __init__(
         self,
@@ -106,6 +110,7 @@ class WriteGate:
         after: CampaignView | None = view
         if any(item.result == "planned" for item in results):
             results, after = await self._carry_out(campaign, results, run)
+        # Lowered only after the platform was read: until then the old, higher amount may still be in force.
         if after is not None:
             await self._commitments.lower_to(campaign, after.daily_spend())
             seen += _seen(campaign, after, results)
@@ -116,8 +121,7 @@ class WriteGate:
     async def end_split(self, campaign: Campaign, tag: str, run: Run) -> None:
         """End the platform's split test; one that ended before is a success.
 
-        Some platforms stop the ad sets of a split with it, so those are looked at again: they stopped by our
-        own doing, not by somebody else's change.
+        The statuses of its ad sets are read and stored afterwards.
         """
         entry, platform = campaign.objects[tag], self._platform(campaign)
 
@@ -126,6 +130,8 @@ class WriteGate:
 
         async with self._claimed(campaign, run) as seen:
             await self._send_recorded(platform, records.split_ended(campaign, entry, run), send)
+            # Some platforms stop the ad sets of a split with it: they stopped by our own doing, and the next
+            # change shall not take that for somebody else's.
             view = await self._view_after(campaign)
             seen += [entry.model_copy(update={"state": "gone"}), *_statuses(campaign, view)]
 
@@ -134,6 +140,7 @@ class WriteGate:
         platform = self._platform(campaign)
         if campaign.ends_at is None or not platform.adapter.has_end_times:
             return
+        # The end stands on the objects that have the budgets: on Google Ads that is the campaign.
         is_campaigns = platform.adapter.budget_level is Level.CAMPAIGN
         entry = campaign.root if is_campaigns else campaign.objects[adset_tag]
 
@@ -153,6 +160,7 @@ class WriteGate:
         try:
             await platform.ask(record.operation, _PATIENCE, send)
         except CampaignAutomationError as error:
+            # After a passing failure the outcome is unknown: the intent stays open and the caller repeats it.
             if not error.retryable:
                 failed = {"outcome": "failed", "error": error_body(error)}
                 await self._audit.conclude([record.model_copy(update=failed)])
@@ -163,8 +171,11 @@ class WriteGate:
 
     @asynccontextmanager
     async def _claimed(self, campaign: Campaign, run: Run) -> AsyncIterator[list[ObjectEntry]]:
-        """Hold the campaign for one change at a time: caps would not hold between two. The entries that the
-        body adds to the list are stored as last seen, with the message to the Web Platform."""
+        """Hold the campaign's lease for one change at a time: caps would not hold between two.
+
+        The entries that the body adds to the list are stored as last seen, with the message to the Web
+        Platform.
+        """
         await self._begin(campaign, run)
         seen: list[ObjectEntry] = []
         try:
@@ -179,11 +190,10 @@ class WriteGate:
                 break
             await asyncio.sleep(_POLL_SECONDS)
         else:
-            raise ConflictError(
-                "another change of this campaign is being made", retryable=True, retry_after=2, run_id=holder
-            )
+            raise ConflictError(wording.BUSY, retryable=True, retry_after=2, run_id=holder)
+        # The caller loaded the campaign before it had the lease; the run before may have changed it since.
         fresh = await self._store.campaign(campaign.tenant, campaign.campaign_id)
-        if fresh is not None:  # what the run before left
+        if fresh is not None:
             campaign.objects = fresh.objects
             campaign.outbox = fresh.outbox
             campaign.state = fresh.state
@@ -197,16 +207,16 @@ class WriteGate:
                 return
             fresh = await self._store.campaign(campaign.tenant, campaign.campaign_id)
             if fresh is None or fresh.run_id != run.run_id:
-                # The claim was over and another run has it: that one reads for itself what there is.
+                # The lease was over and another run has it: that one reads the platform for itself.
                 logger.warning("run outlived its claim", campaign_id=campaign.campaign_id, run_id=run.run_id)
                 return
-            campaign.outbox = fresh.outbox  # somebody else took the message's number
-        raise StoreError("the end of the change could not be stored; it ends by itself in a minute")
+            campaign.outbox = fresh.outbox  # another process took the message's number
+        raise StoreError(wording.NOT_CONCLUDED)
 
-    # --- look and settle ------------------------------------------------------------------------------
+    # --- read and settle ------------------------------------------------------------------------------
 
     async def _look(self, campaign: Campaign) -> tuple[CampaignView, list[AuditRecord]]:
-        """Read the campaign as it is, and what was done to it lately."""
+        """Read the campaign as it is, and its audit trail of the last 14 days."""
         since = now_ms() - _SETTLED_MS
         trail = self._audit.since(campaign.tenant, campaign.campaign_id, since)
         view, recent = await asyncio.gather(self._view(campaign), trail)
@@ -223,11 +233,14 @@ class WriteGate:
         except PlatformError as error:
             if error.code != "5000":
                 raise
+            # 5000: the platform does not know the campaign any more; it was deleted there.
             return CampaignView(campaign, None)
 
     async def _view_after(self, campaign: Campaign) -> CampaignView | None:
-        """Read the campaign after a change. None when the platform cannot be read: what was sent stays open
-        until the next run settles it."""
+        """Read the campaign after a change; None when the platform cannot be read.
+
+        What was sent then stays open until the next run settles it.
+        """
         try:
             return await self._view(campaign)
         except CampaignAutomationError as error:
@@ -237,7 +250,7 @@ class WriteGate:
     async def _settle(
         self, campaign: Campaign, view: CampaignView, trail: Sequence[AuditRecord]
     ) -> list[AuditRecord]:
-        """Conclude what a dead run had sent, by what the platform shows, and return the trail with it."""
+        """Conclude the open intents of dead runs by what the platform shows, and return the whole trail."""
         settled = {
             record.audit_id: records.settled(record, view)
             for record in trail
@@ -257,6 +270,7 @@ class WriteGate:
         trail: Sequence[AuditRecord],
         wanted: Sequence[DesiredChange],
     ) -> list[ChangeResult]:
+        # Audit ids begin with their time, so one of 24 hours ago bounds the last day.
         day_ago = records.budgets_before(trail, id_at(now_ms() - _DAY_MS))
         return [self._guard_one(campaign, view, item, day_ago.get(item.tag)) for item in wanted]
 
@@ -271,16 +285,16 @@ class WriteGate:
         if live == wanted.value:
             return result("already", f"already_{wanted.value}" if wanted.field == "status" else "already_so")
         if view.live(wanted.tag, "status") == "deleted":
-            return result("skipped", "deleted: it is not there any more")
+            return result("skipped", wording.OBJECT_DELETED)
         refusal = check_change(wanted.value, live, view.seen(wanted.tag, wanted.field), day_ago, self._limits)
         if refusal:
-            return result("skipped", f"{refusal.code}: {refusal.words}")
+            return result("skipped", f"{refusal.code}: {refusal.message}")
         return result("planned")
 
     async def _reserve(
         self, campaign: Campaign, view: CampaignView, results: list[ChangeResult]
     ) -> list[ChangeResult]:
-        """Commit what the campaign may spend after the change, before anything that raises it is sent."""
+        """Commit the campaign's daily spend after the change, before anything that raises it is sent."""
         planned = [item for item in results if item.result == "planned"]
         before, after = view.daily_spend(), view.daily_spend(planned_values(planned))
         if after <= before:
@@ -288,7 +302,8 @@ class WriteGate:
         refusal = await self._commitments.raise_to(campaign, after)
         if refusal is None:
             return results
-        reason = f"{refusal.code}: {refusal.words}"
+        reason = f"{refusal.code}: {refusal.message}"
+        # Only what raises the spend is held back: a pause or a cut in the same request still goes through.
         return [
             item._replace(result="skipped", reason=reason)
             if item.result == "planned" and item.raises_spend
@@ -296,7 +311,7 @@ class WriteGate:
             for item in results
         ]
 
-    # --- send, look again, conclude -------------------------------------------------------------------
+    # --- send, read again, conclude -------------------------------------------------------------------
 
     async def _carry_out(
         self, campaign: Campaign, results: list[ChangeResult], run: Run
@@ -309,6 +324,7 @@ class WriteGate:
         intents = [records.intended(campaign, run, item) for item in planned]
         await self._audit.intend(intents)
         sent: dict[str, ChangeResult] = {}
+        # Neighbours only, since the order counts: ads start before their ad sets, those before the campaign.
         for _, batch in itertools.groupby(planned, key=lambda item: item.wanted.batch):
             sent |= {item.audit_id: item for item in await self._send(campaign, list(batch))}
         view = await self._view_after(campaign)
@@ -321,8 +337,10 @@ class WriteGate:
         return [sent.get(item.audit_id, item) for item in results], view
 
     async def _send(self, campaign: Campaign, batch: list[ChangeResult]) -> list[ChangeResult]:
-        """Send like changes in one request; what failed in passing is sent again, since the values are
-        absolute."""
+        """Send like changes in one request, and again those that failed in passing.
+
+        The values are absolute, so one that was applied and is sent again changes nothing.
+        """
         platform = self._platform(campaign)
         waiting = {item.entry.platform_id or "": item for item in batch}
         done: list[ChangeResult] = []
@@ -336,7 +354,7 @@ class WriteGate:
                 else:
                     done.append(waiting.pop(_id_of(outcome)).answered(outcome))
             if passing:
-                raise passing[0]
+                raise passing[0]  # with_retries comes back, and `waiting` holds only what failed
 
         try:
             await platform.retried(batch[0].wanted.operation, _PATIENCE, attempt)
@@ -370,7 +388,7 @@ def _id_of(outcome: Outcome | BudgetOutcome) -> str:
 
 
 def _statuses(campaign: Campaign, view: CampaignView | None) -> list[ObjectEntry]:
-    """Return the ad sets with the status that they have now."""
+    """Return the entries of the ad sets with the status that they have now."""
     if view is None:
         return []
     return [
@@ -380,7 +398,7 @@ def _statuses(campaign: Campaign, view: CampaignView | None) -> list[ObjectEntry
 
 
 def _seen(campaign: Campaign, view: CampaignView, results: Iterable[ChangeResult]) -> list[ObjectEntry]:
-    """Return the objects that were looked at, as they are now. What is not there any more is gone."""
+    """Return the entries of the changed objects as the platform shows them now; a missing one is deleted."""
     entries: dict[str, ObjectEntry] = {}
     for item in results:
         tag, field = item.wanted.tag, item.wanted.field
@@ -389,6 +407,7 @@ def _seen(campaign: Campaign, view: CampaignView, results: Iterable[ChangeResult
             "daily_budget": view.live(tag, "daily_budget"),
         }
         if field == "daily_budget":
+            # TikTok schedules for midnight a budget that it refuses for the running day: both are ours.
             is_scheduled = item.effective == "next_day" and not item.error
             update["scheduled_budget"] = item.wanted.value if is_scheduled else None
         elif item.result in ("changed", "already"):

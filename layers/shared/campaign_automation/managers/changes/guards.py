@@ -1,4 +1,4 @@
-"""The caps on every write. Pure: amounts in, a refusal or None out. A limit that is not set refuses."""
+"""The guards of every write. Pure: amounts in, a refusal or None out. A limit that is not set refuses."""
 
 from __future__ import annotations
 
@@ -6,15 +6,20 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple, Self
 
+from campaign_automation.managers.changes import wording
 from campaign_automation.settings import Settings
 
 LARGE_PERCENT = Decimal(20)  # a budget change beyond it is marked sensitive in the audit trail
 
 
 class Limits(NamedTuple):
-    """`step_percent` bounds one change, `day_percent` all changes within 24 hours; `account_caps` is the most
-    that the active campaigns of an account may spend a day, by account id or by currency. `is_stopped` is the
-    kill switch: with it on nothing is written but pauses."""
+    """The limits of a deployment; None stands for a limit that is not set, and refuses.
+
+    `step_percent` bounds one change of a budget, `day_percent` all changes within 24 hours, both in percent
+    of the budget before. `account_caps` is the most that the active campaigns of an account may spend a day,
+    in the major unit, by account id or by currency. `is_stopped` is the kill switch: with it on only pauses
+    are written.
+    """
 
     step_percent: Decimal | None = None
     day_percent: Decimal | None = None
@@ -32,17 +37,17 @@ class Limits(NamedTuple):
 
 
 class Refusal(NamedTuple):
-    """`code` is for programs, `words` for people."""
+    """A guard's refusal: `code` is for programs, `message` for people."""
 
     code: str
-    words: str
+    message: str
 
 
 def check_switch(limits: Limits) -> Refusal | None:
     if limits.is_stopped is None:
         return _missing("KILL_SWITCH")
     if limits.is_stopped:
-        return Refusal("kill_switch", "the kill switch is on: nothing is written but pauses")
+        return Refusal("kill_switch", wording.KILL_SWITCH_ON)
     return None
 
 
@@ -55,44 +60,43 @@ def check_change(
 ) -> Refusal | None:
     """Check one change of a status or budget to `value`: the switch, ownership, the budget's caps.
 
-    `live` is what the platform shows, `seen` what we last saw there, `day_ago` the budget in force 24 hours
-    ago where it was changed since. Stopping spend is never refused.
+    `live` is the value on the platform now, `seen` the values that we last saw or set there, `day_ago` the
+    budget in force 24 hours ago where it was changed since. A pause is never refused.
     """
     if value == "paused":
-        return None
+        return None  # before all guards: spend can be stopped with no limit set and the switch on
     if refusal := check_switch(limits):
         return refusal
     if value == "deleted":
         return None
     if live not in seen:
-        return Refusal(
-            "changed_by_other", f"it is {live} there, we last saw {seen[0]}; ask again to overwrite"
-        )
+        return Refusal("changed_by_other", wording.changed_by_other(live, seen[0]))
     if isinstance(value, Decimal) and isinstance(live, Decimal):
         return check_budget(live, live if day_ago is None else day_ago, value, limits)
     return None
 
 
 def check_budget(current: Decimal, day_ago: Decimal, new: Decimal, limits: Limits) -> Refusal | None:
-    """One budget change: against the budget now and against the one in force 24 hours ago."""
+    """Check one budget change against the budget now and against the one in force 24 hours ago."""
     if limits.step_percent is None:
         return _missing("MAX_BUDGET_STEP_PERCENT")
     if limits.day_percent is None:
         return _missing("MAX_BUDGET_DAY_PERCENT")
     if not _is_within(current, new, limits.step_percent):
-        return Refusal("step_cap", f"{current} to {new} is more than {limits.step_percent} % in one step")
+        return Refusal("step_cap", wording.over_step_cap(current, new, limits.step_percent))
     if not _is_within(day_ago, new, limits.day_percent):
-        return Refusal("day_cap", f"{day_ago} to {new} is more than {limits.day_percent} % within 24 hours")
+        return Refusal("day_cap", wording.over_day_cap(day_ago, new, limits.day_percent))
     return None
 
 
 def check_account(total: Decimal, account_id: str, currency: str, limits: Limits) -> Refusal | None:
-    """What all active campaigns of the account would together spend a day."""
+    """Check `total`, the daily spend of all active campaigns of the account, against its cap."""
+    # An account's own cap comes first; that of its currency holds for all accounts without one.
     cap = limits.account_caps.get(account_id, limits.account_caps.get(currency))
     if cap is None:
         return _missing("ACCOUNT_DAILY_BUDGET_CAPS", f" for {account_id} or {currency}")
     if total > cap:
-        return Refusal("account_cap", f"{total} {currency} a day is over the account's cap of {cap}")
+        return Refusal("account_cap", wording.over_account_cap(total, cap, currency))
     return None
 
 
@@ -101,8 +105,8 @@ def is_large(before: Decimal, after: Decimal) -> bool:
 
 
 def _is_within(base: Decimal, new: Decimal, percent: Decimal) -> bool:
-    return abs(new - base) * 100 <= base * percent
+    return abs(new - base) * 100 <= base * percent  # multiplied, not divided: a budget of 0 needs no case
 
 
-def _missing(setting: str, more: str = "") -> Refusal:
-    return Refusal("limit_missing", f"{setting} is not set{more}; a missing limit refuses every write")
+def _missing(setting: str, scope: str = "") -> Refusal:
+    return Refusal("limit_missing", wording.limit_missing(setting, scope))

@@ -1,4 +1,4 @@
-"""What was done to a campaign, and taking a change back."""
+"""The audit trail of a campaign, and the undo of a run."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from campaign_automation.managers.campaign_manager import CampaignManager
+from campaign_automation.managers.changes import wording
 from campaign_automation.managers.changes.gate import WriteGate
 from campaign_automation.managers.changes.items import ChangeResult, DesiredChange, changed_items, new_run
 from campaign_automation.models.campaign import Campaign
@@ -35,7 +36,7 @@ class ChangeHistory:
         self._gate = gate
 
     async def trail(self, request: GetAudit, context: Context) -> AuditTrail:
-        """One page of a campaign's audit trail, oldest first."""
+        """Return one page of a campaign's audit trail, oldest first."""
         campaign = await self._campaigns.load(context.user_id, request.campaign_id)
         records = await self._audit.page(
             campaign.tenant, campaign.campaign_id, after=request.after or "", limit=request.limit
@@ -48,15 +49,18 @@ class ChangeHistory:
         )
 
     async def undo(self, request: UndoChange, context: Context) -> ChangeUndone:
-        """Puts back what a run changed, the last change first, through the same gate: what was changed again
-        since, what is deleted and what a cap forbids stays, and is named."""
+        """Put back what a run changed, the last change first, through the same gate.
+
+        What was changed again since, what is deleted and what a cap forbids stays as it is and is named in
+        `not_restored`. Raises NotFoundError for a run that the trail does not hold.
+        """
         campaign = await self._campaigns.load_created(context.user_id, request.campaign_id)
         trail = await self._audit.page(campaign.tenant, campaign.campaign_id)
         records = [record for record in trail if record.run_id == request.run_id]
         if not records:
             raise NotFoundError(f"run {request.run_id} is not known", field="run_id")
         plan = _plan(campaign, records, trail)
-        run = new_run(context.actor, f"undo of {request.run_id}: {request.reason}")
+        run = new_run(context.actor, wording.undo_reason(request.run_id, request.reason))
         items: list[ChangeResult] = []
         if plan.wanted:
             items = await self._gate.apply(campaign, plan.wanted, run, dry_run=request.dry_run)
@@ -68,33 +72,36 @@ class ChangeHistory:
             run_id=run.run_id if items and not request.dry_run else None,
             restored=restored,
             not_restored=left,
-            message=_message(len(restored), len(left), request.dry_run),
+            message=wording.undone_message(len(restored), len(left), dry_run=request.dry_run),
         )
 
 
 def _plan(campaign: Campaign, records: Sequence[AuditRecord], trail: Sequence[AuditRecord]) -> _Plan:
     plan = _Plan([], [])
     for record in reversed(records):
-        reason = _why_not(record, trail)
+        reason = _obstacle(record, trail)
         if reason:
             plan.impossible.append(SkippedItem(id=record.entity_id, reason=reason))
+        # A change that failed left nothing to put back; one of unknown outcome may have been applied.
         elif record.outcome != "failed" and record.entity_id in campaign.objects:
             plan.wanted.append(_back(record))
     return plan
 
 
-def _why_not(record: AuditRecord, trail: Sequence[AuditRecord]) -> str:
+def _obstacle(record: AuditRecord, trail: Sequence[AuditRecord]) -> str:
+    """Return the reason why a change cannot be put back, or an empty string."""
     if record.operation == "create":
-        return "created: undo cannot delete; use manage_campaign with action delete"
+        return wording.CREATE_STAYS
     if record.operation == "remove" and record.outcome != "failed":
-        return "deleted: the platform does not bring deleted objects back"
+        return wording.REMOVAL_STAYS
     if record.operation == "end_split":
-        return "ended: a platform's split test does not begin again"
+        return wording.SPLIT_STAYS
     if record.operation == "lift_end":
-        return "runs_on: the end of a test that is over is not set again"
+        return wording.LIFTED_END_STAYS
     ((field, before),) = (record.before or {"status": None}).items()
     if before is None:
-        return f"unknown: nobody knows the {field} before"
+        return wording.unknown_before(field)
+    # A later change of the same field is somebody's newer decision, which an undo must not overrule.
     later = (
         item
         for item in trail
@@ -105,7 +112,7 @@ def _why_not(record: AuditRecord, trail: Sequence[AuditRecord]) -> str:
         and field in (item.after or {})
     )
     if (change := next(later, None)) is not None:
-        return f"changed_since: run {change.run_id} changed its {field} again"
+        return wording.changed_since(change.run_id, field)
     return ""
 
 
@@ -113,15 +120,10 @@ def _back(record: AuditRecord) -> DesiredChange:
     ((field, before),) = (record.before or {}).items()
     if field == "daily_budget":
         return DesiredChange(record.level, record.entity_id, "daily_budget", Decimal(before))
+    # What was paused on its own before stays so on the next start of the campaign.
     held = bool(record.evidence.get("held"))
     return DesiredChange(record.level, record.entity_id, "status", str(before), holds=held)
 
 
 def _left(item: ChangeResult) -> SkippedItem:
     return SkippedItem(id=item.wanted.tag, reason=item.reason or f"failed: {item.error}")
-
-
-def _message(restored: int, left: int, is_dry: bool) -> str:
-    values = "1 value" if restored == 1 else f"{restored} values"
-    words = f"{'would restore' if is_dry else 'restored'} {values}"
-    return f"{words}; {left} cannot be restored, see not_restored" if left else words

@@ -1,4 +1,4 @@
-"""A desired change of one object, what became of it, and how answers show it."""
+"""A desired change of one object, its result, and both as answers show them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any, Literal, NamedTuple
 
 from campaign_automation.adapters.base import BudgetOutcome, Outcome
+from campaign_automation.managers.changes.wording import not_as_set
 from campaign_automation.managers.shared.view import CampaignView, Value
 from campaign_automation.models.campaign import ObjectEntry
 from campaign_automation.models.changes import ChangedItem, FailedItem, SkippedItem
@@ -20,7 +21,9 @@ Result = Literal["changed", "planned", "already", "skipped", "failed"]
 
 class DesiredChange(NamedTuple):
     """One object as it should be: `value` is active, paused or deleted, or a budget in the major unit.
-    What is paused with `holds` stays paused when its campaign is started."""
+
+    An object that is paused with `holds` stays paused when its campaign is started.
+    """
 
     level: Level
     tag: str
@@ -36,12 +39,12 @@ class DesiredChange(NamedTuple):
 
     @property
     def batch(self) -> tuple[Level, str, str]:
-        """What can be sent together: one level, one operation, for statuses one value."""
+        """The key of changes that can be sent together: one level, one operation, for statuses one value."""
         return self.level, self.operation, "" if self.field == "daily_budget" else str(self.value)
 
 
 class Run(NamedTuple):
-    """One decision to change things: who, why, on which numbers (by our id of the object)."""
+    """One decision to change things: the actor, the reason, and the figures behind it by our tag."""
 
     run_id: str
     actor: str
@@ -69,7 +72,7 @@ class ChangeResult(NamedTuple):
         return self.wanted.value == "active"
 
     def answered(self, outcome: Outcome | BudgetOutcome) -> ChangeResult:
-        """Return the result with the platform's answer to it."""
+        """Return the result with the platform's answer to the change."""
         effective = (outcome.effective if isinstance(outcome, BudgetOutcome) else None) or "now"
         return self._replace(
             result="changed" if outcome.error is None else "failed",
@@ -79,18 +82,21 @@ class ChangeResult(NamedTuple):
         )
 
     def read_back(self, view: CampaignView | None) -> ChangeResult:
-        """Return the result as the platform shows it: its own picture decides, whatever it answered or
-        however the answer got lost."""
+        """Return the result as the platform shows it, which outweighs the answer to the change.
+
+        Without a view, and for a budget that takes effect at midnight, the answer stands.
+        """
         if view is None or self.effective == "next_day":
-            return self
+            return self  # the platform still shows today's budget: that says nothing about tomorrow's
         live = view.live(self.wanted.tag, self.wanted.field)
         if live == self.wanted.value:
+            # Also after an error: the answer to a request that was carried out may have got lost.
             return self._replace(result="changed", error=None)
         if self.result == "failed":
             return self
-        words = f"it is {live} after it was set to {self.wanted.value}"
+        message = not_as_set(live, self.wanted.value)
         return self._replace(
-            result="failed", error=PlatformError(words, platform=str(view.platform), retryable=False)
+            result="failed", error=PlatformError(message, platform=str(view.platform), retryable=False)
         )
 
 

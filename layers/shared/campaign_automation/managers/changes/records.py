@@ -1,4 +1,4 @@
-"""Audit records of creates, changes and removals, and what a trail tells. Pure."""
+"""Audit records of creates, changes and removals, and the budgets that a trail shows. Pure."""
 
 from __future__ import annotations
 
@@ -44,7 +44,10 @@ def intended(campaign: Campaign, run: Run, item: ChangeResult) -> AuditRecord:
 
 
 def concluded(record: AuditRecord, item: ChangeResult, view: CampaignView | None) -> AuditRecord:
-    """Return the record with its outcome. Without a look afterwards only a definite refusal is one."""
+    """Return the record with its outcome: applied, failed or unknown.
+
+    Without a `view` read afterwards only a definite refusal is an outcome.
+    """
     is_open = view is None and (item.error is None or item.error.retryable)
     outcome = "unknown" if is_open else {"changed": "applied"}.get(item.result, "failed")
     live = None if view is None else {item.wanted.field: _text(view.live(item.wanted.tag, item.wanted.field))}
@@ -64,16 +67,20 @@ def concluded(record: AuditRecord, item: ChangeResult, view: CampaignView | None
 
 def settled(record: AuditRecord, view: CampaignView) -> AuditRecord:
     """Return the record of an open intent with the outcome that the platform shows."""
-    ((field, asked),) = (record.after or {"status": None}).items()
+    ((field, asked),) = (record.after or {"status": None}).items()  # intents hold exactly one field
     live = view.live(record.entity_id, field)
+    # Budgets are stored as text: compared as numbers, since 25 and 25.00 are one amount.
     is_applied = live == (Decimal(asked) if isinstance(live, Decimal) else asked)
     outcome = "applied" if is_applied else "failed"
     return record.model_copy(update={"outcome": outcome, "read_back": {field: _text(live)}})
 
 
 def created(creation: Creation, entry: ObjectEntry, error: CampaignAutomationError | None) -> AuditRecord:
-    """Return the record of a create. The same try of the same object always has the same id, so that a step
-    run again adds nothing."""
+    """Return the record of a create.
+
+    The same attempt at the same object always has the same id, so that a step that runs again adds nothing.
+    """
+    # Parents before children: the records of one creation share their time and sort by level.
     order = list(Level).index(entry.level)
     return _of_creation(
         creation,
@@ -88,7 +95,7 @@ def created(creation: Creation, entry: ObjectEntry, error: CampaignAutomationErr
 
 
 def removed(creation: Creation, entry: ObjectEntry, audit_id: str) -> AuditRecord:
-    """Return the record of an object that Undo removed."""
+    """Return the record of an object that the undo of a creation removed."""
     return _of_creation(
         creation,
         entry,
@@ -125,6 +132,7 @@ def budgets_before(trail: Iterable[AuditRecord], since: str) -> dict[str, Decima
         amount = (record.before or {}).get("daily_budget")
         is_change = record.operation == "set_budget" and record.outcome != "failed"
         if is_change and record.audit_id >= since and amount is not None:
+            # The trail is oldest first, so the first value found is the oldest.
             before.setdefault(record.entity_id, Decimal(amount))
     return before
 

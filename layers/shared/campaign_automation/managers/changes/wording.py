@@ -1,0 +1,110 @@
+"""The sentences about changes: answers, refusals of the guards, and reasons for what was left as it is."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from decimal import Decimal
+
+from campaign_automation.models.common import Level
+
+_DONE = {"active": "started", "paused": "paused", "deleted": "deleted"}
+_WOULD_DO = {"active": "would start", "paused": "would pause", "deleted": "would delete"}
+_NOUNS = {Level.CAMPAIGN: "campaign", Level.ADSET: "ad set", Level.AD: "ad"}
+
+KILL_SWITCH_ON = "the kill switch is on: only pauses are written"
+BUSY = "another change of this campaign is being made; ask again in a moment"
+NOT_CONCLUDED = "the end of the change could not be stored; the campaign is free again within a minute"
+CAMPAIGN_DELETED = "the campaign is deleted: nothing in it can be changed"
+
+# Reasons of items that were left as they are: the code stands before the colon, see docs/changes.md.
+OBJECT_DELETED = "deleted: the object no longer exists on the platform"
+CREATE_STAYS = "created: undo does not delete; use manage_campaign with action delete"
+REMOVAL_STAYS = "deleted: the platform does not bring deleted objects back"
+SPLIT_STAYS = "ended: a platform's split test does not begin again"
+LIFTED_END_STAYS = "runs_on: the end of a test that is over is not set again"
+
+
+def already_message(status: str) -> str:
+    """Return the message of a request that found every object in the wanted status."""
+    return f"nothing to do: already {status}"
+
+
+def managed_message(levels: Sequence[Level], left: int, status: str, *, dry_run: bool) -> str:
+    """Return the message of a change of status, by the `levels` of the changed objects.
+
+    `left` is the number of objects that were left as they are.
+    """
+    if not levels:
+        return "nothing was changed, see skipped and failed"
+    done = (_WOULD_DO if dry_run else _DONE)[status]
+    message = f"{done} {_counted_objects(levels)}"
+    if not left:
+        return message
+    return f"{message}; {_plural(left, 'other object')} {_were(left)} not changed, see skipped and failed"
+
+
+def undone_message(restored: int, left: int, *, dry_run: bool) -> str:
+    """Return the message of an undo: the numbers of values put back and of those left as they are."""
+    message = f"{'would restore' if dry_run else 'restored'} {_plural(restored, 'value')}"
+    return f"{message}; {left} cannot be restored, see not_restored" if left else message
+
+
+def undo_reason(run_id: str, reason: str) -> str:
+    """Return the reason that the audit trail shows for an undo."""
+    return f"undo of {run_id}: {reason}"
+
+
+def unknown_before(field: str) -> str:
+    """Return the reason why a change without a known value before stays."""
+    return f"unknown: the {field} before the change is not known"
+
+
+def changed_since(run_id: str, field: str) -> str:
+    """Return the reason why a value that a later run changed stays."""
+    return f"changed_since: run {run_id} changed its {field} again"
+
+
+def limit_missing(setting: str, scope: str = "") -> str:
+    """Return the refusal of a deployment in which `setting` is not set; `scope` names its missing entry."""
+    return f"{setting} is not set{scope}; a missing limit refuses every write"
+
+
+def changed_by_other(live: object, seen: object) -> str:
+    """Return the refusal of a value that somebody changed on the platform itself."""
+    return f"it is {live} on the platform, but {seen} when last read; ask again to overwrite it"
+
+
+def over_step_cap(before: Decimal, after: Decimal, percent: Decimal) -> str:
+    """Return the refusal of a budget change that is too large for one step."""
+    return f"{before} to {after} is more than {percent} % in one step"
+
+
+def over_day_cap(day_ago: Decimal, after: Decimal, percent: Decimal) -> str:
+    """Return the refusal of a budget change that is too large against 24 hours ago."""
+    return f"{day_ago} to {after} is more than {percent} % within 24 hours"
+
+
+def over_account_cap(total: Decimal, cap: Decimal, currency: str) -> str:
+    """Return the refusal of spend beyond the account's cap, both a day in the major unit."""
+    return f"{total} {currency} a day is over the account's cap of {cap} {currency}"
+
+
+def not_as_set(live: object, asked: object) -> str:
+    """Return the error of a value that the platform took and does not show."""
+    return f"it is {live} after it was set to {asked}"
+
+
+def _counted_objects(levels: Sequence[Level]) -> str:
+    """Return the objects by level, the campaign first: "1 campaign, 2 ad sets and 3 ads"."""
+    counts = Counter(levels)
+    parts = [_plural(counts[level], noun) for level, noun in _NOUNS.items() if counts[level]]
+    return " and ".join(filter(None, (", ".join(parts[:-1]), parts[-1])))
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def _were(count: int) -> str:
+    return "was" if count == 1 else "were"
