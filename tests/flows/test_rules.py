@@ -245,7 +245,7 @@ def test_a_rule_that_would_touch_too_much_touches_nothing_and_waits_for_a_person
     told = sandbox.state("web_platform")["notifications"]
     assert len(told) == 1, told
     notice = told[0]
-    assert (notice["notification_type"], notice["category"]) == ("urgent", "rule_needs_review")
+    assert (notice["notification_type"], notice["category"]) == ("urgent", "optimization_suggestion")
     assert "3 objects, more than the 2 allowed" in notice["message"]
     assert rules.get(rule_id)["state"] == "needs_review"
     sandbox.advance(advance_hours=1)

@@ -70,6 +70,8 @@ def test_a_campaign_it_never_heard_of_can_still_be_stopped(
         assert answer["status"] == "success", answer
     assert house.adapter.node_ids() == []
     assert [name for name, _ in house.web_platform.writes] == ["create_notification"]
+    (notice,) = house.web_platform.notifications
+    assert (notice["notification_type"], notice["category"]) == ("urgent", "system")
 
 
 def test_the_audit_names_the_person_and_the_web_platform_its_own_user(house: House) -> None:

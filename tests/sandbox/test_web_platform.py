@@ -234,6 +234,20 @@ def test_notification_is_kept(call: Call, sandbox: Sandbox) -> None:
     assert kept["extra_data"] == {"ad": 7}
 
 
+@pytest.mark.parametrize("category", ["general", "rule_notice", "", "SYSTEM"])
+def test_a_notification_of_another_category_is_refused(customer: Customer, category: str) -> None:
+    with pytest.raises(Refused) as refused:
+        customer(
+            "create_notification",
+            user_id=123,
+            notification_type="urgent",
+            category=category,
+            title="Left behind",
+            message="One object remains",
+        )
+    assert refused.value.data["parameter"] == "category"
+
+
 def test_reports_are_newest_first_and_own(
     customer: Customer, sandbox: Sandbox, graph: Any, campaign_id: str, adset_id: str, ad_id: str
 ) -> None:

@@ -6,7 +6,12 @@ import itertools
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from campaign_automation.utils.error_handler import NotFoundError, WebPlatformUnavailableError
+from campaign_automation.utils.error_handler import (
+    NotFoundError,
+    WebPlatformError,
+    WebPlatformUnavailableError,
+)
+from local.sandbox.web_platform.tools import CATEGORIES
 
 
 class MemoryWebPlatform:
@@ -50,6 +55,8 @@ class MemoryWebPlatform:
             self.campaigns[number] = {"id": number, "status": "draft", **arguments}
             return {"id": number}
         if name == "create_notification":
+            if arguments["category"] not in CATEGORIES:
+                raise WebPlatformError("invalid parameters", code="3002", parameter="category")
             self.notifications.append(arguments)
             return {"id": len(self.notifications)}
         if arguments["campaign_id"] not in self.campaigns:

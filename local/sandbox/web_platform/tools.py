@@ -230,6 +230,25 @@ def _booked(store: WebPlatformStore, arguments: Json, change: float) -> Json:
 
 # The catalogue
 
+# The server takes these words and refuses all others as invalid parameters.
+CATEGORIES = (
+    "token_expired",
+    "ad_rejected",
+    "credit_low",
+    "credit_depleted",
+    "payment_success",
+    "payment_failed",
+    "report_ready",
+    "creative_ready",
+    "landing_page_ready",
+    "budget_exhausted",
+    "ad_paused",
+    "optimization_suggestion",
+    "weekly_summary",
+    "new_feature",
+    "system_maintenance",
+    "system",
+)
 _USER = {"user_id": Argument("id", required=True)}
 _PAGING = {"page": Argument("integer"), "page_size": Argument("integer")}
 _CAMPAIGN = {
@@ -325,7 +344,7 @@ TOOLS = {
             {
                 **_USER,
                 "notification_type": Argument("string", True, ("urgent", "important", "general")),
-                "category": Argument("string", required=True),
+                "category": Argument("string", True, CATEGORIES),
                 "title": Argument("string", required=True),
                 "message": Argument("string", required=True),
                 "action_url": Argument("string"),

@@ -46,7 +46,7 @@ def unfinished_undo_notice(campaign_id: str, platform: str, left: int) -> dict[s
     remain = f"{_plural(left, 'object')} {'remains' if left == 1 else 'remain'}"
     return {
         "notification_type": "urgent",
-        "category": "general",
+        "category": "system",
         "title": "A failed campaign could not be removed",
         "message": f"{campaign_id}: {remain} on {platform}; please remove them there.",
     }

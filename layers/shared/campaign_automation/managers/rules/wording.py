@@ -58,7 +58,7 @@ def notice_arguments(rule: CreateRule, message: str, *, urgent: bool, **facts: A
     """Return the arguments of the Web Platform's create_notification."""
     return {
         "notification_type": "urgent" if urgent else "important",
-        "category": "rule_needs_review" if urgent else _category(rule.action),
+        "category": "optimization_suggestion" if urgent else _category(rule.action),
         "title": f"Rule {rule.rule_name}",
         "message": message,
         "extra_data": facts,
@@ -68,7 +68,7 @@ def notice_arguments(rule: CreateRule, message: str, *, urgent: bool, **facts: A
 def _category(action: AnyAction) -> str:
     if isinstance(action, Pause):
         return "ad_paused"
-    return "optimization_suggestion" if isinstance(action, ChangeBudget) else "rule_notice"
+    return "optimization_suggestion" if isinstance(action, ChangeBudget) else "system"
 
 
 def _counted(count: int, level: Level) -> str:
