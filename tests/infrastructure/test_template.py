@@ -160,6 +160,25 @@ def test_every_route_but_the_document_asks_for_a_token(transformed: dict[str, An
     assert open_routes == ["/v1/openapi.json"]
 
 
+def test_the_stack_stays_below_the_limits_of_aws(transformed: dict[str, Any]) -> None:
+    """CloudFormation takes 500 resources, IAM ten managed policies on a role unless it is asked for more."""
+    resources = transformed["Resources"].values()
+    assert len(resources) < 450
+    policies = [
+        item["Properties"].get("ManagedPolicyArns", [])
+        for item in resources
+        if item["Type"] == "AWS::IAM::Role"
+    ]
+    assert 0 < max(map(len, policies)) <= 10
+
+
+def test_the_template_stays_short() -> None:
+    """1,300 lines for the 23 functions it began with, and 32 for each that came later."""
+    text = (ROOT / "template.yaml").read_text()
+    added = text.count("Type: AWS::Serverless::Function") - 23
+    assert len(text.splitlines()) < 1300 + 32 * added
+
+
 def test_the_table_survives_a_deleted_stack(transformed: dict[str, Any]) -> None:
     table = transformed["Resources"]["Table"]
     assert (table["DeletionPolicy"], table["UpdateReplacePolicy"]) == ("Retain", "Retain")
