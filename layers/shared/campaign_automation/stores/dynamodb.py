@@ -8,9 +8,9 @@ from __future__ import annotations
 import asyncio
 import functools
 import itertools
-import random
 import time
 from collections.abc import Callable, Mapping, Sequence
+from random import SystemRandom
 from typing import Any, ParamSpec, TypeVar, assert_never
 
 from campaign_automation.stores.table import (
@@ -121,7 +121,7 @@ class DynamoTable(Table):
                 # Another transaction held one of the rows; boto3 repeats single writes only.
                 if "TransactionConflict" not in reasons or attempt == _CONFLICT_TRIES:
                     raise
-                time.sleep(random.uniform(0, _CONFLICT_SECONDS * 2**attempt))
+                time.sleep(SystemRandom().uniform(0, _CONFLICT_SECONDS * 2**attempt))
 
     def _request(self, operation: Operation) -> dict[str, Any]:
         """Return the parameters of an operation, which are the same alone and in a transaction."""
