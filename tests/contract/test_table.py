@@ -38,6 +38,7 @@ from campaign_automation.stores.table import (
 )
 from campaign_automation.utils.error_handler import StoreError
 from local.cloud.moto_seams import quicken_dynamodb
+from tests.support.memory_table import MemoryTable
 from tests.support.table import empty_table, make_table, one_at_a_time
 
 T = TypeVar("T")
@@ -71,7 +72,12 @@ def dynamodb(moto: None) -> Table:
     return engine.DynamoTable(NAME, lambda: client)
 
 
-@pytest.fixture(params=["dynamodb"])
+@pytest.fixture
+def memory() -> Table:
+    return MemoryTable()
+
+
+@pytest.fixture(params=["dynamodb", "memory"])
 def table(request: pytest.FixtureRequest) -> Table:
     made: Table = request.getfixturevalue(request.param)
     return made

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
-import subprocess
-import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from fnmatch import translate
 from functools import cache
 from importlib.metadata import PackageNotFoundError, distribution, packages_distributions
 from pathlib import Path
+from posixpath import splitext
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from samtranslator.yaml_helper import yaml_parse
 from campaign_automation.actions import ACTIONS
 from campaign_automation.api.openapi import document
 from layers.build_layer import UNUSED, UNUSED_ANYWHERE, UNUSED_SUFFIXES
+from tests.support.starts import Starts, starting
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE: dict[str, Any] = yaml_parse((ROOT / "template.yaml").read_text())
@@ -137,34 +139,30 @@ def test_a_layer_holds_the_versions_of_the_lock(layer: str) -> None:
     assert {name: version for name, version in requirements(layer).items() if version not in lock[name]} == {}
 
 
-# Loads a handler in a process that can import nothing but the standard library and the function's layers.
-IMPORT_PROGRAM = """
-import importlib.util, sys
-
-allowed = set(sys.argv[2].split()) | set(sys.stdlib_module_names) | {"campaign_automation"}
+# Parts of the module that need no library beyond those of every function.
+SHARED = ("campaign_automation.api.http", "campaign_automation.tasks", "campaign_automation.wiring")
 
 
-class Layers:
-    def find_spec(self, name, path=None, target=None):
-        top = name.partition(".")[0]
-        if top not in allowed and not top.startswith("_"):
-            raise ModuleNotFoundError(f"{name} is in no layer of this function", name=name)
+@pytest.fixture(scope="module")
+def starts() -> Iterator[Starts]:
+    with starting(importable(["core"]), SHARED) as running:
+        yield running
 
 
-sys.meta_path.insert(0, Layers())
-spec = importlib.util.spec_from_file_location("app", sys.argv[1])
-spec.loader.exec_module(importlib.util.module_from_spec(spec))
-"""
+def importable(layers: Iterable[str]) -> set[str]:
+    """Modules of the layers' libraries and of those that the runtime brings along."""
+    held = {normal(name) for layer in layers for name in requirements(layer)} | RUNTIME
+    return {module for module, names in distributions().items() if names & held}
+
+
+@cache
+def distributions() -> dict[str, set[str]]:
+    """The installed distributions that hold each top-level module."""
+    return {module: set(map(normal, names)) for module, names in packages_distributions().items()}
 
 
 @pytest.mark.parametrize("function", NAMES)
-def test_a_function_starts_with_only_what_its_layers_hold(function: str) -> None:
-    held = {normal(name) for layer in layer_names(function) for name in requirements(layer)} | RUNTIME
-    modules = {
-        module
-        for module, names in packages_distributions().items()
-        if {normal(name) for name in names} & held
-    }
+def test_a_function_starts_with_only_what_its_layers_hold(starts: Starts, function: str) -> None:
     needed = (
         "TABLE_NAME",
         "STATISTICS_FUNCTION_NAME",
@@ -180,30 +178,20 @@ def test_a_function_starts_with_only_what_its_layers_hold(function: str) -> None
         "AWS_DEFAULT_REGION": "us-east-1",
         "PRELOAD_PLATFORMS": str(own.get("PRELOAD_PLATFORMS", "")),
     }
-    done = subprocess.run(
-        [sys.executable, "-c", IMPORT_PROGRAM, f"functions/{folder_of(function)}/app.py", " ".join(modules)],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    started = starts.start(folder_of(function), environment, importable(layer_names(function)))
+    assert started.error == ""
 
 
-# Prints which of the heavy libraries a handler loads while it starts, and every other module.
-LOADED_PROGRAM = """
-import importlib.util, sys
+def test_a_function_cannot_start_with_what_its_layers_do_not_hold(starts: Starts) -> None:
+    environment = {"AWS_DEFAULT_REGION": "us-east-1"}
+    assert "is in no layer" in starts.start("statistics", environment, ()).error
 
-spec = importlib.util.spec_from_file_location("app", sys.argv[1])
-spec.loader.exec_module(importlib.util.module_from_spec(spec))
-print(*sys.modules)
-"""
+
 LAZY = {"numpy", "scipy", "pandas", "boto3", "facebook_business", "google.ads", "google.generativeai", "grpc"}
 
 
 @pytest.mark.parametrize("function", sorted(set(FOLDERS) - {"statistics"}))
-def test_a_function_starts_without_libraries_that_it_did_not_ask_for(function: str) -> None:
+def test_a_function_starts_without_libraries_that_it_did_not_ask_for(starts: Starts, function: str) -> None:
     """SDKs, numpy and boto3 are loaded by the part that needs them; each costs a cold start."""
     needed = ("TABLE_NAME", "JWT_ISSUER", "JWT_AUDIENCE")
     environment = {
@@ -211,17 +199,10 @@ def test_a_function_starts_without_libraries_that_it_did_not_ask_for(function: s
         "JWKS_URL": "https://issuer.example/keys",
         "AWS_DEFAULT_REGION": "us-east-1",
     }
-    done = subprocess.run(
-        [sys.executable, "-c", LOADED_PROGRAM, f"functions/{function}/app.py"],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert "campaign_automation" in done.stdout.split()
-    assert LAZY & set(done.stdout.split()) == set()
+    started = starts.start(function, environment, None)
+    assert started.error == ""
+    assert "campaign_automation" in started.modules
+    assert LAZY & started.modules == set()
 
 
 def normal(name: str) -> str:
@@ -238,15 +219,22 @@ def test_a_function_stays_far_below_lambdas_size_limit(function: str) -> None:
 @cache
 def installed_bytes(name: str) -> int:
     try:
-        files = distribution(name).files or []
+        record = distribution(name).read_text("RECORD") or ""
     except PackageNotFoundError:  # not needed on this machine's platform
         return 0
-    total = 0
-    for file in files:
-        path = Path(str(file))
-        pruned = any(parent.match(pattern) for parent in (path, *path.parents) for pattern in UNUSED)
-        pruned |= path.parts[0].startswith(tuple(item.rstrip("*") for item in UNUSED if item.endswith("*")))
-        if pruned or path.suffix in UNUSED_SUFFIXES | {".pyc"} or set(path.parts) & set(UNUSED_ANYWHERE):
-            continue
-        total += (file.size or 0) * (2 if path.suffix == ".py" else 1)
-    return total
+    return sum(
+        int(size or 0) * (2 if file.endswith(".py") else 1)
+        for file, _, size in csv.reader(record.splitlines())
+        if not is_pruned(file.removeprefix("../../../"))  # scripts lie in bin
+    )
+
+
+UNUSED_PATHS = re.compile("|".join(translate(form) for path in UNUSED for form in (path, f"{path}/*")))
+
+
+def is_pruned(file: str) -> bool:
+    return (
+        UNUSED_PATHS.match(file) is not None
+        or splitext(file)[1] in {*UNUSED_SUFFIXES, ".pyc"}
+        or not set(UNUSED_ANYWHERE).isdisjoint(file.split("/"))
+    )

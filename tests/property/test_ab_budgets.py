@@ -26,8 +26,8 @@ from campaign_automation.utils.validation import parse
 from campaign_automation.wiring import Wiring
 from tests.support.builders import account
 from tests.support.fake_adapter import FakeAdapter
+from tests.support.memory_table import MemoryTable
 from tests.support.sandbox import Sandbox
-from tests.support.table import empty_table
 from tests.support.web_platform import MemoryWebPlatform
 
 PLATFORMS = ("meta", "tiktok", "google")
@@ -88,10 +88,10 @@ class House:
     """One tenant whose tests run on platforms in memory, on the sandbox's clock."""
 
     def __init__(self, sandbox: Sandbox) -> None:
-        empty_table()
+        self.table = MemoryTable()
         self.sandbox = sandbox
         self.adapters = {platform: FakeAdapter(platform) for platform in PLATFORMS}
-        self.wiring = Wiring(mcp_client=MemoryWebPlatform(), adapters=self.adapters)
+        self.wiring = Wiring(mcp_client=MemoryWebPlatform(), adapters=self.adapters, table=self.table)
         self.wiring.__dict__["_ab_test_schedules"] = None  # moto in this process has no group for them
 
     def run(self, action: str, parameters: dict[str, Any]) -> dict[str, Any]:
@@ -144,7 +144,7 @@ def house(module_settings: None, sandbox: Sandbox) -> House:
 
 
 @settings(
-    max_examples=12,
+    max_examples=100,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -152,7 +152,7 @@ def house(module_settings: None, sandbox: Sandbox) -> House:
 def test_property_10_what_the_platform_stored_is_equal_and_sums_exactly(
     house: House, platform: str, creatives: int, share: int
 ) -> None:
-    empty_table()
+    house.table.clear()
     created = house.create(platform, creatives, share * creatives / 100)
     assert created["status"] == "success", created
     stored = [

@@ -33,10 +33,10 @@ from campaign_automation.utils.error_handler import CODES, PlatformError, envelo
 from campaign_automation.utils.validation import parse
 from tests.support.builders import account, creative
 from tests.support.fake_adapter import FakeAdapter
+from tests.support.memory_table import MemoryTable
 from tests.support.module import execute
 from tests.support.sandbox import Sandbox
 from tests.support.strategies import NAMES, cell_count, requests
-from tests.support.table import empty_table
 from tests.support.web_platform import MemoryWebPlatform
 
 WHOLE = settings(
@@ -49,9 +49,14 @@ PURE = settings(max_examples=100, deadline=None)
 
 
 @pytest.fixture
-def module(module_settings: None, sandbox: Sandbox) -> CampaignAutomation:
+def table() -> MemoryTable:
+    return MemoryTable()
+
+
+@pytest.fixture
+def module(module_settings: None, sandbox: Sandbox, table: MemoryTable) -> CampaignAutomation:
     """One module for all examples of a test, as a warm function would be."""
-    return CampaignAutomation()
+    return CampaignAutomation(table=table)
 
 
 @pytest.fixture
@@ -60,17 +65,19 @@ def fakes() -> dict[str, FakeAdapter]:
 
 
 @pytest.fixture
-def module_of_fakes(module_settings: None, fakes: dict[str, FakeAdapter]) -> CampaignAutomation:
-    return CampaignAutomation(mcp_client=MemoryWebPlatform(), adapters=fakes)
+def module_of_fakes(
+    module_settings: None, fakes: dict[str, FakeAdapter], table: MemoryTable
+) -> CampaignAutomation:
+    return CampaignAutomation(mcp_client=MemoryWebPlatform(), adapters=fakes, table=table)
 
 
 @WHOLE
 @given(platform=st.sampled_from(PLATFORMS), data=st.data())
 def test_property_01_creation_gives_an_id_and_a_whole_tree_read_back_from_the_platform(
-    module: CampaignAutomation, sandbox: Sandbox, platform: str, data: st.DataObject
+    module: CampaignAutomation, table: MemoryTable, sandbox: Sandbox, platform: str, data: st.DataObject
 ) -> None:
     request = data.draw(requests(platform))
-    empty_table()
+    table.clear()
     if platform == "tiktok":  # hundreds of creations in a minute are more than the basic tier allows
         sandbox.patch_account(platform, "7000000000000000123", calls_per_minute=1_000_000)
     created = execute(module, "create_campaign", request)
@@ -208,9 +215,13 @@ def test_property_04_one_ad_per_creative_and_adset_with_copy_inside_the_limits(
 @WHOLE
 @given(platform=st.sampled_from(["meta", "tiktok", "google"]), request=requests())
 def test_property_14_each_platform_name_reaches_its_adapter_and_results_have_one_shape(
-    module_of_fakes: CampaignAutomation, fakes: dict[str, FakeAdapter], platform: str, request: dict[str, Any]
+    module_of_fakes: CampaignAutomation,
+    fakes: dict[str, FakeAdapter],
+    table: MemoryTable,
+    platform: str,
+    request: dict[str, Any],
 ) -> None:
-    empty_table()
+    table.clear()
     for adapter in fakes.values():
         adapter.forget()
     answer = execute(module_of_fakes, "create_campaign", {**request, "platform": platform})

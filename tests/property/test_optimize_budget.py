@@ -33,8 +33,8 @@ from campaign_automation.utils.validation import parse
 from campaign_automation.wiring import Wiring
 from tests.support.builders import account, request_body
 from tests.support.fake_adapter import FakeAdapter
+from tests.support.memory_table import MemoryTable
 from tests.support.parts import campaign_of, gate_with
-from tests.support.table import empty_table
 from tests.support.web_platform import MemoryWebPlatform
 
 PLATFORMS = ("meta", "tiktok", "google")
@@ -64,10 +64,9 @@ class House:
     """One tenant with running campaigns, nine days old, on platforms in memory."""
 
     def __init__(self) -> None:
-        empty_table()
         self.adapters = {platform: FakeAdapter(platform) for platform in PLATFORMS}
         self.web_platform = WebPlatform()
-        self.wiring = Wiring(mcp_client=self.web_platform, adapters=self.adapters)
+        self.wiring = Wiring(mcp_client=self.web_platform, adapters=self.adapters, table=MemoryTable())
         self.limit(LIMITS)
         self.creations: dict[str, Creation] = {}
 
@@ -622,8 +621,8 @@ def test_a_model_may_phrase_but_every_number_is_ours(house: House) -> None:
 
 
 def test_days_before_a_campaign_was_made_are_no_days_of_zeros(house: House) -> None:
-    made = house.creations["meta"]
-    (read,) = asyncio.run(house.wiring.insights.read([campaign_of(house.wiring, made.campaign_id)], 60))
+    made = campaign_of(house.wiring, house.creations["meta"].campaign_id)
+    (read,) = asyncio.run(house.wiring.insights.read([made], 60))
     days = {row.day for rows in read.days.values() for row in rows}
     assert days == {house.today - timedelta(days=age) for age in range(1, 10)}
     midnight = datetime(2026, 11, 25, 2, tzinfo=UTC)  # of the 24th in New York

@@ -33,8 +33,8 @@ from campaign_automation.utils.validation import parse
 from campaign_automation.wiring import Wiring
 from tests.support.builders import request_body
 from tests.support.fake_adapter import FakeAdapter
+from tests.support.memory_table import MemoryTable
 from tests.support.parts import gate_with
-from tests.support.table import empty_table
 from tests.support.web_platform import MemoryWebPlatform
 
 PLATFORMS = ("meta", "tiktok", "google")
@@ -72,7 +72,6 @@ class House:
     """One tenant with a running campaign of three ad sets, nine days old."""
 
     def __init__(self, platform: str = "meta") -> None:
-        empty_table()
         self.platform = platform
         self.adapter = CountingAdapter(platform)
         self.web_platform = MemoryWebPlatform()
@@ -80,6 +79,7 @@ class House:
             get_settings().model_copy(update=SCHEDULING),
             mcp_client=self.web_platform,
             adapters={platform: self.adapter},
+            table=MemoryTable(),
         )
         wiring = self.wiring
         wiring.__dict__["gate"] = gate_with(wiring, LIMITS)

@@ -26,9 +26,9 @@ from campaign_automation.utils.retry_strategy import with_retries
 from tests.support.builders import request_body
 from tests.support.fake_adapter import FakeAdapter
 from tests.support.memory_cache import MemoryCache
+from tests.support.memory_table import MemoryTable
 from tests.support.module import execute
 from tests.support.sandbox import Sandbox
-from tests.support.table import empty_table
 from tests.support.web_platform import MemoryWebPlatform
 
 WHOLE = settings(
@@ -81,7 +81,7 @@ def test_property_07_manage_returns_and_establishes_the_new_status(
 ) -> None:
     actions = ACTIONS.get(platform)
     if actions is None or not sandbox.live(platform, "campaigns"):
-        module = CampaignAutomation()
+        module = CampaignAutomation(table=MemoryTable())
         created = execute(module, "create_campaign", request_body(platform=platform))
         assert created["status"] == "success", created
         actions = ACTIONS[platform] = Actions(created)
@@ -110,9 +110,10 @@ OUTAGES = st.lists(st.sampled_from([None, None, "before", "after"]), max_size=12
 def test_property_08_the_web_platform_holds_the_same_data_also_when_it_was_down(
     platform: str, outages: list[str | None], data: st.DataObject
 ) -> None:
-    empty_table()
     web_platform = MemoryWebPlatform(outages)
-    module = CampaignAutomation(mcp_client=web_platform, adapters={platform: FakeAdapter(platform)})
+    module = CampaignAutomation(
+        mcp_client=web_platform, adapters={platform: FakeAdapter(platform)}, table=MemoryTable()
+    )
     created = execute(module, "create_campaign", request_body(platform=platform))
     actions = Actions(created)
     for _ in range(data.draw(st.integers(0, 2))):
@@ -161,8 +162,7 @@ def test_property_16_status_holds_all_three_levels_with_their_figures(
     sandbox: Sandbox, platform: str, hours: int
 ) -> None:
     if not sandbox.live(platform, "campaigns"):
-        empty_table()
-        ACTIVE[platform] = CampaignAutomation()
+        ACTIVE[platform] = CampaignAutomation(table=MemoryTable())
         if platform == "tiktok":
             sandbox.patch_account(platform, "7000000000000000123", calls_per_minute=1_000_000)
         created = execute(ACTIVE[platform], "create_campaign", request_body(platform=platform, activate=True))
@@ -211,10 +211,12 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_property_17_when_the_platform_is_down_the_last_answer_comes_back_marked(
     platform: str, kind: type[PlatformError], changed: bool
 ) -> None:
-    empty_table()
     adapter = FakeAdapter(platform)
     module = CampaignAutomation(
-        mcp_client=MemoryWebPlatform(), redis_client=MemoryCache(), adapters={platform: adapter}
+        mcp_client=MemoryWebPlatform(),
+        redis_client=MemoryCache(),
+        adapters={platform: adapter},
+        table=MemoryTable(),
     )
     created = execute(module, "create_campaign", request_body(platform=platform))
     asked = {"campaign_id": created["campaign_id"]}

@@ -15,6 +15,7 @@ from campaign_automation.adapters.base import PlatformAdapter
 from campaign_automation.clients.gemini_client import TextModel
 from campaign_automation.clients.mcp_client import ToolCaller
 from campaign_automation.models.common import Context
+from campaign_automation.stores.table import Table
 from campaign_automation.utils import clock
 from campaign_automation.utils.cache_manager import RedisClient
 from campaign_automation.utils.error_handler import (
@@ -32,7 +33,7 @@ class CampaignAutomation:
     """Every argument is optional: what is not given is built from the settings.
 
     `mcp_client`, `gemini_client` and `redis_client` may be any objects with the methods of contract.md
-    section 5; `adapters` replaces platform adapters by name.
+    section 5; `adapters` replaces platform adapters by name, `table` the table of all stores.
     """
 
     def __init__(
@@ -42,12 +43,14 @@ class CampaignAutomation:
         redis_client: RedisClient | None = None,
         *,
         adapters: Mapping[str, PlatformAdapter] | None = None,
+        table: Table | None = None,
     ) -> None:
         self._wiring = Wiring(
             mcp_client=mcp_client,
             gemini_client=gemini_client,
             redis_client=redis_client,
             adapters=adapters,
+            table=table,
         )
 
     async def execute(

@@ -73,7 +73,8 @@ from campaign_automation.utils.secrets import read_secret
 
 
 class Wiring:
-    """The parts that actions and tasks need; clients and adapters handed in replace those of the settings.
+    """The parts that actions and tasks need; clients, adapters and a table handed in replace those of the
+    settings.
 
     Functions hand in their settings; without any this process carries everything out itself.
     """
@@ -86,12 +87,14 @@ class Wiring:
         gemini_client: TextModel | None = None,
         redis_client: RedisClient | None = None,
         adapters: Mapping[str, PlatformAdapter] | None = None,
+        table: Table | None = None,
     ) -> None:
         self.settings = settings or get_settings().in_process
         self._mcp_client = mcp_client
         self._gemini_client = gemini_client
         self._redis_client = redis_client
         self._given_adapters = adapters
+        self._given_table = table
         self._aws = Aws()
 
     def preload(self) -> None:
@@ -185,6 +188,8 @@ class Wiring:
 
     @cached_property
     def _table(self) -> Table:
+        if self._given_table is not None:
+            return self._given_table
         return DynamoTable(self.settings.table_name, lambda: self._aws.client("dynamodb"))
 
     # --- parts that several subjects share ------------------------------------------------------------
