@@ -12,6 +12,7 @@ from scipy import stats
 
 from campaign_automation.models.ab_analysis import Analysis, AnalysisRequest
 from campaign_automation.optimizers.ab_test_manager import analyze_test
+from tests.support.ab_tests import sentences
 
 ENOUGH = 100
 
@@ -86,9 +87,9 @@ def assert_consistent(found: Analysis) -> None:
     """No variant is told two things that exclude each other; every sentence names whom it is about."""
     told = Counter((item.variant_id, item.kind) for item in found.recommendations)
     assert set(told.values()) == {1}
-    for item in found.recommendations:
-        assert item.sentence
-        assert item.variant_id is None or item.variant_id in item.sentence
+    for item, sentence in zip(found.recommendations, sentences(found), strict=True):
+        assert sentence
+        assert item.variant_id is None or item.variant_id in sentence
     paused = {item.variant_id for item in found.recommendations if item.kind == "pause"}
     kept = {item.variant_id for item in found.recommendations if item.kind in ("raise_budget", "run_longer")}
     assert not paused & kept

@@ -1,4 +1,4 @@
-"""What each part may load: the rules no numpy, nothing the heavy parts of scipy."""
+"""Imports allowed to each part: no numpy for the rules, no heavy part of scipy at all."""
 
 from __future__ import annotations
 

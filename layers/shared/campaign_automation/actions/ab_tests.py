@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from campaign_automation.actions.action import Key, action
 from campaign_automation.managers.ab_tests.ab_test_manager import patient
+from campaign_automation.models.ab_test_answers import AbTestAnalysis
 from campaign_automation.models.ab_tests import (
     AbTestAccepted,
-    AbTestAnalysis,
     AbTestCancelled,
     AbTestCreated,
     AnalyzeAbTest,

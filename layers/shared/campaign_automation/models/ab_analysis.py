@@ -1,4 +1,4 @@
-"""What the statistics of an A/B test are asked and what they answer.
+"""Requests and answers of the statistics of an A/B test.
 
 Rates, shares and lifts are fractions (0.028 is 2.8 %). A p-value of 1e-300 stands for anything smaller.
 Variants keep the order of the request; the first is the control.
@@ -11,25 +11,23 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
+from campaign_automation.models.budget_problem import MaturitySnapshot
 from campaign_automation.models.common import Model
 
 # As a platform reported it, unchecked: an impossible count makes the verdict `invalid` and says whose it is.
 Reported = int | float | None
 Finite = Annotated[float, Field(allow_inf_nan=False)]
-Share = Annotated[float, Field(gt=0, lt=1)]
-Level = Annotated[float, Field(gt=0, le=0.5)]
+Probability = Annotated[float, Field(gt=0, lt=1)]
+Alpha = Annotated[float, Field(gt=0, le=0.5)]
 
 Mode = Literal["planned", "open_ended"]
 Unit = Literal["impressions", "clicks"]
 Verdict = Literal["winner", "no_difference", "insufficient_data", "inconclusive", "invalid"]
-Status = Literal[
-    "impossible_counts", "no_data", "srm", "collecting", "no_difference", "winner", "no_single_winner"
-]
+Status = Literal["impossible_counts", "no_data", "collecting", "no_difference", "winner", "no_single_winner"]
 Method = Literal["chi_square", "fisher", "cmh"]
-Flag = Literal[
+AnalysisFlag = Literal[
     "not_randomised",
     "split_drift",
-    "split_warning",
     "uneven_delivery",
     "small_expected",
     "order_reversed",
@@ -49,29 +47,32 @@ StopReason = Literal[
 ]
 
 
+AdviceKind = Literal["pause", "raise_budget", "run_longer", "stop", "fix_data"]
+
+
 class TestPlanRequest(Model):
     """A test to be. `minimum_detectable_effect` is relative: 0.1 is 10 % more; the least traffic counts."""
 
     __test__ = False
 
     variants: Annotated[int, Field(ge=2, le=10)] = 2
-    baseline_rate: Share
+    baseline_rate: Probability
     minimum_detectable_effect: Annotated[float, Field(gt=0, allow_inf_nan=False)]
     visitors_per_arm_per_day: Annotated[
         list[Annotated[float, Field(ge=0, allow_inf_nan=False)]], Field(min_length=1)
     ]
     planned_days: Annotated[int, Field(ge=1, le=90)] = 7
     mode: Mode = "planned"
-    alpha: Level = 0.05
-    power: Share = 0.8
+    alpha: Alpha = 0.05
+    power: Probability = 0.8
     min_conversions: Annotated[int, Field(ge=1)] = 100
 
 
 class TestPlan(Model):
-    """What the test needs. Days are None when an arm has no traffic.
+    """The needs of a test. Days are None when an arm has no traffic.
 
     `planned_conversions`, over all arms, is the full information of a planned test. `power_at_end` and
-    `detectable_effect` (relative; None beyond a rate of 1) say what the planned days can show.
+    `detectable_effect` (relative; None beyond a rate of 1) are those of the planned days.
     """
 
     __test__ = False
@@ -86,7 +87,6 @@ class TestPlan(Model):
     can_finish: bool
     power_at_end: float
     detectable_effect: float | None
-    message: str
 
 
 class DayCounts(Model):
@@ -127,24 +127,20 @@ class AnalysisRequest(Model):
     """Counts of a running or ended test and how it was planned.
 
     `randomised`: the platform split the audience. `separate_adsets`: each variant has its own delivery, which
-    can move apart by day; automatic stops then use the robust evidence. `planned_split`: one share per
-    variant, equal when absent. `looks`: what earlier answers gave as `group_sequential.look`.
-    `visitors_per_day`: one number per variant, taken from the last days when absent. `days_left`: full days
-    until the test's end.
+    can move apart by day; automatic stops then use the robust evidence. `looks`: the `group_sequential.look`
+    of earlier answers. `days_left`: full days until the test's end.
     """
 
     variants: list[VariantCounts]
     unit: Unit = "impressions"
-    alpha: Level = 0.05
+    alpha: Alpha = 0.05
     min_conversions: Annotated[int, Field(ge=1)] = 100
-    planned_split: list[Share] | None = None
     mode: Mode = "open_ended"
     planned_conversions: Annotated[int, Field(gt=0)] | None = None
     planned_days: Annotated[int, Field(gt=0)] | None = None
     looks: list[Look] = []
     randomised: bool = True
     separate_adsets: bool = True
-    visitors_per_day: list[Annotated[float, Field(ge=0, allow_inf_nan=False)]] | None = None
     days_left: Annotated[int, Field(ge=0)] | None = None
     seed: Annotated[int, Field(ge=0)] = 0
     bayes: bool = True
@@ -192,10 +188,10 @@ class Pair(Model):
     difference: Interval
     ratio: Interval
     odds_ratio: Interval
-    cohens_h: float | None
-    lift: float | None
+    cohens_h: float
+    lift: float
     p_cmh: float | None
-    z: float | None
+    z: float
     dispersion: float
     p_anytime: float
     p_anytime_adjusted: float
@@ -203,19 +199,22 @@ class Pair(Model):
     anytime_ratio: Interval | None
 
 
-class SplitCheck(Model):
-    """Visitors against the planned split: once (`p_fixed`) and under daily looks (`log_e`, `p_anytime`)."""
+class Delivery(Model):
+    """Visitors against equal shares: once (`p_fixed`) and under daily looks (`log_e`, `p_anytime`).
 
-    planned: list[float]
+    An auction keeps to no shares, so uneven ones are a warning and no obstacle to a verdict.
+    """
+
+    equal: list[float]
     observed: list[float]
     p_fixed: float
     log_e: float | None
     p_anytime: float | None
-    verdict: Literal["ok", "warning", "blocked"]
+    is_uneven: bool
 
 
 class DayStrata(Model):
-    """The same comparison within days, beside the pooled one; `p_split`: do the arms' shares drift by day."""
+    """The same comparison within days, beside the pooled one; `p_split` tests the arms' shares for drift."""
 
     days: int
     statistic: float
@@ -255,7 +254,7 @@ class DaysLeft(Model):
 
 
 class SampleNeed(Model):
-    """What a variant has and lacks before a winner may be named; days at the present traffic."""
+    """Conversions of a variant, and those it lacks before a winner may be named; days at today's traffic."""
 
     variant_id: str
     conversions: int
@@ -276,12 +275,11 @@ class Winner(Model):
 class Recommendation(Model):
     """One thing to do. `automatic`: may be carried out without asking a person."""
 
-    kind: Literal["pause", "raise_budget", "run_longer", "stop", "fix_split", "fix_data"]
+    kind: AdviceKind
     variant_id: str | None = None
     amount_pct: float | None = None
     days: int | None = None
     automatic: bool = False
-    sentence: str
 
 
 class Analysis(Model):
@@ -305,7 +303,7 @@ class Analysis(Model):
     variants: list[VariantResult] = []
     pairs: list[Pair] = []
     not_distinguishable: list[str] = []
-    srm: SplitCheck | None = None
+    delivery: Delivery | None = None
     strata: DayStrata | None = None
     p_fixed: float | None = None
     p_anytime: float | None = None
@@ -315,7 +313,29 @@ class Analysis(Model):
     safe_to_stop: bool = False
     stop_reason: StopReason = "invalid"
     expected_days_left: DaysLeft | None = None
-    flags: list[Flag] = []
+    flags: list[AnalysisFlag] = []
     winner: Winner | None = None
     samples: list[SampleNeed] = []
     recommendations: list[Recommendation] = []
+
+
+# --- between the platforms and the statistics -------------------------------------------------------------
+
+
+class AbTestProblem(Model):
+    """Counts as the platform knows them on the morning of `today`, and how late its conversions come."""
+
+    request: AnalysisRequest
+    today: date
+    snapshots: list[MaturitySnapshot] = []
+    attribution_window_days: Annotated[int, Field(ge=0, le=90)] = 7
+
+
+class AbTestReading(Model):
+    """`closed_through` is the last day whose conversions are known; what is said of early looks rests on the
+    days up to it."""
+
+    analysis: Analysis
+    closed_days: int
+    closed_through: date | None
+    maturity_assumed: bool

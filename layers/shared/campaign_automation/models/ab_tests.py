@@ -1,30 +1,16 @@
-"""The shapes of A/B tests of creatives: what is asked, what was made, what the numbers say.
+"""Requests of the A/B test actions, and the answers of creating, cancelling and checking a test.
 
-As everywhere in answers `ctr` and `conversion_rate` are percentages; inside `statistics` rates are fractions.
-A variant is a creative in an ad set of its own.
+A variant is a creative in an ad set of its own. models/ab_test_answers.py holds the answer of an analysis.
 """
 
 from __future__ import annotations
 
-from datetime import date
 from decimal import Decimal
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, AwareDatetime, Field
 
-from campaign_automation.models.ab_analysis import (
-    Analysis,
-    AnalysisRequest,
-    DaysLeft,
-    Mode,
-    SampleNeed,
-    Status,
-    StopReason,
-    Unit,
-    Verdict,
-)
-from campaign_automation.models.ab_analysis import Flag as Warned
-from campaign_automation.models.budget_problem import MaturitySnapshot
+from campaign_automation.models.ab_analysis import Mode, Unit, Verdict
 from campaign_automation.models.campaigns import (
     AdResult,
     CampaignTerms,
@@ -32,7 +18,7 @@ from campaign_automation.models.campaigns import (
     CreateCampaign,
     CreativeInput,
 )
-from campaign_automation.models.changes import ChangedItem, FailedItem, Flag, Reason, SkippedItem
+from campaign_automation.models.changes import ChangedItem, Flag, Reason, SkippedItem
 from campaign_automation.models.common import (
     Amount,
     AnyObjective,
@@ -53,7 +39,7 @@ TestId = Annotated[Text, Field(max_length=128)]
 
 
 class AbTestTerms(Model):
-    """What makes a campaign a test.
+    """The terms that make a campaign a test.
 
     `minimum_detectable_effect` is relative: 0.2 is 20 % more. `baseline_rate` is a percentage: how many of
     100 impressions convert (for `ctr`: are clicked) now; without it the account's history tells. `planned`
@@ -104,7 +90,7 @@ class CreateAbTest(CampaignTerms, AbTestTerms):
 
 
 class RequiredSample(Model):
-    """What the test needs before it can find the effect it looks for; null is unknown.
+    """The sample that a test needs to find the effect it looks for; null is unknown.
 
     Visitors are impressions. `source` tells where the rate is from. `can_finish` is null when nobody knows
     how much traffic there will be.
@@ -207,174 +193,8 @@ class AbTestCancelled(Model):
     message: str
 
 
-# --- between the platforms and the statistics -------------------------------------------------------------
-
-
-class AbTestProblem(Model):
-    """Counts as the platform knows them on the morning of `today`, and how late its conversions come."""
-
-    request: AnalysisRequest
-    today: date
-    snapshots: list[MaturitySnapshot] = []
-    attribution_window_days: Annotated[int, Field(ge=0, le=90)] = 7
-
-
-class AbTestReading(Model):
-    """`closed_through` is the last day whose conversions are known; what is said of early looks rests on the
-    days up to it."""
-
-    analysis: Analysis
-    closed_days: int
-    closed_through: date | None
-    maturity_assumed: bool
-
-
-# --- the answer -------------------------------------------------------------------------------------------
-
-
-class PercentInterval(Model):
-    low: float | None
-    high: float | None
-
-
-class VariantFigures(Model):
-    """One variant as the platform counted it. `rank` orders by ROAS and decides nothing."""
-
-    creative_id: str
-    adset_id: str
-    impressions: int | None
-    clicks: int | None
-    conversions: Amount | None
-    spend: Amount | None
-    revenue: Amount | None
-    ctr: float | None
-    conversion_rate: float | None
-    roas: float | None
-    rank: int | None
-    interval: PercentInterval | None
-
-
-class TableRow(Model):
-    """One row of the contingency table."""
-
-    creative_id: str
-    converted: int
-    not_converted: int
-
-
-class DecidingTest(Model):
-    """The test behind the verdict; null where there is nothing to compare yet."""
-
-    method: str | None
-    statistic: float | None
-    df: int | None
-    p_value: float | None
-    alpha: float
-
-
-class PValues(Model):
-    """Side by side: `fixed` is honest at the planned end alone, `anytime` under any number of looks (all of
-    them are counted), `robust` also when ad sets move apart by day."""
-
-    fixed: float | None
-    anytime: float | None
-    robust: float | None
-
-
-class WinningCreative(Model):
-    """`confidence` is 1 - p. `holds_under_looks`: also by the evidence that looking early cannot fool."""
-
-    creative_id: str
-    adset_id: str
-    confidence: float
-    p_value: float
-    holds_under_looks: bool
-
-
-class Advice(Model):
-    """One thing to do; `apply: true` does it where `applicable`. `automatic`: it needs nobody's judgement."""
-
-    kind: Literal["pause", "raise_budget", "run_longer", "stop", "fix_split", "fix_data"]
-    creative_id: str | None = None
-    adset_id: str | None = None
-    amount_pct: float | None = None
-    days: int | None = None
-    automatic: bool
-    applicable: bool
-    sentence: str
-
-
-class Window(Model):
-    """Days of the account's time zone, both ends included; null before the first full day."""
-
-    since: date | None
-    until: date | None
-    closed_through: date | None
-    time_zone: str
-
-
-class Attribution(Model):
-    """Conversions are the platform's own count of the objective's event, on the day that it gives them.
-    `maturity_assumed`: how late they come was not seen yet, so a day closes with its attribution window."""
-
-    event: str
-    window_days: int
-    maturity_assumed: bool
-
-
-class Applied(Model):
-    """What `apply` did; `run_id` names it for the audit trail and for undo."""
-
-    run_id: str | None
-    changed: list[ChangedItem] = []
-    skipped: list[SkippedItem] = []
-    failed: list[FailedItem] = []
-    test_ended: bool
-
-
-class AbTestAnalysis(Model):
-    """The answer of analyze_ab_test.
-
-    `verdict` is the written rule's; `finding` says it finer; `safe_to_stop` rests only on what early looks
-    cannot fool. `reason` names what is wrong with an invalid test.
-    """
-
-    status: Literal["success"] = "success"
-    test_id: str
-    test_name: str
-    campaign_id: str
-    test_state: TestState
-    verdict: Verdict
-    finding: Status
-    reason: str | None
-    unit: Unit
-    metric: Metric
-    mode: Mode
-    randomised: bool
-    results: list[VariantFigures]
-    contingency_table: list[TableRow]
-    test: DecidingTest
-    p_values: PValues
-    winner: WinningCreative | None
-    safe_to_stop: bool
-    stop_reason: StopReason
-    expected_days_left: DaysLeft | None
-    samples: list[SampleNeed]
-    recommendations: list[Advice]
-    applied: Applied | None = None
-    looks: int
-    window: Window
-    attribution: Attribution
-    as_of: str
-    ends_at: str
-    flags: list[Warned]
-    statistics: Analysis
-    warnings: list[str]
-    message: str
-
-
 class AbTestTick(Model):
-    """What a test's schedule hands to its check."""
+    """The input of a test's check, as its schedule gives it."""
 
     tenant: Text
     test_id: TestId

@@ -1,4 +1,4 @@
-"""The shapes of optimize_budget: what is asked, decided, and done. Amounts in the major unit."""
+"""Request and answer of optimize_budget. Amounts in the major unit."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ class Summary(Model):
 
 
 class AskedTotal(Model):
-    """What became of `total_daily_budget`. `below`: today's caps do not take all of it, or it is a cap;
+    """The outcome of `total_daily_budget`. `below`: today's caps do not take all of it, or it is a cap;
     `above`: a lowering or a pause could not be carried out, see the outcomes. No raise adds to that."""
 
     asked: Amount

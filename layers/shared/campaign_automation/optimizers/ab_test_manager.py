@@ -1,7 +1,7 @@
-"""A/B tests: what one needs before it starts, and what its counts say while it runs. Pure.
+"""Statistics of A/B tests: the plan before a test starts, the analysis while it runs. Pure.
 
 The verdict is the written one: Pearson's chi-square, and a winner only with enough conversions in every arm.
-Beside it stands what may be believed when somebody looks every day; automatic stops rest on that alone.
+Beside it stands evidence that is valid at every look; automatic stops rest on that alone.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import math
 from campaign_automation.models.ab_analysis import (
     Analysis,
     AnalysisRequest,
+    Recommendation,
     TestPlan,
     TestPlanRequest,
     Winner,
@@ -27,7 +28,7 @@ OPEN_ENDED_FACTOR = 2
 
 
 def plan_test(request: TestPlanRequest) -> TestPlan:
-    """Visitors and days that a test needs; the longer of power and least conversions counts.
+    """Return the visitors and days that a test needs; the longer of power and least conversions counts.
 
     Raises InvalidRequestError for an effect that would lift the rate to 1 or more.
     Source: Fleiss, Levin and Paik, Statistical Methods for Rates and Proportions (2003); Schultzberg and
@@ -58,25 +59,15 @@ def plan_test(request: TestPlanRequest) -> TestPlan:
         can_finish=days is not None and days <= request.planned_days,
         power_at_end=ab_power.power_of(seen, base, better, alpha),
         detectable_effect=ab_power.detectable_effect(seen, base, alpha, request.power),
-        message=_plan_message(visitors, days, request),
     )
 
 
-def _plan_message(visitors: int, days: int | None, request: TestPlanRequest) -> str:
-    needs = f"The test needs {visitors} visitors and {request.min_conversions} conversions per variant"
-    if days is None:
-        return f"{needs}; a variant without traffic never has them."
-    if days <= request.planned_days:
-        return f"{needs}: {days} of its {request.planned_days} days."
-    return f"{needs}: {days} days, but it runs only {request.planned_days}."
-
-
 def analyze_test(request: AnalysisRequest) -> Analysis:
-    """Everything the counts say. Rates and shares are fractions; the same request has the same answer.
+    """Analyse the counts. Rates and shares are fractions; the same request has the same answer.
 
     Counts that cannot be (negative, fractional, more conversions than visitors) are a verdict, `invalid`,
     that names the variant. Raises InvalidRequestError for fewer than 2 or more than 10 variants, the same id
-    twice, lists of another length than the variants, or a planned test without its plan.
+    twice, or a planned test without its plan.
     Source: Kohavi, Tang, Xu, Trustworthy Online Controlled Experiments (2020).
     """
     check_request(request)
@@ -89,12 +80,12 @@ def analyze_test(request: AnalysisRequest) -> Analysis:
             alpha=request.alpha,
             mode=request.mode,
             flags=[] if request.randomised else ["not_randomised"],
-            recommendations=ab_advice.fix_data(reason),
+            recommendations=[Recommendation(kind="fix_data")],
         )
     findings = Findings(request, counts_of(request))
     stopping = Stopping(findings)
     analysis = _answer(findings, stopping)
-    advice = ab_advice.recommend(analysis, request, findings.counts, findings.leader_pairs)
+    advice = ab_advice.recommend(analysis, findings.counts, findings.leader_pairs, request.days_left)
     return analysis.model_copy(update={"recommendations": advice})
 
 
@@ -104,7 +95,6 @@ def _answer(findings: Findings, stopping: Stopping) -> Analysis:
     return Analysis(
         verdict=VERDICTS[findings.status],
         status=findings.status,
-        reason="the traffic is not split as planned" if findings.status == "srm" else None,
         unit=request.unit,
         alpha=request.alpha,
         mode=request.mode,
@@ -112,7 +102,7 @@ def _answer(findings: Findings, stopping: Stopping) -> Analysis:
         variants=findings.variants,
         pairs=findings.pairs,
         not_distinguishable=findings.not_distinguishable if findings.status == "no_single_winner" else [],
-        srm=findings.split,
+        delivery=findings.delivery,
         strata=findings.strata,
         p_fixed=findings.test.p_value if has_table else None,
         p_anytime=findings.leader_p([pair.p_anytime for pair in leaders]),
@@ -124,7 +114,7 @@ def _answer(findings: Findings, stopping: Stopping) -> Analysis:
         expected_days_left=stopping.days_left,
         flags=findings.flags,
         winner=_winner(findings, stopping),
-        samples=ab_advice.sample_needs(findings.counts, request.min_conversions, findings.traffic),
+        samples=ab_advice.sample_needs(findings.counts, request.min_conversions),
     )
 
 

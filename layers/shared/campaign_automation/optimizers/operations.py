@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from campaign_automation.models.ab_analysis import TestPlanRequest
-from campaign_automation.models.ab_tests import AbTestProblem
+from campaign_automation.models.ab_analysis import AbTestProblem, TestPlanRequest
 from campaign_automation.models.budget_problem import BudgetProblem
 from campaign_automation.optimizers.ab_test_manager import plan_test
 from campaign_automation.optimizers.ab_tests.reading import read_test
@@ -38,7 +37,7 @@ OPERATIONS: dict[str, Callable[[Payload], Payload]] = {
 
 
 def run(operation: str, payload: Payload) -> Payload:
-    """Raises InvalidRequestError for an operation that is not known and for numbers that cannot be."""
+    """Compute. Raises InvalidRequestError for an unknown operation and for numbers that cannot be."""
     compute = OPERATIONS.get(operation)
     if compute is None:
         raise InvalidRequestError(

@@ -1,4 +1,4 @@
-"""How often two equal arms get a winner when somebody looks every day for 30 days. Seeds are fixed."""
+"""Rate of false winners between two equal arms under daily looks for 30 days. Seeds are fixed."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_robust_evidence_holds_when_delivery_doubles_the_variance_by_day() -> No
 
 @pytest.mark.parametrize("name", MARKETS)
 def test_the_pooled_daily_chi_square_calls_a_false_winner_in_every_fifth_test(name: str) -> None:
-    """Why an automatic stop never rests on it."""
+    """Therefore no automatic stop rests on it."""
     visitors = np.cumsum(MARKETS[name].visitors, axis=0).astype(int)
     called = []
     for conversions in np.cumsum(runs(name)[:400], axis=1).astype(int):

@@ -1,4 +1,4 @@
-"""create_ab_test and cancel_ab_test: a test is a campaign of its own, made by the same workflow as others."""
+"""create_ab_test and cancel_ab_test: a test is a campaign of its own, made by the usual workflow."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from campaign_automation.adapters.base import PlatformAdapter
+from campaign_automation.managers.ab_tests import wording
 from campaign_automation.managers.ab_tests.ending import AbTestEnding
 from campaign_automation.managers.ab_tests.schedules import AbTestSchedules
 from campaign_automation.managers.ab_tests.sizing import AbTestSizing
@@ -17,13 +18,14 @@ from campaign_automation.models.ab_tests import (
     AbTestAccepted,
     AbTestCancelled,
     AbTestCreated,
+    AbTestTerms,
     CancelAbTest,
     CreateAbTest,
     VariantAdSet,
 )
 from campaign_automation.models.campaign import FINAL, Campaign, Creation
 from campaign_automation.models.campaigns import CampaignAccepted, CampaignCreated
-from campaign_automation.models.common import Context
+from campaign_automation.models.common import Context, Level
 from campaign_automation.stores.ab_test_store import AbTest, AbTestStore, ab_test_id
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import (
@@ -68,7 +70,7 @@ class AbTestManager:
     # --- creating --------------------------------------------------------------------------------------
 
     async def open(self, request: CreateAbTest, context: Context) -> OpenedTest:
-        """Claims the request, sizes the test, stores it and its schedule; nothing is on a platform yet.
+        """Claim the request, size the test, store it and its schedule; nothing is on a platform yet.
 
         The same key and body give the same test again. Raises GuardRefusedError for a test that its days
         cannot carry, or that nothing would end.
@@ -103,7 +105,7 @@ class AbTestManager:
         )
 
     def _check_end(self, request: CreateAbTest) -> None:
-        """A test must end by our schedule or by the platform's own end time, or it would spend for ever."""
+        """Refuse a test that neither our schedule nor the platform's end time ends: it would never stop."""
         if self._schedules is None and not self._adapters[request.platform].has_end_times:
             raise GuardRefusedError(
                 f"{request.platform}: nothing would end the test: this process has no scheduler and the"
@@ -113,12 +115,13 @@ class AbTestManager:
             )
 
     async def _schedule(self, test: AbTest, *, daily: bool) -> None:
-        """Before the test itself, so that none is without; the check of what was never made deletes it."""
+        """Make the schedules before the test itself, so that none is without."""
+        # The first check of a test that was never made deletes its schedules.
         if self._schedules:
             await self._schedules.put(test, daily=daily)
 
     async def outcome(self, opened: OpenedTest) -> AbTestCreated | AbTestAccepted:
-        """The finished test, or that its campaign goes on. Raises what made the campaign fail."""
+        """Return the test, or that its creation goes on. Raises the error that made the campaign fail."""
         test = opened.test
         try:
             made = await self._campaigns.outcome(test.tenant, test.campaign_id)
@@ -131,29 +134,31 @@ class AbTestManager:
                 campaign_id=test.campaign_id,
                 status_url=made.status_url,
                 required_sample=test.sample,
-                message="the test is being created",
+                message=wording.CREATING,
             )
         creation = await self._campaigns.load(test.tenant, test.campaign_id)
-        return _created(test, creation, made, has_scheduler=self._schedules is not None)
+        has_shares = self._adapters[made.platform].budget_level is Level.ADSET
+        warnings = _warnings(test, creation, made, has_shares=has_shares)
+        return _created(test, creation, made, warnings, has_scheduler=self._schedules is not None)
 
     # --- ending ----------------------------------------------------------------------------------------
 
     async def cancel(self, request: CancelAbTest, context: Context) -> AbTestCancelled:
-        """Pauses the campaign and ends the platform's split; a test that is over stays as it is."""
+        """Pause the campaign and end the platform's split; a test that is over stays as it is."""
         test, creation = await self.load(context.user_id, request.test_id)
         if test.state != "running":
-            return _cancelled(test, f"the test is {test.state} already: {test.end_reason}")
+            return _cancelled(test, wording.over_already(test))
         campaign = made_campaign(creation)
         run = new_run(context.actor, request.reason)
         items = await self._ending.stop(test, campaign, run, "cancelled", dry_run=request.dry_run)
         done = _cancelled(
             test.model_copy(update={"state": "running" if request.dry_run else "cancelled"}),
-            "would cancel the test" if request.dry_run else "the test is cancelled and its campaign paused",
+            wording.cancelled(is_dry=request.dry_run),
         )
         return done.model_copy(update={"changed": changed_items(items), "skipped": skipped_items(items)})
 
     async def load(self, tenant: str, test_id: str) -> tuple[AbTest, Creation]:
-        """Raises NotFoundError, for another tenant's test too."""
+        """Load a test and its creation. Raises NotFoundError, for another tenant's test too."""
         test = await self._store.load(tenant, test_id)
         if test is None:
             raise NotFoundError(f"test {test_id} is not known", field="test_id")
@@ -161,7 +166,7 @@ class AbTestManager:
 
 
 def patient(context: Context) -> Context:
-    """A caller's patience, less what sizing the test may take of the gateway's time."""
+    """Return the context with less patience: sizing the test takes some of the gateway's time."""
     seconds = LONGEST_WAIT_SECONDS if context.wait_seconds is None else context.wait_seconds
     return context.model_copy(update={"wait_seconds": min(seconds, LONGEST_WAIT_SECONDS)})
 
@@ -176,22 +181,28 @@ def made_campaign(creation: Creation) -> Campaign:
     return campaign
 
 
+def terms_of(campaign: Creation | Campaign) -> AbTestTerms:
+    """Return the terms of a campaign that is a test."""
+    if campaign.test is None:
+        raise RuntimeError(f"{campaign.campaign_id} is no test")
+    return campaign.test
+
+
 def split_of(campaign: Creation | Campaign) -> str | None:
-    """The platform's own split test, while it is there or after it has ended; None when there was none."""
+    """Return the id of the platform's own split test, running or ended; None when there was none."""
     entry = campaign.objects.get(split_tag(campaign.campaign_id))
     return entry.platform_id if entry else None
 
 
 def creatives_of(campaign: Campaign) -> dict[str, str]:
-    """The creative that each ad set shows, in the order of the request."""
+    """Return the creative that each ad set shows."""
     return {ad.parent: ad.creative_id for ad in campaign.ads() if ad.parent and ad.creative_id}
 
 
 def _created(
-    test: AbTest, creation: Creation, made: CampaignCreated, *, has_scheduler: bool
+    test: AbTest, creation: Creation, made: CampaignCreated, warnings: list[str], *, has_scheduler: bool
 ) -> AbTestCreated:
-    terms, is_dry = creation.test, made.state == "planned"
-    assert terms is not None
+    terms, is_dry = terms_of(creation), made.state == "planned"
     logger.info("test created", test_id=test.test_id, campaign_id=test.campaign_id)
     return AbTestCreated(
         state=made.state,
@@ -215,10 +226,10 @@ def _created(
         changes=made.changes,
         warnings=[
             *made.warnings,
-            *_warnings(test, creation, made),
-            *([] if has_scheduler else [_without_scheduler(creation)]),
+            *warnings,
+            *([] if has_scheduler else [wording.without_scheduler(creation.planned()[0].ends_at)]),
         ],
-        message=_message(test, made),
+        message=wording.created(test, len(made.adsets), is_dry=is_dry),
     )
 
 
@@ -236,34 +247,18 @@ def _variants(creation: Creation, made: CampaignCreated) -> list[VariantAdSet]:
     ]
 
 
-def _warnings(test: AbTest, creation: Creation, made: CampaignCreated) -> list[str]:
-    words = []
-    if made.state == "created" and split_of(creation) is None:
-        words.append(
-            "not randomised: the platform has no split test for these ad sets, so its auctions decide who"
-            " sees which variant, and one person may see several"
-        )
-    if made.platform == "google":
-        words.append(
-            "google: the budget belongs to the campaign; its ad groups' equal shares are not enforced"
-        )
-    if made.state == "created" and made.campaign_status == "paused":
-        words.append("the test's days count from now on, but its campaign is paused: start it")
+def _warnings(test: AbTest, creation: Creation, made: CampaignCreated, *, has_shares: bool) -> list[str]:
+    """Return the warnings of a new test; `has_shares`: its ad sets have budgets of their own."""
+    warnings, is_made = [], made.state == "created"
+    if is_made and split_of(creation) is None:
+        warnings.append(wording.NOT_SPLIT)
+    if not has_shares:
+        warnings.append(wording.shared_budget(made.platform))
+    if is_made and made.campaign_status == "paused":
+        warnings.append(wording.PAUSED_FROM_THE_START)
     if test.sample.can_finish is False:
-        words.append(f"forced: {test.sample.message}")
-    return words
-
-
-def _without_scheduler(creation: Creation) -> str:
-    plan, _ = creation.planned()
-    end = clock.iso(plan.ends_at) if plan.ends_at else "its end time"
-    return f"no scheduler here ends the test: the platform stops it at {end}, or somebody cancels it before"
-
-
-def _message(test: AbTest, made: CampaignCreated) -> str:
-    would = "would create" if made.state == "planned" else "created"
-    what = f"{would} a test of {len(made.adsets)} creatives until {clock.iso(test.ends_at)}"
-    return f"{what}. {test.sample.message}"
+        warnings.append(wording.forced(test.sample))
+    return warnings
 
 
 def _cancelled(test: AbTest, message: str) -> AbTestCancelled:

@@ -1,8 +1,7 @@
-"""analyze_ab_test: one look at a test, written down, and on request carried out."""
+"""analyze_ab_test: one interim analysis of a test, recorded as a look, and on request carried out."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from decimal import Decimal
 
 from campaign_automation.managers.ab_tests.ab_test_manager import (
@@ -10,14 +9,21 @@ from campaign_automation.managers.ab_tests.ab_test_manager import (
     creatives_of,
     made_campaign,
     split_of,
+    terms_of,
 )
 from campaign_automation.managers.ab_tests.applying import AbTestApplier
 from campaign_automation.managers.ab_tests.counts import Days, Records, analysis_request, days_of
-from campaign_automation.managers.ab_tests.report import Reading, attribution_days, leader_of, report
+from campaign_automation.managers.ab_tests.report import (
+    InterimAnalysis,
+    attribution_days,
+    leader_of,
+    report,
+)
 from campaign_automation.managers.shared.insights import CampaignInsights, Insights
 from campaign_automation.managers.shared.statistics import Statistics
-from campaign_automation.models.ab_analysis import Unit
-from campaign_automation.models.ab_tests import AbTestAnalysis, AbTestProblem, AbTestReading, AnalyzeAbTest
+from campaign_automation.models.ab_analysis import AbTestProblem, AbTestReading, AnalysisRequest, Unit
+from campaign_automation.models.ab_test_answers import AbTestAnalysis
+from campaign_automation.models.ab_tests import AbTestTerms, AnalyzeAbTest
 from campaign_automation.models.campaign import Campaign
 from campaign_automation.models.common import Context, Level
 from campaign_automation.stores.ab_test_store import AbTest, AbTestStore, TestLook
@@ -44,10 +50,10 @@ class AbTestAnalyst:
         self._applier = applier
 
     async def analyze(self, request: AnalyzeAbTest, context: Context) -> AbTestAnalysis:
-        """What the test's days say by now; with `apply` what follows from it is done, within the caps.
+        """Analyse the test's days so far; with `apply` carry the recommendations out, within the caps.
 
         Raises NotFoundError for a test that this tenant does not have, ConflictError for one whose campaign
-        is not there (yet), or to apply what a test says that is over.
+        is not there (yet), and for `apply` on a test that is over.
         """
         test, creation = await self._tests.load(context.user_id, request.test_id)
         if request.apply and test.state != "running":
@@ -55,29 +61,33 @@ class AbTestAnalyst:
                 f"apply: the test is {test.state} ({test.end_reason}), so nothing follows from it any more",
                 field="apply",
             )
-        reading = await self.read(test, made_campaign(creation), request.unit)
+        interim = await self.read(test, made_campaign(creation), request.unit)
         if not request.apply:
-            return report(reading, None, test)
-        applied = await self._applier.apply(reading, request, context.actor)
+            return report(interim, None, test)
+        applied = await self._applier.apply(interim, request, context.actor)
         if applied.test_ended:
             test, _ = await self._tests.load(context.user_id, request.test_id)
-        return report(reading, applied, test)
+        return report(interim, applied, test)
 
-    async def read(self, test: AbTest, campaign: Campaign, unit: Unit = "impressions") -> Reading:
-        """One look, which is written down: the bounds of a planned test and the anytime p count them all."""
+    async def read(self, test: AbTest, campaign: Campaign, unit: Unit = "impressions") -> InterimAnalysis:
+        """Analyse the test and record the look: bounds of a planned test and the anytime p count them all."""
         if campaign.state == "deleted":
             raise ConflictError("the test's campaign is deleted, and its figures with it", field="test_id")
         (seen,) = await self._insights.read([campaign], _LONGEST_DAYS, level=Level.ADSET)
         days = days_of(test, clock.now(), seen.zone)
         records = _records(seen, campaign, days)
         looks = await self._store.looks(test, unit)
-        result = await self._judge(seen, records, unit, days, looks)
+        terms = terms_of(campaign)
+        earlier = [look for look in looks if look.day < days.until]
+        request = analysis_request(records, terms, unit, days, earlier)
+        result = await self._evaluate(request, seen, terms)
         look = _look(result, unit, days)
         if look and await self._store.add_look(test, look):
             looks = [*looks, look]
         emit("ab_test_looks_total", verdict=result.analysis.verdict)
-        return Reading(
+        return InterimAnalysis(
             test=test,
+            terms=terms,
             campaign=campaign,
             account=seen.account,
             adsets={creative: adset for adset, creative in creatives_of(campaign).items()},
@@ -90,19 +100,11 @@ class AbTestAnalyst:
             warnings=seen.warnings,
         )
 
-    async def _judge(
-        self,
-        seen: CampaignInsights,
-        records: Records,
-        unit: Unit,
-        days: Days,
-        looks: Sequence[TestLook],
+    async def _evaluate(
+        self, request: AnalysisRequest, seen: CampaignInsights, terms: AbTestTerms
     ) -> AbTestReading:
-        terms = seen.campaign.test
-        assert terms is not None  # only tests are read
-        earlier = [look for look in looks if look.day < days.until]
         problem = AbTestProblem(
-            request=analysis_request(records, terms, unit, days, earlier),
+            request=request,
             today=seen.today,
             snapshots=seen.snapshots,
             attribution_window_days=attribution_days(terms),
@@ -112,7 +114,7 @@ class AbTestAnalyst:
 
 
 def _records(seen: CampaignInsights, campaign: Campaign, days: Days) -> Records:
-    """The test's own days; an ad set that was deleted has none."""
+    """Return the records of the test's own days; an ad set that was deleted has none."""
     return {
         creative: [row for row in seen.days.get(tag, []) if days.since <= row.day <= days.until]
         for tag, creative in creatives_of(campaign).items()
@@ -120,13 +122,13 @@ def _records(seen: CampaignInsights, campaign: Campaign, days: Days) -> Records:
 
 
 def _budgets(seen: CampaignInsights, campaign: Campaign) -> dict[str, Decimal | None]:
-    """What each ad set has a day; null where the campaign has the budget."""
+    """Return the daily budget of each ad set; None where the campaign has the budget."""
     live = {tag: seen.view.live(tag, "daily_budget") for tag in creatives_of(campaign)}
     return {tag: value if isinstance(value, Decimal) else None for tag, value in live.items()}
 
 
 def _look(result: AbTestReading, unit: Unit, days: Days) -> TestLook | None:
-    """None before the first full day, when there is nothing to see."""
+    """Return the look to record; None before the first full day, when there is nothing to see."""
     if not days.any:
         return None
     analysis = result.analysis

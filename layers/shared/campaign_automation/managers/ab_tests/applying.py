@@ -1,4 +1,4 @@
-"""Carries out what a test recommends, through the write gate: losers stop, the winner gets more."""
+"""Carries out the recommendations of a test through the write gate: losers stop, the winner gets more."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from decimal import ROUND_FLOOR, Decimal
 from typing import Any, NamedTuple
 
 from campaign_automation.managers.ab_tests.ending import AbTestEnding
-from campaign_automation.managers.ab_tests.report import APPLICABLE, Reading
+from campaign_automation.managers.ab_tests.report import APPLICABLE, InterimAnalysis
+from campaign_automation.managers.ab_tests.wording import BUDGET_OF_CAMPAIGN, end_reason
 from campaign_automation.managers.changes.gate import WriteGate
 from campaign_automation.managers.changes.items import (
     ChangeResult,
@@ -19,7 +20,8 @@ from campaign_automation.managers.changes.items import (
     skipped_items,
 )
 from campaign_automation.models.ab_analysis import Recommendation
-from campaign_automation.models.ab_tests import AnalyzeAbTest, Applied
+from campaign_automation.models.ab_test_answers import Applied
+from campaign_automation.models.ab_tests import AnalyzeAbTest
 from campaign_automation.models.changes import FailedItem, SkippedItem
 from campaign_automation.models.common import Level
 from campaign_automation.utils.error_handler import CampaignAutomationError, error_body
@@ -28,7 +30,7 @@ _DONE = ("changed", "already")
 
 
 class _Plan(NamedTuple):
-    """Changes for the gate, whether the test ends with them, and what is left out."""
+    """Changes for the gate, whether the test ends with them, and the items that are left out."""
 
     changes: list[DesiredChange]
     ends: bool
@@ -43,96 +45,97 @@ class AbTestApplier:
         self._ending = ending
         self._max_step_percent = max_step_percent
 
-    async def apply(self, reading: Reading, request: AnalyzeAbTest, actor: str) -> Applied:
-        """Only what holds however often somebody looked, unless it is forced."""
-        plan = self._plan(reading, force=request.force)
+    async def apply(self, interim: InterimAnalysis, request: AnalyzeAbTest, actor: str) -> Applied:
+        """Carry out the advice that is valid at every look, and with `force` the rest too."""
+        plan = self._plan(interim, force=request.force)
         if not plan.changes:
             return Applied(run_id=None, skipped=plan.left, test_ended=False)
-        run = new_run(actor, request.reason, _evidence(reading))
+        run = new_run(actor, request.reason, _evidence(interim))
         if request.dry_run:
-            items = await self._gate.apply(reading.campaign, plan.changes, run, dry_run=True)
+            items = await self._gate.apply(interim.campaign, plan.changes, run, dry_run=True)
             return _applied(items, plan, run_id=None, ended=False)
-        items = await self._carry_out(reading, plan, run)
+        items = await self._carry_out(interim, plan, run)
         ended = plan.ends and _has_stopped(items)
         if not ended:
             return _applied(items, plan, run_id=run.run_id, ended=False)
-        not_lifted = await self._let_winner_run_on(reading, run)
-        await self._ending.close(reading.test, "finished", _outcome(reading))
+        not_lifted = await self._let_winner_run_on(interim, run)
+        await self._ending.close(interim.test, "finished", end_reason(interim.analysis))
         applied = _applied(items, plan, run_id=run.run_id, ended=True)
         return applied.model_copy(update={"failed": [*applied.failed, *not_lifted]})
 
-    async def _let_winner_run_on(self, reading: Reading, run: Run) -> list[FailedItem]:
-        """Without the platform's end time, which was the test's. What cannot be lifted is told: the winner
-        runs until then."""
-        winner = reading.analysis.winner
+    async def _let_winner_run_on(self, interim: InterimAnalysis, run: Run) -> list[FailedItem]:
+        """Lift the platform's end time, which was the test's; where that fails, the winner stops at it."""
+        winner = interim.analysis.winner
         if winner is None:
             return []
-        tag = reading.adsets[winner.variant_id]
+        tag = interim.adsets[winner.variant_id]
         try:
-            await self._gate.lift_end(reading.campaign, tag, run)
+            await self._gate.lift_end(interim.campaign, tag, run)
         except CampaignAutomationError as error:
             return [FailedItem(id=tag, error=error_body(error))]
         return []
 
-    async def _carry_out(self, reading: Reading, plan: _Plan, run: Run) -> list[ChangeResult]:
-        """The platform's split ends first: TikTok stops both ad groups with it, so the winner is started
-        again and nothing of the losers spends in between."""
+    async def _carry_out(self, interim: InterimAnalysis, plan: _Plan, run: Run) -> list[ChangeResult]:
+        """End the platform's split, then send the changes."""
+        # A platform may stop all ad sets with their split, so the winner is started again after it, and
+        # nothing of the losers spends in between.
         if plan.ends:
-            await self._ending.end_split(reading.campaign, run)
-        return await self._gate.apply(reading.campaign, plan.changes, run)
+            await self._ending.end_split(interim.campaign, run)
+        return await self._gate.apply(interim.campaign, plan.changes, run)
 
-    def _plan(self, reading: Reading, *, force: bool) -> _Plan:
-        analysis, changes, left = reading.analysis, list[DesiredChange](), list[SkippedItem]()
+    def _plan(self, interim: InterimAnalysis, *, force: bool) -> _Plan:
+        analysis, changes, left = interim.analysis, list[DesiredChange](), list[SkippedItem]()
         for item in analysis.recommendations:
-            name = reading.adsets.get(item.variant_id or "", reading.test.test_id)
+            name = interim.adsets.get(item.variant_id or "", interim.test.test_id)
             if item.kind not in APPLICABLE:
-                left.append(SkippedItem(id=name, reason=f"nothing_to_change: {item.sentence}"))
+                left.append(SkippedItem(id=name, reason=f"nothing_to_change: {interim.sentence(item)}"))
             elif not (item.automatic or analysis.safe_to_stop or force):
-                left.append(SkippedItem(id=name, reason=f"too_early: {item.sentence}"))
+                left.append(SkippedItem(id=name, reason=f"too_early: {interim.sentence(item)}"))
             elif item.kind == "raise_budget":
-                changes += self._raise(reading, item, left)
+                changes += self._raise(interim, item, left)
             else:
-                changes += _stop(reading, item)
-        return _Plan(_with_winner(reading, changes), _ends(reading, changes), left)
+                changes += _stop(interim, item)
+        return _Plan(_with_winner(interim, changes), _ends(interim, changes), left)
 
-    def _raise(self, reading: Reading, item: Recommendation, left: list[SkippedItem]) -> list[DesiredChange]:
-        """As far as one step may go, rounded down to what the platform takes."""
-        tag = reading.adsets[item.variant_id or ""]
-        budget = reading.budgets[tag]
+    def _raise(
+        self, interim: InterimAnalysis, item: Recommendation, left: list[SkippedItem]
+    ) -> list[DesiredChange]:
+        """Raise as far as one step may go, rounded down to the platform's budget step."""
+        tag = interim.adsets[item.variant_id or ""]
+        budget = interim.budgets[tag]
         if budget is None:
-            reason = "budget_of_campaign: with the others paused its whole budget is the winner's already"
-            left.append(SkippedItem(id=tag, reason=reason))
+            left.append(SkippedItem(id=tag, reason=BUDGET_OF_CAMPAIGN))
             return []
         most = Decimal(50) if self._max_step_percent is None else self._max_step_percent
-        percent, step = min(Decimal(str(item.amount_pct)), most), reading.account.budget_step
+        percent, step = min(Decimal(str(item.amount_pct)), most), interim.account.budget_step
         raised = (budget * (100 + percent) / 100 / step).to_integral_value(ROUND_FLOOR) * step
         return [DesiredChange(Level.ADSET, tag, "daily_budget", raised)] if raised > budget else []
 
 
-def _stop(reading: Reading, item: Recommendation) -> list[DesiredChange]:
-    """One variant, or without a winner to go on with the whole campaign."""
+def _stop(interim: InterimAnalysis, item: Recommendation) -> list[DesiredChange]:
+    """Stop one variant, or without a winner to go on with the whole campaign."""
     if item.kind == "pause":
         return [
-            DesiredChange(Level.ADSET, reading.adsets[item.variant_id or ""], "status", "paused", holds=True)
+            DesiredChange(Level.ADSET, interim.adsets[item.variant_id or ""], "status", "paused", holds=True)
         ]
-    if reading.analysis.winner:
+    if interim.analysis.winner:
         return []
-    return [DesiredChange(Level.CAMPAIGN, reading.campaign.tag, "status", "paused")]
+    return [DesiredChange(Level.CAMPAIGN, interim.campaign.tag, "status", "paused")]
 
 
-def _with_winner(reading: Reading, changes: list[DesiredChange]) -> list[DesiredChange]:
-    """Losers first, then the winner, which must run, then its budget: nothing overshoots in between."""
-    winner = reading.analysis.winner
+def _with_winner(interim: InterimAnalysis, changes: list[DesiredChange]) -> list[DesiredChange]:
+    """Return losers first, then the winner, which must run, then its budget: spend never overshoots."""
+    winner = interim.analysis.winner
     if winner is None or not changes:
         return changes
-    start = DesiredChange(Level.ADSET, reading.adsets[winner.variant_id], "status", "active")
+    start = DesiredChange(Level.ADSET, interim.adsets[winner.variant_id], "status", "active")
     statuses = [item for item in changes if item.field == "status"]
     return [*statuses, start, *(item for item in changes if item.field != "status")]
 
 
-def _ends(reading: Reading, changes: Sequence[DesiredChange]) -> bool:
-    """With its losers paused, or all of it, there is no test any more."""
-    has_winner = reading.analysis.winner is not None
+def _ends(interim: InterimAnalysis, changes: Sequence[DesiredChange]) -> bool:
+    """Return whether the test ends with the changes: with its losers paused, or its whole campaign."""
+    has_winner = interim.analysis.winner is not None
     return bool(changes) and (has_winner or any(item.level is Level.CAMPAIGN for item in changes))
 
 
@@ -140,27 +143,22 @@ def _has_stopped(items: Sequence[ChangeResult]) -> bool:
     return all(item.result in _DONE for item in items if item.wanted.value == "paused")
 
 
-def _evidence(reading: Reading) -> dict[str, dict[str, Any]]:
-    """What each change rests on, for the audit trail."""
-    analysis = reading.analysis
+def _evidence(interim: InterimAnalysis) -> dict[str, dict[str, Any]]:
+    """Return the evidence of each change for the audit trail."""
+    analysis = interim.analysis
     facts = {
-        "test_id": reading.test.test_id,
+        "test_id": interim.test.test_id,
         "verdict": analysis.verdict,
         "unit": analysis.unit,
         "p_value": analysis.p_value,
         "safe_to_stop": analysis.safe_to_stop,
-        "looks": len(reading.looks),
+        "looks": len(interim.looks),
     }
     rates = {row.variant_id: row.rate for row in analysis.variants}
     return {
         tag: facts | {"creative_id": creative, "rate": rates.get(creative)}
-        for creative, tag in reading.adsets.items()
+        for creative, tag in interim.adsets.items()
     }
-
-
-def _outcome(reading: Reading) -> str:
-    winner = reading.analysis.winner
-    return f"creative {winner.variant_id} won" if winner else f"ended with {reading.analysis.verdict}"
 
 
 def _applied(items: Sequence[ChangeResult], plan: _Plan, *, run_id: str | None, ended: bool) -> Applied:

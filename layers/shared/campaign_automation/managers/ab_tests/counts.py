@@ -1,4 +1,4 @@
-"""From a campaign's daily records to the counts that a test is judged on. Pure."""
+"""Counts for the statistics from a campaign's daily records. Pure."""
 
 from __future__ import annotations
 
@@ -35,8 +35,9 @@ class Days(NamedTuple):
 
 
 def days_of(test: AbTest, now: datetime, zone: ZoneInfo) -> Days:
-    """A test that was ended early ends with the day before: on the last one its variants may differ in more
-    than their creatives."""
+    """Return the days of a test, as far as they are over."""
+    # A test that was ended early counts to the day before: on its last day the variants may differ in more
+    # than their creatives.
     since, last = day_of(test.starts_at, zone), day_of(test.ends_at, zone)
     planned = (last - since).days + 1
     if test.ended_at and test.ended_at < test.ends_at:
@@ -49,24 +50,22 @@ def days_of(test: AbTest, now: datetime, zone: ZoneInfo) -> Days:
 def analysis_request(
     records: Records, terms: AbTestTerms, unit: Unit, days: Days, looks: Sequence[TestLook]
 ) -> AnalysisRequest:
-    """A platform's split divides people; how often an ad set shows its ad to them is its own auction's doing,
-    so impressions and clicks are held to no planned share."""
+    """Return the request to the statistics, with the looks that were recorded before."""
+    # A platform's split divides people, but each ad set's own auction decides how often they see its ad, so
+    # for impressions and clicks no test counts as randomised.
     return AnalysisRequest(
         variants=[_variant(name, rows, terms, unit) for name, rows in records.items()],
         unit=unit,
         min_conversions=MIN_CONVERSIONS,
         mode=terms.mode,
         planned_days=days.planned,
-        looks=[_look(look) for look in looks if look.information is not None],
+        looks=[
+            Look(day=look.day, information=look.information) for look in looks if look.information is not None
+        ],
         randomised=False,
         separate_adsets=True,
         days_left=days.left,
     )
-
-
-def _look(look: TestLook) -> Look:
-    assert look.information is not None
-    return Look(day=look.day, information=look.information)
 
 
 def _variant(name: str, rows: Sequence[DailyInsight], terms: AbTestTerms, unit: Unit) -> VariantCounts:
@@ -85,9 +84,9 @@ def _variant(name: str, rows: Sequence[DailyInsight], terms: AbTestTerms, unit: 
 
 
 def whole(counts: Sequence[Decimal | None]) -> list[int | None]:
-    """Counts by day as whole numbers. Some platforms credit a conversion in parts: the running total is
-    rounded, so that all days together are off by half a conversion at most. The parts of one conversion vary
-    less than a conversion that is there or not, so no test becomes too sure of itself by that."""
+    """Round counts by day on their running total, so that any sum of days is off by 0.5 at most."""
+    # Some platforms credit a conversion in parts. Parts vary less than whole conversions, so rounding them
+    # makes no test too confident.
     total, before, days = Decimal(0), 0, list[int | None]()
     for count in counts:
         if count is None:
@@ -107,7 +106,7 @@ def is_fractional(records: Records) -> bool:
 
 
 def _sum(values: Sequence[int | None]) -> int | None:
-    """Unknown as soon as one day is."""
+    """Return the sum; None as soon as one day is unknown."""
     return None if None in values else sum(value for value in values if value is not None)
 
 

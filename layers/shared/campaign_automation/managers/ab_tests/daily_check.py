@@ -1,11 +1,12 @@
-"""What a test's schedule does every day: looks, tells its user once when it may stop, ends it in the end."""
+"""The daily check of a test: analyse it, notify its user once when it may stop, end it when it is over."""
 
 from __future__ import annotations
 
 from campaign_automation.managers.ab_tests.ab_test_manager import made_campaign
 from campaign_automation.managers.ab_tests.analysis import AbTestAnalyst
 from campaign_automation.managers.ab_tests.ending import AbTestEnding
-from campaign_automation.managers.ab_tests.report import Reading, summary
+from campaign_automation.managers.ab_tests.report import InterimAnalysis
+from campaign_automation.managers.ab_tests.wording import DAYS_OVER, TITLE_MAY_STOP
 from campaign_automation.managers.campaign_manager import CampaignManager
 from campaign_automation.managers.changes.items import new_run
 from campaign_automation.managers.shared.notices import Notices
@@ -35,8 +36,10 @@ class AbTestChecks:
         self._notices = notices
 
     async def check(self, tick: AbTestTick) -> AbTestChecked:
-        """Safe to run again: a day has one look, a user is told once, a test ends once. Raises what kept a
-        test from being looked at or ended, so that the scheduler asks again."""
+        """Check the test; safe to run again, as a day has one look and a test one notice and one end.
+
+        Raises the error that kept it from being analysed or ended, so that the scheduler asks again.
+        """
         test = await self._store.load(tick.tenant, tick.test_id)
         if test is None or test.state != "running":
             await self._ending.unschedule(tick.test_id)
@@ -51,9 +54,9 @@ class AbTestChecks:
         return await self._look(test, campaign)
 
     async def _look(self, test: AbTest, campaign: Campaign) -> AbTestChecked:
-        reading = await self._analyst.read(test, campaign)
-        analysis = reading.analysis
-        told = analysis.safe_to_stop and await self._tell(test, reading)
+        interim = await self._analyst.read(test, campaign)
+        analysis = interim.analysis
+        told = analysis.safe_to_stop and await self._tell(test, interim)
         return AbTestChecked(
             test_id=test.test_id,
             test_state=test.state,
@@ -62,8 +65,8 @@ class AbTestChecks:
             told=told,
         )
 
-    async def _tell(self, test: AbTest, reading: Reading) -> bool:
-        notices = self._ending.notice(test, "safe", "An A/B test may stop", summary(reading))
+    async def _tell(self, test: AbTest, interim: InterimAnalysis) -> bool:
+        notices = self._ending.notice(test, "safe", TITLE_MAY_STOP, interim.summary)
         if not await self._store.tell(test, clock.now(), notices):
             return False
         for notice in notices:
@@ -71,13 +74,13 @@ class AbTestChecks:
         return True
 
     async def _end(self, test: AbTest, campaign: Campaign) -> AbTestChecked:
-        """What it found is told when it can be read; the money stops all the same."""
-        words, verdict = "Its days are over; its campaign is paused.", None
+        """End the test, with its finding in the notice when it can be read; spending stops in any case."""
+        message, verdict = DAYS_OVER, None
         try:
-            reading = await self._analyst.read(test, campaign)
-            words, verdict = f"{words} {summary(reading)}", reading.analysis.verdict
+            interim = await self._analyst.read(test, campaign)
+            message, verdict = f"{message} {interim.summary}", interim.analysis.verdict
         except CampaignAutomationError as error:
             logger.warning("test not read at its end", test_id=test.test_id, reason=error.message)
         run = new_run(f"test:{test.test_id}", "the test's days are over")
-        await self._ending.stop(test, campaign, run, "finished", words=words)
+        await self._ending.stop(test, campaign, run, "finished", message=message)
         return AbTestChecked(test_id=test.test_id, test_state="finished", verdict=verdict, told=True)

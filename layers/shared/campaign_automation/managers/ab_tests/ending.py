@@ -1,5 +1,7 @@
-"""Ending a test: its ad sets, the platform's split, its schedule and its state, in an order that can be tried
-again from anywhere."""
+"""The end of a test: its campaign, the platform's split, its state and its schedules, in this order.
+
+Every step may be tried again, so an end that broke off halfway is completed by the next check.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from campaign_automation.managers.ab_tests.schedules import AbTestSchedules
+from campaign_automation.managers.ab_tests.wording import TITLE_ENDED
 from campaign_automation.managers.campaigns.planning import split_tag
 from campaign_automation.managers.changes.gate import WriteGate
 from campaign_automation.managers.changes.items import ChangeResult, DesiredChange, Run
@@ -37,27 +40,27 @@ class AbTestEnding:
         run: Run,
         state: TestState,
         *,
-        words: str = "",
+        message: str = "",
         dry_run: bool = False,
     ) -> list[ChangeResult]:
-        """Pauses the whole campaign, then ends everything else. Raises what kept it from being paused."""
+        """Pause the whole campaign, then end the rest. Raises the error that kept it from being paused."""
         wanted = [DesiredChange(Level.CAMPAIGN, campaign.tag, "status", "paused")]
         items = await self._gate.apply(campaign, wanted, run, dry_run=dry_run)
         if not dry_run:
             raise_unless_done(items)
             await self.end_split(campaign, run)
-            await self.close(test, state, run.reason, words)
+            await self.close(test, state, run.reason, message)
         return items
 
     async def end_split(self, campaign: Campaign, run: Run) -> None:
-        """The platform's own split test, if there is one that was not ended before."""
+        """End the platform's own split test, if there is one that was not ended before."""
         tag = split_tag(campaign.campaign_id)
         if campaign.platform_id(tag):
             await self._gate.end_split(campaign, tag, run)
 
-    async def close(self, test: AbTest, state: TestState, reason: str, words: str = "") -> None:
-        """The test's own end: its state, with what its user is told, and its schedule."""
-        notices = self.notice(test, "ended", "An A/B test has ended", words) if words else []
+    async def close(self, test: AbTest, state: TestState, reason: str, message: str = "") -> None:
+        """End the test itself: its state, with the notice to its user, and its schedules."""
+        notices = self.notice(test, "ended", TITLE_ENDED, message) if message else []
         if await self._store.end(test, state, clock.now(), reason, notices):
             emit("ab_tests_ended_total", state=state)
         await self.unschedule(test.test_id)
@@ -65,12 +68,12 @@ class AbTestEnding:
             await self._notices.deliver(notice.tenant, notice.notice_id)
 
     async def forget(self, test: AbTest) -> None:
-        """For a test whose campaign was taken back or never made."""
+        """End a test whose campaign was taken back or never made."""
         await self._store.end(test, "cancelled", clock.now(), "its campaign could not be created")
         await self.unschedule(test.test_id)
 
     async def unschedule(self, test_id: str) -> None:
-        """A schedule that outlives its test does nothing but ask; its next check tries again."""
+        """Delete the schedules; one that outlives its test only asks again, and that check deletes it."""
         if self._schedules is None:
             return
         try:
@@ -90,7 +93,7 @@ class AbTestEnding:
 
 
 def raise_unless_done(items: Sequence[ChangeResult]) -> None:
-    """An end that was only half carried out is no end."""
+    """Raise the error of a change that was not made: the test has not ended then."""
     for item in items:
         if item.result == "failed" and item.error:
             raise item.error

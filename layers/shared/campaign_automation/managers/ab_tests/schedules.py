@@ -15,16 +15,16 @@ _END_RETRIES = {"MaximumRetryAttempts": 185, "MaximumEventAgeInSeconds": 24 * 36
 
 
 class AbTestSchedules(Schedules):
-    """Those of a running test bear its name."""
+    """Schedules of running tests; they bear the tests' ids."""
 
     async def put(self, test: AbTest, *, daily: bool) -> None:
-        """Makes the test's schedules, its end first; one that is there already stays."""
+        """Make the test's schedules, its end first; one that is there already stays."""
         await self._asked(self._put, self._at_end(test))
         if daily:
             await self._asked(self._put, self._daily(test))
 
     async def delete(self, name: str) -> None:
-        """Deletes all schedules of the test `name`; to have none is a success."""
+        """Delete all schedules of the test `name`; to have none is a success."""
         await super().delete(name)
         await super().delete(end_of(name))
 
@@ -53,7 +53,7 @@ class AbTestSchedules(Schedules):
 
 
 def end_of(test_id: str) -> str:
-    """The name of the schedule at the end of a test."""
+    """Return the name of the schedule at the end of a test."""
     return f"{test_id}-end"
 
 

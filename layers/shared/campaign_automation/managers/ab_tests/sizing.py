@@ -1,4 +1,4 @@
-"""How large a test must be, told before it starts: from the account's own history, or from a given rate."""
+"""The sample a test needs before it starts: from the account's own history, or from a given rate."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from campaign_automation.adapters.base import DailyInsight
+from campaign_automation.managers.ab_tests import wording
 from campaign_automation.managers.shared.accounts import AccountDirectory
 from campaign_automation.managers.shared.insights import Insights
 from campaign_automation.managers.shared.statistics import Statistics
@@ -29,7 +30,7 @@ _LONGEST_SECONDS = 6.0  # a campaign answers within the gateway's 29
 
 
 class History(NamedTuple):
-    """What the account's campaigns of one objective brought lately."""
+    """Recent totals of the account's campaigns of one objective."""
 
     impressions: int
     clicks: int
@@ -47,8 +48,10 @@ class AbTestSizing:
         self._statistics = statistics
 
     async def required_sample(self, request: CreateAbTest, tenant: str) -> RequiredSample:
-        """Raises GuardRefusedError for a test that cannot finish within its days, unless `force` is given.
-        What nobody can know yet is null, and no reason to refuse."""
+        """Return the sample; unknown numbers are None, and no reason to refuse.
+
+        Raises GuardRefusedError for a test that cannot finish within its days, unless `force` is given.
+        """
         history = await self._history(request, tenant)
         rate = _rate(request, history)
         if rate is None:
@@ -58,8 +61,7 @@ class AbTestSizing:
         sample = _sample(request, rate, traffic, plan)
         if sample.can_finish is False and not request.force:
             raise GuardRefusedError(
-                f"test_duration_days: {sample.message} Give the test more days or money, look for a larger"
-                " effect, or send force: true",
+                wording.too_short(sample),
                 guard="test_too_short",
                 field="test_duration_days",
                 required_days=sample.days_needed,
@@ -82,7 +84,7 @@ class AbTestSizing:
         return TestPlan.model_validate(answer)
 
     async def _history(self, request: CreateAbTest, tenant: str) -> History | None:
-        """None when there is none, or when it cannot be read now: a test is not refused for that."""
+        """Return the history; None without one, or when it cannot be read now, which refuses no test."""
         account = await self._accounts.choose(tenant, request.platform, request.ad_account_id)
         try:
             async with asyncio.timeout(_LONGEST_SECONDS):
@@ -105,8 +107,8 @@ class AbTestSizing:
 
 
 def _matured(rows: Sequence[DailyInsight]) -> list[DailyInsight]:
-    """Without the last days, whose conversions are not all known; with them when there are no others, which
-    makes the rate look smaller and the test longer."""
+    """Return the days whose conversions are all known; the youngest too when there are no others."""
+    # With young days the rate looks smaller and the test longer, never the other way round.
     youngest = clock.now().date() - timedelta(days=YOUNG_DAYS)
     old = [row for row in rows if row.day < youngest]
     return old if any(row.impressions for row in old) else list(rows)
@@ -127,7 +129,7 @@ def _sum(rows: Iterable[DailyInsight]) -> History | None:
 
 
 def _rate(request: CreateAbTest, history: History | None) -> float | None:
-    """As a fraction of impressions; None when nobody knows it."""
+    """Return the rate as a fraction of impressions; None when it is unknown."""
     if request.baseline_rate is not None:
         return float(request.baseline_rate) / 100
     if history is None:
@@ -138,7 +140,7 @@ def _rate(request: CreateAbTest, history: History | None) -> float | None:
 
 
 def _daily_visitors(request: CreateAbTest, history: History | None) -> float | None:
-    """Impressions that one variant's budget buys at the account's prices."""
+    """Return the impressions that one variant's budget buys at the account's prices."""
     if history is None or not history.spend:
         return None
     return history.impressions / float(history.spend) * float(request.daily_budget) / request.variants
@@ -149,8 +151,7 @@ def _unknown(request: CreateAbTest) -> RequiredSample:
         source="unknown",
         minimum_detectable_effect=request.minimum_detectable_effect,
         planned_days=request.test_duration_days,
-        message=f"The rate before the test is unknown, so only this can be said: every variant needs"
-        f" {MIN_CONVERSIONS} conversions before a winner is named.",
+        message=wording.without_rate(),
     )
 
 
@@ -164,8 +165,7 @@ def _sample(request: CreateAbTest, rate: float, traffic: float | None, plan: Tes
         "planned_days": request.test_duration_days,
     }
     if traffic is None:
-        words = f"The test needs {plan.visitors_per_arm} impressions and {MIN_CONVERSIONS} conversions per"
-        return RequiredSample(**values, message=f"{words} variant; how many days that takes is unknown.")
+        return RequiredSample(**values, message=wording.without_traffic(plan))
     return RequiredSample(
         **values,
         visitors_per_variant_per_day=math.floor(traffic),
@@ -173,5 +173,5 @@ def _sample(request: CreateAbTest, rate: float, traffic: float | None, plan: Tes
         can_finish=plan.can_finish,
         power_at_end=plan.power_at_end,
         detectable_effect=plan.detectable_effect,
-        message=plan.message,
+        message=wording.planned(plan),
     )

@@ -1,4 +1,4 @@
-"""Which arm is probably best, and what choosing another would cost: a description under flat priors.
+"""Probability of each arm to be the best, and the expected loss of choosing it, under flat priors.
 
 Gauss-Legendre quadrature on pieces cut where the posteriors bend, so that the error is far below 1e-7.
 """
@@ -26,7 +26,7 @@ class Posterior(NamedTuple):
 
 
 def best_arm(arms: Sequence[Arm]) -> Posterior:
-    """Posterior under Beta(1, 1) priors. `p_best` sums to 1 up to the error of the quadrature."""
+    """Return the posterior under Beta(1, 1) priors. `p_best` sums to 1 up to the error of the quadrature."""
     from scipy.special import betainc, betaincc, betaincinv
 
     a = np.array([arm.conversions + 1.0 for arm in arms])
@@ -49,13 +49,13 @@ def best_arm(arms: Sequence[Arm]) -> Posterior:
 
 
 def _without(factors: Floats, index: int) -> Floats:
-    """Product over all rows but one."""
+    """Return the product over all rows but one."""
     product: Floats = np.delete(factors, index, axis=0).prod(axis=0)
     return product
 
 
 def _density(a: float, b: float, x: Floats) -> Floats:
-    """Density of a Beta(a, b), relative to that at its mean: large terms cancel before they are rounded."""
+    """Return the density of a Beta(a, b), relative to that at its mean: large terms cancel before they are rounded."""
     mean = a / (a + b)
     log_ratio = (a - 1) * _log_ratio(x, mean, x - mean) + (b - 1) * _log_ratio(1 - x, 1 - mean, mean - x)
     density: Floats = beta_density(a, b, mean) * np.exp(log_ratio)
@@ -63,13 +63,13 @@ def _density(a: float, b: float, x: Floats) -> Floats:
 
 
 def _log_ratio(value: Floats, base: float, excess: Floats) -> Floats:
-    """log(value / base), where excess = value - base; each as exact as it is known."""
+    """Return log(value / base), where excess = value - base; each as exact as it is known."""
     near = np.log1p(np.clip(excess / base, -0.5, 0.5))
     return np.where(np.abs(excess) < base / 2, near, np.log(value / base))
 
 
 def _quadrature(cuts: Floats) -> tuple[Floats, Floats]:
-    """Nodes and weights over all pieces between neighbouring cuts."""
+    """Return nodes and weights over all pieces between neighbouring cuts."""
     nodes, weights = _legendre()
     half = np.diff(cuts)[:, None] / 2
     middle = (cuts[:-1] + cuts[1:])[:, None] / 2

@@ -23,7 +23,7 @@ Family = Literal["control", "leader"]
 
 
 def compare_pairs(request: AnalysisRequest, counts: Counts, leader: int, by_day: bool) -> list[Pair]:
-    """Every variant against the control; with more than two, then the leader against every other.
+    """Compare every variant with the control; with more than two, then the leader with every other.
 
     `by_day`: p-values are Cochran-Mantel-Haenszel's. Every arm has visitors.
     """
@@ -39,12 +39,12 @@ def compare_pairs(request: AnalysisRequest, counts: Counts, leader: int, by_day:
 
 
 def leader_pairs(pairs: Sequence[Pair]) -> list[Pair]:
-    """The leader against every other; of two variants, the one comparison there is."""
+    """Return the leader against every other; of two variants, the one comparison there is."""
     return [pair for pair in pairs if pair.family == "leader"] or list(pairs)
 
 
 def rival(pair: Pair, name: str) -> str:
-    """The other of the two variants."""
+    """Return the other of the two variants."""
     return pair.against_id if pair.variant_id == name else pair.variant_id
 
 
@@ -66,8 +66,6 @@ def _pair(
     log_e = log_e_by_day(closed) if counts.days else closed.share[:0]
     stratified = _cmh(counts.pair(against, index, closed=False)) if counts.days else None
     test = stratified if by_day and stratified else compare([second, first])
-    ratio = effects.ratio(first, second, alpha)
-    assert ratio.value is not None
     return Pair(
         family=family,
         variant_id=counts.ids[index],
@@ -77,10 +75,10 @@ def _pair(
         p_value=test.p_value,
         p_adjusted=test.p_value,
         difference=effects.difference(first, second, alpha),
-        ratio=ratio,
+        ratio=effects.ratio(first, second, alpha),
         odds_ratio=effects.odds_ratio(first, second, alpha),
         cohens_h=effects.cohens_h(first, second),
-        lift=ratio.value - 1,
+        lift=effects.lift(first, second),
         p_cmh=stratified.p_value if stratified else None,
         z=closed.z / math.sqrt(phi),
         dispersion=phi,

@@ -1,4 +1,4 @@
-"""From reported counts to tables, or the reason why they cannot be counts."""
+"""Tables from reported counts, or the reason that they cannot be counts."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Counts:
 
     @cached_property
     def usable(self) -> NDArray[np.bool_]:
-        """Days that make a table: somebody visited, nobody converted without a visit."""
+        """The days that make a table: with visitors, and with no more conversions than visitors."""
         usable: NDArray[np.bool_] = (self.visitors.sum(axis=1) > 0) & (self.conversions <= self.visitors).all(
             axis=1
         )
@@ -46,7 +46,7 @@ class Counts:
         return not self.days or all(pair == tuple(arm) for pair, arm in zip(sums, self.arms, strict=True))
 
     def pair(self, against: int, variant: int, *, closed: bool) -> DayPairs:
-        """The two arms by day, all days or closed ones; without counts by day the totals as one day."""
+        """Return two arms by day, all days or closed ones; without counts by day the totals as one day."""
         if not self.days:
             rows = np.array([self.arms[against], self.arms[variant]], dtype=np.float64)
             return day_pairs(rows[:, 0][None, :], rows[:, 1][None, :])
@@ -55,12 +55,12 @@ class Counts:
         return day_pairs(self.visitors[days][:, columns], self.conversions[days][:, columns])
 
     def traffic(self) -> list[float] | None:
-        """Visitors a day over the last week of counts, per arm."""
+        """Return the visitors a day over the last week of counts, per arm."""
         return self.visitors[-_TRAFFIC_DAYS:].mean(axis=0).tolist() if self.days else None
 
 
 def check_request(request: AnalysisRequest) -> None:
-    """Raises InvalidRequestError for a test that cannot be, whatever was counted."""
+    """Raise InvalidRequestError for a test that cannot be, regardless of its counts."""
     ids = [variant.variant_id for variant in request.variants]
     if not MIN_VARIANTS <= len(ids) <= MAX_VARIANTS:
         raise InvalidRequestError(
@@ -70,10 +70,6 @@ def check_request(request: AnalysisRequest) -> None:
     if len(set(ids)) != len(ids):
         twice = next(item for item in ids if ids.count(item) > 1)
         raise InvalidRequestError(f"variants: {twice} is there twice", field="variants")
-    for field in ("planned_split", "visitors_per_day"):
-        values = getattr(request, field)
-        if values is not None and len(values) != len(ids):
-            raise InvalidRequestError(f"{field}: {len(values)} numbers for {len(ids)} variants", field=field)
     if request.mode == "planned" and not (request.planned_conversions or request.planned_days):
         raise InvalidRequestError(
             "planned_conversions: a planned test needs planned_conversions or planned_days",
@@ -82,7 +78,7 @@ def check_request(request: AnalysisRequest) -> None:
 
 
 def impossible_count(request: AnalysisRequest) -> str | None:
-    """What is wrong with the first impossible count, naming its variant; None when all can be."""
+    """Return the flaw of the first impossible count, naming its variant; None when all can be."""
     for variant in request.variants:
         reason = _flaw(variant.visitors, request.unit) or _flaw(variant.conversions, "conversions")
         if not reason and (variant.conversions or 0) > (variant.visitors or 0):
@@ -114,7 +110,7 @@ def _flaw(count: Reported, name: str) -> str | None:
 
 
 def counts_of(request: AnalysisRequest) -> Counts:
-    """Counts that have been checked; a day that a variant lacks is a day without visitors."""
+    """Arrange counts that were checked; a day that a variant lacks is a day without visitors."""
     days = sorted({day.day for variant in request.variants for day in variant.days})
     row = {day: index for index, day in enumerate(days)}
     shape = (len(days), len(request.variants))

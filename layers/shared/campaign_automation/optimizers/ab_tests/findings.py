@@ -1,4 +1,4 @@
-"""What the counts of a test say, whoever looked and when: tables, leader, pairs, status."""
+"""The findings in the counts of a test, at any look: tables, leader, pairs, status."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from functools import cached_property
 import numpy as np
 
 from campaign_automation.models.ab_analysis import (
+    AnalysisFlag,
     AnalysisRequest,
     Bayes,
     DayStrata,
-    Flag,
+    Delivery,
     Pair,
-    SplitCheck,
     Status,
     VariantResult,
     Verdict,
@@ -37,11 +37,10 @@ from campaign_automation.optimizers.ab_tests.tables import (
     split_p,
 )
 
-SPLIT_BLOCKS, SPLIT_WARNS, DRIFT = 1e-3, 1e-2, 1e-3
+UNEVEN, DRIFT = 1e-2, 1e-3
 
 VERDICTS: dict[Status, Verdict] = {
     "impossible_counts": "invalid",
-    "srm": "invalid",
     "no_data": "insufficient_data",
     "collecting": "insufficient_data",
     "no_difference": "no_difference",
@@ -61,8 +60,6 @@ class Findings:
     def status(self) -> Status:
         if not self.complete:
             return "no_data"
-        if self.split.verdict == "blocked":
-            return "srm"
         if min(arm.conversions for arm in self.counts.arms) < self.request.min_conversions:
             return "collecting"
         if self.test.p_value >= self.request.alpha:
@@ -71,7 +68,7 @@ class Findings:
 
     @property
     def complete(self) -> bool:
-        """Has every arm been seen? Without that there is nothing to test."""
+        """Whether every arm has visitors; without that there is nothing to test."""
         return all(arm.visitors for arm in self.counts.arms)
 
     @cached_property
@@ -99,30 +96,20 @@ class Findings:
         ]
 
     @cached_property
-    def split(self) -> SplitCheck:
-        """Visitors against the planned shares; equal ones when none are given."""
-        request, visitors = self.request, [arm.visitors for arm in self.counts.arms]
-        shares = request.planned_split or [1.0] * len(visitors)
-        planned = [share / sum(shares) for share in shares]
-        total = sum(visitors)
-        p_fixed = split_p(visitors, planned) if total else 1.0
-        log_e = split_log_e(self.counts.visitors, planned) if self.counts.days else None
-        p_anytime = None if log_e is None else max(math.exp(-max(log_e, 0.0)), P_FLOOR)
-        blocked = self.split_binds and (p_fixed if p_anytime is None else p_anytime) < SPLIT_BLOCKS
-        warned = p_fixed < SPLIT_WARNS
-        return SplitCheck(
-            planned=planned,
+    def delivery(self) -> Delivery:
+        """Visitors against equal shares."""
+        visitors = [arm.visitors for arm in self.counts.arms]
+        equal, total = [1.0 / len(visitors)] * len(visitors), sum(visitors)
+        p_fixed = split_p(visitors, equal) if total else 1.0
+        log_e = split_log_e(self.counts.visitors, equal) if self.counts.days else None
+        return Delivery(
+            equal=equal,
             observed=[count / total if total else 0.0 for count in visitors],
             p_fixed=p_fixed,
             log_e=log_e,
-            p_anytime=p_anytime,
-            verdict="blocked" if blocked else "warning" if warned else "ok",
+            p_anytime=None if log_e is None else max(math.exp(-max(log_e, 0.0)), P_FLOOR),
+            is_uneven=p_fixed < UNEVEN,
         )
-
-    @property
-    def split_binds(self) -> bool:
-        """An auction keeps to no split unless one was planned: a mismatch is told, but blocks nothing."""
-        return self.request.randomised or self.request.planned_split is not None
 
     @cached_property
     def pooled(self) -> TableTest:
@@ -137,7 +124,7 @@ class Findings:
 
     @cached_property
     def day_leader(self) -> int | None:
-        """Furthest above what equal rates within days would give."""
+        """The arm furthest above its conversions under equal rates within days."""
         if self.by_day is None:
             return None
         converted = self.counts.conversions[self.counts.usable].sum(axis=0)
@@ -150,16 +137,16 @@ class Findings:
 
     @cached_property
     def days_differ(self) -> bool:
-        """Within days the verdict is another than in the pooled table."""
+        """Whether the verdict within days is another than in the pooled table."""
         if self.by_day is None or not (self.complete and self.counts.add_up):
             return False
         alpha = self.request.alpha
-        pooled, within = self.pooled.p_value < alpha, self.by_day.test.p_value < alpha
+        pooled, within = self.pooled.p_value < alpha, self.by_day.p_value < alpha
         return pooled != within or (pooled and self.leader != self.day_leader)
 
     @property
     def days_decide(self) -> bool:
-        """A moving split explains the pooled table; without one the two verdicts only straddle alpha."""
+        """Whether a moving split explains the pooled table; without one the verdicts only straddle alpha."""
         return self.days_differ and self.drift_p < DRIFT
 
     @property
@@ -170,19 +157,17 @@ class Findings:
     def strata(self) -> DayStrata | None:
         if self.by_day is None or not self.complete:
             return None
-        test = self.by_day.test
-        assert test.statistic is not None
         return DayStrata(
             days=int(self.counts.usable.sum()),
-            statistic=test.statistic,
-            df=test.df,
-            p_value=test.p_value,
+            statistic=self.by_day.statistic,
+            df=self.by_day.df,
+            p_value=self.by_day.p_value,
             p_split=self.drift_p,
         )
 
     @cached_property
     def leader(self) -> int:
-        """Highest conversion rate; the first of equal ones."""
+        """The arm with the highest conversion rate; the first of equal ones."""
         rates = [arm.rate if arm.visitors else -1.0 for arm in self.counts.arms]
         return rates.index(max(rates))
 
@@ -198,7 +183,7 @@ class Findings:
 
     @cached_property
     def not_distinguishable(self) -> list[str]:
-        """The leader, and whoever may be as good."""
+        """The leader, and the variants that may be as good."""
         leader = self.counts.ids[self.leader]
         if self.order_reversed:
             return [leader, *(name for name in self.counts.ids if name != leader)]
@@ -210,12 +195,11 @@ class Findings:
         return self.days_decide and self.test.p_value < self.request.alpha and self.leader != self.day_leader
 
     def leader_p(self, p_values: Sequence[float]) -> float | None:
-        """p of the leader beating every other. Bonferroni: a false leader must have beaten the truly best."""
+        """Return p of the leader beating every other. Bonferroni: a false leader has beaten the best."""
         return min(len(p_values) * max(p_values), 1.0) if p_values else None
 
     def lead(self, pair: Pair) -> float:
-        """The deviate in favour of the leader."""
-        assert pair.z is not None
+        """Return the deviate in favour of the leader."""
         return pair.z if pair.variant_id == self.counts.ids[self.leader] else -pair.z
 
     @cached_property
@@ -225,18 +209,12 @@ class Findings:
         return Bayes(**best_arm(self.counts.arms)._asdict())
 
     @property
-    def traffic(self) -> list[float] | None:
-        return self.request.visitors_per_day or self.counts.traffic()
-
-    @property
-    def flags(self) -> list[Flag]:
+    def flags(self) -> list[AnalysisFlag]:
         arms = self.counts.arms
-        uneven = self.split.verdict == "warning"
-        raised: dict[Flag, bool] = {
+        raised: dict[AnalysisFlag, bool] = {
             "not_randomised": not self.request.randomised,
             "split_drift": self.days_differ or self.drift_p < DRIFT,
-            "split_warning": uneven and self.split_binds,
-            "uneven_delivery": uneven and not self.split_binds,
+            "uneven_delivery": self.delivery.is_uneven,
             "small_expected": self.complete and smallest_expected(arms) < MIN_EXPECTED,
             "order_reversed": self.order_reversed,
             "no_daily_counts": not self.counts.days,

@@ -20,7 +20,7 @@ from campaign_automation.optimizers.ab_tests.tables import Arm, Floats
 
 PATHS = 400
 HORIZON_DAYS = 90
-# Daily at first, then coarser: nobody plans day 61 against day 63.
+# Daily at first, then coarser: a plan does not depend on day 61 against day 63.
 _CHECKED = np.array([*range(1, 11), 12, 14, 16, 18, 21, 24, 28, 33, 39, 46, 54, 64, 76, HORIZON_DAYS])
 _PLANNED_LOOKS = 10
 Flags = NDArray[np.bool_]
@@ -42,7 +42,7 @@ class Continuation(NamedTuple):
 
 
 def continue_test(arms: tuple[Arm, Arm], traffic: tuple[float, float], seed: int) -> Continuation:
-    """400 continuations over 90 days; traffic in visitors a day, above 0 for both arms."""
+    """Simulate 400 continuations over 90 days; traffic in visitors a day, above 0 for both arms."""
     rng = np.random.default_rng(seed)
     spans = np.diff(_CHECKED, prepend=0)
     cumulative = []
@@ -53,7 +53,7 @@ def continue_test(arms: tuple[Arm, Arm], traffic: tuple[float, float], seed: int
 
 
 def anytime_stops(ahead: Continuation, pairs: DayPairs, alpha: float, tempering: float) -> Flags:
-    """Where the evidence reaches 1/alpha; `tempering` is the dispersion, 1 for the plain e-process."""
+    """Return the days on which the evidence reaches 1/alpha; `tempering` is the dispersion, at least 1."""
     past = log_bets(pairs, np.zeros(1))[0, -1] if pairs.days else np.zeros(len(BETS))
     lost = np.log1p(ahead.share * np.expm1(BETS))
     bets, counts = np.stack((-lost, BETS - lost)), np.stack((ahead.first, ahead.second), axis=-1)
@@ -71,7 +71,7 @@ def planned_stops(
     alpha: float,
     tempering: float,
 ) -> Flags:
-    """Where |Z| reaches its bound; `past` is the excess of the second arm and its variance so far.
+    """Return the days on which |Z| reaches its bound; `past` is the excess of the second arm and its variance so far.
 
     `information`: the share of the plan on each checked day, of which ten at most before its end are looks.
     """
@@ -87,7 +87,7 @@ def planned_stops(
 
 
 def days_left(days: NDArray[np.int64], stops: Flags) -> DaysLeft:
-    """Median and 80 % quantile of the first day that stops."""
+    """Return median and 80 % quantile of the first day that stops."""
     first = np.where(stops.any(axis=1), days[stops.argmax(axis=1)], HORIZON_DAYS + 1)
     return DaysLeft(
         median=_quantile(first, 0.5),

@@ -25,7 +25,7 @@ _NORMAL = NormalDist()
 
 
 def spent(information: float, alpha: float) -> float:
-    """Error that may be used up to `information` (0 to 1), two-sided."""
+    """Return the error that may be used up to `information` (0 to 1), two-sided."""
     if information <= 0:
         return 0.0
     z = -_NORMAL.inv_cdf(alpha / 4)
@@ -33,7 +33,7 @@ def spent(information: float, alpha: float) -> float:
 
 
 def bounds(information: Sequence[float], alpha: float) -> list[float]:
-    """For each look the |Z| that stops the test; looks in order, as shares of the planned information.
+    """Return for each look the |Z| that stops the test; looks in order, as shares of the planned information.
 
     A look that adds less than a thousandth of the information has the bound of the look before it.
     """
@@ -51,7 +51,7 @@ def bounds(information: Sequence[float], alpha: float) -> list[float]:
 
 
 class _State:
-    """After a look: its bound on |Z|, and the density of B(t) among the paths that never crossed one."""
+    """State after a look: its bound on |Z|, and the density of B(t) among paths that crossed no bound."""
 
     __slots__ = ("bound", "density", "nodes", "weights")
 
@@ -81,7 +81,7 @@ def _first_bound(error: float) -> float:
 
 
 def _edge(before: _State, scale: float, error: float, most: float) -> float:
-    """The |B| that paths still inside cross with probability `error`; Newton on the log, which is concave."""
+    """Return the |B| that paths inside cross with probability `error`: Newton on the log, which is concave."""
     from scipy.special import erfc
 
     mass = before.weights * before.density

@@ -1,9 +1,13 @@
-"""One look at a running test: which of its days are over for good, and what the counts then say."""
+"""One interim analysis of a running test, with each of its days marked as closed or still growing."""
 
 from __future__ import annotations
 
-from campaign_automation.models.ab_analysis import AnalysisRequest, VariantCounts
-from campaign_automation.models.ab_tests import AbTestProblem, AbTestReading
+from campaign_automation.models.ab_analysis import (
+    AbTestProblem,
+    AbTestReading,
+    AnalysisRequest,
+    VariantCounts,
+)
 from campaign_automation.optimizers.ab_test_manager import analyze_test
 from campaign_automation.optimizers.budgets.guard import Maturity, measure_maturity
 
@@ -11,7 +15,7 @@ CLOSED_SHARE = 0.98  # of a day's conversions known: it may be used where counts
 
 
 def read_test(problem: AbTestProblem) -> AbTestReading:
-    """The analysis with each day marked as closed or not, as late as this campaign's conversions come."""
+    """Analyse a test, with its days closed by the measured delay of this campaign's conversions."""
     maturity = measure_maturity(problem.snapshots, problem.attribution_window_days)
     request = _matured(problem, maturity)
     closed = {day.day for variant in request.variants for day in variant.days if day.matured}

@@ -1,4 +1,4 @@
-"""Evidence that may be looked at every day: a stratified conditional e-process and what follows from it.
+"""Evidence valid at any number of looks: a stratified conditional e-process and its p-values and limits.
 
 Within a day, given who visited and how many converted, equal rates make a conversion the second arm's with
 the probability of its share of visitors; drawing without replacement only makes bets on it safer (Hoeffding
@@ -27,7 +27,7 @@ _ODDS: Floats = np.expm1(BETS)
 ROBUST_FROM_DAYS = 7
 DISPERSION_PRIOR_DAYS = 10
 MAX_LOG_RATIO = 5.0
-_PRECISION = 1e-9
+_PRECISION = 1e-9  # of the log evidence
 _MAX_STEPS = 60
 
 
@@ -66,7 +66,7 @@ class DayPairs(NamedTuple):
 
 
 def day_pairs(visitors: Floats, conversions: Floats) -> DayPairs:
-    """From counts of shape (days, 2), without days of an empty arm or of more conversions than visitors."""
+    """Return the pairs of counts of shape (days, 2), without days of an empty arm or of more conversions than visitors."""
     usable = (visitors.min(axis=1, initial=math.inf) > 0) & (conversions <= visitors).all(axis=1)
     visitors, conversions = visitors[usable], conversions[usable]
     total, converted = visitors.sum(axis=1), conversions.sum(axis=1)
@@ -76,7 +76,7 @@ def day_pairs(visitors: Floats, conversions: Floats) -> DayPairs:
 
 
 def log_bets(pairs: DayPairs, null: Floats) -> Floats:
-    """Log of each bet after each day against every log rate ratio in `null`: shape (nulls, days, bets)."""
+    """Return the log of each bet after each day against every log rate ratio in `null`: shape (nulls, days, bets)."""
     odds = pairs.share * np.exp(null[:, None])
     share = odds / (1 - pairs.share + odds)
     lost = pairs.converted[:, None] * np.log1p(share[:, :, None] * _ODDS)
@@ -85,25 +85,25 @@ def log_bets(pairs: DayPairs, null: Floats) -> Floats:
 
 
 def log_mean(log_values: Floats) -> Floats:
-    """Log of the mean of exp over the last axis."""
+    """Return the log of the mean of exp over the last axis."""
     top: Floats = log_values.max(axis=-1)
     mean: Floats = top + np.log(np.exp(log_values - top[..., None]).mean(axis=-1))
     return mean
 
 
 def log_e_by_day(pairs: DayPairs) -> Floats:
-    """Log evidence against equal rates after each day."""
+    """Return the log evidence against equal rates after each day."""
     by_day: Floats = log_mean(log_bets(pairs, np.zeros(1)))[0]
     return by_day
 
 
 def anytime_p(log_e: Floats) -> float:
-    """p that holds under any number of looks: from the strongest evidence of any day so far."""
+    """Return p valid under any number of looks: from the strongest evidence of any day so far."""
     return _p_of(max([0.0, *log_e.tolist()]))
 
 
 def dispersion(pairs: DayPairs) -> float:
-    """How much more than chance the arms move apart from day to day; 1 is chance alone, never less."""
+    """Return the variance of the daily differences over that of chance alone; never less than 1."""
     kept = pairs.variance > 0
     days = int(kept.sum())
     if not days:
@@ -113,7 +113,7 @@ def dispersion(pairs: DayPairs) -> float:
 
 
 def robust_p(log_e: Floats, phi: float) -> float:
-    """p from today's evidence tempered by the dispersion; 1 before there are seven days to judge it by.
+    """Return p from today's evidence tempered by the dispersion; 1 before seven days are there to measure it.
 
     No running minimum: the dispersion moves, and with it what earlier days were worth.
     """
@@ -127,7 +127,7 @@ def _p_of(log_e: float) -> float:
 
 
 def ratio_limits(pairs: DayPairs, alpha: float) -> tuple[float | None, float | None]:
-    """Confidence sequence of the rate ratio, second over first: every ratio that no day's evidence refuted.
+    """Return the confidence sequence of the rate ratio, second over first: ratios that no day refuted.
 
     A limit is None beyond exp(5) either way, or where there is nothing to go by.
     """
@@ -143,7 +143,7 @@ def ratio_limits(pairs: DayPairs, alpha: float) -> tuple[float | None, float | N
 
 
 def _centre(pairs: DayPairs) -> float:
-    """The log of the estimated ratio, within the range that is searched."""
+    """Return the log of the estimated ratio, within the range that is searched."""
     ratio = pairs.ratio
     if not ratio:
         return MAX_LOG_RATIO if ratio is None else -MAX_LOG_RATIO
@@ -151,13 +151,13 @@ def _centre(pairs: DayPairs) -> float:
 
 
 def _excess(pairs: DayPairs, alpha: float, null: Floats, *, ever: bool) -> Floats:
-    """Log evidence against each null beyond the threshold: by the strongest day so far, or today's."""
+    """Return log evidence against each null beyond the threshold: the strongest day's so far, or today's."""
     log_e = log_mean(log_bets(pairs, null))
     return (log_e.max(axis=1) if ever else log_e[:, -1]) + math.log(alpha)
 
 
 def _limit(pairs: DayPairs, alpha: float, centre: float, step: float, ever: bool) -> float | None:
-    """Outwards from the centre to where the evidence reaches the threshold."""
+    """Search outwards from the centre for the point at which the evidence reaches the threshold."""
 
     def excess(null: float) -> float:
         return float(_excess(pairs, alpha, np.array([null]), ever=ever)[0])
@@ -174,7 +174,7 @@ def _limit(pairs: DayPairs, alpha: float, centre: float, step: float, ever: bool
 
 
 def _crossing(f: Callable[[float], float], a: float, at_a: float, b: float, at_b: float) -> float:
-    """Root of f between a and b, where it changes sign: false position, Illinois."""
+    """Return the root of f between a and b, between which it changes sign, by the Illinois method."""
     for _ in range(_MAX_STEPS):
         x = b - at_b * (b - a) / (at_b - at_a)
         at_x = f(x)

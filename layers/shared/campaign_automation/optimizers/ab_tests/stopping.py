@@ -1,7 +1,8 @@
-"""May the test stop now, and if not, when: by evidence that early looks cannot fool, or by the plan."""
+"""Whether a test may stop now, and in how many days: by its plan, or by evidence valid at any look."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -24,7 +25,7 @@ from campaign_automation.optimizers.ab_tests.tables import Floats
 
 @dataclass(frozen=True)
 class Stopping:
-    """The mode of the test, its plan and earlier looks, applied to what was found."""
+    """The mode of the test, its plan and earlier looks, applied to the findings."""
 
     findings: Findings
 
@@ -60,20 +61,24 @@ class Stopping:
             totals = sum(arm.conversions for arm in counts.arms)
             closed = float(counts.conversions[counts.closed].sum()) if counts.days else totals
             return min(closed / request.planned_conversions, 1.0)
-        assert request.planned_days
+        planned = self._planned_days
         if counts.days:
-            return min(float(counts.closed.sum()) / request.planned_days, 1.0)
-        left = request.planned_days if request.days_left is None else request.days_left
-        return max(request.planned_days - left, 0) / request.planned_days
+            return min(float(counts.closed.sum()) / planned, 1.0)
+        left = planned if request.days_left is None else request.days_left
+        return max(planned - left, 0) / planned
+
+    @property
+    def _planned_days(self) -> int:
+        return self.request.planned_days or 1  # a planned test has days or conversions: check_request
 
     @property
     def looks(self) -> list[float]:
-        """Earlier looks in order; one that knew more than today (counts were taken back) is forgotten."""
+        """Earlier looks in order, without those that knew more than today: their counts were taken back."""
         return sorted(look.information for look in self.request.looks if look.information <= self.information)
 
     @cached_property
     def holds_under_looks(self) -> bool:
-        """Does the evidence that early looks cannot fool say that the leader is best?"""
+        """Whether the evidence that is valid at any look says that the leader is best."""
         if self.group_sequential:
             return self.group_sequential.crossed
         pairs, robust = self.findings.leader_pairs, self.request.separate_adsets
@@ -100,22 +105,20 @@ class Stopping:
 
     @cached_property
     def days_left(self) -> DaysLeft | None:
-        """Until the leader and its runner-up are told apart, by the mode in use."""
+        """Days until the leader and its runner-up are told apart, by the mode in use."""
         if self.stop[0]:
             return DaysLeft(median=0, p80=0, share_unfinished=0.0)
-        traffic, leader = self.findings.traffic, self.findings.leader
-        if not (self.request.forecast and self.findings.pairs and traffic) or self.findings.status == "srm":
+        traffic, leader = self.counts.traffic(), self.findings.leader
+        if not (self.request.forecast and self.findings.pairs and traffic):
             return None
         others = [index for index in range(len(traffic)) if index != leader]
         second = max(others, key=lambda index: self.counts.arms[index].rate)
-        return self._forecast(second, (traffic[second], traffic[leader]))
+        return self._forecast(second, traffic) if traffic[second] and traffic[leader] else None
 
-    def _forecast(self, second: int, traffic: tuple[float, float]) -> DaysLeft | None:
-        if not min(traffic):
-            return None
+    def _forecast(self, second: int, traffic: Sequence[float]) -> DaysLeft:
         request, leader = self.request, self.findings.leader
         arms = (self.counts.arms[second], self.counts.arms[leader])
-        ahead = ab_forecast.continue_test(arms, traffic, request.seed)
+        ahead = ab_forecast.continue_test(arms, (traffic[second], traffic[leader]), request.seed)
         past = self.counts.pair(second, leader, closed=True)
         phi = max(pair.dispersion for pair in self.findings.leader_pairs)
         enough = ahead.enough(arms, request.min_conversions)
@@ -124,15 +127,15 @@ class Stopping:
             if request.separate_adsets:
                 stops &= past.days + ahead.days >= ROBUST_FROM_DAYS
             return ab_forecast.days_left(ahead.days, stops)
-        information: Floats = self.information + self._information_per_day * ahead.days.astype(np.float64)
+        information: Floats = self.information + self._daily_information(traffic) * ahead.days.astype(
+            np.float64
+        )
         stops = ab_forecast.planned_stops(ahead, past.excess, information, self.looks, self.alpha, phi)
         return ab_forecast.days_left(ahead.days, (stops & enough) | (information >= 1))
 
-    @property
-    def _information_per_day(self) -> float:
+    def _daily_information(self, traffic: Sequence[float]) -> float:
         if not self.request.planned_conversions:
-            return 1 / (self.request.planned_days or 1)
-        assert self.findings.traffic
+            return 1 / self._planned_days
         rates = [arm.rate for arm in self.counts.arms]
-        daily = sum(count * rate for count, rate in zip(self.findings.traffic, rates, strict=True))
+        daily = sum(count * rate for count, rate in zip(traffic, rates, strict=True))
         return daily / self.request.planned_conversions

@@ -1,4 +1,4 @@
-"""Tests on counts: who converted and who did not, by arm.
+"""Tests on counts of converted and not converted visitors, by arm.
 
 Sources: Mantel and Haenszel, Statistical Aspects of the Analysis of Data from Retrospective Studies (1959);
 Holm, A Simple Sequentially Rejective Multiple Test Procedure (1979); Fabijan et al., Diagnosing Sample Ratio
@@ -19,7 +19,7 @@ Floats = NDArray[np.float64]
 
 P_FLOOR = 1e-300
 MIN_EXPECTED = 5
-SPLIT_PRIOR = 100.0  # weight of the planned split, in visitors
+SPLIT_PRIOR = 100.0  # weight of the expected shares, in visitors
 _SUPPORT_SD = 40.0
 _TIES = 1 + 1e-7  # tables as probable as the observed one, whatever the rounding
 
@@ -41,7 +41,7 @@ class TableTest(NamedTuple):
 
 
 def chi_square_p(statistic: float, df: int) -> float:
-    """Share of a chi-square distribution above `statistic`, at least 1e-300."""
+    """Return the share of a chi-square distribution above `statistic`, at least 1e-300."""
     if df == 1:
         return max(math.erfc(math.sqrt(statistic / 2)), P_FLOOR)
     from scipy.special import gammaincc
@@ -50,9 +50,9 @@ def chi_square_p(statistic: float, df: int) -> float:
 
 
 def chi_square(arms: Sequence[Arm]) -> TableTest:
-    """Pearson's test of equal rates, without Yates' correction; every arm has visitors.
+    """Test equal rates with Pearson's chi-square, without Yates' correction; every arm has visitors.
 
-    Nobody or everybody converted: no evidence, statistic 0 and p 1.
+    Without any conversion, or with nothing else, there is no evidence: statistic 0 and p 1.
     """
     total, converted = sum(arm.visitors for arm in arms), sum(arm.conversions for arm in arms)
     df = len(arms) - 1
@@ -67,13 +67,13 @@ def chi_square(arms: Sequence[Arm]) -> TableTest:
 
 
 def smallest_expected(arms: Sequence[Arm]) -> float:
-    """The least count that equal rates would lead one to expect in any cell."""
+    """Return the least count that is expected in any cell under equal rates."""
     total, converted = sum(arm.visitors for arm in arms), sum(arm.conversions for arm in arms)
     return min(arm.visitors for arm in arms) * min(converted, total - converted) / total
 
 
 def fisher(first: Arm, second: Arm) -> TableTest:
-    """Fisher's exact test, two-sided: all tables no more probable than the observed one."""
+    """Test with Fisher's exact test, two-sided: all tables no more probable than the observed one."""
     n, converted = first.visitors, first.conversions + second.conversions
     low, high = _support(first, second)
     steps = np.arange(low, high, dtype=np.float64)
@@ -87,7 +87,7 @@ def fisher(first: Arm, second: Arm) -> TableTest:
 
 
 def _support(first: Arm, second: Arm) -> tuple[int, int]:
-    """Conversions of `first` worth summing over, given both margins."""
+    """Return the range of conversions of `first` worth summing over, given both margins."""
     total, converted = first.visitors + second.visitors, first.conversions + second.conversions
     mean = first.visitors * converted / total
     deviation = math.sqrt(mean * (second.visitors / total) * (total - converted) / max(total - 1, 1))
@@ -98,7 +98,7 @@ def _support(first: Arm, second: Arm) -> tuple[int, int]:
 
 
 def compare(arms: Sequence[Arm]) -> TableTest:
-    """Chi-square, or Fisher's test where two arms are too small for it."""
+    """Test with chi-square, or with Fisher's test where two arms are too small for it."""
     if len(arms) == 2 and smallest_expected(arms) < MIN_EXPECTED:
         return fisher(arms[0], arms[1])
     return chi_square(arms)
@@ -107,13 +107,19 @@ def compare(arms: Sequence[Arm]) -> TableTest:
 class Stratified(NamedTuple):
     """`excess`: conversions of each arm beyond equal rates within days; `z` is the last arm's, signed."""
 
-    test: TableTest
+    statistic: float
+    df: int
+    p_value: float
     excess: Floats
     z: float
 
+    @property
+    def test(self) -> TableTest:
+        return TableTest("cmh", self.statistic, self.df, self.p_value)
+
 
 def cmh(visitors: Floats, conversions: Floats) -> Stratified:
-    """Cochran-Mantel-Haenszel over days, without correction; arrays of shape (days, arms).
+    """Test with Cochran-Mantel-Haenszel over days, without correction; arrays of shape (days, arms).
 
     For more than two arms the generalised form, in general with arms - 1 degrees of freedom.
     """
@@ -126,11 +132,11 @@ def cmh(visitors: Floats, conversions: Floats) -> Stratified:
     variance = float(covariance[-1, -1])
     z = float(excess[-1]) / math.sqrt(variance) if variance > 0 else 0.0
     statistic, df = (z * z, 1) if visitors.shape[1] == 2 else _quadratic_form(excess, covariance)
-    return Stratified(TableTest("cmh", statistic, df, chi_square_p(statistic, df)), excess, z)
+    return Stratified(statistic, df, chi_square_p(statistic, df), excess, z)
 
 
 def _quadratic_form(vector: Floats, covariance: Floats) -> tuple[float, int]:
-    """Squared length in units of the covariance, and its rank: arms that never met on a day add none."""
+    """Return the squared length in units of the covariance, and its rank; arms never seen together add 0."""
     rank = int(np.linalg.matrix_rank(covariance, hermitian=True))
     if not rank:
         return 0.0, len(vector) - 1
@@ -138,7 +144,7 @@ def _quadratic_form(vector: Floats, covariance: Floats) -> tuple[float, int]:
 
 
 def split_drift_p(visitors: Floats) -> float:
-    """Do the arms' shares of visitors differ by day? Chi-square of days by arms, shape (days, arms)."""
+    """Test the arms' shares of visitors for a drift by day: chi-square of shape (days, arms)."""
     kept = visitors[visitors.sum(axis=1) > 0][:, visitors.sum(axis=0) > 0]
     df = (kept.shape[0] - 1) * (kept.shape[1] - 1)
     if df <= 0:
@@ -148,7 +154,7 @@ def split_drift_p(visitors: Floats) -> float:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Adjusted p-values in the order given: the chance of any false one among them is at most alpha."""
+    """Adjust p-values, in the order given, so that any of them is false with probability at most alpha."""
     adjusted = [0.0] * len(p_values)
     running = 0.0
     for rank, index in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
@@ -158,7 +164,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def split_p(visitors: Sequence[int], split: Sequence[float]) -> float:
-    """Sample-ratio mismatch at one look: chi-square of visitors against the planned shares (sum 1)."""
+    """Test visitors against expected shares (sum 1) at one look: chi-square."""
     total = sum(visitors)
     statistic = sum(
         (count - total * share) ** 2 / (total * share) for count, share in zip(visitors, split, strict=True)
@@ -167,7 +173,7 @@ def split_p(visitors: Sequence[int], split: Sequence[float]) -> float:
 
 
 def split_log_e(visitors: Floats, split: Sequence[float]) -> float:
-    """Sample-ratio mismatch under daily looks: the largest log e so far; visitors of shape (days, arms)."""
+    """Test visitors, shape (days, arms), against shares under daily looks: the largest log e so far."""
     return max(_split_log_e_of(counts, split) for counts in np.cumsum(visitors, axis=0).tolist())
 
 

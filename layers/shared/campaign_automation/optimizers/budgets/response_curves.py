@@ -28,7 +28,7 @@ LEAST_LEVEL_VARIANCE = 0.05**2
 DAY_PRIOR = 5.0
 HALF_LIFE_DAYS = 30
 MAX_DISPERSION = 6.0
-MIN_POOL = 5
+MIN_POOL = 5  # ad sets; a smaller group says little about its own prior
 VALUE_PRIOR = 10.0
 
 
@@ -60,11 +60,11 @@ class CurveFit:
     unit_spend: float
 
     def curves(self, values: Floats) -> Michaelis:
-        """The fitted curves in money, each conversion of ad set i worth values[i]."""
+        """Return the fitted curves in money, each conversion of ad set i worth values[i]."""
         return self._curves(self.level, self.bend, values)
 
     def draw(self, values: Floats, generator: np.random.Generator) -> Michaelis:
-        """Curves drawn from the posterior."""
+        """Draw curves from the posterior."""
         first, second = generator.standard_normal((2, len(self.level)))
         root = np.sqrt(self.var_level)
         slope = self.cov / root
@@ -78,7 +78,7 @@ class CurveFit:
 
 
 def fit_curves(panel: Panel, unit_spend: float, pools: Sequence[str]) -> CurveFit:
-    """Curves for every ad set; `unit_spend` is the mean budget of an ad set, `pools` a label for each.
+    """Fit curves for every ad set; `unit_spend` is the mean budget of an ad set, `pools` a label for each.
 
     A label with fewer than 5 ad sets borrows from all of them together. An ad set without data gets the
     prior of its pool. Days without spend do not count.
@@ -103,7 +103,7 @@ def _rows(panel: Panel, mask: NDArray[np.bool_]) -> Panel:
 
 @dataclass(slots=True)
 class _State:
-    """What the rounds of the fit change: estimates (n), day factors (T), priors and dispersion."""
+    """State of the fit between rounds: estimates (n), day factors (T), priors and dispersion."""
 
     level: Floats
     bend: Floats
@@ -115,7 +115,7 @@ class _State:
 
 
 def _fit_pool(panel: Panel, unit_spend: float) -> Floats:
-    """Level, bend, their covariance (3), centre and dispersion, 7 x n."""
+    """Return level, bend, their covariance (3), centre and dispersion, 7 x n."""
     seen = (panel.spend > 0) & np.isfinite(panel.conversions)  # NaN is not above 0
     weight = np.where(seen, 2.0 ** (-panel.ages / HALF_LIFE_DAYS), 0.0)
     spend = np.where(seen, panel.spend / unit_spend, 1.0)
@@ -135,7 +135,7 @@ def _fit_pool(panel: Panel, unit_spend: float) -> Floats:
 
 
 def _start(count: Floats, weight: Floats, maturity: Floats) -> _State:
-    """Every ad set at its own rate, pulled to the common one by one day's worth."""
+    """Start every ad set at its own rate, pulled to the common one by one day's worth."""
     counts, days = (weight * count).sum(1), (weight * maturity).sum(1)
     common = (counts.sum() + 0.5) / (days.sum() + 1.0)
     level = np.log((counts + common) / (days + 1.0))
@@ -144,7 +144,7 @@ def _start(count: Floats, weight: Floats, maturity: Floats) -> _State:
 
 
 def _plain_mean(state: _State, spend: Floats, centre: Floats, maturity: Floats) -> Floats:
-    """Expected counts without the day factors, n x T."""
+    """Return expected counts without the day factors, n x T."""
     half = np.exp(state.bend)
     scale = np.exp(state.level) * (half + centre) / centre
     mean: Floats = maturity * scale[:, None] * spend / (half[:, None] + spend)
@@ -170,7 +170,7 @@ def _dispersion(count: Floats, mean: Floats, weight: Floats) -> float:
 def _newton(
     state: _State, spend: Floats, centre: Floats, weighted: Floats, residual: Floats
 ) -> tuple[Floats, Floats, Floats]:
-    """One step of all 2 x 2 systems; returns the covariance (level, mixed, bend), n each."""
+    """Take one step in all 2 x 2 systems; return the covariance (level, mixed, bend), n each."""
     half = np.exp(state.bend)[:, None]
     lean = half / (half + centre[:, None]) - half / (half + spend)  # d ln(mean) / d bend
     weighted, residual = weighted / state.dispersion, residual / state.dispersion
@@ -204,7 +204,7 @@ class ConversionValues:
 
 
 def conversion_values(revenue: Floats, conversions: Floats) -> ConversionValues | None:
-    """Values shrunk to their mean by ten conversions' worth, from daily n x T, NaN unknown.
+    """Return values shrunk to their mean by ten conversions' worth, from daily n x T, NaN unknown.
 
     Only days with both numbers count. None when no conversion has a known revenue.
     """

@@ -1,0 +1,338 @@
+"""The answer of analyze_ab_test.
+
+As in all answers `ctr` and `conversion_rate` are percentages; inside `statistics` rates are fractions.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Literal
+
+from campaign_automation.models.ab_analysis import (
+    AdviceKind,
+    AnalysisFlag,
+    Method,
+    Mode,
+    Status,
+    StopReason,
+    Unit,
+    Verdict,
+)
+from campaign_automation.models.ab_tests import Metric, TestState
+from campaign_automation.models.changes import ChangedItem, FailedItem, SkippedItem
+from campaign_automation.models.common import Amount, Model
+
+
+class PercentInterval(Model):
+    low: float | None
+    high: float | None
+
+
+class VariantFigures(Model):
+    """One variant as the platform counted it. `rank` orders by ROAS and decides nothing."""
+
+    creative_id: str
+    adset_id: str
+    impressions: int | None
+    clicks: int | None
+    conversions: Amount | None
+    spend: Amount | None
+    revenue: Amount | None
+    ctr: float | None
+    conversion_rate: float | None
+    roas: float | None
+    rank: int | None
+    interval: PercentInterval | None
+
+
+class TableRow(Model):
+    """One row of the contingency table."""
+
+    creative_id: str
+    converted: int
+    not_converted: int
+
+
+class DecidingTest(Model):
+    """The test that decides the verdict; null where there is nothing to compare yet."""
+
+    method: str | None
+    statistic: float | None
+    df: int | None
+    p_value: float | None
+    alpha: float
+
+
+class PValues(Model):
+    """`fixed` is valid at the planned end alone, `anytime` under any number of interim analyses ("looks"; all
+    are counted), `robust` also when ad sets move apart by day."""
+
+    fixed: float | None
+    anytime: float | None
+    robust: float | None
+
+
+class WinningCreative(Model):
+    """`confidence` is 1 - p. `holds_under_looks`: also by the evidence that is valid at every look."""
+
+    creative_id: str
+    adset_id: str
+    confidence: float
+    p_value: float
+    holds_under_looks: bool
+
+
+class Advice(Model):
+    """One thing to do; `apply: true` does it where `applicable`. `automatic`: without asking a person."""
+
+    kind: AdviceKind
+    creative_id: str | None = None
+    adset_id: str | None = None
+    amount_pct: float | None = None
+    days: int | None = None
+    automatic: bool
+    applicable: bool
+    sentence: str
+
+
+class Window(Model):
+    """Days of the account's time zone, both ends included; null before the first full day."""
+
+    since: date | None
+    until: date | None
+    closed_through: date | None
+    time_zone: str
+
+
+class Attribution(Model):
+    """Conversions are the platform's own count of the objective's event, on the day that it gives them.
+    `maturity_assumed`: their delay is not measured yet, so a day closes with its attribution window."""
+
+    event: str
+    window_days: int
+    maturity_assumed: bool
+
+
+class Applied(Model):
+    """The changes that `apply` made; `run_id` names them for the audit trail and for undo."""
+
+    run_id: str | None
+    changed: list[ChangedItem] = []
+    skipped: list[SkippedItem] = []
+    failed: list[FailedItem] = []
+    test_ended: bool
+
+
+# --- statistics -------------------------------------------------------------------------------------------
+
+
+class Estimate(Model):
+    """An estimate with its limits at level 1 - alpha; a limit is null where the data leave it open."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+    continuity_added: bool
+
+
+class VariantStatistics(Model):
+    """One row of the contingency table. `rank` orders by ROAS and decides nothing."""
+
+    variant_id: str
+    visitors: int
+    converted: int
+    not_converted: int
+    expected_converted: float
+    rate: float | None
+    interval: Estimate
+    roas: float | None
+    rank: int | None
+
+
+class Comparison(Model):
+    """`variant_id` compared with `against_id`: differences are first minus second, ratios first over second.
+
+    Families: every variant against the control; with more than two, the leader against every other. Adjusted
+    p-values are Holm's within the family. `anytime_ratio` is the interval of the rate ratio that holds under
+    any number of looks. `z` is Cochran-Mantel-Haenszel's over days, divided by sqrt(dispersion).
+    """
+
+    family: Literal["control", "leader"]
+    variant_id: str
+    against_id: str
+    method: Method
+    statistic: float | None
+    p_value: float
+    p_adjusted: float
+    difference: Estimate
+    ratio: Estimate
+    odds_ratio: Estimate
+    cohens_h: float
+    lift: float
+    p_cmh: float | None
+    z: float
+    dispersion: float
+    p_anytime: float
+    p_anytime_adjusted: float
+    p_anytime_robust: float
+    anytime_ratio: Estimate | None
+
+
+class VisitorShares(Model):
+    """Visitors against equal shares: once (`p_fixed`) and under daily looks (`log_e`, `p_anytime`)."""
+
+    planned: list[float]
+    observed: list[float]
+    p_fixed: float
+    log_e: float | None
+    p_anytime: float | None
+    verdict: Literal["ok", "warning"]
+
+
+class WithinDays(Model):
+    """The same comparison within days, beside the pooled one; `p_split` tests the shares for drift."""
+
+    days: int
+    statistic: float
+    df: int
+    p_value: float
+    p_split: float
+
+
+class RecordedLook(Model):
+    day: date | None
+    information: float
+
+
+class PlannedLook(Model):
+    """A planned test at this look: crossed when `z` (the leader's least) reaches `bound`."""
+
+    look: RecordedLook
+    z: float
+    bound: float
+    crossed: bool
+
+
+class Beliefs(Model):
+    """A description under flat priors, one entry per variant; never a reason to stop.
+
+    `expected_loss`: conversion rate given up, on average, by choosing the variant.
+    """
+
+    p_best: list[float]
+    expected_loss: list[float]
+
+
+class ExpectedDays(Model):
+    """Days until the test may stop, over simulated continuations; null beyond the horizon of 90."""
+
+    median: int | None
+    p80: int | None
+    share_unfinished: float
+
+
+class VariantSample(Model):
+    """Conversions of a variant, and those it lacks before a winner may be named; days at today's traffic."""
+
+    variant_id: str
+    conversions: int
+    required_conversions: int
+    missing_conversions: int
+    days: int | None
+
+
+class StatisticalWinner(Model):
+    variant_id: str
+    confidence: float
+    p_value: float
+    holds_under_looks: bool
+
+
+class StatisticalAdvice(Model):
+    kind: AdviceKind
+    variant_id: str | None
+    amount_pct: float | None
+    days: int | None
+    automatic: bool
+    sentence: str
+
+
+class AnalysisStatistics(Model):
+    """The analysis in full, by variant id, which is the id of the creative.
+
+    `p_value` decides the verdict: chi-square, Fisher's for small tables, Cochran-Mantel-Haenszel's when the
+    split drifts. It is `p_fixed`; `p_anytime` and `p_anytime_robust` (leader against every other, times the
+    number of others) hold under any number of looks.
+    """
+
+    verdict: Verdict
+    status: Status
+    reason: str | None
+    unit: Unit
+    alpha: float
+    mode: Mode
+    method: Method | None
+    statistic: float | None
+    df: int | None
+    p_value: float | None
+    variants: list[VariantStatistics]
+    pairs: list[Comparison]
+    not_distinguishable: list[str]
+    srm: VisitorShares | None
+    strata: WithinDays | None
+    p_fixed: float | None
+    p_anytime: float | None
+    p_anytime_robust: float | None
+    group_sequential: PlannedLook | None
+    bayes: Beliefs | None
+    safe_to_stop: bool
+    stop_reason: StopReason
+    expected_days_left: ExpectedDays | None
+    flags: list[AnalysisFlag]
+    winner: StatisticalWinner | None
+    samples: list[VariantSample]
+    recommendations: list[StatisticalAdvice]
+
+
+# --- the whole answer -------------------------------------------------------------------------------------
+
+
+class AbTestAnalysis(Model):
+    """The answer of analyze_ab_test.
+
+    `verdict` is the written rule's, `finding` the finer one; `safe_to_stop` rests only on evidence that is
+    valid at every look. `reason` names the flaw of an invalid test.
+    """
+
+    status: Literal["success"] = "success"
+    test_id: str
+    test_name: str
+    campaign_id: str
+    test_state: TestState
+    verdict: Verdict
+    finding: Status
+    reason: str | None
+    unit: Unit
+    metric: Metric
+    mode: Mode
+    randomised: bool
+    results: list[VariantFigures]
+    contingency_table: list[TableRow]
+    test: DecidingTest
+    p_values: PValues
+    winner: WinningCreative | None
+    safe_to_stop: bool
+    stop_reason: StopReason
+    expected_days_left: ExpectedDays | None
+    samples: list[VariantSample]
+    recommendations: list[Advice]
+    applied: Applied | None = None
+    looks: int
+    window: Window
+    attribution: Attribution
+    as_of: str
+    ends_at: str
+    flags: list[AnalysisFlag]
+    statistics: AnalysisStatistics
+    warnings: list[str]
+    message: str
