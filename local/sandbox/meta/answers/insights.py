@@ -7,13 +7,13 @@ from datetime import date
 from typing import Any
 
 from local.sandbox.core.records import DayRecord, Level, added_up
+from local.sandbox.meta.answers.fields import parse_fields
+from local.sandbox.meta.answers.listing import filters, page_size
+from local.sandbox.meta.answers.metrics import METRICS, Row
+from local.sandbox.meta.answers.periods import asked_period, steps
+from local.sandbox.meta.answers.render import nonexisting
 from local.sandbox.meta.errors import wrong_param
-from local.sandbox.meta.fields import parse_fields
-from local.sandbox.meta.listing import filters, page_size
-from local.sandbox.meta.metrics import METRICS, Row
 from local.sandbox.meta.params import Params
-from local.sandbox.meta.periods import asked_period, steps
-from local.sandbox.meta.render import nonexisting
 from local.sandbox.meta.store import Account, Json, MetaStore, Node
 
 # From the outside in: a row tells about its own level and those before it.

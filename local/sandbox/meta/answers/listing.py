@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
+from local.sandbox.meta.answers.status import effective_status
 from local.sandbox.meta.errors import wrong_param
-from local.sandbox.meta.status import effective_status
 from local.sandbox.meta.store import Json, MetaStore, Node
 
 DEFAULT_PAGE_SIZE = 25

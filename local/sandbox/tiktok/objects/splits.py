@@ -2,9 +2,9 @@
 
 from datetime import UTC, datetime
 
-from local.sandbox.tiktok.campaigns import TOTAL
 from local.sandbox.tiktok.errors import Json, TikTokError, not_found, wrong
-from local.sandbox.tiktok.money import read_budget
+from local.sandbox.tiktok.objects.campaigns import TOTAL
+from local.sandbox.tiktok.objects.money import read_budget
 from local.sandbox.tiktok.params import Params
 from local.sandbox.tiktok.store import Account, Node, Split, TikTokStore
 

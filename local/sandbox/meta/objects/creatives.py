@@ -2,9 +2,9 @@
 
 from urllib.parse import urlsplit
 
-from local.sandbox.meta.adsets import check_own_page
-from local.sandbox.meta.campaigns import read_name
 from local.sandbox.meta.errors import GraphError, invalid, wrong_param
+from local.sandbox.meta.objects.adsets import check_own_page
+from local.sandbox.meta.objects.campaigns import read_name
 from local.sandbox.meta.params import Params, section
 from local.sandbox.meta.store import Account, Json, MetaStore
 

@@ -1,19 +1,17 @@
-"""Ads: what Google refuses of them at once, and what its review finds later."""
+"""Ads: Google's immediate refusals, and the topics that its review finds later."""
 
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from local.sandbox.core.text import display_width
+from local.sandbox.google.draft import Draft
 from local.sandbox.google.errors import AdsError, not_found, required
-from local.sandbox.google.groups import channel_of
 from local.sandbox.google.messages import Message, enum_name, set_enum
+from local.sandbox.google.objects.groups import channel_of
 from local.sandbox.google.store import is_removed
-
-if TYPE_CHECKING:
-    from local.sandbox.google.mutate import Draft
 
 MAX_ENABLED_SEARCH_ADS = 3
 MAX_ADS = 50
@@ -28,7 +26,7 @@ _PARAMETER_KEY = re.compile(r"[A-Za-z0-9]{1,16}")
 
 
 class Lines(NamedTuple):
-    """How many lines of a field an ad takes, and how wide they may be."""
+    """The count of lines that an ad takes in a field, and the width of each."""
 
     field: str
     fewest: int
@@ -118,11 +116,6 @@ def _check_lines(found: Sequence[Message], lines: Lines, kind: str) -> Iterator[
         yield AdsError("ad_error.LINE_TOO_WIDE", f"A line is wider than {lines.width}.", *path, "text")
     if any(not text.strip() for text in texts):
         yield AdsError("ad_error.EMPTY_FIELD", "A line is empty.", *path, "text")
-
-
-def display_width(text: str) -> int:
-    """Characters, where those of East Asian scripts count two."""
-    return sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)
 
 
 def _check_pictures(draft: Draft, ad: Message) -> Iterator[AdsError]:

@@ -2,9 +2,9 @@
 
 from datetime import datetime
 
+from local.sandbox.tiktok.answers.status import primary_status, secondary_status
 from local.sandbox.tiktok.errors import Json
-from local.sandbox.tiktok.splits import split_fields
-from local.sandbox.tiktok.status import primary_status, secondary_status
+from local.sandbox.tiktok.objects.splits import split_fields
 from local.sandbox.tiktok.store import AUTOMATION, Node, TikTokStore
 
 _TIME = "%Y-%m-%d %H:%M:%S"

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from local.sandbox.market import shown
 from local.sandbox.tiktok.errors import Json, missing, too_many_ads, wrong
-from local.sandbox.tiktok.names import read_name, read_text
+from local.sandbox.tiktok.objects.names import read_name, read_text
 from local.sandbox.tiktok.params import Params
 from local.sandbox.tiktok.store import Account, Node, TikTokStore
 

@@ -2,12 +2,12 @@
 
 from datetime import datetime
 
-from local.sandbox.meta.campaigns import BID_STRATEGIES, BIRTH_STATUSES, read_name
 from local.sandbox.meta.errors import GraphError, invalid, wrong_param
-from local.sandbox.meta.money import BUDGETS, both_levels, owns_budget, read_budget
+from local.sandbox.meta.objects.campaigns import BID_STRATEGIES, BIRTH_STATUSES, read_name
+from local.sandbox.meta.objects.money import BUDGETS, both_levels, owns_budget, read_budget
+from local.sandbox.meta.objects.targeting import read_targeting, targets_eu
 from local.sandbox.meta.params import Params
 from local.sandbox.meta.store import Account, Json, MetaStore, Node
-from local.sandbox.meta.targeting import read_targeting, targets_eu
 
 GOALS_OF_OBJECTIVE = {
     "OUTCOME_SALES": "OFFSITE_CONVERSIONS VALUE LINK_CLICKS LANDING_PAGE_VIEWS IMPRESSIONS REACH",

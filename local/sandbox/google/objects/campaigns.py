@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from local.sandbox.google.draft import Draft
 from local.sandbox.google.errors import AdsError, not_found, required, too_long
 from local.sandbox.google.messages import Message, enum_name, set_enum
 from local.sandbox.google.store import is_removed
-
-if TYPE_CHECKING:
-    from local.sandbox.google.mutate import Draft
 
 MAX_NAME = 255
 # Each channel with the bidding fields it takes.

@@ -3,7 +3,7 @@
 from typing import Any
 
 from local.sandbox.meta.errors import invalid, wrong_param
-from local.sandbox.meta.money import both_levels, owns_budget, read_budget
+from local.sandbox.meta.objects.money import both_levels, owns_budget, read_budget
 from local.sandbox.meta.params import Params
 from local.sandbox.meta.store import Account, Json, MetaStore, Node
 

@@ -1,17 +1,14 @@
-"""Ad groups with their keywords and ages: what Google refuses of them."""
+"""Ad groups with their keywords and ages: Google's refusals."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
+from local.sandbox.google.draft import Draft
 from local.sandbox.google.errors import AdsError, not_found, required, too_long
 from local.sandbox.google.messages import Message, enum_name, set_enum
 from local.sandbox.google.store import is_removed
-
-if TYPE_CHECKING:
-    from local.sandbox.google.mutate import Draft
 
 MAX_NAME = 254
 MAX_KEYWORD = 80

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from local.sandbox.meta.answers.fields import Field
+from local.sandbox.meta.answers.listing import page, select
+from local.sandbox.meta.answers.status import effective_status, issues
 from local.sandbox.meta.delivery import moment_of
 from local.sandbox.meta.errors import GraphError
-from local.sandbox.meta.fields import Field
-from local.sandbox.meta.listing import page, select
-from local.sandbox.meta.media import video_picture, video_status
-from local.sandbox.meta.status import effective_status, issues
+from local.sandbox.meta.objects.media import video_picture, video_status
+from local.sandbox.meta.objects.studies import shown_cells, shown_times
 from local.sandbox.meta.store import Account, Json, Kind, MetaStore, Node
-from local.sandbox.meta.studies import shown_cells, shown_times
 
 ACCOUNT_EDGES: dict[str, Kind] = {
     "campaigns": "campaign",

@@ -3,8 +3,8 @@
 from datetime import date, datetime
 
 from local.sandbox.tiktok.errors import Json, missing, wrong
-from local.sandbox.tiktok.money import read_budget
-from local.sandbox.tiktok.names import read_name
+from local.sandbox.tiktok.objects.money import read_budget
+from local.sandbox.tiktok.objects.names import read_name
 from local.sandbox.tiktok.params import Params
 from local.sandbox.tiktok.store import Account, Family, Node
 

@@ -1,8 +1,8 @@
 """Creating and changing ads, and their review."""
 
-from local.sandbox.meta.adsets import living_parent
-from local.sandbox.meta.campaigns import BIRTH_STATUSES, read_name
 from local.sandbox.meta.errors import invalid
+from local.sandbox.meta.objects.adsets import living_parent
+from local.sandbox.meta.objects.campaigns import BIRTH_STATUSES, read_name
 from local.sandbox.meta.params import Params
 from local.sandbox.meta.store import Account, Json, MetaStore, Node
 

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
+from local.sandbox.google.draft import Draft
 from local.sandbox.google.errors import AdsError, required
 from local.sandbox.google.messages import Message, set_enum
-
-if TYPE_CHECKING:
-    from local.sandbox.google.mutate import Draft
 
 MAX_IMAGE_BYTES = 5 * 1024 * 1024
 _PNG = b"\x89PNG\r\n\x1a\n"

@@ -5,8 +5,8 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from local.sandbox.core.records import DayRecord, Level, added_up
+from local.sandbox.tiktok.answers.listing import paged
 from local.sandbox.tiktok.errors import Json, wrong
-from local.sandbox.tiktok.listing import paged
 from local.sandbox.tiktok.params import Params
 from local.sandbox.tiktok.store import Account, Kind, Node, TikTokStore
 

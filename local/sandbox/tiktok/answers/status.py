@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from local.sandbox.tiktok.adgroups import schedule_end, schedule_start
+from local.sandbox.tiktok.objects.adgroups import schedule_end, schedule_start
 from local.sandbox.tiktok.store import Account, Node, TikTokStore
 
 CLOSED = ("STATUS_LIMIT", "STATUS_DISABLE")

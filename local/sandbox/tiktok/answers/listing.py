@@ -4,10 +4,10 @@ import math
 from collections.abc import Callable
 from datetime import datetime
 
+from local.sandbox.tiktok.answers.render import has_primary, shown
+from local.sandbox.tiktok.answers.status import secondary_status
 from local.sandbox.tiktok.errors import Json, wrong
 from local.sandbox.tiktok.params import Params
-from local.sandbox.tiktok.render import has_primary, shown
-from local.sandbox.tiktok.status import secondary_status
 from local.sandbox.tiktok.store import AUTOMATION, Account, Family, Kind, Node, TikTokStore
 
 PRIMARY = (
@@ -38,7 +38,7 @@ def listing(
     """The answer of (smart_plus/)<kind>/get/; each family lists its own objects, deleted ones hidden."""
     params.only({"filtering", "page", "page_size", "fields"})
     tests = _tests(store, kind, params.mapping("filtering"), now)
-    nodes = [node for node in store.of_kind(account.id, kind, family) if all(test(node) for test in tests)]
+    nodes = [node for node in store.of_family(account.id, kind, family) if all(test(node) for test in tests)]
     return paged([shown(store, node, now) for node in nodes], params)
 
 

@@ -4,10 +4,10 @@ import math
 import re
 from datetime import UTC, datetime, timedelta
 
-from local.sandbox.tiktok.campaigns import DAY, DYNAMIC, TOTAL, read_app, refuse_under_spend
 from local.sandbox.tiktok.errors import Json, missing, wrong
-from local.sandbox.tiktok.money import read_budget
-from local.sandbox.tiktok.names import read_name
+from local.sandbox.tiktok.objects.campaigns import DAY, DYNAMIC, TOTAL, read_app, refuse_under_spend
+from local.sandbox.tiktok.objects.money import read_budget
+from local.sandbox.tiktok.objects.names import read_name
 from local.sandbox.tiktok.params import Params
 from local.sandbox.tiktok.store import Account, Family, Node, TikTokStore
 
