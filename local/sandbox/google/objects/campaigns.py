@@ -158,7 +158,7 @@ def _check_end(draft: Draft, campaign: Message) -> Iterator[AdsError]:
 
 
 def campaign_end(campaign: Message, zone: ZoneInfo) -> datetime | None:
-    """When the campaign stops by itself."""
+    """The moment at which the campaign stops by itself."""
     text = campaign.end_date_time
     return datetime.fromisoformat(text).replace(tzinfo=zone) if text else None
 

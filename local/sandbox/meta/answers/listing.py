@@ -1,4 +1,4 @@
-"""Which objects a list shows: filters, hidden deleted ones, pages."""
+"""Lists of objects: filters, hidden deleted ones, pages."""
 
 import base64
 import binascii

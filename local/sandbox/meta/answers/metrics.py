@@ -32,7 +32,7 @@ class Row:
 
     @property
     def frequency(self) -> float:
-        """How often each person saw it: once on a day, more often over weeks."""
+        """Impressions per person: one on a day, more over weeks."""
         return 1 + 0.04 * min((self.last - self.first).days + 1, 30)
 
     def money(self, amount: Decimal) -> str:
@@ -49,7 +49,7 @@ def _actions(row: Row) -> list[Json] | None:
 
 
 def _click_actions(clicks: int) -> list[tuple[str, int]]:
-    """Who clicks mostly arrives, and some react without clicking."""
+    """Landing page views and reactions: most clicks arrive, and some people react without a click."""
     engaged = clicks + clicks // 4
     counts = {"link_click": clicks, "landing_page_view": clicks * 4 // 5}
     counts |= {"post_engagement": engaged, "page_engagement": engaged}

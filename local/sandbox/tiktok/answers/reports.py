@@ -151,7 +151,7 @@ def _head(node: Node, day: date) -> DayRecord:
 
 
 def _event(store: TikTokStore, records: list[DayRecord]) -> str:
-    """What counts as a conversion; all ad groups of a campaign are made alike."""
+    """The events that count as a conversion; all ad groups of a campaign have the same."""
     if not records:
         return "NONE"
     adgroup = store.nodes[records[0].adset_id].data

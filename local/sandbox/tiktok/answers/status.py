@@ -33,7 +33,7 @@ def primary_status(secondary: str) -> str:
 
 
 def may_deliver(store: TikTokStore, ad: Node, now: datetime) -> bool:
-    """Whether the ad runs; its ad group may be shown as reviewed for its sister ads' sake."""
+    """Whether the ad runs; its ad group may be shown as reviewed because of other ads."""
     adgroup = store.nodes[ad.data["adgroup_id"]]
     starts_later = adgroup.data["schedule_type"] == "SCHEDULE_START_END" and now < schedule_start(
         adgroup.data
@@ -78,7 +78,7 @@ def _adgroup(store: TikTokStore, node: Node, now: datetime) -> str:
 
 
 def _reviews(found: list[str]) -> str:
-    """What the ads' reviews mean for their ad group."""
+    """The review state of an ad group, from those of its ads."""
     if len(set(found)) == 1:
         return found[0]
     return "PARTIAL_AUDIT_DELIVERY_OK" if "DELIVERY_OK" in found else "PARTIAL_AUDIT_NO_DELIVERY"

@@ -189,7 +189,7 @@ def _moment(params: Params, name: str) -> datetime:
 
 
 def schedule_days(data: Json) -> int:
-    """How many days the ad group is to run."""
+    """The count of days that the ad group is to run."""
     start, end = (datetime.strptime(data[f"schedule_{edge}_time"], _TIME) for edge in ("start", "end"))
     return max(1, math.ceil((end - start) / timedelta(days=1)))
 

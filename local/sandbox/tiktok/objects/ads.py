@@ -69,7 +69,7 @@ def new_smart_plus_ad(store: TikTokStore, account: Account, adgroup: Node, param
 
 
 def review_verdict(node: Node) -> Json | None:
-    """What the review will find, if anything."""
+    """The refusal that the review will end with; None for an ad that passes."""
     words = str([node.data.get("ad_text"), node.data.get("ad_text_list")]).lower()
     found = next((word for word in REFUSED_WORDS if word in words), None)
     return {"reasons": [f'Misleading claim: "{found}"'], "suggestion": "Change the text."} if found else None

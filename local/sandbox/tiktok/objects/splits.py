@@ -60,7 +60,7 @@ def own_split(store: TikTokStore, account: Account, params: Params) -> Split:
 
 
 def split_fields(store: TikTokStore, node: Node, now: datetime) -> Json:
-    """What an ad group tells of the test it is in."""
+    """The fields by which an ad group names the test that it is in."""
     for split in store.splits.values():
         if node.id in split.adgroup_ids and not split.ended:
             return {"split_test_group_id": split.id, "split_test_status": split.status(now)}

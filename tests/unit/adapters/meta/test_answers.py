@@ -79,6 +79,7 @@ def test_days_without_a_row_are_filled_with_zeros() -> None:
     ]  # fmt: skip
     assert filled[1] == row
     assert {item.spend for item in filled if item is not filled[1]} == {Decimal(0)}
+    assert filled
     assert all(item.adset_id == item.entity_id for item in filled)
 
 

@@ -192,6 +192,7 @@ def test_what_the_ordinary_endpoint_refuses_is_asked_of_smart_plus_and_then_one_
 def test_a_fault_ends_the_search_for_the_right_endpoint() -> None:
     adapter, wire = _adapter({"adgroup/status/update": 50000})
     outcomes = _set_paused(adapter, ["4", "5"])
+    assert len(outcomes) == 2
     assert all(item.error and item.error.details["outcome_unknown"] for item in outcomes)
     assert len(wire.asked) == 1
 
@@ -221,6 +222,7 @@ def test_ads_are_told_apart_by_name_and_else_by_position() -> None:
 def test_an_ad_without_an_id_may_exist() -> None:
     for answer in ({"ad_ids": ["11"]}, {}):
         outcomes = _make_ads(answer)
+        assert outcomes
         assert all(item.error and item.error.details["outcome_unknown"] for item in outcomes)
 
 
