@@ -38,7 +38,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Goal:
-    """How an optimisation goal bends the curve."""
+    """The effect of an optimisation goal on the curve."""
 
     cpm: float = 1.0
     clicks: float = 1.0
@@ -64,7 +64,7 @@ class Delivery:
 
 @dataclass(frozen=True)
 class Envelope:
-    """How far a platform may stray from a daily budget: on a day, and over a week or a calendar month."""
+    """Limits of spend in daily budgets: on a day, and over a week or a calendar month."""
 
     day: float
     period: float
@@ -88,7 +88,7 @@ GOALS = {
 
 
 def curve_of(seed: int, audience: str) -> Curve:
-    """The same audience always answers the same way, whichever ad set holds it."""
+    """The curve of an audience, the same in every ad set."""
     rng = Random(f"{seed}/curve/{audience}")
     return Curve(
         ceiling=rng.uniform(18, 70),
@@ -101,12 +101,12 @@ def curve_of(seed: int, audience: str) -> Curve:
 
 
 def shown(source: str) -> str:
-    """What a file shows, by where it came from: a server's address differs from run to run, its path not."""
+    """The contents of a file, named by its path: a server's address differs from run to run."""
     return urlsplit(source).path if "://" in source else source
 
 
 def creative_effect(seed: int, creative: str) -> float:
-    """How well a picture or video works, around 1."""
+    """The effect of a picture or video, around 1."""
     return math.exp(Random(f"{seed}/creative/{creative}").gauss(0, 0.28))
 
 
@@ -119,10 +119,11 @@ def daily_conversions(curve: Curve, spend: float) -> float:
 
 
 def names(families: Mapping[str, tuple[str, Mapping[str, str]]]) -> dict[str, str]:
-    """What the draws of ad sets and ads are named after, by id. `families` tells of each ad set whom it
-    reaches, and its ads with what they show. The ids would not do: those of objects that are made at the same
-    time depend on whose request came first. Equals are numbered.
+    """Names for the draws of ad sets and ads, by id.
+
+    `families` holds the audience of each ad set, and its ads with their contents. Equal ones are numbered.
     """
+    # Ids would not do: those of objects created at the same time depend on the order of the requests.
     keys: dict[str, str] = {}
     for adset, (audience, ads) in families.items():
         keys[adset] = f"{audience}/{sorted(ads.values())}"
@@ -157,13 +158,13 @@ def _paces(seed: int, adset: str, first: date, envelope: Envelope) -> tuple[floa
 
 
 def day_factor(seed: int, adset: str, day: date) -> float:
-    """How much better or worse than its curve an ad set does on a day, around 1."""
+    """The factor by which an ad set beats its curve on a day, around 1."""
     rng = Random(f"{seed}/mood/{adset}/{day}")
     return rng.gammavariate(DISPERSION_SHAPE, 1 / DISPERSION_SHAPE)
 
 
 def shares(effects: list[float]) -> list[float]:
-    """How the platform splits an ad set's money over its ads: the better ones get more."""
+    """Shares of an ad set's money by ad: the better ones get more."""
     weights = [effect**1.5 for effect in effects]
     return [weight / sum(weights) for weight in weights]
 
@@ -171,7 +172,7 @@ def shares(effects: list[float]) -> list[float]:
 def deliver(
     rng: Random, curve: Curve, goal: Goal, effect: float, spend: float, conversions: float, day: date
 ) -> Delivery:
-    """What `spend` on one ad bought, when `conversions` were to be expected of an average creative."""
+    """Draw the delivery that `spend` on one ad buys; an average creative brings `conversions`."""
     weekday = WEEKDAY[day.weekday()]
     impressions = _poisson(rng, spend / (curve.cpm * goal.cpm) * 1000)
     clicks = _poisson(rng, impressions * curve.click_rate * goal.clicks * math.sqrt(effect))

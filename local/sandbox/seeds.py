@@ -1,14 +1,29 @@
-"""Who and what exists when the sandbox starts."""
+"""Accounts, tokens and ranges that exist when the sandbox starts."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-
-from local.sandbox.core.accounts import TOKEN_LIFETIME, Accounts, Binding
+from typing import Protocol
 
 META_APP_ID = "900000000000001"
 META_APP_SECRET = "sandbox-meta-app-secret"
 SERVICE_TOKEN = "sandbox-service-token"
 GEMINI_KEY = "sandbox-gemini-key"
+
+
+class Seed(Protocol):
+    """The parts of an ad account's seed that every platform has."""
+
+    @property
+    def number(self) -> int: ...
+    @property
+    def user_id(self) -> int: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def token(self) -> str: ...
+    @property
+    def expired(self) -> bool: ...
+    @property
+    def account_id(self) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -27,6 +42,10 @@ class MetaSeed:
     locale: str = "en_US"
     min_daily_budget: int = 100
     expired: bool = False
+
+    @property
+    def account_id(self) -> str:
+        return f"act_{self.digits}"
 
 
 META_SEEDS = (
@@ -79,6 +98,11 @@ class GoogleSeed:
     currency: str
     time_zone: str
     token: str
+    expired: bool = False
+
+    @property
+    def account_id(self) -> str:
+        return self.customer_id
 
 
 GOOGLE_SEEDS = (
@@ -116,6 +140,11 @@ class TikTokSeed:
     identity_id: str
     pixel_id: str
     token: str
+    expired: bool = False
+
+    @property
+    def account_id(self) -> str:
+        return self.advertiser_id
 
 
 TIKTOK_SEEDS = (
@@ -146,24 +175,3 @@ TIKTOK_SEEDS = (
 CREATIVE_RANGES = {123: range(1, 61), 456: range(101, 161)}
 STYLES = ("minimal", "lifestyle", "bold", "studio")
 TAGS = ("summer", "shoes", "sale", "new", "outdoor")
-
-
-def bind_meta_account(accounts: Accounts, seed: MetaSeed, now: datetime) -> Binding:
-    expires = now - timedelta(days=1) if seed.expired else now + TOKEN_LIFETIME
-    return accounts.bind(
-        Binding(seed.number, "meta", f"act_{seed.digits}", seed.user_id, seed.name, seed.token, expires)
-    )
-
-
-def bind_google_account(accounts: Accounts, seed: GoogleSeed, now: datetime) -> Binding:
-    expires = now + TOKEN_LIFETIME
-    return accounts.bind(
-        Binding(seed.number, "google", seed.customer_id, seed.user_id, seed.name, seed.token, expires)
-    )
-
-
-def bind_tiktok_account(accounts: Accounts, seed: TikTokSeed, now: datetime) -> Binding:
-    expires = now + TOKEN_LIFETIME
-    return accounts.bind(
-        Binding(seed.number, "tiktok", seed.advertiser_id, seed.user_id, seed.name, seed.token, expires)
-    )

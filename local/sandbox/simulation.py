@@ -51,7 +51,7 @@ class Record:
 
 @dataclass(frozen=True)
 class Expected:
-    """What a day's budget brings on average."""
+    """The average result of a day's budget."""
 
     conversions: float
     revenue: float

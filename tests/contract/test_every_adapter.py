@@ -384,6 +384,7 @@ def test_the_level_without_budgets_is_refused(bench: Bench) -> None:
     other = Level.ADSET if bench.adapter.budget_level is Level.CAMPAIGN else Level.CAMPAIGN
     for level in (other, Level.AD):
         wishes = {item: Decimal(200) for item in bench.level_ids(creation, level)}
+        assert wishes
         outcomes = bench.run(bench.set_budgets(creation, wishes, level))
         assert {item.error.code for item in outcomes if item.error} == {"1001"}
         assert len(outcomes) == len(wishes)
@@ -396,6 +397,7 @@ def test_a_budget_whose_answer_was_lost_may_be_sent_again(bench: Bench, sandbox:
     wishes = dict.fromkeys(bench.budget_ids(creation), Decimal(110))
     sandbox.fault(bench.platform, f"update_{bench.adapter.budget_level}", kind, times=3)
     lost = bench.run(bench.set_budgets(creation, wishes))
+    assert lost
     for outcome in lost:
         assert isinstance(outcome.error, PlatformUnavailableError)
         assert outcome.error.retryable

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -27,24 +26,16 @@ from campaign_automation.utils.error_handler import (
 )
 from tests.support import builders, google
 from tests.support.google import ACCESS, CUSTOMER, Created, create_tree, spec, succeeded
-from tests.support.processes import running_sandbox
 from tests.support.sandbox import Sandbox
 
 Json = dict[str, Any]
 APP = {CUSTOMER: {"app_id": "com.example.shop"}}
 
 
-@pytest.fixture(scope="module")
-def ports(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, int]]:
-    with running_sandbox(tmp_path_factory.mktemp("google")) as running:
-        yield running.ports
-
-
 @pytest.fixture
-def sandbox(ports: dict[str, int]) -> Iterator[Sandbox]:
-    with Sandbox(f"http://127.0.0.1:{ports['port']}/admin") as control:
-        control.reset()
-        yield control
+def sandbox(control: Sandbox) -> Sandbox:
+    control.reset()
+    return control
 
 
 @pytest.fixture
@@ -95,6 +86,7 @@ def test_tree_is_the_plan(adapter: GoogleAdapter, sandbox: Sandbox) -> None:
 
     created, tree = run(create())
     nodes: dict[str, AdSetNode] = {node.platform_id: node for node in tree.adsets}
+    assert created.plan.adsets
     for adset in created.plan.adsets:
         node = nodes[created.ids[adset.tag]]
         assert node.name == adset.name
@@ -462,6 +454,7 @@ def test_figures_add_up_over_the_levels(adapter: GoogleAdapter, sandbox: Sandbox
     assert whole.roas == round(whole.revenue / whole.spend, 4)
     for level in (Level.ADSET, Level.AD):
         parts = figures[level].values()
+        assert parts
         assert sum(part.spend for part in parts) == whole.spend
         assert sum(part.conversions for part in parts) == whole.conversions
     assert figures[Level.AD].keys() <= {created.ids[ad.tag] for ad in created.plan.ads}
@@ -516,6 +509,7 @@ def test_lost_answer_is_unknown_and_found_by_name(
         return plan, outcomes, await adapter.find(ACCESS, level, names, ids.get(plan.tag))
 
     plan, outcomes, found = run(lose())
+    assert len(outcomes) == len(items_of(plan, level)) > 0
     assert all(isinstance(outcome.error, PlatformUnavailableError) for outcome in outcomes)
     assert all(outcome.error.details["outcome_unknown"] for outcome in outcomes)
     assert found.keys() == ({item.name for item in items_of(plan, level)} if acted else set())
@@ -564,6 +558,7 @@ def test_worded_failures(
         return await create_level(adapter, level, plan, account, ids)
 
     outcomes = run(fail())
+    assert outcomes
     for outcome in outcomes:
         assert isinstance(outcome.error, error)
         assert outcome.error.code == code

@@ -27,7 +27,6 @@ from campaign_automation.utils.error_handler import (
     PlatformUnavailableError,
 )
 from tests.support.builders import creative
-from tests.support.processes import running_sandbox
 from tests.support.sandbox import Sandbox
 from tests.support.tiktok import (
     ADVERTISER,
@@ -43,18 +42,6 @@ from tests.support.tiktok import (
 ROOT = Path(__file__).resolve().parents[2]
 FAMILIES = ("manual", "smart_plus")
 LEVELS = (Level.AD, Level.ADSET, Level.CAMPAIGN)
-
-
-@pytest.fixture(scope="session")
-def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with running_sandbox(tmp_path_factory.mktemp("sandbox")) as running:
-        yield f"http://127.0.0.1:{running.ports['port']}"
-
-
-@pytest.fixture(scope="session")
-def control(process: str) -> Iterator[Sandbox]:
-    with Sandbox(f"{process}/admin") as opened:
-        yield opened
 
 
 @pytest.fixture(scope="session")
@@ -401,6 +388,7 @@ def test_ads_whose_answer_was_lost_are_found_and_the_tree_is_read_whole(
         ]
         sandbox.fault("tiktok", "create_ad", "drop_after", times=0)
         outcomes = await adapter.create_ads(access, plan, account, campaign_id, orders)
+        assert len(outcomes) == 2
         assert all(item.error and item.error.details["outcome_unknown"] for item in outcomes)
         found = await adapter.find(access, Level.AD, [ad.name for ad in plan.ads], campaign_id)
         assert {name: len(ids) for name, ids in found.items()} == {ad.name: 1 for ad in plan.ads}
@@ -624,7 +612,9 @@ def test_a_higher_budget_of_today_is_not_undone_at_midnight(either: Bench, sandb
 
 def test_a_budget_under_the_floor_is_refused_both_ways(either: Bench) -> None:
     created = either.create_all(daily_budget=Decimal(300))
-    for outcome in _set(either, created, 5):
+    outcomes = _set(either, created, 5)
+    assert len(outcomes) == 3
+    for outcome in outcomes:
         assert isinstance(outcome.error, PlatformRejectedError)
         assert outcome.error.code == "1001"
         assert outcome.effective is None

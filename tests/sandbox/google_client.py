@@ -15,6 +15,7 @@ from google.ads.googleads.v26.services.services.google_ads_service.transports im
 )
 
 CUSTOMER, TOKEN = "1230000003", "sandbox-google-token-123"
+FAILURE_KEY = "google.ads.googleads.v26.errors.googleadsfailure-bin"
 BUDGET, CAMPAIGN, GROUP = (
     f"customers/{CUSTOMER}/{name}" for name in ("campaignBudgets/-1", "campaigns/-2", "adGroups/-3")
 )

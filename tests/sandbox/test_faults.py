@@ -1,13 +1,18 @@
 """Every kind of failure, as a client sees it on the wire."""
 
 import time
+from collections.abc import Callable
+from typing import NamedTuple
 
 import httpx
 import pytest
 import requests
 from facebook_business.adobjects.adaccount import AdAccount
+from google.api_core import exceptions
 
+from tests.sandbox.google_client import FAILURE_KEY, GoogleClient, tree
 from tests.sandbox.support import ACCOUNT, CAMPAIGN, Graph, Sandbox
+from tests.support.tiktok import TikTokApi, campaign_body
 
 HANG = 0.3
 NEVER = 3600  # the client would give up, with another exception
@@ -17,6 +22,25 @@ def _campaigns(sandbox: Sandbox) -> int:
     return len(sandbox.state()["meta"]["campaigns"])
 
 
+class Creating(NamedTuple):
+    """The creation of a campaign, and the exceptions by which its client tells a lost answer."""
+
+    campaign: Callable[[], object]
+    lost: tuple[type[Exception], ...]
+
+
+@pytest.fixture
+def creating(graph: Graph, sandbox: Sandbox, google: GoogleClient) -> dict[str, Creating]:
+    tiktok = TikTokApi(sandbox.url, sandbox.http)
+    closed = (httpx.RemoteProtocolError, httpx.ReadError)
+    return {
+        "meta": Creating(lambda: graph.request("POST", f"{ACCOUNT}/campaigns", **CAMPAIGN), closed),
+        "tiktok": Creating(lambda: tiktok.request("POST", "campaign/create", **campaign_body()), closed),
+        "google": Creating(lambda: google.mutate(*tree()), (exceptions.ServiceUnavailable,)),
+    }
+
+
+@pytest.mark.parametrize("platform", ["meta", "tiktok", "google"])
 @pytest.mark.parametrize(
     ("kind", "acted", "slow"),
     [
@@ -27,18 +51,19 @@ def _campaigns(sandbox: Sandbox) -> int:
     ],
 )
 def test_lost_answer_closes_the_connection(
-    graph: Graph, sandbox: Sandbox, kind: str, acted: bool, slow: bool
+    creating: dict[str, Creating], sandbox: Sandbox, platform: str, kind: str, acted: bool, slow: bool
 ) -> None:
-    sandbox.fault("meta", "create_campaign", kind, hang_seconds=HANG if slow else NEVER)
+    sandbox.fault(platform, "create_campaign", kind, hang_seconds=HANG if slow else NEVER)
     started = time.monotonic()
-
-    with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError)):
-        graph.request("POST", f"{ACCOUNT}/campaigns", **CAMPAIGN)
+    with pytest.raises(creating[platform].lost) as lost:
+        creating[platform].campaign()
 
     assert time.monotonic() - started >= HANG or not slow
-    assert _campaigns(sandbox) == acted
-    call = sandbox.calls("meta")[-1]
+    assert len(sandbox.state()[platform]["campaigns"]) == acted
+    call = sandbox.calls(platform)[-1]
     assert (call["operation"], call["status"], call["outcome"]) == ("create_campaign", None, f"fault:{kind}")
+    if isinstance(lost.value, exceptions.ServiceUnavailable):
+        assert FAILURE_KEY not in dict(lost.value.errors[0].trailing_metadata())
 
 
 def test_client_may_give_up_on_a_hanging_call(sandbox: Sandbox, account: AdAccount) -> None:

@@ -66,6 +66,7 @@ def test_answer_fits_the_schema_and_the_prompt(sandbox: Sandbox) -> None:
 
 def test_headline_names_the_product(sandbox: Sandbox) -> None:
     ads = _ads(_ask(sandbox, f'{PROMPT} Product: {{"name": "Trail Shoe 7"}}'))
+    assert ads
     assert all("Trail Shoe 7" in ad["headline"] and len(ad["headline"]) <= 30 for ad in ads)
 
 

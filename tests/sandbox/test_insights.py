@@ -46,6 +46,7 @@ def test_days_stay_near_the_budget_and_below_the_limit(
     spends = [Decimal(row["spend"]) for row in rows]
 
     assert len(rows) == 15  # the default last_30d ends yesterday
+    assert rows
     assert all(row["date_start"] == row["date_stop"] for row in rows)
     assert max(spends) <= Decimal("62.50")
     assert Decimal(45) < sum(spends[1:]) / len(spends[1:]) < Decimal(55)

@@ -34,6 +34,7 @@ def test_another_ad_set_changes_nobodys_days() -> None:
 def test_the_policy_sees_what_is_known_each_morning() -> None:
     month = simulate(4, ADSETS, _keep)
     assert month.known[FIRST_DAY] == []
+    assert month.known
     for day, known in month.known.items():
         assert {record.day for record in known} == {
             FIRST_DAY + timedelta(days=n) for n in range((day - FIRST_DAY).days)
@@ -65,6 +66,7 @@ def test_a_policys_budgets_hold_from_that_day_and_zero_pauses() -> None:
     assert max(record.day for record in month.truth if record.adset == "adset 1") == change - timedelta(
         days=1
     )
+    assert month.truth
     assert all(record.spend <= record.budget * market.OVERSPEND_LIMIT for record in month.truth)
 
 

@@ -260,6 +260,7 @@ def test_reports_are_newest_first_and_own(
 
     days = [entry["timestamp"][:10] for entry in report["metrics"]]
     assert days == ["2026-11-05", "2026-11-04", "2026-11-03"]
+    assert report["metrics"]
     assert all(isinstance(entry["spend"], str) for entry in report["metrics"])
     assert customer("get_reports", **asked | {"user_id": 456})["metrics"] == []
 

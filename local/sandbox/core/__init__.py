@@ -1,1 +1,1 @@
-"""What every sandbox platform shares: clock, faults, call log, accounts."""
+"""Parts that the platforms of the sandbox share: clock, faults, calls, accounts, stores, delivery, limits."""

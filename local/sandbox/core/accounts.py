@@ -1,9 +1,14 @@
-"""Which user owns which ad account on which platform, and with which token."""
+"""Ad accounts with their owners and tokens, on all platforms."""
 
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
+
+from local.sandbox.seeds import Seed
 
 TOKEN_LIFETIME = timedelta(days=60)
+Refuse = Callable[[], Exception]
 
 
 @dataclass
@@ -54,3 +59,35 @@ class Accounts:
 
     def by_token(self, platform: str, token: str) -> list[Binding]:
         return [b for b in self.bindings if b.platform == platform and b.access_token == token]
+
+    def visible(self, platform: str, token: str, now: datetime, unknown: Refuse, expired: Refuse) -> set[str]:
+        """The platform's ids of the accounts that the token may see. Raises the platform's own refusals."""
+        bindings = self.by_token(platform, token)
+        if not bindings:
+            raise unknown()
+        if any(binding.expired(now) for binding in bindings):
+            raise expired()
+        return {binding.platform_account_id for binding in bindings}
+
+
+def bind(accounts: Accounts, platform: str, seed: Seed, now: datetime) -> Binding:
+    """Give the seed's account to its user."""
+    expires = now - timedelta(days=1) if seed.expired else now + TOKEN_LIFETIME
+    return accounts.bind(
+        Binding(seed.number, platform, seed.account_id, seed.user_id, seed.name, seed.token, expires)
+    )
+
+
+def patch(account: Any, changes: Mapping[str, Any], plain: Set[str], extras: Set[str], now: datetime) -> None:
+    """Set fields of an account; `token_expired` moves its token's expiry. Raises ValueError.
+
+    `plain` are the fields that may be set; `extras` are keys that the platform itself carries out.
+    """
+    unknown = changes.keys() - plain - extras - {"user_id", "token_expired"}
+    if unknown:
+        raise ValueError(f"unknown account fields: {sorted(unknown)}")
+    for name in plain & changes.keys():
+        setattr(account, name, changes[name])
+    if "token_expired" in changes:
+        left = timedelta(days=-1) if changes["token_expired"] else TOKEN_LIFETIME
+        account.binding.token_expires_at = now + left

@@ -1,10 +1,12 @@
-"""The way every HTTP call takes: log, latency, fault, act, answer; and connections that die."""
+"""The course of every HTTP call: log, latency, fault, work, answer; and connections that are cut."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
+from starlette.datastructures import UploadFile
+from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -16,6 +18,7 @@ DROP = "sandbox.drop"
 
 Act = Callable[[], Awaitable[Response]]
 FaultAnswer = Callable[[Kind], Response]
+Files = dict[str, tuple[str, bytes]]  # by field: the file's name and content
 
 
 class DroppableProtocol(H11Protocol):
@@ -52,7 +55,7 @@ async def _client_gone(receive: Receive) -> None:
 
 
 def bad_gateway() -> Response:
-    """What a proxy in front of a platform says: HTML, not the platform's JSON."""
+    """The answer of a proxy in front of a platform: HTML, not the platform's JSON."""
     return HTMLResponse("<html><body><h1>502 Bad Gateway</h1></body></html>", status_code=502)
 
 
@@ -75,6 +78,18 @@ async def _fail(fault: Fault, act: Act, fault_answer: FaultAnswer) -> Response:
     if fault.unanswered_after is not None:
         return NoAnswer(fault.unanswered_after)
     return bad_gateway() if fault.kind == "garbage" else fault_answer(fault.kind)
+
+
+async def read_form(request: Request, values: dict[str, Any]) -> Files:
+    """Read a multipart body: its fields go into `values`, its files are returned."""
+    files: Files = {}
+    async with request.form() as form:
+        for name, value in form.multi_items():
+            if isinstance(value, UploadFile):
+                files[name] = (value.filename or name, await value.read())
+            else:
+                values[name] = value
+    return files
 
 
 async def captured(app: ASGIApp, scope: Scope, body: bytes) -> Response:

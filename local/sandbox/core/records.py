@@ -1,4 +1,4 @@
-"""What ads brought, day by day, on whichever platform."""
+"""Delivered days of ads, the same on every platform."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -13,7 +13,7 @@ Level = Literal["account", "campaign", "adset", "ad"]
 
 @dataclass
 class DayRecord:
-    """What one ad brought on one day of the account's time zone; money in major units.
+    """The delivery of one ad on one day of the account's time zone; money in major units.
 
     Conversions and revenue are final; `arrivals` tells how many of them, and worth how much, get known at
     which age of the day: 0 when it has just ended.

@@ -1,4 +1,4 @@
-"""Everything a sandbox platform needs from its surroundings, and the platforms themselves."""
+"""The surroundings of a sandbox platform, and the platforms themselves."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ Json = dict[str, Any]
 
 
 class Platform(Protocol):
-    """What the admin API asks of a platform."""
+    """The part of a platform that the admin API uses."""
 
     def reset(self) -> None:
         """Back to the seeds."""

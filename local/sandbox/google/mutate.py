@@ -1,38 +1,19 @@
 """GoogleAdsService.Mutate: many operations, all or nothing, temporary ids resolved on the way."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from datetime import datetime
 
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.field_mask_pb2 import FieldMask
 
-from local.sandbox.google import ads, assets, campaigns, groups
+from local.sandbox.google.draft import Draft
 from local.sandbox.google.errors import AdsError, Refusal, not_found, removed, required
 from local.sandbox.google.messages import KINDS, Kind, Message, MutateResponse, is_temporary, set_enum
+from local.sandbox.google.objects import ads, assets, campaigns, groups
 from local.sandbox.google.store import Account, Review, Store, is_removed
 
 MAX_OPERATIONS = 10_000
-Check = Callable[["Draft", Message], Iterator[AdsError]]
-
-
-@dataclass
-class Draft:
-    """The store as it will be if everything goes well; nothing is changed in place."""
-
-    store: Store
-    account: Account
-    now: datetime
-    temporary: dict[str, str] = field(default_factory=dict)
-    failed: set[str] = field(default_factory=set)
-
-    def get(self, resource_name: str, kind: str) -> Message | None:
-        """A resource of this customer; None when it does not exist or belongs to another."""
-        prefix = f"customers/{self.account.id}/{KINDS[kind].collection}/"
-        return self.store.resources.get(resource_name) if resource_name.startswith(prefix) else None
-
-    def living(self, kind: str) -> Iterator[Message]:
-        return (item for item in self.store.of_kind(self.account.id, kind) if not is_removed(item))
+Check = Callable[[Draft, Message], Iterator[AdsError]]
 
 
 def mutate(store: Store, account: Account, request: Message, now: datetime) -> Message:

@@ -87,7 +87,7 @@ class GoogleServer:
     async def _exchange(
         self, context: Context, method: str, operation: str, act: Callable[[], Message]
     ) -> Message:
-        """Log, latency, fault, act, answer: the way every call takes."""
+        """The course of every call: log, latency, fault, work, answer."""
         call = self._world.calls.open("google", operation, "RPC", method)
         fault = self._world.faults.take("google", operation)
         await self._world.wait("google")
@@ -113,7 +113,7 @@ class GoogleServer:
         await context.abort(refusal.status, refusal.errors[0].message, trailer)
 
     async def _fail(self, context: Context, fault: Fault) -> None:
-        """What a client sees of a lost connection is UNAVAILABLE without a failure, and so of a proxy."""
+        """Abort the call: a lost connection, like a proxy's answer, is UNAVAILABLE without a failure."""
         if fault.unanswered_after is not None:
             await asyncio.sleep(fault.unanswered_after)
             await context.abort(grpc.StatusCode.UNAVAILABLE, "Socket closed")

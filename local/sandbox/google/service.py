@@ -1,12 +1,11 @@
-"""Google Ads in the sandbox: who calls, what is asked, what happens."""
+"""Google Ads in the sandbox: callers, mutates and searches."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from local.sandbox.core.accounts import TOKEN_LIFETIME
-from local.sandbox.core.clock import whole_hour
-from local.sandbox.core.records import DayRecord, Level
-from local.sandbox.core.world import World
+from local.sandbox.core.accounts import Binding
+from local.sandbox.core.platform import SandboxPlatform
+from local.sandbox.core.reviews import LONG_AGO, is_refused
 from local.sandbox.google import gaql
 from local.sandbox.google.delivery import deliver
 from local.sandbox.google.errors import AdsError, Refusal, day_used_up, expired_token, required
@@ -14,10 +13,9 @@ from local.sandbox.google.messages import KINDS, Message, set_enum
 from local.sandbox.google.mutate import mutate
 from local.sandbox.google.search import Search
 from local.sandbox.google.store import Account, Json, Review, Store, seeded_account
-from local.sandbox.seeds import GOOGLE_SEEDS, GoogleSeed, bind_google_account
+from local.sandbox.seeds import GOOGLE_SEEDS, GoogleSeed
 
 PAGE_ROWS = 10_000
-_PATCHED = {"currency", "name", "operations_per_day", "operations_used", "status", "time_zone"}
 _LEVEL_OF_KIND = {
     "campaign_budget": "campaign",
     "campaign": "campaign",
@@ -36,90 +34,49 @@ _REASONS = {
 
 @dataclass(frozen=True)
 class Caller:
-    """What the metadata of a call says."""
+    """The caller of a call by its metadata."""
 
     token: str
     login_customer_id: str | None = None
 
 
-class GoogleAds:
+class GoogleAds(SandboxPlatform[Store, Account, GoogleSeed]):
     """All state of the Google sandbox, and the calls that read and change it."""
 
     name = "google"
+    seeds = GOOGLE_SEEDS
+    patched = frozenset({"currency", "name", "operations_per_day", "operations_used", "status", "time_zone"})
+    extras = frozenset({"undeclared_campaign"})
 
-    def __init__(self, world: World) -> None:
-        self.world = world
-        self._requests = 0
-        self.reset()
+    def new_store(self) -> Store:
+        return Store()
 
-    def reset(self) -> None:
-        self.store = Store()
-        now = self.world.clock.now()
-        self._delivered_until = whole_hour(now)
-        for seed in GOOGLE_SEEDS:
-            self._add_account(seed, now)
+    def seeded_account(self, seed: GoogleSeed, binding: Binding, now: datetime) -> Account:
+        return seeded_account(seed, binding)
 
-    def state(self) -> Json:
-        return self.store.state()
+    def default_seed(self, number: int, account_id: str, user_id: int) -> GoogleSeed:
+        token = f"sandbox-google-token-{user_id}"
+        return GoogleSeed(number, user_id, account_id, f"Account {number}", "USD", "UTC", token)
 
-    def advance(self, now: datetime) -> None:
-        until = whole_hour(now)
-        deliver(self.store, self.world.seed, self._delivered_until, until)
-        self._delivered_until = until
+    def deliver(self, start: datetime, end: datetime) -> None:
+        deliver(self.store, self.world.seed, start, end)
 
-    def records(self, user_id: int, level: Level, object_id: str) -> list[DayRecord]:
-        now = self.world.clock.now()
-        return [
-            record.known(now.astimezone(account.zone).date())
-            for record in self.store.records.values()
-            if record.id_at(level) == object_id
-            and (account := self.store.accounts[record.account_id]).binding.user_id == user_id
-        ]
-
-    def patch_account(self, account_id: str, changes: Json) -> Json:
-        """Changes a customer, or creates it when `user_id` is given; `undeclared_campaign` adds a campaign
-        without its declaration on EU political advertising. Raises LookupError, ValueError."""
-        unknown = changes.keys() - _PATCHED - {"user_id", "token_expired", "undeclared_campaign"}
-        if unknown:
-            raise ValueError(f"unknown account fields: {sorted(unknown)}")
-        now = self.world.clock.now()
-        account = self.store.accounts.get(account_id) or self._new_account(account_id, changes, now)
-        for name in _PATCHED & changes.keys():
-            setattr(account, name, changes[name])
-        if "token_expired" in changes:
-            left = timedelta(days=-1) if changes["token_expired"] else TOKEN_LIFETIME
-            account.binding.token_expires_at = now + left
+    def patch_extras(self, account: Account, changes: Json) -> None:
+        """`undeclared_campaign` adds a campaign without its declaration on EU political advertising."""
         if changes.get("undeclared_campaign"):
             self._add_undeclared_campaign(account)
-        return {"id": account_id, "ad_account_id": account.binding.number}
 
     def set_review(self, ad_id: str, changes: Json) -> Json:
         """{"outcome": "approved" or "disapproved", "topic"?}: ends the review of ad "<group>~<ad>" at once.
-        Raises LookupError, ValueError."""
+
+        Raises LookupError, ValueError.
+        """
         names = [name for name in self.store.reviews if name.endswith(f"/{ad_id}")]
         if not names:
             raise LookupError(f"no ad {ad_id}")
-        if changes.get("outcome") not in ("approved", "disapproved"):
-            raise ValueError("outcome must be approved or disapproved")
-        is_refused = changes["outcome"] == "disapproved"
-        topic = str(changes.get("topic", "UNRELIABLE_CLAIMS")) if is_refused else None
-        long_ago = self.world.clock.now() - timedelta(days=1)
-        self.store.reviews[names[0]] = Review(long_ago, topic)
+        topic = str(changes.get("topic", "UNRELIABLE_CLAIMS")) if is_refused(changes) else None
+        self.store.reviews[names[0]] = Review(LONG_AGO, topic)
         return {"id": ad_id, "outcome": changes["outcome"]}
-
-    def _new_account(self, account_id: str, changes: Json, now: datetime) -> Account:
-        if "user_id" not in changes:
-            raise LookupError(f"no account {account_id}; give user_id to create it")
-        user_id, number = int(changes["user_id"]), self.world.accounts.next_number()
-        token = f"sandbox-google-token-{user_id}"
-        seed = GoogleSeed(number, user_id, account_id, f"Account {number}", "USD", "UTC", token)
-        return self._add_account(seed, now)
-
-    def _add_account(self, seed: GoogleSeed, now: datetime) -> Account:
-        binding = bind_google_account(self.world.accounts, seed, now)
-        account = seeded_account(seed, binding)
-        self.store.accounts[account.id] = account
-        return account
 
     def _add_undeclared_campaign(self, account: Account) -> None:
         """A campaign from before the declaration existed."""
@@ -136,22 +93,18 @@ class GoogleAds:
             self.store.resources[message.resource_name] = message
 
     def request_id(self) -> str:
-        self._requests += 1
-        return f"sandbox-{self._requests:08d}"
+        return f"sandbox-{self.next_answer():08d}"
 
-    # Who may call
+    # --- callers ---------------------------------------------------------------------------------------
 
     def _admitted(self, customer_id: str, caller: Caller) -> Account:
-        bindings = self.world.accounts.by_token("google", caller.token)
-        if not bindings:
-            words = "The OAuth access token in the header is not valid."
-            raise Refusal([AdsError("authentication_error.OAUTH_TOKEN_INVALID", words)])
-        if any(binding.expired(self.world.clock.now()) for binding in bindings):
-            raise Refusal([expired_token()])
+        visible = self.world.accounts.visible(
+            self.name, caller.token, self.now(), _invalid_token, lambda: Refusal([expired_token()])
+        )
         account = self.store.accounts.get(customer_id)
         if not customer_id.isdigit() or len(customer_id) != 10:
             raise Refusal([AdsError("request_error.INVALID_CUSTOMER_ID", "Invalid customer ID.")])
-        if account is None or customer_id not in {binding.platform_account_id for binding in bindings}:
+        if account is None or customer_id not in visible:
             words = (
                 "User doesn't have permission to access customer. Note: If you're accessing a client"
                 " customer, the manager's customer id must be set in the 'login-customer-id' header."
@@ -164,7 +117,7 @@ class GoogleAds:
         if account.operations_per_day is not None and account.operations_used > account.operations_per_day:
             raise Refusal([day_used_up()])
 
-    # What is asked
+    # --- calls -----------------------------------------------------------------------------------------
 
     def mutate(self, request: Message, caller: Caller) -> Message:
         """Raises Refusal."""
@@ -173,7 +126,7 @@ class GoogleAds:
             words = f"The customer account is {account.status.lower()}."
             raise Refusal([AdsError(f"authorization_error.{_REASONS[account.status]}", words)])
         self._count(account, len(request.mutate_operations))
-        return mutate(self.store, account, request, self.world.clock.now())
+        return mutate(self.store, account, request, self.now())
 
     def search(self, customer_id: str, query: str, caller: Caller) -> list[Message]:
         """Raises Refusal."""
@@ -184,7 +137,12 @@ class GoogleAds:
         self._count(account, 1)
         if not query.strip():
             raise Refusal([required("query")])
-        return Search(self.store, account, self.world.clock.now()).rows(gaql.parse(query))
+        return Search(self.store, account, self.now()).rows(gaql.parse(query))
+
+
+def _invalid_token() -> Refusal:
+    words = "The OAuth access token in the header is not valid."
+    return Refusal([AdsError("authentication_error.OAUTH_TOKEN_INVALID", words)])
 
 
 def mutate_operation(request: Message) -> str:

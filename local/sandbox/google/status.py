@@ -1,9 +1,9 @@
-"""What Google works out itself: primary statuses with their reasons, and the review of ads."""
+"""Primary statuses with their reasons, and the review of ads, as Google works them out."""
 
 from datetime import datetime
 
-from local.sandbox.google.campaigns import campaign_end
 from local.sandbox.google.messages import Message, add_enum, enum_name, set_enum
+from local.sandbox.google.objects.campaigns import campaign_end
 from local.sandbox.google.store import Store
 
 

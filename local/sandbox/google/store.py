@@ -1,8 +1,8 @@
-"""What the Google sandbox holds: accounts, and resources by name in the vendor's own messages."""
+"""Accounts of the Google sandbox, and resources by name in the vendor's own messages."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -10,12 +10,12 @@ from google.protobuf.json_format import MessageToDict
 
 from local.sandbox.core.accounts import Binding
 from local.sandbox.core.records import DayRecord
+from local.sandbox.core.reviews import REVIEW_TIME
 from local.sandbox.google.messages import KIND_OF_COLLECTION, KINDS, Message, enum_name
 from local.sandbox.seeds import GoogleSeed
 
 Json = dict[str, Any]
 
-REVIEW_TIME = timedelta(hours=1)
 # Amounts must be multiples of a whole unit here, elsewhere of a hundredth. Only JPY is documented.
 WHOLE_UNIT_CURRENCIES = frozenset("CLP COP CRC HUF IDR ISK JPY KRW PYG TWD UGX VND XAF XOF XPF".split())
 _OWN_STATUS = {"ENABLED": "ACTIVE", "PAUSED": "PAUSED", "REMOVED": "DELETED"}
@@ -45,13 +45,17 @@ class Account:
 
 @dataclass
 class Review:
-    """When an ad was handed in, and the policy topic that the review will find."""
+    """An ad's submission, and the policy topic that its review will find."""
 
     submitted: datetime
     topic: str | None = None
 
+    @property
+    def ends(self) -> datetime:
+        return self.submitted + REVIEW_TIME
+
     def is_over(self, now: datetime) -> bool:
-        return now >= self.submitted + REVIEW_TIME
+        return now >= self.ends
 
 
 @dataclass
@@ -74,8 +78,7 @@ class Store:
 
     def children(self, parent: Message, kind: str) -> list[Message]:
         """Resources of `kind` whose parent field names `parent`, removed ones included."""
-        link = KINDS[kind].parent
-        assert link is not None
+        link = KINDS[kind].parent or ""
         customer_id = parent.resource_name.split("/")[1]
         return [
             message

@@ -1,4 +1,4 @@
-"""The Graph API itself: who calls, what is asked, what happens."""
+"""The Graph API itself: callers, reads and writes."""
 
 import hashlib
 import hmac
@@ -7,21 +7,21 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from local.sandbox.core.clock import whole_hour
-from local.sandbox.core.records import DayRecord, Level
-from local.sandbox.core.world import World
-from local.sandbox.meta import ads, adsets, campaigns, creatives, errors, media, studies
-from local.sandbox.meta.admin import default_seed, patch, set_review
-from local.sandbox.meta.adsets import starts_learning
+from local.sandbox.core.accounts import Binding
+from local.sandbox.core.platform import SandboxPlatform
+from local.sandbox.meta import errors
+from local.sandbox.meta.admin import PATCHED, default_seed, patch_token, refusal
+from local.sandbox.meta.answers.fields import parse_fields
+from local.sandbox.meta.answers.insights import Query, insights
+from local.sandbox.meta.answers.render import ACCOUNT_EDGES, ACCOUNT_LISTS, NODE_EDGES, Reader, static_edge
+from local.sandbox.meta.answers.status import CLOSED
 from local.sandbox.meta.delivery import deliver
-from local.sandbox.meta.fields import parse_fields
-from local.sandbox.meta.insights import Query, insights
 from local.sandbox.meta.limits import UsageMeter
+from local.sandbox.meta.objects import ads, adsets, campaigns, creatives, media, studies
+from local.sandbox.meta.objects.adsets import starts_learning
 from local.sandbox.meta.params import Params
-from local.sandbox.meta.render import ACCOUNT_EDGES, ACCOUNT_LISTS, NODE_EDGES, Reader, static_edge
-from local.sandbox.meta.status import CLOSED
 from local.sandbox.meta.store import Account, Json, Kind, MetaStore, Node, seeded_account
-from local.sandbox.seeds import META_APP_SECRET, META_SEEDS, MetaSeed, bind_meta_account
+from local.sandbox.seeds import META_APP_SECRET, META_SEEDS, MetaSeed
 
 Files = Mapping[str, tuple[str, bytes]]
 
@@ -51,63 +51,36 @@ class GraphReply:
     headers: dict[str, str] = field(default_factory=dict)
 
 
-class Graph:
+class Graph(SandboxPlatform[MetaStore, Account, MetaSeed]):
     """All state of the Meta sandbox, and the calls that read and change it."""
 
     name = "meta"
+    seeds = META_SEEDS
+    patched = PATCHED
+    extras = frozenset({"token_days", "token"})
 
-    def __init__(self, world: World) -> None:
-        self.world = world
-        self._traces = 0
-        self.reset()
-
-    def reset(self) -> None:
-        self.store = MetaStore()
+    def new_store(self) -> MetaStore:
         self.usage = UsageMeter()
-        now = self.world.clock.now()
-        self._delivered_until = whole_hour(now)
-        for seed in META_SEEDS:
-            self.add_account(seed, now)
+        return MetaStore()
 
-    def state(self) -> Json:
-        return self.store.state()
+    def own_id(self, account_id: str) -> str:
+        return account_id.removeprefix("act_")
 
-    def advance(self, now: datetime) -> None:
-        until = whole_hour(now)
-        deliver(self.store, self.world.seed, self._delivered_until, until)
-        self._delivered_until = until
+    def seeded_account(self, seed: MetaSeed, binding: Binding, now: datetime) -> Account:
+        return seeded_account(seed, binding, now)
 
-    def records(self, user_id: int, level: Level, object_id: str) -> list[DayRecord]:
-        now = self.world.clock.now()
-        return [
-            record.known(now.astimezone(account.zone).date())
-            for record in self.store.records.values()
-            if record.id_at(level) == object_id
-            and (account := self.store.accounts[record.account_id]).binding.user_id == user_id
-        ]
+    def default_seed(self, number: int, account_id: str, user_id: int) -> MetaSeed:
+        return default_seed(number, account_id, user_id)
 
-    def patch_account(self, account_id: str, changes: Json) -> Json:
-        """Changes an account, or creates it when `user_id` is given. Raises LookupError, ValueError."""
-        now = self.world.clock.now()
-        digits = account_id.removeprefix("act_")
-        account = self.store.accounts.get(digits)
-        if account is None:
-            if "user_id" not in changes:
-                raise LookupError(f"no account {account_id}; give user_id to create it")
-            seed = default_seed(self.world.accounts.next_number(), digits, int(changes["user_id"]))
-            account = self.add_account(seed, now)
-        patch(account, changes, now)
-        return {"id": f"act_{digits}", "ad_account_id": account.binding.number}
+    def patch_extras(self, account: Account, changes: Json) -> None:
+        patch_token(account, changes, self.now())
+
+    def deliver(self, start: datetime, end: datetime) -> None:
+        deliver(self.store, self.world.seed, start, end)
 
     def set_review(self, ad_id: str, changes: Json) -> Json:
         """{"outcome": "approved" or "disapproved", "policy"?, "text"?}: ends one ad's review at once."""
-        return set_review(self.store, ad_id, changes)
-
-    def add_account(self, seed: MetaSeed, now: datetime) -> Account:
-        binding = bind_meta_account(self.world.accounts, seed, now)
-        account = seeded_account(seed, binding, now)
-        self.store.accounts[account.id] = account
-        return account
+        return self.store.end_review(ad_id, changes, refusal(changes))
 
     def operation(self, call: GraphCall) -> str:
         """The name faults and the call log use for this call."""
@@ -130,9 +103,9 @@ class Graph:
         try:
             account, node = self._admitted(call)
             operation = self.operation(call)
-            self.usage.count(account, self.world.clock.now(), operation)
+            self.usage.count(account, self.now(), operation)
             body = self._answer(call, account, node)
-            headers = self.usage.headers(account, self.world.clock.now(), operation)
+            headers = self.usage.headers(account, self.now(), operation)
             return GraphReply(200, body, headers)
         except errors.GraphError as error:
             return self.refusal(error, account.locale if account else "en_US")
@@ -141,24 +114,20 @@ class Graph:
         return GraphReply(error.status, error.body(self.trace_id(), locale), error.headers)
 
     def trace_id(self) -> str:
-        self._traces += 1
-        return f"A{hashlib.sha256(str(self._traces).encode()).hexdigest()[:22]}"
+        return f"A{hashlib.sha256(str(self.next_answer()).encode()).hexdigest()[:22]}"
 
-    # Who may call
+    # --- callers ---------------------------------------------------------------------------------------
 
     def authenticate(self, params: Params) -> set[str]:
-        """Ids of the accounts this token may see. Raises GraphError 104 or 190."""
+        """Ids of the accounts that this token may see. Raises GraphError 104 or 190."""
         token = params.text("access_token")
         if not token:
             raise errors.missing_token()
-        bindings = self.world.accounts.by_token("meta", token)
-        if not bindings:
-            raise errors.unparsable_token()
-        if any(binding.expired(self.world.clock.now()) for binding in bindings):
-            raise errors.expired_token()
+        now, unknown, expired = self.now(), errors.unparsable_token, errors.expired_token
+        visible = self.world.accounts.visible(self.name, token, now, unknown, expired)
         if "appsecret_proof" in params and not _proof_fits(token, params.text("appsecret_proof")):
             raise errors.bad_proof()
-        return {binding.platform_account_id.removeprefix("act_") for binding in bindings}
+        return set(map(self.own_id, visible))
 
     def _admitted(self, call: GraphCall) -> tuple[Account, Node | None]:
         visible = self.authenticate(call.params)
@@ -190,7 +159,7 @@ class Graph:
                 return account
         raise errors.unsupported(call.method, call.target)
 
-    # What is asked
+    # --- reads -----------------------------------------------------------------------------------------
 
     def _answer(self, call: GraphCall, account: Account, node: Node | None) -> Json:
         if call.edge == "ad_studies":
@@ -209,7 +178,7 @@ class Graph:
 
     @property
     def _reader(self) -> Reader:
-        return Reader(self.store, self.world.clock.now())
+        return Reader(self.store, self.now())
 
     def _read(self, call: GraphCall, account: Account, node: Node | None) -> Json:
         fields = parse_fields(call.params.text("fields"))
@@ -235,12 +204,12 @@ class Graph:
             return self._reader.edge(found, fields, call.params.values, call.path)
         if call.method != "POST" or call.target.startswith("act_"):
             raise errors.unsupported(call.method, call.path)
-        now = self.world.clock.now()
+        now = self.now()
         data = studies.new_study(self.store, account, call.params, now)
         return {"id": self.store.add("study", account, data, now).id}
 
     def _insights(self, call: GraphCall, account: Account, node: Node | None) -> Json:
-        now, params = self.world.clock.now(), call.params
+        now, params = self.now(), call.params
         if call.method == "POST":
             data = {"params": dict(params.values), "of": node.id if node else None}
             return {"report_run_id": self.store.add("report", account, data, now).id}
@@ -252,11 +221,11 @@ class Graph:
         today = now.astimezone(account.zone).date()
         return insights(Query(self.store, account, node, params, today), call.path)
 
-    # What happens
+    # --- writes ----------------------------------------------------------------------------------------
 
     def _create(self, call: GraphCall, account: Account) -> Json:
         if call.edge == "adimages":
-            now = self.world.clock.now()
+            now = self.now()
             return media.upload_images(self.store, account, call.params, call.files, now)
         kind = ACCOUNT_EDGES.get(call.edge)
         if call.method != "POST" or kind is None:
@@ -278,13 +247,13 @@ class Graph:
         return creatives.new_creative(self.store, account, params), "ACTIVE"
 
     def _born(self, kind: Kind, account: Account, data: Json, status: str, params: Params) -> Json:
-        node = self.store.add(kind, account, data, self.world.clock.now(), status)
+        node = self.store.add(kind, account, data, self.now(), status)
         self._submit([node])
         fields = parse_fields(params.text("fields"))
         return self._reader.node(node, fields)
 
     def _new_video(self, call: GraphCall, account: Account) -> Node:
-        now = self.world.clock.now()
+        now = self.now()
         return media.upload_video(self.store, account, call.params, call.files, now)
 
     def _update(self, call: GraphCall, account: Account, node: Node) -> Json:
@@ -314,9 +283,9 @@ class Graph:
     def _apply(self, node: Node, changes: Json, status: str) -> None:
         is_started = status == "ACTIVE" and node.status != "ACTIVE"
         if is_started or starts_learning(node, changes):
-            node.edited = self.world.clock.now()
+            node.edited = self.now()
         node.data |= changes
-        node.updated = self.world.clock.now()
+        node.updated = self.now()
         if status in ("DELETED", "ARCHIVED"):
             self._bury(node, status)
         else:
@@ -330,7 +299,7 @@ class Graph:
         """Sends ads into review; the verdict is known to the platform, not yet to the advertiser."""
         for node in nodes:
             if node.kind == "ad" and not node.gone:
-                node.submitted = self.world.clock.now()
+                node.submitted = self.now()
                 node.refusal = ads.review_verdict(self.store, node)
 
     def _delete(self, node: Node) -> Json:
@@ -342,7 +311,7 @@ class Graph:
         for member in self.store.tree(node):
             if member.status != "DELETED":
                 member.status = status
-                member.updated = self.world.clock.now()
+                member.updated = self.now()
 
 
 _NEXT_STATUSES = ("ACTIVE", "PAUSED", "DELETED", "ARCHIVED")

@@ -2,13 +2,12 @@
 
 import json
 import math
-from collections import defaultdict, deque
 from datetime import datetime, timedelta
 
+from local.sandbox.core.limits import RollingWindow
 from local.sandbox.meta.errors import too_many_calls
 from local.sandbox.meta.store import Account
 
-WINDOW = timedelta(hours=1)
 INSIGHTS_CODE, MANAGEMENT_CODE = 80000, 80004
 
 
@@ -16,24 +15,21 @@ class UsageMeter:
     """Counts calls per account on the virtual clock."""
 
     def __init__(self) -> None:
-        self._calls: dict[str, deque[datetime]] = defaultdict(deque)
+        self._window = RollingWindow(timedelta(hours=1))
 
     def count(self, account: Account, now: datetime, operation: str) -> None:
-        """Counts one call. Raises GraphError 80004 or 80000 beyond the account's limit."""
-        calls = self._calls[account.id]
-        while calls and calls[0] <= now - WINDOW:
-            calls.popleft()
-        if len(calls) >= account.rate_limit_calls:
+        """Count one call. Raises GraphError 80004 or 80000 beyond the account's limit."""
+        if len(self._window.calls(account.id, now)) >= account.rate_limit_calls:
             raise too_many_calls(code_for(operation), self.headers(account, now, operation))
-        calls.append(now)
+        self._window.add(account.id, now)
 
     def headers(self, account: Account, now: datetime, operation: str) -> dict[str, str]:
         """The usage headers; none while usage is below one percent."""
-        calls = self._calls[account.id]
+        calls = self._window.calls(account.id, now)
         percent = min(100, math.floor(100 * len(calls) / max(account.rate_limit_calls, 1)))
         if percent < 1 and calls:
             return {}
-        wait = calls[0] + WINDOW - now if calls and percent >= 100 else timedelta()
+        wait = calls[0] + self._window.length - now if calls and percent >= 100 else timedelta()
         return usage_headers(account.business_id, percent, math.ceil(wait.total_seconds() / 60), operation)
 
 

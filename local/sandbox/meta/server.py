@@ -5,13 +5,12 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from starlette.applications import Starlette
-from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from local.sandbox.core.faults import Kind
-from local.sandbox.core.http import exchange
+from local.sandbox.core.http import Files, exchange, read_form
 from local.sandbox.meta.batch import Batch
 from local.sandbox.meta.errors import GraphError, unknown_path
 from local.sandbox.meta.faulted import faulted_reply
@@ -81,15 +80,10 @@ def _split_version(path: str) -> tuple[str | None, str]:
 
 async def _read_call(request: Request, path: str) -> GraphCall:
     """Query and body form one set of parameters; files come from multipart bodies."""
-    values: dict[str, str] = dict(request.query_params)
-    files: dict[str, tuple[str, bytes]] = {}
+    values: dict[str, Any] = dict(request.query_params)
+    files: Files = {}
     if request.headers.get("content-type", "").startswith("multipart/form-data"):
-        async with request.form() as form:
-            for name, value in form.multi_items():
-                if isinstance(value, UploadFile):
-                    files[name] = (value.filename or name, await value.read())
-                else:
-                    values[name] = value
+        files = await read_form(request, values)
     else:
         body = (await request.body()).decode(errors="replace")
         values |= dict(parse_qsl(body, keep_blank_values=True))

@@ -1,19 +1,18 @@
-"""What the Meta sandbox holds: accounts, and a forest of nodes below each."""
+"""Accounts and nodes of the Meta sandbox."""
 
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
-from datetime import date, datetime, timedelta
-from typing import Any, Literal
+from datetime import datetime
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 from local.sandbox.core.accounts import Binding
-from local.sandbox.core.records import DayRecord
+from local.sandbox.core.store import BaseNode, Json, NodeStore
 from local.sandbox.seeds import MetaSeed
 
-Json = dict[str, Any]
+__all__ = ["Account", "Json", "Kind", "MetaStore", "Node", "seeded_account"]
+
 Kind = Literal["campaign", "adset", "ad", "creative", "image", "video", "report", "study"]
 
-REVIEW_TIME = timedelta(hours=1)
 WHOLE_UNIT_CURRENCIES = frozenset(
     ("CLP", "COP", "CRC", "HUF", "ISK", "IDR", "JPY", "KRW", "PYG", "TWD", "VND")
 )
@@ -55,95 +54,49 @@ class Account:
 
 
 @dataclass(eq=False)
-class Node:
-    """One object; `data` holds what the client sent, in the platform's own shapes."""
+class Node(BaseNode):
+    """One object of the Graph API."""
 
-    id: str
-    kind: Kind
-    account_id: str
-    created: datetime
-    updated: datetime
-    data: Json
     status: str = "ACTIVE"
-    submitted: datetime | None = None
-    refusal: Json | None = None
     edited: datetime | None = None  # the last edit that starts learning anew
 
     @property
     def gone(self) -> bool:
         return self.status in ("DELETED", "ARCHIVED")
 
-    def review_ends(self) -> datetime:
-        return (self.submitted or self.created) + REVIEW_TIME
+    def state(self) -> Json:
+        return self.flat() | {"status": self.status}
 
 
-class MetaStore:
-    """Accounts, nodes and delivered days. Ids grow, so a listing by id is a listing by age."""
+class MetaStore(NodeStore[Account, Node]):
+    """The store of the Meta sandbox."""
+
+    levels = ("campaign", "adset", "ad")
+    plurals = {
+        "campaign": "campaigns",
+        "adset": "adsets",
+        "ad": "ads",
+        "creative": "creatives",
+        "image": "images",
+        "video": "videos",
+        "study": "studies",
+    }
 
     def __init__(self) -> None:
-        self.accounts: dict[str, Account] = {}
-        self.nodes: dict[str, Node] = {}
-        self.records: dict[tuple[str, date], DayRecord] = {}
-        self._last_id = 120_210_000_000_000_000
-
-    def next_id(self) -> str:
-        self._last_id += 1
-        return str(self._last_id)
+        super().__init__(120_210_000_000_000_000)
 
     def add(self, kind: Kind, account: Account, data: Json, now: datetime, status: str = "ACTIVE") -> Node:
-        node = Node(self.next_id(), kind, account.id, now, now, data, status)
+        node = Node(self.next_id(), kind, account.id, now, now, data, status=status)
         self.nodes[node.id] = node
         return node
-
-    def of_kind(self, account_id: str, kind: Kind) -> list[Node]:
-        """Newest first, deleted ones included."""
-        found = [n for n in self.nodes.values() if n.kind == kind and n.account_id == account_id]
-        return found[::-1]
-
-    def children(self, node: Node, kind: Kind) -> list[Node]:
-        key = f"{node.kind}_id"
-        return [n for n in self.of_kind(node.account_id, kind) if n.data.get(key) == node.id]
-
-    def tree(self, node: Node) -> Iterator[Node]:
-        """The node and everything below it."""
-        yield node
-        below: tuple[Kind, ...] = ("adset", "ad") if node.kind == "campaign" else ("ad",)
-        if node.kind in ("campaign", "adset"):
-            for kind in below:
-                yield from self.children(node, kind)
 
     def image(self, account_id: str, image_hash: str) -> Node | None:
         images = self.of_kind(account_id, "image")
         return next((n for n in images if n.data["hash"] == image_hash and not n.gone), None)
 
     def state(self) -> Json:
-        plural: dict[Kind, str] = {
-            "campaign": "campaigns",
-            "adset": "adsets",
-            "ad": "ads",
-            "creative": "creatives",
-            "image": "images",
-            "video": "videos",
-            "study": "studies",
-        }
-        state: Json = {
-            name: {n.id: node_state(n) for n in self.nodes.values() if n.kind == kind}
-            for kind, name in plural.items()
-        }
-        state["accounts"] = {f"act_{a.id}": asdict(a) for a in self.accounts.values()}
-        state["records"] = [asdict(record) for record in self.records.values()]
-        return state
-
-
-def node_state(node: Node) -> Json:
-    """The node as flat JSON: what was sent, plus id, status and times."""
-    return node.data | {
-        "id": node.id,
-        "account_id": node.account_id,
-        "status": node.status,
-        "created_time": node.created,
-        "updated_time": node.updated,
-    }
+        accounts = {f"act_{account.id}": asdict(account) for account in self.accounts.values()}
+        return self.listed_state() | {"accounts": accounts}
 
 
 def seeded_account(seed: MetaSeed, binding: Binding, now: datetime) -> Account:

@@ -5,14 +5,14 @@ import json
 from typing import Any
 
 from starlette.applications import Starlette
-from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from local.sandbox.core.faults import Kind
-from local.sandbox.core.http import exchange
-from local.sandbox.tiktok.api import Call, TikTok
+from local.sandbox.core.http import Files, exchange, read_form
+from local.sandbox.tiktok.api import TikTok
+from local.sandbox.tiktok.context import Call
 from local.sandbox.tiktok.errors import TikTokError, wrong
 from local.sandbox.tiktok.faulted import faulted
 from local.sandbox.tiktok.params import Params
@@ -56,24 +56,19 @@ def _answer(tiktok: TikTok, code: int, message: str, data: Any = None, status: i
 
 
 def _request_id(tiktok: TikTok) -> str:
-    now = tiktok.world.clock.now()
-    digest = hashlib.sha256(str(tiktok.next_trace()).encode()).hexdigest()
+    now = tiktok.now()
+    digest = hashlib.sha256(str(tiktok.next_answer()).encode()).hexdigest()
     return f"{now:%Y%m%d%H%M%S}{digest[:18].upper()}"
 
 
 async def _read_call(request: Request) -> Call:
     path = request.path_params["path"].strip("/")
     token = request.headers.get("access-token", "")
-    files: dict[str, tuple[str, bytes]] = {}
+    files: Files = {}
     problem: TikTokError | None = None
     values: dict[str, Any] = dict(request.query_params)
     if request.headers.get("content-type", "").startswith("multipart/form-data"):
-        async with request.form() as form:
-            for name, value in form.multi_items():
-                if isinstance(value, UploadFile):
-                    files[name] = (value.filename or name, await value.read())
-                else:
-                    values[name] = value
+        files = await read_form(request, values)
     elif request.method == "POST":
         values, problem = _json_body(await request.body())
     return Call(request.method, path, token, Params(values), files, problem)

@@ -1,21 +1,18 @@
-"""What the TikTok sandbox holds: advertisers, and a forest of nodes below each."""
+"""Advertisers, nodes and split tests of the TikTok sandbox."""
 
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal
 from zoneinfo import ZoneInfo
 
 from local.sandbox.core.accounts import Binding
-from local.sandbox.core.records import DayRecord
+from local.sandbox.core.store import BaseNode, Json, NodeStore
 from local.sandbox.seeds import TikTokSeed
-from local.sandbox.tiktok.errors import Json
 
 Kind = Literal["campaign", "adgroup", "ad", "image", "video"]
 Family = Literal["manual", "smart_plus"]
 
-REVIEW_TIME = timedelta(hours=1)
 AUTOMATION = {"manual": "MANUAL", "smart_plus": "UPGRADED_SMART_PLUS"}
 OURS = {"ENABLE": "ACTIVE", "DISABLE": "PAUSED", "DELETE": "DELETED"}
 
@@ -45,19 +42,11 @@ class Account:
 
 
 @dataclass(eq=False)
-class Node:
-    """One object; `data` holds what the client sent, in the platform's own shapes."""
+class Node(BaseNode):
+    """One object of the Business API."""
 
-    id: str
-    kind: Kind
-    account_id: str
-    created: datetime
-    updated: datetime
-    data: Json
     operation_status: str = "ENABLE"
     family: Family = "manual"
-    submitted: datetime | None = None
-    refusal: Json | None = None
     next_budget: tuple[date, Decimal] | None = None  # from this account day on
 
     @property
@@ -68,13 +57,19 @@ class Node:
     def noun(self) -> str:
         return "ad group" if self.kind == "adgroup" else self.kind
 
-    def review_ends(self) -> datetime:
-        return (self.submitted or self.created) + REVIEW_TIME
+    def state(self) -> Json:
+        """The flat JSON with our status beside the platform's."""
+        return self.flat() | {
+            "name": self.data.get(f"{self.kind}_name"),
+            "status": OURS[self.operation_status],
+            "operation_status": self.operation_status,
+            "campaign_automation_type": AUTOMATION[self.family],
+        }
 
 
 @dataclass
 class Split:
-    """A test; `ended` when somebody ended it before its time."""
+    """A split test; `ended` is one that was ended before its time."""
 
     id: str
     account_id: str
@@ -91,19 +86,23 @@ class Split:
         return "IN_PROGRESS" if now < self.end else "COMPLETED"
 
 
-class TikTokStore:
-    """Accounts, nodes and delivered days. Ids grow, so a listing by id is a listing by age."""
+class TikTokStore(NodeStore[Account, Node]):
+    """The store of the TikTok sandbox; `replays` are objects by account, kind and request id."""
+
+    levels = ("campaign", "adgroup", "ad")
+    plurals = {
+        "campaign": "campaigns",
+        "adgroup": "adsets",
+        "ad": "ads",
+        "image": "images",
+        "video": "videos",
+    }
+    id_step = 16
 
     def __init__(self) -> None:
-        self.accounts: dict[str, Account] = {}
-        self.nodes: dict[str, Node] = {}
-        self.records: dict[tuple[str, date], DayRecord] = {}
+        super().__init__(1_850_000_000_000_000)
         self.splits: dict[str, Split] = {}
-        self._last_id = 1_850_000_000_000_000
-
-    def next_id(self) -> str:
-        self._last_id += 16
-        return str(self._last_id)
+        self.replays: dict[tuple[str, str, str], tuple[Node, datetime]] = {}
 
     def add(
         self,
@@ -114,66 +113,34 @@ class TikTokStore:
         operation_status: str = "ENABLE",
         family: Family = "manual",
     ) -> Node:
-        node = Node(self.next_id(), kind, account.id, now, now, data, operation_status, family)
+        node = Node(
+            self.next_id(),
+            kind,
+            account.id,
+            now,
+            now,
+            data,
+            operation_status=operation_status,
+            family=family,
+        )
         self.nodes[node.id] = node
         return node
 
-    def of_kind(self, account_id: str, kind: Kind, family: Family | None = None) -> list[Node]:
-        """Newest first, deleted ones included."""
-        return [
-            node
-            for node in reversed(self.nodes.values())
-            if node.kind == kind and node.account_id == account_id and family in (None, node.family)
-        ]
+    def of_family(self, account_id: str, kind: Kind, family: Family) -> list[Node]:
+        """The objects of one kind that one family's endpoints show, newest first, deleted ones included."""
+        return [node for node in self.of_kind(account_id, kind) if node.family == family]
 
     def own(self, account: Account, kind: Kind, object_id: str) -> Node | None:
         """The advertiser's object of this kind, deleted or not."""
         node = self.nodes.get(object_id)
         return node if node and node.kind == kind and node.account_id == account.id else None
 
-    def children(self, node: Node, kind: Kind) -> list[Node]:
-        key = f"{node.kind}_id"
-        return [other for other in self.of_kind(node.account_id, kind) if other.data.get(key) == node.id]
-
-    def tree(self, node: Node) -> Iterator[Node]:
-        """The node and everything below it."""
-        yield node
-        below: tuple[Kind, ...] = ("adgroup", "ad") if node.kind == "campaign" else ("ad",)
-        if node.kind in ("campaign", "adgroup"):
-            for kind in below:
-                yield from self.children(node, kind)
-
     def state(self) -> Json:
-        plural: dict[Kind, str] = {
-            "campaign": "campaigns",
-            "adgroup": "adsets",
-            "ad": "ads",
-            "image": "images",
-            "video": "videos",
+        return self.listed_state() | {
+            "creatives": {},  # TikTok has no creative objects
+            "accounts": {account.id: asdict(account) for account in self.accounts.values()},
+            "splits": {split.id: asdict(split) for split in self.splits.values()},
         }
-        state: Json = {
-            name: {node.id: node_state(node) for node in self.nodes.values() if node.kind == kind}
-            for kind, name in plural.items()
-        }
-        state["creatives"] = {}  # TikTok has no creatives of their own
-        state["accounts"] = {account.id: asdict(account) for account in self.accounts.values()}
-        state["splits"] = {split.id: asdict(split) for split in self.splits.values()}
-        state["records"] = [asdict(record) for record in self.records.values()]
-        return state
-
-
-def node_state(node: Node) -> Json:
-    """The node as flat JSON: what was sent, plus id, our status beside the platform's, and times."""
-    return node.data | {
-        "id": node.id,
-        "account_id": node.account_id,
-        "name": node.data.get(f"{node.kind}_name"),
-        "status": OURS[node.operation_status],
-        "operation_status": node.operation_status,
-        "campaign_automation_type": AUTOMATION[node.family],
-        "created_time": node.created,
-        "updated_time": node.updated,
-    }
 
 
 def seeded_account(seed: TikTokSeed, binding: Binding, now: datetime) -> Account:

@@ -1,4 +1,4 @@
-"""What every platform adapter offers. Bulk per level, money in the account's major unit, typed errors.
+"""The contract of platform adapters: bulk per level, money in the account's major unit, typed errors.
 
 An adapter keeps no state of its own: the account and its token come with every call. Reads may be asked
 again at will; a create is sent once, and when its outcome is unknown the caller uses `find` before it
@@ -29,7 +29,7 @@ from campaign_automation.utils.observability import logger
 
 
 class Access(BaseModel, frozen=True):
-    """An ad account, the token to act on it, and until when the token holds where that is known."""
+    """An ad account, the token to act on it, and the token's end where it is known."""
 
     platform_account_id: str
     token: SecretStr
@@ -37,7 +37,7 @@ class Access(BaseModel, frozen=True):
 
 
 class CopyLimits(NamedTuple):
-    """The most characters a platform shows, and how many different lines it asks for."""
+    """The most characters that a platform shows, and the count of different lines that it asks for."""
 
     primary_text: int
     headline: int
@@ -49,7 +49,7 @@ class CopyLimits(NamedTuple):
 
 
 class CreativeOrder(NamedTuple):
-    """One creative to show: what, with which words, and `asset`, the platform's reference of its file."""
+    """One creative to show, with its copy and `asset`, the platform's reference of its file."""
 
     tag: str
     name: str
@@ -69,7 +69,7 @@ class AdOrder(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What became of one object: an id, or the error that says why not."""
+    """The outcome for one object: its id, or the error that explains its absence."""
 
     tag: str
     platform_id: str | None = None
@@ -78,8 +78,10 @@ class Outcome(NamedTuple):
 
 
 class BudgetOutcome(NamedTuple):
-    """What became of one budget. `effective` tells from when it holds: at once, or from 00:00 of the
-    account's next day; None when there is an error instead."""
+    """The outcome for one budget.
+
+    `effective` is "now", or "next_day" for 00:00 of the account's next day; None with an error.
+    """
 
     platform_id: str
     effective: Literal["now", "next_day"] | None = None
@@ -133,8 +135,10 @@ class Tree(BaseModel):
 
 
 class DailyInsight(BaseModel, frozen=True):
-    """What one object brought on one day of the account's time zone, as far as the platform knows by now:
-    conversions and revenue of recent days still grow. None is what the platform did not tell."""
+    """The delivery of one object on one day of the account's time zone, as far as the platform knows by now.
+
+    Conversions and revenue of recent days still grow. None is a figure that the platform did not give.
+    """
 
     entity_id: str
     campaign_id: str
@@ -148,7 +152,7 @@ class DailyInsight(BaseModel, frozen=True):
 
 
 class SplitOrder(NamedTuple):
-    """A split test to make: one ad set a cell, from `start` to `end`."""
+    """A split test to create: one ad set per cell, from `start` to `end`."""
 
     name: str
     adset_ids: Sequence[str]
@@ -157,7 +161,7 @@ class SplitOrder(NamedTuple):
 
 
 class Parents(NamedTuple):
-    """Where an object hangs; an ad set names itself as `adset_id`."""
+    """The parents of an object; an ad set names itself as `adset_id`."""
 
     campaign_id: str
     adset_id: str | None = None
@@ -168,10 +172,12 @@ FiguresByLevel = dict[Level, dict[str, Figures]]
 
 
 class PlatformAdapter(Protocol):
-    """`levels` are the objects that this platform knows, parents first; `budget_level` is the one whose
-    budgets our campaigns have. What `describe_account` tells is kept for `account_seconds`; 0 reads it for
-    each creation. `has_end_times`: the objects of `budget_level` are created with the plan's `ends_at`, at
-    which the platform stops them."""
+    """One platform's campaigns, ad sets, creatives, ads and reports.
+
+    `levels` are the objects that it knows, parents first; `budget_level` is the one with our budgets. The
+    description of an account is kept for `account_seconds`; 0 reads it for each creation. `has_end_times`:
+    the objects of `budget_level` are created with the plan's `ends_at`, at which the platform stops them.
+    """
 
     platform: str
     levels: tuple[Level, ...]
@@ -181,25 +187,30 @@ class PlatformAdapter(Protocol):
     has_end_times: bool
 
     async def describe_account(self, access: Access) -> AdAccount:
-        """One read. Raises AccountError when the account cannot advertise now."""
+        """Read the account. Raises AccountError when it cannot advertise now."""
         ...
 
     def fit_ages(self, age_groups: Sequence[AgeGroup]) -> list[AgeGroup]:
-        """The groups as this platform can target them, one for each, never overlapping more than asked.
-        Raises InvalidRequestError for a group that it cannot express at all."""
+        """Return the groups as this platform can target them, one for each, not overlapping more than asked.
+
+        Raises InvalidRequestError for a group that it cannot express at all.
+        """
         ...
 
     def check(self, spec: CreateCampaign, account: AdAccount) -> list[str]:
-        """Warnings on what this platform reads differently. Raises InvalidRequestError or AccountError for
-        what it needs and was not given, or cannot express; nothing has been written then."""
+        """Return warnings on everything that this platform reads differently.
+
+        Raises InvalidRequestError or AccountError for a missing need of the platform, or for a request that
+        it cannot express; nothing has been written then.
+        """
         ...
 
     def check_creatives(self, spec: CreateCampaign, creatives: Sequence[Creative]) -> None:
-        """Raises InvalidRequestError for a creative that the objective's ads cannot show."""
+        """Raise InvalidRequestError for a creative that the objective's ads cannot show."""
         ...
 
     async def upload(self, access: Access, creative: Creative, known: str | None) -> str:
-        """The reference of the creative's file in the account; `known` is the one stored before."""
+        """Return the reference of the creative's file in the account; `known` is the one stored before."""
         ...
 
     async def create_campaign(self, access: Access, plan: CampaignPlan, account: AdAccount) -> Outcome: ...
@@ -229,24 +240,27 @@ class PlatformAdapter(Protocol):
     async def find(
         self, access: Access, level: Level, names: Sequence[str], campaign_id: str | None
     ) -> dict[str, list[str]]:
-        """The ids of live objects by exact name, for the names that exist."""
+        """Return the ids of live objects by exact name, for the names that exist."""
         ...
 
     async def read_tree(self, access: Access, campaign_id: str, currency: str) -> Tree:
-        """The campaign with its ad sets and ads. Raises PlatformRejectedError (5000) when it is gone."""
+        """Read the campaign with its ad sets and ads. Raises PlatformRejectedError (5000) when it is gone."""
         ...
 
     async def set_status(
         self, access: Access, level: Level, ids: Sequence[str], status: str
     ) -> list[Outcome]:
-        """`status` is active or paused; one outcome per id, whose tag is the id. To have the status already
-        is a success; an id that does not exist is a PlatformRejectedError (5000) of that id alone."""
+        """Set the status, active or paused, and return one outcome per id, whose tag is the id.
+
+        To have the status already is a success; an id that does not exist is a PlatformRejectedError (5000)
+        of that id alone.
+        """
         ...
 
     async def set_budgets(
         self, access: Access, account: AdAccount, level: Level, budgets: Mapping[str, Decimal]
     ) -> list[BudgetOutcome]:
-        """New daily budgets by platform id, in the major unit; one outcome per id, in order.
+        """Set daily budgets by platform id, in the major unit, and return one outcome per id, in order.
 
         A level that does not own the budget, a shared budget and an amount that is no multiple of the
         account's `budget_step` are refused for that id. Budgets are absolute, so a PlatformUnavailableError
@@ -255,23 +269,23 @@ class PlatformAdapter(Protocol):
         ...
 
     async def remove(self, access: Access, level: Level, ids: Sequence[str]) -> list[Outcome]:
-        """Removing what is already gone is a success."""
+        """Delete the objects, and return one outcome per id; an object that is gone already is a success."""
         ...
 
     async def create_split(self, access: Access, account: AdAccount, order: SplitOrder) -> str | None:
-        """The platform's own split test, one ad set a cell, each person in one of them: its id. None where
-        platform or account has none for these ad sets; a test is then not randomised.
+        """Create the platform's own split test, one ad set per cell, each person in one of them: its id.
 
+        None where platform or account has none for these ad sets; a test is then not randomised.
         A test that exists already is found and not made again, so an unknown outcome may be asked again.
         """
         ...
 
     async def end_split(self, access: Access, account: AdAccount, split_id: str) -> None:
-        """Ends it now; ended or gone is a success. On TikTok its ad groups stop with it."""
+        """End the test now; ended or gone already is a success. On TikTok its ad groups stop with it."""
         ...
 
     async def lift_end(self, access: Access, platform_id: str) -> Outcome:
-        """Lets an object of `budget_level` run on without an end; to have none already is a success."""
+        """Let an object of `budget_level` run on without an end; to have none already is a success."""
         ...
 
     async def read_daily(
@@ -283,8 +297,9 @@ class PlatformAdapter(Protocol):
         until: date,
         objective: str,
     ) -> list[DailyInsight]:
-        """Delivery by account day, both ends included, of all objects of one level in campaigns of one
-        objective. One report for all of them (TikTok: one for each 30 days), plus its further pages.
+        """Read delivery by account day, both ends included, of one level in campaigns of one objective.
+
+        One report serves all of them (TikTok: one for each 30 days), plus its further pages.
 
         Only the rows that the platform gave: Meta and Google leave out days without delivery, TikTok what is
         deleted. `fill_days` adds the days of zeros. Conversions are the objective's canonical event, counted
@@ -294,11 +309,9 @@ class PlatformAdapter(Protocol):
 
 
 def read_fields(platform_id: str, **readers: Callable[[], Any]) -> dict[str, Any]:
-    """The fields of a node that can be read, with `unread` and an issue for each that cannot.
-
-    People set in a platform's own interface what this module does not know. One such value must not hide
-    the object, which may be spending and which its id and status are enough to stop.
-    """
+    """Return the fields of a node that can be read, with `unread` and an issue for each that cannot."""
+    # People set values in a platform's own interface that this module does not know. One of them must not
+    # hide the object, which may be spending and can be stopped by its id and status alone.
     found: dict[str, Any] = {}
     unread = []
     for name, read in readers.items():
@@ -314,8 +327,10 @@ def read_fields(platform_id: str, **readers: Callable[[], Any]) -> dict[str, Any
 async def read_figures(
     adapter: PlatformAdapter, access: Access, campaign_id: str, day: date, objective: str
 ) -> FiguresByLevel:
-    """Delivery on one account day, one report per level, all at once. An object without a row did not
-    deliver."""
+    """Read delivery on one account day, one report per level, all at once.
+
+    An object without a row did not deliver.
+    """
     levels = [level for level in adapter.levels if level is not Level.CREATIVE]
     reports = [adapter.read_daily(access, level, [campaign_id], day, day, objective) for level in levels]
     return dict(zip(levels, map(_figures_by_id, await asyncio.gather(*reports)), strict=True))
@@ -325,39 +340,8 @@ def failed(tag: str, error: CampaignAutomationError) -> Outcome:
     return Outcome(tag, error=error, request_id=error.details.get("platform_request_id"))
 
 
-def budget_outcome(outcome: Outcome, effective: Literal["now", "next_day"]) -> BudgetOutcome:
-    """`outcome` of a request that set a budget; `effective` if it worked."""
-    when = effective if outcome.error is None else None
-    return BudgetOutcome(outcome.tag, when, outcome.error, outcome.request_id)
-
-
-def wrong_amounts(
-    platform: str, account: AdAccount, budgets: Mapping[str, Decimal]
-) -> dict[str, BudgetOutcome]:
-    """Refusals of the amounts that are not a positive multiple of the account's `budget_step`."""
-    step = account.budget_step
-    return {
-        item: BudgetOutcome(
-            item,
-            error=InvalidRequestError(
-                f"daily_budget: {amount} {account.currency} is not a positive multiple of {step}",
-                field="daily_budget",
-                platform=platform,
-            ),
-        )
-        for item, amount in budgets.items()
-        if not amount.is_finite() or amount <= 0 or amount % step
-    }
-
-
-def wrong_level(platform: str, level: Level, items: Iterable[str], words: str) -> dict[str, BudgetOutcome]:
-    """Refusals of all: objects of this level have no budget of their own."""
-    error = InvalidRequestError(f"{platform}: {words}", field="level", platform=platform, level=str(level))
-    return {item: BudgetOutcome(item, error=error) for item in items}
-
-
 def check_window(since: date, until: date) -> None:
-    """Raises InvalidRequestError for days that no report of ours holds."""
+    """Raise InvalidRequestError for a window that is not 1 to 90 days."""
     days = (until - since).days + 1
     if not 1 <= days <= LONGEST_REPORT_DAYS:
         raise InvalidRequestError(
@@ -370,11 +354,12 @@ def check_window(since: date, until: date) -> None:
 def fill_days(
     rows: Iterable[DailyInsight], ids: Mapping[str, Parents], since: date, until: date
 ) -> list[DailyInsight]:
-    """`rows` of a complete report, and a row of zeros for each day of the window on which one of `ids` has
-    none: platforms leave those out. By id and day; objects that are not in `ids` are kept as they are.
+    """Add rows of zeros to a complete report, one per object of `ids` and day of the window without a row.
 
-    `ids` maps each object to its parents. Ask only for days on which the object existed.
+    Rows are ordered by id and day; objects that are not in `ids` are kept as they are. `ids` maps each object
+    to its parents. The window must hold only days on which the objects existed.
     """
+    # Platforms leave out days without delivery.
     known = {(row.entity_id, row.day): row for row in rows}
     days = [since + timedelta(days=offset) for offset in range((until - since).days + 1)]
     zeros = {

@@ -94,7 +94,7 @@ BLOCKED_ACCOUNTS: dict[str, tuple[str, str]] = {
 
 
 class LineLimits(NamedTuple):
-    """How many lines an ad takes, and how wide each may be; East Asian characters count two."""
+    """The count of lines that an ad takes, and the width of each; East Asian characters count two."""
 
     fewest: int
     most: int

@@ -1,0 +1,114 @@
+"""A forest of nodes below each ad account, as Meta and TikTok keep one."""
+
+from abc import ABC, abstractmethod
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from typing import Any, ClassVar, Generic, TypeVar
+
+from local.sandbox.core.records import DayRecord
+from local.sandbox.core.reviews import LONG_AGO, REVIEW_TIME, is_refused
+
+Json = dict[str, Any]
+
+
+@dataclass(eq=False)
+class BaseNode(ABC):
+    """One object; `data` holds the fields that the client sent, in the platform's own shapes."""
+
+    id: str
+    kind: str
+    account_id: str
+    created: datetime
+    updated: datetime
+    data: Json
+    submitted: datetime | None = None
+    refusal: Json | None = None
+
+    @property
+    @abstractmethod
+    def gone(self) -> bool: ...
+
+    def review_ends(self) -> datetime:
+        return (self.submitted or self.created) + REVIEW_TIME
+
+    def flat(self) -> Json:
+        """The node as flat JSON: the fields sent, plus id, account and times."""
+        return self.data | {
+            "id": self.id,
+            "account_id": self.account_id,
+            "created_time": self.created,
+            "updated_time": self.updated,
+        }
+
+    @abstractmethod
+    def state(self) -> Json:
+        """The flat JSON with the status."""
+
+
+AccountT = TypeVar("AccountT")
+NodeT = TypeVar("NodeT", bound=BaseNode)
+
+
+class NodeStore(Generic[AccountT, NodeT]):
+    """Accounts, nodes and delivered days. Ids grow, so a listing by id is a listing by age."""
+
+    levels: ClassVar[tuple[str, str, str]]  # campaign, ad set, ad
+    plurals: ClassVar[Mapping[str, str]]  # the admin API's names of the kinds
+    id_step: ClassVar[int] = 1
+
+    def __init__(self, first_id: int) -> None:
+        self.accounts: dict[str, AccountT] = {}
+        self.nodes: dict[str, NodeT] = {}
+        self.records: dict[tuple[str, date], DayRecord] = {}
+        self._last_id = first_id
+
+    def next_id(self) -> str:
+        self._last_id += self.id_step
+        return str(self._last_id)
+
+    def of_kind(self, account_id: str, kind: str) -> list[NodeT]:
+        """Newest first, deleted ones included."""
+        nodes = reversed(self.nodes.values())
+        return [node for node in nodes if node.kind == kind and node.account_id == account_id]
+
+    def children(self, node: NodeT, kind: str) -> list[NodeT]:
+        key = f"{node.kind}_id"
+        return [other for other in self.of_kind(node.account_id, kind) if other.data.get(key) == node.id]
+
+    def tree(self, node: NodeT) -> Iterator[NodeT]:
+        """The node and everything below it."""
+        yield node
+        below = self.levels[self.levels.index(node.kind) + 1 :] if node.kind in self.levels else ()
+        for kind in below:
+            yield from self.children(node, kind)
+
+    def families(self, account_id: str) -> dict[NodeT, list[NodeT]]:
+        """Ad sets with their ads, oldest first, deleted ones included: they spent money today, too."""
+        _, adset, ad = self.levels
+        ads: dict[str, list[NodeT]] = defaultdict(list)
+        for node in reversed(self.of_kind(account_id, ad)):
+            ads[node.data[f"{adset}_id"]].append(node)
+        return {node: ads[node.id] for node in reversed(self.of_kind(account_id, adset))}
+
+    def end_review(self, ad_id: str, changes: Json, refusal: Json) -> Json:
+        """End one ad's review at once, with `refusal` when it is disapproved.
+
+        Raises LookupError for an unknown ad, ValueError for another outcome.
+        """
+        ad = self.nodes.get(ad_id)
+        if ad is None or ad.kind != "ad":
+            raise LookupError(f"no ad {ad_id}")
+        ad.refusal = refusal if is_refused(changes) else None
+        ad.submitted = LONG_AGO
+        return {"id": ad_id, "outcome": changes["outcome"]}
+
+    def listed_state(self) -> Json:
+        """Nodes by plural and id, and the delivered days."""
+        state: Json = {
+            name: {node.id: node.state() for node in self.nodes.values() if node.kind == kind}
+            for kind, name in self.plurals.items()
+        }
+        state["records"] = [asdict(record) for record in self.records.values()]
+        return state

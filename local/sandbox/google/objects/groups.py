@@ -1,0 +1,119 @@
+"""Ad groups with their keywords and ages: Google's refusals."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from local.sandbox.google.draft import Draft
+from local.sandbox.google.errors import AdsError, not_found, required, too_long
+from local.sandbox.google.messages import Message, enum_name, set_enum
+from local.sandbox.google.store import is_removed
+
+MAX_NAME = 254
+MAX_KEYWORD = 80
+MAX_KEYWORD_WORDS = 10
+_NOT_IN_KEYWORDS = re.compile(r"[!@%,*()^;~`<>?\\|={}\x00-\x1f]")
+GROUP_TYPES = {"SEARCH": "SEARCH_STANDARD", "DEMAND_GEN": "UNSPECIFIED", "MULTI_CHANNEL": "UNSPECIFIED"}
+
+
+def channel_of(draft: Draft, group: Message) -> str:
+    return enum_name(draft.store.resources[group.campaign], "advertising_channel_type")
+
+
+def check_new_group(draft: Draft, group: Message) -> Iterator[AdsError]:
+    if not group.status:
+        set_enum(group, "status", "ENABLED")
+    campaign = draft.get(group.campaign, "campaign")
+    if campaign is None:
+        yield not_found("campaign")
+        return
+    if is_removed(campaign):
+        code = "operation_access_denied_error.OPERATION_NOT_PERMITTED_FOR_REMOVED_RESOURCE"
+        yield AdsError(code, "The campaign is removed.", "campaign")
+    channel, kind = channel_of(draft, group), enum_name(group, "type_")
+    if kind not in ("UNSPECIFIED", GROUP_TYPES[channel]):
+        code = "ad_group_error.AD_GROUP_TYPE_NOT_VALID_FOR_ADVERTISING_CHANNEL_TYPE"
+        yield AdsError(code, f"{kind} does not fit {channel} campaigns.", "type")
+    elif channel == "SEARCH":
+        set_enum(group, "type_", "SEARCH_STANDARD")
+    yield from check_group(draft, group, ["name"])
+
+
+def check_group(draft: Draft, group: Message, paths: list[str]) -> Iterator[AdsError]:
+    if "name" not in paths:
+        return
+    if not group.name.strip():
+        yield required("name")
+    if len(group.name) > MAX_NAME:
+        yield too_long(MAX_NAME, "name")
+    for other in draft.living("ad_group"):
+        is_sibling = other.campaign == group.campaign and other.resource_name != group.resource_name
+        if is_sibling and other.name == group.name:
+            code = "ad_group_error.DUPLICATE_ADGROUP_NAME"
+            yield AdsError(code, "AdGroup with the same name already exists for the campaign.", "name")
+            return
+
+
+def check_new_criterion(draft: Draft, criterion: Message) -> Iterator[AdsError]:
+    if not criterion.status:
+        set_enum(criterion, "status", "ENABLED")
+    group = draft.get(criterion.ad_group, "ad_group")
+    if group is None or is_removed(group):
+        yield not_found("ad_group")
+        return
+    kind = criterion.WhichOneof("criterion")
+    if kind not in ("keyword", "age_range"):
+        code = "ad_group_criterion_error.CONCRETE_TYPE_REQUIRED"
+        yield AdsError(code, "Concrete type of criterion is required.")
+        return
+    yield from _check_kind(channel_of(draft, group), kind, criterion.negative)
+    yield from _check_keyword(criterion) if kind == "keyword" else _check_age(criterion)
+    set_enum(criterion, "type_", kind.upper())
+    if any(_is_same(other, criterion) for other in draft.living("ad_group_criterion")):
+        code = "mutate_error.RESOURCE_ALREADY_EXISTS"
+        yield AdsError(code, "The resource already exists.")
+
+
+def check_criterion(draft: Draft, criterion: Message, paths: list[str]) -> Iterator[AdsError]:
+    if criterion.negative:
+        code = "ad_group_criterion_error.CANT_UPDATE_NEGATIVE"
+        yield AdsError(code, "Negative ad group criteria are not updateable.")
+
+
+def _check_kind(channel: str, kind: str, is_negative: bool) -> Iterator[AdsError]:
+    is_fine = channel == "SEARCH" or (channel == "DEMAND_GEN" and kind == "age_range")
+    if not is_fine:
+        what = "EXCLUDE" if is_negative else "ADD"
+        code = f"ad_group_criterion_error.CANNOT_{what}_CRITERIA_TYPE"
+        yield AdsError(code, f"{kind} does not fit {channel} campaigns.")
+
+
+def _check_keyword(criterion: Message) -> Iterator[AdsError]:
+    text = criterion.keyword.text
+    if not text.strip():
+        yield required("keyword", "text")
+    if len(text) > MAX_KEYWORD:
+        yield AdsError(
+            "criterion_error.KEYWORD_TEXT_TOO_LONG", "Keyword text is too long.", "keyword", "text"
+        )
+    if len(text.split()) > MAX_KEYWORD_WORDS:
+        code = "criterion_error.KEYWORD_HAS_TOO_MANY_WORDS"
+        yield AdsError(code, "Keyword text has too many words.", "keyword", "text")
+    if _NOT_IN_KEYWORDS.search(text):
+        code = "criterion_error.KEYWORD_HAS_INVALID_CHARS"
+        yield AdsError(code, "Keyword text has invalid characters or symbols.", "keyword", "text")
+    if not criterion.keyword.match_type:
+        yield required("keyword", "match_type")
+
+
+def _check_age(criterion: Message) -> Iterator[AdsError]:
+    if not criterion.age_range.type_:
+        yield required("age_range", "type")
+
+
+def _is_same(one: Message, other: Message) -> bool:
+    kind = other.WhichOneof("criterion")
+    if one.ad_group != other.ad_group or one.WhichOneof("criterion") != kind:
+        return False
+    return bool(getattr(one, kind) == getattr(other, kind))

@@ -1,0 +1,1 @@
+"""Answers of the Graph API: nodes with their fields, listings, statuses, insights."""

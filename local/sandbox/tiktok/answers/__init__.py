@@ -1,0 +1,1 @@
+"""Answers of the Business API: objects, listings, statuses, reports."""
