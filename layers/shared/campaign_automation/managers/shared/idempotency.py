@@ -46,11 +46,11 @@ class Idempotency:
         *,
         derive: bool = False,
     ) -> M:
-        """Return the answer of `run`, or the one kept under the caller's key.
+        """Return the answer of `run`, or the answer kept under the caller's key.
 
-        Without a key it just runs, unless `derive` asks for one derived from the request. Raises
-        ConflictError for a key used with another request, or while the first call still runs. A call that
-        failed frees its key.
+        Without a key `run` is called every time, unless `derive` asks for a key derived from the request.
+        Raises ConflictError for a key used with another request, or while the first call still runs. A call
+        that failed frees its key.
         """
         claim = _action_claim(context, action, request, derive)
         if claim is None:
@@ -60,7 +60,7 @@ class Idempotency:
             return kind.model_validate_json(_kept_answer(standing, claim))
         try:
             answer = await run()
-        except BaseException:
+        except BaseException:  # of a cancelled call too the key must not stay claimed
             await self._store.free(context.user_id, claim)
             raise
         await self._store.keep(context.user_id, claim, answer.model_dump_json())
@@ -86,7 +86,7 @@ def refuse_other_request(standing: Claim, claim: Claim) -> None:
 
 
 def id_under_key(prefix: str, context: Context, request: BaseModel) -> str:
-    """Return an id for what the request makes: the same for the same request under the same key."""
+    """Return an id for the object that a request creates, the same for the same request and key."""
     if context.idempotency_key is None:
         return f"{prefix}_{uuid.uuid4().hex[:20]}"
     identity = json.dumps([context.user_id, context.idempotency_key, request.model_dump_json()])
@@ -100,7 +100,7 @@ def _action_claim(context: Context, action: str, request: BaseModel, derive: boo
         key, seconds = _derived(context.session_id, action, text), DERIVED_SECONDS
     if key is None:
         return None
-    digest = _sha256(json.dumps([action, text]))
+    digest = _sha256(json.dumps([action, text]))  # one key for two actions is one key for two requests
     return Claim(key=f"given:{key}", digest=digest, holder=uuid.uuid4().hex, seconds=seconds)
 
 
