@@ -19,6 +19,7 @@ from campaign_automation.utils.error_handler import (
     PlatformAuthError,
 )
 from campaign_automation.utils.observability import emit, logger
+from campaign_automation.utils.plurals import counted
 
 T = TypeVar("T")
 
@@ -92,11 +93,8 @@ def token_warnings(access: Access, platform: str) -> list[str]:
     emit("ad_account_token_days", days)
     if days > WARN_DAYS:
         return []
-    left = max(days, 0)
-    return [
-        f"{platform}: the ad account's token expires in {left} day{'' if left == 1 else 's'};"
-        " connect the account again"
-    ]
+    left = counted(max(days, 0), "day")
+    return [f"{platform}: the ad account's token expires in {left}; connect the account again"]
 
 
 class _Kept(NamedTuple):
