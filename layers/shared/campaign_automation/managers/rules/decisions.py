@@ -11,6 +11,7 @@ from campaign_automation.models.changes import SkippedItem
 from campaign_automation.models.rules.rule import StoredRule
 from campaign_automation.optimizers.rule_engine import RuleDecision, RuleOutcome, evaluate
 from campaign_automation.optimizers.rules.data import Memory, PastAction
+from campaign_automation.utils.plurals import counted
 
 
 class AccountEvaluation(NamedTuple):
@@ -96,8 +97,8 @@ def _review(stored: StoredRule, accounts: Sequence[AccountEvaluation]) -> str:
     count = sum(len(one.outcome.decisions) for one in accounts)
     evaluated = sum(one.outcome.evaluated for one in accounts)
     if limits.count is not None and count > limits.count:
-        return f"it would touch {count} objects, more than the {limits.count} allowed"
+        return f"it would touch {counted(count, 'object')}, more than the {limits.count} allowed"
     # 1e-9: 0.3 of 10 objects are 3, also where the product in binary is a little less.
     if limits.share is not None and count > limits.share * evaluated + 1e-9:
-        return f"it would touch {count} of {evaluated} objects, more than {limits.share:.0%}"
+        return f"it would touch {count} of {counted(evaluated, 'object')}, more than {limits.share:.0%}"
     return ""

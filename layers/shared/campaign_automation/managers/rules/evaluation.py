@@ -20,7 +20,7 @@ from campaign_automation.models.rules.actions import Notify
 from campaign_automation.models.rules.answers import RuleEvaluated
 from campaign_automation.models.rules.rule import RuleTick, StoredRule
 from campaign_automation.optimizers.rules.conflicts import find_conflicts
-from campaign_automation.optimizers.rules.schedule import why_not_now
+from campaign_automation.optimizers.rules.schedule import reason_not_now
 from campaign_automation.stores.notice_store import Notice
 from campaign_automation.stores.rule_store import RuleHead, RuleStore, Tick
 from campaign_automation.utils import clock
@@ -121,4 +121,4 @@ def _not_now_reason(head: RuleHead) -> str:
     """Return the code of the reason that the rule does nothing at this moment, or ""."""
     if head.state != "enabled":
         return f"rule_{head.state}"
-    return why_not_now(head.rule, clock.now()) or ""
+    return reason_not_now(head.rule, clock.now()) or ""

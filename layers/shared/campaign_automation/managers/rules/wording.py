@@ -64,7 +64,8 @@ def created_message(rule: CreateRule, state: str, backtest: str, *, planned: boo
     """Return the message of a rule that was stored, or in a dry run would be, with its back-test's."""
     verb = "would be" if planned else "is"
     mode = "observes" if rule.mode == "observe" else "acts"
-    return f"{rule.rule_name} {verb} {state} and {mode} {rule.schedule_expression} ({rule.time_zone}). {backtest}"
+    schedule = f"{rule.schedule_expression} ({rule.time_zone})"
+    return f"{rule.rule_name} {verb} {state} and {mode} {schedule}. {backtest}"
 
 
 def state_message(rule: CreateRule, state: str) -> str:
