@@ -37,7 +37,7 @@ OPERATIONS: dict[str, Callable[[Payload], Payload]] = {
 
 
 def run(operation: str, payload: Payload) -> Payload:
-    """Compute. Raises InvalidRequestError for an unknown operation and for numbers that cannot be."""
+    """Return the result of `operation`; InvalidRequestError for an unknown one or impossible numbers."""
     compute = OPERATIONS.get(operation)
     if compute is None:
         raise InvalidRequestError(
@@ -47,8 +47,9 @@ def run(operation: str, payload: Payload) -> Payload:
 
 
 def answer(event: Mapping[str, Any]) -> Payload:
-    """{"operation", "payload" or "packed"} to {"result"}, or {"error"} for a failure that is expected."""
+    """Answer {"operation", "payload" or "packed"} with {"result"}, or {"error"} for an expected failure."""
     payload = unpacked(event["packed"]) if "packed" in event else event["payload"]
+    # Errors travel as values: of an exception the caller of a Lambda sees a name and a text only.
     try:
         return {"result": run(event["operation"], payload)}
     except CampaignAutomationError as error:

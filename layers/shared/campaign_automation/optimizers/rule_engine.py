@@ -1,4 +1,4 @@
-"""Automation rules: figures and rules in, decisions with their reasons out. Managers carry them out."""
+"""The engine of automation rules: figures and rules in, decisions with their reasons out, no I/O."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ from campaign_automation.optimizers.rules.conditions import (
     evidence,
 )
 from campaign_automation.optimizers.rules.data import Entity, Memory, PastAction, Snapshot
-from campaign_automation.optimizers.rules.schedule import why_not_now
+from campaign_automation.optimizers.rules.schedule import reason_not_now
+from campaign_automation.utils.plurals import counted
 
 DIRECTION_MEMORY = timedelta(days=7)
 Status = Literal["done", "observed", "not_now", "needs_review"]
@@ -32,8 +33,10 @@ Status = Literal["done", "observed", "not_now", "needs_review"]
 
 @dataclass(frozen=True, slots=True)
 class RuleDecision:
-    """One change to one object. Of a budget, `after` is exact: rounding to the currency's step comes with the
-    write. `evidence` holds the figures the condition was judged on.
+    """One change to one object.
+
+    Of a budget, `after` is exact: rounding to the currency's step comes with the write. `evidence` holds the
+    figures that the condition was evaluated on.
     """
 
     rule_id: str
@@ -54,7 +57,7 @@ class RuleDecision:
 
 @dataclass
 class RuleOutcome:
-    """What one rule makes of the objects in its scope. Sets of objects are masks over `columns.entities`.
+    """The outcome of one rule for the objects in its scope, in sets that are masks over `columns.entities`.
 
     status: done; observed (`decisions` are what it would do); not_now (see `note`); needs_review
     (max_affected exceeded, no decisions).
@@ -71,7 +74,7 @@ class RuleOutcome:
 
     @cached_property
     def decisions(self) -> list[RuleDecision]:
-        """What to do to each of the `chosen` objects, in the order of their ids."""
+        """The decisions on the `chosen` objects, in the order of their ids."""
         return [_decision(self.stored, self.columns, position) for position in members(self.chosen)]
 
     @property
@@ -92,7 +95,7 @@ class RuleOutcome:
 
     @property
     def skipped(self) -> list[SkippedItem]:
-        """Objects that matched and are left alone."""
+        """The objects that matched and are left as they are, with the reasons."""
         return [self._item(position, reason) for reason, mask in self.held for position in members(mask)]
 
     @property
@@ -119,7 +122,7 @@ class SnapshotColumns:
         return self._columns[level]
 
     def changed(self, level: Level) -> int:
-        """The objects that were changed before, by whomever."""
+        """Return the objects that anybody changed before."""
         if level not in self._changed:
             self._changed[level] = mask_of(
                 entity.last_action_at is not None or bool(self.memory.of(entity.entity_id))
@@ -131,7 +134,7 @@ class SnapshotColumns:
 def evaluate(
     rules: Sequence[StoredRule], snapshot: Snapshot, memory: Memory | None = None
 ) -> list[RuleOutcome]:
-    """One outcome per rule, in the order of `rules`, for the moment `snapshot.now`.
+    """Evaluate the rules for the moment `snapshot.now` and return one outcome each, in their order.
 
     Of decisions that change the same field of an object, or pull it in opposite directions, one stays: that
     of the higher priority, then the safer one (pause, lower, start, raise), then the lower rule id. Rules
@@ -149,7 +152,7 @@ def _run(stored: StoredRule, snapshot_columns: SnapshotColumns) -> RuleOutcome:
     rule = stored.rule
     columns = snapshot_columns.columns(rule.action.acts_on)
     outcome = RuleOutcome(stored, columns)
-    outcome.note = why_not_now(rule, snapshot_columns.snapshot.now) or (
+    outcome.note = reason_not_now(rule, snapshot_columns.snapshot.now) or (
         "" if stored.state == "enabled" else f"rule_{stored.state}"
     )
     if outcome.note:
@@ -168,20 +171,23 @@ def _run(stored: StoredRule, snapshot_columns: SnapshotColumns) -> RuleOutcome:
 
 
 def evaluator_of(rule: CreateRule, columns: Columns) -> ConditionEvaluator:
-    """Pauses ask for evidence that bears daily looks; what can be taken back asks for it once."""
+    """Return the evaluator of a rule's condition."""
+    # A pause needs evidence that holds at all interim analyses, since a paused object gets no data that could
+    # correct it; for what the next run can take back evidence at one is enough.
     return ConditionEvaluator(columns, rule.certainty, anytime=isinstance(rule.action, Pause))
 
 
-# --- what may be touched -----------------------------------------------------------------------------
+# --- objects that may be changed ---------------------------------------------------------------------
 
 
 def _ready(outcome: RuleOutcome, snapshot_columns: SnapshotColumns) -> int:
-    """The matching objects that the rule may act on now; the reasons of the others go to `held`."""
+    """Return the matching objects that the rule may act on now; the reasons of the others go to `held`."""
     rule, columns = outcome.stored.rule, outcome.columns
     ready = outcome.met.true
     for reason, mask in _unfit(rule, columns):
         outcome.held.append((reason, ready & mask))
         ready &= ~mask
+    # Only objects with a past are examined one by one; the others cost nothing, however many there are.
     for position in members(ready & snapshot_columns.changed(rule.action.acts_on)):
         entity = columns.entities[position]
         past = snapshot_columns.memory.of(entity.entity_id)
@@ -192,7 +198,7 @@ def _ready(outcome: RuleOutcome, snapshot_columns: SnapshotColumns) -> int:
 
 
 def _unfit(rule: CreateRule, columns: Columns) -> Iterator[tuple[str, int]]:
-    """Objects whose state leaves the action nothing to do, by reason."""
+    """Yield the sets of objects whose state leaves the action nothing to do, each with its reason."""
     action = rule.action
     if isinstance(action, Start):
         yield "already_active", columns.active
@@ -215,7 +221,7 @@ def _at_its_limit(action: ChangeBudget, entity: Entity) -> bool:
 
 
 def _obstacle(stored: StoredRule, entity: Entity, past: list[PastAction], now: datetime) -> str | None:
-    """Why an object has to be left alone for now, by what was done to it before."""
+    """Return the code of the past action that bars the rule from an object now, or None."""
     action = stored.rule.action
     mine = [act.at for act in past if act.rule_id == stored.rule_id and act.field == action.field]
     if mine and now - mine[-1] < timedelta(hours=hours_of(stored.rule.cooldown)):
@@ -239,7 +245,7 @@ def _is_settling(rule: CreateRule, entity: Entity, past: list[PastAction], now: 
 
 
 def _turns_back(action: AnyAction, entity: Entity, changes: list[PastAction], now: datetime) -> bool:
-    """Whether a change would reverse one of the last week.
+    """Return whether a change would reverse one of the last week.
 
     A pause may follow a raised budget, and a start the end of a pause that was meant to end; even then an
     object turns at most once in a week.
@@ -257,7 +263,7 @@ def _turns_back(action: AnyAction, entity: Entity, changes: list[PastAction], no
 
 
 def _within_daily_cap(outcome: RuleOutcome, memory: Memory, ready: int) -> int:
-    """`ready` without what is over max_actions_per_day, counted by days of the account."""
+    """Return `ready` without the objects over max_actions_per_day, counted by days of the account."""
     cap, snapshot = outcome.stored.rule.max_actions_per_day, outcome.columns.snapshot
     if cap is None:
         return ready
@@ -271,15 +277,17 @@ def _within_daily_cap(outcome: RuleOutcome, memory: Memory, ready: int) -> int:
 
 
 def _exceeded(outcome: RuleOutcome, ready: int) -> str | None:
-    """Which limit of max_affected `ready` exceeds, in words."""
+    """Return the sentence about the limit of max_affected that `ready` exceeds, or None."""
     limits, count = outcome.stored.rule.max_affected, ready.bit_count()
     if limits.count is not None and count > limits.count:
-        return f"it would touch {count} objects, more than the {limits.count} allowed"
+        return f"it would touch {counted(count, 'object')}, more than the {limits.count} allowed"
+    # 1e-9: 0.3 of 10 objects are 3, also where the product in binary is a little less.
     if limits.share is not None and count > limits.share * outcome.evaluated + 1e-9:
-        return f"it would touch {count} of {outcome.evaluated} objects, more than {limits.share:.0%}"
+        of = f"{count} of {counted(outcome.evaluated, 'object')}"
+        return f"it would touch {of}, more than {limits.share:.0%}"
     if limits.share_of_spend is not None and count:
         spend = outcome.columns.metric("spend", "7d")
-        # What is not known could be anything, so it counts as the whole of the spend.
+        # Unknown spend could be any amount, so it counts as more than the share.
         unknown = ready & ~spend.known
         whole = sum(spend.values[position] for position in members(outcome.scope & spend.known))
         touched = sum(spend.values[position] for position in members(ready & spend.known))
@@ -310,7 +318,7 @@ def _decision(stored: StoredRule, columns: Columns, position: int) -> RuleDecisi
 
 
 def _arbitrate(outcomes: Iterable[RuleOutcome]) -> None:
-    """Leaves one winner per object and field, and per object one direction; the losers are held."""
+    """Keep one decision per object and field, and one direction per object; the others are held."""
     winners: list[RuleOutcome] = []
     for outcome in sorted(outcomes, key=_rank):
         for winner in winners:
@@ -333,17 +341,20 @@ def _clash(one: RuleOutcome, other: RuleOutcome) -> bool:
     return mine.field == theirs.field or mine.direction != theirs.direction
 
 
-# --- words -------------------------------------------------------------------------------------------
+# --- sentences ---------------------------------------------------------------------------------------
 
 
 def warnings_of(rule: CreateRule) -> list[str]:
-    """What is allowed but probably not meant."""
+    """Return warnings of settings that are allowed but probably not meant."""
     warnings = []
     found = list(leaves(rule.condition))
     if any(window_of(leaf) == "today" and leaf.metric in LATE_METRICS for leaf in found):
-        warnings.append("conversions of the running day are never judged: with today this stays undecidable")
+        warnings.append(
+            "conversions of the running day are not evaluated: with time_range today the condition stays"
+            " undecidable"
+        )
     if any(isinstance(leaf, Comparison) and _is_exact(leaf) for leaf in found):
-        warnings.append("a ratio hardly ever equals a number: use between")
+        warnings.append("a ratio hardly ever equals a number exactly: use between")
     if (
         rule.certainty is None
         and any(leaf.metric in LATE_METRICS for leaf in found)

@@ -1,4 +1,4 @@
-"""Incomplete gamma and beta functions and their inverses, without scipy.
+"""The incomplete gamma and beta functions and their inverses, without scipy.
 
 Functions that call platforms cannot carry scipy (its layer does not fit beside an SDK), so rules use these:
 within 1e-10 of scipy.special. Source: Press et al., Numerical Recipes, 6.2 and 6.4 (series and Lentz's
@@ -11,15 +11,16 @@ import math
 from collections.abc import Callable
 from statistics import NormalDist
 
-_TINY = 1e-300
+_TINY = 1e-300  # stands in for 0 in a denominator of Lentz's method
 _EPSILON = 1e-16
 _MAX_TERMS = 100_000
 
 
 def gamma_cdf(shape: float, x: float) -> float:
-    """Regularised lower incomplete gamma P(shape, x): of a Gamma(shape, rate 1), the share below x."""
+    """Return the regularised lower incomplete gamma P(shape, x): the share of a Gamma(shape, 1) below x."""
     if x <= 0:
         return 0.0
+    # The series converges fast left of the mean, the continued fraction right of it.
     scale = x * gamma_density(shape, x)
     if x < shape + 1:
         return min(scale * _gamma_series(shape, x), 1.0)
@@ -44,7 +45,7 @@ def _gamma_fraction(shape: float, x: float) -> float:
 
 
 def beta_cdf(a: float, b: float, x: float) -> float:
-    """Regularised incomplete beta I_x(a, b): of a Beta(a, b), the share below x."""
+    """Return the regularised incomplete beta I_x(a, b): the share of a Beta(a, b) below x."""
     if x <= 0 or x >= 1:
         return float(x >= 1)
     # The fraction converges fast only left of the mean.
@@ -64,7 +65,7 @@ def _beta_fraction(a: float, b: float, x: float) -> float:
 
 
 def _lentz(first: float, coefficients: Callable[[int], tuple[float, float]]) -> float:
-    """The continued fraction first + a1/(b1 + a2/(b2 + ...)) by the modified Lentz method."""
+    """Return the continued fraction first + a1/(b1 + a2/(b2 + ...)) by the modified Lentz method."""
     value = numerator = first or _TINY
     denominator = 0.0
     for step in range(1, _MAX_TERMS):
@@ -79,13 +80,13 @@ def _lentz(first: float, coefficients: Callable[[int], tuple[float, float]]) -> 
 
 
 def gamma_density(shape: float, x: float) -> float:
-    """Density of a Gamma(shape, rate 1) at x > 0, written so that large terms cancel unrounded."""
+    """Return the density of a Gamma(shape, rate 1) at x > 0, written so that large terms cancel unrounded."""
     log_kernel = shape * _log_less_linear((x - shape) / shape, x / shape) - _stirling_error(shape)
     return math.sqrt(shape / (2 * math.pi)) / x * math.exp(log_kernel)
 
 
 def beta_density(a: float, b: float, x: float) -> float:
-    """Density of a Beta(a, b) at 0 < x < 1, likewise."""
+    """Return the density of a Beta(a, b) at 0 < x < 1, written so that large terms cancel unrounded."""
     total = a + b
     log_kernel = a * _log_less_linear((x * total - a) / a, x * total / a)
     log_kernel += b * _log_less_linear((a - x * total) / b, (1 - x) * total / b)
@@ -94,12 +95,13 @@ def beta_density(a: float, b: float, x: float) -> float:
 
 
 def _log_less_linear(excess: float, ratio: float) -> float:
-    """log(ratio) - excess, where ratio = 1 + excess; each as exact as it is known."""
+    """Return log(ratio) - excess, where ratio = 1 + excess; each as exact as it is known."""
+    # Near 0 the ratio has lost the digits of the excess that log1p still uses.
     return (math.log1p(excess) if abs(excess) < 0.5 else math.log(ratio)) - excess
 
 
 def _stirling_error(z: float) -> float:
-    """lgamma(z) less Stirling's formula."""
+    """Return lgamma(z) less Stirling's formula."""
     if z < 10:
         return math.lgamma(z) - (z - 0.5) * math.log(z) + z - 0.5 * math.log(2 * math.pi)
     square = z * z
@@ -107,7 +109,7 @@ def _stirling_error(z: float) -> float:
 
 
 def gamma_quantile(shape: float, probability: float) -> float:
-    """The x below which a Gamma(shape, rate 1) lies with `probability` (0 < probability < 1)."""
+    """Return the x below which a Gamma(shape, rate 1) lies with `probability` (0 < probability < 1)."""
     z = NormalDist().inv_cdf(probability)
     guess = shape * (1 - 1 / (9 * shape) + z / (3 * math.sqrt(shape))) ** 3  # Wilson and Hilferty
     if guess <= 0 or shape < 0.5:
@@ -119,7 +121,7 @@ def gamma_quantile(shape: float, probability: float) -> float:
 
 
 def beta_quantile(a: float, b: float, probability: float) -> float:
-    """The x below which a Beta(a, b) lies with `probability` (0 < probability < 1)."""
+    """Return the x below which a Beta(a, b) lies with `probability` (0 < probability < 1)."""
     mean = a / (a + b)
     if mean > 0.5:  # near 1 the steps of a float are too coarse to search in
         return 1 - beta_quantile(b, a, 1 - probability)
@@ -135,7 +137,7 @@ def _invert(
     guess: float,
     high: float,
 ) -> float:
-    """Newton's steps kept inside a shrinking bracket from 0 to `high`."""
+    """Return the x with cdf(x) = probability, by Newton's steps inside a bracket from 0 to `high`."""
     low, x = 0.0, guess
     for _ in range(200):
         error = cdf(x) - probability

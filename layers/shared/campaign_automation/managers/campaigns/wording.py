@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from campaign_automation.utils.plurals import counted
+
 CREATING = "the campaign is being created"
 INTERNAL_ERROR = "an internal error while the campaign was being created"
 START_REASON = "asked for with the creation"
@@ -12,7 +14,7 @@ START_REASON = "asked for with the creation"
 
 def created_message(adsets: int, ads: int, *, dry_run: bool) -> str:
     """Return the message of create_campaign by the numbers of ad sets and ads."""
-    objects = f"{_plural(adsets, 'ad set')} and {_plural(ads, 'ad')}"
+    objects = f"{counted(adsets, 'ad set')} and {counted(ads, 'ad')}"
     return f"would create {objects}" if dry_run else f"created {objects}; please confirm the copy"
 
 
@@ -43,14 +45,10 @@ def differs(subject: str, stored: object, asked: object) -> str:
 
 def unfinished_undo_notice(campaign_id: str, platform: str, left: int) -> dict[str, Any]:
     """Return the arguments of create_notification for a failed creation that left `left` objects behind."""
-    remain = f"{_plural(left, 'object')} {'remains' if left == 1 else 'remain'}"
+    remain = f"{counted(left, 'object')} {'remains' if left == 1 else 'remain'}"
     return {
         "notification_type": "urgent",
         "category": "system",
         "title": "A failed campaign could not be removed",
         "message": f"{campaign_id}: {remain} on {platform}; please remove them there.",
     }
-
-
-def _plural(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from campaign_automation.models.common import Level
+from campaign_automation.utils.plurals import counted
 
 _DONE = {"active": "started", "paused": "paused", "deleted": "deleted"}
 _WOULD_DO = {"active": "would start", "paused": "would pause", "deleted": "would delete"}
@@ -41,12 +42,12 @@ def managed_message(levels: Sequence[Level], left: int, status: str, *, dry_run:
     message = f"{done} {_counted_objects(levels)}"
     if not left:
         return message
-    return f"{message}; {_plural(left, 'other object')} {_were(left)} not changed, see skipped and failed"
+    return f"{message}; {counted(left, 'other object')} {_were(left)} not changed, see skipped and failed"
 
 
 def undone_message(restored: int, left: int, *, dry_run: bool) -> str:
     """Return the message of an undo: the numbers of values put back and of those left as they are."""
-    message = f"{'would restore' if dry_run else 'restored'} {_plural(restored, 'value')}"
+    message = f"{'would restore' if dry_run else 'restored'} {counted(restored, 'value')}"
     return f"{message}; {left} cannot be restored, see not_restored" if left else message
 
 
@@ -98,12 +99,8 @@ def not_as_set(live: object, asked: object) -> str:
 def _counted_objects(levels: Sequence[Level]) -> str:
     """Return the objects by level, the campaign first: "1 campaign, 2 ad sets and 3 ads"."""
     counts = Counter(levels)
-    parts = [_plural(counts[level], noun) for level, noun in _NOUNS.items() if counts[level]]
+    parts = [counted(counts[level], noun) for level, noun in _NOUNS.items() if counts[level]]
     return " and ".join(filter(None, (", ".join(parts[:-1]), parts[-1])))
-
-
-def _plural(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _were(count: int) -> str:

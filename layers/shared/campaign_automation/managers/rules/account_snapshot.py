@@ -1,4 +1,4 @@
-"""What rules are judged on, read once for each account: objects with their figures, and their past."""
+"""The data that rules are evaluated on, read once per account: objects, their figures and their past."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ LONGEST_DAYS = 90
 ATTRIBUTION_DAYS = 7
 _SPEND_DAYS = 7  # max_affected looks at a week of spend
 _AT_ONCE = 16
-_GONE = "5000"
+_GONE = "5000"  # DATA_NOT_FOUND: the platform does not know the campaign any more
 
 
 class Target(NamedTuple):
-    """Where a decision on an object is carried out: its campaign, the level and what happened there."""
+    """The place where a decision on an object is carried out: its campaign, the level and the audit trail."""
 
     campaign: Campaign
     level: Level
@@ -51,8 +51,11 @@ class Target(NamedTuple):
 
 
 class AccountSnapshot(NamedTuple):
-    """One account: what the rules see of it, where its objects are changed, what was done to them; `reports`
-    are conversions by campaign as they became known, `unread` the objects with settings unknown here."""
+    """One account as rules see it: its snapshot, the targets of its objects by tag, and past actions.
+
+    `reports` are conversions by campaign as they became known, `unread` the objects with settings that this
+    module does not know.
+    """
 
     account: AdAccount
     snapshot: Snapshot
@@ -63,8 +66,10 @@ class AccountSnapshot(NamedTuple):
 
 
 class SnapshotsRead(NamedTuple):
-    """`accounts` in the order of their platforms and ids; `unread` are objects in scope of which nothing is
-    known now, `errors` what the platforms said instead."""
+    """The accounts in the order of their platforms and ids.
+
+    `unread` are the objects in scope of which nothing is known now, `errors` those of their platforms.
+    """
 
     accounts: list[AccountSnapshot]
     unread: list[SkippedItem]
@@ -78,7 +83,7 @@ class AccountSnapshots:
         self._audit = audit
 
     async def campaigns(self, tenant: str, scope: Scope | None = None) -> list[Campaign]:
-        """The tenant's campaigns that `scope` can be about."""
+        """Return the tenant's campaigns that `scope` can be about."""
         listed = await self._store.campaigns(tenant)
         if scope is not None and scope.platform is not None:
             listed = [item for item in listed if item.platform == scope.platform]
@@ -97,9 +102,9 @@ class AccountSnapshots:
         return [item for item in found if item.objects.keys() & set(scope.adset_ids)]
 
     async def read(self, campaigns: Sequence[Campaign], rule: CreateRule, days: int) -> SnapshotsRead:
-        """The objects that `rule` is about in `campaigns`, with their last `days` full days.
+        """Return the objects of `campaigns` that `rule` is about, with their last `days` full days.
 
-        One report for each account, objective and level. A platform that fails costs its own objects only.
+        One report is read per account, objective and level. A platform that fails costs its own objects only.
         """
         groups = [list(group) for _, group in itertools.groupby(sorted(campaigns, key=_account), _account)]
         results = await asyncio.gather(*(self._read_account(group, rule, days) for group in groups))
@@ -116,11 +121,11 @@ class AccountSnapshots:
     async def _read_account(
         self, group: Sequence[Campaign], rule: CreateRule, days: int
     ) -> tuple[AccountSnapshot | None, list[tuple[Campaign, CampaignAutomationError]]]:
-        """The account, None when nothing of it could be read, and the campaigns that could not."""
+        """Return the account, None when nothing of it could be read, and the campaigns that could not."""
         read, failed = await self._insights_of(group, rule, days)
         if not read:
             return None, failed
-        # After the platform: a change that is seen there has its record here, so none is made twice.
+        # Read after the platform: a change that shows there has its record here, so none is made twice.
         since = clock.now_ms() - timedelta(days=LONGEST_DAYS) // timedelta(milliseconds=1)
         trails = await asyncio.gather(
             *(self._audit.since(item.campaign.tenant, item.campaign.campaign_id, since) for item in read)
@@ -138,13 +143,13 @@ class AccountSnapshots:
             logger.warning("not read for rules", account=_account(group[0]), reason=error.message)
             if len(group) == 1 or not (isinstance(error, PlatformError) and error.code == _GONE):
                 return [], [(campaign, error) for campaign in group]
-        # One campaign was deleted on its platform by somebody else: the others have to be found.
+        # One campaign was deleted on its platform by somebody else: one read each finds the others.
         parts = await asyncio.gather(*(self._insights_of([item], rule, days) for item in group))
         return [item for read, _ in parts for item in read], [item for _, lost in parts for item in lost]
 
 
 def days_needed(rules: Iterable[CreateRule]) -> int:
-    """How many full days the longest window of `rules` covers."""
+    """Return the number of full days that the longest window of `rules` covers."""
     return max((_days_of_rule(rule) for rule in rules), default=1)
 
 
@@ -153,7 +158,7 @@ def looks_at_today(rule: CreateRule) -> bool:
 
 
 def _windows(rule: CreateRule) -> set[str]:
-    """Of both sides of its comparisons."""
+    """Return the time ranges on both sides of the rule's comparisons."""
     found = list(leaves(rule.condition))
     references = {getattr(getattr(leaf, "value", None), "time_range", None) for leaf in found}
     return {window_of(leaf) for leaf in found} | {window for window in references if window}
@@ -167,6 +172,7 @@ def _days_of_rule(rule: CreateRule) -> int:
 
 
 def _length(window: str) -> int:
+    # Windows without a length of their own need all that is kept.
     named = {"today": 1, "yesterday": 1, "lifetime": LONGEST_DAYS, "since_last_action": LONGEST_DAYS}
     return named[window] if window in named else days_of(window) or 1
 
@@ -200,13 +206,13 @@ def _snapshot(
 
 
 def _lost(campaign: Campaign, error: CampaignAutomationError, rule: CreateRule) -> list[SkippedItem]:
-    """The objects in the rule's scope that nothing is known of."""
+    """Return the objects in the rule's scope of a campaign that could not be read."""
     found = in_scope(skeletons(campaign, rule.action), rule)
     return [SkippedItem(id=item.entity_id, reason=f"not_read: {error.code}") for item in found]
 
 
 def _unread(insights: CampaignInsights, rule: CreateRule) -> list[SkippedItem]:
-    """The objects in the rule's scope with settings that this module does not know."""
+    """Return the objects in the rule's scope with settings that this module does not know."""
     fields = insights.view.unread(insights.level)
     found = in_scope(skeletons(insights.campaign, rule.action), rule)
     return [
@@ -217,6 +223,7 @@ def _unread(insights: CampaignInsights, rule: CreateRule) -> list[SkippedItem]:
 
 
 def in_scope(entities: Sequence[Entity], rule: CreateRule) -> list[Entity]:
+    """Return the entities that the rule's scope names and does not exclude."""
     columns = Columns(Snapshot(entities, clock.now()), entities)
     return [columns.entities[position] for position in members(columns.scope(rule.applies_to))]
 

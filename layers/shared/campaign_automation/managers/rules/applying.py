@@ -1,6 +1,6 @@
-"""Carries a rule's decisions out through the write gate, one run for each campaign.
+"""The writing of a rule's decisions through the write gate, one run for each campaign.
 
-A run is named after its tick: when a tick that died is evaluated again, the trail shows what it had done.
+A run is named after its tick: when a tick that died is evaluated again, the trail shows its earlier changes.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from campaign_automation.managers.changes.items import (
 from campaign_automation.managers.rules.account_snapshot import Target
 from campaign_automation.managers.rules.decisions import Evaluation
 from campaign_automation.managers.rules.entities import RULE_ACTOR
-from campaign_automation.managers.rules.wording import reason_of
+from campaign_automation.managers.rules.wording import TOO_SMALL, reason_of
 from campaign_automation.models.campaign import Campaign
 from campaign_automation.models.changes import AuditRecord, ChangedItem, FailedItem, SkippedItem
 from campaign_automation.models.common import AdAccount, Level
@@ -39,7 +39,7 @@ class Written(NamedTuple):
 
 
 class _Job(NamedTuple):
-    """The decisions on one campaign, and what this very tick has done there before."""
+    """The decisions on one campaign, and the changes that this very tick has made there before."""
 
     campaign: Campaign
     run: Run
@@ -53,7 +53,7 @@ class RuleWriter:
         self._gate = gate
 
     async def write(self, tick: Tick, evaluation: Evaluation) -> Written:
-        """What became of every decision; a campaign that cannot be changed now costs its own only."""
+        """Write every decision and return the results; a campaign that fails costs its own only."""
         parts = await asyncio.gather(*(self._campaign(job) for job in _jobs(tick, evaluation)))
         return Written(
             [item for part in parts for item in part.changed],
@@ -107,13 +107,7 @@ def _job(tick: Tick, target: Target, decisions: list[RuleDecision], account: AdA
             for item in left
             if (value := values[item.entity_id]) is not None
         ],
-        [
-            SkippedItem(
-                id=item.entity_id, reason="budget_step: the change is smaller than the account allows"
-            )
-            for item in left
-            if values[item.entity_id] is None
-        ],
+        [SkippedItem(id=item.entity_id, reason=TOO_SMALL) for item in left if values[item.entity_id] is None],
         done,
     )
 
@@ -132,8 +126,10 @@ def _wanted(level: Level, decision: RuleDecision, value: str | Decimal) -> Desir
 
 
 def _value(decision: RuleDecision, account: AdAccount) -> str | Decimal | None:
-    """A budget moves no further than was decided: it is rounded towards what it was, by the account's step.
-    None when nothing is left of the change."""
+    """Return the status or budget to set; None when the account's budget step leaves nothing of the change.
+
+    A budget is rounded towards its old value, so that it moves no further than was decided.
+    """
     if not isinstance(decision.after, Decimal):
         return str(decision.after).lower()
     step, before = account.budget_step, decision.before
@@ -142,10 +138,12 @@ def _value(decision: RuleDecision, account: AdAccount) -> str | Decimal | None:
     rounded = (decision.after / step).to_integral_value(mode) * step
     if decision.direction < 0:
         rounded = max(rounded, account.min_daily_budget)
+    # The platform's minimum may lie above the budget of today: a cut must not become a raise.
     return rounded if (rounded - before) * decision.direction > 0 else None
 
 
 def _evidence(decision: RuleDecision) -> dict[str, Any]:
+    # Read back from the trail by later ticks: `pause_until` ends a pause, figures mark it as automatic.
     evidence: dict[str, Any] = {"rule_version": decision.version, "figures": decision.evidence}
     if decision.pause_until is not None:
         evidence["pause_until"] = decision.pause_until.isoformat()

@@ -1,4 +1,4 @@
-"""What is looked at before a rule is stored: whom it is about, what it would have done, its rivals."""
+"""The checks before a rule is stored: its scope, its back-test and its conflicting rules."""
 
 from __future__ import annotations
 
@@ -14,6 +14,12 @@ from campaign_automation.managers.rules.account_snapshot import (
     in_scope,
 )
 from campaign_automation.managers.rules.hindsight import known_then
+from campaign_automation.managers.rules.wording import (
+    EMPTY_SCOPE,
+    confirm_needed,
+    conflict_message,
+    not_back_tested,
+)
 from campaign_automation.models.campaign import Campaign
 from campaign_automation.models.rules.answers import Backtest, Replay, RuleConflict
 from campaign_automation.models.rules.rule import CreateRule, Scope, StoredRule
@@ -28,7 +34,7 @@ _MOST_NAMED = 5
 
 
 class CheckedRule(NamedTuple):
-    """`rule` names its scope by our ids. `conflicts` are those that a priority settles."""
+    """A checked rule, its scope by our ids; `conflicts` are those that a priority settles."""
 
     rule: CreateRule
     backtest: Backtest
@@ -42,9 +48,12 @@ class RuleChecks:
         self._snapshots = snapshots
 
     async def check(self, head: RuleHead) -> CheckedRule:
-        """Raises NotFoundError for ids that the tenant does not have, GuardRefusedError for a conflict and
-        for a rule that its own max_affected would have stopped, unless that is confirmed; the platform's
-        error when nothing of the scope could be read."""
+        """Check a rule against the tenant's campaigns, its last 90 days and the other rules.
+
+        Raises NotFoundError for ids that the tenant does not have, GuardRefusedError for a conflict and for a
+        rule that its own max_affected would have stopped, unless that is confirmed; the platform's error when
+        nothing of the scope could be read.
+        """
         campaigns = await self._snapshots.campaigns(head.tenant)
         rule = head.rule.model_copy(update={"applies_to": _own_ids(head.rule.applies_to, campaigns)})
         mine = _selected(campaigns, rule.applies_to)
@@ -57,7 +66,7 @@ class RuleChecks:
         tested = _backtest(rule, read.accounts)
         if tested.needs_confirm and not rule.confirm:
             raise GuardRefusedError(
-                f"confirm: {tested.message} Give confirm: true to have the rule all the same",
+                confirm_needed(tested.message),
                 guard="confirm",
                 field="confirm",
                 backtest=tested.model_dump(mode="json"),
@@ -66,7 +75,7 @@ class RuleChecks:
 
 
 def _own_ids(scope: Scope, campaigns: Sequence[Campaign]) -> Scope:
-    """The scope with our ids for the platforms'. Raises NotFoundError naming those that the tenant lacks."""
+    """Return the scope with our ids for the platforms'; NotFoundError names those the tenant lacks."""
     ids: dict[str, str] = {}
     for campaign in campaigns:
         for entry in campaign.objects.values():
@@ -107,9 +116,10 @@ def _selected(campaigns: Sequence[Campaign], scope: Scope) -> list[Campaign]:
 def _conflicts(
     rule: CreateRule, others: Sequence[StoredRule], accounts: Sequence[AccountSnapshot]
 ) -> list[RuleConflict]:
-    """Each rival once, with the objects that both are about in any of the accounts."""
+    """Return each conflicting rule once, with the objects that both are about in any of the accounts."""
     found: dict[str, RuleConflict] = {}
     snapshots: list[Snapshot | None] = [account.snapshot for account in accounts]
+    # Without an account the scopes alone are compared.
     for snapshot in snapshots or [None]:
         for conflict in find_conflicts(rule, others, snapshot):
             before = found.get(conflict.rule_id)
@@ -126,7 +136,7 @@ def _refuse_conflicts(
         return
     names = ", ".join(f"{item.rule_name} ({item.rule_id})" for item in open_ones[:_MOST_NAMED])
     raise GuardRefusedError(
-        f"conflict: {names} would change the same objects otherwise; give a priority other than theirs",
+        conflict_message(names, len(open_ones)),
         guard="conflict",
         field="priority",
         conflicts=[item.model_dump(mode="json") for item in open_ones],
@@ -137,7 +147,7 @@ def _refuse_conflicts(
 
 
 def _backtest(rule: CreateRule, accounts: Sequence[AccountSnapshot]) -> Backtest:
-    """Of all accounts together. Their money is added up only where it is of one currency."""
+    """Return the back-test over all accounts; amounts are added up only within one currency."""
     tests = [backtest(rule, account.snapshot, known_then(account)) for account in accounts]
     tests = [test for test in tests if test.as_known_now is not None]
     if not tests:
@@ -158,7 +168,7 @@ def _backtest(rule: CreateRule, accounts: Sequence[AccountSnapshot]) -> Backtest
 
 
 def _together(found: Sequence[Replay | None], *, one_currency: bool) -> Replay | None:
-    """None unless all accounts have one."""
+    """Return the sum of all accounts' replays; None unless each account has one."""
     replays = [replay for replay in found if replay is not None]
     if len(replays) < len(found):
         return None
@@ -187,7 +197,8 @@ def _sum(amounts: Sequence[float | None]) -> float | None:
 
 
 def _warnings(rule: CreateRule, read: SnapshotsRead) -> list[str]:
-    warnings = [f"not read for the back-test: {error.message}" for error in read.errors]
+    warnings = [not_back_tested(error.message) for error in read.errors]
+    # After an error the scope may hold more objects than were read.
     if not read.errors and not any(in_scope(account.snapshot.entities, rule) for account in read.accounts):
-        warnings.append("no object is in the rule's scope today")
+        warnings.append(EMPTY_SCOPE)
     return warnings

@@ -1,4 +1,4 @@
-"""One rule on all accounts of its user: the decisions, and whether it may touch so much. Pure."""
+"""The evaluation of one rule on all accounts of its user, and its max_affected over them together. Pure."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from campaign_automation.models.changes import SkippedItem
 from campaign_automation.models.rules.rule import StoredRule
 from campaign_automation.optimizers.rule_engine import RuleDecision, RuleOutcome, evaluate
 from campaign_automation.optimizers.rules.data import Memory, PastAction
+from campaign_automation.utils.plurals import counted
 
 
 class AccountEvaluation(NamedTuple):
@@ -19,7 +20,7 @@ class AccountEvaluation(NamedTuple):
 
 
 class Evaluation(NamedTuple):
-    """`review`: why the rule may do nothing until a person has looked, or ""."""
+    """The outcome of a rule on all accounts; `review` is the reason why a person must look first, or ""."""
 
     accounts: list[AccountEvaluation]
     unread: list[SkippedItem]
@@ -65,8 +66,10 @@ def evaluate_accounts(
     read: SnapshotsRead,
     notified_at: Mapping[str, datetime],
 ) -> Evaluation:
-    """Evaluate a rule on all accounts beside the rules that may want the same objects otherwise; of two, one
-    has its way. `notified_at` is when the rule last told of each object."""
+    """Evaluate a rule on all accounts beside its conflicting rules; of two that differ, one prevails.
+
+    `notified_at` holds the time of the rule's last notification of each object.
+    """
     notified = _notified(stored, notified_at)
     memory = Memory([*(past for account in read.accounts for past in account.past), *notified])
     accounts = []
@@ -79,13 +82,14 @@ def evaluate_accounts(
 
 
 def _notified(stored: StoredRule, notified_at: Mapping[str, datetime]) -> list[PastAction]:
-    """Telling moves no money, so it has no direction; but it has a cooldown."""
+    """Return the rule's notifications as past actions, so that its cooldown holds for them too."""
+    # A notification moves no money, so its direction is 0.
     field = stored.rule.action.field
     return [PastAction(entity, field, 0, at, stored.rule_id) for entity, at in notified_at.items()]
 
 
 def _review(stored: StoredRule, accounts: Sequence[AccountEvaluation]) -> str:
-    """The engine compares one account with the limits; here it is all of them together."""
+    """Return the reason for a review, or "": the engine compares one account with max_affected, this all."""
     for one in accounts:
         if one.outcome.status == "needs_review":
             return one.outcome.note
@@ -93,7 +97,8 @@ def _review(stored: StoredRule, accounts: Sequence[AccountEvaluation]) -> str:
     count = sum(len(one.outcome.decisions) for one in accounts)
     evaluated = sum(one.outcome.evaluated for one in accounts)
     if limits.count is not None and count > limits.count:
-        return f"it would touch {count} objects, more than the {limits.count} allowed"
+        return f"it would touch {counted(count, 'object')}, more than the {limits.count} allowed"
+    # 1e-9: 0.3 of 10 objects are 3, also where the product in binary is a little less.
     if limits.share is not None and count > limits.share * evaluated + 1e-9:
-        return f"it would touch {count} of {evaluated} objects, more than {limits.share:.0%}"
+        return f"it would touch {count} of {counted(evaluated, 'object')}, more than {limits.share:.0%}"
     return ""

@@ -1,4 +1,4 @@
-"""A campaign's objects as rules see them: figures, settings, and what the trail tells of them. Pure."""
+"""The objects of a campaign as rules see them: figures, settings, and the past in the audit trail. Pure."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ RULE_ACTOR = "rule:"
 
 
 def entities_of(insights: CampaignInsights, action: AnyAction, trail: Sequence[AuditRecord]) -> list[Entity]:
-    """One for each object that was read; `trail` is what happened to the campaign, oldest first."""
+    """Return an entity for each object that was read; `trail` is the campaign's, oldest first."""
     unread = insights.view.unread(insights.level)
     return [_entity(insights, tag, action, trail) for tag in insights.tags if tag not in unread]
 
 
 def skeletons(campaign: Campaign, action: AnyAction) -> list[Entity]:
-    """The objects of a campaign that could not be read: known by name, by nothing else."""
+    """Return the objects of a campaign that could not be read, with their names and no figures."""
     level = reading_level(action) or Level.ADSET
     return [
         Entity(
@@ -46,20 +46,22 @@ def skeletons(campaign: Campaign, action: AnyAction) -> list[Entity]:
 
 
 def reading_level(action: AnyAction) -> Level | None:
-    """None reads the objects that have the budgets, which on Google Ads are campaigns."""
+    """Return the level to read; None for the objects that have the budgets (on Google Ads: campaigns)."""
     return None if isinstance(action, ChangeBudget) else action.acts_on
 
 
 def happened(trail: Sequence[AuditRecord], view: CampaignView) -> list[AuditRecord]:
-    """The changes of a trail that took place. What was sent and never concluded took place if the platform
-    shows it."""
+    """Return the changes of a trail that took place; one of unknown outcome did if the platform shows it."""
     changes = [record for record in trail if record.operation in ("set_status", "set_budget", "remove")]
     return [record for record in changes if record.outcome == "applied" or _shows(view, record)]
 
 
 def past_actions(trail: Sequence[AuditRecord]) -> list[PastAction]:
-    """What rules and the optimiser did, as the engine remembers it. A person may turn an object round at any
-    time, and a stop-loss may stop what a person has just started."""
+    """Return the changes of rules and of the optimiser as the engine's past actions.
+
+    A person's changes are none: a person may reverse any change at once, and a stop-loss may stop an object
+    that a person has just started.
+    """
     return [_past(record) for record in trail if record.operation != "remove" and _is_automatic(record)]
 
 
@@ -90,14 +92,14 @@ def _entity(insights: CampaignInsights, tag: str, action: AnyAction, trail: Sequ
 
 
 def _is_active(insights: CampaignInsights, tag: str, action: AnyAction) -> bool:
-    """What is to be started is paused itself; everything else runs only when its parents do too."""
+    """Return whether the object is active; for every action but a start its parents must be active too."""
     campaign, view = insights.campaign, insights.view
     owners = [tag] if isinstance(action, Start) else campaign.with_parents(tag)
     return all(view.live(owner, "status") == "active" for owner in owners)
 
 
 def _standing_pause(own: Sequence[AuditRecord], view: CampaignView, tag: str) -> AuditRecord | None:
-    """The pause that still stands, when it was ours."""
+    """Return the record of the pause that still stands, when it was ours."""
     statuses = [record for record in own if record.operation == "set_status"]
     if not statuses or view.live(tag, "status") != "paused":
         return None
@@ -106,7 +108,7 @@ def _standing_pause(own: Sequence[AuditRecord], view: CampaignView, tag: str) ->
 
 
 def _evidence_from(insights: CampaignInsights, tag: str, trail: Sequence[AuditRecord], created: date) -> date:
-    """The first full day after it was started last, or an ad of it was changed."""
+    """Return the first full day after the object's last start or the last change of one of its ads."""
     campaign = insights.campaign
     ads = {ad.tag for ad in campaign.ads(None if insights.level is Level.CAMPAIGN else tag)}
     owners = set(campaign.with_parents(tag))
@@ -119,7 +121,8 @@ def _evidence_from(insights: CampaignInsights, tag: str, trail: Sequence[AuditRe
 
 
 def _is_automatic(record: AuditRecord) -> bool:
-    """A rule's or the optimiser's change rests on figures; a person's does not."""
+    """Return whether a rule or the optimiser made the change."""
+    # Theirs carry the figures behind them as evidence; a person's carry at most `held`.
     return bool(record.evidence.keys() - {"held"})
 
 
@@ -131,6 +134,7 @@ def _past(record: AuditRecord) -> PastAction:
     ((field, after),) = (record.after or {"status": None}).items()
     if field == "daily_budget":
         before = (record.before or {}).get(field)
+        # Without a budget before, nobody can say whether it was a raise.
         direction = 0 if before is None else 1 if Decimal(after) > Decimal(before) else -1
     else:
         direction = 1 if after == "active" else -1

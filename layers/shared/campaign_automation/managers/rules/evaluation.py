@@ -1,7 +1,7 @@
-"""One tick of a rule: claimed, evaluated on fresh figures, carried out, recorded and told, once.
+"""One tick of a rule: claimed, evaluated on fresh figures, carried out, recorded and notified, once.
 
-However often a tick is delivered, and wherever a process dies, it acts once: the claim keeps others out, the
-run's name shows in the trail what was done before, and whatever is set is an absolute value.
+A tick acts once, however often it is delivered and wherever a process dies: its lease keeps other processes
+out, the run's name shows earlier changes in the trail, and all values that are set are absolute.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from datetime import datetime
 from campaign_automation.managers.rules.account_snapshot import AccountSnapshots, SnapshotsRead, days_needed
 from campaign_automation.managers.rules.applying import RuleWriter
 from campaign_automation.managers.rules.decisions import evaluate_accounts
-from campaign_automation.managers.rules.results import acted, count, needs_review, not_now, only_told
+from campaign_automation.managers.rules.results import acted, count, needs_review, not_now, notified_only
 from campaign_automation.managers.rules.wording import notice_arguments
 from campaign_automation.managers.shared.notices import Notices
 from campaign_automation.models.rules.actions import Notify
 from campaign_automation.models.rules.answers import RuleEvaluated
 from campaign_automation.models.rules.rule import RuleTick, StoredRule
 from campaign_automation.optimizers.rules.conflicts import find_conflicts
-from campaign_automation.optimizers.rules.schedule import why_not_now
+from campaign_automation.optimizers.rules.schedule import reason_not_now
 from campaign_automation.stores.notice_store import Notice
 from campaign_automation.stores.rule_store import RuleHead, RuleStore, Tick
 from campaign_automation.utils import clock
@@ -40,7 +40,7 @@ class RuleEvaluation:
         self._notices = notices
 
     async def evaluate(self, request: RuleTick) -> RuleEvaluated:
-        """Return the result of the tick, of this call or of the one before.
+        """Evaluate the tick and return its result, or the result of an earlier call for the same tick.
 
         Raises NotFoundError for a rule that the tenant does not have.
         """
@@ -60,7 +60,7 @@ class RuleEvaluation:
         return result
 
     async def _evaluate_rule(self, tick: Tick) -> RuleEvaluated:
-        """Carry the tick out: read, evaluate, write or only tell, record, deliver."""
+        """Carry the tick out: read, evaluate, write or only notify, record, deliver."""
         if reason := _not_now_reason(tick.head):
             return await self._record(tick, not_now(tick, reason))
         conflicting, read = await self._read(tick.head)
@@ -69,15 +69,15 @@ class RuleEvaluation:
         if evaluation.review:
             return await self._record(tick, needs_review(tick, evaluation))
         if tick.head.rule.mode == "observe" or isinstance(tick.head.rule.action, Notify):
-            return await self._record(tick, *only_told(tick, evaluation, notified_at))
+            return await self._record(tick, *notified_only(tick, evaluation, notified_at))
         return await self._record(tick, acted(tick, evaluation, await self._writer.write(tick, evaluation)))
 
     async def _read(self, head: RuleHead) -> tuple[list[StoredRule], SnapshotsRead]:
-        """Return the rules that may want the same objects otherwise, and the accounts as far back as any of
-        them looks."""
+        """Return the conflicting rules, and the accounts over the longest window of all these rules."""
         others = [
             item.stored for item in await self._rules.heads(head.tenant) if item.rule_id != head.rule_id
         ]
+        # A rule that only observes changes nothing, so it is in nobody's way.
         clashing = {conflict.rule_id for conflict in find_conflicts(head.rule, others)}
         conflicting = [item for item in others if item.rule_id in clashing and item.rule.mode == "act"]
         campaigns = await self._snapshots.campaigns(head.tenant, head.rule.applies_to)
@@ -91,7 +91,7 @@ class RuleEvaluation:
         notices = self._notices_of(tick, result)
         if await self._rules.finish(tick, result, notified_at, notices):
             await self._deliver(notices)
-        else:
+        else:  # the lease was over, and the process that has it records and notifies
             logger.warning("tick was taken over", rule_id=tick.head.rule_id, tick=tick.key)
         return result
 
@@ -112,6 +112,7 @@ class RuleEvaluation:
             scheduled_time=result.scheduled_time,
             changed=[item.id for item in result.changed],
         )
+        # Named after the tick: the same tick again writes the same notice.
         moment = tick.scheduled_time.strftime("%Y%m%dT%H%M%S")
         return self._notices.notice(head.tenant, f"{head.rule_id}-{head.version}-{moment}", arguments)
 
@@ -120,4 +121,4 @@ def _not_now_reason(head: RuleHead) -> str:
     """Return the code of the reason that the rule does nothing at this moment, or ""."""
     if head.state != "enabled":
         return f"rule_{head.state}"
-    return why_not_now(head.rule, clock.now()) or ""
+    return reason_not_now(head.rule, clock.now()) or ""

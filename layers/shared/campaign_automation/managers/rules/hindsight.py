@@ -1,6 +1,7 @@
-"""What was known of an account on past mornings, as far as reports of those mornings were kept. Pure.
+"""The account as it was known on past mornings, as far as reports of those mornings were kept. Pure.
 
-Reports are kept by campaign, so an object's share of what was still missing is taken to be its campaign's.
+Reports are kept by campaign, so each object is taken to have missed the same share of conversions as its
+campaign.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ Counts = dict[date, list[float | None]]  # conversions of a day by its age
 
 
 def known_then(account: AccountSnapshot) -> dict[date, Snapshot]:
-    """The account as reported on the morning after each day for which every campaign has a report."""
+    """Return the account as reported on the morning after each day that every campaign has a report of."""
     reports = {campaign: _counts(kept) for campaign, kept in account.reports.items()}
     days = [_reported(counts) for counts in reports.values()]
     return {
@@ -33,7 +34,7 @@ def _counts(kept: Sequence[MaturitySnapshot]) -> Counts:
 
 
 def _reported(counts: Counts) -> set[date]:
-    """A report of the next morning tells of the day itself."""
+    """Return the days of which a report of the next morning (age 0) was kept."""
     return {day for day, by_age in counts.items() if by_age and by_age[0] is not None}
 
 
@@ -49,7 +50,7 @@ def _entity(entity: Entity, counts: Counts, day: date) -> Entity:
 
 def _day(record: Day, counts: Counts, day: date) -> Day:
     age = (day - record.day).days
-    if age > SNAPSHOT_DAYS:  # all had arrived
+    if age > SNAPSHOT_DAYS:  # by then all conversions had arrived
         return record
     share = _share(counts.get(record.day, []), age)
     return record._replace(
@@ -58,12 +59,12 @@ def _day(record: Day, counts: Counts, day: date) -> Day:
 
 
 def _share(by_age: Sequence[float | None], age: int) -> float | None:
-    """How much of what is known now was known at that age; None when nobody knows."""
+    """Return the share of today's count that was known at that age; None when there was no report."""
     then = by_age[age] if age < len(by_age) else None
     latest = next((count for count in reversed(by_age) if count is not None), None)
     if then is None or latest is None:
         return None
-    return then / latest if latest else 1.0
+    return then / latest if latest else 1.0  # of no conversions, all were known
 
 
 def _times(amount: float | None, share: float | None) -> float | None:

@@ -1,4 +1,4 @@
-"""Results of a rule's ticks, as they are stored and answered. Pure."""
+"""The results of a rule's ticks, as they are stored and answered. Pure."""
 
 from __future__ import annotations
 
@@ -23,19 +23,20 @@ def not_now(tick: Tick, note: str) -> RuleEvaluated:
 
 
 def needs_review(tick: Tick, evaluation: Evaluation) -> RuleEvaluated:
-    """Return the result of a tick that would have touched too much: it did nothing."""
+    """Return the result of a tick that would have changed too many objects and did nothing."""
     note = evaluation.review
     message = review_message(tick.head.rule, note)
     return _result(tick, evaluation, outcome="needs_review", note=note, notification=message)
 
 
-def only_told(
+def notified_only(
     tick: Tick, evaluation: Evaluation, notified_at: Mapping[str, datetime]
 ) -> tuple[RuleEvaluated, dict[str, datetime]]:
     """Return the result of a tick that writes nothing, and the objects' last notifications with its own."""
     rule, now = tick.head.rule, clock.now()
     observed = rule.mode == "observe"
     cooldown = timedelta(hours=hours_of(rule.cooldown))
+    # Those older than the cooldown bar nothing any more.
     kept = {entity: at for entity, at in notified_at.items() if now - at < cooldown}
     kept |= {decision.entity_id: now for decision in evaluation.decisions}
     result = _result(
@@ -60,7 +61,7 @@ def acted(tick: Tick, evaluation: Evaluation, written: Written) -> RuleEvaluated
         evaluation,
         acted=len(written.changed),
         changed=written.changed,
-        # What the engine holds back now because this very tick did it before is no skip.
+        # Held back now because this very tick changed it before it died: a change, no skip.
         skipped=[item for item in evaluation.skipped if item.id not in changed] + written.skipped,
         failed=written.failed,
         notification=message,
@@ -98,5 +99,5 @@ def _result(tick: Tick, evaluation: Evaluation | None = None, **more: object) ->
 
 
 def _cause(item: SkippedItem) -> str:
-    """Data that are not there yet are part of the trade; a platform that could not be read is not."""
+    """Return the metric's cause: missing data are normal, a platform that could not be read is not."""
     return "not_read" if item.reason.startswith("not_read") else "data"

@@ -1,7 +1,7 @@
-"""Rules as their owners see them: made, looked at, replaced, switched on and off, deleted.
+"""Use cases of rules: create, read, replace, enable, disable and delete.
 
-A rule is stored before its schedule is made and switched off before its schedule is deleted; what a crash
-leaves between the two, `reconcile` puts right.
+A rule is stored before its schedule is made and switched off before its schedule is deleted; `reconcile`
+repairs the state that a crash leaves between the two.
 """
 
 from __future__ import annotations
@@ -12,6 +12,13 @@ from typing import Any, NamedTuple
 
 from campaign_automation.managers.rules.checks import CheckedRule, RuleChecks
 from campaign_automation.managers.rules.schedules import RuleSchedules
+from campaign_automation.managers.rules.wording import (
+    CHANGED_MEANWHILE,
+    NO_SCHEDULER,
+    SCHEDULE_LATER,
+    created_message,
+    state_message,
+)
 from campaign_automation.managers.shared.idempotency import id_under_key
 from campaign_automation.models.common import Context
 from campaign_automation.models.rules.answers import (
@@ -45,15 +52,13 @@ from campaign_automation.utils.error_handler import (
 from campaign_automation.utils.observability import emit, logger
 from campaign_automation.utils.validation import parse
 
-OVERDUE = timedelta(minutes=30)
+OVERDUE = timedelta(minutes=30)  # two runs of `reconcile`, which repairs schedules every 15 minutes
 _SHOWN_DAYS = 7
 _MOST_RUNS = 20
-_LATER = "its schedule could not be made yet; it will be within 15 minutes"
-_NO_SCHEDULER = "no schedule was made: this deployment has no RULE_SCHEDULE_GROUP"
 
 
 class Reconciled(NamedTuple):
-    """How many schedules were made, and how many deleted; `overdue` rules should have run long ago."""
+    """The numbers of schedules made and deleted, and of rules whose run is overdue by half an hour."""
 
     made: int
     deleted: int
@@ -61,7 +66,7 @@ class Reconciled(NamedTuple):
 
 
 class RuleManager:
-    """`schedules` is None where nothing drives rules, as in a process without AWS."""
+    """The use cases of rules; `schedules` is None where nothing drives rules, as in a process without AWS."""
 
     def __init__(self, rules: RuleStore, checks: RuleChecks, schedules: RuleSchedules | None) -> None:
         self._rules = rules
@@ -71,10 +76,11 @@ class RuleManager:
     # --- making ----------------------------------------------------------------------------------------
 
     async def create(self, rule: CreateRule, context: Context) -> RuleCreated:
-        """Checks, back-tests and stores a rule, and makes its schedule.
+        """Check, back-test and store a rule, and make its schedule.
 
-        Raises InvalidRequestError or NotFoundError for what cannot be, GuardRefusedError for a conflict
-        that no priority settles (`conflict`) and for a back-test that asks for `confirm` (`confirm`).
+        Raises InvalidRequestError for a schedule that never runs, NotFoundError for unknown ids in its scope,
+        GuardRefusedError for a conflict that no priority settles (`conflict`) and for a back-test that asks
+        for `confirm` (`confirm`).
         """
         now = clock.now()
         head = RuleHead(
@@ -91,25 +97,29 @@ class RuleManager:
         head = head.model_copy(update={"rule": verdict.rule})
         if rule.dry_run:
             return _created(head, verdict, [], state="planned")
-        if not await self._rules.create(head):  # this very request made it before and died
+        if not await self._rules.create(head):  # this very request stored it before and died
             head = await self._load(context.user_id, head.rule_id)
         return _created(head, verdict, await self._drive(head))
 
     async def create_from_template(self, request: RuleFromTemplate, context: Context) -> RuleCreated:
-        """The same for a ready-made rule. Raises InvalidRequestError naming an unknown word."""
+        """Create a rule from a template; InvalidRequestError names an unknown template or parameter."""
         body = rule_from_template(request.template, request.applies_to, **request.parameters)
         own = {"template", "applies_to", "parameters"}
         changes = request.model_dump(exclude=own, exclude_none=True)
         return await self.create(parse(CreateRule, body | changes), context)
 
     async def update(self, request: UpdateRule, context: Context) -> RuleCreated:
-        """Puts a new version in the rule's place, in the state that it is in; the old one is kept.
+        """Replace the rule by a new version in the same state; the old version is kept.
 
-        Raises ConflictError when `version` is not the one in force.
+        Raises ConflictError when `version` is not the one in force, and the errors of `create`.
         """
         held = await self._load(context.user_id, request.rule_id)
         if request.version not in (None, held.version):
-            raise ConflictError(f"version: {held.version} is in force", field="version", version=held.version)
+            raise ConflictError(
+                f"version: {request.version} was replaced, {held.version} is in force",
+                field="version",
+                version=held.version,
+            )
         stored, now = held.stored.next_version(request.rule, clock.now()), clock.now()
         head = held.model_copy(
             update={"version": stored.version, "rule": stored.rule, "anchor": now, "changed_at": now}
@@ -120,10 +130,10 @@ class RuleManager:
         if request.rule.dry_run:
             return _created(head, verdict, [], state="planned")
         if not await self._rules.add_version(head):
-            raise ConflictError("the rule was changed meanwhile; read it again", field="version")
+            raise ConflictError(CHANGED_MEANWHILE, field="version")
         return _created(head, verdict, await self._drive(head))
 
-    # --- looking ---------------------------------------------------------------------------------------
+    # --- reading ---------------------------------------------------------------------------------------
 
     async def list_rules(self, request: ListRules, context: Context) -> RuleList:
         heads = [
@@ -141,7 +151,7 @@ class RuleManager:
         return RuleShown(**_view(head), runs=runs[: -_MOST_RUNS - 1 : -1])
 
     async def templates(self, request: ListRuleTemplates, context: Context) -> RuleTemplates:
-        """All there are, for everybody."""
+        """Return all templates, which are the same for every tenant."""
         return RuleTemplates(
             templates=[
                 RuleTemplateView(template=item.name, purpose=item.purpose, parameters=item.defaults)
@@ -152,12 +162,13 @@ class RuleManager:
     # --- switching -------------------------------------------------------------------------------------
 
     async def set_state(self, request: SetRuleState, context: Context) -> RuleStateChanged:
-        """Enables or disables. Enabling checks the rule as creating it does: others were made since."""
+        """Enable or disable a rule; enabling checks it again, with the errors of `create`."""
         head = await self._load(context.user_id, request.rule_id)
         if request.action == "disable":
             return await self._stopped(head, "disabled")
         _refuse_if_never(head)
         if head.state != "enabled":
+            # Checked as on creation: conflicting rules may have been made since it was disabled.
             confirmed = head.rule.model_copy(update={"confirm": request.confirm or head.rule.confirm})
             await self._checks.check(head.model_copy(update={"rule": confirmed}))
             head = await self._switch(head, "enabled")
@@ -167,11 +178,11 @@ class RuleManager:
             state="enabled",
             next_run=_next_run(head),
             warnings=await self._drive(head),
-            message=f"{head.rule.rule_name} is enabled",
+            message=state_message(head.rule, "enabled"),
         )
 
     async def delete(self, request: RuleReference, context: Context) -> RuleStateChanged:
-        """The rule is gone; its versions and runs stay on record."""
+        """Delete the rule; its versions and runs stay on record."""
         return await self._stopped(await self._load(context.user_id, request.rule_id), "deleted")
 
     async def _stopped(self, head: RuleHead, state: Any) -> RuleStateChanged:
@@ -182,19 +193,17 @@ class RuleManager:
             version=head.version,
             state=state,
             warnings=await self._drive(head),
-            message=f"{head.rule.rule_name} is {state}",
+            message=state_message(head.rule, state),
         )
 
     async def _switch(self, head: RuleHead, state: RuleState) -> RuleHead:
         now = clock.now()
         if not await self._rules.set_state(head, state, now):
-            raise ConflictError(
-                "the rule was changed meanwhile; read it again", retryable=True, retry_after=1
-            )
+            raise ConflictError(CHANGED_MEANWHILE, retryable=True, retry_after=1)
         return head.model_copy(update={"state": state, "changed_at": now})
 
     async def _load(self, tenant: str, rule_id: str) -> RuleHead:
-        """Raises NotFoundError, for another tenant's rule too."""
+        """Return the rule; NotFoundError for an unknown or deleted one and for another tenant's."""
         head = await self._rules.head(tenant, rule_id)
         if head is None or head.state == "deleted":
             raise NotFoundError(f"rule {rule_id} is not known", field="rule_id")
@@ -203,15 +212,17 @@ class RuleManager:
     # --- schedules -------------------------------------------------------------------------------------
 
     async def _drive(self, head: RuleHead) -> list[str]:
-        """Makes or deletes the schedule as the state asks. A scheduler that fails is a warning: the rule is
-        stored, and `reconcile` catches up."""
+        """Make or delete the schedule as the state asks, and return warnings.
+
+        A failure of the scheduler is a warning: the rule is stored, and `reconcile` catches up.
+        """
         if self._schedules is None:
-            return [_NO_SCHEDULER] if head.state == "enabled" else []
+            return [NO_SCHEDULER] if head.state == "enabled" else []
         try:
             await self._match(self._schedules, head)
         except CampaignAutomationError as error:
             logger.warning("schedule not made", rule_id=head.rule_id, reason=error.message)
-            return [_LATER] if head.state == "enabled" else []
+            return [SCHEDULE_LATER] if head.state == "enabled" else []
         return []
 
     async def _match(self, schedules: RuleSchedules, head: RuleHead) -> None:
@@ -224,10 +235,11 @@ class RuleManager:
             await self._rules.mark_scheduled(head, 0)
 
     async def reconcile(self) -> Reconciled:
-        """Compares all enabled rules with all schedules: each has the other, of the same version."""
+        """Compare all enabled rules with all schedules, make missing schedules and delete orphaned ones."""
         if self._schedules is None:
             return Reconciled(0, 0, 0)
         schedules, made, overdue = self._schedules, 0, 0
+        # Names before rules: the schedule of a rule created in between is at worst made once more.
         there = await schedules.names()
         keys = await self._rules.enabled()
         for key in keys:
@@ -243,7 +255,8 @@ class RuleManager:
         return Reconciled(made, deleted, overdue)
 
     async def _delete_orphans(self, schedules: RuleSchedules, names: set[str]) -> int:
-        """The index shows a new rule a moment late, so the rule itself is asked before that."""
+        """Delete the schedules of rules that are not enabled any more, and return their number."""
+        # The index shows a new rule a moment late, so each rule itself is read before its schedule goes.
         deleted = 0
         for name in sorted(names):
             key = await schedules.key(name)
@@ -256,7 +269,10 @@ class RuleManager:
 
 def _refuse_if_never(head: RuleHead) -> None:
     if next_run_of(head.stored, clock.now()) is None:
-        raise InvalidRequestError("schedule: never runs before the rule expires", field="schedule")
+        raise InvalidRequestError(
+            "schedule: never runs before the rule expires; give an earlier schedule or a later expires",
+            field="schedule",
+        )
 
 
 def _next_run(head: RuleHead) -> str | None:
@@ -265,7 +281,7 @@ def _next_run(head: RuleHead) -> str | None:
 
 
 def _is_overdue(head: RuleHead) -> bool:
-    """A run was due since the last one, or since the rule was enabled, and has not come for half an hour."""
+    """Return whether a run, due since the last one or since the last change, is half an hour late."""
     since: datetime = max(filter(None, (head.last_run, head.changed_at)))
     due = next_run_of(head.stored, since)
     return due is not None and clock.now() - due > OVERDUE
@@ -296,14 +312,5 @@ def _created(head: RuleHead, verdict: CheckedRule, warnings: Sequence[str], stat
         backtest=verdict.backtest,
         conflicts=verdict.conflicts,
         warnings=[*verdict.warnings, *warnings],
-        message=_message(head, verdict, state),
-    )
-
-
-def _message(head: RuleHead, verdict: CheckedRule, state: Any) -> str:
-    words = "would be" if state == "planned" else "is"
-    mode = "observes" if head.rule.mode == "observe" else "acts"
-    return (
-        f"{head.rule.rule_name} {words} {head.state} and {mode} {head.rule.schedule_expression}"
-        f" ({head.rule.time_zone}). {verdict.backtest.message}"
+        message=created_message(head.rule, head.state, verdict.backtest.message, planned=state == "planned"),
     )

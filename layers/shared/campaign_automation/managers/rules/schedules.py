@@ -15,19 +15,21 @@ _RETRIES = {"MaximumRetryAttempts": 3, "MaximumEventAgeInSeconds": 900}
 
 
 class RuleSchedules(Schedules):
-    """One for each enabled rule, named after it."""
+    """The schedules of rules in EventBridge Scheduler, one for each enabled rule, named after it."""
 
     async def put(self, tenant: str, rule: StoredRule, start: datetime) -> None:
-        """Makes the rule's schedule, or makes the one there is what it should be. `start` is the first run:
-        the scheduler counts a rate from there, and refuses a start in the past."""
+        """Create or update the rule's schedule. `start` is its first run.
+
+        The scheduler counts a rate from `start` and refuses one in the past.
+        """
         await self._asked(self._put, self._request(tenant, rule, start))
 
     async def names(self) -> set[str]:
-        """Of all schedules there are."""
+        """Return the names of all schedules in the group."""
         return await self._asked(self._names)
 
     async def key(self, name: str) -> RuleKey | None:
-        """Whose rule a schedule drives; None when it is gone."""
+        """Return the key of the rule that a schedule drives; None when the schedule no longer exists."""
         return await self._asked(self._key, name)
 
     def _names(self) -> set[str]:
@@ -36,7 +38,7 @@ class RuleSchedules(Schedules):
     def _put(self, request: dict[str, Any]) -> None:
         try:
             self._client.create_schedule(**request)
-        except self._client.exceptions.ConflictException:
+        except self._client.exceptions.ConflictException:  # it exists: the scheduler has no upsert
             self._client.update_schedule(**request)
 
     def _key(self, name: str) -> RuleKey | None:

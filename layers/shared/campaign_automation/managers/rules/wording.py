@@ -9,9 +9,16 @@ from campaign_automation.models.common import Level
 from campaign_automation.models.rules.actions import AnyAction, ChangeBudget, Notify, Pause
 from campaign_automation.models.rules.rule import CreateRule
 from campaign_automation.optimizers.rule_engine import RuleDecision
+from campaign_automation.utils.plurals import counted
+
+TOO_SMALL = "budget_step: the change is smaller than the account's smallest step of a budget"
+EMPTY_SCOPE = "no object is in the rule's scope today"
+SCHEDULE_LATER = "its schedule could not be made yet; it will be made within 15 minutes"
+NO_SCHEDULER = "no schedule was made: this deployment has no RULE_SCHEDULE_GROUP"
+CHANGED_MEANWHILE = "the rule was changed meanwhile; read it again"
 
 MAX_NAMED = 10  # objects that a sentence names
-_REASON_LENGTH = 500
+_REASON_LENGTH = 500  # the longest reason that an audit record takes
 _NOUNS = {Level.CAMPAIGN: "campaign", Level.ADSET: "ad set", Level.AD: "ad"}
 _SYMBOLS = {
     "greater_than": ">",
@@ -33,7 +40,7 @@ def reason_of(rule: CreateRule, decisions: Sequence[RuleDecision]) -> str:
 def message_of(
     rule: CreateRule, decisions: Sequence[RuleDecision], names: dict[str, str], *, observed: bool
 ) -> str | None:
-    """Return what the rule did to the objects of `decisions`, and why; None when that is nothing."""
+    """Return the message of a rule's changes to the objects of `decisions`, and why; None without any."""
     if not decisions:
         return None
     if isinstance(rule.action, Notify):
@@ -54,6 +61,35 @@ def review_message(rule: CreateRule, note: str) -> str:
     return f"{rule.rule_name}: {note}; nothing was changed, please review the rule and enable it again"
 
 
+def created_message(rule: CreateRule, state: str, backtest: str, *, planned: bool) -> str:
+    """Return the message of a rule that was stored, or in a dry run would be, with its back-test's."""
+    verb = "would be" if planned else "is"
+    mode = "observes" if rule.mode == "observe" else "acts"
+    schedule = f"{rule.schedule_expression} ({rule.time_zone})"
+    return f"{rule.rule_name} {verb} {state} and {mode} {schedule}. {backtest}"
+
+
+def state_message(rule: CreateRule, state: str) -> str:
+    """Return the message of a rule that was enabled, disabled or deleted."""
+    return f"{rule.rule_name} is {state}"
+
+
+def confirm_needed(backtest: str) -> str:
+    """Return the refusal of a rule that its own max_affected would have stopped in the back-test."""
+    return f"confirm: {backtest} Give confirm: true to create the rule nevertheless"
+
+
+def conflict_message(names: str, count: int) -> str:
+    """Return the refusal of a rule that `count` other rules, with these names, contradict."""
+    theirs = "its own" if count == 1 else "theirs"
+    return f"conflict: {names} would change the same objects differently; give a priority other than {theirs}"
+
+
+def not_back_tested(reason: str) -> str:
+    """Return the warning of objects that the back-test could not read."""
+    return f"not read for the back-test: {reason}"
+
+
 def notice_arguments(rule: CreateRule, message: str, *, urgent: bool, **facts: Any) -> dict[str, Any]:
     """Return the arguments of the Web Platform's create_notification."""
     return {
@@ -72,13 +108,13 @@ def _category(action: AnyAction) -> str:
 
 
 def _counted(count: int, level: Level) -> str:
-    return f"{count} {_NOUNS[level]}{'' if count == 1 else 's'}"
+    return counted(count, _NOUNS[level])
 
 
 def _objects(decisions: Iterable[RuleDecision], names: dict[str, str]) -> str:
-    told = [_object(decision, names) for decision in decisions]
-    more = f" and {len(told) - MAX_NAMED} more" if len(told) > MAX_NAMED else ""
-    return "; ".join(told[:MAX_NAMED]) + more
+    objects = [_object(decision, names) for decision in decisions]
+    more = f" and {len(objects) - MAX_NAMED} more" if len(objects) > MAX_NAMED else ""
+    return "; ".join(objects[:MAX_NAMED]) + more
 
 
 def _object(decision: RuleDecision, names: dict[str, str]) -> str:

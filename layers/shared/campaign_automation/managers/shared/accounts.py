@@ -1,4 +1,4 @@
-"""Which ad account a user advertises with, the token for it, and how long that holds."""
+"""The ad accounts of users, their tokens, and the days for which those hold."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from campaign_automation.utils.error_handler import (
     PlatformAuthError,
 )
 from campaign_automation.utils.observability import emit, logger
+from campaign_automation.utils.plurals import counted
 
 T = TypeVar("T")
 
@@ -28,13 +29,16 @@ WARN_DAYS = 14
 
 class AccountDirectory(Protocol):
     async def choose(self, user_id: str, platform: str, ad_account_id: str | None) -> str:
-        """The id of the account to use: the given one, or the user's active one."""
+        """Return the id of the account to use: the given one, or the user's active one.
+
+        Raises AccountError when the user has none, or not the given one.
+        """
         ...
 
     async def access(self, user_id: str, platform: str, ad_account_id: str) -> Access: ...
 
     def forget(self, user_id: str) -> None:
-        """After a refused token the next call reads it anew."""
+        """Forget the user's kept tokens, so that the next call reads them anew."""
         ...
 
 
@@ -47,7 +51,7 @@ async def with_access(
     *,
     connect_url: str | None = None,
 ) -> T:
-    """What `call` gives. A refused token is read anew once: the Web Platform may have renewed it meanwhile.
+    """Return the answer of `call`. A refused token is read anew once: it may have been renewed meanwhile.
 
     Raises PlatformAuthError (6001) with `action_url`, where a person can connect the account again.
     """
@@ -57,6 +61,7 @@ async def with_access(
     except PlatformAuthError as error:
         accounts.forget(user_id)
         fresh = await accounts.access(user_id, platform, ad_account_id)
+        # 6001 is an expired or revoked token; the same token again could only be refused again.
         if error.code != "6001" or fresh.token == access.token:
             raise with_action(error, platform, connect_url) from error
         logger.info("token renewed", platform=platform)
@@ -67,28 +72,29 @@ async def with_access(
 
 
 def with_action(error: PlatformAuthError, platform: str, connect_url: str | None) -> PlatformAuthError:
-    """The error, telling where the account can be connected again."""
+    """Return the error with `action_url`, where the account can be connected again."""
     if error.code == "6001" and connect_url:
         error.details["action_url"] = connect_url.replace("{platform}", platform)
     return error
 
 
 def days_left(access: Access) -> int | None:
-    """Whole days until the token expires; None when nobody knows."""
+    """Return the whole days until the token expires, negative after that; None when that is unknown."""
     if access.expires_at is None:
         return None
     return (access.expires_at - clock.now()).days
 
 
 def token_warnings(access: Access, platform: str) -> list[str]:
-    """What to say of a token that ends soon; the metric behind the alarm tells how soon."""
+    """Return a warning of a token that expires within 14 days, and emit the metric behind the alarm."""
     days = days_left(access)
     if days is None:
         return []
     emit("ad_account_token_days", days)
     if days > WARN_DAYS:
         return []
-    return [f"{platform}: the ad account's token expires in {max(days, 0)} days; connect the account again"]
+    left = counted(max(days, 0), "day")
+    return [f"{platform}: the ad account's token expires in {left}; connect the account again"]
 
 
 class _Kept(NamedTuple):
@@ -97,7 +103,7 @@ class _Kept(NamedTuple):
 
 
 class WebPlatformAccounts:
-    """Accounts as the Web Platform holds them. Tokens stay in this process for five minutes, nowhere else."""
+    """The accounts that the Web Platform holds. Tokens are kept in this process for five minutes only."""
 
     def __init__(self, tools: ToolCaller) -> None:
         self._tools = tools
@@ -109,13 +115,14 @@ class WebPlatformAccounts:
                 raise InvalidRequestError(
                     "ad_account_id: should be the Web Platform's number of the account", field="ad_account_id"
                 )
+            # Whose account it is shows when its token is read: the Web Platform checks the user.
             return ad_account_id
         answer = await self._tools.call_tool(
             "get_active_ad_account", {"user_id": user_id, "platform": platform}
         )
         account = answer.get("active_account")
         if not account:
-            raise AccountError(f"no {platform} ad account is bound: connect one", platform=platform)
+            raise AccountError(f"no {platform} ad account is connected: connect one", platform=platform)
         return str(account["id"])
 
     async def access(self, user_id: str, platform: str, ad_account_id: str) -> Access:
@@ -151,8 +158,10 @@ class WebPlatformAccounts:
 
 
 class SecretAccounts:
-    """Without a Web Platform: one secret per user and platform, {"platform_account_id", "access_token"} and,
-    where it is known, "token_expires_at"."""
+    """The accounts of a deployment without a Web Platform: one secret per user and platform.
+
+    A secret holds {"platform_account_id", "access_token"} and, where it is known, "token_expires_at".
+    """
 
     def __init__(self, read: Callable[[str], Mapping[str, Any]], stage: str) -> None:
         self._read = read
@@ -173,16 +182,16 @@ class SecretAccounts:
         )
 
     def forget(self, user_id: str) -> None:
-        """Nothing is kept here."""
+        """Do nothing, since no token is kept here."""
 
     def _secret(self, user_id: str, platform: str) -> Mapping[str, Any]:
         return self._read(f"campaign-automation/{self._stage}/accounts/{user_id}/{platform}")
 
 
 def _time(value: Any) -> datetime | None:
-    """An ISO 8601 time, read as UTC when it names no zone; None for what is none."""
+    """Parse an ISO 8601 time, read as UTC when it names no zone; None for anything else."""
     try:
-        told = datetime.fromisoformat(str(value))
+        parsed = datetime.fromisoformat(str(value))
     except ValueError:
         return None
-    return told if told.tzinfo else told.replace(tzinfo=UTC)
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""Revenue as the shop itself counted it, from the Web Platform's reports: preferred where it is told."""
+"""Revenue as the shop itself counted it, from the Web Platform's reports: preferred where it is known."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class FirstPartyRevenue:
     async def read(
         self, tenant: str, level: Level, ids: Sequence[str], since: date, until: date
     ) -> tuple[Mapping[str, Revenue], list[str]]:
-        """Revenue by platform id and day, as far as it is told, and what to say when it could not be read.
+        """Return the revenue by platform id and day, as far as it is known, and warnings.
 
-        All or nothing: ad sets are not compared by revenue from two sources because a call failed.
+        All or nothing: after a failure no revenue is returned, and a warning.
         """
         if self._tools is None or not ids:
             return {}, []
@@ -39,6 +39,7 @@ class FirstPartyRevenue:
             async with gate:
                 return await self._one(tenant, level, item, since, until)
 
+        # A failed call must not leave ad sets to be compared by revenue from two sources.
         try:
             async with asyncio.timeout(_LONGEST_SECONDS):
                 first = await one(ids[0])  # where the tool is missing, one call finds out
@@ -67,10 +68,10 @@ class FirstPartyRevenue:
 
 
 def _day(row: Mapping[str, Any]) -> tuple[date, Decimal | None]:
-    """A revenue that is no amount is unknown; so is one that was not told."""
+    """Return the day of a row and its revenue; None for one that is missing or no amount."""
     try:
         amount = Decimal(str(row.get("revenue")))
     except InvalidOperation:
         amount = Decimal("NaN")
-    told = amount if amount.is_finite() and amount >= 0 else None
-    return date.fromisoformat(str(row["timestamp"])[:10]), told
+    revenue = amount if amount.is_finite() and amount >= 0 else None
+    return date.fromisoformat(str(row["timestamp"])[:10]), revenue

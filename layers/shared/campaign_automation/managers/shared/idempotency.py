@@ -62,7 +62,7 @@ class Idempotency:
         once = Once()
         try:
             yield once
-        except BaseException:
+        except BaseException:  # of a cancelled call too the key must not stay claimed
             await self._store.free(tenant, claim)
             raise
         if once.answer is not None:
@@ -88,7 +88,7 @@ def refuse_other_request(standing: Claim, claim: Claim) -> None:
 
 
 def id_under_key(prefix: str, context: Context, request: BaseModel) -> str:
-    """Return an id for what the request makes: the same for the same request under the same key."""
+    """Return an id for the object that a request creates, the same for the same request and key."""
     if context.idempotency_key is None:
         return f"{prefix}_{uuid.uuid4().hex[:20]}"
     identity = json.dumps([context.user_id, context.idempotency_key, request.model_dump_json()])
@@ -103,7 +103,7 @@ def action_claim(context: Context, action: str, request: BaseModel, *, derive: b
         key, seconds = _derived(context.session_id, action, text), DERIVED_SECONDS
     if key is None:
         return None
-    digest = _sha256(json.dumps([action, text]))
+    digest = _sha256(json.dumps([action, text]))  # one key for two actions is one key for two requests
     return Claim(key=f"given:{key}", digest=digest, holder=uuid.uuid4().hex, seconds=seconds)
 
 

@@ -1,7 +1,7 @@
-"""What campaigns brought day by day: the platforms' reports, whole account days, made one shape.
+"""The daily results of campaigns: the platforms' reports on whole account days, in one shape.
 
-A day that a complete report leaves out brought nothing; what a report does not tell stays unknown. Each
-report is also remembered, since yesterday's conversions are not all known today.
+A day that a complete report leaves out brought nothing; a figure that a report does not give stays unknown.
+Each report is also kept, since yesterday's conversions are not all known today.
 """
 
 from __future__ import annotations
@@ -40,9 +40,11 @@ _PATIENCE = Patience(total=8.0, attempt=15.0)
 
 
 class CampaignInsights(NamedTuple):
-    """One campaign with the objects that were asked for, its budgeted ones unless told otherwise: `level` and
-    `tags` name them, `days` holds their records by tag, oldest first, up to yesterday, or to the running day
-    when that was asked for. `today` and all days are the account's."""
+    """One campaign with the objects of one level, by default of the level that has the budgets.
+
+    `level` and `tags` name the objects; `days` holds their records by tag, oldest first, up to yesterday, or
+    to the running day when that was asked for. `today` and all days are the account's.
+    """
 
     campaign: Campaign
     account: AdAccount
@@ -60,7 +62,7 @@ class CampaignInsights(NamedTuple):
 
 
 class _Wanted(NamedTuple):
-    """What a reading is about; without a level, the objects that have the budgets."""
+    """The scope of a read: full days, level (None: the level that has the budgets), and the running day."""
 
     days: int
     level: Level | None
@@ -86,12 +88,13 @@ class Insights:
         level: Level | None = None,
         running_day: bool = False,
     ) -> list[CampaignInsights]:
-        """The campaigns as they are, and the last `days` (at most 90) full days of their objects of `level`,
-        or of those that have the budgets; with `running_day` also what today has brought so far.
+        """Return the campaigns as they are, with the last `days` (at most 90) full days of their objects.
 
-        One report for all campaigns of an account and objective. Raises the platform's error when it cannot
-        be read, ConflictError for a campaign without an account.
+        The objects are those of `level`, or those that have the budgets; with `running_day` their records
+        include today so far. One report serves all campaigns of an account and objective. Raises the
+        platform's error when it cannot be read, ConflictError for a campaign without an account.
         """
+        # Platforms count requests per account, and their reports count conversions by objective.
         ordered = sorted(campaigns, key=_group)
         groups = [list(group) for _, group in itertools.groupby(ordered, _group)]
         wanted = _Wanted(days, level, running_day)
@@ -100,8 +103,10 @@ class Insights:
         return [found[campaign.campaign_id] for campaign in campaigns]
 
     async def delivered(self, group: Sequence[Campaign], days: int, level: Level) -> list[DailyInsight]:
-        """The bare report on campaigns of one account and objective, up to yesterday: no row where nothing
-        was delivered, and nothing of what is gone."""
+        """Return the bare report on campaigns of one account and objective, up to yesterday.
+
+        It has no row where nothing was delivered, and none of objects that no longer exist.
+        """
         if not group:
             return []
         today = day_of(clock.now(), ZoneInfo(group[0].account.time_zone))
@@ -182,10 +187,11 @@ class Insights:
         )
         (revenue, more), snapshots = await asyncio.gather(
             self._first_party.read(campaign.tenant, level, list(ids), first, until),
+            # The running day is not over: its counts are no record of a whole day.
             self._snapshots(campaign, [row for row in complete if row.day < today], today),
         )
-        told = [_with_revenue(row, revenue.get(row.entity_id, {})) for row in complete]
-        by_id = grouped(told, lambda row: row.entity_id)
+        complete = [_with_revenue(row, revenue.get(row.entity_id, {})) for row in complete]
+        by_id = grouped(complete, lambda row: row.entity_id)
         days = {tag: by_id.get(item, []) for item, tag in ids.items()}
         return CampaignInsights(
             campaign, campaign.account, view, today, level, tags, days, snapshots, [*warnings, *more]
@@ -194,7 +200,7 @@ class Insights:
     async def _snapshots(
         self, campaign: Campaign, rows: Sequence[DailyInsight], today: date
     ) -> list[MaturitySnapshot]:
-        """What is known today is kept, unless a report of today was kept before; all that is known by age."""
+        """Keep today's counts, unless a report of today was kept before, and return all counts by age."""
         counts: dict[date, Decimal | None] = {}
         for row in rows:
             if (today - row.day).days <= SNAPSHOT_DAYS:
@@ -202,6 +208,7 @@ class Insights:
         key = (campaign.tenant, campaign.account.platform_account_id, campaign.campaign_id)
         if counts:
             await self._store.keep(*key, today, counts)
+        # The oldest day of interest is SNAPSHOT_DAYS back, and reports told of it since that day.
         reports = await self._store.since(*key, today - timedelta(days=2 * SNAPSHOT_DAYS))
         return snapshots_of(reports)
 
@@ -209,7 +216,7 @@ class Insights:
 def _objects(
     view: CampaignView, campaign: Campaign, tree: Tree, level: Level | None
 ) -> tuple[Level, list[str], list[str]]:
-    """The level, our live objects there, and what to say of those that are left out."""
+    """Return the level, our live objects there, and warnings of those that are left out."""
     if level is None:
         return budgeted(view, campaign, tree)
     ours = [entry.tag for entry in campaign.objects.values() if entry.level is level]
@@ -217,7 +224,7 @@ def _objects(
 
 
 def budgeted(view: CampaignView, campaign: Campaign, tree: Tree) -> tuple[Level, list[str], list[str]]:
-    """The level that has the budgets, our objects there, and what to say of those that are left out."""
+    """Return the level that has the budgets, our objects there, and warnings of those that are left out."""
     if tree.campaign.daily_budget is not None:
         return Level.CAMPAIGN, [campaign.tag], []
     unread = view.unread(Level.ADSET)
@@ -233,11 +240,14 @@ def budgeted(view: CampaignView, campaign: Campaign, tree: Tree) -> tuple[Level,
     foreign = sum(node.platform_id not in known and node.status != "deleted" for node in tree.adsets)
     warnings = []
     if foreign:
-        warnings.append(f"{foreign} ad sets were not made by this module and are left alone")
-    if len(tags) < len(ours):
-        warnings.append(f"{len(ours) - len(tags)} ad sets have no daily budget and are left alone")
+        were = "ad set was" if foreign == 1 else "ad sets were"
+        left = "is left" if foreign == 1 else "are left"
+        warnings.append(f"{foreign} {were} not made by this module and {left} unchanged")
+    if without := len(ours) - len(tags):
+        have, left = ("ad set has", "is left") if without == 1 else ("ad sets have", "are left")
+        warnings.append(f"{without} {have} no daily budget and {left} unchanged")
     warnings += [
-        f"ad set {tag} is left alone: its {' and '.join(fields)} cannot be read here"
+        f"ad set {tag} is left unchanged: its {' and '.join(fields)} cannot be read by this module"
         for tag, fields in unread.items()
     ]
     return Level.ADSET, tags, warnings
@@ -247,7 +257,7 @@ _NUMBERS = ("spend", "impressions", "clicks", "conversions", "revenue")
 
 
 def check_rows(rows: Iterable[DailyInsight]) -> None:
-    """Raises InvalidRequestError for a number that cannot be, naming the object and the day: no guess."""
+    """Raise InvalidRequestError for an impossible number, naming the object and the day."""
     for row in rows:
         for name in _NUMBERS:
             value = getattr(row, name)
@@ -270,7 +280,7 @@ def grouped(
 
 
 def by_object(rows: Iterable[DailyInsight], level: Level) -> list[DailyInsight]:
-    """Rows of ad sets added up where the campaign is looked at; else as they are."""
+    """Return the rows of ad sets, added up per campaign and day where `level` is the campaign."""
     if level is not Level.CAMPAIGN:
         return list(rows)
     days: dict[tuple[str, date], DailyInsight] = {}
@@ -287,11 +297,11 @@ def _added(one: DailyInsight, other: DailyInsight) -> DailyInsight:
 
 
 def _sum(one: Decimal | None, other: Decimal | None) -> Decimal | None:
-    return None if one is None or other is None else one + other
+    return None if one is None or other is None else one + other  # an unknown part makes the sum unknown
 
 
 def snapshots_of(reports: Mapping[date, Mapping[date, Decimal]]) -> list[MaturitySnapshot]:
-    """From reports by the day they were read to each day's counts by age; None where nobody asked."""
+    """Return each day's counts by age, from reports by the day of their read; None for a day without one."""
     days = sorted({day for report in reports.values() for day in report})
     return [
         MaturitySnapshot(
@@ -302,6 +312,7 @@ def snapshots_of(reports: Mapping[date, Mapping[date, Decimal]]) -> list[Maturit
 
 
 def _known(reports: Mapping[date, Mapping[date, Decimal]], day: date, age: int) -> float | None:
+    # Reports end with yesterday: the first that holds a day is read on the day after it, at age 0.
     count = reports.get(day + timedelta(days=age + 1), {}).get(day)
     return None if count is None else float(count)
 

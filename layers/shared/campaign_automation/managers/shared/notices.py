@@ -1,4 +1,4 @@
-"""Tells a user something that belongs to no single campaign: stored first, then sent until it is taken."""
+"""Notices to a user that belong to no single campaign: stored first, then sent until a channel takes them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Publish = Callable[[str, str], None]  # subject and message
 
 
 class Notices:
-    """Through the Web Platform, and through a topic where the deployment has one."""
+    """The notices that go through the Web Platform, and through a topic where the deployment has one."""
 
     def __init__(self, store: NoticeStore, tools: ToolCaller | None, publish: Publish | None = None) -> None:
         self._store = store
@@ -26,7 +26,7 @@ class Notices:
         self._publish = publish
 
     def notice(self, tenant: str, notice_id: str, arguments: dict[str, Any]) -> list[Notice]:
-        """The notice to store with the state that it tells of; none where nobody listens."""
+        """Return the notice to store together with the state it reports; none without a channel."""
         waiting: list[Channel] = []
         if self._tools is not None:
             waiting.append("web_platform")
@@ -37,8 +37,10 @@ class Notices:
         return [Notice(tenant=tenant, notice_id=notice_id, arguments=arguments, waiting=waiting)]
 
     async def deliver(self, tenant: str, notice_id: str) -> None:
-        """Sends what still waits; a channel that fails keeps it waiting. At least once: neither channel can
-        be asked whether it has a notice already."""
+        """Send the notice on its waiting channels; one that fails keeps waiting.
+
+        Delivery is at least once: neither channel can be asked whether it has a notice already.
+        """
         notice = await self._store.load(tenant, notice_id)
         if notice is None or not notice.waiting or not await self._store.claim(notice, _DELIVERY_SECONDS):
             return

@@ -1,4 +1,4 @@
-"""Tells the Web Platform what happened, in order per campaign, each message until it is acknowledged once."""
+"""The outbox: messages to the Web Platform, in order per campaign, each sent until it is acknowledged."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import NotFoundError
 from campaign_automation.utils.observability import emit, logger
 
-SWEEP_LIMIT = 500
+SWEEP_LIMIT = 500  # the messages that one sweep reads
 _DELIVERY_SECONDS = 120  # longer than any function lives that delivers
 CREATE, UPDATE, DELETE, NOTIFY = (
     "create_campaign",
@@ -25,7 +25,7 @@ CREATE, UPDATE, DELETE, NOTIFY = (
 
 
 class Outbox:
-    """Messages are written with the state they report; `deliver` sends what is pending and may fail."""
+    """The messages, written with the state they report; `deliver` sends the pending ones and may fail."""
 
     def __init__(
         self, store: CampaignStore, tools: ToolCaller | None, notices: Notices | None = None
@@ -35,16 +35,18 @@ class Outbox:
         self._notices = notices
 
     def entry(self, campaign: Creation | Campaign, tool: str, arguments: dict[str, Any]) -> list[OutboxEntry]:
-        """The next message of this campaign; none without a Web Platform."""
+        """Return the next message of this campaign; none without a Web Platform."""
         if self._tools is None:
             return []
         return [OutboxEntry(number=len(campaign.outbox) + 1, tool=tool, arguments=arguments)]
 
     def change(self, campaign: Campaign) -> OutboxEntry | None:
-        """Return the next message after a change of what exists: the whole state, so that it is right even
-        when the one before was never read."""
+        """Return the next message after a change: the whole state of the campaign, or None.
+
+        It is right even when the message before was never read.
+        """
         if all(entry.tool != CREATE for entry in campaign.outbox):
-            return None  # the Web Platform was never told that the campaign exists
+            return None  # the Web Platform does not know the campaign
         status = campaign.root.status or "paused"
         if status == "deleted":
             (entry,) = self.entry(campaign, DELETE, {}) or (None,)
@@ -53,16 +55,19 @@ class Outbox:
         return entry
 
     async def deliver(self, tenant: str, campaign_id: str) -> None:
-        """Sends in order and stops at the first failure: what is left stays pending. One process at a time
-        sends for a campaign, since two could both find that a campaign is not recorded yet."""
+        """Send the campaign's messages in order and stop at the first failure; the rest stays pending.
+
+        One process at a time sends for a campaign.
+        """
         is_all_sent = True
         while is_all_sent and self._tools is not None:
             creation = await self._store.load(tenant, campaign_id)
             if creation is None or all(entry.sent for entry in creation.outbox):
                 return
+            # Two processes could both find that the campaign is not recorded there, and record it twice.
             token = await self._store.claim_delivery(creation, _DELIVERY_SECONDS)
             if token is None:
-                return  # the process that has it looks again when done
+                return  # the process that has it reads the messages again when it is done
             try:
                 is_all_sent = await self._deliver(self._tools, creation)
             finally:
@@ -76,9 +81,8 @@ class Outbox:
                 continue
             try:
                 answers[entry.tool] = await self._send(tools, creation, entry, answers)
-            except (
-                Exception
-            ) as error:  # also an answer that makes no sense: what happened is recorded already
+            # Any error, also of an answer without sense: the change itself is done and recorded.
+            except Exception as error:
                 logger.warning(
                     "web platform not told", tool=entry.tool, reason=f"{type(error).__name__}: {error}"
                 )
@@ -88,9 +92,9 @@ class Outbox:
         return True
 
     async def sweep(self) -> dict[str, int]:
-        """Sends what is still pending, the oldest first; what was pending before, and what is afterwards.
+        """Send the pending messages, the oldest first; return their numbers before and after.
 
-        Depth and age are metrics: a Web Platform that is down shows, and loses nothing.
+        Depth and age (seconds) are metrics: a Web Platform that is down shows there, and loses nothing.
         """
         waiting = await self._store.pending(SWEEP_LIMIT)
         emit("outbox_depth", len(waiting))
@@ -115,12 +119,13 @@ class Outbox:
         try:
             return await tools.call_tool(entry.tool, {**arguments, "campaign_id": answers[CREATE]["id"]})
         except NotFoundError:
-            # Its owner deleted the record there: asking for ever would not bring it back.
+            # Its owner deleted the record there: no retry would bring it back.
             logger.warning("campaign is not on the web platform", campaign_id=creation.campaign_id)
             return {}
 
     async def _find(self, tools: ToolCaller, creation: Creation) -> dict[str, Any] | None:
-        """The Web Platform has no idempotency: a create that was lost may have acted, so look first."""
+        """Return the record of the campaign on the Web Platform, or None."""
+        # The Web Platform has no idempotency, and a create whose answer was lost may have been carried out.
         page = 1
         while True:
             answer = await tools.call_tool(
@@ -136,7 +141,8 @@ class Outbox:
 
 
 def _state(campaign: Campaign, status: str) -> dict[str, Any]:
-    """Arguments of update_campaign; `targeting` also carries what was changed on its own."""
+    """Return the arguments of update_campaign; `targeting` also carries changed ad sets and ads."""
+    # The Web Platform replaces `targeting` as a whole, so that the ids of the create go along.
     created = next(entry for entry in campaign.outbox if entry.tool == CREATE)
     changed = {
         f"{level}s": {
@@ -161,7 +167,7 @@ def _shown(entry: ObjectEntry) -> dict[str, Any]:
 
 
 def _daily_budget(campaign: Campaign) -> Decimal:
-    """Return the campaign's own budget where it was changed, else what its ad sets have together."""
+    """Return the campaign's own budget where it was changed, else the sum of its ad sets' budgets."""
     own = campaign.root.daily_budget
     if own is not None:
         return own
@@ -171,15 +177,16 @@ def _daily_budget(campaign: Campaign) -> Decimal:
 
 
 def create_arguments(creation: Creation, platform_campaign_id: str) -> dict[str, Any]:
-    """Arguments of create_campaign. There is no field for ids of ours or the platform's, so `targeting`
-    carries them."""
+    """Return the arguments of the Web Platform's create_campaign."""
     spec, (plan, account) = creation.spec, creation.planned()
     arguments: dict[str, Any] = {
         "ad_account_id": int(account.ad_account_id or 0),
         "name": plan.name,
+        # The Web Platform has no objective for apps.
         "objective": "conversions" if spec.objective is Objective.APP_PROMOTION else str(spec.objective),
         "budget": float(spec.daily_budget),
         "budget_type": "daily",
+        # There is no field for ids of ours or the platform's, so `targeting` carries them.
         "targeting": {
             "campaign_id": creation.campaign_id,
             "platform_campaign_id": platform_campaign_id,
@@ -187,5 +194,6 @@ def create_arguments(creation: Creation, platform_campaign_id: str) -> dict[str,
             "age_groups": [list(group) for group in spec.age_groups],
         },
     }
+    # Creatives given inline have no number there.
     numbers = [int(item) for item in spec.creative_ids or [] if item.isdecimal()]
     return arguments | ({"creative_ids": numbers} if numbers else {})

@@ -1,4 +1,4 @@
-"""Calls of a platform with the account's token, its renewal, and retries."""
+"""The calls of a platform with the account's token, its renewal, and retries."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Patience(NamedTuple):
 
 @dataclass(frozen=True)
 class PlatformAccount:
-    """One ad account of a tenant, and how its platform is called."""
+    """One ad account of a tenant, with the adapter, token and retries of its platform's calls."""
 
     adapter: PlatformAdapter
     accounts: AccountDirectory
@@ -33,7 +33,7 @@ class PlatformAccount:
     connect_url: str | None
 
     async def call(self, call: Callable[[Access], Awaitable[T]]) -> T:
-        """Return what `call` gives; a refused token is read anew once."""
+        """Return the answer of `call`; a refused token is read anew once."""
         return await with_access(
             self.accounts,
             self.tenant,
@@ -44,11 +44,11 @@ class PlatformAccount:
         )
 
     async def ask(self, what: str, patience: Patience, call: Callable[[Access], Awaitable[T]]) -> T:
-        """Return what `call` gives, tried again after passing failures: for reads and absolute values."""
+        """Return the answer of `call`, retried after passing failures: for reads and absolute values."""
         return await self.retried(what, patience, lambda: self.call(call))
 
     async def retried(self, what: str, patience: Patience, attempt: Callable[[], Awaitable[T]]) -> T:
-        """Return what `attempt` gives; it calls the platform itself."""
+        """Return the answer of `attempt`, which calls the platform itself, retried after passing failures."""
         return await with_retries(
             attempt,
             what=what,

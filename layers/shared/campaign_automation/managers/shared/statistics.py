@@ -8,16 +8,18 @@ from typing import Any, Protocol
 
 class Statistics(Protocol):
     async def compute(self, operation: str, payload: dict[str, Any]) -> dict[str, Any]:
-        """JSON values in and out. Raises the typed error of the computation."""
+        """Return the result of `operation`, JSON values in and out; raise the computation's typed error."""
         ...
 
 
 class InProcessStatistics:
     async def compute(self, operation: str, payload: dict[str, Any]) -> dict[str, Any]:
+        # In a thread: seconds of numpy would hold up every other request of the event loop.
         return await asyncio.to_thread(_run, operation, payload)
 
 
 def _run(operation: str, payload: dict[str, Any]) -> dict[str, Any]:
+    # Late, since numpy and scipy are in one function's layer only.
     from campaign_automation.optimizers import operations
 
     return operations.run(operation, payload)

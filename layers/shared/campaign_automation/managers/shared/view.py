@@ -1,4 +1,4 @@
-"""A campaign as the platform shows it now, beside what we last saw of it."""
+"""A campaign as the platform shows it now, beside the values that we last saw of it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Values = Mapping[tuple[str, str], Value]  # by our tag and the field
 
 
 class CampaignView:
-    """Objects go by our tags. Without a tree the campaign is gone, and with it everything in it."""
+    """The live values of a campaign's objects, by our tags; without a tree all of them are deleted."""
 
     def __init__(self, campaign: Campaign, tree: Tree | None) -> None:
         self._campaign = campaign
@@ -28,7 +28,7 @@ class CampaignView:
         return self._nodes.get(entry.platform_id or "") if entry else None
 
     def live(self, tag: str, field: str) -> Value:
-        """What the platform shows: active, paused or deleted, or the daily budget in the major unit."""
+        """Return the live value: active, paused or deleted, or the daily budget in the major unit."""
         node = self.node(tag)
         if field == "status":
             return "deleted" if node is None else node.status
@@ -42,13 +42,13 @@ class CampaignView:
         return value
 
     def unread(self, level: Level) -> dict[str, list[str]]:
-        """Our live objects of a level with settings unknown here, and the fields that hold them."""
+        """Return our live objects of a level with settings that this module does not know, and the fields."""
         entries = [entry for entry in self._campaign.objects.values() if entry.level is level]
         nodes = {entry.tag: node for entry in entries if (node := self.node(entry.tag))}
         return {tag: node.unread for tag, node in nodes.items() if node.unread and node.status != "deleted"}
 
     def seen(self, tag: str, field: str) -> tuple[Value, ...]:
-        """What we last saw, and for a budget what was to follow at midnight: any of these is ours."""
+        """Return the value we last saw, and for a budget the one scheduled for midnight: both are ours."""
         entry = self._campaign.objects[tag]
         if field == "status":
             return (entry.status or "paused",)
@@ -56,8 +56,10 @@ class CampaignView:
         return (first,) if entry.scheduled_budget is None else (first, entry.scheduled_budget)
 
     def daily_spend(self, changes: Values | None = None) -> Decimal:
-        """What the campaign may spend a day, as it is or after `changes`: nothing unless it is active, else
-        its own budget or those of its active ad sets."""
+        """Return the campaign's daily spend in the major unit, as it is or after `changes`.
+
+        It is 0 unless the campaign is active, else its own budget or the sum of its active ad sets'.
+        """
         tree, changes, root = self.tree, changes or {}, self._campaign.tag
         if tree is None or self._value(root, "status", changes) != "active":
             return Decimal(0)

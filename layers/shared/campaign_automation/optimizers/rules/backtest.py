@@ -1,4 +1,4 @@
-"""What a rule would have done over the history: the same engine, one run after each full day."""
+"""The back-test of a rule over the history: the same engine, one run after each full day."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from campaign_automation.optimizers.rule_engine import (
 )
 from campaign_automation.optimizers.rules.columns import members
 from campaign_automation.optimizers.rules.data import Day, Entity, Memory, Snapshot
+from campaign_automation.utils.plurals import counted
 
 MAX_DAYS = 90
 _WEEK = DIRECTION_MEMORY.days
@@ -33,12 +34,12 @@ def backtest(
     known_then: Mapping[date, Snapshot] | None = None,
     days: int = MAX_DAYS,
 ) -> Backtest:
-    """The rule replayed on the last `days` full days (at most 90) of `snapshot`.
+    """Replay the rule on the last `days` full days (at most 90) of `snapshot`.
 
-    As known now, each day is judged on the figures of today's report up to that day. As known then, it is
-    judged on `known_then[day]`, the snapshot taken on the morning after `day`, where one was kept. Budgets
-    that a rule would have moved keep their real spend: what they would have spent is not known. Active hours,
-    blackout dates and expiry do not matter here; cooldown, settle time, direction memory and max_affected do.
+    As known now, each day is evaluated on the figures of today's report up to that day. As known then, it is
+    evaluated on `known_then[day]`, the snapshot taken on the morning after `day`, where one was kept. Budgets
+    that a rule would have moved keep their real spend: the other spend is not known. Active hours, blackout
+    dates and expiry do not matter here; cooldown, settle time, direction memory and max_affected do.
     """
     history = _history(rule, snapshot)
     span = _span(history, min(days, MAX_DAYS))
@@ -60,14 +61,14 @@ def backtest(
 
 
 def _history(rule: CreateRule, snapshot: Snapshot) -> Snapshot:
-    """The objects in the rule's scope, their days in order."""
+    """Return the snapshot of the objects in the rule's scope, their days in order."""
     columns = SnapshotColumns(snapshot).columns(rule.action.acts_on)
     entities = [columns.entities[position] for position in members(columns.scope(rule.applies_to))]
     return replace(snapshot, entities=[replace(entity, days=sorted(entity.days)) for entity in entities])
 
 
 def _span(history: Snapshot, days: int) -> list[date]:
-    """The full days to replay, oldest first."""
+    """Return the full days to replay, oldest first."""
     firsts = [entity.days[0].day for entity in history.entities if entity.days]
     ages = range(days, 0, -1)
     span = [history.today - timedelta(days=age) for age in ages]
@@ -76,7 +77,7 @@ def _span(history: Snapshot, days: int) -> list[date]:
 
 @dataclass
 class _Course:
-    """The replay so far. `stopped`: since which day an object would have been paused."""
+    """The state of a replay so far; `stopped` holds the day since when an object would have been paused."""
 
     memory: Memory = field(default_factory=Memory)
     budgets: dict[str, Decimal] = field(default_factory=dict)
@@ -90,6 +91,7 @@ class _Course:
 
 
 def _replay(rule: CreateRule, history: Snapshot, mornings: Mapping[date, Snapshot]) -> Replay:
+    # The back-test runs at midnight of each day, which is outside most active hours.
     unbounded: dict[str, Any] = {"mode": "act", "active_hours": None, "blackout_dates": [], "expires": None}
     stored = StoredRule(
         rule_id="backtest",
@@ -100,6 +102,7 @@ def _replay(rule: CreateRule, history: Snapshot, mornings: Mapping[date, Snapsho
     course = _Course()
     records = {entity.entity_id: {day.day: day for day in entity.days} for entity in history.entities}
     for day, morning in mornings.items():
+        # Real figures of a day on which the rule would have had the object paused: avoided, good and bad.
         for entity_id in course.stopped:
             if day in records.get(entity_id, {}):
                 course.avoided.append(records[entity_id][day])
@@ -109,7 +112,7 @@ def _replay(rule: CreateRule, history: Snapshot, mornings: Mapping[date, Snapsho
 
 
 def _follow(course: _Course, outcome: RuleOutcome, day: date, now: datetime) -> None:
-    """Carries out what the rule decided on that day, on paper."""
+    """Apply the rule's decisions of one day to the replay."""
     course.matching[day] = outcome.matching_ids
     if outcome.status == "needs_review":
         course.exceeded.append(day)
@@ -135,7 +138,7 @@ def _with_course(morning: Snapshot, course: _Course) -> Snapshot:
 
 
 def _as_if(entity: Entity, course: _Course) -> Entity:
-    """The object as it would stand; nobody else's changes of it are part of the replay."""
+    """Return the object as the rule alone would have left it, without the changes of others."""
     past = course.memory.of(entity.entity_id)
     paused = entity.entity_id in course.stopped
     return replace(
@@ -149,9 +152,10 @@ def _as_if(entity: Entity, course: _Course) -> Entity:
 
 
 def _as_of(history: Snapshot, day: date) -> Snapshot:
-    """The account on the morning after `day`, with the figures of today's report."""
+    """Return the account on the morning after `day`, with the figures of today's report."""
     midnight = datetime.combine(day + timedelta(days=1), time(0), tzinfo=ZoneInfo(history.time_zone))
     age = (history.today - day).days - 1
+    # Today's report holds what arrived since, so the day is as complete as it is today.
     maturity = [*history.maturity[age:]] or [1.0]
     entities = [replace(entity, days=_until(entity.days, day)) for entity in history.entities]
     known = [entity for entity in entities if entity.days]
@@ -159,7 +163,8 @@ def _as_of(history: Snapshot, day: date) -> Snapshot:
 
 
 def _until(days: Sequence[Day], day: date) -> list[Day]:
-    """`days` are in order here."""
+    """Return the days up to `day`; `days` are in order."""
+    # By bisection: this runs for each object and each of up to 90 days.
     return list(days[: bisect_right(days, day, key=lambda record: record.day)])
 
 
@@ -180,17 +185,26 @@ def _summary(course: _Course, days: int) -> Replay:
 
 
 def _flipped(course: _Course, firing: Firing) -> bool:
-    """Whether the condition stopped holding within the week after the rule had acted on it."""
+    """Return whether the condition stopped to hold within the week after the rule had acted on it."""
     week = [firing.day + timedelta(days=number) for number in range(1, _WEEK + 1)]
     return any(day in course.matching and firing.id not in course.matching[day] for day in week)
 
 
 def _message(replay: Replay, days: int) -> str:
-    objects = len({firing.id for firing in replay.firings})
-    text = f"Over the last {days} days it would have acted {len(replay.firings)} times on {objects} objects"
+    objects = counted(len({firing.id for firing in replay.firings}), "object")
+    span = "day" if days == 1 else f"{days} days"
+    text = f"Over the last {span} it would have acted {_times(len(replay.firings))} on {objects}"
     if replay.paused:
         text += f", paused {len(replay.paused)} and avoided {replay.spend_avoided:.2f} of spend"
-        text += f" with {replay.conversions_forgone:g} conversions"
+        text += f" with {_conversions(replay.conversions_forgone)}"
     if replay.exceeded_on:
-        text += f"; max_affected would have stopped it on {len(replay.exceeded_on)} days"
+        text += f"; max_affected would have stopped it on {counted(len(replay.exceeded_on), 'day')}"
     return text + "."
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
+
+
+def _conversions(number: float) -> str:
+    return f"{number:g} conversion{'' if number == 1 else 's'}"

@@ -21,21 +21,23 @@ _BLOCK = 32
 
 
 def members(mask: int) -> Iterator[int]:
-    """Positions of the objects of a set, ascending."""
+    """Yield the positions of the objects of a set, ascending."""
     while mask:
+        # In two's complement only the lowest set bit is common to a number and its negative.
         lowest = mask & -mask
         yield lowest.bit_length() - 1
         mask ^= lowest
 
 
 def mask_of(flags: Iterable[bool]) -> int:
-    """The set of the positions that are true."""
+    """Return the set of the positions that are true."""
+    # Through text, since shifting a growing integer bit by bit copies it each time.
     digits = "".join(["1" if flag else "0" for flag in flags])
     return int(digits[::-1] or "0", 2)
 
 
 class Column:
-    """Values of all objects, rounded to 12 digits so that a figure exactly at a threshold is equal to it.
+    """The values of all objects, rounded to 12 digits so that a figure exactly at a threshold is equal to it.
 
     `reasons` maps each reason for a missing value to the set of objects it holds for.
     """
@@ -74,7 +76,8 @@ class Column:
 
     @cached_property
     def _blocks(self) -> list[int]:
-        """The sets of the first 0, 32, 64... objects; one for each object would take memory of n squared."""
+        """The sets of the first 0, 32, 64... objects in ascending order."""
+        # A set for each object would take memory of n squared.
         blocks, mask = [0], 0
         for count, position in enumerate(self.ascending, 1):
             mask |= 1 << position
@@ -115,7 +118,7 @@ class Columns:
         return bisect_left(self.entities, entity_id, key=lambda entity: entity.entity_id)
 
     def scope(self, scope: Scope) -> int:
-        """The objects that `scope` selects."""
+        """Return the objects that `scope` selects."""
         mask = self.everyone
         for ids in (scope.campaign_ids, scope.adset_ids):
             if ids is not None:
@@ -125,8 +128,8 @@ class Columns:
                 f"platform {scope.platform}", lambda entity: entity.platform == scope.platform
             )
         if scope.name_contains is not None:
-            words = scope.name_contains.casefold()
-            mask &= self._where(f"name {words}", lambda entity: words in entity.name.casefold())
+            part = scope.name_contains.casefold()
+            mask &= self._where(f"name {part}", lambda entity: part in entity.name.casefold())
         return mask & ~self._under(scope.exclude)
 
     def _under(self, ids: Iterable[str]) -> int:
@@ -137,7 +140,7 @@ class Columns:
 
     @cached_property
     def _by_id(self) -> dict[str, int]:
-        """Each object's own id, its ad set's and its campaign's."""
+        """The objects by each id that selects them: their own, their ad set's and their campaign's."""
         masks: dict[str, int] = {}
         for position, entity in enumerate(self.entities):
             for identifier in {entity.entity_id, entity.campaign_id, entity.adset_id} - {None}:
@@ -152,11 +155,12 @@ class Columns:
     # --- figures -------------------------------------------------------------------------------------
 
     def metric(self, metric: str, window: str) -> Column:
-        """`metric` over `window`, as the platform reported it.
+        """Return `metric` over `window`, as the platform reported it.
 
         A missing figure, a divisor of 0, and the running day of a late figure are reasons, never 0.
         Spend without a conversion makes cpa infinite: above every threshold.
         """
+        # Settings hold now, whatever the window: one column serves all.
         key = (metric, "" if metric in SETTINGS else window)
         if key not in self._columns:
             cells = self._setting(metric) if metric in SETTINGS else self._figure(metric, window)
@@ -172,7 +176,8 @@ class Columns:
         return self._columns[(target,)]
 
     def quotient(self, left: Column, right: Column) -> Column:
-        """left / right, object by object: comparing it with a factor compares left with factor x right."""
+        """Return left / right, object by object: against a factor it compares left with factor x right."""
+        # Columns live as long as this object, so their ids are theirs alone.
         key = ("quotient", id(left), id(right))
         if key not in self._columns:
             pairs = zip(left.cells(), right.cells(), strict=True)
@@ -182,10 +187,10 @@ class Columns:
     def bounds(
         self, metric: str, window: str, certainty: float, *, anytime: bool
     ) -> tuple[Column, Column] | None:
-        """What `metric` is above, and what it is below, with `certainty`; None for a metric that is a fact.
+        """Return the lower and upper bound of `metric` at `certainty`; None for a metric that is a fact.
 
-        Bounds for one look rest on `window`. `anytime` bounds hold however often they are asked, and rest
-        on all that is known of the object as it is, at most 60 days.
+        Bounds for one interim analysis rest on `window`. `anytime` bounds hold however often they are asked,
+        and rest on all that is known of the object as it is, at most 60 days.
         """
         if metric not in _EVIDENCE_OF:
             return None
@@ -230,9 +235,13 @@ class Columns:
     def _bounds_of(
         self, position: int, metric: str, window: str, certainty: float, anytime: bool
     ) -> tuple[float, float] | str:
-        """A late day counts with what is known of it by now, in both bounds where the lag was measured. An
-        assumed lag may make a rule more careful, never bolder: the bounds then also hold the figures as
-        reported. Source: science.md section 3."""
+        """Return the bounds of one object, or the reason why there are none.
+
+        A late day counts with the share of its conversions known by now, in both bounds where the lag was
+        measured. Source: science.md section 3.
+        """
+        # An assumed lag may make a rule more careful, never bolder: the bounds then hold the figures as
+        # reported too.
         weight = _EVIDENCE_OF[metric][1][1]
         least = "complete" if weight == "share" and self.snapshot.maturity_assumed else weight
         most = self._bounds_on(position, metric, window, certainty, anytime, weight)
@@ -245,7 +254,7 @@ class Columns:
     def _bounds_on(
         self, position: int, metric: str, window: str, certainty: float, anytime: bool, weight: Weight
     ) -> tuple[float, float] | str:
-        """The bounds with an exposure of this weight."""
+        """Return the bounds with an exposure of this weight."""
         counted, exposed = _EVIDENCE_OF[metric]
         events = self._figures.amounts(counted[0], window, counted[1])[position]
         exposure = self._figures.amounts(exposed[0], window, weight)[position]
@@ -254,6 +263,7 @@ class Columns:
         if exposure <= 0:
             return f"{exposed[0]}_zero"
         if metric in ("ctr", "conversion_rate"):
+            # More events than trials, as conversions of earlier clicks may be, would be no share.
             bounds = anytime_bounds if anytime else share_bounds
             low, high = bounds(events, max(exposure, events), certainty)
             return 100 * low, 100 * high
@@ -268,10 +278,11 @@ class Columns:
             low, high = rate_bounds(events, exposure, certainty, self._prior(position, metric, value))
         if metric == "roas":
             return low * value, high * value
+        # Cost per event is the inverse of events per cost, so the bounds change places.
         return 1 / high, 1 / low if low else math.inf
 
     def _prior(self, position: int, metric: str, value: float) -> float:
-        """Money worth one conversion at the stored target; 0 without one."""
+        """Return the money that one conversion is worth at the stored target; 0 without a target."""
         entity = self.entities[position]
         if metric == "cpc":
             return 0.0
@@ -280,7 +291,7 @@ class Columns:
         return value / entity.target_roas if entity.target_roas else 0.0
 
     def _value_per_conversion(self, position: int, window: str) -> Cell:
-        """Of the window, else of the last 60 days, else what the two stored targets imply."""
+        """Return the revenue per conversion: of the window, else 60 days, else the lifetime, else by targets."""
         for span in (window, EVIDENCE, "lifetime"):
             revenue = self._figures.amounts("revenue", span, "complete")[position]
             conversions = self._figures.amounts("conversions", span, "complete")[position]
@@ -318,7 +329,7 @@ def _divide(top: Cell, bottom: Cell, divisor: str, scale: float) -> Cell:
 
 
 def _cost_per(spend: Cell, events: Cell, _divisor: str, _scale: float) -> Cell:
-    """Without spend there is no cost to speak of; spend without an event costs more than any threshold."""
+    """Return the cost per event: a reason without spend, infinite for spend without an event."""
     if isinstance(spend, str) or isinstance(events, str):
         return spend if isinstance(spend, str) else events
     if spend == 0:

@@ -46,7 +46,7 @@ class Truth(NamedTuple):
 
 @dataclass(frozen=True)
 class ConditionResult:
-    """A condition's answer over the objects in scope; `reasons`: why a position is undecidable."""
+    """The answer of a condition over the objects in scope, with the reasons of undecidable positions."""
 
     true: int
     undecidable: int
@@ -61,9 +61,11 @@ NOTHING = ConditionResult(0, 0, ())
 
 
 class ConditionEvaluator:
-    """Decides conditions over `columns`. With a `certainty` a comparison is true only if the data support it
-    that far; what they do not yet support is undecidable. `anytime`: the evidence must bear being asked at
-    each look, as for a pause, which data of a paused object never correct.
+    """The evaluator of conditions over `columns`.
+
+    With a `certainty` a comparison is true only if the data support it that far, and undecidable until they
+    do. With `anytime` the evidence must hold at all interim analyses together, as for a pause: a paused
+    object gets no data that could correct it.
     """
 
     def __init__(self, columns: Columns, certainty: float | None = None, *, anytime: bool = False) -> None:
@@ -79,7 +81,9 @@ class ConditionEvaluator:
         return ConditionResult(true & scope, undecidable, tuple(self._reasons) if undecidable else ())
 
     def _truth(self, condition: Condition, scope: int, *, negated: bool) -> Truth:
-        """Negation moves down to the comparisons, so that certainty is asked of what the rule claims."""
+        """Return where the condition, or with `negated` its opposite, is true and false."""
+        # Negation moves down to the comparisons, so that certainty is asked of what the rule claims:
+        # "not (roas > 1)" claims that it is at most 1.
         if isinstance(condition, Comparison):
             operator = _OPPOSITE[condition.operator] if negated else condition.operator
             return self._compare(condition, operator)
@@ -90,6 +94,7 @@ class ConditionEvaluator:
             return self._truth(condition.negated, scope, negated=not negated)
         parts = condition.all if isinstance(condition, AllOf) else condition.any
         truths = [self._truth(part, scope, negated=negated) for part in parts]
+        # De Morgan: under a negation "all" becomes "any" of the negated parts, and the other way round.
         return _every(truths) if isinstance(condition, AllOf) != negated else _some(truths)
 
     def _compare(self, leaf: Comparison, operator: str) -> Truth:
@@ -107,12 +112,13 @@ class ConditionEvaluator:
         return Truth(true, false)
 
     def _supported(self, leaf: Comparison, operator: str, true: int, against: Column | None) -> int:
-        """Those of `true` that the data support; the others are left undecidable."""
+        """Return the objects of `true` that the data support; the others are left undecidable."""
         low, high = self._bounds(leaf, operator)
         if low is None or high is None:
             return true
         limits = _limits(leaf)
         if leaf.metric == "conversions" and operator in ("less_than", "less_than_or_equal", "equals"):
+            # Few conversions prove nothing while little was spent: the CPA must be surely too high.
             against, operator = self._columns.target("target_cpa"), "greater_than"
             limits = (DEAD_ABOVE_TARGET, DEAD_ABOVE_TARGET)
         if against is not None:
@@ -145,7 +151,7 @@ class ConditionEvaluator:
         return Truth(chosen, (lacking | ranked) & ~chosen)
 
     def _volume(self, leaf: Ranked) -> tuple[int, int]:
-        """Objects under the minimum volume, and those of which that is not known."""
+        """Return the objects under the minimum volume, and those of unknown volume."""
         lacking, known = 0, self._columns.everyone
         for metric in ("spend", "impressions", "conversions"):
             least = float(getattr(leaf, f"min_{metric}"))
@@ -158,7 +164,7 @@ class ConditionEvaluator:
 
 
 def reference_column(columns: Columns, leaf: Comparison, value: Reference) -> Column:
-    """What the comparison's left side is compared with, before the factor."""
+    """Return the column that the comparison's left side is compared with, before the factor."""
     if isinstance(value, StoredTarget):
         return columns.target(value.target)
     if isinstance(value, OtherWindow):
@@ -167,7 +173,7 @@ def reference_column(columns: Columns, leaf: Comparison, value: Reference) -> Co
 
 
 def evidence(columns: Columns, condition: Condition, position: int) -> list[dict[str, Any]]:
-    """The figures of one object that the condition was judged on."""
+    """Return the figures of one object that the condition was evaluated on."""
     return [_figure(columns, leaf, position) for leaf in leaves(condition)]
 
 
@@ -191,7 +197,7 @@ def _threshold(columns: Columns, leaf: Comparison, position: int) -> float | str
 
 
 def _plain(cell: float | str) -> float | str:
-    """JSON has no infinity."""
+    """Return the cell for JSON, which has no infinity: that of a CPA without a conversion becomes a word."""
     return "no_conversion" if cell == float("inf") else cell
 
 
@@ -203,7 +209,7 @@ def _limits(leaf: Comparison) -> tuple[float, float]:
 
 
 def _holding(column: Column, operator: str, limits: tuple[float, float]) -> int:
-    """The objects whose value satisfies the operator."""
+    """Return the objects whose value satisfies the operator."""
     low, high = limits
     if operator.startswith("less_than"):
         return column.below(low) if operator == "less_than" else column.at_most(low)
@@ -216,7 +222,7 @@ def _holding(column: Column, operator: str, limits: tuple[float, float]) -> int:
 
 
 def _surely(low: Column, high: Column, operator: str, limits: tuple[float, float]) -> int:
-    """The objects for which everything between their bounds satisfies the operator."""
+    """Return the objects for which everything between their bounds satisfies the operator."""
     if operator.startswith("greater_than"):
         return _holding(low, operator, limits)
     if operator.startswith("less_than"):

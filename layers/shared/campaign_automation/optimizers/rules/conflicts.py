@@ -1,4 +1,4 @@
-"""Rules that would pull one object both ways, found before the second of them is saved."""
+"""Conflicting rules: those that would change one object in opposite ways, found before one is saved."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ MAX_NAMED = 20
 def find_conflicts(
     rule: CreateRule, others: Iterable[StoredRule], snapshot: Snapshot | None = None
 ) -> list[RuleConflict]:
-    """The enabled rules among `others` that `rule` may clash with, each with up to 20 shared objects.
+    """Return the enabled rules among `others` that conflict with `rule`, each with up to 20 shared objects.
 
-    Two rules clash when their scopes can share an object and they change one field of it in opposite
-    directions (start and pause, raise and lower), or both move its budget. `snapshot` tells which ad sets
-    belong to which campaign; scopes that share no object today but may tomorrow still overlap. Saving is to
-    be refused unless the rule names a priority other than theirs: `is_settled` tells.
+    Two rules conflict when their scopes can share an object and they change one field of it in opposite
+    directions (start and pause, raise and lower), or both move its budget. `snapshot` shows the campaigns of
+    ad sets; scopes that share no object today but may tomorrow still overlap. Saving is to be refused unless
+    the rule names a priority other than theirs, see `is_settled`.
     """
     columns = _columns(rule, snapshot)
     return [
@@ -38,7 +38,7 @@ def find_conflicts(
 
 
 def is_settled(rule: CreateRule, other: CreateRule) -> bool:
-    """Whether the two priorities decide between the rules. A rule without one has 0."""
+    """Return whether the two priorities decide between the rules; an `other` without one has 0."""
     return rule.priority is not None and rule.priority != (other.priority or 0)
 
 
@@ -50,7 +50,8 @@ def _columns(rule: CreateRule, snapshot: Snapshot | None) -> Columns | None:
 
 
 def _clash(one: CreateRule, other: CreateRule) -> bool:
-    """Two pauses do no harm to each other; two raises add up to more than either meant."""
+    """Return whether two rules change one field in conflict."""
+    # Two pauses do no harm to each other; two raises add up to more than either meant.
     if one.action.acts_on != other.action.acts_on or one.action.field != other.action.field:
         return False
     opposite = one.action.direction * other.action.direction < 0
@@ -73,7 +74,7 @@ def _shared(one: CreateRule, other: CreateRule, columns: Columns | None) -> list
 
 
 def _may_meet(one: Scope, other: Scope, columns: Columns | None) -> bool:
-    """False only when no object, present or future, can be in both scopes."""
+    """Return False only when no object, present or future, can be in both scopes."""
     if one.platform and other.platform and one.platform != other.platform:
         return False
     for mine, theirs in ((one.campaign_ids, other.campaign_ids), (one.adset_ids, other.adset_ids)):
@@ -84,6 +85,7 @@ def _may_meet(one: Scope, other: Scope, columns: Columns | None) -> bool:
         unknown = len({entity.adset_id for entity in columns.entities} & set(one.adset_ids)) < len(
             one.adset_ids
         )
+        # An ad set that the snapshot does not hold may belong to any campaign.
         if not unknown and not parents & set(other.campaign_ids):
             return False
     return not _excluded(one.adset_ids or one.campaign_ids, other.exclude)

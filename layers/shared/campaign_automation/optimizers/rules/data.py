@@ -1,4 +1,4 @@
-"""What rules are judged on: objects with their daily records, and what was done to them before."""
+"""The data that rules are evaluated on: objects with their daily records, and their past actions."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ class Day(NamedTuple):
 class Entity:
     """A campaign, ad set or ad. `days` in any order; history begins with `first_day` or the first record.
 
-    `paused_by_us`: a rule or the optimiser paused it, no person. `pause_until`: when that pause should end.
-    `evidence_from`: the first day whose figures speak of the object as it is, after the last change of
+    `paused_by_us`: a rule or the optimiser paused it, no person. `pause_until`: the end of that pause.
+    `evidence_from`: the first day whose figures are about the object as it is, after the last change of
     creative, audience or target, or the last start; a new budget does not matter.
     """
 
@@ -79,7 +79,7 @@ class Snapshot:
         return self.day_of(self.now)
 
     def day_of(self, moment: datetime) -> date:
-        """The account's calendar day of `moment`."""
+        """Return the account's calendar day of `moment`."""
         return moment.astimezone(ZoneInfo(self.time_zone)).date()
 
 
@@ -95,7 +95,7 @@ class PastAction(NamedTuple):
 
 @dataclass(frozen=True)
 class Memory:
-    """What was done before `now`; a week of it is enough, or the longest cooldown when that is longer."""
+    """The actions before `now`; a week of them is enough, or the longest cooldown when that is longer."""
 
     actions: Sequence[PastAction] = ()
     _by_entity: dict[str, list[PastAction]] = field(init=False, repr=False, compare=False)
@@ -104,10 +104,10 @@ class Memory:
         by_entity: dict[str, list[PastAction]] = {}
         for action in sorted(self.actions, key=lambda action: action.at):
             by_entity.setdefault(action.entity_id, []).append(action)
-        object.__setattr__(self, "_by_entity", by_entity)
+        object.__setattr__(self, "_by_entity", by_entity)  # the class is frozen
 
     def of(self, entity_id: str) -> list[PastAction]:
-        """Oldest first."""
+        """Return the actions on one object, oldest first."""
         return self._by_entity.get(entity_id, [])
 
     def with_actions(self, actions: Iterable[PastAction]) -> Memory:

@@ -1,4 +1,4 @@
-"""Sums of the daily records of each object over a window, or the reason why there is none."""
+"""The sums of each object's daily records over a window, or the reason why there is none."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Weight = Literal["plain", "reported", "complete", "share"]
 
 
 class _History:
-    """Daily records of one object as one list per figure, without gaps from the first day to the last."""
+    """The daily records of one object as one list per figure, without gaps from the first day to the last."""
 
     __slots__ = ("figures", "first", "last")
 
@@ -47,7 +47,7 @@ class _History:
 
 
 class Figures:
-    """Sums for `entities`, by their position; each is computed once. Days are counted as ordinals."""
+    """The sums for `entities`, by their position; each is computed once. Days are counted as ordinals."""
 
     def __init__(self, snapshot: Snapshot, entities: Sequence[Entity]) -> None:
         self._snapshot = snapshot
@@ -57,15 +57,17 @@ class Figures:
         self._amounts: dict[tuple[str, str, Weight], list[Cell]] = {}
 
     def ages(self) -> list[Cell]:
-        """Days since the first one."""
+        """Return the days since each object's first one."""
         firsts = [history.first for history in self._histories]
         return ["no_history" if first is None else float(self._today - first) for first in firsts]
 
     def amounts(self, figure: str, window: str, weight: Weight) -> list[Cell]:
-        """Sums of one figure. "plain" and "reported" count all days of the window as the platform tells them;
-        "reported" is for figures that arrive late, which need one day at least that is known well enough.
-        The others, behind the bounds of a rate, count such days alone: "complete" as reported, "share" times
-        the share of their conversions known by now.
+        """Return the sums of one figure over the window, by position.
+
+        "plain" and "reported" count all days of the window as the platform reports them; "reported" is for
+        figures that arrive late, which need one day at least that is known well enough. The others, behind
+        the bounds of a rate, count such days alone: "complete" as reported, "share" times the share of their
+        conversions known by now.
         """
         key = (figure, window, weight)
         if key not in self._amounts:
@@ -87,11 +89,12 @@ class Figures:
         values = history.figures[figure][start - history.first : end + 1 - history.first]
         if None in values:
             return f"{figure}_missing"
+        # A negative or infinite sum can only come from a broken report.
         total = self._sum(values, start, end, weight)
         return total if 0 <= total < math.inf else f"{figure}_invalid"
 
     def _known_enough(self, window: str, start: int, end: int) -> tuple[int, int] | str:
-        """The part of a window whose days are old enough for figures that arrive late."""
+        """Return the part of a window whose days are old enough for figures that arrive late."""
         if window == "today":
             return "unfinished_day"
         end = min(end, self._today - 1 - self._youngest)
@@ -104,7 +107,7 @@ class Figures:
         return math.fsum(value * share for value, share in zip(values, shares, strict=True))
 
     def _span(self, position: int, window: str) -> tuple[int, int] | str:
-        """First and last day of the window for one object; before its first day there was nothing."""
+        """Return the first and last day of the window for one object, or the reason why there is none."""
         first = self._histories[position].first
         if first is None:
             return "no_history"
@@ -113,7 +116,7 @@ class Figures:
         start = {"yesterday": self._today - 1, "lifetime": first}.get(window)
         if start is None:
             start = self._since_change(position, window)
-        start = max(start, first)
+        start = max(start, first)  # before its first day there was nothing, which is no missing data
         return (start, self._today - 1) if start < self._today else "no_full_day"
 
     def _since_change(self, position: int, window: str) -> int:
@@ -122,6 +125,7 @@ class Figures:
             since = entity.evidence_from.toordinal() if entity.evidence_from else 0
             return max(since, self._today - EVIDENCE_DAYS)
         if window == "since_last_action":
+            # The day of the action itself is half before and half after it.
             return (
                 self._snapshot.day_of(entity.last_action_at).toordinal() + 1 if entity.last_action_at else 0
             )
@@ -129,7 +133,7 @@ class Figures:
 
     @cached_property
     def _youngest(self) -> int:
-        """Age of the youngest day that is known well enough."""
+        """The age of the youngest day that is known well enough."""
         shares = self._snapshot.maturity
         return next((age for age, share in enumerate(shares) if share >= MIN_MATURITY), len(shares))
 

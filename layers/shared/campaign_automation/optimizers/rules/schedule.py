@@ -1,4 +1,4 @@
-"""When a rule runs next, in UTC, and whether it may act at that moment."""
+"""The next run of a rule, in UTC, and the reasons that keep it from acting at a moment."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _YEARS_AHEAD = 40  # every combination of day, month and weekday comes round wit
 
 
 def next_run(schedule: Rate | Cron, time_zone: str, after: datetime, anchor: datetime) -> datetime | None:
-    """The first run later than `after`, in UTC; None when there is none.
+    """Return the first run later than `after`, in UTC; None when there is none.
 
     A rate counts from `anchor`. A cron expression names wall-clock times of the zone: a time that summer time
     skips never runs, one that it repeats runs once, the first time.
@@ -26,6 +26,7 @@ def next_run(schedule: Rate | Cron, time_zone: str, after: datetime, anchor: dat
         periods = max((after - anchor) // period + 1, 1)
         return (anchor + periods * period).astimezone(UTC)
     zone = ZoneInfo(time_zone)
+    # From the day before: in UTC and in the zone the same moment may fall on different days.
     for day in _days(schedule, after.astimezone(zone).date() - timedelta(days=1)):
         runs = (_in_utc(day, minutes, zone) for minutes in schedule.times)
         later = [run for run in runs if run is not None and run > after]
@@ -35,14 +36,17 @@ def next_run(schedule: Rate | Cron, time_zone: str, after: datetime, anchor: dat
 
 
 def next_run_of(stored: StoredRule, after: datetime) -> datetime | None:
-    """The rule's next run, or None when it has expired by then."""
+    """Return the rule's next run, or None when it has expired by then."""
     run = next_run(stored.rule.parsed_schedule, stored.rule.time_zone, after, stored.anchor)
     expires = stored.rule.expires
     return None if run is None or (expires is not None and run >= expires) else run
 
 
-def why_not_now(rule: CreateRule, now: datetime) -> str | None:
-    """Why the rule does not act at `now`: expired, blackout_date, outside_active_hours; or None."""
+def reason_not_now(rule: CreateRule, now: datetime) -> str | None:
+    """Return the code of the reason not to act at `now`, or None.
+
+    The codes are expired, blackout_date and outside_active_hours.
+    """
     local = now.astimezone(ZoneInfo(rule.time_zone))
     if rule.expires is not None and now >= rule.expires:
         return "expired"
@@ -74,7 +78,10 @@ def _days(cron: Cron, first: date) -> Iterator[date]:
 
 
 def _in_utc(day: date, minutes: int, zone: ZoneInfo) -> datetime | None:
+    """Return the moment of a wall-clock time, or None for one that summer time skips."""
+    # fold=0: of a time that the end of summer time repeats this is the first.
     local = datetime(day.year, day.month, day.day, minutes // 60, minutes % 60, tzinfo=zone)
     moment = local.astimezone(UTC)
+    # A skipped time comes back from UTC as another one.
     exists = moment.astimezone(zone).replace(tzinfo=None) == local.replace(tzinfo=None)
     return moment if exists else None

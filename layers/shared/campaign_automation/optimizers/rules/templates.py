@@ -1,4 +1,4 @@
-"""Ready-made rules for the common cases: a name and a few numbers become the body of create_rule."""
+"""The templates of rules for common cases: a name and a few numbers become the body of create_rule."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any
 from campaign_automation.utils.error_handler import InvalidRequestError
 
 Body = dict[str, Any]
-CERTAINTY = 0.9
+CERTAINTY = 0.9  # of each comparison; without it a rule acts on noise where conversions are few
 
 
 @dataclass(frozen=True)
 class Template:
-    """`defaults`: the parameters it takes, each with the value it has unless told otherwise."""
+    """A template; `defaults` holds its parameters, each with the value that it has by default."""
 
     name: str
     purpose: str
@@ -24,7 +24,7 @@ class Template:
 
 
 def rule_from_template(name: str, applies_to: Any = "all", **parameters: float | str) -> Body:
-    """Parameters of create_rule. Raises InvalidRequestError naming an unknown template or parameter."""
+    """Return the body of create_rule; InvalidRequestError names an unknown template or parameter."""
     template = TEMPLATES.get(name) or _refuse("template", name, list(TEMPLATES))
     for parameter in parameters:
         if parameter not in template.defaults:
@@ -82,6 +82,8 @@ def _scale_winners(above_target: float, percentage: float, max_budget: float) ->
         "condition": {
             "all": [
                 _is("roas", "greater_than", _of_target("target_roas", above_target), "7d"),
+                # Five of seven daily budgets were spent: an ad set that does not spend its budget gains
+                # nothing from a higher one.
                 _is("spend", "greater_than_or_equal", {"metric": "daily_budget", "factor": 5}, "7d"),
             ]
         },
