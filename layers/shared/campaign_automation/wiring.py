@@ -240,6 +240,7 @@ class Wiring:
             self.gate,
             self.commitments,
             self.outbox,
+            self.notices,
             self.settings.request_defaults,
         )
         return CampaignCreation(self.store, self.accounts, steps, self.settings.account_connect_url)

@@ -46,6 +46,7 @@ from campaign_automation.stores.campaign_rows import (
     pointer_key,
 )
 from campaign_automation.stores.lease import DELIVERY, Lease, machine_now
+from campaign_automation.stores.notice_store import Notice, notice_row
 from campaign_automation.stores.table import (
     Absent,
     AllOf,
@@ -134,7 +135,13 @@ class CampaignStore:
         await self._table.write_in_groups(Put(object_row(campaign, entry)) for entry in entries)
 
     async def finish(
-        self, creation: Creation, state: State, *, outbox: Iterable[OutboxEntry] = (), **parts: Any
+        self,
+        creation: Creation,
+        state: State,
+        *,
+        outbox: Iterable[OutboxEntry] = (),
+        notices: Iterable[Notice] = (),
+        **parts: Any,
     ) -> None:
         """Store the end state with what must be told to the Web Platform, all or nothing.
 
@@ -143,6 +150,7 @@ class CampaignStore:
         values = changed_parts({"state": state, **parts})
         operations: list[Operation] = [Update(campaign_key(creation), set=values)]
         operations += [Put(outbox_row(creation, entry)) for entry in outbox]
+        operations += [Put(notice_row(notice)) for notice in notices]
         if state == "rolled_back" and creation.claim:
             operations.append(Delete(claim_key(creation.tenant, creation.claim)))
         if platform_id := creation.plan and creation.platform_id(creation.plan.tag):

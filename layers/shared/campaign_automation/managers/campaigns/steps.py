@@ -31,6 +31,7 @@ from campaign_automation.managers.changes.gate import WriteGate
 from campaign_automation.managers.changes.items import DesiredChange, Run
 from campaign_automation.managers.shared import outbox as web_platform
 from campaign_automation.managers.shared.accounts import AccountDirectory
+from campaign_automation.managers.shared.notices import Notices
 from campaign_automation.managers.shared.outbox import Outbox
 from campaign_automation.models.campaign import Campaign, Creation, State
 from campaign_automation.models.campaigns import AdPlan, CreateCampaign, Creative, CreativePlan
@@ -58,6 +59,7 @@ class CreationSteps:
         gate: WriteGate,
         commitments: Commitments,
         outbox: Outbox,
+        notices: Notices,
         defaults: Mapping[str, Any],
     ) -> None:
         self._store = store
@@ -71,7 +73,7 @@ class CreationSteps:
         self._outbox = outbox
         self._defaults = defaults
         self._splits = Splits(store, journal)
-        self._undo = Undo(store, journal, self._splits, commitments, outbox)
+        self._undo = Undo(store, journal, self._splits, commitments, outbox, notices)
 
     # --- before the first write ------------------------------------------------------------------------
 

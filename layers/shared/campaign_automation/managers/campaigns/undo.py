@@ -9,6 +9,7 @@ from campaign_automation.managers.campaigns.splits import Splits
 from campaign_automation.managers.campaigns.wording import unfinished_undo_notice
 from campaign_automation.managers.changes.commitments import Commitments
 from campaign_automation.managers.shared import outbox as web_platform
+from campaign_automation.managers.shared.notices import Notices
 from campaign_automation.managers.shared.outbox import Outbox
 from campaign_automation.models.campaign import Creation, OutboxEntry
 from campaign_automation.models.common import Level
@@ -24,12 +25,14 @@ class Undo:
         splits: Splits,
         commitments: Commitments,
         outbox: Outbox,
+        notices: Notices,
     ) -> None:
         self._store = store
         self._journal = journal
         self._splits = splits
         self._commitments = commitments
         self._outbox = outbox
+        self._notices = notices
 
     async def remove_all(self, planned: Planned) -> None:
         """Remove all objects that were made; safe to run again until nothing is left."""
@@ -73,7 +76,8 @@ class Undo:
         left = [entry for entry in creation.objects.values() if entry.state != "gone"]
         failure = {**failure, "details": {**failure["details"], "left_behind": [item.name for item in left]}}
         notice = unfinished_undo_notice(creation.campaign_id, creation.spec.platform, len(left))
-        messages = self._outbox.entry(creation, web_platform.NOTIFY, notice)
-        await self._store.finish(creation, "needs_reconciliation", failure=failure, outbox=messages)
+        notices = self._notices.notice(creation.tenant, f"{creation.campaign_id}-left-behind", notice)
+        await self._store.finish(creation, "needs_reconciliation", failure=failure, notices=notices)
         emit("compensations_total", outcome="needs_reconciliation")
-        await self._outbox.deliver(creation.tenant, creation.campaign_id)
+        for waiting in notices:
+            await self._notices.deliver(waiting.tenant, waiting.notice_id)

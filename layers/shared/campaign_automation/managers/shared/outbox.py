@@ -16,11 +16,10 @@ from campaign_automation.utils.observability import emit, logger
 
 SWEEP_LIMIT = 500  # the messages that one sweep reads
 _DELIVERY_SECONDS = 120  # longer than any function lives that delivers
-CREATE, UPDATE, DELETE, NOTIFY = (
+CREATE, UPDATE, DELETE = (
     "create_campaign",
     "update_campaign",
     "delete_campaign",
-    "create_notification",
 )
 
 
