@@ -41,7 +41,7 @@ def test_new_code_and_the_kill_switch_reach_those_who_call(own_cloud: Cloud, bun
     with Api(own_cloud.info["api_url"], own_cloud.info["tokens"]["user_123"]) as api:
         assert api.create(request_body(platform="google")).status_code == 201
         assert api.http.get("/v1/openapi.json").json()["info"]["title"] == TITLE
-        module = bundle / "layers" / "shared" / "campaign_automation" / "openapi.py"
+        module = bundle / "layers" / "shared" / "campaign_automation" / "api" / "openapi.py"
         module.write_text(module.read_text().replace(f'"{TITLE}"', '"Another release"'))
         own_cloud.deploy(KillSwitch="true")
         assert api.http.get("/v1/openapi.json").json()["info"]["title"] == "Another release"
