@@ -22,6 +22,10 @@ settings.load_profile("tests")
 # Tests that share what takes seconds to start, by the beginning of their ids.
 SHARING = {
     "tests/contract/test_every_adapter.py": "local cloud",
+    # These start servers of their own, which the other worker may do meanwhile.
+    "tests/flows/test_cache_servers.py": "cache servers",
+    "tests/flows/test_deployments.py": "second deployment",
+    "tests/flows/test_without_web_platform.py": "without Web Platform",
     "tests/flows/": "local cloud",
     "tests/cloud/": "fixture cloud",
     "tests/contract/": "sandboxes of the contract",

@@ -23,6 +23,7 @@ from local.cloud.front_door import Application
 RETRY_SCALE = "LOCAL_RETRY_SCALE"
 DEFAULT_RETRY_SCALE = 0.1
 _PLAIN = {"S", "N", "BOOL", "NULL"}
+_LARGEST_ROW = 405_000  # as moto has it: DynamoDB takes a little more than the 400 KB of its documentation
 
 
 def import_moto() -> None:
@@ -43,6 +44,7 @@ def point_moto_at(port: int) -> None:
 
     default_user_config["stepfunctions"] = {"execute_state_machine": True}
     _share_clients()
+    _parse_definitions_once()
     quicken_dynamodb()
     _scale_retries(float(os.environ.get(RETRY_SCALE, DEFAULT_RETRY_SCALE)))
 
@@ -71,7 +73,9 @@ def quicken_dynamodb() -> None:
         return
     _list_methods_once()
     _copy_only_what_a_transaction_touches(Table, DynamoDBBackend)
-    _sort_only_the_partition_asked_for(Table)
+    _sort_only_what_is_asked_for(Table)
+    _share_plain_values()
+    _measure_rows_once()
     _pass_plain_attributes_on(BaseJSONSerializer)
 
 
@@ -127,19 +131,68 @@ def _keep(backup: Any, attributes: dict[str, Any]) -> None:
         part[key] = copy.deepcopy(part[key])
 
 
-def _sort_only_the_partition_asked_for(table_class: Any) -> None:
-    """moto sorts all rows and then leaves out those of other partitions."""
+def _sort_only_what_is_asked_for(table_class: Any) -> None:
+    """moto sorts all rows and then leaves out those of other partitions, or those that the index lacks."""
     original = table_class.query
 
     def query(table: Any, hash_key: Any, *arguments: Any, **named: Any) -> Any:
         asked = signature.bind(table, hash_key, *arguments, **named).arguments
-        if not asked.get("index_name"):
-            rows, table = table.items, copy.copy(table)
+        name, rows, table = asked.get("index_name"), table.items, copy.copy(table)
+        if name and table.range_key_attr:
+            table.items = _rows_in_index(rows, _index_keys(table, name))
+        elif not name:
             table.items = {hash_key: rows[hash_key]} if hash_key in rows else {}
         return original(table, hash_key, *arguments, **named)
 
     signature = inspect.signature(original)
     table_class.query = query
+
+
+def _index_keys(table: Any, name: str) -> set[str]:
+    schemas = [index.schema for index in table.all_indexes() if index.name == name]
+    return {key["AttributeName"] for schema in schemas for key in schema}
+
+
+def _rows_in_index(rows: dict[Any, Any], keys: set[str]) -> dict[Any, Any]:
+    """Return the rows that have all keys of an index, by partition."""
+    found = {
+        hash_key: {name: row for name, row in part.items() if keys <= row.attrs.keys()}
+        for hash_key, part in list(rows.items())
+    }
+    return {hash_key: part for hash_key, part in found.items() if part}
+
+
+def _share_plain_values() -> None:
+    """moto copies every value of every row that a query finds. Plain ones are never changed in place."""
+    types: Any = importlib.import_module("moto.dynamodb.models.dynamo_type")
+
+    def copy_of(item: Any, memo: dict[int, Any]) -> Any:
+        made = types.Item.__new__(types.Item)
+        made.hash_key, made.range_key, made.attrs = item.hash_key, item.range_key, types.LimitedSizeDict()
+        dict.update(made.attrs, item.attrs)  # past its own method, which measures the row for each value
+        for name, value in item.attrs.items():
+            if value.type not in _PLAIN:
+                dict.__setitem__(made.attrs, name, copy.deepcopy(value, memo))
+        return made
+
+    types.Item.__deepcopy__ = copy_of
+
+
+def _measure_rows_once() -> None:
+    """moto measures a new row again for each of its attributes."""
+    from moto.dynamodb.exceptions import ItemSizeTooLarge
+
+    types: Any = importlib.import_module("moto.dynamodb.models.dynamo_type")
+
+    def fill(item: Any, hash_key: Any, range_key: Any, attrs: dict[str, Any]) -> None:
+        item.hash_key, item.range_key, item.attrs = hash_key, range_key, types.LimitedSizeDict()
+        values = {name: types.DynamoType(value) for name, value in attrs.items()}
+        size = sum(len(name.encode()) + value.size() for name, value in values.items())
+        if size > _LARGEST_ROW:
+            raise ItemSizeTooLarge
+        dict.update(item.attrs, values)
+
+    types.Item.__init__ = fill
 
 
 def _pass_plain_attributes_on(serializer: Any) -> None:
@@ -172,6 +225,21 @@ def _share_clients() -> None:
             return made[key]
 
     boto_client.boto3 = SimpleNamespace(client=client)  # type: ignore[attr-defined]
+
+
+def _parse_definitions_once() -> None:
+    """moto parses a state machine for each execution, which takes longer than most of them. What keeps an
+    execution's own state is made anew from the tree."""
+    from moto.stepfunctions.parser.asl.parse.preprocessor import Preprocessor
+
+    parser: Any = importlib.import_module("moto.stepfunctions.parser.asl.parse.asl_parser")
+    trees = lru_cache(maxsize=64)(parser.AmazonStateLanguageParser.parse)
+
+    def parse(definition: str) -> tuple[Any, Any]:
+        _, tree = trees(definition)
+        return Preprocessor().visit(tree), tree
+
+    parser.AmazonStateLanguageParser.parse = staticmethod(parse)
 
 
 def _scale_retries(scale: float) -> None:

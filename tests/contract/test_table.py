@@ -54,7 +54,8 @@ def run(awaitable: Awaitable[T]) -> T:
 
 
 @pytest.fixture(scope="module")
-def moto() -> Iterator[None]:
+def moto() -> Iterator[Any]:
+    """A client of the engine's service in this process."""
     quicken_dynamodb()
     with pytest.MonkeyPatch.context() as patch, mock_aws():
         patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
@@ -62,14 +63,13 @@ def moto() -> Iterator[None]:
         patch.setattr(engine, "_translated", one_at_a_time(engine._translated))
         # A name of its own: in one process moto has one set of tables for all tests.
         make_table(NAME)
-        yield
+        yield boto3.client("dynamodb")
 
 
 @pytest.fixture
-def dynamodb(moto: None) -> Table:
+def dynamodb(moto: Any) -> Table:
     empty_table(NAME)
-    client = boto3.client("dynamodb")
-    return engine.DynamoTable(NAME, lambda: client)
+    return engine.DynamoTable(NAME, lambda: moto)
 
 
 @pytest.fixture

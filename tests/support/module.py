@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import httpx
@@ -23,14 +25,26 @@ from local.cloud import Cloud
 def environment(cloud: Cloud, **changes: str) -> Iterator[pytest.MonkeyPatch]:
     """The functions' variables in this process; what was parsed before is parsed anew."""
     from aws_lambda_powertools.utilities import parameters
+    from aws_lambda_powertools.utilities.parameters.constants import DEFAULT_PROVIDERS
 
     with pytest.MonkeyPatch.context() as patch:
         for name, value in {**cloud.info["environment"], **changes}.items():
             patch.setenv(name, value)
         get_settings.cache_clear()
         parameters.clear_caches()
+        if endpoint := os.environ.get("AWS_ENDPOINT_URL"):
+            DEFAULT_PROVIDERS["secrets"] = _secrets_of(endpoint)
+            DEFAULT_PROVIDERS["secrets"].clear_cache()
         yield patch
     get_settings.cache_clear()
+
+
+@cache
+def _secrets_of(endpoint: str) -> Any:
+    """Return one client of secrets for each cloud: making one takes longer than most tests."""
+    from aws_lambda_powertools.utilities.parameters import SecretsProvider
+
+    return SecretsProvider()
 
 
 def execute(
