@@ -236,6 +236,7 @@ def test_property_06_each_optimisation_names_ad_set_action_and_reason(
         house.deliver(platform, unit, conversions=count, revenue=revenue)
     answer = house.optimize(platform, guard=guard, dry_run=True, optimization_strategy=strategy)
     assert set(by_id(answer)) == set(house.units(platform))
+    assert answer.optimizations
     for item in answer.optimizations:
         assert item.adset_id
         assert item.action in ("increase_budget", "decrease_budget", "pause", "keep")

@@ -15,8 +15,8 @@ NOT_SPLIT = (
     " variant, and one person may see several"
 )
 NOT_RANDOMISED = (
-    "not randomised: auctions decided who saw which variant, so differences between the audiences may confound"
-    " the comparison"
+    "not randomised: auctions decided who saw which variant, so differences between the audiences may"
+    " confound the comparison"
 )
 PAUSED_FROM_THE_START = "the test's days count from now on, but its campaign is paused: start it"
 ROUNDED = "conversions come in parts of one; their running totals were rounded for the tests"

@@ -71,7 +71,7 @@ def planned_stops(
     alpha: float,
     tempering: float,
 ) -> Flags:
-    """Return the days on which |Z| reaches its bound; `past` is the excess of the second arm and its variance so far.
+    """Return the days on which |Z| reaches its bound; `past`: excess of the second arm and its variance.
 
     `information`: the share of the plan on each checked day, of which ten at most before its end are looks.
     """

@@ -81,7 +81,7 @@ def _first_bound(error: float) -> float:
 
 
 def _edge(before: _State, scale: float, error: float, most: float) -> float:
-    """Return the |B| that paths inside cross with probability `error`: Newton on the log, which is concave."""
+    """Return the |B| that paths inside cross with probability `error`: Newton on the concave log."""
     from scipy.special import erfc
 
     mass = before.weights * before.density

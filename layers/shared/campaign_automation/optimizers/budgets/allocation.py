@@ -28,8 +28,8 @@ from campaign_automation.optimizers.budgets.evidence import Account
 from campaign_automation.optimizers.budgets.response_curves import CurveFit, Floats
 from campaign_automation.optimizers.budgets.written_rules import box_of, cooling_down
 
-MIN_ADSETS = 3
-DRAWS = 200
+MIN_ADSETS = 3  # with two the pool says nothing about either
+DRAWS = 200  # the probability of a gain is then known to about 0.03
 
 
 class Room(NamedTuple):
@@ -94,6 +94,7 @@ def decide_by_curves(account: Account) -> tuple[list[Decision], AllocationReport
     if not isinstance(task, Task):
         return task
     curves = task.fit.curves(task.values)
+    # Solve in real numbers with a certificate, then round: the loss of rounding is in the report.
     solved = _solve(task, curves)
     total = task.total if task.price is None else int(solved.amounts.sum())
     rounded = task.rounded(solved.amounts.tolist(), total)
@@ -111,6 +112,7 @@ def _task(account: Account) -> Task | PlanStatus:
     if by_value and account.values is None:
         return "revenue_missing"
     value = account.values if by_value else None
+    # Platforms have different steps; only multiples of all of them can move between ad sets.
     step = math.lcm(*(unit.step_minor for unit in units))
     rooms = [_room(unit, problem, step) for unit in units]
     cpa = problem.target_marginal_cpa_minor
@@ -141,6 +143,7 @@ def _room(unit: BudgetUnit, problem: BudgetProblem, step: int) -> Room:
         fixed = "cooldown"
     elif low > high:
         fixed = "step_cap"
+    # A fixed budget may stand off the step: a person set it.
     return Room(unit.budget_minor, unit.budget_minor, fixed) if fixed else Room(low, high)
 
 

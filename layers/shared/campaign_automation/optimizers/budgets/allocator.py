@@ -22,7 +22,7 @@ Floats = NDArray[np.float64]
 
 GAP_GOAL = 1e-9  # of the result; science asks for 1e-6
 MAX_ITERATIONS = 200
-BISECT_EVERY = 10
+BISECT_EVERY = 10  # false position alone can creep along one end of the bracket
 _ROUNDING = 1e-9  # widens the first bracket, so that rounding cannot leave the root outside
 
 
@@ -104,6 +104,7 @@ def allocate(curves: Curves, low: Floats, high: Floats, total: float) -> Solutio
     Raises ValueError for bounds that cross.
     """
     _check(low, high)
+    # A marginal result may be infinite at budget 0, and so the demand at price 0: both are clipped.
     with np.errstate(over="ignore", divide="ignore"):
         return _below_minimums(curves, low, total) or _allocate(curves, low, high, total)
 

@@ -21,10 +21,11 @@ from campaign_automation.models.budget_problem import (
 )
 from campaign_automation.optimizers.budgets import written_rules as budget_rules
 
-ALPHA = 0.05
-CONFIDENCE = 0.9
+ALPHA = 0.05  # chance that a healthy ad set is ever paused
+CONFIDENCE = 0.9  # lower than for a pause: a raise or lower can be taken back
 TOLERANCE = float(budget_rules.TOLERANCE)
 MAX_EVIDENCE_DAYS = 60
+# From slightly too dear to dead: a mixture needs no guess of the true rate.
 RATE_RATIOS = (2 / 3, 1 / 2, 1 / 3, 1 / 5, 1 / 10, 1 / 50)
 _LARGEST_LOG = 690.0  # exp of it is still a float
 
@@ -108,6 +109,7 @@ def log_e_value(seen: Exposure, target_cpa: float, dispersion: float = 1.0) -> f
     """
     expected = seen.spend / (TOLERANCE * target_cpa)
     logs = [seen.conversions * math.log(ratio) + expected * (1 - ratio) for ratio in RATE_RATIOS]
+    # Factored out, so that exp cannot overflow.
     largest = max(logs)
     mean = sum(math.exp(value - largest) for value in logs) / len(logs)
     return (largest + math.log(mean)) / max(dispersion, 1.0)

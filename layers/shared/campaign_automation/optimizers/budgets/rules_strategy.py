@@ -85,6 +85,7 @@ def _reinvested(
     decisions: Sequence[Decision], units: Sequence[BudgetUnit], problem: BudgetProblem, guard_on: bool
 ) -> list[Decision]:
     """Give the money that the changes free to ad sets that no rule wants to lower or pause."""
+    # Raises count against it: only what is left of today's total is shared out.
     freed = sum(item.old_budget_minor - item.new_budget_minor for item in decisions)
     places = [
         Place(unit.unit_id, item.new_budget_minor, box_of(unit).high)

@@ -70,6 +70,7 @@ def written_verdict(unit: BudgetUnit, days: Days, window: Totals, today: date) -
         check_lower(unit, window),
     ]
     fired = [check.rule for check in checks if check.fired]
+    # Both can fire: few, valuable conversions. A pause comes first in the list, so it decides.
     if fired == ["raise", "lower"]:
         return WrittenVerdict(action="keep", reason="conflict", checks=checks)
     if fired:
