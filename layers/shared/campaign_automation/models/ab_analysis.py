@@ -23,7 +23,9 @@ Alpha = Annotated[float, Field(gt=0, le=0.5)]
 Mode = Literal["planned", "open_ended"]
 Unit = Literal["impressions", "clicks"]
 Verdict = Literal["winner", "no_difference", "insufficient_data", "inconclusive", "invalid"]
-Status = Literal["impossible_counts", "no_data", "collecting", "no_difference", "winner", "no_single_winner"]
+AnalysisStatus = Literal[
+    "impossible_counts", "no_data", "collecting", "no_difference", "winner", "no_single_winner"
+]
 Method = Literal["chi_square", "fisher", "cmh"]
 AnalysisFlag = Literal[
     "not_randomised",
@@ -291,7 +293,7 @@ class Analysis(Model):
     """
 
     verdict: Verdict
-    status: Status
+    status: AnalysisStatus
     reason: str | None = None
     unit: Unit
     alpha: float

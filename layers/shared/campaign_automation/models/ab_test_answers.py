@@ -11,14 +11,14 @@ from typing import Literal
 from campaign_automation.models.ab_analysis import (
     AdviceKind,
     AnalysisFlag,
+    AnalysisStatus,
     Method,
     Mode,
-    Status,
     StopReason,
     Unit,
     Verdict,
 )
-from campaign_automation.models.ab_tests import Metric, TestState
+from campaign_automation.models.ab_tests import TestMetric, TestState
 from campaign_automation.models.changes import ChangedItem, FailedItem, SkippedItem
 from campaign_automation.models.common import Amount, Model
 
@@ -149,7 +149,7 @@ class VariantStatistics(Model):
     rank: int | None
 
 
-class Comparison(Model):
+class VariantComparison(Model):
     """`variant_id` compared with `against_id`: differences are first minus second, ratios first over second.
 
     Families: every variant against the control; with more than two, the leader against every other. Adjusted
@@ -213,7 +213,7 @@ class PlannedLook(Model):
     crossed: bool
 
 
-class Beliefs(Model):
+class BestProbabilities(Model):
     """A description under flat priors, one entry per variant; never a reason to stop.
 
     `expected_loss`: conversion rate given up, on average, by choosing the variant.
@@ -266,7 +266,7 @@ class AnalysisStatistics(Model):
     """
 
     verdict: Verdict
-    status: Status
+    status: AnalysisStatus
     reason: str | None
     unit: Unit
     alpha: float
@@ -276,7 +276,7 @@ class AnalysisStatistics(Model):
     df: int | None
     p_value: float | None
     variants: list[VariantStatistics]
-    pairs: list[Comparison]
+    pairs: list[VariantComparison]
     not_distinguishable: list[str]
     srm: VisitorShares | None
     strata: WithinDays | None
@@ -284,7 +284,7 @@ class AnalysisStatistics(Model):
     p_anytime: float | None
     p_anytime_robust: float | None
     group_sequential: PlannedLook | None
-    bayes: Beliefs | None
+    bayes: BestProbabilities | None
     safe_to_stop: bool
     stop_reason: StopReason
     expected_days_left: ExpectedDays | None
@@ -310,10 +310,10 @@ class AbTestAnalysis(Model):
     campaign_id: str
     test_state: TestState
     verdict: Verdict
-    finding: Status
+    finding: AnalysisStatus
     reason: str | None
     unit: Unit
-    metric: Metric
+    metric: TestMetric
     mode: Mode
     randomised: bool
     results: list[VariantFigures]

@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from campaign_automation.models.budget_problem import (
-    Action,
     AllocationStatus,
+    BudgetAction,
     ExpectedGain,
     PlanStatus,
     WrittenVerdict,
@@ -71,7 +71,7 @@ class Optimization(Model):
     adset_id: str
     platform_id: str
     level: Level
-    action: Action
+    action: BudgetAction
     old_budget: Amount
     new_budget: Amount
     reason: str

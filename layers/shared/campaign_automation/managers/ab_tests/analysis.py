@@ -12,7 +12,7 @@ from campaign_automation.managers.ab_tests.ab_test_manager import (
     terms_of,
 )
 from campaign_automation.managers.ab_tests.applying import AbTestApplier
-from campaign_automation.managers.ab_tests.counts import Days, Records, analysis_request, days_of
+from campaign_automation.managers.ab_tests.counts import AbTestDays, Records, analysis_request, days_of
 from campaign_automation.managers.ab_tests.report import (
     InterimAnalysis,
     attribution_days,
@@ -113,7 +113,7 @@ class AbTestAnalyst:
         return AbTestReading.model_validate(answer)
 
 
-def _records(seen: CampaignInsights, campaign: Campaign, days: Days) -> Records:
+def _records(seen: CampaignInsights, campaign: Campaign, days: AbTestDays) -> Records:
     """Return the records of the test's own days; an ad set that was deleted has none."""
     return {
         creative: [row for row in seen.days.get(tag, []) if days.since <= row.day <= days.until]
@@ -127,7 +127,7 @@ def _budgets(seen: CampaignInsights, campaign: Campaign) -> dict[str, Decimal | 
     return {tag: value if isinstance(value, Decimal) else None for tag, value in live.items()}
 
 
-def _look(result: AbTestReading, unit: Unit, days: Days) -> TestLook | None:
+def _look(result: AbTestReading, unit: Unit, days: AbTestDays) -> TestLook | None:
     """Return the look to record; None before the first full day, when there is nothing to see."""
     if not days.any:
         return None

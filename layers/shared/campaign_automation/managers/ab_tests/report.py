@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from campaign_automation.adapters.base import DailyInsight, ratio
 from campaign_automation.managers.ab_tests import wording
-from campaign_automation.managers.ab_tests.counts import Days, Records, is_fractional, total_of
+from campaign_automation.managers.ab_tests.counts import AbTestDays, Records, is_fractional, total_of
 from campaign_automation.managers.ab_tests.statistics_report import (
     expected_days,
     samples_of,
@@ -52,7 +52,7 @@ class InterimAnalysis(NamedTuple):
     adsets: Mapping[str, str]
     budgets: Mapping[str, Decimal | None]
     records: Records
-    days: Days
+    days: AbTestDays
     result: AbTestReading
     looks: Sequence[TestLook]
     randomised: bool

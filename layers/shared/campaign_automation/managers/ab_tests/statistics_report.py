@@ -14,14 +14,14 @@ from campaign_automation.models.ab_analysis import (
 )
 from campaign_automation.models.ab_test_answers import (
     AnalysisStatistics,
-    Beliefs,
-    Comparison,
+    BestProbabilities,
     Estimate,
     ExpectedDays,
     PlannedLook,
     RecordedLook,
     StatisticalAdvice,
     StatisticalWinner,
+    VariantComparison,
     VariantSample,
     VariantStatistics,
     VisitorShares,
@@ -59,7 +59,7 @@ def statistics_of(analysis: Analysis, days_left: int) -> AnalysisStatistics:
         p_anytime=analysis.p_anytime,
         p_anytime_robust=analysis.p_anytime_robust,
         group_sequential=analysis.group_sequential and _planned_look(analysis.group_sequential),
-        bayes=bayes and Beliefs(p_best=bayes.p_best, expected_loss=bayes.expected_loss),
+        bayes=bayes and BestProbabilities(p_best=bayes.p_best, expected_loss=bayes.expected_loss),
         safe_to_stop=analysis.safe_to_stop,
         stop_reason=analysis.stop_reason,
         expected_days_left=expected_days(analysis),
@@ -104,8 +104,8 @@ def _variant(row: VariantResult) -> VariantStatistics:
     )
 
 
-def _comparison(pair: Pair) -> Comparison:
-    return Comparison(
+def _comparison(pair: Pair) -> VariantComparison:
+    return VariantComparison(
         family=pair.family,
         variant_id=pair.variant_id,
         against_id=pair.against_id,

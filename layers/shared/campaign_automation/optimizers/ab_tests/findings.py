@@ -12,11 +12,11 @@ import numpy as np
 from campaign_automation.models.ab_analysis import (
     AnalysisFlag,
     AnalysisRequest,
+    AnalysisStatus,
     Bayes,
     DayStrata,
     Delivery,
     Pair,
-    Status,
     VariantResult,
     Verdict,
 )
@@ -39,7 +39,7 @@ from campaign_automation.optimizers.ab_tests.tables import (
 
 UNEVEN, DRIFT = 1e-2, 1e-3
 
-VERDICTS: dict[Status, Verdict] = {
+VERDICTS: dict[AnalysisStatus, Verdict] = {
     "impossible_counts": "invalid",
     "no_data": "insufficient_data",
     "collecting": "insufficient_data",
@@ -57,7 +57,7 @@ class Findings:
     counts: Counts
 
     @cached_property
-    def status(self) -> Status:
+    def status(self) -> AnalysisStatus:
         if not self.complete:
             return "no_data"
         if min(arm.conversions for arm in self.counts.arms) < self.request.min_conversions:

@@ -15,11 +15,11 @@ from campaign_automation.models.budget_problem import (
     BudgetUnit,
     CurveEvidence,
     Decision,
+    DecisionReason,
     ExpectedGain,
     GuardVerdict,
     OptimizerSettings,
     PlanStatus,
-    Reason,
 )
 from campaign_automation.optimizers.budgets.allocator import Michaelis, Solution, allocate, allocate_at_price
 from campaign_automation.optimizers.budgets.apportionment import Apportioned, apportion, scaled_within
@@ -37,7 +37,7 @@ class Room(NamedTuple):
 
     low: int
     high: int
-    fixed: Reason | None = None
+    fixed: DecisionReason | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,7 @@ def _room(unit: BudgetUnit, problem: BudgetProblem, step: int) -> Room:
     """Return the box of the day in whole steps; where nothing may move, today's budget alone."""
     box = box_of(unit)
     low, high = -(-box.low // step) * step, box.high // step * step
-    fixed: Reason | None = None
+    fixed: DecisionReason | None = None
     if unit.locked:
         fixed = "locked"
     elif unit.in_learning:
@@ -247,7 +247,7 @@ def _decisions(
     ]
 
 
-def _reason(task: Task, index: int, choice: Choice) -> Reason:
+def _reason(task: Task, index: int, choice: Choice) -> DecisionReason:
     if choice.budgets[index] != task.now[index]:
         return "reallocated" if choice.applied else "scaled_to_total"
     if fixed := task.rooms[index].fixed:

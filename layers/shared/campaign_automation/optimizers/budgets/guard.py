@@ -17,7 +17,7 @@ from campaign_automation.models.budget_problem import (
     DayRecord,
     GuardVerdict,
     MaturitySnapshot,
-    Rule,
+    WrittenRule,
 )
 from campaign_automation.optimizers.budgets import written_rules as budget_rules
 
@@ -139,7 +139,7 @@ def target_cpa_of(unit: BudgetUnit, value: float | None) -> float | None:
 
 
 def check_change(
-    rule: Rule, unit: BudgetUnit, seen: Exposure, beliefs: Beliefs, *, assumed: bool
+    rule: WrittenRule, unit: BudgetUnit, seen: Exposure, beliefs: Beliefs, *, assumed: bool
 ) -> GuardVerdict:
     """Return the guard's verdict on a rule that fired.
 
@@ -165,7 +165,7 @@ def check_change(
 
 
 def _evidence(
-    rule: Rule, unit: BudgetUnit, seen: Exposure, target_cpa: float, beliefs: Beliefs
+    rule: WrittenRule, unit: BudgetUnit, seen: Exposure, target_cpa: float, beliefs: Beliefs
 ) -> float | None:
     """Return the e-value for a pause, else the probability that the rule's threshold is passed in truth."""
     if rule == "pause":
