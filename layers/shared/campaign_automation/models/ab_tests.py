@@ -10,7 +10,11 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, AwareDatetime, Field
 
-from campaign_automation.models.ab_analysis import Mode, Unit, Verdict
+from campaign_automation.models.ab_values import (
+    Mode,
+    Unit,
+    Verdict,
+)
 from campaign_automation.models.campaigns import (
     AdResult,
     CampaignTerms,

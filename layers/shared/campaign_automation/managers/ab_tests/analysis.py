@@ -21,9 +21,16 @@ from campaign_automation.managers.ab_tests.report import (
 )
 from campaign_automation.managers.shared.insights import CampaignInsights, Insights
 from campaign_automation.managers.shared.statistics import Statistics
-from campaign_automation.models.ab_analysis import AbTestProblem, AbTestReading, AnalysisRequest, Unit
+from campaign_automation.models.ab_analysis import (
+    AbTestProblem,
+    AbTestReading,
+    AnalysisRequest,
+)
 from campaign_automation.models.ab_test_answers import AbTestAnalysis
 from campaign_automation.models.ab_tests import AbTestTerms, AnalyzeAbTest
+from campaign_automation.models.ab_values import (
+    Unit,
+)
 from campaign_automation.models.campaign import Campaign
 from campaign_automation.models.common import Context, Level
 from campaign_automation.stores.ab_test_store import AbTest, AbTestStore, TestLook

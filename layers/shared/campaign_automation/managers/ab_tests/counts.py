@@ -10,8 +10,16 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from campaign_automation.adapters.base import DailyInsight
-from campaign_automation.models.ab_analysis import AnalysisRequest, DayCounts, Look, Unit, VariantCounts
+from campaign_automation.models.ab_analysis import (
+    AnalysisRequest,
+    DayCounts,
+    VariantCounts,
+)
 from campaign_automation.models.ab_tests import MIN_CONVERSIONS, AbTestTerms
+from campaign_automation.models.ab_values import (
+    Look,
+    Unit,
+)
 from campaign_automation.stores.ab_test_store import AbTest, TestLook
 from campaign_automation.utils.clock import day_of
 

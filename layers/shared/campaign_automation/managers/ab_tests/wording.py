@@ -5,8 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from campaign_automation.models.ab_analysis import Analysis, Recommendation, TestPlan, Verdict
+from campaign_automation.models.ab_analysis import (
+    Analysis,
+    Recommendation,
+    TestPlan,
+)
 from campaign_automation.models.ab_tests import MIN_CONVERSIONS, RequiredSample
+from campaign_automation.models.ab_values import (
+    Verdict,
+)
 from campaign_automation.stores.ab_test_store import AbTest
 from campaign_automation.utils import clock
 

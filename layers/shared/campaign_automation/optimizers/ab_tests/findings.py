@@ -10,14 +10,16 @@ from functools import cached_property
 import numpy as np
 
 from campaign_automation.models.ab_analysis import (
-    AnalysisFlag,
     AnalysisRequest,
-    AnalysisStatus,
-    Bayes,
-    DayStrata,
     Delivery,
     Pair,
     VariantResult,
+)
+from campaign_automation.models.ab_values import (
+    AnalysisFlag,
+    AnalysisStatus,
+    Bayes,
+    DayStrata,
     Verdict,
 )
 from campaign_automation.optimizers.ab_tests.bayes import best_arm

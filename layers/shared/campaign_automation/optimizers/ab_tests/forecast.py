@@ -13,7 +13,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from campaign_automation.models.ab_analysis import DaysLeft
+from campaign_automation.models.ab_values import (
+    DaysLeft,
+)
 from campaign_automation.optimizers.ab_tests.group_sequential import bounds
 from campaign_automation.optimizers.ab_tests.sequential import BETS, DayPairs, log_bets, log_mean
 from campaign_automation.optimizers.ab_tests.tables import Arm, Floats
