@@ -133,6 +133,7 @@ def steps_of(api: Api, created: dict[str, Any], applied: dict[str, Any]) -> list
 
 
 def assert_adds_up(analysis: dict[str, Any]) -> None:
+    assert analysis["results"]
     for row, figures in zip(
         sorted(analysis["contingency_table"], key=lambda item: str(item["creative_id"])),
         sorted(analysis["results"], key=lambda item: str(item["creative_id"])),
@@ -163,6 +164,7 @@ def test_an_early_winner_is_not_applied_unless_it_is_forced(tests: Tests, sandbo
     assert (analysis["verdict"], analysis["safe_to_stop"]) == ("winner", False)
     applied = analysis["applied"]
     assert (applied["changed"], applied["test_ended"]) == ([], False)
+    assert applied["skipped"]
     assert all(item["reason"].startswith("too_early") for item in applied["skipped"])
     shown = tests.analyze(created["test_id"], apply=True, force=True, dry_run=True)["applied"]
     assert {(item["field"], item["after"]) for item in shown["changed"]} == {

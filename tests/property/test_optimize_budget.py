@@ -235,6 +235,7 @@ def test_property_06_each_optimisation_names_ad_set_action_and_reason(
         house.deliver(platform, unit, conversions=count, revenue=revenue)
     answer = house.optimize(platform, guard=guard, dry_run=True, optimization_strategy=strategy)
     assert set(by_id(answer)) == set(house.units(platform))
+    assert answer.optimizations
     for item in answer.optimizations:
         assert item.adset_id
         assert item.action in ("increase_budget", "decrease_budget", "pause", "keep")
@@ -626,5 +627,7 @@ def test_days_before_a_campaign_was_made_are_no_days_of_zeros(house: House) -> N
     days = {row.day for rows in read.days.values() for row in rows}
     assert days == {house.today - timedelta(days=age) for age in range(1, 10)}
     midnight = datetime(2026, 11, 25, 2, tzinfo=UTC)  # of the 24th in New York
-    late = made.model_copy(update={"created_at": int(midnight.timestamp() * 1000)})
+    late = campaign_of(house.wiring, made.campaign_id).model_copy(
+        update={"created_at": int(midnight.timestamp() * 1000)}
+    )
     assert [late.first_day(ZoneInfo(zone)).day for zone in ("America/New_York", "UTC")] == [24, 25]

@@ -11,6 +11,24 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
+from campaign_automation.models.ab_values import (
+    AdviceKind,
+    AnalysisFlag,
+    AnalysisStatus,
+    Bayes,
+    DaysLeft,
+    DayStrata,
+    GroupSequential,
+    Interval,
+    Look,
+    Method,
+    Mode,
+    SampleNeed,
+    StopReason,
+    Unit,
+    Verdict,
+    Winner,
+)
 from campaign_automation.models.budget_problem import MaturitySnapshot
 from campaign_automation.models.common import Model
 
@@ -19,35 +37,6 @@ Reported = int | float | None
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Probability = Annotated[float, Field(gt=0, lt=1)]
 Alpha = Annotated[float, Field(gt=0, le=0.5)]
-
-Mode = Literal["planned", "open_ended"]
-Unit = Literal["impressions", "clicks"]
-Verdict = Literal["winner", "no_difference", "insufficient_data", "inconclusive", "invalid"]
-Status = Literal["impossible_counts", "no_data", "collecting", "no_difference", "winner", "no_single_winner"]
-Method = Literal["chi_square", "fisher", "cmh"]
-AnalysisFlag = Literal[
-    "not_randomised",
-    "split_drift",
-    "uneven_delivery",
-    "small_expected",
-    "order_reversed",
-    "no_daily_counts",
-    "days_differ_from_totals",
-]
-StopReason = Literal[
-    "anytime_evidence",
-    "planned_bound",
-    "planned_end",
-    "test_over",
-    "not_yet",
-    "too_few_conversions",
-    "no_single_winner",
-    "no_daily_counts",
-    "invalid",
-]
-
-
-AdviceKind = Literal["pause", "raise_budget", "run_longer", "stop", "fix_data"]
 
 
 class TestPlanRequest(Model):
@@ -116,13 +105,6 @@ class VariantCounts(Model):
     days: list[DayCounts] = []
 
 
-class Look(Model):
-    """An earlier analysis of a planned test: the share of its information that was there."""
-
-    day: date | None = None
-    information: Annotated[float, Field(ge=0, allow_inf_nan=False)]
-
-
 class AnalysisRequest(Model):
     """Counts of a running or ended test and how it was planned.
 
@@ -147,15 +129,6 @@ class AnalysisRequest(Model):
     forecast: bool = True
 
 
-class Interval(Model):
-    """An estimate with its limits at level 1 - alpha; a limit is None where the data leave it open."""
-
-    value: float | None
-    low: float | None
-    high: float | None
-    continuity_added: bool = False
-
-
 class VariantResult(Model):
     """One row of the contingency table. `rank` orders by ROAS and decides nothing."""
 
@@ -171,12 +144,7 @@ class VariantResult(Model):
 
 
 class Pair(Model):
-    """`variant_id` compared with `against_id`: differences are first minus second, ratios first over second.
-
-    Families: every variant against the control; with more than two, the leader against every other. Adjusted
-    p-values are Holm's within the family. `anytime_ratio` is the interval of the rate ratio that holds under
-    any number of looks. `z` is Cochran-Mantel-Haenszel's over days, divided by sqrt(dispersion).
-    """
+    """Two variants compared; models/ab_test_answers.VariantComparison tells the meaning of the fields."""
 
     family: Literal["control", "leader"]
     variant_id: str
@@ -213,65 +181,6 @@ class Delivery(Model):
     is_uneven: bool
 
 
-class DayStrata(Model):
-    """The same comparison within days, beside the pooled one; `p_split` tests the arms' shares for drift."""
-
-    days: int
-    statistic: float
-    df: int
-    p_value: float
-    p_split: float
-
-
-class GroupSequential(Model):
-    """A planned test at this look: crossed when `z` (the leader's least) reaches `bound`.
-
-    Keep `look` and hand it in with the next request.
-    """
-
-    look: Look
-    z: float
-    bound: float
-    crossed: bool
-
-
-class Bayes(Model):
-    """A description under flat priors, never a reason to stop; one entry per variant.
-
-    `expected_loss`: conversion rate given up, on average, by choosing the variant.
-    """
-
-    p_best: list[float]
-    expected_loss: list[float]
-
-
-class DaysLeft(Model):
-    """Days until the mode in use may stop, over simulated continuations; None beyond the horizon of 90."""
-
-    median: int | None
-    p80: int | None
-    share_unfinished: float
-
-
-class SampleNeed(Model):
-    """Conversions of a variant, and those it lacks before a winner may be named; days at today's traffic."""
-
-    variant_id: str
-    conversions: int
-    required_conversions: int
-    missing_conversions: int
-    days: int | None
-
-
-class Winner(Model):
-    """`confidence` is 1 - p_value. `holds_under_looks`: also by the evidence that early looks cannot fool."""
-
-    variant_id: str
-    confidence: float
-    p_value: float
-    holds_under_looks: bool
-
-
 class Recommendation(Model):
     """One thing to do. `automatic`: may be carried out without asking a person."""
 
@@ -283,15 +192,10 @@ class Recommendation(Model):
 
 
 class Analysis(Model):
-    """The whole answer. `reason` names what is wrong with an invalid test.
-
-    `p_value` decides the verdict: chi-square, Fisher's for small tables, Cochran-Mantel-Haenszel's when the
-    split drifts. It is `p_fixed`, honest only at the planned end; `p_anytime` and `p_anytime_robust` (leader
-    against every other, times the number of others) hold under any number of looks.
-    """
+    """The whole answer; models/ab_test_answers.AnalysisStatistics tells the meaning of the fields."""
 
     verdict: Verdict
-    status: Status
+    status: AnalysisStatus
     reason: str | None = None
     unit: Unit
     alpha: float

@@ -8,17 +8,24 @@ from __future__ import annotations
 from datetime import date
 from typing import Literal
 
-from campaign_automation.models.ab_analysis import (
+from campaign_automation.models.ab_tests import TestMetric, TestState
+from campaign_automation.models.ab_values import (
     AdviceKind,
     AnalysisFlag,
+    AnalysisStatus,
+    Bayes,
+    DaysLeft,
+    DayStrata,
+    GroupSequential,
+    Interval,
     Method,
     Mode,
-    Status,
+    SampleNeed,
     StopReason,
     Unit,
     Verdict,
+    Winner,
 )
-from campaign_automation.models.ab_tests import Metric, TestState
 from campaign_automation.models.changes import ChangedItem, FailedItem, SkippedItem
 from campaign_automation.models.common import Amount, Model
 
@@ -126,15 +133,6 @@ class Applied(Model):
 # --- statistics -------------------------------------------------------------------------------------------
 
 
-class Estimate(Model):
-    """An estimate with its limits at level 1 - alpha; a limit is null where the data leave it open."""
-
-    value: float | None
-    low: float | None
-    high: float | None
-    continuity_added: bool
-
-
 class VariantStatistics(Model):
     """One row of the contingency table. `rank` orders by ROAS and decides nothing."""
 
@@ -144,12 +142,12 @@ class VariantStatistics(Model):
     not_converted: int
     expected_converted: float
     rate: float | None
-    interval: Estimate
+    interval: Interval
     roas: float | None
     rank: int | None
 
 
-class Comparison(Model):
+class VariantComparison(Model):
     """`variant_id` compared with `against_id`: differences are first minus second, ratios first over second.
 
     Families: every variant against the control; with more than two, the leader against every other. Adjusted
@@ -164,9 +162,9 @@ class Comparison(Model):
     statistic: float | None
     p_value: float
     p_adjusted: float
-    difference: Estimate
-    ratio: Estimate
-    odds_ratio: Estimate
+    difference: Interval
+    ratio: Interval
+    odds_ratio: Interval
     cohens_h: float
     lift: float
     p_cmh: float | None
@@ -175,7 +173,7 @@ class Comparison(Model):
     p_anytime: float
     p_anytime_adjusted: float
     p_anytime_robust: float
-    anytime_ratio: Estimate | None
+    anytime_ratio: Interval | None
 
 
 class VisitorShares(Model):
@@ -187,65 +185,6 @@ class VisitorShares(Model):
     log_e: float | None
     p_anytime: float | None
     verdict: Literal["ok", "warning"]
-
-
-class WithinDays(Model):
-    """The same comparison within days, beside the pooled one; `p_split` tests the shares for drift."""
-
-    days: int
-    statistic: float
-    df: int
-    p_value: float
-    p_split: float
-
-
-class RecordedLook(Model):
-    day: date | None
-    information: float
-
-
-class PlannedLook(Model):
-    """A planned test at this look: crossed when `z` (the leader's least) reaches `bound`."""
-
-    look: RecordedLook
-    z: float
-    bound: float
-    crossed: bool
-
-
-class Beliefs(Model):
-    """A description under flat priors, one entry per variant; never a reason to stop.
-
-    `expected_loss`: conversion rate given up, on average, by choosing the variant.
-    """
-
-    p_best: list[float]
-    expected_loss: list[float]
-
-
-class ExpectedDays(Model):
-    """Days until the test may stop, over simulated continuations; null beyond the horizon of 90."""
-
-    median: int | None
-    p80: int | None
-    share_unfinished: float
-
-
-class VariantSample(Model):
-    """Conversions of a variant, and those it lacks before a winner may be named; days at today's traffic."""
-
-    variant_id: str
-    conversions: int
-    required_conversions: int
-    missing_conversions: int
-    days: int | None
-
-
-class StatisticalWinner(Model):
-    variant_id: str
-    confidence: float
-    p_value: float
-    holds_under_looks: bool
 
 
 class StatisticalAdvice(Model):
@@ -266,7 +205,7 @@ class AnalysisStatistics(Model):
     """
 
     verdict: Verdict
-    status: Status
+    status: AnalysisStatus
     reason: str | None
     unit: Unit
     alpha: float
@@ -276,21 +215,21 @@ class AnalysisStatistics(Model):
     df: int | None
     p_value: float | None
     variants: list[VariantStatistics]
-    pairs: list[Comparison]
+    pairs: list[VariantComparison]
     not_distinguishable: list[str]
     srm: VisitorShares | None
-    strata: WithinDays | None
+    strata: DayStrata | None
     p_fixed: float | None
     p_anytime: float | None
     p_anytime_robust: float | None
-    group_sequential: PlannedLook | None
-    bayes: Beliefs | None
+    group_sequential: GroupSequential | None
+    bayes: Bayes | None
     safe_to_stop: bool
     stop_reason: StopReason
-    expected_days_left: ExpectedDays | None
+    expected_days_left: DaysLeft | None
     flags: list[AnalysisFlag]
-    winner: StatisticalWinner | None
-    samples: list[VariantSample]
+    winner: Winner | None
+    samples: list[SampleNeed]
     recommendations: list[StatisticalAdvice]
 
 
@@ -310,10 +249,10 @@ class AbTestAnalysis(Model):
     campaign_id: str
     test_state: TestState
     verdict: Verdict
-    finding: Status
+    finding: AnalysisStatus
     reason: str | None
     unit: Unit
-    metric: Metric
+    metric: TestMetric
     mode: Mode
     randomised: bool
     results: list[VariantFigures]
@@ -323,8 +262,8 @@ class AbTestAnalysis(Model):
     winner: WinningCreative | None
     safe_to_stop: bool
     stop_reason: StopReason
-    expected_days_left: ExpectedDays | None
-    samples: list[VariantSample]
+    expected_days_left: DaysLeft | None
+    samples: list[SampleNeed]
     recommendations: list[Advice]
     applied: Applied | None = None
     looks: int

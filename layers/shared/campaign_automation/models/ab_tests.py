@@ -10,7 +10,11 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, AwareDatetime, Field
 
-from campaign_automation.models.ab_analysis import Mode, Unit, Verdict
+from campaign_automation.models.ab_values import (
+    Mode,
+    Unit,
+    Verdict,
+)
 from campaign_automation.models.campaigns import (
     AdResult,
     CampaignTerms,
@@ -33,7 +37,7 @@ from campaign_automation.models.common import (
 FEWEST, MOST = 2, 10
 MIN_CONVERSIONS = 100
 
-Metric = Literal["conversion_rate", "ctr"]
+TestMetric = Literal["conversion_rate", "ctr"]
 TestState = Literal["running", "finished", "cancelled"]
 TestId = Annotated[Text, Field(max_length=128)]
 
@@ -49,7 +53,7 @@ class AbTestTerms(Model):
 
     test_name: Annotated[Text, Field(max_length=150)]
     test_duration_days: Annotated[int, Field(ge=1, le=90, strict=True)] = 7
-    metric: Metric = "conversion_rate"
+    metric: TestMetric = "conversion_rate"
     minimum_detectable_effect: Annotated[Amount, Field(gt=0, le=5)] = Decimal("0.2")
     baseline_rate: Annotated[Amount, Field(gt=0, lt=100)] | None = None
     mode: Mode = "planned"
@@ -136,7 +140,7 @@ class AbTestCreated(Model):
     adsets: list[VariantAdSet]
     ads: list[AdResult]
     required_sample: RequiredSample
-    metric: Metric
+    metric: TestMetric
     mode: Mode
     randomised: bool | None
     platform_split_id: str | None = None

@@ -15,9 +15,9 @@ PositiveMinor = Annotated[int, Field(gt=0)]
 # As a platform reported it, unchecked: the optimiser refuses a bad number and names its unit and day.
 Reported = float | None
 
-Action = Literal["increase_budget", "decrease_budget", "pause", "keep"]
-Rule = Literal["pause", "raise", "lower"]
-Reason = Literal[
+BudgetAction = Literal["increase_budget", "decrease_budget", "pause", "keep"]
+WrittenRule = Literal["pause", "raise", "lower"]
+DecisionReason = Literal[
     # a rule or the model acts
     "no_conversions",
     "roas_above_target",
@@ -135,17 +135,17 @@ class BudgetProblem(Model):
 class RuleCheck(Model):
     """One written rule: whether it fired, or the reason it could not be evaluated."""
 
-    rule: Rule
+    rule: WrittenRule
     fired: bool = False
-    skipped: Reason | None = None
+    skipped: DecisionReason | None = None
 
 
 class WrittenVerdict(Model):
     """The answer of the written rules alone; `rule` is the one that decides, if one does."""
 
-    action: Action
-    reason: Reason
-    rule: Rule | None = None
+    action: BudgetAction
+    reason: DecisionReason
+    rule: WrittenRule | None = None
     checks: list[RuleCheck]
 
 
@@ -163,7 +163,7 @@ class GuardVerdict(Model):
     matured_spend_minor: float | None = None
     dispersion: float | None = None
     maturity_assumed: bool | None = None
-    missing: Reason | None = None
+    missing: DecisionReason | None = None
 
 
 class CurveEvidence(Model):
@@ -206,10 +206,10 @@ class Decision(Model):
     """A change of one active ad set, or the reason for none. A pause leaves it a new budget of 0."""
 
     unit_id: str
-    action: Action
+    action: BudgetAction
     old_budget_minor: int
     new_budget_minor: int
-    reason: Reason
+    reason: DecisionReason
     evidence: Evidence
 
 

@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from campaign_automation.models.budget_problem import (
-    Action,
     AllocationStatus,
+    BudgetAction,
     ExpectedGain,
     PlanStatus,
     WrittenVerdict,
@@ -62,16 +62,16 @@ class OptimizeBudget(Model):
 class Optimization(Model):
     """One budget, of an ad set or, where the platform keeps it there, of the campaign (`level`).
 
-    `outcome` is null where nothing was to be done. `skipped` is what a cap or somebody else's change held
-    back, `failed` what the platform refused; `outcome_reason` says why. `effective` next_day: the platform
-    takes the budget over at the account's next midnight.
+    `outcome` is null where nothing was to be done; `skipped` was held back by a cap or by another's change,
+    `failed` was refused by the platform, for `outcome_reason`. `effective` next_day: the platform takes the
+    budget over at the account's next midnight.
     """
 
     campaign_id: str
     adset_id: str
     platform_id: str
     level: Level
-    action: Action
+    action: BudgetAction
     old_budget: Amount
     new_budget: Amount
     reason: str
@@ -91,8 +91,8 @@ class Optimization(Model):
 
 
 class Allocation(Model):
-    """The allocator's answer and its proof: `duality_gap` bounds what any other split could add a day, in
-    conversions or, for the objective `value`, in money; `marginal_result` is what one more unit would bring.
+    """The allocator's answer and its proof: `duality_gap` bounds the gain a day of any other split, in
+    conversions or, for the objective `value`, in money; `marginal_result` is the result of one more unit.
     """
 
     objective: Literal["conversions", "value"]
@@ -113,7 +113,7 @@ class Allocation(Model):
 
 
 class Summary(Model):
-    """The plan in words; `source` names the model that phrased it, or "template"."""
+    """The plan as a text; `source` names the model that phrased it, or "template"."""
 
     text: str
     source: str

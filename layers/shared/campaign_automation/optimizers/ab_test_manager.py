@@ -14,6 +14,8 @@ from campaign_automation.models.ab_analysis import (
     Recommendation,
     TestPlan,
     TestPlanRequest,
+)
+from campaign_automation.models.ab_values import (
     Winner,
 )
 from campaign_automation.optimizers.ab_tests import advice as ab_advice

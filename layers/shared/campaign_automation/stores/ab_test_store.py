@@ -15,8 +15,10 @@ from typing import Any
 
 from pydantic import AwareDatetime, BaseModel
 
-from campaign_automation.models.ab_analysis import Unit
 from campaign_automation.models.ab_tests import RequiredSample, TestState
+from campaign_automation.models.ab_values import (
+    Unit,
+)
 from campaign_automation.stores.notice_store import Notice, notice_row
 from campaign_automation.stores.table import (
     Absent,

@@ -11,7 +11,14 @@ import pytest
 from scipy import stats
 
 from campaign_automation.managers.ab_tests import wording
-from campaign_automation.models.ab_analysis import Analysis, AnalysisRequest, Look, TestPlanRequest
+from campaign_automation.models.ab_analysis import (
+    Analysis,
+    AnalysisRequest,
+    TestPlanRequest,
+)
+from campaign_automation.models.ab_values import (
+    Look,
+)
 from campaign_automation.optimizers.ab_test_manager import analyze_test, plan_test
 from campaign_automation.utils.error_handler import InvalidRequestError
 from tests.support.ab_tests import sentences

@@ -7,7 +7,9 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from campaign_automation.models.ab_analysis import Interval
+from campaign_automation.models.ab_values import (
+    Interval,
+)
 from campaign_automation.optimizers.ab_tests.effects import cohens_h, difference, odds_ratio, ratio, wilson
 from campaign_automation.optimizers.ab_tests.power import power_of, visitors_needed
 from campaign_automation.optimizers.ab_tests.tables import Arm, chi_square, cmh, fisher, holm, split_p

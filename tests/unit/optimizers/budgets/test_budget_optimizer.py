@@ -344,6 +344,7 @@ def test_money_moves_to_the_better_ad_sets_and_the_total_stays() -> None:
     gain = plan.allocation.expected_gain
     assert gain.p10 <= gain.mean <= gain.p90
     assert gain.probability >= 0.7
+    assert plan.decisions
     for decision in plan.decisions:
         assert 5000 <= decision.new_budget_minor <= 15_000
         assert decision.evidence.curve is not None

@@ -12,7 +12,7 @@ from campaign_automation.managers.ab_tests.ab_test_manager import (
     terms_of,
 )
 from campaign_automation.managers.ab_tests.applying import AbTestApplier
-from campaign_automation.managers.ab_tests.counts import Days, Records, analysis_request, days_of
+from campaign_automation.managers.ab_tests.counts import AbTestDays, Records, analysis_request, days_of
 from campaign_automation.managers.ab_tests.report import (
     InterimAnalysis,
     attribution_days,
@@ -21,9 +21,16 @@ from campaign_automation.managers.ab_tests.report import (
 )
 from campaign_automation.managers.shared.insights import CampaignInsights, Insights
 from campaign_automation.managers.shared.statistics import Statistics
-from campaign_automation.models.ab_analysis import AbTestProblem, AbTestReading, AnalysisRequest, Unit
+from campaign_automation.models.ab_analysis import (
+    AbTestProblem,
+    AbTestReading,
+    AnalysisRequest,
+)
 from campaign_automation.models.ab_test_answers import AbTestAnalysis
 from campaign_automation.models.ab_tests import AbTestTerms, AnalyzeAbTest
+from campaign_automation.models.ab_values import (
+    Unit,
+)
 from campaign_automation.models.campaign import Campaign
 from campaign_automation.models.common import Context, Level
 from campaign_automation.stores.ab_test_store import AbTest, AbTestStore, TestLook
@@ -113,7 +120,7 @@ class AbTestAnalyst:
         return AbTestReading.model_validate(answer)
 
 
-def _records(seen: CampaignInsights, campaign: Campaign, days: Days) -> Records:
+def _records(seen: CampaignInsights, campaign: Campaign, days: AbTestDays) -> Records:
     """Return the records of the test's own days; an ad set that was deleted has none."""
     return {
         creative: [row for row in seen.days.get(tag, []) if days.since <= row.day <= days.until]
@@ -127,7 +134,7 @@ def _budgets(seen: CampaignInsights, campaign: Campaign) -> dict[str, Decimal | 
     return {tag: value if isinstance(value, Decimal) else None for tag, value in live.items()}
 
 
-def _look(result: AbTestReading, unit: Unit, days: Days) -> TestLook | None:
+def _look(result: AbTestReading, unit: Unit, days: AbTestDays) -> TestLook | None:
     """Return the look to record; None before the first full day, when there is nothing to see."""
     if not days.any:
         return None

@@ -10,8 +10,16 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from campaign_automation.adapters.base import DailyInsight
-from campaign_automation.models.ab_analysis import AnalysisRequest, DayCounts, Look, Unit, VariantCounts
+from campaign_automation.models.ab_analysis import (
+    AnalysisRequest,
+    DayCounts,
+    VariantCounts,
+)
 from campaign_automation.models.ab_tests import MIN_CONVERSIONS, AbTestTerms
+from campaign_automation.models.ab_values import (
+    Look,
+    Unit,
+)
 from campaign_automation.stores.ab_test_store import AbTest, TestLook
 from campaign_automation.utils.clock import day_of
 
@@ -20,7 +28,7 @@ _ONE_DAY = timedelta(days=1)
 Records = dict[str, list[DailyInsight]]  # by creative, the days of the test in order
 
 
-class Days(NamedTuple):
+class AbTestDays(NamedTuple):
     """The test's days in the account's zone. `until` is the last one that is over, before `since` when there
     is none yet; `planned` is how many the test has in all; `left` full days from now."""
 
@@ -34,7 +42,7 @@ class Days(NamedTuple):
         return self.until >= self.since
 
 
-def days_of(test: AbTest, now: datetime, zone: ZoneInfo) -> Days:
+def days_of(test: AbTest, now: datetime, zone: ZoneInfo) -> AbTestDays:
     """Return the days of a test, as far as they are over."""
     # A test that was ended early counts to the day before: on its last day the variants may differ in more
     # than their creatives.
@@ -44,11 +52,11 @@ def days_of(test: AbTest, now: datetime, zone: ZoneInfo) -> Days:
         last = day_of(test.ended_at, zone) - _ONE_DAY
     until = min(last, day_of(now, zone) - _ONE_DAY)
     left = 0 if test.state != "running" else max(ceil((test.ends_at - now) / _ONE_DAY), 0)
-    return Days(since, until, planned, left)
+    return AbTestDays(since, until, planned, left)
 
 
 def analysis_request(
-    records: Records, terms: AbTestTerms, unit: Unit, days: Days, looks: Sequence[TestLook]
+    records: Records, terms: AbTestTerms, unit: Unit, days: AbTestDays, looks: Sequence[TestLook]
 ) -> AnalysisRequest:
     """Return the request to the statistics, with the looks that were recorded before."""
     # A platform's split divides people, but each ad set's own auction decides how often they see its ad, so

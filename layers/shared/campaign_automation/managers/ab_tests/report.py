@@ -8,23 +8,30 @@ from typing import NamedTuple
 
 from campaign_automation.adapters.base import DailyInsight, ratio
 from campaign_automation.managers.ab_tests import wording
-from campaign_automation.managers.ab_tests.counts import Days, Records, is_fractional, total_of
-from campaign_automation.managers.ab_tests.statistics_report import (
-    expected_days,
-    samples_of,
-    statistics_of,
+from campaign_automation.managers.ab_tests.counts import AbTestDays, Records, is_fractional, total_of
+from campaign_automation.models.ab_analysis import (
+    AbTestReading,
+    Analysis,
+    Delivery,
+    Pair,
+    Recommendation,
+    VariantResult,
 )
-from campaign_automation.models.ab_analysis import AbTestReading, Analysis, Recommendation, VariantResult
 from campaign_automation.models.ab_test_answers import (
     AbTestAnalysis,
     Advice,
+    AnalysisStatistics,
     Applied,
     Attribution,
     DecidingTest,
     PercentInterval,
     PValues,
+    StatisticalAdvice,
     TableRow,
+    VariantComparison,
     VariantFigures,
+    VariantStatistics,
+    VisitorShares,
     Window,
     WinningCreative,
 )
@@ -52,7 +59,7 @@ class InterimAnalysis(NamedTuple):
     adsets: Mapping[str, str]
     budgets: Mapping[str, Decimal | None]
     records: Records
-    days: Days
+    days: AbTestDays
     result: AbTestReading
     looks: Sequence[TestLook]
     randomised: bool
@@ -93,8 +100,8 @@ def report(interim: InterimAnalysis, applied: Applied | None, test: AbTest) -> A
         winner=_winner(interim),
         safe_to_stop=analysis.safe_to_stop,
         stop_reason=analysis.stop_reason,
-        expected_days_left=expected_days(analysis),
-        samples=samples_of(analysis),
+        expected_days_left=analysis.expected_days_left,
+        samples=analysis.samples,
         recommendations=[_advice(item, interim) for item in analysis.recommendations],
         applied=applied,
         looks=len(interim.looks),
@@ -103,7 +110,7 @@ def report(interim: InterimAnalysis, applied: Applied | None, test: AbTest) -> A
         as_of=clock.iso_now(),
         ends_at=clock.iso(test.ends_at),
         flags=flags,
-        statistics=statistics_of(analysis, interim.days.left),
+        statistics=_statistics(analysis, interim.days.left),
         warnings=_warnings(interim),
         message=wording.analysis_message(test, analysis, interim.days.left),
     )
@@ -251,3 +258,100 @@ def _warnings(interim: InterimAnalysis) -> list[str]:
     if interim.result.maturity_assumed and interim.days.any:
         warnings.append(wording.DELAY_UNKNOWN)
     return warnings
+
+
+# --- statistics -------------------------------------------------------------------------------------------
+
+
+def _statistics(analysis: Analysis, days_left: int) -> AnalysisStatistics:
+    """Return the whole analysis; `days_left` are the full days until the test's end."""
+    return AnalysisStatistics(
+        verdict=analysis.verdict,
+        status=analysis.status,
+        reason=analysis.reason,
+        unit=analysis.unit,
+        alpha=analysis.alpha,
+        mode=analysis.mode,
+        method=analysis.method,
+        statistic=analysis.statistic,
+        df=analysis.df,
+        p_value=analysis.p_value,
+        variants=[_variant_row(row) for row in analysis.variants],
+        pairs=[_comparison(pair) for pair in analysis.pairs],
+        not_distinguishable=analysis.not_distinguishable,
+        srm=analysis.delivery and _shares(analysis.delivery),
+        strata=analysis.strata,
+        p_fixed=analysis.p_fixed,
+        p_anytime=analysis.p_anytime,
+        p_anytime_robust=analysis.p_anytime_robust,
+        group_sequential=analysis.group_sequential,
+        bayes=analysis.bayes,
+        safe_to_stop=analysis.safe_to_stop,
+        stop_reason=analysis.stop_reason,
+        expected_days_left=analysis.expected_days_left,
+        flags=analysis.flags,
+        winner=analysis.winner,
+        samples=analysis.samples,
+        recommendations=[_statistical_advice(item, analysis, days_left) for item in analysis.recommendations],
+    )
+
+
+def _variant_row(row: VariantResult) -> VariantStatistics:
+    return VariantStatistics(
+        variant_id=row.variant_id,
+        visitors=row.visitors,
+        converted=row.converted,
+        not_converted=row.not_converted,
+        expected_converted=row.expected_converted,
+        rate=row.rate,
+        interval=row.interval,
+        roas=row.roas,
+        rank=row.rank,
+    )
+
+
+def _comparison(pair: Pair) -> VariantComparison:
+    return VariantComparison(
+        family=pair.family,
+        variant_id=pair.variant_id,
+        against_id=pair.against_id,
+        method=pair.method,
+        statistic=pair.statistic,
+        p_value=pair.p_value,
+        p_adjusted=pair.p_adjusted,
+        difference=pair.difference,
+        ratio=pair.ratio,
+        odds_ratio=pair.odds_ratio,
+        cohens_h=pair.cohens_h,
+        lift=pair.lift,
+        p_cmh=pair.p_cmh,
+        z=pair.z,
+        dispersion=pair.dispersion,
+        p_anytime=pair.p_anytime,
+        p_anytime_adjusted=pair.p_anytime_adjusted,
+        p_anytime_robust=pair.p_anytime_robust,
+        anytime_ratio=pair.anytime_ratio,
+    )
+
+
+def _shares(delivery: Delivery) -> VisitorShares:
+    # The name `srm` and the word "planned" are the API's; an auction plans no shares.
+    return VisitorShares(
+        planned=delivery.equal,
+        observed=delivery.observed,
+        p_fixed=delivery.p_fixed,
+        log_e=delivery.log_e,
+        p_anytime=delivery.p_anytime,
+        verdict="warning" if delivery.is_uneven else "ok",
+    )
+
+
+def _statistical_advice(item: Recommendation, analysis: Analysis, days_left: int) -> StatisticalAdvice:
+    return StatisticalAdvice(
+        kind=item.kind,
+        variant_id=item.variant_id,
+        amount_pct=item.amount_pct,
+        days=item.days,
+        automatic=item.automatic,
+        sentence=wording.advice(item, analysis, days_left),
+    )

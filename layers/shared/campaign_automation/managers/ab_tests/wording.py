@@ -5,8 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from campaign_automation.models.ab_analysis import Analysis, Recommendation, TestPlan, Verdict
+from campaign_automation.models.ab_analysis import (
+    Analysis,
+    Recommendation,
+    TestPlan,
+)
 from campaign_automation.models.ab_tests import MIN_CONVERSIONS, RequiredSample
+from campaign_automation.models.ab_values import (
+    Verdict,
+)
 from campaign_automation.stores.ab_test_store import AbTest
 from campaign_automation.utils import clock
 
@@ -15,8 +22,8 @@ NOT_SPLIT = (
     " variant, and one person may see several"
 )
 NOT_RANDOMISED = (
-    "not randomised: auctions decided who saw which variant, so differences between the audiences may confound"
-    " the comparison"
+    "not randomised: auctions decided who saw which variant, so differences between the audiences may"
+    " confound the comparison"
 )
 PAUSED_FROM_THE_START = "the test's days count from now on, but its campaign is paused: start it"
 ROUNDED = "conversions come in parts of one; their running totals were rounded for the tests"

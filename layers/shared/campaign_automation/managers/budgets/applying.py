@@ -96,6 +96,7 @@ class BudgetApplier:
         tried.
         """
         refused: dict[str, CampaignAutomationError] = {}
+        # Both phases belong to one run: undo takes back the whole decision.
         freeing = [batch.freeing for batch in batches]
         results = await self._send(freeing, refused, dry_run=dry_run)
         raising = [batch.raising for batch in batches]
@@ -122,6 +123,7 @@ class BudgetApplier:
         try:
             return await self._gate.apply(batch.campaign, batch.changes, batch.run, dry_run=dry_run)
         except CampaignAutomationError as error:
+            # One campaign may be locked or gone; the others are still changed.
             refused.update(dict.fromkeys((item.tag for item in batch.changes), error))
             return [_untried(batch, item)._replace(result="failed", error=error) for item in batch.changes]
 

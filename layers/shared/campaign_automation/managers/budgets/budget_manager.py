@@ -94,6 +94,7 @@ class BudgetManager:
 
     async def _facts(self, request: OptimizeBudget, campaigns: Sequence[Campaign]) -> list[Facts]:
         days = max(request.window_days, EVIDENCE_DAYS)
+        # A day more: the account's first day began up to a day before this moment's time of day.
         since = clock.now_ms() - (days + 1) * _DAY_MS
         trails = (self._audit.since(item.tenant, item.campaign_id, since) for item in campaigns)
         insights, audits = await asyncio.gather(self._insights.read(campaigns, days), asyncio.gather(*trails))

@@ -88,6 +88,7 @@ def _amount(minor: float | None, exponent: int) -> float | None:
     """Return the amount in the major unit: whole minor units exactly, estimates as close as a float is."""
     if minor is None:
         return None
+    # JSON has floats only; an int is scaled as Decimal first, so that 0.1 is 0.1.
     return float(to_major(minor, exponent) if isinstance(minor, int) else _shifted(minor, exponent))
 
 

@@ -10,7 +10,7 @@ from campaign_automation.managers.budgets.problem import BudgetProposal
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import GuardRefusedError
 
-PLAN_SECONDS = 15 * 60
+PLAN_SECONDS = 15 * 60  # long enough for a person to approve, short enough for live budgets
 
 
 def new_digest(proposal: BudgetProposal) -> str:
@@ -38,6 +38,7 @@ def _digest(proposal: BudgetProposal, expiry: int) -> str:
     """Return the end of the plan and a hash of live budgets, statuses, decisions and that end."""
     state = sorted([unit.unit_id, unit.status, unit.budget_minor] for unit in proposal.problem.units)
     decisions = [[item.unit_id, item.action, item.new_budget_minor] for item in proposal.plan.decisions]
+    # The end is part of the hash: moving it makes another plan.
     text = json.dumps([state, decisions, expiry])
     return f"{expiry}.{hashlib.sha256(text.encode()).hexdigest()}"
 

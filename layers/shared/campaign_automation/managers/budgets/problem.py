@@ -26,7 +26,7 @@ from campaign_automation.models.common import Level
 from campaign_automation.utils.error_handler import InvalidRequestError
 from campaign_automation.utils.money import currency_exponent, to_minor
 
-EVIDENCE_DAYS = 60  # what the guard and the response curves look at
+EVIDENCE_DAYS = 60  # the longest window of the guard and the response curves
 
 
 class Facts(NamedTuple):
@@ -108,6 +108,7 @@ def _check_total(request: OptimizeBudget, units: Sequence[BudgetUnit], currency:
     total = request.total_daily_budget
     if total is None:
         return
+    # Ad sets of platforms with different steps share only multiples of all of them.
     step = Decimal(math.lcm(*(unit.step_minor for unit in units))).scaleb(-exponent)
     if total % step:
         raise InvalidRequestError(

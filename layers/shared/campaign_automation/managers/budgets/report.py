@@ -24,6 +24,7 @@ from campaign_automation.models.budgets import (
 from campaign_automation.utils.error_handler import CampaignAutomationError, error_body
 from campaign_automation.utils.money import to_major
 
+# A budget that stands as wanted already, perhaps by a run that was cut off, counts as applied.
 _OUTCOMES = {"changed": "applied", "already": "applied", "planned": "planned", "skipped": "skipped"}
 
 

@@ -16,6 +16,7 @@ from campaign_automation.utils.observability import emit, logger
 _LONGEST_SECONDS = 3.0  # an optimisation ends in 5; the template needs no time
 _LONGEST_TEXT = 600
 _NAMES = re.compile(r"\{(\w+)\}")
+# A model that writes a number in words claims something that nothing here has checked.
 _NUMBER_WORDS = re.compile(
     r"(?i)\b(one|two|three|four|five|six|seven|eight|nine|ten|half|twice|double[sd]?|triple[sd]?|dozen|hundred"
     r"|thousand|percent)\b|[%$€£¥一二三四五六七八九十百千两半倍]"

@@ -9,9 +9,9 @@ from campaign_automation.models.budget_problem import (
     BudgetProblem,
     CurveEvidence,
     Decision,
+    DecisionReason,
     Evidence,
     PlanStatus,
-    Reason,
 )
 from campaign_automation.models.budgets import Optimization
 
@@ -24,7 +24,7 @@ FALLBACKS: Mapping[PlanStatus, str] = {
     " rules decided, with the guard on",
 }
 
-_KEPT: Mapping[Reason, str] = {
+_KEPT: Mapping[DecisionReason, str] = {
     "within_targets": "Neither target is missed by more than half",
     "conflict": "ROAS asks for more and CPA for less budget",
     "already_best": "No other split of the total is better by a whole budget step",
@@ -43,12 +43,12 @@ _KEPT: Mapping[Reason, str] = {
     "at_maximum": "The maximum leaves no room above",
     "below_step": "The change would be less than one budget step",
 }
-_MOVED: Mapping[Reason, str] = {
+_MOVED: Mapping[DecisionReason, str] = {
     "no_conversions": "No conversion on each of the last 3 full days, all with spend",
     "reinvested": "A share of the money that other ad sets no longer use",
     "scaled_to_total": "Scaled with all others to the new total",
 }
-_TO_MOVE: Mapping[Reason, str] = {
+_TO_MOVE: Mapping[DecisionReason, str] = {
     "conflict": "Targets that agree with each other, or results that clear one of them.",
     "no_target": "A target ROAS or a target CPA.",
     "no_data": "A full day with a record.",

@@ -9,6 +9,8 @@ from campaign_automation.models.ab_analysis import (
     Analysis,
     Pair,
     Recommendation,
+)
+from campaign_automation.models.ab_values import (
     SampleNeed,
     Winner,
 )

@@ -55,7 +55,8 @@ def _without(factors: Floats, index: int) -> Floats:
 
 
 def _density(a: float, b: float, x: Floats) -> Floats:
-    """Return the density of a Beta(a, b), relative to that at its mean: large terms cancel before they are rounded."""
+    """Return the density of a Beta(a, b)."""
+    # Relative to the density at the mean, so that large terms cancel before they are rounded.
     mean = a / (a + b)
     log_ratio = (a - 1) * _log_ratio(x, mean, x - mean) + (b - 1) * _log_ratio(1 - x, 1 - mean, mean - x)
     density: Floats = beta_density(a, b, mean) * np.exp(log_ratio)

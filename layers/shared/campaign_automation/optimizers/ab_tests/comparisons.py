@@ -6,7 +6,13 @@ import math
 from collections.abc import Sequence
 from typing import Literal
 
-from campaign_automation.models.ab_analysis import AnalysisRequest, Interval, Pair
+from campaign_automation.models.ab_analysis import (
+    AnalysisRequest,
+    Pair,
+)
+from campaign_automation.models.ab_values import (
+    Interval,
+)
 from campaign_automation.optimizers.ab_tests import effects
 from campaign_automation.optimizers.ab_tests.counts import Counts
 from campaign_automation.optimizers.ab_tests.sequential import (

@@ -9,7 +9,9 @@ import math
 from functools import lru_cache
 from statistics import NormalDist
 
-from campaign_automation.models.ab_analysis import Interval
+from campaign_automation.models.ab_values import (
+    Interval,
+)
 from campaign_automation.optimizers.ab_tests.tables import Arm
 
 

@@ -10,14 +10,16 @@ from functools import cached_property
 import numpy as np
 
 from campaign_automation.models.ab_analysis import (
-    AnalysisFlag,
     AnalysisRequest,
-    Bayes,
-    DayStrata,
     Delivery,
     Pair,
-    Status,
     VariantResult,
+)
+from campaign_automation.models.ab_values import (
+    AnalysisFlag,
+    AnalysisStatus,
+    Bayes,
+    DayStrata,
     Verdict,
 )
 from campaign_automation.optimizers.ab_tests.bayes import best_arm
@@ -39,7 +41,7 @@ from campaign_automation.optimizers.ab_tests.tables import (
 
 UNEVEN, DRIFT = 1e-2, 1e-3
 
-VERDICTS: dict[Status, Verdict] = {
+VERDICTS: dict[AnalysisStatus, Verdict] = {
     "impossible_counts": "invalid",
     "no_data": "insufficient_data",
     "collecting": "insufficient_data",
@@ -57,7 +59,7 @@ class Findings:
     counts: Counts
 
     @cached_property
-    def status(self) -> Status:
+    def status(self) -> AnalysisStatus:
         if not self.complete:
             return "no_data"
         if min(arm.conversions for arm in self.counts.arms) < self.request.min_conversions:

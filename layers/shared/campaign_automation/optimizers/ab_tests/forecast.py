@@ -13,7 +13,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from campaign_automation.models.ab_analysis import DaysLeft
+from campaign_automation.models.ab_values import (
+    DaysLeft,
+)
 from campaign_automation.optimizers.ab_tests.group_sequential import bounds
 from campaign_automation.optimizers.ab_tests.sequential import BETS, DayPairs, log_bets, log_mean
 from campaign_automation.optimizers.ab_tests.tables import Arm, Floats
@@ -71,7 +73,7 @@ def planned_stops(
     alpha: float,
     tempering: float,
 ) -> Flags:
-    """Return the days on which |Z| reaches its bound; `past` is the excess of the second arm and its variance so far.
+    """Return the days on which |Z| reaches its bound; `past`: excess of the second arm and its variance.
 
     `information`: the share of the plan on each checked day, of which ten at most before its end are looks.
     """

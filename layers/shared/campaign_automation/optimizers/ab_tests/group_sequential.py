@@ -50,7 +50,7 @@ def bounds(information: Sequence[float], alpha: float) -> list[float]:
     return result
 
 
-class _State:
+class _LookState:
     """State after a look: its bound on |Z|, and the density of B(t) among paths that crossed no bound."""
 
     __slots__ = ("bound", "density", "nodes", "weights")
@@ -60,12 +60,14 @@ class _State:
 
 
 @lru_cache(maxsize=512)
-def _state(looks: tuple[float, ...], alpha: float) -> _State:
+def _state(looks: tuple[float, ...], alpha: float) -> _LookState:
     time = looks[-1]
     if len(looks) == 1:
         bound = _first_bound(spent(time, alpha))
         nodes, weights = _simpson(bound * math.sqrt(time))
-        return _State(bound, nodes, weights, np.exp(-(nodes**2) / (2 * time)) / math.sqrt(2 * math.pi * time))
+        return _LookState(
+            bound, nodes, weights, np.exp(-(nodes**2) / (2 * time)) / math.sqrt(2 * math.pi * time)
+        )
     before = _state(looks[:-1], alpha)
     scale = math.sqrt(time - looks[-2])
     edge = _edge(before, scale, spent(time, alpha) - spent(looks[-2], alpha), MAX_BOUND * math.sqrt(time))
@@ -73,15 +75,15 @@ def _state(looks: tuple[float, ...], alpha: float) -> _State:
     # The density is even: one half is computed, the other its mirror.
     kernel = np.exp(-((nodes[NODES // 2 :, None] - before.nodes) ** 2) / (2 * scale * scale))
     half = kernel @ (before.weights * before.density) / (scale * math.sqrt(2 * math.pi))
-    return _State(edge / math.sqrt(time), nodes, weights, np.concatenate((half[:0:-1], half)))
+    return _LookState(edge / math.sqrt(time), nodes, weights, np.concatenate((half[:0:-1], half)))
 
 
 def _first_bound(error: float) -> float:
     return min(-_NORMAL.inv_cdf(error / 2), MAX_BOUND) if error > 1e-15 else MAX_BOUND
 
 
-def _edge(before: _State, scale: float, error: float, most: float) -> float:
-    """Return the |B| that paths inside cross with probability `error`: Newton on the log, which is concave."""
+def _edge(before: _LookState, scale: float, error: float, most: float) -> float:
+    """Return the |B| that paths inside cross with probability `error`: Newton on the concave log."""
     from scipy.special import erfc
 
     mass = before.weights * before.density

@@ -14,7 +14,7 @@ _NORMAL = NormalDist()
 
 
 def visitors_needed(p1: float, p2: float, alpha: float, power: float) -> float:
-    """Return the visitors per arm (not yet rounded up) to tell rates p1 and p2 apart with probability `power`."""
+    """Return the visitors per arm (not rounded up) that tell p1 and p2 apart with probability `power`."""
     pooled, separate = _deviations(p1, p2)
     return ((z_two_sided(alpha) * pooled + _NORMAL.inv_cdf(power) * separate) / (p1 - p2)) ** 2
 

@@ -66,7 +66,10 @@ class DayPairs(NamedTuple):
 
 
 def day_pairs(visitors: Floats, conversions: Floats) -> DayPairs:
-    """Return the pairs of counts of shape (days, 2), without days of an empty arm or of more conversions than visitors."""
+    """Return the pairs of counts of shape (days, 2).
+
+    Days with an empty arm, or with more conversions than visitors, are left out.
+    """
     usable = (visitors.min(axis=1, initial=math.inf) > 0) & (conversions <= visitors).all(axis=1)
     visitors, conversions = visitors[usable], conversions[usable]
     total, converted = visitors.sum(axis=1), conversions.sum(axis=1)
@@ -76,7 +79,7 @@ def day_pairs(visitors: Floats, conversions: Floats) -> DayPairs:
 
 
 def log_bets(pairs: DayPairs, null: Floats) -> Floats:
-    """Return the log of each bet after each day against every log rate ratio in `null`: shape (nulls, days, bets)."""
+    """Return the log of each bet after each day, for each log rate ratio of `null`: nulls x days x bets."""
     odds = pairs.share * np.exp(null[:, None])
     share = odds / (1 - pairs.share + odds)
     lost = pairs.converted[:, None] * np.log1p(share[:, :, None] * _ODDS)

@@ -10,6 +10,8 @@ import numpy as np
 
 from campaign_automation.models.ab_analysis import (
     AnalysisRequest,
+)
+from campaign_automation.models.ab_values import (
     DaysLeft,
     GroupSequential,
     Look,

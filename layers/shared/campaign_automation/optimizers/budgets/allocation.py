@@ -15,11 +15,11 @@ from campaign_automation.models.budget_problem import (
     BudgetUnit,
     CurveEvidence,
     Decision,
+    DecisionReason,
     ExpectedGain,
     GuardVerdict,
     OptimizerSettings,
     PlanStatus,
-    Reason,
 )
 from campaign_automation.optimizers.budgets.allocator import Michaelis, Solution, allocate, allocate_at_price
 from campaign_automation.optimizers.budgets.apportionment import Apportioned, apportion, scaled_within
@@ -28,8 +28,8 @@ from campaign_automation.optimizers.budgets.evidence import Account
 from campaign_automation.optimizers.budgets.response_curves import CurveFit, Floats
 from campaign_automation.optimizers.budgets.written_rules import box_of, cooling_down
 
-MIN_ADSETS = 3
-DRAWS = 200
+MIN_ADSETS = 3  # with two the pool says nothing about either
+DRAWS = 200  # the probability of a gain is then known to about 0.03
 
 
 class Room(NamedTuple):
@@ -37,7 +37,7 @@ class Room(NamedTuple):
 
     low: int
     high: int
-    fixed: Reason | None = None
+    fixed: DecisionReason | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +94,7 @@ def decide_by_curves(account: Account) -> tuple[list[Decision], AllocationReport
     if not isinstance(task, Task):
         return task
     curves = task.fit.curves(task.values)
+    # Solve in real numbers with a certificate, then round: the loss of rounding is in the report.
     solved = _solve(task, curves)
     total = task.total if task.price is None else int(solved.amounts.sum())
     rounded = task.rounded(solved.amounts.tolist(), total)
@@ -111,6 +112,7 @@ def _task(account: Account) -> Task | PlanStatus:
     if by_value and account.values is None:
         return "revenue_missing"
     value = account.values if by_value else None
+    # Platforms have different steps; only multiples of all of them can move between ad sets.
     step = math.lcm(*(unit.step_minor for unit in units))
     rooms = [_room(unit, problem, step) for unit in units]
     cpa = problem.target_marginal_cpa_minor
@@ -132,7 +134,7 @@ def _room(unit: BudgetUnit, problem: BudgetProblem, step: int) -> Room:
     """Return the box of the day in whole steps; where nothing may move, today's budget alone."""
     box = box_of(unit)
     low, high = -(-box.low // step) * step, box.high // step * step
-    fixed: Reason | None = None
+    fixed: DecisionReason | None = None
     if unit.locked:
         fixed = "locked"
     elif unit.in_learning:
@@ -141,6 +143,7 @@ def _room(unit: BudgetUnit, problem: BudgetProblem, step: int) -> Room:
         fixed = "cooldown"
     elif low > high:
         fixed = "step_cap"
+    # A fixed budget may stand off the step: a person set it.
     return Room(unit.budget_minor, unit.budget_minor, fixed) if fixed else Room(low, high)
 
 
@@ -244,7 +247,7 @@ def _decisions(
     ]
 
 
-def _reason(task: Task, index: int, choice: Choice) -> Reason:
+def _reason(task: Task, index: int, choice: Choice) -> DecisionReason:
     if choice.budgets[index] != task.now[index]:
         return "reallocated" if choice.applied else "scaled_to_total"
     if fixed := task.rooms[index].fixed:

@@ -13,16 +13,18 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from campaign_automation.models.budget_problem import AllocationStatus
 
 Floats = NDArray[np.float64]
 
 GAP_GOAL = 1e-9  # of the result; science asks for 1e-6
 MAX_ITERATIONS = 200
-BISECT_EVERY = 10
+BISECT_EVERY = 10  # false position alone can creep along one end of the bracket
 _ROUNDING = 1e-9  # widens the first bracket, so that rounding cannot leave the root outside
 
 
@@ -56,9 +58,6 @@ class Michaelis:
         return np.clip(np.sqrt(self.a * self.k / price) - self.k, low, high)
 
 
-Status = Literal["optimal", "flexible", "total_below_minimums", "total_above_caps"]
-
-
 @dataclass(frozen=True, slots=True)
 class Solution:
     """`amounts` by ad set, and the certificate: no allocation within the bounds beats `value` by over `gap`.
@@ -68,7 +67,7 @@ class Solution:
     """
 
     amounts: Floats
-    status: Status
+    status: AllocationStatus
     value: float
     gap: float
     relative_gap: float
@@ -104,6 +103,7 @@ def allocate(curves: Curves, low: Floats, high: Floats, total: float) -> Solutio
     Raises ValueError for bounds that cross.
     """
     _check(low, high)
+    # A marginal result may be infinite at budget 0, and so the demand at price 0: both are clipped.
     with np.errstate(over="ignore", divide="ignore"):
         return _below_minimums(curves, low, total) or _allocate(curves, low, high, total)
 
@@ -145,7 +145,7 @@ def _allocate(curves: Curves, low: Floats, high: Floats, total: float) -> Soluti
     return _solution(full, "total_above_caps" if rest else "optimal", unallocated=rest)
 
 
-def _solution(root: _Root, status: Status, unallocated: float = 0.0) -> Solution:
+def _solution(root: _Root, status: AllocationStatus, unallocated: float = 0.0) -> Solution:
     relative = root.gap / abs(root.value) if root.value else 0.0
     return Solution(
         root.x, status, root.value, root.gap, relative, root.price, root.iterations, unallocated=unallocated

@@ -45,6 +45,7 @@ def apportion(
     amounts = list(low)
     free = [index for index in range(len(low)) if _has_choice(low[index], high[index], step)]
     fixed = sum(low) - sum(low[index] for index in free)
+    # Fixed parts may stand off the step, so the steps are counted in what they leave.
     steps, unallocatable = divmod(total - fixed, step)
     floors = [_steps_up(low[index], step) for index in free]
     ceilings = [high[index] // step for index in free]

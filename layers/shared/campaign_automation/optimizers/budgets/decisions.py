@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TypedDict, Unpack
 
 from campaign_automation.models.budget_problem import (
-    Action,
+    BudgetAction,
     BudgetUnit,
     CurveEvidence,
     Decision,
+    DecisionReason,
     Evidence,
     GuardVerdict,
-    Reason,
     WrittenVerdict,
 )
 from campaign_automation.optimizers.budgets.records import Totals
@@ -54,7 +54,7 @@ def kept(unit: BudgetUnit, window: Totals, written: WrittenVerdict) -> Decision:
     )
 
 
-def decided(decision: Decision, budget: int, reason: Reason, **grounds: Unpack[Grounds]) -> Decision:
+def decided(decision: Decision, budget: int, reason: DecisionReason, **grounds: Unpack[Grounds]) -> Decision:
     """Return the decision for another budget and reason, resting on `grounds`."""
     return decision.model_copy(
         update={
@@ -66,12 +66,12 @@ def decided(decision: Decision, budget: int, reason: Reason, **grounds: Unpack[G
     )
 
 
-def paused(decision: Decision, reason: Reason, **grounds: Unpack[Grounds]) -> Decision:
+def paused(decision: Decision, reason: DecisionReason, **grounds: Unpack[Grounds]) -> Decision:
     """Return the decision to pause the ad set, which leaves it no budget."""
     return decided(decision, 0, reason, **grounds).model_copy(update={"action": "pause"})
 
 
-def _action(old: int, new: int) -> Action:
+def _action(old: int, new: int) -> BudgetAction:
     if new == old:
         return "keep"
     return "increase_budget" if new > old else "decrease_budget"

@@ -37,7 +37,7 @@ from campaign_automation.optimizers.budgets.written_rules import is_active, writ
 
 MAX_CURVE_DAYS = 60
 MIN_CURVE_DAYS = 3
-MIN_CONVERSIONS = 20
+MIN_CONVERSIONS = 20  # over all ad sets; below that the priors alone would decide
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +113,7 @@ def _daily(units: list[Days], problem: BudgetProblem, number: Callable[[DayRecor
 def _panel(days: list[Days], problem: BudgetProblem, conversions: Floats, maturity: Maturity) -> Panel:
     """Return the days on which any ad set had a delivery that was counted."""
     spend = _daily(days, problem, lambda record: record.spend_minor)
+    # A day without spend says nothing on the curve; the fit ignores it for each ad set, so none is needed.
     used = ((spend > 0) & np.isfinite(conversions)).any(0)
     ages = np.arange(MAX_CURVE_DAYS - 1, -1, -1)
     shares = np.array([maturity.at(int(age)) for age in ages])
@@ -124,4 +125,5 @@ def _fit(units: list[BudgetUnit], panel: Panel) -> CurveFit | None:
     if panel.spend.shape[1] < MIN_CURVE_DAYS or float(np.sum(counted)) < MIN_CONVERSIONS:
         return None
     mean_budget = sum(unit.budget_minor for unit in units) / len(units)
+    # Spend in units of the mean budget: the priors are set for numbers around 1.
     return fit_curves(panel, max(mean_budget, 1.0), [f"{unit.platform}/{unit.objective}" for unit in units])

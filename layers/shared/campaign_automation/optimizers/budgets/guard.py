@@ -17,14 +17,15 @@ from campaign_automation.models.budget_problem import (
     DayRecord,
     GuardVerdict,
     MaturitySnapshot,
-    Rule,
+    WrittenRule,
 )
 from campaign_automation.optimizers.budgets import written_rules as budget_rules
 
-ALPHA = 0.05
-CONFIDENCE = 0.9
+ALPHA = 0.05  # chance that a healthy ad set is ever paused
+CONFIDENCE = 0.9  # lower than for a pause: a raise or lower can be taken back
 TOLERANCE = float(budget_rules.TOLERANCE)
 MAX_EVIDENCE_DAYS = 60
+# From slightly too dear to dead: a mixture needs no guess of the true rate.
 RATE_RATIOS = (2 / 3, 1 / 2, 1 / 3, 1 / 5, 1 / 10, 1 / 50)
 _LARGEST_LOG = 690.0  # exp of it is still a float
 
@@ -108,6 +109,7 @@ def log_e_value(seen: Exposure, target_cpa: float, dispersion: float = 1.0) -> f
     """
     expected = seen.spend / (TOLERANCE * target_cpa)
     logs = [seen.conversions * math.log(ratio) + expected * (1 - ratio) for ratio in RATE_RATIOS]
+    # Factored out, so that exp cannot overflow.
     largest = max(logs)
     mean = sum(math.exp(value - largest) for value in logs) / len(logs)
     return (largest + math.log(mean)) / max(dispersion, 1.0)
@@ -137,7 +139,7 @@ def target_cpa_of(unit: BudgetUnit, value: float | None) -> float | None:
 
 
 def check_change(
-    rule: Rule, unit: BudgetUnit, seen: Exposure, beliefs: Beliefs, *, assumed: bool
+    rule: WrittenRule, unit: BudgetUnit, seen: Exposure, beliefs: Beliefs, *, assumed: bool
 ) -> GuardVerdict:
     """Return the guard's verdict on a rule that fired.
 
@@ -163,7 +165,7 @@ def check_change(
 
 
 def _evidence(
-    rule: Rule, unit: BudgetUnit, seen: Exposure, target_cpa: float, beliefs: Beliefs
+    rule: WrittenRule, unit: BudgetUnit, seen: Exposure, target_cpa: float, beliefs: Beliefs
 ) -> float | None:
     """Return the e-value for a pause, else the probability that the rule's threshold is passed in truth."""
     if rule == "pause":

@@ -102,7 +102,7 @@ def _rows(panel: Panel, mask: NDArray[np.bool_]) -> Panel:
 
 
 @dataclass(slots=True)
-class _State:
+class _FitState:
     """State of the fit between rounds: estimates (n), day factors (T), priors and dispersion."""
 
     level: Floats
@@ -134,16 +134,16 @@ def _fit_pool(panel: Panel, unit_spend: float) -> Floats:
     return np.array([state.level, state.bend, *covariance, centre, np.full_like(centre, state.dispersion)])
 
 
-def _start(count: Floats, weight: Floats, maturity: Floats) -> _State:
+def _start(count: Floats, weight: Floats, maturity: Floats) -> _FitState:
     """Start every ad set at its own rate, pulled to the common one by one day's worth."""
     counts, days = (weight * count).sum(1), (weight * maturity).sum(1)
     common = (counts.sum() + 0.5) / (days.sum() + 1.0)
     level = np.log((counts + common) / (days + 1.0))
     bend = np.full_like(level, BEND_MEAN)
-    return _State(level, bend, np.ones_like(maturity), level_mean=float(level.mean()))
+    return _FitState(level, bend, np.ones_like(maturity), level_mean=float(level.mean()))
 
 
-def _plain_mean(state: _State, spend: Floats, centre: Floats, maturity: Floats) -> Floats:
+def _plain_mean(state: _FitState, spend: Floats, centre: Floats, maturity: Floats) -> Floats:
     """Return expected counts without the day factors, n x T."""
     half = np.exp(state.bend)
     scale = np.exp(state.level) * (half + centre) / centre
@@ -168,7 +168,7 @@ def _dispersion(count: Floats, mean: Floats, weight: Floats) -> float:
 
 
 def _newton(
-    state: _State, spend: Floats, centre: Floats, weighted: Floats, residual: Floats
+    state: _FitState, spend: Floats, centre: Floats, weighted: Floats, residual: Floats
 ) -> tuple[Floats, Floats, Floats]:
     """Take one step in all 2 x 2 systems; return the covariance (level, mixed, bend), n each."""
     half = np.exp(state.bend)[:, None]
@@ -186,7 +186,7 @@ def _newton(
     return var_level, cov, var_bend
 
 
-def _update_priors(state: _State, var_level: Floats) -> None:
+def _update_priors(state: _FitState, var_level: Floats) -> None:
     state.level_mean = float(state.level.mean())
     spread = float(state.level.var() + var_level.mean())
     state.level_variance = max(spread, LEAST_LEVEL_VARIANCE)

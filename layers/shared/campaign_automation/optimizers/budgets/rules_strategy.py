@@ -10,9 +10,9 @@ from campaign_automation.models.budget_problem import (
     BudgetProblem,
     BudgetUnit,
     Decision,
+    DecisionReason,
     GuardVerdict,
-    Reason,
-    Rule,
+    WrittenRule,
 )
 from campaign_automation.optimizers.budgets.apportionment import Apportioned, apportion, scaled_within
 from campaign_automation.optimizers.budgets.decisions import Grounds, decided, paused
@@ -30,7 +30,7 @@ from campaign_automation.optimizers.budgets.written_rules import (
     reinvest,
 )
 
-FACTORS: dict[Rule, Fraction] = {"raise": RAISE, "lower": LOWER}
+FACTORS: dict[WrittenRule, Fraction] = {"raise": RAISE, "lower": LOWER}
 
 
 def decide_by_rules(account: Account, *, guard: bool) -> list[Decision]:
@@ -58,7 +58,9 @@ def _decide(account: Account, index: int, guard_on: bool) -> Decision:
     return decided(decision, step.budget, reason, **grounds)
 
 
-def _obstacle(unit: BudgetUnit, rule: Rule | None, problem: BudgetProblem, guard_on: bool) -> Reason | None:
+def _obstacle(
+    unit: BudgetUnit, rule: WrittenRule | None, problem: BudgetProblem, guard_on: bool
+) -> DecisionReason | None:
     """Return the reason the budget may not change; a learning phase does not keep a dead ad set spending."""
     if unit.locked:
         return "locked"
@@ -69,7 +71,7 @@ def _obstacle(unit: BudgetUnit, rule: Rule | None, problem: BudgetProblem, guard
     return None
 
 
-def _held(guard: GuardVerdict, guard_on: bool) -> Reason | None:
+def _held(guard: GuardVerdict, guard_on: bool) -> DecisionReason | None:
     return "held_by_guard" if guard_on and guard.verdict == "held" else None
 
 
@@ -85,6 +87,7 @@ def _reinvested(
     decisions: Sequence[Decision], units: Sequence[BudgetUnit], problem: BudgetProblem, guard_on: bool
 ) -> list[Decision]:
     """Give the money that the changes free to ad sets that no rule wants to lower or pause."""
+    # Raises count against it: only what is left of today's total is shared out.
     freed = sum(item.old_budget_minor - item.new_budget_minor for item in decisions)
     places = [
         Place(unit.unit_id, item.new_budget_minor, box_of(unit).high)

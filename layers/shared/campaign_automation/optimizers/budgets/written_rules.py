@@ -12,12 +12,12 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from campaign_automation.models.budget_problem import (
-    Action,
+    BudgetAction,
     BudgetUnit,
     DayRecord,
-    Reason,
-    Rule,
+    DecisionReason,
     RuleCheck,
+    WrittenRule,
     WrittenVerdict,
 )
 from campaign_automation.optimizers.budgets.apportionment import apportion
@@ -30,7 +30,7 @@ LOWER = Fraction(4, 5)
 STEP_DOWN = Fraction(1, 2)  # of the budget at the start of the day
 STEP_UP = Fraction(3, 2)
 
-ACTIONS: Mapping[Rule, tuple[Action, Reason]] = {
+ACTIONS: Mapping[WrittenRule, tuple[BudgetAction, DecisionReason]] = {
     "pause": ("pause", "no_conversions"),
     "raise": ("increase_budget", "roas_above_target"),
     "lower": ("decrease_budget", "cpa_above_target"),
@@ -51,7 +51,7 @@ class Step(NamedTuple):
     """The budget that a rule leads to; `obstacle` is the reason it is the old one, `bound` the cap on it."""
 
     budget: int
-    obstacle: Reason | None = None
+    obstacle: DecisionReason | None = None
     bound: str | None = None
 
 
@@ -70,6 +70,7 @@ def written_verdict(unit: BudgetUnit, days: Days, window: Totals, today: date) -
         check_lower(unit, window),
     ]
     fired = [check.rule for check in checks if check.fired]
+    # Both can fire: few, valuable conversions. A pause comes first in the list, so it decides.
     if fired == ["raise", "lower"]:
         return WrittenVerdict(action="keep", reason="conflict", checks=checks)
     if fired:
@@ -108,7 +109,7 @@ def check_lower(unit: BudgetUnit, window: Totals) -> RuleCheck:
     )
 
 
-def _gap(window: Totals, missing: Reason, result: Fraction | int | None) -> Reason:
+def _gap(window: Totals, missing: DecisionReason, result: Fraction | int | None) -> DecisionReason:
     """Return the reason a ratio to spend is undefined, the most telling one first."""
     if window.days == 0:
         return "no_data"
@@ -117,7 +118,7 @@ def _gap(window: Totals, missing: Reason, result: Fraction | int | None) -> Reas
     return "spend_missing" if window.spend is None else "no_spend"
 
 
-def _reason_to_keep(checks: Sequence[RuleCheck]) -> Reason:
+def _reason_to_keep(checks: Sequence[RuleCheck]) -> DecisionReason:
     """Return a gap in the data if there is one; a missing target only when it left nothing to compare."""
     skipped = [check.skipped for check in checks if check.skipped]
     gaps = [reason for reason in skipped if reason != "no_target"]
