@@ -58,7 +58,7 @@ class TikTokAdapter:
 
     `family` "auto" follows tiktok/facts.py, which rests on an unconfirmed date; "manual" and "smart_plus"
     force one family for the objectives that have both. `ads_per_adset` is the account's limit for an ad
-    group.
+    group; `wire` replaces the connection to `api_url`.
     """
 
     platform = PLATFORM
@@ -79,9 +79,10 @@ class TikTokAdapter:
         family: Setting = "auto",
         today: Callable[[], date] = _today,
         ads_per_adset: int = facts.ADS_PER_ADSET,
+        wire: TikTokWire | None = None,
     ) -> None:
         self._app = app
-        self._wire = TikTokWire(api_url, timeout_seconds)
+        self._wire = wire or TikTokWire(api_url, timeout_seconds)
         self._files = TikTokFiles(self._wire, media)
         self._echoes = Echoes()
         self._objects = TikTokObjects(self._wire, self._echoes, family)

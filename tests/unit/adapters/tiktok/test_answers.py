@@ -57,8 +57,7 @@ class ScriptedWire:
 
 def _adapter(answers: dict[str, Json | int], family: Any = "auto") -> tuple[TikTokAdapter, ScriptedWire]:
     wire = ScriptedWire(answers)
-    adapter = TikTokAdapter(lambda: {}, MediaClient(), family=family)
-    adapter._wire = wire  # type: ignore[assignment]
+    adapter = TikTokAdapter(lambda: {}, MediaClient(), family=family, wire=wire)  # type: ignore[arg-type]
     return adapter, wire
 
 
