@@ -26,7 +26,7 @@ from campaign_automation.wiring import Wiring
 
 
 class CampaignAutomation:
-    """Every argument is optional: what is not given is built from the settings.
+    """The module for an embedding process. Every argument is optional and else built from the settings.
 
     `mcp_client`, `gemini_client` and `redis_client` may be any objects with the methods of contract.md
     section 5; `adapters` replaces platform adapters by name.
@@ -66,7 +66,7 @@ async def run_action(
     started = time.monotonic()
     try:
         answer = await _run(wiring, action, parameters, {**context, "request_id": request_id})
-    except Exception as error:
+    except Exception as error:  # execute() promises an envelope, whatever fails
         answer = _failed(error, action, request_id)
     emit("campaign_automation_requests_total", action=_label(action), status=str(answer["status"]))
     seconds = time.monotonic() - started
@@ -95,5 +95,6 @@ def _failed(error: Exception, action: str, request_id: str) -> dict[str, Any]:
 
 
 def _label(action: str) -> str:
-    """Only known names become metric dimensions: each new one would be a paid metric."""
+    """Return the action's name as a metric dimension, "unknown" for a name that is no action."""
+    # Each new value of a dimension would be a paid metric, and callers may send any name.
     return action if action in ACTIONS else "unknown"
