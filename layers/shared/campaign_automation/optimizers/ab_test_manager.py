@@ -27,7 +27,7 @@ OPEN_ENDED_FACTOR = 2
 
 
 def plan_test(request: TestPlanRequest) -> TestPlan:
-    """Visitors and days that a test needs; the longer of power and least conversions counts.
+    """Return the visitors and days that a test needs; the longer of power and least conversions counts.
 
     Raises InvalidRequestError for an effect that would lift the rate to 1 or more.
     Source: Fleiss, Levin and Paik, Statistical Methods for Rates and Proportions (2003); Schultzberg and

@@ -16,7 +16,7 @@ from campaign_automation.optimizers.budgets.rules_strategy import propose_by_rul
 
 
 def optimize_budget(problem: BudgetProblem) -> BudgetPlan:
-    """What to do with every active ad set's daily budget; paused ones are a person's to restart.
+    """Decide on every active ad set's daily budget; a paused one is a person's to restart.
 
     Strategy `auto` applies the written rules (with `guard`: only what the data carry), `allocate` splits the
     total by response curves and falls back to the guarded rules where the data are too few; the plan's

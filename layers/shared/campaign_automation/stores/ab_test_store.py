@@ -47,7 +47,10 @@ class AbTest(BaseModel):
 
 
 class TestLook(BaseModel):
-    """One interim analysis: days closed through `day`, share of planned information, evidence for `leader`."""
+    """One interim analysis of a test, on the days closed through `day`, with the evidence for `leader`.
+
+    `information` is the share of a planned test's information (0 to 1).
+    """
 
     __test__ = False  # pytest takes classes named Test... for tests
 
@@ -82,7 +85,7 @@ class AbTestStore:
         return AbTest.model_validate(row | {"sample": json.loads(row["sample"])})
 
     async def add_look(self, test: AbTest, look: TestLook) -> bool:
-        """Store an interim analysis. Return whether it is the first on those days: later ones change nothing."""
+        """Store an interim analysis; return whether it is the first on its days: later ones change nothing."""
         # The error rates hold for one analysis of each set of closed days, however often a check runs.
         row = {"pk": _key(test).pk, "sk": f"look#{look.unit}#{look.day}", "look": look.model_dump_json()}
         return await self._table.try_write(Put(row, when=Absent()))

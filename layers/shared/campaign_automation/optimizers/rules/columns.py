@@ -1,4 +1,4 @@
-"""Figures of all objects of one level as columns: each is computed once and serves every rule.
+"""The figures of all objects of one level as columns: each is computed once and serves every rule.
 
 A set of objects is an integer with one bit per object. A column keeps its values sorted, so the set of
 objects beyond a threshold is one bisection, whatever the number of objects.
