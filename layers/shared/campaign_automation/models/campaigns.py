@@ -80,7 +80,7 @@ class CampaignTerms(Model):
             raise ValueError("give either creative_ids or creatives")
         ids = [item.creative_id for item in self.creatives or []]
         if len(set(ids)) != len(ids):
-            raise ValueError("creatives: the same creative_id stands there twice; each needs its own")
+            raise ValueError("creatives: two have the same creative_id; each needs its own")
         return self
 
 

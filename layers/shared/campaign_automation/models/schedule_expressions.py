@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from campaign_automation.utils.plurals import counted
+
 MIN_MINUTES = 15  # between two runs of a rule
 _UNITS = {"minute": 1, "hour": 60, "day": 1440}
 _RATE = re.compile(r"rate\(\s*(\d{1,6})\s+(minute|hour|day)s?\s*\)")
@@ -71,7 +73,7 @@ def parse_schedule(text: str) -> Rate | Cron:
     else:
         raise ValueError("should be rate(6 hours) or cron(0 9 ? * MON-FRI *)")
     if shortest < MIN_MINUTES:
-        raise ValueError(f"runs {shortest} minutes apart; the minimum is {MIN_MINUTES} minutes")
+        raise ValueError(f"runs {counted(shortest, 'minute')} apart; the minimum is {MIN_MINUTES} minutes")
     return schedule
 
 

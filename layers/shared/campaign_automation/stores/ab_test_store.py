@@ -85,7 +85,7 @@ class AbTestStore:
         return AbTest.model_validate(row | {"sample": json.loads(row["sample"])})
 
     async def add_look(self, test: AbTest, look: TestLook) -> bool:
-        """Store an interim analysis; return whether it is the first on its days: later ones change nothing."""
+        """Store an interim analysis; return False, and change nothing, when its days already have one."""
         # The error rates hold for one analysis of each set of closed days, however often a check runs.
         row = {"pk": _key(test).pk, "sk": f"look#{look.unit}#{look.day}", "look": look.model_dump_json()}
         return await self._table.try_write(Put(row, when=Absent()))
