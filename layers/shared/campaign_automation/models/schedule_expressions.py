@@ -118,17 +118,17 @@ def _with_year(fields: list[str]) -> list[str]:
 
 
 def _numbers(
-    name: str, text: str, low: int, high: int, words: dict[str, int] | None = None
+    name: str, text: str, low: int, high: int, aliases: dict[str, int] | None = None
 ) -> tuple[int, ...]:
     values: set[int] = set()
     for part in text.split(","):
         found = _PART.fullmatch(part)
         if not found:
             raise ValueError(f"{name}: cannot read {part!r}")
-        first = low if found[1] == "*" else _number(name, found[2], low, high, words or {})
+        first = low if found[1] == "*" else _number(name, found[2], low, high, aliases or {})
         # As in cron, 5/10 runs from 5 to the end of the range.
         if found[3]:
-            last = _number(name, found[3], low, high, words or {})
+            last = _number(name, found[3], low, high, aliases or {})
         else:
             last = high if found[1] == "*" or found[4] else first
         if first > last or found[4] == "0":
@@ -137,8 +137,8 @@ def _numbers(
     return tuple(sorted(values))
 
 
-def _number(name: str, text: str, low: int, high: int, words: dict[str, int]) -> int:
-    value = words.get(text, int(text) if text.isascii() and text.isdigit() else -1)
+def _number(name: str, text: str, low: int, high: int, aliases: dict[str, int]) -> int:
+    value = aliases.get(text, int(text) if text.isascii() and text.isdigit() else -1)
     if not low <= value <= high:
         raise ValueError(f"{name}: {text!r} is not between {low} and {high}")
     return value

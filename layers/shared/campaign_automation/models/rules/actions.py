@@ -169,7 +169,7 @@ class Notify(RuleAction):
     field = "notification"
     direction = 0
     safety = 6
-    verb = "told of"
+    verb = "notified about"
 
     type: Literal["send_notification"]
     parameters: MessageParameters
