@@ -1,4 +1,4 @@
-"""POST /v1/ab-tests/{test_id}/analyses: what a test says by now, and on request doing it."""
+"""POST /v1/ab-tests/{test_id}/analyses: analyse a test and, on request, apply its recommendation."""
 
 from campaign_automation.api.http import handler
 

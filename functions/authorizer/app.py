@@ -1,4 +1,4 @@
-"""Verifies the caller's JWT; its claims name the tenant, the person and the roles."""
+"""The authorizer: it verifies the caller's JWT, whose claims name the tenant, the person and the roles."""
 
 from typing import Any
 

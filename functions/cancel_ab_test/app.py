@@ -1,4 +1,4 @@
-"""POST /v1/ab-tests/{test_id}/cancellation: pauses and ends a test."""
+"""POST /v1/ab-tests/{test_id}/cancellation: pause and end a test."""
 
 from campaign_automation.api.http import handler
 

@@ -1,4 +1,4 @@
-"""Daily for each test: {"tenant", "test_id", "scheduled_time"} in, what was seen and done out."""
+"""The daily check of each test: {"tenant", "test_id", "scheduled_time"} in, the check's result out."""
 
 from campaign_automation.tasks import check_ab_test, task
 

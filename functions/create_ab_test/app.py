@@ -1,4 +1,4 @@
-"""POST /v1/ab-tests: sizes a test, starts its creation and waits for it as long as the caller does."""
+"""POST /v1/ab-tests: size a test, start its creation and wait for it as long as the caller does."""
 
 from campaign_automation.api.http import handler
 

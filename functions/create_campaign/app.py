@@ -1,4 +1,4 @@
-"""POST /v1/campaigns: starts the creation and waits for its outcome as long as the caller does."""
+"""POST /v1/campaigns: start the creation and wait for its outcome as long as the caller does."""
 
 from campaign_automation.api.http import handler
 

@@ -1,4 +1,4 @@
-"""POST /v1/rules, and POST /v1/rule-templates/{template}/rules for a ready-made one."""
+"""POST /v1/rules and POST /v1/rule-templates/{template}/rules: create a rule, also from a template."""
 
 from campaign_automation.api.http import handler
 

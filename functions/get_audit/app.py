@@ -1,4 +1,4 @@
-"""GET /v1/campaigns/{campaign_id}/audit: what was done to a campaign, by whom and why."""
+"""GET /v1/campaigns/{campaign_id}/audit: the audit trail of a campaign."""
 
 from campaign_automation.api.http import handler
 

@@ -1,4 +1,4 @@
-"""POST /v1/campaigns/{campaign_id}/status: pauses, starts or deletes."""
+"""POST /v1/campaigns/{campaign_id}/status: pause, start or delete a campaign or parts of it."""
 
 from campaign_automation.api.http import handler
 

@@ -1,4 +1,4 @@
-"""Rules that exist: listed, shown, replaced, switched, deleted; and the templates for new ones."""
+"""The actions on existing rules: list, show, replace, enable, disable, delete; and the list of templates."""
 
 from campaign_automation.api.http import handler
 

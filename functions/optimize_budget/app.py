@@ -1,4 +1,4 @@
-"""POST /v1/campaigns/{campaign_id}/budget-optimizations: decides on budgets and changes them."""
+"""POST /v1/campaigns/{campaign_id}/budget-optimizations: decide on budgets and change them."""
 
 from campaign_automation.api.http import handler
 

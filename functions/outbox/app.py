@@ -1,4 +1,4 @@
-"""Every five minutes: tells the Web Platform what it has not acknowledged yet, and counts the rules."""
+"""Every five minutes: send the Web Platform the messages it has not acknowledged, and count the rules."""
 
 from campaign_automation.tasks import sweep_outbox, task
 

@@ -1,4 +1,4 @@
-"""One step of the creation, for the state machine: {"step", "tenant", "campaign_id", "request_id", ...}."""
+"""One step of a creation, for the state machine: {"step", "tenant", "campaign_id", "request_id", ...}."""
 
 from campaign_automation.tasks import creation_step, task
 

@@ -1,4 +1,4 @@
-"""Every fifteen minutes: makes the schedules that rules lack, deletes those that drive none."""
+"""Every fifteen minutes: make the missing schedules of rules and delete orphaned ones."""
 
 from campaign_automation.tasks import reconcile_rules, task
 

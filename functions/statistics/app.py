@@ -1,4 +1,4 @@
-"""For other functions: {"operation", "payload" or "packed"} in, {"result"} or {"error"} out."""
+"""Computations for other functions: {"operation", "payload" or "packed"} in, {"result"} or {"error"} out."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""POST /v1/campaigns/{campaign_id}/undo: takes a change back."""
+"""POST /v1/campaigns/{campaign_id}/undo: undo the changes of a run."""
 
 from campaign_automation.api.http import handler
 

@@ -224,7 +224,7 @@ def test_without_activation_it_waits_for_somebody_to_start_it(tests: Tests, sand
         ({"creative_ids": ["1", "1"]}, "creative_ids", "twice"),
         ({"test_duration_days": 0}, "test_duration_days", "greater than or equal to 1"),
         ({"test_duration_days": 91}, "test_duration_days", "less than or equal to 90"),
-        ({"daily_budget": 100}, "daily_budget", "99.99 or 100.02 would"),
+        ({"daily_budget": 100}, "daily_budget", "99.99 USD or 100.02 USD would"),
         ({"daily_budget": 1.5}, "daily_budget", "minimum"),
         ({"minimum_detectable_effect": 20}, "minimum_detectable_effect", "less than or equal to 5"),
         ({"colour": "red"}, "colour", "unknown field"),

@@ -1,4 +1,4 @@
-"""Creates, manages and optimises ad campaigns on Meta, TikTok and Google Ads."""
+"""The automation of ad campaigns on Meta, TikTok and Google Ads: create, manage and optimise."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +9,8 @@ __all__ = ["CampaignAutomation"]
 
 
 def __getattr__(name: str) -> Any:
-    """The module itself is loaded when it is asked for: a function that needs one part pays for that part."""
+    """Load CampaignAutomation on its first use."""
+    # Late: a function that needs one part of the package pays for the import of that part only.
     if name == "CampaignAutomation":
         from campaign_automation.capability import CampaignAutomation
 

@@ -30,7 +30,7 @@ from campaign_automation.wiring import Wiring
 
 
 class CampaignAutomation:
-    """Every argument is optional: what is not given is built from the settings.
+    """The module for an embedding process. Every argument is optional and else built from the settings.
 
     `mcp_client`, `gemini_client` and `redis_client` may be any objects with the methods of contract.md
     section 5; `adapters` replaces platform adapters by name, `table` the table of all stores.
@@ -117,5 +117,6 @@ def _failed(error: Exception, action: Any, request_id: str) -> dict[str, Any]:
 
 
 def _label(action: Any) -> str:
-    """Return the name of a known action; each other one would be a paid metric dimension."""
+    """Return the action's name as a metric dimension, "unknown" for a name that is no action."""
+    # Each new value of a dimension would be a paid metric, and callers may send any name.
     return action if isinstance(action, str) and action in ACTIONS else "unknown"

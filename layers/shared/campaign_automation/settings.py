@@ -1,4 +1,4 @@
-"""The environment, parsed once. Nothing else reads os.environ."""
+"""The settings: the environment, parsed once. Nothing else reads os.environ."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ Names = Annotated[tuple[str, ...], BeforeValidator(_split)]
 
 
 def _caps(value: Any) -> Any:
-    """ "USD:5000,act_1:200" as {"USD": "5000", "act_1": "200"}."""
+    """Parse "USD:5000,act_1:200" into {"USD": "5000", "act_1": "200"}."""
     if not isinstance(value, str):
         return value
+    # At the last colon: the amount holds none, an account's id might.
     pairs = [item.rpartition(":") for item in _split(value)]
     return {name.strip(): amount.strip() for name, _, amount in pairs}
 
@@ -30,11 +31,11 @@ Caps = Annotated[dict[str, Annotated[Decimal, Field(ge=0)]], BeforeValidator(_ca
 
 
 class SettingsError(RuntimeError):
-    """A variable is missing or wrong: the deployment, not the caller, must change."""
+    """The error of a missing or wrong variable, which the deployment must correct, not the caller."""
 
 
 class Settings(BaseModel):
-    """One field per variable, named like it in lower case. Empty means the default."""
+    """The settings, one field per variable, named like it in lower case. Empty means the default."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -151,7 +152,7 @@ class Settings(BaseModel):
 
     @property
     def in_process(self) -> Self:
-        """The same settings for a process that carries everything out itself."""
+        """The same settings for a process that runs creations and computations itself."""
         return self.model_copy(
             update={"create_campaign_state_machine_arn": None, "statistics_function_name": None}
         )
@@ -165,7 +166,8 @@ class Settings(BaseModel):
 
 
 def parse_settings(environment: Mapping[str, str]) -> Settings:
-    """Settings from `environment`. Raises SettingsError naming every variable that is missing or wrong."""
+    """Parse the settings from `environment`; SettingsError names every missing or wrong variable."""
+    # A template's optional parameter arrives as an empty variable, which means that it is not set.
     given = {name.lower(): value for name, value in environment.items() if value != ""}
     try:
         return Settings.model_validate({name: given[name] for name in Settings.model_fields if name in given})

@@ -1,4 +1,4 @@
-"""Tasks that no caller asks for: steps of the state machine, ticks of schedules, sweeps."""
+"""The tasks that no caller asks for: steps of the state machine, ticks of schedules, sweeps."""
 
 from __future__ import annotations
 
@@ -40,12 +40,13 @@ async def _run(run: Task, parts: Wiring, event: Event) -> dict[str, Any]:
 async def creation_step(parts: Wiring, event: Event) -> dict[str, Any]:
     """Run the step of a creation that the payload names.
 
-    An expected error leaves with its class name, which the state machine matches, and its envelope as the
-    text, which Undo reads.
+    An expected error is raised under its class name, which the state machine matches, with its envelope as
+    the text, which Undo reads.
     """
     arguments = {name: event[name] for name in ("creative_id",) if name in event}
     if "failure" in event:
         arguments["failure"] = failure_body(event["failure"])
+    # The state machine retries on its own; each retry carries its number.
     if retries := int(event.get("retries", 0)):
         emit("retries_total", what=event["step"])
     try:
@@ -60,32 +61,34 @@ async def creation_step(parts: Wiring, event: Event) -> dict[str, Any]:
 
 
 async def evaluate_rule(parts: Wiring, event: Event) -> dict[str, Any]:
-    """Carry out one tick of a rule, as its schedule hands it over."""
+    """Carry out one tick of a rule, as its schedule sends it."""
     result = await parts.rule_evaluation.evaluate(parse(RuleTick, dict(event)))
     return result.model_dump(mode="json")
 
 
 async def reconcile_rules(parts: Wiring, event: Event) -> dict[str, Any]:
-    """Make the schedules that rules lack, delete those that drive none, and count the overdue rules."""
+    """Make the missing schedules of rules, delete orphaned ones, and count the overdue rules."""
     return (await parts.rules.reconcile())._asdict()
 
 
 async def check_ab_test(parts: Wiring, event: Event) -> dict[str, Any]:
-    """Look at a running test once, and end it when its days are over."""
+    """Analyse a running test once, and end it when its days are over."""
     checked = await parts.ab_test_checks.check(parse(AbTestTick, dict(event)))
     return checked.model_dump(mode="json")
 
 
 async def sweep_outbox(parts: Wiring, event: Event) -> dict[str, Any]:
-    """Send the Web Platform what it has not acknowledged yet, and count the active rules."""
+    """Send the Web Platform the messages it has not acknowledged yet, and count the active rules."""
     if group := parts.settings.rule_schedule_group:
         emit("campaign_automation_active_rules", count_active_rules(group))
     return await parts.outbox.sweep()
 
 
 def failure_body(failure: Mapping[str, Any]) -> dict[str, Any]:
-    """The envelope's error of a caught failure, {"Error", "Cause"}. A step that crashed or ran out of time
-    left none; what it sent is in the journal."""
+    """Return the envelope's error of a caught failure, {"Error", "Cause"}, or one that stands in for it.
+
+    A step that crashed or ran out of time left none; the objects that it sent are in the journal.
+    """
     try:
         body = json.loads(json.loads(failure["Cause"])["errorMessage"])
         if {"code", "message", "details"} <= set(body):

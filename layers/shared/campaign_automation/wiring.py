@@ -1,4 +1,4 @@
-"""Builds the parts of the module from its settings, each when it is first asked for."""
+"""The wiring: the parts of the module, built from its settings, each when it is first needed."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class Wiring:
     """The parts that actions and tasks need; clients, adapters and a table handed in replace those of the
     settings.
 
-    Functions hand in their settings; without any this process carries everything out itself.
+    Functions hand in their settings; without any this process runs creations and computations itself.
     """
 
     def __init__(
@@ -98,7 +98,8 @@ class Wiring:
         self._aws = Aws()
 
     def preload(self) -> None:
-        """Import the SDKs that this function will need while it starts, when it has the full processor."""
+        """Import the SDKs of this function while it starts."""
+        # A starting function has the full processor, whatever its memory size.
         for platform in self.settings.preload_platforms:
             self.adapters[platform]
         if self.settings.gemini_secret_id is not None:
@@ -329,7 +330,7 @@ class Wiring:
         settings = self.settings
         if settings.ab_test_schedule_group is None:
             return None
-        # Functions that only end tests make no schedules, and are not told whom those call.
+        # Functions that only end tests make no schedules, so the settings of a target are missing there.
         target = Target(
             settings.check_ab_test_function_arn or "",
             settings.ab_test_schedule_role_arn or "",

@@ -1,4 +1,4 @@
-"""Actions that callers may ask for, by name."""
+"""The actions that callers may ask for, by name."""
 
 from campaign_automation.actions import ab_tests, budgets, campaigns, changes, rules
 from campaign_automation.actions.action import ACTIONS

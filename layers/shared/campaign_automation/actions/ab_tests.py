@@ -1,4 +1,4 @@
-"""A/B tests: created, analysed and cancelled."""
+"""The actions on A/B tests: create, analyse and cancel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The table of actions: one decorated function per action tells how it is reached and what it does.
+"""The table of actions: one decorated function per action, with its route, models, role and idempotency.
 
 `execute`, the HTTP routes and handlers, the OpenAPI document and the README's table all come from it.
 """
@@ -26,14 +26,14 @@ class Key(StrEnum):
     """The idempotency key under which an action happens once."""
 
     NONE = "none"
-    GIVEN = "given"  # the caller's; without one the action just runs
+    GIVEN = "given"  # the caller's; without one the action runs every time
     DERIVED = "derived"  # the caller's, else one derived from user, session and request
     CAMPAIGN = "campaign"  # like DERIVED, claimed in one transaction with the campaign that it makes
 
 
 @dataclass(frozen=True)
 class Action:
-    """What callers may ask for: where, with what, in which role, and what may come of it."""
+    """One action that callers may ask for: its route, request, role and answers."""
 
     name: str
     method: str
@@ -99,8 +99,8 @@ def action(
     """Enter the decorated function into ACTIONS under its own name.
 
     Its `request` parameter's type parses the parameters; the types it returns are the answers, `success` the
-    status of the first; a second one says that the work goes on (202). Without `role` buyers may call what
-    changes, viewers what only reads.
+    status of the first; a second one means that the work goes on (202). Without `role` buyers may call an
+    action that changes, viewers one that only reads.
     """
 
     def register(perform: Perform[R, A]) -> Perform[R, A]:

@@ -1,4 +1,4 @@
-"""Budgets: decided on and changed."""
+"""The action on budgets: optimise."""
 
 from __future__ import annotations
 

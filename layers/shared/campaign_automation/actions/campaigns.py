@@ -1,4 +1,4 @@
-"""Campaigns: created, and shown as they are."""
+"""The actions on campaigns: create and show."""
 
 from __future__ import annotations
 

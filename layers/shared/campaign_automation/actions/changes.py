@@ -1,4 +1,4 @@
-"""Changes of campaigns that exist, their trail, and taking them back."""
+"""The actions on existing campaigns: change, list the changes, and undo them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Automation rules: created, shown, replaced, switched and deleted."""
+"""The actions on automation rules: create, show, replace, enable, disable and delete."""
 
 from __future__ import annotations
 

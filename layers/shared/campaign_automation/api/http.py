@@ -26,7 +26,7 @@ _WAIT = re.compile(r"\bwait\s*=\s*(\d+)")
 
 
 def handler(*names: str) -> Handler:
-    """Return the Lambda handler of the actions `names`; what they need is loaded while it starts."""
+    """Return the Lambda handler of the actions `names`; their SDKs are loaded while it starts."""
     routes = {(ACTIONS[name].method, ACTIONS[name].path): ACTIONS[name] for name in names}
     parts = Wiring(get_settings())
     parts.preload()
@@ -51,6 +51,7 @@ async def respond(parts: Wiring, action: Action, event: Event) -> dict[str, Any]
 
 def _caller(event: Event) -> dict[str, Any]:
     """Return the caller's context: tenant, person and roles as the authorizer verified them."""
+    # API Gateway hands header names on as the client wrote them.
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
     verified = event["requestContext"]["authorizer"]
     context = {
@@ -81,7 +82,7 @@ def _body(event: Event) -> dict[str, Any]:
         raise InvalidRequestError(f"body: is not JSON ({error})", field="body") from None
     if not isinstance(body, dict):
         raise InvalidRequestError("body: should be a JSON object", field="body")
-    body.pop("user_id", None)  # the token alone says who asks
+    body.pop("user_id", None)  # the token alone names the caller
     return body
 
 
@@ -99,7 +100,7 @@ def _response(answer: Mapping[str, Any], success: int) -> dict[str, Any]:
 
 
 def _wait_seconds(prefer: str) -> int | None:
-    """Return how long the caller is ready to wait (RFC 7240: `wait=N`; 0 for respond-async)."""
+    """Return the seconds that the caller is ready to wait (RFC 7240: `wait=N`; 0 for respond-async)."""
     if "respond-async" in prefer:
         return 0
     asked = _WAIT.search(prefer)

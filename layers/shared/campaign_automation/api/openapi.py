@@ -66,7 +66,7 @@ def _schemas() -> dict[str, Any]:
 
 
 def _leave_out(schema: dict[str, Any], names: list[str]) -> None:
-    """Remove from the body what the path names."""
+    """Remove the parameters of the path from the schema of the body."""
     for name in names:
         schema["properties"].pop(name, None)
         if name in schema.get("required", []):

@@ -1,4 +1,4 @@
-"""JWTs of the customer's identity provider: signature by JWKS, issuer, audience, expiry."""
+"""The check of JWTs from the customer's identity provider: signature by JWKS, issuer, audience, expiry."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _USUAL_ROLES = frozenset({Role.VIEWER, Role.BUYER})
 
 
 class Caller(NamedTuple):
-    """A verified caller: the tenant whose data they may touch, the person, and what they may do."""
+    """A verified caller: the tenant whose data they may touch, the person, and their roles."""
 
     tenant: str
     person: str
@@ -59,7 +59,7 @@ SUBJECT_ONLY = Claims()
 
 
 class TokenVerifier:
-    """The provider's keys are fetched once and kept for an hour; an unknown key id fetches them anew."""
+    """The verifier. The provider's keys are kept for an hour; an unknown key id fetches them anew."""
 
     def __init__(self, keys: Any, issuer: str, audience: str, claims: Claims = SUBJECT_ONLY) -> None:
         self._keys = keys
@@ -86,6 +86,7 @@ class TokenVerifier:
             claims = jwt.decode(
                 token,
                 self._keys.get_signing_key_from_jwt(token).key,
+                # Asymmetric ones only: with HS256 the public key itself would sign tokens.
                 algorithms=_ALGORITHMS,
                 issuer=self._issuer,
                 audience=self._audience,

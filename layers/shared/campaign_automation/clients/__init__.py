@@ -1,1 +1,1 @@
-"""Clients of the Web Platform and of Gemini."""
+"""The clients of the Web Platform, of Gemini, of media files and of AWS services."""

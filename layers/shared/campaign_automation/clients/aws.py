@@ -1,4 +1,4 @@
-"""Clients of AWS, each made when first needed: importing boto3 and making one takes 0.3 s of a start."""
+"""The clients of AWS, each made when first needed: importing boto3 and making one takes 0.3 s of a start."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Aws:
 
     @cached_property
     def statistics(self) -> Any:
-        """The Lambda client for computations. One changes nothing, so it may be asked for once more; callers
-        wait 29 seconds."""
+        """The Lambda client for computations, with two attempts of 20 seconds."""
+        # A computation changes nothing, so a second attempt does no harm; callers wait 29 seconds.
         import boto3
         from botocore.config import Config
 

@@ -1,4 +1,4 @@
-"""Gemini through google-generativeai over REST; only the function that writes copy loads the SDK."""
+"""The client of Gemini, google-generativeai over REST; only the function that writes copy loads the SDK."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from campaign_automation.utils.observability import emit
 
 
 def load_sdk() -> Any:
-    """The SDK, close to a second of import. Its end-of-support notice is known and kept out of the logs."""
+    """Import the SDK, close to a second; its end-of-support notice is known and kept out of the logs."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
         return importlib.import_module("google.generativeai")
@@ -26,7 +26,7 @@ class TextModel(Protocol):
 
 
 class GeminiClient:
-    """`generate_content(prompt, model=...) -> {"text", "model", "tokens"}`; one try, no retry of its own.
+    """The client: `generate_content(prompt, model=...) -> {"text", "model", "tokens"}`, without retries.
 
     With `response_schema` (the SDK's schema subset) every answer is JSON of that shape. The SDK would retry
     a 503 for ten minutes whatever the timeout says, so its retry is switched off.
@@ -47,7 +47,7 @@ class GeminiClient:
         self._configured = False
 
     async def generate_content(self, prompt: str, *, model: str) -> dict[str, Any]:
-        """Raises AiModelError when the model does not answer, is gone, or refuses the prompt."""
+        """Return the answer; AiModelError when the model does not answer, is gone, or refuses the prompt."""
         return await asyncio.to_thread(self._generate, prompt, model)
 
     def _generate(self, prompt: str, model: str) -> dict[str, Any]:
@@ -67,6 +67,7 @@ class GeminiClient:
     def _configure(self, genai: Any) -> None:
         if self._configured:
             return
+        # Late: the key is a secret, read only when a text is needed.
         options = {"api_endpoint": self._endpoint} if self._endpoint else None
         genai.configure(api_key=self._api_key(), transport="rest", client_options=options)
         self._configured = True

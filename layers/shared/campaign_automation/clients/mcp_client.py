@@ -1,4 +1,4 @@
-"""The Web Platform over MCP streamable HTTP: JSON-RPC 2.0, JSON or SSE answers, a bearer service token.
+"""The client of the Web Platform over MCP streamable HTTP: JSON-RPC 2.0, JSON or SSE, a bearer service token.
 
 Two kinds of server answer (contract.md section 5.1): a standard one, revision 2026-07-28 (stateless) or
 2025-11-25 (initialize first), and the customer's own, which returns a tool's bare data and reports every
@@ -39,7 +39,7 @@ class ToolCaller(Protocol):
 
 
 class McpClient:
-    """`call_tool(name, arguments)` against one server. Reads are retried, writes never."""
+    """The client of one server: `call_tool(name, arguments)`. Reads are retried, writes never."""
 
     def __init__(
         self,
@@ -59,8 +59,11 @@ class McpClient:
         self._session: dict[str, str] | None = None  # headers of an initialized session
 
     async def call_tool(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
-        """The tool's data. Raises WebPlatformError (3001 to 3003), WebPlatformUnavailableError (3000, 3004),
-        NotFoundError, or AccountError when credits are short."""
+        """Call a tool and return its data.
+
+        Raises WebPlatformError (3001 to 3003), WebPlatformUnavailableError (3000, 3004), NotFoundError, or
+        AccountError when credits are short.
+        """
         arguments = await self._with_platform_user(arguments)
 
         async def call() -> dict[str, Any]:
@@ -126,7 +129,7 @@ class McpClient:
             ) from error
 
     def _message(self, answer: httpx.Response) -> dict[str, Any]:
-        """The JSON-RPC answer. Raises for anything else."""
+        """Return the JSON-RPC answer; WebPlatformError or WebPlatformUnavailableError for anything else."""
         if answer.status_code in (401, 403):
             raise WebPlatformError("the Web Platform refused the service token", code="3000", retryable=False)
         try:
@@ -141,7 +144,7 @@ class McpClient:
 
 
 def platform_user_id(user_id: str, prefix: str) -> str | int:
-    """The Web Platform's number of a tenant: "user_123" is 123 when the prefix is "user_".
+    """Return the Web Platform's number of a tenant: "user_123" is 123 when the prefix is "user_".
 
     Two tenants must never share a number, so with a prefix set bare digits are refused.
     """
@@ -179,7 +182,7 @@ def _json_rpc(answer: httpx.Response) -> dict[str, Any]:
 
 
 def _last_event(text: str) -> str:
-    """The data of the last event that answers: notifications may come before it."""
+    """Return the data of the last event, which is the answer: notifications may come before it."""
     events = [block for block in re.split(r"\r?\n\r?\n", text) if "data:" in block]
     if not events:
         raise ValueError("no event")
@@ -199,7 +202,7 @@ def _tool_data(name: str, message: dict[str, Any]) -> dict[str, Any]:
 
 
 def _is_standard(result: Any) -> bool:
-    """The customer's server returns the tool's bare data, without content parts."""
+    """Return whether a result has content parts; the customer's server returns the tool's bare data."""
     content = result.get("content") if isinstance(result, dict) else None
     return isinstance(content, list) and all(isinstance(part, dict) and "type" in part for part in content)
 
@@ -218,7 +221,8 @@ def _structured(result: dict[str, Any], text: str) -> dict[str, Any]:
 
 
 def _failure(name: str, error: dict[str, Any]) -> CampaignAutomationError:
-    """Our error for a JSON-RPC error. The customer's server tells the reason only in message and data."""
+    """Return our error for a JSON-RPC error."""
+    # The customer's server reports every failure as -32000, so message and data decide.
     message = str(error.get("message", ""))
     data = error.get("data") if isinstance(error.get("data"), dict) else {}
     if error.get("code") == -32601 or re.search(r"(?i)unknown tool|tool .*not found", message):

@@ -1,4 +1,4 @@
-"""Fetches a creative's file for platforms that want its bytes."""
+"""The client that fetches a creative's file for platforms that want its bytes."""
 
 from __future__ import annotations
 
@@ -16,15 +16,17 @@ MAX_BYTES = 30 * 1024 * 1024  # Meta's limit for an image
 
 
 class MediaClient:
-    """Fetches from public addresses and from `trusted_hosts` only: a URL given by a caller must not make
-    us read what stands inside our own network."""
+    """The client of public addresses and of `trusted_hosts` only.
+
+    A URL given by a caller must not make us read from inside our own network.
+    """
 
     def __init__(self, trusted_hosts: frozenset[str] = frozenset(), timeout_seconds: float = 20) -> None:
         self._trusted = trusted_hosts
         self._timeout = timeout_seconds
 
     async def fetch(self, url: str) -> bytes:
-        """The file's bytes. Raises AccountError (6003) when it cannot be had."""
+        """Return the file's bytes; AccountError (6003) when it cannot be fetched."""
         await self._refuse_private(url)
         try:
             async with (
@@ -43,12 +45,14 @@ class MediaClient:
         try:
             found = await asyncio.to_thread(socket.getaddrinfo, host, None)
         except OSError as error:
-            raise _refused(url, "has no known host") from error
+            raise _refused(url, "has a host name that cannot be resolved") from error
+        # All of them: the connection may go to any address of the host.
         if not all(ipaddress.ip_address(entry[4][0]).is_global for entry in found):
-            raise _refused(url, "does not stand on the public internet")
+            raise _refused(url, "is not on the public internet")
 
 
 async def _read_limited(answer: httpx.Response) -> bytes:
+    # Counted while it is read: a server need not state a length, or the true one.
     content = bytearray()
     async for chunk in answer.aiter_bytes():
         content += chunk

@@ -1,4 +1,4 @@
-"""EventBridge schedules of ours: each calls one function with one tick, in one group per kind and stage."""
+"""The schedules in EventBridge: each calls one function with one tick, in one group per kind and stage."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 class Target(NamedTuple):
-    """Whom the schedules call, as which role, and where calls go that nobody took."""
+    """The function that schedules call, the role they call it in, and the queue of undelivered calls."""
 
     function_arn: str
     role_arn: str
@@ -21,8 +21,7 @@ class Target(NamedTuple):
 
 
 class Schedules:
-    """What all schedules have in common. Raises CampaignAutomationError (4000) when the scheduler does not do
-    what it is asked."""
+    """The base of all schedules; CampaignAutomationError (4000) when the scheduler refuses or fails."""
 
     def __init__(self, group: str, target: Target, client: Callable[[], Any]) -> None:
         self._group = group
@@ -30,7 +29,7 @@ class Schedules:
         self._get_client = client
 
     async def delete(self, name: str) -> None:
-        """To have none is a success."""
+        """Delete the schedule; one that does not exist is a success."""
         await self._asked(self._delete, name)
 
     def _delete(self, name: str) -> None:
@@ -44,7 +43,7 @@ class Schedules:
         return self._get_client()
 
     def _common(self, name: str, tick: dict[str, str], retries: dict[str, int]) -> dict[str, Any]:
-        """The part of a request that says who is called with what; `tick` also gets the scheduled time."""
+        """Return the target of a request: the function, and `tick` with the scheduled time as its input."""
         return {
             "Name": name,
             "GroupName": self._group,
@@ -52,6 +51,7 @@ class Schedules:
             "Target": {
                 "Arn": self._target.function_arn,
                 "RoleArn": self._target.role_arn,
+                # The scheduler replaces the placeholder; a repeated delivery carries the same time.
                 "Input": json.dumps({**tick, "scheduled_time": "<aws.scheduler.scheduled-time>"}),
                 "RetryPolicy": retries,
                 "DeadLetterConfig": {"Arn": self._target.dead_letters_arn},
@@ -59,7 +59,7 @@ class Schedules:
         }
 
     async def _asked(self, call: Callable[..., T], *arguments: Any) -> T:
-        """boto3 is synchronous: its calls run in a thread."""
+        """Run a call of boto3, which is synchronous, in a thread."""
         from botocore.exceptions import BotoCoreError, ClientError
 
         try:
@@ -76,7 +76,7 @@ def list_schedules(client: Any, group: str) -> Iterator[dict[str, Any]]:
 
 
 def count_active_rules(group: str) -> int:
-    """How many schedules of `group` are enabled."""
+    """Return the number of enabled schedules in `group`."""
     import boto3
 
     schedules = list_schedules(boto3.client("scheduler"), group)

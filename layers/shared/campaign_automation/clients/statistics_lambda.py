@@ -1,4 +1,4 @@
-"""Computations in a function of their own: platform functions carry neither numpy nor scipy."""
+"""The client of computations in a function of their own: platform functions have neither numpy nor scipy."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MAX_PAYLOAD_BYTES = 6 * 1024 * 1024  # Lambda's limit for a synchronous call
 
 
 class LambdaStatistics:
-    """`client` gives a boto3 client for Lambda, made when it is first needed."""
+    """The client; `client` gives a boto3 client for Lambda, made when it is first needed."""
 
     def __init__(self, function_name: str, client: Callable[[], Any]) -> None:
         self._function_name = function_name
@@ -46,6 +46,7 @@ class LambdaStatistics:
             answer = json.loads(response["Payload"].read())
         except (BotoCoreError, ClientError) as error:
             raise _unavailable(type(error).__name__) from error
+        # A crash comes back as an answer, not as an error of boto3.
         if "FunctionError" in response:
             logger.error("statistics crashed", error=answer)
             raise _unavailable("it crashed")

@@ -1,4 +1,4 @@
-"""Executions of the state machine that creates campaigns."""
+"""The client of the state machine that creates campaigns."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from campaign_automation.utils.error_handler import CampaignAutomationError
 
 
 class Executions:
-    """`client` gives a boto3 client for Step Functions."""
+    """The executions; `client` gives a boto3 client for Step Functions."""
 
     def __init__(self, state_machine_arn: str, client: Callable[[], Any]) -> None:
         self._arn = state_machine_arn

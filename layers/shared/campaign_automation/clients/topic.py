@@ -1,4 +1,4 @@
-"""An SNS topic of the deployment, which whoever subscribes to it hears."""
+"""The client of the deployment's SNS topic for notices."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ _LONGEST_SUBJECT = 99  # less than 100 characters, printable ASCII only (SNS API
 
 
 class Topic:
-    """`client` gives a boto3 client for SNS."""
+    """The topic; `client` gives a boto3 client for SNS."""
 
     def __init__(self, topic_arn: str, client: Callable[[], Any]) -> None:
         self._arn = topic_arn
         self._client = client
 
     def publish(self, title: str, message: str) -> None:
-        """`title` becomes the subject of mails, without what SNS refuses there."""
+        """Publish a message; `title` becomes the subject of mails, without characters that SNS refuses."""
         subject = re.sub(r"[^\x20-\x7e]", "?", title)[:_LONGEST_SUBJECT]
         self._client().publish(TopicArn=self._arn, Subject=subject, Message=message)

@@ -1,1 +1,1 @@
-"""Use cases: what the actions do, step by step."""
+"""The use cases behind the actions, step by step."""

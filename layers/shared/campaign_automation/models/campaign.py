@@ -27,8 +27,8 @@ class ObjectEntry(BaseModel):
     `sent` is the unknown outcome: the platform may have made it. `gone` was refused or removed.
     `status` and `daily_budget` are what we last saw there; None is as it was created. `scheduled_budget`
     is a budget that the platform takes over at the next midnight. An object that is `held` was paused on its
-    own and is not started with its campaign. `parent` is the tag of an ad's ad set, `creative_id` what an ad
-    shows, `planned_budget` what the object was created with.
+    own and is not started with its campaign. `parent` is the tag of an ad's ad set, `creative_id` the
+    creative of an ad, `planned_budget` the budget that the object was created with.
     """
 
     level: Level
@@ -57,7 +57,7 @@ class OutboxEntry(BaseModel):
 
 
 class _Stored(BaseModel):
-    """What a creation and its campaign have in common. Times are epoch milliseconds."""
+    """The fields that a creation and its campaign have in common. Times are epoch milliseconds."""
 
     tenant: str
     campaign_id: str
@@ -80,8 +80,10 @@ class _Stored(BaseModel):
 
 
 class Campaign(_Stored):
-    """A campaign on its platform: account, objects by tag, targets, state. `tag` is that of the campaign
-    object itself; `ends_at` is when the platform stops it by itself."""
+    """A campaign on its platform: account, objects by tag, targets, state.
+
+    `tag` is that of the campaign object itself; `ends_at` is the time at which the platform stops it.
+    """
 
     platform: Platform
     account: AdAccount
@@ -104,7 +106,7 @@ class Campaign(_Stored):
         return self.root.platform_id or ""
 
     def first_day(self, zone: ZoneInfo) -> date:
-        """Return the day on which it was made; there is nothing to ask of earlier ones."""
+        """Return the day in `zone` on which the campaign was created; earlier days have no figures."""
         return at_ms(self.created_at).astimezone(zone).date()
 
     def ads(self, adset_tag: str | None = None) -> list[ObjectEntry]:
@@ -121,11 +123,11 @@ class Campaign(_Stored):
         return tag if entry.level is Level.ADSET else entry.parent
 
     def with_parents(self, tag: str) -> list[str]:
-        """Return the tags of an object and of everything above it."""
+        """Return the tags of an object and of its parents."""
         return list(dict.fromkeys(item for item in (tag, self.adset_of(tag), self.tag) if item))
 
     def start_order(self) -> Iterator[ObjectEntry]:
-        """Yield what starts with the campaign, children first; what was paused on its own is left out."""
+        """Yield the objects that start with the campaign, children first, without those paused alone."""
         for level in _START_ORDER:
             yield from (entry for entry in self.made(level) if not entry.held or level is Level.CAMPAIGN)
 
@@ -150,7 +152,7 @@ class Creation(_Stored):
     copies: dict[str, AdCopy] = {}
 
     def planned(self) -> tuple[CampaignPlan, AdAccount]:
-        """Return plan and account of a creation past its first step."""
+        """Return plan and account of a creation past its first step; RuntimeError before that."""
         if self.plan is None or self.account is None:
             raise RuntimeError(f"{self.campaign_id} is not planned yet")
         return self.plan, self.account
@@ -177,8 +179,9 @@ class Creation(_Stored):
 
 
 def _with_plan(objects: dict[str, ObjectEntry], plan: CampaignPlan) -> dict[str, ObjectEntry]:
-    """Return the entries with what only the plan told when they were stored."""
+    """Return the entries with the budgets, parents and creatives that only the plan holds."""
     budgets = {adset.tag: adset.daily_budget for adset in plan.adsets}
+    # Where the campaign has the budget, it is the sum of its ad sets' shares.
     budgets[plan.tag] = sum(budgets.values(), Decimal(0))
     ads = {ad.tag: ad for ad in plan.ads}
     return {

@@ -1,4 +1,4 @@
-"""Campaigns: the request, the plan, the answers of creation and status."""
+"""The shapes of campaigns: the request, the plan, the answers of creation and status."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ class Lookalike(Model):
 
 
 class Dsa(Model):
-    """Who benefits from and who pays for ads shown in the EU."""
+    """The beneficiary and the payor of ads shown in the EU, declared under its Digital Services Act."""
 
     beneficiary: Annotated[Text, Field(max_length=100)]
     payor: Annotated[Text, Field(max_length=100)]
 
 
 class CampaignTerms(Model):
-    """What every request that makes a campaign may say."""
+    """The parameters of every request that makes a campaign."""
 
     daily_budget: PositiveAmount
     platform: Platform = Platform.META
@@ -80,7 +80,7 @@ class CampaignTerms(Model):
             raise ValueError("give either creative_ids or creatives")
         ids = [item.creative_id for item in self.creatives or []]
         if len(set(ids)) != len(ids):
-            raise ValueError("creatives: the same creative_id twice")
+            raise ValueError("creatives: two have the same creative_id; each needs its own")
         return self
 
 
@@ -129,8 +129,10 @@ class CreativePlan(Model):
 
 
 class CampaignPlan(Model):
-    """Everything one creation asks of the platform; each object carries its tag in its name. `ends_at` is
-    when the platform itself shall stop the delivery, whatever becomes of this module."""
+    """The objects that one creation asks of the platform; each carries its tag in its name.
+
+    `ends_at` is the time at which the platform itself stops the delivery, also when this module is gone.
+    """
 
     tag: str
     name: str
@@ -146,7 +148,7 @@ class CampaignPlan(Model):
 
 
 class Creative(Model):
-    """What the ad shows, as resolved from the Web Platform or the request."""
+    """The file, name and page that an ad shows, as resolved from the Web Platform or the request."""
 
     creative_id: str
     name: str
@@ -158,8 +160,10 @@ class Creative(Model):
 
 
 class AdCopy(Model):
-    """The words of one creative. `source` names the model that wrote them, or "template". Platforms that
-    combine several lines into one ad get more of them."""
+    """The copy of one creative. `source` names the model that wrote it, or "template".
+
+    Platforms that combine several lines into one ad get more of them.
+    """
 
     primary_text: str
     headline: str
@@ -184,14 +188,14 @@ class AdResult(Model):
     platform_ad_id: str | None = None
     adset_id: str
     creative_id: str
-    copy_text: str = Field(serialization_alias="copy")
+    copy_text: str = Field(serialization_alias="copy")  # pydantic's models have a method named copy
     headline: str
     description: str
     copy_source: str
 
 
 class Change(Model):
-    """One object of a dry run: what is there now, what there would be."""
+    """One object of a dry run, as it is now and as it would be."""
 
     level: Level
     name: str
@@ -217,7 +221,7 @@ class CampaignCreated(Model):
 
 
 class CampaignAccepted(Model):
-    """Creation goes on; ask `status_url` for the outcome."""
+    """A creation that goes on; `status_url` gives its outcome."""
 
     status: Literal["accepted"] = "accepted"
     state: Literal["creating"] = "creating"
@@ -275,14 +279,14 @@ class AdState(Figures):
 
 
 class TokenHealth(Model):
-    """Until when the ad account's token holds; null when nobody knows."""
+    """The expiry of the ad account's token; null when it is unknown."""
 
     expires_at: datetime | None = None
     days_left: int | None = None
 
 
 class CampaignStatus(Model):
-    """`as_of` is when the platform was read; `age_seconds` says how long ago for a `stale` answer."""
+    """The status of a campaign, read from the platform at `as_of`; a `stale` answer has its `age_seconds`."""
 
     status: Literal["success"] = "success"
     campaign: CampaignState

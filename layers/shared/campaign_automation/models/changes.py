@@ -1,4 +1,4 @@
-"""The shapes of changing what exists: status changes, their audit trail, and taking a change back."""
+"""The shapes of changes: changes of status, their audit trail, and the undo of a run."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ class ManageCampaign(Model):
     @model_validator(mode="after")
     def _consistent(self) -> ManageCampaign:
         if self.action == "delete" and not (self.confirm or self.dry_run):
-            raise ValueError("confirm: deleting cannot be taken back; give confirm: true")
+            raise ValueError("confirm: a deletion cannot be undone; give confirm: true")
         if (self.level == "campaign") == (self.entity_ids is not None):
-            raise ValueError("entity_ids: goes with level adset or ad, and is required there")
+            raise ValueError("entity_ids: required with level adset or ad, not allowed with level campaign")
         return self
 
 
 class ChangedItem(Model):
-    """One object that now is (in a dry run: would be) as asked. `note` says what is worth knowing of it."""
+    """One object that now is (in a dry run: would be) as asked, with the value before and after."""
 
     level: Level
     id: str
@@ -83,10 +83,10 @@ class GetAudit(Model):
 
 
 class AuditRecord(Model):
-    """One write to a platform: who, why, what was there, what was asked, what came of it.
+    """One write to a platform: the actor, the reason, the values before and after, and the outcome.
 
-    `outcome`: applied, failed (the platform refused: nothing changed), or unknown (no answer yet that could
-    be believed). `read_back` is what the platform showed afterwards.
+    `outcome`: applied, failed (the platform refused: nothing changed), or unknown (no reliable answer yet).
+    `read_back` is the value that the platform showed afterwards.
     """
 
     audit_id: str
@@ -111,7 +111,7 @@ class AuditRecord(Model):
 
 
 class AuditTrail(Model):
-    """`next` is the value of `after` for the next page, or null at the end."""
+    """One page of the audit trail; `next` is the value of `after` for the next page, or null at the end."""
 
     status: Literal["success"] = "success"
     campaign_id: str
@@ -120,7 +120,7 @@ class AuditTrail(Model):
 
 
 class UndoChange(Model):
-    """Parameters of undo_change: the run to take back, as an answer or the audit trail names it."""
+    """Parameters of undo_change: the run to undo, as an answer or the audit trail names it."""
 
     campaign_id: CampaignId
     run_id: Annotated[Text, Field(max_length=128)]
@@ -129,7 +129,7 @@ class UndoChange(Model):
 
 
 class ChangeUndone(Model):
-    """What was restored, and what could not be, with the reason."""
+    """The values that were restored, and those that could not be, with the reasons."""
 
     status: Literal["success"] = "success"
     campaign_id: str

@@ -1,4 +1,4 @@
-"""Shapes that every subject shares. Amounts are Decimal in the currency's major unit."""
+"""The shapes that every subject shares. Amounts are Decimal in the currency's major unit."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Platform(StrEnum):
 
 
 class Role(StrEnum):
-    """What a caller may do: read; change; approve what others propose; run the deployment."""
+    """The rights of a caller: read; change; approve the proposals of others; run the deployment."""
 
     VIEWER = "viewer"
     BUYER = "buyer"
@@ -54,8 +54,10 @@ class Role(StrEnum):
 
 
 class Level(StrEnum):
-    """The kinds of platform objects, parents first; not every platform has creatives as objects, and a split
-    test over ad sets is part of no tree."""
+    """The kinds of platform objects, parents first.
+
+    Not every platform has creatives as objects, and a split test over ad sets is part of no tree.
+    """
 
     CAMPAIGN = "campaign"
     ADSET = "adset"
@@ -65,12 +67,13 @@ class Level(StrEnum):
 
 
 class Model(BaseModel):
-    """Unknown fields are refused by name."""
+    """The base of all shapes: frozen, and unknown fields are refused by name."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 def _country(value: str) -> str:
+    # UK is only reserved in ISO 3166-1, but many callers write it.
     code = "GB" if value.upper() == "UK" else value.upper()
     if code not in COUNTRIES:
         raise ValueError("is not an ISO 3166-1 alpha-2 country code such as US, DE or JP")
@@ -78,6 +81,7 @@ def _country(value: str) -> str:
 
 
 def _number(value: Any) -> Any:
+    # Of pydantic's conversions none is wanted here: true would become 1, and "10" a number.
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         raise ValueError("should be a number")
     return value
@@ -94,7 +98,7 @@ def unique(values: list[Any]) -> list[Any]:
 
 
 def _text(value: str) -> str:
-    """Text a platform and a log line can carry: stripped, without control characters."""
+    """Return the text as a platform and a log line can carry it: stripped, without control characters."""
     if any(ord(char) < 32 or ord(char) == 127 for char in value):
         raise ValueError("holds control characters")
     if not value.strip():
@@ -135,6 +139,7 @@ OrderedAges = Annotated[AgeGroup, AfterValidator(_ages_in_order)]
 
 
 def _objective(value: Any) -> Any:
+    # The Web Platform's word for it.
     return "sales" if value == "conversions" else value
 
 
@@ -142,8 +147,9 @@ AnyObjective = Annotated[Objective, BeforeValidator(_objective)]
 
 
 class Context(Model):
-    """Who asks. Over HTTP tenant (`user_id`), person and roles come from the verified token alone."""
+    """The caller. Over HTTP tenant (`user_id`), person and roles come from the verified token alone."""
 
+    # Stored keys are joined with # and secrets' names with /, so an id holds neither.
     user_id: Annotated[Text, Field(max_length=128, pattern=r"^[^#/]+$")]
     person: Annotated[Text, Field(max_length=128)] | None = None
     roles: frozenset[Role] = frozenset(Role)
@@ -156,7 +162,7 @@ class Context(Model):
 
     @property
     def actor(self) -> str:
-        """The person who asks, as the audit trail names them."""
+        """The calling person, as the audit trail names them."""
         return f"user:{self.person or self.user_id}"
 
 
@@ -167,9 +173,12 @@ class Targeting(Model):
 
 
 class AdAccount(Model):
-    """What one read of the account told. `budget_step` is the smallest amount the platform takes and
-    `min_daily_budget` the floor of one ad set, both in the major unit of `currency`; `facts` is what only
-    the platform's adapter understands. `ad_account_id` is the Web Platform's id of it."""
+    """The ad account, as one read of it showed it.
+
+    `budget_step` is the smallest amount the platform takes and `min_daily_budget` the floor of one ad set,
+    both in the major unit of `currency`; `facts` holds the values that only the platform's adapter
+    understands. `ad_account_id` is the Web Platform's id of it.
+    """
 
     ad_account_id: str | None = None
     platform_account_id: str

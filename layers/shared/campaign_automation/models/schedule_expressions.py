@@ -1,4 +1,4 @@
-"""Schedule expressions as EventBridge Scheduler reads them: rate(6 hours), cron(0 9 ? * MON-FRI *).
+"""The schedule expressions of EventBridge Scheduler: rate(6 hours), cron(0 9 ? * MON-FRI *).
 
 Source: Amazon EventBridge Scheduler user guide, "Schedule types".
 """
@@ -11,7 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-MIN_MINUTES = 15
+from campaign_automation.utils.plurals import counted
+
+MIN_MINUTES = 15  # between two runs of a rule
 _UNITS = {"minute": 1, "hour": 60, "day": 1440}
 _RATE = re.compile(r"rate\(\s*(\d{1,6})\s+(minute|hour|day)s?\s*\)")
 _CRON = re.compile(r"cron\(([^()]*)\)")
@@ -20,14 +22,14 @@ _MONTHS = {
     name: number for number, name in enumerate("JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split(), 1)
 }
 _WEEKDAYS = {name: number for number, name in enumerate("SUN MON TUE WED THU FRI SAT".split(), 1)}
-YEARS = (1970, 2199)
+YEARS = (1970, 2199)  # the range of EventBridge's year field
 
 DayRule = Callable[[date], bool]
 
 
 @dataclass(frozen=True)
 class Rate:
-    """Every `minutes` minutes, counted from when the schedule was made."""
+    """A run every `minutes` minutes, counted from the creation of the schedule."""
 
     minutes: int
 
@@ -39,7 +41,7 @@ class Rate:
 
 @dataclass(frozen=True)
 class Cron:
-    """Wall-clock times, as minutes after midnight, on the days that `runs_on` accepts."""
+    """Runs at wall-clock times, as minutes after midnight, on the days that `runs_on` accepts."""
 
     text: str
     times: tuple[int, ...]
@@ -57,7 +59,7 @@ class Cron:
 
 
 def parse_schedule(text: str) -> Rate | Cron:
-    """The schedule that `text` writes, at least 15 minutes between two runs.
+    """Parse a schedule with at least 15 minutes between two runs.
 
     A cron expression has the six fields of EventBridge (minutes, hours, day of month, month, day of week,
     year), or five without the year. Raises ValueError saying what is wrong with it.
@@ -71,12 +73,12 @@ def parse_schedule(text: str) -> Rate | Cron:
     else:
         raise ValueError("should be rate(6 hours) or cron(0 9 ? * MON-FRI *)")
     if shortest < MIN_MINUTES:
-        raise ValueError(f"runs {shortest} minutes apart; the minimum is {MIN_MINUTES} minutes")
+        raise ValueError(f"runs {counted(shortest, 'minute')} apart; the minimum is {MIN_MINUTES} minutes")
     return schedule
 
 
 def _shortest_pause(times: tuple[int, ...]) -> int:
-    """Between neighbours; after the last time of a day may come the first of the next."""
+    """Return the shortest pause in minutes, also between the last time of a day and the first of the next."""
     return min(after - before for before, after in zip(times, [*times[1:], times[0] + 1440], strict=True))
 
 
@@ -102,10 +104,12 @@ def _cron(fields: list[str]) -> Cron:
 
 
 def _with_year(fields: list[str]) -> list[str]:
-    """Unix counts Sunday as 0 and AWS as 1, so a short expression has to name its weekdays."""
+    """Return the six fields of a short, Unix-style expression."""
+    # Unix counts Sunday as 0 and AWS as 1, so a short expression has to name its weekdays.
     if re.search(r"(?<![#\w])\d", fields[4]):
         raise ValueError("without a year, write weekdays as names: MON-FRI")
     month_day, week_day = fields[2], fields[4]
+    # EventBridge wants exactly one ? among the two days; Unix has no ? and writes * for both.
     if week_day == "*":
         week_day = "*" if month_day == "?" else "?"
     elif month_day == "*":
@@ -114,16 +118,17 @@ def _with_year(fields: list[str]) -> list[str]:
 
 
 def _numbers(
-    name: str, text: str, low: int, high: int, words: dict[str, int] | None = None
+    name: str, text: str, low: int, high: int, aliases: dict[str, int] | None = None
 ) -> tuple[int, ...]:
     values: set[int] = set()
     for part in text.split(","):
         found = _PART.fullmatch(part)
         if not found:
             raise ValueError(f"{name}: cannot read {part!r}")
-        first = low if found[1] == "*" else _number(name, found[2], low, high, words or {})
+        first = low if found[1] == "*" else _number(name, found[2], low, high, aliases or {})
+        # As in cron, 5/10 runs from 5 to the end of the range.
         if found[3]:
-            last = _number(name, found[3], low, high, words or {})
+            last = _number(name, found[3], low, high, aliases or {})
         else:
             last = high if found[1] == "*" or found[4] else first
         if first > last or found[4] == "0":
@@ -132,8 +137,8 @@ def _numbers(
     return tuple(sorted(values))
 
 
-def _number(name: str, text: str, low: int, high: int, words: dict[str, int]) -> int:
-    value = words.get(text, int(text) if text.isascii() and text.isdigit() else -1)
+def _number(name: str, text: str, low: int, high: int, aliases: dict[str, int]) -> int:
+    value = aliases.get(text, int(text) if text.isascii() and text.isdigit() else -1)
     if not low <= value <= high:
         raise ValueError(f"{name}: {text!r} is not between {low} and {high}")
     return value
@@ -173,7 +178,7 @@ def _week_day(part: str) -> DayRule:
 
 
 def _aws_weekday(day: date) -> int:
-    return day.isoweekday() % 7 + 1
+    return day.isoweekday() % 7 + 1  # Sunday is 1
 
 
 def _length(day: date) -> int:
@@ -181,7 +186,7 @@ def _length(day: date) -> int:
 
 
 def _nearest_weekday(day: date, number: int) -> date:
-    """The Monday to Friday nearest to the `number`-th of the month of `day`, never in another month."""
+    """Return the Monday to Friday nearest to the `number`-th of the month of `day`, within that month."""
     wanted = day.replace(day=number)
     shift = {5: -1, 6: 1}.get(wanted.weekday(), 0)
     if (wanted + timedelta(days=shift)).month != day.month:

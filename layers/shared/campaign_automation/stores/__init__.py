@@ -1,1 +1,1 @@
-"""The module's own memory."""
+"""The stores of the module: one table, its engine, and one store per subject."""

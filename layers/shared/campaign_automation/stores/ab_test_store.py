@@ -1,4 +1,4 @@
-"""A/B tests in the table, beside the campaign that each of them is.
+"""The store of A/B tests; each test is also a campaign, which stands in its own rows.
 
 | pk                  | sk                | holds                                                      |
 |---------------------|-------------------|------------------------------------------------------------|
@@ -34,7 +34,7 @@ from campaign_automation.stores.table import (
 
 
 class AbTest(BaseModel):
-    """One test. `told_at`: when its user was told that it may stop."""
+    """One test. `told_at` is the time at which its user was notified that it may stop."""
 
     tenant: str
     test_id: str
@@ -49,10 +49,12 @@ class AbTest(BaseModel):
 
 
 class TestLook(BaseModel):
-    """What one analysis saw: days closed through `day`, the share of a planned test's information, evidence
-    for `leader`."""
+    """One interim analysis of a test, on the days closed through `day`, with the evidence for `leader`.
 
-    __test__ = False
+    `information` is the share of a planned test's information (0 to 1).
+    """
+
+    __test__ = False  # pytest takes classes named Test... for tests
 
     day: date
     unit: Unit
@@ -64,12 +66,12 @@ class TestLook(BaseModel):
 
 
 def ab_test_id(campaign_id: str) -> str:
-    """A test and its campaign have one identity, so nothing has to remember which belongs to which."""
+    """Return the id of a campaign's test: both have one identity, so no row has to map them."""
     return f"abt_{campaign_id.removeprefix('cmp_')}"
 
 
 class AbTestStore:
-    """Rows are made once; afterwards only a running test changes."""
+    """The store of tests. Rows are made once; afterwards only a running test changes."""
 
     def __init__(self, table: Table) -> None:
         self._table = table
@@ -85,24 +87,25 @@ class AbTestStore:
         return AbTest.model_validate(row | {"sample": json.loads(row["sample"])})
 
     async def add_look(self, test: AbTest, look: TestLook) -> bool:
-        """Store a look. Return whether it was the first on those days: later ones change nothing."""
+        """Store an interim analysis; return False, and change nothing, when its days already have one."""
+        # The error rates hold for one analysis of each set of closed days, however often a check runs.
         row = {"pk": _key(test).pk, "sk": f"look#{look.unit}#{look.day}", "look": look.model_dump_json()}
         return await self._table.try_write(Put(row, when=Absent()))
 
     async def looks(self, test: AbTest, unit: Unit) -> list[TestLook]:
-        """Return the looks in the order of their days."""
+        """Return the interim analyses in the order of their days."""
         rows = await self._table.query(_key(test).pk, prefix=f"look#{unit}#")
         return [TestLook.model_validate_json(row["look"]) for row in rows]
 
     async def end(
         self, test: AbTest, state: TestState, at: datetime, reason: str, notices: Iterable[Notice] = ()
     ) -> bool:
-        """End a running test, with what its user must be told. Return False when it had ended before."""
+        """End a running test, together with its notices. Return False when it had ended before."""
         values = {"state": state, "ended_at": at.isoformat(), "end_reason": reason}
         return await self._change(test, values, _RUNNING, notices)
 
     async def tell(self, test: AbTest, at: datetime, notices: Iterable[Notice]) -> bool:
-        """Store what the user of a running test must be told, once. Return False when it was told before."""
+        """Store the notices of a running test, once. Return False when its user was notified before."""
         values = {"told_at": at.isoformat()}
         return await self._change(test, values, AllOf(_RUNNING, Absent("told_at")), notices)
 

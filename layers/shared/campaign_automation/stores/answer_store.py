@@ -1,11 +1,11 @@
-"""Idempotency keys in the table: the claim of each, then the answer given under it.
+"""The store of idempotency keys: the claim of each, then the answer given under it.
 
 | pk                 | sk    | holds                                                                 |
 |--------------------|-------|-----------------------------------------------------------------------|
 | <tenant>#key#<key> | claim | the request's digest; then its answer, or the campaign that it made   |
 
-managers/shared/idempotency.py says what keys and digests are made of, and how long they hold. The claim of a
-creation is written by campaign_store.py, in one transaction with its campaign.
+managers/shared/idempotency.py makes the keys and digests and says how long they hold. The claim of a creation
+is written by campaign_store.py, in one transaction with its campaign.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ async def standing_claim(table: Table, tenant: str, key: str) -> Claim | None:
 
 
 def claim_put(tenant: str, claim: Claim, seconds: int) -> Put:
-    """Return the operation that claims a key which nobody holds any more."""
+    """Return the operation that claims a key without a holder."""
     return Put(_row(tenant, claim, seconds), when=_KEY.free_for(claim.holder))
 
 

@@ -1,4 +1,4 @@
-"""The audit trail: append-only, one partition per campaign, each write told twice.
+"""The store of the audit trail: append-only, one partition per campaign, two rows for each write.
 
 | pk                       | sk             | holds                                               |
 |--------------------------|----------------|-----------------------------------------------------|
@@ -20,13 +20,14 @@ from campaign_automation.utils.clock import now_ms
 
 
 def audit_ids(at_ms: int | None = None) -> Iterator[str]:
-    """Ids in the order in which they are taken."""
+    """Return ids that sort in the order in which they are taken, from `at_ms` (epoch milliseconds) or now."""
+    # Numbered, so that the records of one run keep their order within one millisecond.
     stem = f"{at_ms or now_ms():013d}-{uuid.uuid4().hex[:8]}"
     return (f"{stem}-{number:04d}" for number in itertools.count())
 
 
 def id_at(at_ms: int) -> str:
-    """The smallest id of that moment, for reading from there on."""
+    """Return the smallest id of a moment (epoch milliseconds), for reading from there on."""
     return f"{at_ms:013d}"
 
 
@@ -35,7 +36,7 @@ class AuditStore:
         self._table = table
 
     async def intend(self, records: Sequence[AuditRecord]) -> None:
-        """Store records before what they tell is sent."""
+        """Store the records of changes that are about to be sent."""
         await self._append(records, "0")
 
     async def conclude(self, records: Sequence[AuditRecord]) -> None:

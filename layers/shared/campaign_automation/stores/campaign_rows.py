@@ -1,4 +1,4 @@
-"""The rows in which creations and campaigns stand; the table is in campaign_store.py."""
+"""The rows of creations and campaigns; the layout of their keys is in campaign_store.py."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _DOCUMENTS = ("spec", "context", "test", "account", "plan", "failure", "warnings
 
 
 class Pending(NamedTuple):
-    """A message that is not acknowledged: its campaign, or the notice that it is; since when (epoch ms)."""
+    """A message without acknowledgement: its campaign or its notice, pending since (epoch milliseconds)."""
 
     tenant: str
     kind: Literal["campaign", "notice"]
@@ -109,7 +109,7 @@ def list_row(creation: Creation) -> Row:
 
 
 def _lifetime(creation: Creation) -> dict[str, int]:
-    """The rows of a dry run go after a day."""
+    """Return the expiry of a dry run's rows, a day from now; nothing for other rows."""
     return {"expires_at": machine_now() + _DRY_RUN_SECONDS} if creation.spec.dry_run else {}
 
 

@@ -1,16 +1,16 @@
-"""Campaigns in the table, with their journal and outbox, and the assets uploaded for them.
+"""The store of campaigns, with their journal and outbox, and of the assets uploaded for them.
 
 | pk                              | sk                   | holds                                        |
 |---------------------------------|----------------------|----------------------------------------------|
 | <tenant>#campaign#<id>          | campaign             | request, account, plan, state, failure       |
 |                                 | creative#<id>        | the creative and its copy                    |
-|                                 | object#<level>#<tag> | journal: what was sent, what came back       |
+|                                 | object#<level>#<tag> | the journal entry of one platform object     |
 |                                 | outbox#<n>           | a message for the Web Platform               |
 | <tenant>#platform#<id>          | pointer              | our id of a platform's campaign              |
 | <tenant>#campaigns              | <id>                 | that it exists: platform, account, name      |
 | <tenant>#budgets#<account>      | <id>                 | the daily budget that an active one may use  |
 | <tenant>#asset#<account>#<hash> | asset                | an image or video already uploaded           |
-| <tenant>#account#<account>      | account              | what the platform told of it, for a while    |
+| <tenant>#account#<account>      | account              | the account as last read, for a while        |
 
 The tenant is part of every key, so another tenant's row cannot even be addressed. The claims of idempotency
 keys are in answer_store.py.
@@ -70,7 +70,7 @@ _OLD_RUN_UNTIL = "run_until"  # epoch milliseconds, as runs were held before all
 
 
 class CampaignStore:
-    """Campaigns with their journal and outbox."""
+    """The store of campaigns with their journal and outbox."""
 
     def __init__(self, table: Table) -> None:
         self._table = table
@@ -131,7 +131,7 @@ class CampaignStore:
         await self._table.write(Update(key, set={"copy_json": copy.model_dump_json()}))
 
     async def journal(self, campaign: Creation | Campaign, entries: Iterable[ObjectEntry]) -> None:
-        """Write journal entries; what was there under the same tag is replaced."""
+        """Write journal entries; an entry under the same tag is replaced."""
         await self._table.write_in_groups(Put(object_row(campaign, entry)) for entry in entries)
 
     async def finish(
@@ -143,7 +143,7 @@ class CampaignStore:
         notices: Iterable[Notice] = (),
         **parts: Any,
     ) -> None:
-        """Store the end state with what must be told to the Web Platform, all or nothing.
+        """Store the end state with its messages to the Web Platform, all or nothing.
 
         A campaign that left nothing behind frees its idempotency key, so the caller may simply ask again.
         """
@@ -163,9 +163,9 @@ class CampaignStore:
     # --- changes of existing campaigns -----------------------------------------------------------------
 
     async def begin_run(self, campaign: Creation | Campaign, run_id: str, seconds: int) -> str | None:
-        """Claim the campaign for one change. Return the run that holds it, if another does.
+        """Take the campaign's lease for one change. Return the run that holds it, if another does.
 
-        A run whose time is over has died, and its claim is taken over, as is a claim of the run itself.
+        A run whose time is over has died, and its lease is taken over, as is a lease of the run itself.
         """
         claim = Update(
             campaign_key(campaign),
@@ -187,10 +187,11 @@ class CampaignStore:
         message: OutboxEntry | None = None,
         **parts: Any,
     ) -> bool:
-        """Store what was seen after the change, its message to the Web Platform and the end of the claim.
+        """Store the entries seen after the change, its message to the Web Platform and the end of the lease.
 
-        Return False when the message's number was taken meanwhile: only what was seen is stored then.
+        Return False when the message's number was taken meanwhile: only the entries are stored then.
         """
+        # Apart from the rest, since a campaign may have more objects than one transaction takes.
         await self.journal(campaign, seen)
         end = Update(
             campaign_key(campaign),
@@ -228,14 +229,14 @@ class CampaignStore:
         await self._table.write(Put(outbox_row(campaign, sent)))
 
     async def claim_delivery(self, campaign: Creation | Campaign, seconds: int) -> str | None:
-        """Claim the sending of the campaign's messages. Return the holder's token, None if another sends."""
+        """Take the lease of sending the campaign's messages. Return its token, None if another sends."""
         token = uuid.uuid4().hex
         taken = DELIVERY.taken(token, seconds)
         claim = Update(campaign_key(campaign), set=taken, when=DELIVERY.free_for(token))
         return token if await self._table.try_write(claim) else None
 
     async def release_delivery(self, campaign: Creation | Campaign, token: str) -> None:
-        """Give the claim back, unless it ran out and another process has it."""
+        """Give the lease back, unless it ran out and another process has it."""
         key, attributes = campaign_key(campaign), DELIVERY.attributes
         await self._table.try_write(Update(key, remove=attributes, when=DELIVERY.held_by(token)))
 
@@ -255,16 +256,16 @@ class CampaignStore:
         await self._table.write(Put({**key._asdict(), "reference": reference}))
 
     async def kept_account(self, tenant: str, account: str) -> AdAccount | None:
-        """Return what the platform told of the account not long ago, or None."""
+        """Return the account as it was read not long ago, or None."""
         row = await self._table.get(_account_key(tenant, account))
-        # Expired rows are removed some time later, so the time is looked at too.
+        # DynamoDB removes expired rows some time later, so the expiry is compared too.
         if row is None or row["expires_at"] < machine_now():
             return None
         return AdAccount.model_validate_json(row["account"])
 
-    async def keep_account(self, tenant: str, account: str, told: AdAccount, seconds: int) -> None:
+    async def keep_account(self, tenant: str, account: str, read: AdAccount, seconds: int) -> None:
         row: Row = _account_key(tenant, account)._asdict()
-        row |= {"account": told.model_dump_json(), "expires_at": machine_now() + seconds}
+        row |= {"account": read.model_dump_json(), "expires_at": machine_now() + seconds}
         await self._table.write(Put(row))
 
     async def _campaign(self, tenant: str, campaign_id: str) -> Row | None:
@@ -272,7 +273,7 @@ class CampaignStore:
 
 
 def _no_old_run_but(run_id: str) -> Condition:
-    """No run of an older version of the module holds the campaign, or only `run_id` itself."""
+    """Return the condition that no run of an older version holds the campaign, or only `run_id` itself."""
     over = Before(_OLD_RUN_UNTIL, machine_now() * 1000)
     return AnyOf(Absent(_OLD_RUN_UNTIL), Equals("run_id", run_id), over)
 

@@ -1,6 +1,6 @@
 """The engine of the table in DynamoDB; its expressions exist in this file only.
 
-PynamoDB was weighed: it maps classes to tables, which is what the stores do, and hides which call is sent.
+PynamoDB was weighed: it maps classes to tables, as the stores do already, and hides the calls that are sent.
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ _CONFLICT_SECONDS = 0.05
 
 
 class DynamoTable(Table):
-    """boto3 is synchronous, so each call runs in a thread and the event loop goes on."""
+    """The table in DynamoDB. boto3 is synchronous, so each call runs in a thread beside the event loop."""
 
     def __init__(self, name: str, client: Callable[[], Any]) -> None:
-        """`client` is asked at the first call: making a boto3 client takes longer than a call."""
+        """Take a table and the maker of its client, which is called late: it takes longer than a call."""
         self._name = name
         self._make_client = client
 
@@ -143,15 +143,17 @@ class DynamoTable(Table):
 
 
 class _Expression:
-    """The names and values of one request, each behind a placeholder: "token", "state" and some hundred other
-    words are reserved."""
+    """The names and values of one request, each behind a placeholder.
+
+    "token", "state" and some hundred other words are reserved in DynamoDB's expressions.
+    """
 
     def __init__(self) -> None:
         self._names: dict[str, str] = {}
         self._values: list[Value] = []
 
     def parts(self) -> dict[str, Any]:
-        """Return what the placeholders stand for; DynamoDB refuses empty maps."""
+        """Return the maps of the placeholders, without empty ones, which DynamoDB refuses."""
         parts: dict[str, Any] = {}
         if self._names:
             parts["ExpressionAttributeNames"] = {mark: name for name, mark in self._names.items()}
@@ -185,6 +187,7 @@ class _Expression:
                 assert_never(condition)
 
     def update(self, operation: Update) -> str:
+        # None is not stored: setting an attribute to it is the same as removing the attribute.
         kept = {name: value for name, value in operation.set.items() if value is not None}
         gone = [*operation.remove, *(operation.set.keys() - kept.keys())]
         clauses = {
@@ -223,5 +226,5 @@ def _row(item: Mapping[str, Any]) -> Row:
 
 
 def _unwrapped(value: Any) -> Any:
-    """boto3 wraps bytes in a class of its own."""
+    """Return the plain value: boto3 wraps bytes in a class of its own."""
     return bytes(value.value) if hasattr(value, "value") else value

@@ -1,8 +1,8 @@
-"""Conversions as the platforms had counted them by each day: their growth shows how late they arrive.
+"""The store of conversions as counted by each day: the growth of a day's count shows the reporting lag.
 
 | pk                                     | sk           | holds                                            |
 |----------------------------------------|--------------|--------------------------------------------------|
-| <tenant>#insights#<account>#<campaign> | <report day> | conversions by day as the first report of it told |
+| <tenant>#insights#<account>#<campaign> | <report day> | conversions by day, of the first report on it    |
 """
 
 from __future__ import annotations

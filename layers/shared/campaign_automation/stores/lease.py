@@ -1,7 +1,7 @@
 """Leases: the right of one process at a time to work on a row, for some seconds.
 
 A process that dies gives nothing back, so a lease ends by itself. It counts epoch seconds of the machine's
-clock: two processes have that in common, while the module's own clock (utils/clock) can be moved.
+clock: two processes share that one, while the module's own clock (utils/clock) can be moved.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ class Lease:
         return self.holder, self.until
 
     def taken(self, holder: str, seconds: int) -> dict[str, Value]:
-        """Return what to set on the row for `holder` to have it."""
+        """Return the attributes to set on the row for `holder` to have it for `seconds`."""
         return {self.holder: holder, self.until: machine_now() + seconds}
 
     def free_for(self, holder: str) -> Condition:
-        """Nobody has the row, or `holder` itself, or a holder whose time is over."""
+        """Return the condition that nobody else has the row, or only a holder whose time is over."""
         return AnyOf(Absent(self.until), Equals(self.holder, holder), Before(self.until, machine_now()))
 
     def held_by(self, holder: str) -> Condition:
-        """Nobody took the row over; a holder that is late may finish as long as this is true."""
+        """Return the condition that nobody took the row over; a late holder may finish while it holds."""
         return Equals(self.holder, holder)
 
 
-# One process at a time sends what a row has to tell. Shared by campaigns and notices.
+# One process at a time sends the messages of a row. Shared by campaigns and notices.
 DELIVERY = Lease(holder="delivery_by", until="delivery_until")

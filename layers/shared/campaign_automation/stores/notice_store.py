@@ -1,8 +1,8 @@
-"""Notices to a user that belong to no campaign, in the outbox until each of their channels has taken them.
+"""The store of notices to a user that belong to no campaign, pending until each channel has taken them.
 
 | pk                   | sk            | holds                                    |
 |----------------------|---------------|------------------------------------------|
-| <tenant>#notice#<id> | outbox#000001 | the notice, and where it is still to go  |
+| <tenant>#notice#<id> | outbox#000001 | the notice, and its waiting channels     |
 """
 
 from __future__ import annotations
@@ -24,8 +24,7 @@ _ROW = "outbox#000001"
 
 
 class Notice(BaseModel):
-    """`arguments` are those of the Web Platform's create_notification; `waiting` are the channels that have
-    still to take it."""
+    """A notice to a user: the arguments of the Web Platform's create_notification, and waiting channels."""
 
     tenant: str
     notice_id: str
@@ -42,7 +41,7 @@ class NoticeStore:
         return None if row is None else Notice.model_validate_json(row["notice"])
 
     async def claim(self, notice: Notice, seconds: int) -> bool:
-        """Claim the delivery of a notice that waits. Return whether this process has it now."""
+        """Take the lease of delivering a waiting notice. Return whether this process has it now."""
         token = uuid.uuid4().hex
         claim = Update(
             _key(notice.tenant, notice.notice_id),
@@ -52,7 +51,7 @@ class NoticeStore:
         return await self._table.try_write(claim)
 
     async def save(self, notice: Notice) -> None:
-        """Replace the notice; its claim ends with that."""
+        """Replace the notice, which ends its lease too."""
         await self._table.write(Put(notice_row(notice)))
 
 
@@ -60,7 +59,7 @@ def notice_row(notice: Notice) -> Row:
     key = _key(notice.tenant, notice.notice_id)
     row = {**key._asdict(), "notice": notice.model_dump_json()}
     if notice.waiting:
-        # Only what waits carries the key of the outbox's index.
+        # Only waiting notices carry the key of the outbox's index.
         return {**row, "outbox": "pending", "due": now_ms()}
     return {**row, "expires_at": machine_now() + _KEPT // timedelta(seconds=1)}
 

@@ -1,11 +1,11 @@
-"""Rules in the table: versions that never change, one head for each rule, one claim for each of its ticks.
+"""The store of rules: versions that never change, one head for each rule, one lease for each of its ticks.
 
 | pk                 | sk                | holds                                                      |
 |--------------------|-------------------|------------------------------------------------------------|
 | <tenant>#rules     | <rule_id>         | head: the version in force, its state, its last run        |
 | <tenant>#rule#<id> | version#<n>       | one version                                                |
 |                    | tick#<time>#v<n>  | the lease of the tick's evaluation; then its result        |
-|                    | told              | when each object was last told of, for the cooldown        |
+|                    | told              | the last notification of each object, for the cooldown     |
 
 A head that is enabled carries the key of the sparse index, so every tenant's rules can be compared with the
 schedules that drive them.
@@ -50,7 +50,7 @@ _TICK = Lease(holder="token", until="held_until")
 
 
 class RuleHead(BaseModel):
-    """The rule as it stands. `scheduled` is the version that its schedule was made for, 0 without one."""
+    """The rule in force. `scheduled` is the version that its schedule was made for, 0 without one."""
 
     tenant: str
     rule_id: str
@@ -70,7 +70,7 @@ class RuleHead(BaseModel):
 
 
 class Tick(NamedTuple):
-    """One evaluation that is due: of this head's version, for this time; `token` names who does it."""
+    """One evaluation that is due: of this head's version, for this time; `token` names its process."""
 
     head: RuleHead
     scheduled_time: datetime
@@ -110,14 +110,14 @@ class RuleStore:
         return await self._table.try_write(_new_version(head), _update(head, _values(head), before))
 
     async def set_state(self, head: RuleHead, state: RuleState, at: datetime) -> bool:
-        """Return False when the rule was changed meanwhile."""
+        """Change the state. Return False when the rule was changed meanwhile."""
         return await self._table.try_write(_state_update(head, state, at))
 
     async def mark_scheduled(self, head: RuleHead, version: int) -> None:
         await self._table.write(_update(head, {"scheduled": version}))
 
     async def head(self, tenant: str, rule_id: str) -> RuleHead | None:
-        """Return None for an id that this tenant does not have."""
+        """Return the rule's head, or None for an id that this tenant does not have."""
         row = await self._table.get(_head_key(tenant, rule_id))
         return None if row is None else _head(row)
 
@@ -134,9 +134,9 @@ class RuleStore:
     # --- ticks -----------------------------------------------------------------------------------------
 
     async def claim(self, tick: Tick, seconds: int) -> Standing | None:
-        """Claim the tick for `seconds`. Return its holder or its result, if it has one.
+        """Take the tick's lease for `seconds`. Return the earlier evaluation, if there is one.
 
-        A claim whose time is over belonged to a process that died, and is taken over.
+        A lease whose time is over belonged to a process that died, and is taken over.
         """
         row = {
             **_tick_key(tick)._asdict(),
@@ -160,7 +160,7 @@ class RuleStore:
         notified_at: Mapping[str, datetime] | None = None,
         notices: Iterable[Notice] = (),
     ) -> bool:
-        """Store the result of the tick, the objects told of, and what must be told, all or nothing.
+        """Store the result of the tick, the notified objects and the notices, all or nothing.
 
         A result that asks for a review stops the rule too. Return False when another process took the tick
         over.
@@ -170,11 +170,11 @@ class RuleStore:
             stop = _state_update(tick.head, "needs_review", clock.now())
             if await self._table.try_write(stop, *operations):
                 return True
-            # A person changed the rule meanwhile: their word stands, the run is recorded all the same.
+            # A person changed the rule meanwhile: that change stands, and the run is recorded all the same.
         return await self._table.try_write(*operations)
 
     async def notified_at(self, head: RuleHead) -> dict[str, datetime]:
-        """Return when the rule last told of each object, or would have changed it had it been let."""
+        """Return the rule's last notification of each object, in observe mode of its last decision on it."""
         row = await self._table.get(Key(_pk(head), "told"))
         moments = json.loads(zlib.decompress(row["packed"])) if row else {}
         return {entity: datetime.fromisoformat(moment) for entity, moment in moments.items()}

@@ -41,19 +41,19 @@ class Key(NamedTuple):
     sk: str
 
 
-# --- conditions: what must hold of the row as it stands ---------------------------------------------------
+# --- conditions on the row before the write -----------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Absent:
-    """The row has no such attribute, or is not there; without a name, the row is not there."""
+    """The condition that the row has no such attribute, or is not there; without a name, the latter."""
 
     name: str = "pk"
 
 
 @dataclass(frozen=True)
 class Equals:
-    """The attribute is there and has this value; numbers are compared as numbers."""
+    """The condition that the attribute is there and has this value; numbers are compared as numbers."""
 
     name: str
     value: Value
@@ -61,7 +61,7 @@ class Equals:
 
 @dataclass(frozen=True)
 class Before:
-    """The attribute is there and less than `value`."""
+    """The condition that the attribute is there and less than `value`."""
 
     name: str
     value: Value
@@ -69,7 +69,7 @@ class Before:
 
 @dataclass(frozen=True)
 class Version:
-    """The row is as it was when it was read with this version (`version_of`): nobody has written it since.
+    """The condition that nobody has written the row since it was read with this version (`version_of`).
 
     A Put under Version(n) makes n + 1, every Update counts one up. 0 is a row that is not there or has never
     been counted. A row that is put without a version starts again at 0, so put it always or never under one.
@@ -102,7 +102,7 @@ Condition: TypeAlias = Absent | Equals | Before | Version | AllOf | AnyOf
 
 @dataclass(frozen=True)
 class Put:
-    """Write the whole row in place of what stands under its key."""
+    """Write the whole row in place of the one under its key."""
 
     row: Mapping[str, Value]
     when: Condition | None = None
@@ -138,18 +138,18 @@ Operation: TypeAlias = Put | Update | Delete
 
 
 class ConditionFailedError(StoreError):
-    """A condition of a write did not hold, so nothing of it was written."""
+    """The error of a write whose conditions did not hold, so that nothing of it was written."""
 
 
 class WriteRefusedError(StoreError):
-    """No engine takes this write: too many operations, too many bytes, or two for one row."""
+    """The error of a write that no engine takes: too many operations, too many bytes, or two for one row."""
 
 
 # --- the port -----------------------------------------------------------------------------------------------
 
 
 class Table(ABC):
-    """Reads are consistent except `indexed`; an engine implements the methods with an underscore."""
+    """The port. Reads are consistent except `indexed`; engines implement the methods with an underscore."""
 
     async def get(self, key: Key) -> Row | None:
         row = await self._get(key)
@@ -165,12 +165,14 @@ class Table(ABC):
         if since <= prefix:
             since = ""
         elif not since.startswith(prefix):
-            return []  # it lies behind all rows with the prefix
+            return []  # `since` sorts behind all rows with the prefix
         return [_current(row) for row in await self._query(pk, since, prefix, limit)]
 
     async def indexed(self, value: str, *, limit: int | None = None) -> list[Row]:
-        """Return the keys (`pk`, `sk`, `due`) of the rows whose attribute `outbox` is `value`, lowest `due`
-        first. The index may be a moment behind the table."""
+        """Return the keys (`pk`, `sk`, `due`) of the rows whose `outbox` is `value`, lowest `due` first.
+
+        The index may be a moment behind the table.
+        """
         return await self._indexed(value, limit)
 
     async def write(self, *operations: Operation) -> None:
@@ -243,7 +245,7 @@ def document(value: Any) -> Any:
 
 
 def size_of(operation: Operation) -> int:
-    """Estimate the bytes of an operation; never less than what DynamoDB counts."""
+    """Estimate the bytes of an operation; never less than DynamoDB counts."""
     if isinstance(operation, Put):
         return _size(operation.row)
     size = _size(operation.key._asdict())
@@ -312,7 +314,7 @@ def _version_in(condition: Condition | None) -> int | None:
 def _current(row: Row) -> Row:
     """Return a stored row as this version reads it. Rows from before schema numbers are of version 1.
 
-    The place for turning rows of an older schema into today's.
+    This is the place to turn rows of an older schema into today's.
     """
     number = int(row.setdefault(SCHEMA_ATTRIBUTE, 1))
     if number > SCHEMA:

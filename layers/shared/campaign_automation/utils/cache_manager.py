@@ -1,4 +1,4 @@
-"""A cache that may vanish at any moment: down is a miss and a metric, never a failed request."""
+"""The cache, which may vanish at any moment: down is a miss and a metric, never a failed request."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from campaign_automation.utils.observability import emit, logger
 
 T = TypeVar("T")
 
-_REST_SECONDS = 10.0  # how long a cache that failed is left alone: each try could cost its time limit
-_FLIGHT_SECONDS = 25  # how long one reader may keep the others waiting
+_REST_SECONDS = 10.0  # a cache that failed is not asked for this long: each try could cost its time limit
+_FLIGHT_SECONDS = 25  # the longest that one reader may keep the others waiting
 _POLL_SECONDS = 0.05
 
 
@@ -27,9 +27,9 @@ class RedisClient(Protocol):
 
 
 class CacheManager:
-    """JSON values under `{stage}:{tenant}:{what}` keys, always with a time to live in seconds.
+    """The cache of JSON values under `{stage}:{tenant}:{what}` keys, always with a time to live in seconds.
 
-    Without a client every look-up is a miss. Nothing is decided on what stands here alone.
+    Without a client every lookup is a miss. Nothing is decided on a cached value alone.
     """
 
     def __init__(self, client: RedisClient | None, stage: str) -> None:
@@ -41,7 +41,7 @@ class CacheManager:
     async def get_or_load(
         self, tenant: str, what: str, ttl_seconds: int, load: Callable[[], Awaitable[Any]]
     ) -> Any:
-        """The cached value, or what `load` gives, which is then kept for `ttl_seconds`."""
+        """Return the cached value, or the result of `load`, which is then kept for `ttl_seconds`."""
         cached = await self.get(tenant, what)
         if cached is not None:
             return cached
@@ -50,12 +50,12 @@ class CacheManager:
         return value
 
     async def get(self, tenant: str, what: str) -> Any:
-        """The value, or None."""
+        """Return the value, or None."""
         key = self._key(tenant, what)
         text = await self._ask("get", lambda client: client.get(key))
         try:
             value = None if text is None else json.loads(text)
-        except ValueError:  # somebody else wrote there
+        except ValueError:  # another program wrote under this key
             value = None
         emit("cache_requests_total", result="miss" if value is None else "hit")
         return value
@@ -71,14 +71,18 @@ class CacheManager:
         look: Callable[[], Awaitable[T | None]],
         load: Callable[[], Awaitable[T]],
     ) -> T:
-        """What `load` gives, asked once for all that want it at the same time, in this process and, while
-        the cache is up, in all of them: the others wait for what `look` then finds."""
+        """Return the result of `load`, called once for all simultaneous readers.
+
+        They may be in this process and, while the cache is up, in any process. The other readers wait for
+        the result that `look` then finds, for 25 seconds at most; then they call `load` themselves.
+        """
         key = self._key(tenant, what)
         flight = self._flights.get(key)
         if flight is None:
             flight = asyncio.create_task(self._fly(f"{key}:flight", look, load))
             self._flights[key] = flight
             flight.add_done_callback(lambda _: self._flights.pop(key, None))
+        # Shielded: a reader that gives up must not cancel the load for the others.
         result: T = await asyncio.shield(flight)
         return result
 
@@ -94,15 +98,16 @@ class CacheManager:
             if time.monotonic() > deadline:
                 break
         try:
-            # Whoever flew before us may have landed between our look and our take-off.
+            # The reader before may have stored its result after our last look and before we had the lock.
             found = await look()
             return await load() if found is None else found
         finally:
+            # Only our own lock: after 25 seconds it expires, and another reader may have taken it.
             if await self._ask("get", lambda client: client.get(lock)) in (mine, mine.encode()):
                 await self._ask("delete", lambda client: client.delete(lock))
 
     async def _take(self, lock: str, mine: str) -> bool:
-        """Whether this reader flies; without a cache every process does."""
+        """Take the lock and return whether this reader has it; without a cache every process has it."""
         taken = await self._ask(
             "set", lambda client: client.set(lock, mine, ex=_FLIGHT_SECONDS, nx=True), otherwise=True
         )
@@ -119,7 +124,7 @@ class CacheManager:
             return otherwise
         try:
             return await ask(self._client)
-        except Exception as error:  # whatever a cache does wrong, it is only a miss
+        except Exception as error:  # of any kind: a failure of the cache is only a miss
             self._rests_until = time.monotonic() + _REST_SECONDS
             logger.warning("cache unavailable", operation=operation, reason=type(error).__name__)
             emit("cache_unavailable_total", operation=operation)
@@ -129,9 +134,9 @@ class CacheManager:
 def connect(
     url: str | None, cluster: bool, credentials: Callable[[], dict[str, Any]] | None = None
 ) -> RedisClient | None:
-    """A redis.asyncio client for `url` (rediss:// for TLS), or None. Nothing is sent yet.
+    """Return a redis.asyncio client for `url` (rediss:// for TLS), or None. Nothing is sent yet.
 
-    `credentials` gives {"username", "password"} of a user of the cache, where it asks for one.
+    `credentials` gives {"username", "password"} of a user of the cache, where it needs one.
     """
     if url is None:
         return None

@@ -1,5 +1,7 @@
-"""What time it is. Everything that decides asks here, so that in the local cloud, where days pass when
-somebody says so, a day of the module is a day of the platforms."""
+"""The module's clock, which every decision reads.
+
+In the local cloud, where days pass on command, a day of the module is a day of the platforms.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +16,12 @@ def now() -> datetime:
 
 
 def now_ms() -> int:
-    """Epoch milliseconds: an integer, which DynamoDB keeps exactly."""
+    """Return epoch milliseconds: an integer, which DynamoDB keeps exactly."""
     return int(now().timestamp() * 1000)
 
 
 def at_ms(moment: int) -> datetime:
-    """The other way round."""
+    """Return the moment of epoch milliseconds."""
     return datetime.fromtimestamp(moment / 1000, UTC)
 
 
@@ -29,7 +31,7 @@ def day_of(moment: datetime, zone: ZoneInfo) -> date:
 
 
 def iso_now() -> str:
-    """RFC 3339, UTC, to the second."""
+    """Return the time in RFC 3339, UTC, to the second."""
     return iso(now())
 
 
@@ -38,7 +40,7 @@ def iso(moment: datetime) -> str:
 
 
 async def synchronise(url: str | None) -> None:
-    """Takes over the time that `url` tells as {"now": ISO 8601}; without one the machine's time is right."""
+    """Set the clock to the time at `url`, {"now": ISO 8601}; without a url to the machine's time."""
     global _offset
     if url is None:
         _offset = timedelta()
@@ -48,5 +50,5 @@ async def synchronise(url: str | None) -> None:
     from campaign_automation.utils.tls import ssl_context
 
     async with httpx.AsyncClient(timeout=5, verify=ssl_context()) as http:
-        told = datetime.fromisoformat((await http.get(url)).json()["now"])
-    _offset = told - datetime.now(UTC)
+        moment = datetime.fromisoformat((await http.get(url)).json()["now"])
+    _offset = moment - datetime.now(UTC)

@@ -1,14 +1,14 @@
-"""Every error a caller can see, and the envelope it travels in.
+"""The errors that a caller can see, and the envelope they travel in.
 
-CampaignAutomationError            carries code, details
+CampaignAutomationError            has code, details
 ├── InvalidRequestError            1001: a field, what is wrong with it, what would be right
 ├── ForbiddenError                  1004: the caller's roles do not allow the action
 ├── NotFoundError, ConflictError, StoreError, GuardRefusedError
-├── AccountError                   6000 to 6012: what the ad account or its owner lacks
+├── AccountError                   6000 to 6012: the ad account or its owner lacks something
 ├── AiModelError                    4001
 ├── WebPlatformError               3000 to 3004
 │   └── WebPlatformUnavailableError    asking again later may help
-└── PlatformError                  carries platform, platform_code, platform_request_id
+└── PlatformError                  has platform, platform_code, platform_request_id
     ├── PlatformRejectedError, PlatformAuthError, PlatformQuotaError     asking again will not help
     └── PlatformRateLimitError, PlatformUnavailableError                 asking later may; retry_after
 
@@ -63,7 +63,7 @@ CODES: dict[str, Code] = {
 
 
 class CampaignAutomationError(Exception):
-    """An expected failure: `code` is one of CODES, `details` what helps the caller to act."""
+    """An expected failure: `code` is one of CODES, `details` helps the caller to act."""
 
     code = "1000"
 
@@ -123,9 +123,9 @@ class WebPlatformUnavailableError(WebPlatformError):
 
 
 class PlatformError(CampaignAutomationError):
-    """A platform said no, or said nothing. `platform_code` is its own code, as "190/463".
+    """A platform refused or did not answer. `platform_code` is its own code, as "190/463".
 
-    `outcome_unknown` in details: the platform may have acted, so look before asking again.
+    `outcome_unknown` in details: the platform may have acted, so read it before you send again.
     """
 
     code = "4002"
@@ -154,7 +154,7 @@ class PlatformUnavailableError(PlatformError):
     code = "4002"
 
 
-# The classes that statemachines/ tries again too; everything else goes straight to Undo.
+# The classes that statemachines/ retries too; every other error goes straight to Undo.
 TRANSIENT = (PlatformRateLimitError, PlatformUnavailableError, WebPlatformUnavailableError, StoreError)
 
 
@@ -204,12 +204,13 @@ def without_secrets(error: Exception) -> Exception:
     clean = redact(text)
     if clean == text:
         return error
+    # Of the same name, since the state machine matches the class by it.
     namesake: type[Exception] = type(type(error).__name__, (Exception,), {})
     return namesake(clean).with_traceback(error.__traceback__)
 
 
 def error_body(error: CampaignAutomationError) -> dict[str, Any]:
-    """The `error` member of the envelope without its time and request: what the store keeps."""
+    """Return the `error` member of the envelope without its time and request, as the store keeps it."""
     return {
         "code": error.code,
         "type": CODES[error.code].type,
@@ -219,12 +220,12 @@ def error_body(error: CampaignAutomationError) -> dict[str, Any]:
 
 
 def error_from_body(body: dict[str, Any]) -> CampaignAutomationError:
-    """The error that `error_body` described, for an answer that is given later."""
+    """Return the error that `error_body` described, for an answer that is given later."""
     return CampaignAutomationError(body["message"], code=body["code"], **body["details"])
 
 
 def envelope(error: Exception, request_id: str) -> dict[str, Any]:
-    """The answer of contract.md section 4. An unexpected exception tells nothing of its insides."""
+    """Return the error answer of contract.md section 4, without details of an unexpected exception."""
     if not isinstance(error, CampaignAutomationError):
         error = CampaignAutomationError("an internal error; quote the request id when you report it")
     body = {**error_body(error), "timestamp": clock.iso_now(), "request_id": request_id}

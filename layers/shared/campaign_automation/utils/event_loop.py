@@ -14,7 +14,7 @@ _runner = asyncio.Runner()
 
 
 def run(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Runs one invocation; the loop stays for the next one. What it raises quotes no secret."""
+    """Run one invocation; the loop stays for the next one, and a raised error quotes no secret."""
     try:
         return _runner.run(coroutine)
     except Exception as error:

@@ -23,7 +23,7 @@ class Money(NamedTuple):
 
 
 def to_units(amount: Decimal, step: Decimal) -> int:
-    """How many `step`s make `amount`. Raises ValueError when it is not a whole number of them."""
+    """Return the number of `step`s in `amount`; ValueError when it is not a whole number."""
     units = amount / step
     if units != units.to_integral_value():
         raise ValueError(f"{amount} is not a multiple of {step}")
@@ -31,7 +31,7 @@ def to_units(amount: Decimal, step: Decimal) -> int:
 
 
 def split_evenly(total: Money, parts: int, step: Decimal) -> list[Money]:
-    """`total` in `parts` shares that differ by at most one `step` and sum to `total` exactly.
+    """Split `total` into `parts` shares that differ by at most one `step` and sum to `total` exactly.
 
     The first shares take what does not divide. Raises ValueError for a total that is not a multiple of
     `step`, the smallest amount of its currency that the platform takes.
@@ -45,7 +45,7 @@ def currency_exponent(currency: str) -> int:
 
 
 def to_minor(amount: Decimal, exponent: int) -> int:
-    """`amount` of the major unit in units of its `exponent`th decimal place, to the nearest."""
+    """Return `amount` (major unit) in units of its `exponent`th decimal place, to the nearest."""
     return int(amount.scaleb(exponent).to_integral_value(ROUND_HALF_EVEN))
 
 

@@ -1,4 +1,4 @@
-"""One logger and the metrics of contract.md section 6, both Powertools, both silent about secrets."""
+"""The logger and the metrics of contract.md section 6, both by Powertools, both without secrets."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from campaign_automation.utils.error_handler import redact
 
 NAMESPACE = "CampaignAutomation"
-# They tell of every request, some with its whole URL.
+# They log every request, some with its whole URL.
 LIBRARIES = (
     "asyncio",
     "boto3",
@@ -31,14 +31,14 @@ LIBRARIES = (
 
 
 class _RedactingFormatter(LambdaPowertoolsFormatter):
-    """The whole line is redacted, stack traces too: SDK exceptions quote URLs with their tokens."""
+    """The formatter that redacts whole lines, stack traces too: SDK exceptions quote URLs with tokens."""
 
     def serialize(self, log: LogRecord) -> str:
         return redact(super().serialize(log))
 
 
 class _Redacted(logging.Formatter):
-    """Redacts all that another formatter makes of a record: message, arguments, extras and exception."""
+    """The redaction of another formatter's output: message, arguments, extras and exception."""
 
     def __init__(self, formatter: logging.Formatter) -> None:
         super().__init__()
@@ -69,18 +69,16 @@ _UNITS = {"seconds": MetricUnit.Seconds}
 
 
 def emit(name: str, value: float = 1, **dimensions: str) -> None:
-    """One EMF metric. Outside Lambda nobody reads standard output for metrics, so there it says nothing.
-
-    Metrics differ in their dimensions, so each travels in an EMF line of its own.
-    """
+    """Emit one EMF metric; outside Lambda nothing, since nobody reads standard output for metrics there."""
     if "AWS_LAMBDA_FUNCTION_NAME" not in os.environ:
         return
     unit = next((unit for suffix, unit in _UNITS.items() if name.endswith(suffix)), MetricUnit.Count)
+    # Metrics differ in their dimensions, so each travels in an EMF line of its own.
     with single_metric(name=name, unit=unit, value=value, namespace=NAMESPACE) as metric:
         for key, dimension in dimensions.items():
             metric.add_dimension(name=key, value=dimension)
 
 
 def platform_call(platform: str, operation: str, status: str) -> None:
-    """Counts one request to an ad platform; `status` is ok or our error type."""
+    """Count one request to an ad platform; `status` is ok or our error type."""
     emit("platform_api_calls_total", platform=platform, operation=operation, status=status)

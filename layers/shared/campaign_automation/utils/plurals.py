@@ -1,4 +1,4 @@
-"""Numbers of things as sentences for people write them."""
+"""Counted things with the right plural, for sentences that people read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One retry policy: at most three more tries, full jitter, the platform's own waiting time wins."""
+"""The retry policy: at most three more attempts, full jitter, the platform's own waiting time wins."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ async def with_retries(
     sleep: Callable[[float], Awaitable[None]] | None = None,
     draw: Draw = _draw,
 ) -> T:
-    """The first success of `call`, tried again after 0..1, 0..2 and 0..4 seconds.
+    """Return the first success of `call`, retried after 0..1, 0..2 and 0..4 seconds.
 
-    `what` names it in the metric. Only errors that `is_retryable` are tried again, and only while the wait
-    fits into `max_total_seconds`. A try that takes `attempt_seconds` is cut, and counts as the error `late`.
+    `what` names it in the metric. Only errors that `is_retryable` are retried, and only while the wait fits
+    into `max_total_seconds`. An attempt that takes `attempt_seconds` is cut, and counts as the error `late`.
     The last error is raised with `attempts` and `elapsed` (seconds) in its details. `draw` gives a number
     between two others.
     """

@@ -1,4 +1,4 @@
-"""Secrets Manager through Powertools: the environment holds a secret's name, never its value."""
+"""The secrets of Secrets Manager, through Powertools: the environment holds names, never values."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ MAX_AGE_SECONDS = 300
 
 
 def read_secret(secret_id: str | None, purpose: str) -> dict[str, Any]:
-    """The JSON object behind `secret_id`, kept in memory for five minutes.
+    """Return the JSON object behind `secret_id`, kept in memory for five minutes.
 
     Raises AccountError when it is not configured or not filled in, naming `purpose`.
     """

@@ -1,4 +1,4 @@
-"""Bad input becomes one typed error that names the field, what is wrong with it and what would be right."""
+"""The parsing of input: wrong input becomes one typed error with the field, the fault and the right form."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ M = TypeVar("M", bound=BaseModel)
 
 
 def parse(model: type[M], value: Any) -> M:
-    """`value` as a `model`. Raises InvalidRequestError naming the first wrong field and what is allowed."""
+    """Parse `value` as a `model`; InvalidRequestError names the first wrong field and the allowed values."""
     try:
         return model.model_validate(value)
     except ValidationError as error:
@@ -28,7 +28,7 @@ def _invalid(model: type[BaseModel], error: ValidationError) -> InvalidRequestEr
 
 def _problem(model: type[BaseModel], item: dict[str, Any]) -> dict[str, Any]:
     path = [str(part) for part in item["loc"] if not _is_union_branch(part)]
-    problem: dict[str, Any] = {"field": ".".join(path) or "parameters", "problem": _words(item)}
+    problem: dict[str, Any] = {"field": ".".join(path) or "parameters", "problem": _sentence(item)}
     if item["type"] == "extra_forbidden" and len(path) == 1:
         problem["allowed"] = sorted(model.model_fields)
     elif "expected" in item.get("ctx", {}):
@@ -37,11 +37,12 @@ def _problem(model: type[BaseModel], item: dict[str, Any]) -> dict[str, Any]:
 
 
 def _is_union_branch(part: Any) -> bool:
-    """pydantic puts the branch of a union into the path: "audience.Lookalike.lookalike"."""
+    """Return whether a part of the path is the branch of a union, as in "audience.Lookalike.lookalike"."""
     return isinstance(part, str) and (part[:1].isupper() or "[" in part or "-" in part)
 
 
-def _words(item: dict[str, Any]) -> str:
-    words: str = item["msg"].removeprefix("Value error, ")
-    words = {"extra_forbidden": "unknown field", "missing": "is required"}.get(item["type"], words)
-    return words[:1].lower() + words[1:] if words[:5] in ("Input", "Value") else words
+def _sentence(item: dict[str, Any]) -> str:
+    text: str = item["msg"].removeprefix("Value error, ")
+    text = {"extra_forbidden": "unknown field", "missing": "is required"}.get(item["type"], text)
+    # pydantic's own messages begin with a capital and follow the field's name here.
+    return text[:1].lower() + text[1:] if text[:5] in ("Input", "Value") else text

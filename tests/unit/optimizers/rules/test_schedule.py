@@ -49,7 +49,7 @@ def test_expressions_are_kept_as_eventbridge_takes_them(text: str, canonical: st
         ("rate(0 days)", "minimum is 15"),
         ("cron(0,10 * * * ? *)", "10 minutes apart"),
         ("cron(0/10 9 * * ? *)", "10 minutes apart"),
-        ("cron(* * * * ? *)", "1 minutes apart"),
+        ("cron(* * * * ? *)", "1 minute apart"),
         ("cron(50,0 0,23 * * ? *)", "10 minutes apart"),
         ("cron(0 9 * * * *)", "exactly one"),
         ("cron(0 9 ? * ? *)", "exactly one"),

@@ -1,1 +1,1 @@
-"""Creating a campaign, and reading it as it is."""
+"""The creation of a campaign, and its status on the platform."""

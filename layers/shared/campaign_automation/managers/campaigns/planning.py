@@ -15,6 +15,7 @@ from campaign_automation.models.common import AdAccount, Level, Targeting
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import InvalidRequestError
 from campaign_automation.utils.money import Money, split_evenly
+from campaign_automation.utils.plurals import counted
 
 # A day after our own schedule, so that a dead deployment stops spending too.
 PLATFORM_END_AFTER = timedelta(days=1)
@@ -106,7 +107,7 @@ def _unequal(total: Money, parts: int, account: AdAccount) -> InvalidRequestErro
     near = [amount for amount in (below, below + grid) if amount >= account.min_daily_budget * parts]
     return InvalidRequestError(
         f"daily_budget: {total} does not divide into {parts} equal budgets;"
-        f" {' or '.join(str(amount) for amount in near)} would",
+        f" {' or '.join(str(Money(amount, total.currency)) for amount in near)} would",
         field="daily_budget",
         allowed=[float(amount) for amount in near],
         currency=total.currency,
@@ -163,8 +164,8 @@ def _split_budget(total: Money, parts: int, account: AdAccount) -> list[Decimal]
     if least < minimum:
         needed = Money(minimum.amount * parts, total.currency)
         raise InvalidRequestError(
-            f"daily_budget: {total} over {parts} ad sets leaves {least.amount} each; the platform's minimum"
-            f" is {minimum} per ad set, so at least {needed}",
+            f"daily_budget: {total} over {counted(parts, 'ad set')} leaves {least} each; the platform's"
+            f" minimum is {minimum} per ad set, so give at least {needed}",
             field="daily_budget",
             allowed=f">= {needed.amount}",
             minimum=str(minimum.amount),

@@ -1,1 +1,1 @@
-"""Changes of what exists: one gate, its guards, and the audit trail."""
+"""Changes of existing campaigns: one gate, its guards, and the audit trail."""

@@ -1,1 +1,1 @@
-"""Automation rules: stored, checked, evaluated and carried out."""
+"""Automation rules: their storage, checks, evaluation and execution."""

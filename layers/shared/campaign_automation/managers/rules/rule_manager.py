@@ -116,7 +116,7 @@ class RuleManager:
         held = await self._load(context.user_id, request.rule_id)
         if request.version not in (None, held.version):
             raise ConflictError(
-                f"version: {request.version} was replaced, {held.version} is in force",
+                f"version: {request.version} is not in force, {held.version} is",
                 field="version",
                 version=held.version,
             )

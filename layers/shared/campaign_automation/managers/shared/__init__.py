@@ -1,1 +1,1 @@
-"""Parts that several subjects use."""
+"""The parts that several subjects use."""

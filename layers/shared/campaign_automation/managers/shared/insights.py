@@ -208,7 +208,7 @@ class Insights:
         key = (campaign.tenant, campaign.account.platform_account_id, campaign.campaign_id)
         if counts:
             await self._store.keep(*key, today, counts)
-        # The oldest day of interest is SNAPSHOT_DAYS back, and reports told of it since that day.
+        # Twice the span: the growth of a day's count is complete only SNAPSHOT_DAYS after it.
         reports = await self._store.since(*key, today - timedelta(days=2 * SNAPSHOT_DAYS))
         return snapshots_of(reports)
 

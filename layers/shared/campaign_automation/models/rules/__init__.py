@@ -1,1 +1,1 @@
-"""The shapes of automation rules: what a rule says, how it is stored, what its runs answer."""
+"""The shapes of automation rules: conditions, actions, stored rules, and the answers of their runs."""

@@ -1,7 +1,7 @@
-"""Actions of rules: one class per word of the vocabulary.
+"""The actions of rules: one class per word of the vocabulary.
 
-A word says which objects it is about (`level`), what it sets (`field`), whether that means more or less spend
-(`direction`), how safe it is beside the others (`safety`, 0 wins), and how people call it (`verb`).
+A word has the `level` of the objects it is about, the `field` that it sets, the `direction` of the spend
+(more or less), its `safety` beside the others (0 wins), and the `verb` that sentences use.
 """
 
 from __future__ import annotations
@@ -20,19 +20,22 @@ Setting = str | Decimal | None
 
 
 class PauseParameters(Model):
-    """`pause_for`: how long the pause is meant to last; a rule on hours_past_pause_until ends it."""
+    """The parameters of a pause; `pause_for` is its length, and a rule on hours_past_pause_until ends it."""
 
     pause_for: Duration | None = None
 
 
 class StartParameters(Model):
-    """`paused_by`: "rules" starts only what rules and the optimiser paused, "anyone" all that is paused."""
+    """The parameters of a start: "rules" starts objects that rules or the optimiser paused, "anyone" all."""
 
     paused_by: Literal["rules", "anyone"] = "rules"
 
 
 class BudgetParameters(Model):
-    """`percentage` of the budget in force; the new budget stays within `min_budget` and `max_budget`."""
+    """The parameters of a budget change: a `percentage` of the budget in force.
+
+    The new budget stays within `min_budget` and `max_budget` (major unit).
+    """
 
     percentage: Annotated[Amount, Field(gt=0, le=50)] = Decimal(20)
     min_budget: PositiveAmount | None = None
@@ -52,8 +55,10 @@ class HasBudget(Protocol):
 
 
 class FieldChange(NamedTuple):
-    """A field before and after an action. Of a budget, `after` is exact: the currency's step comes with the
-    write. `pause_until` is when a pause is meant to end."""
+    """A field before and after an action; `pause_until` is the end of a pause.
+
+    Of a budget, `after` is exact: rounding to the currency's step comes with the write.
+    """
 
     before: Setting = None
     after: Setting = None
@@ -61,7 +66,7 @@ class FieldChange(NamedTuple):
 
 
 class RuleAction(Model):
-    """What the words have in common."""
+    """The base of all actions of rules."""
 
     level: ClassVar[Level] = Level.ADSET
     field: ClassVar[RuleField] = "status"
@@ -71,11 +76,11 @@ class RuleAction(Model):
 
     @property
     def acts_on(self) -> Level:
-        """The level of the objects that the rule looks at and acts on."""
+        """The level of the objects that the rule evaluates and acts on."""
         return self.level
 
     def change(self, entity: HasBudget, now: datetime) -> FieldChange:
-        """Return what the action makes of `entity`."""
+        """Return the change that the action makes to `entity`."""
         return FieldChange()
 
 
@@ -124,7 +129,7 @@ class Start(RuleAction):
 
 
 class ChangeBudget(RuleAction):
-    """A budget moved by a percentage, within the rule's own limits and never against its direction."""
+    """A change of a budget by a percentage, within the rule's own limits and never against its direction."""
 
     field = "daily_budget"
 
@@ -138,6 +143,7 @@ class ChangeBudget(RuleAction):
         """Return `budget` after the action, exact."""
         limits = self.parameters
         moved = budget * (100 + self.direction * limits.percentage) / 100
+        # A budget beyond the limit already stays as it is: max_budget must not make a raise a cut.
         if self.direction > 0:
             return max(budget, moved if limits.max_budget is None else min(moved, limits.max_budget))
         return min(budget, moved if limits.min_budget is None else max(moved, limits.min_budget))
@@ -163,7 +169,7 @@ class Notify(RuleAction):
     field = "notification"
     direction = 0
     safety = 6
-    verb = "told of"
+    verb = "notified about"
 
     type: Literal["send_notification"]
     parameters: MessageParameters

@@ -1,4 +1,4 @@
-"""Answers about rules and their runs."""
+"""The answers about rules and their runs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Firing(Model):
 
 
 class Replay(Model):
-    """What a rule would have done. Money in the account currency's major unit.
+    """The firings of a rule in a back-test. Money in the account currency's major unit.
 
     `flip_flops`: firings whose condition no longer held within the week after. `exceeded_on`: days on which
     max_affected would have stopped it. The avoided and forgone amounts are those of paused objects only,
@@ -71,9 +71,10 @@ class RuleCreated(Model):
 
 
 class RuleEvaluated(Model):
-    """One run of a rule: so many objects in scope, so many that matched, so many changed.
+    """One run of a rule: the numbers of objects in scope (evaluated), of matching and of changed ones.
 
-    `note`: why nothing was judged (not_now) or done (needs_review). `scope`: the objects that were in it.
+    `note`: the reason why nothing was evaluated (not_now) or done (needs_review). `scope`: the objects that
+    were in it.
     """
 
     status: Literal["success"] = "success"
@@ -130,7 +131,7 @@ class RuleTemplateView(Model):
 
 
 class RuleTemplates(Model):
-    """Ready-made rules with their parameters and what these are unless told otherwise."""
+    """The templates of rules with the default values of their parameters."""
 
     status: Literal["success"] = "success"
     templates: list[RuleTemplateView]

@@ -1,4 +1,4 @@
-"""Conditions of rules: comparisons, rankings, and trees of them."""
+"""The conditions of rules: comparisons, rankings, and trees of them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from campaign_automation.models.rules.vocabulary import (
 
 
 class OtherMetric(Model):
-    """Right-hand side: another metric times `factor`, in the condition's window unless told otherwise."""
+    """Right-hand side: another metric times `factor`, by default in the condition's window."""
 
     metric: Metric
     factor: PositiveAmount = Decimal(1)
@@ -55,6 +55,7 @@ class StoredTarget(Model):
 
 
 def _value_kind(value: Any) -> str:
+    # A discriminator: an error then names the one kind that was meant, not all five.
     if isinstance(value, BaseModel):
         return type(value).__name__
     if isinstance(value, list | tuple):
@@ -103,7 +104,7 @@ class Comparison(Model):
 
 
 class Ranked(Model):
-    """True for the `n` best or worst of the rule's scope; those under the minimum volume do not take part.
+    """A ranking: true for the `n` best or worst of the scope; those under the minimum volume take no part.
 
     Equal values rank by id. An object whose metric is unknown is undecidable and takes no rank.
     """
@@ -137,6 +138,7 @@ class AnyOf(Model):
 
 
 class NotOf(Model):
+    # `not` is a keyword of Python, so the field has another name and travels under its alias.
     model_config = ConfigDict(serialize_by_alias=True, validate_by_name=True, validate_by_alias=True)
 
     negated: Condition = Field(alias="not")
@@ -168,7 +170,7 @@ for _model in (AllOf, AnyOf, NotOf):
 
 
 def leaves(condition: Condition) -> Iterator[Leaf]:
-    """The comparisons and rankings of a tree, from left to right."""
+    """Yield the comparisons and rankings of a tree, from left to right."""
     if isinstance(condition, Comparison | Ranked):
         yield condition
     elif isinstance(condition, NotOf):
@@ -188,6 +190,7 @@ def _check_window(metric: str, time_range: str | None) -> None:
 
 
 def _check_reference(metric: str, value: Reference) -> None:
+    # A CPA target is money, so that spend and other amounts may be compared with it; a ROAS target is not.
     if isinstance(value, StoredTarget) and value.target == "target_roas" and metric != "roas":
         raise ValueError("value: target_roas goes with the metric roas")
     if isinstance(value, OtherMetric):
@@ -199,7 +202,10 @@ def _check_reference(metric: str, value: Reference) -> None:
 
 
 def shallow(value: Any, depth: int = 0) -> Any:
-    """Stops a tree that is too deep before it is parsed, however deep it is."""
+    """Return the tree as it is; ValueError for one that is too deep.
+
+    It runs before the tree is parsed, which would exhaust the stack for a very deep one.
+    """
     if depth > MAX_DEPTH:
         raise ValueError(f"all, any and not go at most {MAX_DEPTH} deep")
     if isinstance(value, dict):

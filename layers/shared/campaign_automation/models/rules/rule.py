@@ -1,4 +1,4 @@
-"""Rules as they are asked for and stored, and requests about them."""
+"""The shapes of rules, as requested and as stored, and of requests about them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from campaign_automation.models.schedule_expressions import Cron, Rate, parse_sc
 
 
 class Scope(Model):
-    """Which objects a rule is about: all selectors given must hold, and `exclude` wins over everything.
+    """The objects a rule is about: all given selectors must hold, and `exclude` wins over everything.
 
     Ids are of campaigns or ad sets; naming a parent includes its children. Resolved anew at each run.
     """
@@ -56,7 +56,7 @@ class Scope(Model):
 
 
 class MaxAffected(Model):
-    """How much one run may touch. Beyond any of these it touches nothing and waits for a person.
+    """The most that one run may change. Beyond a limit it changes nothing and waits for a person.
 
     `share` is of the objects in scope, `share_of_spend` of the scope's spend over the last 7 full days.
     """
@@ -67,7 +67,10 @@ class MaxAffected(Model):
 
 
 class ActiveHours(Model):
-    """From `start` up to `end`, wall-clock time in the rule's zone; an earlier `end` is past midnight."""
+    """The hours from `start` up to `end`, wall-clock time of the rule's zone.
+
+    An `end` before `start` is past midnight.
+    """
 
     start: time = time(0)
     end: time = time(0)
@@ -80,8 +83,8 @@ class CreateRule(Model):
     """Parameters of create_rule; contract.md section 2.
 
     `certainty` c: a condition on cpa, roas, cpc, ctr, conversion_rate or conversions counts as met only if
-    the data support it with probability c. `settle` is how long an object is left alone after any change of
-    ours, `cooldown` after this rule's own. Of two rules the higher `priority` wins.
+    the data support it with probability c. `settle` is the time that an object is left as it is after any
+    change of ours, `cooldown` after this rule's own. Of two rules the higher `priority` wins.
     """
 
     rule_name: Annotated[Text, Field(max_length=200)]
@@ -107,16 +110,18 @@ class CreateRule(Model):
     @model_validator(mode="after")
     def _consistent(self) -> CreateRule:
         if self.schedule and self.check_interval:
-            raise ValueError("check_interval: goes in place of schedule, not beside it")
+            raise ValueError("check_interval: give either schedule or check_interval, not both")
         if self.action.acts_on == Level.CAMPAIGN and self.applies_to.adset_ids is not None:
-            raise ValueError("applies_to: adset_ids select no campaign, which is what the action is about")
+            raise ValueError(
+                "applies_to: adset_ids select no campaign, but the action needs campaigns; give campaign_ids"
+            )
         if sum(1 for _ in leaves(self.condition)) > MAX_LEAVES:
             raise ValueError(f"condition: holds more than {MAX_LEAVES} comparisons")
         return self
 
     @property
     def schedule_expression(self) -> str:
-        """As EventBridge Scheduler takes it."""
+        """The schedule as EventBridge Scheduler takes it."""
         if self.check_interval:
             return str(Rate(self.check_interval // 60))
         return self.schedule or DEFAULT_SCHEDULE
@@ -153,7 +158,7 @@ class RuleReference(Model):
 
 
 class SetRuleState(Model):
-    """Parameters of set_rule_state. `confirm` enables a rule that its back-test speaks against."""
+    """Parameters of set_rule_state. `confirm` enables a rule whose back-test exceeded max_affected."""
 
     rule_id: Id
     action: Literal["enable", "disable"]
@@ -161,8 +166,7 @@ class SetRuleState(Model):
 
 
 class RuleFromTemplate(Model):
-    """Parameters of create_rule_from_template: `parameters` fill the template in, the others go in place of
-    what it says."""
+    """Parameters of create_rule_from_template: `parameters` fill it in, the others replace its own values."""
 
     template: Annotated[Text, Field(max_length=64)]
     applies_to: Any
@@ -178,11 +182,11 @@ class RuleFromTemplate(Model):
 
 
 class ListRuleTemplates(Model):
-    """list_rule_templates takes no parameters."""
+    """Parameters of list_rule_templates, which takes none."""
 
 
 class RuleTick(BaseModel):
-    """What a rule's schedule hands to evaluate_rule; who fires it again uses the same time again."""
+    """The input of evaluate_rule from a rule's schedule; a repeated delivery carries the same time."""
 
     tenant: Id
     rule_id: Id
@@ -190,7 +194,7 @@ class RuleTick(BaseModel):
 
 
 class UpdateRule(Model):
-    """Parameters of update_rule: the whole rule as it shall be. `version`: the one it replaces, if given."""
+    """Parameters of update_rule: the whole new rule, and the `version` that it replaces, if given."""
 
     rule_id: Id
     rule: CreateRule

@@ -1,6 +1,6 @@
-"""Words of rules: metrics, operators, windows and durations.
+"""The vocabulary of rules: metrics, operators, windows and durations.
 
-A word outside the vocabulary is refused when the rule is saved, with the nearest word there is.
+A word outside the vocabulary is refused when the rule is saved, with the nearest word of it.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from pydantic_core import PydanticCustomError
 from campaign_automation.models.common import Amount, Text, unique
 from campaign_automation.models.schedule_expressions import parse_schedule
 
-MAX_DEPTH = 5
+MAX_DEPTH = 5  # of all, any and not inside each other
 
 
 MAX_LEAVES = 50
 
 
-MAX_DAYS = 90
+MAX_DAYS = 90  # insights are read no further back
 
 
 DEFAULT_SCHEDULE = "rate(6 hours)"
@@ -50,6 +50,7 @@ METRICS = (*COUNTED, *RATIOS, *SETTINGS)
 LATE_METRICS = frozenset({"conversions", "revenue", "conversion_rate", "cpa", "roas"})  # arrive days later
 
 
+# Spend and impressions are in neither set: more of them is neither better nor worse.
 LOWER_IS_BETTER = frozenset({"cpc", "cpm", "cpa"})
 
 
@@ -121,7 +122,7 @@ def known(kind: str, allowed: Iterable[str], aliases: Mapping[str, str] | None =
 
 @lru_cache(maxsize=1024)
 def hours_of(duration: str) -> int:
-    """`duration` ("24h", "7d", "last_7_days") in hours. Raises ValueError when it is neither."""
+    """Return the hours of a duration such as "24h", "7d" or "last_7_days"; ValueError for anything else."""
     found = _DURATION.fullmatch(duration.strip().lower())
     if not found:
         raise ValueError("should be a duration such as 24h or 7d")
@@ -130,7 +131,8 @@ def hours_of(duration: str) -> int:
 
 @lru_cache(maxsize=1024)
 def days_of(time_range: str) -> int | None:
-    """How many full days a window of hours or days covers; None for a named window such as "today"."""
+    """Return the number of full days that a window covers; None for a named window such as "today"."""
+    # Rounded up: a window of hours covers the full days that it touches.
     return None if time_range in NAMED_WINDOWS else -(-hours_of(time_range) // 24)
 
 

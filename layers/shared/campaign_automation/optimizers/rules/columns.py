@@ -1,4 +1,4 @@
-"""Figures of all objects of one level as columns: each is computed once and serves every rule.
+"""The figures of all objects of one level as columns: each is computed once and serves every rule.
 
 A set of objects is an integer with one bit per object. A column keeps its values sorted, so the set of
 objects beyond a threshold is one bisection, whatever the number of objects.
@@ -291,7 +291,7 @@ class Columns:
         return value / entity.target_roas if entity.target_roas else 0.0
 
     def _value_per_conversion(self, position: int, window: str) -> Cell:
-        """Return the revenue per conversion: of the window, else 60 days, else the lifetime, else by targets."""
+        """Return the revenue per conversion: of the window, 60 days or the lifetime, else by the targets."""
         for span in (window, EVIDENCE, "lifetime"):
             revenue = self._figures.amounts("revenue", span, "complete")[position]
             conversions = self._figures.amounts("conversions", span, "complete")[position]

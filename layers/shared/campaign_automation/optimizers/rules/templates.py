@@ -220,19 +220,19 @@ TEMPLATES = {
         ),
         Template(
             "fatigue",
-            "tells when the last days' click-through rate has fallen below the longer run's",
+            "notifies when the click-through rate of the last days has fallen below that of the last weeks",
             {"drop": 30, "min_impressions": 5000},
             _fatigue,
         ),
         Template(
             "budget_pacing",
-            "tells each morning where yesterday's budget was not spent",
+            "notifies each morning about ad sets that did not spend yesterday's budget",
             {"share_of_budget": 70},
             _budget_pacing,
         ),
         Template(
             "overspend_guard",
-            "pauses for a day what spends far more than its daily budget",
+            "pauses an ad set for a day when it spends far more than its daily budget",
             {"times_budget": 1.5},
             _overspend_guard,
         ),
@@ -244,7 +244,7 @@ TEMPLATES = {
         ),
         Template(
             "restart_after_pause",
-            "starts what a rule paused for a time, when that time is over",
+            "starts an ad set that a rule paused for a time, when that time is over",
             {},
             _restart_after_pause,
         ),
