@@ -233,9 +233,9 @@ def budgeted(view: CampaignView, campaign: Campaign, tree: Tree) -> tuple[Level,
     foreign = sum(node.platform_id not in known and node.status != "deleted" for node in tree.adsets)
     warnings = []
     if foreign:
-        warnings.append(f"{foreign} ad sets were not made by this module and are left alone")
+        warnings.append(f"ad sets that this module did not make are left alone: {foreign}")
     if len(tags) < len(ours):
-        warnings.append(f"{len(ours) - len(tags)} ad sets have no daily budget and are left alone")
+        warnings.append(f"ad sets without a daily budget are left alone: {len(ours) - len(tags)}")
     warnings += [
         f"ad set {tag} is left alone: its {' and '.join(fields)} cannot be read here"
         for tag, fields in unread.items()
