@@ -46,7 +46,7 @@ def test_a_cell_under_the_minimum_is_refused_with_the_numbers() -> None:
     with pytest.raises(InvalidRequestError) as refusal:
         plan_campaign(spec(daily_budget=2.5), account(), "cmp_1")
     assert refusal.value.details["field"] == "daily_budget"
-    assert "0.83 each" in refusal.value.message
+    assert "0.83 USD each" in refusal.value.message
     assert "at least 3" in refusal.value.message
 
 

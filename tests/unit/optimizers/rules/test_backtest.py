@@ -34,7 +34,7 @@ def test_a_pause_would_have_saved_what_came_after_it() -> None:
     assert [(firing.day, firing.id) for firing in replay.firings] == [(TODAY - timedelta(days=3), "as_1")]
     assert (replay.paused, replay.spend_avoided, replay.conversions_forgone) == (["as_1"], 200.0, 4)
     assert (replay.revenue_forgone, replay.flip_flops, found.needs_confirm) == (100.0, 0, False)
-    assert "acted 1 times on 1 objects, paused 1 and avoided 200.00 of spend" in found.message
+    assert "acted once on 1 object, paused 1 and avoided 200.00 of spend" in found.message
 
 
 def test_an_object_that_would_have_recovered_is_a_flip_flop() -> None:
