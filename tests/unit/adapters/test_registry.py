@@ -17,7 +17,6 @@ MAY_NAME_PLATFORMS = (
     "models/campaigns.py",  # the platform of a request that names none
     "settings.py",
     "utils/observability.py",  # "google" is the logger of the vendor's packages
-    "managers/ab_tests/ab_test_manager.py",  # moves to the adapters with the A/B tests
 )
 NAMES = {platform.value for platform in Platform}
 

@@ -75,7 +75,11 @@ def test_a_rule_has_the_contracts_defaults() -> None:
         ({"schedule": "rate(10 minutes)"}, "schedule", "minimum is 15 minutes"),
         ({"schedule": "every hour"}, "schedule", "rate(6 hours)"),
         ({"check_interval": 600}, "check_interval", "900"),
-        ({"check_interval": 3600, "schedule": "rate(1 hour)"}, "parameters", "either schedule or check_interval"),
+        (
+            {"check_interval": 3600, "schedule": "rate(1 hour)"},
+            "parameters",
+            "either schedule or check_interval",
+        ),
         ({"time_zone": "Europe/Berln"}, "time_zone", "Europe/Berlin"),
         ({"time_zone": "../etc/passwd"}, "time_zone", "IANA"),
         ({"cooldown": "soon"}, "cooldown", "24h or 7d"),
