@@ -8,6 +8,7 @@ from typing import Any
 
 from campaign_automation.clients.scheduler import count_active_rules
 from campaign_automation.models.ab_tests import AbTestTick
+from campaign_automation.models.campaign import Campaign, Creation
 from campaign_automation.models.rules.rule import RuleTick
 from campaign_automation.settings import get_settings
 from campaign_automation.utils import clock, event_loop
@@ -23,7 +24,7 @@ Task = Callable[[Wiring, Event], Awaitable[dict[str, Any]]]
 def task(run: Task, *, correlation_id: str | None = None) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
     """Return the Lambda handler of `run`; `correlation_id` is the path of the id in its payload."""
     parts = Wiring(get_settings())
-    parts.preload()
+    parts.preload(Creation, Campaign)
 
     @logger.inject_lambda_context(correlation_id_path=correlation_id, clear_state=True)
     def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:

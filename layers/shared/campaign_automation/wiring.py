@@ -7,6 +7,8 @@ from functools import cached_property, partial
 from typing import Any
 from urllib.parse import urlsplit
 
+from pydantic import BaseModel
+
 from campaign_automation.adapters.base import PlatformAdapter
 from campaign_automation.adapters.registry import Adapters
 from campaign_automation.clients.aws import Aws
@@ -97,9 +99,11 @@ class Wiring:
         self._given_table = table
         self._aws = Aws()
 
-    def preload(self) -> None:
-        """Import the SDKs of this function while it starts."""
-        # A starting function has the full processor, whatever its memory size.
+    def preload(self, *models: type[BaseModel]) -> None:
+        """Import the SDKs and build the models that this function will need while it starts, when it has the
+        full processor."""
+        for model in models:
+            model.model_rebuild()
         for platform in self.settings.preload_platforms:
             self.adapters[platform]
         if self.settings.gemini_secret_id is not None:

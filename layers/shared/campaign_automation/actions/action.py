@@ -13,6 +13,7 @@ from typing import Any, TypeVar, get_args, get_type_hints
 from pydantic import BaseModel
 
 from campaign_automation.managers.shared.idempotency import action_claim
+from campaign_automation.models.campaign import Campaign, Creation
 from campaign_automation.models.common import Context, Role
 from campaign_automation.stores.answer_store import Claim
 from campaign_automation.wiring import Wiring
@@ -68,6 +69,11 @@ class Action:
     @property
     def has_body(self) -> bool:
         return self.method in ("POST", "PUT", "PATCH")
+
+    @property
+    def models(self) -> list[type[BaseModel]]:
+        """The models that a function with this action builds while it starts."""
+        return [Context, Creation, Campaign, self.request, *self.answers.values()]
 
     @property
     def answer(self) -> type[BaseModel]:

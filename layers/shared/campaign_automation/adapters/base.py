@@ -23,7 +23,7 @@ from campaign_automation.models.campaigns import (
     Creative,
     Figures,
 )
-from campaign_automation.models.common import AdAccount, AgeGroup, Level, Targeting
+from campaign_automation.models.common import AdAccount, AgeGroup, Level, Record, Targeting
 from campaign_automation.utils.error_handler import CampaignAutomationError, InvalidRequestError
 from campaign_automation.utils.observability import logger
 
@@ -89,7 +89,7 @@ class BudgetOutcome(NamedTuple):
     request_id: str | None = None
 
 
-class Node(BaseModel):
+class Node(Record):
     """One object as the platform stored it. `status` is ours (active, paused, deleted), `platform_status`
     the platform's effective one. `unread` names the fields that the platform answered in a form unknown
     here; they keep their defaults, and `issues` says so. At `ends_at` the platform stops it by itself."""
@@ -128,7 +128,7 @@ class AdNode(Node):
     primary_text: str | None = None
 
 
-class Tree(BaseModel):
+class Tree(Record):
     campaign: CampaignNode
     adsets: list[AdSetNode]
     ads: list[AdNode]

@@ -29,7 +29,7 @@ def handler(*names: str) -> Handler:
     """Return the Lambda handler of the actions `names`; their SDKs are loaded while it starts."""
     routes = {(ACTIONS[name].method, ACTIONS[name].path): ACTIONS[name] for name in names}
     parts = Wiring(get_settings())
-    parts.preload()
+    parts.preload(*(model for action in routes.values() for model in action.models))
 
     @logger.inject_lambda_context(correlation_id_path="requestContext.requestId", clear_state=True)
     def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:

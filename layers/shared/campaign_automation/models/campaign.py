@@ -8,11 +8,9 @@ from decimal import Decimal
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel
-
 from campaign_automation.models.ab_tests import AbTestTerms
 from campaign_automation.models.campaigns import AdCopy, CampaignPlan, CreateCampaign, Creative
-from campaign_automation.models.common import AdAccount, Context, Level, Objective, Platform
+from campaign_automation.models.common import AdAccount, Context, Level, Objective, Platform, Record
 from campaign_automation.utils.clock import at_ms
 
 State = Literal["creating", "planned", "created", "rolled_back", "needs_reconciliation", "deleted"]
@@ -21,7 +19,7 @@ FINAL: frozenset[str] = frozenset({"planned", "created", "rolled_back", "needs_r
 _START_ORDER = (Level.AD, Level.ADSET, Level.CAMPAIGN)
 
 
-class ObjectEntry(BaseModel):
+class ObjectEntry(Record):
     """One platform object in the journal, written before it is sent.
 
     `sent` is the unknown outcome: the platform may have made it. `gone` was refused or removed.
@@ -46,7 +44,7 @@ class ObjectEntry(BaseModel):
     creative_id: str | None = None
 
 
-class OutboxEntry(BaseModel):
+class OutboxEntry(Record):
     """One message of a campaign to the Web Platform."""
 
     number: int
@@ -56,7 +54,7 @@ class OutboxEntry(BaseModel):
     answer: dict[str, Any] = {}
 
 
-class _Stored(BaseModel):
+class _Stored(Record):
     """The fields that a creation and its campaign have in common. Times are epoch milliseconds."""
 
     tenant: str

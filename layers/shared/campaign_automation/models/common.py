@@ -66,10 +66,18 @@ class Level(StrEnum):
     SPLIT = "split"
 
 
+class Record(BaseModel):
+    """The base of what is stored and of what platforms answer: unknown fields are left out."""
+
+    # Each model is built when it is first used, or by the function that needs it while that starts: building
+    # all of them takes 0.2 s of a start.
+    model_config = ConfigDict(defer_build=True)
+
+
 class Model(BaseModel):
     """The base of all shapes: frozen, and unknown fields are refused by name."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 def _country(value: str) -> str:

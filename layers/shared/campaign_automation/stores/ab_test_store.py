@@ -13,12 +13,13 @@ from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Any
 
-from pydantic import AwareDatetime, BaseModel
+from pydantic import AwareDatetime
 
 from campaign_automation.models.ab_tests import RequiredSample, TestState
 from campaign_automation.models.ab_values import (
     Unit,
 )
+from campaign_automation.models.common import Record
 from campaign_automation.stores.notice_store import Notice, notice_row
 from campaign_automation.stores.table import (
     Absent,
@@ -33,7 +34,7 @@ from campaign_automation.stores.table import (
 )
 
 
-class AbTest(BaseModel):
+class AbTest(Record):
     """One test. `told_at` is the time at which its user was notified that it may stop."""
 
     tenant: str
@@ -48,7 +49,7 @@ class AbTest(BaseModel):
     told_at: AwareDatetime | None = None
 
 
-class TestLook(BaseModel):
+class TestLook(Record):
     """One interim analysis of a test, on the days closed through `day`, with the evidence for `leader`.
 
     `information` is the share of a planned test's information (0 to 1).

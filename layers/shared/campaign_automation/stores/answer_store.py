@@ -10,8 +10,9 @@ is written by campaign_store.py, in one transaction with its campaign.
 
 from __future__ import annotations
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
+from campaign_automation.models.common import Record
 from campaign_automation.stores.lease import Lease, machine_now
 from campaign_automation.stores.table import Delete, Key, Put, Table
 
@@ -19,7 +20,7 @@ from campaign_automation.stores.table import Delete, Key, Put, Table
 _KEY = Lease(holder="holder", until="expires_at")
 
 
-class Claim(BaseModel):
+class Claim(Record):
     """One use of an idempotency key: `holder` names the call, `digest` its request.
 
     An action keeps its answer here for `seconds`; a creation has its campaign, which answers for it.

@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any, Literal, NamedTuple
 
-from pydantic import BaseModel
-
 from campaign_automation.models.campaign import Campaign, Creation, ObjectEntry, OutboxEntry
 from campaign_automation.models.campaigns import AdCopy, Creative
+from campaign_automation.models.common import Record
 from campaign_automation.stores.lease import machine_now
 from campaign_automation.stores.table import Key, Row, Value, document
 from campaign_automation.utils.clock import now_ms
@@ -33,7 +32,7 @@ class Head(NamedTuple):
     revision: int
 
 
-class Listed(BaseModel):
+class Listed(Record):
     """One campaign in the tenant's list."""
 
     campaign_id: str

@@ -11,8 +11,7 @@ import uuid
 from datetime import timedelta
 from typing import Any, Literal
 
-from pydantic import BaseModel
-
+from campaign_automation.models.common import Record
 from campaign_automation.stores.lease import DELIVERY, machine_now
 from campaign_automation.stores.table import AllOf, Equals, Key, Put, Row, Table, Update
 from campaign_automation.utils.clock import now_ms
@@ -23,7 +22,7 @@ _KEPT = timedelta(days=30)
 _ROW = "outbox#000001"
 
 
-class Notice(BaseModel):
+class Notice(Record):
     """A notice to a user: the arguments of the Web Platform's create_notification, and waiting channels."""
 
     tenant: str

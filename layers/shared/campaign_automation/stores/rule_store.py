@@ -19,8 +19,9 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple
 
-from pydantic import AwareDatetime, BaseModel
+from pydantic import AwareDatetime
 
+from campaign_automation.models.common import Record
 from campaign_automation.models.rules.answers import RuleEvaluated
 from campaign_automation.models.rules.rule import CreateRule, StoredRule
 from campaign_automation.stores.lease import Lease, machine_now
@@ -49,7 +50,7 @@ _VERSION_DIGITS = 6
 _TICK = Lease(holder="token", until="held_until")
 
 
-class RuleHead(BaseModel):
+class RuleHead(Record):
     """The rule in force. `scheduled` is the version that its schedule was made for, 0 without one."""
 
     tenant: str

@@ -8,11 +8,12 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ConfigDict, ValidationError
 
 from campaign_automation.adapters.base import CopyLimits
 from campaign_automation.clients.gemini_client import TextModel
 from campaign_automation.models.campaigns import AdCopy, Creative
+from campaign_automation.models.common import Record
 from campaign_automation.utils.error_handler import AiModelError
 from campaign_automation.utils.observability import emit, logger
 
@@ -43,7 +44,7 @@ _CLAIMS = re.compile(
 _EMOJI = re.compile("[\U0001f000-\U0001faff\u2600-\u27bf\ufe0f]")
 
 
-class _Draft(BaseModel):
+class _Draft(Record):
     model_config = ConfigDict(extra="ignore")
     primary_text: str
     headline: str

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from campaign_automation.clients.mcp_client import ToolCaller
-from campaign_automation.managers.shared.notices import Notices
+from campaign_automation.managers.shared.notices import Notices, with_known_category
 from campaign_automation.models.campaign import Campaign, Creation, ObjectEntry, OutboxEntry
 from campaign_automation.models.common import Level, Objective
 from campaign_automation.stores.campaign_store import CampaignStore
@@ -113,8 +113,8 @@ class Outbox:
         if entry.tool == CREATE:
             known = await self._find(tools, creation)
             return known or await tools.call_tool(CREATE, arguments)
-        if entry.tool not in (UPDATE, DELETE):
-            return await tools.call_tool(entry.tool, arguments)
+        if entry.tool not in (UPDATE, DELETE):  # a notice, which older versions sent with the campaign
+            return await tools.call_tool(entry.tool, with_known_category(arguments))
         try:
             return await tools.call_tool(entry.tool, {**arguments, "campaign_id": answers[CREATE]["id"]})
         except NotFoundError:

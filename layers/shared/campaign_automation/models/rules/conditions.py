@@ -165,10 +165,6 @@ Condition: TypeAlias = Annotated[
 ]
 
 
-for _model in (AllOf, AnyOf, NotOf):
-    _model.model_rebuild()
-
-
 def leaves(condition: Condition) -> Iterator[Leaf]:
     """Yield the comparisons and rankings of a tree, from left to right."""
     if isinstance(condition, Comparison | Ranked):

@@ -8,13 +8,12 @@ from typing import Annotated, Any, Literal
 from pydantic import (
     AfterValidator,
     AwareDatetime,
-    BaseModel,
     BeforeValidator,
     Field,
     model_validator,
 )
 
-from campaign_automation.models.common import Level, Model, Platform, Text, unique
+from campaign_automation.models.common import Level, Model, Platform, Record, Text, unique
 from campaign_automation.models.rules.actions import Action
 from campaign_automation.models.rules.conditions import Condition, leaves, shallow
 from campaign_automation.models.rules.vocabulary import (
@@ -185,7 +184,7 @@ class ListRuleTemplates(Model):
     """Parameters of list_rule_templates, which takes none."""
 
 
-class RuleTick(BaseModel):
+class RuleTick(Record):
     """The input of evaluate_rule from a rule's schedule; a repeated delivery carries the same time."""
 
     tenant: Id
