@@ -219,7 +219,8 @@ def test_what_waits_is_delivered_in_time(house: House, monkeypatch: pytest.Monke
     assert {item.kind for item in waiting} == {"campaign", "notice"}
     set_machine_time(monkeypatch, TAKEN_AT + 121)
     assert run(house.wiring.outbox.sweep()) == {"before": len(waiting), "after": 0}
-    assert house.web_platform.notifications == [{"user_id": "u", "title": "T", "message": "m"}]
+    told = {"user_id": "u", "title": "T", "message": "m", "category": "system"}
+    assert house.web_platform.notifications == [told]
     assert all(entry.sent for entry in house.load("waiting").outbox)
 
 

@@ -77,4 +77,4 @@ def with_known_category(arguments: dict[str, Any]) -> dict[str, Any]:
 
     Notices that older versions stored carry words of their own, which it would refuse for ever.
     """
-    return arguments if arguments["category"] in CATEGORIES else {**arguments, "category": "system"}
+    return arguments if arguments.get("category") in CATEGORIES else {**arguments, "category": "system"}
