@@ -15,7 +15,7 @@ from tests.support.api import Api
 from tests.support.sandbox import Sandbox
 from tests.support.secrets import assert_no_secret, log_of
 
-# Whatever is slow on a busy machine is no failure; what fails says how to repeat it.
+# A slow example on a busy machine is no failure; a failing one says how to repeat it.
 settings.register_profile("tests", deadline=None, database=None, print_blob=True)
 settings.load_profile("tests")
 

@@ -78,7 +78,7 @@ class Deployed:
 
 @dataclass
 class Stack:
-    """What deployments have made so far. `archive` keeps published code; without one it is not copied."""
+    """The resources that deployments have made. `archive` keeps published code; without one it is not copied."""
 
     name: str
     aws: Clients
@@ -105,7 +105,7 @@ class Stack:
         return {**self.functions, **versions, **aliases}
 
     def statements(self) -> dict[str, list[Statement]]:
-        """What each role may do by its ARN, and each function by its name.
+        """Return the statements of each role by its ARN, and of each function by its name.
 
         Computed on demand: a managed policy may change while the roles that name it stay as they are.
         AWS's own managed policies are not known here; the template uses those for logs and traces alone.

@@ -92,7 +92,7 @@ def test_each_secret_is_readable_only_by_the_functions_that_need_it(rights: dict
     others = {"arn:cache": {"GetCampaignStatusFunctionRole"}, ACCOUNTS: {*PLATFORM_STEPS, *EVERY_PLATFORM}}
     reads = {right for found in rights.values() for right in found if right.action.startswith("secrets")}
     assert {right.action for right in reads} == {"secretsmanager:GetSecretValue"}
-    # Who may read the users' accounts' secrets may do so only where no Web Platform tells the accounts.
+    # The secrets of users' accounts may be read only where no Web Platform tells the accounts.
     assert {right.resource for right in reads} in ({*readers, ACCOUNTS}, {*readers, "arn:cache"})
     for right in reads:
         assert holders(rights, right.__eq__) == {**readers, **others}[right.resource], right.resource

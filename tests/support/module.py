@@ -77,7 +77,7 @@ def change_by_hand(cloud: Cloud, platform: str, level: Level, platform_id: str, 
 
 
 def edit_in_ads_manager(cloud: Cloud, platform_id: str, **fields: Any) -> None:
-    """What user_123 edits in Meta's own interface, in the platform's own fields."""
+    """Edit an object as user_123 does in Meta's own interface, in the platform's own fields."""
 
     async def token() -> str:
         access = await Wiring().accounts.access("user_123", "meta", "1001")

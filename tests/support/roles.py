@@ -1,4 +1,4 @@
-"""What the roles of a transformed template may do, as the local cloud reads them."""
+"""The rights of a transformed template's roles, as the local cloud reads them."""
 
 from __future__ import annotations
 

@@ -330,7 +330,7 @@ class WriteGate:
         view = await self._view_after(campaign)
         sent = {key: item.read_back(view) for key, item in sent.items()}
         concluded = [records.concluded(record, sent[record.audit_id], view) for record in intents]
-        # What is unknown keeps its open intent, which the next run settles.
+        # An unknown outcome keeps its open intent, which the next run settles.
         await self._audit.conclude([record for record in concluded if record.outcome != "unknown"])
         for item in sent.values():
             emit("platform_writes_total", field=item.wanted.field, outcome=item.result)

@@ -120,7 +120,7 @@ def _back(record: AuditRecord) -> DesiredChange:
     ((field, before),) = (record.before or {}).items()
     if field == "daily_budget":
         return DesiredChange(record.level, record.entity_id, "daily_budget", Decimal(before))
-    # What was paused on its own before stays so on the next start of the campaign.
+    # An object that was paused on its own stays so on the next start of the campaign.
     held = bool(record.evidence.get("held"))
     return DesiredChange(record.level, record.entity_id, "status", str(before), holds=held)
 
