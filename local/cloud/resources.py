@@ -78,7 +78,7 @@ class Deployed:
 
 @dataclass
 class Stack:
-    """The resources that deployments have made. `archive` keeps published code; without one it is not copied."""
+    """The resources that deployments have made. `archive` keeps published code; else it is not copied."""
 
     name: str
     aws: Clients

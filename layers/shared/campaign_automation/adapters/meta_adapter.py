@@ -65,7 +65,7 @@ class MetaAdapter:
     platform = PLATFORM
     levels: tuple[Level, ...] = (Level.CAMPAIGN, Level.ADSET, Level.CREATIVE, Level.AD)
     budget_level = Level.ADSET
-    # What is shown before "see more"; longer text is accepted and cut. Source: ads guide, by third parties.
+    # The text shown before "see more"; longer text is accepted and cut. Source: ads guide, by third parties.
     copy_limits = CopyLimits(primary_text=125, headline=40, description=30)
     account_seconds = 0
     has_end_times = True

@@ -120,7 +120,7 @@ def _run_id(tick: Tick, campaign: Campaign) -> str:
 def _wanted(level: Level, decision: RuleDecision, value: str | Decimal) -> DesiredChange:
     if decision.field == "daily_budget":
         return DesiredChange(level, decision.entity_id, "daily_budget", value)
-    # What a rule paused must not come back with its campaign.
+    # An object that a rule paused must not come back with its campaign.
     holds = value == "paused" and level is not Level.CAMPAIGN
     return DesiredChange(level, decision.entity_id, "status", value, holds=holds)
 

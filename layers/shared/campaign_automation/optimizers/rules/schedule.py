@@ -61,7 +61,7 @@ def _within(hours: ActiveHours, local: datetime) -> bool:
     moment, overnight = local.time(), hours.end <= hours.start
     if overnight:
         inside = moment >= hours.start or moment < hours.end
-        # What lies past midnight belongs to the day on which the span began.
+        # The part past midnight belongs to the day on which the span began.
         began = local - timedelta(days=1) if moment < hours.start else local
     else:
         inside, began = hours.start <= moment < hours.end, local
