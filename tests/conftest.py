@@ -10,7 +10,7 @@ from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
 
 from local.cloud import Cloud, start
-from local.cloud.worker import TIME_LIMITS
+from local.cloud.workers.worker import TIME_LIMITS
 from tests.support.api import Api
 from tests.support.sandbox import Sandbox
 from tests.support.secrets import assert_no_secret, log_of

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import unquote
 
-from local.cloud.permissions import INVOKE, Permissions
-from local.cloud.runtime import Runtime, UnknownFunctionError
+from local.cloud.stack.permissions import INVOKE, Permissions
+from local.cloud.workers.runtime import Runtime, UnknownFunctionError
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]

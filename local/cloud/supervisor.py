@@ -17,22 +17,22 @@ from typing import Any
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from local.cloud import instance
+from local.cloud.api.gateway import Gateway
 from local.cloud.aws import CREDENTIALS, Clients
 from local.cloud.backing import Sandbox, SandboxClock, StartError, Valkey
-from local.cloud.deployer import deploy
 from local.cloud.front_door import FrontDoor
-from local.cloud.gateway import Gateway
 from local.cloud.identity import Identity
-from local.cloud.intrinsics import TemplateError
 from local.cloud.moto_seams import import_moto, moto_application, point_moto_at
-from local.cloud.permissions import Permissions
 from local.cloud.processes import Children
-from local.cloud.resources import Stack
-from local.cloud.runtime import Runtime
+from local.cloud.stack.deployer import deploy
+from local.cloud.stack.intrinsics import TemplateError
+from local.cloud.stack.permissions import Permissions
+from local.cloud.stack.resources import Stack
+from local.cloud.stack.template import TransformProcess
+from local.cloud.stack.verbs import JWKS_PATH, LocalVerbs
 from local.cloud.telemetry import Telemetry
-from local.cloud.template import TransformProcess
 from local.cloud.ticker import Ticker, deleter, deliverer, stored_schedules
-from local.cloud.verbs import JWKS_PATH, LocalVerbs
+from local.cloud.workers.runtime import Runtime
 from local.release import PARAMETER, release_id
 
 STACK = "campaign-automation-local"

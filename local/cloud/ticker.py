@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from local.cloud.aws import ACCOUNT, REGION, Clients
-from local.cloud.permissions import Need, Permissions
-from local.cloud.runtime import Runtime, UnknownFunctionError
 from local.cloud.schedules import Schedule, last_due
+from local.cloud.stack.permissions import Need, Permissions
+from local.cloud.workers.runtime import Runtime, UnknownFunctionError
 
 DELIVERIES = {"lambda": "lambda:InvokeFunction", "sqs": "sqs:SendMessage", "states": "states:StartExecution"}
 LONG_AGO = datetime.min.replace(tzinfo=UTC)

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from local.cloud.aws import Clients
-from local.cloud.deployer import Deployment, common_environment, deploy, deployment_order
-from local.cloud.intrinsics import TemplateError
+from local.cloud.stack.deployer import Deployment, common_environment, deploy, deployment_order
+from local.cloud.stack.intrinsics import TemplateError
 
 NO_AWS = Clients("http://127.0.0.1:1")  # nothing here may call it
 ROLE_ARN = {"Arn": {"Value": {"Fn::GetAtt": "Role.Arn"}}}

@@ -12,11 +12,11 @@ import pytest
 from werkzeug.test import Client
 
 from local.cloud import Cloud
-from local.cloud.authorizer import Authorizer, Authorizers, evaluate
-from local.cloud.gateway import Gateway
-from local.cloud.gateway_responses import GatewayError, GatewayResponses
-from local.cloud.resources import RestApi
-from local.cloud.worker import Outcome
+from local.cloud.api.authorizer import Authorizer, Authorizers, evaluate
+from local.cloud.api.gateway import Gateway
+from local.cloud.api.gateway_responses import GatewayError, GatewayResponses
+from local.cloud.stack.resources import RestApi
+from local.cloud.workers.worker import Outcome
 
 METHOD_ARN = "arn:aws:execute-api:us-east-1:123456789012:api/local/GET/v1/things/7"
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from local.cloud.intrinsics import (
+from local.cloud.stack.intrinsics import (
     Physical,
     Resolver,
     TemplateError,

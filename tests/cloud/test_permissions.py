@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from local.cloud.aws import arn
-from local.cloud.permissions import Need, Permissions, needs_of
+from local.cloud.stack.permissions import Need, Permissions, needs_of
 
 TABLE = arn("dynamodb", "table/t")
 SCHEDULE = arn("scheduler", "schedule/rules/one")

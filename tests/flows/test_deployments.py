@@ -10,7 +10,7 @@ import pytest
 
 from local import cloud as local_cloud
 from local.cloud import Cloud
-from local.cloud.worker import TIME_LIMITS
+from local.cloud.workers.worker import TIME_LIMITS
 from tests.support.api import Api
 from tests.support.builders import request_body
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from local.cloud.template import transform
+from local.cloud.stack.template import transform
 from local.release import BUILT, deploy_arguments
 
 ROOT = Path(__file__).parents[2]

@@ -15,7 +15,7 @@ from cfnlint.config import ManualArgs
 from campaign_automation.managers.campaigns.creation import STEPS
 from campaign_automation.utils.error_handler import TRANSIENT
 from local.cloud.aws import ACCOUNT, REGION
-from local.cloud.template import transform
+from local.cloud.stack.template import transform
 from tests.support.roles import Right, rights_of_roles
 
 ROOT = Path(__file__).parents[2]

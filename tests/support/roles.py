@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from local.cloud.aws import Clients
-from local.cloud.deployer import MANAGED_POLICY, active_resources
-from local.cloud.intrinsics import Physical, Resolver, parameter_values, pseudo_parameters
-from local.cloud.resources import DEPLOY, Stack
+from local.cloud.stack.deployer import MANAGED_POLICY, active_resources
+from local.cloud.stack.intrinsics import Physical, Resolver, parameter_values, pseudo_parameters
+from local.cloud.stack.resources import DEPLOY, Stack
 
 ROLE = "AWS::IAM::Role"
 

@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from local.cloud.processes import Children
 from local.cloud.telemetry import Telemetry
-from local.cloud.worker import LATEST, Function, Outcome, Worker
+from local.cloud.workers.worker import LATEST, Function, Outcome, Worker
 
 # Beyond these an invocation waits for a free environment; AWS would go on to a thousand.
 ENVIRONMENTS_PER_FUNCTION = 10

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from local.cloud.aws import ACCOUNT, Clients, arn
-from local.cloud.intrinsics import Physical, TemplateError
-from local.cloud.permissions import Statement
-from local.cloud.template import LOCAL_BUCKET
-from local.cloud.worker import Function
+from local.cloud.stack.intrinsics import Physical, TemplateError
+from local.cloud.stack.permissions import Statement
+from local.cloud.stack.template import LOCAL_BUCKET
+from local.cloud.workers.worker import Function
 from local.release import release_id
 
 Properties = Mapping[str, Any]

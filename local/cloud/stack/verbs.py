@@ -14,7 +14,7 @@ from werkzeug.wrappers import Request, Response
 from local.cloud.backing import SandboxClock
 from local.cloud.front_door import Application
 from local.cloud.identity import LIFETIME_SECONDS, Identity
-from local.cloud.intrinsics import TemplateError
+from local.cloud.stack.intrinsics import TemplateError
 from local.cloud.telemetry import Telemetry
 from local.cloud.ticker import Ticker, UnknownScheduleError
 

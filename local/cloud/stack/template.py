@@ -1,6 +1,6 @@
 """From a SAM template to plain CloudFormation, offline.
 
-Run as a process of its own (`python -m local.cloud.template`), because the translator takes two seconds
+Run as a process of its own (`python -m local.cloud.stack.template`), because the translator takes two seconds
 of processor time that the supervisor spends on other imports meanwhile.
 """
 
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from local.cloud.aws import CREDENTIALS
-from local.cloud.intrinsics import TemplateError
+from local.cloud.stack.intrinsics import TemplateError
 
 LOCAL_BUCKET = "local"
 
@@ -27,8 +27,8 @@ class TransformProcess:
         """Start it. `later` names the parameters whose values are not known yet."""
         request = {"path": str(path.resolve()), "parameters": dict(parameters), "later": list(later)}
         self._child = subprocess.Popen(
-            [sys.executable, "-m", "local.cloud.template", json.dumps(request)],
-            cwd=Path(__file__).parents[2],
+            [sys.executable, "-m", "local.cloud.stack.template", json.dumps(request)],
+            cwd=Path(__file__).parents[3],
             env={**os.environ, **CREDENTIALS},  # the translator refuses to work without a region
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

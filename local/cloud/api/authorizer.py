@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from local.cloud.gateway_responses import GatewayError
-from local.cloud.intrinsics import TemplateError
-from local.cloud.worker import Outcome
+from local.cloud.api.gateway_responses import GatewayError
+from local.cloud.stack.intrinsics import TemplateError
+from local.cloud.workers.worker import Outcome
 
 Invoke = Callable[[str, bytes], Outcome]
 Policy = dict[str, Any]

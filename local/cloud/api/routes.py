@@ -12,10 +12,10 @@ from werkzeug.datastructures import Headers, MultiDict
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
 
-from local.cloud.authorizer import Authorizer
-from local.cloud.gateway_responses import GatewayError
-from local.cloud.intrinsics import TemplateError
-from local.cloud.resources import RestApi
+from local.cloud.api.authorizer import Authorizer
+from local.cloud.api.gateway_responses import GatewayError
+from local.cloud.stack.intrinsics import TemplateError
+from local.cloud.stack.resources import RestApi
 
 METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "x-amazon-apigateway-any-method"}
 INTEGRATION_URI = re.compile(r":lambda:path/2015-03-31/functions/(.+)/invocations$")

@@ -15,13 +15,13 @@ from typing import Any
 
 from werkzeug.wrappers import Request, Response
 
-from local.cloud.authorizer import Authorizers
+from local.cloud.api.authorizer import Authorizers
+from local.cloud.api.gateway_responses import GatewayError, GatewayResponses
+from local.cloud.api.routes import Route, RouteTable
 from local.cloud.aws import ACCOUNT, REGION
-from local.cloud.gateway_responses import GatewayError, GatewayResponses
-from local.cloud.resources import RestApi
-from local.cloud.routes import Route, RouteTable
-from local.cloud.runtime import Runtime
-from local.cloud.worker import Outcome, stretched
+from local.cloud.stack.resources import RestApi
+from local.cloud.workers.runtime import Runtime
+from local.cloud.workers.worker import Outcome, stretched
 
 INTEGRATION_SECONDS = 29.0
 LARGEST_BODY = 10 * 1024 * 1024

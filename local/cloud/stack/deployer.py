@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from local.cloud.aws import Clients
-from local.cloud.intrinsics import (
+from local.cloud.stack.intrinsics import (
     Physical,
     Resolver,
     TemplateError,
@@ -17,7 +17,7 @@ from local.cloud.intrinsics import (
     pseudo_parameters,
     references,
 )
-from local.cloud.resources import DEPLOY, SKIPPED, Deployed, Stack
+from local.cloud.stack.resources import DEPLOY, SKIPPED, Deployed, Stack
 
 VERSION = "AWS::Lambda::Version"
 MANAGED_POLICY = "AWS::IAM::ManagedPolicy"

@@ -1,0 +1,1 @@
+"""API Gateway: routes, authorizers, requests and responses."""

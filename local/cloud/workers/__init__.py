@@ -1,0 +1,1 @@
+"""Lambda: processes that serve the Runtime API to the handlers."""
