@@ -11,7 +11,7 @@ from pathlib import Path
 LAYER = Path(__file__).parents[2] / "layers" / "shared" / "campaign_automation"
 LEAST_COMMENTS_PER_100_LINES = 2
 
-_RIDDLE = re.compile(r"(What|Who|How|Which|Whoever|Whatever|Where|When|Why)\b")
+_RIDDLE = re.compile(r"(What|Who|How|Which|Whoever|Whatever|Where|When|Why|Whether)\b")
 _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 

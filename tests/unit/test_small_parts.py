@@ -101,6 +101,7 @@ def event(**changes: Any) -> dict[str, Any]:
 def test_who_asks_is_what_the_authorizer_verified() -> None:
     assert _caller(event()) == {
         "user_id": "user_1",
+        "roles": ["viewer", "buyer"],
         "request_id": "r1",
         "idempotency_key": "k1",
         "wait_seconds": 0,
@@ -108,7 +109,8 @@ def test_who_asks_is_what_the_authorizer_verified() -> None:
 
 
 @pytest.mark.parametrize(
-    ("prefer", "seconds"), [("wait=3", 3), ("wait=900", 25), ("respond-async, wait=9", 0)]
+    ("prefer", "seconds"),
+    [("wait=3", 3), ("wait=900", 25), ("respond-async, wait=9", 0), ("wait=" + "9" * 5000, 25)],
 )
 def test_the_callers_wait(prefer: str, seconds: int) -> None:
     assert _caller(event(headers={"prefer": prefer}))["wait_seconds"] == seconds
@@ -118,7 +120,9 @@ def test_numbers_of_a_body_stay_exact() -> None:
     assert _body(event())["daily_budget"] == Decimal("0.1")
 
 
-@pytest.mark.parametrize("body", ["{", "[1]", '"text"', "1"])
+@pytest.mark.parametrize(
+    "body", ["{", "[1]", '"text"', "1", '{"a": 1e9999999999999999999}', "[" * 100_000, '{"a":' * 20_000]
+)
 def test_a_body_that_is_no_object_is_refused(body: str) -> None:
     with pytest.raises(InvalidRequestError) as refusal:
         _body(event(body=body))

@@ -28,6 +28,8 @@ from campaign_automation.utils.observability import emit, logger
 from campaign_automation.utils.validation import parse
 from campaign_automation.wiring import Wiring
 
+_LONGEST_REQUEST_ID = 128
+
 
 class CampaignAutomation:
     """The module for an embedding process. Every argument is optional and else built from the settings.
@@ -95,8 +97,8 @@ async def _prepare(
     action = ACTIONS[name]
     await clock.synchronise(parts.settings.clock_url)
     caller = parse(Context, {**context, "request_id": request_id})
-    if action.role not in caller.roles:
-        raise ForbiddenError(f"{name}: needs the role {action.role}", field="action", role=action.role)
+    if not action.allows(caller.roles):
+        raise ForbiddenError(f"{name}: needs the role {action.role}", field="action", role=str(action.role))
     if caller.web_platform_user is not None:
         # Functions that only read may not write; their callers' users are known to this process.
         await parts.tenants.remember(caller.user_id, caller.web_platform_user, store=action.changes)
@@ -104,8 +106,13 @@ async def _prepare(
 
 
 def _request_id(context: Any) -> str:
-    given = context.get("request_id") if isinstance(context, Mapping) else None
-    return str(given or f"req_{uuid.uuid4().hex}")
+    """Return the caller's request id where it is one, else a new one."""
+    try:
+        given = context.get("request_id")
+    except Exception:  # anything may be handed in as a context
+        given = None
+    is_usable = isinstance(given, str) and 0 < len(given) <= _LONGEST_REQUEST_ID
+    return str(given) if is_usable else f"req_{uuid.uuid4().hex}"
 
 
 def _failed(error: Exception, action: Any, request_id: str) -> dict[str, Any]:

@@ -140,7 +140,7 @@ class Wiring:
 
     @property
     def _has_users_of_its_own(self) -> bool:
-        """Whether the Web Platform's users are named by another claim than the tenants."""
+        """Return whether the Web Platform's users are named by another claim than the tenants."""
         return self.settings.jwt_web_platform_user_claim != self.settings.jwt_tenant_claim
 
     @cached_property

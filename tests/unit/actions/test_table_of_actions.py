@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +29,11 @@ def answer(name: str, roles: list[str]) -> dict[str, Any]:
 @pytest.mark.parametrize("name", ACTIONS)
 def test_an_action_is_for_those_who_have_its_role(name: str) -> None:
     role = ACTIONS[name].role
-    others = [other for other in Role if other != role]
+    # Every role may read.
+    others = [] if role is Role.VIEWER else [other for other in Role if other != role]
     refused = answer(name, others)["error"]
     assert (refused["code"], refused["details"]["role"]) == ("1004", role)
+    assert answer("get_audit", [role])["error"]["code"] == "1001"
     # With the role the parameters are read, and these are wrong.
     assert answer(name, [role])["error"]["code"] == "1001"
 
@@ -68,6 +71,43 @@ def test_what_is_no_call_is_answered_not_raised(action: Any, context: Any, field
     parts = Wiring(Settings(table_name="none"))
     refused = asyncio.run(run_action(parts, action, {}, context))["error"]
     assert (refused["code"], refused["details"]["field"]) == ("1001", field)
+
+
+class Hostile(dict[str, Any]):
+    def get(self, *_: Any) -> Any:
+        raise RuntimeError("no")
+
+
+@pytest.mark.parametrize("request_id", ["x" * 100_000, [1], 7, ""])
+def test_a_request_id_that_is_none_is_replaced(request_id: Any) -> None:
+    parts = Wiring(Settings(table_name="none"))
+    told = asyncio.run(run_action(parts, "nothing", {}, {"request_id": request_id}))["error"]["request_id"]
+    assert told.startswith("req_")
+    assert asyncio.run(run_action(parts, "nothing", {}, Hostile()))["error"]["code"] == "1001"
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "field"),
+    [
+        ("manage_campaign", {"campaign_id": "c", "action": "pause", "reason": "stop \ud83d"}, "reason"),
+        ("create_campaign", {"creative_ids": ["1", "\ud800"]}, "creative_ids.1"),
+        ("undo_change", {"campaign_id": "c", "run_id": "\ud800"}, "run_id"),
+        ("get_rule", {"rule_id": "\ud800"}, "rule_id"),
+        ("create_rule", {"\udfff": 1}, "parameters"),
+    ],
+)
+def test_half_a_character_is_refused_by_its_field(name: str, parameters: Any, field: str) -> None:
+    parts = Wiring(Settings(table_name="none"))
+    refused = asyncio.run(run_action(parts, name, parameters, {"user_id": "u"}))["error"]
+    assert (refused["code"], refused["details"]["field"]) == ("1001", field)
+
+
+@pytest.mark.parametrize("amount", ["1e-999999999", "1e-99999", "0.0000001", "0"])
+def test_an_amount_below_any_unit_is_refused_at_once(amount: str) -> None:
+    parts = Wiring(Settings(table_name="none"))
+    body = {"objective": "sales", "creative_ids": ["1"], "daily_budget": Decimal(amount)}
+    refused = asyncio.run(run_action(parts, "create_campaign", body, {"user_id": "u"}))["error"]
+    assert (refused["code"], refused["details"]["field"]) == ("1001", "daily_budget")
 
 
 # Runs a handler whose use case tells which functions of ours stand between the two.

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeVar, get_args, get_type_hints
@@ -50,6 +50,10 @@ class Action:
     @property
     def changes(self) -> bool:
         return self.key is not Key.NONE
+
+    def allows(self, roles: Collection[Role]) -> bool:
+        """Return whether a caller with `roles` may call; every role may read."""
+        return self.role in roles or (self.role is Role.VIEWER and bool(roles))
 
     @property
     def success(self) -> int:

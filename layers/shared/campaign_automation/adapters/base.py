@@ -11,9 +11,9 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Annotated, Any, Literal, NamedTuple, Protocol, TypeVar
 
-from pydantic import BaseModel, SecretStr
+from pydantic import BaseModel, Field, SecretStr, ValidationError
 
 from campaign_automation.models.campaigns import (
     AdCopy,
@@ -89,6 +89,9 @@ class BudgetOutcome(NamedTuple):
     request_id: str | None = None
 
 
+Budget = Annotated[Decimal, Field(ge=0)]
+
+
 class Node(Record):
     """One object as the platform stored it. `status` is ours (active, paused, deleted), `platform_status`
     the platform's effective one. `unread` names the fields that the platform answered in a form unknown
@@ -107,7 +110,7 @@ class CampaignNode(Node):
     """`daily_budget` only where the budget belongs to the campaign: always on Google Ads, elsewhere where the
     platform spreads one budget over the ad sets."""
 
-    daily_budget: Decimal | None = None
+    daily_budget: Budget | None = None
 
 
 class AdSetNode(Node):
@@ -115,17 +118,20 @@ class AdSetNode(Node):
     be; None where the platform does not tell. `scheduled_budget` takes the place of `daily_budget` at 00:00
     of the account's next day."""
 
-    daily_budget: Decimal | None = None
+    daily_budget: Budget | None = None
     targeting: Targeting | None = None
     placements: str = "unknown"
     bid_strategy: str = "unknown"
     in_learning: bool | None = None
-    scheduled_budget: Decimal | None = None
+    scheduled_budget: Budget | None = None
 
 
 class AdNode(Node):
     adset_id: str
     primary_text: str | None = None
+
+
+N = TypeVar("N", bound=Node)
 
 
 class Tree(Record):
@@ -320,8 +326,27 @@ def read_fields(platform_id: str, **readers: Callable[[], Any]) -> dict[str, Any
         except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
             logger.warning("field not read", platform_id=platform_id, field=name, reason=repr(error))
             unread.append(name)
-    issues = [f"{name}: set to something that this module does not know" for name in unread]
-    return {**found, "unread": unread, "issues": [*found.get("issues", []), *issues]}
+    return {**found, "unread": unread, "issues": [*found.get("issues", []), *map(_unread_issue, unread)]}
+
+
+def node_of(model: type[N], fields: Mapping[str, Any]) -> N:
+    """Return the node of what was read; a value that the model refuses keeps its default and is unread."""
+    try:
+        return model(**fields)
+    except ValidationError as error:
+        refused = sorted({str(item["loc"][0]) for item in error.errors()})
+    logger.warning("field not valid", platform_id=fields.get("platform_id"), fields=refused)
+    # Without a default there is still the object, which can be stopped by its id.
+    required = (name for name in refused if model.model_fields[name].is_required())
+    kept: dict[str, Any] = {name: str(fields.get(name)) for name in required}
+    kept |= {name: value for name, value in fields.items() if name not in refused}
+    kept["unread"] = [*fields.get("unread", []), *refused]
+    kept["issues"] = [*kept.get("issues", []), *map(_unread_issue, refused)]
+    return model(**kept)
+
+
+def _unread_issue(name: str) -> str:
+    return f"{name}: set to something that this module does not know"
 
 
 async def read_figures(

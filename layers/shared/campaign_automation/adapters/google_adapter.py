@@ -327,7 +327,7 @@ class GoogleAdapter:
 
 
 def _is_removed(error: CampaignAutomationError | None) -> bool:
-    """Whether the object does not exist, or exists as removed, which Google shows for ever."""
+    """Return whether the object does not exist, or exists as removed, which Google shows for ever."""
     if error is None:
         return False
     return is_gone(error) or error.details.get("platform_code") == _ALREADY_REMOVED

@@ -88,6 +88,9 @@ def _country(value: str) -> str:
     return code
 
 
+_SMALLEST = Decimal("0.000001")
+
+
 def _number(value: Any) -> Any:
     # Of pydantic's conversions none is wanted here: true would become 1, and "10" a number.
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
@@ -97,6 +100,13 @@ def _number(value: Any) -> Any:
 
 def _as_number(value: Decimal) -> int | float:
     return int(value) if value == value.to_integral_value() else float(value)
+
+
+def _large_enough(value: Decimal) -> Decimal:
+    # Below any currency's smallest unit; an exponent like 1e-999999999 takes Decimal half a minute.
+    if value < _SMALLEST:
+        raise ValueError(f"should be at least {_SMALLEST}")
+    return value
 
 
 def unique(values: list[Any]) -> list[Any]:
@@ -122,7 +132,7 @@ Amount = Annotated[
 ]
 
 
-PositiveAmount = Annotated[Amount, Field(gt=0, lt=10**12)]
+PositiveAmount = Annotated[Amount, Field(gt=0, lt=10**12), AfterValidator(_large_enough)]
 
 
 Country = Annotated[str, AfterValidator(_country)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -13,10 +14,33 @@ M = TypeVar("M", bound=BaseModel)
 
 def parse(model: type[M], value: Any) -> M:
     """Parse `value` as a `model`; InvalidRequestError names the first wrong field and the allowed values."""
+    if (field := _half_character(value)) is not None:
+        raise InvalidRequestError(
+            f"{field}: holds half of a character (a lone surrogate, as of a cut emoji); send whole ones",
+            field=field,
+        )
     try:
         return model.model_validate(value)
     except ValidationError as error:
         raise _invalid(model, error) from None
+
+
+def _half_character(value: Any) -> str | None:
+    """Return the path of the first text that UTF-8 cannot carry, or None."""
+    waiting: list[tuple[str, Any]] = [("", value)]
+    while waiting:  # no recursion: a body may be nested deeper than Python allows
+        path, item = waiting.pop()
+        if isinstance(item, str):
+            try:
+                item.encode()
+            except UnicodeEncodeError:
+                return path or "parameters"
+        elif isinstance(item, Mapping):
+            waiting += [(path or "parameters", key) for key in item]
+            waiting += [(f"{path}.{key}" if path else str(key), part) for key, part in item.items()]
+        elif isinstance(item, list | tuple):
+            waiting += [(f"{path}.{index}" if path else str(index), part) for index, part in enumerate(item)]
+    return None
 
 
 def _invalid(model: type[BaseModel], error: ValidationError) -> InvalidRequestError:

@@ -9,7 +9,7 @@ from campaign_automation.utils.error_handler import CampaignAutomationError
 
 
 def is_gone(error: Exception | None) -> bool:
-    """Whether the platform says that the object does not exist (code 5000)."""
+    """Return whether the platform says that the object does not exist (code 5000)."""
     return isinstance(error, CampaignAutomationError) and error.code == "5000"
 
 

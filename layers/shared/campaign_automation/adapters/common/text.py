@@ -15,5 +15,5 @@ def display_width(text: str) -> int:
 
 
 def has_emoji(text: str) -> bool:
-    """Whether the text holds an emoji or a part of one."""
+    """Return whether the text holds an emoji or a part of one."""
     return _EMOJI.search(text) is not None

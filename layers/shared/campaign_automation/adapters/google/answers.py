@@ -18,6 +18,7 @@ from campaign_automation.adapters.base import (
     DailyInsight,
     Outcome,
     failed,
+    node_of,
     read_fields,
 )
 from campaign_automation.adapters.common import refusals
@@ -71,7 +72,7 @@ def campaign_node(row: Row, daily_budget: Decimal) -> CampaignNode:
     if enum_name(campaign, "status") == "REMOVED":
         raise gone(str(campaign.id))
     fields = _node_fields(campaign, str(campaign.id), campaign.name, ends_at=lambda: _ends_at(row))
-    return CampaignNode(**fields, daily_budget=daily_budget)
+    return node_of(CampaignNode, {**fields, "daily_budget": daily_budget})
 
 
 def _ends_at(row: Row) -> datetime | None:
@@ -98,7 +99,7 @@ def adset_node(row: Row, stored: Stored) -> AdSetNode:
         bid_strategy=lambda: _bid_strategy(row.campaign),
         in_learning=lambda: _in_learning(row.campaign),
     )
-    return AdSetNode(**fields)
+    return node_of(AdSetNode, fields)
 
 
 def _targeting(stored: Stored, group_id: str) -> Targeting:
@@ -107,12 +108,12 @@ def _targeting(stored: Stored, group_id: str) -> Targeting:
 
 
 def _in_learning(campaign: Any) -> bool | None:
-    """Whether the campaign's bidding still learns; None for a campaign that does not serve."""
+    """Return whether the campaign's bidding still learns; None for a campaign that does not serve."""
     return {"LEARNING": True, "ELIGIBLE": False, "LIMITED": False}.get(enum_name(campaign, "primary_status"))
 
 
 def _placements(campaign: Any) -> str:
-    """Whether the ads are kept to selected networks, which only search campaigns can be."""
+    """Return whether the ads are kept to selected networks, which only search campaigns can be."""
     networks = campaign.network_settings
     is_search = enum_name(campaign, "advertising_channel_type") == facts.SEARCH
     has_all = networks.target_google_search and networks.target_search_network
@@ -135,7 +136,9 @@ def ad_node(row: Row) -> AdNode:
     node = _node_fields(ad_group_ad, ad_id(row), name)
     topics = [f"policy: {entry.topic}" for entry in ad_group_ad.policy_summary.policy_topic_entries]
     node["issues"] += topics
-    return AdNode(**node, adset_id=str(group.id), primary_text=_first_description(ad_group_ad.ad))
+    return node_of(
+        AdNode, {**node, "adset_id": str(group.id), "primary_text": _first_description(ad_group_ad.ad)}
+    )
 
 
 def ad_id(row: Row) -> str:

@@ -7,7 +7,14 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from campaign_automation.adapters.base import AdNode, AdSetNode, CampaignNode, DailyInsight, read_fields
+from campaign_automation.adapters.base import (
+    AdNode,
+    AdSetNode,
+    CampaignNode,
+    DailyInsight,
+    node_of,
+    read_fields,
+)
 from campaign_automation.models.common import Level, Targeting
 
 _STATUS = {"ACTIVE": "active", "PAUSED": "paused", "DELETED": "deleted", "ARCHIVED": "deleted"}
@@ -33,7 +40,7 @@ def _issues(item: Mapping[str, Any]) -> list[str]:
 
 
 def campaign_node(item: Mapping[str, Any], step: Decimal) -> CampaignNode:
-    return CampaignNode(**_node_fields(item, daily_budget=lambda: _daily_budget(item, step)))
+    return node_of(CampaignNode, _node_fields(item, daily_budget=lambda: _daily_budget(item, step)))
 
 
 def _daily_budget(item: Mapping[str, Any], step: Decimal) -> Decimal | None:
@@ -54,7 +61,7 @@ def adset_node(item: Mapping[str, Any], step: Decimal) -> AdSetNode:
         ends_at=lambda: _ends_at(item),
     )
     bid_strategy = "lowest_cost" if strategy == "LOWEST_COST_WITHOUT_CAP" else str(strategy)
-    return AdSetNode(**fields, bid_strategy=bid_strategy)
+    return node_of(AdSetNode, {**fields, "bid_strategy": bid_strategy})
 
 
 def _targeting(stored: Mapping[str, Any]) -> Targeting:
@@ -75,14 +82,14 @@ def _placements(targeting: Mapping[str, Any]) -> str:
 
 
 def _in_learning(item: Mapping[str, Any]) -> bool | None:
-    """Whether Meta still learns; None for paused ad sets and accounts of which Meta does not say."""
+    """Return whether Meta still learns; None for paused ad sets and accounts of which Meta does not say."""
     stage = item.get("learning_stage_info", {}).get("status")
     return None if stage is None else bool(stage == "LEARNING")
 
 
 def ad_node(item: Mapping[str, Any]) -> AdNode:
     fields = _node_fields(item, primary_text=lambda: _primary_text(item))
-    return AdNode(**fields, adset_id=str(item.get("adset_id", "")))
+    return node_of(AdNode, {**fields, "adset_id": str(item.get("adset_id", ""))})
 
 
 def _primary_text(ad: Mapping[str, Any]) -> str | None:

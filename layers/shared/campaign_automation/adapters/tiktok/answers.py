@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from campaign_automation.adapters.base import AdNode, AdSetNode, CampaignNode, read_fields
+from campaign_automation.adapters.base import AdNode, AdSetNode, CampaignNode, node_of, read_fields
 from campaign_automation.adapters.common import listings
 from campaign_automation.adapters.tiktok import facts
 from campaign_automation.adapters.tiktok.requests import ages_of
@@ -49,7 +49,7 @@ def _issues(secondary: str) -> list[str]:
 
 def campaign_node(item: Mapping[str, Any], family: facts.Family) -> CampaignNode:
     fields = _node_fields(item, Level.CAMPAIGN, family, daily_budget=lambda: daily_budget(item) or None)
-    return CampaignNode(**fields)
+    return node_of(CampaignNode, fields)
 
 
 def adset_node(item: Mapping[str, Any], family: facts.Family) -> AdSetNode:
@@ -64,7 +64,7 @@ def adset_node(item: Mapping[str, Any], family: facts.Family) -> AdSetNode:
         ends_at=lambda: _ends_at(item),
     )
     bid_strategy = "lowest_cost" if bid == "BID_TYPE_NO_BID" else str(bid)
-    return AdSetNode(**fields, placements=_placements(item), bid_strategy=bid_strategy)
+    return node_of(AdSetNode, {**fields, "placements": _placements(item), "bid_strategy": bid_strategy})
 
 
 def _ends_at(item: Mapping[str, Any]) -> datetime | None:
@@ -103,7 +103,7 @@ def _placements(item: Mapping[str, Any]) -> str:
 
 def ad_node(item: Mapping[str, Any], family: facts.Family) -> AdNode:
     fields = _node_fields(item, Level.AD, family, primary_text=lambda: _primary_text(item))
-    return AdNode(**fields, adset_id=str(item.get("adgroup_id", "")))
+    return node_of(AdNode, {**fields, "adset_id": str(item.get("adgroup_id", ""))})
 
 
 def _primary_text(ad: Mapping[str, Any]) -> str | None:

@@ -28,7 +28,7 @@ class Echo:
 
     @property
     def is_whole(self) -> bool:
-        """Whether TikTok answered with every ad, and with the fields that a read would give."""
+        """Return whether TikTok answered with every ad, and with the fields that a read would give."""
         return len(self.ads) == self.expected_ads and all(map(_tells_enough, [self.campaign, *self.ads]))
 
 
@@ -76,7 +76,7 @@ class Echoes:
         self._smart_plus_ids.update(ids)
 
     def is_smart_plus(self, platform_id: str) -> bool:
-        """Whether the object is known to be Smart+; an object that is not known may be of either family."""
+        """Return whether the object is known to be Smart+; others may be of either family."""
         return platform_id in self._smart_plus_ids
 
     def likely_families(self, ids: Sequence[str], families: list[facts.Family]) -> list[facts.Family]:

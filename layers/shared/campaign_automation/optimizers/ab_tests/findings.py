@@ -70,7 +70,7 @@ class Findings:
 
     @property
     def complete(self) -> bool:
-        """Whether every arm has visitors; without that there is nothing to test."""
+        """Return whether every arm has visitors; without that there is nothing to test."""
         return all(arm.visitors for arm in self.counts.arms)
 
     @cached_property
@@ -139,7 +139,7 @@ class Findings:
 
     @cached_property
     def days_differ(self) -> bool:
-        """Whether the verdict within days is another than in the pooled table."""
+        """Return whether the verdict within days is another than in the pooled table."""
         if self.by_day is None or not (self.complete and self.counts.add_up):
             return False
         alpha = self.request.alpha
@@ -148,7 +148,7 @@ class Findings:
 
     @property
     def days_decide(self) -> bool:
-        """Whether a moving split explains the pooled table; without one the verdicts only straddle alpha."""
+        """Return whether a moving split explains the pooled table; else the verdicts only straddle alpha."""
         return self.days_differ and self.drift_p < DRIFT
 
     @property

@@ -1,4 +1,4 @@
-"""Whether a test may stop now, and in how many days: by its plan, or by evidence valid at any look."""
+"""Return whether a test may stop now, and in how many days: by its plan, or by evidence valid at any look."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class Stopping:
 
     @cached_property
     def holds_under_looks(self) -> bool:
-        """Whether the evidence that is valid at any look says that the leader is best."""
+        """Return whether the evidence that is valid at any look says that the leader is best."""
         if self.group_sequential:
             return self.group_sequential.crossed
         pairs, robust = self.findings.leader_pairs, self.request.separate_adsets
