@@ -47,3 +47,11 @@ def test_new_code_and_the_kill_switch_reach_those_who_call(own_cloud: Cloud, bun
         assert api.http.get("/v1/openapi.json").json()["info"]["title"] == "Another release"
         refused = api.create(request_body(platform="google", name="Too late")).json()["error"]
     assert (refused["code"], refused["details"]["guard"]) == ("4005", "kill_switch")
+
+
+def test_where_roles_come_from_a_claim_a_token_without_it_may_do_nothing(own_cloud: Cloud) -> None:
+    own_cloud.deploy(JwtRolesClaim="roles")
+    # Another token: the gateway keeps an authorizer's answer for five minutes.
+    with Api(own_cloud.info["api_url"], own_cloud.info["tokens"]["user_456"]) as api:
+        for answer in (api.http.get("/v1/rules"), api.create(request_body())):
+            assert (answer.status_code, answer.json()["error"]["code"]) == (403, "1004"), answer.text
