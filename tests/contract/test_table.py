@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Iterator
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, TypeVar
 
 import boto3
@@ -13,6 +14,7 @@ from moto import mock_aws
 
 from campaign_automation.stores import dynamodb as engine
 from campaign_automation.stores.lease import Lease
+from campaign_automation.stores.sqlite import SqliteTable
 from campaign_automation.stores.table import (
     MAX_BYTES,
     MAX_OPERATIONS,
@@ -77,7 +79,14 @@ def memory() -> Table:
     return MemoryTable()
 
 
-@pytest.fixture(params=["dynamodb", "memory"])
+@pytest.fixture
+def sqlite(tmp_path: Path) -> Iterator[Table]:
+    made = SqliteTable(tmp_path / "store.db")
+    yield made
+    made.close()
+
+
+@pytest.fixture(params=["dynamodb", "sqlite", "memory"])
 def table(request: pytest.FixtureRequest) -> Table:
     made: Table = request.getfixturevalue(request.param)
     return made

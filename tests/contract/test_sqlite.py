@@ -1,0 +1,110 @@
+"""The embedded engine beyond the contract of all engines: several processes, kills, its file."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from campaign_automation.stores.sqlite import MEMORY, SqliteTable
+from campaign_automation.stores.table import Absent, Key, Put, Update
+from campaign_automation.utils.error_handler import StoreError
+
+KEYS = [Key("t#a", name) for name in ("left", "right")]
+
+# Counts two rows up together, for ever or so many times, and says when it has begun.
+WRITER = """
+import asyncio, itertools, sys
+from campaign_automation.stores.sqlite import SqliteTable
+from campaign_automation.stores.table import Key, Update
+
+async def main():
+    table = SqliteTable(sys.argv[1])
+    for number in itertools.islice(itertools.count(), int(sys.argv[2]) or None):
+        await table.write(*(Update(Key("t#a", name), add={"count": 1}) for name in ("left", "right")))
+        if number == 0:
+            print("begun", flush=True)
+
+asyncio.run(main())
+"""
+
+
+def writer(path: Path, times: int = 0) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(path), str(times)], stdout=subprocess.PIPE, text=True
+    )
+
+
+def prepared(path: Path) -> SqliteTable:
+    table = SqliteTable(path)
+    asyncio.run(table.write(*(Put({**key._asdict(), "count": 0}) for key in KEYS)))
+    return table
+
+
+def counts(table: SqliteTable) -> list[int]:
+    return [int(row["count"]) for row in asyncio.run(table.query("t#a"))]
+
+
+def test_a_killed_process_leaves_nothing_half_done(tmp_path: Path) -> None:
+    table, before = prepared(tmp_path / "store.db"), 0
+    for _ in range(5):
+        process = writer(tmp_path / "store.db")
+        assert process.stdout is not None
+        assert process.stdout.readline() == "begun\n"
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+        left, right = counts(table)
+        assert left == right > before
+        before = left
+
+
+def test_ten_processes_at_once_lose_no_write(tmp_path: Path) -> None:
+    table = prepared(tmp_path / "store.db")
+    processes = [writer(tmp_path / "store.db", 20) for _ in range(10)]
+    for process in processes:
+        process.communicate()
+        assert process.returncode == 0
+    assert counts(table) == [200, 200]
+
+
+def test_a_conditional_put_of_two_processes_succeeds_once(tmp_path: Path) -> None:
+    first, second = SqliteTable(tmp_path / "store.db"), SqliteTable(tmp_path / "store.db")
+    new = Put({**KEYS[0]._asdict(), "by": "me"}, when=Absent())
+
+    async def both() -> list[bool]:
+        return await asyncio.gather(first.try_write(new), second.try_write(new))
+
+    assert sorted(asyncio.run(both())) == [False, True]
+
+
+def test_the_file_and_its_folder_are_private(tmp_path: Path) -> None:
+    prepared(tmp_path / "new" / "store.db")
+    modes = [stat.S_IMODE(os.stat(path).st_mode) for path in (tmp_path / "new", tmp_path / "new/store.db")]
+    assert modes == [0o700, 0o600]
+
+
+def test_expired_rows_are_removed_by_later_writes(tmp_path: Path) -> None:
+    table = prepared(tmp_path / "store.db")
+    asyncio.run(table.write(Put({"pk": "t#a", "sk": "old", "expires_at": 1})))
+    later = SqliteTable(tmp_path / "store.db")  # the first write of a process sweeps
+    asyncio.run(later.write(Update(KEYS[0], add={"count": 1})))
+    assert asyncio.run(later.get(Key("t#a", "old"))) is None
+
+
+def test_the_table_in_memory_keeps_its_rows_as_long_as_it_lives() -> None:
+    table = SqliteTable(MEMORY)
+    asyncio.run(table.write(Put({"pk": "t#a", "sk": "x", "count": 1})))
+    table.close()
+    assert asyncio.run(table.get(Key("t#a", "x"))) is not None
+
+
+def test_a_file_that_cannot_be_used_is_a_store_error(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match=r"the store .* failed"):
+        asyncio.run(SqliteTable(tmp_path).get(KEYS[0]))
