@@ -12,6 +12,7 @@ import json
 import os
 import sqlite3
 import threading
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from decimal import Decimal
@@ -111,6 +112,7 @@ class SqliteTable(Table):
         with self._lock:
             if self._connection is None or self._process != os.getpid():
                 self._connection, self._process = _connect(self.path), os.getpid()
+                weakref.finalize(self, self._connection.close)
             yield self._connection
 
     async def _offloaded(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
