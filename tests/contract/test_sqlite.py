@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from campaign_automation.stores.sqlite import MEMORY, SqliteTable
+from campaign_automation.stores.engines.sqlite import MEMORY, SqliteTable
 from campaign_automation.stores.table import Absent, Key, Put, Update
 from campaign_automation.utils.error_handler import StoreError
 
@@ -21,7 +21,7 @@ KEYS = [Key("t#a", name) for name in ("left", "right")]
 # Counts two rows up together, for ever or so many times, and says when it has begun.
 WRITER = """
 import asyncio, itertools, sys
-from campaign_automation.stores.sqlite import SqliteTable
+from campaign_automation.stores.engines.sqlite import SqliteTable
 from campaign_automation.stores.table import Key, Update
 
 async def main():

@@ -12,9 +12,9 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from campaign_automation.stores import dynamodb as engine
+from campaign_automation.stores.engines import dynamodb as engine
+from campaign_automation.stores.engines.sqlite import SqliteTable
 from campaign_automation.stores.lease import Lease
-from campaign_automation.stores.sqlite import SqliteTable
 from campaign_automation.stores.table import (
     MAX_BYTES,
     MAX_OPERATIONS,

@@ -10,7 +10,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from campaign_automation.stores import dynamodb
+from campaign_automation.stores.engines import dynamodb
 from local.cloud import Cloud
 from local.cloud.aws import CREDENTIALS
 from local.cloud.backing import sandbox_urls

@@ -29,10 +29,9 @@ from campaign_automation.models.rules.conditions import (
 )
 from campaign_automation.models.rules.rule import CreateRule, StoredRule
 from campaign_automation.models.rules.vocabulary import days_of
-from campaign_automation.models.schedule_expressions import parse_schedule
+from campaign_automation.models.schedule_expressions import next_run, parse_schedule
 from campaign_automation.optimizers.rule_engine import evaluate
 from campaign_automation.optimizers.rules.data import Day, Entity, Memory, PastAction, Snapshot
-from campaign_automation.optimizers.rules.schedule import next_run
 from campaign_automation.utils.validation import parse
 from tests.support.rules import NOW, TODAY, body, losing, rule, snapshot
 

@@ -11,7 +11,7 @@ import pytest
 
 from campaign_automation.managers.shared.notices import Notices
 from campaign_automation.settings import get_settings
-from campaign_automation.stores.dynamodb import DynamoTable
+from campaign_automation.stores.engines.dynamodb import DynamoTable
 from campaign_automation.stores.notice_store import NoticeStore
 from campaign_automation.wiring import Wiring
 from tests.support.table import empty_table

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from campaign_automation.stores.conditions import result_of
+from campaign_automation.stores.engines.conditions import result_of
 from campaign_automation.stores.table import Key, Operation, Row, Table
 
 
@@ -40,7 +40,9 @@ class MemoryTable(Table):
 
     async def _write(self, operations: Sequence[Operation]) -> None:
         await asyncio.sleep(0)
-        written = [(operation.key, result_of(operation, self._row(operation.key))) for operation in operations]
+        written = [
+            (operation.key, result_of(operation, self._row(operation.key))) for operation in operations
+        ]
         for key, row in written:
             partition = self._partitions.setdefault(key.pk, {})
             if row is None:

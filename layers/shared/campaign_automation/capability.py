@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from functools import cached_property
 from typing import Any
 
 from pydantic import BaseModel
@@ -14,8 +17,12 @@ from campaign_automation.actions.action import Action
 from campaign_automation.adapters.base import PlatformAdapter
 from campaign_automation.clients.gemini_client import TextModel
 from campaign_automation.clients.mcp_client import ToolCaller
+from campaign_automation.embedding import Embedding, Limits, embed
+from campaign_automation.managers.shared.accounts import GivenAccountSource
+from campaign_automation.managers.shared.due_runs import DueRunner, Ran
 from campaign_automation.models.common import Context
 from campaign_automation.stores.table import Table
+from campaign_automation.tasks import due_runner
 from campaign_automation.utils import clock
 from campaign_automation.utils.cache_manager import RedisClient
 from campaign_automation.utils.error_handler import (
@@ -29,13 +36,26 @@ from campaign_automation.utils.validation import parse
 from campaign_automation.wiring import Wiring
 
 _LONGEST_REQUEST_ID = 128
+_SHORTEST_PAUSE_SECONDS = 1.0  # between two looks at what is due
+_LONGEST_PAUSE_SECONDS = 30.0  # a schedule that another process makes is seen by then
 
 
 class CampaignAutomation:
     """The module for an embedding process. Every argument is optional and else built from the settings.
 
     `mcp_client`, `gemini_client` and `redis_client` may be any objects with the methods of contract.md
-    section 5; `adapters` replaces platform adapters by name, `table` the table of all stores.
+    section 5.
+    - `store`: "sqlite:///path" (one file; the default, in CAMPAIGN_AUTOMATION_HOME), "memory" or
+      "dynamodb://table" (the default where TABLE_NAME is set).
+    - `limits`: what may be spent and moved; without an account's cap nothing is started or raised.
+    - `accounts`: ad accounts by user and platform, or a coroutine (user_id, platform) -> account, in the
+      place of the Web Platform's: {"platform_account_id", "access_token", "token_expires_at"}.
+    - `apps`: by platform what its secret would hold, as {"google": {"developer_token": "..."}}.
+    - `declarations`: special_ad_categories and eu_political_advertising for requests without one.
+    - `settings`: any of the settings by name, in the place of the environment's.
+    - `adapters` replaces platform adapters by name, `table` the table of all stores.
+
+    What is missing or wrong is told by the first answer, all of it at once.
     """
 
     def __init__(
@@ -44,26 +64,97 @@ class CampaignAutomation:
         gemini_client: TextModel | None = None,
         redis_client: RedisClient | None = None,
         *,
+        store: str | None = None,
+        limits: Limits | None = None,
+        accounts: GivenAccountSource | None = None,
+        apps: Mapping[str, Mapping[str, Any]] | None = None,
+        declarations: Mapping[str, Any] | None = None,
+        settings: Mapping[str, Any] | None = None,
         adapters: Mapping[str, PlatformAdapter] | None = None,
         table: Table | None = None,
     ) -> None:
-        self._wiring = Wiring(
-            mcp_client=mcp_client,
-            gemini_client=gemini_client,
-            redis_client=redis_client,
-            adapters=adapters,
-            table=table,
-        )
+        self._mcp_client = mcp_client
+        self._gemini_client = gemini_client
+        self._redis_client = redis_client
+        self._adapters = adapters
+        self._apps = apps
+        has_tools = mcp_client is not None
+        self._embedding = Embedding(store, table, limits, accounts, declarations, settings, has_tools)
+        self._wiring: Wiring | None = None
+        self._notice: str | None = None
 
     async def execute(
         self, action: str, parameters: Mapping[str, Any], context: Mapping[str, Any]
     ) -> dict[str, Any]:
         """Return the action's result as JSON values, or the error envelope; it never raises."""
-        return await run_action(self._wiring, action, parameters, context)
+        try:
+            parts = self._parts()
+        except Exception as error:
+            return _failed(error, action, _request_id(context))
+        answer = await run_action(parts, action, parameters, context)
+        if self._notice and isinstance(warnings := answer.get("warnings"), list):
+            warnings.append(self._notice)
+            self._notice = None  # once is enough
+        return answer
+
+    async def run_due(self) -> list[dict[str, Any]]:
+        """Carry out what is due: ticks of rules, checks of tests, messages and repairs; return each run.
+
+        However many processes call this, each run is carried out once. Raises ConfigurationError.
+        """
+        return [run._asdict() for run in await self._run_due()]
+
+    @asynccontextmanager
+    async def background(self) -> AsyncIterator[None]:
+        """Carry out what is due, when it is due, as long as the block lasts. Raises ConfigurationError."""
+        self._parts()
+        task = asyncio.create_task(self._run_due_forever())
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+
+    async def _run_due_forever(self) -> None:
+        while True:
+            try:
+                await self._run_due()
+                pause = await self._due_runner.seconds_to_next(_LONGEST_PAUSE_SECONDS)
+            except Exception:  # of any kind: a store that is away for a while comes back
+                logger.exception("due runs failed")
+                pause = _LONGEST_PAUSE_SECONDS
+            await asyncio.sleep(max(pause, _SHORTEST_PAUSE_SECONDS))
+
+    async def _run_due(self) -> list[Ran]:
+        await clock.synchronise(self._parts().settings.clock_url)
+        return await self._due_runner.run()
+
+    @cached_property
+    def _due_runner(self) -> DueRunner:
+        return due_runner(self._parts())
+
+    def _parts(self) -> Wiring:
+        """Return the parts, built at the first use. Raises ConfigurationError with all that is missing."""
+        if self._wiring is None:
+            embedded = embed(self._embedding)
+            self._notice = embedded.notice
+            self._wiring = Wiring(
+                embedded.settings,
+                mcp_client=self._mcp_client,
+                gemini_client=self._gemini_client,
+                redis_client=self._redis_client,
+                adapters=self._adapters,
+                table=embedded.table,
+                accounts=embedded.accounts,
+                apps=self._apps or ({} if embedded.settings.table_name is None else None),
+                runs_due=True,
+            )
+        return self._wiring
 
     async def aclose(self) -> None:
         """Close the connections that the module opened itself; clients handed in stay open."""
-        await self._wiring.aclose()
+        if self._wiring is not None:
+            await self._wiring.aclose()
 
 
 async def run_action(parts: Wiring, name: Any, parameters: Any, context: Any) -> dict[str, Any]:

@@ -40,7 +40,12 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     stage: str = Field("dev", description="part of secret names and cache keys")
-    table_name: str = Field(description="the DynamoDB table")
+    table_name: str | None = Field(
+        None, description="the DynamoDB table; required in functions, elsewhere unset: one SQLite file"
+    )
+    campaign_automation_home: str | None = Field(
+        None, description="the folder of that file; unset: .campaign_automation in the user's home"
+    )
     clock_url: str | None = Field(None, description="the local cloud's virtual clock; unset: the machine's")
     create_campaign_state_machine_arn: str | None = Field(
         None, description="the workflow, for functions that start creations"
@@ -165,15 +170,27 @@ class Settings(BaseModel):
         return str(value)
 
 
-def parse_settings(environment: Mapping[str, str]) -> Settings:
-    """Parse the settings from `environment`; SettingsError names every missing or wrong variable."""
+def parse_settings(
+    environment: Mapping[str, str], *, under: Mapping[str, Any] = {}, over: Mapping[str, Any] = {}
+) -> Settings:
+    """Parse the settings from `environment`; SettingsError names every missing or wrong variable.
+
+    `under` are values for what the environment leaves out, `over` win over it; both are named like fields.
+    """
     # A template's optional parameter arrives as an empty variable, which means that it is not set.
-    given = {name.lower(): value for name, value in environment.items() if value != ""}
+    variables = {name.lower(): value for name, value in environment.items() if value != ""}
+    known = {name: variables[name] for name in Settings.model_fields if name in variables}
+    problems = [f"{name}: is no setting" for name in over if name not in Settings.model_fields]
+    # What a function keeps on its own disk is gone with it.
+    if "table_name" not in known and "AWS_LAMBDA_FUNCTION_NAME" in environment:
+        problems.append("TABLE_NAME: is required in a function")
     try:
-        return Settings.model_validate({name: given[name] for name in Settings.model_fields if name in given})
+        settings = Settings.model_validate({**under, **known, **over})
     except ValidationError as error:
-        problems = "; ".join(f"{str(item['loc'][0]).upper()}: {item['msg']}" for item in error.errors())
-        raise SettingsError(f"settings: {problems}") from None
+        problems += [f"{str(item['loc'][0]).upper()}: {item['msg']}" for item in error.errors()]
+    if problems:
+        raise SettingsError(f"settings: {'; '.join(problems)}")
+    return settings
 
 
 @cache

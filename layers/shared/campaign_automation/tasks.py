@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any
 
 from campaign_automation.clients.scheduler import count_active_rules
+from campaign_automation.managers.shared import due_runs
+from campaign_automation.managers.shared.due_runs import DueRunner
 from campaign_automation.models.ab_tests import AbTestTick
 from campaign_automation.models.campaign import Campaign, Creation
 from campaign_automation.models.rules.rule import RuleTick
@@ -83,6 +86,27 @@ async def sweep_outbox(parts: Wiring, event: Event) -> dict[str, Any]:
     if group := parts.settings.rule_schedule_group:
         emit("campaign_automation_active_rules", count_active_rules(group))
     return await parts.outbox.sweep()
+
+
+SWEEPS: Mapping[str, tuple[str, Task]] = {
+    "outbox": ("rate(5 minutes)", sweep_outbox),
+    "reconcile_rules": ("rate(15 minutes)", reconcile_rules),
+}
+
+
+def due_runner(parts: Wiring) -> DueRunner:
+    """Return what carries out the schedules of a process without a scheduler."""
+
+    async def sweep(tick: Event) -> dict[str, Any]:
+        _, run = SWEEPS[tick["sweep"]]
+        return await run(parts, tick)
+
+    handlers: dict[str, due_runs.Handler] = {
+        due_runs.RULES: partial(evaluate_rule, parts),
+        due_runs.AB_TESTS: partial(check_ab_test, parts),
+        due_runs.SWEEPS: sweep,
+    }
+    return parts.due_runner(handlers, {name: rate for name, (rate, _) in SWEEPS.items()})
 
 
 def failure_body(failure: Mapping[str, Any]) -> dict[str, Any]:

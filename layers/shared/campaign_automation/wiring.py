@@ -15,7 +15,7 @@ from campaign_automation.clients.aws import Aws
 from campaign_automation.clients.gemini_client import GeminiClient, TextModel, load_sdk
 from campaign_automation.clients.mcp_client import McpClient, ToolCaller
 from campaign_automation.clients.media_client import MediaClient
-from campaign_automation.clients.scheduler import Target
+from campaign_automation.clients.scheduler import EventBridge, Target
 from campaign_automation.clients.statistics_lambda import LambdaStatistics
 from campaign_automation.clients.step_functions import Executions
 from campaign_automation.clients.topic import Topic
@@ -52,6 +52,7 @@ from campaign_automation.managers.shared.accounts import (
     SecretAccounts,
     WebPlatformAccounts,
 )
+from campaign_automation.managers.shared.due_runs import AB_TESTS, RULES, SWEEPS, DueRunner, Handler
 from campaign_automation.managers.shared.first_party_revenue import FirstPartyRevenue
 from campaign_automation.managers.shared.idempotency import Idempotency
 from campaign_automation.managers.shared.insights import Insights
@@ -64,10 +65,12 @@ from campaign_automation.stores.ab_test_store import AbTestStore
 from campaign_automation.stores.answer_store import AnswerStore
 from campaign_automation.stores.audit_store import AuditStore
 from campaign_automation.stores.campaign_store import CampaignStore
-from campaign_automation.stores.dynamodb import DynamoTable
+from campaign_automation.stores.engines.dynamodb import DynamoTable
+from campaign_automation.stores.engines.sqlite import SqliteTable
 from campaign_automation.stores.insight_store import InsightStore
 from campaign_automation.stores.notice_store import NoticeStore
 from campaign_automation.stores.rule_store import RuleStore
+from campaign_automation.stores.schedule_store import DueRuns, TableScheduler
 from campaign_automation.stores.table import Table
 from campaign_automation.stores.tenant_store import TenantStore
 from campaign_automation.utils.cache_manager import CacheManager, RedisClient, connect
@@ -78,7 +81,8 @@ class Wiring:
     """The parts that actions and tasks need; clients, adapters and a table handed in replace those of the
     settings.
 
-    Functions hand in their settings; without any this process runs creations and computations itself.
+    Functions hand in their settings; without any this process runs creations and computations itself. With
+    `runs_due` it also carries out schedules, where the settings name no scheduler.
     """
 
     def __init__(
@@ -90,8 +94,14 @@ class Wiring:
         redis_client: RedisClient | None = None,
         adapters: Mapping[str, PlatformAdapter] | None = None,
         table: Table | None = None,
+        accounts: AccountDirectory | None = None,
+        apps: Mapping[str, Mapping[str, Any]] | None = None,
+        runs_due: bool = False,
     ) -> None:
         self.settings = settings or get_settings().in_process
+        self._given_accounts = accounts
+        self._given_apps = apps
+        self._runs_due = runs_due
         self._mcp_client = mcp_client
         self._gemini_client = gemini_client
         self._redis_client = redis_client
@@ -113,6 +123,8 @@ class Wiring:
         """Close the connections that the module opened itself."""
         if self.__dict__.get("_own_redis") is not None:
             await self._own_redis.aclose()
+        if isinstance(table := self.__dict__.get("_table"), SqliteTable):
+            table.close()
 
     # --- clients ---------------------------------------------------------------------------------------
 
@@ -163,7 +175,8 @@ class Wiring:
             return self._given_adapters
         # The Web Platform's own host may stand in a private network.
         host = urlsplit(self.settings.mcp_url or "").hostname
-        return Adapters(self.settings, MediaClient(frozenset({host} if host else ())))
+        media = MediaClient(frozenset({host} if host else ()))
+        return Adapters(self.settings, media, self._given_apps)
 
     @cached_property
     def statistics(self) -> Statistics:
@@ -172,6 +185,9 @@ class Wiring:
         if name is None:
             return InProcessStatistics()
         return LambdaStatistics(name, lambda: self._aws.statistics)
+
+    def due_runner(self, handlers: Mapping[str, Handler], rates: Mapping[str, str]) -> DueRunner:
+        return DueRunner(DueRuns(self._table), TableScheduler(self._table, SWEEPS), handlers, rates)
 
     # --- stores ----------------------------------------------------------------------------------------
 
@@ -195,12 +211,15 @@ class Wiring:
     def _table(self) -> Table:
         if self._given_table is not None:
             return self._given_table
-        return DynamoTable(self.settings.table_name, lambda: self._aws.client("dynamodb"))
+        name = self.settings.required("table_name")
+        return DynamoTable(name, lambda: self._aws.client("dynamodb"))
 
     # --- parts that several subjects share ------------------------------------------------------------
 
     @cached_property
     def accounts(self) -> AccountDirectory:
+        if self._given_accounts is not None:
+            return self._given_accounts
         if self.tools is not None:
             return WebPlatformAccounts(self.tools)
         return SecretAccounts(lambda name: read_secret(name, "the ad account"), self.settings.stage)
@@ -333,14 +352,14 @@ class Wiring:
         """The schedules of tests, or None in a process that makes none."""
         settings = self.settings
         if settings.ab_test_schedule_group is None:
-            return None
+            return AbTestSchedules(TableScheduler(self._table, AB_TESTS)) if self._runs_due else None
         # Functions that only end tests make no schedules, so the settings of a target are missing there.
         target = Target(
             settings.check_ab_test_function_arn or "",
             settings.ab_test_schedule_role_arn or "",
             settings.schedule_dead_letters_arn or "",
         )
-        return AbTestSchedules(settings.ab_test_schedule_group, target, lambda: self._aws.client("scheduler"))
+        return AbTestSchedules(self._event_bridge(settings.ab_test_schedule_group, target))
 
     @cached_property
     def _snapshots(self) -> AccountSnapshots:
@@ -360,10 +379,13 @@ class Wiring:
         """The schedules of rules, or None in a process that makes none."""
         settings = self.settings
         if settings.rule_schedule_group is None:
-            return None
+            return RuleSchedules(TableScheduler(self._table, RULES)) if self._runs_due else None
         target = Target(
             settings.required("evaluate_rule_function_arn"),
             settings.required("rule_schedule_role_arn"),
             settings.required("schedule_dead_letters_arn"),
         )
-        return RuleSchedules(settings.rule_schedule_group, target, lambda: self._aws.client("scheduler"))
+        return RuleSchedules(self._event_bridge(settings.rule_schedule_group, target))
+
+    def _event_bridge(self, group: str, target: Target) -> EventBridge:
+        return EventBridge(group, target, lambda: self._aws.client("scheduler"))

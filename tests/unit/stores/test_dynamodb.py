@@ -10,7 +10,7 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from campaign_automation.stores import dynamodb
+from campaign_automation.stores.engines import dynamodb
 from campaign_automation.stores.table import ConditionFailedError, Key, Put, Update
 from campaign_automation.utils.error_handler import StoreError
 

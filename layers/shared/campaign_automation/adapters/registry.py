@@ -69,17 +69,30 @@ PLATFORMS: Mapping[str, PlatformEntry] = {
 class Adapters(Mapping[str, PlatformAdapter]):
     """The adapters of PLATFORMS by platform, each built when it is first asked for."""
 
-    def __init__(self, settings: Settings, media: MediaClient) -> None:
+    def __init__(
+        self, settings: Settings, media: MediaClient, apps: Mapping[str, Mapping[str, Any]] | None = None
+    ) -> None:
+        """Take the apps that an embedding process hands in, by platform, in the place of their secrets."""
         self._settings = settings
+        self._apps = apps
         self._media = media
         self._built: dict[str, PlatformAdapter] = {}
 
     def __getitem__(self, platform: str) -> PlatformAdapter:
         if platform not in self._built:
             entry = PLATFORMS[platform]
-            app = partial(read_secret, entry.secret_id(self._settings), entry.name)
-            self._built[platform] = entry.build(app, self._media, self._settings)
+            self._built[platform] = entry.build(self._app(platform), self._media, self._settings)
         return self._built[platform]
+
+    def _app(self, platform: str) -> AppSecret:
+        if self._apps is not None and platform in self._apps:
+            return partial(dict, self._apps[platform])
+        entry = PLATFORMS[platform]
+        secret_id = entry.secret_id(self._settings)
+        # An account's own token is enough for most calls, so a process without secrets goes without an app.
+        if secret_id is None and self._apps is not None:
+            return dict
+        return partial(read_secret, secret_id, entry.name)
 
     def __contains__(self, platform: object) -> bool:
         return platform in PLATFORMS

@@ -1,4 +1,4 @@
-"""The schedule expressions of EventBridge Scheduler: rate(6 hours), cron(0 9 ? * MON-FRI *).
+"""The schedule expressions of EventBridge Scheduler: rate(6 hours), cron(0 9 ? * MON-FRI *); and their runs.
 
 Source: Amazon EventBridge Scheduler user guide, "Schedule types".
 """
@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import calendar
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from campaign_automation.utils.plurals import counted
 
@@ -23,6 +24,7 @@ _MONTHS = {
 }
 _WEEKDAYS = {name: number for number, name in enumerate("SUN MON TUE WED THU FRI SAT".split(), 1)}
 YEARS = (1970, 2199)  # the range of EventBridge's year field
+_YEARS_AHEAD = 40  # every combination of day, month and weekday comes round within 40 years
 
 DayRule = Callable[[date], bool]
 
@@ -59,22 +61,28 @@ class Cron:
 
 
 def parse_schedule(text: str) -> Rate | Cron:
-    """Parse a schedule with at least 15 minutes between two runs.
+    """Parse the schedule of a rule, with at least 15 minutes between two runs.
+
+    Raises ValueError saying what is wrong with it.
+    """
+    schedule = parse_expression(text)
+    shortest = schedule.minutes if isinstance(schedule, Rate) else _shortest_pause(schedule.times)
+    if shortest < MIN_MINUTES:
+        raise ValueError(f"runs {counted(shortest, 'minute')} apart; the minimum is {MIN_MINUTES} minutes")
+    return schedule
+
+
+def parse_expression(text: str) -> Rate | Cron:
+    """Parse a rate or cron expression.
 
     A cron expression has the six fields of EventBridge (minutes, hours, day of month, month, day of week,
     year), or five without the year. Raises ValueError saying what is wrong with it.
     """
     if found := _RATE.fullmatch(text.strip()):
-        shortest = int(found[1]) * _UNITS[found[2]]
-        schedule: Rate | Cron = Rate(shortest)
-    elif found := _CRON.fullmatch(text.strip()):
-        cron = _cron(found[1].upper().split())
-        schedule, shortest = cron, _shortest_pause(cron.times)
-    else:
-        raise ValueError("should be rate(6 hours) or cron(0 9 ? * MON-FRI *)")
-    if shortest < MIN_MINUTES:
-        raise ValueError(f"runs {counted(shortest, 'minute')} apart; the minimum is {MIN_MINUTES} minutes")
-    return schedule
+        return Rate(int(found[1]) * _UNITS[found[2]])
+    if found := _CRON.fullmatch(text.strip()):
+        return _cron(found[1].upper().split())
+    raise ValueError("should be rate(6 hours) or cron(0 9 ? * MON-FRI *)")
 
 
 def _shortest_pause(times: tuple[int, ...]) -> int:
@@ -192,3 +200,43 @@ def _nearest_weekday(day: date, number: int) -> date:
     if (wanted + timedelta(days=shift)).month != day.month:
         shift = 2 if shift < 0 else -2
     return wanted + timedelta(days=shift)
+
+
+def next_run(schedule: Rate | Cron, time_zone: str, after: datetime, anchor: datetime) -> datetime | None:
+    """Return the first run later than `after`, in UTC; None when there is none.
+
+    A rate counts from `anchor`. A cron expression names wall-clock times of the zone: a time that summer time
+    skips never runs, one that it repeats runs once, the first time.
+    Source: EventBridge Scheduler user guide, "Daylight savings time".
+    """
+    if isinstance(schedule, Rate):
+        period = timedelta(minutes=schedule.minutes)
+        periods = max((after - anchor) // period + 1, 1)
+        return (anchor + periods * period).astimezone(UTC)
+    zone = ZoneInfo(time_zone)
+    # From the day before: in UTC and in the zone the same moment may fall on different days.
+    for day in _days(schedule, after.astimezone(zone).date() - timedelta(days=1)):
+        runs = (_in_utc(day, minutes, zone) for minutes in schedule.times)
+        later = [run for run in runs if run is not None and run > after]
+        if later:
+            return min(later)
+    return None
+
+
+def _days(cron: Cron, first: date) -> Iterator[date]:
+    for year in sorted(cron.years & set(range(first.year, first.year + _YEARS_AHEAD + 1))):
+        for month in sorted(cron.months):
+            for number in range(1, calendar.monthrange(year, month)[1] + 1):
+                day = date(year, month, number)
+                if day >= first and cron.runs_on(day):
+                    yield day
+
+
+def _in_utc(day: date, minutes: int, zone: ZoneInfo) -> datetime | None:
+    """Return the moment of a wall-clock time, or None for one that summer time skips."""
+    # fold=0: of a time that the end of summer time repeats this is the first.
+    local = datetime(day.year, day.month, day.day, minutes // 60, minutes % 60, tzinfo=zone)
+    moment = local.astimezone(UTC)
+    # A skipped time comes back from UTC as another one.
+    exists = moment.astimezone(zone).replace(tzinfo=None) == local.replace(tzinfo=None)
+    return moment if exists else None

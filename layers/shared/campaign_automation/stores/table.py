@@ -6,8 +6,8 @@ digits; floats are refused. Nested values are kept as JSON text (`document`), be
 numbers in them. A row with `expires_at` (epoch seconds) is removed some time after that moment, and one with
 `outbox` and `due` is found by `indexed`.
 
-Engines: dynamodb.py, and for tests tests/support/memory_table.py. The suite in tests/contract/test_table.py
-states what every engine has to do.
+Engines: engines/dynamodb.py and engines/sqlite.py, and for tests tests/support/memory_table.py. The suite in
+tests/contract/test_table.py states what every engine has to do.
 """
 
 from __future__ import annotations

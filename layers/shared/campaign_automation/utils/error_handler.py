@@ -1,6 +1,7 @@
 """The errors that a caller can see, and the envelope they travel in.
 
 CampaignAutomationError            has code, details
+├── ConfigurationError             4000, not retryable: the operator's to mend
 ├── InvalidRequestError            1001: a field, what is wrong with it, what would be right
 ├── ForbiddenError                  1004: the caller's roles do not allow the action
 ├── NotFoundError, ConflictError, StoreError, GuardRefusedError
@@ -80,6 +81,15 @@ class CampaignAutomationError(Exception):
     @property
     def retryable(self) -> bool:
         return bool(self.details.get("retryable", CODES[self.code].retryable))
+
+
+class ConfigurationError(CampaignAutomationError):
+    """The error of a deployment or embedding process that lacks something; no request can mend it."""
+
+    code = "4000"
+
+    def __init__(self, message: str, **details: Any) -> None:
+        super().__init__(message, retryable=False, **details)
 
 
 class InvalidRequestError(CampaignAutomationError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from campaign_automation.utils.error_handler import AccountError
+from campaign_automation.utils.error_handler import ConfigurationError
 
 MAX_AGE_SECONDS = 300
 
@@ -12,18 +12,19 @@ MAX_AGE_SECONDS = 300
 def read_secret(secret_id: str | None, purpose: str) -> dict[str, Any]:
     """Return the JSON object behind `secret_id`, kept in memory for five minutes.
 
-    Raises AccountError when it is not configured or not filled in, naming `purpose`.
+    Raises ConfigurationError when it is not configured or not filled in, naming `purpose`.
     """
     if secret_id is None:
-        raise AccountError(f"no secret is configured for {purpose}", setting=purpose)
+        raise ConfigurationError(f"no secret is configured for {purpose}", setting=purpose)
     from aws_lambda_powertools.utilities import parameters
 
     try:
         value = parameters.get_secret(secret_id, transform="json", max_age=MAX_AGE_SECONDS)
     except parameters.GetParameterError as error:
-        raise AccountError(
-            f"the secret {secret_id} ({purpose}) cannot be read: fill it in", setting=purpose
+        reason = "missing" if "ResourceNotFoundException" in str(error) else "unreadable"
+        raise ConfigurationError(
+            f"the secret {secret_id} ({purpose}) cannot be read: fill it in", setting=purpose, reason=reason
         ) from error
     if not isinstance(value, dict):
-        raise AccountError(f"the secret {secret_id} ({purpose}) is not a JSON object", setting=purpose)
+        raise ConfigurationError(f"the secret {secret_id} ({purpose}) is not a JSON object", setting=purpose)
     return value

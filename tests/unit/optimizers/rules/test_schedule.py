@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from aws_croniter import AwsCroniter  # type: ignore[import-untyped]
 
-from campaign_automation.models.schedule_expressions import parse_schedule
-from campaign_automation.optimizers.rules.schedule import next_run, next_run_of
+from campaign_automation.models.schedule_expressions import next_run, parse_schedule
+from campaign_automation.optimizers.rules.schedule import next_run_of
 from campaign_automation.stores.rule_store import RuleHead, Tick
 from tests.support.rules import NOW, rule
 

@@ -3,58 +3,56 @@
 from __future__ import annotations
 
 from datetime import UTC, timedelta
-from typing import Any
 
-from campaign_automation.clients.scheduler import Schedules
+from campaign_automation.clients.scheduler import Retries, Schedule, Scheduler
 from campaign_automation.stores.ab_test_store import AbTest
 
 _DAY = timedelta(days=1)
-_DAILY_RETRIES = {"MaximumRetryAttempts": 5, "MaximumEventAgeInSeconds": 6 * 3600}
+_DAILY_RETRIES = Retries(attempts=5, seconds=6 * 3600)
 # The end must not be lost: it stops the spending. After a day the platform's own end time does.
-_END_RETRIES = {"MaximumRetryAttempts": 185, "MaximumEventAgeInSeconds": 24 * 3600}
+_END_RETRIES = Retries(attempts=185, seconds=24 * 3600)
 
 
-class AbTestSchedules(Schedules):
+class AbTestSchedules:
     """Schedules of running tests; they bear the tests' ids."""
+
+    def __init__(self, scheduler: Scheduler) -> None:
+        self._scheduler = scheduler
 
     async def put(self, test: AbTest, *, daily: bool) -> None:
         """Make the test's schedules, its end first; one that is there already stays."""
-        await self._asked(self._put, self._at_end(test))
+        await self._scheduler.put(_at_end(test), replace=False)
         if daily:
-            await self._asked(self._put, self._daily(test))
+            await self._scheduler.put(_daily(test), replace=False)
 
-    async def delete(self, name: str) -> None:
-        """Delete all schedules of the test `name`; to have none is a success."""
-        await super().delete(name)
-        await super().delete(end_of(name))
-
-    def _put(self, request: dict[str, Any]) -> None:
-        try:
-            self._client.create_schedule(**request)
-        except self._client.exceptions.ConflictException:
-            return
-
-    def _at_end(self, test: AbTest) -> dict[str, Any]:
-        # Whole seconds, rounded up: a check before the end would not end the test.
-        end = (test.ends_at.astimezone(UTC) + timedelta(seconds=1)).strftime("%Y-%m-%dT%H:%M:%S")
-        return self._common(end_of(test.test_id), _tick(test), _END_RETRIES) | {
-            "ScheduleExpression": f"at({end})",
-            "ActionAfterCompletion": "DELETE",
-        }
-
-    def _daily(self, test: AbTest) -> dict[str, Any]:
-        return self._common(test.test_id, _tick(test), _DAILY_RETRIES) | {
-            "ScheduleExpression": "rate(1 day)",
-            "StartDate": test.starts_at + _DAY,
-            # A day more, so that one of these too may end the test.
-            "EndDate": test.ends_at + _DAY + timedelta(hours=1),
-            "ActionAfterCompletion": "DELETE",
-        }
+    async def delete(self, test_id: str) -> None:
+        """Delete all schedules of the test; to have none is a success."""
+        await self._scheduler.delete(test_id)
+        await self._scheduler.delete(end_of(test_id))
 
 
 def end_of(test_id: str) -> str:
     """Return the name of the schedule at the end of a test."""
     return f"{test_id}-end"
+
+
+def _at_end(test: AbTest) -> Schedule:
+    # Whole seconds, rounded up: a check before the end would not end the test.
+    end = (test.ends_at.astimezone(UTC) + timedelta(seconds=1)).strftime("%Y-%m-%dT%H:%M:%S")
+    return Schedule(end_of(test.test_id), f"at({end})", _tick(test), _END_RETRIES, deletes_itself=True)
+
+
+def _daily(test: AbTest) -> Schedule:
+    return Schedule(
+        test.test_id,
+        "rate(1 day)",
+        _tick(test),
+        _DAILY_RETRIES,
+        start=test.starts_at + _DAY,
+        # A day more, so that one of these too may end the test.
+        end=test.ends_at + _DAY + timedelta(hours=1),
+        deletes_itself=True,
+    )
 
 
 def _tick(test: AbTest) -> dict[str, str]:

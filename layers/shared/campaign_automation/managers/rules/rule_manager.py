@@ -15,6 +15,7 @@ from campaign_automation.managers.rules.schedules import RuleSchedules
 from campaign_automation.managers.rules.wording import (
     CHANGED_MEANWHILE,
     NO_SCHEDULER,
+    NOT_DRIVEN,
     SCHEDULE_LATER,
     created_message,
     state_message,
@@ -223,7 +224,8 @@ class RuleManager:
         except CampaignAutomationError as error:
             logger.warning("schedule not made", rule_id=head.rule_id, reason=error.message)
             return [SCHEDULE_LATER] if head.state == "enabled" else []
-        return []
+        is_driven = head.state != "enabled" or await self._schedules.is_driven()
+        return [] if is_driven else [NOT_DRIVEN]
 
     async def _match(self, schedules: RuleSchedules, head: RuleHead) -> None:
         start = next_run_of(head.stored, clock.now())

@@ -15,6 +15,10 @@ TOO_SMALL = "budget_step: the change is smaller than the account's smallest step
 EMPTY_SCOPE = "no object is in the rule's scope today"
 SCHEDULE_LATER = "its schedule could not be made yet; it will be made within 15 minutes"
 NO_SCHEDULER = "no schedule was made: this deployment has no RULE_SCHEDULE_GROUP"
+NOT_DRIVEN = (
+    "nothing has carried out what is due within the last hour: rules run while a process calls run_due() or"
+    " is in background()"
+)
 CHANGED_MEANWHILE = "the rule was changed meanwhile; read it again"
 
 MAX_NAMED = 10  # objects that a sentence names

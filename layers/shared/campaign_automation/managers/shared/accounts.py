@@ -14,6 +14,7 @@ from campaign_automation.clients.mcp_client import ToolCaller
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import (
     AccountError,
+    ConfigurationError,
     InvalidRequestError,
     NotFoundError,
     PlatformAuthError,
@@ -157,6 +158,56 @@ class WebPlatformAccounts:
         self._kept = {key: kept for key, kept in self._kept.items() if key[0] != user_id}
 
 
+GivenAccount = Mapping[str, Any]
+GivenAccountSource = (
+    Mapping[str, Mapping[str, GivenAccount]] | Callable[[str, str], Awaitable[GivenAccount | None]]
+)
+
+
+class GivenAccounts:
+    """The accounts that an embedding process hands in, by user and platform, or by a coroutine of both.
+
+    An account holds the same fields as a secret of SecretAccounts. The coroutine is asked each time, so it
+    may renew tokens.
+    """
+
+    def __init__(self, source: GivenAccountSource) -> None:
+        self._source = source
+
+    async def choose(self, user_id: str, platform: str, ad_account_id: str | None) -> str:
+        return _bound_account(await self._account(user_id, platform), ad_account_id)
+
+    async def access(self, user_id: str, platform: str, ad_account_id: str) -> Access:
+        return _access_of(await self._account(user_id, platform))
+
+    def forget(self, user_id: str) -> None:
+        """Do nothing, since no token is kept here."""
+
+    async def _account(self, user_id: str, platform: str) -> GivenAccount:
+        if isinstance(self._source, Mapping):
+            found = self._source.get(user_id, {}).get(platform)
+        else:
+            found = await self._source(user_id, platform)
+        if found is None:
+            raise AccountError(f"no {platform} ad account is known for this user", platform=platform)
+        return found
+
+
+def _bound_account(account: GivenAccount, asked: str | None) -> str:
+    bound = str(account["platform_account_id"])
+    if asked not in (None, bound):
+        raise AccountError(f"the ad account {asked} is not known", field="ad_account_id")
+    return bound
+
+
+def _access_of(account: GivenAccount) -> Access:
+    return Access(
+        platform_account_id=str(account["platform_account_id"]),
+        token=SecretStr(account["access_token"]),
+        expires_at=_time(account.get("token_expires_at")),
+    )
+
+
 class SecretAccounts:
     """The accounts of a deployment without a Web Platform: one secret per user and platform.
 
@@ -168,24 +219,22 @@ class SecretAccounts:
         self._stage = stage
 
     async def choose(self, user_id: str, platform: str, ad_account_id: str | None) -> str:
-        bound = str(self._secret(user_id, platform)["platform_account_id"])
-        if ad_account_id not in (None, bound):
-            raise AccountError(f"the ad account {ad_account_id} is not known", field="ad_account_id")
-        return bound
+        return _bound_account(self._secret(user_id, platform), ad_account_id)
 
     async def access(self, user_id: str, platform: str, ad_account_id: str) -> Access:
-        secret = self._secret(user_id, platform)
-        return Access(
-            platform_account_id=str(secret["platform_account_id"]),
-            token=SecretStr(secret["access_token"]),
-            expires_at=_time(secret.get("token_expires_at")),
-        )
+        return _access_of(self._secret(user_id, platform))
 
     def forget(self, user_id: str) -> None:
         """Do nothing, since no token is kept here."""
 
     def _secret(self, user_id: str, platform: str) -> Mapping[str, Any]:
-        return self._read(f"campaign-automation/{self._stage}/accounts/{user_id}/{platform}")
+        try:
+            return self._read(f"campaign-automation/{self._stage}/accounts/{user_id}/{platform}")
+        except ConfigurationError as error:
+            if error.details.get("reason") != "missing":
+                raise
+            # To have no secret is to have no account; one that cannot be read is the operator's to mend.
+            raise AccountError(error.message, platform=platform) from error
 
 
 def _time(value: Any) -> datetime | None:

@@ -1,7 +1,8 @@
 """The engine of the table in one SQLite file, for a process that runs without AWS.
 
 One host, any number of processes: the file needs a durable volume and no network drive, whose locks SQLite
-cannot rely on. Programs on several hosts use DynamoDB. SQLAlchemy was weighed: four statements need no mapper.
+cannot rely on. Programs on several hosts use DynamoDB. SQLAlchemy was weighed: four statements need no
+mapper.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
-from campaign_automation.stores.conditions import result_of
+from campaign_automation.stores.engines.conditions import result_of
 from campaign_automation.stores.lease import machine_now
 from campaign_automation.stores.table import Key, Operation, Row, Table
 from campaign_automation.utils.error_handler import StoreError

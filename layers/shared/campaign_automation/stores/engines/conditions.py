@@ -1,4 +1,4 @@
-"""Operations on one row, worked out in Python, for engines whose storage knows neither conditions nor counts."""
+"""Operations on one row, worked out in Python for engines whose storage has neither conditions nor counts."""
 
 from __future__ import annotations
 
@@ -61,8 +61,8 @@ def _holds(condition: Condition, row: Row) -> bool:
             found, wanted = row.get(name), _value(value)
             return type(found) is type(wanted) and found == wanted  # True is no 1
         case Before(name, value):
-            found, limit = row.get(name), _value(value)
-            return type(found) is type(limit) and bool(found < limit)
+            there, limit = row.get(name), _value(value)
+            return type(there) is type(limit) and bool(there < limit)
         case AllOf(conditions):
             return all(_holds(part, row) for part in conditions)
         case AnyOf(conditions):

@@ -1,0 +1,1 @@
+"""The engines of the table: DynamoDB, and one SQLite file for a process without AWS."""

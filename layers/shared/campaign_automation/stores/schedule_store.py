@@ -1,0 +1,233 @@
+"""The schedules of a process that runs without a scheduler: rows of the table, due at their next run.
+
+| pk                 | sk     | holds                                                                        |
+|--------------------|--------|------------------------------------------------------------------------------|
+| #schedules#<group> | <name> | the schedule; `scheduled`, the time of its next run; `due`, when to try that |
+| #schedules         | driver | when a process last carried out what was due                                 |
+
+The same expressions, zones and retries as in EventBridge. Runs that were missed while nobody looked are one
+run, for the last of their times. Rows with a run to come are in the index, under `outbox` = "schedules".
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from campaign_automation.clients.scheduler import Retries, Schedule
+from campaign_automation.models.schedule_expressions import Rate, next_run, parse_expression
+from campaign_automation.stores.lease import Lease
+from campaign_automation.stores.table import (
+    AllOf,
+    Delete,
+    Equals,
+    Key,
+    Operation,
+    Put,
+    Row,
+    Table,
+    Update,
+    Value,
+)
+from campaign_automation.utils import clock
+
+RUN_SECONDS = 900  # of the lease of one run; a process that dies keeps it that long
+
+_PREFIX = "#schedules#"  # no tenant's name is empty, so no row of a tenant begins like this
+_INDEX = "schedules"
+_RUN = Lease(holder="run_by", until="run_until")
+_LOOK_BACK = timedelta(days=1)
+_MOMENT = timedelta(microseconds=1)
+_MILLISECOND = timedelta(milliseconds=1)
+_SILENCE = timedelta(hours=1)  # after which nobody carries out due runs any more
+_DRIVER = Key("#schedules", "driver")
+_PAUSES = (60, 3600)  # seconds before a failed run is tried again: the first pause, doubled up to the last
+
+
+class DueRun(NamedTuple):
+    """One run that has become due, claimed by `holder`."""
+
+    group: str
+    schedule: Schedule
+    created: datetime
+    scheduled_time: datetime
+    failures: int
+    holder: str
+
+    @property
+    def tick(self) -> dict[str, str]:
+        return {**self.schedule.tick, "scheduled_time": clock.iso(self.scheduled_time)}
+
+    @property
+    def key(self) -> Key:
+        return _key(self.group, self.schedule.name)
+
+
+class TableScheduler:
+    """The engine of schedules in the table: one group of them."""
+
+    def __init__(self, table: Table, group: str) -> None:
+        self._table = table
+        self._group = group
+
+    async def put(self, schedule: Schedule, *, replace: bool) -> None:
+        """Make the schedule; one of its name is replaced or stays."""
+        if not replace and await self._table.get(_key(self._group, schedule.name)):
+            return
+        now = clock.now()
+        await self._table.write(Put(_row(self._group, schedule, now)))
+
+    async def delete(self, name: str) -> None:
+        """Delete the schedule; one that does not exist is a success."""
+        await self._table.write(Delete(_key(self._group, name)))
+
+    async def names(self) -> set[str]:
+        """Return the names of all schedules in the group."""
+        return {row["sk"] for row in await self._table.query(_PREFIX + self._group)}
+
+    async def is_driven(self) -> bool:
+        """Return whether a process carried out due runs within the last hour."""
+        row = await self._table.get(_DRIVER)
+        return row is not None and clock.now_ms() - int(row["at"]) < _SILENCE // _MILLISECOND
+
+    async def tick(self, name: str) -> dict[str, str] | None:
+        """Return the tick of a schedule; None when it no longer exists."""
+        row = await self._table.get(_key(self._group, name))
+        return None if row is None else dict(_schedule(row).tick)
+
+
+class DueRuns:
+    """The runs of all groups that are due, each given to one process at a time."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    async def note_driver(self) -> None:
+        """Note that a process carries out due runs."""
+        await self._table.write(Put({**_DRIVER._asdict(), "at": clock.now_ms()}))
+
+    async def next_due(self) -> datetime | None:
+        """Return the moment at which the next run is due; None when none is to come."""
+        rows = await self._table.indexed(_INDEX, limit=1)
+        return clock.at_ms(int(rows[0]["due"])) if rows else None
+
+    async def claim_all(self) -> list[DueRun]:
+        """Take the lease of every run that is due now, of those that no other process has."""
+        now, claimed = clock.now_ms(), []
+        for found in await self._table.indexed(_INDEX):
+            if int(found["due"]) > now:
+                break
+            if run := await self._claim(Key(found["pk"], found["sk"])):
+                claimed.append(run)
+        return claimed
+
+    async def _claim(self, key: Key) -> DueRun | None:
+        row = await self._table.get(key)
+        if row is None or "due" not in row or int(row["due"]) > clock.now_ms():
+            return None  # another process has just run it: the index is a moment behind
+        holder = uuid.uuid4().hex
+        free = AllOf(Equals("due", row["due"]), _RUN.free_for(holder))
+        if not await self._table.try_write(Update(key, set=_RUN.taken(holder, RUN_SECONDS), when=free)):
+            return None
+        schedule, first = _schedule(row), clock.at_ms(int(row["scheduled"]))
+        failures = int(row.get("failures", 0))
+        # A run that failed is tried again for the time it was for; later ones may have passed meanwhile.
+        scheduled = first if failures else _last_run(schedule, first, clock.now())
+        created = clock.at_ms(int(row["created"]))
+        return DueRun(key.pk.removeprefix(_PREFIX), schedule, created, scheduled, failures, holder)
+
+    async def done(self, run: DueRun) -> None:
+        """Note that the run is over, done or given up, and when the next is due."""
+        await self._table.try_write(self._after(run))
+
+    async def failed(self, run: DueRun) -> bool:
+        """Note a failed try. Return whether there will be another one; else the run is given up."""
+        attempts, seconds = run.schedule.retries
+        age = clock.now() - run.scheduled_time
+        if run.failures >= attempts or age > timedelta(seconds=seconds):
+            await self.done(run)
+            return False
+        first, longest = _PAUSES
+        pause = min(first * 2**run.failures, longest)
+        again = {
+            "due": clock.now_ms() + pause * 1000,
+            "scheduled": int(run.scheduled_time.timestamp() * 1000),
+            "failures": run.failures + 1,
+        }
+        when = _RUN.held_by(run.holder)
+        await self._table.try_write(Update(run.key, set=again, remove=_RUN.attributes, when=when))
+        return True
+
+    def _after(self, run: DueRun) -> Operation:
+        # A schedule that was replaced meanwhile has no holder, and stays as it is.
+        when, following = _RUN.held_by(run.holder), _next_run(run.schedule, run.scheduled_time)
+        if following is None and run.schedule.deletes_itself:
+            return Delete(run.key, when=when)
+        attributes = _due_at(following)
+        gone = [*_RUN.attributes, "failures", *({"outbox", "due", "scheduled"} - attributes.keys())]
+        return Update(run.key, set=attributes, remove=gone, when=when)
+
+
+def _row(group: str, schedule: Schedule, now: datetime) -> Row:
+    created = int(now.timestamp() * 1000)
+    text = json.dumps(asdict(schedule), default=clock.iso)
+    return {
+        **_key(group, schedule.name)._asdict(),
+        "schedule": text,
+        "created": created,
+        **_due_at(_first_run(schedule, now)),
+    }
+
+
+def _schedule(row: Row) -> Schedule:
+    stored = json.loads(row["schedule"])
+    times = {name: datetime.fromisoformat(stored[name]) for name in ("start", "end") if stored[name]}
+    return Schedule(**{**stored, **times, "retries": Retries(*stored["retries"])})
+
+
+def _due_at(moment: datetime | None) -> Mapping[str, Value]:
+    if moment is None:
+        return {}
+    due = int(moment.timestamp() * 1000)
+    return {"outbox": _INDEX, "due": due, "scheduled": due}
+
+
+def _first_run(schedule: Schedule, created: datetime) -> datetime | None:
+    start = schedule.start or created
+    if schedule.expression.startswith("at("):
+        moment = schedule.expression.removeprefix("at(").removesuffix(")")
+        return datetime.fromisoformat(moment).replace(tzinfo=UTC)
+    if schedule.start is not None and isinstance(parse_expression(schedule.expression), Rate):
+        return start.astimezone(UTC)
+    return _next_run(schedule, start - _MOMENT)
+
+
+def _next_run(schedule: Schedule, after: datetime) -> datetime | None:
+    """Return the first run after `after`, itself a run or the moment from which a rate counts."""
+    if schedule.expression.startswith("at("):
+        return None
+    run = next_run(parse_expression(schedule.expression), schedule.time_zone, after, anchor=after)
+    return None if run is None or (schedule.end is not None and run > schedule.end) else run
+
+
+def _last_run(schedule: Schedule, first: datetime, now: datetime) -> datetime:
+    """Return the last run up to `now`; `first` is one."""
+    # Frequent schedules need a day's look back only, rare ones have few runs.
+    if schedule.expression.startswith("rate("):
+        period = _next_run(replace(schedule, end=None), first)
+        return first if period is None else first + (now - first) // (period - first) * (period - first)
+    late = now - _LOOK_BACK
+    if first < late:
+        recent = _next_run(schedule, late)
+        first = recent if recent is not None and recent <= now else first
+    while (following := _next_run(schedule, first)) is not None and following <= now:
+        first = following
+    return first
+
+
+def _key(group: str, name: str) -> Key:
+    return Key(_PREFIX + group, name)
