@@ -139,6 +139,8 @@ class AbTestManager:
         creation = await self._campaigns.load(test.tenant, test.campaign_id)
         has_shares = self._adapters[made.platform].budget_level is Level.ADSET
         warnings = _warnings(test, creation, made, has_shares=has_shares)
+        if self._schedules is not None and not await self._schedules.is_driven():
+            warnings.append(wording.NOT_DRIVEN)
         return _created(test, creation, made, warnings, has_scheduler=self._schedules is not None)
 
     # --- ending ----------------------------------------------------------------------------------------

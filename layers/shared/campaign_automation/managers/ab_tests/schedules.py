@@ -25,6 +25,10 @@ class AbTestSchedules:
         if daily:
             await self._scheduler.put(_daily(test), replace=False)
 
+    async def is_driven(self) -> bool:
+        """Return whether anything carries the checks of tests out."""
+        return await self._scheduler.is_driven()
+
     async def delete(self, test_id: str) -> None:
         """Delete all schedules of the test; to have none is a success."""
         await self._scheduler.delete(test_id)

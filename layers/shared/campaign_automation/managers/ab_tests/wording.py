@@ -17,6 +17,10 @@ from campaign_automation.models.ab_values import (
 from campaign_automation.stores.ab_test_store import AbTest
 from campaign_automation.utils import clock
 
+NOT_DRIVEN = (
+    "nothing has carried out what is due within the last hour: a test is checked and ended while a process"
+    " calls run_due() or is in background()"
+)
 NOT_SPLIT = (
     "not randomised: the platform has no split test for these ad sets, so its auctions decide who sees which"
     " variant, and one person may see several"
