@@ -18,7 +18,7 @@ from tests.support.memory_cache import MemoryCache
 
 def test_settings_name_every_variable_that_is_wrong() -> None:
     with pytest.raises(SettingsError, match=r"TABLE_NAME.*PLATFORM_TIMEOUT_SECONDS"):
-        parse_settings({"PLATFORM_TIMEOUT_SECONDS": "soon"})
+        parse_settings({"AWS_LAMBDA_FUNCTION_NAME": "f", "PLATFORM_TIMEOUT_SECONDS": "soon"})
 
 
 def test_an_empty_variable_is_an_unset_one() -> None:

@@ -72,11 +72,12 @@ class Embedded(NamedTuple):
     notice: str | None
 
 
-def embed(embedding: Embedding, environment: Mapping[str, str] = os.environ) -> Embedded:
+def embed(embedding: Embedding) -> Embedded:
     """Work out settings, table and accounts. Raises ConfigurationError with all that is missing or wrong."""
     gaps: list[str] = []
+    environment = os.environ
     settings = _attempt(gaps, lambda: _settings(embedding, environment))
-    table = _attempt(gaps, lambda: _table(embedding, settings, environment))
+    table = _attempt(gaps, lambda: _table(embedding, settings))
     has_aws = settings is not None and settings.table_name is not None
     has_tools = embedding.has_web_platform or (settings is not None and settings.mcp_url is not None)
     if embedding.accounts is None and not has_tools and not has_aws:
@@ -97,7 +98,7 @@ def _settings(embedding: Embedding, environment: Mapping[str, str]) -> Settings:
     return parse_settings(environment, under=base, over=given).in_process
 
 
-def _table(embedding: Embedding, settings: Settings | None, environment: Mapping[str, str]) -> Table | None:
+def _table(embedding: Embedding, settings: Settings | None) -> Table | None:
     """Return the table of the arguments or the embedded one; None for the settings' own in DynamoDB."""
     if embedding.table is not None:
         return embedding.table

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 
 from aws_lambda_powertools import Logger, single_metric
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
@@ -61,6 +62,8 @@ if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:  # elsewhere logging belongs to the
     keep_secrets()
 
 logger = Logger(
+    # Standard output belongs to Lambda's log there, and to the embedding program elsewhere.
+    stream=sys.stdout if "AWS_LAMBDA_FUNCTION_NAME" in os.environ else sys.stderr,
     service=os.environ.get("POWERTOOLS_SERVICE_NAME", "campaign-automation"),
     logger_formatter=_RedactingFormatter(),
 )

@@ -94,7 +94,9 @@ class CreationSteps:
         make_plan = plan_test if creation.test else plan_campaign
         plan = make_plan(fitted, account, creation.campaign_id)
         plan = plan.model_copy(update={"ends_at": platform_end(creation)})
-        await self._commitments.check_creation(creation.tenant, account, spec.daily_budget)
+        await self._commitments.check_creation(
+            creation.tenant, account, spec.daily_budget, activate=spec.activate
+        )
         await self._store.update(creation, account=account, plan=plan, warnings=warnings)
         return {
             "creative_ids": creative_ids_of(spec),

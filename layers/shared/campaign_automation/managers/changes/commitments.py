@@ -18,10 +18,18 @@ class Commitments:
         self._store = store
         self._limits = limits
 
-    async def check_creation(self, tenant: str, account: AdAccount, daily_budget: Decimal) -> None:
-        """Raise GuardRefusedError when a cap stands against the first write of a creation."""
+    async def check_creation(
+        self, tenant: str, account: AdAccount, daily_budget: Decimal, *, activate: bool
+    ) -> None:
+        """Raise GuardRefusedError when a cap stands against the first write of a creation.
+
+        A campaign that stays paused spends nothing, so it may be created before the account has a cap.
+        """
         total = sum((await self._committed(tenant, account)).values(), daily_budget)
-        refusal = check_switch(self._limits) or self._check(account, total)
+        account_refusal = self._check(account, total)
+        if account_refusal and account_refusal.code == "limit_missing" and not activate:
+            account_refusal = None
+        refusal = check_switch(self._limits) or account_refusal
         if refusal:
             raise GuardRefusedError(refusal.message, guard=refusal.code)
 

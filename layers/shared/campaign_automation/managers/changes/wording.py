@@ -68,7 +68,10 @@ def changed_since(run_id: str, field: str) -> str:
 
 def limit_missing(setting: str, scope: str = "") -> str:
     """Return the refusal of a deployment in which `setting` is not set; `scope` names its missing entry."""
-    return f"{setting} is not set{scope}; a missing limit refuses every write"
+    return (
+        f"{setting} is not set{scope}; a missing limit refuses every write; in a process of your own, pass"
+        ' limits=Limits(account_daily_budget={"USD": 500})'
+    )
 
 
 def changed_by_other(live: object, seen: object) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Mapping
 from decimal import Clamped, Context, Decimal, Inexact, Overflow, Rounded, Underflow
 from typing import Any, assert_never
@@ -63,7 +62,7 @@ def _holds(condition: Condition, row: Row) -> bool:
             return type(found) is type(wanted) and found == wanted  # True is no 1
         case Before(name, value):
             there, limit = row.get(name), _value(value)
-            return type(there) is type(limit) and operator.lt(there, limit)
+            return there is not None and type(there) is type(limit) and bool(there < limit)
         case AllOf(conditions):
             return all(_holds(part, row) for part in conditions)
         case AnyOf(conditions):

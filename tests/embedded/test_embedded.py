@@ -1,0 +1,235 @@
+"""The module in a process without AWS: a file as its store, accounts handed in, schedules of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from campaign_automation import CampaignAutomation, Limits
+from local.cloud.backing import sandbox_urls
+from tests.support.builders import request_body
+from tests.support.processes import running_sandbox
+from tests.support.sandbox import Sandbox
+from tests.support.web_platform import MemoryWebPlatform
+
+USER = {"user_id": "user_123"}
+PAGE = "https://shop.example/1"
+CREATIVES = [
+    {
+        "creative_id": f"mine_{number}",
+        "name": "A shoe",
+        "file_url": f"{PAGE}.png",
+        "file_type": "image",
+        "product_url": PAGE,
+    }
+    for number in (1, 2)
+]
+ACCOUNTS = {
+    "user_123": {
+        "google": {"platform_account_id": "1230000003", "access_token": "sandbox-google-token-123"},
+    }
+}
+# What Google's search ads need besides an account.
+APPS = {"google": {"business_name": "Shoes", "logo_url": f"{PAGE}.png"}}
+
+Module = Callable[..., CampaignAutomation]
+
+
+@pytest.fixture(scope="module")
+def urls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    with running_sandbox(tmp_path_factory.mktemp("platforms")) as running:
+        yield sandbox_urls(running.ports)
+
+
+@pytest.fixture
+def sandbox(urls: dict[str, str]) -> Iterator[Sandbox]:
+    with Sandbox(urls["admin"]) as control:
+        control.reset()
+        yield control
+
+
+@pytest.fixture
+def module(urls: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Module:
+    """Make a module of a process that has nothing in its environment; all of a test share one store."""
+    monkeypatch.setattr("os.environ", {})
+    settings = {
+        "clock_url": f"{urls['admin']}/clock",
+        "google_ads_endpoint": urls["google"],
+        "meta_graph_url": urls["meta"],
+        "campaign_automation_home": str(tmp_path),
+    }
+
+    def make(**more: Any) -> CampaignAutomation:
+        arguments = {"accounts": ACCOUNTS, "apps": APPS, "settings": settings, "limits": USD_500}
+        return CampaignAutomation(**{**arguments, **more})
+
+    return make
+
+
+USD_500 = Limits(account_daily_budget={"USD": 500})
+
+
+def body(**changes: Any) -> dict[str, Any]:
+    own = {"platform": "google", "creatives": CREATIVES, "eu_political_advertising": False, **changes}
+    return {name: value for name, value in request_body(**own).items() if name != "creative_ids"}
+
+
+async def call(module: CampaignAutomation, name: str, /, **parameters: Any) -> dict[str, Any]:
+    answer = await module.execute(name, parameters, USER)
+    assert answer["status"] == "success", answer
+    return answer
+
+
+async def stopping_rule(module: CampaignAutomation, campaign_id: str) -> dict[str, Any]:
+    return await call(module, "create_rule", **RULE, applies_to={"campaign_ids": [campaign_id]}, confirm=True)
+
+
+def test_a_campaign_is_made_and_known_after_a_restart(
+    module: Module, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    async def first() -> str:
+        before = module()
+        created = await call(before, "create_campaign", **body())
+        assert any(str(tmp_path) in warning for warning in created["warnings"]), created["warnings"]
+        await before.aclose()
+        return str(created["campaign_id"])
+
+    async def second(campaign_id: str) -> None:
+        after = module()
+        await call(after, "manage_campaign", campaign_id=campaign_id, action="start")
+        status = await call(after, "get_campaign_status", campaign_id=campaign_id)
+        assert status["campaign"]["status"] == "active"
+        trail = await call(after, "get_audit", campaign_id=campaign_id)
+        assert {"create", "set_status"} <= {record["operation"] for record in trail["records"]}
+        await after.aclose()
+
+    asyncio.run(second(asyncio.run(first())))
+    assert sandbox.left_behind("google")["campaigns"] == 1
+
+
+RULE = {
+    "rule_name": "stop",
+    "condition": {"metric": "spend", "operator": "greater_than_or_equal", "value": 0, "time_range": "1d"},
+    "action": {"type": "pause_campaign"},
+    "schedule": "rate(6 hours)",
+}
+
+
+def test_a_rule_runs_when_it_is_due_once_over_all_processes(module: Module, sandbox: Sandbox) -> None:
+    async def story() -> None:
+        one, other = module(), module()
+        campaign_id = (await call(one, "create_campaign", **body(activate=True)))["campaign_id"]
+        made = await call(
+            one, "create_rule", **RULE, applies_to={"campaign_ids": [campaign_id]}, confirm=True
+        )
+        assert any("run_due" in warning for warning in made["warnings"]), made["warnings"]
+        assert [run["schedule"] for run in await one.run_due()] == []
+        sandbox.advance(advance_hours=7)
+        runs = [*await one.run_due(), *await other.run_due()]
+        (rule,) = [run for run in runs if run["schedule"] == made["rule_id"]]
+        assert (rule["status"], rule["answer"]["acted"]) == ("success", 1), rule
+        assert rule["scheduled_time"] == made["next_run"]
+        status = await call(other, "get_campaign_status", campaign_id=campaign_id)
+        assert status["campaign"]["status"] == "paused"
+        await call(one, "delete_rule", rule_id=made["rule_id"])
+        sandbox.advance(advance_hours=7)
+        assert made["rule_id"] not in {run["schedule"] for run in await one.run_due()}
+        await one.aclose()
+        await other.aclose()
+
+    asyncio.run(story())
+
+
+def test_a_test_ends_by_itself(module: Module, sandbox: Sandbox) -> None:
+    async def story() -> None:
+        one = module()
+        request = body(test_name="shoes", test_duration_days=7, force=True, activate=True)
+        del request["objective"]
+        made = await call(one, "create_ab_test", **request)
+        sandbox.advance(advance_days=8)
+        await one.run_due()
+        status = await call(one, "get_campaign_status", campaign_id=made["campaign_id"])
+        assert status["campaign"]["status"] == "paused"
+        await one.aclose()
+
+    asyncio.run(story())
+
+
+def test_time_passes_in_the_background(module: Module, sandbox: Sandbox) -> None:
+    async def story() -> None:
+        one = module()
+        campaign_id = (await call(one, "create_campaign", **body(activate=True)))["campaign_id"]
+        made = await call(
+            one, "create_rule", **RULE, applies_to={"campaign_ids": [campaign_id]}, confirm=True
+        )
+        sandbox.advance(advance_hours=7)
+        async with one.background():
+            while not (await call(one, "get_rule", rule_id=made["rule_id"]))["runs"]:
+                await asyncio.sleep(0.05)
+        await one.aclose()
+
+    asyncio.run(story())
+
+
+def test_without_a_cap_nothing_is_started_and_the_message_says_what_gives_one(
+    module: Module, sandbox: Sandbox
+) -> None:
+    async def story() -> dict[str, Any]:
+        one = module(limits=None)
+        created = await call(one, "create_campaign", **body())
+        parameters = {"campaign_id": created["campaign_id"], "action": "start"}
+        answer = await one.execute("manage_campaign", parameters, USER)
+        await one.aclose()
+        return answer
+
+    answer = asyncio.run(story())
+    assert "Limits(account_daily_budget" in str(answer), answer
+
+
+def test_all_that_is_missing_is_told_by_the_first_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.environ", {"PLATFORM_TIMEOUT_SECONDS": "soon"})
+    one = CampaignAutomation(store="tape://3", settings={"wings": 2})
+    answer = asyncio.run(one.execute("list_rules", {}, USER))
+    error = answer["error"]
+    assert (error["code"], error["details"]["retryable"]) == ("4000", False)
+    for name in ("PLATFORM_TIMEOUT_SECONDS", "tape://3", "wings", "accounts"):
+        assert name in error["message"], error["message"]
+    asyncio.run(one.aclose())
+
+
+def test_a_function_without_a_table_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.environ", {"AWS_LAMBDA_FUNCTION_NAME": "create_campaign"})
+    answer = asyncio.run(CampaignAutomation(accounts=ACCOUNTS).execute("list_rules", {}, USER))
+    assert "TABLE_NAME" in answer["error"]["message"]
+
+
+def test_accounts_may_come_from_a_coroutine(module: Module, sandbox: Sandbox) -> None:
+    async def accounts(user_id: str, platform: str) -> dict[str, str] | None:
+        return ACCOUNTS.get(user_id, {}).get(platform)
+
+    async def story() -> None:
+        one = module(accounts=accounts)
+        await call(one, "create_campaign", **body())
+        refused = await one.execute("create_campaign", body(), {"user_id": "user_456"})
+        assert refused["error"]["code"] == "6000"
+        await one.aclose()
+
+    asyncio.run(story())
+
+
+def test_a_plain_client_of_the_web_platform_is_enough(module: Module, sandbox: Sandbox) -> None:
+    tools = MemoryWebPlatform()
+
+    async def story() -> None:
+        one = module(accounts=ACCOUNTS, mcp_client=tools, store="memory")
+        await call(one, "create_campaign", **request_body(platform="google", eu_political_advertising=False))
+        await one.aclose()
+
+    asyncio.run(story())
+    assert len(tools.campaigns) == 1
