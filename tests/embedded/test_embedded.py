@@ -168,7 +168,7 @@ def test_time_passes_in_the_background(module: Module, sandbox: Sandbox) -> None
         )
         sandbox.advance(advance_hours=7)
         async with one.background():
-            while not (await call(one, "get_rule", rule_id=made["rule_id"]))["runs"]:
+            while not (await call(one, "get_rule", rule_id=made["rule_id"]))["runs"]:  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
         await one.aclose()
 

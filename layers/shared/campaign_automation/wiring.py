@@ -259,7 +259,11 @@ class Wiring:
             self.accounts,
             self.adapters,
             CreativeLibrary(self.tools, self.cache),
-            Copywriter(self._text_model(COPY_SCHEMA), self.settings.gemini_models),
+            Copywriter(
+                self._text_model(COPY_SCHEMA),
+                self.settings.gemini_models,
+                takes_plain_text=self._gemini_client is not None,
+            ),
             Journal(self.store, self.audit),
             self.gate,
             self.commitments,

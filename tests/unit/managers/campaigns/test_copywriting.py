@@ -146,3 +146,23 @@ def test_where_emoji_are_refused_none_is_used() -> None:
 
 def test_a_figure_is_stated_only_as_a_whole() -> None:
     assert find_problems(copy(primary_text="Save 5 today"), creative(name="Model 500"), LIMITS)
+
+
+def write_plain(*answers: str) -> AdCopy:
+    writer = Copywriter(Model(*answers), ["strong", "fast"], takes_plain_text=True)
+    return asyncio.run(writer.write(creative(), "sales", "en", LIMITS))
+
+
+def test_the_plain_text_of_a_model_handed_in_is_the_primary_text() -> None:
+    written, template = write_plain("Made for muddy paths."), template_copy(creative(), "en", LIMITS)
+    assert (written.primary_text, written.source) == ("Made for muddy paths.", "strong")
+    assert (written.headline, written.description) == (template.headline, template.description)
+
+
+def test_a_plain_text_passes_the_same_checks() -> None:
+    assert write_plain("Now only $5!", "x" * 126).source == TEMPLATE
+    assert write_plain('{"primary_text": 3', "Made for muddy paths.").source == "fast"
+
+
+def test_an_apology_of_our_own_client_is_no_copy() -> None:
+    assert write(Model("I cannot write this.", "Nor can I.")).source == TEMPLATE

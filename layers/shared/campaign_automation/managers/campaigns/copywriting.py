@@ -54,19 +54,27 @@ class _Draft(Record):
 
 
 class Copywriter:
-    """The writer of ad copy. `models` are tried in order, each with the problems of the draft before it."""
+    """The writer of ad copy. `models` are tried in order, each with the problems of the draft before it.
 
-    def __init__(self, text_model: TextModel | None, models: Sequence[str]) -> None:
+    With `takes_plain_text` an answer that is no JSON is the primary text; our own client asks for JSON by
+    a schema, so there such an answer is an apology and no copy.
+    """
+
+    def __init__(
+        self, text_model: TextModel | None, models: Sequence[str], *, takes_plain_text: bool = False
+    ) -> None:
         self._text_model = text_model
         self._models = models
+        self._takes_plain_text = takes_plain_text
 
     async def write(self, creative: Creative, objective: str, language: str, limits: CopyLimits) -> AdCopy:
         """Return copy within `limits` (characters), uncut, without prices or claims the creative lacks."""
         prompt = _prompt(creative, objective, language, limits)
+        template = template_copy(creative, language, limits)
         problems: list[str] = []
         for model in self._models if self._text_model else ():
             try:
-                copy = await self._draft(_with_problems(prompt, problems), model)
+                copy = await self._draft(_with_problems(prompt, problems), model, template)
             except AiModelError as error:
                 logger.warning("copy not generated", model=model, reason=error.message)
                 continue
@@ -76,13 +84,13 @@ class Copywriter:
                 return _with_lines(copy, creative, language, limits)
             logger.info("copy refused", model=model, problems=problems)
         emit("copy_generated_total", source=TEMPLATE)
-        return template_copy(creative, language, limits)
+        return template
 
-    async def _draft(self, prompt: str, model: str) -> AdCopy:
+    async def _draft(self, prompt: str, model: str, template: AdCopy) -> AdCopy:
         assert self._text_model is not None  # write() checks
         try:
             answer = await self._text_model.generate_content(prompt, model=model)
-            draft = _Draft.model_validate(_json_object(answer["text"]))
+            draft = self._parsed(answer["text"], template)
         except AiModelError:
             raise
         except (ValidationError, ValueError, KeyError, TypeError) as error:
@@ -92,6 +100,15 @@ class Copywriter:
         texts = {name: _tidy(getattr(draft, name)) for name in PARTS}
         more = {name: [_tidy(line) for line in getattr(draft, name)] for name in MORE}
         return AdCopy(**texts, **more, source=str(answer.get("model", model)))
+
+    def _parsed(self, text: str, template: AdCopy) -> _Draft:
+        """Parse an answer; a plain text is completed with the template's headline and description."""
+        try:
+            return _Draft.model_validate(_json_object(text))
+        except ValueError:  # pydantic's ValidationError is one too
+            if not self._takes_plain_text or "{" in text:
+                raise
+        return _Draft(primary_text=text, headline=template.headline, description=template.description)
 
 
 def find_problems(copy: AdCopy, creative: Creative, limits: CopyLimits) -> list[str]:
