@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 class Retries(NamedTuple):
-    """How often a failed tick is delivered again, and the seconds after which it is given up."""
+    """The repeated deliveries of a failed tick, and the seconds after which it is given up."""
 
     attempts: int
     seconds: int
