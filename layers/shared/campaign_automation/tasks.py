@@ -72,6 +72,11 @@ async def reconcile_rules(parts: Wiring, event: Event) -> dict[str, Any]:
     return (await parts.rules.reconcile())._asdict()
 
 
+async def reconcile_campaigns(parts: Wiring, event: Event) -> dict[str, Any]:
+    """End the creations that nothing carries on, and settle what nobody answered for."""
+    return dict(await parts.reconciler.sweep())
+
+
 async def check_ab_test(parts: Wiring, event: Event) -> dict[str, Any]:
     """Analyse a running test once, and end it when its days are over."""
     checked = await parts.ab_test_checks.check(parse(AbTestTick, dict(event)))
