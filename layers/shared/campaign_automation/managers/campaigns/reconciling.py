@@ -1,8 +1,8 @@
 """The reconciler: it ends creations that nothing carries on, and looks again at what nobody answered for.
 
 A campaign is visited at the time in its row: a minute after its creation began, two after every change,
-minutes and an hour after a create that was never answered, and until an undo has succeeded. Each visit holds a
-lease, and all that it does passes the journal and the gate.
+minutes and an hour after a create that was never answered, and until an undo has succeeded. Each visit holds
+a lease, and all that it does passes the journal and the gate.
 """
 
 from __future__ import annotations
