@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -19,7 +18,7 @@ from campaign_automation.utils.error_handler import (
     error_body,
 )
 from campaign_automation.utils.observability import emit, logger
-from campaign_automation.utils.retry_strategy import MAX_RETRIES
+from campaign_automation.utils.retry_strategy import MAX_RETRIES, wait_as_asked
 from campaign_automation.utils.validation import parse
 from campaign_automation.wiring import Wiring
 
@@ -68,7 +67,7 @@ async def creation_step(parts: Wiring, event: Event) -> dict[str, Any]:
         error.details["attempts"] = retries + 1
         if isinstance(error, PlatformRateLimitError) and retries < MAX_RETRIES:
             # A state machine's own waits are fixed; the step ends when the platform takes it again.
-            await asyncio.sleep(error.details.get("retry_after", 0))
+            await wait_as_asked(error)
         error.args = (json.dumps(error_body(error)),)
         raise
 

@@ -83,6 +83,11 @@ class CampaignManaged(Model):
     warnings: list[str] = []
     message: str
 
+    @property
+    def is_final(self) -> bool:
+        """Return whether asking again would change nothing: no part of it failed in passing."""
+        return not any(item.error["details"].get("retryable") for item in self.failed)
+
 
 class GetAudit(Model):
     """One page of the trail of a campaign, oldest first; `after` is the last audit_id of the page before."""

@@ -252,8 +252,12 @@ class CampaignStore:
             conditions.append(_NOT_STOPPED)
         elif not stops:
             remove.append("stop_requested")
-        taken = {**_RUN.taken(run_id, seconds), **visit_at(now_ms() + _SETTLED_AFTER_MS)}
-        claim = Update(campaign_key(campaign), set=taken, remove=remove, when=AllOf(*conditions))
+        claim = Update(
+            campaign_key(campaign),
+            set=_run_taken(campaign, run_id, seconds),
+            remove=remove,
+            when=AllOf(*conditions),
+        )
         if await self._table.try_write(claim):
             return None
         row = await self._campaign(campaign.tenant, campaign.campaign_id) or {}
@@ -261,7 +265,7 @@ class CampaignStore:
 
     async def take_run(self, campaign: Campaign, run_id: str, seconds: int) -> None:
         """Take the lease from whatever run has it; that one finds out before its next request."""
-        taken = {**_RUN.taken(run_id, seconds), **visit_at(now_ms() + _SETTLED_AFTER_MS)}
+        taken = _run_taken(campaign, run_id, seconds)
         await self._table.write(Update(campaign_key(campaign), set=taken, remove=(_OLD_RUN_UNTIL,)))
 
     async def renew_run(self, campaign: Campaign, run_id: str, seconds: int, *, stops: bool) -> bool:
@@ -367,6 +371,14 @@ class CampaignStore:
 
     async def _campaign(self, tenant: str, campaign_id: str) -> Row | None:
         return await self._table.get(Key(partition(tenant, campaign_id), "campaign"))
+
+
+def _run_taken(campaign: Creation | Campaign, run_id: str, seconds: int) -> Row:
+    """Return what the row says of a run: its lease, and the visit that settles it should it die."""
+    taken: Row = _RUN.taken(run_id, seconds)
+    if campaign.state == "creating":
+        return taken  # it is visited anyway, and a stopped one soon
+    return taken | visit_at(now_ms() + _SETTLED_AFTER_MS)
 
 
 def _later(creation: Creation, state: State, due: int | None) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from campaign_automation.models.campaign import Creation
 from campaign_automation.models.campaigns import CampaignPlan
 from campaign_automation.models.common import AdAccount, Level
 from campaign_automation.settings import parse_settings
+from campaign_automation.tasks import creation_step
 from campaign_automation.utils import clock, retry_strategy
 from campaign_automation.utils.error_handler import (
     PlatformRateLimitError,
@@ -392,6 +393,31 @@ def test_an_undo_waits_as_long_as_a_throttling_platform_asks(house: House, secon
     asyncio.run(scenario())
 
 
+def test_a_throttled_step_of_the_state_machine_ends_when_the_platform_takes_it_again(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+
+    async def noted(seconds: float) -> None:
+        waits.append(seconds)
+
+    async def step(retries: int) -> None:
+        campaign_id = (await house.only()).campaign_id
+        payload = {"tenant": "u", "campaign_id": campaign_id, "step": "create_ads", "retries": retries}
+        with pytest.raises(PlatformRateLimitError):
+            await creation_step(house.wiring, payload)
+
+    async def scenario() -> None:
+        await house.dies("create_ads", 1, "before", request_body())
+        house.platform.refusals["create_ads"] = PlatformRateLimitError("slow", platform="meta", retry_after=7)
+        monkeypatch.setattr(retry_strategy, "_sleep", noted)
+        for retries in range(4):
+            await step(retries)
+        assert waits == [7, 7, 7]  # after the last try nobody comes
+
+    asyncio.run(scenario())
+
+
 # --- creates that act late ----------------------------------------------------------------------------------
 
 
@@ -526,5 +552,29 @@ def test_a_start_whose_ads_were_refused_is_no_success(house: House) -> None:
         house.platform.set_status = refuses  # type: ignore[method-assign]
         answer = await house.manage("start")
         assert (answer["status"], answer["confirmed"], len(answer["failed"])) == ("partial", True, 6)
+
+    asyncio.run(scenario())
+
+
+def test_what_failed_in_passing_is_not_kept_under_a_key(house: House) -> None:
+    async def scenario() -> None:
+        created = await house.create(request_body())
+        real = house.platform.set_status
+        throttled = [True]
+
+        async def throttles(access: Access, level: Level, ids: Sequence[str], status: str) -> list[Outcome]:
+            if level is not Level.AD or not throttled:
+                return await real(access, level, ids, status)
+            error = PlatformRateLimitError("slow down", platform="meta")
+            return [Outcome(item, error=error) for item in ids]
+
+        house.platform.set_status = throttles  # type: ignore[method-assign]
+        start = {"campaign_id": created["campaign_id"], "action": "start"}
+        first = await house.ask("manage_campaign", start, idempotency_key="start")
+        throttled.clear()
+        second = await house.ask("manage_campaign", start, idempotency_key="start")
+        third = await house.ask("manage_campaign", start, idempotency_key="start")
+        assert (first["status"], second["status"], third) == ("partial", "success", second)
+        assert len(second["changed"]) == 6
 
     asyncio.run(scenario())
