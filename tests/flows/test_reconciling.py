@@ -13,6 +13,7 @@ import pytest
 from local.cloud import Cloud
 from tests.support.api import PATIENCE_SECONDS, Api
 from tests.support.builders import request_body
+from tests.support.processes import kill_workers
 from tests.support.sandbox import Sandbox
 
 BODY = request_body(activate=True)
@@ -48,6 +49,18 @@ def test_a_start_whose_execution_was_stopped_ends_paused_and_its_key_answers(
     assert [item["status"] for item in sandbox.live("meta", "campaigns")] == ["PAUSED"]
     (known,) = sandbox.state("web_platform")["campaigns"].values()
     assert known["status"] == "paused"
+
+
+@pytest.mark.slow
+def test_a_step_whose_worker_was_killed_runs_again_and_makes_nothing_twice(
+    api: Api, sandbox: Sandbox, cloud: Cloud
+) -> None:
+    sandbox.fault("meta", "create_campaign", "timeout_after", hang_seconds=60)
+    campaign_id = api.create(request_body(), Prefer="respond-async").json()["campaign_id"]
+    until(lambda: bool(sandbox.live("meta", "campaigns")))
+    assert kill_workers(cloud.info["pid"], "MetaStepFunction")
+    assert api.wait_until(campaign_id, "paused")["campaign"]["status"] == "paused"
+    assert sandbox.left_behind("meta") == {"campaigns": 1, "adsets": 3, "creatives": 2, "ads": 6}
 
 
 def until(holds: Callable[[], bool]) -> None:
