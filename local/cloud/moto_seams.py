@@ -45,6 +45,7 @@ def point_moto_at(port: int) -> None:
     default_user_config["stepfunctions"] = {"execute_state_machine": True}
     _share_clients()
     _parse_definitions_once()
+    _abort_at_once()
     quicken_dynamodb()
     _scale_retries(float(os.environ.get(RETRY_SCALE, DEFAULT_RETRY_SCALE)))
 
@@ -240,6 +241,21 @@ def _parse_definitions_once() -> None:
         return Preprocessor().visit(tree), tree
 
     parser.AmazonStateLanguageParser.parse = staticmethod(parse)
+
+
+def _abort_at_once() -> None:
+    """moto says that a stopped execution runs until its task returns. With AWS it is over at once, and the
+    task's function goes on."""
+    execution: Any = importlib.import_module("moto.stepfunctions.parser.backend.execution").Execution
+    status: Any = importlib.import_module("moto.stepfunctions.parser.api").ExecutionStatus
+    original = execution.stop
+
+    def stop(self: Any, stop_date: Any, error: str | None, cause: str | None) -> None:
+        original(self, stop_date, error, cause)
+        if self.exec_status == status.RUNNING:
+            self.exec_status, self.stop_date = status.ABORTED, stop_date
+
+    execution.stop = stop
 
 
 def _scale_retries(scale: float) -> None:

@@ -15,7 +15,8 @@ from local.sandbox.gemini import Gemini
 from local.sandbox.web_platform.store import WebPlatformStore
 
 Json = dict[str, Any]
-Action = Callable[[Request, Any], Json | list[Any]]
+Answer = Json | list[Any]
+Action = Callable[[Request, Any], Answer | Awaitable[Answer]]
 
 
 class Admin:
@@ -35,6 +36,7 @@ class Admin:
             ("POST", "/latency"): self.latency,
             ("GET", "/faults"): self.faults,
             ("POST", "/faults"): self.set_faults,
+            ("POST", "/late"): self.late,
             ("GET", "/calls"): self.calls,
             ("PUT", "/accounts/{platform}/{id}"): self.account,
             ("PUT", "/reviews/{platform}/{id}"): self.review,
@@ -83,6 +85,9 @@ class Admin:
             self._world.faults.add(raw)
         return self._world.faults.listing()
 
+    async def late(self, _: Request, __: Any) -> Json:
+        return {"acted": await self._world.act_late()}
+
     def calls(self, request: Request, _: Any) -> list[Any]:
         return self._world.calls.listing(request.query_params.get("platform"))
 
@@ -114,7 +119,8 @@ def _endpoint(action: Action) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         try:
             raw = await request.body()
-            return _answer(action(request, json.loads(raw) if raw else None))
+            answer = action(request, json.loads(raw) if raw else None)
+            return _answer(await answer if isinstance(answer, Awaitable) else answer)
         except LookupError as error:
             return _answer({"error": str(error)}, 404)
         except (ValueError, AttributeError, TypeError) as error:

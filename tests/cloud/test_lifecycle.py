@@ -18,24 +18,9 @@ import pytest
 from local import cloud as local_cloud
 from local.cloud import Cloud, CloudError
 from tests.cloud.support import FIXTURES, TEMPLATE
+from tests.support.processes import PROC, descendants
 
 ROOT = Path(__file__).parents[2]
-PROC = Path("/proc")
-
-
-def descendants(pid: int) -> set[int]:
-    """Every living process below `pid`, by the kernel's own list."""
-    parents = {}
-    for stat in PROC.glob("[0-9]*/stat"):
-        try:
-            text = stat.read_text()
-        except OSError:
-            continue
-        parents[int(stat.parent.name)] = int(text.rsplit(")", 1)[1].split()[1])
-    found = {pid}
-    while more := {child for child, parent in parents.items() if parent in found} - found:
-        found |= more
-    return found
 
 
 def alive(pids: set[int]) -> set[int]:

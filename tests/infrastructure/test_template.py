@@ -35,6 +35,7 @@ EVERY_PLATFORM = {
         "AnalyzeAbTest",
         "CancelAbTest",
         "CheckAbTest",
+        "ReconcileCampaigns",
     )
 }
 PLATFORM_STEPS = {f"{platform}StepFunctionRole" for platform in ("Meta", "TikTok", "Google")}
@@ -115,7 +116,8 @@ def test_each_function_may_do_to_the_table_what_it_does(rights: dict[str, set[Ri
         allowed = {right.action for right in found if right.action.startswith("dynamodb:")}
         assert allowed == expected.get(role, set()), role
     with_index = holders(rights, lambda right: right.resource == "Table/index/outbox")
-    assert with_index == {"OutboxFunctionRole", "ReconcileRulesFunctionRole"}
+    reconcilers = {"ReconcileRulesFunctionRole", "ReconcileCampaignsFunctionRole"}
+    assert with_index == {"OutboxFunctionRole", *reconcilers}
 
 
 def test_schedules_functions_and_topics_are_for_those_who_need_them(rights: dict[str, set[Right]]) -> None:
@@ -136,7 +138,7 @@ def test_schedules_functions_and_topics_are_for_those_who_need_them(rights: dict
         ("scheduler:DeleteSchedule", tests): ab_tests,
         ("iam:PassRole", "RuleScheduleRole"): {"CreateRule", "ManageRules", "ReconcileRules"},
         ("iam:PassRole", "AbTestScheduleRole"): {"CreateAbTest"},
-        ("sns:Publish", "arn:topic"): {"Outbox", "EvaluateRule", "CheckAbTest", *steps},
+        ("sns:Publish", "arn:topic"): {"Outbox", "EvaluateRule", "CheckAbTest", "ReconcileCampaigns", *steps},
     }
     asked = {
         right
@@ -146,6 +148,16 @@ def test_schedules_functions_and_topics_are_for_those_who_need_them(rights: dict
     }
     assert set(expected) - asked <= {("sns:Publish", "arn:topic")}
     assert {right: who(*right) for right in asked} == {right: expected[right] for right in asked}
+
+
+def test_executions_are_stopped_by_a_pause_and_looked_at_by_the_reconciler(
+    rights: dict[str, set[Right]],
+) -> None:
+    for action, role in (("Stop", "ManageCampaign"), ("Describe", "ReconcileCampaigns")):
+        found = holders(rights, lambda right, name=action: right.action == f"states:{name}Execution")
+        assert role in {item.removesuffix("FunctionRole") for item in found}
+    stops = holders(rights, lambda right: right.action == "states:StopExecution")
+    assert stops == {"ManageCampaignFunctionRole"}
 
 
 def test_every_route_but_the_document_asks_for_a_token(transformed: dict[str, Any]) -> None:
@@ -200,6 +212,14 @@ def test_the_definition_passes_the_linter() -> None:
     assert [str(match) for match in found] == []
 
 
+WORKER_DIED = {"Runtime.ExitError", "Lambda.Unknown", "Sandbox.Timedout", "States.Timeout"}
+
+
+def functions(transformed: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    found = transformed["Resources"].items()
+    return {name: item for name, item in found if item["Type"] == "AWS::Lambda::Function"}
+
+
 def tasks() -> dict[str, dict[str, Any]]:
     inner = MACHINE["States"]["Write Copy"]["ItemProcessor"]["States"]
     return {name: state for name, state in (MACHINE["States"] | inner).items() if state["Type"] == "Task"}
@@ -225,14 +245,28 @@ def test_exactly_the_transient_classes_are_retried() -> None:
             error
             for retry in task["Retry"]
             for error in retry["ErrorEquals"]
-            if not error.startswith("Lambda.")
+            if not error.startswith("Lambda.") or error in WORKER_DIED
         }
-        expected = names
-        if name in ("Undo", "Give Up"):
+        expected = names | WORKER_DIED
+        if name == "Undo":
+            # A wait of more than a minute is left to the reconciler.
+            (never,) = (retry for retry in task["Retry"] if retry["MaxAttempts"] == 0)
+            assert never["ErrorEquals"] == ["PlatformQuotaError"]
+            expected = {"States.ALL", "PlatformQuotaError"}
+        elif name == "Give Up":
             expected = {"States.ALL"}
         elif name in ("Write One Copy", "Use Template"):
-            expected = {"StoreError"}
+            expected = {"StoreError"} | WORKER_DIED
         assert retried == expected, name
+
+
+def test_a_step_ends_before_the_state_machine_starts_it_again(transformed: dict[str, Any]) -> None:
+    """Two runs of a step at once could both find that an object is missing, and make it twice."""
+    limits = {name: item["Properties"]["Timeout"] for name, item in functions(transformed).items()}
+    steps = max(limits[f"{platform}StepFunction"] for platform in ("Meta", "TikTok", "Google"))
+    for name, task in tasks().items():
+        limit = limits["WriteCopyFunction"] if name == "Write One Copy" else steps
+        assert task["TimeoutSeconds"] > limit, name
 
 
 def test_every_failure_before_the_end_is_undone() -> None:

@@ -397,7 +397,7 @@ def test_nothing_but_pauses_passes_the_kill_switch(house: House, monkeypatch: py
 def test_a_campaign_that_is_being_changed_fails_for_now_and_is_done_at_the_next_tick(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("campaign_automation.managers.changes.gate._WAIT_SECONDS", 0.3)
+    monkeypatch.setattr("campaign_automation.managers.changes.leases._WAIT_SECONDS", 0.3)
     rule_id = house.create_rule(**PAUSE).rule_id
     assert asyncio.run(house.wiring.store.begin_run(house.creation, "run_other", 60)) is None
     [result] = house.tick(rule_id, clock.now())

@@ -14,6 +14,7 @@ from campaign_automation.adapters.base import Access, Outcome
 from campaign_automation.managers.changes.gate import WriteGate
 from campaign_automation.managers.changes.guards import Limits
 from campaign_automation.managers.changes.items import ChangeResult, DesiredChange, new_run
+from campaign_automation.managers.changes.leases import CampaignLeases
 from campaign_automation.models.campaign import Creation
 from campaign_automation.models.changes import AuditRecord
 from campaign_automation.models.common import Level
@@ -226,12 +227,12 @@ def test_a_run_that_died_after_sending_is_settled_by_the_next_one(
 
     monkeypatch.setattr(house.adapter, "set_status", dies)
     with monkeypatch.context() as dead:
-        dead.setattr(WriteGate, "_end", nothing)  # a dead process gives nothing back
+        dead.setattr(CampaignLeases, "_end", nothing)  # a dead process gives nothing back
         with pytest.raises(Died):
             house.apply(creation, [DesiredChange(Level.ADSET, tag, "status", "active")])
     monkeypatch.setattr(house.adapter, "set_status", real)
     assert [record.outcome for record in house.audit(creation)] == ["unknown"]
-    monkeypatch.setattr("campaign_automation.managers.changes.gate._WAIT_SECONDS", 0.3)
+    monkeypatch.setattr("campaign_automation.managers.changes.leases._WAIT_SECONDS", 0.3)
     with pytest.raises(ConflictError):  # its claim still stands
         house.apply(creation, [budget(creation, "31", 1)])
     over = lease.machine_now() + 61

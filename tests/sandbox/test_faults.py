@@ -66,6 +66,19 @@ def test_lost_answer_closes_the_connection(
         assert FAILURE_KEY not in dict(lost.value.errors[0].trailing_metadata())
 
 
+@pytest.mark.parametrize("platform", ["meta", "tiktok", "google"])
+def test_a_late_success_acts_when_it_is_told_to(
+    creating: dict[str, Creating], sandbox: Sandbox, platform: str
+) -> None:
+    sandbox.fault(platform, "create_campaign", "late_success", hang_seconds=0)
+    with pytest.raises(creating[platform].lost):
+        creating[platform].campaign()
+    assert len(sandbox.state()[platform]["campaigns"]) == 0
+    assert sandbox.admin("POST", "/late") == {"acted": 1}
+    assert len(sandbox.state()[platform]["campaigns"]) == 1
+    assert sandbox.admin("POST", "/late") == {"acted": 0}
+
+
 def test_client_may_give_up_on_a_hanging_call(sandbox: Sandbox, account: AdAccount) -> None:
     sandbox.fault("meta", "create_campaign", "timeout_after")
     account.get_api_assured()._session.timeout = (3, HANG)

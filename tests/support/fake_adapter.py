@@ -24,6 +24,7 @@ from campaign_automation.adapters.base import (
 )
 from campaign_automation.models.campaigns import AdSetPlan, CampaignPlan, CreateCampaign, Creative
 from campaign_automation.models.common import AdAccount, AgeGroup, Level
+from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import PlatformError, PlatformRejectedError
 from tests.support.builders import account
 
@@ -78,7 +79,7 @@ class FakeAdapter:
 
     async def create_campaign(self, access: Access, plan: CampaignPlan, account: AdAccount) -> Outcome:
         self.calls.append("create_campaign")
-        return self._add(CampaignNode, plan.tag, plan.name)
+        return self._add(CampaignNode, plan.tag, plan.name, created_at=clock.now())
 
     async def create_adsets(
         self,
@@ -117,7 +118,11 @@ class FakeAdapter:
     async def find(
         self, access: Access, level: Level, names: Sequence[str], campaign_id: str | None
     ) -> dict[str, list[str]]:
-        return {node.name: [node.platform_id] for node in self._nodes.values() if node.name in names}
+        found: dict[str, list[str]] = {}
+        for node in self._nodes.values():
+            if node.name in names:
+                found.setdefault(node.name, []).append(node.platform_id)
+        return found
 
     async def read_tree(self, access: Access, campaign_id: str, currency: str) -> Tree:
         if self.fail_with:

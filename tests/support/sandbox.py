@@ -32,6 +32,10 @@ class Sandbox:
     def reset_faults(self) -> None:
         self._http.post("/faults", json=[]).raise_for_status()
 
+    def act_late(self) -> int:
+        """Let the platforms carry out what they never answered (fault late_success)."""
+        return int(self._http.post("/late").json()["acted"])
+
     def state(self, platform: str) -> dict[str, Any]:
         return dict(self._http.get("/state").json()[platform])
 

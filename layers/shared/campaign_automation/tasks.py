@@ -15,10 +15,18 @@ from campaign_automation.models.campaign import Campaign, Creation
 from campaign_automation.models.rules.rule import RuleTick
 from campaign_automation.settings import get_settings
 from campaign_automation.utils import clock, event_loop
-from campaign_automation.utils.error_handler import CampaignAutomationError, error_body
+from campaign_automation.utils.error_handler import (
+    CampaignAutomationError,
+    PlatformRateLimitError,
+    error_body,
+)
 from campaign_automation.utils.observability import emit, logger
+from campaign_automation.utils.retry_strategy import MAX_RETRIES, wait_as_asked
 from campaign_automation.utils.validation import parse
 from campaign_automation.wiring import Wiring
+
+# The worker of a step died or ran out of time, on its last try too.
+_WORKER_DIED = ("Runtime.ExitError", "Lambda.Unknown", "Sandbox.Timedout", "States.Timeout")
 
 Event = Mapping[str, Any]
 Task = Callable[[Wiring, Event], Awaitable[dict[str, Any]]]
@@ -60,6 +68,9 @@ async def creation_step(parts: Wiring, event: Event) -> dict[str, Any]:
     except CampaignAutomationError as error:
         logger.warning("step failed", step=event["step"], code=error.code, reason=error.message)
         error.details["attempts"] = retries + 1
+        if isinstance(error, PlatformRateLimitError) and retries < MAX_RETRIES:
+            # A state machine's own waits are fixed; the step ends when the platform takes it again.
+            await wait_as_asked(error)
         error.args = (json.dumps(error_body(error)),)
         raise
 
@@ -73,6 +84,11 @@ async def evaluate_rule(parts: Wiring, event: Event) -> dict[str, Any]:
 async def reconcile_rules(parts: Wiring, event: Event) -> dict[str, Any]:
     """Make the missing schedules of rules, delete orphaned ones, and count the overdue rules."""
     return (await parts.rules.reconcile())._asdict()
+
+
+async def reconcile_campaigns(parts: Wiring, event: Event) -> dict[str, Any]:
+    """End the creations that nothing carries on, and settle what nobody answered for."""
+    return dict(await parts.reconciler.sweep())
 
 
 async def check_ab_test(parts: Wiring, event: Event) -> dict[str, Any]:
@@ -112,7 +128,7 @@ def due_runner(parts: Wiring) -> DueRunner:
 def failure_body(failure: Mapping[str, Any]) -> dict[str, Any]:
     """Return the envelope's error of a caught failure, {"Error", "Cause"}, or one that stands in for it.
 
-    A step that crashed or ran out of time left none; the objects that it sent are in the journal.
+    A step that was killed or ran out of time left none; the objects that it sent are in the journal.
     """
     try:
         body = json.loads(json.loads(failure["Cause"])["errorMessage"])
@@ -121,9 +137,9 @@ def failure_body(failure: Mapping[str, Any]) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError):
         pass
     reason = failure.get("Error", "unknown")
-    if reason in ("States.Timeout", "Sandbox.Timedout"):
+    if reason in _WORKER_DIED:
         return error_body(
-            CampaignAutomationError("a step did not finish in time", code="4002", retryable=True)
+            CampaignAutomationError("a step of the creation did not finish; ask again", code="4000")
         )
     logger.error("step crashed", error=reason)
     return error_body(CampaignAutomationError("an internal error while the campaign was being created"))

@@ -33,6 +33,7 @@ from campaign_automation.managers.campaigns.copywriting import COPY_SCHEMA, Copy
 from campaign_automation.managers.campaigns.creation import CampaignCreation
 from campaign_automation.managers.campaigns.creatives import CreativeLibrary
 from campaign_automation.managers.campaigns.journal import Journal
+from campaign_automation.managers.campaigns.reconciling import Reconciler
 from campaign_automation.managers.campaigns.runner import InProcess, Runner, StateMachine
 from campaign_automation.managers.campaigns.status import CampaignStatusReader
 from campaign_automation.managers.campaigns.steps import CreationSteps
@@ -264,7 +265,7 @@ class Wiring:
                 self.settings.gemini_models,
                 takes_plain_text=self._gemini_client is not None,
             ),
-            Journal(self.store, self.audit),
+            Journal(self.store, self.audit, self.notices),
             self.gate,
             self.commitments,
             self.outbox,
@@ -276,10 +277,18 @@ class Wiring:
     @cached_property
     def runner(self) -> Runner:
         """The state machine where the settings name it, else this process."""
+        if self._executions is None:
+            return InProcess(self.creation, self.campaigns, self.reconciler)
+        return StateMachine(self._executions, self.campaigns)
+
+    @cached_property
+    def _executions(self) -> Executions | None:
         arn = self.settings.create_campaign_state_machine_arn
-        if arn is None:
-            return InProcess(self.creation, self.campaigns)
-        return StateMachine(Executions(arn, lambda: self._aws.client("stepfunctions")), self.campaigns)
+        return None if arn is None else Executions(arn, lambda: self._aws.client("stepfunctions"))
+
+    @cached_property
+    def reconciler(self) -> Reconciler:
+        return Reconciler(self.store, self.creation, self.gate, self._executions)
 
     @cached_property
     def status(self) -> CampaignStatusReader:
@@ -303,7 +312,7 @@ class Wiring:
 
     @cached_property
     def control(self) -> CampaignControl:
-        return CampaignControl(self.campaigns, self.gate)
+        return CampaignControl(self.campaigns, self.gate, self._executions)
 
     @cached_property
     def history(self) -> ChangeHistory:

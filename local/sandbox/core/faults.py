@@ -9,6 +9,7 @@ Kind = Literal[
     "timeout_after",
     "drop_connection",
     "drop_after",
+    "late_success",
     "http_500",
     "garbage",
     "rate_limit",
@@ -36,9 +37,14 @@ class Fault:
         return self.kind in ("timeout_after", "drop_after")
 
     @property
+    def acts_late(self) -> bool:
+        """Whether the platform gives no answer and acts only when it is told to (POST /late)."""
+        return self.kind == "late_success"
+
+    @property
     def unanswered_after(self) -> float | None:
         """Seconds until the connection closes without an answer; None when the platform answers."""
-        if self.kind in ("timeout_before", "timeout_after"):
+        if self.kind in ("timeout_before", "timeout_after", "late_success"):
             return self.hang_seconds
         return 0.0 if self.kind in ("drop_connection", "drop_after") else None
 

@@ -66,6 +66,8 @@ async def exchange(
     call = world.calls.open(platform, operation, method, path)
     fault = world.faults.take(platform, operation)
     await world.wait(platform)
+    if fault is not None and fault.acts_late:
+        world.late.append(act)
     response = await (act() if fault is None else _fail(fault, act, fault_answer))
     status = None if isinstance(response, NoAnswer) else response.status_code
     call.close(status, fault.kind if fault else None)

@@ -1,6 +1,7 @@
 """The surroundings of a sandbox platform, and the platforms themselves."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -54,6 +55,7 @@ class World:
     platforms: dict[str, Platform] = field(default_factory=dict)
     ad_platforms: dict[str, AdPlatform] = field(default_factory=dict)
     calls: CallLog = field(init=False)
+    late: list[Callable[[], Awaitable[Any]]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.calls = CallLog(self.clock)
@@ -65,6 +67,7 @@ class World:
         self.calls.clear()
         self.accounts.clear()
         self.latency_ms.clear()
+        self.late.clear()
         for platform in self._everything().values():
             platform.reset()
 
@@ -83,6 +86,13 @@ class World:
 
     def _everything(self) -> dict[str, Platform]:
         return {**self.ad_platforms, **self.platforms}
+
+    async def act_late(self) -> int:
+        """Carry out what was asked for and never answered, and tell how many requests that were."""
+        late, self.late = self.late, []
+        for act in late:
+            await act()
+        return len(late)
 
     async def wait(self, platform: str) -> None:
         """The latency the admin set for this platform."""

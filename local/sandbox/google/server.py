@@ -1,7 +1,8 @@
 """The gRPC server: GoogleAdsService with the vendor's messages, in the loop of the sandbox's HTTP server."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 import grpc
@@ -94,6 +95,8 @@ class GoogleServer:
         try:
             answer = act() if fault is None or fault.acts_first else None
             if fault is not None:
+                if fault.acts_late:
+                    self._world.late.append(_later(act))
                 raise _Failing(fault)
         except _Failing as failing:
             status = None if failing.fault.unanswered_after is not None else 500
@@ -127,6 +130,14 @@ class _Failing(Exception):
     def __init__(self, fault: Fault) -> None:
         super().__init__(fault.kind)
         self.fault = fault
+
+
+def _later(act: Callable[[], Message]) -> Callable[[], Awaitable[None]]:
+    async def later() -> None:
+        with suppress(Refusal):
+            act()
+
+    return later
 
 
 def _caller(context: Context) -> Caller:

@@ -65,6 +65,12 @@ class Batch:
         reply: GraphReply | None = None
         if fault is None or fault.acts_first:
             reply = self._act(call)
+        if fault is not None and fault.acts_late:
+
+            async def act() -> None:
+                self._act(call)
+
+            world.late.append(act)
         if fault:
             lost = fault.unanswered_after is not None
             reply = None if lost else faulted_reply(self.graph, fault.kind, operation)

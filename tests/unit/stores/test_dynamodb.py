@@ -9,10 +9,12 @@ from typing import Any
 import boto3
 import pytest
 from botocore.stub import Stubber
+from moto import mock_aws
 
 from campaign_automation.stores.engines import dynamodb
-from campaign_automation.stores.table import ConditionFailedError, Key, Put, Update
+from campaign_automation.stores.table import Absent, ConditionFailedError, Delete, Equals, Key, Put, Update
 from campaign_automation.utils.error_handler import StoreError
+from tests.support.table import make_table
 
 TWO = [Put({"pk": "p", "sk": str(number)}) for number in range(2)]
 
@@ -73,3 +75,52 @@ def test_one_operation_is_a_plain_write(stubber: Stubber) -> None:
     }
     stubber.add_response("update_item", {}, expected)
     asyncio.run(table(stubber).write(Update(Key("p", "s"), set={"a": 1})))
+
+
+class LostAnswer:
+    """Makes the client send a request again although it was carried out."""
+
+    def __init__(self) -> None:
+        self.left = 1
+
+    def __call__(self, **_: Any) -> float | None:
+        self.left -= 1
+        return 0.0 if self.left >= 0 else None
+
+
+@pytest.fixture
+def moto_client(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    with mock_aws():
+        make_table()
+        yield boto3.client("dynamodb")
+
+
+@pytest.mark.parametrize(
+    ("operation", "call"),
+    [
+        (Put({"pk": "p", "sk": "new", "a": 1}, when=Absent()), "PutItem"),
+        (Update(Key("p", "old"), set={"a": 2}, when=Equals("a", 1)), "UpdateItem"),
+        (Delete(Key("p", "old"), when=Equals("a", 1)), "DeleteItem"),
+    ],
+)
+def test_a_conditional_write_whose_answer_was_lost_has_succeeded(
+    moto_client: Any, operation: Put | Update | Delete, call: str
+) -> None:
+    table = dynamodb.DynamoTable("Table", lambda: moto_client)
+    asyncio.run(table.write(Put({"pk": "p", "sk": "old", "a": 1})))
+    lost = LostAnswer()
+    moto_client.meta.events.register_first(f"needs-retry.dynamodb.{call}", lost)
+    assert asyncio.run(table.try_write(operation))
+    assert lost.left < 0
+    assert not asyncio.run(table.try_write(operation))  # and of another caller it fails as ever
+    assert all("written_by" not in row for row in asyncio.run(table.query("p")))
+
+
+def test_a_lost_answer_does_not_hide_that_another_was_first(moto_client: Any) -> None:
+    table = dynamodb.DynamoTable("Table", lambda: moto_client)
+    asyncio.run(table.write(Put({"pk": "p", "sk": "s", "a": 1}, when=Absent())))
+    moto_client.meta.events.register_first("needs-retry.dynamodb.PutItem", LostAnswer())
+    assert not asyncio.run(table.try_write(Put({"pk": "p", "sk": "s", "a": 1}, when=Absent())))

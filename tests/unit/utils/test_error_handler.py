@@ -74,9 +74,11 @@ def test_a_caught_failure_of_a_step_keeps_its_envelope() -> None:
 @pytest.mark.parametrize(
     ("error", "code", "retryable"),
     [
-        ("States.Timeout", "4002", True),
-        ("Lambda.Unknown", "1000", False),
-        ("Runtime.ExitError", "1000", False),
+        ("States.Timeout", "4000", True),
+        ("Sandbox.Timedout", "4000", True),
+        ("Lambda.Unknown", "4000", True),
+        ("Runtime.ExitError", "4000", True),
+        ("KeyError", "1000", False),
     ],
 )
 def test_a_step_that_crashed_gets_an_error_too(error: str, code: str, retryable: bool) -> None:

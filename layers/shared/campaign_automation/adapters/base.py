@@ -108,9 +108,10 @@ class Node(Record):
 
 class CampaignNode(Node):
     """`daily_budget` only where the budget belongs to the campaign: always on Google Ads, elsewhere where the
-    platform spreads one budget over the ad sets."""
+    platform spreads one budget over the ad sets. `created_at` only where the platform tells it."""
 
     daily_budget: Budget | None = None
+    created_at: datetime | None = None
 
 
 class AdSetNode(Node):

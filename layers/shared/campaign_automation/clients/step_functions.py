@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from campaign_automation.utils.error_handler import CampaignAutomationError
+from campaign_automation.utils.observability import logger
 
 
 class Executions:
@@ -23,6 +24,36 @@ class Executions:
         Raises CampaignAutomationError (4000) when it could not be started.
         """
         await asyncio.to_thread(self._start, name, json.dumps(payload))
+
+    async def status(self, name: str) -> str | None:
+        """Return the status of the execution (RUNNING, FAILED, ...), or None when there is none."""
+        return await asyncio.to_thread(self._status, name)
+
+    async def stop(self, name: str) -> None:
+        """Stop the execution; one that is over, or was never started, needs no stop."""
+        await asyncio.to_thread(self._stop, name)
+
+    def _execution(self, name: str) -> str:
+        return f"{self._arn.replace(':stateMachine:', ':execution:')}:{name}"
+
+    def _status(self, name: str) -> str | None:
+        client = self._client()
+        try:
+            return str(client.describe_execution(executionArn=self._execution(name))["status"])
+        except client.exceptions.ExecutionDoesNotExist:
+            return None
+
+    def _stop(self, name: str) -> None:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        client = self._client()
+        try:
+            client.stop_execution(executionArn=self._execution(name))
+        except client.exceptions.ExecutionDoesNotExist:
+            return
+        except (BotoCoreError, ClientError) as error:
+            # Its steps find that the creation was stopped; the end of its retries is all that is lost.
+            logger.warning("execution not stopped", execution=name, reason=type(error).__name__)
 
     def _start(self, name: str, payload: str) -> None:
         from botocore.exceptions import BotoCoreError, ClientError

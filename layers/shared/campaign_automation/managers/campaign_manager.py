@@ -9,7 +9,7 @@ from typing import NamedTuple
 from campaign_automation.managers.campaigns import wording
 from campaign_automation.managers.shared.idempotency import creation_claim, refuse_other_request
 from campaign_automation.models.ab_tests import AbTestTerms
-from campaign_automation.models.campaign import FINAL, Campaign, Creation
+from campaign_automation.models.campaign import FINAL, Campaign, Creation, Stop
 from campaign_automation.models.campaigns import (
     AdResult,
     AdSetResult,
@@ -81,6 +81,10 @@ class CampaignManager:
         """End a creation of which nothing was carried out, which frees its idempotency key."""
         creation = await self.load(tenant, campaign_id)
         await self._store.finish(creation, "rolled_back", failure=error_body(error))
+
+    async def request_stop(self, creation: Creation, stop: Stop) -> bool:
+        """Ask the steps of a creation to send nothing more. Return False for one that has ended."""
+        return await self._store.request_stop(creation, stop)
 
     async def is_finished(self, tenant: str, campaign_id: str) -> bool:
         return await self._store.state_of(tenant, campaign_id) in FINAL

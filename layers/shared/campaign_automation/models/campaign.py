@@ -15,6 +15,8 @@ from campaign_automation.utils.clock import at_ms
 
 State = Literal["creating", "planned", "created", "rolled_back", "needs_reconciliation", "deleted"]
 FINAL: frozenset[str] = frozenset({"planned", "created", "rolled_back", "needs_reconciliation", "deleted"})
+OPEN: frozenset[str] = frozenset({"creating", "needs_reconciliation"})  # a creation that has still to end
+Stop = Literal["pause", "delete", "interrupted"]  # by its caller, or because its execution is over
 # Children first, so that nothing spends until the whole tree is on.
 _START_ORDER = (Level.AD, Level.ADSET, Level.CAMPAIGN)
 
@@ -26,7 +28,9 @@ class ObjectEntry(Record):
     `status` and `daily_budget` are what we last saw there; None is as it was created. `scheduled_budget`
     is a budget that the platform takes over at the next midnight. An object that is `held` was paused on its
     own and is not started with its campaign. `parent` is the tag of an ad's ad set, `creative_id` the
-    creative of an ad, `planned_budget` the budget that the object was created with.
+    creative of an ad, `planned_budget` the budget that the object was created with. `sent_at` is the time of
+    the first attempt (epoch milliseconds); after one that was never answered the object is `unanswered`: the
+    platform may still make it, and a second one beside it.
     """
 
     level: Level
@@ -35,6 +39,8 @@ class ObjectEntry(Record):
     state: Literal["sent", "created", "gone"] = "sent"
     platform_id: str | None = None
     attempts: int = 1
+    sent_at: int | None = None
+    unanswered: bool = False
     status: str | None = None
     daily_budget: Decimal | None = None
     scheduled_budget: Decimal | None = None
@@ -63,6 +69,7 @@ class _Stored(Record):
     test: AbTestTerms | None = None
     revision: int = 0  # grows with every change of ours, so that a cached answer shows its age
     run_id: str | None = None  # the change that is being made, or whose process died
+    stop_requested: Stop | None = None  # nothing begun before is sent any more, but what lowers spend
     created_at: int
     objects: dict[str, ObjectEntry] = {}
     outbox: list[OutboxEntry] = []
@@ -134,6 +141,9 @@ class Creation(_Stored):
     """The creation of a campaign from its request to its end state.
 
     `account` and `plan` are known once it is planned, creatives and copies once they are fetched and written.
+    `recorded`: the tree is whole, read back and stored. `look_at` is when the platform is searched again for
+    objects that were made late, after `looks` such searches; `undo_at` is when a throttling platform takes
+    an undo again; at `due` the reconciler visits the campaign.
     """
 
     spec: CreateCampaign
@@ -144,10 +154,34 @@ class Creation(_Stored):
     failure: dict[str, Any] | None = None
     warnings: list[str] = []
     drift: list[str] = []
+    held_copies: list[str] = []  # platform ids of second copies that a person was told of
     activated: bool = False
+    recorded: bool = False
+    looks: int = 0
+    look_at: int | None = None
+    undo_at: int | None = None
+    due: int | None = None
     updated_at: int
     creatives: dict[str, Creative] = {}
     copies: dict[str, AdCopy] = {}
+
+    @property
+    def is_open(self) -> bool:
+        """Return whether the creation still has to end: as created, or with nothing left behind."""
+        return self.state in OPEN
+
+    @property
+    def is_kept(self) -> bool:
+        """Return whether the creation, stopped as it is, leaves a whole campaign that stays, paused."""
+        # A refused split test is no part of it, and an undo that was begun left it no longer whole.
+        parts = (entry for entry in self.objects.values() if entry.level is not Level.SPLIT)
+        is_whole = self.recorded and all(entry.state == "created" for entry in parts)
+        return is_whole and self.stop_requested in ("pause", "interrupted")
+
+    def unanswered(self, level: Level) -> list[str]:
+        """Return the names of the objects of a level that the platform may have made late or twice."""
+        entries = (entry for entry in self.objects.values() if entry.level is level)
+        return [entry.name for entry in entries if entry.unanswered or entry.state == "sent"]
 
     def planned(self) -> tuple[CampaignPlan, AdAccount]:
         """Return plan and account of a creation past its first step; RuntimeError before that."""

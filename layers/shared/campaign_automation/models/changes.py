@@ -27,6 +27,11 @@ class ManageCampaign(Model):
     confirm: Flag = False
     dry_run: Flag = False
 
+    @property
+    def stop(self) -> Literal["pause", "delete"] | None:
+        """The stop that the request is for the whole campaign, or None."""
+        return None if self.action == "start" or self.level != "campaign" else self.action
+
     @model_validator(mode="after")
     def _consistent(self) -> ManageCampaign:
         if self.action == "delete" and not (self.confirm or self.dry_run):
@@ -61,9 +66,14 @@ class FailedItem(Model):
 
 
 class CampaignManaged(Model):
-    """The answer of manage_campaign. `run_id` names the change for the audit trail and for undo."""
+    """The answer of manage_campaign. `run_id` names the change for the audit trail and for undo.
 
-    status: Literal["success"] = "success"
+    `partial`: the platform or a guard held back a part, see `failed` and `skipped`. Not `confirmed`: the
+    platform could not be read afterwards; the outcome is settled within minutes.
+    """
+
+    status: Literal["success", "partial"] = "success"
+    confirmed: bool = True
     campaign_id: str
     new_status: Literal["active", "paused", "deleted"]
     run_id: str | None = None
@@ -72,6 +82,11 @@ class CampaignManaged(Model):
     failed: list[FailedItem] = []
     warnings: list[str] = []
     message: str
+
+    @property
+    def is_final(self) -> bool:
+        """Return whether asking again would change nothing: no part of it failed in passing."""
+        return not any(item.error["details"].get("retryable") for item in self.failed)
 
 
 class GetAudit(Model):
@@ -86,7 +101,8 @@ class AuditRecord(Model):
     """One write to a platform: the actor, the reason, the values before and after, and the outcome.
 
     `outcome`: applied, failed (the platform refused: nothing changed), or unknown (no reliable answer yet).
-    `read_back` is the value that the platform showed afterwards.
+    `read_back` is the value that the platform showed afterwards. An object whose pause `holds` is not started
+    with its campaign.
     """
 
     audit_id: str
@@ -107,6 +123,7 @@ class AuditRecord(Model):
     evidence: dict[str, Any] = {}
     platform_request_id: str | None = None
     sensitive: bool = False
+    holds: bool = False
     at: str
 
 
@@ -129,9 +146,10 @@ class UndoChange(Model):
 
 
 class ChangeUndone(Model):
-    """The values that were restored, and those that could not be, with the reasons."""
+    """The values that were restored, and those that could not be, with the reasons; as in CampaignManaged."""
 
-    status: Literal["success"] = "success"
+    status: Literal["success", "partial"] = "success"
+    confirmed: bool = True
     campaign_id: str
     undone_run_id: str
     run_id: str | None = None

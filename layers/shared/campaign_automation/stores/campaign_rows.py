@@ -13,7 +13,9 @@ from campaign_automation.stores.table import Key, Row, Value, document
 from campaign_automation.utils.clock import now_ms
 
 _DRY_RUN_SECONDS = 24 * 3600
-_DOCUMENTS = ("spec", "context", "test", "account", "plan", "failure", "warnings", "drift")
+TO_RECONCILE = "reconcile"  # under this key the outbox's index holds the campaigns to be looked at again
+_FIRST_VISIT_MS = 60_000  # most creations are over by then
+_DOCUMENTS = ("spec", "context", "test", "account", "plan", "failure", "warnings", "drift", "held_copies")
 
 
 class Pending(NamedTuple):
@@ -71,7 +73,12 @@ def campaign_row(creation: Creation) -> Row:
     row = creation.model_dump(include={"tenant", "campaign_id", "state", "claim"}, exclude_none=True)
     row |= {name: document(getattr(creation, name)) for name in ("spec", "context", "test")}
     times = {"created_at": now_ms(), "updated_at": now_ms(), **_lifetime(creation)}
-    return {**campaign_key(creation)._asdict(), **row, **times}
+    return {**campaign_key(creation)._asdict(), **row, **times, **visit_at(now_ms() + _FIRST_VISIT_MS)}
+
+
+def visit_at(due: int | None) -> dict[str, Value]:
+    """Return the attributes of a campaign row that the reconciler visits at `due`, or not at all."""
+    return {"outbox": None if due is None else TO_RECONCILE, "due": due}
 
 
 def changed_parts(parts: dict[str, Any]) -> dict[str, Value]:

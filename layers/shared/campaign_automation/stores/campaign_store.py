@@ -23,11 +23,12 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
-from campaign_automation.models.campaign import Campaign, Creation, ObjectEntry, OutboxEntry, State
+from campaign_automation.models.campaign import Campaign, Creation, ObjectEntry, OutboxEntry, State, Stop
 from campaign_automation.models.campaigns import AdCopy, Creative
-from campaign_automation.models.common import AdAccount
+from campaign_automation.models.common import AdAccount, Level
 from campaign_automation.stores.answer_store import Claim, claim_key, claim_put, standing_claim
 from campaign_automation.stores.campaign_rows import (
+    TO_RECONCILE,
     Head,
     Listed,
     Pending,
@@ -44,10 +45,12 @@ from campaign_automation.stores.campaign_rows import (
     partition,
     pending_of,
     pointer_key,
+    visit_at,
 )
 from campaign_automation.stores.lease import DELIVERY, Lease, machine_now
 from campaign_automation.stores.notice_store import Notice, notice_row
 from campaign_automation.stores.table import (
+    MAX_OPERATIONS,
     Absent,
     AllOf,
     AnyOf,
@@ -61,11 +64,20 @@ from campaign_automation.stores.table import (
     Row,
     Table,
     Update,
+    in_groups,
 )
+from campaign_automation.utils.clock import now_ms
 from campaign_automation.utils.error_handler import StoreError
 
 _CLAIM_TRIES = 3
 _RUN = Lease(holder="run_id", until="run_held_until")
+_RECONCILIATION = Lease(holder="reconciled_by", until="reconciled_until")
+_NOT_STOPPED = Absent("stop_requested")
+_CREATING = Equals("state", "creating")
+_OPEN = AnyOf(_CREATING, Equals("state", "needs_reconciliation"))
+# A change that ended well leaves nothing to settle; one whose process died does.
+_SETTLED_AFTER_MS = 120_000
+_SECOND_LOOK_MS = 5 * 60_000
 _OLD_RUN_UNTIL = "run_until"  # epoch milliseconds, as runs were held before all leases counted seconds
 
 
@@ -134,49 +146,135 @@ class CampaignStore:
         """Write journal entries; an entry under the same tag is replaced."""
         await self._table.write_in_groups(Put(object_row(campaign, entry)) for entry in entries)
 
+    async def attempt(self, creation: Creation, entries: Iterable[ObjectEntry]) -> bool:
+        """Write the entries of objects that are about to be sent. Return False when nothing may be sent.
+
+        So it is when the creation was stopped: whoever stopped it finds in the journal all that was sent.
+        """
+        return await self._write_while(creation, AllOf(_CREATING, _NOT_STOPPED), entries)
+
+    async def _write_while(
+        self, campaign: Creation | Campaign, when: Condition, entries: Iterable[ObjectEntry]
+    ) -> bool:
+        """Write journal entries, each group of them only if the condition on the campaign holds."""
+        guard = Update(campaign_key(campaign), set=changed_parts({}), when=when)
+        puts = (Put(object_row(campaign, entry)) for entry in entries)
+        for group in in_groups(puts, MAX_OPERATIONS - 1):
+            if not await self._table.try_write(guard, *group):
+                return False
+        return True
+
     async def finish(
         self,
         creation: Creation,
         state: State,
         *,
+        unless_stopped: bool = False,
+        due: int | None = None,
         outbox: Iterable[OutboxEntry] = (),
         notices: Iterable[Notice] = (),
         **parts: Any,
-    ) -> None:
-        """Store the end state with its messages to the Web Platform, all or nothing.
+    ) -> bool:
+        """Store the state with its messages to the Web Platform, all or nothing; the end state only once.
 
         A campaign that left nothing behind frees its idempotency key, so the caller may simply ask again.
+        Return False when the creation has ended already, or was stopped. At `due` the reconciler visits it.
         """
-        values = changed_parts({"state": state, **parts})
-        operations: list[Operation] = [Update(campaign_key(creation), set=values)]
+        values = changed_parts({"state": state, **parts, **_later(creation, state, due)})
+        when = AllOf(_OPEN, _NOT_STOPPED) if unless_stopped else _OPEN
+        operations: list[Operation] = [Update(campaign_key(creation), set=values, when=when)]
         operations += [Put(outbox_row(creation, entry)) for entry in outbox]
         operations += [Put(notice_row(notice)) for notice in notices]
-        if state == "rolled_back" and creation.claim:
-            operations.append(Delete(claim_key(creation.tenant, creation.claim)))
+        if state == "rolled_back" and await self._has_claim(creation):
+            operations.append(Delete(claim_key(creation.tenant, creation.claim or "")))
         if platform_id := creation.plan and creation.platform_id(creation.plan.tag):
             pointer = pointer_key(creation.tenant, platform_id)
             operations.append(Put({**pointer._asdict(), "campaign_id": creation.campaign_id}))
         if state == "created":
             operations.append(Put(list_row(creation)))
-        await self._table.write(*operations)
+        return await self._table.try_write(*operations)
+
+    async def _has_claim(self, creation: Creation) -> bool:
+        """Return whether the creation still has its key, which another takes over when it has expired."""
+        if not creation.claim:
+            return False
+        standing = await standing_claim(self._table, creation.tenant, creation.claim)
+        return standing is not None and standing.campaign_id == creation.campaign_id
+
+    # --- stopping and reconciling ----------------------------------------------------------------------
+
+    async def request_stop(self, campaign: Creation | Campaign, stop: Stop) -> bool:
+        """Ask everything that goes on with the campaign to send nothing more but what lowers spend.
+
+        Return False for a creation that has ended meanwhile. A stop that a person asked for stays theirs.
+        """
+        conditions: list[Condition] = [_CREATING] if campaign.state == "creating" else []
+        if stop == "interrupted":
+            conditions.append(_NOT_STOPPED)
+        when = AllOf(*conditions) if conditions else None
+        values = changed_parts({"stop_requested": stop, **visit_at(now_ms())})
+        return await self._table.try_write(Update(campaign_key(campaign), set=values, when=when))
+
+    async def to_reconcile(self, limit: int) -> list[Pending]:
+        """Return the campaigns of all tenants that are due for a visit, the longest due first."""
+        rows = await self._table.indexed(TO_RECONCILE, limit=limit)
+        return [item for item in map(pending_of, rows) if item.since <= now_ms()]
+
+    async def begin_visit(self, tenant: str, campaign_id: str, seconds: int) -> str | None:
+        """Take the lease of one visit of the reconciler. Return its token, None if another is there."""
+        token, key = uuid.uuid4().hex, Key(partition(tenant, campaign_id), "campaign")
+        taken = _RECONCILIATION.taken(token, seconds)
+        claim = Update(key, set=taken, when=_RECONCILIATION.free_for(token))
+        return token if await self._table.try_write(claim) else None
+
+    async def end_visit(self, creation: Creation, token: str, due: int | None, **parts: Any) -> None:
+        """Give the lease back; the next visit is at `due`, unless something new asks for an earlier one."""
+        key, held = campaign_key(creation), _RECONCILIATION.held_by(token)
+        gone = _RECONCILIATION.attributes
+        is_due = Absent("due") if creation.due is None else Equals("due", creation.due)
+        values = changed_parts({**parts, **visit_at(due)})
+        if not await self._table.try_write(Update(key, set=values, remove=gone, when=AllOf(held, is_due))):
+            await self._table.try_write(Update(key, set=changed_parts(parts), remove=gone, when=held))
 
     # --- changes of existing campaigns -----------------------------------------------------------------
 
-    async def begin_run(self, campaign: Creation | Campaign, run_id: str, seconds: int) -> str | None:
+    async def begin_run(
+        self, campaign: Creation | Campaign, run_id: str, seconds: int, *, stops: bool = False
+    ) -> str | None:
         """Take the campaign's lease for one change. Return the run that holds it, if another does.
 
-        A run whose time is over has died, and its lease is taken over, as is a lease of the run itself.
+        A run whose time is over has died, and its lease is taken over, as is a lease of the run itself. A
+        stopped creation begins no run but one that `stops`; elsewhere a new run is younger than the stop.
         """
+        conditions = [_RUN.free_for(run_id), _no_old_run_but(run_id)]
+        remove = [_OLD_RUN_UNTIL]
+        if campaign.state == "creating" and not stops:
+            conditions.append(_NOT_STOPPED)
+        elif not stops:
+            remove.append("stop_requested")
         claim = Update(
             campaign_key(campaign),
-            set=_RUN.taken(run_id, seconds),
-            remove=(_OLD_RUN_UNTIL,),
-            when=AllOf(_RUN.free_for(run_id), _no_old_run_but(run_id)),
+            set=_run_taken(campaign, run_id, seconds),
+            remove=remove,
+            when=AllOf(*conditions),
         )
         if await self._table.try_write(claim):
             return None
         row = await self._campaign(campaign.tenant, campaign.campaign_id) or {}
         return str(row.get("run_id", "unknown"))
+
+    async def take_run(self, campaign: Campaign, run_id: str, seconds: int) -> None:
+        """Take the lease from whatever run has it; that one finds out before its next request."""
+        taken = _run_taken(campaign, run_id, seconds)
+        await self._table.write(Update(campaign_key(campaign), set=taken, remove=(_OLD_RUN_UNTIL,)))
+
+    async def renew_run(self, campaign: Campaign, run_id: str, seconds: int, *, stops: bool) -> bool:
+        """Hold the lease for longer. Return False when it is lost, or a stop was asked for meanwhile."""
+        held = _RUN.held_by(run_id)
+        when = held if stops else AllOf(held, _NOT_STOPPED)
+        return await self._table.try_write(
+            Update(campaign_key(campaign), set=_RUN.taken(run_id, seconds), when=when)
+        )
 
     async def end_run(
         self,
@@ -185,18 +283,21 @@ class CampaignStore:
         *,
         seen: Iterable[ObjectEntry] = (),
         message: OutboxEntry | None = None,
+        is_stopped: bool = False,
         **parts: Any,
     ) -> bool:
         """Store the entries seen after the change, its message to the Web Platform and the end of the lease.
 
-        Return False when the message's number was taken meanwhile: only the entries are stored then.
+        With `is_stopped` the stop that was asked for has been carried out. Return False when the message's
+        number was taken meanwhile: only the entries are stored then; and when another run has the lease.
         """
         # Apart from the rest, since a campaign may have more objects than one transaction takes.
-        await self.journal(campaign, seen)
+        if not await self._write_while(campaign, _RUN.held_by(run_id), seen):
+            return False
         end = Update(
             campaign_key(campaign),
             set=changed_parts(parts),
-            remove=(*_RUN.attributes, _OLD_RUN_UNTIL),
+            remove=(*_RUN.attributes, _OLD_RUN_UNTIL, *(["stop_requested"] if is_stopped else [])),
             add={"revision": 1},
             when=_RUN.held_by(run_id),
         )
@@ -270,6 +371,26 @@ class CampaignStore:
 
     async def _campaign(self, tenant: str, campaign_id: str) -> Row | None:
         return await self._table.get(Key(partition(tenant, campaign_id), "campaign"))
+
+
+def _run_taken(campaign: Creation | Campaign, run_id: str, seconds: int) -> Row:
+    """Return what the row says of a run: its lease, and the visit that settles it should it die."""
+    taken: Row = _RUN.taken(run_id, seconds)
+    if campaign.state == "creating":
+        return taken  # it is visited anyway, and a stopped one soon
+    return taken | visit_at(now_ms() + _SETTLED_AFTER_MS)
+
+
+def _later(creation: Creation, state: State, due: int | None) -> dict[str, Any]:
+    """Return what the row of a creation in its new state says of the reconciler's visits."""
+    if state == "creating":
+        return {}
+    if state == "needs_reconciliation":
+        return visit_at(due or now_ms() + _SECOND_LOOK_MS)
+    # What was never answered may still be made: looked up once more in minutes, and then in an hour.
+    is_unsure = any(creation.unanswered(level) for level in Level)
+    look_at = now_ms() + _SECOND_LOOK_MS if is_unsure else None
+    return {"stop_requested": None, "look_at": look_at, "looks": 0, **visit_at(look_at)}
 
 
 def _no_old_run_but(run_id: str) -> Condition:

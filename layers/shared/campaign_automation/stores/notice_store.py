@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from campaign_automation.models.common import Record
 from campaign_automation.stores.lease import DELIVERY, machine_now
-from campaign_automation.stores.table import AllOf, Equals, Key, Put, Row, Table, Update
+from campaign_automation.stores.table import Absent, AllOf, Equals, Key, Put, Row, Table, Update
 from campaign_automation.utils.clock import now_ms
 
 Channel = Literal["web_platform", "topic"]
@@ -38,6 +38,10 @@ class NoticeStore:
     async def load(self, tenant: str, notice_id: str) -> Notice | None:
         row = await self._table.get(_key(tenant, notice_id))
         return None if row is None else Notice.model_validate_json(row["notice"])
+
+    async def add(self, notice: Notice) -> bool:
+        """Store a new notice. Return False when there is one with its id."""
+        return await self._table.try_write(Put(notice_row(notice), when=Absent()))
 
     async def claim(self, notice: Notice, seconds: int) -> bool:
         """Take the lease of delivering a waiting notice. Return whether this process has it now."""

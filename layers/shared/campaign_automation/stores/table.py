@@ -217,13 +217,13 @@ class Table(ABC):
         """
 
 
-def in_groups(operations: Iterable[Operation]) -> Iterator[list[Operation]]:
-    """Cut operations into groups that one write takes each."""
+def in_groups(operations: Iterable[Operation], most: int = MAX_OPERATIONS) -> Iterator[list[Operation]]:
+    """Cut operations into groups that one write takes each, of at most `most`."""
     group: list[Operation] = []
     size = 0
     for operation in operations:
         more = size_of(operation)
-        if group and (len(group) == MAX_OPERATIONS or size + more > MAX_BYTES):
+        if group and (len(group) == most or size + more > MAX_BYTES):
             yield group
             group, size = [], 0
         group.append(operation)

@@ -59,6 +59,11 @@ async def with_retries(
     raise AssertionError("unreachable")  # the loop either returns or raises
 
 
+async def wait_as_asked(error: CampaignAutomationError) -> None:
+    """Wait as long as the platform asked, for a caller that retries at times of its own."""
+    await _sleep(error.details.get("retry_after", 0))
+
+
 async def _limited(
     call: Callable[[], Awaitable[T]], seconds: float | None, late: Callable[[], CampaignAutomationError]
 ) -> T:

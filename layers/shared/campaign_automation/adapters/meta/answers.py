@@ -40,7 +40,12 @@ def _issues(item: Mapping[str, Any]) -> list[str]:
 
 
 def campaign_node(item: Mapping[str, Any], step: Decimal) -> CampaignNode:
-    return node_of(CampaignNode, _node_fields(item, daily_budget=lambda: _daily_budget(item, step)))
+    fields = _node_fields(
+        item,
+        daily_budget=lambda: _daily_budget(item, step),
+        created_at=lambda: _moment(item.get("created_time")),
+    )
+    return node_of(CampaignNode, fields)
 
 
 def _daily_budget(item: Mapping[str, Any], step: Decimal) -> Decimal | None:
@@ -58,7 +63,7 @@ def adset_node(item: Mapping[str, Any], step: Decimal) -> AdSetNode:
         targeting=lambda: _targeting(item["targeting"]),
         placements=lambda: _placements(item["targeting"]),
         in_learning=lambda: _in_learning(item),
-        ends_at=lambda: _ends_at(item),
+        ends_at=lambda: _moment(item.get("end_time")),
     )
     bid_strategy = "lowest_cost" if strategy == "LOWEST_COST_WITHOUT_CAP" else str(strategy)
     return node_of(AdSetNode, {**fields, "bid_strategy": bid_strategy})
@@ -72,8 +77,8 @@ def _targeting(stored: Mapping[str, Any]) -> Targeting:
     )
 
 
-def _ends_at(item: Mapping[str, Any]) -> datetime | None:
-    return datetime.fromisoformat(item["end_time"]) if item.get("end_time") else None
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
 
 
 def _placements(targeting: Mapping[str, Any]) -> str:

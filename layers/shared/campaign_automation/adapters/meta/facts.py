@@ -107,7 +107,9 @@ ADSETS_PER_CAMPAIGN = 200
 BATCH_LIMIT = 50
 FEWEST_CELLS, MOST_CELLS = 2, 5  # of a split test; the upper one is unverified, from third-party clients
 
-CAMPAIGN_FIELDS = "id,name,objective,status,effective_status,special_ad_categories,issues_info,daily_budget"
+CAMPAIGN_FIELDS = (
+    "id,name,objective,status,effective_status,special_ad_categories,issues_info,daily_budget,created_time"
+)
 ADSET_FIELDS = (
     "id,name,status,effective_status,daily_budget,bid_strategy,targeting,issues_info,learning_stage_info,"
     "end_time"

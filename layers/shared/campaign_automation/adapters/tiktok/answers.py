@@ -48,7 +48,13 @@ def _issues(secondary: str) -> list[str]:
 
 
 def campaign_node(item: Mapping[str, Any], family: facts.Family) -> CampaignNode:
-    fields = _node_fields(item, Level.CAMPAIGN, family, daily_budget=lambda: daily_budget(item) or None)
+    fields = _node_fields(
+        item,
+        Level.CAMPAIGN,
+        family,
+        daily_budget=lambda: daily_budget(item) or None,
+        created_at=lambda: _moment(item["create_time"]) if "create_time" in item else None,
+    )
     return node_of(CampaignNode, fields)
 
 
@@ -72,7 +78,11 @@ def _ends_at(item: Mapping[str, Any]) -> datetime | None:
     # TikTok shows an ad group without an end with a schedule_end_time in ten years.
     if item.get("schedule_type") != "SCHEDULE_START_END":
         return None
-    return datetime.strptime(item["schedule_end_time"], facts.TIME).replace(tzinfo=UTC)
+    return _moment(item["schedule_end_time"])
+
+
+def _moment(text: str) -> datetime:
+    return datetime.strptime(text, facts.TIME).replace(tzinfo=UTC)
 
 
 def _targeting(stored: Mapping[str, Any]) -> Targeting:

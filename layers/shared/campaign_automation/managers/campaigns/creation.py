@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from campaign_automation.managers.campaigns import wording
+from campaign_automation.managers.campaigns.journal import stopped
 from campaign_automation.managers.campaigns.steps import CreationSteps
 from campaign_automation.managers.shared.accounts import AccountDirectory, with_action
 from campaign_automation.models.campaign import Creation
@@ -26,7 +27,10 @@ from campaign_automation.utils.retry_strategy import with_retries
 LONGEST_WAIT_SECONDS = 60
 _CONCURRENT_COPIES = 5
 
-STEPS: dict[str, Callable[..., Awaitable[Any]]] = {
+_BACKWARD = ("undo", "give_up")  # a stopped creation takes no other step
+
+Step = Callable[..., Awaitable[Any]]
+STEPS: dict[str, Step] = {
     step.__name__: step
     for step in (
         CreationSteps.plan,
@@ -112,8 +116,10 @@ class CampaignCreation:
         a rate limit that lasts over a minute, and the error of the step.
         """
         creation = await self.load(tenant, campaign_id)
+        if creation.stop_requested and step not in _BACKWARD:
+            raise stopped(creation)
         try:
-            answer = await self._run_renewed(step, creation, **arguments)
+            answer: dict[str, Any] | None = await self._renewed(STEPS[step], creation, **arguments)
         except PlatformRateLimitError as error:
             if error.details.get("retry_after", 0) > LONGEST_WAIT_SECONDS:
                 # Retrying within seconds could not help: another class, which nobody retries.
@@ -122,23 +128,25 @@ class CampaignCreation:
         logger.info("step done", step=step, campaign_id=campaign_id)
         return answer or {}
 
-    async def _run_renewed(self, step: str, creation: Creation, **arguments: Any) -> dict[str, Any] | None:
-        """Run the step, and once more when the platform refused the token.
+    async def look_again(self, creation: Creation) -> None:
+        """Look up what the platform made late or twice, and clear it."""
+        await self._renewed(CreationSteps.look_again, creation)
+
+    async def _renewed(self, run: Step, creation: Creation, **arguments: Any) -> Any:
+        """Run a step, and once more when the platform refused the token.
 
         The Web Platform may have renewed it meanwhile, and a refused request did nothing.
         """
-        run = STEPS[step]
         try:
-            answer: dict[str, Any] | None = await run(self._steps, creation, **arguments)
+            return await run(self._steps, creation, **arguments)
         except PlatformAuthError:
             self._accounts.forget(creation.tenant)
             # Loaded anew: the step may have written to the journal before its token was refused.
             creation = await self.load(creation.tenant, creation.campaign_id)
             try:
-                answer = await run(self._steps, creation, **arguments)
+                return await run(self._steps, creation, **arguments)
             except PlatformAuthError as error:
                 raise with_action(error, creation.spec.platform, self._connect_url) from error
-        return answer
 
     async def load(self, tenant: str, campaign_id: str) -> Creation:
         creation = await self._store.load(tenant, campaign_id)

@@ -3,19 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import NamedTuple
+from datetime import timedelta
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
-from campaign_automation.adapters.base import Access, Outcome, PlatformAdapter
+from campaign_automation.adapters.base import (
+    LONGEST_REPORT_DAYS,
+    Access,
+    CampaignNode,
+    Outcome,
+    PlatformAdapter,
+)
+from campaign_automation.managers.campaigns import wording
 from campaign_automation.managers.changes import records
+from campaign_automation.managers.shared.notices import Notices
 from campaign_automation.models.campaign import Creation, ObjectEntry
 from campaign_automation.models.campaigns import CampaignPlan
 from campaign_automation.models.common import AdAccount, Level
 from campaign_automation.stores.audit_store import AuditStore, audit_ids
 from campaign_automation.stores.campaign_store import CampaignStore
-from campaign_automation.utils.error_handler import TRANSIENT, CampaignAutomationError
-from campaign_automation.utils.observability import logger
+from campaign_automation.utils import clock
+from campaign_automation.utils.error_handler import (
+    TRANSIENT,
+    CampaignAutomationError,
+    ConflictError,
+    PlatformRejectedError,
+)
+from campaign_automation.utils.observability import emit, logger
 
 Send = Callable[[Sequence[str]], Awaitable[list[Outcome]]]
+_CLOCK_SKEW = timedelta(minutes=5)  # between our clock and a platform's
 
 
 class Planned(NamedTuple):
@@ -38,12 +55,19 @@ class Planned(NamedTuple):
 class Journal:
     """The journal of all creations: it stores entries, makes missing objects and adopts unanswered ones."""
 
-    def __init__(self, store: CampaignStore, audit: AuditStore) -> None:
+    def __init__(self, store: CampaignStore, audit: AuditStore, notices: Notices) -> None:
         self._store = store
         self._audit = audit
+        self._notices = notices
 
     async def write(self, creation: Creation, entries: Sequence[ObjectEntry]) -> None:
         await self._store.journal(creation, entries)
+        creation.objects.update({entry.tag: entry for entry in entries})
+
+    async def attempt(self, creation: Creation, entries: Sequence[ObjectEntry]) -> None:
+        """Write the entries of objects that are about to be sent. Raises ConflictError once it is stopped."""
+        if not await self._store.attempt(creation, entries):
+            raise stopped(creation)
         creation.objects.update({entry.tag: entry for entry in entries})
 
     async def make(self, planned: Planned, level: Level, names: Mapping[str, str], send: Send) -> None:
@@ -58,7 +82,7 @@ class Journal:
         if not missing:
             return
         # Before the request: a process that dies now leaves a trace of what it may have made.
-        await self.write(creation, [attempted(creation, level, tag, names[tag]) for tag in missing])
+        await self.attempt(creation, [attempted(creation, level, tag, names[tag]) for tag in missing])
         outcomes = await send(missing)
         answered = [_answered(creation, outcome) for outcome in outcomes]
         await self.write(creation, answered)
@@ -81,18 +105,70 @@ class Journal:
             return
         campaign_id = creation.platform_id(planned.plan.tag)
         found = await planned.adapter.find(planned.access, level, list(doubtful), campaign_id)
+        answers: dict[str, Any] = {
+            name: {"state": "created", "platform_id": ids[0]} for name, ids in found.items()
+        }
         entries = [
-            doubtful[name].model_copy(update={"state": "created", "platform_id": ids[0]})
-            for name, ids in found.items()
+            # One that is not found may still be made: a platform can act on a request after it gave it up.
+            entry.model_copy(update={"unanswered": True, **answers.get(name, {})})
+            for name, entry in doubtful.items()
         ]
-        logger.info("unknown outcomes resolved", level=level, asked=len(doubtful), found=len(entries))
+        logger.info("unknown outcomes resolved", level=level, asked=len(doubtful), found=len(found))
         await self.write(creation, entries)
-        await self.record_created(creation, entries)
+        await self.record_created(creation, [entry for entry in entries if entry.state == "created"])
         # Two of one name: an earlier lookup came too early for the platform's lists and the create was sent
         # twice. The first is kept.
-        second = [item for ids in found.values() for item in ids[1:]]
-        if second:
-            raise_first(await planned.adapter.remove(planned.access, level, second))
+        await self.clear(planned, [(doubtful[name], item) for name, ids in found.items() for item in ids[1:]])
+
+    async def look_again(self, planned: Planned) -> None:
+        """Look up what the platform may have made late or twice, and clear what is not in the journal."""
+        creation = planned.creation
+        mine = {entry.platform_id for entry in creation.objects.values() if entry.state == "created"}
+        parent = creation.platform_id(planned.plan.tag)
+        for level in planned.adapter.levels:
+            names = creation.unanswered(level)
+            # The children of a campaign that is gone went with it.
+            if not names or (parent is None and level in (Level.ADSET, Level.AD)):
+                continue
+            found = await planned.adapter.find(planned.access, level, names, parent)
+            entries = {entry.name: entry for entry in creation.objects.values()}
+            copies = [(entries[name], item) for name, ids in found.items() for item in ids]
+            await self.clear(planned, [copy for copy in copies if copy[1] not in mine])
+
+    async def clear(self, planned: Planned, copies: Sequence[tuple[ObjectEntry, str]]) -> None:
+        """Clear second copies of our objects, each an entry of the journal and the copy's platform id.
+
+        One that is ours and unused beyond doubt is removed. Any other is paused once, and a person is told.
+        """
+        new = [(entry, item) for entry, item in copies if item not in planned.creation.held_copies]
+        second = [entry.model_copy(update={"platform_id": item}) for entry, item in new]
+        for level in dict.fromkeys(entry.level for entry in second):
+            of_level = [entry for entry in second if entry.level is level]
+            unused = [entry for entry in of_level if await _is_unused(planned, entry)]
+            await self._remove(planned, level, unused)
+            await self._hold(planned, level, [entry for entry in of_level if entry not in unused])
+
+    async def _remove(self, planned: Planned, level: Level, copies: Sequence[ObjectEntry]) -> None:
+        if not copies:
+            return
+        logger.warning("second copies removed", level=level, platform_ids=_ids(copies))
+        raise_first(await planned.adapter.remove(planned.access, level, _ids(copies)))
+        await self.record_removed(planned.creation, copies)
+        emit("second_copies_total", len(copies), outcome="removed")
+
+    async def _hold(self, planned: Planned, level: Level, copies: Sequence[ObjectEntry]) -> None:
+        if not copies:
+            return
+        logger.warning("second copies paused", level=level, platform_ids=_ids(copies))
+        raise_first(await planned.adapter.set_status(planned.access, level, _ids(copies), "paused"))
+        emit("second_copies_total", len(copies), outcome="paused")
+        creation = planned.creation
+        creation.held_copies += _ids(copies)
+        await self._store.update(creation, held_copies=creation.held_copies)
+        for copy in copies:
+            text = wording.second_copy_notice(creation.campaign_id, planned.adapter.platform, copy)
+            notice_id = f"{creation.campaign_id}-copy-{copy.platform_id}"
+            await self._notices.tell(creation.tenant, notice_id, text)
 
     async def record_created(
         self,
@@ -117,18 +193,64 @@ class Journal:
 
 
 async def campaigns_by_name(planned: Planned) -> list[str]:
-    """Return the ids of all campaigns under the creation's tag; empty when the create was sent only once."""
+    """Return the ids of all campaigns under the creation's tag; empty when the create was sent once
+    and answered."""
     entry = planned.creation.objects[planned.plan.tag]
-    if entry.attempts == 1:
+    if entry.attempts == 1 and not entry.unanswered:
         return []  # saves a search of the account's campaigns
     found = await planned.adapter.find(planned.access, Level.CAMPAIGN, [entry.name], None)
     return found.get(entry.name, [])
 
 
+async def _is_unused(planned: Planned, copy: ObjectEntry) -> bool:
+    """Return whether a second copy is ours, paused, without spend, and made after we sent the object."""
+    if copy.level is Level.CREATIVE:
+        return True  # it shows nothing by itself
+    is_campaign = copy.level is Level.CAMPAIGN
+    campaign_id = str(copy.platform_id) if is_campaign else planned.made_id(planned.plan.tag)
+    try:
+        tree = await planned.adapter.read_tree(planned.access, campaign_id, planned.account.currency)
+    except PlatformRejectedError as error:
+        return error.code == "5000"  # gone meanwhile
+    nodes = (tree.campaign, *tree.adsets, *tree.ads)
+    node = next((node for node in nodes if node.platform_id == copy.platform_id), None)
+    if node is None or node.status != "paused":
+        return node is None
+    if isinstance(node, CampaignNode) and not (node.name == copy.name and _is_younger(node, planned, copy)):
+        return False
+    return not await _has_spent(planned, copy, campaign_id)
+
+
+def _is_younger(node: CampaignNode, planned: Planned, copy: ObjectEntry) -> bool:
+    """Return whether the campaign was made after ours was sent; False where the platform does not tell."""
+    sent_at = clock.at_ms(copy.sent_at or planned.creation.created_at)
+    return node.created_at is not None and node.created_at >= sent_at - _CLOCK_SKEW
+
+
+async def _has_spent(planned: Planned, copy: ObjectEntry, campaign_id: str) -> bool:
+    zone = ZoneInfo(planned.account.time_zone)
+    today = clock.day_of(clock.now(), zone)
+    first = clock.day_of(clock.at_ms(planned.creation.created_at), zone)
+    since = max(first, today - timedelta(days=LONGEST_REPORT_DAYS - 1))
+    objective = planned.creation.spec.objective
+    rows = await planned.adapter.read_daily(
+        planned.access, copy.level, [campaign_id], since, today, objective
+    )
+    # A figure that the platform did not give may be spend.
+    return any(row.spend != 0 for row in rows if row.entity_id == copy.platform_id)
+
+
+def _ids(entries: Sequence[ObjectEntry]) -> list[str]:
+    return [str(entry.platform_id) for entry in entries]
+
+
 def attempted(creation: Creation, level: Level, tag: str, name: str) -> ObjectEntry:
     """Return the entry of an object that is about to be sent."""
     before = creation.objects.get(tag)
-    return ObjectEntry(level=level, tag=tag, name=name, attempts=before.attempts + 1 if before else 1)
+    if before is None:
+        return ObjectEntry(level=level, tag=tag, name=name, sent_at=clock.now_ms())
+    update = {"state": "sent", "platform_id": None, "attempts": before.attempts + 1}
+    return before.model_copy(update=update)
 
 
 def raise_first(outcomes: Sequence[Outcome]) -> None:
@@ -144,4 +266,9 @@ def _answered(creation: Creation, outcome: Outcome) -> ObjectEntry:
     if outcome.error is None:
         return entry.model_copy(update={"state": "created", "platform_id": outcome.platform_id})
     is_unknown = bool(outcome.error.details.get("outcome_unknown"))
-    return entry if is_unknown else entry.model_copy(update={"state": "gone"})
+    return entry.model_copy(update={"unanswered": True} if is_unknown else {"state": "gone"})
+
+
+def stopped(creation: Creation) -> ConflictError:
+    """Return the error of a step of a creation that was stopped."""
+    return ConflictError(wording.STOPPED, retryable=False, campaign_id=creation.campaign_id)

@@ -9,7 +9,9 @@ from typing import Protocol
 from campaign_automation.clients.step_functions import Executions
 from campaign_automation.managers.campaign_manager import CampaignManager, Opened
 from campaign_automation.managers.campaigns.creation import CampaignCreation
+from campaign_automation.managers.campaigns.reconciling import Reconciler
 from campaign_automation.models.common import Context
+from campaign_automation.utils import clock
 
 DEFAULT_WAIT_SECONDS = 20  # the gateway gives up after 29 s
 _FIRST_POLL_SECONDS = 0.1
@@ -23,15 +25,23 @@ class Runner(Protocol):
 
 
 class InProcess:
-    def __init__(self, creation: CampaignCreation, campaigns: CampaignManager) -> None:
+    """The runner in this process; a creation whose process died is ended when somebody asks for it again."""
+
+    def __init__(
+        self, creation: CampaignCreation, campaigns: CampaignManager, reconciler: Reconciler
+    ) -> None:
         self._creation = creation
         self._campaigns = campaigns
+        self._reconciler = reconciler
 
     async def run(self, opened: Opened, context: Context) -> None:
         if opened.is_new:
             await self._creation.run(context.user_id, opened.campaign_id)
-        else:
-            await wait_until_finished(self._campaigns, context, opened.campaign_id)
+            return
+        creation = await self._campaigns.load(context.user_id, opened.campaign_id)
+        if creation.is_open and (creation.due or 0) <= clock.now_ms():
+            await self._reconciler.visit(context.user_id, opened.campaign_id)
+        await wait_until_finished(self._campaigns, context, opened.campaign_id)
 
 
 class StateMachine:

@@ -29,7 +29,7 @@ class Splits:
         if creation.test is None or creation.platform_id(tag):
             return
         entry = attempted(creation, Level.SPLIT, tag, f"{creation.test.test_name} {tag}")
-        await self._journal.write(creation, [entry])
+        await self._journal.attempt(creation, [entry])
         try:
             split_id = await _ask(planned, entry.name)
         except PlatformRejectedError as error:

@@ -16,7 +16,7 @@ from campaign_automation.adapters.platform_facts import sunset_warnings
 from campaign_automation.managers.campaigns import wording
 from campaign_automation.managers.campaigns.copywriting import Copywriter
 from campaign_automation.managers.campaigns.creatives import CreativeLibrary
-from campaign_automation.managers.campaigns.journal import Journal, Planned, campaigns_by_name, raise_first
+from campaign_automation.managers.campaigns.journal import Journal, Planned, campaigns_by_name, stopped
 from campaign_automation.managers.campaigns.planning import (
     creative_ids_of,
     plan_campaign,
@@ -33,12 +33,16 @@ from campaign_automation.managers.shared import outbox as web_platform
 from campaign_automation.managers.shared.accounts import AccountDirectory
 from campaign_automation.managers.shared.notices import Notices
 from campaign_automation.managers.shared.outbox import Outbox
-from campaign_automation.models.campaign import Campaign, Creation, State
+from campaign_automation.models.campaign import FINAL, Campaign, Creation, State
 from campaign_automation.models.campaigns import AdPlan, CreateCampaign, Creative, CreativePlan
 from campaign_automation.models.common import AdAccount, Level
 from campaign_automation.stores.campaign_store import CampaignStore
 from campaign_automation.utils import clock
-from campaign_automation.utils.error_handler import GuardRefusedError, PlatformRejectedError
+from campaign_automation.utils.error_handler import (
+    GuardRefusedError,
+    PlatformRateLimitError,
+    PlatformRejectedError,
+)
 from campaign_automation.utils.observability import logger
 
 # Invalid request, not found, creative rejected: a reference of a deleted file may give any of these.
@@ -143,7 +147,7 @@ class CreationSteps:
 
     async def finish_plan(self, creation: Creation) -> None:
         """End a dry run."""
-        await self._store.finish(creation, "planned")
+        await self._end(creation, "planned")
 
     # --- creating --------------------------------------------------------------------------------------
 
@@ -256,35 +260,36 @@ class CreationSteps:
         """
         objects = planned.creation.objects
         mine = {entry.platform_id for entry in objects.values()}
-        surplus = {
-            level: [
-                node.platform_id
-                for node in nodes
-                # Our tag ends every name, also where the platform itself has no names for its ads.
-                if node.name.rpartition(" ")[2] in objects and node.platform_id not in mine
-            ]
-            for level, nodes in ((Level.AD, tree.ads), (Level.ADSET, tree.adsets))
-        }
-        surplus[Level.CAMPAIGN] = [item for item in await campaigns_by_name(planned) if item not in mine]
-        for level, ids in surplus.items():
-            if ids:
-                logger.warning("second copies removed", level=level, platform_ids=ids)
-                raise_first(await planned.adapter.remove(planned.access, level, ids))
-        return any(surplus.values())
+        # Our tag ends every name, also where the platform itself has no names for its ads.
+        tags = [(node.name.rpartition(" ")[2], node.platform_id) for node in (*tree.ads, *tree.adsets)]
+        tags += [(planned.plan.tag, item) for item in await campaigns_by_name(planned)]
+        surplus = [(objects[tag], item) for tag, item in tags if tag in objects and item not in mine]
+        await self._journal.clear(planned, surplus)
+        return bool(surplus)
 
     async def record(self, creation: Creation) -> None:
         """Store the created campaign with its message to the Web Platform.
 
         A campaign still to be activated is not finished yet.
         """
-        if creation.outbox:  # this step ran before and died: the message is stored already
+        if (
+            creation.recorded or creation.outbox
+        ):  # this step ran before and died: the message is stored already
             await self._outbox.deliver(creation.tenant, creation.campaign_id)
             return
         arguments = web_platform.create_arguments(creation, self._made(creation).root_id)
         messages = self._outbox.entry(creation, web_platform.CREATE, arguments)
         state: State = "creating" if creation.spec.activate else "created"
-        await self._store.finish(creation, state, outbox=messages)
+        await self._end(creation, state, outbox=messages, recorded=True)
         await self._outbox.deliver(creation.tenant, creation.campaign_id)
+
+    async def _end(self, creation: Creation, state: State, **more: Any) -> None:
+        """Store a state on the way forward. Raises ConflictError for a creation that was stopped."""
+        if await self._store.finish(creation, state, unless_stopped=True, **more):
+            return
+        # The step ran before and died once it had stored the end.
+        if state not in FINAL or await self._store.state_of(creation.tenant, creation.campaign_id) != state:
+            raise stopped(creation)
 
     async def activate(self, creation: Creation) -> None:
         """Start ads, then ad sets, then the campaign: nothing spends until the whole tree is on.
@@ -301,21 +306,34 @@ class CreationSteps:
                 raise item.error
             if item.result == "skipped":
                 raise GuardRefusedError(item.reason, guard=item.reason.partition(":")[0])
-        await self._store.finish(creation, "created", activated=True)
+        await self._end(creation, "created", activated=True)
 
-    # --- undoing ---------------------------------------------------------------------------------------
+    # --- undoing and looking again ---------------------------------------------------------------------
 
     async def undo(self, creation: Creation, *, failure: dict[str, Any]) -> None:
-        """Remove all objects that were made, children first."""
-        if creation.state != "creating":
+        """Remove all objects that were made, children first; of a stopped start, pause the campaign."""
+        if not creation.is_open:
             return  # this step ran before, or the creation has its outcome
-        if any(entry.state != "gone" for entry in creation.objects.values()):
-            await self._undo.remove_all(await self._planned(creation))
+        try:
+            if creation.is_kept:
+                await self._undo.keep(creation, self._made(creation), self._gate)
+                return
+            if any(entry.state != "gone" for entry in creation.objects.values()):
+                await self._undo.remove_all(await self._planned(creation))
+        except PlatformRateLimitError as error:
+            # The reconciler goes on when the platform allows it, should the retries here be too early.
+            await self._store.update(creation, undo_at=clock.in_ms(error.details.get("retry_after")))
+            raise
         await self._undo.finish(creation, failure)
 
     async def give_up(self, creation: Creation, *, failure: dict[str, Any]) -> None:
-        """Notify a person that the undo could not finish."""
-        await self._undo.give_up(creation, failure)
+        """Notify a person that the undo could not finish, once; the reconciler goes on with it."""
+        if creation.state == "creating":
+            await self._undo.give_up(creation, failure)
+
+    async def look_again(self, creation: Creation) -> None:
+        """Look up what the platform made late or twice: no step of a creation, but its last look."""
+        await self._journal.look_again(await self._planned(creation))
 
     # --- small things ----------------------------------------------------------------------------------
 

@@ -1,17 +1,19 @@
-"""The undo of a failed creation: children first, until nothing is left or a person must take over."""
+"""The end of a failed or stopped creation: a whole campaign is kept, paused, anything else is removed."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from campaign_automation.managers.campaigns import wording
 from campaign_automation.managers.campaigns.journal import Journal, Planned, campaigns_by_name, raise_first
 from campaign_automation.managers.campaigns.splits import Splits
-from campaign_automation.managers.campaigns.wording import unfinished_undo_notice
 from campaign_automation.managers.changes.commitments import Commitments
+from campaign_automation.managers.changes.gate import WriteGate
+from campaign_automation.managers.changes.items import DesiredChange, Run
 from campaign_automation.managers.shared import outbox as web_platform
 from campaign_automation.managers.shared.notices import Notices
 from campaign_automation.managers.shared.outbox import Outbox
-from campaign_automation.models.campaign import Creation, OutboxEntry
+from campaign_automation.models.campaign import Campaign, Creation, OutboxEntry
 from campaign_automation.models.common import Level
 from campaign_automation.stores.campaign_store import CampaignStore
 from campaign_automation.utils.observability import emit
@@ -48,7 +50,9 @@ class Undo:
         creation = planned.creation
         ids = [entry.platform_id for entry in creation.made(level) if entry.platform_id]
         if level is Level.CAMPAIGN:
-            ids = list(dict.fromkeys(ids + await campaigns_by_name(planned)))
+            root = creation.objects[planned.plan.tag]
+            second = [(root, item) for item in await campaigns_by_name(planned) if item not in ids]
+            await self._journal.clear(planned, second)
         outcomes = await planned.adapter.remove(planned.access, level, ids) if ids else []
         failed = {outcome.tag for outcome in outcomes if outcome.error is not None}
         gone = [
@@ -63,21 +67,43 @@ class Undo:
     async def finish(self, creation: Creation, failure: dict[str, Any]) -> None:
         """Store that nothing is left, which frees the idempotency key."""
         messages: list[OutboxEntry] = []
-        if creation.outbox:
+        if creation.outbox and all(entry.tool != web_platform.DELETE for entry in creation.outbox):
             messages = self._outbox.entry(creation, web_platform.DELETE, {})
-        await self._store.finish(creation, "rolled_back", failure=failure, outbox=messages)
+        if not await self._store.finish(creation, "rolled_back", failure=failure, outbox=messages):
+            return  # another process ended it meanwhile
         if creation.account is not None:
             await self._commitments.release(creation.tenant, creation.account, creation.campaign_id)
         emit("compensations_total", outcome="rolled_back")
         await self._outbox.deliver(creation.tenant, creation.campaign_id)
 
+    async def keep(self, creation: Creation, campaign: Campaign, gate: WriteGate) -> None:
+        """Pause a whole campaign whose start was stopped, and end its creation as created.
+
+        Raises the platform's error when it could not be paused.
+        """
+        run = Run(f"run_{creation.campaign_id}_stop", creation.context.actor, wording.STOP_REASON)
+        pause = DesiredChange(Level.CAMPAIGN, campaign.tag, "status", "paused")
+        for item in await gate.apply(campaign, [pause], run):
+            if item.error is not None:
+                raise item.error
+        warnings = [*creation.warnings, wording.STARTS_STOPPED]
+        if await self._store.finish(creation, "created", warnings=warnings):
+            emit("compensations_total", outcome="paused")
+
     async def give_up(self, creation: Creation, failure: dict[str, Any]) -> None:
-        """Store that a person must remove the rest, which is paused unless it was just activated."""
+        """Store that a person must know of the rest, which is paused unless it was just activated.
+
+        The reconciler goes on to remove it, not before the platform lets it.
+        """
         left = [entry for entry in creation.objects.values() if entry.state != "gone"]
         failure = {**failure, "details": {**failure["details"], "left_behind": [item.name for item in left]}}
-        notice = unfinished_undo_notice(creation.campaign_id, creation.spec.platform, len(left))
+        notice = wording.unfinished_undo_notice(creation.campaign_id, creation.spec.platform, len(left))
         notices = self._notices.notice(creation.tenant, f"{creation.campaign_id}-left-behind", notice)
-        await self._store.finish(creation, "needs_reconciliation", failure=failure, notices=notices)
+        is_stored = await self._store.finish(
+            creation, "needs_reconciliation", due=creation.undo_at, failure=failure, notices=notices
+        )
+        if not is_stored:
+            return
         emit("compensations_total", outcome="needs_reconciliation")
         for waiting in notices:
             await self._notices.deliver(waiting.tenant, waiting.notice_id)

@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from campaign_automation.models.campaign import ObjectEntry
 from campaign_automation.utils.plurals import counted
 
 CREATING = "the campaign is being created"
 INTERNAL_ERROR = "an internal error while the campaign was being created"
 START_REASON = "asked for with the creation"
+STOPPED = "the creation was stopped"
+INTERRUPTED = "the creation was interrupted; ask again"
+SETTLE_REASON = "the outcome of an earlier change was open"
+STOP_REASON = "its creation was stopped"
+STARTS_STOPPED = "its start was stopped, so the campaign is paused"
 
 
 def created_message(adsets: int, ads: int, *, dry_run: bool) -> str:
@@ -50,5 +56,17 @@ def unfinished_undo_notice(campaign_id: str, platform: str, left: int) -> dict[s
         "notification_type": "urgent",
         "category": "system",
         "title": "A failed campaign could not be removed",
-        "message": f"{campaign_id}: {remain} on {platform}; please remove them there.",
+        "message": f"{campaign_id}: {remain} on {platform}. Removing goes on, and ends as soon as {platform}"
+        " can be reached; you may also remove them there.",
+    }
+
+
+def second_copy_notice(campaign_id: str, platform: str, copy: ObjectEntry) -> dict[str, Any]:
+    """Return the arguments of create_notification for a second copy of an object that may not be ours."""
+    return {
+        "notification_type": "urgent",
+        "category": "system",
+        "title": "A second copy of a campaign was paused",
+        "message": f"{campaign_id}: {platform} has a second {copy.level} named {copy.name}"
+        f" ({copy.platform_id}); it is paused. Please remove it there if nobody uses it.",
     }

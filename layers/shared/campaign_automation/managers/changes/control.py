@@ -5,19 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
+from campaign_automation.clients.step_functions import Executions
 from campaign_automation.managers.campaign_manager import CampaignManager
 from campaign_automation.managers.changes.gate import WriteGate
 from campaign_automation.managers.changes.items import (
+    GUARDS,
     ChangeResult,
     DesiredChange,
     changed_items,
     failed_items,
+    is_confirmed,
     new_run,
     skipped_item,
     skipped_items,
+    status_of,
 )
-from campaign_automation.managers.changes.wording import CAMPAIGN_DELETED, already_message, managed_message
-from campaign_automation.models.campaign import Campaign, ObjectEntry
+from campaign_automation.managers.changes.wording import (
+    CAMPAIGN_DELETED,
+    NOTHING_MADE,
+    already_message,
+    creation_stopped_message,
+    managed_message,
+)
+from campaign_automation.models.campaign import Campaign, ObjectEntry, Stop
 from campaign_automation.models.changes import (
     CampaignManaged,
     ManageCampaign,
@@ -34,14 +44,15 @@ _STATUS: dict[str, Literal["active", "paused", "deleted"]] = {
     "start": "active",
     "delete": "deleted",
 }
-# After a guard's refusal the caller must change something, so it is an error when nothing else was done.
-_GUARDS = ("kill_switch", "limit_missing", "account_cap", "step_cap", "day_cap", "changed_by_other")
 
 
 class CampaignControl:
-    def __init__(self, campaigns: CampaignManager, gate: WriteGate) -> None:
+    def __init__(
+        self, campaigns: CampaignManager, gate: WriteGate, executions: Executions | None = None
+    ) -> None:
         self._campaigns = campaigns
         self._gate = gate
+        self._executions = executions
 
     async def manage(self, request: ManageCampaign, context: Context) -> CampaignManaged:
         """Set the status of a campaign or of some of its ad sets or ads.
@@ -49,17 +60,25 @@ class CampaignControl:
         Starting a campaign starts the ads and ad sets that were never started; what was paused on its own
         stays paused. Raises ConflictError for a deleted campaign, GuardRefusedError when a guard held back
         all of it, the platform's error when the campaign itself (or every object asked for) could not be
-        changed.
+        changed. A creation that goes on can be paused and deleted: it is stopped first.
         """
-        campaign = await self._campaigns.load_created(context.user_id, request.campaign_id)
         status = _STATUS[request.action]
+        if request.stop and (stopped := await self._stop(request, request.stop, context)):
+            return stopped
+        campaign = await self._campaigns.load_created(context.user_id, request.campaign_id)
         if campaign.state == "deleted" and status != "deleted":
             raise ConflictError(CAMPAIGN_DELETED, field="campaign_id")
+        return await self._change(campaign, request, context)
+
+    async def _change(self, campaign: Campaign, request: ManageCampaign, context: Context) -> CampaignManaged:
+        status = _STATUS[request.action]
         wanted = list(_wanted(campaign, request, status))
         run = new_run(context.actor, request.reason)
         items = await self._gate.apply(campaign, wanted, run, dry_run=request.dry_run)
         _raise_failure(items)
         return CampaignManaged(
+            status=status_of(items),
+            confirmed=is_confirmed(items),
             campaign_id=campaign.campaign_id,
             new_status=status,
             run_id=None if request.dry_run else run.run_id,
@@ -67,6 +86,31 @@ class CampaignControl:
             skipped=skipped_items(items),
             failed=failed_items(items),
             message=_message(items, request, status),
+        )
+
+    async def _stop(self, request: ManageCampaign, stop: Stop, context: Context) -> CampaignManaged | None:
+        """Stop a creation that goes on, and what it has started; None when none goes on.
+
+        First nothing new is sent, then the execution ends, then the platform is told. What the creation made
+        is removed, or kept paused, by the reconciler: a request of a dead step may still be on its way.
+        """
+        creation = await self._campaigns.load(context.user_id, request.campaign_id)
+        if creation.state != "creating":
+            return None
+        if not request.dry_run:
+            if not await self._campaigns.request_stop(creation, stop):
+                return None  # it ended in between
+            if self._executions is not None:
+                await self._executions.stop(creation.campaign_id)
+            creation = await self._campaigns.load(context.user_id, request.campaign_id)
+        if campaign := creation.campaign():
+            managed = await self._change(campaign, request, context)
+            return managed.model_copy(update={"message": creation_stopped_message(managed.message)})
+        return CampaignManaged(
+            campaign_id=creation.campaign_id,
+            new_status=_STATUS[request.action],
+            changed=[],
+            message=creation_stopped_message(NOTHING_MADE),
         )
 
 
@@ -110,7 +154,7 @@ def _raise_failure(items: Sequence[ChangeResult]) -> None:
     decisive = [last] if is_campaign else items
     if all(item.result == "skipped" for item in decisive):
         code, _, message = last.reason.partition(": ")
-        if code not in _GUARDS:
+        if code not in GUARDS:
             raise ConflictError(last.reason, field="campaign_id")
         raise GuardRefusedError(
             message, guard=code, skipped=[skipped_item(item).model_dump() for item in items]

@@ -11,10 +11,8 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
-from typing import Any
 
 from campaign_automation.adapters.base import Access, BudgetOutcome, Outcome, PlatformAdapter, Tree
 from campaign_automation.managers.changes import records, wording
@@ -25,12 +23,14 @@ from campaign_automation.managers.changes.items import (
     DesiredChange,
     Result,
     Run,
+    Shown,
     planned_values,
 )
+from campaign_automation.managers.changes.leases import CampaignLeases, Held
 from campaign_automation.managers.shared.outbox import Outbox
 from campaign_automation.managers.shared.platform_access import Patience, PlatformAccount, Platforms
 from campaign_automation.managers.shared.view import CampaignView
-from campaign_automation.models.campaign import Campaign, ObjectEntry
+from campaign_automation.models.campaign import Campaign, ObjectEntry, Stop
 from campaign_automation.models.changes import AuditRecord
 from campaign_automation.models.common import Level
 from campaign_automation.stores.audit_store import AuditStore, audit_ids, id_at
@@ -38,20 +38,15 @@ from campaign_automation.stores.campaign_store import CampaignStore
 from campaign_automation.utils.clock import now_ms
 from campaign_automation.utils.error_handler import (
     CampaignAutomationError,
-    ConflictError,
     PlatformError,
-    StoreError,
     error_body,
     not_in_time,
 )
 from campaign_automation.utils.observability import emit, logger
 
-RUN_SECONDS = 60  # longer than any function that changes things may run on one campaign
-_WAIT_SECONDS = 5.0  # a caller waits this long for another change of the campaign to end
-_POLL_SECONDS = 0.25
-_MOST_ENDINGS = 5
 # A read of the campaign does not show these: the caller that began one repeats it until it is known.
 _OUTSIDE_THE_TREE = ("create", "end_split", "lift_end")
+_STOPS: dict[str | Decimal, Stop] = {"paused": "pause", "deleted": "delete"}
 _PATIENCE = Patience(total=10.0)
 _DAY_MS = 24 * 3600 * 1000
 _SETTLED_MS = 14 * _DAY_MS  # how far back open intents are settled
@@ -81,6 +76,7 @@ class WriteGate:
         self._commitments = commitments
         self._limits = limits
         self._seconds = seconds
+        self._leases = CampaignLeases(store, outbox)
 
     async def apply(
         self, campaign: Campaign, wanted: Sequence[DesiredChange], run: Run, *, dry_run: bool = False
@@ -92,29 +88,41 @@ class WriteGate:
         """
         if dry_run:
             return self._guard(campaign, *await self._look(campaign), wanted)
-        async with self._claimed(campaign, run) as seen:
+        async with self._leases.held(campaign, run, _stop_of(wanted)) as held:
             try:
                 async with asyncio.timeout(self._seconds):
-                    results = await self._apply(campaign, wanted, run, seen)
+                    results = await self._apply(campaign, wanted, held)
             except TimeoutError as error:
                 raise not_in_time(campaign.platform) from error
         await self._outbox.deliver(campaign.tenant, campaign.campaign_id)
         return results
 
     async def _apply(
-        self, campaign: Campaign, wanted: Sequence[DesiredChange], run: Run, seen: list[ObjectEntry]
+        self, campaign: Campaign, wanted: Sequence[DesiredChange], held: Held
     ) -> list[ChangeResult]:
         view, trail = await self._look(campaign)
-        trail = await self._settle(campaign, view, trail)
+        trail, settled = await self._settle(campaign, view, trail)
+        held.saw(_seen(campaign, view, settled))
         results = await self._reserve(campaign, view, self._guard(campaign, view, trail, wanted))
         after: CampaignView | None = view
         if any(item.result == "planned" for item in results):
-            results, after = await self._carry_out(campaign, results, run)
+            results, after = await self._carry_out(campaign, results, held)
         # Lowered only after the platform was read: until then the old, higher amount may still be in force.
         if after is not None:
             await self._commitments.lower_to(campaign, after.daily_spend())
-            seen += _seen(campaign, after, results)
+            held.saw(_seen(campaign, after, map(Shown.of, results)))
         return results
+
+    async def settle(self, campaign: Campaign, run: Run) -> bool:
+        """Conclude what earlier runs left open by what the platform shows now, and tell the Web Platform.
+
+        Return whether anything was open. Raises ConflictError while a change of the campaign goes on,
+        PlatformError when the platform cannot be read.
+        """
+        if not any(map(_is_open, await self._trail(campaign))):
+            return False
+        await self.apply(campaign, [], run)
+        return True
 
     # --- the platform's own split tests and end times -------------------------------------------------
 
@@ -128,12 +136,12 @@ class WriteGate:
         async def send(access: Access) -> None:
             await platform.adapter.end_split(access, campaign.account, entry.platform_id or "")
 
-        async with self._claimed(campaign, run) as seen:
+        async with self._leases.held(campaign, run) as held:
             await self._send_recorded(platform, records.split_ended(campaign, entry, run), send)
             # Some platforms stop the ad sets of a split with it: they stopped by our own doing, and the next
             # change shall not take that for somebody else's.
             view = await self._view_after(campaign)
-            seen += [entry.model_copy(update={"state": "gone"}), *_statuses(campaign, view)]
+            held.saw([entry.model_copy(update={"state": "gone"}), *_statuses(campaign, view)])
 
     async def lift_end(self, campaign: Campaign, adset_tag: str, run: Run) -> None:
         """Let an ad set of a test (on Google Ads its campaign) run on past the platform's own end."""
@@ -149,7 +157,7 @@ class WriteGate:
             if outcome.error is not None:
                 raise outcome.error
 
-        async with self._claimed(campaign, run):
+        async with self._leases.held(campaign, run):
             await self._send_recorded(platform, records.end_lifted(campaign, entry, run), send)
 
     async def _send_recorded(
@@ -167,60 +175,16 @@ class WriteGate:
             raise
         await self._audit.conclude([record.model_copy(update={"outcome": "applied"})])
 
-    # --- claim ----------------------------------------------------------------------------------------
-
-    @asynccontextmanager
-    async def _claimed(self, campaign: Campaign, run: Run) -> AsyncIterator[list[ObjectEntry]]:
-        """Hold the campaign's lease for one change at a time: caps would not hold between two.
-
-        The entries that the body adds to the list are stored as last seen, with the message to the Web
-        Platform.
-        """
-        await self._begin(campaign, run)
-        seen: list[ObjectEntry] = []
-        try:
-            yield seen
-        finally:
-            await self._end(campaign, run, seen)
-
-    async def _begin(self, campaign: Campaign, run: Run) -> None:
-        for _ in range(int(_WAIT_SECONDS / _POLL_SECONDS)):
-            holder = await self._store.begin_run(campaign, run.run_id, RUN_SECONDS)
-            if holder is None:
-                break
-            await asyncio.sleep(_POLL_SECONDS)
-        else:
-            raise ConflictError(wording.BUSY, retryable=True, retry_after=2, run_id=holder)
-        # The caller loaded the campaign before it had the lease; the run before may have changed it since.
-        fresh = await self._store.campaign(campaign.tenant, campaign.campaign_id)
-        if fresh is not None:
-            campaign.objects = fresh.objects
-            campaign.outbox = fresh.outbox
-            campaign.state = fresh.state
-
-    async def _end(self, campaign: Campaign, run: Run, seen: Sequence[ObjectEntry]) -> None:
-        campaign.objects.update({entry.tag: entry for entry in seen})
-        parts = {"state": "deleted"} if campaign.root.status == "deleted" else {}
-        for _ in range(_MOST_ENDINGS):
-            message = self._outbox.change(campaign) if seen else None
-            if await self._store.end_run(campaign, run.run_id, seen=seen, message=message, **parts):
-                return
-            fresh = await self._store.campaign(campaign.tenant, campaign.campaign_id)
-            if fresh is None or fresh.run_id != run.run_id:
-                # The lease was over and another run has it: that one reads the platform for itself.
-                logger.warning("run outlived its claim", campaign_id=campaign.campaign_id, run_id=run.run_id)
-                return
-            campaign.outbox = fresh.outbox  # another process took the message's number
-        raise StoreError(wording.NOT_CONCLUDED)
-
     # --- read and settle ------------------------------------------------------------------------------
 
     async def _look(self, campaign: Campaign) -> tuple[CampaignView, list[AuditRecord]]:
         """Read the campaign as it is, and its audit trail of the last 14 days."""
-        since = now_ms() - _SETTLED_MS
-        trail = self._audit.since(campaign.tenant, campaign.campaign_id, since)
-        view, recent = await asyncio.gather(self._view(campaign), trail)
+        view, recent = await asyncio.gather(self._view(campaign), self._trail(campaign))
         return view, recent
+
+    async def _trail(self, campaign: Campaign) -> list[AuditRecord]:
+        since = now_ms() - _SETTLED_MS
+        return await self._audit.since(campaign.tenant, campaign.campaign_id, since)
 
     async def _view(self, campaign: Campaign) -> CampaignView:
         platform = self._platform(campaign)
@@ -249,17 +213,19 @@ class WriteGate:
 
     async def _settle(
         self, campaign: Campaign, view: CampaignView, trail: Sequence[AuditRecord]
-    ) -> list[AuditRecord]:
-        """Conclude the open intents of dead runs by what the platform shows, and return the whole trail."""
-        settled = {
-            record.audit_id: records.settled(record, view)
-            for record in trail
-            if record.outcome == "unknown" and record.operation not in _OUTSIDE_THE_TREE
-        }
+    ) -> tuple[list[AuditRecord], list[Shown]]:
+        """Conclude the open intents of dead runs by what the platform shows.
+
+        Return the whole trail, and the objects that were changed.
+        """
+        settled = {record.audit_id: records.settled(record, view) for record in trail if _is_open(record)}
         if settled:
             logger.info("open changes settled", campaign_id=campaign.campaign_id, count=len(settled))
+            emit("changes_settled_total", len(settled))
             await self._audit.conclude(list(settled.values()))
-        return [settled.get(record.audit_id, record) for record in trail]
+        # One that was not applied changed nothing; what the platform shows then may be somebody else's.
+        shown = [Shown.settled(record) for record in settled.values() if record.outcome == "applied"]
+        return [settled.get(record.audit_id, record) for record in trail], shown
 
     # --- guard ----------------------------------------------------------------------------------------
 
@@ -314,19 +280,19 @@ class WriteGate:
     # --- send, read again, conclude -------------------------------------------------------------------
 
     async def _carry_out(
-        self, campaign: Campaign, results: list[ChangeResult], run: Run
+        self, campaign: Campaign, results: list[ChangeResult], held: Held
     ) -> tuple[list[ChangeResult], CampaignView | None]:
         ids = audit_ids()
         results = [
             item._replace(audit_id=next(ids)) if item.result == "planned" else item for item in results
         ]
         planned = [item for item in results if item.result == "planned"]
-        intents = [records.intended(campaign, run, item) for item in planned]
+        intents = [records.intended(campaign, held.run, item) for item in planned]
         await self._audit.intend(intents)
         sent: dict[str, ChangeResult] = {}
         # Neighbours only, since the order counts: ads start before their ad sets, those before the campaign.
         for _, batch in itertools.groupby(planned, key=lambda item: item.wanted.batch):
-            sent |= {item.audit_id: item for item in await self._send(campaign, list(batch))}
+            sent |= {item.audit_id: item for item in await self._send(held, list(batch))}
         view = await self._view_after(campaign)
         sent = {key: item.read_back(view) for key, item in sent.items()}
         concluded = [records.concluded(record, sent[record.audit_id], view) for record in intents]
@@ -336,16 +302,18 @@ class WriteGate:
             emit("platform_writes_total", field=item.wanted.field, outcome=item.result)
         return [sent.get(item.audit_id, item) for item in results], view
 
-    async def _send(self, campaign: Campaign, batch: list[ChangeResult]) -> list[ChangeResult]:
+    async def _send(self, held: Held, batch: list[ChangeResult]) -> list[ChangeResult]:
         """Send like changes in one request, and again those that failed in passing.
 
         The values are absolute, so one that was applied and is sent again changes nothing.
         """
-        platform = self._platform(campaign)
+        campaign, platform = held.campaign, self._platform(held.campaign)
         waiting = {item.entry.platform_id or "": item for item in batch}
         done: list[ChangeResult] = []
 
         async def attempt() -> None:
+            # Each time anew: a person may have stopped the campaign while this run waited.
+            await self._leases.renew(held)
             request = _request(platform.adapter, campaign, waiting)
             passing: list[CampaignAutomationError] = []
             for outcome in await platform.call(request):
@@ -397,20 +365,22 @@ def _statuses(campaign: Campaign, view: CampaignView | None) -> list[ObjectEntry
     ]
 
 
-def _seen(campaign: Campaign, view: CampaignView, results: Iterable[ChangeResult]) -> list[ObjectEntry]:
+def _stop_of(wanted: Sequence[DesiredChange]) -> Stop | None:
+    """Return the stop that changes are which do nothing but end the spend of the whole campaign."""
+    if len(wanted) != 1 or wanted[0].level is not Level.CAMPAIGN:
+        return None
+    return _STOPS.get(wanted[0].value)
+
+
+def _is_open(record: AuditRecord) -> bool:
+    return record.outcome == "unknown" and record.operation not in _OUTSIDE_THE_TREE
+
+
+def _seen(campaign: Campaign, view: CampaignView, shown: Iterable[Shown]) -> list[ObjectEntry]:
     """Return the entries of the changed objects as the platform shows them now; a missing one is deleted."""
     entries: dict[str, ObjectEntry] = {}
-    for item in results:
-        tag, field = item.wanted.tag, item.wanted.field
-        update: dict[str, Any] = {
-            "status": str(view.live(tag, "status")),
-            "daily_budget": view.live(tag, "daily_budget"),
-        }
-        if field == "daily_budget":
-            # TikTok schedules for midnight a budget that it refuses for the running day: both are ours.
-            is_scheduled = item.effective == "next_day" and not item.error
-            update["scheduled_budget"] = item.wanted.value if is_scheduled else None
-        elif item.result in ("changed", "already"):
-            update["held"] = item.wanted.holds
-        entries[tag] = entries.get(tag, campaign.objects[tag]).model_copy(update=update)
+    for item in shown:
+        live = {name: view.live(item.tag, name) for name in ("status", "daily_budget")}
+        update = {**live, "status": str(live["status"]), **item.update}
+        entries[item.tag] = entries.get(item.tag, campaign.objects[item.tag]).model_copy(update=update)
     return list(entries.values())

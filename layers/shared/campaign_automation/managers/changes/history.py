@@ -9,7 +9,14 @@ from typing import NamedTuple
 from campaign_automation.managers.campaign_manager import CampaignManager
 from campaign_automation.managers.changes import wording
 from campaign_automation.managers.changes.gate import WriteGate
-from campaign_automation.managers.changes.items import ChangeResult, DesiredChange, changed_items, new_run
+from campaign_automation.managers.changes.items import (
+    ChangeResult,
+    DesiredChange,
+    changed_items,
+    is_confirmed,
+    new_run,
+    status_of,
+)
 from campaign_automation.models.campaign import Campaign
 from campaign_automation.models.changes import (
     AuditRecord,
@@ -67,6 +74,8 @@ class ChangeHistory:
         restored = changed_items(items)
         left = plan.impossible + [_left(item) for item in items if item.result in ("skipped", "failed")]
         return ChangeUndone(
+            status=status_of(items),
+            confirmed=is_confirmed(items),
             campaign_id=campaign.campaign_id,
             undone_run_id=request.run_id,
             run_id=run.run_id if items and not request.dry_run else None,

@@ -11,9 +11,12 @@ from campaign_automation.adapters.base import BudgetOutcome, Outcome
 from campaign_automation.managers.changes.wording import not_as_set
 from campaign_automation.managers.shared.view import CampaignView, Value
 from campaign_automation.models.campaign import ObjectEntry
-from campaign_automation.models.changes import ChangedItem, FailedItem, SkippedItem
+from campaign_automation.models.changes import AuditRecord, ChangedItem, FailedItem, SkippedItem
 from campaign_automation.models.common import Level
 from campaign_automation.utils.error_handler import CampaignAutomationError, PlatformError, error_body
+
+# After a guard's refusal the caller must change something, so it is an error when nothing else was done.
+GUARDS = ("kill_switch", "limit_missing", "account_cap", "step_cap", "day_cap", "changed_by_other")
 
 Field = Literal["status", "daily_budget"]
 Result = Literal["changed", "planned", "already", "skipped", "failed"]
@@ -64,6 +67,7 @@ class ChangeResult(NamedTuple):
     effective: Literal["now", "next_day"] = "now"
     audit_id: str = ""
     request_id: str | None = None
+    confirmed: bool = True
 
     @property
     def raises_spend(self) -> bool:
@@ -84,9 +88,13 @@ class ChangeResult(NamedTuple):
     def read_back(self, view: CampaignView | None) -> ChangeResult:
         """Return the result as the platform shows it, which outweighs the answer to the change.
 
-        Without a view, and for a budget that takes effect at midnight, the answer stands.
+        Without a view the answer stands, unconfirmed unless it is a refusal. For a budget that takes effect
+        at midnight it stands too.
         """
-        if view is None or self.effective == "next_day":
+        if view is None:
+            is_refused = self.error is not None and not self.error.retryable
+            return self._replace(confirmed=is_refused)
+        if self.effective == "next_day":
             return self  # the platform still shows today's budget: that says nothing about tomorrow's
         live = view.live(self.wanted.tag, self.wanted.field)
         if live == self.wanted.value:
@@ -98,6 +106,29 @@ class ChangeResult(NamedTuple):
         return self._replace(
             result="failed", error=PlatformError(message, platform=str(view.platform), retryable=False)
         )
+
+
+class Shown(NamedTuple):
+    """An object that a run was about, with what the journal notes of it beside what the platform shows."""
+
+    tag: str
+    update: dict[str, Any]
+
+    @classmethod
+    def of(cls, item: ChangeResult) -> Shown:
+        """Return the object of one result."""
+        wanted = item.wanted
+        if wanted.field == "daily_budget":
+            # TikTok schedules for midnight a budget that it refuses for the running day: both are ours.
+            is_scheduled = item.effective == "next_day" and not item.error
+            return cls(wanted.tag, {"scheduled_budget": wanted.value if is_scheduled else None})
+        is_so = item.result in ("changed", "already")
+        return cls(wanted.tag, {"held": wanted.holds} if is_so else {})
+
+    @classmethod
+    def settled(cls, record: AuditRecord) -> Shown:
+        """Return the object of a change whose outcome was found out later."""
+        return cls(record.entity_id, {"held": record.holds} if record.operation == "set_status" else {})
 
 
 def new_run(actor: str, reason: str, evidence: Mapping[str, dict[str, Any]] | None = None) -> Run:
@@ -138,6 +169,21 @@ def failed_items(items: Sequence[ChangeResult]) -> list[FailedItem]:
         for item in items
         if item.result == "failed"
     ]
+
+
+def status_of(items: Iterable[ChangeResult]) -> Literal["success", "partial"]:
+    """Return the status of an answer: partial when the platform or a guard held back a part of it."""
+    is_partial = any(item.result == "failed" or _is_held_back(item) for item in items)
+    return "partial" if is_partial else "success"
+
+
+def is_confirmed(items: Iterable[ChangeResult]) -> bool:
+    """Return whether the platform was read after the changes; else their outcome is settled later."""
+    return all(item.confirmed for item in items)
+
+
+def _is_held_back(item: ChangeResult) -> bool:
+    return item.result == "skipped" and item.reason.partition(":")[0] in GUARDS
 
 
 def _shown(value: object) -> str | float | None:

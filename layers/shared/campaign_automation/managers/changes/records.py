@@ -35,6 +35,7 @@ def intended(campaign: Campaign, run: Run, item: ChangeResult) -> AuditRecord:
             "platform_id": item.entry.platform_id,
             "before": {wanted.field: _text(item.before)},
             "after": {wanted.field: _text(wanted.value)},
+            "holds": wanted.holds,
             "evidence": run.evidence.get(wanted.tag, {}) | ({"held": True} if item.entry.held else {}),
             "sensitive": wanted.operation == "remove"
             or (is_budget and is_large(Decimal(str(item.before)), Decimal(wanted.value))),

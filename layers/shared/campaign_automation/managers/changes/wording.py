@@ -15,7 +15,9 @@ _NOUNS = {Level.CAMPAIGN: "campaign", Level.ADSET: "ad set", Level.AD: "ad"}
 
 KILL_SWITCH_ON = "the kill switch is on: only pauses are written"
 BUSY = "another change of this campaign is being made; ask again in a moment"
+STOPPED = "the campaign was stopped meanwhile, so this was not sent"
 NOT_CONCLUDED = "the end of the change could not be stored; the campaign is free again within a minute"
+NOTHING_MADE = "the platform has nothing of it yet"
 CAMPAIGN_DELETED = "the campaign is deleted: nothing in it can be changed"
 
 # Reasons of items that were left as they are: the code stands before the colon, see docs/changes.md.
@@ -43,6 +45,11 @@ def managed_message(levels: Sequence[Level], left: int, status: str, *, dry_run:
     if not left:
         return message
     return f"{message}; {counted(left, 'other object')} {_were(left)} not changed, see skipped and failed"
+
+
+def creation_stopped_message(done: str) -> str:
+    """Return the message of a pause or deletion of a campaign that was still being created."""
+    return f"its creation was stopped: {done}; unless it was complete, it is removed within minutes"
 
 
 def undone_message(restored: int, left: int, *, dry_run: bool) -> str:

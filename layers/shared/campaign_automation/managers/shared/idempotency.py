@@ -49,6 +49,7 @@ class Idempotency:
     async def once(self, tenant: str, claim: Claim | None, kind: type[BaseModel]) -> AsyncIterator[Once]:
         """Hold the claim while the body makes the answer, and keep it; the body that raises frees the key.
 
+        So does an answer that is not final: what failed in passing is not repeated as if it had to fail.
         Yields the answer kept before where there is one. Raises ConflictError for a key used with another
         request, or while the first call still runs.
         """
@@ -65,7 +66,9 @@ class Idempotency:
         except BaseException:  # of a cancelled call too the key must not stay claimed
             await self._store.free(tenant, claim)
             raise
-        if once.answer is not None:
+        if not getattr(once.answer, "is_final", True):
+            await self._store.free(tenant, claim)
+        elif once.answer is not None:
             await self._store.keep(tenant, claim, once.answer.model_dump_json())
 
 

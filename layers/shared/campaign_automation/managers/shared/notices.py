@@ -42,6 +42,12 @@ class Notices:
             return []
         return [Notice(tenant=tenant, notice_id=notice_id, arguments=arguments, waiting=waiting)]
 
+    async def tell(self, tenant: str, notice_id: str, arguments: dict[str, Any]) -> None:
+        """Store a notice that reports no state of ours and send it, once for all calls with its id."""
+        for notice in self.notice(tenant, notice_id, arguments):
+            if await self._store.add(notice):
+                await self.deliver(tenant, notice_id)
+
     async def deliver(self, tenant: str, notice_id: str) -> None:
         """Send the notice on its waiting channels; one that fails keeps waiting.
 

@@ -10,6 +10,7 @@ import functools
 import itertools
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from random import SystemRandom
 from typing import Any, ParamSpec, TypeVar, assert_never
 
@@ -39,6 +40,7 @@ R = TypeVar("R")
 INDEX = "outbox"
 # UTF-8 orders by code point, so this sorts behind every sort key with the same prefix.
 _LAST = "\U0010ffff"
+_MARK = "written_by"  # of the last conditional write of a row; no reader sees it
 _CONFLICT_TRIES = 5
 _RANDOM = SystemRandom()  # a snapshot clones the state of the module's own generator
 _CONFLICT_SECONDS = 0.05
@@ -60,6 +62,10 @@ class DynamoTable(Table):
         return await _offloaded(self._get_item, key)
 
     def _get_item(self, key: Key) -> Row | None:
+        row = self._read(key)
+        return None if row is None else _unmarked(row)
+
+    def _read(self, key: Key) -> Row | None:
         answer = self._client.get_item(TableName=self._name, Key=_item(key._asdict()), ConsistentRead=True)
         return _row(answer["Item"]) if "Item" in answer else None
 
@@ -88,7 +94,7 @@ class DynamoTable(Table):
         paging = {} if limit is None else {"PaginationConfig": {"PageSize": limit}}
         pages = self._client.get_paginator("query").paginate(TableName=self._name, **request, **paging)
         items = (item for page in pages for item in page["Items"])
-        return [_row(item) for item in itertools.islice(items, limit)]
+        return [_unmarked(_row(item)) for item in itertools.islice(items, limit)]
 
     async def _write(self, operations: Sequence[Operation]) -> None:
         if len(operations) == 1:
@@ -96,7 +102,8 @@ class DynamoTable(Table):
         return await _offloaded(self._transact, operations)
 
     def _write_one(self, operation: Operation) -> None:
-        request = self._request(operation)
+        written = _marked(operation)
+        request = self._request(written)
         try:
             match operation:
                 case Put():
@@ -106,7 +113,21 @@ class DynamoTable(Table):
                 case Delete():
                     self._client.delete_item(**request)
         except self._client.exceptions.ConditionalCheckFailedException as error:
+            # boto3 sends a write again whose answer was lost, and the condition fails by our own doing.
+            if error.response["ResponseMetadata"].get("RetryAttempts") and self._is_done(written):
+                return
             raise ConditionFailedError("the row is not as it was expected") from error
+
+    def _is_done(self, operation: Operation) -> bool:
+        """Return whether the row is as the marked operation leaves it."""
+        row = self._read(operation.key)
+        match operation:
+            case Put():
+                return row is not None and row.get(_MARK) == operation.row.get(_MARK)
+            case Update():
+                return row is not None and row.get(_MARK) == operation.set.get(_MARK)
+            case Delete():
+                return row is None
 
     def _transact(self, operations: Sequence[Operation]) -> None:
         # DynamoDB's names for the three kinds are those of our classes.
@@ -209,6 +230,24 @@ def _translated(call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         return call(*args, **kwargs)
     except (BotoCoreError, ClientError) as error:
         raise StoreError(f"the campaign store failed: {type(error).__name__}") from error
+
+
+def _marked(operation: Operation) -> Operation:
+    """Return a conditional write with a mark of its own, by which it knows its row again.
+
+    A transaction needs none: boto3 gives it a token, under which DynamoDB carries it out once.
+    """
+    if operation.when is None or isinstance(operation, Delete):
+        return operation
+    mark = f"{_RANDOM.getrandbits(64):016x}"
+    if isinstance(operation, Put):
+        return replace(operation, row={**operation.row, _MARK: mark})
+    return replace(operation, set={**operation.set, _MARK: mark})
+
+
+def _unmarked(row: Row) -> Row:
+    row.pop(_MARK, None)
+    return row
 
 
 def _item(row: Mapping[str, Value]) -> dict[str, Any]:

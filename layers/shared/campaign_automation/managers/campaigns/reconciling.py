@@ -1,0 +1,178 @@
+"""The reconciler: it ends creations that nothing carries on, and looks again at what nobody answered for.
+
+A campaign is visited at the time in its row: a minute after its creation began, two after every change,
+minutes and an hour after a create that was never answered, and until an undo has succeeded. Each visit holds
+a lease, and all that it does passes the journal and the gate.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from typing import Any
+
+from campaign_automation.clients.step_functions import Executions
+from campaign_automation.managers.campaigns import wording
+from campaign_automation.managers.campaigns.creation import CampaignCreation
+from campaign_automation.managers.changes.gate import WriteGate
+from campaign_automation.managers.changes.items import DesiredChange, new_run
+from campaign_automation.models.campaign import Campaign, Creation
+from campaign_automation.models.common import Level
+from campaign_automation.stores.campaign_rows import Pending
+from campaign_automation.stores.campaign_store import CampaignStore
+from campaign_automation.utils import clock
+from campaign_automation.utils.error_handler import (
+    CampaignAutomationError,
+    ConflictError,
+    StoreError,
+    error_body,
+)
+from campaign_automation.utils.observability import emit, logger
+
+_ACTOR = "system:reconciler"
+_MOST_VISITS = 500  # of one sweep
+_CONCURRENT = 5
+_VISIT_SECONDS = 110  # longer than a function lives that visits
+_SWEEP_SECONDS = 60  # after that no visit begins, so that the last one ends in the function's time
+_RUNNING = ("RUNNING", "PENDING_REDRIVE")
+# A process without state machine writes to the row at each level; one that was silent for so long is dead.
+_SILENT_MS = 15 * 60_000
+_SOON_MS = 60_000
+_RETRY_MS = 5 * 60_000
+_LATER_MS = 60 * 60_000
+_LOOKS = 2
+
+
+class Reconciler:
+    """The visits to campaigns; without `executions` creations run in processes like this one."""
+
+    def __init__(
+        self,
+        store: CampaignStore,
+        creation: CampaignCreation,
+        gate: WriteGate,
+        executions: Executions | None = None,
+    ) -> None:
+        self._store = store
+        self._creation = creation
+        self._gate = gate
+        self._executions = executions
+
+    async def sweep(self) -> dict[str, int]:
+        """Visit the campaigns that are due, the longest due first, and count the outcomes.
+
+        How many wait and for how long are metrics: a campaign that no visit can end shows there.
+        """
+        due = await self._store.to_reconcile(_MOST_VISITS)
+        emit("reconcile_depth", len(due))
+        oldest = min((item.since for item in due), default=clock.now_ms())
+        emit("reconcile_age_seconds", (clock.now_ms() - oldest) / 1000)
+        limit, deadline = asyncio.Semaphore(_CONCURRENT), time.monotonic() + _SWEEP_SECONDS
+
+        async def visit(item: Pending) -> str:
+            async with limit:
+                if time.monotonic() > deadline:
+                    return "left"
+                try:
+                    return await self.visit(item.tenant, item.item_id)
+                except StoreError as error:
+                    logger.warning("not visited", campaign_id=item.item_id, reason=error.message)
+                    return "failed"
+
+        outcomes = Counter(await asyncio.gather(*map(visit, due)))
+        for outcome, count in outcomes.items():
+            emit("reconciliations_total", count, outcome=outcome)
+        return dict(outcomes)
+
+    async def visit(self, tenant: str, campaign_id: str) -> str:
+        """Do what one campaign needs. Return busy, failed, waiting, or the state in which it is now."""
+        token = await self._store.begin_visit(tenant, campaign_id, _VISIT_SECONDS)
+        if token is None:
+            return "busy"
+        outcome, retry_ms = "failed", _RETRY_MS
+        looks: dict[str, Any] = {}
+        try:
+            outcome, looks = await self._reconcile(await self._creation.load(tenant, campaign_id))
+        except CampaignAutomationError as error:
+            logger.warning("not reconciled", campaign_id=campaign_id, code=error.code, reason=error.message)
+            retry_ms = max(retry_ms, int(1000 * error.details.get("retry_after", 0)))
+        except Exception:  # of one campaign: the others are still to be visited
+            logger.exception("not reconciled", campaign_id=campaign_id)
+        after = await self._creation.load(tenant, campaign_id)
+        due = _next_visit(after, outcome, looks, clock.now_ms() + retry_ms)
+        await self._store.end_visit(after, token, due, **looks)
+        return outcome
+
+    async def _reconcile(self, creation: Creation) -> tuple[str, dict[str, Any]]:
+        """Return the outcome, and what the row then says of further searches."""
+        if creation.is_open:
+            if creation.state == "creating" and await self._goes_on(creation):
+                return "waiting", {}
+            await self._end(creation)
+            creation = await self._creation.load(creation.tenant, creation.campaign_id)
+        elif (campaign := creation.campaign()) and creation.state == "created":
+            await self._settle(creation, campaign)
+        looks: dict[str, Any] = {}
+        if creation.look_at is not None and creation.look_at <= clock.now_ms():
+            await self._creation.look_again(creation)
+            is_last = creation.looks + 1 >= _LOOKS
+            look_at = None if is_last else clock.now_ms() + _LATER_MS
+            looks = {"looks": creation.looks + 1, "look_at": look_at}
+        return creation.state, looks
+
+    async def _goes_on(self, creation: Creation) -> bool:
+        """Return whether a process still carries the creation out."""
+        status = await self._executions.status(creation.campaign_id) if self._executions else None
+        if status is None:  # it was never started, or runs in a process of its own
+            return clock.now_ms() - creation.updated_at < _SILENT_MS
+        return status in _RUNNING
+
+    async def _end(self, creation: Creation) -> None:
+        """Keep, paused, what a stopped creation completed, or undo it; raise what stands against it.
+
+        A step of it that is still alive finds that the creation was stopped before it sends anything more.
+        """
+        key = creation.tenant, creation.campaign_id
+        if creation.state == "creating":
+            await self._store.request_stop(creation, "interrupted")
+            creation = await self._creation.load(*key)
+        failure = creation.failure or error_body(_reason(creation))
+        try:
+            await self._creation.run_step("undo", *key, failure=failure)
+        except CampaignAutomationError:
+            await self._creation.run_step("give_up", *key, failure=failure)
+            raise
+
+    async def _settle(self, creation: Creation, campaign: Campaign) -> None:
+        """Conclude what earlier changes left open, and stop again what was stopped by force."""
+        run = new_run(_ACTOR, wording.SETTLE_REASON)
+        if creation.stop_requested in _STOPPED:
+            status = _STOPPED[creation.stop_requested]
+            stop = DesiredChange(Level.CAMPAIGN, campaign.tag, "status", status)
+            for item in await self._gate.apply(campaign, [stop], run):
+                if item.error is not None:
+                    raise item.error
+        await self._gate.settle(campaign, run)
+
+
+_STOPPED = {"pause": "paused", "delete": "deleted"}
+
+
+def _reason(creation: Creation) -> CampaignAutomationError:
+    """Return the error of a creation that was stopped, for the callers that wait for it."""
+    if creation.stop_requested == "interrupted":
+        return CampaignAutomationError(wording.INTERRUPTED, code="4000")
+    return ConflictError(wording.STOPPED, retryable=False)
+
+
+def _next_visit(creation: Creation, outcome: str, looks: dict[str, Any], retry_at: int) -> int | None:
+    """Return the time of the next visit, or None for a campaign that needs no more."""
+    if outcome == "failed":
+        return max(retry_at, creation.undo_at or 0)
+    if outcome == "waiting":
+        return clock.now_ms() + _SOON_MS
+    if creation.state == "needs_reconciliation":
+        return max(retry_at, creation.undo_at or 0)
+    look_at: int | None = looks.get("look_at", creation.look_at)
+    return look_at
