@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from campaign_automation import CampaignAutomation, Limits
-from local.cloud.backing import sandbox_urls
+from campaign_automation import CampaignAutomation
+from campaign_automation.clients.mcp_client import McpClient
+from local.cloud.supervisor import MCP_PATHS
+from tests.embedded.conftest import Module
 from tests.support.builders import request_body
-from tests.support.processes import running_sandbox
 from tests.support.sandbox import Sandbox
 from tests.support.web_platform import MemoryWebPlatform
 
@@ -33,44 +34,20 @@ ACCOUNTS = {
         "google": {"platform_account_id": "1230000003", "access_token": "sandbox-google-token-123"},
     }
 }
+META_ACCOUNT = {
+    "platform_account_id": "act_100000000000001",
+    "access_token": "sandbox-meta-token-123",
+    "ad_account_id": 1001,  # the Web Platform's number
+}
+META = {"user_123": {"meta": META_ACCOUNT}}
 # What Google's search ads need besides an account.
 APPS = {"google": {"business_name": "Shoes", "logo_url": f"{PAGE}.png"}}
 
-Module = Callable[..., CampaignAutomation]
-
-
-@pytest.fixture(scope="module")
-def urls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    with running_sandbox(tmp_path_factory.mktemp("platforms")) as running:
-        yield sandbox_urls(running.ports)
-
 
 @pytest.fixture
-def sandbox(urls: dict[str, str]) -> Iterator[Sandbox]:
-    with Sandbox(urls["admin"]) as control:
-        control.reset()
-        yield control
-
-
-@pytest.fixture
-def module(urls: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Module:
-    """Make a module of a process that has nothing in its environment; all of a test share one store."""
-    monkeypatch.setattr("os.environ", {})
-    settings = {
-        "clock_url": f"{urls['admin']}/clock",
-        "google_ads_endpoint": urls["google"],
-        "meta_graph_url": urls["meta"],
-        "campaign_automation_home": str(tmp_path),
-    }
-
-    def make(**more: Any) -> CampaignAutomation:
-        arguments = {"accounts": ACCOUNTS, "apps": APPS, "settings": settings, "limits": USD_500}
-        return CampaignAutomation(**{**arguments, **more})
-
-    return make
-
-
-USD_500 = Limits(account_daily_budget={"USD": 500})
+def google(module: Module) -> Module:
+    """Make a module with an account of Google Ads."""
+    return partial(module, **{"accounts": ACCOUNTS, "apps": APPS})
 
 
 def body(**changes: Any) -> dict[str, Any]:
@@ -89,17 +66,17 @@ async def stopping_rule(module: CampaignAutomation, campaign_id: str) -> dict[st
 
 
 def test_a_campaign_is_made_and_known_after_a_restart(
-    module: Module, sandbox: Sandbox, tmp_path: Path
+    google: Module, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     async def first() -> str:
-        before = module()
+        before = google()
         created = await call(before, "create_campaign", **body())
         assert any(str(tmp_path) in warning for warning in created["warnings"]), created["warnings"]
         await before.aclose()
         return str(created["campaign_id"])
 
     async def second(campaign_id: str) -> None:
-        after = module()
+        after = google()
         await call(after, "manage_campaign", campaign_id=campaign_id, action="start")
         status = await call(after, "get_campaign_status", campaign_id=campaign_id)
         assert status["campaign"]["status"] == "active"
@@ -119,9 +96,9 @@ RULE = {
 }
 
 
-def test_a_rule_runs_when_it_is_due_once_over_all_processes(module: Module, sandbox: Sandbox) -> None:
+def test_a_rule_runs_when_it_is_due_once_over_all_processes(google: Module, sandbox: Sandbox) -> None:
     async def story() -> None:
-        one, other = module(), module()
+        one, other = google(), google()
         campaign_id = (await call(one, "create_campaign", **body(activate=True)))["campaign_id"]
         made = await call(
             one, "create_rule", **RULE, applies_to={"campaign_ids": [campaign_id]}, confirm=True
@@ -144,9 +121,9 @@ def test_a_rule_runs_when_it_is_due_once_over_all_processes(module: Module, sand
     asyncio.run(story())
 
 
-def test_a_test_ends_by_itself(module: Module, sandbox: Sandbox) -> None:
+def test_a_test_ends_by_itself(google: Module, sandbox: Sandbox) -> None:
     async def story() -> None:
-        one = module()
+        one = google()
         request = body(test_name="shoes", test_duration_days=7, force=True, activate=True)
         del request["objective"]
         made = await call(one, "create_ab_test", **request)
@@ -159,9 +136,9 @@ def test_a_test_ends_by_itself(module: Module, sandbox: Sandbox) -> None:
     asyncio.run(story())
 
 
-def test_time_passes_in_the_background(module: Module, sandbox: Sandbox) -> None:
+def test_time_passes_in_the_background(google: Module, sandbox: Sandbox) -> None:
     async def story() -> None:
-        one = module()
+        one = google()
         campaign_id = (await call(one, "create_campaign", **body(activate=True)))["campaign_id"]
         made = await call(
             one, "create_rule", **RULE, applies_to={"campaign_ids": [campaign_id]}, confirm=True
@@ -176,10 +153,10 @@ def test_time_passes_in_the_background(module: Module, sandbox: Sandbox) -> None
 
 
 def test_without_a_cap_nothing_is_started_and_the_message_says_what_gives_one(
-    module: Module, sandbox: Sandbox
+    google: Module, sandbox: Sandbox
 ) -> None:
     async def story() -> dict[str, Any]:
-        one = module(limits=None)
+        one = google(limits=None)
         created = await call(one, "create_campaign", **body())
         parameters = {"campaign_id": created["campaign_id"], "action": "start"}
         answer = await one.execute("manage_campaign", parameters, USER)
@@ -209,12 +186,12 @@ def test_a_function_without_a_table_is_refused(monkeypatch: pytest.MonkeyPatch) 
     assert "TABLE_NAME" in answer["error"]["message"]
 
 
-def test_accounts_may_come_from_a_coroutine(module: Module, sandbox: Sandbox) -> None:
+def test_accounts_may_come_from_a_coroutine(google: Module, sandbox: Sandbox) -> None:
     async def accounts(user_id: str, platform: str) -> dict[str, str] | None:
         return ACCOUNTS.get(user_id, {}).get(platform)
 
     async def story() -> None:
-        one = module(accounts=accounts)
+        one = google(accounts=accounts)
         await call(one, "create_campaign", **body())
         refused = await one.execute("create_campaign", body(), {"user_id": "user_456"})
         assert refused["error"]["code"] == "6000"
@@ -223,13 +200,62 @@ def test_accounts_may_come_from_a_coroutine(module: Module, sandbox: Sandbox) ->
     asyncio.run(story())
 
 
-def test_a_plain_client_of_the_web_platform_is_enough(module: Module, sandbox: Sandbox) -> None:
+def test_a_plain_client_of_the_web_platform_is_enough(google: Module, sandbox: Sandbox) -> None:
     tools = MemoryWebPlatform()
 
     async def story() -> None:
-        one = module(accounts=ACCOUNTS, mcp_client=tools, store="memory")
+        account = {**ACCOUNTS["user_123"]["google"], "ad_account_id": 1}
+        one = google(accounts={"user_123": {"google": account}}, mcp_client=tools, store="memory")
         await call(one, "create_campaign", **request_body(platform="google", eu_political_advertising=False))
         await one.aclose()
 
     asyncio.run(story())
     assert len(tools.campaigns) == 1
+
+
+@pytest.fixture
+def meta(module: Module, urls: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Module:
+    """Make a module with an account of Meta, whose files are those of the sandbox's Web Platform."""
+    address = urls["web_platform"] + MCP_PATHS["customer"]
+    monkeypatch.setattr("os.environ", {"MCP_URL": address})
+    return partial(module, mcp_client=McpClient(address, lambda: "sandbox-service-token"), accounts=META)
+
+
+# --- declarations ------------------------------------------------------------------------------------------
+
+
+def test_what_nobody_declared_is_made_and_starts_when_somebody_declares(
+    meta: Module, sandbox: Sandbox
+) -> None:
+    async def story() -> None:
+        one = meta()
+        answer = await one.execute("create_campaign", request_body(activate=True), USER)
+        assert answer["error"]["details"]["field"] == "special_ad_categories"
+        created = await call(one, "create_campaign", **request_body())
+        assert any("special_ad_categories" in warning for warning in created["warnings"])
+        start = {"campaign_id": created["campaign_id"], "action": "start"}
+        refused = await one.execute("manage_campaign", start, USER)
+        assert refused["error"]["details"]["guard"] == "undeclared", refused
+        wrong = await one.execute("manage_campaign", {**start, "special_ad_categories": ["HOUSING"]}, USER)
+        assert wrong["error"]["details"]["field"] == "special_ad_categories"
+        assert {item["status"] for item in sandbox.live("meta", "adsets")} == {"PAUSED"}
+        started = await call(one, "manage_campaign", **start, special_ad_categories=["NONE"])
+        assert started["new_status"] == "active"
+        await call(one, "manage_campaign", **{**start, "action": "pause"})
+        await call(one, "manage_campaign", **start)  # it is declared once and for all
+        await one.aclose()
+
+    asyncio.run(story())
+
+
+def test_the_deployments_declaration_serves_a_start_too(meta: Module, sandbox: Sandbox) -> None:
+    async def story() -> None:
+        before = meta()
+        created = await call(before, "create_campaign", **request_body())
+        await before.aclose()
+        declared = {"special_ad_categories": ["NONE"]}
+        after = meta(declarations=declared)
+        await call(after, "manage_campaign", campaign_id=created["campaign_id"], action="start")
+        await after.aclose()
+
+    asyncio.run(story())

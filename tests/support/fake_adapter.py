@@ -35,6 +35,7 @@ class FakeAdapter:
     copy_limits = CopyLimits(100, 40, 30)
     account_seconds = 0
     has_end_times = True
+    needs_category_declaration = False
 
     def __init__(self, platform: str) -> None:
         self.platform = platform

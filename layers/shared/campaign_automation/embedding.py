@@ -84,7 +84,8 @@ def embed(embedding: Embedding) -> Embedded:
         gaps.append(_NO_ACCOUNTS)
     if gaps or settings is None:
         raise ConfigurationError(f"the module is not set up yet: {'; '.join(gaps)}", gaps=gaps)
-    accounts = None if embedding.accounts is None else GivenAccounts(embedding.accounts)
+    source = embedding.accounts
+    accounts = None if source is None else GivenAccounts(source, has_web_platform=has_tools)
     return Embedded(settings, table, accounts, _notice(table))
 
 

@@ -312,7 +312,8 @@ class Wiring:
 
     @cached_property
     def control(self) -> CampaignControl:
-        return CampaignControl(self.campaigns, self.gate, self._executions)
+        categories = self.settings.special_ad_categories
+        return CampaignControl(self.campaigns, self.gate, self._executions, categories)
 
     @cached_property
     def history(self) -> ChangeHistory:

@@ -184,6 +184,8 @@ class PlatformAdapter(Protocol):
     `levels` are the objects that it knows, parents first; `budget_level` is the one with our budgets. The
     description of an account is kept for `account_seconds`; 0 reads it for each creation. `has_end_times`:
     the objects of `budget_level` are created with the plan's `ends_at`, at which the platform stops them.
+    `needs_category_declaration`: nothing may be started before somebody has said which special ad categories
+    apply.
     """
 
     platform: str
@@ -192,6 +194,7 @@ class PlatformAdapter(Protocol):
     copy_limits: CopyLimits
     account_seconds: int
     has_end_times: bool
+    needs_category_declaration: bool
 
     async def describe_account(self, access: Access) -> AdAccount:
         """Read the account. Raises AccountError when it cannot advertise now."""

@@ -55,6 +55,7 @@ class GoogleAdapter:
     copy_limits = CopyLimits(90, 30, 90, headlines=5, descriptions=3, emoji=False, wide_counts_double=True)
     account_seconds = 0
     has_end_times = True
+    needs_category_declaration = False
 
     def __init__(
         self,

@@ -69,6 +69,7 @@ class MetaAdapter:
     copy_limits = CopyLimits(primary_text=125, headline=40, description=30)
     account_seconds = 0
     has_end_times = True
+    needs_category_declaration = True
 
     def __init__(
         self,
@@ -121,9 +122,9 @@ class MetaAdapter:
             require_asset(PLATFORM, NAME, account, kind, f"{kind}s")
         if goal.promoted == "app":
             require_app(account)
-        check_categories(spec)
+        undeclared = check_categories(spec)
         check_dsa(spec, account)
-        return open_end_warnings(PLATFORM, spec.age_groups)
+        return [*undeclared, *open_end_warnings(PLATFORM, spec.age_groups)]
 
     def check_creatives(self, spec: CreateCampaign, creatives: Sequence[Creative]) -> None:
         """Refuse nothing: images and videos serve every objective."""

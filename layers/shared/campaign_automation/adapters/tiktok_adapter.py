@@ -68,6 +68,7 @@ class TikTokAdapter:
     copy_limits = CopyLimits(primary_text=100, headline=40, description=30, emoji=False)
     account_seconds = 3600  # describing it takes three calls
     has_end_times = True
+    needs_category_declaration = False
 
     def __init__(
         self,

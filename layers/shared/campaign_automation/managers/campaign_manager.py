@@ -28,6 +28,7 @@ from campaign_automation.utils.error_handler import (
     error_body,
     error_from_body,
 )
+from campaign_automation.utils.observability import logger
 
 
 class Opened(NamedTuple):
@@ -85,6 +86,14 @@ class CampaignManager:
     async def request_stop(self, creation: Creation, stop: Stop) -> bool:
         """Ask the steps of a creation to send nothing more. Return False for one that has ended."""
         return await self._store.request_stop(creation, stop)
+
+    async def declare(self, campaign: Campaign) -> None:
+        """Store that somebody declared that no special ad category applies to the campaign."""
+        creation = await self.load(campaign.tenant, campaign.campaign_id)
+        if creation.plan is not None:
+            plan = creation.plan.model_copy(update={"lacks_declaration": False})
+            await self._store.update(creation, plan=plan)
+        logger.info("categories declared", campaign_id=campaign.campaign_id)
 
     async def is_finished(self, tenant: str, campaign_id: str) -> bool:
         return await self._store.state_of(tenant, campaign_id) in FINAL

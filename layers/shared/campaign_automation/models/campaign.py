@@ -98,6 +98,7 @@ class Campaign(_Stored):
     target_roas: Decimal | None = None
     target_cpa: Decimal | None = None
     ends_at: datetime | None = None
+    lacks_declaration: bool = False  # of special ad categories; until somebody declares, nothing is started
     created_by: str  # the actor of the creation, as the audit trail names it
 
     @property
@@ -206,6 +207,7 @@ class Creation(_Stored):
             target_roas=self.spec.target_roas,
             target_cpa=self.spec.target_cpa,
             ends_at=plan.ends_at,
+            lacks_declaration=plan.lacks_declaration,
             created_by=self.context.actor,
         )
 

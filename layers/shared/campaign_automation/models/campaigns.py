@@ -142,6 +142,7 @@ class CampaignPlan(Model):
     ads: list[AdPlan]
     audience: Literal["broad"] | Lookalike
     special_ad_categories: list[str]
+    lacks_declaration: bool = False  # of these categories, which the platform needs before the start
     dsa: Dsa | None = None
     eu_political_advertising: bool | None = None
     ends_at: datetime | None = None

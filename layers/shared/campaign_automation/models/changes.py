@@ -15,7 +15,10 @@ Value = str | int | float | None
 
 
 class ManageCampaign(Model):
-    """Parameters of manage_campaign; `entity_ids` are our ids or the platform's, of the level's objects."""
+    """Parameters of manage_campaign; `entity_ids` are our ids or the platform's, of the level's objects.
+
+    `special_ad_categories` ["NONE"] declares, with a start, what the creation left open.
+    """
 
     campaign_id: CampaignId
     action: Literal["pause", "start", "delete"]
@@ -24,6 +27,7 @@ class ManageCampaign(Model):
         Annotated[list[CampaignId], Field(min_length=1, max_length=1000), AfterValidator(unique)] | None
     ) = None
     reason: Reason = "asked by the user"
+    special_ad_categories: Annotated[list[Text], Field(max_length=5)] | None = None
     confirm: Flag = False
     dry_run: Flag = False
 

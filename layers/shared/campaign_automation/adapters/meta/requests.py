@@ -120,9 +120,20 @@ def require_app(account: AdAccount) -> None:
         require_setting(PLATFORM, NAME, account, name, "app_promotion")
 
 
-def check_categories(spec: CreateCampaign) -> None:
-    """Raise InvalidRequestError without a declaration, for an unknown category, or for ages it forbids."""
+_UNDECLARED = (
+    "special_ad_categories: nothing was declared, so the campaign is created as one without such a category,"
+    ' and cannot be started until somebody declares that: start it with special_ad_categories ["NONE"]'
+)
+
+
+def check_categories(spec: CreateCampaign) -> list[str]:
+    """Return a warning for a campaign without a declaration, which cannot be started then.
+
+    Raises InvalidRequestError for a start without a declaration, an unknown category, or ages it forbids.
+    """
     if spec.special_ad_categories is None:
+        if not spec.activate:
+            return [_UNDECLARED]
         raise InvalidRequestError(
             'special_ad_categories: Meta needs a declaration; give ["NONE"] or the categories that apply,'
             " or set SPECIAL_AD_CATEGORIES for the deployment",
@@ -135,6 +146,7 @@ def check_categories(spec: CreateCampaign) -> None:
     locked = set(spec.special_ad_categories) & facts.AGE_LOCKED_CATEGORIES
     if locked and spec.age_groups != [ADULTS]:
         raise adults_only(locked)
+    return []
 
 
 def check_dsa(spec: CreateCampaign, account: AdAccount) -> None:

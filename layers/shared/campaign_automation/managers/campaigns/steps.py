@@ -97,7 +97,10 @@ class CreationSteps:
         fitted = spec.model_copy(update={"age_groups": adapter.fit_ages(spec.age_groups)})
         make_plan = plan_test if creation.test else plan_campaign
         plan = make_plan(fitted, account, creation.campaign_id)
-        plan = plan.model_copy(update={"ends_at": platform_end(creation)})
+        lacks_declaration = adapter.needs_category_declaration and spec.special_ad_categories is None
+        plan = plan.model_copy(
+            update={"ends_at": platform_end(creation), "lacks_declaration": lacks_declaration}
+        )
         await self._commitments.check_creation(
             creation.tenant, account, spec.daily_budget, activate=spec.activate
         )

@@ -36,6 +36,7 @@ from campaign_automation.models.common import Context, Level
 from campaign_automation.utils.error_handler import (
     ConflictError,
     GuardRefusedError,
+    InvalidRequestError,
     NotFoundError,
 )
 
@@ -48,11 +49,17 @@ _STATUS: dict[str, Literal["active", "paused", "deleted"]] = {
 
 class CampaignControl:
     def __init__(
-        self, campaigns: CampaignManager, gate: WriteGate, executions: Executions | None = None
+        self,
+        campaigns: CampaignManager,
+        gate: WriteGate,
+        executions: Executions | None = None,
+        categories: Sequence[str] | None = None,
     ) -> None:
+        """Take the special ad categories that the deployment declares for campaigns without a declaration."""
         self._campaigns = campaigns
         self._gate = gate
         self._executions = executions
+        self._categories = categories
 
     async def manage(self, request: ManageCampaign, context: Context) -> CampaignManaged:
         """Set the status of a campaign or of some of its ad sets or ads.
@@ -68,7 +75,28 @@ class CampaignControl:
         campaign = await self._campaigns.load_created(context.user_id, request.campaign_id)
         if campaign.state == "deleted" and status != "deleted":
             raise ConflictError(CAMPAIGN_DELETED, field="campaign_id")
+        if request.action == "start" and campaign.lacks_declaration:
+            campaign = await self._declared(campaign, request)
         return await self._change(campaign, request, context)
+
+    async def _declared(self, campaign: Campaign, request: ManageCampaign) -> Campaign:
+        """Return the campaign with the declaration that the request or the deployment makes, if any.
+
+        Raises InvalidRequestError for categories that the campaign was not created with.
+        """
+        declared = request.special_ad_categories or self._categories
+        if declared is None:
+            return campaign
+        if wrong := sorted(set(declared) - {"NONE"}):
+            raise InvalidRequestError(
+                f"special_ad_categories: the campaign was created without {', '.join(wrong)}; create it anew"
+                " with the categories that apply",
+                field="special_ad_categories",
+                allowed=["NONE"],
+            )
+        if not request.dry_run:
+            await self._campaigns.declare(campaign)
+        return campaign.model_copy(update={"lacks_declaration": False})
 
     async def _change(self, campaign: Campaign, request: ManageCampaign, context: Context) -> CampaignManaged:
         status = _STATUS[request.action]

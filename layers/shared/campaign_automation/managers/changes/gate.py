@@ -255,6 +255,8 @@ class WriteGate:
         refusal = check_change(wanted.value, live, view.seen(wanted.tag, wanted.field), day_ago, self._limits)
         if refusal:
             return result("skipped", f"{refusal.code}: {refusal.message}")
+        if wanted.value == "active" and view.lacks_declaration:
+            return result("skipped", f"undeclared: {wording.UNDECLARED}")
         return result("planned")
 
     async def _reserve(

@@ -16,7 +16,15 @@ from campaign_automation.models.common import Level
 from campaign_automation.utils.error_handler import CampaignAutomationError, PlatformError, error_body
 
 # After a guard's refusal the caller must change something, so it is an error when nothing else was done.
-GUARDS = ("kill_switch", "limit_missing", "account_cap", "step_cap", "day_cap", "changed_by_other")
+GUARDS = (
+    "kill_switch",
+    "limit_missing",
+    "account_cap",
+    "step_cap",
+    "day_cap",
+    "changed_by_other",
+    "undeclared",
+)
 
 Field = Literal["status", "daily_budget"]
 Result = Literal["changed", "planned", "already", "skipped", "failed"]

@@ -73,6 +73,12 @@ def changed_since(run_id: str, field: str) -> str:
     return f"changed_since: run {run_id} changed its {field} again"
 
 
+UNDECLARED = (
+    "nobody has declared its special ad categories: start it with special_ad_categories"
+    ' ["NONE"] if none applies, or create it anew with those that do'
+)
+
+
 def limit_missing(setting: str, scope: str = "") -> str:
     """Return the refusal of a deployment in which `setting` is not set; `scope` names its missing entry."""
     return (

@@ -167,15 +167,28 @@ GivenAccountSource = (
 class GivenAccounts:
     """The accounts that an embedding process hands in, by user and platform, or by a coroutine of both.
 
-    An account holds the same fields as a secret of SecretAccounts. The coroutine is asked each time, so it
-    may renew tokens.
+    An account holds the same fields as a secret of SecretAccounts, and beside a Web Platform its number
+    there, `ad_account_id`. The coroutine is asked each time, so it may renew tokens.
     """
 
-    def __init__(self, source: GivenAccountSource) -> None:
+    def __init__(self, source: GivenAccountSource, *, has_web_platform: bool = False) -> None:
         self._source = source
+        self._has_web_platform = has_web_platform
 
     async def choose(self, user_id: str, platform: str, ad_account_id: str | None) -> str:
-        return _bound_account(await self._account(user_id, platform), ad_account_id)
+        account = await self._account(user_id, platform)
+        if not self._has_web_platform:
+            return _bound_account(account, ad_account_id)
+        number = str(account.get("ad_account_id", ""))
+        if not number.isdecimal():
+            raise ConfigurationError(
+                "accounts: the Web Platform is told which of its accounts a campaign is in; give each account"
+                " its number there as ad_account_id",
+                setting="accounts",
+            )
+        if ad_account_id not in (None, number):
+            raise AccountError(f"the ad account {ad_account_id} is not known", field="ad_account_id")
+        return number
 
     async def access(self, user_id: str, platform: str, ad_account_id: str) -> Access:
         return _access_of(await self._account(user_id, platform))

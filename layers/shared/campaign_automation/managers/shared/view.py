@@ -20,6 +20,7 @@ class CampaignView:
         self._campaign = campaign
         self.tree = tree
         self.platform = campaign.platform
+        self.lacks_declaration = campaign.lacks_declaration
         nodes: list[Node] = [tree.campaign, *tree.adsets, *tree.ads] if tree else []
         self._nodes = {node.platform_id: node for node in nodes}
 

@@ -1,0 +1,47 @@
+"""A sandbox of the platforms, and modules of a process that has nothing in its environment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from campaign_automation import CampaignAutomation, Limits
+from local.cloud.backing import sandbox_urls
+from tests.support.processes import running_sandbox
+from tests.support.sandbox import Sandbox
+
+Module = Callable[..., CampaignAutomation]
+
+
+@pytest.fixture(scope="session")
+def urls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    with running_sandbox(tmp_path_factory.mktemp("platforms")) as running:
+        yield sandbox_urls(running.ports)
+
+
+@pytest.fixture
+def sandbox(urls: dict[str, str]) -> Iterator[Sandbox]:
+    with Sandbox(urls["admin"]) as control:
+        control.reset()
+        yield control
+
+
+@pytest.fixture
+def module(urls: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Module:
+    """Make a module; all of a test share one store."""
+    monkeypatch.setattr("os.environ", {})
+    settings = {
+        "clock_url": f"{urls['admin']}/clock",
+        "google_ads_endpoint": urls["google"],
+        "meta_graph_url": urls["meta"],
+        "campaign_automation_home": str(tmp_path),
+    }
+
+    def make(**more: Any) -> CampaignAutomation:
+        limits = Limits(account_daily_budget={"USD": 500})
+        return CampaignAutomation(**{"settings": settings, "limits": limits, **more})
+
+    return make

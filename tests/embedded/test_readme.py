@@ -1,0 +1,65 @@
+"""README's first example in Python, in a process of its own that has nothing but the sandbox's addresses."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+from local.cloud.supervisor import MCP_PATHS
+from tests.support.sandbox import Sandbox
+
+README = Path(__file__).parents[2] / "README.md"
+CLIENTS = "mcp_client=..., gemini_client=..., redis_client=..."
+# What an orchestrator has: objects with the methods that the module calls.
+OBJECTS = """
+import asyncio, os
+
+class Redis:
+    def __init__(self):
+        self.kept = {}
+    async def get(self, key):
+        return self.kept.get(key)
+    async def set(self, key, value, ex=None):
+        self.kept[key] = value
+    async def delete(self, *keys):
+        for key in keys:
+            self.kept.pop(key, None)
+
+class Gemini:
+    async def generate_content(self, prompt, model):
+        return {"text": "Made for muddy paths."}
+
+from campaign_automation.clients.mcp_client import McpClient
+CLIENTS = dict(
+    mcp_client=McpClient(os.environ["MCP_URL"], lambda: "sandbox-service-token"),
+    gemini_client=Gemini(),
+    redis_client=Redis(),
+)
+"""
+
+
+def example() -> str:
+    """The example as it stands, its three dots filled in, in a function that says what came of it."""
+    (code,) = [
+        block
+        for block in re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+        if CLIENTS in block
+    ]
+    lines = code.replace(CLIENTS, "**CLIENTS")
+    body = textwrap.indent(lines + "print(result['status'], {ad['copy'] for ad in result['ads']})\n", "    ")
+    return f"{OBJECTS}\nasync def main():\n{body}\nasyncio.run(main())\n"
+
+
+def test_the_first_example_runs_as_it_stands(urls: dict[str, str], sandbox: Sandbox, tmp_path: Path) -> None:
+    environment = {
+        "HOME": str(tmp_path),
+        "META_GRAPH_URL": urls["meta"],
+        "MCP_URL": urls["web_platform"] + MCP_PATHS["customer"],
+        "CLOCK_URL": f"{urls['admin']}/clock",
+    }
+    done = subprocess.run([sys.executable, "-c", example()], env=environment, capture_output=True, text=True)
+    assert done.stdout == "success {'Made for muddy paths.'}\n", done.stdout + done.stderr
+    assert sandbox.left_behind("meta")["campaigns"] == 1
