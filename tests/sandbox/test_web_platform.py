@@ -234,6 +234,39 @@ def test_notification_is_kept(call: Call, sandbox: Sandbox) -> None:
     assert kept["extra_data"] == {"ad": 7}
 
 
+def test_a_name_is_refused_beyond_255_characters(customer: Customer) -> None:
+    created = customer("create_campaign", **CAMPAIGN | {"name": "x" * 255})
+    for tool, arguments in (
+        ("create_campaign", CAMPAIGN),
+        ("update_campaign", {"user_id": 123, "campaign_id": created["id"]}),
+    ):
+        with pytest.raises(Refused) as refused:
+            customer(tool, **arguments | {"name": "x" * 256})
+        assert refused.value.data["parameter"] == "name"
+
+
+def test_an_expired_account_is_told_in_a_text(call: Call, sandbox: Sandbox) -> None:
+    sandbox.patch_account(token_expired=True)
+    with pytest.raises(Refused) as refused:
+        call("get_ad_account_token", user_id=123, ad_account_id=1001)
+    assert str(refused.value) == "Ad account 1001 token has expired. Please re-authorize."
+
+
+def test_an_account_is_told_as_its_owner_typed_it(customer: Customer, sandbox: Sandbox) -> None:
+    sandbox.patch_account(told={"platform_account_id": "100000000000001", "token_expires_at": 0})
+    account = customer("get_active_ad_account", user_id=123, platform="meta")["active_account"]
+    token = customer("get_ad_account_token", user_id=123, ad_account_id=1001)
+    assert account["platform_account_id"] == token["platform_account_id"] == "100000000000001"
+    assert token["token_expires_at"] == 0
+
+
+def test_failures_are_texts_when_it_is_terse(customer: Customer, sandbox: Sandbox) -> None:
+    sandbox.admin("PUT", "/web_platform", {"is_terse": True})
+    with pytest.raises(Refused, match="not found") as refused:
+        customer("get_creative", user_id=123, creative_id=9999)
+    assert refused.value.data == {}
+
+
 @pytest.mark.parametrize("category", ["general", "rule_notice", "", "SYSTEM"])
 def test_a_notification_of_another_category_is_refused(customer: Customer, category: str) -> None:
     with pytest.raises(Refused) as refused:
@@ -318,7 +351,7 @@ def test_session_is_asked_for_in_the_old_revision_only(sandbox: Sandbox) -> None
         ("auth_expired", "mcp", 401),
         ("garbage", "mcp", 502),
         ("http_500", "api/v1/mcp", 500),
-        ("rate_limit", "api/v1/mcp", 200),
+        ("rate_limit", "api/v1/mcp", 429),
         ("garbage", "api/v1/mcp", 502),
     ],
 )

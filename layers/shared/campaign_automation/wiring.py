@@ -13,6 +13,7 @@ from campaign_automation.adapters.base import PlatformAdapter
 from campaign_automation.adapters.registry import Adapters
 from campaign_automation.clients.aws import Aws
 from campaign_automation.clients.gemini_client import GeminiClient, TextModel, load_sdk
+from campaign_automation.clients.given_tools import GivenTools
 from campaign_automation.clients.mcp_client import McpClient, ToolCaller
 from campaign_automation.clients.media_client import MediaClient
 from campaign_automation.clients.scheduler import Target
@@ -128,8 +129,10 @@ class Wiring:
 
     @cached_property
     def tools(self) -> ToolCaller | None:
-        if self._mcp_client is not None or self.settings.mcp_url is None:
-            return self._mcp_client
+        if self._mcp_client is not None:
+            return GivenTools(self._mcp_client)
+        if self.settings.mcp_url is None:
+            return None
         return McpClient(
             self.settings.mcp_url,
             lambda: str(read_secret(self.settings.mcp_secret_id, "the Web Platform")["token"]),
@@ -202,8 +205,12 @@ class Wiring:
     @cached_property
     def accounts(self) -> AccountDirectory:
         if self.tools is not None:
-            return WebPlatformAccounts(self.tools)
-        return SecretAccounts(lambda name: read_secret(name, "the ad account"), self.settings.stage)
+            return WebPlatformAccounts(self.tools, self.settings.account_connect_url)
+        return SecretAccounts(
+            lambda name: read_secret(name, "the ad account"),
+            self.settings.stage,
+            self.settings.account_connect_url,
+        )
 
     @cached_property
     def platforms(self) -> Platforms:

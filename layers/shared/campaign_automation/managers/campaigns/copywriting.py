@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import unicodedata
@@ -16,6 +17,7 @@ from campaign_automation.models.campaigns import AdCopy, Creative
 from campaign_automation.models.common import Record
 from campaign_automation.utils.error_handler import AiModelError
 from campaign_automation.utils.observability import emit, logger
+from campaign_automation.utils.retry_strategy import ATTEMPT_TIMEOUT_SECONDS
 
 TEMPLATE = "template"
 PARTS = ("primary_text", "headline", "description")
@@ -64,9 +66,10 @@ class Copywriter:
         """Return copy within `limits` (characters), uncut, without prices or claims the creative lacks."""
         prompt = _prompt(creative, objective, language, limits)
         problems: list[str] = []
+        until = asyncio.get_running_loop().time() + ATTEMPT_TIMEOUT_SECONDS
         for model in self._models if self._text_model else ():
             try:
-                copy = await self._draft(_with_problems(prompt, problems), model)
+                copy = await self._draft(_with_problems(prompt, problems), model, until)
             except AiModelError as error:
                 logger.warning("copy not generated", model=model, reason=error.message)
                 continue
@@ -78,10 +81,12 @@ class Copywriter:
         emit("copy_generated_total", source=TEMPLATE)
         return template_copy(creative, language, limits)
 
-    async def _draft(self, prompt: str, model: str) -> AdCopy:
+    async def _draft(self, prompt: str, model: str, until: float) -> AdCopy:
+        """Return the model's draft, if it comes until then (in the time of the event loop)."""
         assert self._text_model is not None  # write() checks
         try:
-            answer = await self._text_model.generate_content(prompt, model=model)
+            async with asyncio.timeout_at(until):
+                answer = await self._text_model.generate_content(prompt, model=model)
             draft = _Draft.model_validate(_json_object(answer["text"]))
         except AiModelError:
             raise

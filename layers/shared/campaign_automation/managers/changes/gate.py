@@ -45,6 +45,7 @@ from campaign_automation.utils.error_handler import (
     not_in_time,
 )
 from campaign_automation.utils.observability import emit, logger
+from campaign_automation.utils.retry_strategy import time_limit
 
 RUN_SECONDS = 60  # longer than any function that changes things may run on one campaign
 _WAIT_SECONDS = 5.0  # a caller waits this long for another change of the campaign to end
@@ -52,7 +53,7 @@ _POLL_SECONDS = 0.25
 _MOST_ENDINGS = 5
 # A read of the campaign does not show these: the caller that began one repeats it until it is known.
 _OUTSIDE_THE_TREE = ("create", "end_split", "lift_end")
-_PATIENCE = Patience(total=10.0)
+_PATIENCE = Patience(total=10.0, waits_as_asked=True)
 _DAY_MS = 24 * 3600 * 1000
 _SETTLED_MS = 14 * _DAY_MS  # how far back open intents are settled
 
@@ -94,7 +95,7 @@ class WriteGate:
             return self._guard(campaign, *await self._look(campaign), wanted)
         async with self._claimed(campaign, run) as seen:
             try:
-                async with asyncio.timeout(self._seconds):
+                async with time_limit(self._seconds):
                     results = await self._apply(campaign, wanted, run, seen)
             except TimeoutError as error:
                 raise not_in_time(campaign.platform) from error

@@ -39,6 +39,14 @@ class Outbox:
             return []
         return [OutboxEntry(number=len(campaign.outbox) + 1, tool=tool, arguments=arguments)]
 
+    def created(self, creation: Creation, platform_campaign_id: str) -> list[OutboxEntry]:
+        """Return the messages of a campaign that was just created, paused unless it is started at once."""
+        messages = self.entry(creation, CREATE, create_arguments(creation, platform_campaign_id))
+        if messages and not creation.spec.activate:
+            # Every record begins as a draft there, whatever its campaign is; a start sends its own status.
+            messages.append(OutboxEntry(number=2, tool=UPDATE, arguments={"status": "paused"}))
+        return messages
+
     def change(self, campaign: Campaign) -> OutboxEntry | None:
         """Return the next message after a change: the whole state of the campaign, or None.
 
