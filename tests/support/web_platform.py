@@ -36,7 +36,7 @@ class MemoryWebPlatform:
             raise WebPlatformUnavailableError("down")
         answer = self._write(name, arguments)
         if outage == "after":
-            raise WebPlatformUnavailableError("down")
+            raise WebPlatformUnavailableError("down", outcome_unknown=True)
         return answer
 
     def _read(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:

@@ -59,6 +59,7 @@ from campaign_automation.managers.shared.insights import Insights
 from campaign_automation.managers.shared.notices import Notices
 from campaign_automation.managers.shared.outbox import Outbox
 from campaign_automation.managers.shared.platform_access import Platforms
+from campaign_automation.managers.shared.quarantine import Quarantine
 from campaign_automation.managers.shared.statistics import InProcessStatistics, Statistics
 from campaign_automation.settings import Settings, get_settings
 from campaign_automation.stores.ab_test_store import AbTestStore
@@ -227,6 +228,10 @@ class Wiring:
     @cached_property
     def outbox(self) -> Outbox:
         return Outbox(self.store, self.tools, self.notices)
+
+    @cached_property
+    def quarantine(self) -> Quarantine:
+        return Quarantine(self.store)
 
     @cached_property
     def notices(self) -> Notices:

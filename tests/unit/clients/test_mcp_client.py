@@ -115,14 +115,8 @@ def test_an_older_server_is_initialized_once_and_remembered(serve: Callable[[Any
             return 202, {}, ""
         if headers.get("mcp-session-id") != "s1":
             return 400, JSON, '{"error": "no session"}'
-        event = json.dumps(
-            {
-                "jsonrpc": "2.0",
-                "id": json.loads(ASKED),
-                "result": {"content": [{"type": "text", "text": '{"id": 7}'}]},
-            }
-        )
-        return 200, {"Content-Type": "text/event-stream"}, f"event: message\ndata: {event}\n\n"
+        _, _, event = result({"content": [{"type": "text", "text": '{"id": 7}'}]})
+        return 200, STREAM, f"event: message\ndata: {event}\n\n"
 
     server = serve(script)
     assert call(server, times=2) == {"id": 7}
@@ -137,18 +131,8 @@ def test_the_customers_server_returns_bare_data(serve: Callable[[Any], Server]) 
     }
 
 
-def error(message: str, number: int = -32000, **data: Any) -> Answer:
-    return (
-        200,
-        JSON,
-        json.dumps(
-            {
-                "jsonrpc": "2.0",
-                "id": json.loads(ASKED),
-                "error": {"code": number, "message": message, "data": data},
-            }
-        ),
-    )
+def error(text: str, number: int = -32000, **data: Any) -> Answer:
+    return plain(json.dumps({"code": number, "message": text, "data": data}))
 
 
 def plain(error: str) -> Answer:

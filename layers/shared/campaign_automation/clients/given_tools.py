@@ -28,7 +28,7 @@ class GivenTools:
         self._seconds = seconds
 
     async def call_tool(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
-        """Return the tool's data. Raises CampaignAutomationError, and nothing else, for whatever goes wrong."""
+        """Return the tool's data. Raises CampaignAutomationError and nothing else."""
         try:
             async with asyncio.timeout(self._seconds):
                 answer = await self._client.call_tool(name, arguments)

@@ -44,7 +44,8 @@ def message_of(answer: httpx.Response, request_id: int) -> dict[str, Any]:
             retry_after=retry_after(answer.headers),
             outcome_unknown=True,
         )
-    message = next((item for item in _messages(answer) if _answers(item, request_id)), None)
+    answers = (item for item in _messages(answer) if _answers(item, request_id))
+    message: dict[str, Any] | None = next(answers, None)
     if message is None:
         raise WebPlatformUnavailableError(
             f"the Web Platform answered HTTP {answer.status_code} without a JSON-RPC answer to the request",
@@ -108,7 +109,7 @@ def tool_data(name: str, message: dict[str, Any]) -> dict[str, Any]:
     """Return the data of a tool's answer. Raises the typed error of a failure."""
     if (error := message.get("error")) is not None:
         raise failure(name, error)
-    result = message.get("result")
+    result: Any = message.get("result")
     if not _is_standard(result):
         return result if isinstance(result, dict) else {"result": result}
     text = "".join(str(part.get("text") or "") for part in result["content"])

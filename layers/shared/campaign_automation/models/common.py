@@ -191,6 +191,11 @@ class Context(Model):
     deadline_seconds: Annotated[int, Field(ge=1, le=900)] = 120
 
     @property
+    def is_named_operator(self) -> bool:
+        """Whether the role of an operator was given by name, and not by the default of one process."""
+        return "roles" in self.model_fields_set and Role.OPERATOR in self.roles
+
+    @property
     def actor(self) -> str:
         """The calling person, as the audit trail names them."""
         return f"user:{self.person or self.user_id}"

@@ -13,6 +13,7 @@ from campaign_automation.stores.table import Key, Row, Value, document
 from campaign_automation.utils.clock import now_ms
 
 _DRY_RUN_SECONDS = 24 * 3600
+_WITH_MESSAGES: dict[str, Literal["campaign", "notice"]] = {"campaign": "campaign", "notice": "notice"}
 _DOCUMENTS = ("spec", "context", "test", "account", "plan", "failure", "warnings", "drift")
 
 
@@ -23,6 +24,7 @@ class Pending(NamedTuple):
     kind: Literal["campaign", "notice"]
     item_id: str
     since: int
+    key: Key
 
 
 class Head(NamedTuple):
@@ -92,8 +94,9 @@ def object_row(creation: Creation | Campaign, entry: ObjectEntry) -> Row:
 def outbox_row(creation: Creation | Campaign, entry: OutboxEntry) -> Row:
     pk = partition(creation.tenant, creation.campaign_id)
     row = {"pk": pk, "sk": f"outbox#{entry.number:06d}", "entry": entry.model_dump_json()}
-    # Only pending rows carry the index key, so the index holds exactly what is still to be sent.
-    return row if entry.sent else {**row, "outbox": "pending", "due": now_ms()}
+    # Only unsent rows carry the index key, so the index holds exactly what is still to be sent.
+    state = "quarantined" if entry.is_quarantined else "pending"
+    return row if entry.sent else {**row, "outbox": state, "due": now_ms()}
 
 
 def list_row(creation: Creation) -> Row:
@@ -135,6 +138,10 @@ def creation_of(rows: list[Row]) -> Creation:
     return Creation.model_validate(campaign | documents | parts)
 
 
-def pending_of(row: Row) -> Pending:
-    tenant, kind, item_id = row["pk"].split("#")
-    return Pending(tenant, kind, item_id, int(row["due"]))
+def pending_of(row: Row) -> Pending | None:
+    """Return the message that a row of the index stands for, or None for a row that is none."""
+    tenant, _, named = row["pk"].partition("#")
+    kind, _, item_id = named.partition("#")
+    if kind not in _WITH_MESSAGES or not item_id:
+        return None
+    return Pending(tenant, _WITH_MESSAGES[kind], item_id, int(row["due"]), Key(row["pk"], row["sk"]))

@@ -61,7 +61,9 @@ from campaign_automation.stores.table import (
     Row,
     Table,
     Update,
+    Value,
 )
+from campaign_automation.utils.clock import now_ms
 from campaign_automation.utils.error_handler import StoreError
 
 _CLAIM_TRIES = 3
@@ -240,9 +242,42 @@ class CampaignStore:
         key, attributes = campaign_key(campaign), DELIVERY.attributes
         await self._table.try_write(Update(key, remove=attributes, when=DELIVERY.held_by(token)))
 
+    async def keep_unsent(self, campaign: Creation | Campaign, entry: OutboxEntry) -> None:
+        """Replace a message that was not taken; it keeps the time since which it waits."""
+        row = outbox_row(campaign, entry)
+        changed = {"entry": row["entry"], "outbox": row["outbox"]}
+        await self._table.write(Update(Key(row["pk"], row["sk"]), set=changed))
+
     async def pending(self, limit: int) -> list[Pending]:
         """Return the messages of all tenants that wait longest for their acknowledgement, at most `limit`."""
-        return [pending_of(row) for row in await self._table.indexed("pending", limit=limit)]
+        return await self._waiting("pending", limit)
+
+    async def quarantined(self, limit: int) -> list[Pending]:
+        """Return the messages of all tenants that are sent no more, the oldest first, at most `limit`."""
+        return await self._waiting("quarantined", limit)
+
+    async def quarantine(self, item: Pending) -> None:
+        """Send a message no more whose row, or whose campaign, cannot be read."""
+        await self._table.try_write(Update(item.key, set={"outbox": "quarantined"}))
+
+    async def release(self, item: Pending) -> bool:
+        """Let a quarantined message be sent again. Return False when it is not quarantined any more."""
+        row = await self._table.get(item.key) or {}
+        changed: dict[str, Value] = {"outbox": "pending", "due": now_ms(), **_released(row)}
+        held = Equals("outbox", "quarantined")
+        return await self._table.try_write(Update(item.key, set=changed, when=held))
+
+    async def message(self, item: Pending) -> OutboxEntry | Notice | None:
+        """Return the message itself, or None when its row is gone or cannot be read."""
+        row = await self._table.get(item.key)
+        try:
+            return None if row is None else _message(row)
+        except ValueError:
+            return None
+
+    async def _waiting(self, value: str, limit: int) -> list[Pending]:
+        rows = await self._table.indexed(value, limit=limit)
+        return [item for item in map(pending_of, rows) if item is not None]
 
     # --- assets and accounts ---------------------------------------------------------------------------
 
@@ -270,6 +305,23 @@ class CampaignStore:
 
     async def _campaign(self, tenant: str, campaign_id: str) -> Row | None:
         return await self._table.get(Key(partition(tenant, campaign_id), "campaign"))
+
+
+def _message(row: Row) -> OutboxEntry | Notice:
+    """Return the message of a row. Raises ValueError for a row that holds none."""
+    if "entry" in row:
+        return OutboxEntry.model_validate_json(row["entry"])
+    return Notice.model_validate_json(row.get("notice", ""))
+
+
+def _released(row: Row) -> dict[str, str]:
+    """Return the attribute that holds the message, with its refusals forgotten; none of an unreadable row."""
+    try:
+        message = _message(row)
+    except ValueError:
+        return {}
+    again = message.model_copy(update={"refusals": 0, "is_quarantined": False})
+    return {"entry" if isinstance(again, OutboxEntry) else "notice": again.model_dump_json()}
 
 
 def _no_old_run_but(run_id: str) -> Condition:

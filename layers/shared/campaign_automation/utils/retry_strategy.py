@@ -71,9 +71,9 @@ async def with_retries(
 
     `what` names it in the metric. Only errors that `is_retryable` are retried, and only while the wait fits
     into `max_total_seconds` and before the caller's deadline; with `waits_as_asked` the deadline alone bounds
-    a wait that the platform asks for. An attempt that takes `attempt_seconds` is cut, and counts as the error `late`.
-    The last error is raised with `attempts` and `elapsed` (seconds) in its details. `draw` gives a number
-    between two others.
+    a wait that the platform asks for. An attempt that takes `attempt_seconds` is cut, and counts as the error
+    `late`. The last error is raised with `attempts` and `elapsed` (seconds) in its details. `draw` gives a
+    number between two others.
     """
     started = time.monotonic()
     for attempt in range(MAX_RETRIES + 1):

@@ -8,9 +8,9 @@ from campaign_automation.managers.campaigns.journal import Journal, Planned, cam
 from campaign_automation.managers.campaigns.splits import Splits
 from campaign_automation.managers.campaigns.wording import unfinished_undo_notice
 from campaign_automation.managers.changes.commitments import Commitments
-from campaign_automation.managers.shared import outbox as web_platform
 from campaign_automation.managers.shared.notices import Notices
 from campaign_automation.managers.shared.outbox import Outbox
+from campaign_automation.managers.shared.web_platform_record import DELETE
 from campaign_automation.models.campaign import Creation, OutboxEntry
 from campaign_automation.models.common import Level
 from campaign_automation.stores.campaign_store import CampaignStore
@@ -64,7 +64,7 @@ class Undo:
         """Store that nothing is left, which frees the idempotency key."""
         messages: list[OutboxEntry] = []
         if creation.outbox:
-            messages = self._outbox.entry(creation, web_platform.DELETE, {})
+            messages = self._outbox.entry(creation, DELETE, {})
         await self._store.finish(creation, "rolled_back", failure=failure, outbox=messages)
         if creation.account is not None:
             await self._commitments.release(creation.tenant, creation.account, creation.campaign_id)
