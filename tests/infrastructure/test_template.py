@@ -115,7 +115,7 @@ def test_each_function_may_do_to_the_table_what_it_does(rights: dict[str, set[Ri
         allowed = {right.action for right in found if right.action.startswith("dynamodb:")}
         assert allowed == expected.get(role, set()), role
     with_index = holders(rights, lambda right: right.resource == "Table/index/outbox")
-    assert with_index == {"OutboxFunctionRole", "ReconcileRulesFunctionRole"}
+    assert with_index == {"ManageCampaignFunctionRole", "OutboxFunctionRole", "ReconcileRulesFunctionRole"}
 
 
 def test_schedules_functions_and_topics_are_for_those_who_need_them(rights: dict[str, set[Right]]) -> None:

@@ -192,7 +192,7 @@ class Context(Model):
 
     @property
     def is_named_operator(self) -> bool:
-        """Whether the role of an operator was given by name, and not by the default of one process."""
+        """True when the role of an operator was given by name, and not by the default of one process."""
         return "roles" in self.model_fields_set and Role.OPERATOR in self.roles
 
     @property
