@@ -18,8 +18,8 @@ from campaign_automation.utils.error_handler import (
     PlatformAuthError,
     PlatformQuotaError,
     PlatformRateLimitError,
+    WebPlatformUnavailableError,
     error_body,
-    not_in_time,
 )
 from campaign_automation.utils.observability import logger
 from campaign_automation.utils.retry_strategy import seconds_left, with_retries
@@ -109,7 +109,8 @@ class CampaignCreation:
             is_retryable=lambda error: isinstance(error, TRANSIENT) and error.retryable,
             waits_as_asked=True,
             attempt_seconds=_LONG_STEPS.get(step, _STEP_SECONDS),
-            late=lambda: not_in_time(step),
+            # Cut by us: platform, Web Platform or model hung, and the step does not know which.
+            late=lambda: WebPlatformUnavailableError(f"{step} did not end in time", code="4002"),
         )
 
     async def run_step(self, step: str, tenant: str, campaign_id: str, **arguments: Any) -> dict[str, Any]:
