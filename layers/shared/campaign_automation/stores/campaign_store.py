@@ -3,6 +3,7 @@
 | pk                              | sk                   | holds                                        |
 |---------------------------------|----------------------|----------------------------------------------|
 | <tenant>#campaign#<id>          | campaign             | request, account, plan, state, failure       |
+|                                 | part#<name>#<hash>#n | a piece of a document too long for that row  |
 |                                 | creative#<id>        | the creative and its copy                    |
 |                                 | object#<level>#<tag> | the journal entry of one platform object     |
 |                                 | outbox#<n>           | a message for the Web Platform               |
@@ -37,6 +38,7 @@ from campaign_automation.stores.campaign_rows import (
     creation_of,
     creative_key,
     creative_row,
+    in_parts,
     list_key,
     list_row,
     object_row,
@@ -81,12 +83,13 @@ class CampaignStore:
 
     async def open_creation(self, creation: Creation, claim: Claim | None) -> Claim | None:
         """Store a new campaign under its claim, both or neither. Return the claim that stands already."""
-        put = Put(campaign_row(creation), when=Absent())
+        row, parts = in_parts(creation, campaign_row(creation))
+        puts = [Put(row, when=Absent()), *map(Put, parts)]
         if claim is None:
-            await self._table.write(put)
+            await self._table.write(*puts)
             return None
         for _ in range(_CLAIM_TRIES):
-            if await self._table.try_write(put, claim_put(creation.tenant, claim, claim.seconds)):
+            if await self._table.try_write(*puts, claim_put(creation.tenant, claim, claim.seconds)):
                 return None
             standing = await standing_claim(self._table, creation.tenant, claim.key)
             if standing is not None:
@@ -123,7 +126,8 @@ class CampaignStore:
 
     async def update(self, creation: Creation, **parts: Any) -> None:
         """Replace parts of the campaign row: account, plan, warnings, drift, failure, activated."""
-        await self._table.write(Update(campaign_key(creation), set=changed_parts(parts)))
+        values, rows = in_parts(creation, changed_parts(parts))
+        await self._table.write(Update(campaign_key(creation), set=values), *map(Put, rows))
 
     async def save_creatives(self, creation: Creation, creatives: Iterable[Creative]) -> None:
         await self._table.write_in_groups(Put(creative_row(creation, creative)) for creative in creatives)
@@ -149,8 +153,8 @@ class CampaignStore:
 
         A campaign that left nothing behind frees its idempotency key, so the caller may simply ask again.
         """
-        values = changed_parts({"state": state, **parts})
-        operations: list[Operation] = [Update(campaign_key(creation), set=values)]
+        values, rows = in_parts(creation, changed_parts({"state": state, **parts}))
+        operations: list[Operation] = [Update(campaign_key(creation), set=values), *map(Put, rows)]
         operations += [Put(outbox_row(creation, entry)) for entry in outbox]
         operations += [Put(notice_row(notice)) for notice in notices]
         if state == "rolled_back" and creation.claim:
