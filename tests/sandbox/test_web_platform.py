@@ -11,6 +11,9 @@ import pytest
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
+from campaign_automation.clients.mcp_client import McpClient
+from campaign_automation.managers.shared.accounts import WebPlatformAccounts
+from campaign_automation.utils.error_handler import CampaignAutomationError
 from tests.sandbox.support import ACCOUNT, TOKEN, Json, Sandbox
 
 SERVICE_TOKEN = "sandbox-service-token"
@@ -377,3 +380,34 @@ def test_lost_answer_after_the_write(sandbox: Sandbox, customer: Customer) -> No
     with pytest.raises(httpx.RemoteProtocolError):
         customer("create_campaign", **CAMPAIGN)
     assert customer("get_campaigns", user_id=123)["total"] == 1
+
+
+# The module's own client
+
+
+@pytest.mark.parametrize("path", ["mcp", "mcp-json", "api/v1/mcp"])
+@pytest.mark.parametrize("is_terse", [False, True])
+def test_the_modules_client_tells_failures_apart(sandbox: Sandbox, path: str, is_terse: bool) -> None:
+    sandbox.admin("PUT", "/web_platform", {"is_terse": is_terse})
+    sandbox.patch_account(token_expired=True)
+    client = McpClient(f"{sandbox.url}/web_platform/{path}", lambda: SERVICE_TOKEN)
+
+    def failure(tool: str, **arguments: Any) -> CampaignAutomationError:
+        with pytest.raises(CampaignAutomationError) as failed:
+            asyncio.run(client.call_tool(tool, {"user_id": "user_123", **arguments}))
+        return failed.value
+
+    assert failure("fly").code == "3001"
+    assert failure("get_creative", creative_id=9999).code == "5000"
+    assert failure("deduct_credit", amount=10_000).code == "6011"
+    assert failure("create_campaign", **CAMPAIGN | {"user_id": 123, "name": "x" * 256}).code == (
+        "3003" if is_terse else "3002"
+    )
+    assert "token has expired" in failure("get_ad_account_token", ad_account_id=1001).message
+    accounts = WebPlatformAccounts(client, "https://shop.example/{platform}")
+    with pytest.raises(CampaignAutomationError) as dead:
+        asyncio.run(accounts.access("user_123", "meta", "1001"))
+    assert (dead.value.code, dead.value.details["action_url"]) == ("6001", "https://shop.example/meta")
+    sandbox.fault("web_platform", "create_campaign", "rate_limit")
+    limited = failure("create_campaign", **CAMPAIGN | {"user_id": 123})
+    assert (limited.code, limited.details["retry_after"]) == ("1003", 5)
