@@ -217,9 +217,9 @@ class WriteGate:
     # --- read and settle ------------------------------------------------------------------------------
 
     async def _look(self, campaign: Campaign) -> tuple[CampaignView, list[AuditRecord]]:
-        """Read the campaign as it is, and its audit trail of the last 14 days."""
-        since = now_ms() - _SETTLED_MS
-        trail = self._audit.since(campaign.tenant, campaign.campaign_id, since)
+        """Read the campaign as it is, and of its audit trail the last day and what is open of 14 days."""
+        now, key = now_ms(), (campaign.tenant, campaign.campaign_id)
+        trail = self._audit.recent(*key, now - _DAY_MS, open_since=now - _SETTLED_MS)
         view, recent = await asyncio.gather(self._view(campaign), trail)
         return view, recent
 
