@@ -17,6 +17,7 @@ from campaign_automation.stores.notice_store import notice_row
 from campaign_automation.stores.table import Key, Put, Update
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import (
+    AccountError,
     PlatformUnavailableError,
     WebPlatformError,
     WebPlatformUnavailableError,
@@ -198,8 +199,18 @@ def test_a_change_behind_a_refused_one_is_still_told(house: House, unwilling: Un
     assert len(ask(house, "list_quarantined_messages", OPERATOR)["messages"]) == 1
 
 
-def test_a_web_platform_that_is_down_for_days_loses_nothing(house: House, unwilling: Unwilling) -> None:
-    unwilling.errors["create_campaign"] = WebPlatformUnavailableError("down")
+@pytest.mark.parametrize(
+    "error",
+    [
+        WebPlatformUnavailableError("down"),
+        WebPlatformError("the Web Platform refused the service token", code="3000", retryable=False),
+        AccountError("the secret of the Web Platform cannot be read"),
+    ],
+)
+def test_a_web_platform_that_takes_nothing_for_days_loses_nothing(
+    house: House, unwilling: Unwilling, error: Exception
+) -> None:
+    unwilling.errors["create_campaign"] = error
     house.create()
     for _ in range(2 * REFUSALS):
         assert house.sweep()["after"] == 2

@@ -21,6 +21,8 @@ CATEGORIES = frozenset(
 )
 # A message is quarantined after so many: with a sweep every five minutes that is an hour.
 REFUSALS = 12
+# A service token that is refused (3000) or not configured (6000) concerns all messages, not the one in hand.
+_OF_THE_DEPLOYMENT = frozenset({"3000", "6000"})
 _LONGEST_REASON = 500
 _DELIVERY_SECONDS = 120  # longer than any function lives that delivers
 
@@ -83,8 +85,10 @@ class Notices:
 
 
 def is_refusal(error: Exception) -> bool:
-    """Return whether an error is an answer that will be the same next time, as far as it tells."""
-    return not (isinstance(error, CampaignAutomationError) and error.retryable)
+    """Return whether an error is an answer to this message, which will be the same next time."""
+    if not isinstance(error, CampaignAutomationError):
+        return True
+    return not error.retryable and error.code not in _OF_THE_DEPLOYMENT
 
 
 def reason_of(error: Exception) -> str:
