@@ -1,5 +1,5 @@
-"""POST /v1/campaigns/{campaign_id}/status: pause, start or delete a campaign or parts of it."""
+"""Pause, start or delete a campaign or parts of it; list and send again what the Web Platform refused."""
 
 from campaign_automation.api.http import handler
 
-lambda_handler = handler("manage_campaign")
+lambda_handler = handler("manage_campaign", "list_quarantined_messages", "resend_quarantined_messages")

@@ -32,9 +32,9 @@ class Cloud:
     info: dict[str, Any]
     process: subprocess.Popen[bytes]
 
-    def token(self, user_id: str, lifetime_seconds: float = 3600) -> str:
-        """A bearer token for any user; a negative lifetime gives one that has expired."""
-        body = {"user_id": user_id, "lifetime_seconds": lifetime_seconds}
+    def token(self, user_id: str, lifetime_seconds: float = 3600, **claims: Any) -> str:
+        """A bearer token for any user, with more claims; a negative lifetime gives one that has expired."""
+        body = {"user_id": user_id, "lifetime_seconds": lifetime_seconds, "claims": claims}
         return str(self._post("/_local/tokens", body)["token"])
 
     def tick(self) -> list[dict[str, Any]]:

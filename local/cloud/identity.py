@@ -20,10 +20,11 @@ class Identity:
         self._audience = audience
         self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
-    def token(self, user_id: str, lifetime_seconds: float = LIFETIME_SECONDS) -> str:
+    def token(self, user_id: str, lifetime_seconds: float = LIFETIME_SECONDS, **more: Any) -> str:
         """A signed JWT whose `sub` is the user; a negative lifetime gives one that has expired."""
         now = int(time.time())
         claims = {
+            **more,
             "iss": self._issuer,
             "aud": self._audience,
             "sub": user_id,

@@ -42,6 +42,7 @@ class Admin:
             ("PUT", "/reviews/{platform}/{id}"): self.review,
             ("PUT", "/creatives/{id}"): self.creative,
             ("PUT", "/credits/{id}"): self.credit,
+            ("PUT", "/web_platform"): self.manners,
             ("PUT", "/gemini"): self.behaviour,
         }
         return Starlette(
@@ -110,6 +111,11 @@ class Admin:
         user_id = int(request.path_params["id"])
         self._web_platform.credits[user_id] = float(body["balance"])
         return {"user_id": user_id, "balance": self._web_platform.credits[user_id]}
+
+    def manners(self, _: Request, body: Any) -> Json:
+        """Whether the Web Platform tells failures in texts only."""
+        self._web_platform.is_terse = bool(body["is_terse"])
+        return {"is_terse": self._web_platform.is_terse}
 
     def behaviour(self, _: Request, body: Any) -> Json:
         return self._gemini.set_behaviour(body)

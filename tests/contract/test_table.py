@@ -18,6 +18,7 @@ from campaign_automation.stores.lease import Lease
 from campaign_automation.stores.table import (
     MAX_BYTES,
     MAX_OPERATIONS,
+    MAX_ROW_BYTES,
     SCHEMA,
     Absent,
     AllOf,
@@ -340,6 +341,15 @@ def test_four_megabytes_are_refused_and_nothing_is_written(table: Table) -> None
     with pytest.raises(WriteRefusedError):
         run(table.write(*updates))
     assert run(table.query("t#a")) == []
+
+
+def test_a_row_beyond_400_kilobytes_is_refused(table: Table) -> None:
+    run(table.write(Put(row(text="x" * (MAX_ROW_BYTES - 100)))))
+    for too_long in ("x" * MAX_ROW_BYTES, "é" * (MAX_ROW_BYTES // 2)):
+        for operation in (Put(row(text=too_long)), Update(KEY, set={"text": too_long})):
+            with pytest.raises(WriteRefusedError) as caught:
+                run(table.write(operation))
+            assert not caught.value.retryable
 
 
 def test_two_operations_on_one_row_are_refused(table: Table) -> None:

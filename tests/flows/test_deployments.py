@@ -6,13 +6,16 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
+from campaign_automation.managers.shared.notices import REFUSALS
 from local import cloud as local_cloud
 from local.cloud import Cloud
 from local.cloud.workers.worker import TIME_LIMITS
 from tests.support.api import Api
 from tests.support.builders import request_body
+from tests.support.sandbox import Sandbox
 
 ROOT = Path(__file__).parents[2]
 TITLE = "Campaign Automation"
@@ -59,3 +62,28 @@ def test_where_roles_come_from_a_claim_a_token_without_it_may_do_nothing(own_clo
     with Api(own_cloud.info["api_url"], own_cloud.info["tokens"]["user_456"]) as api:
         for answer in (api.http.get("/v1/rules"), api.create(request_body())):
             assert (answer.status_code, answer.json()["error"]["code"]) == (403, "1004"), answer.text
+
+
+@pytest.mark.slow
+def test_messages_that_were_refused_are_for_operators(own_cloud: Cloud) -> None:
+    own_cloud.deploy(JwtRolesClaim="roles", KillSwitch="false")
+    url, admin = own_cloud.info["api_url"], own_cloud.info["sandbox"]["admin"]
+    with (
+        Api(url, own_cloud.token("user_123", roles=["buyer"])) as buyer,
+        Api(url, own_cloud.token("user_789", roles=["operator"])) as operator,
+        Sandbox(admin) as sandbox,
+    ):
+        sandbox.fault("web_platform", "create_campaign", "policy", times=0)
+        campaign_id = buyer.create(request_body(platform="google", name="Refused")).json()["campaign_id"]
+        assert buyer.http.get("/v1/quarantined-messages").status_code == 403
+        for _ in range(REFUSALS):
+            httpx.post(f"{url}/_local/schedules/OutboxFunctionEveryFiveMinutes/fire", timeout=600)
+        held = operator.http.get("/v1/quarantined-messages").json()["messages"]
+        assert {(item["tenant"], item["item_id"]) for item in held} == {("user_123", campaign_id)}
+        sandbox.reset_faults()
+        again = operator.http.post("/v1/quarantined-messages/resends", json={"item_ids": [campaign_id]})
+        assert again.json()["item_ids"] == [campaign_id], again.text
+        httpx.post(f"{url}/_local/schedules/OutboxFunctionEveryFiveMinutes/fire", timeout=600)
+        assert operator.http.get("/v1/quarantined-messages").json()["messages"] == []
+        record = list(sandbox.state("web_platform")["campaigns"].values())[-1]
+        assert (record["targeting"]["campaign_id"], record["status"]) == (campaign_id, "paused")

@@ -176,4 +176,4 @@ async def deliver(wiring: Any, campaign_id: str) -> None:
     """What the scheduled re-sender does."""
     await wiring.outbox.deliver("user_123", campaign_id)
     creation = await wiring.store.load("user_123", campaign_id)
-    assert [entry.sent for entry in creation.outbox] == [True]
+    assert [entry.sent for entry in creation.outbox] == [True, True]

@@ -139,15 +139,22 @@ def test_a_token_renewed_meanwhile_is_taken_over_and_tried_once(
     assert execute(module, "manage_campaign", {**asked, "action": "start"})["status"] == "success"
 
 
-def test_an_expired_token_is_asked_for_once_more_and_then_told(
+def test_a_refused_token_is_asked_for_once_more_and_an_expired_account_once(
     module: CampaignAutomation, sandbox: Sandbox, campaign_id: str
 ) -> None:
+    def reads_of_the_token() -> int:
+        before = sandbox.operations("web_platform")["get_ad_account_token"]
+        error = execute(module, "manage_campaign", {"campaign_id": campaign_id, "action": "start"})["error"]
+        assert (error["code"], error["type"]) == ("6001", "AD_ACCOUNT_TOKEN_EXPIRED")
+        assert error["details"]["action_url"] == "https://web-platform.example/ad-accounts/meta"
+        return sandbox.operations("web_platform")["get_ad_account_token"] - before
+
+    sandbox.fault("meta", "*", "auth_expired", times=0)
+    assert reads_of_the_token() == 2
+    sandbox.reset_faults()
     sandbox.patch_account("meta", ACCOUNTS["meta"], token_expired=True)
-    before = sandbox.operations("web_platform")["get_ad_account_token"]
-    error = execute(module, "manage_campaign", {"campaign_id": campaign_id, "action": "start"})["error"]
-    assert (error["code"], error["type"]) == ("6001", "AD_ACCOUNT_TOKEN_EXPIRED")
-    assert error["details"]["action_url"] == "https://web-platform.example/ad-accounts/meta"
-    assert sandbox.operations("web_platform")["get_ad_account_token"] - before == 2
+    module._wiring.accounts.forget("user_123")
+    assert reads_of_the_token() == 1  # the Web Platform itself says so
 
 
 def test_a_creation_takes_over_a_token_renewed_meanwhile(

@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from campaign_automation.capability import run_action
-from campaign_automation.utils.error_handler import PlatformUnavailableError
+from campaign_automation.managers.shared.notices import REFUSALS
+from campaign_automation.managers.shared.outbox import in_turns
+from campaign_automation.stores.campaign_rows import Pending
+from campaign_automation.stores.notice_store import notice_row
+from campaign_automation.stores.table import Key, Put, Update
+from campaign_automation.utils import clock
+from campaign_automation.utils.error_handler import (
+    AccountError,
+    PlatformUnavailableError,
+    WebPlatformError,
+    WebPlatformUnavailableError,
+)
 from campaign_automation.wiring import Wiring
 from tests.support.builders import request_body
 from tests.support.fake_adapter import FakeAdapter
+from tests.support.memory_table import MemoryTable
 from tests.support.table import empty_table
 from tests.support.web_platform import MemoryWebPlatform
 
@@ -26,7 +40,8 @@ class House:
         self.wiring = Wiring(mcp_client=self.web_platform, adapters={"meta": self.adapter})
 
     def create(self) -> dict[str, Any]:
-        return asyncio.run(run_action(self.wiring, "create_campaign", request_body(), CALLER))
+        caller = {**CALLER, "idempotency_key": uuid.uuid4().hex}
+        return asyncio.run(run_action(self.wiring, "create_campaign", request_body(), caller))
 
     def manage(self, campaign_id: str, action: str) -> dict[str, Any]:
         parameters = {"campaign_id": campaign_id, "action": action, "confirm": True}
@@ -92,3 +107,222 @@ def test_a_caller_that_only_reads_writes_no_user(house: House) -> None:
     assert asyncio.run(house.wiring.tenants.web_platform_user("acme")) == "user_9"
     later = Wiring(mcp_client=house.web_platform, adapters={"meta": house.adapter})
     assert asyncio.run(later.tenants.web_platform_user("acme")) == "acme"
+
+
+# --- refusals, quarantine, order --------------------------------------------------------------------------
+
+
+class Unwilling(MemoryWebPlatform):
+    """Raises what `errors` names for a tool, as long as it stands there; `late` creates act after that."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.errors: dict[str, Exception] = {}
+        self.late: list[dict[str, Any]] = []
+        self.pages: list[dict[str, Any]] = []
+        self.asked: list[dict[str, Any]] = []
+
+    async def call_tool(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        if name == "get_campaigns":
+            self.asked.append(arguments)
+            if self.pages:
+                return self.pages[arguments["page"] - 1]
+        if name in self.errors:
+            if name == "create_campaign":
+                self.late.append(arguments)
+            raise self.errors[name]
+        return await super().call_tool(name, arguments)
+
+    async def act_late(self) -> None:
+        for arguments in self.late[:1]:
+            await super().call_tool("create_campaign", arguments)
+
+
+REFUSED = WebPlatformError("create_campaign: it broke", code="3003", retryable=False)
+SLOW = WebPlatformUnavailableError("slow", code="3004", outcome_unknown=True)
+
+
+@pytest.fixture
+def unwilling(house: House) -> Unwilling:
+    house.web_platform = Unwilling()
+    house.wiring = Wiring(
+        mcp_client=house.web_platform, adapters={"meta": house.adapter}, table=MemoryTable()
+    )
+    return house.web_platform
+
+
+def ask(house: House, action: str, caller: dict[str, Any], **parameters: Any) -> dict[str, Any]:
+    return asyncio.run(run_action(house.wiring, action, parameters, caller))
+
+
+OPERATOR = {"user_id": "ops", "roles": ["operator"]}
+
+
+def sweep_until_quarantined(house: House) -> None:
+    for _ in range(REFUSALS):
+        house.sweep()
+
+
+def test_what_is_refused_again_and_again_waits_for_an_operator(house: House, unwilling: Unwilling) -> None:
+    unwilling.errors["create_campaign"] = REFUSED
+    campaign_id = house.create()["campaign_id"]
+    assert house.manage(campaign_id, "start")["status"] == "success"
+    for _ in range(REFUSALS - 3):
+        assert house.sweep()["after"] == 3
+    house.sweep()
+    assert house.sweep()["after"] == 0
+    tries = len(unwilling.late)
+    house.sweep()
+    assert len(unwilling.late) == tries == REFUSALS
+    held = ask(house, "list_quarantined_messages", OPERATOR)["messages"]
+    assert [item["tool"] for item in held] == ["create_campaign", "update_campaign", "update_campaign"]
+    assert {(item["tenant"], item["item_id"]) for item in held} == {("u", campaign_id)}
+    assert "it broke" in held[0]["error"]
+    unwilling.errors.clear()
+    again = ask(house, "resend_quarantined_messages", OPERATOR, item_ids=[campaign_id, "cmp_unknown"])
+    assert again["item_ids"] == [campaign_id]
+    assert house.sweep() == {"before": 3, "after": 0}
+    (known,) = unwilling.campaigns.values()
+    assert known["status"] == "active"
+    assert ask(house, "list_quarantined_messages", OPERATOR)["messages"] == []
+
+
+def test_a_change_behind_a_refused_one_is_still_told(house: House, unwilling: Unwilling) -> None:
+    campaign_id = house.create()["campaign_id"]
+    unwilling.errors["update_campaign"] = REFUSED
+    house.manage(campaign_id, "start")
+    sweep_until_quarantined(house)
+    unwilling.errors.clear()
+    house.manage(campaign_id, "pause")
+    (known,) = unwilling.campaigns.values()
+    assert known["status"] == "paused"
+    assert len(ask(house, "list_quarantined_messages", OPERATOR)["messages"]) == 1
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        WebPlatformUnavailableError("down"),
+        WebPlatformError("the Web Platform refused the service token", code="3000", retryable=False),
+        AccountError("the secret of the Web Platform cannot be read"),
+    ],
+)
+def test_a_web_platform_that_takes_nothing_for_days_loses_nothing(
+    house: House, unwilling: Unwilling, error: Exception
+) -> None:
+    unwilling.errors["create_campaign"] = error
+    house.create()
+    for _ in range(2 * REFUSALS):
+        assert house.sweep()["after"] == 2
+    unwilling.errors.clear()
+    assert house.sweep()["after"] == 0
+
+
+def test_a_refused_notice_waits_for_an_operator_too(house: House, unwilling: Unwilling) -> None:
+    unwilling.errors["create_notification"] = REFUSED
+    arguments = {"notification_type": "urgent", "category": "system", "title": "T", "message": "m"}
+    (notice,) = house.wiring.notices.notice("u", "n1", arguments)
+    asyncio.run(house.wiring._table.write(Put(notice_row(notice))))
+    sweep_until_quarantined(house)
+    (held,) = ask(house, "list_quarantined_messages", OPERATOR)["messages"]
+    assert (held["kind"], held["item_id"], held["refusals"]) == ("notice", "n1", REFUSALS)
+    unwilling.errors.clear()
+    ask(house, "resend_quarantined_messages", OPERATOR)
+    assert house.sweep() == {"before": 1, "after": 0}
+    assert len(unwilling.notifications) == 1
+
+
+def test_only_a_named_operator_sees_the_messages_of_others(house: House, unwilling: Unwilling) -> None:
+    unwilling.errors["create_campaign"] = REFUSED
+    house.create()
+    sweep_until_quarantined(house)
+    viewer = {"user_id": "u", "roles": ["viewer", "buyer", "approver"]}
+    for action in ("list_quarantined_messages", "resend_quarantined_messages"):
+        assert ask(house, action, viewer)["error"]["code"] == "1004"
+    assert ask(house, "list_quarantined_messages", {"user_id": "other"})["messages"] == []
+    assert ask(house, "resend_quarantined_messages", {"user_id": "other"})["item_ids"] == []
+    assert len(ask(house, "list_quarantined_messages", CALLER)["messages"]) == 2
+
+
+def test_a_row_that_cannot_be_read_stops_nobody_else(house: House, unwilling: Unwilling) -> None:
+    unwilling.errors["create_campaign"] = WebPlatformUnavailableError("down")
+    broken, whole = house.create()["campaign_id"], house.create()["campaign_id"]
+    assert broken != whole
+    unwilling.errors.clear()
+    key = Key(f"u#campaign#{broken}", "campaign")
+    asyncio.run(house.wiring._table.write(Update(key, set={"spec": "{"})))
+    odd = {"pk": "nobody", "sk": "outbox#000001", "outbox": "pending", "due": 1}
+    asyncio.run(house.wiring._table.write(Put(odd)))
+    assert house.sweep() == {"before": 4, "after": 0}
+    (known,) = unwilling.campaigns.values()
+    assert known["targeting"]["campaign_id"] == whole
+    held = ask(house, "list_quarantined_messages", OPERATOR)["messages"]
+    assert [item["item_id"] for item in held] == [broken, broken]
+
+
+def test_a_create_that_acts_late_makes_no_second_record(
+    house: House, unwilling: Unwilling, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unwilling.errors["create_campaign"] = SLOW
+    house.create()
+    del unwilling.errors["create_campaign"]
+    house.sweep()
+    assert unwilling.campaigns == {}
+    asyncio.run(unwilling.act_late())
+    assert house.sweep()["after"] == 0
+    assert len(unwilling.campaigns) == 1
+
+
+def test_a_create_that_never_acted_is_sent_again_after_a_while(
+    house: House, unwilling: Unwilling, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unwilling.errors["create_campaign"] = SLOW
+    house.create()
+    unwilling.errors.clear()
+    assert house.sweep()["after"] == 2
+    later = clock.now_ms() + 121_000
+    monkeypatch.setattr(clock, "now_ms", lambda: later)
+    assert house.sweep()["after"] == 0
+    assert len(unwilling.campaigns) == 1
+
+
+def listed(count: int, *, days_ago: int) -> list[dict[str, Any]]:
+    at = (clock.now() - timedelta(days=days_ago)).isoformat()
+    return [{"id": number, "targeting": None, "created_at": at} for number in range(count)]
+
+
+def test_the_look_for_a_record_takes_whole_pages_and_ends_early(house: House, unwilling: Unwilling) -> None:
+    unwilling.pages = [
+        {"campaigns": listed(100, days_ago=0), "has_more": True},
+        {"campaigns": listed(100, days_ago=2), "has_more": True},
+    ]
+    assert house.create()["status"] == "success"
+    assert house.sweep()["after"] == 0
+    assert [(call["page"], call["page_size"]) for call in unwilling.asked] == [(1, 100), (2, 100)]
+
+
+def test_a_list_of_records_that_never_ends_is_given_up(house: House, unwilling: Unwilling) -> None:
+    unwilling.pages = [{"campaigns": listed(1, days_ago=0), "has_more": True}] * 1000
+    assert house.create()["status"] == "success"
+    assert len(unwilling.asked) == 100
+    assert unwilling.campaigns == {}
+
+
+def test_a_web_platform_that_takes_no_more_now_is_left_alone(house: House, unwilling: Unwilling) -> None:
+    unwilling.errors["create_campaign"] = WebPlatformUnavailableError("too many", code="1003", retry_after=60)
+    house.create(), house.create()
+    before = len(unwilling.late)
+    house.sweep()
+    assert len(unwilling.late) == before + 1
+
+
+def test_tenants_take_turns_and_new_messages_too() -> None:
+    def waiting(tenant: str, since: int) -> Pending:
+        key = Key(f"{tenant}#campaign#{since}", "outbox#000001")
+        return Pending(tenant, "campaign", str(since), since, key)
+
+    many = [waiting("a", since) for since in range(6)]
+    turns = in_turns([*many, waiting("a", 0), waiting("b", 7), waiting("c", 8)])
+    assert [(item.tenant, item.since) for item in turns[:4]] == [("a", 0), ("b", 7), ("c", 8), ("a", 5)]
+    assert sorted(item.since for item in turns) == [0, 1, 2, 3, 4, 5, 7, 8]
+    assert in_turns([]) == []

@@ -11,6 +11,9 @@ import pytest
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
+from campaign_automation.clients.mcp_client import McpClient
+from campaign_automation.managers.shared.accounts import WebPlatformAccounts
+from campaign_automation.utils.error_handler import CampaignAutomationError
 from tests.sandbox.support import ACCOUNT, TOKEN, Json, Sandbox
 
 SERVICE_TOKEN = "sandbox-service-token"
@@ -234,6 +237,39 @@ def test_notification_is_kept(call: Call, sandbox: Sandbox) -> None:
     assert kept["extra_data"] == {"ad": 7}
 
 
+def test_a_name_is_refused_beyond_255_characters(customer: Customer) -> None:
+    created = customer("create_campaign", **CAMPAIGN | {"name": "x" * 255})
+    for tool, arguments in (
+        ("create_campaign", CAMPAIGN),
+        ("update_campaign", {"user_id": 123, "campaign_id": created["id"]}),
+    ):
+        with pytest.raises(Refused) as refused:
+            customer(tool, **arguments | {"name": "x" * 256})
+        assert refused.value.data["parameter"] == "name"
+
+
+def test_an_expired_account_is_told_in_a_text(call: Call, sandbox: Sandbox) -> None:
+    sandbox.patch_account(token_expired=True)
+    with pytest.raises(Refused) as refused:
+        call("get_ad_account_token", user_id=123, ad_account_id=1001)
+    assert str(refused.value) == "Ad account 1001 token has expired. Please re-authorize."
+
+
+def test_an_account_is_told_as_its_owner_typed_it(customer: Customer, sandbox: Sandbox) -> None:
+    sandbox.patch_account(told={"platform_account_id": "100000000000001", "token_expires_at": 0})
+    account = customer("get_active_ad_account", user_id=123, platform="meta")["active_account"]
+    token = customer("get_ad_account_token", user_id=123, ad_account_id=1001)
+    assert account["platform_account_id"] == token["platform_account_id"] == "100000000000001"
+    assert token["token_expires_at"] == 0
+
+
+def test_failures_are_texts_when_it_is_terse(customer: Customer, sandbox: Sandbox) -> None:
+    sandbox.admin("PUT", "/web_platform", {"is_terse": True})
+    with pytest.raises(Refused, match="not found") as refused:
+        customer("get_creative", user_id=123, creative_id=9999)
+    assert refused.value.data == {}
+
+
 @pytest.mark.parametrize("category", ["general", "rule_notice", "", "SYSTEM"])
 def test_a_notification_of_another_category_is_refused(customer: Customer, category: str) -> None:
     with pytest.raises(Refused) as refused:
@@ -318,7 +354,7 @@ def test_session_is_asked_for_in_the_old_revision_only(sandbox: Sandbox) -> None
         ("auth_expired", "mcp", 401),
         ("garbage", "mcp", 502),
         ("http_500", "api/v1/mcp", 500),
-        ("rate_limit", "api/v1/mcp", 200),
+        ("rate_limit", "api/v1/mcp", 429),
         ("garbage", "api/v1/mcp", 502),
     ],
 )
@@ -344,3 +380,34 @@ def test_lost_answer_after_the_write(sandbox: Sandbox, customer: Customer) -> No
     with pytest.raises(httpx.RemoteProtocolError):
         customer("create_campaign", **CAMPAIGN)
     assert customer("get_campaigns", user_id=123)["total"] == 1
+
+
+# The module's own client
+
+
+@pytest.mark.parametrize("path", ["mcp", "mcp-json", "api/v1/mcp"])
+@pytest.mark.parametrize("is_terse", [False, True])
+def test_the_modules_client_tells_failures_apart(sandbox: Sandbox, path: str, is_terse: bool) -> None:
+    sandbox.admin("PUT", "/web_platform", {"is_terse": is_terse})
+    sandbox.patch_account(token_expired=True)
+    client = McpClient(f"{sandbox.url}/web_platform/{path}", lambda: SERVICE_TOKEN)
+
+    def failure(tool: str, **arguments: Any) -> CampaignAutomationError:
+        with pytest.raises(CampaignAutomationError) as failed:
+            asyncio.run(client.call_tool(tool, {"user_id": "user_123", **arguments}))
+        return failed.value
+
+    assert failure("fly").code == "3001"
+    assert failure("get_creative", creative_id=9999).code == "5000"
+    assert failure("deduct_credit", amount=10_000).code == "6011"
+    assert failure("create_campaign", **CAMPAIGN | {"user_id": 123, "name": "x" * 256}).code == (
+        "3003" if is_terse else "3002"
+    )
+    assert "token has expired" in failure("get_ad_account_token", ad_account_id=1001).message
+    accounts = WebPlatformAccounts(client, "https://shop.example/{platform}")
+    with pytest.raises(CampaignAutomationError) as dead:
+        asyncio.run(accounts.access("user_123", "meta", "1001"))
+    assert (dead.value.code, dead.value.details["action_url"]) == ("6001", "https://shop.example/meta")
+    sandbox.fault("web_platform", "create_campaign", "rate_limit")
+    limited = failure("create_campaign", **CAMPAIGN | {"user_id": 123})
+    assert (limited.code, limited.details["retry_after"]) == ("1003", 5)

@@ -13,6 +13,8 @@ from campaign_automation.utils.error_handler import (
 )
 from local.sandbox.web_platform.tools import CATEGORIES
 
+ACCOUNTS = {"meta": "act_1", "tiktok": "7000000000000000001", "google": "1234567890"}
+
 
 class MemoryWebPlatform:
     """Every user has an account on every platform, and every creative exists. `outages` says for each write
@@ -34,7 +36,7 @@ class MemoryWebPlatform:
             raise WebPlatformUnavailableError("down")
         answer = self._write(name, arguments)
         if outage == "after":
-            raise WebPlatformUnavailableError("down")
+            raise WebPlatformUnavailableError("down", outcome_unknown=True)
         return answer
 
     def _read(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -42,7 +44,11 @@ class MemoryWebPlatform:
             self._platform = arguments["platform"]
             return {"active_account": {"id": 1}}
         if name == "get_ad_account_token":
-            return {"platform": self._platform, "platform_account_id": "act_1", "access_token": "t"}
+            return {
+                "platform": self._platform,
+                "platform_account_id": ACCOUNTS[self._platform],
+                "access_token": "t",
+            }
         if name == "get_creative":
             page = "https://shop.example/1"
             return {"name": "Shoe", "file_url": f"{page}.png", "file_type": "image", "product_url": page}

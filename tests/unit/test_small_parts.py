@@ -10,9 +10,11 @@ import pytest
 from campaign_automation.api.http import _body, _caller, _response
 from campaign_automation.clients.mcp_client import platform_user_id
 from campaign_automation.clients.media_client import MediaClient
+from campaign_automation.models.common import Context
 from campaign_automation.settings import SettingsError, parse_settings
 from campaign_automation.utils.cache_manager import CacheManager
 from campaign_automation.utils.error_handler import AccountError, InvalidRequestError
+from campaign_automation.utils.validation import parse
 from tests.support.memory_cache import MemoryCache
 
 
@@ -34,9 +36,32 @@ def test_the_web_platforms_number_of_a_user(user: str, prefix: str, number: int 
     assert platform_user_id(user, prefix) == number
 
 
-def test_two_users_never_share_a_number() -> None:
-    with pytest.raises(InvalidRequestError):
-        platform_user_id("123", "user_")
+@pytest.mark.parametrize(
+    ("user", "prefix"),
+    [
+        ("123", "user_"),
+        ("user_0123", "user_"),
+        ("user_ 123", "user_"),
+        ("user_123 ", "user_"),
+        ("user_\u0661\u0662\u0663", "user_"),
+        ("user_", "user_"),
+        ("user_1_2", "user_"),
+        ("\uff11\uff12\uff13", "user_"),
+        ("0123", ""),
+        (" 123", ""),
+        ("+123", ""),
+        ("1_2", ""),
+    ],
+)
+def test_two_users_never_share_a_number(user: str, prefix: str) -> None:
+    with pytest.raises(InvalidRequestError, match="user_id"):
+        platform_user_id(user, prefix)
+
+
+@pytest.mark.parametrize("user", [" user_123", "user_123 ", "user_123\u00a0", "user\n", "", "x" * 129])
+def test_a_tenant_is_its_whole_id(user: str) -> None:
+    with pytest.raises(InvalidRequestError, match="user_id"):
+        parse(Context, {"user_id": user})
 
 
 class BrokenCache:
@@ -105,6 +130,7 @@ def test_who_asks_is_what_the_authorizer_verified() -> None:
         "request_id": "r1",
         "idempotency_key": "k1",
         "wait_seconds": 0,
+        "deadline_seconds": 25,
     }
 
 

@@ -32,6 +32,7 @@ from campaign_automation.utils.error_handler import (
     envelope,
 )
 from campaign_automation.utils.observability import emit, logger
+from campaign_automation.utils.retry_strategy import deadline
 from campaign_automation.utils.validation import parse
 from campaign_automation.wiring import Wiring
 
@@ -163,9 +164,10 @@ async def run_action(parts: Wiring, name: Any, parameters: Any, context: Any) ->
     try:
         action, request, caller = await _prepare(parts, name, parameters, context, request_id)
         claim = action.claim(caller, request)
-        async with parts.idempotency.once(caller.user_id, claim, action.answer) as once:
-            if once.answer is None:
-                once.answer = await action.perform(parts, request, caller)
+        with deadline(caller.deadline_seconds):
+            async with parts.idempotency.once(caller.user_id, claim, action.answer) as once:
+                if once.answer is None:
+                    once.answer = await action.perform(parts, request, caller)
         answer: dict[str, Any] = once.answer.model_dump(mode="json", by_alias=True)
     except Exception as error:
         answer = _failed(error, name, request_id)

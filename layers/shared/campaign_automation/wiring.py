@@ -13,6 +13,7 @@ from campaign_automation.adapters.base import PlatformAdapter
 from campaign_automation.adapters.registry import Adapters
 from campaign_automation.clients.aws import Aws
 from campaign_automation.clients.gemini_client import GeminiClient, TextModel, load_sdk
+from campaign_automation.clients.given_tools import GivenTools
 from campaign_automation.clients.mcp_client import McpClient, ToolCaller
 from campaign_automation.clients.media_client import MediaClient
 from campaign_automation.clients.scheduler import EventBridge, Target
@@ -60,6 +61,7 @@ from campaign_automation.managers.shared.insights import Insights
 from campaign_automation.managers.shared.notices import Notices
 from campaign_automation.managers.shared.outbox import Outbox
 from campaign_automation.managers.shared.platform_access import Platforms
+from campaign_automation.managers.shared.quarantine import Quarantine
 from campaign_automation.managers.shared.statistics import InProcessStatistics, Statistics
 from campaign_automation.settings import Settings, get_settings
 from campaign_automation.stores.ab_test_store import AbTestStore
@@ -141,8 +143,10 @@ class Wiring:
 
     @cached_property
     def tools(self) -> ToolCaller | None:
-        if self._mcp_client is not None or self.settings.mcp_url is None:
-            return self._mcp_client
+        if self._mcp_client is not None:
+            return GivenTools(self._mcp_client)
+        if self.settings.mcp_url is None:
+            return None
         return McpClient(
             self.settings.mcp_url,
             lambda: str(read_secret(self.settings.mcp_secret_id, "the Web Platform")["token"]),
@@ -222,8 +226,12 @@ class Wiring:
         if self._given_accounts is not None:
             return self._given_accounts
         if self.tools is not None:
-            return WebPlatformAccounts(self.tools)
-        return SecretAccounts(lambda name: read_secret(name, "the ad account"), self.settings.stage)
+            return WebPlatformAccounts(self.tools, self.settings.account_connect_url)
+        return SecretAccounts(
+            lambda name: read_secret(name, "the ad account"),
+            self.settings.stage,
+            self.settings.account_connect_url,
+        )
 
     @cached_property
     def platforms(self) -> Platforms:
@@ -240,6 +248,10 @@ class Wiring:
     @cached_property
     def outbox(self) -> Outbox:
         return Outbox(self.store, self.tools, self.notices)
+
+    @cached_property
+    def quarantine(self) -> Quarantine:
+        return Quarantine(self.store)
 
     @cached_property
     def notices(self) -> Notices:

@@ -91,10 +91,13 @@ class LocalVerbs:
         return self._ticker.fire(name, self._clock.now()).as_dict()
 
     def _token(self, request: Request) -> Any:
-        """{"user_id": "user_789", "lifetime_seconds": -60} for users and ages that cloud.json lacks."""
+        """{"user_id": "user_789", "lifetime_seconds": -60, "claims": {}} for users, ages and claims that
+        cloud.json lacks."""
         body = _body(request)
         return {
-            "token": self._identity.token(body["user_id"], body.get("lifetime_seconds", LIFETIME_SECONDS))
+            "token": self._identity.token(
+                body["user_id"], body.get("lifetime_seconds", LIFETIME_SECONDS), **body.get("claims", {})
+            )
         }
 
 

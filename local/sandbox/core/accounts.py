@@ -23,6 +23,8 @@ class Binding:
     access_token: str
     token_expires_at: datetime
     status: str = "active"
+    # What the Web Platform answers in place of these facts: its owner typed the id, or it has no token.
+    told: dict[str, Any] = field(default_factory=dict)
 
     def expired(self, now: datetime) -> bool:
         return self.token_expires_at <= now
@@ -79,15 +81,17 @@ def bind(accounts: Accounts, platform: str, seed: Seed, now: datetime) -> Bindin
 
 
 def patch(account: Any, changes: Mapping[str, Any], plain: Set[str], extras: Set[str], now: datetime) -> None:
-    """Set fields of an account; `token_expired` moves its token's expiry. Raises ValueError.
+    """Set fields of an account; `token_expired` moves its token's expiry, `told` is what the Web Platform
+    answers of it in other words. Raises ValueError.
 
     `plain` are the fields that may be set; `extras` are keys that the platform itself carries out.
     """
-    unknown = changes.keys() - plain - extras - {"user_id", "token_expired"}
+    unknown = changes.keys() - plain - extras - {"user_id", "token_expired", "told"}
     if unknown:
         raise ValueError(f"unknown account fields: {sorted(unknown)}")
     for name in plain & changes.keys():
         setattr(account, name, changes[name])
+    account.binding.told |= changes.get("told", {})
     if "token_expired" in changes:
         left = timedelta(days=-1) if changes["token_expired"] else TOKEN_LIFETIME
         account.binding.token_expires_at = now + left

@@ -31,7 +31,11 @@ async def serve(store: WebPlatformStore, request: Request) -> Response:
     def fault_answer(kind: Kind) -> Response:
         if kind == "http_500":
             return JSONResponse({"detail": "Internal Server Error"}, 500)
-        return _error(message, TOOL_FAILED, FAULT_MESSAGES[kind])
+        answer = _error(message, TOOL_FAILED, FAULT_MESSAGES[kind])
+        if kind == "rate_limit":
+            answer.status_code = 429
+            answer.headers["Retry-After"] = "5"
+        return answer
 
     path = request.url.path
     return await exchange(store.world, "web_platform", operation, request.method, path, act, fault_answer)
@@ -77,7 +81,7 @@ def _tool_answer(store: WebPlatformStore, message: Json, params: Json) -> Respon
     try:
         data = call_tool(store, str(params.get("name")), params.get("arguments") or {})
     except ToolRefusal as refusal:
-        return _error(message, TOOL_FAILED, str(refusal), refusal.data)
+        return _error(message, TOOL_FAILED, str(refusal), None if store.is_terse else refusal.data)
     return _result(message, data)
 
 

@@ -78,6 +78,9 @@ def _tool_result(store: WebPlatformStore, name: str, arguments: Json) -> types.C
         _refuse_unknown(name, arguments)
         data = call_tool(store, name, arguments)
     except ToolRefusal as refusal:
+        if store.is_terse:
+            text = types.TextContent(type="text", text=str(refusal))
+            return types.CallToolResult(content=[text], is_error=True)
         return _result({"error": str(refusal), **refusal.data}, failed=True)
     return _result(data, failed=False)
 

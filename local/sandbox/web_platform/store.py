@@ -63,11 +63,13 @@ class WebPlatformStore:
     campaigns: dict[int, CampaignRow] = field(default_factory=dict)
     notifications: list[Json] = field(default_factory=list)
     credits: dict[int, float] = field(default_factory=dict)
+    is_terse: bool = False  # failures are told as texts, without data
 
     def reset(self) -> None:
         self.creatives = {c.id: c for user in CREATIVE_RANGES for c in _seeded_creatives(user)}
         self.campaigns = {}
         self.notifications = []
+        self.is_terse = False
         self.credits = dict.fromkeys((123, 456, 789, 999), STARTING_CREDIT)
 
     def state(self) -> Json:

@@ -15,6 +15,7 @@ OBJECTIVES = ("awareness", "traffic", "engagement", "leads", "conversions", "sal
 STATUSES = ("draft", "active", "paused")
 BUDGET_TYPES = ("daily", "lifetime")
 MAX_PAGE_SIZE = 100
+MAX_NAME_LENGTH = 255
 
 
 @dataclass(frozen=True)
@@ -43,22 +44,26 @@ def _get_active_ad_account(store: WebPlatformStore, arguments: Json) -> Json:
 
 def _get_ad_account_token(store: WebPlatformStore, arguments: Json) -> Json:
     binding = _binding(store, arguments)
-    return {
+    if binding.expired(store.world.clock.now()):
+        raise ToolRefusal(f"Ad account {binding.number} token has expired. Please re-authorize.")
+    answer = {
         "platform": binding.platform,
         "platform_account_id": binding.platform_account_id,
         "access_token": binding.access_token,
         "token_expires_at": binding.token_expires_at.isoformat(),
     }
+    return answer | binding.told
 
 
 def _account(binding: Binding) -> Json:
-    return {
+    answer = {
         "id": binding.number,
         "platform_account_id": binding.platform_account_id,
         "account_name": binding.account_name,
         "status": binding.status,
         "token_expires_at": binding.token_expires_at.isoformat(),
     }
+    return answer | {name: value for name, value in binding.told.items() if name in answer}
 
 
 def _binding(store: WebPlatformStore, arguments: Json) -> Binding:
@@ -117,7 +122,7 @@ def _create_campaign(store: WebPlatformStore, arguments: Json) -> Json:
         user_id=arguments["user_id"],
         ad_account_id=binding.number,
         platform=binding.platform,
-        name=arguments["name"],
+        name=_name(arguments["name"]),
         objective=arguments["objective"],
         budget=amount(arguments["budget"], "budget"),
         budget_type=arguments.get("budget_type", "daily"),
@@ -132,6 +137,8 @@ def _create_campaign(store: WebPlatformStore, arguments: Json) -> Json:
 
 def _update_campaign(store: WebPlatformStore, arguments: Json) -> Json:
     row = _campaign(store, arguments)
+    if "name" in arguments:
+        _name(arguments["name"])
     if "budget" in arguments:
         row.budget = amount(arguments["budget"], "budget")
     if "creative_ids" in arguments:
@@ -141,6 +148,13 @@ def _update_campaign(store: WebPlatformStore, arguments: Json) -> Json:
             setattr(row, name, arguments[name])
     row.updated_at = store.world.clock.now().isoformat()
     return row.shown()
+
+
+def _name(text: str) -> str:
+    if len(text) > MAX_NAME_LENGTH:
+        facts = {"parameter": "name", "expected": f"at most {MAX_NAME_LENGTH} characters"}
+        raise ToolRefusal("Invalid name: it is too long", facts)
+    return text
 
 
 def _get_campaign(store: WebPlatformStore, arguments: Json) -> Json:

@@ -6,17 +6,23 @@ import asyncio
 import json
 import threading
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
 
+from campaign_automation.clients.mcp_answers import retry_after
 from campaign_automation.clients.mcp_client import McpClient
+from campaign_automation.utils import retry_strategy
 from campaign_automation.utils.error_handler import CampaignAutomationError
 
 Request = tuple[dict[str, str], dict[str, Any]]
 Answer = tuple[int, dict[str, str], str]
 JSON = {"Content-Type": "application/json"}
+STREAM = {"Content-Type": "text/event-stream"}
+ASKED = '"the id of the request"'
 
 
 class Server:
@@ -32,6 +38,7 @@ class Server:
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 server.requests.append((headers, body))
                 status, answer_headers, text = script(headers, body)
+                text = text.replace(ASKED, json.dumps(body.get("id")))
                 self.send_response(status)
                 for name, value in answer_headers.items():
                     self.send_header(name, value)
@@ -87,7 +94,7 @@ def test_a_tenants_user_on_the_web_platform_goes_in_its_place(serve: Any) -> Non
 
 
 def result(value: Any) -> Answer:
-    return 200, JSON, json.dumps({"jsonrpc": "2.0", "id": 1, "result": value})
+    return 200, JSON, json.dumps({"jsonrpc": "2.0", "id": json.loads(ASKED), "result": value})
 
 
 def test_the_stateless_revision_needs_one_request(serve: Callable[[Any], Server]) -> None:
@@ -108,10 +115,8 @@ def test_an_older_server_is_initialized_once_and_remembered(serve: Callable[[Any
             return 202, {}, ""
         if headers.get("mcp-session-id") != "s1":
             return 400, JSON, '{"error": "no session"}'
-        event = json.dumps(
-            {"jsonrpc": "2.0", "id": 1, "result": {"content": [{"type": "text", "text": '{"id": 7}'}]}}
-        )
-        return 200, {"Content-Type": "text/event-stream"}, f"event: message\ndata: {event}\n\n"
+        _, _, event = result({"content": [{"type": "text", "text": '{"id": 7}'}]})
+        return 200, STREAM, f"event: message\ndata: {event}\n\n"
 
     server = serve(script)
     assert call(server, times=2) == {"id": 7}
@@ -126,12 +131,16 @@ def test_the_customers_server_returns_bare_data(serve: Callable[[Any], Server]) 
     }
 
 
-def error(message: str, code: int = -32000, **data: Any) -> Answer:
-    return (
-        200,
-        JSON,
-        json.dumps({"jsonrpc": "2.0", "id": 1, "error": {"code": code, "message": message, "data": data}}),
-    )
+def error(text: str, number: int = -32000, **data: Any) -> Answer:
+    return plain(json.dumps({"code": number, "message": text, "data": data}))
+
+
+def plain(error: str) -> Answer:
+    return 200, JSON, f'{{"jsonrpc": "2.0", "id": {ASKED}, "error": {error}}}'
+
+
+def failed(text: str) -> Answer:
+    return result({"content": [{"type": "text", "text": text}], "isError": True})
 
 
 @pytest.mark.parametrize(
@@ -144,7 +153,19 @@ def error(message: str, code: int = -32000, **data: Any) -> Answer:
         (error("bad", -32602), "3002"),
         (error("no credits", error_code="6011", required=5, available=1), "6011"),
         (error("it broke"), "3003"),
-        (result({"content": [{"type": "text", "text": "it broke"}], "isError": True}), "3003"),
+        (error("tool not found", -32601), "3001"),
+        (error("Tool create_campaign not found"), "3001"),
+        (error("Tool create_campaign failed: creative 7 not found"), "5000"),
+        (error("Error executing tool create_campaign: Creative not found"), "5000"),
+        (error("x", **{"code": 1, "name": "n", "tool": "t", "parameter": "budget"}), "3002"),
+        (error("Insufficient credit"), "6011"),
+        (error("Invalid or missing service token"), "3000"),
+        (plain('"creative 7 not found"'), "5000"),
+        (plain('"it broke"'), "3003"),
+        (plain("[]"), "3003"),
+        (failed("it broke"), "3003"),
+        (failed('{"error": "Creative 7 not found", "parameter": "creative_ids"}'), "5000"),
+        (failed('{"error": "Parameter budget is invalid", "parameter": "budget"}'), "3002"),
         ((401, JSON, "{}"), "3000"),
         ((502, {"Content-Type": "text/html"}, "<html>"), "3000"),
         ((200, JSON, "[1]"), "3000"),
@@ -154,6 +175,13 @@ def test_every_failure_has_its_code(serve: Callable[[Any], Server], answer: Answ
     with pytest.raises(CampaignAutomationError) as failure:
         call(serve(lambda headers, body: answer))
     assert failure.value.code == code
+
+
+def test_the_facts_of_a_refused_argument_are_told_and_no_other_words(serve: Callable[[Any], Server]) -> None:
+    data = {"parameter": "budget", "expected": "number", "code": 5, "tool": "x", "message": "m"}
+    with pytest.raises(CampaignAutomationError) as failure:
+        call(serve(lambda headers, body: error("bad", **data)))
+    assert failure.value.details == {"tool": "create_campaign", "parameter": "budget", "expected": "number"}
 
 
 def test_a_server_that_is_not_there_or_too_slow(serve: Callable[[Any], Server]) -> None:
@@ -175,7 +203,103 @@ def test_a_server_that_is_not_there_or_too_slow(serve: Callable[[Any], Server]) 
 
 
 def test_a_write_is_never_sent_twice(serve: Callable[[Any], Server]) -> None:
-    server = serve(lambda headers, body: (500, JSON, '{"jsonrpc": "2.0", "id": 1, "error": {}}'))
+    server = serve(
+        lambda headers, body: (500, JSON, '{"jsonrpc": "2.0", "id": json.loads(ASKED), "error": {}}')
+    )
     with pytest.raises(CampaignAutomationError):
         call(server)
     assert len(server.requests) == 1
+
+
+NOTE = 'event: message\ndata: {"jsonrpc": "2.0", "method": "notifications/message", "params": {}}\n\n'
+
+
+def test_notifications_may_come_before_the_answer_and_after_it(serve: Callable[[Any], Server]) -> None:
+    answer = f"event: message\r\nid: 7\r\ndata: {result({'id': 7})[2]}\r\n\r\n"
+    other = 'data: {"jsonrpc": "2.0", "id": "another", "result": {"id": 8}}\n\n'
+    stream = f": keep-alive\n\n{NOTE}{other}{answer}{NOTE}data: \n\n"
+    assert call(serve(lambda headers, body: (200, STREAM, stream))) == {"id": 7}
+
+
+@pytest.mark.parametrize("headers", [JSON, STREAM])
+def test_the_answer_to_another_request_is_none(
+    serve: Callable[[Any], Server], headers: dict[str, str]
+) -> None:
+    text = '{"jsonrpc": "2.0", "id": 99, "result": {"id": 7}}'
+    server = serve(lambda _, body: (200, headers, f"data: {text}\n\n" if headers is STREAM else text))
+    with pytest.raises(CampaignAutomationError) as failure:
+        call(server)
+    assert (failure.value.code, failure.value.details["outcome_unknown"]) == ("3000", True)
+
+
+def test_an_answer_in_a_batch_is_found(serve: Callable[[Any], Server]) -> None:
+    batch = f'[{{"jsonrpc": "2.0", "method": "n"}}, {result({"id": 7})[2]}]'
+    assert call(serve(lambda headers, body: (200, JSON, batch))) == {"id": 7}
+
+
+@pytest.mark.parametrize("text", ["", "<html>", result({"id": 7})[2], error("Rate limit exceeded")[2]])
+def test_too_many_requests_are_told_with_the_wait(serve: Callable[[Any], Server], text: str) -> None:
+    server = serve(lambda headers, body: (429, {**JSON, "Retry-After": "17"}, text))
+    with pytest.raises(CampaignAutomationError) as failure:
+        call(server)
+    assert (failure.value.code, failure.value.details["retry_after"]) == ("1003", 17)
+    assert failure.value.retryable
+    assert "outcome_unknown" not in failure.value.details
+    assert len(server.requests) == 1
+
+
+def test_a_read_waits_as_long_as_it_is_asked_to(
+    serve: Callable[[Any], Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+
+    monkeypatch.setattr(retry_strategy, "_sleep", sleep)
+    answers = iter([(429, {"Retry-After": "17"}, ""), (429, {"Retry-After": "never"}, ""), result({"id": 7})])
+    server = serve(lambda headers, body: next(answers))
+    client = McpClient(server.url, lambda: "t", timeout_seconds=1)
+    assert asyncio.run(client.call_tool("get_creative", {})) == {"id": 7}
+    assert waits[0] == 17
+    assert waits[1] <= 2
+
+
+def test_a_wait_until_a_date_is_understood() -> None:
+    at = datetime.now(UTC) + timedelta(seconds=30)
+    seconds = retry_after({"retry-after": format_datetime(at, usegmt=True)})
+    assert seconds is not None
+    assert 28 <= seconds <= 31
+    assert retry_after({"retry-after": "soon"}) is retry_after({}) is None
+    assert retry_after({"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}) == 0
+
+
+@pytest.mark.parametrize("lost", [400, 404])
+def test_a_lost_session_is_opened_again(serve: Callable[[Any], Server], lost: int) -> None:
+    sessions: list[str] = []
+
+    def script(headers: dict[str, str], body: dict[str, Any]) -> Answer:
+        if body["method"] == "initialize":
+            sessions.append(f"s{len(sessions)}")
+            status, _, text = result({"protocolVersion": "2025-11-25"})
+            return status, {**JSON, "Mcp-Session-Id": sessions[-1]}, text
+        if body["method"] == "notifications/initialized":
+            return 202, {}, ""
+        if "mcp-session-id" not in headers:
+            return 400, JSON, "{}"
+        if headers["mcp-session-id"] == "s0" and len(sessions) == 1 and len(calls) == 1:
+            return lost, JSON, "{}"
+        calls.append(headers["mcp-session-id"])
+        return result({"id": 7})
+
+    calls: list[str] = []
+    assert call(serve(script), times=2) == {"id": 7}
+    assert calls == ["s0", "s1"]
+
+
+@pytest.mark.parametrize("answer", [result(None), result("x"), plain('"no"'), plain("null")])
+def test_an_initialize_without_a_result_is_told(serve: Callable[[Any], Server], answer: Answer) -> None:
+    server = serve(lambda headers, body: answer if body["method"] == "initialize" else (400, JSON, "{}"))
+    with pytest.raises(CampaignAutomationError) as failure:
+        call(server)
+    assert failure.value.code in ("3000", "3003")

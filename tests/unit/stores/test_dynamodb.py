@@ -8,6 +8,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.config import Config
 from botocore.stub import Stubber
 from moto import mock_aws
 
@@ -62,6 +63,46 @@ def test_a_database_that_fails_is_an_error_of_the_store(stubber: Stubber) -> Non
     stubber.add_client_error("put_item", "InternalServerError", http_status_code=500)
     with pytest.raises(StoreError, match="the campaign store failed"):
         asyncio.run(table(stubber).write(TWO[0]))
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "retryable"),
+    [
+        ("InternalServerError", 500, True),
+        ("ServiceUnavailable", 503, True),
+        ("ThrottlingException", 400, True),
+        ("ProvisionedThroughputExceededException", 400, True),
+        ("ValidationException", 400, False),
+        ("AccessDeniedException", 400, False),
+        ("ResourceNotFoundException", 400, False),
+        ("ItemCollectionSizeLimitExceededException", 400, False),
+    ],
+)
+def test_only_what_may_pass_is_called_retryable(
+    stubber: Stubber, code: str, status: int, retryable: bool
+) -> None:
+    stubber.add_client_error("put_item", code, http_status_code=status)
+    with pytest.raises(StoreError) as caught:
+        asyncio.run(table(stubber).write(TWO[0]))
+    assert caught.value.retryable is retryable
+
+
+def test_a_transaction_that_is_wrong_is_not_called_retryable(stubber: Stubber) -> None:
+    cancelled(stubber, "None", "ValidationError")
+    with pytest.raises(StoreError) as caught:
+        asyncio.run(table(stubber).write(*TWO))
+    assert not caught.value.retryable
+
+
+def test_a_table_that_cannot_be_reached_may_be_later() -> None:
+    names = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+    config = Config(retries={"max_attempts": 0})
+    client = boto3.client(
+        "dynamodb", region_name="us-east-1", endpoint_url="http://127.0.0.1:1", config=config, **names
+    )
+    with pytest.raises(StoreError) as caught:
+        asyncio.run(dynamodb.DynamoTable("Table", lambda: client).write(TWO[0]))
+    assert caught.value.retryable
 
 
 def test_one_operation_is_a_plain_write(stubber: Stubber) -> None:

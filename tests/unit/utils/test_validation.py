@@ -1,11 +1,16 @@
 """Bad input: the field, what is wrong, what is allowed."""
 
+import re
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
+from campaign_automation.actions import ACTIONS
 from campaign_automation.models.campaigns import CreateCampaign
+from campaign_automation.models.changes import UndoChange
 from campaign_automation.models.common import Context
 from campaign_automation.utils.error_handler import InvalidRequestError
 from campaign_automation.utils.validation import parse
@@ -27,6 +32,8 @@ from tests.support.builders import request_body
         ({"creative_ids": []}, "creative_ids", "at least 1"),
         ({"creative_ids": ["1", "1"]}, "creative_ids", "twice"),
         ({"creative_ids": ["a\x00b"]}, "creative_ids.0", "control characters"),
+        ({"creative_ids": ["1" * 65]}, "creative_ids.0", "at most 64"),
+        ({"ad_account_id": "1" * 65}, "ad_account_id", "at most 64"),
         ({"creative_ids": None}, "parameters", "creative_ids or creatives"),
         ({"target_countries": ["ZZ"]}, "target_countries.0", "ISO 3166"),
         ({"target_countries": []}, "target_countries", "at least 1"),
@@ -85,3 +92,37 @@ def test_a_user_id_that_could_address_another_row_is_refused(user_id: str) -> No
     with pytest.raises(InvalidRequestError) as refusal:
         parse(Context, {"user_id": user_id})
     assert refusal.value.details["field"] == "user_id"
+
+
+# Parameters of this kind become keys of rows, of caches and of the platforms' requests.
+IDS = re.compile(r"(^|_)ids?$")
+
+
+def fields(schema: dict[str, Any], models: dict[str, Any], name: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the name of each parameter with the schema of each text that it may be."""
+    if "$ref" in schema:
+        yield from fields(models[schema["$ref"].rpartition("/")[2]], models, name)
+    for part in schema.get("anyOf", []):
+        yield from fields(part, models, name)
+    if "items" in schema:
+        yield from fields(schema["items"], models, name)
+    if schema.get("type") == "string":
+        yield name, schema
+    for inner, part in schema.get("properties", {}).items():
+        if inner not in ("condition", "rule"):  # of words that are checked one by one
+            yield from fields(part, models, inner)
+
+
+@pytest.mark.parametrize("model", [Context, *{action.request for action in ACTIONS.values()}])
+def test_ids_of_any_kind_are_bounded(model: type[BaseModel]) -> None:
+    schema = model.model_json_schema()
+    ids = [(name, text) for name, text in fields(schema, schema.get("$defs", {})) if IDS.search(name)]
+    assert [name for name, text in ids if text.get("maxLength", 1000) > 255] == []
+
+
+@pytest.mark.parametrize("name", ["campaign_id", "run_id"])
+@pytest.mark.parametrize("value", ["x" * 129, "\ud83d", "a\x00", "", 7, None])
+def test_an_id_that_is_none_is_refused_by_its_field(name: str, value: Any) -> None:
+    with pytest.raises(InvalidRequestError) as refused:
+        parse(UndoChange, {"campaign_id": "cmp_1", "run_id": "run_1", name: value})
+    assert refused.value.details["field"] == name

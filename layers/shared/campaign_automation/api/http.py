@@ -64,6 +64,7 @@ def _caller(event: Event) -> dict[str, Any]:
         "idempotency_key": headers.get("idempotency-key"),
         "language": headers.get("content-language"),
         "wait_seconds": _wait_seconds(headers.get("prefer", "")),
+        "deadline_seconds": LONGEST_WAIT_SECONDS,
     }
     return {name: value for name, value in context.items() if value is not None}
 

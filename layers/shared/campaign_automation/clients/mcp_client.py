@@ -8,19 +8,16 @@ failure as JSON-RPC error -32000. The official client costs over a second of imp
 from __future__ import annotations
 
 import itertools
-import json
 import re
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import httpx
 
+from campaign_automation.clients.mcp_answers import failure, message_of, tool_data
 from campaign_automation.utils.error_handler import (
-    AccountError,
     CampaignAutomationError,
     InvalidRequestError,
-    NotFoundError,
-    WebPlatformError,
     WebPlatformUnavailableError,
 )
 from campaign_automation.utils.retry_strategy import with_retries
@@ -30,12 +27,27 @@ STATELESS = "2026-07-28"
 WITH_SESSION = "2025-11-25"
 _CLIENT_INFO = {"name": "campaign-automation", "version": "1"}
 _READS = re.compile(r"^(get|check)_")
+_NUMBER = re.compile(r"0|[1-9][0-9]{0,17}")
+_LOST = (400, 404)  # the statuses of servers that do not know the session, or need one
+_UNREACHABLE = "the Web Platform cannot be reached: {}"
 
 
 class ToolCaller(Protocol):
     """The Web Platform's client, ours or any object with this method."""
 
     async def call_tool(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]: ...
+
+
+class _Answer(NamedTuple):
+    response: httpx.Response
+    request_id: int
+
+    @property
+    def status(self) -> int:
+        return self.response.status_code
+
+    def message(self) -> dict[str, Any]:
+        return message_of(self.response, self.request_id)
 
 
 class McpClient:
@@ -61,13 +73,13 @@ class McpClient:
     async def call_tool(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
         """Call a tool and return its data.
 
-        Raises WebPlatformError (3001 to 3003), WebPlatformUnavailableError (3000, 3004), NotFoundError, or
-        AccountError when credits are short.
+        Raises WebPlatformError (3001 to 3003), WebPlatformUnavailableError (3000, 3004; 1003 with
+        `retry_after`), NotFoundError, or AccountError when credits are short.
         """
         arguments = await self._with_platform_user(arguments)
 
         async def call() -> dict[str, Any]:
-            return _tool_data(name, await self._call(name, arguments))
+            return tool_data(name, await self._call(name, arguments))
 
         if not _READS.match(name):
             return await call()
@@ -86,75 +98,78 @@ class McpClient:
         async with httpx.AsyncClient(timeout=self._timeout, verify=ssl_context()) as http:
             if self._session is None:
                 answer = await self._post(http, "tools/call", _stateless(params), _stateless_headers(name))
-                if answer.status_code not in (400, 404):
-                    return self._message(answer)
+                if answer.status not in _LOST:
+                    return answer.message()
                 # An older server refuses the stateless call before it acts on it.
                 self._session = await self._initialize(http)
             answer = await self._post(http, "tools/call", params, self._session)
-            if answer.status_code == 404:  # the server has forgotten the session
+            if answer.status in _LOST:  # the server has forgotten the session
                 self._session = await self._initialize(http)
                 answer = await self._post(http, "tools/call", params, self._session)
-            return self._message(answer)
+            return answer.message()
 
     async def _initialize(self, http: httpx.AsyncClient) -> dict[str, str]:
         params = {"protocolVersion": WITH_SESSION, "capabilities": {}, "clientInfo": _CLIENT_INFO}
         answer = await self._post(http, "initialize", params, {})
-        result = self._message(answer).get("result", {})
-        headers = {"MCP-Protocol-Version": result.get("protocolVersion", WITH_SESSION)}
-        if session := answer.headers.get("mcp-session-id"):
+        message = answer.message()
+        if message.get("error") is not None:
+            raise failure("initialize", message["error"])
+        result = message.get("result")
+        if not isinstance(result, dict):
+            raise WebPlatformUnavailableError("the Web Platform answered initialize without a result")
+        headers = {"MCP-Protocol-Version": str(result.get("protocolVersion") or WITH_SESSION)}
+        if session := answer.response.headers.get("mcp-session-id"):
             headers["Mcp-Session-Id"] = session
         await self._post(http, "notifications/initialized", None, headers)
         return headers
 
     async def _post(
         self, http: httpx.AsyncClient, method: str, params: dict[str, Any] | None, headers: dict[str, str]
-    ) -> httpx.Response:
+    ) -> _Answer:
         body: dict[str, Any] = {"jsonrpc": "2.0", "method": method}
+        number = next(self._ids)
         if params is not None:
-            body |= {"id": next(self._ids), "params": params}
+            body |= {"id": number, "params": params}
         headers = {
             "Authorization": f"Bearer {self._token()}",
             "Accept": "application/json, text/event-stream",
             **headers,
         }
         try:
-            return await http.post(self._url, json=body, headers=headers)
+            return _Answer(await http.post(self._url, json=body, headers=headers), number)
         except httpx.TimeoutException as error:
             raise WebPlatformUnavailableError(
-                f"the Web Platform did not answer within {self._timeout} s", code="3004"
+                f"the Web Platform did not answer within {self._timeout} s", code="3004", outcome_unknown=True
             ) from error
+        except httpx.ConnectError as error:
+            raise WebPlatformUnavailableError(_UNREACHABLE.format("ConnectError")) from error
         except httpx.HTTPError as error:
             raise WebPlatformUnavailableError(
-                f"the Web Platform cannot be reached: {type(error).__name__}"
+                _UNREACHABLE.format(type(error).__name__), outcome_unknown=True
             ) from error
-
-    def _message(self, answer: httpx.Response) -> dict[str, Any]:
-        """Return the JSON-RPC answer; WebPlatformError or WebPlatformUnavailableError for anything else."""
-        if answer.status_code in (401, 403):
-            raise WebPlatformError("the Web Platform refused the service token", code="3000", retryable=False)
-        try:
-            message = _json_rpc(answer)
-        except ValueError as error:
-            raise WebPlatformUnavailableError(
-                f"the Web Platform answered HTTP {answer.status_code} without a JSON-RPC message"
-            ) from error
-        if answer.status_code >= 500:
-            raise WebPlatformUnavailableError(f"the Web Platform answered HTTP {answer.status_code}")
-        return message
 
 
 def platform_user_id(user_id: str, prefix: str) -> str | int:
     """Return the Web Platform's number of a tenant: "user_123" is 123 when the prefix is "user_".
 
-    Two tenants must never share a number, so with a prefix set bare digits are refused.
+    Two tenants must never share a number: only its one spelling is a number, another one is refused, and with
+    a prefix set bare digits are refused too.
     """
-    if prefix and user_id.startswith(prefix) and user_id[len(prefix) :].isdecimal():
-        return int(user_id[len(prefix) :])
-    if user_id.isdecimal():
-        if prefix:
-            raise InvalidRequestError(f"user_id: should look like {prefix}123", field="user_id")
-        return int(user_id)
+    number = user_id.removeprefix(prefix)
+    if _NUMBER.fullmatch(number) and (number != user_id or not prefix):
+        return int(number)
+    if (prefix and user_id.startswith(prefix)) or _reads_as_number(user_id):
+        raise InvalidRequestError(f"user_id: should look like {prefix}123", field="user_id")
     return user_id
+
+
+def _reads_as_number(text: str) -> bool:
+    """Return whether a server that converts texts could take this one for a number, as " 0123" or "1_2"."""
+    try:
+        int(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _stateless(params: dict[str, Any]) -> dict[str, Any]:
@@ -169,73 +184,6 @@ def _stateless(params: dict[str, Any]) -> dict[str, Any]:
 
 def _stateless_headers(name: str) -> dict[str, str]:
     return {"MCP-Protocol-Version": STATELESS, "Mcp-Method": "tools/call", "Mcp-Name": name}
-
-
-def _json_rpc(answer: httpx.Response) -> dict[str, Any]:
-    text = answer.text
-    if answer.headers.get("content-type", "").startswith("text/event-stream"):
-        text = _last_event(text)
-    message = json.loads(text)
-    if not isinstance(message, dict) or not ("result" in message or "error" in message):
-        raise ValueError("not a JSON-RPC answer")
-    return message
-
-
-def _last_event(text: str) -> str:
-    """Return the data of the last event, which is the answer: notifications may come before it."""
-    events = [block for block in re.split(r"\r?\n\r?\n", text) if "data:" in block]
-    if not events:
-        raise ValueError("no event")
-    return "\n".join(line[5:].lstrip() for line in events[-1].splitlines() if line.startswith("data:"))
-
-
-def _tool_data(name: str, message: dict[str, Any]) -> dict[str, Any]:
-    if "error" in message:
-        raise _failure(name, message["error"])
-    result = message["result"]
-    if not _is_standard(result):
-        return result if isinstance(result, dict) else {"result": result}
-    text = "".join(part.get("text", "") for part in result["content"])
-    if result.get("isError"):
-        raise _failure(name, {"code": -32000, "message": text})
-    return _structured(result, text)
-
-
-def _is_standard(result: Any) -> bool:
-    """Return whether a result has content parts; the customer's server returns the tool's bare data."""
-    content = result.get("content") if isinstance(result, dict) else None
-    return isinstance(content, list) and all(isinstance(part, dict) and "type" in part for part in content)
-
-
-def _structured(result: dict[str, Any], text: str) -> dict[str, Any]:
-    data = result.get("structuredContent")
-    if data is None:
-        try:
-            data = json.loads(text)
-        except ValueError:
-            data = {"text": text}
-    # The official server wraps what is not an object as {"result": ...}.
-    if isinstance(data, dict) and set(data) == {"result"} and isinstance(data["result"], dict):
-        data = data["result"]
-    return data if isinstance(data, dict) else {"result": data}
-
-
-def _failure(name: str, error: dict[str, Any]) -> CampaignAutomationError:
-    """Return our error for a JSON-RPC error."""
-    # The customer's server reports every failure as -32000, so message and data decide.
-    message = str(error.get("message", ""))
-    data = error.get("data") if isinstance(error.get("data"), dict) else {}
-    if error.get("code") == -32601 or re.search(r"(?i)unknown tool|tool .*not found", message):
-        return WebPlatformError(f"the Web Platform has no tool {name}", code="3001", tool=name)
-    if data and "required" in data and "available" in data:
-        return AccountError(
-            "not enough credits", code="6011", required=data["required"], available=data["available"]
-        )
-    if re.search(r"(?i)\bnot found\b|does not exist", message):
-        return NotFoundError(message, tool=name)
-    if error.get("code") == -32602 or (data and "parameter" in data):
-        return WebPlatformError(f"{name}: {message}", code="3002", tool=name, **(data or {}))
-    return WebPlatformError(f"{name}: {message}", code="3003", tool=name, retryable=False)
 
 
 def _may_ask_again(error: CampaignAutomationError) -> bool:

@@ -20,6 +20,7 @@ from campaign_automation.models.campaigns import (
     CampaignTerms,
     Change,
     CreateCampaign,
+    CreativeId,
     CreativeInput,
 )
 from campaign_automation.models.changes import ChangedItem, Flag, Reason, SkippedItem
@@ -66,7 +67,7 @@ class CreateAbTest(CampaignTerms, AbTestTerms):
     `activate` is the deployment's default when left out, which is true."""
 
     creative_ids: (
-        Annotated[list[Text], Field(min_length=FEWEST, max_length=MOST), AfterValidator(unique)] | None
+        Annotated[list[CreativeId], Field(min_length=FEWEST, max_length=MOST), AfterValidator(unique)] | None
     ) = None
     creatives: Annotated[list[CreativeInput], Field(min_length=FEWEST, max_length=MOST)] | None = None
     objective: AnyObjective = Objective.SALES

@@ -51,13 +51,25 @@ class ObjectEntry(Record):
 
 
 class OutboxEntry(Record):
-    """One message of a campaign to the Web Platform."""
+    """One message of a campaign to the Web Platform.
+
+    After too many `refusals` it is quarantined: an operator looks at its `error` and sends it again.
+    `doubtful_since` (epoch milliseconds): it was sent then and not answered, so it may still be carried out.
+    """
 
     number: int
     tool: str
     arguments: dict[str, Any]
     sent: bool = False
     answer: dict[str, Any] = {}
+    refusals: int = 0
+    error: str | None = None
+    is_quarantined: bool = False
+    doubtful_since: int | None = None
+
+    @property
+    def is_waiting(self) -> bool:
+        return not self.sent and not self.is_quarantined
 
 
 class _Stored(Record):

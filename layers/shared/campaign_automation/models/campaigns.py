@@ -28,19 +28,20 @@ from campaign_automation.models.common import (
     unique,
 )
 
+CreativeId = Annotated[Text, Field(max_length=64)]
 _Url = Annotated[HttpUrl, PlainSerializer(str)]
 
 
 class CreativeInput(Model):
     """A creative given inline instead of by the Web Platform's id."""
 
-    creative_id: Annotated[Text, Field(max_length=64)]
+    creative_id: CreativeId
     file_url: _Url
     file_type: Literal["image", "video"]
     name: Annotated[Text, Field(max_length=200)]
     product_url: _Url | None = None
     style: Annotated[Text, Field(max_length=100)] | None = None
-    tags: Annotated[list[Text], Field(max_length=30)] = []
+    tags: Annotated[list[Annotated[Text, Field(max_length=100)]], Field(max_length=30)] = []
 
 
 class Lookalike(Model):
@@ -59,9 +60,9 @@ class CampaignTerms(Model):
 
     daily_budget: PositiveAmount
     platform: Platform = Platform.META
-    creative_ids: Annotated[list[Text], Field(min_length=1, max_length=50), AfterValidator(unique)] | None = (
-        None
-    )
+    creative_ids: (
+        Annotated[list[CreativeId], Field(min_length=1, max_length=50), AfterValidator(unique)] | None
+    ) = None
     creatives: Annotated[list[CreativeInput], Field(min_length=1, max_length=50)] | None = None
     target_countries: Annotated[list[Country], Field(min_length=1, max_length=25), AfterValidator(unique)] = [
         "US"

@@ -156,9 +156,19 @@ def _ages_in_order(group: AgeGroup) -> AgeGroup:
 OrderedAges = Annotated[AgeGroup, AfterValidator(_ages_in_order)]
 
 
+def _identity(value: str) -> str:
+    """Return an id of a tenant or person as it is: two that differ in spaces alone are two."""
+    if value != value.strip():
+        raise ValueError("begins or ends with a space")
+    return _text(value)
+
+
 def _objective(value: Any) -> Any:
     # The Web Platform's word for it.
     return "sales" if value == "conversions" else value
+
+
+Identity = Annotated[str, Field(max_length=128), AfterValidator(_identity)]
 
 
 AnyObjective = Annotated[Objective, BeforeValidator(_objective)]
@@ -168,15 +178,22 @@ class Context(Model):
     """The caller. Over HTTP tenant (`user_id`), person and roles come from the verified token alone."""
 
     # Stored keys are joined with # and secrets' names with /, so an id holds neither.
-    user_id: Annotated[Text, Field(max_length=128, pattern=r"^[^#/]+$")]
-    person: Annotated[Text, Field(max_length=128)] | None = None
+    user_id: Annotated[Identity, Field(pattern=r"^[^#/]+$")]
+    person: Identity | None = None
     roles: frozenset[Role] = frozenset(Role)
-    web_platform_user: Annotated[Text, Field(max_length=128)] | None = None
+    web_platform_user: Identity | None = None
     session_id: Annotated[Text, Field(max_length=128)] | None = None
     request_id: Annotated[Text, Field(max_length=128)] | None = None
     idempotency_key: Annotated[Text, Field(max_length=255)] | None = None
     language: Literal["en", "zh"] = "en"
     wait_seconds: Annotated[int, Field(ge=0, le=25)] | None = None  # for a creation in the state machine
+    # How long a platform that asks for a pause is waited for.
+    deadline_seconds: Annotated[int, Field(ge=1, le=900)] = 120
+
+    @property
+    def is_named_operator(self) -> bool:
+        """True when the role of an operator was given by name, and not by the default of one process."""
+        return "roles" in self.model_fields_set and Role.OPERATOR in self.roles
 
     @property
     def actor(self) -> str:

@@ -15,9 +15,12 @@ from pydantic import Field
 from campaign_automation.models.common import Record
 from campaign_automation.stores.lease import Lease, machine_now
 from campaign_automation.stores.table import Delete, Key, Put, Table
+from campaign_automation.utils.packing import packed, unpacked
 
 # A running call holds its key for a minute, an answer for days: when `expires_at` is over, the row goes.
 _KEY = Lease(holder="holder", until="expires_at")
+_LONGEST_ANSWER = 75_000  # in characters, of four bytes at most
+_PACKED = "packed:"
 
 
 class Claim(Record):
@@ -49,7 +52,8 @@ class AnswerStore:
 
     async def keep(self, tenant: str, claim: Claim, answer: str) -> None:
         """Keep the answer, unless the claim ran out and another call has the key."""
-        row = _row(tenant, claim.model_copy(update={"answer": answer}), claim.seconds)
+        kept = claim.model_copy(update={"answer": _kept(answer)})
+        row = _row(tenant, kept, claim.seconds)
         await self._table.try_write(Put(row, when=_KEY.held_by(claim.holder)))
 
     async def free(self, tenant: str, claim: Claim) -> None:
@@ -60,7 +64,17 @@ class AnswerStore:
 
 async def standing_claim(table: Table, tenant: str, key: str) -> Claim | None:
     row = await table.get(claim_key(tenant, key))
-    return None if row is None else Claim.model_validate(row)
+    if row is None:
+        return None
+    claim = Claim.model_validate(row)
+    if claim.answer is None or not claim.answer.startswith(_PACKED):
+        return claim
+    return claim.model_copy(update={"answer": unpacked(claim.answer.removeprefix(_PACKED))})
+
+
+def _kept(answer: str) -> str:
+    """Return the answer as its row holds it: one about a thousand objects would be longer than a row."""
+    return answer if len(answer) < _LONGEST_ANSWER else _PACKED + packed(answer)
 
 
 def claim_put(tenant: str, claim: Claim, seconds: int) -> Put:

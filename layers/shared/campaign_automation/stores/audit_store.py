@@ -4,8 +4,10 @@
 |--------------------------|----------------|-----------------------------------------------------|
 | <tenant>#audit#<campaign> | <audit_id>#0  | the change, written before it is sent               |
 |                          | <audit_id>#1   | the change with its outcome                         |
+| <tenant>#open#<campaign> | <audit_id>     | the change, until its outcome is stored             |
 
 The first half without the second is an unknown outcome. Ids begin with the time, so a partition is in order.
+A trail grows for years, so what is open in it is found without reading it.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import uuid
 from collections.abc import Iterable, Iterator, Sequence
 
 from campaign_automation.models.changes import AuditRecord
-from campaign_automation.stores.table import Absent, Operation, Put, Row, Table, in_groups
+from campaign_automation.stores.table import Absent, Delete, Key, Operation, Put, Row, Table, in_groups
 from campaign_automation.utils.clock import now_ms
 
 
@@ -37,19 +39,23 @@ class AuditStore:
 
     async def intend(self, records: Sequence[AuditRecord]) -> None:
         """Store the records of changes that are about to be sent."""
-        await self._append(records, "0")
+        # The open row first: a group of writes may end between the two, and nothing is sent before both.
+        pairs = ((Put(_open_row(record)), Put(_row(record, "0"), when=Absent())) for record in records)
+        await self._append(itertools.chain.from_iterable(pairs))
 
     async def conclude(self, records: Sequence[AuditRecord]) -> None:
         """Store records with their outcomes. Those that were concluded before stay as they were."""
-        await self._append(records, "1")
+        rows: list[Operation] = [Put(_row(record, "1"), when=Absent()) for record in records]
+        # Creates have no intent here: the journal of their creation holds it.
+        intended = [record for record in records if record.operation != "create"]
+        await self._append([*rows, *(Delete(_open_key(record)) for record in intended)])
 
-    async def _append(self, records: Sequence[AuditRecord], half: str) -> None:
-        puts: list[Operation] = [Put(_row(record, half), when=Absent()) for record in records]
-        for group in in_groups(puts):
+    async def _append(self, operations: Iterable[Operation]) -> None:
+        for group in in_groups(operations):
             if not await self._table.try_write(*group):
                 # One of them stands already; the others are still to be written.
-                for put in group:
-                    await self._table.try_write(put)
+                for operation in group:
+                    await self._table.try_write(operation)
 
     async def page(
         self, tenant: str, campaign_id: str, *, after: str = "", limit: int | None = None
@@ -65,6 +71,16 @@ class AuditStore:
     async def since(self, tenant: str, campaign_id: str, at_ms: int) -> list[AuditRecord]:
         return _merged(await self._table.query(_pk(tenant, campaign_id), since=id_at(at_ms)))
 
+    async def recent(
+        self, tenant: str, campaign_id: str, at_ms: int, *, open_since: int
+    ) -> list[AuditRecord]:
+        """Return the records since `at_ms`, and before those the changes without an outcome since
+        `open_since`, in order."""
+        later = await self.since(tenant, campaign_id, at_ms)
+        rows = await self._table.query(_open_pk(tenant, campaign_id), since=id_at(open_since))
+        earlier = [AuditRecord.model_validate_json(row["record"]) for row in rows if row["sk"] < id_at(at_ms)]
+        return earlier + later
+
 
 def _merged(rows: Iterable[Row]) -> list[AuditRecord]:
     """Keep one record per id: its later half."""
@@ -79,6 +95,18 @@ def _row(record: AuditRecord, half: str) -> dict[str, str]:
         "sk": f"{record.audit_id}#{half}",
         "record": record.model_dump_json(),
     }
+
+
+def _open_row(record: AuditRecord) -> dict[str, str]:
+    return {**_open_key(record)._asdict(), "record": record.model_dump_json()}
+
+
+def _open_key(record: AuditRecord) -> Key:
+    return Key(_open_pk(record.tenant, record.campaign_id), record.audit_id)
+
+
+def _open_pk(tenant: str, campaign_id: str) -> str:
+    return f"{tenant}#open#{campaign_id}"
 
 
 def _pk(tenant: str, campaign_id: str) -> str:

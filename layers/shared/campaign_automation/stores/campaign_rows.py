@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import Any, Literal, NamedTuple
 
@@ -15,6 +16,10 @@ from campaign_automation.utils.clock import now_ms
 _DRY_RUN_SECONDS = 24 * 3600
 TO_RECONCILE = "reconcile"  # under this key the outbox's index holds the campaigns to be looked at again
 _FIRST_VISIT_MS = 60_000  # most creations are over by then
+_WITH_MESSAGES: dict[str, Literal["campaign", "notice"]] = {"campaign": "campaign", "notice": "notice"}
+# Eight documents of this size fit into one row; longer ones are cut into parts, in characters of four bytes.
+_LONGEST_DOCUMENT = 40_000
+_PART = 75_000
 _DOCUMENTS = ("spec", "context", "test", "account", "plan", "failure", "warnings", "drift", "held_copies")
 
 
@@ -25,6 +30,7 @@ class Pending(NamedTuple):
     kind: Literal["campaign", "notice"]
     item_id: str
     since: int
+    key: Key
 
 
 class Head(NamedTuple):
@@ -86,6 +92,28 @@ def changed_parts(parts: dict[str, Any]) -> dict[str, Value]:
     return {name: document(value) for name, value in parts.items()} | {"updated_at": now_ms()}
 
 
+def in_parts(creation: Creation | Campaign, values: Row) -> tuple[Row, list[Row]]:
+    """Return the attributes of a campaign row without its long documents, and the rows that hold those.
+
+    DynamoDB takes 400 KB a row, and the plan of a large campaign is longer.
+    """
+    pk, kept, rows = partition(creation.tenant, creation.campaign_id), dict(values), []
+    lifetime = _lifetime(creation) if isinstance(creation, Creation) else {}
+    for name in _DOCUMENTS:
+        text = kept.get(name)
+        if not isinstance(text, str) or len(text.encode()) <= _LONGEST_DOCUMENT:
+            continue
+        # Named by their content, so that a row which is replaced never shows parts of two documents.
+        stem = f"part#{name}#{hashlib.sha256(text.encode()).hexdigest()[:16]}#"
+        pieces = [text[start : start + _PART] for start in range(0, len(text), _PART)]
+        rows += [
+            {"pk": pk, "sk": f"{stem}{number:04d}", "text": piece, **lifetime}
+            for number, piece in enumerate(pieces)
+        ]
+        kept[name] = stem
+    return kept, rows
+
+
 def creative_row(creation: Creation, creative: Creative) -> Row:
     key = creative_key(creation, creative.creative_id)
     return {**key._asdict(), "creative": creative.model_dump_json(), **_lifetime(creation)}
@@ -99,8 +127,9 @@ def object_row(creation: Creation | Campaign, entry: ObjectEntry) -> Row:
 def outbox_row(creation: Creation | Campaign, entry: OutboxEntry) -> Row:
     pk = partition(creation.tenant, creation.campaign_id)
     row = {"pk": pk, "sk": f"outbox#{entry.number:06d}", "entry": entry.model_dump_json()}
-    # Only pending rows carry the index key, so the index holds exactly what is still to be sent.
-    return row if entry.sent else {**row, "outbox": "pending", "due": now_ms()}
+    # Only unsent rows carry the index key, so the index holds exactly what is still to be sent.
+    state = "quarantined" if entry.is_quarantined else "pending"
+    return row if entry.sent else {**row, "outbox": state, "due": now_ms()}
 
 
 def list_row(creation: Creation) -> Row:
@@ -125,7 +154,7 @@ def _lifetime(creation: Creation) -> dict[str, int]:
 def creation_of(rows: list[Row]) -> Creation:
     """Put the rows of one partition together."""
     campaign = next(row for row in rows if row["sk"] == "campaign")
-    documents = {name: json.loads(campaign[name]) for name in _DOCUMENTS if name in campaign}
+    documents = {name: json.loads(_whole(campaign[name], rows)) for name in _DOCUMENTS if name in campaign}
     creatives = {row["sk"].partition("#")[2]: row for row in rows if row["sk"].startswith("creative#")}
     objects = [ObjectEntry.model_validate(row) for row in rows if row["sk"].startswith("object#")]
     messages = [row for row in rows if row["sk"].startswith("outbox#")]
@@ -142,6 +171,17 @@ def creation_of(rows: list[Row]) -> Creation:
     return Creation.model_validate(campaign | documents | parts)
 
 
-def pending_of(row: Row) -> Pending:
-    tenant, kind, item_id = row["pk"].split("#")
-    return Pending(tenant, kind, item_id, int(row["due"]))
+def _whole(text: str, rows: list[Row]) -> str:
+    """Return the document behind an attribute, put together when it is kept in parts."""
+    if not text.startswith("part#"):
+        return text
+    return "".join(row["text"] for row in rows if row["sk"].startswith(text))
+
+
+def pending_of(row: Row) -> Pending | None:
+    """Return the message that a row of the index stands for, or None for a row that is none."""
+    tenant, _, named = row["pk"].partition("#")
+    kind, _, item_id = named.partition("#")
+    if kind not in _WITH_MESSAGES or not item_id:
+        return None
+    return Pending(tenant, _WITH_MESSAGES[kind], item_id, int(row["due"]), Key(row["pk"], row["sk"]))

@@ -3,6 +3,7 @@
 | pk                              | sk                   | holds                                        |
 |---------------------------------|----------------------|----------------------------------------------|
 | <tenant>#campaign#<id>          | campaign             | request, account, plan, state, failure       |
+|                                 | part#<name>#<hash>#n | a piece of a document too long for that row  |
 |                                 | creative#<id>        | the creative and its copy                    |
 |                                 | object#<level>#<tag> | the journal entry of one platform object     |
 |                                 | outbox#<n>           | a message for the Web Platform               |
@@ -38,6 +39,7 @@ from campaign_automation.stores.campaign_rows import (
     creation_of,
     creative_key,
     creative_row,
+    in_parts,
     list_key,
     list_row,
     object_row,
@@ -64,6 +66,7 @@ from campaign_automation.stores.table import (
     Row,
     Table,
     Update,
+    Value,
     in_groups,
 )
 from campaign_automation.utils.clock import now_ms
@@ -91,12 +94,13 @@ class CampaignStore:
 
     async def open_creation(self, creation: Creation, claim: Claim | None) -> Claim | None:
         """Store a new campaign under its claim, both or neither. Return the claim that stands already."""
-        put = Put(campaign_row(creation), when=Absent())
+        row, parts = in_parts(creation, campaign_row(creation))
+        puts = [Put(row, when=Absent()), *map(Put, parts)]
         if claim is None:
-            await self._table.write(put)
+            await self._table.write(*puts)
             return None
         for _ in range(_CLAIM_TRIES):
-            if await self._table.try_write(put, claim_put(creation.tenant, claim, claim.seconds)):
+            if await self._table.try_write(*puts, claim_put(creation.tenant, claim, claim.seconds)):
                 return None
             standing = await standing_claim(self._table, creation.tenant, claim.key)
             if standing is not None:
@@ -133,7 +137,8 @@ class CampaignStore:
 
     async def update(self, creation: Creation, **parts: Any) -> None:
         """Replace parts of the campaign row: account, plan, warnings, drift, failure, activated."""
-        await self._table.write(Update(campaign_key(creation), set=changed_parts(parts)))
+        values, rows = in_parts(creation, changed_parts(parts))
+        await self._table.write(Update(campaign_key(creation), set=values), *map(Put, rows))
 
     async def save_creatives(self, creation: Creation, creatives: Iterable[Creative]) -> None:
         await self._table.write_in_groups(Put(creative_row(creation, creative)) for creative in creatives)
@@ -180,9 +185,10 @@ class CampaignStore:
         A campaign that left nothing behind frees its idempotency key, so the caller may simply ask again.
         Return False when the creation has ended already, or was stopped. At `due` the reconciler visits it.
         """
-        values = changed_parts({"state": state, **parts, **_later(creation, state, due)})
+        changes = changed_parts({"state": state, **parts, **_later(creation, state, due)})
+        values, rows = in_parts(creation, changes)
         when = AllOf(_OPEN, _NOT_STOPPED) if unless_stopped else _OPEN
-        operations: list[Operation] = [Update(campaign_key(creation), set=values, when=when)]
+        operations: list[Operation] = [Update(campaign_key(creation), set=values, when=when), *map(Put, rows)]
         operations += [Put(outbox_row(creation, entry)) for entry in outbox]
         operations += [Put(notice_row(notice)) for notice in notices]
         if state == "rolled_back" and await self._has_claim(creation):
@@ -218,7 +224,7 @@ class CampaignStore:
     async def to_reconcile(self, limit: int) -> list[Pending]:
         """Return the campaigns of all tenants that are due for a visit, the longest due first."""
         rows = await self._table.indexed(TO_RECONCILE, limit=limit)
-        return [item for item in map(pending_of, rows) if item.since <= now_ms()]
+        return [item for item in map(pending_of, rows) if item is not None and item.since <= now_ms()]
 
     async def begin_visit(self, tenant: str, campaign_id: str, seconds: int) -> str | None:
         """Take the lease of one visit of the reconciler. Return its token, None if another is there."""
@@ -341,9 +347,42 @@ class CampaignStore:
         key, attributes = campaign_key(campaign), DELIVERY.attributes
         await self._table.try_write(Update(key, remove=attributes, when=DELIVERY.held_by(token)))
 
+    async def keep_unsent(self, campaign: Creation | Campaign, entry: OutboxEntry) -> None:
+        """Replace a message that was not taken; it keeps the time since which it waits."""
+        row = outbox_row(campaign, entry)
+        changed = {"entry": row["entry"], "outbox": row["outbox"]}
+        await self._table.write(Update(Key(row["pk"], row["sk"]), set=changed))
+
     async def pending(self, limit: int) -> list[Pending]:
         """Return the messages of all tenants that wait longest for their acknowledgement, at most `limit`."""
-        return [pending_of(row) for row in await self._table.indexed("pending", limit=limit)]
+        return await self._waiting("pending", limit)
+
+    async def quarantined(self, limit: int) -> list[Pending]:
+        """Return the messages of all tenants that are sent no more, the oldest first, at most `limit`."""
+        return await self._waiting("quarantined", limit)
+
+    async def quarantine(self, item: Pending) -> None:
+        """Send a message no more whose row, or whose campaign, cannot be read."""
+        await self._table.try_write(Update(item.key, set={"outbox": "quarantined"}))
+
+    async def release(self, item: Pending) -> bool:
+        """Let a quarantined message be sent again. Return False when it is not quarantined any more."""
+        row = await self._table.get(item.key) or {}
+        changed: dict[str, Value] = {"outbox": "pending", "due": now_ms(), **_released(row)}
+        held = Equals("outbox", "quarantined")
+        return await self._table.try_write(Update(item.key, set=changed, when=held))
+
+    async def message(self, item: Pending) -> OutboxEntry | Notice | None:
+        """Return the message itself, or None when its row is gone or cannot be read."""
+        row = await self._table.get(item.key)
+        try:
+            return None if row is None else _message(row)
+        except ValueError:
+            return None
+
+    async def _waiting(self, value: str, limit: int) -> list[Pending]:
+        rows = await self._table.indexed(value, limit=limit)
+        return [item for item in map(pending_of, rows) if item is not None]
 
     # --- assets and accounts ---------------------------------------------------------------------------
 
@@ -391,6 +430,23 @@ def _later(creation: Creation, state: State, due: int | None) -> dict[str, Any]:
     is_unsure = any(creation.unanswered(level) for level in Level)
     look_at = now_ms() + _SECOND_LOOK_MS if is_unsure else None
     return {"stop_requested": None, "look_at": look_at, "looks": 0, **visit_at(look_at)}
+
+
+def _message(row: Row) -> OutboxEntry | Notice:
+    """Return the message of a row. Raises ValueError for a row that holds none."""
+    if "entry" in row:
+        return OutboxEntry.model_validate_json(row["entry"])
+    return Notice.model_validate_json(row.get("notice", ""))
+
+
+def _released(row: Row) -> dict[str, str]:
+    """Return the attribute that holds the message, with its refusals forgotten; none of an unreadable row."""
+    try:
+        message = _message(row)
+    except ValueError:
+        return {}
+    again = message.model_copy(update={"refusals": 0, "is_quarantined": False})
+    return {"entry" if isinstance(again, OutboxEntry) else "notice": again.model_dump_json()}
 
 
 def _no_old_run_but(run_id: str) -> Condition:

@@ -11,6 +11,8 @@ import uuid
 from datetime import timedelta
 from typing import Any, Literal
 
+from pydantic import Field
+
 from campaign_automation.models.common import Record
 from campaign_automation.stores.lease import DELIVERY, machine_now
 from campaign_automation.stores.table import Absent, AllOf, Equals, Key, Put, Row, Table, Update
@@ -23,12 +25,19 @@ _ROW = "outbox#000001"
 
 
 class Notice(Record):
-    """A notice to a user: the arguments of the Web Platform's create_notification, and waiting channels."""
+    """A notice to a user: the arguments of the Web Platform's create_notification, and waiting channels.
+
+    After too many `refusals` it is quarantined, as an OutboxEntry is. `since` is in epoch milliseconds.
+    """
 
     tenant: str
     notice_id: str
     arguments: dict[str, Any]
     waiting: list[Channel]
+    refusals: int = 0
+    error: str | None = None
+    is_quarantined: bool = False
+    since: int = Field(default_factory=now_ms)
 
 
 class NoticeStore:
@@ -63,7 +72,8 @@ def notice_row(notice: Notice) -> Row:
     row = {**key._asdict(), "notice": notice.model_dump_json()}
     if notice.waiting:
         # Only waiting notices carry the key of the outbox's index.
-        return {**row, "outbox": "pending", "due": now_ms()}
+        state = "quarantined" if notice.is_quarantined else "pending"
+        return {**row, "outbox": state, "due": notice.since}
     return {**row, "expires_at": machine_now() + _KEPT // timedelta(seconds=1)}
 
 

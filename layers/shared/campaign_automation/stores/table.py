@@ -33,6 +33,7 @@ VERSION_ATTRIBUTE = "row_version"
 # The limits of one DynamoDB transaction; every engine has them, so that a store which fits one fits all.
 MAX_OPERATIONS = 100
 MAX_BYTES = 4 * 1024 * 1024
+MAX_ROW_BYTES = 400_000  # of one row, below DynamoDB's 400 KB by what is added to rows and counted with them
 _NUMBER_BYTES = 21  # DynamoDB's largest number; an estimate that never falls short
 
 
@@ -179,7 +180,7 @@ class Table(ABC):
         """Carry out all operations or none. One operation is a plain write, several are a transaction.
 
         Raises ConditionFailedError when a condition does not hold, WriteRefusedError for more than
-        MAX_OPERATIONS, more than MAX_BYTES or two operations on one row.
+        MAX_OPERATIONS, more than MAX_BYTES, more than MAX_ROW_BYTES for one row or two operations on one row.
         """
         if not operations:
             return
@@ -267,8 +268,10 @@ def _value_size(value: Value) -> int:
 def _check_limits(operations: Sequence[Operation]) -> None:
     if len(operations) > MAX_OPERATIONS:
         raise _refused(f"{len(operations)} operations are more than {MAX_OPERATIONS}")
-    size = sum(map(size_of, operations))
-    if size > MAX_BYTES:
+    sizes = [size_of(operation) for operation in operations]
+    if max(sizes) > MAX_ROW_BYTES:
+        raise _refused(f"{max(sizes)} bytes for one row are more than {MAX_ROW_BYTES}")
+    if (size := sum(sizes)) > MAX_BYTES:
         raise _refused(f"{size} bytes are more than {MAX_BYTES}")
     if len({operation.key for operation in operations}) < len(operations):
         raise _refused("two operations are for one row")

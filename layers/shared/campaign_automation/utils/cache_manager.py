@@ -14,6 +14,7 @@ from campaign_automation.utils.observability import emit, logger
 T = TypeVar("T")
 
 _REST_SECONDS = 10.0  # a cache that failed is not asked for this long: each try could cost its time limit
+_ASK_SECONDS = 2.0  # of a client handed in; our own gives up after one
 _FLIGHT_SECONDS = 25  # the longest that one reader may keep the others waiting
 _POLL_SECONDS = 0.05
 
@@ -123,7 +124,8 @@ class CacheManager:
         if self._client is None or time.monotonic() < self._rests_until:
             return otherwise
         try:
-            return await ask(self._client)
+            async with asyncio.timeout(_ASK_SECONDS):
+                return await ask(self._client)
         except Exception as error:  # of any kind: a failure of the cache is only a miss
             self._rests_until = time.monotonic() + _REST_SECONDS
             logger.warning("cache unavailable", operation=operation, reason=type(error).__name__)

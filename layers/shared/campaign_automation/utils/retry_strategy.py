@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
 from random import SystemRandom
 from typing import TypeVar
 
@@ -23,6 +25,33 @@ Draw = Callable[[float, float], float]
 _draw: Draw = SystemRandom().uniform
 _sleep = asyncio.sleep  # the one place where tests switch the waiting off
 
+_deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
+
+
+@contextmanager
+def deadline(seconds: float) -> Iterator[None]:
+    """Bound the waits inside: none goes beyond `seconds` from now, nor beyond a deadline that stands."""
+    left = seconds_left()
+    token = _deadline.set(time.monotonic() + (seconds if left is None else min(seconds, left)))
+    try:
+        yield
+    finally:
+        _deadline.reset(token)
+
+
+def seconds_left() -> float | None:
+    """Return the seconds until the caller's deadline; None where there is none."""
+    until = _deadline.get()
+    return None if until is None else until - time.monotonic()
+
+
+@asynccontextmanager
+async def time_limit(seconds: float) -> AsyncIterator[None]:
+    """Cut what is inside after `seconds` (TimeoutError), and begin no wait that would be cut."""
+    with deadline(seconds):
+        async with asyncio.timeout(seconds):
+            yield
+
 
 async def with_retries(
     call: Callable[[], Awaitable[T]],
@@ -30,6 +59,7 @@ async def with_retries(
     what: str,
     is_retryable: Callable[[CampaignAutomationError], bool] = lambda error: error.retryable,
     max_total_seconds: float = MAX_TOTAL_SECONDS,
+    waits_as_asked: bool = False,
     attempt_seconds: float | None = None,
     late: Callable[[], CampaignAutomationError] = lambda: CampaignAutomationError(
         "no answer in time", code="4002"
@@ -40,9 +70,10 @@ async def with_retries(
     """Return the first success of `call`, retried after 0..1, 0..2 and 0..4 seconds.
 
     `what` names it in the metric. Only errors that `is_retryable` are retried, and only while the wait fits
-    into `max_total_seconds`. An attempt that takes `attempt_seconds` is cut, and counts as the error `late`.
-    The last error is raised with `attempts` and `elapsed` (seconds) in its details. `draw` gives a number
-    between two others.
+    into `max_total_seconds` and before the caller's deadline; with `waits_as_asked` the deadline alone bounds
+    a wait that the platform asks for. An attempt that takes `attempt_seconds` is cut, and counts as the error
+    `late`. The last error is raised with `attempts` and `elapsed` (seconds) in its details. `draw` gives a
+    number between two others.
     """
     started = time.monotonic()
     for attempt in range(MAX_RETRIES + 1):
@@ -51,7 +82,8 @@ async def with_retries(
         except CampaignAutomationError as error:
             elapsed = time.monotonic() - started
             wait = _wait_seconds(error, attempt, draw)
-            if attempt == MAX_RETRIES or not is_retryable(error) or elapsed + wait > max_total_seconds:
+            longest = _longest_wait(error, max_total_seconds - elapsed, waits_as_asked)
+            if attempt == MAX_RETRIES or not is_retryable(error) or wait > longest:
                 error.details.update(attempts=attempt + 1, elapsed=round(elapsed, 3))
                 raise
             emit("retries_total", what=what)
@@ -72,6 +104,13 @@ async def _limited(
             return await call()
     except TimeoutError as error:
         raise late() from error
+
+
+def _longest_wait(error: CampaignAutomationError, own: float, waits_as_asked: bool) -> float:
+    left = seconds_left()
+    if left is None:
+        return own
+    return left if waits_as_asked and "retry_after" in error.details else min(own, left)
 
 
 def _wait_seconds(error: CampaignAutomationError, attempt: int, draw: Draw) -> float:

@@ -6,12 +6,15 @@ from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
+from campaign_automation.adapters.common.account_ids import bare_id
 from campaign_automation.adapters.common.refusals import unknown_currency
 
 
 def configured(app: Callable[[], Mapping[str, Any]], account_id: str) -> dict[str, Any]:
     """Return the entry of one ad account in the platform's secret, empty when it has none."""
-    return dict(app().get("accounts", {}).get(account_id, {}))
+    accounts = app().get("accounts", {})
+    # Written by people, as the ids of the accounts are.
+    return next((dict(own) for name, own in accounts.items() if bare_id(name) == bare_id(account_id)), {})
 
 
 def with_only_assets(

@@ -22,6 +22,7 @@ from google.api_core.exceptions import GoogleAPICallError
 from google.auth.exceptions import GoogleAuthError
 
 from campaign_automation.adapters.base import Access
+from campaign_automation.adapters.common.account_ids import platform_account_id
 from campaign_automation.adapters.common.calls import counted
 from campaign_automation.adapters.google import facts
 from campaign_automation.adapters.google.errors import from_exception
@@ -112,9 +113,10 @@ class GoogleWire:
         # Its own constructor demands credentials that it refreshes itself, and cannot do without TLS.
         app = self._app()
         login = app.get("login_customer_id")
+        manager = platform_account_id(PLATFORM, login) if login else None
         channel = grpc.intercept_channel(
             self._make_channel(),
-            MetadataInterceptor(app.get("developer_token"), str(login) if login else None, None),
+            MetadataInterceptor(app.get("developer_token"), manager, None),
             ExceptionInterceptor(facts.API_VERSION, use_proto_plus=False),
             self._request_ids,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import unicodedata
@@ -16,6 +17,7 @@ from campaign_automation.models.campaigns import AdCopy, Creative
 from campaign_automation.models.common import Record
 from campaign_automation.utils.error_handler import AiModelError
 from campaign_automation.utils.observability import emit, logger
+from campaign_automation.utils.retry_strategy import ATTEMPT_TIMEOUT_SECONDS
 
 TEMPLATE = "template"
 PARTS = ("primary_text", "headline", "description")
@@ -72,9 +74,10 @@ class Copywriter:
         prompt = _prompt(creative, objective, language, limits)
         template = template_copy(creative, language, limits)
         problems: list[str] = []
+        until = asyncio.get_running_loop().time() + ATTEMPT_TIMEOUT_SECONDS
         for model in self._models if self._text_model else ():
             try:
-                copy = await self._draft(_with_problems(prompt, problems), model, template)
+                copy = await self._draft(_with_problems(prompt, problems), model, template, until)
             except AiModelError as error:
                 logger.warning("copy not generated", model=model, reason=error.message)
                 continue
@@ -86,10 +89,12 @@ class Copywriter:
         emit("copy_generated_total", source=TEMPLATE)
         return template
 
-    async def _draft(self, prompt: str, model: str, template: AdCopy) -> AdCopy:
+    async def _draft(self, prompt: str, model: str, template: AdCopy, until: float) -> AdCopy:
+        """Return the model's draft, if it comes until then (in the time of the event loop)."""
         assert self._text_model is not None  # write() checks
         try:
-            answer = await self._text_model.generate_content(prompt, model=model)
+            async with asyncio.timeout_at(until):
+                answer = await self._text_model.generate_content(prompt, model=model)
             draft = self._parsed(answer["text"], template)
         except AiModelError:
             raise

@@ -19,12 +19,16 @@ from campaign_automation.utils.error_handler import (
     PlatformAuthError,
     PlatformQuotaError,
     PlatformRateLimitError,
+    WebPlatformUnavailableError,
     error_body,
 )
 from campaign_automation.utils.observability import logger
-from campaign_automation.utils.retry_strategy import with_retries
+from campaign_automation.utils.retry_strategy import seconds_left, with_retries
 
-LONGEST_WAIT_SECONDS = 60
+LONGEST_WAIT_SECONDS = 60.0  # for a platform that throttles, where no caller's deadline says otherwise
+# As in the state machine; those of 120 s send one request after the other.
+_STEP_SECONDS = 60.0
+_LONG_STEPS = dict.fromkeys(("create_adsets", "create_ads", "create_split", "undo"), 120.0)
 _CONCURRENT_COPIES = 5
 
 _BACKWARD = ("undo", "give_up")  # a stopped creation takes no other step
@@ -107,13 +111,18 @@ class CampaignCreation:
             what=step,
             # The transient errors are those that the state machine's Retry names as well.
             is_retryable=lambda error: isinstance(error, TRANSIENT) and error.retryable,
+            waits_as_asked=True,
+            attempt_seconds=_LONG_STEPS.get(step, _STEP_SECONDS),
+            # Cut by us: platform, Web Platform or model hung, and the step does not know which.
+            late=lambda: WebPlatformUnavailableError(f"{step} did not end in time", code="4002"),
         )
 
     async def run_step(self, step: str, tenant: str, campaign_id: str, **arguments: Any) -> dict[str, Any]:
         """Run one step by name and return its answer, which steers the state machine.
 
         Everything else is in the store. Raises NotFoundError for an unknown campaign, PlatformQuotaError for
-        a rate limit that lasts over a minute, and the error of the step.
+        a rate limit that lasts longer than the caller's deadline allows (without one, over a minute), and the
+        error of the step.
         """
         creation = await self.load(tenant, campaign_id)
         if creation.stop_requested and step not in _BACKWARD:
@@ -121,8 +130,9 @@ class CampaignCreation:
         try:
             answer: dict[str, Any] | None = await self._renewed(STEPS[step], creation, **arguments)
         except PlatformRateLimitError as error:
-            if error.details.get("retry_after", 0) > LONGEST_WAIT_SECONDS:
-                # Retrying within seconds could not help: another class, which nobody retries.
+            left = seconds_left()
+            if error.details.get("retry_after", 0) > (LONGEST_WAIT_SECONDS if left is None else left):
+                # Retrying in time could not help: another class, which nobody retries.
                 raise PlatformQuotaError(error.message, code=error.code, **error.details) from error
             raise
         logger.info("step done", step=step, campaign_id=campaign_id)
@@ -133,20 +143,34 @@ class CampaignCreation:
         await self._renewed(CreationSteps.look_again, creation)
 
     async def _renewed(self, run: Step, creation: Creation, **arguments: Any) -> Any:
-        """Run a step, and once more when the platform refused the token.
+        """Run a step, and once more when the platform refused a token that was renewed meanwhile.
 
-        The Web Platform may have renewed it meanwhile, and a refused request did nothing.
+        A refused request did nothing.
         """
         try:
             return await run(self._steps, creation, **arguments)
-        except PlatformAuthError:
-            self._accounts.forget(creation.tenant)
+        except PlatformAuthError as error:
+            if not await self._is_renewed(creation):
+                raise with_action(error, creation.spec.platform, self._connect_url) from error
             # Loaded anew: the step may have written to the journal before its token was refused.
             creation = await self.load(creation.tenant, creation.campaign_id)
             try:
                 return await run(self._steps, creation, **arguments)
             except PlatformAuthError as error:
                 raise with_action(error, creation.spec.platform, self._connect_url) from error
+
+    async def _is_renewed(self, creation: Creation) -> bool:
+        """Return whether the account's token is another one when it is read anew."""
+        spec, account = creation.spec, creation.account
+        asked = spec.ad_account_id if account is None else account.ad_account_id
+        try:
+            chosen = await self._accounts.choose(creation.tenant, spec.platform, asked)
+            before = await self._accounts.access(creation.tenant, spec.platform, chosen)
+            self._accounts.forget(creation.tenant)
+            fresh = await self._accounts.access(creation.tenant, spec.platform, chosen)
+        except CampaignAutomationError:
+            return False  # the refusal stands, and says more than this failure
+        return fresh.token != before.token
 
     async def load(self, tenant: str, campaign_id: str) -> Creation:
         creation = await self._store.load(tenant, campaign_id)

@@ -29,7 +29,6 @@ from campaign_automation.managers.campaigns.undo import Undo
 from campaign_automation.managers.changes.commitments import Commitments
 from campaign_automation.managers.changes.gate import WriteGate
 from campaign_automation.managers.changes.items import DesiredChange, Run
-from campaign_automation.managers.shared import outbox as web_platform
 from campaign_automation.managers.shared.accounts import AccountDirectory
 from campaign_automation.managers.shared.notices import Notices
 from campaign_automation.managers.shared.outbox import Outbox
@@ -280,8 +279,7 @@ class CreationSteps:
         ):  # this step ran before and died: the message is stored already
             await self._outbox.deliver(creation.tenant, creation.campaign_id)
             return
-        arguments = web_platform.create_arguments(creation, self._made(creation).root_id)
-        messages = self._outbox.entry(creation, web_platform.CREATE, arguments)
+        messages = self._outbox.created(creation, self._made(creation).root_id)
         state: State = "creating" if creation.spec.activate else "created"
         await self._end(creation, state, outbox=messages, recorded=True)
         await self._outbox.deliver(creation.tenant, creation.campaign_id)

@@ -10,9 +10,9 @@ from campaign_automation.managers.campaigns.splits import Splits
 from campaign_automation.managers.changes.commitments import Commitments
 from campaign_automation.managers.changes.gate import WriteGate
 from campaign_automation.managers.changes.items import DesiredChange, Run
-from campaign_automation.managers.shared import outbox as web_platform
 from campaign_automation.managers.shared.notices import Notices
 from campaign_automation.managers.shared.outbox import Outbox
+from campaign_automation.managers.shared.web_platform_record import DELETE
 from campaign_automation.models.campaign import Campaign, Creation, OutboxEntry
 from campaign_automation.models.common import Level
 from campaign_automation.stores.campaign_store import CampaignStore
@@ -67,8 +67,8 @@ class Undo:
     async def finish(self, creation: Creation, failure: dict[str, Any]) -> None:
         """Store that nothing is left, which frees the idempotency key."""
         messages: list[OutboxEntry] = []
-        if creation.outbox and all(entry.tool != web_platform.DELETE for entry in creation.outbox):
-            messages = self._outbox.entry(creation, web_platform.DELETE, {})
+        if creation.outbox and all(entry.tool != DELETE for entry in creation.outbox):
+            messages = self._outbox.entry(creation, DELETE, {})
         if not await self._store.finish(creation, "rolled_back", failure=failure, outbox=messages):
             return  # another process ended it meanwhile
         if creation.account is not None:

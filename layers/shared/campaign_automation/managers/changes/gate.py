@@ -43,11 +43,12 @@ from campaign_automation.utils.error_handler import (
     not_in_time,
 )
 from campaign_automation.utils.observability import emit, logger
+from campaign_automation.utils.retry_strategy import time_limit
 
 # A read of the campaign does not show these: the caller that began one repeats it until it is known.
 _OUTSIDE_THE_TREE = ("create", "end_split", "lift_end")
 _STOPS: dict[str | Decimal, Stop] = {"paused": "pause", "deleted": "delete"}
-_PATIENCE = Patience(total=10.0)
+_PATIENCE = Patience(total=10.0, waits_as_asked=True)
 _DAY_MS = 24 * 3600 * 1000
 _SETTLED_MS = 14 * _DAY_MS  # how far back open intents are settled
 
@@ -90,7 +91,7 @@ class WriteGate:
             return self._guard(campaign, *await self._look(campaign), wanted)
         async with self._leases.held(campaign, run, _stop_of(wanted)) as held:
             try:
-                async with asyncio.timeout(self._seconds):
+                async with time_limit(self._seconds):
                     results = await self._apply(campaign, wanted, held)
             except TimeoutError as error:
                 raise not_in_time(campaign.platform) from error
@@ -178,8 +179,10 @@ class WriteGate:
     # --- read and settle ------------------------------------------------------------------------------
 
     async def _look(self, campaign: Campaign) -> tuple[CampaignView, list[AuditRecord]]:
-        """Read the campaign as it is, and its audit trail of the last 14 days."""
-        view, recent = await asyncio.gather(self._view(campaign), self._trail(campaign))
+        """Read the campaign as it is, and of its audit trail the last day and what is open of 14 days."""
+        now, key = now_ms(), (campaign.tenant, campaign.campaign_id)
+        trail = self._audit.recent(*key, now - _DAY_MS, open_since=now - _SETTLED_MS)
+        view, recent = await asyncio.gather(self._view(campaign), trail)
         return view, recent
 
     async def _trail(self, campaign: Campaign) -> list[AuditRecord]:

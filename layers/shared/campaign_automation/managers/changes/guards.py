@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple, Self
 
+from campaign_automation.adapters.common.account_ids import bare_id
 from campaign_automation.managers.changes import wording
 from campaign_automation.settings import Settings
 
@@ -92,7 +93,8 @@ def check_budget(current: Decimal, day_ago: Decimal, new: Decimal, limits: Limit
 def check_account(total: Decimal, account_id: str, currency: str, limits: Limits) -> Refusal | None:
     """Check `total`, the daily spend of all active campaigns of the account, against its cap."""
     # An account's own cap comes first; that of its currency holds for all accounts without one.
-    cap = limits.account_caps.get(account_id, limits.account_caps.get(currency))
+    caps = {bare_id(name): cap for name, cap in limits.account_caps.items()}
+    cap = caps.get(bare_id(account_id), limits.account_caps.get(currency))
     if cap is None:
         return _missing("ACCOUNT_DAILY_BUDGET_CAPS", f" for {account_id} or {currency}")
     if total > cap:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from pydantic import SecretStr
 
 from campaign_automation.adapters.base import Access
+from campaign_automation.adapters.common.account_ids import bare_id, platform_account_id
 from campaign_automation.clients.mcp_client import ToolCaller
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import (
@@ -18,12 +20,16 @@ from campaign_automation.utils.error_handler import (
     InvalidRequestError,
     NotFoundError,
     PlatformAuthError,
+    WebPlatformError,
 )
 from campaign_automation.utils.observability import emit, logger
 from campaign_automation.utils.plurals import counted
 
 T = TypeVar("T")
 
+_NUMBER = re.compile(r"0|[1-9][0-9]{0,17}")
+_DEAD_TOKEN = re.compile(r"token (?:has |is )?(?:expired|revoked|invalid)|re-?authori[sz]e", re.IGNORECASE)
+_LAST_SECOND = 1e11  # of the year 5138; larger numbers count milliseconds
 TOKEN_SECONDS = 300
 WARN_DAYS = 14
 
@@ -106,13 +112,14 @@ class _Kept(NamedTuple):
 class WebPlatformAccounts:
     """The accounts that the Web Platform holds. Tokens are kept in this process for five minutes only."""
 
-    def __init__(self, tools: ToolCaller) -> None:
+    def __init__(self, tools: ToolCaller, connect_url: str | None = None) -> None:
         self._tools = tools
+        self._connect_url = connect_url
         self._kept: dict[tuple[str, str, str], _Kept] = {}
 
     async def choose(self, user_id: str, platform: str, ad_account_id: str | None) -> str:
         if ad_account_id is not None:
-            if not ad_account_id.isdecimal():
+            if not _NUMBER.fullmatch(ad_account_id):
                 raise InvalidRequestError(
                     "ad_account_id: should be the Web Platform's number of the account", field="ad_account_id"
                 )
@@ -122,9 +129,10 @@ class WebPlatformAccounts:
             "get_active_ad_account", {"user_id": user_id, "platform": platform}
         )
         account = answer.get("active_account")
-        if not account:
+        number = str(account.get("id")) if isinstance(account, dict) else ""
+        if not _NUMBER.fullmatch(number):
             raise AccountError(f"no {platform} ad account is connected: connect one", platform=platform)
-        return str(account["id"])
+        return number
 
     async def access(self, user_id: str, platform: str, ad_account_id: str) -> Access:
         key = (user_id, platform, ad_account_id)
@@ -143,16 +151,17 @@ class WebPlatformAccounts:
             raise AccountError(
                 f"the ad account {ad_account_id} is not known", platform=platform, field="ad_account_id"
             ) from error
+        except WebPlatformError as error:
+            # The Web Platform itself refuses tokens that it knows to be dead, with a text only.
+            if not _DEAD_TOKEN.search(error.message):
+                raise
+            raise _dead_token(platform, self._connect_url) from error
         if answer.get("platform") != platform:
             raise InvalidRequestError(
                 f"ad_account_id: {ad_account_id} is an account of {answer.get('platform')}, not {platform}",
                 field="ad_account_id",
             )
-        return Access(
-            platform_account_id=str(answer["platform_account_id"]),
-            token=SecretStr(answer["access_token"]),
-            expires_at=_time(answer.get("token_expires_at")),
-        )
+        return _access(platform, answer, self._connect_url)
 
     def forget(self, user_id: str) -> None:
         self._kept = {key: kept for key, kept in self._kept.items() if key[0] != user_id}
@@ -178,7 +187,7 @@ class GivenAccounts:
     async def choose(self, user_id: str, platform: str, ad_account_id: str | None) -> str:
         account = await self._account(user_id, platform)
         if not self._has_web_platform:
-            return _bound_account(account, ad_account_id)
+            return _bound_account(_access(platform, account, None).platform_account_id, ad_account_id)
         number = str(account.get("ad_account_id", ""))
         if not number.isdecimal():
             raise ConfigurationError(
@@ -191,7 +200,7 @@ class GivenAccounts:
         return number
 
     async def access(self, user_id: str, platform: str, ad_account_id: str) -> Access:
-        return _access_of(await self._account(user_id, platform))
+        return _access(platform, await self._account(user_id, platform), None)
 
     def forget(self, user_id: str) -> None:
         """Do nothing, since no token is kept here."""
@@ -206,19 +215,11 @@ class GivenAccounts:
         return found
 
 
-def _bound_account(account: GivenAccount, asked: str | None) -> str:
-    bound = str(account["platform_account_id"])
-    if asked not in (None, bound):
+def _bound_account(bound: str, asked: str | None) -> str:
+    """Return the account's id. Raises AccountError when another one was asked for."""
+    if asked is not None and bare_id(asked) != bare_id(bound):
         raise AccountError(f"the ad account {asked} is not known", field="ad_account_id")
     return bound
-
-
-def _access_of(account: GivenAccount) -> Access:
-    return Access(
-        platform_account_id=str(account["platform_account_id"]),
-        token=SecretStr(account["access_token"]),
-        expires_at=_time(account.get("token_expires_at")),
-    )
 
 
 class SecretAccounts:
@@ -227,15 +228,19 @@ class SecretAccounts:
     A secret holds {"platform_account_id", "access_token"} and, where it is known, "token_expires_at".
     """
 
-    def __init__(self, read: Callable[[str], Mapping[str, Any]], stage: str) -> None:
+    def __init__(
+        self, read: Callable[[str], Mapping[str, Any]], stage: str, connect_url: str | None = None
+    ) -> None:
         self._read = read
         self._stage = stage
+        self._connect_url = connect_url
 
     async def choose(self, user_id: str, platform: str, ad_account_id: str | None) -> str:
-        return _bound_account(self._secret(user_id, platform), ad_account_id)
+        bound = (await self.access(user_id, platform, "")).platform_account_id
+        return _bound_account(bound, ad_account_id)
 
     async def access(self, user_id: str, platform: str, ad_account_id: str) -> Access:
-        return _access_of(self._secret(user_id, platform))
+        return _access(platform, self._secret(user_id, platform), self._connect_url)
 
     def forget(self, user_id: str) -> None:
         """Do nothing, since no token is kept here."""
@@ -250,10 +255,43 @@ class SecretAccounts:
             raise AccountError(error.message, platform=platform) from error
 
 
-def _time(value: Any) -> datetime | None:
-    """Parse an ISO 8601 time, read as UTC when it names no zone; None for anything else."""
+def _access(platform: str, stored: Mapping[str, Any], connect_url: str | None) -> Access:
+    """Return the access to an account as it is stored, with its id as the platform spells it.
+
+    Raises AccountError for an id that is none, PlatformAuthError (6001) without a token.
+    """
+    account_id = platform_account_id(platform, stored.get("platform_account_id"))
+    token = stored.get("access_token")
+    if not isinstance(token, str) or not token.strip():
+        raise _dead_token(platform, connect_url)
+    return Access(
+        platform_account_id=account_id,
+        token=SecretStr(token.strip()),
+        expires_at=_expiry(stored.get("token_expires_at")),
+    )
+
+
+def _dead_token(platform: str, connect_url: str | None) -> PlatformAuthError:
+    error = PlatformAuthError(
+        f"{platform}: the ad account has no valid token; connect the account again", platform=platform
+    )
+    return with_action(error, platform, connect_url)
+
+
+def _expiry(value: Any) -> datetime | None:
+    """Return the end of a token from an ISO 8601 time (UTC when it names no zone) or epoch seconds.
+
+    None stands for a token without an end: 0 and 1970 are no date, and anything else that is none is
+    not known to end either.
+    """
     try:
-        parsed = datetime.fromisoformat(str(value))
-    except ValueError:
+        if isinstance(value, int | float) or _NUMBER.fullmatch(str(value)):
+            seconds = float(value)
+            parsed = datetime.fromtimestamp(seconds / 1000 if seconds > _LAST_SECOND else seconds, UTC)
+        else:
+            parsed = datetime.fromisoformat(str(value).strip())
+    except (ValueError, OverflowError, OSError):
+        return None
+    if parsed.year <= 1970:
         return None
     return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import Any
 
 from campaign_automation.clients.mcp_client import ToolCaller
 from campaign_automation.stores.notice_store import Channel, Notice, NoticeStore
+from campaign_automation.utils.error_handler import CampaignAutomationError, redact
 from campaign_automation.utils.observability import emit, logger
 
 TOOL = "create_notification"
@@ -18,6 +19,11 @@ CATEGORIES = frozenset(
     " creative_ready landing_page_ready budget_exhausted ad_paused optimization_suggestion weekly_summary"
     " new_feature system_maintenance system".split()
 )
+# A message is quarantined after so many: with a sweep every five minutes that is an hour.
+REFUSALS = 12
+# A service token that is refused (3000) or not configured (6000) concerns all messages, not the one in hand.
+_OF_THE_DEPLOYMENT = frozenset({"3000", "6000"})
+_LONGEST_REASON = 500
 _DELIVERY_SECONDS = 120  # longer than any function lives that delivers
 
 Publish = Callable[[str, str], None]  # subject and message
@@ -48,25 +54,31 @@ class Notices:
             if await self._store.add(notice):
                 await self.deliver(tenant, notice_id)
 
-    async def deliver(self, tenant: str, notice_id: str) -> None:
+    async def deliver(self, tenant: str, notice_id: str) -> Exception | None:
         """Send the notice on its waiting channels; one that fails keeps waiting.
 
-        Delivery is at least once: neither channel can be asked whether it has a notice already.
+        Delivery is at least once: neither channel can be asked whether it has a notice already. The last
+        failure is returned.
         """
         notice = await self._store.load(tenant, notice_id)
         if notice is None or not notice.waiting or not await self._store.claim(notice, _DELIVERY_SECONDS):
-            return
-        waiting = [channel for channel in notice.waiting if not await self._sent(channel, notice)]
-        await self._store.save(notice.model_copy(update={"waiting": waiting}))
+            return None
+        errors = {channel: await self._failure(channel, notice) for channel in notice.waiting}
+        failures = {channel: error for channel, error in errors.items() if error is not None}
+        kept = notice.model_copy(update={"waiting": list(failures), **_refusals(notice, failures.values())})
+        if kept.is_quarantined:
+            emit("outbox_quarantined_total", tool=TOOL)
+        await self._store.save(kept)
+        return next(iter(failures.values()), None)
 
-    async def _sent(self, channel: Channel, notice: Notice) -> bool:
+    async def _failure(self, channel: Channel, notice: Notice) -> Exception | None:
         try:
             await self._send(channel, notice)
         except Exception as error:  # any client may be handed in; the notice is stored and stays pending
-            logger.warning("notice not taken", channel=channel, reason=f"{type(error).__name__}: {error}")
+            logger.warning("notice not taken", channel=channel, reason=reason_of(error))
             emit("outbox_failures_total", tool=TOOL if channel == "web_platform" else "publish")
-            return False
-        return True
+            return error
+        return None
 
     def _send(self, channel: Channel, notice: Notice) -> Awaitable[Any]:
         if channel == "topic":
@@ -76,6 +88,24 @@ class Notices:
         assert self._tools is not None
         arguments = with_known_category(notice.arguments)
         return self._tools.call_tool(TOOL, {"user_id": notice.tenant, **arguments})
+
+
+def is_refusal(error: Exception) -> bool:
+    """Return whether an error is an answer to this message, which will be the same next time."""
+    if not isinstance(error, CampaignAutomationError):
+        return True
+    return not error.retryable and error.code not in _OF_THE_DEPLOYMENT
+
+
+def reason_of(error: Exception) -> str:
+    """Return an error as it is logged and kept with its message."""
+    return redact(f"{type(error).__name__}: {error}")[:_LONGEST_REASON]
+
+
+def _refusals(notice: Notice, failures: Collection[Exception]) -> dict[str, Any]:
+    refusals = notice.refusals + any(map(is_refusal, failures))
+    reason = "; ".join(map(reason_of, failures)) or None
+    return {"refusals": refusals, "error": reason, "is_quarantined": bool(failures) and refusals >= REFUSALS}
 
 
 def with_known_category(arguments: dict[str, Any]) -> dict[str, Any]:

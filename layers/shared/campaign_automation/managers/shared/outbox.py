@@ -1,26 +1,47 @@
-"""The outbox: messages to the Web Platform, in order per campaign, each sent until it is acknowledged."""
+"""The outbox: messages to the Web Platform, in order per campaign, each sent until it is acknowledged.
+
+A message that it refuses again and again is quarantined (quarantine.py); one that it cannot take now waits.
+"""
 
 from __future__ import annotations
 
-from decimal import Decimal
+import itertools
+import time
+from collections import deque
 from typing import Any
 
 from campaign_automation.clients.mcp_client import ToolCaller
-from campaign_automation.managers.shared.notices import Notices, with_known_category
-from campaign_automation.models.campaign import Campaign, Creation, ObjectEntry, OutboxEntry
-from campaign_automation.models.common import Level, Objective
+from campaign_automation.managers.shared.notices import (
+    REFUSALS,
+    Notices,
+    is_refusal,
+    reason_of,
+    with_known_category,
+)
+from campaign_automation.managers.shared.web_platform_record import (
+    CREATE,
+    DELETE,
+    UPDATE,
+    create_arguments,
+    find_record,
+    whole_state,
+)
+from campaign_automation.models.campaign import Campaign, Creation, OutboxEntry
+from campaign_automation.stores.campaign_rows import Pending
 from campaign_automation.stores.campaign_store import CampaignStore
 from campaign_automation.utils import clock
-from campaign_automation.utils.error_handler import NotFoundError
+from campaign_automation.utils.error_handler import (
+    CampaignAutomationError,
+    NotFoundError,
+    WebPlatformUnavailableError,
+)
 from campaign_automation.utils.observability import emit, logger
 
-SWEEP_LIMIT = 500  # the messages that one sweep reads
+SWEEP_LIMIT = 5000  # the messages whose keys one sweep reads
+_SWEEP_SECONDS = 80  # the function that sweeps may run for 110
 _DELIVERY_SECONDS = 120  # longer than any function lives that delivers
-CREATE, UPDATE, DELETE = (
-    "create_campaign",
-    "update_campaign",
-    "delete_campaign",
-)
+# A create without an answer may still be carried out, so that a look right after it proves nothing.
+_GRACE_MS = 120_000
 
 
 class Outbox:
@@ -33,11 +54,21 @@ class Outbox:
         self._tools = tools
         self._notices = notices
 
+    # --- messages ---------------------------------------------------------------------------------------
+
     def entry(self, campaign: Creation | Campaign, tool: str, arguments: dict[str, Any]) -> list[OutboxEntry]:
         """Return the next message of this campaign; none without a Web Platform."""
         if self._tools is None:
             return []
         return [OutboxEntry(number=len(campaign.outbox) + 1, tool=tool, arguments=arguments)]
+
+    def created(self, creation: Creation, platform_campaign_id: str) -> list[OutboxEntry]:
+        """Return the messages of a campaign that was just created, paused unless it is started at once."""
+        messages = self.entry(creation, CREATE, create_arguments(creation, platform_campaign_id))
+        if messages and not creation.spec.activate:
+            # Every record begins as a draft there, whatever its campaign is; a start sends its own status.
+            messages.append(OutboxEntry(number=2, tool=UPDATE, arguments={"status": "paused"}))
+        return messages
 
     def change(self, campaign: Campaign) -> OutboxEntry | None:
         """Return the next message after a change: the whole state of the campaign, or None.
@@ -50,69 +81,84 @@ class Outbox:
         if status == "deleted":
             (entry,) = self.entry(campaign, DELETE, {}) or (None,)
         else:
-            (entry,) = self.entry(campaign, UPDATE, _state(campaign, status)) or (None,)
+            (entry,) = self.entry(campaign, UPDATE, whole_state(campaign, status)) or (None,)
         return entry
 
-    async def deliver(self, tenant: str, campaign_id: str) -> None:
-        """Send the campaign's messages in order and stop at the first failure; the rest stays pending.
+    # --- delivery ---------------------------------------------------------------------------------------
 
-        One process at a time sends for a campaign.
+    async def deliver(self, tenant: str, campaign_id: str) -> Exception | None:
+        """Send the campaign's messages in order; the rest stays pending after a failure, which is returned.
+
+        It never raises: what the messages report is done and recorded.
         """
-        is_all_sent = True
-        while is_all_sent and self._tools is not None:
+        try:
+            return await self._send_waiting(tenant, campaign_id)
+        except Exception as error:  # of the store, say: the next sweep reads the messages again
+            logger.warning("messages left pending", campaign_id=campaign_id, reason=reason_of(error))
+            return error
+
+    async def _send_waiting(self, tenant: str, campaign_id: str) -> Exception | None:
+        """Send the campaign's messages; one process at a time sends for a campaign."""
+        failure = None
+        while failure is None and self._tools is not None:
             creation = await self._store.load(tenant, campaign_id)
-            if creation is None or all(entry.sent for entry in creation.outbox):
-                return
+            if creation is None or not any(entry.is_waiting for entry in creation.outbox):
+                return None
             # Two processes could both find that the campaign is not recorded there, and record it twice.
             token = await self._store.claim_delivery(creation, _DELIVERY_SECONDS)
             if token is None:
-                return  # the process that has it reads the messages again when it is done
+                return None  # the process that has it reads the messages again when it is done
             try:
-                is_all_sent = await self._deliver(self._tools, creation)
+                failure = await self._deliver(self._tools, creation)
             finally:
                 await self._store.release_delivery(creation, token)
+        return failure
 
-    async def _deliver(self, tools: ToolCaller, creation: Creation) -> bool:
+    async def _deliver(self, tools: ToolCaller, creation: Creation) -> Exception | None:
         answers: dict[str, dict[str, Any]] = {}
         for entry in creation.outbox:
             if entry.sent:
                 answers[entry.tool] = entry.answer
-                continue
-            try:
-                answers[entry.tool] = await self._send(tools, creation, entry, answers)
-            # Any error, also of an answer without sense: the change itself is done and recorded.
-            except Exception as error:
-                logger.warning(
-                    "web platform not told", tool=entry.tool, reason=f"{type(error).__name__}: {error}"
-                )
-                emit("outbox_failures_total", tool=entry.tool)
-                return False
-            await self._store.mark_sent(creation, entry, answers[entry.tool])
-        return True
+            elif entry.tool in (UPDATE, DELETE) and CREATE not in answers:
+                await self._quarantine(creation, entry, "the campaign is not recorded there")
+            elif not entry.is_quarantined:
+                try:
+                    answers[entry.tool] = await self._send(tools, creation, entry, answers)
+                # Any error, also of an answer without sense: the change itself is done and recorded.
+                except Exception as error:
+                    if not await self._refused(creation, entry, error):
+                        return error
+                else:
+                    await self._store.mark_sent(creation, entry, answers[entry.tool])
+        return None
 
-    async def sweep(self) -> dict[str, int]:
-        """Send the pending messages, the oldest first; return their numbers before and after.
+    async def _refused(self, creation: Creation, entry: OutboxEntry, error: Exception) -> bool:
+        """Keep a message that was not taken, and return whether it is quarantined now."""
+        reason = reason_of(error)
+        logger.warning("web platform not told", tool=entry.tool, reason=reason)
+        emit("outbox_failures_total", tool=entry.tool)
+        changed = {"error": reason, "refusals": entry.refusals + is_refusal(error)}
+        if isinstance(error, CampaignAutomationError) and error.details.get("outcome_unknown"):
+            changed["doubtful_since"] = clock.now_ms()
+        kept = entry.model_copy(update=changed)
+        if kept.refusals >= REFUSALS:
+            await self._quarantine(creation, kept, reason)
+            return True
+        await self._store.keep_unsent(creation, kept)
+        return False
 
-        Depth and age (seconds) are metrics: a Web Platform that is down shows there, and loses nothing.
-        """
-        waiting = await self._store.pending(SWEEP_LIMIT)
-        emit("outbox_depth", len(waiting))
-        oldest = min((item.since for item in waiting), default=None)
-        emit("outbox_age_seconds", 0 if oldest is None else (clock.now_ms() - oldest) / 1000)
-        for tenant, kind, item_id in dict.fromkeys(item[:3] for item in waiting):
-            if kind == "campaign":
-                await self.deliver(tenant, item_id)
-            elif self._notices is not None:
-                await self._notices.deliver(tenant, item_id)
-        return {"before": len(waiting), "after": len(await self._store.pending(SWEEP_LIMIT))}
+    async def _quarantine(self, creation: Creation, entry: OutboxEntry, reason: str) -> None:
+        if not entry.is_quarantined:
+            emit("outbox_quarantined_total", tool=entry.tool)
+            kept = entry.model_copy(update={"is_quarantined": True, "error": reason})
+            await self._store.keep_unsent(creation, kept)
 
     async def _send(
         self, tools: ToolCaller, creation: Creation, entry: OutboxEntry, answers: dict[str, dict[str, Any]]
     ) -> dict[str, Any]:
         arguments = {"user_id": creation.tenant, **entry.arguments}
         if entry.tool == CREATE:
-            known = await self._find(tools, creation)
-            return known or await tools.call_tool(CREATE, arguments)
+            return await self._record(tools, creation, entry, arguments)
         if entry.tool not in (UPDATE, DELETE):  # a notice, which older versions sent with the campaign
             return await tools.call_tool(entry.tool, with_known_category(arguments))
         try:
@@ -122,77 +168,68 @@ class Outbox:
             logger.warning("campaign is not on the web platform", campaign_id=creation.campaign_id)
             return {}
 
-    async def _find(self, tools: ToolCaller, creation: Creation) -> dict[str, Any] | None:
-        """Return the record of the campaign on the Web Platform, or None."""
+    async def _record(
+        self, tools: ToolCaller, creation: Creation, entry: OutboxEntry, arguments: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Record the campaign there, unless it is."""
         # The Web Platform has no idempotency, and a create whose answer was lost may have been carried out.
-        page = 1
-        while True:
-            answer = await tools.call_tool(
-                "get_campaigns",
-                {"user_id": creation.tenant, "platform": creation.spec.platform, "page": page},
-            )
-            for campaign in answer.get("campaigns", []):
-                if (campaign.get("targeting") or {}).get("campaign_id") == creation.campaign_id:
-                    return {"id": campaign["id"]}
-            if not answer.get("has_more"):
-                return None
-            page += 1
+        known = await find_record(tools, creation)
+        if known is not None:
+            return known
+        if entry.doubtful_since is not None and clock.now_ms() < entry.doubtful_since + _GRACE_MS:
+            raise WebPlatformUnavailableError("an earlier create may still be carried out")
+        return await tools.call_tool(CREATE, arguments)
+
+    # --- sweeps -----------------------------------------------------------------------------------------
+
+    async def sweep(self) -> dict[str, int]:
+        """Send the pending messages, each tenant in turn; return their numbers before and after.
+
+        Depth, age (seconds) and the number of quarantined messages are metrics: a Web Platform that is down
+        shows there, and loses nothing.
+        """
+        waiting = await self._store.pending(SWEEP_LIMIT)
+        emit("outbox_depth", len(waiting))
+        oldest = min((item.since for item in waiting), default=None)
+        emit("outbox_age_seconds", 0 if oldest is None else (clock.now_ms() - oldest) / 1000)
+        until = time.monotonic() + _SWEEP_SECONDS
+        for item in in_turns(waiting):
+            failure = await self._sweep_one(item, waiting)
+            is_throttled = isinstance(failure, CampaignAutomationError) and failure.code == "1003"
+            if is_throttled or time.monotonic() > until:
+                break  # the next sweep goes on
+        emit("outbox_quarantined", len(await self._store.quarantined(SWEEP_LIMIT)))
+        return {"before": len(waiting), "after": len(await self._store.pending(SWEEP_LIMIT))}
+
+    async def _sweep_one(self, item: Pending, waiting: list[Pending]) -> Exception | None:
+        try:
+            if item.kind == "campaign":
+                return await self._send_waiting(item.tenant, item.item_id)
+            return None if self._notices is None else await self._notices.deliver(item.tenant, item.item_id)
+        except CampaignAutomationError as error:  # the store, or a row of a later version of the module
+            logger.warning("message not read", kind=item.kind, id=item.item_id, reason=error.message)
+            return error
+        except Exception as error:  # a row that cannot be read must not hold the others up
+            logger.exception("message quarantined", kind=item.kind, id=item.item_id)
+            emit("outbox_quarantined_total", tool="unreadable")
+            for row in waiting:
+                if row[:3] == item[:3]:
+                    await self._store.quarantine(row)
+            return error
 
 
-def _state(campaign: Campaign, status: str) -> dict[str, Any]:
-    """Return the arguments of update_campaign; `targeting` also carries changed ad sets and ads."""
-    # The Web Platform replaces `targeting` as a whole, so that the ids of the create go along.
-    created = next(entry for entry in campaign.outbox if entry.tool == CREATE)
-    changed = {
-        f"{level}s": {
-            entry.tag: _shown(entry)
-            for entry in campaign.objects.values()
-            if entry.level is level and (entry.status or entry.daily_budget is not None)
-        }
-        for level in (Level.ADSET, Level.AD)
-    }
-    parts = {name: objects for name, objects in changed.items() if objects}
-    return {
-        "status": status,
-        "budget": float(_daily_budget(campaign)),
-        "targeting": {**created.arguments["targeting"], **parts},
-    }
+def in_turns(waiting: list[Pending]) -> list[Pending]:
+    """Return one message per campaign or notice, the tenants in turn, in each round its oldest or its newest.
 
-
-def _shown(entry: ObjectEntry) -> dict[str, Any]:
-    budget = None if entry.daily_budget is None else float(entry.daily_budget)
-    shown = {"status": entry.status or "paused", "daily_budget": budget}
-    return {name: value for name, value in shown.items() if value is not None}
-
-
-def _daily_budget(campaign: Campaign) -> Decimal:
-    """Return the campaign's own budget where it was changed, else the sum of its ad sets' budgets."""
-    own = campaign.root.daily_budget
-    if own is not None:
-        return own
-    adsets = [entry for entry in campaign.objects.values() if entry.level is Level.ADSET]
-    budgets = [entry.planned_budget if entry.daily_budget is None else entry.daily_budget for entry in adsets]
-    return sum((budget for budget in budgets if budget is not None), Decimal(0))
-
-
-def create_arguments(creation: Creation, platform_campaign_id: str) -> dict[str, Any]:
-    """Return the arguments of the Web Platform's create_campaign."""
-    spec, (plan, account) = creation.spec, creation.planned()
-    arguments: dict[str, Any] = {
-        "ad_account_id": int(account.ad_account_id or 0),
-        "name": plan.name,
-        # The Web Platform has no objective for apps.
-        "objective": "conversions" if spec.objective is Objective.APP_PROMOTION else str(spec.objective),
-        "budget": float(spec.daily_budget),
-        "budget_type": "daily",
-        # There is no field for ids of ours or the platform's, so `targeting` carries them.
-        "targeting": {
-            "campaign_id": creation.campaign_id,
-            "platform_campaign_id": platform_campaign_id,
-            "countries": spec.target_countries,
-            "age_groups": [list(group) for group in spec.age_groups],
-        },
-    }
-    # Creatives given inline have no number there.
-    numbers = [int(item) for item in spec.creative_ids or [] if item.isdecimal()]
-    return arguments | ({"creative_ids": numbers} if numbers else {})
+    So neither the many failures of one tenant nor its own old ones keep new messages from being sent.
+    """
+    tenants: dict[str, deque[Pending]] = {}
+    for item in {item[:3]: item for item in waiting}.values():
+        tenants.setdefault(item.tenant, deque()).append(item)
+    turns: list[Pending] = []
+    for take in itertools.cycle((deque.popleft, deque.pop)):
+        turns += [take(items) for items in tenants.values()]
+        tenants = {tenant: items for tenant, items in tenants.items() if items}
+        if not tenants:
+            return turns
+    return turns

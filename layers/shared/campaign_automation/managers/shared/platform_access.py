@@ -16,10 +16,14 @@ T = TypeVar("T")
 
 
 class Patience(NamedTuple):
-    """The longest wait in seconds: for all attempts with the pauses between them, and for one attempt."""
+    """The longest wait in seconds: for all attempts with the pauses between them, and for one attempt.
+
+    `waits_as_asked`: a pause that the platform asks for may be as long as the caller's deadline allows.
+    """
 
     total: float
     attempt: float = ATTEMPT_TIMEOUT_SECONDS
+    waits_as_asked: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,7 @@ class PlatformAccount:
             attempt,
             what=what,
             max_total_seconds=patience.total,
+            waits_as_asked=patience.waits_as_asked,
             attempt_seconds=patience.attempt,
             late=lambda: not_in_time(self.adapter.platform),
         )

@@ -44,6 +44,13 @@ _MARK = "written_by"  # of the last conditional write of a row; no reader sees i
 _CONFLICT_TRIES = 5
 _RANDOM = SystemRandom()  # a snapshot clones the state of the module's own generator
 _CONFLICT_SECONDS = 0.05
+# DynamoDB's errors that pass by themselves, alone and as reasons of a cancelled transaction; those of status
+# 500 and above pass as well.
+_PASSING = frozenset(
+    "ThrottlingException ThrottlingError ProvisionedThroughputExceededException ProvisionedThroughputExceeded"
+    " RequestLimitExceeded TransactionConflict TransactionConflictException TransactionInProgressException"
+    " LimitExceededException ExpiredTokenException RequestTimeout RequestTimeoutException".split()
+)
 
 
 class DynamoTable(Table):
@@ -229,7 +236,21 @@ def _translated(call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     try:
         return call(*args, **kwargs)
     except (BotoCoreError, ClientError) as error:
-        raise StoreError(f"the campaign store failed: {type(error).__name__}") from error
+        raise StoreError(
+            f"the campaign store failed: {type(error).__name__}", retryable=_may_pass(error)
+        ) from error
+
+
+def _may_pass(error: Exception) -> bool:
+    """Return whether the same call may succeed later, unlike a wrong request or one without the right."""
+    from botocore.exceptions import ClientError, NoCredentialsError, NoRegionError, ParamValidationError
+
+    if not isinstance(error, ClientError):
+        return not isinstance(error, ParamValidationError | NoCredentialsError | NoRegionError)
+    reasons = [reason.get("Code") for reason in error.response.get("CancellationReasons", [])]
+    codes = {code for code in reasons if code and code != "None"} or {error.response["Error"]["Code"]}
+    status = error.response["ResponseMetadata"].get("HTTPStatusCode", 400)
+    return codes <= _PASSING or (not reasons and status >= 500)
 
 
 def _marked(operation: Operation) -> Operation:

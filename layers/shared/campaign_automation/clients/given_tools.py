@@ -1,0 +1,84 @@
+"""The Web Platform's client as an embedding process hands it in: any exception, a hang or a wrong answer
+becomes one of our typed errors."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from campaign_automation.clients.mcp_answers import failure, tool_data
+from campaign_automation.clients.mcp_client import ToolCaller
+from campaign_automation.utils.error_handler import (
+    CODES,
+    CampaignAutomationError,
+    WebPlatformError,
+    WebPlatformUnavailableError,
+)
+from campaign_automation.utils.retry_strategy import ATTEMPT_TIMEOUT_SECONDS
+
+_OURS = tuple(code for code in CODES if code.startswith("300"))
+
+
+class GivenTools:
+    """The client handed in. It is asked once; whoever asks for a read may repeat it."""
+
+    def __init__(self, client: ToolCaller, seconds: float = ATTEMPT_TIMEOUT_SECONDS) -> None:
+        self._client = client
+        self._seconds = seconds
+
+    async def call_tool(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Return the tool's data. Raises CampaignAutomationError and nothing else."""
+        try:
+            async with asyncio.timeout(self._seconds):
+                answer = await self._client.call_tool(name, arguments)
+        except CampaignAutomationError:
+            raise
+        except TimeoutError as error:
+            raise WebPlatformUnavailableError(
+                f"{name}: the Web Platform did not answer in time", code="3004", outcome_unknown=True
+            ) from error
+        except Exception as error:
+            raise from_exception(name, error) from error
+        except asyncio.CancelledError as error:
+            # Clients with task groups of their own cancel the caller when their session dies.
+            if (task := asyncio.current_task()) is not None and task.cancelling():
+                raise
+            raise WebPlatformUnavailableError(
+                f"{name}: the Web Platform's client gave up", outcome_unknown=True
+            ) from error
+        if not isinstance(answer, Mapping):
+            raise WebPlatformError(f"{name}: the client answered no object", code="3003", retryable=False)
+        return tool_data(name, {"result": dict(answer)})
+
+
+def from_exception(name: str, error: Exception) -> CampaignAutomationError:
+    """Return our error for an exception of a client.
+
+    | exception | error |
+    |---|---|
+    | `ConnectionError` and other `OSError`s | 3000 |
+    | one with `code` 3000 to 3004 | that code |
+    | one with another `code`, or `error` with one | as a JSON-RPC error: 3001, 3002, 5000, 6011, else 3003 |
+    | any other | 3003 |
+    """
+    if isinstance(error, ConnectionRefusedError):
+        return WebPlatformUnavailableError(f"{name}: the Web Platform cannot be reached")
+    if isinstance(error, OSError) or _is_transport(error):
+        return WebPlatformUnavailableError(
+            f"{name}: the Web Platform cannot be reached: {type(error).__name__}", outcome_unknown=True
+        )
+    told = getattr(error, "error", error)  # the official SDK keeps code and data on a part of the exception
+    code, text = getattr(told, "code", None), str(getattr(told, "message", None) or error)
+    if str(code) in _OURS:
+        kind = WebPlatformUnavailableError if str(code) in ("3000", "3004") else WebPlatformError
+        return kind(f"{name}: {text}", code=str(code))
+    return failure(
+        name, {"code": code, "message": text or type(error).__name__, "data": getattr(told, "data", None)}
+    )
+
+
+def _is_transport(error: Exception) -> bool:
+    """Return whether an HTTP library's own base class, which is no OSError, reports a connection."""
+    names = {base.__name__ for base in type(error).__mro__}
+    return bool(names & {"TransportError", "ClientConnectionError", "ClosedResourceError", "EndOfStream"})

@@ -1,0 +1,108 @@
+"""Clients of the Web Platform that are handed in: whatever they raise or answer is one of our errors."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import httpx
+import pytest
+
+from campaign_automation.clients.given_tools import GivenTools
+from campaign_automation.utils.error_handler import CampaignAutomationError
+
+
+class Coded(Exception):
+    def __init__(self, message: str, code: Any, data: Any = None) -> None:
+        super().__init__(message)
+        self.code, self.data = code, data
+
+
+class Wrapped(Exception):
+    """As the official client raises: code, message and data are those of its part `error`."""
+
+    def __init__(self, error: Coded) -> None:
+        super().__init__("wrapped")
+        self.error = error
+
+
+class Given:
+    def __init__(self, result: Any) -> None:
+        self.result = result
+
+    async def call_tool(self, name: str, arguments: dict[str, Any]) -> Any:
+        if isinstance(self.result, BaseException):
+            raise self.result
+        if self.result is asyncio.sleep:
+            await asyncio.sleep(60)
+        return self.result
+
+
+def call(result: Any) -> dict[str, Any]:
+    tools = GivenTools(Given(result), seconds=0.05 if result is asyncio.sleep else 30)
+    return asyncio.run(tools.call_tool("get_creative", {"creative_id": 1}))
+
+
+@pytest.mark.parametrize(
+    ("result", "code"),
+    [
+        (ConnectionRefusedError("no"), "3000"),
+        (ConnectionError("gone"), "3000"),
+        (OSError("network"), "3000"),
+        (httpx.ReadError("gone"), "3000"),
+        (asyncio.CancelledError(), "3000"),
+        (TimeoutError(), "3004"),
+        (asyncio.sleep, "3004"),
+        (Coded("no tool", 3001), "3001"),
+        (Coded("bad", "3002"), "3002"),
+        (Coded("slow", "3004"), "3004"),
+        (Coded("x", -32601), "3001"),
+        (Coded("x", -32602), "3002"),
+        (Coded("Creative 1 not found", -32000), "5000"),
+        (Coded("no", -32000, {"required": 5, "available": 1}), "6011"),
+        (Wrapped(Coded("bad", -32602)), "3002"),
+        (Coded("odd", object()), "3003"),
+        (RuntimeError("Creative 1 not found"), "5000"),
+        (RuntimeError(), "3003"),
+        (KeyError("id"), "3003"),
+        (None, "3003"),
+        ("text", "3003"),
+        ([], "3003"),
+        ({"content": [{"type": "text", "text": "it broke"}], "isError": True}, "3003"),
+    ],
+)
+def test_every_failure_has_its_code(result: Any, code: str) -> None:
+    with pytest.raises(CampaignAutomationError) as failure:
+        call(result)
+    assert failure.value.code == code
+
+
+@pytest.mark.parametrize("result", [ConnectionError("gone"), TimeoutError(), asyncio.CancelledError()])
+def test_a_call_that_was_cut_may_have_acted(result: Any) -> None:
+    with pytest.raises(CampaignAutomationError) as failure:
+        call(result)
+    assert failure.value.details["outcome_unknown"] is True
+    assert failure.value.retryable
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        {"id": 7},
+        {"content": [], "structuredContent": {"id": 7}},
+        {"content": [{"type": "text", "text": '{"id": 7}'}]},
+    ],
+)
+def test_an_answer_is_the_tools_data(result: Any) -> None:
+    assert call(result) == {"id": 7}
+
+
+def test_a_cancelled_caller_stays_cancelled() -> None:
+    async def cancelled() -> None:
+        task = asyncio.create_task(GivenTools(Given(asyncio.sleep)).call_tool("get_creative", {}))
+        await asyncio.sleep(0)
+        task.cancel()
+        await task
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(cancelled())

@@ -1,0 +1,157 @@
+"""Ad accounts and tokens as their owners and the Web Platform spell them."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from campaign_automation.adapters.base import Access
+from campaign_automation.adapters.common.accounts import configured
+from campaign_automation.managers.changes.guards import Limits, check_account
+from campaign_automation.managers.shared.accounts import SecretAccounts, WebPlatformAccounts
+from campaign_automation.utils.error_handler import CampaignAutomationError, WebPlatformError
+
+CONNECT = "https://shop.example/connect/{platform}"
+
+
+class Tools:
+    """One account, as the Web Platform tells it."""
+
+    def __init__(self, token: Any, active: Any = None) -> None:
+        self.token, self.active = token, active
+
+    async def call_tool(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        if name == "get_active_ad_account":
+            return {"active_account": self.active}
+        if isinstance(self.token, Exception):
+            raise self.token
+        return dict(self.token)
+
+
+def told(platform: str, account_id: Any, token: Any = "t", **more: Any) -> dict[str, Any]:
+    return {"platform": platform, "platform_account_id": account_id, "access_token": token, **more}
+
+
+def access(token: Any, platform: str = "meta") -> Access:
+    return asyncio.run(WebPlatformAccounts(Tools(token), CONNECT).access("u", platform, "11"))
+
+
+@pytest.mark.parametrize(
+    ("platform", "typed", "spelt"),
+    [
+        ("meta", "act_1001", "act_1001"),
+        ("meta", "1001", "act_1001"),
+        ("meta", 1001, "act_1001"),
+        ("meta", " ACT_1001 ", "act_1001"),
+        ("google", "123-456-7890", "1234567890"),
+        ("google", "123\u2011456\u20117890", "1234567890"),
+        ("google", "1234567890", "1234567890"),
+        ("tiktok", " 7000000000000000123", "7000000000000000123"),
+    ],
+)
+def test_an_accounts_id_is_spelt_as_its_platform_takes_it(platform: str, typed: Any, spelt: str) -> None:
+    assert access(told(platform, typed), platform).platform_account_id == spelt
+    secrets = SecretAccounts(lambda name: told(platform, typed), "dev")
+    assert asyncio.run(secrets.choose("u", platform, None)) == spelt
+    assert asyncio.run(secrets.choose("u", platform, str(typed))) == spelt
+    assert asyncio.run(secrets.access("u", platform, spelt)).platform_account_id == spelt
+
+
+@pytest.mark.parametrize(
+    ("platform", "typed", "wanted"),
+    [
+        ("meta", "my account", "act_123456"),
+        ("meta", "act_", "act_123456"),
+        ("meta", None, "act_123456"),
+        ("meta", True, "act_123456"),
+        ("google", "123-456", "1234567890"),
+        ("google", "act_1234567890", "1234567890"),
+        ("tiktok", "act_1", "7000000000000000123"),
+        ("tiktok", "\u0661\u0662", "7000000000000000123"),
+    ],
+)
+def test_an_id_that_is_none_is_refused_with_the_spelling_wanted(
+    platform: str, typed: Any, wanted: str
+) -> None:
+    with pytest.raises(CampaignAutomationError, match=wanted) as refused:
+        access(told(platform, typed), platform)
+    assert (refused.value.code, refused.value.details["field"]) == ("6000", "platform_account_id")
+
+
+def test_settings_name_an_account_in_any_spelling() -> None:
+    assert configured(lambda: {"accounts": {"123-456-7890": {"a": 1}}}, "1234567890") == {"a": 1}
+    assert configured(lambda: {"accounts": {"1": {"a": 1}}}, "act_1") == {"a": 1}
+    assert configured(lambda: {"accounts": {"12": {"a": 1}}}, "act_1") == {}
+    for name, account in (("1", "act_1"), ("123-456-7890", "1234567890")):
+        limits = Limits(account_caps={name: Decimal(5), "USD": Decimal(5000)})
+        refusal = check_account(Decimal(6), account, "USD", limits)
+        assert refusal is not None
+        assert refusal.code == "account_cap"
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        WebPlatformError("Ad account 11 token has expired. Please re-authorize."),
+        WebPlatformError("get_ad_account_token: token is invalid"),
+        told("meta", "1", None),
+        told("meta", "1", " "),
+        told("meta", "1", 7),
+        {"platform": "meta", "platform_account_id": "1"},
+    ],
+)
+def test_without_a_valid_token_its_owner_is_told_where_to_renew_it(token: Any) -> None:
+    with pytest.raises(CampaignAutomationError) as refused:
+        access(token)
+    assert refused.value.code == "6001"
+    assert refused.value.details["action_url"] == "https://shop.example/connect/meta"
+
+
+def test_another_failure_is_no_expired_token() -> None:
+    with pytest.raises(CampaignAutomationError) as refused:
+        access(WebPlatformError("it broke"))
+    assert refused.value.code == "3003"
+
+
+def test_a_token_is_trimmed() -> None:
+    assert access(told("meta", "1", " EAAB\n")).token.get_secret_value() == "EAAB"
+
+
+@pytest.mark.parametrize(
+    ("date", "expires"),
+    [
+        (None, None),
+        (0, None),
+        ("0", None),
+        ("", None),
+        ("never", None),
+        (False, None),
+        ("1970-01-01T00:00:00Z", None),
+        (1e300, None),
+        (float("nan"), None),
+        ("2027-03-01T10:00:00Z", datetime(2027, 3, 1, 10, tzinfo=UTC)),
+        ("2027-03-01 10:00:00", datetime(2027, 3, 1, 10, tzinfo=UTC)),
+        (1803895200, datetime(2027, 3, 1, 10, tzinfo=UTC)),
+        ("1803895200000", datetime(2027, 3, 1, 10, tzinfo=UTC)),
+    ],
+)
+def test_the_end_of_a_token(date: Any, expires: datetime | None) -> None:
+    assert access(told("meta", "1", token_expires_at=date)).expires_at == expires
+
+
+@pytest.mark.parametrize("active", [None, {}, [], "11", {"id": None}, {"id": "x"}])
+def test_an_account_that_is_none_is_told_as_none(active: Any) -> None:
+    with pytest.raises(CampaignAutomationError) as refused:
+        asyncio.run(WebPlatformAccounts(Tools({}, active)).choose("u", "meta", None))
+    assert refused.value.code == "6000"
+
+
+@pytest.mark.parametrize("asked", ["act_11", "011", "1 1", "\u0661"])
+def test_an_account_is_named_by_the_web_platforms_number(asked: str) -> None:
+    with pytest.raises(CampaignAutomationError, match="number") as refused:
+        asyncio.run(WebPlatformAccounts(Tools({})).choose("u", "meta", asked))
+    assert (refused.value.code, refused.value.details["field"]) == ("1001", "ad_account_id")

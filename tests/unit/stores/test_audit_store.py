@@ -1,0 +1,98 @@
+"""The audit trail: what is open in it is found without reading the rest."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+import pytest
+
+from campaign_automation.models.changes import AuditRecord
+from campaign_automation.models.common import Level
+from campaign_automation.stores.audit_store import AuditStore, audit_ids
+from campaign_automation.stores.table import Row
+from tests.support.memory_table import MemoryTable
+
+T = TypeVar("T")
+DAY = 24 * 3600 * 1000
+
+
+class Counting(MemoryTable):
+    """Counts the rows that are read."""
+
+    read = 0
+
+    async def _query(self, pk: str, since: str, prefix: str, limit: int | None) -> list[Row]:
+        rows = await super()._query(pk, since, prefix, limit)
+        self.read += len(rows)
+        return rows
+
+
+def run(call: Coroutine[Any, Any, T]) -> T:
+    return asyncio.run(call)
+
+
+def record(day: int, **more: Any) -> AuditRecord:
+    """Return a change that was sent so many days after the beginning."""
+    values: dict[str, Any] = {
+        "audit_id": next(audit_ids((day + 1) * DAY + 1)),
+        "run_id": "r",
+        "tenant": "u",
+        "campaign_id": "c",
+        "actor": "user:u",
+        "reason": "",
+        "operation": "set_status",
+        "level": Level.ADSET,
+        "entity_id": "a",
+        "at": "2026-11-27T00:00:00Z",
+        "outcome": "unknown",
+    }
+    return AuditRecord.model_validate(values | more)
+
+
+@pytest.fixture
+def table() -> Counting:
+    return Counting()
+
+
+def recent(table: Counting, day: int) -> list[AuditRecord]:
+    now = (day + 1) * DAY
+    return run(AuditStore(table).recent("u", "c", now - DAY, open_since=now - 14 * DAY))
+
+
+def test_an_open_change_is_found_beyond_a_long_trail(table: Counting) -> None:
+    store = AuditStore(table)
+    changes = [record(day) for day in range(20) for _ in range(10)]
+    run(store.intend(changes))
+    is_open = {3, 100, 155}
+    done = [item for number, item in enumerate(changes) if number not in is_open]
+    run(store.conclude([item.model_copy(update={"outcome": "applied"}) for item in done]))
+    table.read = 0
+    found = recent(table, 20)
+    # Day 0 is more than 14 days past; of the last day everything counts.
+    assert [item.audit_id for item in found if item.outcome == "unknown"] == [
+        changes[100].audit_id,
+        changes[155].audit_id,
+    ]
+    assert [item.audit_id for item in found[2:]] == sorted(item.audit_id for item in changes[-10:])
+    assert table.read < 30
+    assert len(run(store.page("u", "c"))) == len(changes)
+
+
+def test_what_is_settled_later_is_open_no_more(table: Counting) -> None:
+    store, change = AuditStore(table), record(5)
+    run(store.intend([change]))
+    for _ in range(2):  # a settlement may be repeated
+        run(store.conclude([change.model_copy(update={"outcome": "applied"})]))
+        assert recent(table, 10) == []
+
+
+def test_the_first_outcome_stands_and_closes_the_change(table: Counting) -> None:
+    store, change = AuditStore(table), record(5)
+    run(store.intend([change]))
+    run(store.conclude([change.model_copy(update={"outcome": "applied"})]))
+    run(store.intend([change]))
+    run(store.conclude([change.model_copy(update={"outcome": "failed"}), record(6, operation="create")]))
+    assert [item.outcome for item in run(store.page("u", "c"))] == ["applied", "unknown"]
+    assert recent(table, 10) == []
