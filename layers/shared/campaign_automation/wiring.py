@@ -33,7 +33,7 @@ from campaign_automation.managers.campaigns.copywriting import COPY_SCHEMA, Copy
 from campaign_automation.managers.campaigns.creation import CampaignCreation
 from campaign_automation.managers.campaigns.creatives import CreativeLibrary
 from campaign_automation.managers.campaigns.journal import Journal
-from campaign_automation.managers.campaigns.reconciling import Reconciler
+from campaign_automation.managers.campaigns.reconciling import OrphanSearch, Reconciler
 from campaign_automation.managers.campaigns.runner import InProcess, Runner, StateMachine
 from campaign_automation.managers.campaigns.status import CampaignStatusReader
 from campaign_automation.managers.campaigns.steps import CreationSteps
@@ -266,6 +266,10 @@ class Wiring:
     @cached_property
     def reconciler(self) -> Reconciler:
         return Reconciler(self.store, self.creation, self.gate, self._executions)
+
+    @cached_property
+    def orphans(self) -> OrphanSearch:
+        return OrphanSearch(self.store, self.creation, self.accounts, self.adapters, self.notices)
 
     @cached_property
     def status(self) -> CampaignStatusReader:

@@ -100,6 +100,8 @@ class CreationSteps:
         plan = plan.model_copy(update={"ends_at": platform_end(creation)})
         await self._commitments.check_creation(creation.tenant, account, spec.daily_budget)
         await self._store.update(creation, account=account, plan=plan, warnings=warnings)
+        if not spec.dry_run:
+            await self._store.keep_tag(creation, account, plan.tag)
         return {
             "creative_ids": creative_ids_of(spec),
             "dry_run": spec.dry_run,
@@ -270,9 +272,8 @@ class CreationSteps:
 
         A campaign still to be activated is not finished yet.
         """
-        if (
-            creation.recorded or creation.outbox
-        ):  # this step ran before and died: the message is stored already
+        if creation.recorded or creation.outbox:
+            # This step ran before and died: the message is stored already.
             await self._outbox.deliver(creation.tenant, creation.campaign_id)
             return
         arguments = web_platform.create_arguments(creation, self._made(creation).root_id)
@@ -332,6 +333,12 @@ class CreationSteps:
     async def look_again(self, creation: Creation) -> None:
         """Look up what the platform made late or twice: no step of a creation, but its last look."""
         await self._journal.look_again(await self._planned(creation))
+
+    async def clear_copy(self, creation: Creation, *, platform_id: str) -> None:
+        """Clear a campaign under our name that the journal does not have."""
+        planned = await self._planned(creation)
+        if root := creation.objects.get(planned.plan.tag):
+            await self._journal.clear(planned, [(root, platform_id)])
 
     # --- small things ----------------------------------------------------------------------------------
 
