@@ -123,6 +123,7 @@ def template_of_an_unknown_type(folder: Path) -> Path:
     return template
 
 
+@pytest.mark.slow
 def test_clouds_run_side_by_side(cloud: Cloud, others: Others) -> None:
     names = ("api_url", "aws_endpoint", "redis_url")
     assert all(cloud.info[name] != others.good.info[name] for name in names)

@@ -53,6 +53,7 @@ def test_the_alias_serves_what_was_published_until_the_release_changes(
     assert said(own_cloud) == ("third", "newer code")
 
 
+@pytest.mark.slow
 def test_the_release_follows_layer_and_parameters_by_itself(own_cloud: Cloud, template: Path) -> None:
     releases = []
     for text, word in (("a", "x"), ("b", "x"), ("b", "y"), ("b", "y")):

@@ -13,6 +13,7 @@ from campaign_automation import CampaignAutomation
 from local.cloud import Cloud
 from tests.support.api import Api
 from tests.support.builders import request_body
+from tests.support.cuts import cut
 from tests.support.module import environment, execute
 from tests.support.sandbox import Sandbox
 
@@ -84,7 +85,7 @@ def tests(api: Api, sandbox: Sandbox, cloud: Cloud) -> Iterator[Tests]:
     cloud.tick()
 
 
-@pytest.mark.parametrize("platform", CREATIVES)
+@pytest.mark.parametrize("platform", cut(CREATIVES, "tiktok"))
 def test_a_test_runs_until_its_winner_holds_and_applying_it_leaves_the_winner_alone(
     tests: Tests, api: Api, sandbox: Sandbox, platform: str
 ) -> None:

@@ -18,6 +18,10 @@ ROOT = Path(__file__).parents[2]
 TITLE = "Campaign Automation"
 
 
+# A deployment of its own takes half a minute to start.
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of what is deployed, to be changed."""

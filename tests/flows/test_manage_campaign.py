@@ -10,6 +10,7 @@ from campaign_automation.models.common import Level
 from local.cloud import Cloud
 from tests.support.api import Api
 from tests.support.builders import request_body
+from tests.support.cuts import cut
 from tests.support.module import change_by_hand
 from tests.support.sandbox import Sandbox
 
@@ -18,7 +19,7 @@ LEVELS = {"campaigns": "campaign", "adsets": "adset", "ads": "ad"}
 
 
 # What depends on a platform is tested on all of them, what is ours alone on one.
-on_every_platform = pytest.mark.parametrize("platform", PLATFORMS)
+on_every_platform = pytest.mark.parametrize("platform", cut(PLATFORMS, "tiktok"))
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from campaign_automation.models.common import Level
 from local.cloud import Cloud
 from tests.support.api import Api
 from tests.support.builders import request_body
+from tests.support.cuts import cut
 from tests.support.module import change_by_hand
 from tests.support.sandbox import Sandbox
 
@@ -20,7 +21,7 @@ PLATFORMS = ("meta", "tiktok", "google")
 WRITES = {"meta": "update_adset", "tiktok": "update_adset", "google": "update_campaign"}
 
 
-@pytest.fixture(params=PLATFORMS)
+@pytest.fixture(params=cut(PLATFORMS, "google"))
 def platform(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 

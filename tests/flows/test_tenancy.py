@@ -14,6 +14,7 @@ from campaign_automation.actions.action import Action
 from local.cloud import Cloud
 from tests.support.api import Api
 from tests.support.builders import request_body
+from tests.support.cuts import slow
 from tests.support.sandbox import Sandbox
 from tests.support.secrets import assert_no_secret, log_of
 
@@ -95,6 +96,7 @@ def test_without_a_token_there_is_only_the_document(cloud: Cloud, header: dict[s
         assert client.get("/v1/openapi.json").status_code == 200
 
 
+@slow
 def test_no_token_is_in_a_log_an_answer_or_the_trail(cloud: Cloud, api: Api, sandbox: Sandbox) -> None:
     answers: list[str] = []
     for platform in ("meta", "tiktok", "google"):

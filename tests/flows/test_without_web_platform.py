@@ -19,6 +19,10 @@ from tests.support.sandbox import Sandbox
 ACCOUNT = {"platform_account_id": "1230000003", "access_token": "sandbox-google-token-123"}
 
 
+# A deployment of its own takes half a minute to start.
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     with local_cloud.start(tmp_path_factory.mktemp("alone"), mcp="none") as running:

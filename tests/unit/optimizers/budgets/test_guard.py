@@ -154,6 +154,7 @@ def paused_on(table: np.ndarray, guard: bool) -> int | None:
     return None
 
 
+@pytest.mark.slow
 def test_an_on_target_ad_set_is_rarely_paused_and_by_the_written_rule_alone_nearly_always() -> None:
     """One expected conversion a day over 30 days, reported late as assumed."""
     generator = np.random.default_rng(11)
