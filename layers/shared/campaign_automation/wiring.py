@@ -71,6 +71,8 @@ from campaign_automation.stores.notice_store import NoticeStore
 from campaign_automation.stores.rule_store import RuleStore
 from campaign_automation.stores.table import Table
 from campaign_automation.stores.tenant_store import TenantStore
+from campaign_automation.stores.upkeep.tags import TagStore
+from campaign_automation.stores.upkeep.visits import VisitStore
 from campaign_automation.utils.cache_manager import CacheManager, RedisClient, connect
 from campaign_automation.utils.secrets import read_secret
 
@@ -238,6 +240,7 @@ class Wiring:
     def creation(self) -> CampaignCreation:
         steps = CreationSteps(
             self.store,
+            TagStore(self._table),
             self.accounts,
             self.adapters,
             CreativeLibrary(self.tools, self.cache),
@@ -265,11 +268,13 @@ class Wiring:
 
     @cached_property
     def reconciler(self) -> Reconciler:
-        return Reconciler(self.store, self.creation, self.gate, self._executions)
+        return Reconciler(self.store, VisitStore(self._table), self.creation, self.gate, self._executions)
 
     @cached_property
     def orphans(self) -> OrphanSearch:
-        return OrphanSearch(self.store, self.creation, self.accounts, self.adapters, self.notices)
+        return OrphanSearch(
+            self.store, TagStore(self._table), self.creation, self.accounts, self.adapters, self.notices
+        )
 
     @cached_property
     def status(self) -> CampaignStatusReader:

@@ -14,8 +14,6 @@ from campaign_automation.utils.clock import now_ms
 
 _DRY_RUN_SECONDS = 24 * 3600
 TO_RECONCILE = "reconcile"  # under this key the outbox's index holds the campaigns to be looked at again
-TO_SEARCH = "search"  # and under this one the accounts to be searched for orphans
-SEARCHED = "account"  # the sort key of such an account, beside its tags
 _FIRST_VISIT_MS = 60_000  # most creations are over by then
 _DOCUMENTS = ("spec", "context", "test", "account", "plan", "failure", "warnings", "drift", "held_copies")
 
@@ -43,15 +41,6 @@ class Listed(Record):
     platform: str
     account: str
     name: str
-
-
-class SearchedAccount(NamedTuple):
-    """An ad account with campaigns of ours, and one tenant that may read it."""
-
-    pk: str
-    platform: str
-    tenant: str
-    ad_account_id: str
 
 
 # --- keys ---------------------------------------------------------------------------------------------------
@@ -95,11 +84,6 @@ def visit_at(due: int | None) -> dict[str, Value]:
 def changed_parts(parts: dict[str, Any]) -> dict[str, Value]:
     """Return attributes of the campaign row to replace."""
     return {name: document(value) for name, value in parts.items()} | {"updated_at": now_ms()}
-
-
-def search_at(due: int) -> dict[str, Value]:
-    """Return the attributes of an account that is searched for orphans at `due`."""
-    return {"outbox": TO_SEARCH, "due": due}
 
 
 def creative_row(creation: Creation, creative: Creative) -> Row:
@@ -161,8 +145,3 @@ def creation_of(rows: list[Row]) -> Creation:
 def pending_of(row: Row) -> Pending:
     tenant, kind, item_id = row["pk"].split("#")
     return Pending(tenant, kind, item_id, int(row["due"]))
-
-
-def searched_account(row: Row) -> SearchedAccount:
-    platform, _, number = row["pk"].partition("#")[2].partition(":")
-    return SearchedAccount(row["pk"], platform, row["tenant"], str(row.get("ad_account_id") or number))

@@ -11,12 +11,9 @@
 | <tenant>#budgets#<account>      | <id>                 | the daily budget that an active one may use  |
 | <tenant>#asset#<account>#<hash> | asset                | an image or video already uploaded           |
 | <tenant>#account#<account>      | account              | the account as last read, for a while        |
-| tags#<platform>:<account>       | <tag>                | whose campaign has the tag, for ever         |
-|                                 | account              | a tenant of it, and when it is searched next |
 
-The tenant is part of every key, so another tenant's row cannot even be addressed; only the search of an
-account for orphans, which no caller asks for, knows the tags of all its tenants. The claims of idempotency
-keys are in answer_store.py.
+The tenant is part of every key, so another tenant's row cannot even be addressed. The claims of idempotency
+keys are in answer_store.py, the reconciler's visits in upkeep/.
 """
 
 from __future__ import annotations
@@ -31,13 +28,9 @@ from campaign_automation.models.campaigns import AdCopy, Creative
 from campaign_automation.models.common import AdAccount, Level
 from campaign_automation.stores.answer_store import Claim, claim_key, claim_put, standing_claim
 from campaign_automation.stores.campaign_rows import (
-    SEARCHED,
-    TO_RECONCILE,
-    TO_SEARCH,
     Head,
     Listed,
     Pending,
-    SearchedAccount,
     campaign_key,
     campaign_row,
     changed_parts,
@@ -51,8 +44,6 @@ from campaign_automation.stores.campaign_rows import (
     partition,
     pending_of,
     pointer_key,
-    search_at,
-    searched_account,
     visit_at,
 )
 from campaign_automation.stores.lease import DELIVERY, Lease, machine_now
@@ -79,14 +70,12 @@ from campaign_automation.utils.error_handler import StoreError
 
 _CLAIM_TRIES = 3
 _RUN = Lease(holder="run_id", until="run_held_until")
-_RECONCILIATION = Lease(holder="reconciled_by", until="reconciled_until")
 _NOT_STOPPED = Absent("stop_requested")
 _CREATING = Equals("state", "creating")
 _OPEN = AnyOf(_CREATING, Equals("state", "needs_reconciliation"))
 # A change that ended well leaves nothing to settle; one whose process died does.
 _SETTLED_AFTER_MS = 120_000
 _SECOND_LOOK_MS = 5 * 60_000
-DAY_MS = 24 * 3600_000
 _OLD_RUN_UNTIL = "run_until"  # epoch milliseconds, as runs were held before all leases counted seconds
 
 
@@ -210,7 +199,7 @@ class CampaignStore:
         standing = await standing_claim(self._table, creation.tenant, creation.claim)
         return standing is not None and standing.campaign_id == creation.campaign_id
 
-    # --- stopping and reconciling ----------------------------------------------------------------------
+    # --- stopping --------------------------------------------------------------------------------------
 
     async def request_stop(self, campaign: Creation | Campaign, stop: Stop) -> bool:
         """Ask everything that goes on with the campaign to send nothing more but what lowers spend.
@@ -223,52 +212,6 @@ class CampaignStore:
         when = AllOf(*conditions) if conditions else None
         values = changed_parts({"stop_requested": stop, **visit_at(now_ms())})
         return await self._table.try_write(Update(campaign_key(campaign), set=values, when=when))
-
-    async def to_reconcile(self, limit: int) -> list[Pending]:
-        """Return the campaigns of all tenants that are due for a visit, the longest due first."""
-        rows = await self._table.indexed(TO_RECONCILE, limit=limit)
-        return [item for item in map(pending_of, rows) if item.since <= now_ms()]
-
-    async def begin_visit(self, tenant: str, campaign_id: str, seconds: int) -> str | None:
-        """Take the lease of one visit of the reconciler. Return its token, None if another is there."""
-        token, key = uuid.uuid4().hex, Key(partition(tenant, campaign_id), "campaign")
-        taken = _RECONCILIATION.taken(token, seconds)
-        claim = Update(key, set=taken, when=_RECONCILIATION.free_for(token))
-        return token if await self._table.try_write(claim) else None
-
-    async def end_visit(self, creation: Creation, token: str, due: int | None, **parts: Any) -> None:
-        """Give the lease back; the next visit is at `due`, unless something new asks for an earlier one."""
-        key, held = campaign_key(creation), _RECONCILIATION.held_by(token)
-        gone = _RECONCILIATION.attributes
-        is_due = Absent("due") if creation.due is None else Equals("due", creation.due)
-        values = changed_parts({**parts, **visit_at(due)})
-        if not await self._table.try_write(Update(key, set=values, remove=gone, when=AllOf(held, is_due))):
-            await self._table.try_write(Update(key, set=changed_parts(parts), remove=gone, when=held))
-
-    # --- tags of an account ----------------------------------------------------------------------------
-
-    async def keep_tag(self, creation: Creation, account: AdAccount, tag: str) -> None:
-        """Keep that a campaign's tag is ours, and have its account searched from tomorrow on."""
-        pk = f"tags#{creation.spec.platform}:{account.platform_account_id}"
-        ours = {"tenant": creation.tenant, "campaign_id": creation.campaign_id}
-        await self._table.write(Put({"pk": pk, "sk": tag, **ours}))
-        searched = {"tenant": creation.tenant, "ad_account_id": account.ad_account_id}
-        row = {"pk": pk, "sk": SEARCHED, **searched, **search_at(now_ms() + DAY_MS)}
-        await self._table.try_write(Put(row, when=Absent()))
-
-    async def to_search(self, limit: int) -> list[SearchedAccount]:
-        """Return the accounts that are due for a search, the longest due first."""
-        due = [row for row in await self._table.indexed(TO_SEARCH, limit=limit) if row["due"] <= now_ms()]
-        rows = [await self._table.get(Key(row["pk"], row["sk"])) for row in due]
-        return [searched_account(row) for row in rows if row is not None]
-
-    async def tags(self, account: SearchedAccount) -> dict[str, tuple[str, str]]:
-        """Return the tenant and campaign of each tag of the account that was ever planned here."""
-        rows = await self._table.query(account.pk)
-        return {row["sk"]: (row["tenant"], row["campaign_id"]) for row in rows if row["sk"] != SEARCHED}
-
-    async def searched(self, account: SearchedAccount, next_at: int) -> None:
-        await self._table.write(Update(Key(account.pk, SEARCHED), set=search_at(next_at)))
 
     # --- changes of existing campaigns -----------------------------------------------------------------
 

@@ -24,8 +24,10 @@ from campaign_automation.managers.shared.accounts import AccountDirectory, with_
 from campaign_automation.managers.shared.notices import Notices
 from campaign_automation.models.campaign import Campaign, Creation
 from campaign_automation.models.common import Level
-from campaign_automation.stores.campaign_rows import Pending, SearchedAccount
-from campaign_automation.stores.campaign_store import DAY_MS, CampaignStore
+from campaign_automation.stores.campaign_rows import Pending
+from campaign_automation.stores.campaign_store import CampaignStore
+from campaign_automation.stores.upkeep.tags import DAY_MS, SearchedAccount, TagStore
+from campaign_automation.stores.upkeep.visits import VisitStore
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import (
     CampaignAutomationError,
@@ -56,11 +58,13 @@ class Reconciler:
     def __init__(
         self,
         store: CampaignStore,
+        visits: VisitStore,
         creation: CampaignCreation,
         gate: WriteGate,
         executions: Executions | None = None,
     ) -> None:
         self._store = store
+        self._visits = visits
         self._creation = creation
         self._gate = gate
         self._executions = executions
@@ -70,7 +74,7 @@ class Reconciler:
 
         How many wait and for how long are metrics: a campaign that no visit can end shows there.
         """
-        due = await self._store.to_reconcile(_MOST_VISITS)
+        due = await self._visits.due(_MOST_VISITS)
         emit("reconcile_depth", len(due))
         oldest = min((item.since for item in due), default=clock.now_ms())
         emit("reconcile_age_seconds", (clock.now_ms() - oldest) / 1000)
@@ -93,7 +97,7 @@ class Reconciler:
 
     async def visit(self, tenant: str, campaign_id: str) -> str:
         """Do what one campaign needs. Return busy, failed, waiting, or the state in which it is now."""
-        token = await self._store.begin_visit(tenant, campaign_id, _VISIT_SECONDS)
+        token = await self._visits.begin(tenant, campaign_id, _VISIT_SECONDS)
         if token is None:
             return "busy"
         outcome, retry_ms = "failed", _RETRY_MS
@@ -107,7 +111,7 @@ class Reconciler:
             logger.exception("not reconciled", campaign_id=campaign_id)
         after = await self._creation.load(tenant, campaign_id)
         due = _next_visit(after, outcome, looks, clock.now_ms() + retry_ms)
-        await self._store.end_visit(after, token, due, **looks)
+        await self._visits.end(after, token, due, **looks)
         return outcome
 
     async def _reconcile(self, creation: Creation) -> tuple[str, dict[str, Any]]:
@@ -194,12 +198,14 @@ class OrphanSearch:
     def __init__(
         self,
         store: CampaignStore,
+        tags: TagStore,
         creation: CampaignCreation,
         accounts: AccountDirectory,
         adapters: Mapping[str, PlatformAdapter],
         notices: Notices,
     ) -> None:
         self._store = store
+        self._tags = tags
         self._creation = creation
         self._accounts = accounts
         self._adapters = adapters
@@ -207,7 +213,7 @@ class OrphanSearch:
 
     async def sweep(self) -> int:
         """Search the accounts that are due, the longest due first; return how many were."""
-        due = await self._store.to_search(_MOST_SEARCHES)
+        due = await self._tags.due(_MOST_SEARCHES)
         for account in due:
             pause_ms = DAY_MS
             try:
@@ -216,14 +222,14 @@ class OrphanSearch:
                 logger.exception("account not searched", account=account.pk)
                 emit("orphan_searches_failed_total", platform=account.platform)
                 pause_ms = _LATER_MS
-            await self._store.searched(account, clock.now_ms() + pause_ms)
+            await self._tags.searched(account, clock.now_ms() + pause_ms)
         return len(due)
 
     async def _search(self, account: SearchedAccount) -> None:
         read = self._adapters[account.platform].campaign_names
         who = account.tenant, account.platform, account.ad_account_id
         names = await with_access(self._accounts, *who, read)
-        tags = await self._store.tags(account)
+        tags = await self._tags.of(account)
         for platform_id, name in names.items():
             tag = name.rpartition(" ")[2]
             if is_tag(tag) and not await self._is_ours(account, tags.get(tag), tag, platform_id):

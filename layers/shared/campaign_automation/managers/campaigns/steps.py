@@ -37,6 +37,7 @@ from campaign_automation.models.campaign import FINAL, Campaign, Creation, State
 from campaign_automation.models.campaigns import AdPlan, CreateCampaign, Creative, CreativePlan
 from campaign_automation.models.common import AdAccount, Level
 from campaign_automation.stores.campaign_store import CampaignStore
+from campaign_automation.stores.upkeep.tags import TagStore
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import (
     GuardRefusedError,
@@ -55,6 +56,7 @@ class CreationSteps:
     def __init__(
         self,
         store: CampaignStore,
+        tags: TagStore,
         accounts: AccountDirectory,
         adapters: Mapping[str, PlatformAdapter],
         library: CreativeLibrary,
@@ -67,6 +69,7 @@ class CreationSteps:
         defaults: Mapping[str, Any],
     ) -> None:
         self._store = store
+        self._tags = tags
         self._accounts = accounts
         self._adapters = adapters
         self._library = library
@@ -101,7 +104,7 @@ class CreationSteps:
         await self._commitments.check_creation(creation.tenant, account, spec.daily_budget)
         await self._store.update(creation, account=account, plan=plan, warnings=warnings)
         if not spec.dry_run:
-            await self._store.keep_tag(creation, account, plan.tag)
+            await self._tags.keep(creation, account, plan.tag)
         return {
             "creative_ids": creative_ids_of(spec),
             "dry_run": spec.dry_run,
