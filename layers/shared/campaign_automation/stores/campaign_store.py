@@ -75,7 +75,7 @@ _CREATING = Equals("state", "creating")
 _OPEN = AnyOf(_CREATING, Equals("state", "needs_reconciliation"))
 # A change that ended well leaves nothing to settle; one whose process died does.
 _SETTLED_AFTER_MS = 120_000
-_SECOND_LOOK_MS = 5 * 60_000
+SECOND_LOOK_MS = 5 * 60_000  # after that a platform has seldom more to come
 _OLD_RUN_UNTIL = "run_until"  # epoch milliseconds, as runs were held before all leases counted seconds
 
 
@@ -178,7 +178,7 @@ class CampaignStore:
         A campaign that left nothing behind frees its idempotency key, so the caller may simply ask again.
         Return False when the creation has ended already, or was stopped. At `due` the reconciler visits it.
         """
-        values = changed_parts({"state": state, **parts, **_later(creation, state, due)})
+        values = changed_parts({"state": state, **_later(creation, state, due), **parts})
         when = AllOf(_OPEN, _NOT_STOPPED) if unless_stopped else _OPEN
         operations: list[Operation] = [Update(campaign_key(creation), set=values, when=when)]
         operations += [Put(outbox_row(creation, entry)) for entry in outbox]
@@ -362,12 +362,13 @@ def _later(creation: Creation, state: State, due: int | None) -> dict[str, Any]:
     """Return what the row of a creation in its new state says of the reconciler's visits."""
     if state == "creating":
         return {}
+    soon = now_ms() + SECOND_LOOK_MS
     if state == "needs_reconciliation":
-        return visit_at(due or now_ms() + _SECOND_LOOK_MS)
+        return visit_at(due or soon)
     # What was never answered may still be made: looked up once more in minutes, and then in an hour.
     is_unsure = any(creation.unanswered(level) for level in Level)
-    look_at = now_ms() + _SECOND_LOOK_MS if is_unsure else None
-    return {"stop_requested": None, "look_at": look_at, "looks": 0, **visit_at(look_at)}
+    look_at = soon if is_unsure else None
+    return {"stop_requested": None, "look_at": look_at, "looks": 0, **visit_at(look_at or due)}
 
 
 def _no_old_run_but(run_id: str) -> Condition:

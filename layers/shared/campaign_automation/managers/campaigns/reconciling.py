@@ -40,7 +40,7 @@ from campaign_automation.utils.observability import emit, logger
 _ACTOR = "system:reconciler"
 _MOST_VISITS = 500  # of one sweep
 _CONCURRENT = 5
-_VISIT_SECONDS = 110  # longer than a function lives that visits
+_VISIT_SECONDS = 120  # longer than a function lives that visits
 _SWEEP_SECONDS = 60  # after that no visit begins, so that the last one ends in the function's time
 _RUNNING = ("RUNNING", "PENDING_REDRIVE")
 # A process without state machine writes to the row at each level; one that was silent for so long is dead.
