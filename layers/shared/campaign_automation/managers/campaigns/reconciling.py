@@ -185,7 +185,8 @@ def _next_visit(creation: Creation, outcome: str, looks: dict[str, Any], retry_a
     if creation.state == "needs_reconciliation":
         return max(retry_at, creation.undo_at or 0)
     look_at: int | None = looks.get("look_at", creation.look_at)
-    return look_at
+    # A stop that still stands was by force: it is made sure of once more.
+    return retry_at if creation.stop_requested else look_at
 
 
 class OrphanSearch:
