@@ -429,6 +429,18 @@ def test_objects_are_found_by_their_exact_names_only(bench: Bench) -> None:
         parent = None if level is Level.CAMPAIGN else campaign_id
         found = bench.run(bench.adapter.find(bench.access, level, asked, parent))
         assert found == {name: [platform_id] for name, platform_id in names.items()}
+    assert bench.run(bench.adapter.campaign_names(bench.access)) == {campaign_id: creation.plan.name}
+
+
+def test_a_campaign_tells_when_it_was_made_where_the_platform_does(bench: Bench, sandbox: Sandbox) -> None:
+    creation = bench.run(bench.create_tree(bench.spec()))
+    for _ in range(2):  # the first read after a creation may be of its answers
+        made_at = bench.tree(creation).campaign.created_at
+    if bench.platform == "google":
+        assert made_at is None
+    else:
+        assert made_at is not None
+        assert abs(made_at - sandbox.now()) < timedelta(minutes=5)
 
 
 @pytest.mark.parametrize("level", LEVELS)

@@ -125,6 +125,10 @@ class FakeAdapter:
                 found.setdefault(node.name, []).append(node.platform_id)
         return found
 
+    async def campaign_names(self, access: Access) -> dict[str, str]:
+        nodes = self._nodes.items()
+        return {item: node.name for item, node in nodes if isinstance(node, CampaignNode)}
+
     async def read_tree(self, access: Access, campaign_id: str, currency: str) -> Tree:
         if self.fail_with:
             raise self.fail_with

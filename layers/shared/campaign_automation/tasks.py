@@ -87,8 +87,9 @@ async def reconcile_rules(parts: Wiring, event: Event) -> dict[str, Any]:
 
 
 async def reconcile_campaigns(parts: Wiring, event: Event) -> dict[str, Any]:
-    """End the creations that nothing carries on, and settle what nobody answered for."""
-    return dict(await parts.reconciler.sweep())
+    """End the creations that nothing carries on, settle what nobody answered for, and search for orphans."""
+    visits = await parts.reconciler.sweep()
+    return {**visits, "searched": await parts.orphans.sweep()}
 
 
 async def check_ab_test(parts: Wiring, event: Event) -> dict[str, Any]:

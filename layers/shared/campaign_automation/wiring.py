@@ -34,7 +34,7 @@ from campaign_automation.managers.campaigns.copywriting import COPY_SCHEMA, Copy
 from campaign_automation.managers.campaigns.creation import CampaignCreation
 from campaign_automation.managers.campaigns.creatives import CreativeLibrary
 from campaign_automation.managers.campaigns.journal import Journal
-from campaign_automation.managers.campaigns.reconciling import Reconciler
+from campaign_automation.managers.campaigns.reconciling import OrphanSearch, Reconciler
 from campaign_automation.managers.campaigns.runner import InProcess, Runner, StateMachine
 from campaign_automation.managers.campaigns.status import CampaignStatusReader
 from campaign_automation.managers.campaigns.steps import CreationSteps
@@ -73,9 +73,11 @@ from campaign_automation.stores.engines.sqlite import SqliteTable
 from campaign_automation.stores.insight_store import InsightStore
 from campaign_automation.stores.notice_store import NoticeStore
 from campaign_automation.stores.rule_store import RuleStore
-from campaign_automation.stores.schedule_store import DueRuns, TableScheduler
 from campaign_automation.stores.table import Table
 from campaign_automation.stores.tenant_store import TenantStore
+from campaign_automation.stores.upkeep.schedules import DueRuns, TableScheduler
+from campaign_automation.stores.upkeep.tags import TagStore
+from campaign_automation.stores.upkeep.visits import VisitStore
 from campaign_automation.utils.cache_manager import CacheManager, RedisClient, connect
 from campaign_automation.utils.secrets import read_secret
 
@@ -269,6 +271,7 @@ class Wiring:
     def creation(self) -> CampaignCreation:
         steps = CreationSteps(
             self.store,
+            TagStore(self._table),
             self.accounts,
             self.adapters,
             CreativeLibrary(self.tools, self.cache),
@@ -300,7 +303,13 @@ class Wiring:
 
     @cached_property
     def reconciler(self) -> Reconciler:
-        return Reconciler(self.store, self.creation, self.gate, self._executions)
+        return Reconciler(self.store, VisitStore(self._table), self.creation, self.gate, self._executions)
+
+    @cached_property
+    def orphans(self) -> OrphanSearch:
+        return OrphanSearch(
+            self.store, TagStore(self._table), self.creation, self.accounts, self.adapters, self.notices
+        )
 
     @cached_property
     def status(self) -> CampaignStatusReader:

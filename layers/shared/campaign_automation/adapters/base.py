@@ -253,6 +253,10 @@ class PlatformAdapter(Protocol):
         """Return the ids of live objects by exact name, for the names that exist."""
         ...
 
+    async def campaign_names(self, access: Access) -> dict[str, str]:
+        """Return the names of all live campaigns of the account, by id."""
+        ...
+
     async def read_tree(self, access: Access, campaign_id: str, currency: str) -> Tree:
         """Read the campaign with its ad sets and ads. Raises PlatformRejectedError (5000) when it is gone."""
         ...

@@ -215,6 +215,10 @@ class GoogleAdapter:
                 found.setdefault(name, []).append(answers.ad_id(row))
         return found
 
+    async def campaign_names(self, access: Access) -> dict[str, str]:
+        rows = await self._wire.search(access, "list_campaigns", queries.CAMPAIGN_NAMES)
+        return {str(row.campaign.id): row.campaign.name for row in rows}
+
     async def read_tree(self, access: Access, campaign_id: str, currency: str) -> Tree:
         """Read the tree: with one query right after the creation, whose answers told the rest, else five."""
         echo = self._echoes.take(campaign_id)

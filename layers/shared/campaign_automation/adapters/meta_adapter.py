@@ -254,6 +254,10 @@ class MetaAdapter:
         items = await self._list(access, level, parent, names)
         return ids_by_name(((item["name"], item["id"]) for item in items), set(names))
 
+    async def campaign_names(self, access: Access) -> dict[str, str]:
+        items = await self._list(access, Level.CAMPAIGN, access.platform_account_id, ())
+        return {str(item["id"]): str(item["name"]) for item in items}
+
     async def _list(
         self, access: Access, level: Level, parent: str, names: Sequence[str]
     ) -> list[dict[str, Any]]:

@@ -210,6 +210,9 @@ class TikTokAdapter:
     ) -> dict[str, list[str]]:
         return await self._objects.find(access, level, names, campaign_id)
 
+    async def campaign_names(self, access: Access) -> dict[str, str]:
+        return await self._objects.campaign_names(access)
+
     async def read_tree(self, access: Access, campaign_id: str, currency: str) -> Tree:
         return await self._objects.read_tree(access, campaign_id)
 

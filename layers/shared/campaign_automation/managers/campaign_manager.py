@@ -20,6 +20,7 @@ from campaign_automation.models.campaigns import (
 )
 from campaign_automation.models.common import Context, Level, Platform
 from campaign_automation.stores.campaign_store import CampaignStore
+from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import (
     CampaignAutomationError,
     ConflictError,
@@ -138,6 +139,9 @@ def _failure(creation: Creation) -> CampaignAutomationError:
     assert creation.failure is not None  # finished without success
     error = error_from_body(creation.failure)
     error.details |= {"campaign_id": creation.campaign_id, "state": creation.state}
+    if creation.state == "needs_reconciliation" and error.retryable and creation.due is not None:
+        # The same request is carried out anew once the rest of this one is removed, not before that is tried.
+        error.details["retry_after"] = max(1, (creation.due - clock.now_ms()) // 1000)
     return error
 
 

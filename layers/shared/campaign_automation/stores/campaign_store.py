@@ -14,7 +14,7 @@
 | <tenant>#account#<account>      | account              | the account as last read, for a while        |
 
 The tenant is part of every key, so another tenant's row cannot even be addressed. The claims of idempotency
-keys are in answer_store.py.
+keys are in answer_store.py, the reconciler's visits in upkeep/.
 """
 
 from __future__ import annotations
@@ -29,7 +29,6 @@ from campaign_automation.models.campaigns import AdCopy, Creative
 from campaign_automation.models.common import AdAccount, Level
 from campaign_automation.stores.answer_store import Claim, claim_key, claim_put, standing_claim
 from campaign_automation.stores.campaign_rows import (
-    TO_RECONCILE,
     Head,
     Listed,
     Pending,
@@ -74,13 +73,12 @@ from campaign_automation.utils.error_handler import StoreError
 
 _CLAIM_TRIES = 3
 _RUN = Lease(holder="run_id", until="run_held_until")
-_RECONCILIATION = Lease(holder="reconciled_by", until="reconciled_until")
 _NOT_STOPPED = Absent("stop_requested")
 _CREATING = Equals("state", "creating")
 _OPEN = AnyOf(_CREATING, Equals("state", "needs_reconciliation"))
 # A change that ended well leaves nothing to settle; one whose process died does.
 _SETTLED_AFTER_MS = 120_000
-_SECOND_LOOK_MS = 5 * 60_000
+SECOND_LOOK_MS = 5 * 60_000  # after that a platform has seldom more to come
 _OLD_RUN_UNTIL = "run_until"  # epoch milliseconds, as runs were held before all leases counted seconds
 
 
@@ -185,7 +183,7 @@ class CampaignStore:
         A campaign that left nothing behind frees its idempotency key, so the caller may simply ask again.
         Return False when the creation has ended already, or was stopped. At `due` the reconciler visits it.
         """
-        changes = changed_parts({"state": state, **parts, **_later(creation, state, due)})
+        changes = changed_parts({"state": state, **_later(creation, state, due), **parts})
         values, rows = in_parts(creation, changes)
         when = AllOf(_OPEN, _NOT_STOPPED) if unless_stopped else _OPEN
         operations: list[Operation] = [Update(campaign_key(creation), set=values, when=when), *map(Put, rows)]
@@ -207,7 +205,7 @@ class CampaignStore:
         standing = await standing_claim(self._table, creation.tenant, creation.claim)
         return standing is not None and standing.campaign_id == creation.campaign_id
 
-    # --- stopping and reconciling ----------------------------------------------------------------------
+    # --- stopping --------------------------------------------------------------------------------------
 
     async def request_stop(self, campaign: Creation | Campaign, stop: Stop) -> bool:
         """Ask everything that goes on with the campaign to send nothing more but what lowers spend.
@@ -220,27 +218,6 @@ class CampaignStore:
         when = AllOf(*conditions) if conditions else None
         values = changed_parts({"stop_requested": stop, **visit_at(now_ms())})
         return await self._table.try_write(Update(campaign_key(campaign), set=values, when=when))
-
-    async def to_reconcile(self, limit: int) -> list[Pending]:
-        """Return the campaigns of all tenants that are due for a visit, the longest due first."""
-        rows = await self._table.indexed(TO_RECONCILE, limit=limit)
-        return [item for item in map(pending_of, rows) if item is not None and item.since <= now_ms()]
-
-    async def begin_visit(self, tenant: str, campaign_id: str, seconds: int) -> str | None:
-        """Take the lease of one visit of the reconciler. Return its token, None if another is there."""
-        token, key = uuid.uuid4().hex, Key(partition(tenant, campaign_id), "campaign")
-        taken = _RECONCILIATION.taken(token, seconds)
-        claim = Update(key, set=taken, when=_RECONCILIATION.free_for(token))
-        return token if await self._table.try_write(claim) else None
-
-    async def end_visit(self, creation: Creation, token: str, due: int | None, **parts: Any) -> None:
-        """Give the lease back; the next visit is at `due`, unless something new asks for an earlier one."""
-        key, held = campaign_key(creation), _RECONCILIATION.held_by(token)
-        gone = _RECONCILIATION.attributes
-        is_due = Absent("due") if creation.due is None else Equals("due", creation.due)
-        values = changed_parts({**parts, **visit_at(due)})
-        if not await self._table.try_write(Update(key, set=values, remove=gone, when=AllOf(held, is_due))):
-            await self._table.try_write(Update(key, set=changed_parts(parts), remove=gone, when=held))
 
     # --- changes of existing campaigns -----------------------------------------------------------------
 
@@ -424,12 +401,13 @@ def _later(creation: Creation, state: State, due: int | None) -> dict[str, Any]:
     """Return what the row of a creation in its new state says of the reconciler's visits."""
     if state == "creating":
         return {}
+    soon = now_ms() + SECOND_LOOK_MS
     if state == "needs_reconciliation":
-        return visit_at(due or now_ms() + _SECOND_LOOK_MS)
+        return visit_at(due or soon)
     # What was never answered may still be made: looked up once more in minutes, and then in an hour.
     is_unsure = any(creation.unanswered(level) for level in Level)
-    look_at = now_ms() + _SECOND_LOOK_MS if is_unsure else None
-    return {"stop_requested": None, "look_at": look_at, "looks": 0, **visit_at(look_at)}
+    look_at = soon if is_unsure else None
+    return {"stop_requested": None, "look_at": look_at, "looks": 0, **visit_at(look_at or due)}
 
 
 def _message(row: Row) -> OutboxEntry | Notice:

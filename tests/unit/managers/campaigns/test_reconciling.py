@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from campaign_automation.adapters.base import Access, DailyInsight, Outcome
+from campaign_automation.adapters.base import Access, CampaignNode, DailyInsight, Outcome
 from campaign_automation.capability import run_action
 from campaign_automation.managers.changes import leases
 from campaign_automation.models.campaign import Creation
@@ -86,8 +86,15 @@ class Platform(FakeAdapter):
 
     async def land(self) -> str:
         """Carry out the create that was never answered; return the id of what it made."""
-        plan = self.late.pop()
-        return str((await super().create_campaign(None, plan, self.account)).platform_id)  # type: ignore[arg-type]
+        return await self.copy_of(self.late.pop())
+
+    async def copy_of(self, plan: CampaignPlan, **changes: Any) -> str:
+        """Make another campaign of a plan, past the module."""
+        copy = plan.model_copy(update=changes)
+        return str((await super().create_campaign(None, copy, self.account)).platform_id)  # type: ignore[arg-type]
+
+    def campaigns(self) -> list[str]:
+        return [item for item in self.node_ids() if isinstance(self.node(item), CampaignNode)]
 
     async def create_adsets(self, *given: Any) -> list[Outcome]:
         parent = super().create_adsets
@@ -108,12 +115,8 @@ class Platform(FakeAdapter):
         parent = super().remove
         return list(await self._around("remove", lambda: parent(access, level, ids)))
 
-    def statuses(self) -> dict[str, str]:
-        return {platform_id: self.node(platform_id).status for platform_id in self.node_ids()}
-
     def campaign_statuses(self) -> list[str]:
-        nodes = [self.node(item) for item in self.node_ids()]
-        return [node.status for node in nodes if type(node).__name__ == "CampaignNode"]
+        return [self.node(item).status for item in self.campaigns()]
 
 
 class House:
@@ -158,6 +161,12 @@ class House:
         with self._patch.context() as patch:
             patch.setattr(clock, "_offset", timedelta(**later))
             return await self.wiring.reconciler.sweep()
+
+    async def search(self, **later: float) -> int:
+        """The search for orphans, some time from now."""
+        with self._patch.context() as patch:
+            patch.setattr(clock, "_offset", timedelta(**later))
+            return await self.wiring.orphans.sweep()
 
     async def dies(self, operation: str, count: int, moment: str, body: dict[str, Any]) -> None:
         """Create a campaign in a process that ends in the middle, and gives nothing back."""
@@ -294,7 +303,11 @@ def test_a_start_that_died_is_paused_without_anybody_asking(house: House) -> Non
         assert await house.sweep(minutes=2) == {"waiting": 1}
         assert await house.sweep(minutes=20) == {"created": 1}
         assert house.platform.campaign_statuses() == ["paused"]
-        assert await house.sweep(days=2) == {}
+        house.platform.change(house.platform.campaigns()[0], status="active")  # a request that came late
+        assert await house.sweep(minutes=26) == {"created": 1}
+        assert house.platform.campaign_statuses() == ["paused"]
+        await house.sweep(days=2)
+        assert await house.sweep(days=3) == {}
 
     asyncio.run(scenario())
 
@@ -383,10 +396,11 @@ def test_an_undo_waits_as_long_as_a_throttling_platform_asks(house: House, secon
         error = answer["error"]
         assert (error["code"], error["details"]["state"]) == ("1003", "needs_reconciliation")
         house.platform.refusals.clear()
+        assert seconds - 10 < error["details"]["retry_after"] <= seconds
         calls = dict(house.platform.counts)
         assert await house.sweep(seconds=seconds - 10) == {}
         assert house.platform.counts == calls
-        assert await house.sweep(seconds=max(seconds, 300) + 10) == {"rolled_back": 1}
+        assert await house.sweep(seconds=seconds + 1) == {"rolled_back": 1}
         assert house.platform.node_ids() == []
         assert (await house.create(request_body()))["status"] == "success"
 
@@ -576,5 +590,57 @@ def test_what_failed_in_passing_is_not_kept_under_a_key(house: House) -> None:
         third = await house.ask("manage_campaign", start, idempotency_key="start")
         assert (first["status"], second["status"], third) == ("partial", "success", second)
         assert len(second["changed"]) == 6
+
+    asyncio.run(scenario())
+
+
+# --- orphans ------------------------------------------------------------------------------------------------
+
+
+def test_the_daily_search_clears_what_the_journal_intended_and_reports_the_rest(house: House) -> None:
+    async def scenario() -> None:
+        house.platform.late_campaigns = 1
+        created = await house.create(request_body())
+        plan = (await house.only()).planned()[0]
+        for minutes in (6, 70):
+            await house.sweep(minutes=minutes)
+        await house.platform.land()  # later than any visit
+        stranger = await house.platform.copy_of(plan, name="Sales ca-2222222222")
+        mine = await house.platform.copy_of(plan, name=f"{created['name']} by hand")
+        assert await house.search(hours=23) == 0
+        assert await house.search(hours=25) == 1
+        assert set(house.platform.campaigns()) == {created["platform_campaign_id"], stranger, mine}
+        (notice,) = house.web_platform.notifications
+        assert stranger in notice["message"]
+        assert await house.search(hours=26) == 0
+        assert await house.search(hours=50) == 1
+        assert len(house.web_platform.notifications) == 1
+
+    asyncio.run(scenario())
+
+
+def test_a_persons_copy_under_our_whole_name_is_reported_and_never_removed(house: House) -> None:
+    async def scenario() -> None:
+        created = await house.create(request_body())
+        copy = await house.platform.copy_of((await house.only()).planned()[0])
+        await house.search(hours=25)
+        assert set(house.platform.campaigns()) == {created["platform_campaign_id"], copy}
+        (notice,) = house.web_platform.notifications
+        assert copy in notice["message"]
+
+    asyncio.run(scenario())
+
+
+def test_what_a_rolled_back_creation_left_is_found_by_the_daily_search(house: House) -> None:
+    async def scenario() -> None:
+        house.platform.late_campaigns = 4
+        await house.create(request_body())
+        for minutes in (6, 70):
+            await house.sweep(minutes=minutes)
+        late = await house.platform.land()
+        assert house.platform.campaigns() == [late]
+        await house.search(hours=25)
+        assert house.platform.campaigns() == []
+        assert house.web_platform.notifications == []
 
     asyncio.run(scenario())

@@ -40,6 +40,7 @@ ADS = (
 CAMPAIGN = (
     f"SELECT {_CAMPAIGN}, campaign_budget.amount_micros FROM campaign WHERE campaign.id = {{campaign_id}}"
 )
+CAMPAIGN_NAMES = "SELECT campaign.id, campaign.name FROM campaign WHERE campaign.status != 'REMOVED'"
 AD_GROUPS = (
     f"SELECT {_CAMPAIGN}, {_AD_GROUP} FROM ad_group WHERE campaign.id = {{campaign_id}}"
     " AND ad_group.status != 'REMOVED'"

@@ -21,6 +21,7 @@ from campaign_automation.adapters.tiktok.answers import (
     campaign_node,
     id_field,
     ids_by_name,
+    name_of,
     partial_errors,
 )
 from campaign_automation.adapters.tiktok.echo import Echoes
@@ -61,6 +62,14 @@ class TikTokObjects:
             for name, ids in ids_by_name(items, level, family, set(names)).items():
                 found.setdefault(name, []).extend(ids)
         return found
+
+    async def campaign_names(self, access: Access) -> dict[str, str]:
+        """Return the names of the live campaigns of both families, by id."""
+        return {
+            str(item[id_field(Level.CAMPAIGN, family)]): name_of(item, Level.CAMPAIGN)
+            for family, items in await self._list_both(access, Level.CAMPAIGN, {})
+            for item in items
+        }
 
     async def read_tree(self, access: Access, campaign_id: str) -> Tree:
         """Read a campaign with its ad groups and ads. Raises PlatformRejectedError (5000) when it is gone.

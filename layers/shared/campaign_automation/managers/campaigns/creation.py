@@ -142,6 +142,10 @@ class CampaignCreation:
         """Look up what the platform made late or twice, and clear it."""
         await self._renewed(CreationSteps.look_again, creation)
 
+    async def clear_copy(self, creation: Creation, platform_id: str) -> None:
+        """Clear a campaign under the creation's name that its journal does not have."""
+        await self._renewed(CreationSteps.clear_copy, creation, platform_id=platform_id)
+
     async def _renewed(self, run: Step, creation: Creation, **arguments: Any) -> Any:
         """Run a step, and once more when the platform refused a token that was renewed meanwhile.
 

@@ -206,8 +206,10 @@ async def _is_unused(planned: Planned, copy: ObjectEntry) -> bool:
     """Return whether a second copy is ours, paused, without spend, and made after we sent the object."""
     if copy.level is Level.CREATIVE:
         return True  # it shows nothing by itself
-    is_campaign = copy.level is Level.CAMPAIGN
-    campaign_id = str(copy.platform_id) if is_campaign else planned.made_id(planned.plan.tag)
+    root_id = planned.creation.platform_id(planned.plan.tag)
+    campaign_id = copy.platform_id if copy.level is Level.CAMPAIGN else root_id
+    if campaign_id is None:
+        return False
     try:
         tree = await planned.adapter.read_tree(planned.access, campaign_id, planned.account.currency)
     except PlatformRejectedError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import product
@@ -21,6 +22,8 @@ from campaign_automation.utils.plurals import counted
 PLATFORM_END_AFTER = timedelta(days=1)
 MAX_ADSETS = 200
 MAX_ADS = 1000
+
+_TAG = re.compile("ca-[a-z2-7]{10}")
 
 
 def plan_campaign(spec: CreateCampaign, account: AdAccount, campaign_id: str) -> CampaignPlan:
@@ -220,6 +223,11 @@ def _tag(campaign_id: str, level: Level, index: int) -> str:
     """Return the tag of an object, always the same for the same object of the same campaign."""
     digest = hashlib.sha256(f"{campaign_id}|{level}|{index}".encode()).digest()
     return "ca-" + base64.b32encode(digest).decode()[:10].lower()
+
+
+def is_tag(text: str) -> bool:
+    """Return whether a text has the form of our tags."""
+    return _TAG.fullmatch(text) is not None
 
 
 def platform_end(creation: Creation) -> datetime | None:

@@ -10,17 +10,24 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
+from campaign_automation.adapters.base import PlatformAdapter
 from campaign_automation.clients.step_functions import Executions
 from campaign_automation.managers.campaigns import wording
 from campaign_automation.managers.campaigns.creation import CampaignCreation
+from campaign_automation.managers.campaigns.planning import is_tag
 from campaign_automation.managers.changes.gate import WriteGate
 from campaign_automation.managers.changes.items import DesiredChange, new_run
+from campaign_automation.managers.shared.accounts import AccountDirectory, with_access
+from campaign_automation.managers.shared.notices import Notices
 from campaign_automation.models.campaign import Campaign, Creation
 from campaign_automation.models.common import Level
 from campaign_automation.stores.campaign_rows import Pending
 from campaign_automation.stores.campaign_store import CampaignStore
+from campaign_automation.stores.upkeep.tags import DAY_MS, SearchedAccount, TagStore
+from campaign_automation.stores.upkeep.visits import VisitStore
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import (
     CampaignAutomationError,
@@ -33,7 +40,7 @@ from campaign_automation.utils.observability import emit, logger
 _ACTOR = "system:reconciler"
 _MOST_VISITS = 500  # of one sweep
 _CONCURRENT = 5
-_VISIT_SECONDS = 110  # longer than a function lives that visits
+_VISIT_SECONDS = 120  # longer than a function lives that visits
 _SWEEP_SECONDS = 60  # after that no visit begins, so that the last one ends in the function's time
 _RUNNING = ("RUNNING", "PENDING_REDRIVE")
 # A process without state machine writes to the row at each level; one that was silent for so long is dead.
@@ -42,6 +49,7 @@ _SOON_MS = 60_000
 _RETRY_MS = 5 * 60_000
 _LATER_MS = 60 * 60_000
 _LOOKS = 2
+_MOST_SEARCHES = 20  # of one sweep; an account that waits is searched by the next
 
 
 class Reconciler:
@@ -50,11 +58,13 @@ class Reconciler:
     def __init__(
         self,
         store: CampaignStore,
+        visits: VisitStore,
         creation: CampaignCreation,
         gate: WriteGate,
         executions: Executions | None = None,
     ) -> None:
         self._store = store
+        self._visits = visits
         self._creation = creation
         self._gate = gate
         self._executions = executions
@@ -64,7 +74,7 @@ class Reconciler:
 
         How many wait and for how long are metrics: a campaign that no visit can end shows there.
         """
-        due = await self._store.to_reconcile(_MOST_VISITS)
+        due = await self._visits.due(_MOST_VISITS)
         emit("reconcile_depth", len(due))
         oldest = min((item.since for item in due), default=clock.now_ms())
         emit("reconcile_age_seconds", (clock.now_ms() - oldest) / 1000)
@@ -87,7 +97,7 @@ class Reconciler:
 
     async def visit(self, tenant: str, campaign_id: str) -> str:
         """Do what one campaign needs. Return busy, failed, waiting, or the state in which it is now."""
-        token = await self._store.begin_visit(tenant, campaign_id, _VISIT_SECONDS)
+        token = await self._visits.begin(tenant, campaign_id, _VISIT_SECONDS)
         if token is None:
             return "busy"
         outcome, retry_ms = "failed", _RETRY_MS
@@ -101,7 +111,7 @@ class Reconciler:
             logger.exception("not reconciled", campaign_id=campaign_id)
         after = await self._creation.load(tenant, campaign_id)
         due = _next_visit(after, outcome, looks, clock.now_ms() + retry_ms)
-        await self._store.end_visit(after, token, due, **looks)
+        await self._visits.end(after, token, due, **looks)
         return outcome
 
     async def _reconcile(self, creation: Creation) -> tuple[str, dict[str, Any]]:
@@ -175,4 +185,77 @@ def _next_visit(creation: Creation, outcome: str, looks: dict[str, Any], retry_a
     if creation.state == "needs_reconciliation":
         return max(retry_at, creation.undo_at or 0)
     look_at: int | None = looks.get("look_at", creation.look_at)
-    return look_at
+    # A stop that still stands was by force: it is made sure of once more.
+    return retry_at if creation.stop_requested else look_at
+
+
+class OrphanSearch:
+    """The daily search of each account for campaigns under our tags that no campaign of ours has.
+
+    Only what this table's own journal intended is touched. A tag that it does not know (of another stage or
+    table, or on a person's copy) is told to a person and left as it is.
+    """
+
+    def __init__(
+        self,
+        store: CampaignStore,
+        tags: TagStore,
+        creation: CampaignCreation,
+        accounts: AccountDirectory,
+        adapters: Mapping[str, PlatformAdapter],
+        notices: Notices,
+    ) -> None:
+        self._store = store
+        self._tags = tags
+        self._creation = creation
+        self._accounts = accounts
+        self._adapters = adapters
+        self._notices = notices
+
+    async def sweep(self) -> int:
+        """Search the accounts that are due, the longest due first; return how many were."""
+        due = await self._tags.due(_MOST_SEARCHES)
+        for account in due:
+            pause_ms = DAY_MS
+            try:
+                await self._search(account)
+            except Exception:  # of one account: the others are still to be searched
+                logger.exception("account not searched", account=account.pk)
+                emit("orphan_searches_failed_total", platform=account.platform)
+                pause_ms = _LATER_MS
+            await self._tags.searched(account, clock.now_ms() + pause_ms)
+        return len(due)
+
+    async def _search(self, account: SearchedAccount) -> None:
+        read = self._adapters[account.platform].campaign_names
+        who = account.tenant, account.platform, account.ad_account_id
+        names = await with_access(self._accounts, *who, read)
+        tags = await self._tags.of(account)
+        for platform_id, name in names.items():
+            tag = name.rpartition(" ")[2]
+            if is_tag(tag) and not await self._is_ours(account, tags.get(tag), tag, platform_id):
+                await self._report(account, platform_id, name)
+
+    async def _is_ours(
+        self, account: SearchedAccount, owner: tuple[str, str] | None, tag: str, platform_id: str
+    ) -> bool:
+        """Return whether the journal intended the campaign; one that it does not have is then cleared."""
+        if owner is None:  # made before tags were kept
+            return await self._store.resolve(account.tenant, platform_id) is not None
+        creation = await self._store.load(*owner)
+        entry = None if creation is None else creation.objects.get(tag)
+        if creation is None or entry is None:
+            return False
+        # One whose creation has still to end is its visits' concern.
+        if creation.is_open or creation.platform_id(tag) == platform_id:
+            return True
+        if not entry.unanswered and entry.platform_id != platform_id:
+            return False  # we sent it once and know what became of it: this is somebody's copy
+        await self._creation.clear_copy(creation, platform_id)
+        return True
+
+    async def _report(self, account: SearchedAccount, platform_id: str, name: str) -> None:
+        logger.warning("unknown tag", account=account.pk, platform_id=platform_id, campaign_name=name)
+        emit("unknown_tags_total", platform=account.platform)
+        notice = wording.unknown_tag_notice(account.platform, platform_id, name)
+        await self._notices.tell(account.tenant, f"unknown-{account.platform}-{platform_id}", notice)

@@ -36,6 +36,7 @@ from campaign_automation.models.campaign import FINAL, Campaign, Creation, State
 from campaign_automation.models.campaigns import AdPlan, CreateCampaign, Creative, CreativePlan
 from campaign_automation.models.common import AdAccount, Level
 from campaign_automation.stores.campaign_store import CampaignStore
+from campaign_automation.stores.upkeep.tags import TagStore
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import (
     GuardRefusedError,
@@ -54,6 +55,7 @@ class CreationSteps:
     def __init__(
         self,
         store: CampaignStore,
+        tags: TagStore,
         accounts: AccountDirectory,
         adapters: Mapping[str, PlatformAdapter],
         library: CreativeLibrary,
@@ -66,6 +68,7 @@ class CreationSteps:
         defaults: Mapping[str, Any],
     ) -> None:
         self._store = store
+        self._tags = tags
         self._accounts = accounts
         self._adapters = adapters
         self._library = library
@@ -104,6 +107,8 @@ class CreationSteps:
             creation.tenant, account, spec.daily_budget, activate=spec.activate
         )
         await self._store.update(creation, account=account, plan=plan, warnings=warnings)
+        if not spec.dry_run:
+            await self._tags.keep(creation, account, plan.tag)
         return {
             "creative_ids": creative_ids_of(spec),
             "dry_run": spec.dry_run,
@@ -274,9 +279,8 @@ class CreationSteps:
 
         A campaign still to be activated is not finished yet.
         """
-        if (
-            creation.recorded or creation.outbox
-        ):  # this step ran before and died: the message is stored already
+        if creation.recorded or creation.outbox:
+            # This step ran before and died: the message is stored already.
             await self._outbox.deliver(creation.tenant, creation.campaign_id)
             return
         messages = self._outbox.created(creation, self._made(creation).root_id)
@@ -335,6 +339,12 @@ class CreationSteps:
     async def look_again(self, creation: Creation) -> None:
         """Look up what the platform made late or twice: no step of a creation, but its last look."""
         await self._journal.look_again(await self._planned(creation))
+
+    async def clear_copy(self, creation: Creation, *, platform_id: str) -> None:
+        """Clear a campaign under our name that the journal does not have."""
+        planned = await self._planned(creation)
+        if root := creation.objects.get(planned.plan.tag):
+            await self._journal.clear(planned, [(root, platform_id)])
 
     # --- small things ----------------------------------------------------------------------------------
 

@@ -15,7 +15,8 @@ from campaign_automation.managers.shared.outbox import Outbox
 from campaign_automation.managers.shared.web_platform_record import DELETE
 from campaign_automation.models.campaign import Campaign, Creation, OutboxEntry
 from campaign_automation.models.common import Level
-from campaign_automation.stores.campaign_store import CampaignStore
+from campaign_automation.stores.campaign_store import SECOND_LOOK_MS, CampaignStore
+from campaign_automation.utils import clock
 from campaign_automation.utils.observability import emit
 
 
@@ -79,7 +80,8 @@ class Undo:
     async def keep(self, creation: Creation, campaign: Campaign, gate: WriteGate) -> None:
         """Pause a whole campaign whose start was stopped, and end its creation as created.
 
-        Raises the platform's error when it could not be paused.
+        The stop stands for some minutes more: a request of the start may still arrive, and the next visit
+        then pauses again. Raises the platform's error when it could not be paused.
         """
         run = Run(f"run_{creation.campaign_id}_stop", creation.context.actor, wording.STOP_REASON)
         pause = DesiredChange(Level.CAMPAIGN, campaign.tag, "status", "paused")
@@ -87,7 +89,8 @@ class Undo:
             if item.error is not None:
                 raise item.error
         warnings = [*creation.warnings, wording.STARTS_STOPPED]
-        if await self._store.finish(creation, "created", warnings=warnings):
+        due = clock.now_ms() + SECOND_LOOK_MS
+        if await self._store.finish(creation, "created", due=due, warnings=warnings, stop_requested="pause"):
             emit("compensations_total", outcome="paused")
 
     async def give_up(self, creation: Creation, failure: dict[str, Any]) -> None:

@@ -70,3 +70,14 @@ def second_copy_notice(campaign_id: str, platform: str, copy: ObjectEntry) -> di
         "message": f"{campaign_id}: {platform} has a second {copy.level} named {copy.name}"
         f" ({copy.platform_id}); it is paused. Please remove it there if nobody uses it.",
     }
+
+
+def unknown_tag_notice(platform: str, platform_id: str, name: str) -> dict[str, Any]:
+    """Return the arguments of create_notification for a campaign under a tag that was not made here."""
+    return {
+        "notification_type": "important",
+        "category": "system",
+        "title": "A campaign with a tag of this module is not known here",
+        "message": f"{platform} has the campaign {name} ({platform_id}), which was not created here; it is"
+        " left as it is. Please look whether it is somebody's copy.",
+    }
