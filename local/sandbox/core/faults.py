@@ -14,8 +14,15 @@ Kind = Literal[
     "rate_limit",
     "auth_expired",
     "policy",
+    "partial_unnamed",
+    "same_page",
+    "empty_page",
+    "endless_pages",
 ]
 KINDS: tuple[str, ...] = get_args(Kind)
+# The platform acts and answers, but its answer is odd: a part that was not done and that nothing names; pages
+# that begin anew, hold nothing though more follow, or never end.
+TWISTS = ("partial_unnamed", "same_page", "empty_page", "endless_pages")
 MAX_HANG_SECONDS = 60.0
 
 
@@ -34,6 +41,10 @@ class Fault:
     @property
     def acts_first(self) -> bool:
         return self.kind in ("timeout_after", "drop_after")
+
+    @property
+    def is_twist(self) -> bool:
+        return self.kind in TWISTS
 
     @property
     def unanswered_after(self) -> float | None:

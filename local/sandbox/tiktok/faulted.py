@@ -1,7 +1,14 @@
-"""Injected failures in the platform's own words."""
+"""Injected failures in the platform's own words, and odd answers of calls that work."""
+
+from typing import Any
 
 from local.sandbox.core.faults import Kind
 from local.sandbox.tiktok import errors
+from local.sandbox.tiktok.api import TikTok
+from local.sandbox.tiktok.context import Call
+
+PARTLY_DONE = 20001
+Odd = tuple[int, str, Any]  # code, message and data of the envelope
 
 
 def faulted(kind: Kind) -> errors.TikTokError:
@@ -12,3 +19,25 @@ def faulted(kind: Kind) -> errors.TikTokError:
         "rate_limit": errors.too_many_calls,
     }
     return makers.get(kind, errors.server_error)()
+
+
+def odd_answer(tiktok: TikTok, call: Call, kind: Kind) -> Odd:
+    """Do the call, wholly or in part, and answer it oddly. Raises TikTokError."""
+    if kind == "partial_unnamed":
+        return _partly_done(tiktok, call)
+    data = tiktok.execute(call)
+    if "page_info" in data:
+        data["page_info"] |= {"total_page": 1_000_000, "total_number": 1_000_000_000}
+        if kind == "empty_page":
+            data["page_info"]["total_page"] = call.params.integer("page", 1, 1, 10_000_000) + 1
+            data["list"] = []
+    return 0, "OK", data
+
+
+def _partly_done(tiktok: TikTok, call: Call) -> Odd:
+    """Leave out the last object of a list, or the only one, and do not say which was left out."""
+    lists = [value for value in call.params.values.values() if isinstance(value, list)]
+    if lists and len(lists[0]) > 1:
+        del lists[0][-1]
+        tiktok.execute(call)
+    return PARTLY_DONE, "Part of the request was not carried out.", {}

@@ -22,10 +22,14 @@ _CONCURRENT_CALLS = 4  # per process; the basic tier allows 10 calls a second fo
 
 
 class Answer(NamedTuple):
-    """The `data` member of an envelope, and the platform's id of the request."""
+    """The `data` member of an envelope, and the platform's id of the request.
+
+    Of a change that was done in part, `problem` is the platform's message.
+    """
 
     data: Any
     request_id: str | None
+    problem: str | None = None
 
 
 class TikTokWire:
@@ -126,7 +130,9 @@ def opened(answer: httpx.Response) -> Answer:
         raise unavailable(f"tiktok: HTTP {answer.status_code} without a usable answer")
     if body["code"] not in (OK, PARTLY_DONE):
         raise translate(body)
-    return Answer(body.get("data") or {}, body.get("request_id"))
+    is_partial = body["code"] == PARTLY_DONE
+    problem = str(body.get("message") or "done in part") if is_partial else None
+    return Answer(body.get("data") or {}, body.get("request_id"), problem)
 
 
 def _token(access: Access) -> dict[str, str]:
