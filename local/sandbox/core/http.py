@@ -88,6 +88,8 @@ async def _fail(fault: Fault, act: Act, fault_answer: FaultAnswer, twist: Twist 
         await act()
     if fault.unanswered_after is not None:
         return NoAnswer(fault.unanswered_after)
+    if fault.kind == "raw":
+        return Response(fault.body, fault.status, fault.headers, media_type="application/json")
     return bad_gateway() if fault.kind == "garbage" else fault_answer(fault.kind)
 
 

@@ -17,6 +17,7 @@ def faulted(kind: Kind) -> errors.TikTokError:
         "auth_expired": errors.expired_token,
         "policy": errors.blocked_by_policy,
         "rate_limit": errors.too_many_calls,
+        "rate_limit_second": errors.too_many_calls_a_second,
     }
     return makers.get(kind, errors.server_error)()
 
@@ -25,12 +26,15 @@ def odd_answer(tiktok: TikTok, call: Call, kind: Kind) -> Odd:
     """Do the call, wholly or in part, and answer it oddly. Raises TikTokError."""
     if kind == "partial_unnamed":
         return _partly_done(tiktok, call)
+    page = call.params.integer("page", 1, 1, 10_000_000)
+    # An empty page comes before all others; a list that does not end shows its first page again and again.
+    call.params.values["page"] = str(max(page - 1, 1) if kind == "empty_page" else 1)
     data = tiktok.execute(call)
-    if "page_info" in data:
-        data["page_info"] |= {"total_page": 1_000_000, "total_number": 1_000_000_000}
-        if kind == "empty_page":
-            data["page_info"]["total_page"] = call.params.integer("page", 1, 1, 10_000_000) + 1
-            data["list"] = []
+    if kind != "empty_page":
+        data["page_info"]["total_page"] = page + 1
+    else:
+        data["page_info"]["total_page"] += 1
+        data["list"] = data["list"] if page > 1 else []
     return 0, "OK", data
 
 

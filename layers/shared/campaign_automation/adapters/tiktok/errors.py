@@ -52,7 +52,8 @@ def translate(body: Mapping[str, Any]) -> PlatformError:
     A fault or a conflict says `outcome_unknown`: TikTok may have acted.
     """
     code, text = int(body.get("code", -1)), str(body.get("message") or "no reason given")
-    facts = {"platform_code": str(code), "platform_request_id": body.get("request_id")}
+    request_id = body.get("request_id")
+    facts = {"platform_code": str(code), "platform_request_id": str(request_id) if request_id else None}
     return (
         _access_problem(code, text, facts)
         or _limit(code, text, facts)
