@@ -18,6 +18,7 @@ from campaign_automation.adapters.common import videos
 from campaign_automation.managers.campaigns.read_back import compare
 from campaign_automation.models.campaigns import CreateCampaign
 from campaign_automation.models.common import Level
+from campaign_automation.utils import retry_strategy
 from campaign_automation.utils.error_handler import (
     AccountError,
     InvalidRequestError,
@@ -488,6 +489,55 @@ def test_the_quiet_time_of_the_limit_is_told(bench: Bench, sandbox: Sandbox) -> 
     with pytest.raises(PlatformRateLimitError) as caught:
         bench.account()
     assert caught.value.details["retry_after"] == 300
+
+
+def test_a_creation_over_the_limit_per_second_waits_and_goes_on(
+    bench: Bench, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+
+    monkeypatch.setattr(retry_strategy, "_sleep", sleep)
+    for level in Level.CAMPAIGN, Level.ADSET, Level.AD:
+        sandbox.fault("tiktok", f"create_{level}", "rate_limit_second", times=2)
+    created = bench.create_all()
+    assert waits == [1] * 6
+    assert len(created.tree.ads) == len(created.plan.ads)
+    assert len(sandbox.live("tiktok", "campaigns")) == 1
+
+
+def test_an_app_under_restriction_asks_for_minutes(bench: Bench, sandbox: Sandbox) -> None:
+    sandbox.fault("tiktok", "read_account", "rate_limit")
+    with pytest.raises(PlatformRateLimitError, match="temporarily restricted") as caught:
+        bench.account()
+    assert caught.value.details["retry_after"] == 300
+    assert sandbox.operations("tiktok")["read_account"] == 1
+
+
+@pytest.mark.parametrize("family", ["manual", "smart_plus"])
+def test_an_identity_that_a_business_center_lends_is_named_with_its_lender(
+    sandbox: Sandbox, process: str, family: str
+) -> None:
+    lent = {
+        "identity_id": "7100000000000000777",
+        "identity_type": "BC_AUTH_TT",
+        "identity_authorized_bc_id": "7200000000000000777",
+    }
+    sandbox.patch_account("tiktok", ADVERTISER, identities=[lent])
+    bench = Bench(process, options={"family": family})
+    created = bench.create_all(creative_ids=["1"])
+    ads = sandbox.state("tiktok")["ads"].values()
+    stored = [ad.get("ad_configuration", ad) for ad in ads]
+    assert len(stored) == len(created.plan.ads)
+    assert all(lent.items() <= item.items() for item in stored)
+
+
+def test_an_account_without_identities_may_answer_null(bench: Bench, sandbox: Sandbox) -> None:
+    answer = {"code": 0, "message": "OK", "data": {"identity_list": None, "page_info": {"total_page": 0}}}
+    sandbox.fault("tiktok", "read_identity", "raw", body=json.dumps(answer))
+    assert bench.account().facts["identity_ids"] == []
 
 
 def test_one_ad_group_that_fails_does_not_hide_the_others(bench: Bench, sandbox: Sandbox) -> None:

@@ -54,7 +54,8 @@ def _today() -> date:
 
 class TikTokAdapter:
     """The contract of adapters/base.py. `app` gives {"accounts"?}, which maps an advertiser id to
-    {"identity_id", "identity_type", "pixel_id", "app_id", "app_platform": "android" or "ios"}.
+    {"identity_id", "identity_type", "identity_authorized_bc_id", "pixel_id", "app_id", "app_platform":
+    "android" or "ios"}.
 
     `family` "auto" follows tiktok/facts.py, which rests on an unconfirmed date; "manual" and "smart_plus"
     force one family for the objectives that have both. `ads_per_adset` is the account's limit for an ad
@@ -125,14 +126,16 @@ class TikTokAdapter:
         self, account_id: str, identities: Mapping[str, Any], pixels: Mapping[str, Any]
     ) -> dict[str, Any]:
         """Identity, pixel and app: those that the secret names, else the account's only one."""
-        types = {str(item["identity_id"]): item["identity_type"] for item in identities["identity_list"]}
+        known = {str(item["identity_id"]): item for item in identities.get("identity_list") or []}
         found: dict[str, Any] = {
-            "identity_ids": list(types),
+            "identity_ids": list(known),
             "pixel_ids": [str(item["pixel_id"]) for item in pixels["pixels"]],
         }
         settings = with_only_assets(configured(self._app, account_id), found, ("identity", "pixel"))
-        known_type = types.get(settings.get("identity_id", ""), "CUSTOMIZED_USER")
-        settings.setdefault("identity_type", known_type)
+        chosen = known.get(settings.get("identity_id", ""), {})
+        settings.setdefault("identity_type", chosen.get("identity_type", "CUSTOMIZED_USER"))
+        if chosen.get(facts.LENDER):
+            settings.setdefault(facts.LENDER, str(chosen[facts.LENDER]))
         app_platform = settings.get("app_platform", "android")
         return {**found, "app_promotion": facts.APP_PROMOTION_TYPES.get(app_platform), **settings}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -133,8 +134,8 @@ def _refuse_failure(answer: requests.Response, **_: Any) -> None:
     if answer.is_redirect:
         return
     try:
-        body = answer.json()
-    except ValueError:
+        body = json.loads(answer.content)
+    except (ValueError, RecursionError):
         body = None
     is_failure = answer.status_code >= 400 or not isinstance(body, dict | list)
     if is_failure or (isinstance(body, dict) and body.get("error")):

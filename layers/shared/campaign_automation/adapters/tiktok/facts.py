@@ -118,6 +118,9 @@ ADULTS_ONLY_COUNTRIES = frozenset(
     " US".split()
 )
 
+# The Business Center that lends an identity of the type BC_AUTH_TT; its ads must name it.
+LENDER = "identity_authorized_bc_id"
+
 SPECIAL_INDUSTRIES = frozenset({"HOUSING", "EMPLOYMENT", "CREDIT"})
 
 # Location ids are those of geonames.org. TikTok's own list (tool/region/) depends on account and objective.

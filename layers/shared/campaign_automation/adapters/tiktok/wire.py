@@ -13,8 +13,9 @@ from campaign_automation.adapters.base import Access
 from campaign_automation.adapters.common.calls import CONNECT_SECONDS, counted, without_usable_body
 from campaign_automation.adapters.common.pages import Pages
 from campaign_automation.adapters.tiktok import facts
-from campaign_automation.adapters.tiktok.errors import OK, PARTLY_DONE, translate, unavailable
+from campaign_automation.adapters.tiktok.errors import OK, PARTLY_DONE, is_per_second, translate, unavailable
 from campaign_automation.adapters.tiktok.facts import PLATFORM
+from campaign_automation.utils.retry_strategy import with_retries
 from campaign_automation.utils.tls import ssl_context
 
 Send = Callable[[httpx.AsyncClient], Awaitable[httpx.Response]]
@@ -34,7 +35,10 @@ class Answer(NamedTuple):
 
 
 class TikTokWire:
-    """Calls of the Business API. Each write is sent once; reads may be asked again by the caller."""
+    """Calls of the Business API. Each write is sent once; reads may be asked again by the caller.
+
+    A call beyond the app's calls per second is no failure: it waits a second and goes on, three times.
+    """
 
     def __init__(self, api_url: str, timeout_seconds: float) -> None:
         self._url = api_url.rstrip("/")
@@ -104,7 +108,10 @@ class TikTokWire:
     async def _call(self, access: Access, operation: str, send: Send) -> Answer:
         with counted(PLATFORM, operation):
             async with self._limit():
-                return await self._answer(send)
+                # A call over the limit per second was refused before TikTok acted: creates may be sent again.
+                return await with_retries(
+                    lambda: self._answer(send), what=operation, is_retryable=is_per_second
+                )
 
     def _limit(self) -> asyncio.Semaphore:
         """The semaphore of the running event loop."""
