@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import Counter
 from collections.abc import Iterator
@@ -15,10 +16,12 @@ import pytest
 
 from campaign_automation.adapters.base import AdOrder, BudgetOutcome, read_figures
 from campaign_automation.adapters.common import videos
+from campaign_automation.adapters.tiktok_adapter import TikTokAdapter
+from campaign_automation.clients.media_client import MediaClient
 from campaign_automation.managers.campaigns.read_back import compare
 from campaign_automation.models.campaigns import CreateCampaign
 from campaign_automation.models.common import Level
-from campaign_automation.utils import retry_strategy
+from campaign_automation.utils import clock, retry_strategy
 from campaign_automation.utils.error_handler import (
     AccountError,
     InvalidRequestError,
@@ -131,6 +134,37 @@ def test_after_2026_sales_are_smart_plus_and_traffic_is_not(process: str, sandbo
         created = bench.create_all(objective=objective, campaign_id=f"cmp_{objective}")
         stored = sandbox.state("tiktok")["campaigns"][created.campaign_id]
         assert stored["campaign_automation_type"] == kind
+
+
+@pytest.fixture
+def next_year(process: str, control: Sandbox) -> Iterator[None]:
+    """The platforms in 2027, and the module's clock with them."""
+    control.reset(now="2027-01-15T12:00:00+00:00")
+    asyncio.run(clock.synchronise(f"{process}/admin/clock"))
+    yield
+    asyncio.run(clock.synchronise(None))
+
+
+@pytest.mark.usefixtures("next_year")
+def test_the_family_follows_the_modules_clock(process: str, control: Sandbox) -> None:
+    class FromTheClock(Bench):
+        def new_adapter(self) -> TikTokAdapter:
+            return TikTokAdapter(
+                lambda: {}, MediaClient(frozenset({"127.0.0.1"})), api_url=f"{process}/tiktok/open_api/v1.3"
+            )
+
+    bench = FromTheClock(process)
+    assert "Upgraded Smart+" in " ".join(bench.adapter.check(bench.spec(), bench.account()))
+    created = bench.create_all(creative_ids=["1"])
+    stored = control.state("tiktok")["campaigns"][created.campaign_id]
+    assert stored["campaign_automation_type"] == "UPGRADED_SMART_PLUS"
+
+
+def test_the_last_day_of_manual_creation_is_a_setting(process: str, sandbox: Sandbox) -> None:
+    ends = {"manual_ends": date(2026, 6, 30), "today": lambda: date(2026, 7, 1)}
+    created = Bench(process, options=ends).create_all(creative_ids=["1"])
+    stored = sandbox.state("tiktok")["campaigns"][created.campaign_id]
+    assert stored["campaign_automation_type"] == "UPGRADED_SMART_PLUS"
 
 
 @pytest.mark.parametrize("objective", ["traffic", "awareness", "leads", "engagement", "app_promotion"])

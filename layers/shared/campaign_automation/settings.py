@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from datetime import date
 from decimal import Decimal
 from functools import cache
 from typing import Annotated, Any, Literal, Self
@@ -110,6 +111,10 @@ class Settings(BaseModel):
     )
     tiktok_family: Literal["auto", "manual", "smart_plus"] = Field(
         "auto", description="`manual` or `smart_plus` force a family of campaigns"
+    )
+    tiktok_manual_creation_ends: date = Field(
+        date(2026, 12, 31),
+        description="the last day of manual sales, leads and app campaigns; not confirmed by TikTok",
     )
     tiktok_secret_id: str | None = Field(None, description="the secret of the TikTok app")
     google_ads_endpoint: str | None = Field(None, description="unset: googleads.googleapis.com")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import date
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -43,13 +43,14 @@ from campaign_automation.adapters.tiktok.wire import TikTokWire
 from campaign_automation.clients.media_client import MediaClient
 from campaign_automation.models.campaigns import AdSetPlan, CampaignPlan, CreateCampaign, Creative
 from campaign_automation.models.common import AdAccount, AgeGroup, Level, Objective
+from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import AccountError
 
 _ACCOUNT_FIELDS = ["advertiser_id", "name", "currency", "display_timezone", "timezone", "status", "balance"]
 
 
 def _today() -> date:
-    return datetime.now(UTC).date()
+    return clock.now().date()
 
 
 class TikTokAdapter:
@@ -57,7 +58,7 @@ class TikTokAdapter:
     {"identity_id", "identity_type", "identity_authorized_bc_id", "pixel_id", "app_id", "app_platform":
     "android" or "ios"}.
 
-    `family` "auto" follows tiktok/facts.py, which rests on an unconfirmed date; "manual" and "smart_plus"
+    `family` "auto" makes manual campaigns up to `manual_ends`, an unconfirmed date; "manual" and "smart_plus"
     force one family for the objectives that have both. `ads_per_adset` is the account's limit for an ad
     group; `wire` replaces the connection to `api_url`.
     """
@@ -78,6 +79,7 @@ class TikTokAdapter:
         api_url: str = "https://business-api.tiktok.com/open_api/v1.3",
         timeout_seconds: float = 30,
         family: Setting = "auto",
+        manual_ends: date = facts.MANUAL_CREATION_ENDS,
         today: Callable[[], date] = _today,
         ads_per_adset: int = facts.ADS_PER_ADSET,
         wire: TikTokWire | None = None,
@@ -91,6 +93,7 @@ class TikTokAdapter:
         self._budgets = TikTokBudgets(self._wire, self._objects)
         self._splits = TikTokSplits(self._wire, self._objects)
         self._setting = family
+        self._manual_ends = manual_ends
         self._today = today
         self._ads_per_adset = ads_per_adset
 
@@ -155,12 +158,12 @@ class TikTokAdapter:
         checks.check_names(spec)
         checks.check_budget(spec, account)
         checks.check_size(spec, family, self._ads_per_adset)
-        return checks.warnings_for(spec, account, family, self._today())
+        return checks.warnings_for(spec, account, family, self._today(), self._manual_ends)
 
     def _family(self, objective: Objective) -> facts.Family:
         """The family that creates a campaign of this objective today."""
         if self._setting == "auto" or objective not in facts.SMART_PLUS_OBJECTIVES:
-            return facts.family_of(objective, self._today())
+            return facts.family_of(objective, self._today(), self._manual_ends)
         return self._setting
 
     # --- files -----------------------------------------------------------------------------------------
