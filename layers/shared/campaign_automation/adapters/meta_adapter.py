@@ -39,9 +39,11 @@ from campaign_automation.adapters.meta.facts import NAME, PLATFORM
 from campaign_automation.adapters.meta.requests import (
     adset_params,
     check_categories,
+    check_countries,
     check_dsa,
     countries_of,
     creative_params,
+    dsa_warnings,
     refuse_blocked,
     require_app,
 )
@@ -123,8 +125,9 @@ class MetaAdapter:
         if goal.promoted == "app":
             require_app(account)
         check_categories(spec)
+        check_countries(spec)
         check_dsa(spec, account)
-        return open_end_warnings(PLATFORM, spec.age_groups)
+        return [*open_end_warnings(PLATFORM, spec.age_groups), *dsa_warnings(spec, account)]
 
     def check_creatives(self, spec: CreateCampaign, creatives: Sequence[Creative]) -> None:
         """Refuse nothing: images and videos serve every objective."""
