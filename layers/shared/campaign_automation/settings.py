@@ -126,7 +126,8 @@ class Settings(BaseModel):
 
     gemini_secret_id: str | None = Field(None, description="the secret with Gemini's key; unset: templates")
     gemini_models: Names = Field(
-        ("gemini-3.8-pro", "gemini-3.8-flash"), description="models in the order of preference"
+        ("gemini-3.8-flash", "gemini-3.5-flash-lite"),
+        description="models in the order of preference; one that the service does not list is skipped",
     )
     gemini_endpoint: str | None = Field(None, description="unset: Google's")
     gemini_timeout_seconds: PositiveInt = Field(8, description="of one generation")
