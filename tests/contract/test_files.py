@@ -10,6 +10,7 @@ from campaign_automation.clients.media_client import MediaClient
 from campaign_automation.utils.error_handler import TRANSIENT, AccountError, WebPlatformUnavailableError
 from tests.support import meta
 from tests.support.builders import creative
+from tests.support.files import LOCAL_FILES
 from tests.support.sandbox import Sandbox
 
 
@@ -20,7 +21,7 @@ def address(process: str, control: Sandbox) -> str:
 
 
 def fetch(url: str) -> bytes:
-    return asyncio.run(MediaClient(frozenset({"127.0.0.1"}), timeout_seconds=5).fetch(url))
+    return asyncio.run(MediaClient(LOCAL_FILES, timeout_seconds=5).fetch(url))
 
 
 @pytest.mark.parametrize("status", [500, 503, 504, 429, 408])

@@ -31,6 +31,7 @@ from campaign_automation.utils.error_handler import (
     PlatformUnavailableError,
 )
 from tests.support.builders import creative
+from tests.support.files import LOCAL_FILES
 from tests.support.sandbox import Sandbox
 from tests.support.tiktok import (
     ADVERTISER,
@@ -150,7 +151,7 @@ def test_the_family_follows_the_modules_clock(process: str, control: Sandbox) ->
     class FromTheClock(Bench):
         def new_adapter(self) -> TikTokAdapter:
             return TikTokAdapter(
-                lambda: {}, MediaClient(frozenset({"127.0.0.1"})), api_url=f"{process}/tiktok/open_api/v1.3"
+                lambda: {}, MediaClient(LOCAL_FILES), api_url=f"{process}/tiktok/open_api/v1.3"
             )
 
     bench = FromTheClock(process)

@@ -12,6 +12,7 @@ from campaign_automation.clients.media_client import MediaClient
 from campaign_automation.managers.campaigns.planning import plan_campaign
 from local.sandbox.seeds import META_APP_SECRET
 from tests.support.builders import spec
+from tests.support.files import LOCAL_FILES
 
 ACCOUNT, TOKEN = "act_100000000000001", "sandbox-meta-token-123"
 ACCESS = Access(platform_account_id=ACCOUNT, token=SecretStr(TOKEN))
@@ -20,7 +21,7 @@ ACCESS = Access(platform_account_id=ACCOUNT, token=SecretStr(TOKEN))
 def adapter(url: str, accounts: dict[str, Any] | None = None) -> MetaAdapter:
     return MetaAdapter(
         lambda: {"app_id": "1", "app_secret": META_APP_SECRET, "accounts": accounts or {}},
-        MediaClient(frozenset({"127.0.0.1"})),
+        MediaClient(LOCAL_FILES),
         graph_url=f"{url}/meta",
         timeout_seconds=5,
     )

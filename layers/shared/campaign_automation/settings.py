@@ -97,6 +97,10 @@ class Settings(BaseModel):
         None, description="the Web Platform's MCP endpoint; unset: accounts from secrets, creatives inline"
     )
     mcp_secret_id: str | None = Field(None, description="the secret with its service token")
+    web_platform_file_paths: Names = Field(
+        ("/files/", "/media/", "/uploads/", "/static/"),
+        description="folders of its files at the endpoint's origin, which may be read in a private network",
+    )
     mcp_timeout_seconds: PositiveInt = Field(10, description="of one call")
     web_platform_user_prefix: str = Field(
         "user_",
