@@ -1,4 +1,5 @@
-"""Gemini's generateContent: text shaped by the schema it was asked for, the same for the same prompt."""
+"""Gemini's list of models and generateContent: text shaped by the schema it was asked for, the same for the
+same prompt."""
 
 import json
 import re
@@ -20,7 +21,8 @@ from local.sandbox.seeds import GEMINI_KEY
 Json = dict[str, Any]
 Behaviour = Literal["normal", "too_long", "invented_price", "not_json", "blocked"]
 BEHAVIOURS: tuple[str, ...] = get_args(Behaviour)
-MODELS = ("gemini-3.8-pro", "gemini-3.8-flash", "gemini-3.5-flash-lite")
+MODELS = ("gemini-3.8-flash", "gemini-3.5-flash-lite")
+SAMPLING = ("temperature", "topP", "topK")
 # Schema types arrive as words, or as numbers from clients that encode enums so.
 _TYPES = {1: "STRING", 2: "NUMBER", 3: "INTEGER", 4: "BOOLEAN", 5: "ARRAY", 6: "OBJECT"}
 _LIST_LENGTH = 3
@@ -71,8 +73,31 @@ def gemini_app(gemini: Gemini) -> Starlette:
     async def endpoint(request: Request) -> Response:
         return await _serve(gemini, request)
 
+    async def models(request: Request) -> Response:
+        return await _serve_models(gemini, request)
+
     path = "/{version}/models/{model}:generateContent"
-    return Starlette(routes=[Route(path, endpoint, methods=["POST"])])
+    return Starlette(
+        routes=[Route(path, endpoint, methods=["POST"]), Route("/{version}/models", models, methods=["GET"])]
+    )
+
+
+async def _serve_models(gemini: Gemini, request: Request) -> Response:
+    async def act() -> Response:
+        if request.headers.get("x-goog-api-key") != GEMINI_KEY:
+            return _bad_key()
+        entries = [
+            {"name": f"models/{name}", "displayName": name, "supportedGenerationMethods": ["generateContent"]}
+            for name in MODELS
+        ]
+        embedding = {"name": "models/gemini-embedding-2", "supportedGenerationMethods": ["embedContent"]}
+        return JSONResponse({"models": [*entries, embedding]})
+
+    def fault_answer(kind: Kind) -> Response:
+        return _FAULTS.get(kind, _internal)()
+
+    path = request.url.path
+    return await exchange(gemini.world, "gemini", "list_models", "GET", path, act, fault_answer)
 
 
 async def _serve(gemini: Gemini, request: Request) -> Response:
@@ -83,7 +108,7 @@ async def _serve(gemini: Gemini, request: Request) -> Response:
         return _answer(gemini, request.headers.get("x-goog-api-key"), model, body)
 
     def fault_answer(kind: Kind) -> Response:
-        return _blocked(model) if kind == "policy" else _FAULTS[kind]()
+        return _blocked(model) if kind == "policy" else _FAULTS.get(kind, _internal)()
 
     return await exchange(
         gemini.world, "gemini", "generate_content", "POST", request.url.path, act, fault_answer
@@ -104,10 +129,13 @@ def _answer(gemini: Gemini, key: str | None, model: str, body: bytes) -> Respons
         prompt = _prompt(asked)
     except (ValueError, KeyError, TypeError):
         return _error(400, "Invalid JSON payload received.", "INVALID_ARGUMENT")
+    config = asked.get("generationConfig", {})
+    if sampling := [name for name in SAMPLING if name in config]:
+        message = f"{', '.join(sampling)} is no longer supported by models/{model}."
+        return _error(400, message, "INVALID_ARGUMENT")
     behaviour = gemini.behaviour(model)
     if behaviour == "blocked":
         return _blocked(model)
-    config = asked.get("generationConfig", {})
     return _candidate(model, prompt, _written(gemini.world.seed, model, prompt, config, behaviour))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import Counter
 from collections.abc import Iterator
@@ -15,9 +16,12 @@ import pytest
 
 from campaign_automation.adapters.base import AdOrder, BudgetOutcome, read_figures
 from campaign_automation.adapters.common import videos
+from campaign_automation.adapters.tiktok_adapter import TikTokAdapter
+from campaign_automation.clients.media_client import MediaClient
 from campaign_automation.managers.campaigns.read_back import compare
 from campaign_automation.models.campaigns import CreateCampaign
 from campaign_automation.models.common import Level
+from campaign_automation.utils import clock, retry_strategy
 from campaign_automation.utils.error_handler import (
     AccountError,
     InvalidRequestError,
@@ -27,6 +31,7 @@ from campaign_automation.utils.error_handler import (
     PlatformUnavailableError,
 )
 from tests.support.builders import creative
+from tests.support.files import LOCAL_FILES
 from tests.support.sandbox import Sandbox
 from tests.support.tiktok import (
     ADVERTISER,
@@ -130,6 +135,37 @@ def test_after_2026_sales_are_smart_plus_and_traffic_is_not(process: str, sandbo
         created = bench.create_all(objective=objective, campaign_id=f"cmp_{objective}")
         stored = sandbox.state("tiktok")["campaigns"][created.campaign_id]
         assert stored["campaign_automation_type"] == kind
+
+
+@pytest.fixture
+def next_year(process: str, control: Sandbox) -> Iterator[None]:
+    """The platforms in 2027, and the module's clock with them."""
+    control.reset(now="2027-01-15T12:00:00+00:00")
+    asyncio.run(clock.synchronise(f"{process}/admin/clock"))
+    yield
+    asyncio.run(clock.synchronise(None))
+
+
+@pytest.mark.usefixtures("next_year")
+def test_the_family_follows_the_modules_clock(process: str, control: Sandbox) -> None:
+    class FromTheClock(Bench):
+        def new_adapter(self) -> TikTokAdapter:
+            return TikTokAdapter(
+                lambda: {}, MediaClient(LOCAL_FILES), api_url=f"{process}/tiktok/open_api/v1.3"
+            )
+
+    bench = FromTheClock(process)
+    assert "Upgraded Smart+" in " ".join(bench.adapter.check(bench.spec(), bench.account()))
+    created = bench.create_all(creative_ids=["1"])
+    stored = control.state("tiktok")["campaigns"][created.campaign_id]
+    assert stored["campaign_automation_type"] == "UPGRADED_SMART_PLUS"
+
+
+def test_the_last_day_of_manual_creation_is_a_setting(process: str, sandbox: Sandbox) -> None:
+    ends = {"manual_ends": date(2026, 6, 30), "today": lambda: date(2026, 7, 1)}
+    created = Bench(process, options=ends).create_all(creative_ids=["1"])
+    stored = sandbox.state("tiktok")["campaigns"][created.campaign_id]
+    assert stored["campaign_automation_type"] == "UPGRADED_SMART_PLUS"
 
 
 @pytest.mark.parametrize("objective", ["traffic", "awareness", "leads", "engagement", "app_promotion"])
@@ -488,6 +524,55 @@ def test_the_quiet_time_of_the_limit_is_told(bench: Bench, sandbox: Sandbox) -> 
     with pytest.raises(PlatformRateLimitError) as caught:
         bench.account()
     assert caught.value.details["retry_after"] == 300
+
+
+def test_a_creation_over_the_limit_per_second_waits_and_goes_on(
+    bench: Bench, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+
+    monkeypatch.setattr(retry_strategy, "_sleep", sleep)
+    for level in Level.CAMPAIGN, Level.ADSET, Level.AD:
+        sandbox.fault("tiktok", f"create_{level}", "rate_limit_second", times=2)
+    created = bench.create_all()
+    assert waits == [1] * 6
+    assert len(created.tree.ads) == len(created.plan.ads)
+    assert len(sandbox.live("tiktok", "campaigns")) == 1
+
+
+def test_an_app_under_restriction_asks_for_minutes(bench: Bench, sandbox: Sandbox) -> None:
+    sandbox.fault("tiktok", "read_account", "rate_limit")
+    with pytest.raises(PlatformRateLimitError, match="temporarily restricted") as caught:
+        bench.account()
+    assert caught.value.details["retry_after"] == 300
+    assert sandbox.operations("tiktok")["read_account"] == 1
+
+
+@pytest.mark.parametrize("family", ["manual", "smart_plus"])
+def test_an_identity_that_a_business_center_lends_is_named_with_its_lender(
+    sandbox: Sandbox, process: str, family: str
+) -> None:
+    lent = {
+        "identity_id": "7100000000000000777",
+        "identity_type": "BC_AUTH_TT",
+        "identity_authorized_bc_id": "7200000000000000777",
+    }
+    sandbox.patch_account("tiktok", ADVERTISER, identities=[lent])
+    bench = Bench(process, options={"family": family})
+    created = bench.create_all(creative_ids=["1"])
+    ads = sandbox.state("tiktok")["ads"].values()
+    stored = [ad.get("ad_configuration", ad) for ad in ads]
+    assert len(stored) == len(created.plan.ads)
+    assert all(lent.items() <= item.items() for item in stored)
+
+
+def test_an_account_without_identities_may_answer_null(bench: Bench, sandbox: Sandbox) -> None:
+    answer = {"code": 0, "message": "OK", "data": {"identity_list": None, "page_info": {"total_page": 0}}}
+    sandbox.fault("tiktok", "read_identity", "raw", body=json.dumps(answer))
+    assert bench.account().facts["identity_ids"] == []
 
 
 def test_one_ad_group_that_fails_does_not_hide_the_others(bench: Bench, sandbox: Sandbox) -> None:

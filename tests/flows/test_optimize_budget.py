@@ -181,7 +181,7 @@ def test_on_tiktok_a_budget_below_what_today_spent_waits_for_midnight(api: Api, 
     [
         ({"window_days": 91}, "window_days"),
         ({"target_metric": "ctr"}, "target_metric"),
-        ({"total_daily_budget": 100}, "parameters"),
+        ({"total_daily_budget": 100}, "total_daily_budget"),
         ({"optimization_strategy": "allocate", "total_daily_budget": -1}, "total_daily_budget"),
         ({"nonsense": 1}, "nonsense"),
     ],

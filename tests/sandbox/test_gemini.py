@@ -38,7 +38,7 @@ SCHEMA = {
 
 
 def _ask(
-    sandbox: Sandbox, prompt: str = PROMPT, model: str = "gemini-3.8-pro", key: str = "sandbox-gemini-key"
+    sandbox: Sandbox, prompt: str = PROMPT, model: str = "gemini-3.8-flash", key: str = "sandbox-gemini-key"
 ) -> Any:
     genai.configure(api_key=key, transport="rest", client_options={"api_endpoint": f"{sandbox.url}/gemini"})
     return genai.GenerativeModel(model).generate_content(
@@ -88,6 +88,22 @@ def test_retired_model_and_wrong_key_are_refused(sandbox: Sandbox) -> None:
         _ask(sandbox, key="nonsense")
 
 
+def test_the_list_names_the_models_that_write(sandbox: Sandbox) -> None:
+    _ask(sandbox)
+    listed = [
+        model.name for model in genai.list_models() if "generateContent" in model.supported_generation_methods
+    ]
+    assert listed == ["models/gemini-3.8-flash", "models/gemini-3.5-flash-lite"]
+
+
+def test_sampling_parameters_are_refused(sandbox: Sandbox) -> None:
+    _ask(sandbox)
+    with pytest.raises(exceptions.BadRequest, match="temperature is no longer supported"):
+        genai.GenerativeModel("gemini-3.8-flash").generate_content(
+            PROMPT, generation_config={"temperature": 0.7}
+        )
+
+
 def test_behaviours_spoil_the_copy(sandbox: Sandbox) -> None:
     sandbox.admin("PUT", "/gemini", {"behaviour": "too_long"})
     assert len(_ads(_ask(sandbox))[0]["headline"]) > 400
@@ -104,8 +120,8 @@ def test_behaviours_spoil_the_copy(sandbox: Sandbox) -> None:
 
 
 def test_one_model_can_misbehave_alone(sandbox: Sandbox) -> None:
-    sandbox.admin("PUT", "/gemini", {"behaviour": "too_long", "model": "gemini-3.8-pro"})
-    assert len(_ask(sandbox).text) > 1000 > len(_ask(sandbox, model="gemini-3.8-flash").text)
+    sandbox.admin("PUT", "/gemini", {"behaviour": "too_long", "model": "gemini-3.8-flash"})
+    assert len(_ask(sandbox).text) > 1000 > len(_ask(sandbox, model="gemini-3.5-flash-lite").text)
 
 
 @pytest.mark.parametrize(

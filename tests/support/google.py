@@ -17,6 +17,7 @@ from campaign_automation.models.campaigns import AdCopy, CampaignPlan, CreateCam
 from campaign_automation.models.common import AdAccount, Context, Level
 from campaign_automation.utils.validation import parse
 from tests.support import builders
+from tests.support.files import LOCAL_FILES
 
 ROOT = Path(__file__).resolve().parents[2]
 CUSTOMER, TOKEN = "1230000003", "sandbox-google-token-123"
@@ -41,7 +42,7 @@ def adapter(
 ) -> GoogleAdapter:
     return GoogleAdapter(
         lambda: {"accounts": accounts or {}},
-        MediaClient(frozenset({"127.0.0.1"})),
+        MediaClient(LOCAL_FILES),
         endpoint=f"http://127.0.0.1:{google_port}",
         timeout_seconds=seconds,
     )

@@ -21,6 +21,7 @@ from campaign_automation.models.campaigns import CampaignPlan, CreateCampaign
 from campaign_automation.models.common import AdAccount, Level
 from campaign_automation.utils.validation import parse
 from tests.support.builders import copy, creative, request_body
+from tests.support.files import LOCAL_FILES
 
 ADVERTISER, TOKEN = "7000000000000000123", "sandbox-tiktok-token-123"
 MANUAL_DAY = date(2026, 11, 2)  # before manual creation ends
@@ -157,7 +158,7 @@ class Bench:
     def new_adapter(self) -> TikTokAdapter:
         return TikTokAdapter(
             lambda: {"accounts": {self.advertiser: self.configured}},
-            MediaClient(frozenset({"127.0.0.1"})),
+            MediaClient(LOCAL_FILES),
             api_url=f"{self.url}/tiktok/open_api/v1.3",
             **{"timeout_seconds": 5, "today": lambda: MANUAL_DAY, **self.options},
         )

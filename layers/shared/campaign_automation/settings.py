@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from datetime import date
 from decimal import Decimal
 from functools import cache
 from typing import Annotated, Any, Literal, Self
@@ -101,6 +102,10 @@ class Settings(BaseModel):
         None, description="the Web Platform's MCP endpoint; unset: accounts from secrets, creatives inline"
     )
     mcp_secret_id: str | None = Field(None, description="the secret with its service token")
+    web_platform_file_paths: Names = Field(
+        ("/files/", "/media/", "/uploads/", "/static/"),
+        description="folders of its files at the endpoint's origin, which may be read in a private network",
+    )
     mcp_timeout_seconds: PositiveInt = Field(10, description="of one call")
     web_platform_user_prefix: str = Field(
         "user_",
@@ -116,6 +121,10 @@ class Settings(BaseModel):
     tiktok_family: Literal["auto", "manual", "smart_plus"] = Field(
         "auto", description="`manual` or `smart_plus` force a family of campaigns"
     )
+    tiktok_manual_creation_ends: date = Field(
+        date(2026, 12, 31),
+        description="the last day of manual sales, leads and app campaigns; not confirmed by TikTok",
+    )
     tiktok_secret_id: str | None = Field(None, description="the secret of the TikTok app")
     google_ads_endpoint: str | None = Field(None, description="unset: googleads.googleapis.com")
     google_secret_id: str | None = Field(None, description="the secret of the Google Ads access")
@@ -126,7 +135,8 @@ class Settings(BaseModel):
 
     gemini_secret_id: str | None = Field(None, description="the secret with Gemini's key; unset: templates")
     gemini_models: Names = Field(
-        ("gemini-3.8-pro", "gemini-3.8-flash"), description="models in the order of preference"
+        ("gemini-3.8-flash", "gemini-3.5-flash-lite"),
+        description="models in the order of preference; one that the service does not list is skipped",
     )
     gemini_endpoint: str | None = Field(None, description="unset: Google's")
     gemini_timeout_seconds: PositiveInt = Field(8, description="of one generation")

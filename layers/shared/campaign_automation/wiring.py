@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cached_property, partial
 from typing import Any
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel
 
@@ -15,7 +14,7 @@ from campaign_automation.clients.aws import Aws
 from campaign_automation.clients.gemini_client import GeminiClient, TextModel, load_sdk
 from campaign_automation.clients.given_tools import GivenTools
 from campaign_automation.clients.mcp_client import McpClient, ToolCaller
-from campaign_automation.clients.media_client import MediaClient
+from campaign_automation.clients.media_client import MediaClient, TrustedFiles
 from campaign_automation.clients.scheduler import EventBridge, Target
 from campaign_automation.clients.statistics_lambda import LambdaStatistics
 from campaign_automation.clients.step_functions import Executions
@@ -180,9 +179,9 @@ class Wiring:
     def adapters(self) -> Mapping[str, PlatformAdapter]:
         if self._given_adapters is not None:
             return self._given_adapters
-        # The Web Platform's own host may stand in a private network.
-        host = urlsplit(self.settings.mcp_url or "").hostname
-        media = MediaClient(frozenset({host} if host else ()))
+        # The Web Platform may stand in a private network.
+        url, paths = self.settings.mcp_url, self.settings.web_platform_file_paths
+        media = MediaClient(TrustedFiles.of(url, paths) if url else None)
         return Adapters(self.settings, media, self._given_apps)
 
     @cached_property

@@ -1,7 +1,7 @@
 """Failures to come: which call fails, and how."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, get_args
 
 Kind = Literal[
@@ -15,14 +15,27 @@ Kind = Literal[
     "rate_limit",
     "auth_expired",
     "policy",
+    "reduce_data",
+    "rate_limit_second",
+    "raw",
+    "partial_unnamed",
+    "same_page",
+    "empty_page",
+    "endless_pages",
 ]
 KINDS: tuple[str, ...] = get_args(Kind)
+# The platform acts and answers, but its answer is odd: a part that was not done and that nothing names; pages
+# that begin anew, hold nothing though more follow, or never end.
+TWISTS = ("partial_unnamed", "same_page", "empty_page", "endless_pages")
 MAX_HANG_SECONDS = 60.0
 
 
 @dataclass
 class Fault:
-    """Fires on the `nth` matching call after it was set, and on `times` calls from there (0: on all)."""
+    """Fires on the `nth` matching call after it was set, and on `times` calls from there (0: on all).
+
+    The kind "raw" answers with `status`, `body` and `headers` as they are: any answer that was once recorded.
+    """
 
     platform: str
     operation: str
@@ -30,6 +43,9 @@ class Fault:
     nth: int = 1
     times: int = 1
     hang_seconds: float = MAX_HANG_SECONDS
+    status: int = 200
+    body: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
     seen: int = 0
 
     @property
@@ -40,6 +56,10 @@ class Fault:
     def acts_late(self) -> bool:
         """Whether the platform gives no answer and acts only when it is told to (POST /late)."""
         return self.kind == "late_success"
+
+    @property
+    def is_twist(self) -> bool:
+        return self.kind in TWISTS
 
     @property
     def unanswered_after(self) -> float | None:
@@ -77,8 +97,11 @@ class FaultBook:
         return [asdict(fault) for fault in self._faults]
 
 
+_FIELDS = {item.name for item in fields(Fault)} - {"seen"}
+
+
 def _parse(raw: Mapping[str, Any]) -> Fault:
-    unknown = raw.keys() - {"platform", "operation", "nth", "kind", "times", "hang_seconds"}
+    unknown = raw.keys() - _FIELDS
     if unknown:
         raise ValueError(f"unknown fault fields: {sorted(unknown)}")
     if raw.get("kind") not in KINDS:
@@ -90,4 +113,7 @@ def _parse(raw: Mapping[str, Any]) -> Fault:
         nth=int(raw.get("nth", 1)),
         times=int(raw.get("times", 1)),
         hang_seconds=min(float(raw.get("hang_seconds", MAX_HANG_SECONDS)), MAX_HANG_SECONDS),
+        status=int(raw.get("status", 200)),
+        body=str(raw.get("body", "")),
+        headers=dict(raw.get("headers", {})),
     )

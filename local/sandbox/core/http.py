@@ -18,6 +18,7 @@ DROP = "sandbox.drop"
 
 Act = Callable[[], Awaitable[Response]]
 FaultAnswer = Callable[[Kind], Response]
+Twist = Callable[[Kind], Awaitable[Response]]
 Files = dict[str, tuple[str, bytes]]  # by field: the file's name and content
 
 
@@ -60,25 +61,37 @@ def bad_gateway() -> Response:
 
 
 async def exchange(
-    world: World, platform: str, operation: str, method: str, path: str, act: Act, fault_answer: FaultAnswer
+    world: World,
+    platform: str,
+    operation: str,
+    method: str,
+    path: str,
+    act: Act,
+    fault_answer: FaultAnswer,
+    twist: Twist | None = None,
 ) -> Response:
-    """Answers one call: `act` does the work, `fault_answer` words a failure as the platform would."""
+    """Answers one call: `act` does the work, `fault_answer` words a failure as the platform would, `twist`
+    does the work and answers oddly."""
     call = world.calls.open(platform, operation, method, path)
     fault = world.faults.take(platform, operation)
     await world.wait(platform)
     if fault is not None and fault.acts_late:
         world.late.append(act)
-    response = await (act() if fault is None else _fail(fault, act, fault_answer))
+    response = await (act() if fault is None else _fail(fault, act, fault_answer, twist))
     status = None if isinstance(response, NoAnswer) else response.status_code
     call.close(status, fault.kind if fault else None)
     return response
 
 
-async def _fail(fault: Fault, act: Act, fault_answer: FaultAnswer) -> Response:
+async def _fail(fault: Fault, act: Act, fault_answer: FaultAnswer, twist: Twist | None) -> Response:
+    if fault.is_twist:
+        return await (act() if twist is None else twist(fault.kind))
     if fault.acts_first:
         await act()
     if fault.unanswered_after is not None:
         return NoAnswer(fault.unanswered_after)
+    if fault.kind == "raw":
+        return Response(fault.body, fault.status, fault.headers, media_type="application/json")
     return bad_gateway() if fault.kind == "garbage" else fault_answer(fault.kind)
 
 

@@ -30,7 +30,7 @@ def mutate(store: Store, account: Account, request: Message, now: datetime) -> M
     if errors and not request.partial_failure:
         raise Refusal(errors)
     if errors:
-        _tell_partial(response, errors)
+        tell_partial(response, errors)
     if request.validate_only:
         return MutateResponse()
     store.resources, store.reviews, store.last_id = work.resources, work.reviews, work.last_id
@@ -221,7 +221,8 @@ def _remove(draft: Draft, kind: Kind, inner: Message) -> tuple[list[AdsError], M
     return [], message
 
 
-def _tell_partial(response: Message, errors: list[AdsError]) -> None:
+def tell_partial(response: Message, errors: list[AdsError]) -> None:
+    """Add the errors of the operations that failed to the answer of the others."""
     failure = Refusal(errors).failure("")
     packed = AnyMessage(type_url=f"type.googleapis.com/{failure.DESCRIPTOR.full_name}")
     packed.value = failure.SerializeToString()

@@ -7,7 +7,7 @@ from typing import Any
 
 import grpc
 
-from local.sandbox.core.faults import Fault
+from local.sandbox.core.faults import Fault, Kind
 from local.sandbox.core.world import World
 from local.sandbox.google.errors import FAILURE_KEY, Refusal, injected
 from local.sandbox.google.messages import (
@@ -19,6 +19,7 @@ from local.sandbox.google.messages import (
     StreamRequest,
     StreamResponse,
 )
+from local.sandbox.google.odd_answers import odd_page, partly_done
 from local.sandbox.google.service import Caller, GoogleAds, mutate_operation, page_of, search_operation
 
 SERVICE = "google.ads.googleads.v26.services.GoogleAdsService"
@@ -63,7 +64,8 @@ class GoogleServer:
     async def _mutate(self, request: Message, context: Context) -> Message:
         caller = _caller(context)
         act = lambda: self._google.mutate(request, caller)  # noqa: E731
-        return await self._exchange(context, "Mutate", mutate_operation(request), act)
+        twist = lambda _: partly_done(request, act)  # noqa: E731
+        return await self._exchange(context, "Mutate", mutate_operation(request), act, twist)
 
     async def _search(self, request: Message, context: Context) -> Message:
         caller = _caller(context)
@@ -73,7 +75,8 @@ class GoogleServer:
             page, token = page_of(rows, request)
             return SearchResponse(results=page, next_page_token=token, total_results_count=len(rows))
 
-        return await self._exchange(context, "Search", search_operation(request.query), act)
+        twist = lambda kind: odd_page(kind, request, act)  # noqa: E731
+        return await self._exchange(context, "Search", search_operation(request.query), act, twist)
 
     async def _stream(self, request: Message, context: Context) -> AsyncIterator[Message]:
         caller = _caller(context)
@@ -86,18 +89,26 @@ class GoogleServer:
         yield await self._exchange(context, "SearchStream", operation, act)
 
     async def _exchange(
-        self, context: Context, method: str, operation: str, act: Callable[[], Message]
+        self,
+        context: Context,
+        method: str,
+        operation: str,
+        act: Callable[[], Message],
+        twist: Callable[[Kind], Message] | None = None,
     ) -> Message:
         """The course of every call: log, latency, fault, work, answer."""
         call = self._world.calls.open("google", operation, "RPC", method)
         fault = self._world.faults.take("google", operation)
         await self._world.wait("google")
         try:
-            answer = act() if fault is None or fault.acts_first else None
-            if fault is not None:
-                if fault.acts_late:
-                    self._world.late.append(_later(act))
-                raise _Failing(fault)
+            if fault is not None and fault.is_twist and twist is not None:
+                answer = twist(fault.kind)
+            else:
+                answer = act() if fault is None or fault.acts_first else None
+                if fault is not None:
+                    if fault.acts_late:
+                        self._world.late.append(_later(act))
+                    raise _Failing(fault)
         except _Failing as failing:
             status = None if failing.fault.unanswered_after is not None else 500
             call.close(status, failing.fault.kind)
@@ -105,7 +116,7 @@ class GoogleServer:
         except Refusal as refusal:
             call.close(400, fault.kind if fault else None)
             await self._refuse(context, refusal)
-        call.close(200)
+        call.close(200, fault.kind if fault else None)
         context.set_trailing_metadata((("request-id", self._google.request_id()),))
         return answer
 

@@ -129,3 +129,10 @@ def server_error() -> GraphError:
     return GraphError(
         "An unknown error has occurred.", 1, 99, kind="OAuthException", status=500, transient=True
     )
+
+
+def too_much_data() -> GraphError:
+    """The answer to a page that would be too large; half of it may work."""
+    return GraphError(
+        "Please reduce the amount of data you're asking for, then retry your request", 1, status=500
+    )

@@ -13,7 +13,7 @@ from local.sandbox.core.faults import Kind
 from local.sandbox.core.http import Files, exchange, read_form
 from local.sandbox.meta.batch import Batch
 from local.sandbox.meta.errors import GraphError, unknown_path
-from local.sandbox.meta.faulted import faulted_reply
+from local.sandbox.meta.faulted import faulted_reply, odd_pages
 from local.sandbox.meta.graph import Graph, GraphCall, GraphReply
 from local.sandbox.meta.params import Params
 
@@ -42,8 +42,11 @@ async def _serve(graph: Graph, request: Request) -> Response:
     def fault_answer(kind: Kind) -> Response:
         return _response(graph, faulted_reply(graph, kind, operation))
 
+    async def twist(kind: Kind) -> Response:
+        return _response(graph, odd_pages(graph, call, kind))
+
     shown_path = f"/{version}/{path}" if version else f"/{path}"
-    return await exchange(graph.world, "meta", operation, call.method, shown_path, act, fault_answer)
+    return await exchange(graph.world, "meta", operation, call.method, shown_path, act, fault_answer, twist)
 
 
 def _reply(graph: Graph, call: GraphCall, version: str | None) -> GraphReply:

@@ -63,7 +63,15 @@ def closed_account() -> TikTokError:
 
 
 def too_many_calls() -> TikTokError:
-    return TikTokError(40100, "Requests made too frequently: the limit per minute was reached.")
+    """40100 of an app that broke the limit per minute: refused until some minutes were quiet."""
+    return TikTokError(
+        40100, "Your app is temporarily restricted because of too frequent requests. Please try again later."
+    )
+
+
+def too_many_calls_a_second() -> TikTokError:
+    """40100 of more calls in a second than the app's tier allows: the next second is free again."""
+    return TikTokError(40100, "App reaches the QPS limit.")
 
 
 def too_many_ads(limit: int) -> TikTokError:

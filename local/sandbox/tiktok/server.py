@@ -14,7 +14,7 @@ from local.sandbox.core.http import Files, exchange, read_form
 from local.sandbox.tiktok.api import TikTok
 from local.sandbox.tiktok.context import Call
 from local.sandbox.tiktok.errors import TikTokError, wrong
-from local.sandbox.tiktok.faulted import faulted
+from local.sandbox.tiktok.faulted import PARTLY_DONE, faulted, odd_answer
 from local.sandbox.tiktok.params import Params
 
 PREFIX = "/open_api/v1.3"
@@ -42,15 +42,21 @@ async def _serve(tiktok: TikTok, request: Request) -> Response:
         error = faulted(kind)
         return _answer(tiktok, error.code, str(error), status=500 if kind == "http_500" else 200)
 
+    async def twist(kind: Kind) -> Response:
+        try:
+            return _answer(tiktok, *odd_answer(tiktok, call, kind))
+        except TikTokError as error:
+            return _answer(tiktok, error.code, str(error))
+
     path = f"{PREFIX}/{call.path}/"
     operation = tiktok.operation(call)
-    return await exchange(tiktok.world, tiktok.name, operation, call.method, path, act, fault_answer)
+    return await exchange(tiktok.world, tiktok.name, operation, call.method, path, act, fault_answer, twist)
 
 
 def _answer(tiktok: TikTok, code: int, message: str, data: Any = None, status: int = 200) -> Response:
     """The envelope; a failure carries no data."""
     body: dict[str, Any] = {"code": code, "message": message, "request_id": _request_id(tiktok)}
-    if code == 0:
+    if code in (0, PARTLY_DONE):
         body["data"] = data
     return JSONResponse(body, status)
 

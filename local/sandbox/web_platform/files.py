@@ -4,15 +4,14 @@ import re
 import struct
 import zlib
 
-from starlette.requests import Request
 from starlette.responses import Response
 
 SIZE = 320
 _NAME = re.compile(r"creative_(\d+)\.(png|mp4)")
 
 
-async def file(request: Request) -> Response:
-    match = _NAME.fullmatch(request.path_params["name"])
+def file(name: str) -> Response:
+    match = _NAME.fullmatch(name)
     if match is None:
         return Response("Not Found", 404)
     number, extension = int(match.group(1)), match.group(2)

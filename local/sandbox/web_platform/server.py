@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from local.sandbox.core.http import exchange
 from local.sandbox.web_platform import mcp_customer
 from local.sandbox.web_platform.files import file
 from local.sandbox.web_platform.mcp_standard import StandardEndpoint, session_manager
@@ -38,7 +39,18 @@ class WebPlatform:
             for path, manager in self._managers.items()
         ]
         customer = Route("/api/v1/mcp", self._customer, methods=["POST"])
-        return [*standard, customer, Route("/files/{name}", file)]
+        return [*standard, customer, Route("/files/{name}", self._file)]
+
+    async def _file(self, request: Request) -> Response:
+        """A creative's file, from servers that fail on their own."""
+        name = request.path_params["name"]
+
+        async def act() -> Response:
+            return file(name)
+
+        return await exchange(
+            self._store.world, "files", "read_file", "GET", f"/files/{name}", act, lambda _: Response("", 503)
+        )
 
     async def _customer(self, request: Request) -> Response:
         return await mcp_customer.serve(self._store, request)

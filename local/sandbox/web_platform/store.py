@@ -16,17 +16,19 @@ EXTENSIONS = {"image": "png", "video": "mp4"}
 class Creative:
     id: int
     user_id: int
-    file_type: str
+    file_type: str | None
     name: str
     product_url: str
     style: str
     score: float
-    tags: list[str]
+    tags: list[str] | str
     status: str = "approved"
     file_url: str | None = None
 
     def shown(self, base_url: str) -> Json:
-        own = f"{base_url}/web_platform/files/creative_{self.id}.{EXTENSIONS[self.file_type]}"
+        own = (
+            f"{base_url}/web_platform/files/creative_{self.id}.{EXTENSIONS.get(self.file_type or '', 'png')}"
+        )
         url = self.file_url or own
         return asdict(self) | {"file_url": url, "cdn_url": url}
 

@@ -69,7 +69,7 @@ def test_a_rule_has_the_contracts_defaults() -> None:
         ({"applies_to": {"all": True, "platform": "meta"}}, "applies_to", "all: true"),
         (
             {"action": {"type": "pause_campaign"}, "applies_to": {"adset_ids": ["as_1"]}},
-            "parameters",
+            "applies_to",
             "select no campaign",
         ),
         ({"schedule": "rate(10 minutes)"}, "schedule", "minimum is 15 minutes"),
@@ -77,7 +77,7 @@ def test_a_rule_has_the_contracts_defaults() -> None:
         ({"check_interval": 600}, "check_interval", "900"),
         (
             {"check_interval": 3600, "schedule": "rate(1 hour)"},
-            "parameters",
+            "check_interval",
             "either schedule or check_interval",
         ),
         ({"time_zone": "Europe/Berln"}, "time_zone", "Europe/Berlin"),

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from campaign_automation.actions import ACTIONS
 from campaign_automation.models.campaigns import CreateCampaign
-from campaign_automation.models.changes import UndoChange
+from campaign_automation.models.changes import ManageCampaign, UndoChange
 from campaign_automation.models.common import Context
 from campaign_automation.utils.error_handler import InvalidRequestError
 from campaign_automation.utils.validation import parse
@@ -45,6 +45,14 @@ from tests.support.builders import request_body
         ({"product_url": "not a url"}, "product_url", "valid URL"),
         ({"product_url": "file:///etc/passwd"}, "product_url", "URL scheme"),
         ({"name": "  "}, "name", "is empty"),
+        ({"name": "\u200b\u200d\ufeff"}, "name", "no visible character"),
+        ({"name": "\u3164\u2800 \u0301"}, "name", "no visible character"),
+        ({"special_ad_categories": ["NONE", "HOUSING"]}, "special_ad_categories", "beside HOUSING"),
+        (
+            {"special_ad_categories": ["HOUSING", "NONE", "CREDIT"]},
+            "special_ad_categories",
+            "HOUSING, CREDIT",
+        ),
         ({"audience": "everyone"}, "audience", "broad"),
         ({"activate": "yes"}, "activate", "boolean"),
         ({"dsa": {"beneficiary": "Me"}}, "dsa.payor", "is required"),
@@ -58,6 +66,63 @@ def test_a_bad_field_is_named_with_what_is_wrong(change: dict[str, Any], field: 
     assert refusal.value.http_status == 400
     assert refusal.value.details["field"] == field
     assert words in refusal.value.message
+
+
+JARGON = (
+    "tuple",
+    "dictionary",
+    "instance",
+    "after validation",
+    "Input",
+    "valid string",
+    "valid list",
+    "parse",
+)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"age_groups": [18, 30]},
+        {"age_groups": [[18]]},
+        {"age_groups": [[18, 20, 22]]},
+        {"age_groups": [["x", 20]]},
+        {"age_groups": [[18.5, 20]]},
+        {"age_groups": "all"},
+        {"age_groups": []},
+        {"creative_ids": ["1"] * 60},
+        {"creative_ids": "1"},
+        {"creative_ids": [1]},
+        {"target_countries": "US"},
+        {"target_countries": [1]},
+        {"audience": 5},
+        {"audience": {}},
+        {"dsa": "me"},
+        {"name": 5},
+        {"name": "x" * 500},
+        {"product_url": 7},
+        {"product_url": "shoes"},
+        {"objective": 5},
+        {"activate": "yes"},
+        {"creatives": {}},
+    ],
+)
+def test_messages_use_a_buyers_words(change: dict[str, Any]) -> None:
+    with pytest.raises(InvalidRequestError) as refusal:
+        parse(CreateCampaign, request_body() | change)
+    assert not [word for word in JARGON if word in refusal.value.message], refusal.value.message
+
+
+def test_a_deletion_without_its_confirmation_names_confirm() -> None:
+    with pytest.raises(InvalidRequestError) as refusal:
+        parse(ManageCampaign, {"campaign_id": "cmp_1", "action": "delete"})
+    assert refusal.value.details["field"] == "confirm"
+    assert refusal.value.message == "confirm: a deletion cannot be undone; give confirm: true"
+
+
+def test_a_name_with_an_emoji_of_several_characters_is_a_name() -> None:
+    family = "\U0001f468\u200d\U0001f469\u200d\U0001f467"
+    assert parse(CreateCampaign, request_body() | {"name": family}).name == family
 
 
 def test_every_wrong_field_is_listed() -> None:

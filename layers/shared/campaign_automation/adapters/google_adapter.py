@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from functools import partial
@@ -25,7 +25,7 @@ from campaign_automation.adapters.base import (
 from campaign_automation.adapters.common.accounts import configured, known_step
 from campaign_automation.adapters.common.budgets import Amounts, BudgetOutcomes, budget_outcome, set_budgets
 from campaign_automation.adapters.common.listings import ids_by_name
-from campaign_automation.adapters.common.outcomes import is_gone, with_gone_removed
+from campaign_automation.adapters.common.outcomes import Look, is_gone, looked_up, with_gone_removed
 from campaign_automation.adapters.google import answers, checks, facts, queries, requests
 from campaign_automation.adapters.google.echo import Echo, Echoes
 from campaign_automation.adapters.google.facts import PLATFORM
@@ -270,7 +270,16 @@ class GoogleAdapter:
     ) -> list[Outcome]:
         customer_id = access.platform_account_id
         operations = [requests.status_operation(customer_id, level, item, status) for item in ids]
-        return await self._change(access, f"update_{level}", operations, ids)
+        look = partial(self._with_status, access, level, status)
+        return await self._change(access, f"update_{level}", operations, ids, look)
+
+    async def _with_status(
+        self, access: Access, level: Level, status: str, ids: Sequence[str]
+    ) -> Collection[str]:
+        """Return the ids of the objects that have the status, one of ours."""
+        names = [requests.resource_name(access.platform_account_id, level, item) for item in ids]
+        rows = await self._wire.search(access, f"list_{level}s", queries.statuses_of(level, names))
+        return answers.ids_with_status(rows, level, status)
 
     async def set_budgets(
         self, access: Access, account: AdAccount, level: Level, budgets: Mapping[str, Decimal]
@@ -294,17 +303,27 @@ class GoogleAdapter:
             for item, name in budget_names.items()
             if item not in outcomes
         }
-        changed = await self._change(access, "update_campaign", list(operations.values()), list(operations))
+        look = partial(self._with_budget, access, amounts)
+        changed = await self._change(
+            access, "update_campaign", list(operations.values()), list(operations), look
+        )
         for outcome in changed:
             self._echoes.forget(outcome.tag)
             outcomes[outcome.tag] = budget_outcome(outcome, "now")
         return outcomes
 
+    async def _with_budget(self, access: Access, amounts: Amounts, ids: Sequence[str]) -> Collection[str]:
+        """Return the ids of the campaigns that have the budget of `amounts`."""
+        rows = await self._wire.search(access, "read_budget", queries.budgets_of(ids))
+        stored = {str(row.campaign.id): facts.from_micros(row.campaign_budget.amount_micros) for row in rows}
+        return {item for item, amount in stored.items() if amount == amounts[item]}
+
     async def remove(self, access: Access, level: Level, ids: Sequence[str]) -> list[Outcome]:
         """Remove the objects; a budget that is not shared follows its campaign's status by itself."""
         customer_id = access.platform_account_id
         operations = [requests.remove_operation(customer_id, level, item) for item in ids]
-        outcomes = await self._change(access, f"delete_{level}", operations, ids)
+        look = partial(self._with_status, access, level, "deleted")
+        outcomes = await self._change(access, f"delete_{level}", operations, ids, look)
         return with_gone_removed(outcomes, lambda item: _is_removed(item.error))
 
     async def create_split(self, access: Access, account: AdAccount, order: SplitOrder) -> str | None:
@@ -316,19 +335,29 @@ class GoogleAdapter:
 
     async def lift_end(self, access: Access, platform_id: str) -> Outcome:
         operation = requests.lift_end_operation(access.platform_account_id, platform_id)
-        return (await self._change(access, "update_campaign", [operation], [platform_id]))[0]
+        look = partial(self._without_end, access)
+        return (await self._change(access, "update_campaign", [operation], [platform_id], look))[0]
+
+    async def _without_end(self, access: Access, ids: Sequence[str]) -> Collection[str]:
+        rows = await self._wire.search(access, "list_campaigns", queries.ends_of(ids))
+        return {str(row.campaign.id) for row in rows if not row.campaign.end_date_time}
 
     async def _change(
-        self, access: Access, operation: str, operations: Sequence[Operation], ids: Sequence[str]
+        self,
+        access: Access,
+        operation: str,
+        operations: Sequence[Operation],
+        ids: Sequence[str],
+        look: Look,
     ) -> list[Outcome]:
-        """Do each operation that can be done, and return one outcome per id."""
+        """Do each operation that can be done, and return one outcome per id; `look` decides what is open."""
         if not operations:
             return []
         try:
             response, request_id = await self._wire.mutate_each(access, operation, operations)
         except PlatformError as error:
             return [failed(item, error) for item in ids]
-        return answers.outcomes_of(response, ids, request_id)
+        return await looked_up(answers.outcomes_of(response, ids, request_id), look)
 
 
 def _is_removed(error: CampaignAutomationError | None) -> bool:

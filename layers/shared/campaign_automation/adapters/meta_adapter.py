@@ -34,13 +34,16 @@ from campaign_automation.adapters.common.refusals import require_asset
 from campaign_automation.adapters.common.videos import cover_of
 from campaign_automation.adapters.meta import facts
 from campaign_automation.adapters.meta.answers import ad_node, adset_node, campaign_node, insight_of_row
+from campaign_automation.adapters.meta.errors import is_too_much
 from campaign_automation.adapters.meta.facts import NAME, PLATFORM
 from campaign_automation.adapters.meta.requests import (
     adset_params,
     check_categories,
+    check_countries,
     check_dsa,
     countries_of,
     creative_params,
+    dsa_warnings,
     refuse_blocked,
     require_app,
 )
@@ -49,7 +52,7 @@ from campaign_automation.adapters.meta.wire import Call, MetaWire
 from campaign_automation.clients.media_client import MediaClient
 from campaign_automation.models.campaigns import AdSetPlan, CampaignPlan, CreateCampaign, Creative
 from campaign_automation.models.common import AdAccount, AgeGroup, Level, Objective
-from campaign_automation.utils.error_handler import PlatformRejectedError
+from campaign_automation.utils.error_handler import PlatformRejectedError, PlatformUnavailableError
 from campaign_automation.utils.money import to_units
 
 _ADS_PAGE = 500
@@ -123,8 +126,13 @@ class MetaAdapter:
         if goal.promoted == "app":
             require_app(account)
         undeclared = check_categories(spec)
+        check_countries(spec)
         check_dsa(spec, account)
-        return [*undeclared, *open_end_warnings(PLATFORM, spec.age_groups)]
+        return [
+            *undeclared,
+            *open_end_warnings(PLATFORM, spec.age_groups),
+            *dsa_warnings(spec, account),
+        ]
 
     def check_creatives(self, spec: CreateCampaign, creatives: Sequence[Creative]) -> None:
         """Refuse nothing: images and videos serve every objective."""
@@ -276,11 +284,7 @@ class MetaAdapter:
             return await self._wire.get_all(*arguments, params)
 
     async def read_tree(self, access: Access, campaign_id: str, currency: str) -> Tree:
-        fields = (
-            f"{facts.CAMPAIGN_FIELDS},adsets.limit({facts.ADSETS_PER_CAMPAIGN}){{{facts.ADSET_FIELDS}}},"
-            f"ads.limit({_ADS_PAGE}){{{facts.AD_FIELDS}}}"
-        )
-        data = await self._wire.get(access, "read_campaign", campaign_id, fields)
+        data = await self._expanded(access, campaign_id)
         step = facts.budget_step(currency) or Decimal(1)
         adsets = await self._whole_edge(access, data, Level.ADSET, facts.ADSET_FIELDS)
         ads = await self._whole_edge(access, data, Level.AD, facts.AD_FIELDS)
@@ -289,6 +293,21 @@ class MetaAdapter:
             adsets=[adset_node(item, step) for item in adsets],
             ads=[ad_node(item) for item in ads],
         )
+
+    async def _expanded(self, access: Access, campaign_id: str) -> dict[str, Any]:
+        """The campaign with the first pages of its ad sets and ads, halved as long as Meta asks for less."""
+        adsets, ads = facts.ADSETS_PER_CAMPAIGN, _ADS_PAGE
+        while True:
+            fields = (
+                f"{facts.CAMPAIGN_FIELDS},adsets.limit({adsets}){{{facts.ADSET_FIELDS}}},"
+                f"ads.limit({ads}){{{facts.AD_FIELDS}}}"
+            )
+            try:
+                return await self._wire.get(access, "read_campaign", campaign_id, fields)
+            except PlatformUnavailableError as error:
+                if not is_too_much(error) or adsets == 1:
+                    raise
+            adsets, ads = adsets // 2, ads // 2
 
     async def _whole_edge(
         self, access: Access, data: Mapping[str, Any], level: Level, fields: str

@@ -44,8 +44,14 @@ def _meta(app: AppSecret, media: MediaClient, settings: Settings) -> PlatformAda
 def _tiktok(app: AppSecret, media: MediaClient, settings: Settings) -> PlatformAdapter:
     from campaign_automation.adapters.tiktok_adapter import TikTokAdapter
 
-    timeout, family = settings.platform_timeout_seconds, settings.tiktok_family
-    return TikTokAdapter(app, media, api_url=settings.tiktok_api_url, family=family, timeout_seconds=timeout)
+    return TikTokAdapter(
+        app,
+        media,
+        api_url=settings.tiktok_api_url,
+        family=settings.tiktok_family,
+        manual_ends=settings.tiktok_manual_creation_ends,
+        timeout_seconds=settings.platform_timeout_seconds,
+    )
 
 
 def _google(app: AppSecret, media: MediaClient, settings: Settings) -> PlatformAdapter:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import date
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -43,20 +43,22 @@ from campaign_automation.adapters.tiktok.wire import TikTokWire
 from campaign_automation.clients.media_client import MediaClient
 from campaign_automation.models.campaigns import AdSetPlan, CampaignPlan, CreateCampaign, Creative
 from campaign_automation.models.common import AdAccount, AgeGroup, Level, Objective
+from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import AccountError
 
 _ACCOUNT_FIELDS = ["advertiser_id", "name", "currency", "display_timezone", "timezone", "status", "balance"]
 
 
 def _today() -> date:
-    return datetime.now(UTC).date()
+    return clock.now().date()
 
 
 class TikTokAdapter:
     """The contract of adapters/base.py. `app` gives {"accounts"?}, which maps an advertiser id to
-    {"identity_id", "identity_type", "pixel_id", "app_id", "app_platform": "android" or "ios"}.
+    {"identity_id", "identity_type", "identity_authorized_bc_id", "pixel_id", "app_id", "app_platform":
+    "android" or "ios"}.
 
-    `family` "auto" follows tiktok/facts.py, which rests on an unconfirmed date; "manual" and "smart_plus"
+    `family` "auto" makes manual campaigns up to `manual_ends`, an unconfirmed date; "manual" and "smart_plus"
     force one family for the objectives that have both. `ads_per_adset` is the account's limit for an ad
     group; `wire` replaces the connection to `api_url`.
     """
@@ -78,6 +80,7 @@ class TikTokAdapter:
         api_url: str = "https://business-api.tiktok.com/open_api/v1.3",
         timeout_seconds: float = 30,
         family: Setting = "auto",
+        manual_ends: date = facts.MANUAL_CREATION_ENDS,
         today: Callable[[], date] = _today,
         ads_per_adset: int = facts.ADS_PER_ADSET,
         wire: TikTokWire | None = None,
@@ -91,6 +94,7 @@ class TikTokAdapter:
         self._budgets = TikTokBudgets(self._wire, self._objects)
         self._splits = TikTokSplits(self._wire, self._objects)
         self._setting = family
+        self._manual_ends = manual_ends
         self._today = today
         self._ads_per_adset = ads_per_adset
 
@@ -126,14 +130,16 @@ class TikTokAdapter:
         self, account_id: str, identities: Mapping[str, Any], pixels: Mapping[str, Any]
     ) -> dict[str, Any]:
         """Identity, pixel and app: those that the secret names, else the account's only one."""
-        types = {str(item["identity_id"]): item["identity_type"] for item in identities["identity_list"]}
+        known = {str(item["identity_id"]): item for item in identities.get("identity_list") or []}
         found: dict[str, Any] = {
-            "identity_ids": list(types),
+            "identity_ids": list(known),
             "pixel_ids": [str(item["pixel_id"]) for item in pixels["pixels"]],
         }
         settings = with_only_assets(configured(self._app, account_id), found, ("identity", "pixel"))
-        known_type = types.get(settings.get("identity_id", ""), "CUSTOMIZED_USER")
-        settings.setdefault("identity_type", known_type)
+        chosen = known.get(settings.get("identity_id", ""), {})
+        settings.setdefault("identity_type", chosen.get("identity_type", "CUSTOMIZED_USER"))
+        if chosen.get(facts.LENDER):
+            settings.setdefault(facts.LENDER, str(chosen[facts.LENDER]))
         app_platform = settings.get("app_platform", "android")
         return {**found, "app_promotion": facts.APP_PROMOTION_TYPES.get(app_platform), **settings}
 
@@ -153,12 +159,12 @@ class TikTokAdapter:
         checks.check_names(spec)
         checks.check_budget(spec, account)
         checks.check_size(spec, family, self._ads_per_adset)
-        return checks.warnings_for(spec, account, family, self._today())
+        return checks.warnings_for(spec, account, family, self._today(), self._manual_ends)
 
     def _family(self, objective: Objective) -> facts.Family:
         """The family that creates a campaign of this objective today."""
         if self._setting == "auto" or objective not in facts.SMART_PLUS_OBJECTIVES:
-            return facts.family_of(objective, self._today())
+            return facts.family_of(objective, self._today(), self._manual_ends)
         return self._setting
 
     # --- files -----------------------------------------------------------------------------------------

@@ -6,10 +6,13 @@ import asyncio
 import importlib
 import warnings
 from collections.abc import Callable
+from threading import Lock
 from typing import Any, Protocol
 
 from campaign_automation.utils.error_handler import AiModelError
-from campaign_automation.utils.observability import emit
+from campaign_automation.utils.observability import emit, logger
+
+_MODELS_PER_PAGE = 1000
 
 
 def load_sdk() -> Any:
@@ -29,7 +32,8 @@ class GeminiClient:
     """The client: `generate_content(prompt, model=...) -> {"text", "model", "tokens"}`, without retries.
 
     With `response_schema` (the SDK's schema subset) every answer is JSON of that shape. The SDK would retry
-    a 503 for ten minutes whatever the timeout says, so its retry is switched off.
+    a 503 for ten minutes whatever the timeout says, so its retry is switched off. Before the first text the
+    service is asked once for its models: one that it does not list is named in the log and never called.
     """
 
     def __init__(
@@ -45,6 +49,9 @@ class GeminiClient:
         self._timeout = timeout_seconds
         self._config = _generation_config(response_schema)
         self._configured = False
+        self._lock = Lock()
+        self._listed: frozenset[str] | None = None
+        self._named: set[str] = set()
 
     async def generate_content(self, prompt: str, *, model: str) -> dict[str, Any]:
         """Return the answer; AiModelError when the model does not answer, is gone, or refuses the prompt."""
@@ -53,6 +60,7 @@ class GeminiClient:
     def _generate(self, prompt: str, model: str) -> dict[str, Any]:
         genai = load_sdk()
         self._configure(genai)
+        self._refuse_unlisted(genai, model)
         try:
             answer = genai.GenerativeModel(model, generation_config=self._config).generate_content(
                 prompt, request_options={"timeout": self._timeout, "retry": None}
@@ -64,6 +72,29 @@ class GeminiClient:
         emit("ai_tokens_total", tokens, model=model)
         return {"text": text, "model": model, "tokens": tokens}
 
+    def _refuse_unlisted(self, genai: Any, model: str) -> None:
+        """Raise AiModelError for a model that the service does not have; named once per process."""
+        with self._lock:
+            if self._listed is None:
+                self._listed = self._read_list(genai)
+            if not self._listed or model in self._listed:
+                return
+            if model not in self._named:
+                self._named.add(model)
+                logger.warning("model not listed", model=model, listed=sorted(self._listed))
+        raise AiModelError(f"{model} is not a model of the service", model=model)
+
+    def _read_list(self, genai: Any) -> frozenset[str]:
+        """The models that write text; empty when the list cannot be read, and every model is then tried."""
+        options = {"timeout": self._timeout, "retry": None}
+        try:
+            models = list(genai.list_models(page_size=_MODELS_PER_PAGE, request_options=options))
+        except Exception as error:  # as above; the list only spares calls that would fail
+            logger.warning("models not listed", reason=type(error).__name__)
+            return frozenset()
+        writers = (item for item in models if "generateContent" in item.supported_generation_methods)
+        return frozenset(item.name.removeprefix("models/") for item in writers)
+
     def _configure(self, genai: Any) -> None:
         if self._configured:
             return
@@ -74,7 +105,7 @@ class GeminiClient:
 
 
 def _generation_config(response_schema: dict[str, Any] | None) -> dict[str, Any]:
-    config: dict[str, Any] = {"temperature": 0.7}
-    if response_schema is not None:
-        config |= {"response_mime_type": "application/json", "response_schema": response_schema}
-    return config
+    # No temperature and no other sampling parameter: Gemini's current models deprecate them.
+    if response_schema is None:
+        return {}
+    return {"response_mime_type": "application/json", "response_schema": response_schema}

@@ -1,64 +1,153 @@
-"""The client that fetches a creative's file for platforms that want its bytes."""
+"""The client that fetches a creative's file for platforms that want its bytes.
+
+A URL given by a caller must not make us read from inside our own network. So the address that was checked is
+the address that is connected to: a name that answers another address the second time is of no use.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import ipaddress
 import socket
-from urllib.parse import urlsplit
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
+from typing import NamedTuple, TypeAlias
+from urllib.parse import unquote
 
 import httpx
 
-from campaign_automation.utils.error_handler import AccountError
+from campaign_automation.utils.error_handler import AccountError, WebPlatformUnavailableError
 from campaign_automation.utils.tls import ssl_context
 
+Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
+
 MAX_BYTES = 30 * 1024 * 1024  # Meta's limit for an image
+_LATER = (408, 425, 429)
+_MAX_REDIRECTS = 3
+_PORTS = {"http": 80, "https": 443}
+# Addresses of IPv4 inside IPv6: RFC 6052 (NAT64) and RFC 8215 (its local use).
+_NAT64 = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("64:ff9b:1::/48"))
+
+
+class TrustedFiles(NamedTuple):
+    """The files of the Web Platform, which may stand in a private network: one origin, some folders."""
+
+    origin: tuple[str, str, int]
+    folders: tuple[str, ...]
+
+    @classmethod
+    def of(cls, url: str, folders: Collection[str]) -> TrustedFiles:
+        """Return those at the scheme, host and port of `url`, in `folders` such as "/files/"."""
+        return cls(_origin(httpx.URL(url)), tuple(folders))
+
+    def hold(self, url: httpx.URL) -> bool:
+        path = unquote(url.path)
+        inside = ".." not in path.split("/") and any(folder in path for folder in self.folders)
+        return _origin(url) == self.origin and inside
 
 
 class MediaClient:
-    """The client of public addresses and of `trusted_hosts` only.
+    """The client of public addresses, and of the trusted files."""
 
-    A URL given by a caller must not make us read from inside our own network.
-    """
-
-    def __init__(self, trusted_hosts: frozenset[str] = frozenset(), timeout_seconds: float = 20) -> None:
-        self._trusted = trusted_hosts
+    def __init__(self, trusted: TrustedFiles | None = None, timeout_seconds: float = 20) -> None:
+        """Take the seconds for a file as a whole: its name, its redirects and all of its bytes."""
+        self._trusted = trusted
         self._timeout = timeout_seconds
 
     async def fetch(self, url: str) -> bytes:
-        """Return the file's bytes; AccountError (6003) when it cannot be fetched."""
-        await self._refuse_private(url)
+        """Return the file's bytes.
+
+        Raises AccountError (6003) for a file that cannot be had, and WebPlatformUnavailableError (4002) when
+        its server does not answer now.
+        """
         try:
-            async with (
-                httpx.AsyncClient(timeout=self._timeout, verify=ssl_context()) as http,
-                http.stream("GET", url) as answer,
-            ):
-                answer.raise_for_status()
-                return await _read_limited(answer)
-        except httpx.HTTPError as error:
+            async with asyncio.timeout(self._timeout):
+                return await self._follow(url)
+        except (httpx.TransportError, TimeoutError) as error:
+            raise _unavailable(url, f"cannot be fetched now ({type(error).__name__})") from error
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
             raise _refused(url, f"cannot be fetched ({type(error).__name__})") from error
 
-    async def _refuse_private(self, url: str) -> None:
-        host = urlsplit(url).hostname or ""
-        if host in self._trusted:
-            return
+    async def _follow(self, url: str) -> bytes:
+        target = httpx.URL(url)
+        for _ in range(_MAX_REDIRECTS + 1):
+            async with self._answer(target) as answer:
+                if not answer.has_redirect_location:
+                    _check_status(url, answer)
+                    return await _read_limited(url, answer)
+                target = target.join(answer.headers["location"])
+        raise _refused(url, f"is redirected more than {_MAX_REDIRECTS} times")
+
+    @asynccontextmanager
+    async def _answer(self, url: httpx.URL) -> AsyncIterator[httpx.Response]:
+        """Open the answer of the very address that was checked."""
+        address = await self._checked_address(url)
+        # By address, but the certificate and the server's choice of site are of the name.
+        request = httpx.Request(
+            "GET",
+            url.copy_with(host=str(address)),
+            headers={"Host": url.netloc.decode(), "Accept": "*/*"},
+            extensions={"sni_hostname": url.host},
+        )
+        # No proxy of the environment: it would resolve the name a second time.
+        async with httpx.AsyncClient(timeout=self._timeout, verify=ssl_context(), trust_env=False) as http:
+            answer = await http.send(request, stream=True)
+            try:
+                yield answer
+            finally:
+                await answer.aclose()
+
+    async def _checked_address(self, url: httpx.URL) -> Address:
+        """Return an address of the host. Raises AccountError unless all are public, or the file trusted."""
+        if url.scheme not in _PORTS or not url.host:
+            raise _refused(str(url), "has no address of http or https")
         try:
-            found = await asyncio.to_thread(socket.getaddrinfo, host, None)
-        except OSError as error:
-            raise _refused(url, "has a host name that cannot be resolved") from error
-        # All of them: the connection may go to any address of the host.
-        if not all(ipaddress.ip_address(entry[4][0]).is_global for entry in found):
-            raise _refused(url, "is not on the public internet")
+            found = await asyncio.to_thread(socket.getaddrinfo, url.host, None, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError) as error:
+            raise _refused(str(url), "has a host name that cannot be resolved") from error
+        addresses = [ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]
+        is_trusted = self._trusted is not None and self._trusted.hold(url)
+        if not is_trusted and not all(map(_is_public, addresses)):
+            raise _refused(str(url), "is not on the public internet")
+        return addresses[0]
 
 
-async def _read_limited(answer: httpx.Response) -> bytes:
+def _origin(url: httpx.URL) -> tuple[str, str, int]:
+    return url.scheme, url.host, url.port or _PORTS.get(url.scheme, 0)
+
+
+def _is_public(address: Address) -> bool:
+    """Return whether an address is public, and the address of IPv4 that it may hold too."""
+    if not address.is_global or address.is_multicast:
+        return False
+    if isinstance(address, ipaddress.IPv4Address):
+        return True
+    # An address that only carries another one leads wherever a gateway decides.
+    carries = address.ipv4_mapped or address.sixtofour or address.teredo
+    return not carries and not any(address in network for network in _NAT64)
+
+
+def _check_status(url: str, answer: httpx.Response) -> None:
+    """Raise the error of an answer without the file."""
+    status = answer.status_code
+    if status >= 500 or status in _LATER:
+        raise _unavailable(url, f"cannot be fetched now (HTTP {status})")
+    if not answer.is_success:
+        raise _refused(url, f"cannot be fetched (HTTP {status})")
+
+
+async def _read_limited(url: str, answer: httpx.Response) -> bytes:
     # Counted while it is read: a server need not state a length, or the true one.
     content = bytearray()
     async for chunk in answer.aiter_bytes():
         content += chunk
         if len(content) > MAX_BYTES:
-            raise _refused(str(answer.url), f"is larger than {MAX_BYTES} bytes")
+            raise _refused(url, f"is larger than {MAX_BYTES} bytes")
     return bytes(content)
+
+
+def _unavailable(url: str, problem: str) -> WebPlatformUnavailableError:
+    return WebPlatformUnavailableError(f"the creative's file {url} {problem}", code="4002", field="file_url")
 
 
 def _refused(url: str, problem: str) -> AccountError:

@@ -55,6 +55,20 @@ class Dsa(Model):
     payor: Annotated[Text, Field(max_length=100)]
 
 
+def _none_alone(categories: list[str]) -> list[str]:
+    others = [item for item in categories if item != "NONE"]
+    if len(others) not in (0, len(categories)):
+        raise ValueError(
+            f"NONE declares that no category applies, so it cannot stand beside {', '.join(others)}"
+        )
+    return categories
+
+
+SpecialAdCategories = Annotated[
+    list[Text], Field(max_length=5), AfterValidator(unique), AfterValidator(_none_alone)
+]
+
+
 class CampaignTerms(Model):
     """The parameters of every request that makes a campaign."""
 
@@ -70,7 +84,7 @@ class CampaignTerms(Model):
     product_url: _Url | None = None
     ad_account_id: Annotated[Text, Field(max_length=64)] | None = None
     audience: Literal["broad"] | Lookalike = "broad"
-    special_ad_categories: Annotated[list[Text], Field(max_length=5), AfterValidator(unique)] | None = None
+    special_ad_categories: SpecialAdCategories | None = None
     dsa: Dsa | None = None
     eu_political_advertising: Annotated[bool, Field(strict=True)] | None = None
     dry_run: Annotated[bool, Field(strict=True)] = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any, Literal
@@ -115,12 +116,21 @@ def unique(values: list[Any]) -> list[Any]:
     return values
 
 
+# Letters and signs by their Unicode category, that all the same show nothing: Hangul fillers, Braille blank.
+_BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+
+
+def _is_visible(char: str) -> bool:
+    # Marks and format characters (zero-width spaces and joiners, directions) show nothing by themselves.
+    return unicodedata.category(char)[0] not in "CMZ" and char not in _BLANK
+
+
 def _text(value: str) -> str:
     """Return the text as a platform and a log line can carry it: stripped, without control characters."""
     if any(ord(char) < 32 or ord(char) == 127 for char in value):
         raise ValueError("holds control characters")
-    if not value.strip():
-        raise ValueError("is empty")
+    if not any(map(_is_visible, value)):
+        raise ValueError("is empty: it has no visible character" if value.strip() else "is empty")
     return value.strip()
 
 

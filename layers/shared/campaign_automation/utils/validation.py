@@ -52,7 +52,12 @@ def _invalid(model: type[BaseModel], error: ValidationError) -> InvalidRequestEr
 
 def _problem(model: type[BaseModel], item: dict[str, Any]) -> dict[str, Any]:
     path = [str(part) for part in item["loc"] if not _is_union_branch(part)]
-    problem: dict[str, Any] = {"field": ".".join(path) or "parameters", "problem": _sentence(item)}
+    sentence = _sentence(item)
+    # A check of several fields together has no path: its sentence names the one to change.
+    name, colon, rest = sentence.partition(": ")
+    if not path and colon and name in model.model_fields:
+        path, sentence = [name], rest
+    problem: dict[str, Any] = {"field": ".".join(path) or "parameters", "problem": sentence}
     if item["type"] == "extra_forbidden" and len(path) == 1:
         problem["allowed"] = sorted(model.model_fields)
     elif "expected" in item.get("ctx", {}):
@@ -65,8 +70,37 @@ def _is_union_branch(part: Any) -> bool:
     return isinstance(part, str) and (part[:1].isupper() or "[" in part or "-" in part)
 
 
+# pydantic's types of errors whose own words speak of Python.
+_SENTENCES = {
+    "missing": "is required",
+    "extra_forbidden": "unknown field",
+    "string_type": "should be text",
+    "string_pattern_mismatch": "is not of the expected form",
+    "bool_type": "should be true or false (a boolean)",
+    "int_type": "should be a whole number",
+    "int_parsing": "should be a whole number",
+    "int_from_float": "should be a whole number",
+    "list_type": "should be a list",
+    "tuple_type": "should be a list of values, such as [18, 35]",
+    "dict_type": "should be an object with named fields",
+    "model_type": "should be an object with named fields",
+    "model_attributes_type": "should be an object with named fields",
+    "url_type": "should be a valid URL such as https://shop.example/shoes",
+    "url_parsing": "should be a valid URL such as https://shop.example/shoes",
+    "too_short": "needs at least {min_length} in its list",
+    "too_long": "takes at most {max_length} entries, not {actual_length}",
+    "string_too_short": "needs at least {min_length} characters",
+    "string_too_long": "takes at most {max_length} characters",
+    "union_tag_not_found": "needs a field {discriminator}",
+    "union_tag_invalid": "has {discriminator} '{tag}'; one of {expected_tags} is expected",
+}
+
+
 def _sentence(item: dict[str, Any]) -> str:
-    text: str = item["msg"].removeprefix("Value error, ")
-    text = {"extra_forbidden": "unknown field", "missing": "is required"}.get(item["type"], text)
-    # pydantic's own messages begin with a capital and follow the field's name here.
-    return text[:1].lower() + text[1:] if text[:5] in ("Input", "Value") else text
+    """Return the problem in words of a person who fills in a form, to follow the field's name."""
+    known = _SENTENCES.get(item["type"])
+    if known is not None:
+        return known.format_map(item.get("ctx", {}))
+    text: str = item["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    # pydantic's other messages begin with a capital and follow the field's name here.
+    return text[:1].lower() + text[1:] if text[:5] == "Value" else text

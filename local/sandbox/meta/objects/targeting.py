@@ -47,6 +47,7 @@ _OPTIONS = {
     "targeting_automation",
     "user_os",
 }
+UNDER_EMBARGO = {"CU", "IR", "KP", "SY"}
 _PLACES = {"countries", "regions", "cities", "zips", "country_groups"}
 _GEO_OPTIONS = _PLACES | {"location_types"}
 
@@ -87,7 +88,11 @@ def _check_places(targeting: Json) -> None:
 
 
 def _check_countries(countries: list[Any]) -> None:
-    unknown = [code for code in countries if not isinstance(code, str) or code not in COUNTRIES]
+    unknown = [
+        code
+        for code in countries
+        if not isinstance(code, str) or code not in COUNTRIES or code in UNDER_EMBARGO
+    ]
     if unknown:
         raise invalid(
             None,

@@ -12,6 +12,7 @@ from local.sandbox.tiktok.store import Account, Node, TikTokStore
 IDENTITY_TYPES = ("AUTH_CODE", "BC_AUTH_TT", "CUSTOMIZED_USER", "TT_USER")
 FORMATS = ("CAROUSEL_ADS", "SINGLE_IMAGE", "SINGLE_VIDEO")
 MAX_CREATIVES, MAX_SMART_PLUS_CREATIVES = 20, 31
+BUSINESS_IDENTITY = "BC_AUTH_TT"  # lent by a Business Center, whose id every ad must name
 REFUSED_WORDS = ("miracle", "guaranteed cure")
 _CALL_TO_ACTION = re.compile(r"[A-Z]+(_[A-Z]+)*")
 _CREATIVE = {
@@ -20,6 +21,7 @@ _CREATIVE = {
     "ad_text",
     "call_to_action",
     "call_to_action_id",
+    "identity_authorized_bc_id",
     "identity_id",
     "identity_type",
     "image_ids",
@@ -117,10 +119,12 @@ def _check_room(store: TikTokStore, account: Account, adgroup: Node, more: int) 
 def _identity(account: Account, params: Params) -> Json:
     identity_id = params.required("identity_id")
     kind = params.choice("identity_type", IDENTITY_TYPES)
-    known = {(item["identity_id"], item["identity_type"]) for item in account.identities}
-    if (identity_id, kind) not in known:
+    named = {"identity_id": identity_id, "identity_type": kind}
+    if kind == BUSINESS_IDENTITY:
+        named["identity_authorized_bc_id"] = params.required("identity_authorized_bc_id")
+    if not any(named.items() <= item.items() for item in account.identities):
         raise wrong(f"identity_id: The identity {identity_id} is not available to the advertiser.")
-    return {"identity_id": identity_id, "identity_type": kind}
+    return named
 
 
 def _call_to_action(params: Params) -> str:

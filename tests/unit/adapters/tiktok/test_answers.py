@@ -17,6 +17,7 @@ from campaign_automation.adapters.tiktok import facts
 from campaign_automation.adapters.tiktok.answers import adset_node, partial_errors
 from campaign_automation.adapters.tiktok.echo import FRESH_SECONDS, Echo, Echoes
 from campaign_automation.adapters.tiktok.errors import translate
+from campaign_automation.adapters.tiktok.objects import change_outcomes
 from campaign_automation.adapters.tiktok.reports import ReportOrder, dimension_of, insight_of_row, windows
 from campaign_automation.adapters.tiktok.wire import Answer
 from campaign_automation.adapters.tiktok_adapter import TikTokAdapter
@@ -24,6 +25,7 @@ from campaign_automation.clients.media_client import MediaClient
 from campaign_automation.managers.campaigns.planning import plan_campaign
 from campaign_automation.models.campaigns import CampaignPlan
 from campaign_automation.models.common import Level, Objective
+from campaign_automation.utils.error_handler import PlatformRejectedError
 from tests.support.builders import account, copy, creative, spec
 
 ACCESS = Access(platform_account_id="7", token=SecretStr("t"))
@@ -153,6 +155,31 @@ def test_a_partial_answer_names_what_was_not_done() -> None:
     answer = {"error_list": [{"adgroup_id": "5", "error_message": "locked"}]}
     assert partial_errors(answer) == {"5": "locked"}
     assert partial_errors({}) == {}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {},
+        [],
+        {"error_list": None},
+        {"error_list": []},
+        {"error_list": "5"},
+        {"error_list": ["5"]},
+        {"error_list": [{"error_message": "locked"}]},
+        {"error_list": [{"adgroup_id": "99", "error_message": "locked"}]},
+    ],
+)
+def test_a_partial_success_that_names_nothing_leaves_all_open(data: Any) -> None:
+    outcomes = change_outcomes(["5", "6"], Answer(data, "r-1", "partly done"))
+    assert all(item.error and item.error.details["outcome_unknown"] for item in outcomes)
+
+
+def test_a_partial_success_that_names_all_problems_leaves_nothing_open() -> None:
+    data = {"error_list": [{"adgroup_id": "5", "error_message": "locked"}]}
+    refused, done = change_outcomes(["5", "6"], Answer(data, "r-1", "partly done"))
+    assert isinstance(refused.error, PlatformRejectedError)
+    assert done.error is None
 
 
 # --- changes

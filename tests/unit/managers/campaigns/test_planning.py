@@ -1,10 +1,17 @@
 """Cells, exact budgets, names and tags."""
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
-from campaign_automation.managers.campaigns.planning import MAX_ADS, MAX_ADSETS, plan_campaign, plan_cells
+from campaign_automation.managers.campaigns.planning import (
+    MAX_ADS,
+    MAX_ADSETS,
+    overlap_warnings,
+    plan_campaign,
+    plan_cells,
+)
 from campaign_automation.utils.error_handler import InvalidRequestError
 from tests.support.builders import account, spec
 
@@ -88,3 +95,19 @@ def test_tags_are_unique_repeatable_and_end_each_name() -> None:
     assert all(item.name.endswith(f" {item.tag}") for item in objects)
     assert plan == again
     assert not set(tags) & {item.tag for item in [other, *other.adsets, *other.ads]}
+
+
+@pytest.mark.parametrize(
+    ("groups", "split_by", "words"),
+    [
+        ([[18, 35], [30, 50]], "age", ["18-35 and 30-50 overlap: people aged 30 to 35"]),
+        ([[18, 35], [35, 50]], "country_age", ["18-35 and 35-50 overlap: people aged 35 are"]),
+        ([[18, 65], [20, 30], [25, 40]], "age", ["18-65 and 20-30", "18-65 and 25-40", "20-30 and 25-40"]),
+        ([[18, 35], [36, 50]], "age", []),
+        ([[18, 35], [30, 50]], "country", []),
+    ],
+)
+def test_ad_sets_that_reach_the_same_people_are_named(groups: Any, split_by: str, words: list[str]) -> None:
+    warnings = overlap_warnings(spec(age_groups=groups, split_by=split_by))
+    assert len(warnings) == len(words)
+    assert all(part in warning for part, warning in zip(words, warnings, strict=True))

@@ -88,6 +88,15 @@ def unknown_categories(
     )
 
 
+def untargetable(countries: Collection[str], platform_name: str) -> InvalidRequestError:
+    """The refusal of countries in which the platform shows no ads."""
+    return InvalidRequestError(
+        f"target_countries: {', '.join(countries)} cannot be targeted on {platform_name}; leave out what it"
+        " does not serve",
+        field="target_countries",
+    )
+
+
 def adults_only(categories: Collection[str]) -> InvalidRequestError:
     """The refusal of ages for ads whose categories may not be targeted by age."""
     return InvalidRequestError(

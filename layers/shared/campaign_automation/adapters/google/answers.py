@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from google.ads.googleads.v26.errors.types.errors import GoogleAdsFailure
+from google.protobuf.message import DecodeError
 
 from campaign_automation.adapters.base import (
     AdNode,
@@ -22,13 +23,18 @@ from campaign_automation.adapters.base import (
     read_fields,
 )
 from campaign_automation.adapters.common import refusals
+from campaign_automation.adapters.common.outcomes import left_open
 from campaign_automation.adapters.google import facts
 from campaign_automation.adapters.google.errors import translate
 from campaign_automation.adapters.google.facts import PLATFORM
 from campaign_automation.adapters.google.queries import KINDS
 from campaign_automation.adapters.google.requests import enum_name, reached_ages
 from campaign_automation.models.common import AgeGroup, Level, Targeting
-from campaign_automation.utils.error_handler import PlatformError, PlatformRejectedError
+from campaign_automation.utils.error_handler import (
+    PlatformError,
+    PlatformRejectedError,
+    PlatformUnavailableError,
+)
 
 Row = Any  # a raw GoogleAdsRow
 _STATUS = {"ENABLED": "active", "PAUSED": "paused", "REMOVED": "deleted"}
@@ -236,12 +242,25 @@ def echoed_ages(response: Any, group_ids: Sequence[str]) -> dict[str, AgeGroup] 
 
 
 def outcomes_of(response: Any, ids: Sequence[str], request_id: str | None) -> list[Outcome]:
-    """One outcome per id of a request with partial failure, whose operations were in the order of `ids`."""
-    errors = _errors_by_index(response, request_id)
-    return [
-        failed(item, errors[index]) if index in errors else Outcome(item, item, request_id=request_id)
-        for index, item in enumerate(ids)
-    ]
+    """One outcome per id of a request with partial failure, whose operations were in the order of `ids`.
+
+    Beside a failure that names no operation, only an operation with a result of its own is known as done.
+    """
+    named, unnamed = _failures(response, request_id, len(ids))
+    outcomes = []
+    for index, item in enumerate(ids):
+        if index in named:
+            outcomes.append(failed(item, named[index]))
+        elif unnamed is None or _has_result(response, index):
+            outcomes.append(Outcome(item, item, request_id=request_id))
+        else:
+            outcomes.append(left_open(PLATFORM, item, unnamed))
+    return outcomes
+
+
+def _has_result(response: Any, index: int) -> bool:
+    results = response.mutate_operation_responses
+    return index < len(results) and results[index].WhichOneof("response") is not None
 
 
 def budget_refusals(rows: Iterable[Row], campaign_ids: Sequence[str]) -> dict[str, BudgetOutcome]:
@@ -270,12 +289,48 @@ def _budget_problem(row: Row) -> PlatformRejectedError | None:
     )
 
 
-def _errors_by_index(response: Any, request_id: str | None) -> dict[int, PlatformError]:
-    by_index: dict[int, Any] = {}
-    for detail in response.partial_failure_error.details:
-        failure = GoogleAdsFailure.pb(GoogleAdsFailure.deserialize(detail.value))
-        for error in failure.errors:
-            index = error.location.field_path_elements[0].index
-            group = by_index.setdefault(index, GoogleAdsFailure.pb(GoogleAdsFailure()))
-            group.errors.append(error)
-    return {index: translate(group, request_id) for index, group in by_index.items()}
+def _failures(
+    response: Any, request_id: str | None, count: int
+) -> tuple[dict[int, PlatformError], PlatformError | None]:
+    """The failures by the operation that each names, and the one of all that name none."""
+    status = response.partial_failure_error
+    by_index: dict[int | None, Any] = {}
+    for error in _errors(status.details):
+        index = _operation_index(error)
+        key = index if index is not None and index < count else None
+        by_index.setdefault(key, GoogleAdsFailure.pb(GoogleAdsFailure())).errors.append(error)
+    unnamed = by_index.pop(None, None)
+    named = {index: translate(group, request_id) for index, group in by_index.items() if index is not None}
+    if unnamed is not None:
+        return named, translate(unnamed, request_id)
+    if named or not (status.code or status.details):
+        return named, None
+    words = f"google: a part was refused: {status.message or 'no reason given'}"
+    return {}, PlatformUnavailableError(words, platform=PLATFORM, platform_request_id=request_id)
+
+
+def _errors(details: Iterable[Any]) -> Iterator[Any]:
+    """The errors of those details that hold a failure; others may stand beside them."""
+    for detail in details:
+        try:
+            yield from GoogleAdsFailure.pb(GoogleAdsFailure.deserialize(detail.value)).errors
+        except DecodeError:
+            continue
+
+
+def _operation_index(error: Any) -> int | None:
+    """The index of the operation that an error names; its path may be empty, or name a field alone."""
+    for element in error.location.field_path_elements:
+        if element.field_name in ("mutate_operations", "operations") and element.HasField("index"):
+            return int(element.index)
+    return None
+
+
+def ids_with_status(rows: Iterable[Row], level: Level, status: str) -> set[str]:
+    """Ids of the objects that have the status, one of ours."""
+    kind = KINDS[level]
+    return {
+        str(getattr(row, kind).resource_name.rpartition("/")[2])
+        for row in rows
+        if _STATUS.get(enum_name(getattr(row, kind), "status")) == status
+    }

@@ -10,6 +10,7 @@ from campaign_automation.adapters.common.refusals import (
     blocked_account,
     budget_out_of_range,
     require_setting,
+    untargetable,
 )
 from campaign_automation.adapters.common.text import display_width
 from campaign_automation.adapters.google import facts
@@ -108,9 +109,7 @@ def check_targeting(spec: CreateCampaign) -> None:
     """Raise InvalidRequestError for places, splits, audiences and ages that Google cannot target."""
     unknown = [country for country in spec.target_countries if country not in facts.GEO_TARGETS]
     if unknown:
-        raise InvalidRequestError(
-            f"target_countries: {', '.join(unknown)} cannot be targeted on Google", field="target_countries"
-        )
+        raise untargetable(unknown, NAME)
     if spec.split_by != "age" and len(spec.target_countries) > 1:
         raise InvalidRequestError(
             f"split_by: {spec.split_by} with several countries is not possible on Google, where locations"

@@ -15,6 +15,7 @@ from google.api_core.exceptions import GoogleAPICallError
 from google.auth.exceptions import GoogleAuthError
 from google.protobuf.message import DecodeError
 
+from campaign_automation.adapters.common.calls import wait_seconds
 from campaign_automation.adapters.common.refusals import outcome_unknown
 from campaign_automation.adapters.google.facts import PLATFORM
 from campaign_automation.utils.error_handler import (
@@ -159,7 +160,7 @@ def _facts(error: Any, chosen: _Class) -> dict[str, Any]:
         facts["retryable"] = True
     details = error.details
     if details.HasField("quota_error_details"):
-        facts["retry_after"] = details.quota_error_details.retry_delay.seconds or None
+        facts["retry_after"] = wait_seconds(details.quota_error_details.retry_delay.seconds)
     if details.HasField("policy_violation_details"):
         facts["policy"] = details.policy_violation_details.external_policy_name
         facts["is_exemptible"] = details.policy_violation_details.is_exemptible
@@ -184,13 +185,18 @@ def _from_call(error: GoogleAPICallError) -> PlatformError:
     # The client leaves RESOURCE_EXHAUSTED and INTERNAL untranslated, with their failure in the trailer.
     trailer = _trailer(error)
     packed = trailer.get(FAILURE_KEY)
-    if isinstance(packed, bytes):
-        try:
-            failure = GoogleAdsFailure.pb(GoogleAdsFailure.deserialize(packed))
-        except DecodeError:
-            return unavailable("google: a failure that cannot be read")
+    failure = _unpacked(packed) if isinstance(packed, bytes) else None
+    if failure is not None and failure.errors:
         return translate(failure, trailer.get("request-id"))
     return _from_text(error.message or "", type(error).__name__, trailer.get("request-id"))
+
+
+def _unpacked(packed: bytes) -> Any:
+    """The raw failure of a trailer; None when it cannot be read, and the status alone has to tell."""
+    try:
+        return GoogleAdsFailure.pb(GoogleAdsFailure.deserialize(packed))
+    except DecodeError:
+        return None
 
 
 def _trailer(error: GoogleAPICallError) -> Mapping[str, Any]:

@@ -71,6 +71,22 @@ def by_name(level: Level, names: Iterable[str], campaign_id: str | None) -> str:
     )
 
 
+def statuses_of(level: Level, resource_names: Iterable[str]) -> str:
+    """The statuses of these objects, removed ones included."""
+    kind = KINDS[level]
+    return (
+        f"SELECT {kind}.resource_name, {kind}.status FROM {kind}"
+        f" WHERE {kind}.resource_name IN {_quoted(resource_names)}"
+    )
+
+
+def ends_of(campaign_ids: Iterable[str]) -> str:
+    return (
+        "SELECT campaign.id, campaign.end_date_time FROM campaign"
+        f" WHERE campaign.id IN {_numbers(campaign_ids)}"
+    )
+
+
 def ads_with_tags(campaign_id: str | None) -> str:
     """Ads that are not removed, with the URL parameter that carries our tag."""
     return (

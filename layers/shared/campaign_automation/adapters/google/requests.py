@@ -351,11 +351,14 @@ def image_operation(name: str, content: bytes) -> Operation:
     return operation
 
 
+def resource_name(customer_id: str, level: Level, platform_id: str) -> str:
+    return f"customers/{customer_id}/{_OBJECTS[level][1]}/{platform_id}"
+
+
 def status_operation(customer_id: str, level: Level, platform_id: str, status: str) -> Operation:
-    field, collection = _OBJECTS[level]
     operation = _OPERATION()
-    inner = getattr(operation, field)
-    inner.update.resource_name = f"customers/{customer_id}/{collection}/{platform_id}"
+    inner = getattr(operation, _OBJECTS[level][0])
+    inner.update.resource_name = resource_name(customer_id, level, platform_id)
     set_enum(inner.update, "status", _STATUS[status])
     inner.update_mask.paths.append("status")
     return operation
@@ -365,7 +368,7 @@ def lift_end_operation(customer_id: str, campaign_id: str) -> Operation:
     """Clear the campaign's end: the mask names a field that is left empty."""
     operation = _OPERATION()
     inner = operation.campaign_operation
-    inner.update.resource_name = f"customers/{customer_id}/campaigns/{campaign_id}"
+    inner.update.resource_name = resource_name(customer_id, Level.CAMPAIGN, campaign_id)
     inner.update_mask.paths.append("end_date_time")
     return operation
 
@@ -381,7 +384,6 @@ def budget_operation(resource_name: str, daily: Decimal) -> Operation:
 
 
 def remove_operation(customer_id: str, level: Level, platform_id: str) -> Operation:
-    field, collection = _OBJECTS[level]
     operation = _OPERATION()
-    getattr(operation, field).remove = f"customers/{customer_id}/{collection}/{platform_id}"
+    getattr(operation, _OBJECTS[level][0]).remove = resource_name(customer_id, level, platform_id)
     return operation

@@ -24,6 +24,7 @@ from google.auth.exceptions import GoogleAuthError
 from campaign_automation.adapters.base import Access
 from campaign_automation.adapters.common.account_ids import platform_account_id
 from campaign_automation.adapters.common.calls import counted
+from campaign_automation.adapters.common.pages import Pages
 from campaign_automation.adapters.google import facts
 from campaign_automation.adapters.google.errors import from_exception
 from campaign_automation.adapters.google.facts import PLATFORM
@@ -62,8 +63,13 @@ class GoogleWire:
 
         def read(client: GoogleAdsServiceClient, call: dict[str, Any]) -> list[Any]:
             request = SearchGoogleAdsRequest(customer_id=access.platform_account_id, query=query)
-            pager = client.search(request=request, **call)
-            return [row for page in pager.pages for row in page.results]
+            pages = Pages(PLATFORM, operation)
+            rows: list[Any] = []
+            for page in client.search(request=request, **call).pages:
+                rows += page.results
+                if page.next_page_token:
+                    pages.turn_to(page.next_page_token)
+            return rows
 
         return await self._run(access, operation, read)
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+from campaign_automation.adapters.common.calls import TOO_MANY_REQUESTS, wait_seconds
 from campaign_automation.adapters.common.refusals import outcome_unknown
 from campaign_automation.adapters.meta.facts import PLATFORM
 from campaign_automation.utils.error_handler import (
@@ -33,13 +34,13 @@ def translate(error: Mapping[str, Any], http_status: int | None, headers: Mappin
 
     A transient failure says `outcome_unknown`: Meta may have acted before it failed.
     """
-    code, subcode = error.get("code"), error.get("error_subcode")
-    facts = _facts(error, headers)
+    code, subcode = _number(error.get("code")), _number(error.get("error_subcode"))
+    facts = _facts(error, code, subcode, headers)
     text = str(error.get("message", ""))
     if code == 190 or code in {102, 104}:
         return _auth(code, subcode, text, facts)
-    if code in _RATE_LIMITS:
-        retry_after = _regain_seconds(headers)
+    if code in _RATE_LIMITS or http_status == TOO_MANY_REQUESTS:
+        retry_after = _regain_seconds(headers) or wait_seconds(headers.get("retry-after"))
         return PlatformRateLimitError(_say(error), platform=PLATFORM, retry_after=retry_after, **facts)
     if code in _PERMISSIONS:
         return PlatformAuthError(_say(error), platform=PLATFORM, code="1004", **facts)
@@ -49,7 +50,15 @@ def translate(error: Mapping[str, Any], http_status: int | None, headers: Mappin
         return _invalid_parameter(error, subcode, text, facts)
     if code in {2500, 2635}:
         return PlatformRejectedError(_say(error), platform=PLATFORM, code="1001", **facts)
-    return _fault(error, http_status, facts)
+    return _fault(error, code, http_status, facts)
+
+
+def _number(value: Any) -> int | None:
+    """A code, which may come as text; None for anything that is no whole number."""
+    try:
+        return None if value is None or isinstance(value, bool) else int(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
 
 
 def _auth(code: int | None, subcode: int | None, text: str, facts: dict[str, Any]) -> PlatformError:
@@ -74,8 +83,10 @@ def _invalid_parameter(
     return PlatformRejectedError(_say(error), platform=PLATFORM, code=ours, **facts)
 
 
-def _fault(error: Mapping[str, Any], http_status: int | None, facts: dict[str, Any]) -> PlatformError:
-    code, transient = error.get("code"), error.get("is_transient")
+def _fault(
+    error: Mapping[str, Any], code: int | None, http_status: int | None, facts: dict[str, Any]
+) -> PlatformError:
+    transient = error.get("is_transient")
     if "reduce the amount of data" in str(error.get("message", "")):
         return PlatformUnavailableError(_say(error), platform=PLATFORM, reduce_page=True, **facts)
     is_fault = (
@@ -86,6 +97,11 @@ def _fault(error: Mapping[str, Any], http_status: int | None, facts: dict[str, A
     return PlatformRejectedError(_say(error), platform=PLATFORM, code="4002", retryable=False, **facts)
 
 
+def is_too_much(error: PlatformError) -> bool:
+    """Return whether Meta asks for less data at once: a smaller page, or fewer days."""
+    return bool(error.details.get("reduce_page"))
+
+
 def _is_server_side(http_status: int | None) -> bool:
     return http_status is not None and http_status >= 500
 
@@ -94,33 +110,37 @@ def _say(error: Mapping[str, Any]) -> str:
     return f"meta: {error.get('error_user_msg') or error.get('message') or 'no reason given'}"
 
 
-def _facts(error: Mapping[str, Any], headers: Mapping[str, str]) -> dict[str, Any]:
-    subcode = error.get("error_subcode")
+def _facts(
+    error: Mapping[str, Any], code: int | None, subcode: int | None, headers: Mapping[str, str]
+) -> dict[str, Any]:
+    trace = error.get("fbtrace_id") or headers.get("x-fb-trace-id")
     return {
-        "platform_code": f"{error.get('code')}/{subcode}" if subcode else str(error.get("code")),
-        "platform_request_id": error.get("fbtrace_id") or headers.get("x-fb-trace-id"),
+        "platform_code": f"{code}/{subcode}" if subcode else str(code),
+        "platform_request_id": str(trace) if trace else None,
         "field": _blamed_field(error.get("error_data")),
     }
 
 
 def _blamed_field(error_data: Any) -> str | None:
-    """`error_data` may be an object or a JSON string."""
+    """`error_data` may be an object or a JSON string, and empty in either form."""
     if isinstance(error_data, str):
-        try:
-            error_data = json.loads(error_data)
-        except ValueError:
-            return None
+        error_data = _parsed(error_data)
     specs = error_data.get("blame_field_specs") if isinstance(error_data, dict) else None
-    return ".".join(str(part) for part in specs[0]) if specs and specs[0] else None
+    first = specs[0] if isinstance(specs, list) and specs else None
+    return ".".join(str(part) for part in first) if isinstance(first, list) and first else None
 
 
 def _regain_seconds(headers: Mapping[str, str]) -> int | None:
     """The longest waiting time in the usage header, in seconds; Meta gives it in minutes."""
+    usage = _parsed(headers.get("x-business-use-case-usage", ""))
+    lists = usage.values() if isinstance(usage, dict) else ()
+    entries = [entry for item in lists if isinstance(item, list) for entry in item if isinstance(entry, dict)]
+    waits = [wait_seconds(entry.get("estimated_time_to_regain_access"), 60) for entry in entries]
+    return max((wait for wait in waits if wait), default=None)
+
+
+def _parsed(text: str) -> Any:
     try:
-        usage = json.loads(headers.get("x-business-use-case-usage", "{}"))
-        minutes = [
-            entry.get("estimated_time_to_regain_access", 0) for entries in usage.values() for entry in entries
-        ]
-    except (ValueError, AttributeError, TypeError):
+        return json.loads(text)
+    except (ValueError, RecursionError):
         return None
-    return max(minutes, default=0) * 60 or None

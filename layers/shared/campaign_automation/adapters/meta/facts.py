@@ -90,6 +90,9 @@ EU_COUNTRIES = frozenset(
     "AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IT LT LU LV MT NL PL PT RO SE SI SK".split()
 )
 
+# Under embargo: Meta shows no ads there (unverified: from its help pages about trade sanctions).
+REFUSED_COUNTRIES = frozenset({"CU", "IR", "KP", "SY"})
+
 # account_status values that cannot advertise: our code and what to do. 1 is active, 9 a grace period that
 # still may be paid out. Source: reference page "Ad Account".
 BLOCKED_ACCOUNTS: dict[int, tuple[str, str]] = {

@@ -13,6 +13,7 @@ from campaign_automation.adapters.common.refusals import (
     blocked_account,
     require_setting,
     unknown_categories,
+    untargetable,
 )
 from campaign_automation.adapters.meta import facts
 from campaign_automation.adapters.meta.facts import NAME, PLATFORM
@@ -147,6 +148,25 @@ def check_categories(spec: CreateCampaign) -> list[str]:
     if locked and spec.age_groups != [ADULTS]:
         raise adults_only(locked)
     return []
+
+
+def check_countries(spec: CreateCampaign) -> None:
+    """Raise InvalidRequestError for countries where Meta shows no ads."""
+    refused = sorted(set(spec.target_countries) & facts.REFUSED_COUNTRIES)
+    if refused:
+        raise untargetable(refused, NAME)
+
+
+def dsa_warnings(spec: CreateCampaign, account: AdAccount) -> list[str]:
+    """Name the account's default beneficiary and payor, where the request leaves them open."""
+    eu = sorted(set(spec.target_countries) & facts.EU_COUNTRIES)
+    if not eu or spec.dsa:
+        return []
+    beneficiary, payor = (account.facts.get(f"dsa_{role}") for role in ("beneficiary", "payor"))
+    return [
+        f"meta: ads shown in {', '.join(eu)} will name the ad account's defaults: beneficiary {beneficiary},"
+        f" payor {payor}; give dsa to name others"
+    ]
 
 
 def check_dsa(spec: CreateCampaign, account: AdAccount) -> None:

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+import json
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, TypeVar
+from urllib.parse import parse_qs, urlsplit
 
 import requests
 from facebook_business.api import FacebookAdsApi, FacebookResponse
-from facebook_business.exceptions import FacebookError, FacebookRequestError
+from facebook_business.exceptions import FacebookError
 from facebook_business.session import FacebookSession
 
 from campaign_automation.adapters.base import Access, Outcome, failed
-from campaign_automation.adapters.common.calls import CONNECT_SECONDS, counted
+from campaign_automation.adapters.common.calls import CONNECT_SECONDS, counted, without_usable_body
 from campaign_automation.adapters.common.listings import chunks
+from campaign_automation.adapters.common.pages import Pages
 from campaign_automation.adapters.meta import facts
-from campaign_automation.adapters.meta.errors import translate, unavailable
+from campaign_automation.adapters.meta.errors import is_too_much, translate, unavailable
 from campaign_automation.adapters.meta.facts import PLATFORM
-from campaign_automation.utils.error_handler import PlatformError
+from campaign_automation.utils.error_handler import PlatformError, PlatformUnavailableError
 from campaign_automation.utils.observability import platform_call
 
 T = TypeVar("T")
@@ -26,16 +29,6 @@ Call = tuple[str, tuple[str, ...], facts.Params]  # method, path, parameters
 
 _CONCURRENT_CALLS = 4  # per process; Meta counts calls per ad account
 _TRACE_HEADER = "x-fb-trace-id"
-
-
-class _Api(FacebookAdsApi):  # type: ignore[misc]  # the SDK has no types
-    """The SDK's client, for which a 5xx with an HTML body is a fault and not a success as in the SDK."""
-
-    def call(self, *args: Any, **kwargs: Any) -> FacebookResponse:
-        answer = super().call(*args, **kwargs)
-        if answer.status() >= 400 or not isinstance(answer.json(), dict | list):
-            raise unavailable(f"meta: HTTP {answer.status()} without a usable answer")
-        return answer
 
 
 class MetaWire:
@@ -62,8 +55,9 @@ class MetaWire:
     async def get_all(
         self, access: Access, operation: str, node: str, edge: str, params: facts.Params
     ) -> list[dict[str, Any]]:
-        """Every page of an edge."""
-        return await self.run(access, operation, lambda api: _all_pages(api, node, edge, params))
+        """Every page of an edge; a page that is too large for Meta is asked for by halves."""
+        pages = Pages(PLATFORM, operation)
+        return await self.run(access, operation, lambda api: _all_pages(api, pages, (node, edge), params))
 
     async def send_all(self, access: Access, operation: str, calls: Mapping[str, Call]) -> list[Outcome]:
         """One outcome per call, in order. A lone call needs no batch."""
@@ -129,14 +123,28 @@ class MetaWire:
             timeout=self._timeout,
         )
         session.GRAPH = self._graph_url
-        return _Api(session, api_version=self._version)
+        session.requests.hooks["response"].append(_refuse_failure)
+        return FacebookAdsApi(session, api_version=self._version)
+
+
+def _refuse_failure(answer: requests.Response, **_: Any) -> None:
+    """Raise the PlatformError of an answer that is a failure, before the SDK reads it."""
+    # The SDK's own exception cannot be made from some of Meta's bodies (`error_data` of "" or null), and a
+    # proxy's HTML is a success to it.
+    if answer.is_redirect:
+        return
+    try:
+        body = json.loads(answer.content)
+    except (ValueError, RecursionError):
+        body = None
+    is_failure = answer.status_code >= 400 or not isinstance(body, dict | list)
+    if is_failure or (isinstance(body, dict) and body.get("error")):
+        raise _platform_error(body, answer.status_code, answer.headers)
 
 
 def _translated(work: Callable[[FacebookAdsApi], T], api: FacebookAdsApi) -> T:
     try:
         return work(api)
-    except FacebookRequestError as error:
-        raise _platform_error(error.body(), error.http_status(), error.http_headers()) from error
     except requests.exceptions.Timeout as error:
         raise unavailable("meta: no answer in time") from error
     except requests.exceptions.RequestException as error:
@@ -146,11 +154,11 @@ def _translated(work: Callable[[FacebookAdsApi], T], api: FacebookAdsApi) -> T:
         raise unavailable("meta: the answer could not be read") from error
 
 
-def _platform_error(body: Any, http_status: int | None, headers: Iterable[Any] | None) -> PlatformError:
-    lowered = {str(name).lower(): value for name, value in dict(headers or {}).items()}
+def _platform_error(body: Any, http_status: int | None, headers: Any) -> PlatformError:
+    lowered = _by_name(headers)
     error = body.get("error") if isinstance(body, dict) else None
     if not isinstance(error, dict):
-        return unavailable(f"meta: HTTP {http_status} without an error body")
+        return without_usable_body(PLATFORM, http_status, lowered.get("retry-after"))
     return translate(error, http_status, lowered)
 
 
@@ -159,18 +167,18 @@ def _callbacks(tag: str, outcomes: dict[str, Outcome]) -> dict[str, Callable[[Fa
         outcomes[tag] = _success(tag, answer)
 
     def failure(answer: FacebookResponse) -> None:
-        error = _platform_error(answer.json(), answer.status(), _headers(answer))
+        error = _platform_error(answer.json(), answer.status(), answer.headers())
         outcomes[tag] = failed(tag, error)
 
     return {"success": success, "failure": failure}
 
 
-def _headers(answer: FacebookResponse) -> dict[str, str]:
+def _by_name(headers: Any) -> dict[str, str]:
     """Headers by lower-case name; the items of a batch have them as a list, or not at all."""
-    headers = answer.headers() or {}
-    if isinstance(headers, list):
-        return {str(item["name"]).lower(): item["value"] for item in headers}
-    return {str(name).lower(): value for name, value in headers.items()}
+    if isinstance(headers, Mapping):
+        return {str(name).lower(): str(value) for name, value in headers.items()}
+    entries = [item for item in headers or () if isinstance(item, dict)] if isinstance(headers, list) else []
+    return {str(item.get("name")).lower(): str(item.get("value")) for item in entries}
 
 
 def _success(tag: str, answer: FacebookResponse) -> Outcome:
@@ -178,18 +186,38 @@ def _success(tag: str, answer: FacebookResponse) -> Outcome:
     body = answer.json()
     if not isinstance(body, dict):
         return Outcome(tag, error=unavailable("meta: an answer that is no object"))
-    return Outcome(tag, str(body.get("id", tag)), request_id=_headers(answer).get(_TRACE_HEADER))
+    return Outcome(tag, str(body.get("id", tag)), request_id=_by_name(answer.headers()).get(_TRACE_HEADER))
 
 
-def _all_pages(api: FacebookAdsApi, node: str, edge: str, params: facts.Params) -> list[dict[str, Any]]:
-    fields = params.get("fields", "id,name")
+def _all_pages(
+    api: FacebookAdsApi, pages: Pages, path: tuple[str, str], params: facts.Params
+) -> list[dict[str, Any]]:
+    page = {"fields": "id,name", **params}
     items: list[dict[str, Any]] = []
-    after: str | None = None
     while True:
-        page = {**params, "fields": fields} | ({"after": after} if after else {})
-        data = api.call("GET", (node, edge), params=page).json()
+        try:
+            data = api.call("GET", path, params=page).json()
+        except PlatformUnavailableError as error:
+            if not is_too_much(error) or page.get("limit", 1) <= 1:
+                raise
+            page["limit"] //= 2
+            pages.turn_to(("limit", page["limit"], page.get("after")))
+            continue
         items += data["data"]
-        paging = data.get("paging", {})
-        after = paging.get("cursors", {}).get("after")
-        if "next" not in paging or not after:
+        after = _next_cursor(data.get("paging") or {}, pages)
+        if after is None:
             return items
+        pages.turn_to(after)
+        page["after"] = after
+
+
+def _next_cursor(paging: Mapping[str, Any], pages: Pages) -> str | None:
+    """The cursor of the next page; None after the last one, which has no next link."""
+    link = paging.get("next")
+    if not link:
+        return None
+    # An empty page has a next link without cursors beside it.
+    after = (paging.get("cursors") or {}).get("after") or parse_qs(urlsplit(link).query).get("after", [""])[0]
+    if not after:
+        raise pages.without_cursor()
+    return str(after)

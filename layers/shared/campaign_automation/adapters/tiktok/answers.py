@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -130,12 +130,23 @@ def ids_by_name(
     return listings.ids_by_name(((name_of(item, level), str(item[field])) for item in items), wanted)
 
 
-def partial_errors(data: Mapping[str, Any]) -> dict[str, str]:
+def partial_errors(data: Any) -> dict[str, str]:
     """The problems of the objects that a partly done change left alone, by id."""
-    entries = data.get("error_list") or []
-    return {
-        str(value): str(entry.get("error_message") or entry.get("message") or "not done")
-        for entry in entries
-        for name, value in entry.items()
-        if name.endswith("_id") and name != "request_id"
-    }
+    return {item: text for named, text in _error_list(data) for item in named}
+
+
+def has_unnamed(data: Any, ids: Sequence[str]) -> bool:
+    """Return whether a partly done change tells no problem, or one that names none of `ids`."""
+    entries = _error_list(data)
+    return not entries or not all(named & set(ids) for named, _ in entries)
+
+
+def _error_list(data: Any) -> list[tuple[set[str], str]]:
+    entries = data.get("error_list") if isinstance(data, Mapping) else None
+    listed = entries if isinstance(entries, list) else []
+    return [_partial_error(entry if isinstance(entry, Mapping) else {}) for entry in listed]
+
+
+def _partial_error(entry: Mapping[str, Any]) -> tuple[set[str], str]:
+    ids = {str(value) for name, value in entry.items() if name.endswith("_id") and name != "request_id"}
+    return ids, str(entry.get("error_message") or entry.get("message") or "not done")

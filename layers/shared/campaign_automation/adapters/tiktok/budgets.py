@@ -7,12 +7,14 @@ the budgets of Upgraded Smart+ Ad Groups".
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
+from functools import partial
 
 from campaign_automation.adapters.base import Access, BudgetOutcome, Outcome, failed
 from campaign_automation.adapters.common.budgets import Amounts, BudgetOutcomes, budget_outcome
 from campaign_automation.adapters.common.listings import chunks
+from campaign_automation.adapters.common.outcomes import Look, looked_up
 from campaign_automation.adapters.common.refusals import gone
 from campaign_automation.adapters.tiktok import facts
 from campaign_automation.adapters.tiktok.answers import daily_budget, scheduled_budget
@@ -88,7 +90,8 @@ class TikTokBudgets:
 
         async def change(item: str, amount: Decimal) -> Outcome:
             body = {f"{noun}_id": item, "budget": number(amount)}
-            return (await self._send(access, f"update_{level}", path, body, [item]))[0]
+            look = partial(self._with_budget, access, level, "budget", amounts)
+            return (await self._send(access, f"update_{level}", path, body, [item], look))[0]
 
         return await asyncio.gather(*(change(item, amount) for item, amount in amounts.items()))
 
@@ -97,22 +100,37 @@ class TikTokBudgets:
     ) -> list[Outcome]:
         """Set up to 20 budgets in one request."""
         path = path_of(Level.ADSET, family, "budget/update")
+        look = partial(self._with_budget, access, Level.ADSET, field, amounts)
         outcomes: list[Outcome] = []
         for some in chunks(list(amounts), facts.IDS_PER_CHANGE):
             bodies = {item: {"adgroup_id": item, field: number(amounts[item])} for item in some}
-            sent = await self._send(access, "update_adset", path, {field: list(bodies.values())}, some)
+            sent = await self._send(access, "update_adset", path, {field: list(bodies.values())}, some, look)
             # One wrong budget refuses all of them: then each is asked for itself.
             if len(some) > 1 and all(_is_refusal(outcome.error) for outcome in sent):
                 alone = (
-                    self._send(access, "update_adset", path, {field: [body]}, [item])
+                    self._send(access, "update_adset", path, {field: [body]}, [item], look)
                     for item, body in bodies.items()
                 )
                 sent = [outcome for outcomes in await asyncio.gather(*alone) for outcome in outcomes]
             outcomes += sent
         return outcomes
 
+    async def _with_budget(
+        self, access: Access, level: Level, field: str, amounts: Amounts, ids: Sequence[str]
+    ) -> Collection[str]:
+        """Return those of the ids that have the amount as their budget, or as the one for tomorrow."""
+        read = scheduled_budget if field == "scheduled_budget" else daily_budget
+        stored = await self._objects.stored(access, level, ids)
+        return {item for item, (_, data) in stored.items() if read(data) == amounts[item]}
+
     async def _send(
-        self, access: Access, operation: str, path: str, body: facts.Params, ids: Sequence[str]
+        self,
+        access: Access,
+        operation: str,
+        path: str,
+        body: facts.Params,
+        ids: Sequence[str],
+        look: Look,
     ) -> list[Outcome]:
         try:
             answer = await self._wire.change(access, operation, path, body)
@@ -120,7 +138,7 @@ class TikTokBudgets:
             if is_nothing_to_update(error):
                 return [Outcome(item, item) for item in ids]
             return [failed(item, error) for item in ids]
-        return change_outcomes(ids, answer)
+        return await looked_up(change_outcomes(ids, answer), look)
 
 
 def _without_write(item: str, level: Level, amount: Decimal, stored: Stored) -> BudgetOutcome | None:

@@ -123,7 +123,13 @@ def _adset_count(spec: CreateCampaign) -> int:
     return by_country * (len(spec.age_groups) if "age" in spec.split_by else 1)
 
 
-def warnings_for(spec: CreateCampaign, account: AdAccount, family: facts.Family, day: date) -> list[str]:
+def warnings_for(
+    spec: CreateCampaign,
+    account: AdAccount,
+    family: facts.Family,
+    day: date,
+    manual_ends: date = facts.MANUAL_CREATION_ENDS,
+) -> list[str]:
     """Warnings on everything that TikTok reads differently than it was asked."""
     warnings = ["tiktok: placements are TikTok itself, not its partner apps"]
     for (low, high), fitted in zip(spec.age_groups, fit_ages(spec.age_groups), strict=True):
@@ -134,23 +140,23 @@ def warnings_for(spec: CreateCampaign, account: AdAccount, family: facts.Family,
         warnings.append("tiktok: engagement is bought as video views of 6 seconds and more")
     if spec.objective is Objective.APP_PROMOTION and not account.facts.get("app_platform"):
         warnings.append("tiktok: the app is taken for an Android app; set app_platform to ios otherwise")
-    return warnings + _family_warnings(spec, family, day)
+    return warnings + _family_warnings(spec, family, day, manual_ends)
 
 
 def _words(group: tuple[int, int]) -> str:
     return f"{group[0]} and older" if group[1] == OLDEST else f"{group[0]} to {group[1]}"
 
 
-def _family_warnings(spec: CreateCampaign, family: facts.Family, day: date) -> list[str]:
+def _family_warnings(spec: CreateCampaign, family: facts.Family, day: date, manual_ends: date) -> list[str]:
     if family == "smart_plus":
         return [
             "tiktok: the campaign is made as Upgraded Smart+, whose daily budget is an average over a week:"
             " up to 125 % may be spent on one day"
         ]
-    left = (facts.MANUAL_CREATION_ENDS - day).days
+    left = (manual_ends - day).days
     if spec.objective in facts.SMART_PLUS_OBJECTIVES and left <= SUNSET_WARNING_DAYS:
         return [
-            f"tiktok: manual {spec.objective} campaigns can be created until {facts.MANUAL_CREATION_ENDS}"
+            f"tiktok: manual {spec.objective} campaigns can be created until {manual_ends}"
             " (unconfirmed by TikTok); Upgraded Smart+ follows"
         ]
     return []

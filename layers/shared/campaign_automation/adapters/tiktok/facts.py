@@ -20,9 +20,9 @@ MANUAL_CREATION_ENDS = date(2026, 12, 31)
 SMART_PLUS_OBJECTIVES = frozenset({Objective.SALES, Objective.LEADS, Objective.APP_PROMOTION})
 
 
-def family_of(objective: Objective, day: date) -> Family:
+def family_of(objective: Objective, day: date, manual_ends: date = MANUAL_CREATION_ENDS) -> Family:
     """Return the family of endpoints for a campaign created on `day`: manual as long as TikTok takes it."""
-    is_over = day > MANUAL_CREATION_ENDS
+    is_over = day > manual_ends
     return "smart_plus" if is_over and objective in SMART_PLUS_OBJECTIVES else "manual"
 
 
@@ -117,6 +117,9 @@ ADULTS_ONLY_COUNTRIES = frozenset(
     "AT BE BG CH CY CZ DE DK EE ES FI FR GB GR HR HU IE IS IT LI LT LU LV MT NL NO PL PT RO SE SI SK"
     " US".split()
 )
+
+# The Business Center that lends an identity of the type BC_AUTH_TT; its ads must name it.
+LENDER = "identity_authorized_bc_id"
 
 SPECIAL_INDUSTRIES = frozenset({"HOUSING", "EMPLOYMENT", "CREDIT"})
 

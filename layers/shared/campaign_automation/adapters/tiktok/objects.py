@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 from typing import Literal
 
 from campaign_automation.adapters.base import Access, Outcome, Tree, failed
 from campaign_automation.adapters.common.listings import chunks
-from campaign_automation.adapters.common.outcomes import is_gone, with_gone_removed
+from campaign_automation.adapters.common.outcomes import is_gone, left_open, looked_up, with_gone_removed
 from campaign_automation.adapters.common.refusals import gone
 from campaign_automation.adapters.tiktok import facts
 from campaign_automation.adapters.tiktok.answers import (
     ad_node,
     adset_node,
     campaign_node,
+    has_unnamed,
     id_field,
     ids_by_name,
     name_of,
@@ -29,11 +31,17 @@ from campaign_automation.adapters.tiktok.errors import is_nothing_to_update
 from campaign_automation.adapters.tiktok.facts import PLATFORM
 from campaign_automation.adapters.tiktok.wire import Answer, TikTokWire
 from campaign_automation.models.common import Level, Objective
-from campaign_automation.utils.error_handler import PlatformAuthError, PlatformError, PlatformRejectedError
+from campaign_automation.utils.error_handler import (
+    PlatformAuthError,
+    PlatformError,
+    PlatformRejectedError,
+    PlatformUnavailableError,
+)
 
 Setting = Literal["auto", "manual", "smart_plus"]
 Stored = dict[str, tuple[facts.Family, facts.Params]]
 
+_NO_END = "SCHEDULE_FROM_NOW"
 _OPERATION_STATUS = {"active": "ENABLE", "paused": "DISABLE"}
 
 
@@ -182,14 +190,19 @@ class TikTokObjects:
         """Let an ad group run on without an end."""
         stored = await self.stored(access, Level.ADSET, [adset_id])
         family = stored[adset_id][0] if adset_id in stored else "manual"
-        body = {"adgroup_id": adset_id, "schedule_type": "SCHEDULE_FROM_NOW"}
+        body = {"adgroup_id": adset_id, "schedule_type": _NO_END}
         try:
             answer = await self._wire.change(
                 access, "update_adset", path_of(Level.ADSET, family, "update"), body
             )
         except PlatformError as error:
             return Outcome(adset_id, adset_id) if is_nothing_to_update(error) else failed(adset_id, error)
-        return Outcome(adset_id, adset_id, request_id=answer.request_id)
+        outcomes = await looked_up(change_outcomes([adset_id], answer), partial(self._without_end, access))
+        return outcomes[0]
+
+    async def _without_end(self, access: Access, ids: Sequence[str]) -> set[str]:
+        stored = await self.stored(access, Level.ADSET, ids)
+        return {item for item, (_, data) in stored.items() if data.get("schedule_type") == _NO_END}
 
     async def _change(
         self, access: Access, level: Level, ids: Sequence[str], operation_status: str
@@ -224,23 +237,24 @@ class TikTokObjects:
         verb = "delete" if operation_status == "DELETE" else "update"
         body = {f"{id_field(level, family)}s": list(ids), "operation_status": operation_status}
         path = path_of(level, family, "status/update")
+        look = partial(self._with_status, access, level, family, operation_status)
         try:
             answer = await self._wire.change(access, f"{verb}_{level}", path, body)
         except PlatformRejectedError as error:
-            if is_nothing_to_update(error) and await self._all_have(
-                access, level, family, ids, operation_status
-            ):
+            if is_nothing_to_update(error) and await look(ids) >= set(ids):
                 return [Outcome(item, item) for item in ids]
             raise
-        return change_outcomes(ids, answer)
+        return await looked_up(change_outcomes(ids, answer), look)
 
-    async def _all_have(
-        self, access: Access, level: Level, family: facts.Family, ids: Sequence[str], operation_status: str
-    ) -> bool:
+    async def _with_status(
+        self, access: Access, level: Level, family: facts.Family, operation_status: str, ids: Sequence[str]
+    ) -> set[str]:
+        """Return those of the ids that have the status; deleted ones are in no list."""
         field = id_field(level, family)
         items = await self._list(access, f"list_{level}s", level, family, {f"{field}s": list(ids)})
-        having = {str(item[field]) for item in items if item.get("operation_status") == operation_status}
-        return having >= set(ids)
+        if operation_status == "DELETE":
+            return set(ids) - {str(item[field]) for item in items}
+        return {str(item[field]) for item in items if item.get("operation_status") == operation_status}
 
 
 def path_of(level: Level, family: facts.Family, verb: str) -> str:
@@ -250,9 +264,25 @@ def path_of(level: Level, family: facts.Family, verb: str) -> str:
 
 
 def change_outcomes(ids: Sequence[str], answer: Answer) -> list[Outcome]:
-    """One outcome per id of a change that TikTok carried out, wholly or in part."""
+    """One outcome per id of a change that TikTok carried out, wholly or in part.
+
+    Beside a problem that names none of the ids, every id that no other names is of unknown outcome.
+    """
     problems = partial_errors(answer.data)
-    return [_changed(item, problems.get(item), answer.request_id) for item in ids]
+    is_open = answer.problem is not None and has_unnamed(answer.data, ids)
+    return [
+        _open(item, answer)
+        if is_open and item not in problems
+        else _changed(item, problems.get(item), answer.request_id)
+        for item in ids
+    ]
+
+
+def _open(platform_id: str, answer: Answer) -> Outcome:
+    reason = PlatformUnavailableError(
+        f"tiktok: {answer.problem}", platform=PLATFORM, platform_request_id=answer.request_id
+    )
+    return left_open(PLATFORM, platform_id, reason)
 
 
 def _changed(platform_id: str, problem: str | None, request_id: str | None) -> Outcome:

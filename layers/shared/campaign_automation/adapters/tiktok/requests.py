@@ -194,7 +194,9 @@ def smart_plus_ad_body(plan: CampaignPlan, account: AdAccount, order: AdOrder) -
 
 
 def _identity(account: AdAccount) -> facts.Params:
-    return {name: account.facts[name] for name in ("identity_id", "identity_type")}
+    identity = {name: account.facts[name] for name in ("identity_id", "identity_type")}
+    lender = account.facts.get(facts.LENDER)
+    return identity | ({facts.LENDER: lender} if lender else {})
 
 
 def _format(order: CreativeOrder) -> str:

@@ -10,10 +10,12 @@ from typing import Any, NamedTuple
 import httpx
 
 from campaign_automation.adapters.base import Access
-from campaign_automation.adapters.common.calls import CONNECT_SECONDS, counted
+from campaign_automation.adapters.common.calls import CONNECT_SECONDS, counted, without_usable_body
+from campaign_automation.adapters.common.pages import Pages
 from campaign_automation.adapters.tiktok import facts
-from campaign_automation.adapters.tiktok.errors import OK, PARTLY_DONE, translate, unavailable
+from campaign_automation.adapters.tiktok.errors import OK, PARTLY_DONE, is_per_second, translate, unavailable
 from campaign_automation.adapters.tiktok.facts import PLATFORM
+from campaign_automation.utils.retry_strategy import with_retries
 from campaign_automation.utils.tls import ssl_context
 
 Send = Callable[[httpx.AsyncClient], Awaitable[httpx.Response]]
@@ -22,14 +24,21 @@ _CONCURRENT_CALLS = 4  # per process; the basic tier allows 10 calls a second fo
 
 
 class Answer(NamedTuple):
-    """The `data` member of an envelope, and the platform's id of the request."""
+    """The `data` member of an envelope, and the platform's id of the request.
+
+    Of a change that was done in part, `problem` is the platform's message.
+    """
 
     data: Any
     request_id: str | None
+    problem: str | None = None
 
 
 class TikTokWire:
-    """Calls of the Business API. Each write is sent once; reads may be asked again by the caller."""
+    """Calls of the Business API. Each write is sent once; reads may be asked again by the caller.
+
+    A call beyond the app's calls per second is no failure: it waits a second and goes on, three times.
+    """
 
     def __init__(self, api_url: str, timeout_seconds: float) -> None:
         self._url = api_url.rstrip("/")
@@ -46,21 +55,26 @@ class TikTokWire:
         async def send(http: httpx.AsyncClient) -> httpx.Response:
             return await http.get(f"{self._url}/{path}/", params=query, headers=_token(access))
 
-        data: facts.Params = (await self._call(access, operation, send)).data
+        data = (await self._call(access, operation, send)).data
+        if not isinstance(data, dict):
+            raise unavailable(f"tiktok: {path} answered with a list instead of an object")
         return data
 
     async def get_all(
         self, access: Access, operation: str, path: str, params: facts.Params
     ) -> list[facts.Params]:
         """Read every page of a list."""
+        pages = Pages(PLATFORM, operation)
         items: list[facts.Params] = []
-        for page in range(1, 1_000):
+        page = 1
+        while True:
             paged = {**params, "page": page, "page_size": facts.PAGE_SIZE}
             data = await self.get(access, operation, path, paged)
             items += data.get("list") or []
-            if page >= int(data.get("page_info", {}).get("total_page", 1)):
-                break
-        return items
+            if not _goes_on(data, page):
+                return items
+            page += 1
+            pages.turn_to(page)
 
     async def post(self, access: Access, operation: str, path: str, body: facts.Params) -> Any:
         """Write, and return the `data` of the answer: an object, or a list for an uploaded video.
@@ -94,7 +108,10 @@ class TikTokWire:
     async def _call(self, access: Access, operation: str, send: Send) -> Answer:
         with counted(PLATFORM, operation):
             async with self._limit():
-                return await self._answer(send)
+                # A call over the limit per second was refused before TikTok acted: creates may be sent again.
+                return await with_retries(
+                    lambda: self._answer(send), what=operation, is_retryable=is_per_second
+                )
 
     def _limit(self) -> asyncio.Semaphore:
         """The semaphore of the running event loop."""
@@ -115,18 +132,34 @@ class TikTokWire:
         return opened(answer)
 
 
+def _goes_on(data: facts.Params, page: int) -> bool:
+    """Return whether a page follows; a full page without a count may have one."""
+    info = data.get("page_info")
+    total = info.get("total_page") if isinstance(info, dict) else None
+    try:
+        return page < int(total or 1)
+    except (TypeError, ValueError):
+        return len(data.get("list") or []) >= facts.PAGE_SIZE
+
+
 def opened(answer: httpx.Response) -> Answer:
     """Open the envelope {code, message, request_id, data}. Raises PlatformError for any code of failure."""
     # HTTP 200 does not mean success: TikTok answers it to refusals as well.
     try:
         body = answer.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         body = None
-    if not isinstance(body, dict) or not isinstance(body.get("code"), int):
-        raise unavailable(f"tiktok: HTTP {answer.status_code} without a usable answer")
-    if body["code"] not in (OK, PARTLY_DONE):
+    code = body.get("code") if isinstance(body, dict) else None
+    if not isinstance(code, int) or isinstance(code, bool):
+        raise without_usable_body(PLATFORM, answer.status_code, answer.headers.get("retry-after"))
+    if code not in (OK, PARTLY_DONE):
         raise translate(body)
-    return Answer(body.get("data") or {}, body.get("request_id"))
+    data = body.get("data") or {}
+    if not isinstance(data, dict | list):
+        raise unavailable("tiktok: an answer whose data is no object")
+    request_id = body.get("request_id")
+    problem = str(body.get("message") or "done in part") if code == PARTLY_DONE else None
+    return Answer(data, str(request_id) if request_id else None, problem)
 
 
 def _token(access: Access) -> dict[str, str]:

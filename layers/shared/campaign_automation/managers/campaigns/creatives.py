@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import HttpUrl, TypeAdapter, ValidationError
 
@@ -18,6 +19,11 @@ _CONCURRENT_LOOKUPS = 5
 # The Web Platform's creatives have numbers; callers write 12 or creative_12.
 _NUMBER = re.compile(r"^(?:creative_)?(\d+)$")
 _URL = TypeAdapter(HttpUrl)
+_ENDING = re.compile(r"\.([a-z0-9]+)(?:[?#].*)?$")
+_IMAGES = frozenset({"image", "jpg", "jpeg", "png"})
+_VIDEOS = frozenset({"video", "mp4", "mov"})
+# No platform takes them everywhere: TikTok refuses both, Google webp, and Meta shows one picture of a GIF.
+_NOT_SHOWN = frozenset({"gif", "webp"})
 
 
 class CreativeLibrary:
@@ -79,14 +85,48 @@ def _from_input(item: CreativeInput, product_url: Any) -> Creative:
 
 
 def _from_record(creative_id: str, record: dict[str, Any], product_url: Any) -> Creative:
+    file_url = record.get("cdn_url") or record.get("file_url")
+    if not file_url:
+        raise _unusable(creative_id, "has no file")
     return Creative(
         creative_id=creative_id,
         name=str(record.get("name") or f"creative {creative_id}"),
-        file_url=str(record.get("cdn_url") or record["file_url"]),
-        file_type=record["file_type"],
+        file_url=str(file_url),
+        file_type=_file_type(creative_id, record.get("file_type"), str(file_url)),
         product_url=_product_page(creative_id, product_url or record.get("product_url")),
-        style=record.get("style"),
-        tags=[str(tag) for tag in record.get("tags") or []],
+        style=str(record["style"]) if record.get("style") else None,
+        tags=_tags(record.get("tags")),
+    )
+
+
+def _file_type(creative_id: str, stored: Any, file_url: str) -> Literal["image", "video"]:
+    """The type of a creative's file, from what the Web Platform calls it, else from the file's name."""
+    # The Web Platform keeps the word of whoever made the creative: image, IMAGE, image/png, jpg or nothing.
+    named = _ENDING.search(file_url.lower())
+    word = str(stored or "").strip().lower() or (named[1] if named else "")
+    kind, _, ending = word.rpartition("/")
+    if ending in _IMAGES or (kind == "image" and ending not in _NOT_SHOWN):
+        return "image"
+    if ending in _VIDEOS or kind == "video":
+        return "video"
+    raise _unusable(creative_id, f"is a file of the type {word or 'unknown'}; give a JPG, a PNG or an MP4")
+
+
+def _tags(stored: Any) -> list[str]:
+    """Tags, which may be a list, a list in JSON, or words between commas."""
+    if isinstance(stored, str):
+        try:
+            parsed = json.loads(stored)
+        except ValueError:
+            parsed = None
+        stored = parsed if isinstance(parsed, list) else stored.split(",")
+    listed = stored if isinstance(stored, list) else []
+    return [word for tag in listed if tag is not None and (word := str(tag).strip())]
+
+
+def _unusable(creative_id: str, problem: str) -> AccountError:
+    return AccountError(
+        f"creative {creative_id} {problem}", code="6003", field="creative_ids", creative_id=creative_id
     )
 
 

@@ -7,8 +7,9 @@ import hashlib
 import re
 from datetime import datetime, timedelta
 from decimal import Decimal
-from itertools import product
+from itertools import combinations, product
 
+from campaign_automation.managers.campaigns.wording import overlap_warning
 from campaign_automation.models.ab_tests import AbTestTerms
 from campaign_automation.models.campaign import Creation
 from campaign_automation.models.campaigns import AdPlan, AdSetPlan, CampaignPlan, CreateCampaign, CreativePlan
@@ -62,6 +63,16 @@ def plan_test(spec: CreateCampaign, account: AdAccount, campaign_id: str) -> Cam
         for index, (creative_id, budget) in enumerate(zip(creative_ids, budgets, strict=True))
     ]
     return _plan(spec, campaign_id, adsets, list(zip(adsets, creative_ids, strict=True)))
+
+
+def overlap_warnings(spec: CreateCampaign) -> list[str]:
+    """Return a warning for each two age groups whose ad sets reach the same people."""
+    groups = spec.age_groups if "age" in spec.split_by else []
+    return [
+        overlap_warning(first, second)
+        for first, second in combinations(groups, 2)
+        if max(first[0], second[0]) <= min(first[1], second[1])
+    ]
 
 
 def split_tag(campaign_id: str) -> str:

@@ -19,6 +19,7 @@ from campaign_automation.managers.campaigns.creatives import CreativeLibrary
 from campaign_automation.managers.campaigns.journal import Journal, Planned, campaigns_by_name, stopped
 from campaign_automation.managers.campaigns.planning import (
     creative_ids_of,
+    overlap_warnings,
     plan_campaign,
     plan_test,
     platform_end,
@@ -91,12 +92,11 @@ class CreationSteps:
         access = await self._accounts.access(creation.tenant, spec.platform, ad_account_id)
         account = await self._account(creation, adapter, access)
         account = account.model_copy(update={"ad_account_id": ad_account_id})
-        warnings = [
-            *adapter.check(_of_one_adset(creation, spec), account),
-            *sunset_warnings(adapter.platform, clock.now().date()),
-        ]
+        warnings = adapter.check(_of_one_adset(creation, spec), account)
         # Platforms with fixed age groups take whole ones: the plan shows those that will be stored.
         fitted = spec.model_copy(update={"age_groups": adapter.fit_ages(spec.age_groups)})
+        overlaps = [] if creation.test else overlap_warnings(fitted)
+        warnings = [*warnings, *overlaps, *sunset_warnings(adapter.platform, clock.now().date())]
         make_plan = plan_test if creation.test else plan_campaign
         plan = make_plan(fitted, account, creation.campaign_id)
         lacks_declaration = adapter.needs_category_declaration and spec.special_ad_categories is None

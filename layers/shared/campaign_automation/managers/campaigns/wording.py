@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from campaign_automation.models.campaign import ObjectEntry
+from campaign_automation.models.common import AgeGroup
 from campaign_automation.utils.plurals import counted
 
 CREATING = "the campaign is being created"
@@ -22,6 +23,20 @@ def created_message(adsets: int, ads: int, *, dry_run: bool) -> str:
     """Return the message of create_campaign by the numbers of ad sets and ads."""
     objects = f"{counted(adsets, 'ad set')} and {counted(ads, 'ad')}"
     return f"would create {objects}" if dry_run else f"created {objects}; please confirm the copy"
+
+
+def overlap_warning(first: AgeGroup, second: AgeGroup) -> str:
+    """Return the warning of two ad sets that reach the same people."""
+    low, high = max(first[0], second[0]), min(first[1], second[1])
+    ages = f"aged {low}" if low == high else f"aged {low} to {high}"
+    return (
+        f"age_groups: {_years(first)} and {_years(second)} overlap: people {ages} are in both ad sets, which"
+        " bid against each other for them"
+    )
+
+
+def _years(group: AgeGroup) -> str:
+    return f"{group[0]}-{group[1]}"
 
 
 def split_refused_warning(reason: str) -> str:
