@@ -45,7 +45,17 @@ class GoogleAds(SandboxPlatform[Store, Account, GoogleSeed]):
 
     name = "google"
     seeds = GOOGLE_SEEDS
-    patched = frozenset({"currency", "name", "operations_per_day", "operations_used", "status", "time_zone"})
+    patched = frozenset(
+        {
+            "currency",
+            "name",
+            "operations_per_day",
+            "operations_used",
+            "spend_bursts",
+            "status",
+            "time_zone",
+        }
+    )
     extras = frozenset({"undeclared_campaign"})
 
     def new_store(self) -> Store:

@@ -19,6 +19,7 @@ PATCHED = frozenset(
         "pages",
         "pixels",
         "rate_limit_calls",
+        "spend_bursts",
         "timezone_name",
     }
 )

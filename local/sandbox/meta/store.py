@@ -37,6 +37,7 @@ class Account:
     rate_limit_calls: int = 5000
     has_business: bool = True
     locale: str = "en_US"
+    spend_bursts: bool = False
     created: datetime | None = None
 
     @property
