@@ -14,6 +14,7 @@ PATCHED = frozenset(
         "default_dsa_payor",
         "disable_reason",
         "has_business",
+        "has_catalog",
         "locale",
         "min_daily_budget",
         "pages",

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from campaign_automation.adapters.registry import PLATFORMS
 from campaign_automation.models.common import Level, Platform
-from campaign_automation.models.spend_envelopes import ENVELOPES
 from campaign_automation.optimizers.rules.data import Entity
 from campaign_automation.optimizers.rules.templates import rule_from_template
 from local.sandbox import market
@@ -21,7 +21,11 @@ LIMITS = [(Platform.META, 175.0), (Platform.TIKTOK, 125.0), (Platform.GOOGLE, 20
 def spending(today: float, platform: Platform, **changes: Any) -> Entity:
     """Yesterday 100 and today `today`, of a daily budget of 100."""
     rows = [(spend, 1000, 10, 1, 50.0) for spend in (100.0, today)]
-    return adset(records=days(*rows, end=TODAY), platform=platform, **changes)
+    return of(platform, records=days(*rows, end=TODAY), **changes)
+
+
+def of(platform: Platform, **changes: Any) -> Entity:
+    return adset(**{"platform": platform, "envelope": PLATFORMS[platform].spend} | changes)
 
 
 @pytest.mark.parametrize(("platform", "limit"), LIMITS)
@@ -49,7 +53,7 @@ def test_an_object_without_a_budget_of_its_own_is_undecidable() -> None:
 @pytest.mark.parametrize(("week", "tells"), [(110.0, False), (112.0, True)])
 def test_a_week_above_the_platforms_limit_is_told_and_not_paused(week: float, tells: bool) -> None:
     watch = rule(**rule_from_template("overspent_week", {"all": True}))
-    outcome = run(watch, adset(records=days(*[(week, 1000, 10, 1, 50.0)] * 7)))
+    outcome = run(watch, of(Platform.META, records=days(*[(week, 1000, 10, 1, 50.0)] * 7)))
     assert outcome.matched == tells
     assert {decision.action for decision in outcome.decisions} <= {"send_notification"}
 
@@ -57,8 +61,14 @@ def test_a_week_above_the_platforms_limit_is_told_and_not_paused(week: float, te
 def test_limits_are_metrics_for_any_rule() -> None:
     over = rule(condition=is_("spend", ">", {"metric": "month_spend_limit"}, "30d"))
     records = days(*[(101.5, 1000, 10, 1, 50.0)] * 30)
-    assert acted(run(over, adset(records=records, platform=Platform.GOOGLE))) == ["as_1"]
-    assert not acted(run(over, adset(records=records, platform=Platform.META)))
+    assert acted(run(over, of(Platform.GOOGLE, records=records))) == ["as_1"]
+    assert not acted(run(over, of(Platform.META, records=records)))
+
+
+def test_a_platform_without_a_known_limit_is_undecidable() -> None:
+    guard = rule(**rule_from_template("overspend_guard", {"all": True}))
+    outcome = run(guard, spending(500.0, Platform.META, envelope=None))
+    assert reasons(outcome.undecidable) == {"as_1": "no_known_limit"}
 
 
 @pytest.mark.parametrize(
@@ -74,7 +84,7 @@ def test_limits_are_metrics_for_any_rule() -> None:
 def test_the_sandboxes_spend_inside_the_envelopes_of_the_rules(
     envelope: market.Envelope, platform: Platform
 ) -> None:
-    limits = ENVELOPES[platform]
+    limits = PLATFORMS[platform].spend
     assert Decimal(str(envelope.day)) == limits.day
     assert Decimal(str(envelope.period)) == (limits.month if envelope.by_month else limits.week)
     first = TODAY.replace(day=1) if envelope.by_month else TODAY - timedelta(days=TODAY.weekday())

@@ -14,7 +14,6 @@ from typing import Literal
 
 from campaign_automation.models.rules.rule import Scope
 from campaign_automation.models.rules.vocabulary import SETTINGS
-from campaign_automation.models.spend_envelopes import ENVELOPES
 from campaign_automation.optimizers.rules.certainty import anytime_bounds, rate_bounds, share_bounds
 from campaign_automation.optimizers.rules.data import Entity, Snapshot
 from campaign_automation.optimizers.rules.figures import EVIDENCE, Cell, Figures, Weight
@@ -335,8 +334,9 @@ def _spend_limit(entity: Entity, period: Literal["day", "week", "month"]) -> Cel
     """Return the most that the object's platform may spend in a period of its daily budget."""
     if entity.daily_budget is None:
         return "no_own_budget"
-    envelope = ENVELOPES.get(entity.platform)
-    return "no_known_limit" if envelope is None else float(entity.daily_budget * getattr(envelope, period))
+    if entity.envelope is None:
+        return "no_known_limit"
+    return float(entity.daily_budget * getattr(entity.envelope, period))
 
 
 def _divide(top: Cell, bottom: Cell, divisor: str, scale: float) -> Cell:
