@@ -72,9 +72,14 @@ class Envelope:
     spread: float
 
 
-# Sources: platforms.md 2.4, 3.4 and 4.4. A month of Google is 30.4 daily budgets, a week elsewhere 7.
+# Sources: platforms.md 3.4, 4.4 and its second addendum. A month of Google is 30.4 daily budgets, a week
+# elsewhere 7; a day may reach 125 % on TikTok, 175 % on Meta, 200 % on Google.
 WEEKLY = Envelope(day=OVERSPEND_LIMIT, period=7, by_month=False, spread=0.07)
+META_WEEKLY = Envelope(day=1.75, period=7, by_month=False, spread=0.07)
 MONTHLY = Envelope(day=2.0, period=30.4, by_month=True, spread=0.3)
+# Days of an account whose spend is uneven: some reach the day's limit, and the week evens them out.
+META_BURSTS = Envelope(day=1.75, period=7, by_month=False, spread=0.45)
+GOOGLE_BURSTS = Envelope(day=2.0, period=30.4, by_month=True, spread=0.48)
 
 
 GOALS = {

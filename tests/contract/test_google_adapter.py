@@ -117,6 +117,18 @@ def test_read_back_finds_no_difference_and_notices_a_changed_budget(
     assert drift.message == "the campaign's daily budget is 1 instead of 100.00"
 
 
+def test_a_move_to_ai_max_by_google_itself_is_no_difference(adapter: GoogleAdapter, sandbox: Sandbox) -> None:
+    created = run(create_tree(adapter))
+    before = run(adapter.read_tree(ACCESS, created.campaign_id, "USD"))
+    sandbox.patch_account("google", CUSTOMER, ai_max=True)
+    (campaign,) = resources(sandbox, "campaigns")
+    assert campaign["aiMaxSetting"] == {"enableAiMax": True}
+    tree = run(adapter.read_tree(ACCESS, created.campaign_id, "USD"))
+    assert tree == before
+    assert compare(created.plan, tree, google.journal(created)) == []
+    assert succeeded(run(adapter.set_status(ACCESS, Level.CAMPAIGN, [created.campaign_id], "paused")))
+
+
 def test_another_process_reads_the_same_tree(
     adapter: GoogleAdapter, sandbox: Sandbox, ports: dict[str, int]
 ) -> None:

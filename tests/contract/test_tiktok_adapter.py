@@ -484,6 +484,17 @@ def test_find_compares_whole_names_and_tells_of_second_copies(
     ) == {adset.name: [created.adsets[adset.tag]] for adset in created.plan.adsets}
 
 
+def test_an_account_without_smart_plus_is_told_how_to_open_it(process: str, sandbox: Sandbox) -> None:
+    sandbox.patch_account("tiktok", ADVERTISER, smart_plus_allowed=False)
+    bench = Bench(process, options={"family": "smart_plus"})
+    account = bench.account()
+    outcome = bench.run(bench.adapter.create_campaign(bench.access, bench.plan(account), account))
+    assert isinstance(outcome.error, PlatformAuthError)
+    assert outcome.error.code == "1004"
+    assert "allow-list" in outcome.error.message
+    assert outcome.error.details["platform_code"] == "40113"
+
+
 def test_an_account_without_smart_plus_is_looked_through_all_the_same(bench: Bench, sandbox: Sandbox) -> None:
     sandbox.patch_account("tiktok", ADVERTISER, smart_plus_allowed=False)
     created = bench.create_all(creative_ids=["1"])

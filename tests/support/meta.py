@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from campaign_automation.adapters.base import Access
+from campaign_automation.adapters.meta import facts
 from campaign_automation.adapters.meta_adapter import MetaAdapter
 from campaign_automation.clients.media_client import MediaClient
 from campaign_automation.managers.campaigns.planning import plan_campaign
@@ -18,11 +19,14 @@ ACCOUNT, TOKEN = "act_100000000000001", "sandbox-meta-token-123"
 ACCESS = Access(platform_account_id=ACCOUNT, token=SecretStr(TOKEN))
 
 
-def adapter(url: str, accounts: dict[str, Any] | None = None) -> MetaAdapter:
+def adapter(
+    url: str, accounts: dict[str, Any] | None = None, version: str = facts.API_VERSION
+) -> MetaAdapter:
     return MetaAdapter(
         lambda: {"app_id": "1", "app_secret": META_APP_SECRET, "accounts": accounts or {}},
         MediaClient(LOCAL_FILES),
         graph_url=f"{url}/meta",
+        api_version=version,
         timeout_seconds=5,
     )
 

@@ -68,7 +68,7 @@ class Terms:
 class RunningAdset(ABC, Generic[AdT]):
     """One ad set while time passes; statuses and budgets hold still meanwhile."""
 
-    # Meta and TikTok stop a day's delivery at a quarter over the budget; Google's envelope is the month's.
+    # Meta and TikTok stop a day's delivery at the envelope's limit; Google's envelope is the month's.
     is_capped_by_day = True
 
     def __init__(self, terms: Terms, records: Records) -> None:
@@ -126,7 +126,7 @@ class RunningAdset(ABC, Generic[AdT]):
             return math.inf
         records = [self.records.get((ad_id, day)) for ad_id in self.all_ad_ids()]
         spent = sum(record.spend for record in records if record)
-        return max(0.0, self.terms.budget * market.OVERSPEND_LIMIT - float(spent))
+        return max(0.0, self.terms.budget * self.terms.envelope.day - float(spent))
 
 
 class RunningNodes(RunningAdset[NodeT], ABC):

@@ -64,7 +64,7 @@ def _terms(
         budget,
         UNITS_PER_DOLLAR.get(account.currency, 1),
         Decimal(account.billable_unit_micros) / 1_000_000,
-        envelope=market.MONTHLY,
+        envelope=market.GOOGLE_BURSTS if account.spend_bursts else market.MONTHLY,
     )
 
 

@@ -9,7 +9,7 @@ from local.sandbox.core.reviews import LONG_AGO, is_refused
 from local.sandbox.google import gaql
 from local.sandbox.google.delivery import deliver
 from local.sandbox.google.errors import AdsError, Refusal, day_used_up, expired_token, required
-from local.sandbox.google.messages import KINDS, Message, set_enum
+from local.sandbox.google.messages import KINDS, Message, enum_name, set_enum
 from local.sandbox.google.mutate import mutate
 from local.sandbox.google.search import Search
 from local.sandbox.google.store import Account, Json, Review, Store, seeded_account
@@ -45,8 +45,18 @@ class GoogleAds(SandboxPlatform[Store, Account, GoogleSeed]):
 
     name = "google"
     seeds = GOOGLE_SEEDS
-    patched = frozenset({"currency", "name", "operations_per_day", "operations_used", "status", "time_zone"})
-    extras = frozenset({"undeclared_campaign"})
+    patched = frozenset(
+        {
+            "currency",
+            "name",
+            "operations_per_day",
+            "operations_used",
+            "spend_bursts",
+            "status",
+            "time_zone",
+        }
+    )
+    extras = frozenset({"ai_max", "undeclared_campaign"})
 
     def new_store(self) -> Store:
         return Store()
@@ -62,9 +72,15 @@ class GoogleAds(SandboxPlatform[Store, Account, GoogleSeed]):
         deliver(self.store, self.world.seed, start, end)
 
     def patch_extras(self, account: Account, changes: Json) -> None:
-        """`undeclared_campaign` adds a campaign without its declaration on EU political advertising."""
+        """`undeclared_campaign` adds a campaign without its declaration on EU political advertising; `ai_max`
+        moves the account's search campaigns to AI Max, as Google does by itself from February 2027 on."""
         if changes.get("undeclared_campaign"):
             self._add_undeclared_campaign(account)
+        if changes.get("ai_max"):
+            for campaign in self.store.of_kind(account.id, "campaign"):
+                if enum_name(campaign, "advertising_channel_type") == "SEARCH":
+                    campaign.ClearField("dynamic_search_ads_setting")
+                    campaign.ai_max_setting.enable_ai_max = True
 
     def set_review(self, ad_id: str, changes: Json) -> Json:
         """{"outcome": "approved" or "disapproved", "topic"?}: ends the review of ad "<group>~<ad>" at once.

@@ -33,6 +33,7 @@ class Account:
     status: str = "ENABLED"
     operations_per_day: int | None = None
     operations_used: int = 0
+    spend_bursts: bool = False
 
     @property
     def zone(self) -> ZoneInfo:

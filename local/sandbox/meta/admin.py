@@ -14,11 +14,13 @@ PATCHED = frozenset(
         "default_dsa_payor",
         "disable_reason",
         "has_business",
+        "has_catalog",
         "locale",
         "min_daily_budget",
         "pages",
         "pixels",
         "rate_limit_calls",
+        "spend_bursts",
         "timezone_name",
     }
 )

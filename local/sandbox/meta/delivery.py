@@ -43,6 +43,7 @@ def _terms(store: MetaStore, account: Account, seed: int, names: dict[str, str],
         UNITS_PER_DOLLAR.get(account.currency, 1),
         Decimal(1) / account.offset,
         sells=bool({"pixel_id", "application_id"} & adset.data.get("promoted_object", {}).keys()),
+        envelope=market.META_BURSTS if account.spend_bursts else market.META_WEEKLY,
     )
 
 

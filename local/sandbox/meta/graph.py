@@ -11,6 +11,7 @@ from local.sandbox.core.accounts import Binding
 from local.sandbox.core.platform import SandboxPlatform
 from local.sandbox.meta import errors
 from local.sandbox.meta.admin import PATCHED, default_seed, patch_token, refusal
+from local.sandbox.meta.answers import additions
 from local.sandbox.meta.answers.fields import parse_fields
 from local.sandbox.meta.answers.insights import Query, insights
 from local.sandbox.meta.answers.render import ACCOUNT_EDGES, ACCOUNT_LISTS, NODE_EDGES, Reader, static_edge
@@ -34,6 +35,7 @@ class GraphCall:
     path: str
     params: Params
     files: Files = field(default_factory=dict)
+    version: str | None = None
 
     @property
     def target(self) -> str:
@@ -176,17 +178,19 @@ class Graph(SandboxPlatform[MetaStore, Account, MetaSeed]):
             return self._delete(node)
         return self._update(call, account, node)
 
-    @property
-    def _reader(self) -> Reader:
-        return Reader(self.store, self.now())
+    def _reader(self, call: GraphCall) -> Reader:
+        return Reader(self.store, self.now(), additions.are_on(call.version, self.now()))
 
     def _read(self, call: GraphCall, account: Account, node: Node | None) -> Json:
         fields = parse_fields(call.params.text("fields"))
         if not call.edge:
-            return self._reader.node(node, fields) if node else self._reader.account(account, fields)
+            reader = self._reader(call)
+            return reader.node(node, fields) if node else reader.account(account, fields)
         if node is None and call.edge in ACCOUNT_LISTS:
             return static_edge(ACCOUNT_LISTS[call.edge](account), fields)
-        return self._reader.edge(self._listed(call, account, node), fields, call.params.values, call.path)
+        return self._reader(call).edge(
+            self._listed(call, account, node), fields, call.params.values, call.path
+        )
 
     def _listed(self, call: GraphCall, account: Account, node: Node | None) -> list[Node]:
         if node is None and call.edge in ACCOUNT_EDGES:
@@ -201,7 +205,7 @@ class Graph(SandboxPlatform[MetaStore, Account, MetaSeed]):
         """Those of a business; the ad account only shows its own."""
         if call.method == "GET":
             fields, found = parse_fields(call.params.text("fields")), self.store.of_kind(account.id, "study")
-            return self._reader.edge(found, fields, call.params.values, call.path)
+            return self._reader(call).edge(found, fields, call.params.values, call.path)
         if call.method != "POST" or call.target.startswith("act_"):
             raise errors.unsupported(call.method, call.path)
         now = self.now()
@@ -250,7 +254,7 @@ class Graph(SandboxPlatform[MetaStore, Account, MetaSeed]):
         node = self.store.add(kind, account, data, self.now(), status)
         self._submit([node])
         fields = parse_fields(params.text("fields"))
-        return self._reader.node(node, fields)
+        return Reader(self.store, self.now()).node(node, fields)
 
     def _new_video(self, call: GraphCall, account: Account) -> Node:
         now = self.now()

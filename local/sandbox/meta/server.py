@@ -1,6 +1,7 @@
 """The Graph API over HTTP."""
 
 import re
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -17,7 +18,13 @@ from local.sandbox.meta.faulted import faulted_reply, odd_pages
 from local.sandbox.meta.graph import Graph, GraphCall, GraphReply
 from local.sandbox.meta.params import Params
 
-VERSIONS = ("v25.0", "v26.0")
+# Versions of the Marketing API with the moment of their end, where one is announced; v24.0 has ended.
+VERSIONS: dict[str, datetime | None] = {
+    "v25.0": datetime(2027, 2, 23, tzinfo=UTC),
+    "v26.0": None,
+    "v27.0": None,
+}
+LATEST = "v27.0"
 _VERSIONED = re.compile(r"^(v\d+\.\d+)(?:/|$)(.*)")
 
 
@@ -33,25 +40,25 @@ def meta_app(graph: Graph) -> Starlette:
 
 async def _serve(graph: Graph, request: Request) -> Response:
     version, path = _split_version(request.path_params["path"])
-    call = await _read_call(request, path)
+    call = await _read_call(request, path, version)
     operation = graph.operation(call)
 
     async def act() -> Response:
-        return _response(graph, _reply(graph, call, version))
+        return _response(graph, _reply(graph, call), version)
 
     def fault_answer(kind: Kind) -> Response:
-        return _response(graph, faulted_reply(graph, kind, operation))
+        return _response(graph, faulted_reply(graph, kind, operation), version)
 
     async def twist(kind: Kind) -> Response:
-        return _response(graph, odd_pages(graph, call, kind))
+        return _response(graph, odd_pages(graph, call, kind), version)
 
     shown_path = f"/{version}/{path}" if version else f"/{path}"
     return await exchange(graph.world, "meta", operation, call.method, shown_path, act, fault_answer, twist)
 
 
-def _reply(graph: Graph, call: GraphCall, version: str | None) -> GraphReply:
+def _reply(graph: Graph, call: GraphCall) -> GraphReply:
     try:
-        _check_version(version)
+        _check_version(call.version, graph.now())
         if call.path:
             return graph.execute(call)
         return _batch_reply(graph, call)
@@ -66,11 +73,14 @@ def _batch_reply(graph: Graph, call: GraphCall) -> GraphReply:
     return GraphReply(200, Batch(graph, call.params, call.files).run(call.params.json("batch")))
 
 
-def _check_version(version: str | None) -> None:
-    if version is not None and version not in VERSIONS:
+def _check_version(version: str | None, now: datetime) -> None:
+    if version is None:
+        return
+    ends = VERSIONS.get(version)
+    if version not in VERSIONS or (ends is not None and now >= ends):
         raise GraphError(
             f"(#2635) You are calling a deprecated version of the Ads API. Please update to the latest "
-            f"version: {VERSIONS[-1]}.",
+            f"version: {LATEST}.",
             2635,
         )
 
@@ -81,7 +91,7 @@ def _split_version(path: str) -> tuple[str | None, str]:
     return version, rest.strip("/")
 
 
-async def _read_call(request: Request, path: str) -> GraphCall:
+async def _read_call(request: Request, path: str, version: str | None) -> GraphCall:
     """Query and body form one set of parameters; files come from multipart bodies."""
     values: dict[str, Any] = dict(request.query_params)
     files: Files = {}
@@ -90,12 +100,12 @@ async def _read_call(request: Request, path: str) -> GraphCall:
     else:
         body = (await request.body()).decode(errors="replace")
         values |= dict(parse_qsl(body, keep_blank_values=True))
-    return GraphCall(values.pop("method", request.method).upper(), path, Params(values), files)
+    return GraphCall(values.pop("method", request.method).upper(), path, Params(values), files, version)
 
 
-def _response(graph: Graph, reply: GraphReply) -> Response:
+def _response(graph: Graph, reply: GraphReply, version: str | None) -> Response:
     trace: Any = reply.body["error"]["fbtrace_id"] if _refused(reply) else graph.trace_id()
-    headers = {"x-fb-trace-id": trace, "x-fb-rev": "1027000000", "facebook-api-version": VERSIONS[-1]}
+    headers = {"x-fb-trace-id": trace, "x-fb-rev": "1027000000", "facebook-api-version": version or LATEST}
     return JSONResponse(reply.body, reply.status, headers | reply.headers)
 
 

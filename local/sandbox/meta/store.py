@@ -36,7 +36,9 @@ class Account:
     disable_reason: int = 0
     rate_limit_calls: int = 5000
     has_business: bool = True
+    has_catalog: bool = False
     locale: str = "en_US"
+    spend_bursts: bool = False
     created: datetime | None = None
 
     @property

@@ -46,12 +46,14 @@ from campaign_automation.adapters.meta.requests import (
     dsa_warnings,
     refuse_blocked,
     require_app,
+    version_warnings,
 )
 from campaign_automation.adapters.meta.studies import MetaStudies
 from campaign_automation.adapters.meta.wire import Call, MetaWire
 from campaign_automation.clients.media_client import MediaClient
 from campaign_automation.models.campaigns import AdSetPlan, CampaignPlan, CreateCampaign, Creative
 from campaign_automation.models.common import AdAccount, AgeGroup, Level, Objective
+from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import PlatformRejectedError, PlatformUnavailableError
 from campaign_automation.utils.money import to_units
 
@@ -80,11 +82,12 @@ class MetaAdapter:
         media: MediaClient,
         *,
         graph_url: str = "https://graph.facebook.com",
-        api_version: str = "v26.0",
+        api_version: str = facts.API_VERSION,
         timeout_seconds: float = 30,
     ) -> None:
         self._app = app
         self._media = media
+        self._version = api_version
         self._wire = MetaWire(app, graph_url, api_version, timeout_seconds)
         self._studies = MetaStudies(self._wire)
 
@@ -132,6 +135,7 @@ class MetaAdapter:
             *undeclared,
             *open_end_warnings(PLATFORM, spec.age_groups),
             *dsa_warnings(spec, account),
+            *version_warnings(self._version, clock.now().date()),
         ]
 
     def check_creatives(self, spec: CreateCampaign, creatives: Sequence[Creative]) -> None:

@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date, timedelta
 
-from campaign_automation.adapters.common.fact import Fact
+from campaign_automation.adapters.common.fact import WARNING_DAYS, Fact
 from campaign_automation.adapters.registry import PLATFORMS
 
-WARNING_DAYS = 45
 FACTS = tuple(fact for entry in PLATFORMS.values() for fact in entry.facts)
 
 

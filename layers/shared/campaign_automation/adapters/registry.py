@@ -16,7 +16,7 @@ from campaign_automation.adapters.google import facts as google
 from campaign_automation.adapters.meta import facts as meta
 from campaign_automation.adapters.tiktok import facts as tiktok
 from campaign_automation.clients.media_client import MediaClient
-from campaign_automation.models.common import Platform
+from campaign_automation.models.common import Platform, SpendEnvelope
 from campaign_automation.settings import Settings
 from campaign_automation.utils.secrets import read_secret
 
@@ -24,12 +24,14 @@ AppSecret = Callable[[], dict[str, Any]]
 
 
 class PlatformEntry(NamedTuple):
-    """One platform: its `name` for people, its app's secret, its adapter, and its facts that may change."""
+    """One platform: its `name` for people, its app's secret, its adapter, its facts that may change, and the
+    most that it may spend of a daily budget."""
 
     name: str
     secret_id: Callable[[Settings], str | None]
     build: Callable[[AppSecret, MediaClient, Settings], PlatformAdapter]
     facts: tuple[Fact, ...]
+    spend: SpendEnvelope
 
 
 def _meta(app: AppSecret, media: MediaClient, settings: Settings) -> PlatformAdapter:
@@ -62,12 +64,14 @@ def _google(app: AppSecret, media: MediaClient, settings: Settings) -> PlatformA
 
 
 PLATFORMS: Mapping[str, PlatformEntry] = {
-    Platform.META: PlatformEntry("Meta", lambda settings: settings.meta_secret_id, _meta, meta.FACTS),
+    Platform.META: PlatformEntry(
+        "Meta", lambda settings: settings.meta_secret_id, _meta, meta.FACTS, meta.SPEND
+    ),
     Platform.TIKTOK: PlatformEntry(
-        "TikTok", lambda settings: settings.tiktok_secret_id, _tiktok, tiktok.FACTS
+        "TikTok", lambda settings: settings.tiktok_secret_id, _tiktok, tiktok.FACTS, tiktok.SPEND
     ),
     Platform.GOOGLE: PlatformEntry(
-        "Google Ads", lambda settings: settings.google_secret_id, _google, google.FACTS
+        "Google Ads", lambda settings: settings.google_secret_id, _google, google.FACTS, google.SPEND
     ),
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import (
     AfterValidator,
@@ -215,6 +215,15 @@ class Targeting(Model):
     age_min: int
     age_max: int
     countries: list[str]
+
+
+class SpendEnvelope(NamedTuple):
+    """The most that a platform may spend of one daily budget, in daily budgets: on a day, in a week, in a
+    month."""
+
+    day: Decimal
+    week: Decimal
+    month: Decimal
 
 
 class AdAccount(Model):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from local.sandbox.meta.answers.additions import widened, with_catalog
 from local.sandbox.meta.answers.fields import Field
 from local.sandbox.meta.answers.listing import page, select
 from local.sandbox.meta.answers.status import effective_status, issues
@@ -43,10 +44,11 @@ LEARNING_TIME = timedelta(days=7)
 
 @dataclass
 class Reader:
-    """Shows the store as it is at `now`."""
+    """Shows the store as it is at `now`, with Meta's own `additions` where they are on."""
 
     store: MetaStore
     now: datetime
+    additions: bool = False
 
     def account(self, account: Account, fields: list[Field]) -> Json:
         """The account object; `id` is always there, empty values are left out."""
@@ -280,6 +282,18 @@ def _time(name: str) -> Getter:
     return lambda r, n: r.zoned(n.account_id, moment_of(n.data[name])) if n.data.get(name) else None
 
 
+def _targeting(reader: Reader, node: Node) -> Any:
+    is_of_sales = "pixel_id" in node.data.get("promoted_object", {})
+    return widened(node.data["targeting"]) if reader.additions and is_of_sales else node.data["targeting"]
+
+
+def _story(reader: Reader, node: Node) -> Any:
+    story = node.data["object_story_spec"]
+    if not (reader.additions and reader.store.accounts[node.account_id].has_catalog):
+        return story
+    return with_catalog(story, node.data.get("degrees_of_freedom_spec", {}))
+
+
 FIELDS: dict[str, dict[str, Getter]] = {
     "campaign": {
         **_DELIVERABLE,
@@ -295,9 +309,10 @@ FIELDS: dict[str, dict[str, Getter]] = {
     "adset": {
         **_DELIVERABLE,
         **_all_sent(
-            "campaign_id bid_strategy bid_amount bid_constraints billing_event optimization_goal targeting "
+            "campaign_id bid_strategy bid_amount bid_constraints billing_event optimization_goal "
             "promoted_object destination_type dsa_beneficiary dsa_payor"
         ),
+        "targeting": _targeting,
         "start_time": _time("start_time"),
         "end_time": _time("end_time"),
         "daily_budget": _budget("daily_budget"),
@@ -312,7 +327,8 @@ FIELDS: dict[str, dict[str, Getter]] = {
     },
     "creative": {
         **_BASE,
-        **_all_sent("object_story_spec url_tags degrees_of_freedom_spec contextual_multi_ads"),
+        **_all_sent("url_tags degrees_of_freedom_spec contextual_multi_ads"),
+        "object_story_spec": _story,
         "body": _story_part("message"),
         "title": _story_part("name", "title"),
         "image_hash": _story_part("image_hash"),

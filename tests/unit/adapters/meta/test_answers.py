@@ -130,3 +130,23 @@ def test_an_id_and_a_status_are_enough_to_stop_an_object(kind: str) -> None:
     }[kind]()
     assert (node.platform_id, node.status) == ("3", "active")
     assert node.unread
+
+
+@pytest.mark.parametrize(
+    ("targeting", "placements"),
+    [
+        ({}, "automatic"),
+        ({"device_platforms": ["mobile", "desktop"]}, "automatic"),
+        (
+            {"device_platforms": None, "targeting_automation": {"individual_setting": {"device": 1}}},
+            "automatic",
+        ),
+        ({"device_platforms": ["mobile"]}, "selected"),
+        ({"publisher_platforms": ["facebook"]}, "selected"),
+        ({"facebook_positions": ["feed"]}, "selected"),
+    ],
+)
+def test_devices_that_meta_widens_select_nothing(targeting: dict[str, Any], placements: str) -> None:
+    stored = {"age_min": 18, "age_max": 65, "geo_locations": {"countries": ["US"]}} | targeting
+    node = adset_node({"id": "1", "targeting": stored}, Decimal("0.01"))
+    assert node.placements == placements

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import NamedTuple
 
+WARNING_DAYS = 45  # before the last day of a fact
 _READ = date(2026, 11, 22)
 
 

@@ -9,12 +9,13 @@ from typing import NamedTuple
 from campaign_automation.adapters.common import accounts
 from campaign_automation.adapters.common.ages import ADULTS
 from campaign_automation.adapters.common.fact import Fact
-from campaign_automation.models.common import Objective
+from campaign_automation.models.common import Objective, SpendEnvelope
 
 PLATFORM, NAME = "google", "Google"
 API_VERSION = "v26"  # 14 October 2026; source: developers.google.com "Announcing v26 of the Google Ads API"
-# Versions live about a year; the day itself is not announced yet (unverified).
-API_VERSION_ENDS = date(2027, 10, 14)
+# Versions live about a year: v23 until February 2027, v24 May, v25 August, v26 November. The days are not
+# announced yet (unverified), so each counts from the first of its month.
+API_VERSION_ENDS = date(2027, 11, 1)
 
 # Amounts are millionths of the major unit in every currency, and multiples of what the currency bills.
 MICROS = Decimal(1_000_000)
@@ -65,6 +66,9 @@ GOALS: dict[Objective, Goal] = {
 # Biddings without a target of their own.
 LOWEST_COST = frozenset({"MAXIMIZE_CONVERSIONS", "MAXIMIZE_CONVERSION_VALUE", "TARGET_SPEND"})
 APP_STORES = ("APPLE_APP_STORE", "GOOGLE_APP_STORE")
+
+# A day and a month are limited, a week is not. Source: "About average daily budgets".
+SPEND = SpendEnvelope(day=Decimal(2), week=7 * Decimal(2), month=Decimal("30.4"))
 
 # A day's least budget of Demand Gen since April 2026; other currencies answer with their own minimum.
 DEMAND_GEN_MINIMUM = {"USD": Decimal(5)}
@@ -164,6 +168,8 @@ COUNTRY_OF_GEO_TARGET = {constant: country for country, constant in GEO_TARGETS.
 # The URL parameter that carries our tag: search ads have no name of their own.
 TAG_PARAMETER = "catag"
 
+_BLOG, _READ = "Google Ads developer blog; deprecations page", date(2026, 11, 27)
+
 FACTS = (
     Fact(
         PLATFORM,
@@ -183,4 +189,27 @@ FACTS = (
         PLATFORM, "budget units", "micros, multiples of the currency's smallest unit", "campaign_budget proto"
     ),
     Fact(PLATFORM, "Demand Gen minimum", "5 USD a day", "blog 27 Feb 2026"),
+    Fact(
+        PLATFORM,
+        "spend of one day",
+        "up to 200 %, a month 30.4 daily budgets",
+        "About average daily budgets",
+        read_on=_READ,
+    ),
+    Fact(
+        PLATFORM,
+        "campaigns that Google changes by itself",
+        "Demand Gen display targeting from 2026-12-01, Dynamic Search Ads to AI Max 2027-02",
+        _BLOG,
+        read_on=_READ,
+    ),
+    Fact(PLATFORM, "call ads", "stop serving 2027-02", _BLOG, read_on=_READ),
+    Fact(PLATFORM, "daily figures", "kept for 37 months", _BLOG, read_on=_READ),
+    Fact(
+        PLATFORM,
+        "invitations to an account",
+        "need a second approval from 2026-12-07",
+        _BLOG,
+        read_on=_READ,
+    ),
 )

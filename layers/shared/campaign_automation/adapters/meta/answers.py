@@ -81,9 +81,15 @@ def _moment(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
 
 
+# From v27.0 on Meta widens the devices of sales ad sets to all of them by itself, which selects nothing.
+_EVERY_DEVICE = {"mobile", "desktop"}
+
+
 def _placements(targeting: Mapping[str, Any]) -> str:
-    has_placements = any(key.endswith(("_positions", "platforms")) for key in targeting)
-    return "selected" if has_placements else "automatic"
+    """Return whether somebody chose placements or devices."""
+    devices = set(targeting.get("device_platforms") or _EVERY_DEVICE)
+    has_placements = any(key.endswith("_positions") or key == "publisher_platforms" for key in targeting)
+    return "selected" if has_placements or not devices >= _EVERY_DEVICE else "automatic"
 
 
 def _in_learning(item: Mapping[str, Any]) -> bool | None:
@@ -99,7 +105,8 @@ def ad_node(item: Mapping[str, Any]) -> AdNode:
 
 def _primary_text(ad: Mapping[str, Any]) -> str | None:
     story = ad.get("creative", {}).get("object_story_spec", {})
-    content = story.get("link_data") or story.get("video_data") or {}
+    # From v27.0 on Meta may add a catalog's products to an ad, whose text then stands in template_data.
+    content = story.get("link_data") or story.get("video_data") or story.get("template_data") or {}
     return content.get("message")
 
 

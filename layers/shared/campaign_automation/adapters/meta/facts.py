@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from campaign_automation.adapters.common import accounts
 from campaign_automation.adapters.common.fact import Fact
-from campaign_automation.models.common import Objective
+from campaign_automation.models.common import Objective, SpendEnvelope
 
 PLATFORM, NAME = "meta", "Meta"
 Params = dict[str, Any]
@@ -105,6 +105,9 @@ BLOCKED_ACCOUNTS: dict[int, tuple[str, str]] = {
     101: ("1004", "is closed"),
 }
 
+# Days even each other out within a week. Source: Meta's blog of 29 May 2025.
+SPEND = SpendEnvelope(day=Decimal("1.75"), week=Decimal(7), month=Decimal(31))
+
 NAME_LIMIT = 400  # unverified
 ADSETS_PER_CAMPAIGN = 200
 BATCH_LIMIT = 50
@@ -126,15 +129,37 @@ ACCOUNT_FIELDS = (
     "default_dsa_beneficiary,default_dsa_payor,promote_pages{id,name},adspixels{id,name}"
 )
 
+# The version that this module is written for. v27.0 came on 4 November 2026, but the vendor's SDK for it is
+# not published yet; what it adds to objects by itself is read all the same.
+API_VERSION = "v26.0"
+# The ends of versions, as far as they are announced: none is for v26.0.
+VERSION_ENDS = {"v24.0": date(2026, 11, 10), "v25.0": date(2027, 2, 23)}
+_VERSIONS_PAGE, _READ = "developer blog 4 Nov 2026; versions page", date(2026, 11, 27)
+
 FACTS = (
-    # Marketing API v24.0 lived from 8 October 2025 to 6 October 2026.
+    Fact(PLATFORM, "Marketing API version", API_VERSION, _VERSIONS_PAGE, read_on=_READ),
+    Fact(PLATFORM, "newest Marketing API version", "v27.0 since 2026-11-04", _VERSIONS_PAGE, read_on=_READ),
+    *(
+        Fact(
+            PLATFORM,
+            "older Marketing API version",
+            version,
+            _VERSIONS_PAGE,
+            read_on=_READ,
+            sunset=ends,
+            successor=API_VERSION,
+        )
+        for version, ends in VERSION_ENDS.items()
+    ),
     Fact(
         PLATFORM,
-        "Marketing API version",
-        "v26.0",
-        "Graph API changelog",
-        sunset=date(2027, 7, 29),
-        unverified=True,
+        "additions of Meta's own",
+        "devices of sales ad sets widen, catalog sets join ads; all versions about 2027-02",
+        "developer blog 4 Nov 2026; business SDK changelog 27.0.0",
+        read_on=_READ,
+    ),
+    Fact(
+        PLATFORM, "spend of one day", "up to 175 %, a week 7 daily budgets", "blog 29 May 2025", read_on=_READ
     ),
     Fact(PLATFORM, "budget units", "integers, offset 100 or 1 by currency", "Currency Codes"),
     Fact(PLATFORM, "minimum budget", "read from the account (min_daily_budget)", "Minimum Budget"),

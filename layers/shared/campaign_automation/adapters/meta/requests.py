@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 from campaign_automation.adapters.base import CreativeOrder
 from campaign_automation.adapters.common.ages import ADULTS
+from campaign_automation.adapters.common.fact import WARNING_DAYS
 from campaign_automation.adapters.common.refusals import (
     adults_only,
     blocked_account,
@@ -166,6 +168,17 @@ def dsa_warnings(spec: CreateCampaign, account: AdAccount) -> list[str]:
     return [
         f"meta: ads shown in {', '.join(eu)} will name the ad account's defaults: beneficiary {beneficiary},"
         f" payor {payor}; give dsa to name others"
+    ]
+
+
+def version_warnings(version: str, day: date) -> list[str]:
+    """Warn of a version of the Marketing API that ends within 45 days, or has ended."""
+    ends = facts.VERSION_ENDS.get(version)
+    if ends is None or (ends - day).days > WARNING_DAYS:
+        return []
+    return [
+        f"meta: version {version} of the Marketing API ends on {ends}; set META_API_VERSION to"
+        f" {facts.API_VERSION}"
     ]
 
 

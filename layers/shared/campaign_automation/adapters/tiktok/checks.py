@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from campaign_automation.adapters.common.ages import ADULTS, OLDEST, open_end_warnings
+from campaign_automation.adapters.common.fact import WARNING_DAYS
 from campaign_automation.adapters.common.refusals import (
     adults_only,
     blocked_account,
@@ -22,8 +23,6 @@ from campaign_automation.adapters.tiktok.requests import fit_ages
 from campaign_automation.models.campaigns import CreateCampaign
 from campaign_automation.models.common import AdAccount, Objective
 from campaign_automation.utils.error_handler import InvalidRequestError
-
-SUNSET_WARNING_DAYS = 45
 
 
 def refuse_blocked(data: Mapping[str, Any]) -> None:
@@ -154,7 +153,7 @@ def _family_warnings(spec: CreateCampaign, family: facts.Family, day: date, manu
             " up to 125 % may be spent on one day"
         ]
     left = (manual_ends - day).days
-    if spec.objective in facts.SMART_PLUS_OBJECTIVES and left <= SUNSET_WARNING_DAYS:
+    if spec.objective in facts.SMART_PLUS_OBJECTIVES and left <= WARNING_DAYS:
         return [
             f"tiktok: manual {spec.objective} campaigns can be created until {manual_ends}"
             " (unconfirmed by TikTok); Upgraded Smart+ follows"

@@ -16,7 +16,7 @@ from campaign_automation.adapters.common.listings import chunks
 from campaign_automation.adapters.tiktok import facts, requests
 from campaign_automation.adapters.tiktok.answers import id_field
 from campaign_automation.adapters.tiktok.echo import Echoes
-from campaign_automation.adapters.tiktok.errors import unavailable
+from campaign_automation.adapters.tiktok.errors import unavailable, with_smart_plus_advice
 from campaign_automation.adapters.tiktok.objects import path_of
 from campaign_automation.adapters.tiktok.wire import TikTokWire
 from campaign_automation.models.campaigns import AdSetPlan, CampaignPlan
@@ -109,7 +109,7 @@ class TikTokCreation:
         try:
             data = await self._wire.post(access, f"create_{level}", path, body)
         except PlatformError as error:
-            return Outcome(tag, error=error), {}
+            return Outcome(tag, error=with_smart_plus_advice(error) if family == "smart_plus" else error), {}
         platform_id = data.get(id_field(level, family))
         if not platform_id:
             return Outcome(tag, error=unavailable(f"tiktok: {path} answered without an id")), {}

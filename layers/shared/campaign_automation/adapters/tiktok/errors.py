@@ -115,6 +115,19 @@ def _refusal(code: int, text: str, facts: dict[str, Any]) -> PlatformError:
     )
 
 
+def with_smart_plus_advice(error: PlatformError) -> PlatformError:
+    """Return a refusal of Smart+ with the steps that open it; any other error as it is."""
+    # Third parties report that TikTok opens it by allow-list, and to apps with its three scopes only.
+    if error.code != "1004":
+        return error
+    return PlatformAuthError(
+        f"{error.message} (Upgraded Smart+ has to be open to the advertiser: ask TikTok to allow-list it, and"
+        " give the app the scopes of Smart+ campaigns, ad groups and ads)",
+        code="1004",
+        **error.details,
+    )
+
+
 def is_per_second(error: CampaignAutomationError) -> bool:
     """Return whether the app made more calls in a second than it may; TikTok has not acted then."""
     return isinstance(error, PlatformRateLimitError) and error.details.get("retry_after") == PER_SECOND_WAIT

@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 from campaign_automation.adapters.common import accounts
 from campaign_automation.adapters.common.fact import Fact
-from campaign_automation.models.common import Level, Objective
+from campaign_automation.models.common import Level, Objective, SpendEnvelope
 
 PLATFORM, NAME = "tiktok", "TikTok"
 Params = dict[str, Any]
@@ -224,6 +224,9 @@ BLOCKED_ACCOUNTS: dict[str, tuple[str, str]] = {
 # Effective states that are a problem of money, of review or of the account.
 ISSUE_MARKS = ("BALANCE_EXCEED", "AUDIT_DENY", "PUNISH", "PIXEL_UNBIND", "TRANSCODING_FAIL", "QUOTA_LIMIT")
 
+# Documented for budgets that are an average over a week; of others no excess is named. Source: "Budget".
+SPEND = SpendEnvelope(day=Decimal("1.25"), week=Decimal(7), month=Decimal(31))
+
 NAME_LIMIT = 512  # Chinese and Japanese characters count twice
 # The planner may add to a name: " | ", five countries and ages, " | creative " and an id, a tag.
 NAME_ADDITION = 180
@@ -254,6 +257,14 @@ FACTS = (
         "minimum budgets",
         f"{CAMPAIGN_BASE} a campaign, {ADSET_BASE} an ad group, times a ratio",
         "Budget; Currency - Daily budget value range",
+    ),
+    Fact(
+        PLATFORM,
+        "Smart+ through the API",
+        "may need an allow-listed account and three scopes of the app",
+        "two third-party pages",
+        read_on=date(2026, 11, 27),
+        unverified=True,
     ),
     Fact(PLATFORM, "ads per ad group", str(ADS_PER_ADSET), "the vendor's SDK"),
 )

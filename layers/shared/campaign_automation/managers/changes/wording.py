@@ -88,8 +88,11 @@ def limit_missing(setting: str, scope: str = "") -> str:
 
 
 def changed_by_other(live: object, seen: object) -> str:
-    """Return the refusal of a value that somebody changed on the platform itself."""
-    return f"it is {live} on the platform, but {seen} when last read; ask again to overwrite it"
+    """Return the refusal of a value that a person, or the platform by itself, changed on the platform."""
+    return (
+        f"it is {live} on the platform, but {seen} when last read: a person, or the platform by itself,"
+        " changed it; ask again to overwrite it"
+    )
 
 
 def over_step_cap(before: Decimal, after: Decimal, percent: Decimal) -> str:

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from campaign_automation.adapters.base import DailyInsight
+from campaign_automation.adapters.registry import PLATFORMS
 from campaign_automation.managers.shared.insights import CampaignInsights
 from campaign_automation.managers.shared.view import CampaignView
 from campaign_automation.models.campaign import Campaign
@@ -88,6 +89,7 @@ def _entity(insights: CampaignInsights, tag: str, action: AnyAction, trail: Sequ
         paused_by_us=pause is not None and _is_automatic(pause),
         first_day=created,
         evidence_from=_evidence_from(insights, tag, trail, created),
+        envelope=entry.spend if (entry := PLATFORMS.get(campaign.platform)) else None,
     )
 
 

@@ -41,7 +41,15 @@ COUNTED = ("spend", "impressions", "clicks", "conversions", "revenue")
 RATIOS = ("ctr", "cpc", "cpm", "conversion_rate", "cpa", "roas")
 
 
-SETTINGS = ("daily_budget", "age_days", "hours_past_pause_until")  # of the object itself: no time_range
+# Of the object itself: no time_range. The limits are what its platform may spend of its daily budget at most.
+SETTINGS = (
+    "daily_budget",
+    "day_spend_limit",
+    "week_spend_limit",
+    "month_spend_limit",
+    "age_days",
+    "hours_past_pause_until",
+)
 
 
 METRICS = (*COUNTED, *RATIOS, *SETTINGS)

@@ -10,6 +10,7 @@ import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
+from typing import Literal
 
 from campaign_automation.models.rules.rule import Scope
 from campaign_automation.models.rules.vocabulary import SETTINGS
@@ -209,6 +210,8 @@ class Columns:
         if metric == "daily_budget":
             budgets = [entity.daily_budget for entity in self.entities]
             return ["no_own_budget" if budget is None else float(budget) for budget in budgets]
+        if metric in _SPEND_LIMITS:
+            return [_spend_limit(entity, _SPEND_LIMITS[metric]) for entity in self.entities]
         if metric == "age_days":
             return self._figures.ages()
         ends = [entity.pause_until for entity in self.entities]
@@ -303,6 +306,11 @@ class Columns:
         return "no_value_per_conversion"
 
 
+_SPEND_LIMITS: dict[str, Literal["day", "week", "month"]] = {
+    "day_spend_limit": "day",
+    "week_spend_limit": "week",
+    "month_spend_limit": "month",
+}
 _RATIOS: dict[str, tuple[tuple[str, Weight], tuple[str, Weight], float]] = {
     "ctr": (("clicks", "plain"), ("impressions", "plain"), 100.0),
     "cpc": (("spend", "plain"), ("clicks", "plain"), 1.0),
@@ -320,6 +328,15 @@ _EVIDENCE_OF: dict[str, tuple[tuple[str, Weight], tuple[str, Weight]]] = {
     "roas": (("conversions", "complete"), ("spend", "share")),
     "conversions": (("conversions", "complete"), ("spend", "share")),
 }
+
+
+def _spend_limit(entity: Entity, period: Literal["day", "week", "month"]) -> Cell:
+    """Return the most that the object's platform may spend in a period of its daily budget."""
+    if entity.daily_budget is None:
+        return "no_own_budget"
+    if entity.envelope is None:
+        return "no_known_limit"
+    return float(entity.daily_budget * getattr(entity.envelope, period))
 
 
 def _divide(top: Cell, bottom: Cell, divisor: str, scale: float) -> Cell:

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from campaign_automation.models.common import Level, Platform
+from campaign_automation.models.common import Level, Platform, SpendEnvelope
 
 
 class Day(NamedTuple):
@@ -33,7 +33,8 @@ class Entity:
 
     `paused_by_us`: a rule or the optimiser paused it, no person. `pause_until`: the end of that pause.
     `evidence_from`: the first day whose figures are about the object as it is, after the last change of
-    creative, audience or target, or the last start; a new budget does not matter.
+    creative, audience or target, or the last start; a new budget does not matter. `envelope`: the most that
+    its platform may spend of its daily budget, where that is known.
     """
 
     entity_id: str
@@ -52,6 +53,7 @@ class Entity:
     paused_by_us: bool = False
     first_day: date | None = None
     evidence_from: date | None = None
+    envelope: SpendEnvelope | None = None
 
 
 @dataclass(frozen=True)

@@ -141,14 +141,30 @@ def _budget_pacing(share_of_budget: float) -> Body:
     }
 
 
-def _overspend_guard(times_budget: float) -> Body:
+def _overspend_guard(times_limit: float, level: str) -> Body:
+    # A day above the daily budget is legal: each platform allows itself an excess, which its week evens out.
     return {
         "condition": _is(
-            "spend", "greater_than", {"metric": "daily_budget", "factor": times_budget}, "today"
+            "spend", "greater_than", {"metric": "day_spend_limit", "factor": times_limit}, "today"
         ),
-        "action": {"type": "pause_adset", "parameters": {"pause_for": "24h"}},
+        "action": {"type": f"pause_{level}", "parameters": {"pause_for": "24h"}},
         "schedule": "rate(15 minutes)",
         "priority": 200,
+    }
+
+
+def _overspent_week(times_limit: float) -> Body:
+    # Seven days need not be one week of the platform's, so this tells and does not pause.
+    return {
+        "condition": _is(
+            "spend", "greater_than", {"metric": "week_spend_limit", "factor": times_limit}, "7d"
+        ),
+        "action": {
+            "type": "send_notification",
+            "parameters": {"message": "Seven days cost more than the platform may spend in a week"},
+        },
+        "schedule": "cron(0 8 * * ? *)",
+        "cooldown": "7d",
     }
 
 
@@ -232,9 +248,15 @@ TEMPLATES = {
         ),
         Template(
             "overspend_guard",
-            "pauses an ad set for a day when it spends far more than its daily budget",
-            {"times_budget": 1.5},
+            "pauses an ad set for a day when it spends more than its platform may on one day of its budget",
+            {"times_limit": 1.02, "level": "adset"},
             _overspend_guard,
+        ),
+        Template(
+            "overspent_week",
+            "notifies about ad sets whose last seven days cost more than the platform may spend in a week",
+            {"times_limit": 1.1},
+            _overspent_week,
         ),
         Template(
             "zombie_ads",
