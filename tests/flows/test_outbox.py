@@ -27,7 +27,8 @@ def sweep(cloud: Cloud) -> dict[str, Any]:
 
 @pytest.fixture
 def waiting_before(cloud: Cloud, sandbox: Sandbox) -> int:
-    """Messages of earlier tests that nobody can take any more; the Web Platform is as seeded afterwards."""
+    """Messages of earlier tests that nobody can take any more, and that are quarantined sooner or later; the
+    Web Platform is as seeded afterwards."""
     left = int(sweep(cloud)["after"])
     sandbox.reset()
     return left
@@ -47,7 +48,7 @@ def test_whatever_went_wrong_it_knows_everything_once_and_in_order(
             assert api.manage(created["campaign_id"], action).json()["status"] == "success"
         sandbox.reset_faults()
     sandbox.advance(advance_hours=1)  # an unanswered create may be carried out for a while
-    assert sweep(cloud)["after"] == waiting_before
+    assert sweep(cloud)["after"] <= waiting_before
     known = sandbox.state("web_platform")["campaigns"].values()
     told = {item["targeting"]["campaign_id"]: item["status"] for item in known}
     assert len(told) == len(known) == len(KINDS)
@@ -61,7 +62,7 @@ def test_a_slow_web_platform_holds_nobody_up_for_long_and_learns_it_later(
     sandbox.fault("web_platform", "update_campaign", "timeout_after", hang_seconds=15)
     answer = api.manage(created["campaign_id"], "start").json()
     assert answer["status"] == "success"
-    assert sweep(cloud)["after"] == waiting_before
+    assert sweep(cloud)["after"] <= waiting_before
     (known,) = sandbox.state("web_platform")["campaigns"].values()
     assert known["status"] == "active"
 
@@ -71,10 +72,11 @@ def test_depth_and_age_are_told(api: Api, sandbox: Sandbox, cloud: Cloud, waitin
     api.create(request_body())
     sandbox.advance(advance_hours=2)
     answer = sweep(cloud)
-    assert answer["before"] == answer["after"] == waiting_before + 2
+    assert answer["before"] == waiting_before + 2
+    assert answer["after"] >= 2
     metrics = httpx.get(f"{cloud.info['api_url']}/_local/metrics", timeout=600).json()["CampaignAutomation"]
     assert sum(metrics["outbox_age_seconds"].values()) >= 7200
     assert sum(metrics["outbox_depth"].values()) >= 1
     sandbox.reset_faults()
     sandbox.advance(advance_hours=1)
-    assert sweep(cloud)["after"] == waiting_before
+    assert sweep(cloud)["after"] <= waiting_before

@@ -178,7 +178,7 @@ def fields(schema: dict[str, Any], models: dict[str, Any], name: str = "") -> It
             yield from fields(part, models, inner)
 
 
-@pytest.mark.parametrize("model", [Context, *{action.request for action in ACTIONS.values()}])
+@pytest.mark.parametrize("model", [Context, *dict.fromkeys(action.request for action in ACTIONS.values())])
 def test_ids_of_any_kind_are_bounded(model: type[BaseModel]) -> None:
     schema = model.model_json_schema()
     ids = [(name, text) for name, text in fields(schema, schema.get("$defs", {})) if IDS.search(name)]
