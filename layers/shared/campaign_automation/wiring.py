@@ -60,6 +60,7 @@ from campaign_automation.managers.shared.notices import Notices
 from campaign_automation.managers.shared.outbox import Outbox
 from campaign_automation.managers.shared.platform_access import Platforms
 from campaign_automation.managers.shared.statistics import InProcessStatistics, Statistics
+from campaign_automation.managers.shared.switches import Switches
 from campaign_automation.settings import Settings, get_settings
 from campaign_automation.stores.ab_test_store import AbTestStore
 from campaign_automation.stores.answer_store import AnswerStore
@@ -68,11 +69,12 @@ from campaign_automation.stores.campaign_store import CampaignStore
 from campaign_automation.stores.dynamodb import DynamoTable
 from campaign_automation.stores.insight_store import InsightStore
 from campaign_automation.stores.notice_store import NoticeStore
+from campaign_automation.stores.operations.switches import SwitchStore
+from campaign_automation.stores.operations.tags import TagStore
+from campaign_automation.stores.operations.visits import VisitStore
 from campaign_automation.stores.rule_store import RuleStore
 from campaign_automation.stores.table import Table
 from campaign_automation.stores.tenant_store import TenantStore
-from campaign_automation.stores.upkeep.tags import TagStore
-from campaign_automation.stores.upkeep.visits import VisitStore
 from campaign_automation.utils.cache_manager import CacheManager, RedisClient, connect
 from campaign_automation.utils.secrets import read_secret
 
@@ -245,7 +247,7 @@ class Wiring:
             self.adapters,
             CreativeLibrary(self.tools, self.cache),
             Copywriter(self._text_model(COPY_SCHEMA), self.settings.gemini_models),
-            Journal(self.store, self.audit, self.notices),
+            Journal(self.store, self.audit, self.notices, self.switches),
             self.gate,
             self.commitments,
             self.outbox,
@@ -289,8 +291,13 @@ class Wiring:
             self.outbox,
             self.commitments,
             Limits.from_settings(self.settings),
+            self.switches,
             self.settings.change_timeout_seconds,
         )
+
+    @cached_property
+    def switches(self) -> Switches:
+        return Switches(SwitchStore(self._table), self.settings.kill_switch)
 
     @cached_property
     def commitments(self) -> Commitments:

@@ -1,6 +1,6 @@
 """The actions that callers may ask for, by name."""
 
-from campaign_automation.actions import ab_tests, budgets, campaigns, changes, rules
+from campaign_automation.actions import ab_tests, budgets, campaigns, changes, operations, rules
 from campaign_automation.actions.action import ACTIONS
 
-__all__ = ["ACTIONS", "ab_tests", "budgets", "campaigns", "changes", "rules"]
+__all__ = ["ACTIONS", "ab_tests", "budgets", "campaigns", "changes", "operations", "rules"]
