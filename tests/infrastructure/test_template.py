@@ -117,7 +117,7 @@ def test_each_function_may_do_to_the_table_what_it_does(rights: dict[str, set[Ri
         assert allowed == expected.get(role, set()), role
     with_index = holders(rights, lambda right: right.resource == "Table/index/outbox")
     reconcilers = {"ReconcileRulesFunctionRole", "ReconcileCampaignsFunctionRole"}
-    assert with_index == {"OutboxFunctionRole", *reconcilers}
+    assert with_index == {"OutboxFunctionRole", "ManageCampaignFunctionRole", *reconcilers}
 
 
 def test_schedules_functions_and_topics_are_for_those_who_need_them(rights: dict[str, set[Right]]) -> None:

@@ -42,6 +42,7 @@ from campaign_automation.managers.changes.control import CampaignControl
 from campaign_automation.managers.changes.gate import WriteGate
 from campaign_automation.managers.changes.guards import Limits
 from campaign_automation.managers.changes.history import ChangeHistory
+from campaign_automation.managers.changes.stopping import CampaignStops
 from campaign_automation.managers.rules.account_snapshot import AccountSnapshots
 from campaign_automation.managers.rules.applying import RuleWriter
 from campaign_automation.managers.rules.checks import RuleChecks
@@ -306,6 +307,10 @@ class Wiring:
     @cached_property
     def control(self) -> CampaignControl:
         return CampaignControl(self.campaigns, self.gate, self._executions)
+
+    @cached_property
+    def stops(self) -> CampaignStops:
+        return CampaignStops(self.store, TagStore(self._table), self.control)
 
     @cached_property
     def history(self) -> ChangeHistory:

@@ -1,12 +1,12 @@
-"""The shapes of kill switches: scopes of campaigns to which nothing is written but what lowers spend."""
+"""The shapes of kill switches and of stops: what operators do to all campaigns of a scope."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from campaign_automation.models.changes import Flag, Reason
+from campaign_automation.models.changes import FailedItem, Flag, Reason
 from campaign_automation.models.common import Model, Platform, Record, Text
 
 Id = Annotated[Text, Field(max_length=128)]
@@ -22,8 +22,8 @@ class Switch(Record):
     at: str
 
 
-class SetKillSwitch(Model):
-    """Parameters of set_kill_switch: what it stops, and whether it does from now on.
+class Scoped(Model):
+    """A request about all campaigns of a scope.
 
     `account` is the platform's id of an ad account, with its `platform`; `tenant` is the user's id.
     """
@@ -32,11 +32,9 @@ class SetKillSwitch(Model):
     platform: Platform | None = None
     account: Id | None = None
     tenant: Id | None = None
-    is_on: Flag
-    reason: Reason
 
     @model_validator(mode="after")
-    def _names_its_scope(self) -> SetKillSwitch:
+    def _names_its_scope(self) -> Self:
         needed = {"platform": {"platform"}, "account": {"platform", "account"}, "tenant": {"tenant"}}
         given = {name for name in ("platform", "account", "tenant") if getattr(self, name) is not None}
         wanted = needed.get(self.scope, set())
@@ -49,6 +47,40 @@ class SetKillSwitch(Model):
     def key(self) -> str:
         """The key of the scope: deployment, platform:meta, account:meta:act_1, tenant:user_123."""
         return ":".join(filter(None, (self.scope, self.platform, self.account, self.tenant)))
+
+
+class SetKillSwitch(Scoped):
+    """Parameters of set_kill_switch: the scope, and whether it is stopped from now on."""
+
+    is_on: Flag
+    reason: Reason
+
+
+class StopAll(Scoped):
+    """Parameters of stop_all: the scope whose campaigns are paused."""
+
+    reason: Reason
+    dry_run: Flag = False
+
+
+class AllStopped(Model):
+    """The campaigns that are paused now, or were; those that could not be; and how many are left to do.
+
+    With any `left` the same request goes on where it ended.
+    """
+
+    status: Literal["success", "partial"]
+    scope: str
+    paused: list[str]
+    already_paused: list[str]
+    failed: list[FailedItem] = []
+    left: int = 0
+    message: str
+
+    @property
+    def is_final(self) -> bool:
+        """Return whether asking again would change nothing."""
+        return self.left == 0 and not any(item.error["details"].get("retryable") for item in self.failed)
 
 
 class ListKillSwitches(Model):

@@ -1,4 +1,4 @@
-"""The kill switches: what they hold back, for whom, and how soon."""
+"""Kill switches: what they hold back, for whom, how soon; and the stop of all campaigns."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
+from campaign_automation.adapters.base import CampaignNode
 from campaign_automation.capability import run_action
 from campaign_automation.managers.shared import switches
 from campaign_automation.settings import parse_settings
 from campaign_automation.stores.table import Row
 from campaign_automation.utils import clock
-from campaign_automation.utils.error_handler import StoreError
+from campaign_automation.utils.error_handler import PlatformRejectedError, StoreError
 from campaign_automation.wiring import Wiring
 from tests.support.builders import request_body
 from tests.support.fake_adapter import FakeAdapter
@@ -173,6 +174,71 @@ def test_a_scope_names_what_it_needs(house: House, body: dict[str, Any]) -> None
 def test_only_operators_may_touch_a_switch(house: House) -> None:
     body = {"scope": "deployment", "is_on": True, "reason": "r"}
     caller = {"user_id": "u", "roles": ["buyer", "approver", "viewer"]}
-    for name, parameters in (("set_kill_switch", body), ("list_kill_switches", {})):
+    stop = {"scope": "deployment", "reason": "r"}
+    for name, parameters in (("set_kill_switch", body), ("list_kill_switches", {}), ("stop_all", stop)):
         answer = asyncio.run(run_action(house.buyer, name, parameters, caller))
         assert answer["error"]["code"] == "1004"
+
+
+# --- the stop of all campaigns ------------------------------------------------------------------------------
+
+
+def stop_all(house: House, **body: Any) -> dict[str, Any]:
+    parameters = {"reason": "something is wrong", **body}
+    return asyncio.run(run_action(house.operator, "stop_all", parameters, {"user_id": "op"}))
+
+
+@pytest.mark.parametrize("scope", SCOPES, ids=lambda scope: scope["scope"])
+def test_a_stop_pauses_every_campaign_of_its_scope_also_while_the_switch_is_on(
+    house: House, scope: dict[str, Any]
+) -> None:
+    running = {house.create(activate=True)["campaign_id"] for _ in range(3)}
+    paused = house.create()["campaign_id"]
+    house.set(True, scope="deployment")
+    would = stop_all(house, **scope, dry_run=True)
+    assert set(would["paused"]) == running
+    assert "active" in campaign_statuses(house)
+    answer = stop_all(house, **scope)
+    assert (answer["status"], set(answer["paused"]), answer["already_paused"]) == (
+        "success",
+        running,
+        [paused],
+    )
+    assert set(campaign_statuses(house)) == {"paused"}
+    assert stop_all(house, **scope)["paused"] == []
+
+
+@pytest.mark.parametrize("scope", OTHERS, ids=lambda scope: scope["scope"])
+def test_a_stop_of_others_pauses_nothing_here(house: House, scope: dict[str, Any]) -> None:
+    house.create(activate=True)
+    answer = stop_all(house, **scope)
+    assert (answer["status"], answer["paused"], answer["already_paused"]) == ("success", [], [])
+    assert campaign_statuses(house) == ["active"]
+
+
+def test_a_stop_says_what_it_could_not_reach_and_goes_on_with_the_rest(house: House) -> None:
+    unreachable, other = (house.create(activate=True) for _ in range(2))
+    real = house.platform.read_tree
+
+    async def fails_for_one(access: Any, campaign_id: str, currency: str) -> Any:
+        if campaign_id == unreachable["platform_campaign_id"]:
+            raise PlatformRejectedError("no", platform="meta", code="6005")
+        return await real(access, campaign_id, currency)
+
+    house.platform.read_tree = fails_for_one  # type: ignore[method-assign]
+    answer = stop_all(house, scope="deployment")
+    assert (answer["status"], answer["paused"]) == ("partial", [other["campaign_id"]])
+    assert [item["id"] for item in answer["failed"]] == [unreachable["campaign_id"]]
+
+
+def test_a_stop_out_of_time_says_how_many_are_left(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    house.create(activate=True)
+    monkeypatch.setattr("campaign_automation.managers.changes.stopping._SECONDS", -1.0)
+    answer = stop_all(house, scope="deployment")
+    assert (answer["status"], answer["left"]) == ("partial", 1)
+    assert "send the same request again" in answer["message"]
+
+
+def campaign_statuses(house: House) -> list[str]:
+    nodes = [house.platform.node(item) for item in house.platform.node_ids()]
+    return [node.status for node in nodes if isinstance(node, CampaignNode)]
