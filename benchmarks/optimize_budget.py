@@ -71,8 +71,11 @@ class Memory:
 
     campaign = load_created
 
-    async def begin_run(self, *_: Any) -> None:
+    async def begin_run(self, *_: Any, **__: Any) -> None:
         return None
+
+    async def renew_run(self, *_: Any, **__: Any) -> bool:
+        return True
 
     async def end_run(self, *_: Any, seen: Sequence[ObjectEntry] = (), **__: Any) -> bool:
         return True
@@ -108,6 +111,14 @@ class Accounts:
         """Nothing is kept."""
 
 
+class NoSwitches:
+    async def refusal(self, *_: str) -> None:
+        return None
+
+    async def check(self, *_: str) -> None:
+        """No switch is on."""
+
+
 def make_house() -> tuple[BudgetManager, Creation]:
     adapter, creation = FakeAdapter("meta"), make_creation()
     fill(adapter, creation)
@@ -118,7 +129,8 @@ def make_house() -> tuple[BudgetManager, Creation]:
     limits = Limits(Decimal(50), Decimal(50), {"USD": Decimal(10**9)}, is_stopped=False)
     platforms = Platforms(accounts, adapters)
     commitments = Commitments(memory, limits)
-    gate = WriteGate(memory, memory, platforms, Outbox(memory, None), commitments, limits)
+    switches: Any = NoSwitches()
+    gate = WriteGate(memory, memory, platforms, Outbox(memory, None), commitments, limits, switches)
     insights = Insights(reports, platforms, FirstPartyRevenue(None))
     # The campaign is no A/B test, so nobody asks for one.
     narrator = Narrator(None, ())

@@ -13,7 +13,8 @@ from campaign_automation.wiring import Wiring
 
 def gate_with(wiring: Wiring, limits: Limits) -> WriteGate:
     commitments = Commitments(wiring.store, limits)
-    return WriteGate(wiring.store, wiring.audit, wiring.platforms, wiring.outbox, commitments, limits)
+    stores = wiring.store, wiring.audit
+    return WriteGate(*stores, wiring.platforms, wiring.outbox, commitments, limits, wiring.switches)
 
 
 def campaign_of(wiring: Wiring, campaign_id: str) -> Campaign:

@@ -59,7 +59,7 @@ class Settings(BaseModel):
     )
 
     kill_switch: bool | None = Field(
-        None, description="true: nothing is written to a platform but pauses; required for writes"
+        None, description="true: only what lowers spend is written to a platform; required for writes"
     )
     max_budget_step_percent: Decimal | None = Field(
         None,

@@ -42,6 +42,7 @@ from campaign_automation.managers.changes.control import CampaignControl
 from campaign_automation.managers.changes.gate import WriteGate
 from campaign_automation.managers.changes.guards import Limits
 from campaign_automation.managers.changes.history import ChangeHistory
+from campaign_automation.managers.changes.stopping import CampaignStops
 from campaign_automation.managers.rules.account_snapshot import AccountSnapshots
 from campaign_automation.managers.rules.applying import RuleWriter
 from campaign_automation.managers.rules.checks import RuleChecks
@@ -62,6 +63,7 @@ from campaign_automation.managers.shared.outbox import Outbox
 from campaign_automation.managers.shared.platform_access import Platforms
 from campaign_automation.managers.shared.quarantine import Quarantine
 from campaign_automation.managers.shared.statistics import InProcessStatistics, Statistics
+from campaign_automation.managers.shared.switches import Switches
 from campaign_automation.settings import Settings, get_settings
 from campaign_automation.stores.ab_test_store import AbTestStore
 from campaign_automation.stores.answer_store import AnswerStore
@@ -71,12 +73,13 @@ from campaign_automation.stores.engines.dynamodb import DynamoTable
 from campaign_automation.stores.engines.sqlite import SqliteTable
 from campaign_automation.stores.insight_store import InsightStore
 from campaign_automation.stores.notice_store import NoticeStore
+from campaign_automation.stores.operations.schedules import DueRuns, TableScheduler
+from campaign_automation.stores.operations.switches import SwitchStore
+from campaign_automation.stores.operations.tags import TagStore
+from campaign_automation.stores.operations.visits import VisitStore
 from campaign_automation.stores.rule_store import RuleStore
 from campaign_automation.stores.table import Table
 from campaign_automation.stores.tenant_store import TenantStore
-from campaign_automation.stores.upkeep.schedules import DueRuns, TableScheduler
-from campaign_automation.stores.upkeep.tags import TagStore
-from campaign_automation.stores.upkeep.visits import VisitStore
 from campaign_automation.utils.cache_manager import CacheManager, RedisClient, connect
 from campaign_automation.utils.secrets import read_secret
 
@@ -279,7 +282,7 @@ class Wiring:
                 self.settings.gemini_models,
                 takes_plain_text=self._gemini_client is not None,
             ),
-            Journal(self.store, self.audit, self.notices),
+            Journal(self.store, self.audit, self.notices, self.switches),
             self.gate,
             self.commitments,
             self.outbox,
@@ -323,8 +326,13 @@ class Wiring:
             self.outbox,
             self.commitments,
             Limits.from_settings(self.settings),
+            self.switches,
             self.settings.change_timeout_seconds,
         )
+
+    @cached_property
+    def switches(self) -> Switches:
+        return Switches(SwitchStore(self._table), self.settings.kill_switch)
 
     @cached_property
     def commitments(self) -> Commitments:
@@ -334,6 +342,10 @@ class Wiring:
     def control(self) -> CampaignControl:
         categories = self.settings.special_ad_categories
         return CampaignControl(self.campaigns, self.gate, self._executions, categories)
+
+    @cached_property
+    def stops(self) -> CampaignStops:
+        return CampaignStops(self.store, TagStore(self._table), self.control)
 
     @cached_property
     def history(self) -> ChangeHistory:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
@@ -130,12 +131,18 @@ class LostAnswer:
 
 
 @pytest.fixture
-def moto_client(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def name() -> str:
+    """A table of its own: whatever else runs in this process may share moto."""
+    return f"Table{uuid.uuid4().hex}"
+
+
+@pytest.fixture
+def moto_client(monkeypatch: pytest.MonkeyPatch, name: str) -> Iterator[Any]:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     with mock_aws():
-        make_table()
+        make_table(name)
         yield boto3.client("dynamodb")
 
 
@@ -148,9 +155,9 @@ def moto_client(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     ],
 )
 def test_a_conditional_write_whose_answer_was_lost_has_succeeded(
-    moto_client: Any, operation: Put | Update | Delete, call: str
+    moto_client: Any, name: str, operation: Put | Update | Delete, call: str
 ) -> None:
-    table = dynamodb.DynamoTable("Table", lambda: moto_client)
+    table = dynamodb.DynamoTable(name, lambda: moto_client)
     asyncio.run(table.write(Put({"pk": "p", "sk": "old", "a": 1})))
     lost = LostAnswer()
     moto_client.meta.events.register_first(f"needs-retry.dynamodb.{call}", lost)
@@ -160,8 +167,8 @@ def test_a_conditional_write_whose_answer_was_lost_has_succeeded(
     assert all("written_by" not in row for row in asyncio.run(table.query("p")))
 
 
-def test_a_lost_answer_does_not_hide_that_another_was_first(moto_client: Any) -> None:
-    table = dynamodb.DynamoTable("Table", lambda: moto_client)
+def test_a_lost_answer_does_not_hide_that_another_was_first(moto_client: Any, name: str) -> None:
+    table = dynamodb.DynamoTable(name, lambda: moto_client)
     asyncio.run(table.write(Put({"pk": "p", "sk": "s", "a": 1}, when=Absent())))
     moto_client.meta.events.register_first("needs-retry.dynamodb.PutItem", LostAnswer())
     assert not asyncio.run(table.try_write(Put({"pk": "p", "sk": "s", "a": 1}, when=Absent())))

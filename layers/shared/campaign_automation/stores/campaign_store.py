@@ -14,7 +14,7 @@
 | <tenant>#account#<account>      | account              | the account as last read, for a while        |
 
 The tenant is part of every key, so another tenant's row cannot even be addressed. The claims of idempotency
-keys are in answer_store.py, the reconciler's visits in upkeep/.
+keys are in answer_store.py, the reconciler's visits in operations/.
 """
 
 from __future__ import annotations

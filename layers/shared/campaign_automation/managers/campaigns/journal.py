@@ -17,6 +17,7 @@ from campaign_automation.adapters.base import (
 from campaign_automation.managers.campaigns import wording
 from campaign_automation.managers.changes import records
 from campaign_automation.managers.shared.notices import Notices
+from campaign_automation.managers.shared.switches import Switches
 from campaign_automation.models.campaign import Creation, ObjectEntry
 from campaign_automation.models.campaigns import CampaignPlan
 from campaign_automation.models.common import AdAccount, Level
@@ -55,7 +56,8 @@ class Planned(NamedTuple):
 class Journal:
     """The journal of all creations: it stores entries, makes missing objects and adopts unanswered ones."""
 
-    def __init__(self, store: CampaignStore, audit: AuditStore, notices: Notices) -> None:
+    def __init__(self, store: CampaignStore, audit: AuditStore, notices: Notices, switches: Switches) -> None:
+        self._switches = switches
         self._store = store
         self._audit = audit
         self._notices = notices
@@ -65,7 +67,12 @@ class Journal:
         creation.objects.update({entry.tag: entry for entry in entries})
 
     async def attempt(self, creation: Creation, entries: Sequence[ObjectEntry]) -> None:
-        """Write the entries of objects that are about to be sent. Raises ConflictError once it is stopped."""
+        """Write the entries of objects that are about to be sent.
+
+        Raises ConflictError for a creation that was stopped, GuardRefusedError while a kill switch is on.
+        """
+        _, account = creation.planned()
+        await self._switches.check(creation.tenant, creation.spec.platform, account.platform_account_id)
         if not await self._store.attempt(creation, entries):
             raise stopped(creation)
         creation.objects.update({entry.tag: entry for entry in entries})

@@ -26,8 +26,8 @@ from campaign_automation.models.campaign import Campaign, Creation
 from campaign_automation.models.common import Level
 from campaign_automation.stores.campaign_rows import Pending
 from campaign_automation.stores.campaign_store import CampaignStore
-from campaign_automation.stores.upkeep.tags import DAY_MS, SearchedAccount, TagStore
-from campaign_automation.stores.upkeep.visits import VisitStore
+from campaign_automation.stores.operations.tags import DAY_MS, SearchedAccount, TagStore
+from campaign_automation.stores.operations.visits import VisitStore
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import (
     CampaignAutomationError,

@@ -37,7 +37,7 @@ from campaign_automation.models.campaign import FINAL, Campaign, Creation, State
 from campaign_automation.models.campaigns import AdPlan, CreateCampaign, Creative, CreativePlan
 from campaign_automation.models.common import AdAccount, Level
 from campaign_automation.stores.campaign_store import CampaignStore
-from campaign_automation.stores.upkeep.tags import TagStore
+from campaign_automation.stores.operations.tags import TagStore
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import (
     GuardRefusedError,

@@ -29,6 +29,7 @@ from campaign_automation.managers.changes.items import (
 from campaign_automation.managers.changes.leases import CampaignLeases, Held
 from campaign_automation.managers.shared.outbox import Outbox
 from campaign_automation.managers.shared.platform_access import Patience, PlatformAccount, Platforms
+from campaign_automation.managers.shared.switches import KILL_SWITCH, Switches
 from campaign_automation.managers.shared.view import CampaignView
 from campaign_automation.models.campaign import Campaign, ObjectEntry, Stop
 from campaign_automation.models.changes import AuditRecord
@@ -68,6 +69,7 @@ class WriteGate:
         outbox: Outbox,
         commitments: Commitments,
         limits: Limits,
+        switches: Switches,
         seconds: float = 24,
     ) -> None:
         self._store = store
@@ -76,6 +78,7 @@ class WriteGate:
         self._outbox = outbox
         self._commitments = commitments
         self._limits = limits
+        self._switches = switches
         self._seconds = seconds
         self._leases = CampaignLeases(store, outbox)
 
@@ -88,7 +91,8 @@ class WriteGate:
         cannot even be read, and when it did not answer in time: what was sent is settled by the next run.
         """
         if dry_run:
-            return self._guard(campaign, *await self._look(campaign), wanted)
+            view, trail = await self._look(campaign)
+            return await self._guard(campaign, view, trail, wanted)
         async with self._leases.held(campaign, run, _stop_of(wanted)) as held:
             try:
                 async with time_limit(self._seconds):
@@ -104,7 +108,8 @@ class WriteGate:
         view, trail = await self._look(campaign)
         trail, settled = await self._settle(campaign, view, trail)
         held.saw(_seen(campaign, view, settled))
-        results = await self._reserve(campaign, view, self._guard(campaign, view, trail, wanted))
+        guarded = await self._guard(campaign, view, trail, wanted)
+        results = await self._reserve(campaign, view, guarded)
         after: CampaignView | None = view
         if any(item.result == "planned" for item in results):
             results, after = await self._carry_out(campaign, results, held)
@@ -232,7 +237,7 @@ class WriteGate:
 
     # --- guard ----------------------------------------------------------------------------------------
 
-    def _guard(
+    async def _guard(
         self,
         campaign: Campaign,
         view: CampaignView,
@@ -241,7 +246,11 @@ class WriteGate:
     ) -> list[ChangeResult]:
         # Audit ids begin with their time, so one of 24 hours ago bounds the last day.
         day_ago = records.budgets_before(trail, id_at(now_ms() - _DAY_MS))
-        return [self._guard_one(campaign, view, item, day_ago.get(item.tag)) for item in wanted]
+        results = [self._guard_one(campaign, view, item, day_ago.get(item.tag)) for item in wanted]
+        if not any(item.result == "planned" and item.raises_spend for item in results):
+            return results
+        stopped = await self._switches.refusal(*_account_of(campaign))
+        return results if stopped is None else _without_raises(results, f"{KILL_SWITCH}: {stopped}")
 
     def _guard_one(
         self, campaign: Campaign, view: CampaignView, wanted: DesiredChange, day_ago: Decimal | None
@@ -273,14 +282,7 @@ class WriteGate:
         refusal = await self._commitments.raise_to(campaign, after)
         if refusal is None:
             return results
-        reason = f"{refusal.code}: {refusal.message}"
-        # Only what raises the spend is held back: a pause or a cut in the same request still goes through.
-        return [
-            item._replace(result="skipped", reason=reason)
-            if item.result == "planned" and item.raises_spend
-            else item
-            for item in results
-        ]
+        return _without_raises(results, f"{refusal.code}: {refusal.message}")
 
     # --- send, read again, conclude -------------------------------------------------------------------
 
@@ -319,6 +321,8 @@ class WriteGate:
         async def attempt() -> None:
             # Each time anew: a person may have stopped the campaign while this run waited.
             await self._leases.renew(held)
+            if any(item.raises_spend for item in waiting.values()):
+                await self._switches.check(*_account_of(campaign))
             request = _request(platform.adapter, campaign, waiting)
             passing: list[CampaignAutomationError] = []
             for outcome in await platform.call(request):
@@ -354,6 +358,20 @@ def _request(
         return await adapter.set_budgets(access, campaign.account, first.level, budgets)
 
     return request
+
+
+def _account_of(campaign: Campaign) -> tuple[str, str, str]:
+    return campaign.tenant, campaign.platform, campaign.account.platform_account_id
+
+
+def _without_raises(results: list[ChangeResult], reason: str) -> list[ChangeResult]:
+    """Hold back what raises the spend alone: a pause or a cut in the same request still goes through."""
+    return [
+        item._replace(result="skipped", reason=reason)
+        if item.result == "planned" and item.raises_spend
+        else item
+        for item in results
+    ]
 
 
 def _id_of(outcome: Outcome | BudgetOutcome) -> str:

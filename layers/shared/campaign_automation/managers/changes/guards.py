@@ -18,8 +18,8 @@ class Limits(NamedTuple):
 
     `step_percent` bounds one change of a budget, `day_percent` all changes within 24 hours, both in percent
     of the budget before. `account_caps` is the most that the active campaigns of an account may spend a day,
-    in the major unit, by account id or by currency. `is_stopped` is the kill switch: with it on only pauses
-    are written.
+    in the major unit, by account id or by currency. `is_stopped` is the kill switch: with it on only what
+    lowers spend is written.
     """
 
     step_percent: Decimal | None = None
@@ -62,14 +62,14 @@ def check_change(
     """Check one change of a status or budget to `value`: the switch, ownership, the budget's caps.
 
     `live` is the value on the platform now, `seen` the values that we last saw or set there, `day_ago` the
-    budget in force 24 hours ago where it was changed since. A pause is never refused.
+    budget in force 24 hours ago where it was changed since. A pause or deletion is never refused, and the
+    switch holds back no lower budget.
     """
-    if value == "paused":
+    if value in ("paused", "deleted"):
         return None  # before all guards: spend can be stopped with no limit set and the switch on
-    if refusal := check_switch(limits):
+    is_lower = isinstance(value, Decimal) and isinstance(live, Decimal) and value < live
+    if not is_lower and (refusal := check_switch(limits)):
         return refusal
-    if value == "deleted":
-        return None
     if live not in seen:
         return Refusal("changed_by_other", wording.changed_by_other(live, seen[0]))
     if isinstance(value, Decimal) and isinstance(live, Decimal):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from campaign_automation.models.common import Level
@@ -13,7 +13,7 @@ _DONE = {"active": "started", "paused": "paused", "deleted": "deleted"}
 _WOULD_DO = {"active": "would start", "paused": "would pause", "deleted": "would delete"}
 _NOUNS = {Level.CAMPAIGN: "campaign", Level.ADSET: "ad set", Level.AD: "ad"}
 
-KILL_SWITCH_ON = "the kill switch is on: only pauses are written"
+KILL_SWITCH_ON = "the kill switch is on: only what lowers spend is written"
 BUSY = "another change of this campaign is being made; ask again in a moment"
 STOPPED = "the campaign was stopped meanwhile, so this was not sent"
 NOT_CONCLUDED = "the end of the change could not be stored; the campaign is free again within a minute"
@@ -50,6 +50,17 @@ def managed_message(levels: Sequence[Level], left: int, status: str, *, dry_run:
 def creation_stopped_message(done: str) -> str:
     """Return the message of a pause or deletion of a campaign that was still being created."""
     return f"its creation was stopped: {done}; unless it was complete, it is removed within minutes"
+
+
+def stopped_message(counts: Mapping[str, int]) -> str:
+    """Return the message of a stop of all campaigns, by the numbers of each outcome."""
+    paused, already, failed, left = (counts[kind] for kind in ("paused", "already", "failed", "left"))
+    parts = [f"paused {counted(paused, 'campaign')}, {already} {_were(already)} paused before"]
+    if failed:
+        parts.append(f"{failed} could not be paused, see failed")
+    if left:
+        parts.append(f"{left} {_were(left)} not reached in time: send the same request again")
+    return "; ".join(parts)
 
 
 def undone_message(restored: int, left: int, *, dry_run: bool) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NamedTuple
 
 from campaign_automation.clients.scheduler import Retries, Schedule
-from campaign_automation.stores.upkeep.schedules import DueRun, DueRuns, TableScheduler
+from campaign_automation.stores.operations.schedules import DueRun, DueRuns, TableScheduler
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import CampaignAutomationError, envelope
 from campaign_automation.utils.observability import emit, logger

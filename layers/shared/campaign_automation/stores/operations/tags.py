@@ -55,6 +55,15 @@ class TagStore:
         rows = await self._table.query(account.pk)
         return {row["sk"]: (row["tenant"], row["campaign_id"]) for row in rows if row["sk"] != _SEARCHED}
 
+    async def accounts(self) -> list[str]:
+        """Return the keys of all accounts that campaigns were ever planned on."""
+        return [row["pk"] for row in await self._table.indexed(_TO_SEARCH)]
+
+    async def owners(self, account: str) -> set[tuple[str, str]]:
+        """Return the tenants and campaigns of an account, by its key."""
+        rows = await self._table.query(account)
+        return {(row["tenant"], row["campaign_id"]) for row in rows if row["sk"] != _SEARCHED}
+
     async def searched(self, account: SearchedAccount, next_at: int) -> None:
         await self._table.write(Update(Key(account.pk, _SEARCHED), set=_search_at(next_at)))
 

@@ -1,0 +1,33 @@
+"""The actions of those who operate the deployment: kill switches, and the stop of all campaigns."""
+
+from __future__ import annotations
+
+from campaign_automation.actions.action import Key, action
+from campaign_automation.models.common import Context, Role
+from campaign_automation.models.switches import (
+    AllStopped,
+    KillSwitches,
+    KillSwitchSet,
+    ListKillSwitches,
+    SetKillSwitch,
+    StopAll,
+)
+from campaign_automation.wiring import Wiring
+
+
+@action("POST", "/v1/kill-switches", key=Key.GIVEN, role=Role.OPERATOR)
+async def set_kill_switch(parts: Wiring, request: SetKillSwitch, caller: Context) -> KillSwitchSet:
+    """Stop or allow writes that raise spend: of the deployment, a platform, an account or a tenant."""
+    return await parts.switches.set(request, caller)
+
+
+@action("GET", "/v1/kill-switches", role=Role.OPERATOR)
+async def list_kill_switches(parts: Wiring, request: ListKillSwitches, caller: Context) -> KillSwitches:
+    """List the kill switches with their latest changes."""
+    return await parts.switches.show(request, caller)
+
+
+@action("POST", "/v1/stops", key=Key.GIVEN, role=Role.OPERATOR, destructive=True)
+async def stop_all(parts: Wiring, request: StopAll, caller: Context) -> AllStopped:
+    """Pause every campaign of an account, a platform, a tenant or the deployment."""
+    return await parts.stops.stop(request, caller)

@@ -1,0 +1,115 @@
+"""The stop of all campaigns of an account, a platform, a tenant or the deployment: each is paused."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import Literal, NamedTuple, get_args
+
+from campaign_automation.managers.changes.control import CampaignControl
+from campaign_automation.managers.changes.wording import stopped_message
+from campaign_automation.models.campaign import Creation
+from campaign_automation.models.changes import FailedItem, ManageCampaign
+from campaign_automation.models.common import Context
+from campaign_automation.models.switches import AllStopped, StopAll
+from campaign_automation.stores.campaign_store import CampaignStore
+from campaign_automation.stores.operations.tags import TagStore
+from campaign_automation.utils.error_handler import CampaignAutomationError, error_body
+from campaign_automation.utils.observability import emit, logger
+
+_SECONDS = 18.0  # after that no pause begins, so that the last one ends before the gateway gives up
+_CONCURRENT = 5
+_MAY_SPEND = ("creating", "created", "needs_reconciliation")
+
+
+Kind = Literal["paused", "already", "failed", "left"]
+
+
+class Stopped(NamedTuple):
+    """What became of one campaign."""
+
+    kind: Kind
+    campaign_id: str
+    error: CampaignAutomationError | None = None
+
+
+class CampaignStops:
+    def __init__(self, store: CampaignStore, tags: TagStore, control: CampaignControl) -> None:
+        self._store = store
+        self._tags = tags
+        self._control = control
+
+    async def stop(self, request: StopAll, caller: Context) -> AllStopped:
+        """Pause every campaign of the scope, those first that are known to run.
+
+        A switch stops writes, not spend; this stops spend. What could not be reached is in the answer.
+        """
+        campaigns = await self._campaigns(request)
+        limit, deadline = asyncio.Semaphore(_CONCURRENT), time.monotonic() + _SECONDS
+
+        async def one(creation: Creation) -> Stopped:
+            async with limit:
+                if time.monotonic() > deadline:
+                    return Stopped("left", creation.campaign_id)
+                return await self._pause(creation, request, caller)
+
+        return _answer(request, await asyncio.gather(*map(one, campaigns)))
+
+    async def _pause(self, creation: Creation, request: StopAll, caller: Context) -> Stopped:
+        campaign_id = creation.campaign_id
+        pause = ManageCampaign(
+            campaign_id=campaign_id, action="pause", reason=request.reason, dry_run=request.dry_run
+        )
+        actor = Context(user_id=creation.tenant, person=caller.person or caller.user_id)
+        try:
+            managed = await self._control.manage(pause, actor)
+        except CampaignAutomationError as error:
+            return Stopped("failed", campaign_id, error)
+        except Exception:  # of one campaign: the others are still to be stopped
+            logger.exception("not stopped", campaign_id=campaign_id)
+            return Stopped("failed", campaign_id, CampaignAutomationError("an internal error"))
+        return Stopped("paused" if managed.changed else "already", campaign_id)
+
+    async def _campaigns(self, request: StopAll) -> list[Creation]:
+        """Return the campaigns of the scope that may spend, those known to run first."""
+        owners: set[tuple[str, str]] = set()
+        for account in await self._tags.accounts():
+            owners |= await self._tags.owners(account)
+        # Campaigns that were made before tags were kept are in their tenants' lists.
+        for tenant in {tenant for tenant, _ in owners} | ({request.tenant} if request.tenant else set()):
+            owners |= {(tenant, item.campaign_id) for item in await self._store.campaigns(tenant)}
+        loaded = await asyncio.gather(*(self._store.load(*owner) for owner in sorted(owners)))
+        concerned = [creation for creation in loaded if creation and _concerns(request, creation)]
+        return sorted(concerned, key=lambda creation: not _is_running(creation))
+
+
+def _answer(request: StopAll, stopped: Sequence[Stopped]) -> AllStopped:
+    ids = {kind: [item.campaign_id for item in stopped if item.kind == kind] for kind in get_args(Kind)}
+    failed = [FailedItem(id=item.campaign_id, error=error_body(item.error)) for item in stopped if item.error]
+    emit("campaigns_stopped_total", len(ids["paused"]), scope=request.scope)
+    return AllStopped(
+        status="partial" if failed or ids["left"] else "success",
+        scope=request.key,
+        paused=ids["paused"],
+        already_paused=ids["already"],
+        failed=failed,
+        left=len(ids["left"]),
+        message=stopped_message({kind: len(found) for kind, found in ids.items()}),
+    )
+
+
+def _concerns(request: StopAll, creation: Creation) -> bool:
+    """Return whether the campaign is in the scope of the request, and may spend."""
+    account = creation.account.platform_account_id if creation.account else None
+    given = (request.platform, request.account, request.tenant)
+    own = (creation.spec.platform, account, creation.tenant)
+    in_scope = all(wanted in (None, found) for wanted, found in zip(given, own, strict=True))
+    return in_scope and creation.state in _MAY_SPEND
+
+
+def _is_running(creation: Creation) -> bool:
+    root = creation.objects.get(creation.plan.tag) if creation.plan else None
+    return (
+        creation.state == "creating" or creation.activated or (root is not None and root.status == "active")
+    )

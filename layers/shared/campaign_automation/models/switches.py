@@ -1,0 +1,113 @@
+"""The shapes of kill switches and of stops: what operators do to all campaigns of a scope."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from campaign_automation.models.changes import FailedItem, Flag, Reason
+from campaign_automation.models.common import Model, Platform, Record, Text
+
+Id = Annotated[Text, Field(max_length=128)]
+
+
+class Switch(Record):
+    """One kill switch as it is now, or one change of it; `scope` is the key of what it stops."""
+
+    scope: str
+    is_on: bool
+    actor: str
+    reason: str
+    at: str
+
+
+class Scoped(Model):
+    """A request about all campaigns of a scope.
+
+    `account` is the platform's id of an ad account, with its `platform`; `tenant` is the user's id.
+    """
+
+    scope: Literal["deployment", "platform", "account", "tenant"]
+    platform: Platform | None = None
+    account: Id | None = None
+    tenant: Id | None = None
+
+    @model_validator(mode="after")
+    def _names_its_scope(self) -> Self:
+        needed = {"platform": {"platform"}, "account": {"platform", "account"}, "tenant": {"tenant"}}
+        given = {name for name in ("platform", "account", "tenant") if getattr(self, name) is not None}
+        wanted = needed.get(self.scope, set())
+        if given != wanted:
+            names = " and ".join(sorted(wanted)) or "none of platform, account and tenant"
+            raise ValueError(f"scope: {self.scope} needs {names}")
+        return self
+
+    @property
+    def key(self) -> str:
+        """The key of the scope: deployment, platform:meta, account:meta:act_1, tenant:user_123."""
+        return ":".join(filter(None, (self.scope, self.platform, self.account, self.tenant)))
+
+
+class SetKillSwitch(Scoped):
+    """Parameters of set_kill_switch: the scope, and whether it is stopped from now on."""
+
+    is_on: Flag
+    reason: Reason
+
+
+class StopAll(Scoped):
+    """Parameters of stop_all: the scope whose campaigns are paused."""
+
+    reason: Reason
+    dry_run: Flag = False
+
+
+class AllStopped(Model):
+    """The campaigns that are paused now, or were; those that could not be; and how many are left to do.
+
+    With any `left` the same request goes on where it ended.
+    """
+
+    status: Literal["success", "partial"]
+    scope: str
+    paused: list[str]
+    already_paused: list[str]
+    failed: list[FailedItem] = []
+    left: int = 0
+    message: str
+
+    @property
+    def is_final(self) -> bool:
+        """Return whether asking again would change nothing."""
+        return self.left == 0 and not any(item.error["details"].get("retryable") for item in self.failed)
+
+
+class ListKillSwitches(Model):
+    """Parameters of list_kill_switches: how many changes are listed too."""
+
+    changes: Annotated[int, Field(ge=0, le=500)] = 50
+
+
+class KillSwitchSet(Model):
+    status: Literal["success"] = "success"
+    scope: str
+    is_on: bool
+    message: str
+
+
+class SwitchShown(Model):
+    scope: str
+    is_on: bool
+    actor: str
+    reason: str
+    at: str
+
+
+class KillSwitches(Model):
+    """The switches as they are, and their latest changes, the newest first."""
+
+    status: Literal["success"] = "success"
+    setting: bool | None
+    switches: list[SwitchShown]
+    changes: list[SwitchShown] = []
