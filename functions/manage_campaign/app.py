@@ -1,5 +1,4 @@
-"""Pause, start or delete a campaign or parts of it; and for operators kill switches, the stop of all campaigns
-and the messages that the Web Platform refused."""
+"""Pause, start or delete campaigns; for operators kill switches, stops of all, and refused messages."""
 
 from campaign_automation.api.http import handler
 

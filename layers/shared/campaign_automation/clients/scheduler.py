@@ -1,4 +1,4 @@
-"""The port of schedules, and its engine in EventBridge Scheduler; the other is stores/operations/schedules.py.
+"""The port of schedules, and its engine in EventBridge Scheduler; stores/operations/schedules.py is another.
 
 A schedule hands its tick, with the time for which it is due, to what evaluates rules or checks tests. A tick
 whose delivery fails is delivered again; one with the same time is the same tick.

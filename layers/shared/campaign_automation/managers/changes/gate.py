@@ -184,15 +184,14 @@ class WriteGate:
     # --- read and settle ------------------------------------------------------------------------------
 
     async def _look(self, campaign: Campaign) -> tuple[CampaignView, list[AuditRecord]]:
-        """Read the campaign as it is, and of its audit trail the last day and what is open of 14 days."""
-        now, key = now_ms(), (campaign.tenant, campaign.campaign_id)
-        trail = self._audit.recent(*key, now - _DAY_MS, open_since=now - _SETTLED_MS)
-        view, recent = await asyncio.gather(self._view(campaign), trail)
+        """Read the campaign as it is, and its trail."""
+        view, recent = await asyncio.gather(self._view(campaign), self._trail(campaign))
         return view, recent
 
     async def _trail(self, campaign: Campaign) -> list[AuditRecord]:
-        since = now_ms() - _SETTLED_MS
-        return await self._audit.since(campaign.tenant, campaign.campaign_id, since)
+        """Read of the audit trail the last day, and what is open of 14 days."""
+        now, key = now_ms(), (campaign.tenant, campaign.campaign_id)
+        return await self._audit.recent(*key, now - _DAY_MS, open_since=now - _SETTLED_MS)
 
     async def _view(self, campaign: Campaign) -> CampaignView:
         platform = self._platform(campaign)
