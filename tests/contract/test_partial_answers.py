@@ -11,8 +11,9 @@ from typing import Any, TypeVar
 import pytest
 
 from campaign_automation.adapters.base import Access, PlatformAdapter
+from campaign_automation.adapters.common.outcomes import left_open, looked_up
 from campaign_automation.models.common import AdAccount, Level
-from campaign_automation.utils.error_handler import PlatformError
+from campaign_automation.utils.error_handler import PlatformError, PlatformRejectedError
 from tests.support import google, tiktok
 from tests.support.sandbox import Sandbox
 
@@ -91,6 +92,28 @@ def test_removals_that_nothing_names_are_looked_up(house: House, control: Sandbo
     assert list(house.statuses(Level.AD)) == ids[-1:]
     again = run(house.adapter.remove(house.access, Level.AD, ids))
     assert [item.error for item in again] == [None] * len(ids)
+
+
+def test_a_removal_that_was_not_done_is_never_taken_for_one_that_was(house: House, control: Sandbox) -> None:
+    """The reason that is told is that of another object, which was removed before."""
+    gone, alive = house.ids[Level.AD][:2]
+    run(house.adapter.remove(house.access, Level.AD, [gone]))
+    control.fault(house.platform, "delete_ad", "partial_unnamed")
+    outcomes = run(house.adapter.remove(house.access, Level.AD, [gone, alive]))
+    stored = house.statuses(Level.AD)
+    assert (outcomes[0].error is None, outcomes[1].error is None) == (True, alive not in stored)
+
+
+def test_several_that_were_not_done_are_failures_in_passing() -> None:
+    reason = PlatformRejectedError("google: gone", platform="google", code="5000", platform_code="x")
+
+    async def none_done(_: Any) -> list[str]:
+        return []
+
+    for tags, code in ((["1"], "5000"), (["1", "2"], "4002")):
+        outcomes = run(looked_up([left_open("google", tag, reason) for tag in tags], none_done))
+        assert {item.error.code for item in outcomes if item.error} == {code}
+        assert not [item for item in outcomes if item.error and item.error.details.get("outcome_unknown")]
 
 
 def test_budgets_that_nothing_names_are_looked_up(house: House, control: Sandbox) -> None:

@@ -53,6 +53,21 @@ def test_days_stay_near_the_budget_and_below_the_limit(
     assert len(set(spends)) > 5
 
 
+def test_uneven_days_reach_beyond_the_half_more_and_stay_inside_the_week(
+    graph: Graph, sandbox: Sandbox, running: list[str]
+) -> None:
+    """The daily budget is 50, so 87.50 on one day and 350 in a week are legal."""
+    sandbox.patch_account(spend_bursts=True)
+    sandbox.advance(advance_days=62)
+    since, until = date(2026, 11, 9), date(2026, 12, 27)  # seven whole weeks
+    window = {"since": since.isoformat(), "until": until.isoformat()}
+    rows = _rows(graph, running[1], time_increment=1, time_range=window)
+    spends = [Decimal(row["spend"]) for row in rows]
+    assert len(spends) == 49
+    assert Decimal(75) < max(spends) <= Decimal("87.50")
+    assert max(sum(spends[start : start + 7]) for start in range(0, 49, 7)) <= Decimal(350)
+
+
 def test_overlapping_actions_hold_the_same_purchases(
     graph: Graph, sandbox: Sandbox, running: list[str]
 ) -> None:

@@ -29,6 +29,11 @@ def test_an_empty_variable_is_an_unset_one() -> None:
     assert settings.gemini_models == ("a", "b")
 
 
+def test_a_declaration_that_contradicts_itself_stops_the_start() -> None:
+    with pytest.raises(SettingsError, match=r"SPECIAL_AD_CATEGORIES.*stands alone"):
+        parse_settings({"TABLE_NAME": "t", "SPECIAL_AD_CATEGORIES": "NONE,HOUSING"})
+
+
 @pytest.mark.parametrize(
     ("user", "prefix", "number"), [("user_123", "user_", 123), ("123", "", 123), ("abc", "user_", "abc")]
 )

@@ -9,7 +9,15 @@ from decimal import Decimal
 from functools import cache
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PositiveInt,
+    ValidationError,
+)
 
 
 def _split(value: Any) -> Any:
@@ -17,6 +25,12 @@ def _split(value: Any) -> Any:
 
 
 Names = Annotated[tuple[str, ...], BeforeValidator(_split)]
+
+
+def _none_alone(categories: tuple[str, ...]) -> tuple[str, ...]:
+    if "NONE" in categories and len(categories) > 1:
+        raise ValueError("NONE declares that no category applies, so it stands alone")
+    return categories
 
 
 def _caps(value: Any) -> Any:
@@ -77,7 +91,7 @@ class Settings(BaseModel):
     change_timeout_seconds: int = Field(
         24, gt=0, lt=60, description="of one change; what is not answered by then is settled by the next one"
     )
-    special_ad_categories: Names | None = Field(
+    special_ad_categories: Annotated[Names, AfterValidator(_none_alone)] | None = Field(
         None, description="`NONE` or categories: the declaration for requests without one"
     )
     eu_political_advertising: bool | None = Field(

@@ -277,9 +277,11 @@ class GoogleAdapter:
         self, access: Access, level: Level, status: str, ids: Sequence[str]
     ) -> Collection[str]:
         """Return the ids of the objects that have the status, one of ours."""
+        return answers.ids_with_status(await self._statuses(access, level, ids), level, status)
+
+    async def _statuses(self, access: Access, level: Level, ids: Sequence[str]) -> list[Any]:
         names = [requests.resource_name(access.platform_account_id, level, item) for item in ids]
-        rows = await self._wire.search(access, f"list_{level}s", queries.statuses_of(level, names))
-        return answers.ids_with_status(rows, level, status)
+        return await self._wire.search(access, f"list_{level}s", queries.statuses_of(level, names))
 
     async def set_budgets(
         self, access: Access, account: AdAccount, level: Level, budgets: Mapping[str, Decimal]
@@ -322,9 +324,13 @@ class GoogleAdapter:
         """Remove the objects; a budget that is not shared follows its campaign's status by itself."""
         customer_id = access.platform_account_id
         operations = [requests.remove_operation(customer_id, level, item) for item in ids]
-        look = partial(self._with_status, access, level, "deleted")
-        outcomes = await self._change(access, f"delete_{level}", operations, ids, look)
-        return with_gone_removed(outcomes, lambda item: _is_removed(item.error))
+        look = partial(self._not_alive, access, level)
+        return await self._change(access, f"delete_{level}", operations, ids, look, is_done=_is_removed)
+
+    async def _not_alive(self, access: Access, level: Level, ids: Sequence[str]) -> Collection[str]:
+        """Return those of the ids that are removed, or never were."""
+        rows = await self._statuses(access, level, ids)
+        return set(ids) - answers.ids_not_removed(rows, level)
 
     async def create_split(self, access: Access, account: AdAccount, order: SplitOrder) -> str | None:
         """Return None: Google's experiments compare whole campaigns, and ours holds all ad sets."""
@@ -349,19 +355,25 @@ class GoogleAdapter:
         operations: Sequence[Operation],
         ids: Sequence[str],
         look: Look,
+        is_done: Callable[[Outcome], bool] = lambda _: False,
     ) -> list[Outcome]:
-        """Do each operation that can be done, and return one outcome per id; `look` decides what is open."""
+        """Do each operation that can be done, and return one outcome per id.
+
+        `is_done` tells the refusals that count as done, `look` decides what Google left open.
+        """
         if not operations:
             return []
         try:
             response, request_id = await self._wire.mutate_each(access, operation, operations)
         except PlatformError as error:
-            return [failed(item, error) for item in ids]
-        return await looked_up(answers.outcomes_of(response, ids, request_id), look)
+            return with_gone_removed([failed(item, error) for item in ids], is_done)
+        outcomes = with_gone_removed(answers.outcomes_of(response, ids, request_id), is_done)
+        return await looked_up(outcomes, look)
 
 
-def _is_removed(error: CampaignAutomationError | None) -> bool:
+def _is_removed(outcome: Outcome) -> bool:
     """Return whether the object does not exist, or exists as removed, which Google shows for ever."""
+    error = outcome.error
     if error is None:
         return False
     return is_gone(error) or error.details.get("platform_code") == _ALREADY_REMOVED

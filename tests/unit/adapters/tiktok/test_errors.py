@@ -1,10 +1,12 @@
 """Every error class of TikTok becomes the right one of ours."""
 
+from typing import Any
+
 import httpx
 import pytest
 
 from campaign_automation.adapters.tiktok.errors import is_gone, is_nothing_to_update, translate
-from campaign_automation.adapters.tiktok.wire import opened
+from campaign_automation.adapters.tiktok.wire import _goes_on, opened
 from campaign_automation.utils.error_handler import (
     PlatformAuthError,
     PlatformError,
@@ -95,3 +97,20 @@ def test_an_answer_without_an_envelope_is_an_open_outcome(body: str) -> None:
     with pytest.raises(PlatformUnavailableError) as caught:
         opened(httpx.Response(502, text=body))
     assert caught.value.details["outcome_unknown"]
+
+
+@pytest.mark.parametrize(
+    ("info", "rows", "goes_on"),
+    [
+        ({"total_page": 2}, 1, True),
+        ({"total_page": "2"}, 1, True),
+        ({"total_page": 1}, 1000, False),
+        ({"total_page": 0}, 0, False),
+        ({"total_page": None}, 1000, True),
+        ({"total_page": None}, 999, False),
+        (None, 1000, True),
+        ({}, 3, False),
+    ],
+)
+def test_a_page_follows_by_count_or_after_a_full_one(info: Any, rows: int, goes_on: bool) -> None:
+    assert _goes_on({"list": [{}] * rows, "page_info": info}, 1) == goes_on

@@ -6,7 +6,11 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 
 from campaign_automation.adapters.base import Outcome, failed
 from campaign_automation.adapters.common.refusals import outcome_unknown
-from campaign_automation.utils.error_handler import CampaignAutomationError, PlatformError
+from campaign_automation.utils.error_handler import (
+    CampaignAutomationError,
+    PlatformError,
+    PlatformUnavailableError,
+)
 
 # Returns those of the ids that the platform shows as they were asked to be.
 Look = Callable[[Sequence[str]], Awaitable[Collection[str]]]
@@ -25,29 +29,42 @@ def with_gone_removed(outcomes: Iterable[Outcome], is_gone: Callable[[Outcome], 
 def left_open(platform: str, tag: str, reason: PlatformError) -> Outcome:
     """The unknown outcome of one object where the platform did a part and did not say which; `reason` is the
     failure that it told of the other part."""
-    facts = {name: reason.details.get(name) for name in ("platform_code", "platform_request_id")}
-    error = outcome_unknown(
-        platform, f"{platform}: a part was not done, and which is not told: {reason.message}", **facts
-    )
+    # Without the reason's own code: it may be another object's.
+    request_id = reason.details.get("platform_request_id")
+    words = f"{platform}: a part was not done, and which is not told: {reason.message}"
+    error = outcome_unknown(platform, words, platform_request_id=request_id)
     error.__cause__ = reason
     return failed(tag, error)
 
 
 async def looked_up(outcomes: Sequence[Outcome], look: Look) -> list[Outcome]:
-    """Decide the outcomes that were left open by what the platform shows: done, or failed with the reason."""
+    """Decide the outcomes that were left open by what the platform shows: done, or failed.
+
+    Several that were not done are failures in passing: the reason that was told may be of one of them only.
+    """
     reasons = {item.tag: item.error.__cause__ for item in outcomes if item.error}
-    is_open = {tag for tag, reason in reasons.items() if isinstance(reason, PlatformError)}
-    if not is_open:
+    open_ones = {tag: reason for tag, reason in reasons.items() if isinstance(reason, PlatformError)}
+    if not open_ones:
         return list(outcomes)
     try:
-        done = await look([item.tag for item in outcomes if item.tag in is_open])
+        done = await look(list(open_ones))
     except PlatformError:
         return list(outcomes)  # they stay unknown
-    return [_decided(item, done) if item.tag in is_open else item for item in outcomes]
+    not_done = {tag: reason for tag, reason in open_ones.items() if tag not in done}
+    errors = not_done if len(not_done) == 1 else {tag: _in_passing(error) for tag, error in not_done.items()}
+    return [
+        item
+        if item.tag not in open_ones
+        else failed(item.tag, errors[item.tag])
+        if item.tag in errors
+        else Outcome(item.tag, item.tag, request_id=item.request_id)
+        for item in outcomes
+    ]
 
 
-def _decided(outcome: Outcome, done: Collection[str]) -> Outcome:
-    if outcome.tag in done:
-        return outcome._replace(platform_id=outcome.tag, error=None)
-    reason = outcome.error.__cause__ if outcome.error else None
-    return failed(outcome.tag, reason) if isinstance(reason, PlatformError) else outcome
+def _in_passing(reason: PlatformError) -> PlatformError:
+    return PlatformUnavailableError(
+        f"{reason.message} (told without naming an object: this one was not done)",
+        platform=reason.details["platform"],
+        platform_request_id=reason.details.get("platform_request_id"),
+    )

@@ -334,3 +334,10 @@ def ids_with_status(rows: Iterable[Row], level: Level, status: str) -> set[str]:
         for row in rows
         if _STATUS.get(enum_name(getattr(row, kind), "status")) == status
     }
+
+
+def ids_not_removed(rows: Iterable[Row], level: Level) -> set[str]:
+    """Ids of the objects that are alive, whatever their status."""
+    rows = list(rows)
+    found = {str(getattr(row, KINDS[level]).resource_name.rpartition("/")[2]) for row in rows}
+    return found - ids_with_status(rows, level, "deleted")

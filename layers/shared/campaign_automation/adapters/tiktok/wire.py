@@ -137,7 +137,7 @@ def _goes_on(data: facts.Params, page: int) -> bool:
     info = data.get("page_info")
     total = info.get("total_page") if isinstance(info, dict) else None
     try:
-        return page < int(total or 1)
+        return page < int(total)  # type: ignore[arg-type]  # whatever it is, int() refuses what is no count
     except (TypeError, ValueError):
         return len(data.get("list") or []) >= facts.PAGE_SIZE
 
