@@ -27,7 +27,7 @@ Kind = Literal["paused", "already", "failed", "left"]
 
 
 class Stopped(NamedTuple):
-    """What became of one campaign."""
+    """The outcome of one campaign."""
 
     kind: Kind
     campaign_id: str
