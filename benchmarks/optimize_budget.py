@@ -118,6 +118,9 @@ class NoSwitches:
     async def check(self, *_: str) -> None:
         """No switch is on."""
 
+    async def cap(self, *_: str) -> None:
+        return None
+
 
 def make_house() -> tuple[BudgetManager, Creation]:
     adapter, creation = FakeAdapter("meta"), make_creation()
@@ -128,8 +131,8 @@ def make_house() -> tuple[BudgetManager, Creation]:
     accounts: Any = Accounts()
     limits = Limits(Decimal(50), Decimal(50), {"USD": Decimal(10**9)}, is_stopped=False)
     platforms = Platforms(accounts, adapters)
-    commitments = Commitments(memory, limits)
     switches: Any = NoSwitches()
+    commitments = Commitments(memory, limits, switches)
     gate = WriteGate(memory, memory, platforms, Outbox(memory, None), commitments, limits, switches)
     insights = Insights(reports, platforms, FirstPartyRevenue(None))
     # The campaign is no A/B test, so nobody asks for one.

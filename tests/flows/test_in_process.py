@@ -166,7 +166,7 @@ def test_the_web_platform_that_acted_but_did_not_answer_gets_no_second_campaign(
     module = CampaignAutomation()
     answer = execute(module, "create_campaign", request_body())
     assert answer["status"] == "success"
-    wiring = module._wiring
+    wiring = module._parts()
     asyncio.run(deliver(wiring, answer["campaign_id"]))
     (campaign,) = sandbox.state("web_platform")["campaigns"].values()
     assert campaign["targeting"]["campaign_id"] == answer["campaign_id"]

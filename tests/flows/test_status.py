@@ -153,7 +153,7 @@ def test_a_refused_token_is_asked_for_once_more_and_an_expired_account_once(
     assert reads_of_the_token() == 2
     sandbox.reset_faults()
     sandbox.patch_account("meta", ACCOUNTS["meta"], token_expired=True)
-    module._wiring.accounts.forget("user_123")
+    module._parts().accounts.forget("user_123")
     assert reads_of_the_token() == 1  # the Web Platform itself says so
 
 

@@ -37,7 +37,7 @@ def test_a_create_that_acts_after_its_time_leaves_no_second_object(
 ) -> None:
     sandbox.fault(platform, operation, "late_success", hang_seconds=0)
     module = CampaignAutomation(table=MemoryTable())
-    parts = module._wiring
+    parts = module._parts()
 
     async def scenario() -> None:
         body = request_body(platform=platform, activate=True)

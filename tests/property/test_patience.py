@@ -117,7 +117,7 @@ def test_clients_that_hang_are_cut(waits: list[float], impatience: None) -> None
     answer = execute(module(**clients), "create_campaign", request_body())
     assert answer["status"] == "success", answer
     hanging = module(mcp_client=Broken())
-    hanging._wiring.tools._seconds = 0.01  # type: ignore[union-attr]
+    hanging._parts().tools._seconds = 0.01  # type: ignore[union-attr]
     assert execute(hanging, "create_campaign", request_body())["error"]["code"] == "3004"
 
 

@@ -121,8 +121,8 @@ def test_property_08_the_web_platform_holds_the_same_data_also_when_it_was_down(
         assert execute(module, "manage_campaign", body)["status"] == "success"
         actions.expect(body)
     web_platform.outages = iter(())  # it is back
-    asyncio.run(module._wiring.outbox.sweep())
-    assert asyncio.run(module._wiring.store.pending(10)) == []
+    asyncio.run(module._parts().outbox.sweep())
+    assert asyncio.run(module._parts().store.pending(10)) == []
     (campaign,) = web_platform.campaigns.values()
     assert campaign["targeting"]["campaign_id"] == created["campaign_id"]
     assert campaign["budget"] == 100
@@ -236,14 +236,14 @@ def test_property_17_when_the_platform_is_down_the_last_answer_comes_back_marked
         live["adsets"],
         live["ads"],
     )
-    asyncio.run(module._wiring.cache.set("user_123", f"status:{created['campaign_id']}", 60, None))
+    asyncio.run(module._parts().cache.set("user_123", f"status:{created['campaign_id']}", 60, None))
     error = execute(module, "get_campaign_status", asked)
     assert error["error"]["message"] == "it is down"
 
 
 def age_all(module: CampaignAutomation) -> None:
     """Makes every kept answer six minutes older."""
-    cache = module._wiring.cache
+    cache = module._parts().cache
     assert isinstance(cache._client, MemoryCache)
     cache._client.age(360)
 

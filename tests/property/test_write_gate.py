@@ -156,7 +156,7 @@ def test_creation_passes_the_same_caps(house: House, monkeypatch: pytest.MonkeyP
     ):
         monkeypatch.setattr(house.wiring.gate, "_limits", limits)
         monkeypatch.setattr(house.wiring.commitments, "_limits", limits)
-        body = request_body(daily_budget=90)
+        body = request_body(daily_budget=90, activate=True)
         answer = asyncio.run(run_action(house.wiring, "create_campaign", body, {"user_id": "u"}))
         assert answer["error"]["code"] == "4005", answer
         assert answer["error"]["details"]["guard"] == guard

@@ -12,7 +12,7 @@ from campaign_automation.wiring import Wiring
 
 
 def gate_with(wiring: Wiring, limits: Limits) -> WriteGate:
-    commitments = Commitments(wiring.store, limits)
+    commitments = Commitments(wiring.store, limits, wiring.switches)
     stores = wiring.store, wiring.audit
     return WriteGate(*stores, wiring.platforms, wiring.outbox, commitments, limits, wiring.switches)
 

@@ -332,11 +332,13 @@ class Wiring:
 
     @cached_property
     def switches(self) -> Switches:
-        return Switches(SwitchStore(self._table), self.settings.kill_switch)
+        settings = self.settings
+        store = SwitchStore(self._table)
+        return Switches(store, settings.kill_switch, settings.account_daily_budget_caps)
 
     @cached_property
     def commitments(self) -> Commitments:
-        return Commitments(self.store, Limits.from_settings(self.settings))
+        return Commitments(self.store, Limits.from_settings(self.settings), self.switches)
 
     @cached_property
     def control(self) -> CampaignControl:

@@ -1,14 +1,16 @@
-"""The actions of those who operate the deployment: kill switches, and the stop of all campaigns."""
+"""The actions of those who operate the deployment: kill switches, caps, and the stop of all campaigns."""
 
 from __future__ import annotations
 
 from campaign_automation.actions.action import Key, action
 from campaign_automation.models.common import Context, Role
 from campaign_automation.models.switches import (
+    AccountCapSet,
     AllStopped,
-    KillSwitches,
     KillSwitchSet,
-    ListKillSwitches,
+    LimitsShown,
+    ListLimits,
+    SetAccountCap,
     SetKillSwitch,
     StopAll,
 )
@@ -21,9 +23,15 @@ async def set_kill_switch(parts: Wiring, request: SetKillSwitch, caller: Context
     return await parts.switches.set(request, caller)
 
 
-@action("GET", "/v1/kill-switches", role=Role.OPERATOR)
-async def list_kill_switches(parts: Wiring, request: ListKillSwitches, caller: Context) -> KillSwitches:
-    """List the kill switches with their latest changes."""
+@action("POST", "/v1/account-caps", key=Key.GIVEN, role=Role.OPERATOR)
+async def set_account_cap(parts: Wiring, request: SetAccountCap, caller: Context) -> AccountCapSet:
+    """Set or lift the most that active campaigns of an account, or a currency's accounts, commit a day."""
+    return await parts.switches.set_cap(request, caller)
+
+
+@action("GET", "/v1/limits", role=Role.OPERATOR)
+async def list_limits(parts: Wiring, request: ListLimits, caller: Context) -> LimitsShown:
+    """List kill switches and account caps with their latest changes."""
     return await parts.switches.show(request, caller)
 
 

@@ -27,7 +27,10 @@ class ManageCampaign(Model):
         Annotated[list[CampaignId], Field(min_length=1, max_length=1000), AfterValidator(unique)] | None
     ) = None
     reason: Reason = "asked by the user"
-    special_ad_categories: Annotated[list[Text], Field(max_length=5)] | None = None
+    # Left out where it is not given: the digest of a request is that of versions before it.
+    special_ad_categories: Annotated[list[Text], Field(max_length=5)] | None = Field(
+        None, exclude_if=lambda value: value is None
+    )
     confirm: Flag = False
     dry_run: Flag = False
 

@@ -1,13 +1,14 @@
-"""The shapes of kill switches and of stops: what operators do to all campaigns of a scope."""
+"""The shapes of what operators do at run time: kill switches, account caps, and stops of all campaigns."""
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from campaign_automation.models.changes import FailedItem, Flag, Reason
-from campaign_automation.models.common import Model, Platform, Record, Text
+from campaign_automation.models.common import Amount, Model, Platform, Record, Text
 
 Id = Annotated[Text, Field(max_length=128)]
 
@@ -17,6 +18,16 @@ class Switch(Record):
 
     scope: str
     is_on: bool
+    actor: str
+    reason: str
+    at: str
+
+
+class AccountCap(Record):
+    """One cap as it is now, or one change of it: the most a day, or None where the setting alone holds."""
+
+    name: str
+    daily_budget: Decimal | None = None
     actor: str
     reason: str
     at: str
@@ -83,8 +94,20 @@ class AllStopped(Model):
         return self.left == 0 and not any(item.error["details"].get("retryable") for item in self.failed)
 
 
-class ListKillSwitches(Model):
-    """Parameters of list_kill_switches: how many changes are listed too."""
+class SetAccountCap(Model):
+    """Parameters of set_account_cap: the most that active campaigns together may spend a day.
+
+    `name` is an ad account's id on its platform, or a currency for all its accounts. `daily_budget` is in the
+    major unit; without one the setting alone holds.
+    """
+
+    name: Id
+    daily_budget: Annotated[Amount, Field(ge=0, lt=10**12)] | None = None
+    reason: Reason
+
+
+class ListLimits(Model):
+    """Parameters of list_limits: how many changes of each kind are listed too."""
 
     changes: Annotated[int, Field(ge=0, le=500)] = 50
 
@@ -96,6 +119,13 @@ class KillSwitchSet(Model):
     message: str
 
 
+class AccountCapSet(Model):
+    status: Literal["success"] = "success"
+    name: str
+    daily_budget: Amount | None
+    message: str
+
+
 class SwitchShown(Model):
     scope: str
     is_on: bool
@@ -104,10 +134,24 @@ class SwitchShown(Model):
     at: str
 
 
-class KillSwitches(Model):
-    """The switches as they are, and their latest changes, the newest first."""
+class CapShown(Model):
+    name: str
+    daily_budget: Amount | None
+    actor: str
+    reason: str
+    at: str
+
+
+class LimitsShown(Model):
+    """The kill switches and caps as they are, and their latest changes, the newest first.
+
+    `kill_switch` and `account_caps` are the settings; the stricter of setting and row holds.
+    """
 
     status: Literal["success"] = "success"
-    setting: bool | None
+    kill_switch: bool | None
+    account_caps: dict[str, Amount]
     switches: list[SwitchShown]
-    changes: list[SwitchShown] = []
+    caps: list[CapShown]
+    switch_changes: list[SwitchShown] = []
+    cap_changes: list[CapShown] = []

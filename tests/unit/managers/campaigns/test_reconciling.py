@@ -481,6 +481,9 @@ def test_a_second_campaign_that_may_be_somebodys_is_paused_and_told(house: House
         for minutes in (6, 70):
             await house.sweep(minutes=minutes)
         assert house.platform.node(late).status == "paused"
+        creation = await house.only()
+        trail = (await house.ask("get_audit", {"campaign_id": creation.campaign_id}))["records"]
+        assert [record["platform_id"] for record in trail if record["operation"] == "set_status"] == [late]
         (notice,) = house.web_platform.notifications
         assert late in notice["message"]
 

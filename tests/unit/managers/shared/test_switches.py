@@ -141,21 +141,23 @@ def test_a_switch_is_read_again_within_seconds(house: House, monkeypatch: pytest
 def test_switches_that_cannot_be_read_let_pass_only_what_lowers_spend(house: House) -> None:
     running = house.create(activate=True)
     house.table.is_broken = True
-    assert house.create()["error"]["details"]["guard"] == "kill_switch"
+    assert house.create()["error"]["details"]["guard"] == "account_cap"
     answer = house.ask("manage_campaign", campaign_id=running["campaign_id"], action="pause")
     assert answer["status"] == "success"
+    again = house.ask("manage_campaign", campaign_id=running["campaign_id"], action="start")
+    assert again["error"]["details"]["guard"] == "kill_switch"
 
 
 def test_every_change_of_a_switch_is_on_record(house: House) -> None:
     house.set(True, scope="platform", platform="meta")
     house.set(False, scope="platform", platform="meta")
-    shown = asyncio.run(run_action(house.operator, "list_kill_switches", {}, {"user_id": "op"}))
+    shown = asyncio.run(run_action(house.operator, "list_limits", {}, {"user_id": "op"}))
     assert [(item["scope"], item["is_on"]) for item in shown["switches"]] == [("platform:meta", False)]
-    assert [(item["is_on"], item["actor"]) for item in shown["changes"]] == [
+    assert [(item["is_on"], item["actor"]) for item in shown["switch_changes"]] == [
         (False, "user:op"),
         (True, "user:op"),
     ]
-    assert shown["setting"] is False
+    assert (shown["kill_switch"], shown["account_caps"]) == (False, {"USD": 1000})
 
 
 @pytest.mark.parametrize(
@@ -174,10 +176,51 @@ def test_a_scope_names_what_it_needs(house: House, body: dict[str, Any]) -> None
 def test_only_operators_may_touch_a_switch(house: House) -> None:
     body = {"scope": "deployment", "is_on": True, "reason": "r"}
     caller = {"user_id": "u", "roles": ["buyer", "approver", "viewer"]}
-    stop = {"scope": "deployment", "reason": "r"}
-    for name, parameters in (("set_kill_switch", body), ("list_kill_switches", {}), ("stop_all", stop)):
+    stop, cap = {"scope": "deployment", "reason": "r"}, {"name": "USD", "reason": "r"}
+    asked = {"set_kill_switch": body, "list_limits": {}, "stop_all": stop, "set_account_cap": cap}
+    for name, parameters in asked.items():
         answer = asyncio.run(run_action(house.buyer, name, parameters, caller))
         assert answer["error"]["code"] == "1004"
+
+
+# --- caps ---------------------------------------------------------------------------------------------------
+
+
+def set_cap(house: House, name: str, daily_budget: float | None) -> None:
+    body = {"name": name, "daily_budget": daily_budget, "reason": "careful"}
+    answer = asyncio.run(run_action(house.operator, "set_account_cap", body, {"user_id": "op"}))
+    assert answer["status"] == "success", answer
+
+
+@pytest.mark.parametrize("name", ["act_1", "USD"])
+def test_the_stricter_of_setting_and_row_is_the_cap(house: House, name: str) -> None:
+    set_cap(house, name, 50)
+    running = house.ask("create_campaign", **request_body(daily_budget=40, activate=True))
+    assert running["status"] == "success"
+    refused = house.ask("create_campaign", **request_body(daily_budget=20))["error"]["details"]
+    assert refused["guard"] == "account_cap"
+    set_cap(house, name, 5000)
+    assert house.ask("create_campaign", **request_body(daily_budget=20))["status"] == "success"
+    refused = house.ask("create_campaign", **request_body(daily_budget=1001))["error"]["details"]
+    assert refused["guard"] == "account_cap"  # the setting's 1000 stands
+    set_cap(house, name, None)
+    shown = asyncio.run(run_action(house.operator, "list_limits", {}, {"user_id": "op"}))
+    assert [(item["name"], item["daily_budget"]) for item in shown["caps"]] == [(name, None)]
+    assert [item["daily_budget"] for item in shown["cap_changes"]] == [None, 5000, 50]
+
+
+def test_a_cap_of_another_account_does_not_bind(house: House) -> None:
+    set_cap(house, "act_2", 1)
+    assert house.create(activate=True)["status"] == "success"
+
+
+def test_a_lower_cap_lets_budgets_be_lowered_and_campaigns_be_paused(house: House) -> None:
+    running = house.ask("create_campaign", **request_body(daily_budget=40, activate=True))
+    set_cap(house, "act_1", 1)
+    answer = house.ask("manage_campaign", campaign_id=running["campaign_id"], action="pause")
+    assert answer["status"] == "success"
+    again = house.ask("manage_campaign", campaign_id=running["campaign_id"], action="start")
+    assert again["error"]["details"]["guard"] == "account_cap"
 
 
 # --- the stop of all campaigns ------------------------------------------------------------------------------

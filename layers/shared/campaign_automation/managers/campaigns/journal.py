@@ -169,7 +169,8 @@ class Journal:
         logger.warning("second copies paused", level=level, platform_ids=_ids(copies))
         raise_first(await planned.adapter.set_status(planned.access, level, _ids(copies), "paused"))
         emit("second_copies_total", len(copies), outcome="paused")
-        creation = planned.creation
+        creation, ids = planned.creation, audit_ids()
+        await self._audit.conclude([records.copy_paused(creation, copy, next(ids)) for copy in copies])
         creation.held_copies += _ids(copies)
         await self._store.update(creation, held_copies=creation.held_copies)
         for copy in copies:

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from campaign_automation.managers.changes import wording
 from campaign_automation.managers.changes.guards import Limits, Refusal, check_account, check_switch
+from campaign_automation.managers.shared.switches import Switches
 from campaign_automation.models.campaign import Campaign
 from campaign_automation.models.common import AdAccount
 from campaign_automation.stores.campaign_store import CampaignStore
-from campaign_automation.utils.error_handler import GuardRefusedError
+from campaign_automation.utils.error_handler import GuardRefusedError, StoreError
 
 
 class Commitments:
     """The committed daily budgets of active campaigns, written before anything that raises them is sent."""
 
-    def __init__(self, store: CampaignStore, limits: Limits) -> None:
+    def __init__(self, store: CampaignStore, limits: Limits, switches: Switches) -> None:
         self._store = store
         self._limits = limits
+        self._switches = switches
 
     async def check_creation(
         self, tenant: str, account: AdAccount, daily_budget: Decimal, *, activate: bool
@@ -26,7 +29,7 @@ class Commitments:
         A campaign that stays paused spends nothing, so it may be created before the account has a cap.
         """
         total = sum((await self._committed(tenant, account)).values(), daily_budget)
-        account_refusal = self._check(account, total)
+        account_refusal = await self._check(account, total)
         if account_refusal and account_refusal.code == "limit_missing" and not activate:
             account_refusal = None
         refusal = check_switch(self._limits) or account_refusal
@@ -46,7 +49,7 @@ class Commitments:
         await self._commit(campaign, amount)
         committed = await self._committed(campaign.tenant, campaign.account)
         committed[campaign.campaign_id] = amount
-        refusal = self._check(campaign.account, sum(committed.values(), Decimal(0)))
+        refusal = await self._check(campaign.account, sum(committed.values(), Decimal(0)))
         if refusal:
             await self._commit(campaign, before)
         return refusal
@@ -61,8 +64,18 @@ class Commitments:
         """Forget the commitment of a campaign that spends nothing any more."""
         await self._store.commit(tenant, account.platform_account_id, campaign_id, None)
 
-    def _check(self, account: AdAccount, total: Decimal) -> Refusal | None:
-        return check_account(total, account.platform_account_id, account.currency, self._limits)
+    async def _check(self, account: AdAccount, total: Decimal) -> Refusal | None:
+        """Check the total against the setting's cap and the one that operators set: the stricter holds."""
+        who = account.platform_account_id, account.currency
+        if refusal := check_account(total, *who, self._limits):
+            return refusal
+        try:
+            cap = await self._switches.cap(*who)
+        except StoreError:
+            return Refusal("account_cap", wording.CAPS_UNREADABLE)
+        if cap is None:
+            return None
+        return check_account(total, *who, self._limits._replace(account_caps={account.currency: cap}))
 
     async def _committed(self, tenant: str, account: AdAccount) -> dict[str, Decimal]:
         return await self._store.committed(tenant, account.platform_account_id)

@@ -109,6 +109,19 @@ def removed(creation: Creation, entry: ObjectEntry, audit_id: str) -> AuditRecor
     )
 
 
+def copy_paused(creation: Creation, copy: ObjectEntry, audit_id: str) -> AuditRecord:
+    """Return the record of a second copy of an object that was paused because it may be somebody's."""
+    return _of_creation(
+        creation,
+        copy,
+        audit_id=audit_id,
+        operation="set_status",
+        after={"status": "paused"},
+        outcome="applied",
+        evidence={"second_copy": True},
+    )
+
+
 def end_lifted(campaign: Campaign, entry: ObjectEntry, run: Run) -> AuditRecord:
     """Return the record of the platform's own end of a test that is about to be lifted."""
     return _of_run(

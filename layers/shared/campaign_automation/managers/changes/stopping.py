@@ -18,7 +18,7 @@ from campaign_automation.stores.operations.tags import TagStore
 from campaign_automation.utils.error_handler import CampaignAutomationError, error_body
 from campaign_automation.utils.observability import emit, logger
 
-_SECONDS = 18.0  # after that no pause begins, so that the last one ends before the gateway gives up
+_SECONDS = 12.0  # after that no pause begins, so that the last one ends before the gateway gives up
 _CONCURRENT = 5
 _MAY_SPEND = ("creating", "created", "needs_reconciliation")
 

@@ -1,14 +1,21 @@
-"""The kill switches at run time: rows beside the setting, read before each write to a platform."""
+"""Kill switches and account caps at run time: rows beside the settings, read before each platform write."""
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections.abc import Mapping
+from decimal import Decimal
 
 from campaign_automation.models.common import Context
 from campaign_automation.models.switches import (
-    KillSwitches,
+    AccountCap,
+    AccountCapSet,
+    CapShown,
     KillSwitchSet,
-    ListKillSwitches,
+    LimitsShown,
+    ListLimits,
+    SetAccountCap,
     SetKillSwitch,
     Switch,
     SwitchShown,
@@ -24,18 +31,22 @@ _UNREADABLE = "the kill switches could not be read, so only what lowers spend is
 
 
 class Switches:
-    """The switches of this deployment. Writes are stopped when the setting or a row says so."""
+    """The switches and caps of this deployment. The stricter of setting and row holds."""
 
-    def __init__(self, store: SwitchStore, setting: bool | None) -> None:
+    def __init__(
+        self, store: SwitchStore, setting: bool | None, setting_caps: Mapping[str, Decimal] | None = None
+    ) -> None:
         self._store = store
         self._setting = setting
+        self._setting_caps = dict(setting_caps or {})
         self._on: frozenset[str] = frozenset()
+        self._caps: dict[str, Decimal] = {}
         self._read_at: float | None = None
 
     async def refusal(self, tenant: str, platform: str, account: str) -> str | None:
         """Return the reason why nothing that raises spend may be written for the account now, or None."""
         try:
-            on = await self._scopes_on()
+            await self._refresh()
         except StoreError as error:
             logger.warning("kill switches not read", reason=error.message)
             return _UNREADABLE
@@ -45,7 +56,7 @@ class Switches:
             f"account:{platform}:{account}",
             f"tenant:{tenant}",
         )
-        stopped = next((scope for scope in concerned if scope in on), None)
+        stopped = next((scope for scope in concerned if scope in self._on), None)
         return stopped and f"the kill switch of {stopped} is on: only what lowers spend is written"
 
     async def check(self, tenant: str, platform: str, account: str) -> None:
@@ -53,11 +64,20 @@ class Switches:
         if reason := await self.refusal(tenant, platform, account):
             raise GuardRefusedError(reason, guard=KILL_SWITCH)
 
-    async def _scopes_on(self) -> frozenset[str]:
+    async def cap(self, account: str, currency: str) -> Decimal | None:
+        """Return the cap that operators set for the account, else for its currency, or None.
+
+        Raises StoreError when the caps cannot be read.
+        """
+        await self._refresh()
+        return self._caps.get(account, self._caps.get(currency))
+
+    async def _refresh(self) -> None:
         if self._read_at is None or time.monotonic() - self._read_at > FRESH_SECONDS:
-            self._on = frozenset(item.scope for item in await self._store.all() if item.is_on)
+            switches, caps = await asyncio.gather(self._store.all(), self._store.caps())
+            self._on = frozenset(item.scope for item in switches if item.is_on)
+            self._caps = {item.name: item.daily_budget for item in caps if item.daily_budget is not None}
             self._read_at = time.monotonic()
-        return self._on
 
     async def set(self, request: SetKillSwitch, caller: Context) -> KillSwitchSet:
         """Turn a switch on or off; whoever writes finds it so within ten seconds."""
@@ -74,18 +94,46 @@ class Switches:
         logger.warning("kill switch set", scope=switch.scope, is_on=switch.is_on, actor=switch.actor)
         return KillSwitchSet(scope=switch.scope, is_on=switch.is_on, message=_message(switch))
 
-    async def show(self, request: ListKillSwitches, caller: Context) -> KillSwitches:
-        """Return the switches as they are, and their latest changes."""
-        changes = await self._store.changes(request.changes) if request.changes else []
-        return KillSwitches(
-            setting=self._setting,
+    async def set_cap(self, request: SetAccountCap, caller: Context) -> AccountCapSet:
+        """Set or lift the cap of an account or of a currency's accounts."""
+        cap = AccountCap(
+            name=request.name,
+            daily_budget=request.daily_budget,
+            actor=caller.actor,
+            reason=request.reason,
+            at=clock.iso_now(),
+        )
+        await self._store.set_cap(cap)
+        self._read_at = None
+        emit("account_cap_changes_total")
+        logger.warning("account cap set", cap=cap.name, daily_budget=str(cap.daily_budget), actor=cap.actor)
+        return AccountCapSet(name=cap.name, daily_budget=cap.daily_budget, message=_cap_message(cap))
+
+    async def show(self, request: ListLimits, caller: Context) -> LimitsShown:
+        """Return the switches and caps as they are, and their latest changes."""
+        most = request.changes
+        return LimitsShown(
+            kill_switch=self._setting,
+            account_caps=self._setting_caps,
             switches=[_shown(item) for item in await self._store.all()],
-            changes=[_shown(item) for item in changes],
+            caps=[_cap_shown(item) for item in await self._store.caps()],
+            switch_changes=[_shown(item) for item in await self._store.changes(most)],
+            cap_changes=[_cap_shown(item) for item in await self._store.cap_changes(most)],
         )
 
 
 def _shown(switch: Switch) -> SwitchShown:
     return SwitchShown.model_validate(switch.model_dump())
+
+
+def _cap_shown(cap: AccountCap) -> CapShown:
+    return CapShown.model_validate(cap.model_dump())
+
+
+def _cap_message(cap: AccountCap) -> str:
+    if cap.daily_budget is None:
+        return f"for {cap.name} the setting alone holds again"
+    return f"active campaigns of {cap.name} may commit {cap.daily_budget} a day; those that run are not cut"
 
 
 def _message(switch: Switch) -> str:

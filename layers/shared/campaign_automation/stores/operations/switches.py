@@ -1,20 +1,22 @@
-"""The kill switches, one row for each scope, and every change of one.
+"""The limits that operators set at run time: kill switches and account caps, and every change of one.
 
-| pk       | sk                 | holds                                       |
-|----------|--------------------|---------------------------------------------|
-| switches | is#<scope>         | whether writes are stopped, by whom and why |
-|          | log#<time>-<token> | one change of a switch, never written again |
+| pk       | sk                 | holds                                                 |
+|----------|--------------------|-------------------------------------------------------|
+| switches | is#<scope>         | whether writes are stopped, by whom and why           |
+|          | log#<time>-<token> | one change of a switch, never written again           |
+| caps     | is#<name>          | the cap of an account or of a currency's accounts     |
+|          | log#<time>-<token> | one change of a cap, never written again              |
 """
 
 from __future__ import annotations
 
 import uuid
 
-from campaign_automation.models.switches import Switch
-from campaign_automation.stores.table import Put, Table
+from campaign_automation.models.switches import AccountCap, Switch
+from campaign_automation.stores.table import Put, Row, Table
 from campaign_automation.utils.clock import now_ms
 
-_PK = "switches"
+_SWITCHES, _CAPS = "switches", "caps"
 
 
 class SwitchStore:
@@ -23,14 +25,30 @@ class SwitchStore:
 
     async def set(self, switch: Switch) -> None:
         """Store a switch as it is from now on, with the record of its change, both or neither."""
-        row = switch.model_dump(mode="json")
-        change = {"pk": _PK, "sk": f"log#{now_ms():013d}-{uuid.uuid4().hex[:8]}", **row}
-        await self._table.write(Put({"pk": _PK, "sk": f"is#{switch.scope}", **row}), Put(change))
+        await self._store(_SWITCHES, switch.scope, switch.model_dump(mode="json"))
+
+    async def set_cap(self, cap: AccountCap) -> None:
+        """Store a cap as it is from now on, with the record of its change, both or neither."""
+        await self._store(_CAPS, cap.name, cap.model_dump(mode="json"))
 
     async def all(self) -> list[Switch]:
-        return [Switch.model_validate(row) for row in await self._table.query(_PK, prefix="is#")]
+        return [Switch.model_validate(row) for row in await self._table.query(_SWITCHES, prefix="is#")]
+
+    async def caps(self) -> list[AccountCap]:
+        return [AccountCap.model_validate(row) for row in await self._table.query(_CAPS, prefix="is#")]
 
     async def changes(self, limit: int) -> list[Switch]:
-        """Return the latest changes, the newest first."""
-        rows = await self._table.query(_PK, prefix="log#")
-        return [Switch.model_validate(row) for row in reversed(rows[-limit:])]
+        """Return the latest changes of switches, the newest first."""
+        return [Switch.model_validate(row) for row in await self._log(_SWITCHES, limit)]
+
+    async def cap_changes(self, limit: int) -> list[AccountCap]:
+        """Return the latest changes of caps, the newest first."""
+        return [AccountCap.model_validate(row) for row in await self._log(_CAPS, limit)]
+
+    async def _store(self, pk: str, name: str, row: Row) -> None:
+        change = {"pk": pk, "sk": f"log#{now_ms():013d}-{uuid.uuid4().hex[:8]}", **row}
+        await self._table.write(Put({"pk": pk, "sk": f"is#{name}", **row}), Put(change))
+
+    async def _log(self, pk: str, limit: int) -> list[Row]:
+        rows = await self._table.query(pk, prefix="log#")
+        return rows[::-1][:limit]
