@@ -88,7 +88,7 @@ def tests(api: Api, sandbox: Sandbox, cloud: Cloud) -> Iterator[Tests]:
 def test_a_test_runs_until_its_winner_holds_and_applying_it_leaves_the_winner_alone(
     tests: Tests, api: Api, sandbox: Sandbox, platform: str
 ) -> None:
-    created = tests.made(platform)
+    created = tests.made(platform, test_duration_days=60)
     budgets = [item["budget"] for item in created["adsets"]]
     assert (set(budgets), sum(budgets)) == ({200}, 200 * len(budgets))
     assert created["randomised"] == (platform != "google")
@@ -100,7 +100,7 @@ def test_a_test_runs_until_its_winner_holds_and_applying_it_leaves_the_winner_al
         False,
         None,
     )
-    for days in (9, 9, 9):
+    for days in (15, 15, 15):
         sandbox.advance(advance_days=days)
         analysis = tests.analyze(created["test_id"])
     winner = analysis["winner"]
@@ -120,7 +120,7 @@ def test_a_test_runs_until_its_winner_holds_and_applying_it_leaves_the_winner_al
         live = {item["adset_id"]: item for item in api.status(created["campaign_id"]).json()["adsets"]}
         assert live[winner["adset_id"]]["daily_budget"] == 300
     assert_over(tests, created["test_id"])
-    sandbox.advance(advance_days=4)  # past the platform's own end of the test, which is not the winner's
+    sandbox.advance(advance_days=17)  # past the platform's own end of the test, which is not the winner's
     assert api.status(created["campaign_id"]).json()["campaign"]["spend_today"] > 0
 
 
@@ -252,7 +252,7 @@ def test_a_test_that_cannot_finish_is_refused_with_the_numbers_unless_it_is_forc
     assert details["required_days"] > details["planned_days"] == 3
     sample = details["required_sample"]
     assert sample["source"] == "account_history"
-    assert sample["visitors_per_variant"] > sample["visitors_per_variant_per_day"] > 1000
+    assert sample["impressions_per_variant"] > sample["impressions_per_variant_per_day"] > 1000
     forced = tests.made(**small, force=True)
     assert forced["required_sample"] == sample
     assert any(words.startswith("forced:") for words in forced["warnings"])
@@ -262,7 +262,7 @@ def test_a_test_that_cannot_finish_is_refused_with_the_numbers_unless_it_is_forc
 def test_a_given_rate_tells_the_sample_where_there_is_no_history(tests: Tests) -> None:
     sample = tests.made(baseline_rate=0.2, dry_run=True)["required_sample"]
     assert (sample["source"], sample["days_needed"], sample["can_finish"]) == ("given", None, None)
-    assert sample["visitors_per_variant"] > 10_000
+    assert sample["impressions_per_variant"] > 10_000
 
 
 def test_a_failed_creation_leaves_no_split_and_no_test(tests: Tests, sandbox: Sandbox) -> None:
