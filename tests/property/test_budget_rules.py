@@ -43,7 +43,7 @@ def test_property_05_roas_raises_strictly_above_one_and_a_half_times_the_target(
     decision = decide(adset, guard=False, window_days=window)
     if nudge > 0:
         assert (decision.action, decision.reason) == ("increase_budget", "roas_above_target")
-        assert abs(decision.new_budget_minor - Fraction(6, 5) * budget) <= Fraction(1, 2)
+        assert 0 <= Fraction(6, 5) * budget - decision.new_budget_minor < 1  # never further than it says
     else:
         assert (decision.action, decision.reason) == ("keep", "within_targets")
         assert decision.new_budget_minor == budget
@@ -74,7 +74,7 @@ def test_property_05_cpa_lowers_strictly_above_one_and_a_half_times_the_target(
     assert decision.reason == ("cpa_above_target" if fired else "within_targets")
     if fired:
         assert decision.action == "decrease_budget"
-        assert abs(decision.new_budget_minor - Fraction(4, 5) * budget) <= Fraction(1, 2)
+        assert 0 <= decision.new_budget_minor - Fraction(4, 5) * budget < 1
 
 
 ONE_DAY: st.SearchStrategy[dict[str, Any]] = st.builds(

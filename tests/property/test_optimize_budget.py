@@ -332,7 +332,9 @@ def test_what_todays_caps_do_not_take_of_a_total_is_told(house: House) -> None:
     assert answer.allocation is not None
     assert (answer.allocation.status, answer.allocation.unallocated) == ("total_above_caps", 50)
     assert answer.total_after == 450
-    assert "above what today's caps allow" in str(answer.warnings)
+    assert answer.not_placed is not None
+    assert (answer.not_placed.amount, answer.not_placed.reasons) == (50, {"step_cap": 3})
+    assert "above what today's caps allow: 50.00 USD of it" in str(answer.warnings)
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)
@@ -357,6 +359,7 @@ def test_a_total_that_a_refused_lowering_spoils_is_not_exceeded_further(house: H
     answer = house.optimize(optimization_strategy="allocate", target_metric="cpa", total_daily_budget=210)
     assert answer.asked_total is not None
     assert (answer.asked_total.outcome, house.budget(poor)) == ("above", 100)
+    assert "above the 210 asked for: a lowering" in str(answer.warnings)
     assert all(house.budget(unit) <= 100 for unit in units)
     assert answer.asked_total.after == sum(house.budget(unit) for unit in units) <= 260
 

@@ -251,6 +251,13 @@ class AllocationReport(Model):
     model_estimate: Literal[True] = True
 
 
+class NotPlaced(Model):
+    """The part of an asked total that no budget takes; `reasons` counts the ad sets that each one holds."""
+
+    amount_minor: int
+    reasons: dict[DecisionReason, int]
+
+
 PlanStatus = Literal["ok", "all_paused", "too_little_data", "revenue_missing", "gain_too_small"]
 
 
@@ -270,3 +277,4 @@ class BudgetPlan(Model):
     total_after_minor: int
     shortfall_minor: int = 0
     unallocated_minor: int = 0
+    not_placed: NotPlaced | None = None

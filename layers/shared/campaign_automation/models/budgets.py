@@ -128,6 +128,13 @@ class AskedTotal(Model):
     outcome: Literal["met", "below", "above"]
 
 
+class NotPlacedTotal(Model):
+    """The part of `total_daily_budget` that no budget may take today; `reasons` counts ad sets."""
+
+    amount: Amount
+    reasons: dict[str, int]
+
+
 class BudgetOptimized(Model):
     """The answer of optimize_budget. `run_ids` name the change in each campaign for the audit trail and for
     undo; a dry run has a `plan_digest` instead, good until `expires_at`."""
@@ -140,6 +147,7 @@ class BudgetOptimized(Model):
     total_before: Amount
     total_after: Amount
     asked_total: AskedTotal | None = None
+    not_placed: NotPlacedTotal | None = None
     freed: Amount
     optimizations: list[Optimization]
     allocation: Allocation | None = None

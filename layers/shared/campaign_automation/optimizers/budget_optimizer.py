@@ -15,7 +15,8 @@ from campaign_automation.models.budget_problem import (
     PlanStatus,
 )
 from campaign_automation.optimizers.budgets.allocation import decide_by_curves
-from campaign_automation.optimizers.budgets.evidence import Account, gather
+from campaign_automation.optimizers.budgets.evidence import Account, active_units, gather
+from campaign_automation.optimizers.budgets.placement import not_placed
 from campaign_automation.optimizers.budgets.records import check_problem
 from campaign_automation.optimizers.budgets.rules_strategy import decide_by_rules, scale_to_total
 
@@ -69,4 +70,5 @@ def _plan(
         freed_minor=sum(max(old - new, 0) for old, new in changes),
         total_before_minor=sum(old for old, _ in changes),
         total_after_minor=sum(new for _, new in changes),
+        not_placed=not_placed(decisions, active_units(problem), problem),
     )

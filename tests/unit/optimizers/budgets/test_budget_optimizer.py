@@ -183,6 +183,31 @@ def test_a_change_below_one_step_is_none() -> None:
     assert reason_of(adset, guard=False) == "below_step"
 
 
+@pytest.mark.parametrize("target", [{"target_roas": Decimal(1)}, {"target_cpa_minor": 100}])
+def test_a_step_larger_than_the_change_keeps_the_budget(target: dict[str, Any]) -> None:
+    """700 between steps of 500: neither 840 nor 560 is a step away, and 1000 is no rounding of either."""
+    units = [unit(f"a{n}", 700, step_minor=500, **target, records=days(7, **RICH)) for n in range(3)]
+    for changes in ({"guard": False}, {"freed_money": "reinvest"}, {"strategy": "allocate"}):
+        plan = optimize_budget(problem(*units, **changes))
+        assert [item.new_budget_minor for item in plan.decisions] == [700] * 3, changes
+
+
+def test_money_that_is_less_than_a_step_is_not_reinvested() -> None:
+    dead = unit("dead", 500, step_minor=500, records=days(3, spend_minor=5000, conversions=0))
+    others = [unit(f"a{n}", 700, step_minor=500, records=days(7, **RICH)) for n in range(2)]
+    plan = optimize_budget(problem(dead, *others, guard=False, freed_money="reinvest"))
+    assert [item.new_budget_minor for item in plan.decisions] == [700, 700, 0]
+
+
+def test_a_rule_moves_a_budget_no_further_than_it_says() -> None:
+    raised = unit(budget=2500, step_minor=1000, target_roas=Decimal(1), records=days(7, **RICH))
+    assert reason_of(raised, guard=False) == "below_step"
+    up = unit(budget=9500, step_minor=1000, target_roas=Decimal(1), records=days(7, **RICH))
+    assert optimize_budget(problem(up, guard=False)).decisions[0].new_budget_minor == 11_000
+    down = unit(budget=9500, step_minor=1000, target_cpa_minor=100, records=days(7, **RICH))
+    assert optimize_budget(problem(down, guard=False)).decisions[0].new_budget_minor == 8000
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
@@ -300,6 +325,26 @@ def test_a_higher_total_is_reached_and_what_a_rule_lowers_stays_lowered() -> Non
 def test_what_the_caps_of_the_day_do_not_take_of_a_total_is_told() -> None:
     plan = bound_to(50_000, unit("a", 10_000), unit("b", 20_000))
     assert (plan.total_after_minor, plan.unallocated_minor) == (45_000, 5000)
+
+
+def test_the_part_of_a_total_that_has_no_place_is_told_with_its_reasons() -> None:
+    plan = bound_to(
+        50_000,
+        unit("a", 10_000, in_learning=True),
+        unit("b", 10_000, max_minor=11_000),
+        unit("c", 10_000),
+        unit("d", 5_000, last_changed=TODAY),
+    )
+    assert {key: item.new_budget_minor for key, item in by_id(plan).items()} == {
+        "a": 10_000,
+        "b": 11_000,
+        "c": 15_000,
+        "d": 5000,
+    }
+    assert plan.not_placed is not None
+    assert plan.not_placed.amount_minor == 9000
+    assert plan.not_placed.reasons == {"in_learning": 1, "at_maximum": 1, "step_cap": 1, "cooldown": 1}
+    assert bound_to(40_000, unit("a", 20_000), unit("b", 20_000)).not_placed is None
 
 
 def test_a_total_below_the_least_budgets_of_the_day_is_told() -> None:

@@ -11,12 +11,12 @@ from campaign_automation.models.budget_problem import (
     Decision,
     DecisionReason,
     Evidence,
+    NotPlaced,
     PlanStatus,
 )
 from campaign_automation.models.budgets import Optimization
 
 WAITS_FOR_LOWERS = "waits_for_lowers: the money for it is not free yet; run again when it is"
-ABOVE_CAPS = "the total is above what today's caps allow: the rest is not allocated"
 FALLBACKS: Mapping[PlanStatus, str] = {
     "too_little_data": "too little data for response curves (fewer than 3 active budgets, 3 days or 20"
     " conversions): the written rules decided, with the guard on",
@@ -24,6 +24,17 @@ FALLBACKS: Mapping[PlanStatus, str] = {
     " rules decided, with the guard on",
 }
 
+_HOLDS: Mapping[DecisionReason, str] = {
+    "no_conversions": "paused for want of conversions",
+    "cpa_above_target": "lowered for their CPA",
+    "held_by_guard": "due to be lowered",
+    "locked": "locked",
+    "in_learning": "in the platform's learning phase",
+    "cooldown": "changed too recently",
+    "step_cap": "at the cap of 50 % a day",
+    "at_maximum": "at their maximum",
+    "below_step": "with less than a budget step to take",
+}
 _KEPT: Mapping[DecisionReason, str] = {
     "within_targets": "Neither target is missed by more than half",
     "conflict": "ROAS asks for more and CPA for less budget",
@@ -189,6 +200,32 @@ def message(status: PlanStatus, optimizations: Sequence[Optimization], *, dry_ru
     done = f"{'would change' if dry_run else 'changed'} {good} of {counted(total, 'budget')}"
     rest = len(changes) - good
     return f"{done}; {rest} could not be changed, see outcome" if rest else done
+
+
+def not_placed(rest: NotPlaced, problem: BudgetProblem) -> str:
+    """Return the warning on the part of an asked total that no budget takes, with the reasons."""
+    held = (
+        f"{counted(number, 'budget')} {_HOLDS.get(reason, _KEPT.get(reason, reason))}"
+        for reason, number in rest.reasons.items()
+    )
+    return (
+        f"the total is above what today's caps allow: {money(rest.amount_minor, problem)} of it could not be"
+        f" placed ({', '.join(held)})"
+    )
+
+
+def above_total(after: Decimal, asked: Decimal, currency: str) -> str:
+    return (
+        f"the budgets sum to {after} {currency}, above the {asked} asked for: a lowering or a pause was not"
+        " carried out, see outcome"
+    )
+
+
+def below_total(after: Decimal, asked: Decimal, currency: str) -> str:
+    return (
+        f"the budgets sum to {after} {currency}, below the {asked} asked for: a raise was not carried out,"
+        " see outcome"
+    )
 
 
 def from_midnight(count: int) -> str:

@@ -26,7 +26,7 @@ from campaign_automation.optimizers.budgets.apportionment import Apportioned, ap
 from campaign_automation.optimizers.budgets.decisions import decided
 from campaign_automation.optimizers.budgets.evidence import Account
 from campaign_automation.optimizers.budgets.response_curves import CurveFit, Floats
-from campaign_automation.optimizers.budgets.written_rules import box_of, cooling_down
+from campaign_automation.optimizers.budgets.written_rules import box_of, can_move, cooling_down
 
 MIN_ADSETS = 3  # with two the pool says nothing about either
 DRAWS = 200  # the probability of a gain is then known to about 0.03
@@ -143,6 +143,8 @@ def _room(unit: BudgetUnit, problem: BudgetProblem, step: int) -> Room:
         fixed = "cooldown"
     elif low > high:
         fixed = "step_cap"
+    elif unit.budget_minor % step and not can_move(unit.budget_minor, low, high, step):
+        fixed = "below_step"
     # A fixed budget may stand off the step: a person set it.
     return Room(unit.budget_minor, unit.budget_minor, fixed) if fixed else Room(low, high)
 

@@ -75,9 +75,14 @@ class Account:
         )
 
 
+def active_units(problem: BudgetProblem) -> list[BudgetUnit]:
+    """Return the ad sets that decisions are made on, in the order of the decisions."""
+    return sorted((unit for unit in problem.units if is_active(unit.status)), key=lambda unit: unit.unit_id)
+
+
 def gather(problem: BudgetProblem) -> Account:
     """Gather the evidence on the active ad sets of a checked problem."""
-    units = sorted((unit for unit in problem.units if is_active(unit.status)), key=lambda unit: unit.unit_id)
+    units = active_units(problem)
     days = [full_days(unit, problem.today) for unit in units]
     maturity = measure_maturity(problem.snapshots, problem.attribution_window_days)
     conversions = _daily(days, problem, lambda record: record.conversions)

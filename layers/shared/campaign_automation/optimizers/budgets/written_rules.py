@@ -146,10 +146,14 @@ def box_of(unit: BudgetUnit) -> Box:
 
 
 def next_budget(unit: BudgetUnit, factor: Fraction) -> Step:
-    """Return `factor` x the budget, to the nearest step, as far as caps and bounds let it move that way."""
-    now, box = unit.budget_minor, box_of(unit)
-    wanted = _nearest_step(factor * now, unit.step_minor)
-    if wanted == now:
+    """Return `factor` x the budget in whole steps, as far as caps and bounds let it move that way.
+
+    Rounded towards the budget of today, so that it never moves further than the rule says; a change of less
+    than one step keeps it.
+    """
+    now, step, box = unit.budget_minor, unit.step_minor, box_of(unit)
+    wanted = int(factor * now // step * step) if factor > 1 else int(-(-factor * now // step) * step)
+    if abs(wanted - now) < step:
         return Step(now, "below_step")
     return _raised(unit, wanted, box) if factor > 1 else _lowered(unit, wanted, box)
 
@@ -179,8 +183,13 @@ def _lowered(unit: BudgetUnit, wanted: int, box: Box) -> Step:
     return Step(unit.budget_minor, "below_minimum" if bound == "below_minimum" else "step_cap")
 
 
-def _nearest_step(amount: Fraction, step: int) -> int:
-    return int(amount / step + Fraction(1, 2)) * step
+def can_move(budget: int, low: int, high: int, step: int) -> bool:
+    """Return whether some whole number of steps in [low, high] is at least one step away from `budget`.
+
+    A budget that stands between two steps may be nearer to both than that: then it stays.
+    """
+    least, most = -(-low // step) * step, high // step * step
+    return least <= most and (budget - least >= step or most - budget >= step)
 
 
 class Place(NamedTuple):
@@ -196,7 +205,7 @@ def reinvest(freed: int, places: Sequence[Place], step: int) -> tuple[dict[str, 
 
     Every budget grows by one factor, cut off at its upper bound; sums are exact (apportionment).
     """
-    places = [place for place in places if place.budget < place.high]
+    places = [place for place in places if can_move(place.budget, place.budget, place.high, step)]
     if freed <= 0 or not places:
         return {}, max(freed, 0)
     total = freed + sum(place.budget for place in places)
