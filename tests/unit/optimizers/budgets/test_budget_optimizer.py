@@ -296,6 +296,15 @@ def test_reinvested_money_is_shared_by_budget_to_the_unit() -> None:
     assert plan.total_after_minor == plan.total_before_minor
 
 
+def test_an_assumed_lag_confirms_no_raise_that_the_reported_figures_would_not() -> None:
+    """Of the last day's conversions half are assumed unknown: more of them would carry the raise."""
+    adset = unit(target_roas=Decimal(1), records=counts([0, 0, 0, 0, 0, 0, 7], 1000, revenue_minor=3000))
+    (decision,) = optimize_budget(problem(adset)).decisions
+    assert decision.evidence.written.rule == "raise"
+    assert decision.evidence.guard.maturity_assumed
+    assert decision.evidence.guard.matured_spend_minor == 7000
+
+
 # --- a total where the rules decide -----------------------------------------------------------------
 
 

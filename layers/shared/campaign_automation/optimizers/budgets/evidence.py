@@ -17,6 +17,7 @@ from campaign_automation.models.budget_problem import (
 )
 from campaign_automation.optimizers.budgets.decisions import kept
 from campaign_automation.optimizers.budgets.guard import (
+    COMPLETE,
     MAX_EVIDENCE_DAYS,
     Beliefs,
     Maturity,
@@ -65,7 +66,9 @@ class Account:
         count = MAX_EVIDENCE_DAYS if rule == "pause" else self.problem.window_days
         since = unit.evidence_since if rule == "pause" else None
         records = [r for r in last_days(self.days[index], today, count) if since is None or r.day >= since]
-        seen = exposure(records, self.maturity, today)
+        # An assumed lag may make the guard more careful, never bolder: for a raise all spend counts in full.
+        is_bolder = rule == "raise" and self.maturity.assumed
+        seen = exposure(records, COMPLETE if is_bolder else self.maturity, today)
         return check_change(rule, unit, seen, self._beliefs(index), assumed=self.maturity.assumed)
 
     def _beliefs(self, index: int) -> Beliefs:

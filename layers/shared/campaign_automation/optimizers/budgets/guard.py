@@ -40,6 +40,9 @@ class Maturity(NamedTuple):
         return self.shares[age] if age < len(self.shares) else 1.0
 
 
+COMPLETE = Maturity((), assumed=False)  # every day's conversions are all known
+
+
 class Exposure(NamedTuple):
     """Conversions, and the money that could have brought them by now: spend times maturity."""
 
