@@ -26,6 +26,7 @@ from campaign_automation.models.common import Level
 from campaign_automation.utils.error_handler import InvalidRequestError
 from campaign_automation.utils.money import currency_exponent, to_minor
 
+_DEFAULT_ATTRIBUTION_DAYS = 7
 EVIDENCE_DAYS = 60  # the longest window of the guard and the response curves
 
 
@@ -59,10 +60,13 @@ def build_problem(request: OptimizeBudget, facts: Sequence[Facts]) -> BudgetProb
         target_metric=request.target_metric,
         strategy=request.optimization_strategy,
         guard=request.guard,
+        lower_on_roas=request.lower_on_roas,
         window_days=request.window_days,
         freed_money=request.freed_money,
         total_budget_minor=_minor(request.total_daily_budget, exponent),
         target_marginal_cpa_minor=_minor(request.target_marginal_cpa, exponent),
+        min_days_between_changes=request.min_days_between_changes,
+        attribution_window_days=request.attribution_days or _DEFAULT_ATTRIBUTION_DAYS,
         seed=_seed(facts, today),
         snapshots=_snapshots(facts),
         units=units,
@@ -134,8 +138,8 @@ def _units(facts: Facts, today: date, exponent: int) -> list[BudgetUnit]:
 def _unit(facts: Facts, tag: str, today: date, exponent: int) -> BudgetUnit:
     insights = facts.insights
     campaign, account = insights.campaign, insights.account
-    history = history_of(campaign, insights.level, tag, facts.trail, insights.zone, insights.today)
     budget = insights.view.budget(tag)
+    history = history_of(campaign, insights.level, tag, facts.trail, insights.zone, insights.today, budget)
     start = budget if history.start_budget is None else history.start_budget
     changed = history.last_changed
     return BudgetUnit(
@@ -182,6 +186,7 @@ def _record(row: DailyInsight, history: BudgetHistory, exponent: int) -> DayReco
         revenue_minor=_minor(row.revenue, exponent),
         conversions=None if row.conversions is None else float(row.conversions),
         status="paused" if row.day in history.rest_days else "active",
+        budget_minor=_minor(history.budget_on(row.day), exponent),
     )
 
 

@@ -152,6 +152,8 @@ def _warnings(
     warnings = [warning for item in proposal.facts for warning in item.insights.warnings]
     if fallback := wording.FALLBACKS.get(proposal.plan.status):
         warnings.append(fallback)
+    if proposal.plan.tracking_suspect:
+        warnings.append(wording.TRACKING_SUSPECT)
     if rest := proposal.plan.not_placed:
         warnings.append(wording.not_placed(rest, proposal.problem))
     after = sum((item.result for item in optimizations), Decimal(0))

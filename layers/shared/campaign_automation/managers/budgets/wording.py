@@ -27,6 +27,7 @@ FALLBACKS: Mapping[PlanStatus, str] = {
 _HOLDS: Mapping[DecisionReason, str] = {
     "no_conversions": "paused for want of conversions",
     "cpa_above_target": "lowered for their CPA",
+    "roas_below_target": "lowered for their ROAS",
     "held_by_guard": "due to be lowered",
     "locked": "locked",
     "in_learning": "in the platform's learning phase",
@@ -35,6 +36,9 @@ _HOLDS: Mapping[DecisionReason, str] = {
     "at_maximum": "at their maximum",
     "below_step": "with less than a budget step to take",
 }
+TRACKING_SUSPECT = (
+    "no ad set has ever had a conversion: check the account's pixel or other tracking; nothing was paused"
+)
 _KEPT: Mapping[DecisionReason, str] = {
     "within_targets": "Neither target is missed by more than half",
     "conflict": "ROAS asks for more and CPA for less budget",
@@ -46,6 +50,7 @@ _KEPT: Mapping[DecisionReason, str] = {
     "revenue_missing": "The revenue of at least one day is unknown",
     "conversions_missing": "The conversions of at least one day are unknown",
     "spend_missing": "The spend of at least one day is unknown",
+    "tracking_suspect": "No ad set of the account has ever had a conversion, so its tracking is suspect",
     "locked": "The budget is locked",
     "in_learning": "The ad set is still in the platform's learning phase",
     "cooldown": "The budget was changed too recently",
@@ -67,6 +72,7 @@ _TO_MOVE: Mapping[DecisionReason, str] = {
     "revenue_missing": "The revenue of every day of the window.",
     "conversions_missing": "The conversions of every day of the window.",
     "spend_missing": "The spend of every day of the window.",
+    "tracking_suspect": "A conversion of any ad set.",
     "locked": "Unlocking the budget.",
     "in_learning": "The end of the learning phase.",
     "cooldown": "Waiting until the time between two changes has passed.",
@@ -118,6 +124,12 @@ def _cause(decision: Decision, problem: BudgetProblem) -> str:
             return f"ROAS {evidence.roas:.4g} is above 1.5 x the target {evidence.target_roas}"
         case "cpa_above_target":
             return _cpa_above(evidence, problem)
+        case "roas_below_target":
+            return f"ROAS {evidence.roas:.4g} is less than two thirds of the target {evidence.target_roas}"
+        case "within_targets" if evidence.target_cpa_minor is None and not problem.lower_on_roas:
+            roas = "unknown" if evidence.roas is None else f"{evidence.roas:.4g}"
+            target = evidence.target_roas
+            return f"ROAS {roas} is not above 1.5 x the target {target}, and no rule lowers on ROAS"
         case "reallocated" if evidence.curve:
             return _expected(evidence.curve, problem)
         case _:
@@ -149,10 +161,11 @@ def _held(evidence: Evidence, problem: BudgetProblem) -> str:
     if guard.missing or guard.value is None or guard.threshold is None:
         return f"The rule to {rule} fired, but without a target or revenue the guard cannot check it"
     measure = "evidence" if guard.measure == "e_value" else "probability"
+    reference = " against the account's own CPA, as there is no target," if guard.own_reference else ""
     conversions = f"{guard.conversions:g} {'conversion' if guard.conversions == 1 else 'conversions'}"
     return (
         f"The rule to {rule} fired, but {conversions} on"
-        f" {money(guard.matured_spend_minor or 0, problem)} of matured spend give {measure}"
+        f" {money(guard.matured_spend_minor or 0, problem)} of matured spend{reference} give {measure}"
         f" {guard.value:.4g} where {guard.threshold:g} is needed"
     )
 
@@ -181,6 +194,8 @@ def _thresholds(evidence: Evidence, problem: BudgetProblem) -> str:
     parts = []
     if evidence.target_roas is not None:
         parts.append(f"a ROAS above {Decimal('1.5') * evidence.target_roas:f} raises")
+    if evidence.target_cpa_minor is None and problem.lower_on_roas and evidence.target_roas is not None:
+        parts.append(f"a ROAS below {evidence.target_roas / Decimal('1.5'):.4g} lowers")
     if evidence.target_cpa_minor is not None:
         parts.append(f"a CPA above {money(1.5 * evidence.target_cpa_minor, problem)} lowers")
     parts.append("3 full days of spend without a conversion pause")
