@@ -125,7 +125,13 @@ class House:
             adapter.daily.append(DailyInsight.model_validate(row | values | numbers))
 
     def optimize(self, platform: str = "meta", **body: Any) -> BudgetOptimized:
-        asked = {"campaign_id": self.creations[platform].campaign_id, **body}
+        """By the written rules, with freed money left, unless something else is asked for."""
+        asked = {
+            "campaign_id": self.creations[platform].campaign_id,
+            "optimization_strategy": "rules",
+            "freed_money": "leave",
+            **body,
+        }
         request = parse(OptimizeBudget, asked)
         return asyncio.run(self.wiring.budgets.optimize(request, CALLER))
 
@@ -225,7 +231,7 @@ def test_property_05_the_rules_are_followed_to_the_cent_at_every_threshold(
     guard=st.booleans(),
     conversions=st.lists(st.integers(0, 40), min_size=3, max_size=3),
     revenue=st.integers(0, 2000),
-    strategy=st.sampled_from(["auto", "allocate"]),
+    strategy=st.sampled_from(["auto", "rules", "allocate"]),
 )
 def test_property_06_each_optimisation_names_ad_set_action_and_reason(
     everywhere: House, platform: str, guard: bool, conversions: list[int], revenue: int, strategy: str
@@ -342,9 +348,9 @@ def test_what_todays_caps_do_not_take_of_a_total_is_told(house: House) -> None:
 def test_an_asked_total_binds_the_rules_on_every_platform(
     everywhere: House, platform: str, total: int
 ) -> None:
-    """One day is too little for curves; the written rules would raise all budgets."""
+    """A handful of conversions is too little for curves; the written rules would raise all budgets."""
     for unit in everywhere.units(platform):
-        everywhere.deliver(platform, unit, 1, revenue=3000, conversions=90)
+        everywhere.deliver(platform, unit, 1, revenue=3000, conversions=5)
     answer = everywhere.optimize(platform, optimization_strategy="allocate", total_daily_budget=total)
     live = sum(everywhere.budget(unit, platform) for unit in everywhere.units(platform))
     assert answer.plan_status == "too_little_data"
@@ -539,7 +545,7 @@ BAD_INPUT: list[tuple[dict[str, Any], str]] = [
     ({"window_days": 0}, "window_days"),
     ({"window_days": 91}, "90"),
     ({"target_metric": "ctr"}, "'roas' or 'cpa'"),
-    ({"total_daily_budget": 100}, "goes with optimization_strategy allocate"),
+    ({"target_marginal_cpa": 100}, "goes with optimization_strategy auto or allocate"),
     ({"optimization_strategy": "allocate", "total_daily_budget": Decimal("NaN")}, "total_daily_budget"),
     ({"optimization_strategy": "allocate", "total_daily_budget": 2}, "2 USD is below 3"),
     ({"optimization_strategy": "allocate", "total_daily_budget": 100}, "100 USD is below 150"),

@@ -61,7 +61,7 @@ class Account:
 
     @cached_property
     def tracking_suspect(self) -> bool:
-        """Return whether no ad set of several has ever had a conversion: then it is the account's tracking."""
+        """Return whether no ad set of several has ever had a conversion: the tracking's fault, not theirs."""
         records = (record for days in self.days for record in days.values())
         known = [record for record in records if record.conversions is not None]
         spent = any(record.spend_minor for record in known)

@@ -51,7 +51,7 @@ class Exposure(NamedTuple):
 
 
 class Beliefs(NamedTuple):
-    """The account's estimates for a unit: dispersion of its counts, value of a conversion, the account's CPA."""
+    """The account's estimates: dispersion of a unit's counts, value of a conversion, CPA of all together."""
 
     dispersion: float
     value: float | None
@@ -133,10 +133,9 @@ def log_e_with_restarts(days: Sequence[Exposure], target_cpa: float, dispersion:
         if age <= MAX_EVIDENCE_DAYS:
             logs.append(log_e_value(Exposure(conversions, spend), target_cpa, dispersion))
             weights.append(0.5 / MAX_EVIDENCE_DAYS)
-    if not logs:
-        return 0.0
     logs.append(log_e_value(Exposure(conversions, spend), target_cpa, dispersion))
-    weights.append(0.5)
+    # A process that started before the first day is the one on all days.
+    weights.append(0.5 + 0.5 * (1 - len(weights) / MAX_EVIDENCE_DAYS))
     top = max(logs)
     mean = sum(weight * math.exp(value - top) for weight, value in zip(weights, logs, strict=True))
     return top + math.log(mean)
