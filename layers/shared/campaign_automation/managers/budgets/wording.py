@@ -18,7 +18,7 @@ from campaign_automation.models.budgets import Optimization
 
 WAITS_FOR_LOWERS = "waits_for_lowers: the money for it is not free yet; run again when it is"
 FALLBACKS: Mapping[PlanStatus, str] = {
-    "too_little_data": "too little data for response curves (fewer than 3 active budgets, 3 days or 20"
+    "too_little_data": "too little data for response curves (fewer than 3 active budgets or 20"
     " conversions): the written rules decided, with the guard on",
     "revenue_missing": "no conversion has a known revenue, so there is no value to allocate by: the written"
     " rules decided, with the guard on",

@@ -49,7 +49,7 @@ def _decide(account: Account, index: int, guard_on: bool) -> Decision:
     fired = [check for check in written.checks if check.fired]
     first = _follow(account, index, fired[0], guard_on)
     # A pause that the guard holds must not protect an ad set from the lower that fired too.
-    if first.reason in ("held_by_guard", "tracking_suspect") and len(fired) == 2:
+    if first.reason == "held_by_guard" and len(fired) == 2:
         second = _follow(account, index, fired[1], guard_on)
         return second if second.action != "keep" else first
     return first
