@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from campaign_automation.adapters.base import DailyInsight
 from campaign_automation.capability import run_action
+from campaign_automation.managers.budgets.history import history_of
 from campaign_automation.managers.changes.guards import Limits
 from campaign_automation.managers.changes.items import DesiredChange, new_run
 from campaign_automation.models.budgets import BudgetOptimized, Optimization, OptimizeBudget
@@ -330,6 +331,42 @@ def test_an_allocation_keeps_the_total_to_the_cent(house: House) -> None:
     assert answer.allocation.relative_gap <= 1e-6
     assert house.budget(poor) < 100 < house.budget(rich)
     assert sum(house.budget(unit) for unit in units) == 300 == answer.total_after
+
+
+def test_money_that_an_ad_set_cannot_spend_goes_to_the_others(house: House) -> None:
+    cramped, *others = house.units("meta")
+    house.deliver("meta", cramped, 7, spend=40, conversions=30, revenue=900)
+    for unit in others:
+        house.deliver("meta", unit, 7, conversions=10)
+    answer = house.optimize(optimization_strategy="auto", target_metric="cpa", freed_money="reinvest")
+    assert answer.allocation is not None
+    assert (
+        house.budget(cramped) == 50
+    )  # half, as far as a day allows; 44 would be a tenth above what it spends
+    assert sum(house.budget(unit) for unit in house.units("meta")) == 300
+
+
+def test_the_least_budget_of_a_past_day_is_read_from_the_trail(house: House) -> None:
+    unit = house.units("meta")[0]
+    for item in house.units("meta"):
+        house.deliver("meta", item)
+    house.deliver("meta", unit, conversions=2)
+    house.optimize()
+    assert house.budget(unit) == 80
+    creation = house.creations["meta"]
+    trail = asyncio.run(house.wiring.audit.page("u", creation.campaign_id))
+    tag = next(entry.tag for entry in creation.objects.values() if entry.platform_id == unit)
+    history = history_of(
+        campaign_of(house.wiring, creation.campaign_id),
+        Level.ADSET,
+        tag,
+        trail,
+        ZoneInfo("America/New_York"),
+        house.today,
+        Decimal(80),
+    )
+    days = (house.today - timedelta(days=1), house.today, house.today + timedelta(days=1))
+    assert [history.budget_on(day) for day in days] == [100, 80, 80]
 
 
 def test_what_todays_caps_do_not_take_of_a_total_is_told(house: House) -> None:

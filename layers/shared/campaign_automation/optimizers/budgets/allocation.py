@@ -28,7 +28,7 @@ from campaign_automation.optimizers.budgets.decisions import decided, paused
 from campaign_automation.optimizers.budgets.evidence import Account
 from campaign_automation.optimizers.budgets.records import Days, last_days
 from campaign_automation.optimizers.budgets.response_curves import CurveFit, Floats
-from campaign_automation.optimizers.budgets.written_rules import box_of, can_move, cooling_down
+from campaign_automation.optimizers.budgets.written_rules import box_of, can_move, cooling_down, is_active
 
 DELIVERY_DAYS, MIN_DELIVERY_DAYS = 7, 2
 DELIVERED, HEADROOM = 0.85, 1.1  # share of a budget below which it is not spent; room above what was
@@ -162,7 +162,11 @@ def _total_now(units: Sequence[BudgetUnit], pausing: Sequence[bool], problem: Bu
 def _most_delivered(unit: BudgetUnit, days: Days, today: date) -> int | None:
     """Return a tenth more than the most that an ad set spent on a day of the last week, where it could not
     spend its budget; None where it could, or where that is not known."""
-    week = [item for item in last_days(days, today, DELIVERY_DAYS) if item.spend_minor is not None]
+    week = [
+        item
+        for item in last_days(days, today, DELIVERY_DAYS)
+        if item.spend_minor is not None and is_active(item.status)
+    ]
     known = [(item.spend_minor or 0.0, item.budget_minor) for item in week if item.budget_minor]
     if len(known) < MIN_DELIVERY_DAYS or len(known) < len(week):
         return None
