@@ -21,7 +21,7 @@ from benchmarks._markets import ADSETS, MARKETS, Floats, Market, Morning, keep, 
 from campaign_automation.models.budget_problem import BudgetProblem, BudgetUnit, DayRecord, MaturitySnapshot
 from campaign_automation.optimizers.budget_optimizer import optimize_budget
 
-SEEDS = int(os.environ.get("BENCH_SEEDS", "60"))
+SEEDS = 60
 PROCESSES = 2
 FIRST = date(2026, 3, 2)
 

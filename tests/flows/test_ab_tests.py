@@ -280,13 +280,13 @@ def test_a_failed_creation_leaves_no_split_and_no_test(tests: Tests, sandbox: Sa
 def test_its_schedule_tells_once_that_it_may_stop_and_ends_it_in_the_end(
     tests: Tests, cloud: Cloud, sandbox: Sandbox
 ) -> None:
-    test_id = tests.made(daily_checks=True)["test_id"]
-    for days, told in ((3, False), (23, True), (1, False)):
+    test_id = tests.made(daily_checks=True, test_duration_days=60)["test_id"]
+    for days, told in ((3, False), (53, True), (2, False)):
         sandbox.advance(advance_days=days)
         (firing,) = [item for item in cloud.tick() if item["schedule"] == test_id]
         assert firing["answer"]["told"] is told
     assert titles(sandbox, test_id) == ["An A/B test may stop"]
-    sandbox.advance(advance_days=1)
+    sandbox.advance(advance_days=2)
     (firing,) = [item for item in cloud.tick() if item["schedule"] == test_id]
     assert (firing["failed"], firing["answer"]["test_state"]) == (False, "finished")
     assert titles(sandbox, test_id) == ["An A/B test may stop", "An A/B test has ended"]

@@ -313,8 +313,12 @@ def test_an_ad_set_that_cannot_spend_its_budget_gets_no_more() -> None:
 
 def test_auto_allocates_where_the_data_carry_it_and_pauses_what_the_guard_confirms() -> None:
     dead = unit("dead", target_cpa_minor=1000, records=counts([0] * 28, 10_000))
+    known_at_once = MaturitySnapshot(day=TODAY - timedelta(days=20), counts=[10.0] * 8)
     request = market(strategy="auto")
-    plan = optimize_budget(request.model_copy(update={"units": [*request.units, dead]}))
+    request = request.model_copy(update={"units": [*request.units, dead]})
+    assumed = by_id(optimize_budget(request))["dead"]
+    assert (assumed.action, assumed.new_budget_minor) == ("decrease_budget", 5000)
+    plan = optimize_budget(request.model_copy(update={"snapshots": [known_at_once]}))
     assert plan.allocation is not None
     assert by_id(plan)["dead"].action == "pause"
     assert plan.total_after_minor == plan.total_before_minor

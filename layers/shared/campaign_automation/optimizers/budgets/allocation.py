@@ -143,11 +143,15 @@ def _task(account: Account) -> Task | PlanStatus:
 
 
 def _is_dead(account: Account, index: int) -> bool:
-    """Return whether the rule to pause fired, the guard confirms it and nothing forbids it."""
+    """Return whether the rule to pause fired, the guard confirms it and nothing forbids it.
+
+    While the lag is only assumed nothing is paused here: conversions may come later than was assumed, and the
+    allocation halves a dead ad set's budget each day anyway.
+    """
     unit, problem = account.units[index], account.problem
     fires = account.decisions[index].evidence.written.rule == "pause"
     rests = unit.locked or cooling_down(unit, problem.today, problem.min_days_between_changes)
-    is_ours = fires and not rests and not account.tracking_suspect
+    is_ours = fires and not rests and not account.tracking_suspect and not account.maturity.assumed
     return is_ours and account.guard_verdict(index).verdict == "confirmed"
 
 

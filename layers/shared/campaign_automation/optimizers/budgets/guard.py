@@ -25,6 +25,7 @@ ALPHA = 0.05  # chance that a healthy ad set is ever paused
 CONFIDENCE = 0.9  # lower than for a pause: a raise or lower can be taken back
 TOLERANCE = float(budget_rules.TOLERANCE)
 MAX_EVIDENCE_DAYS = 60
+USUAL_WINDOW = 7
 # From slightly too dear to dead: a mixture needs no guess of the true rate.
 RATE_RATIOS = (2 / 3, 1 / 2, 1 / 3, 1 / 5, 1 / 10, 1 / 50)
 _LARGEST_LOG = 690.0  # exp of it is still a float
@@ -91,8 +92,12 @@ def _counts_at(snapshots: Iterable[MaturitySnapshot], age: int) -> tuple[float, 
 
 
 def _assumed_maturity(window: int) -> Maturity:
-    """Assume half of the conversions known when the day ends, all at the end of the attribution window."""
-    return Maturity(tuple(0.5 + 0.5 * age / window for age in range(window)), assumed=True)
+    """Assume half of the conversions known when the day ends, all at the end of the attribution window.
+
+    Of a window beyond a week the first share is smaller in proportion: that is more careful.
+    """
+    first = 0.5 * min(1.0, USUAL_WINDOW / max(window, 1))
+    return Maturity(tuple(first + (1 - first) * age / window for age in range(window)), assumed=True)
 
 
 def exposure(records: Iterable[DayRecord], maturity: Maturity, today: date) -> Exposure:
