@@ -25,8 +25,8 @@ REQUEST: dict[str, Any] = {
     "name": "Winter boots",
 }
 PLANS: dict[str, dict[str, Any]] = {
-    "written rules": {"guard": False},
-    "rules and guard": {"guard": True},
+    "written rules": {"optimization_strategy": "rules", "guard": False},
+    "rules and guard": {"optimization_strategy": "rules"},
     "allocate": {"optimization_strategy": "allocate", "target_metric": "cpa"},
 }
 APPLIED = "allocate"

@@ -89,7 +89,7 @@ def tests(api: Api, sandbox: Sandbox, cloud: Cloud) -> Iterator[Tests]:
 def test_a_test_runs_until_its_winner_holds_and_applying_it_leaves_the_winner_alone(
     tests: Tests, api: Api, sandbox: Sandbox, platform: str
 ) -> None:
-    created = tests.made(platform)
+    created = tests.made(platform, test_duration_days=60)
     budgets = [item["budget"] for item in created["adsets"]]
     assert (set(budgets), sum(budgets)) == ({200}, 200 * len(budgets))
     assert created["randomised"] == (platform != "google")
@@ -101,7 +101,7 @@ def test_a_test_runs_until_its_winner_holds_and_applying_it_leaves_the_winner_al
         False,
         None,
     )
-    for days in (9, 9, 9):
+    for days in (15, 15, 15):
         sandbox.advance(advance_days=days)
         analysis = tests.analyze(created["test_id"])
     winner = analysis["winner"]
@@ -121,7 +121,7 @@ def test_a_test_runs_until_its_winner_holds_and_applying_it_leaves_the_winner_al
         live = {item["adset_id"]: item for item in api.status(created["campaign_id"]).json()["adsets"]}
         assert live[winner["adset_id"]]["daily_budget"] == 300
     assert_over(tests, created["test_id"])
-    sandbox.advance(advance_days=4)  # past the platform's own end of the test, which is not the winner's
+    sandbox.advance(advance_days=17)  # past the platform's own end of the test, which is not the winner's
     assert api.status(created["campaign_id"]).json()["campaign"]["spend_today"] > 0
 
 
@@ -253,7 +253,7 @@ def test_a_test_that_cannot_finish_is_refused_with_the_numbers_unless_it_is_forc
     assert details["required_days"] > details["planned_days"] == 3
     sample = details["required_sample"]
     assert sample["source"] == "account_history"
-    assert sample["visitors_per_variant"] > sample["visitors_per_variant_per_day"] > 1000
+    assert sample["impressions_per_variant"] > sample["impressions_per_variant_per_day"] > 1000
     forced = tests.made(**small, force=True)
     assert forced["required_sample"] == sample
     assert any(words.startswith("forced:") for words in forced["warnings"])
@@ -263,7 +263,7 @@ def test_a_test_that_cannot_finish_is_refused_with_the_numbers_unless_it_is_forc
 def test_a_given_rate_tells_the_sample_where_there_is_no_history(tests: Tests) -> None:
     sample = tests.made(baseline_rate=0.2, dry_run=True)["required_sample"]
     assert (sample["source"], sample["days_needed"], sample["can_finish"]) == ("given", None, None)
-    assert sample["visitors_per_variant"] > 10_000
+    assert sample["impressions_per_variant"] > 10_000
 
 
 def test_a_failed_creation_leaves_no_split_and_no_test(tests: Tests, sandbox: Sandbox) -> None:
@@ -281,13 +281,13 @@ def test_a_failed_creation_leaves_no_split_and_no_test(tests: Tests, sandbox: Sa
 def test_its_schedule_tells_once_that_it_may_stop_and_ends_it_in_the_end(
     tests: Tests, cloud: Cloud, sandbox: Sandbox
 ) -> None:
-    test_id = tests.made(daily_checks=True)["test_id"]
-    for days, told in ((3, False), (23, True), (1, False)):
+    test_id = tests.made(daily_checks=True, test_duration_days=60)["test_id"]
+    for days, told in ((3, False), (53, True), (2, False)):
         sandbox.advance(advance_days=days)
         (firing,) = [item for item in cloud.tick() if item["schedule"] == test_id]
         assert firing["answer"]["told"] is told
     assert titles(sandbox, test_id) == ["An A/B test may stop"]
-    sandbox.advance(advance_days=1)
+    sandbox.advance(advance_days=2)
     (firing,) = [item for item in cloud.tick() if item["schedule"] == test_id]
     assert (firing["failed"], firing["answer"]["test_state"]) == (False, "finished")
     assert titles(sandbox, test_id) == ["An A/B test may stop", "An A/B test has ended"]

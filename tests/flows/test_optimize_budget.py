@@ -17,6 +17,7 @@ from tests.support.module import change_by_hand
 from tests.support.sandbox import Sandbox
 
 PLATFORMS = ("meta", "tiktok", "google")
+RULES = {"optimization_strategy": "rules"}
 # The operation that changes a budget.
 WRITES = {"meta": "update_adset", "tiktok": "update_adset", "google": "update_campaign"}
 
@@ -65,13 +66,13 @@ def test_a_plan_is_shown_carried_out_and_left_alone_for_the_day(
 ) -> None:
     campaign_id, before = running["campaign_id"], budgets(api, running["campaign_id"])
     sent = writes(sandbox, platform)
-    plan = api.optimize(campaign_id, dry_run=True).json()
+    plan = api.optimize(campaign_id, dry_run=True, **RULES).json()
     assert plan["status"] == "success", plan
     assert {(item["action"], item["outcome"]) for item in plan["optimizations"]} == {
         ("increase_budget", "planned")
     }
     assert (writes(sandbox, platform), budgets(api, campaign_id)) == (sent, before)
-    done = api.optimize(campaign_id, plan_digest=plan["plan_digest"], reason="it does well").json()
+    done = api.optimize(campaign_id, plan_digest=plan["plan_digest"], reason="it does well", **RULES).json()
     assert {item["outcome"] for item in done["optimizations"]} == {"applied"}, done
     after = budgets(api, campaign_id)
     assert after == {name: amount * 1.2 for name, amount in before.items()}
@@ -83,7 +84,7 @@ def test_a_plan_is_shown_carried_out_and_left_alone_for_the_day(
     assert all(item["evidence"]["roas"] > 1.5 * 1.5 for item in trail)
     (known,) = sandbox.state("web_platform")["campaigns"].values()
     assert Decimal(str(known["budget"])) == 360
-    again = api.optimize(campaign_id).json()
+    again = api.optimize(campaign_id, **RULES).json()
     assert {(item["action"], item["reason"]) for item in again["optimizations"]} == {("keep", "cooldown")}
     undone = api.undo(campaign_id, done["run_ids"][campaign_id]).json()
     assert undone["not_restored"] == [], undone
@@ -94,7 +95,7 @@ def test_a_plan_on_what_somebody_changed_is_stale_and_writes_nothing(
     api: Api, cloud: Cloud, sandbox: Sandbox, running: dict[str, Any], platform: str
 ) -> None:
     campaign_id = running["campaign_id"]
-    plan = api.optimize(campaign_id, dry_run=True).json()
+    plan = api.optimize(campaign_id, dry_run=True, **RULES).json()
     level = Level.CAMPAIGN if platform == "google" else Level.ADSET
     ids = {
         Level.CAMPAIGN: running["platform_campaign_id"],
@@ -102,13 +103,13 @@ def test_a_plan_on_what_somebody_changed_is_stale_and_writes_nothing(
     }
     change_by_hand(cloud, platform, level, ids[level], "paused")
     sent = writes(sandbox, platform)
-    refused = api.optimize(campaign_id, plan_digest=plan["plan_digest"])
+    refused = api.optimize(campaign_id, plan_digest=plan["plan_digest"], **RULES)
     error = refused.json()["error"]
     assert (refused.status_code, error["code"], error["details"]["guard"]) == (422, "4005", "plan_stale")
     change_by_hand(cloud, platform, level, ids[level], "active")
     sent += 1  # that was by hand, too
     sandbox.advance(advance_hours=1)
-    expired = api.optimize(campaign_id, plan_digest=plan["plan_digest"]).json()["error"]
+    expired = api.optimize(campaign_id, plan_digest=plan["plan_digest"], **RULES).json()["error"]
     assert expired["details"]["guard"] == "plan_stale"
     assert writes(sandbox, platform) == sent
 
@@ -118,12 +119,12 @@ def test_a_refused_budget_is_told_and_the_others_change(
 ) -> None:
     campaign_id = running["campaign_id"]
     sandbox.fault(platform, WRITES[platform], "policy")
-    items = api.optimize(campaign_id).json()["optimizations"]
+    items = api.optimize(campaign_id, **RULES).json()["optimizations"]
     failed = [item for item in items if item["outcome"] == "failed"]
     assert len(failed) == 1, items
     assert failed[0]["error"]["details"]["platform"] == platform
     assert {item["outcome"] for item in items if item not in failed} <= {"applied"}
-    again = api.optimize(campaign_id).json()["optimizations"]
+    again = api.optimize(campaign_id, **RULES).json()["optimizations"]
     assert {item["outcome"] for item in again if item["outcome"]} == {"applied"}
     assert sum(budgets(api, campaign_id).values()) == 360
 
@@ -132,7 +133,7 @@ def test_a_lost_answer_is_resolved_by_looking(
     api: Api, sandbox: Sandbox, running: dict[str, Any], platform: str
 ) -> None:
     sandbox.fault(platform, WRITES[platform], "drop_after")
-    items = api.optimize(running["campaign_id"]).json()["optimizations"]
+    items = api.optimize(running["campaign_id"], **RULES).json()["optimizations"]
     assert {item["outcome"] for item in items} == {"applied"}, items
     assert sum(budgets(api, running["campaign_id"]).values()) == 360
 
@@ -181,7 +182,7 @@ def test_on_tiktok_a_budget_below_what_today_spent_waits_for_midnight(api: Api, 
     [
         ({"window_days": 91}, "window_days"),
         ({"target_metric": "ctr"}, "target_metric"),
-        ({"total_daily_budget": 100}, "total_daily_budget"),
+        ({"optimization_strategy": "rules", "target_marginal_cpa": 100}, "target_marginal_cpa"),
         ({"optimization_strategy": "allocate", "total_daily_budget": -1}, "total_daily_budget"),
         ({"nonsense": 1}, "nonsense"),
     ],

@@ -225,10 +225,11 @@ def test_looks_are_written_once_a_day_for_each_unit_and_counted(house: House) ->
 
 
 def test_a_cap_bounds_the_raise_of_a_winner(house: House) -> None:
-    created = house.create(test_duration_days=9)
-    house.deliver(created, 9, lambda adset, _: {"conversions": Decimal(20 + 30 * adset)})
+    created = house.create(test_duration_days=30)
+    house.deliver(created, 30, lambda adset, _: {"conversions": Decimal(20 + 30 * adset)})
     analysis = house.analyze(created)
-    assert (analysis["verdict"], analysis["stop_reason"]) == ("winner", "test_over"), analysis
+    assert (analysis["verdict"], analysis["stop_reason"]) == ("winner", "planned_bound"), analysis
+    assert analysis["winner"]["confidence"] == pytest.approx(100 * (1 - analysis["winner"]["p_value"]))
     applied = house.analyze(created, apply=True)
     winner = applied["winner"]["adset_id"]
     changed = {(item["id"], item["field"]): item["after"] for item in applied["applied"]["changed"]}
@@ -244,9 +245,34 @@ def test_a_cap_bounds_the_raise_of_a_winner(house: House) -> None:
     assert {item.level for item in house.creation(created).objects.values() if item.held} == {Level.ADSET}
 
 
+def test_days_that_swing_apply_nothing_at_the_end_unless_it_is_forced(house: House) -> None:
+    created = house.create(test_duration_days=30)
+    swings = [70, 10]  # for five days each; the other ad set has 30 a day
+    house.deliver(
+        created, 30, lambda adset, day: {"conversions": Decimal(swings[day // 5 % 2] if adset else 30)}
+    )
+    analysis = house.analyze(created)
+    assert (analysis["verdict"], analysis["safe_to_stop"]) == ("winner", False)
+    assert analysis["stop_reason"] == "within_noise"
+    applied = house.analyze(created, apply=True)["applied"]
+    assert (applied["changed"], applied["test_ended"]) == ([], False)
+    assert {item["reason"].partition(":")[0] for item in applied["skipped"]} == {"within_noise"}
+    forced = house.analyze(created, apply=True, force=True)["applied"]
+    assert forced["changed"]
+
+
+def test_the_control_is_the_first_creative_of_the_request(house: House) -> None:
+    created = house.create(creatives=5)
+    house.deliver(created, 8, lambda *_: {})
+    statistics = house.analyze(created)["statistics"]
+    assert [item["variant_id"] for item in statistics["variants"]] == ["1", "2", "3", "4", "5"]
+    control = [pair for pair in statistics["pairs"] if pair["family"] == "control"]
+    assert {pair["against_id"] for pair in control} == {"1"}
+
+
 def test_a_winner_that_is_paused_starts_after_its_losers_stopped(house: House) -> None:
-    created = house.create(test_duration_days=9)
-    house.deliver(created, 9, lambda adset, _: {"conversions": Decimal(20 + 30 * adset)})
+    created = house.create(test_duration_days=30)
+    house.deliver(created, 30, lambda adset, _: {"conversions": Decimal(20 + 30 * adset)})
     winner = house.analyze(created)["winner"]["adset_id"]
     pause = {"action": "pause", "level": "adset", "entity_ids": [winner]}
     house.run("manage_campaign", {"campaign_id": created["campaign_id"], **pause})

@@ -43,7 +43,7 @@ def test_property_05_roas_raises_strictly_above_one_and_a_half_times_the_target(
     decision = decide(adset, guard=False, window_days=window)
     if nudge > 0:
         assert (decision.action, decision.reason) == ("increase_budget", "roas_above_target")
-        assert abs(decision.new_budget_minor - Fraction(6, 5) * budget) <= Fraction(1, 2)
+        assert 0 <= Fraction(6, 5) * budget - decision.new_budget_minor < 1  # never further than it says
     else:
         assert (decision.action, decision.reason) == ("keep", "within_targets")
         assert decision.new_budget_minor == budget
@@ -74,7 +74,7 @@ def test_property_05_cpa_lowers_strictly_above_one_and_a_half_times_the_target(
     assert decision.reason == ("cpa_above_target" if fired else "within_targets")
     if fired:
         assert decision.action == "decrease_budget"
-        assert abs(decision.new_budget_minor - Fraction(4, 5) * budget) <= Fraction(1, 2)
+        assert 0 <= decision.new_budget_minor - Fraction(4, 5) * budget < 1
 
 
 ONE_DAY: st.SearchStrategy[dict[str, Any]] = st.builds(
@@ -164,7 +164,7 @@ def adsets(draw: st.DrawFn) -> BudgetUnit:
 def problems(draw: st.DrawFn, /, **fixed: Any) -> BudgetProblem:
     units = draw(st.lists(adsets(), min_size=1, max_size=6, unique_by=lambda item: item.unit_id))
     choices: dict[str, Any] = {
-        "strategy": draw(st.sampled_from(["auto", "allocate"])),
+        "strategy": draw(st.sampled_from(["auto", "rules", "allocate"])),
         "target_metric": draw(st.sampled_from(["roas", "cpa"])),
         "guard": draw(st.booleans()),
         "freed_money": draw(st.sampled_from(["leave", "reinvest"])),
@@ -174,7 +174,7 @@ def problems(draw: st.DrawFn, /, **fixed: Any) -> BudgetProblem:
 
 
 @PURE
-@given(request=problems(strategy="auto", freed_money="leave"))
+@given(request=problems(strategy="rules", freed_money="leave"))
 def test_property_05_the_guard_only_ever_holds_back(request: BudgetProblem) -> None:
     """With the guard on, every ad set does what the letter says or keeps its budget and says why."""
     letter = by_id(optimize_budget(request.model_copy(update={"guard": False})))
@@ -182,6 +182,15 @@ def test_property_05_the_guard_only_ever_holds_back(request: BudgetProblem) -> N
     assert letter.keys() == guarded.keys()
     for unit_id, decision in guarded.items():
         assert decision.evidence.written == letter[unit_id].evidence.written
+        if letter[unit_id].action == "pause" and decision.action != "pause":
+            # A pause that is held leaves the other rule that fired to be judged.
+            assert decision.reason in (
+                *GUARD_HOLDS,
+                "tracking_suspect",
+                "cpa_above_target",
+                "roas_above_target",
+            )
+            continue
         assert decision.evidence.guard == letter[unit_id].evidence.guard
         if decision.reason in GUARD_HOLDS:
             assert decision.action == "keep"

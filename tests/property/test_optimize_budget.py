@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from campaign_automation.adapters.base import DailyInsight
 from campaign_automation.capability import run_action
+from campaign_automation.managers.budgets.history import history_of
 from campaign_automation.managers.changes.guards import Limits
 from campaign_automation.managers.changes.items import DesiredChange, new_run
 from campaign_automation.models.budgets import BudgetOptimized, Optimization, OptimizeBudget
@@ -125,7 +126,13 @@ class House:
             adapter.daily.append(DailyInsight.model_validate(row | values | numbers))
 
     def optimize(self, platform: str = "meta", **body: Any) -> BudgetOptimized:
-        asked = {"campaign_id": self.creations[platform].campaign_id, **body}
+        """By the written rules, with freed money left, unless something else is asked for."""
+        asked = {
+            "campaign_id": self.creations[platform].campaign_id,
+            "optimization_strategy": "rules",
+            "freed_money": "leave",
+            **body,
+        }
         request = parse(OptimizeBudget, asked)
         return asyncio.run(self.wiring.budgets.optimize(request, CALLER))
 
@@ -225,7 +232,7 @@ def test_property_05_the_rules_are_followed_to_the_cent_at_every_threshold(
     guard=st.booleans(),
     conversions=st.lists(st.integers(0, 40), min_size=3, max_size=3),
     revenue=st.integers(0, 2000),
-    strategy=st.sampled_from(["auto", "allocate"]),
+    strategy=st.sampled_from(["auto", "rules", "allocate"]),
 )
 def test_property_06_each_optimisation_names_ad_set_action_and_reason(
     everywhere: House, platform: str, guard: bool, conversions: list[int], revenue: int, strategy: str
@@ -326,13 +333,51 @@ def test_an_allocation_keeps_the_total_to_the_cent(house: House) -> None:
     assert sum(house.budget(unit) for unit in units) == 300 == answer.total_after
 
 
+def test_money_that_an_ad_set_cannot_spend_goes_to_the_others(house: House) -> None:
+    cramped, *others = house.units("meta")
+    house.deliver("meta", cramped, 7, spend=40, conversions=30, revenue=900)
+    for unit in others:
+        house.deliver("meta", unit, 7, conversions=10)
+    answer = house.optimize(optimization_strategy="auto", target_metric="cpa", freed_money="reinvest")
+    assert answer.allocation is not None
+    assert (
+        house.budget(cramped) == 50
+    )  # half, as far as a day allows; 44 would be a tenth above what it spends
+    assert sum(house.budget(unit) for unit in house.units("meta")) == 300
+
+
+def test_the_least_budget_of_a_past_day_is_read_from_the_trail(house: House) -> None:
+    unit = house.units("meta")[0]
+    for item in house.units("meta"):
+        house.deliver("meta", item)
+    house.deliver("meta", unit, conversions=2)
+    house.optimize()
+    assert house.budget(unit) == 80
+    creation = house.creations["meta"]
+    trail = asyncio.run(house.wiring.audit.page("u", creation.campaign_id))
+    tag = next(entry.tag for entry in creation.objects.values() if entry.platform_id == unit)
+    history = history_of(
+        campaign_of(house.wiring, creation.campaign_id),
+        Level.ADSET,
+        tag,
+        trail,
+        ZoneInfo("America/New_York"),
+        house.today,
+        Decimal(80),
+    )
+    days = (house.today - timedelta(days=1), house.today, house.today + timedelta(days=1))
+    assert [history.budget_on(day) for day in days] == [100, 80, 80]
+
+
 def test_what_todays_caps_do_not_take_of_a_total_is_told(house: House) -> None:
     shifting(house)
     answer = house.optimize(optimization_strategy="allocate", total_daily_budget=500, dry_run=True)
     assert answer.allocation is not None
     assert (answer.allocation.status, answer.allocation.unallocated) == ("total_above_caps", 50)
     assert answer.total_after == 450
-    assert "above what today's caps allow" in str(answer.warnings)
+    assert answer.not_placed is not None
+    assert (answer.not_placed.amount, answer.not_placed.reasons) == (50, {"step_cap": 3})
+    assert "above what today's caps allow: 50.00 USD of it" in str(answer.warnings)
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)
@@ -340,9 +385,9 @@ def test_what_todays_caps_do_not_take_of_a_total_is_told(house: House) -> None:
 def test_an_asked_total_binds_the_rules_on_every_platform(
     everywhere: House, platform: str, total: int
 ) -> None:
-    """One day is too little for curves; the written rules would raise all budgets."""
+    """A handful of conversions is too little for curves; the written rules would raise all budgets."""
     for unit in everywhere.units(platform):
-        everywhere.deliver(platform, unit, 1, revenue=3000, conversions=90)
+        everywhere.deliver(platform, unit, 1, revenue=3000, conversions=5)
     answer = everywhere.optimize(platform, optimization_strategy="allocate", total_daily_budget=total)
     live = sum(everywhere.budget(unit, platform) for unit in everywhere.units(platform))
     assert answer.plan_status == "too_little_data"
@@ -357,6 +402,7 @@ def test_a_total_that_a_refused_lowering_spoils_is_not_exceeded_further(house: H
     answer = house.optimize(optimization_strategy="allocate", target_metric="cpa", total_daily_budget=210)
     assert answer.asked_total is not None
     assert (answer.asked_total.outcome, house.budget(poor)) == ("above", 100)
+    assert "above the 210 asked for: a lowering" in str(answer.warnings)
     assert all(house.budget(unit) <= 100 for unit in units)
     assert answer.asked_total.after == sum(house.budget(unit) for unit in units) <= 260
 
@@ -536,7 +582,7 @@ BAD_INPUT: list[tuple[dict[str, Any], str]] = [
     ({"window_days": 0}, "window_days"),
     ({"window_days": 91}, "90"),
     ({"target_metric": "ctr"}, "'roas' or 'cpa'"),
-    ({"total_daily_budget": 100}, "goes with optimization_strategy allocate"),
+    ({"target_marginal_cpa": 100}, "goes with optimization_strategy auto or allocate"),
     ({"optimization_strategy": "allocate", "total_daily_budget": Decimal("NaN")}, "total_daily_budget"),
     ({"optimization_strategy": "allocate", "total_daily_budget": 2}, "2 USD is below 3"),
     ({"optimization_strategy": "allocate", "total_daily_budget": 100}, "100 USD is below 150"),

@@ -28,7 +28,11 @@ from campaign_automation.models.rules.rule import CreateRule, RuleFromTemplate, 
 from campaign_automation.settings import get_settings
 from campaign_automation.stores.rule_store import RuleStore
 from campaign_automation.utils import clock
-from campaign_automation.utils.error_handler import CampaignAutomationError
+from campaign_automation.utils.error_handler import (
+    CampaignAutomationError,
+    GuardRefusedError,
+    PlatformRejectedError,
+)
 from campaign_automation.utils.validation import parse
 from campaign_automation.wiring import Wiring
 from tests.support.builders import request_body
@@ -392,6 +396,40 @@ def test_nothing_but_pauses_passes_the_kill_switch(house: House, monkeypatch: py
     assert (result.acted, {item.reason.partition(":")[0] for item in result.skipped}) == (0, {"kill_switch"})
     pauses = house.create_rule(**PAUSE)
     assert house.tick(pauses.rule_id, clock.now())[0].acted == 3
+
+
+def test_a_rule_whose_write_failed_tells_its_owner(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    rule_id = house.create_rule(**PAUSE).rule_id
+    refusal = PlatformRejectedError("meta: not now", platform="meta", code="4000")
+
+    async def refuses(access: Access, level: Level, ids: Sequence[str], status: str) -> list[Outcome]:
+        return [Outcome(item, error=refusal) for item in ids]
+
+    monkeypatch.setattr(house.adapter, "set_status", refuses)
+    [result] = house.tick(rule_id, clock.now())
+    assert (result.acted, len(result.failed)) == (0, 3)
+    [notice] = house.web_platform.notifications
+    assert "Not paused 3 ad sets, as the change failed" in notice["message"]
+    assert "meta: not now" in notice["message"]
+
+
+def test_the_defaults_of_a_rule_stand_in_the_answer(house: House) -> None:
+    made = house.create_rule(**PAUSE)
+    assert made.max_affected.count == 20
+    assert (made.rule.schedule, made.rule.cooldown, made.rule.mode) == ("rate(6 hours)", "24h", "act")
+
+
+def test_a_rule_that_may_pause_the_whole_account_is_confirmed(house: House) -> None:
+    assert house.create_rule(**PAUSE, applies_to="all").state == "enabled"
+    limit = {**PAUSE, "max_affected": {"count": 2}}
+    with pytest.raises(GuardRefusedError, match="confirm"):
+        house.create_rule(**limit, applies_to="all")
+    assert house.create_rule(**limit, applies_to="all", confirm=True).state == "enabled"
+    house.adapter.daily.clear()
+    with pytest.raises(GuardRefusedError, match="no day with spend") as refused:
+        house.create_rule(**PAUSE, applies_to="all")
+    assert refused.value.details["guard"] == "confirm"
+    assert house.create_rule(**PAUSE, applies_to="all", mode="observe").state == "enabled"
 
 
 def test_a_campaign_that_is_being_changed_fails_for_now_and_is_done_at_the_next_tick(

@@ -13,11 +13,12 @@ import pytest
 from campaign_automation.adapters.base import Access, Outcome
 from campaign_automation.managers.changes.gate import WriteGate
 from campaign_automation.managers.changes.guards import Limits
+from campaign_automation.managers.changes.history import ChangeHistory
 from campaign_automation.managers.changes.items import ChangeResult, DesiredChange, new_run
 from campaign_automation.managers.changes.leases import CampaignLeases
 from campaign_automation.models.campaign import Creation
-from campaign_automation.models.changes import AuditRecord
-from campaign_automation.models.common import Level
+from campaign_automation.models.changes import AuditRecord, ChangeUndone, UndoChange
+from campaign_automation.models.common import Context, Level
 from campaign_automation.stores import lease
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import ConflictError, PlatformUnavailableError
@@ -123,6 +124,31 @@ def test_the_day_cap_counts_every_change_of_24_hours(house: House, monkeypatch: 
         "campaign_automation.managers.changes.gate.now_ms", lambda: now + 24 * 3600 * 1000 + 60_000
     )
     assert house.apply(creation, [budget(creation, "60")])[0].result == "changed"
+
+
+def test_taking_back_a_change_of_ours_is_whole_within_account_cap_and_switch(house: House) -> None:
+    creation = house.create(daily_budget=360)
+    wide = LIMITS._replace(account_caps={"USD": Decimal(1000)})
+    assert {item.result for item in house.apply(creation, start(creation), wide)} == {"changed"}
+    (lowered,) = house.apply(creation, [budget(creation, "69.83")], wide)
+    tag, run_id = lowered.wanted.tag, house.audit(creation)[-1].run_id
+    assert house.budget(creation, tag) == Decimal("69.83")
+
+    def undo(limits: Limits) -> ChangeUndone:
+        history = ChangeHistory(house.wiring.campaigns, house.wiring.audit, house.gate(limits))
+        request = UndoChange(campaign_id=creation.campaign_id, run_id=run_id)
+        return asyncio.run(history.undo(request, Context(user_id="u")))
+
+    for limits, guard in (
+        (wide._replace(is_stopped=True), "kill_switch"),
+        (wide._replace(account_caps={"USD": Decimal(330)}), "account_cap"),
+    ):
+        refused = undo(limits)
+        assert [item.reason.partition(":")[0] for item in refused.not_restored] == [guard]
+        assert house.budget(creation, tag) == Decimal("69.83")
+    assert undo(wide).not_restored == []
+    assert house.budget(creation, tag) == 120
+    assert reasons(house.apply(creation, [budget(creation, "200")], wide)) == ["step_cap"]
 
 
 def test_the_account_cap_counts_all_active_campaigns(house: House) -> None:

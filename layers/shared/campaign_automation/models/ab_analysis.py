@@ -160,10 +160,13 @@ class Pair(Model):
     lift: float
     p_cmh: float | None
     z: float
+    measured_z: float
     dispersion: float
+    measured_dispersion: float
     p_anytime: float
     p_anytime_adjusted: float
     p_anytime_robust: float
+    p_anytime_measured: float
     anytime_ratio: Interval | None
 
 

@@ -80,7 +80,8 @@ class PValues(Model):
 
 
 class WinningCreative(Model):
-    """`confidence` is 1 - p. `holds_under_looks`: also by the evidence that is valid at every look."""
+    """`confidence` is 1 - p as a percentage. `holds_under_looks`: also by evidence that neither looks at the
+    test nor noise of its delivery mislead."""
 
     creative_id: str
     adset_id: str
@@ -134,10 +135,13 @@ class Applied(Model):
 
 
 class VariantStatistics(Model):
-    """One row of the contingency table. `rank` orders by ROAS and decides nothing."""
+    """One row of the contingency table: `shown` counts impressions, or clicks where these are the unit.
+
+    `rank` orders by ROAS and decides nothing.
+    """
 
     variant_id: str
-    visitors: int
+    shown: int
     converted: int
     not_converted: int
     expected_converted: float
@@ -152,7 +156,9 @@ class VariantComparison(Model):
 
     Families: every variant against the control; with more than two, the leader against every other. Adjusted
     p-values are Holm's within the family. `anytime_ratio` is the interval of the rate ratio that holds under
-    any number of looks. `z` is Cochran-Mantel-Haenszel's over days, divided by sqrt(dispersion).
+    any number of looks. `z` is Cochran-Mantel-Haenszel's over days, made smaller by the dispersion.
+    `dispersion` is the days' own variance over that of chance. It holds a slow drift of the ad sets too,
+    which is assumed while fewer than 20 full days can measure it; `measured_dispersion` is without that.
     """
 
     family: Literal["control", "leader"]
@@ -170,14 +176,16 @@ class VariantComparison(Model):
     p_cmh: float | None
     z: float
     dispersion: float
+    measured_dispersion: float
     p_anytime: float
     p_anytime_adjusted: float
     p_anytime_robust: float
     anytime_ratio: Interval | None
 
 
-class VisitorShares(Model):
-    """Visitors against equal shares: once (`p_fixed`) and under daily looks (`log_e`, `p_anytime`)."""
+class DeliveryShares(Model):
+    """Impressions, or clicks, against equal shares: once (`p_fixed`), and under daily looks (`log_e`,
+    `p_anytime`)."""
 
     planned: list[float]
     observed: list[float]
@@ -217,7 +225,7 @@ class AnalysisStatistics(Model):
     variants: list[VariantStatistics]
     pairs: list[VariantComparison]
     not_distinguishable: list[str]
-    srm: VisitorShares | None
+    srm: DeliveryShares | None
     strata: DayStrata | None
     p_fixed: float | None
     p_anytime: float | None

@@ -8,7 +8,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, AwareDatetime, Field
+from pydantic import AfterValidator, AliasChoices, AwareDatetime, Field
 
 from campaign_automation.models.ab_values import (
     Mode,
@@ -97,16 +97,20 @@ class CreateAbTest(CampaignTerms, AbTestTerms):
 class RequiredSample(Model):
     """The sample that a test needs to find the effect it looks for; null is unknown.
 
-    Visitors are impressions. `source` tells where the rate is from. `can_finish` is null when nobody knows
-    how much traffic there will be.
+    `source` tells where the rate is from. `can_finish` is null when nobody knows
+    how much traffic there will be. Stored samples may have the older names of the impressions.
     """
 
     source: Literal["account_history", "given", "unknown"]
     baseline_rate: Amount | None = None
     minimum_detectable_effect: Amount
     conversions_per_variant: int = MIN_CONVERSIONS
-    visitors_per_variant: int | None = None
-    visitors_per_variant_per_day: int | None = None
+    impressions_per_variant: int | None = Field(
+        None, validation_alias=AliasChoices("impressions_per_variant", "visitors_per_variant")
+    )
+    impressions_per_variant_per_day: int | None = Field(
+        None, validation_alias=AliasChoices("impressions_per_variant_per_day", "visitors_per_variant_per_day")
+    )
     planned_conversions: int | None = None
     days_needed: int | None = None
     planned_days: int

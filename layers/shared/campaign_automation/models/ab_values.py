@@ -12,6 +12,8 @@ from pydantic import Field
 
 from campaign_automation.models.common import Model
 
+SLOW_DRIFT_DAYS = 20  # full days from which a slow drift between ad sets can be measured
+
 Mode = Literal["planned", "open_ended"]
 Unit = Literal["impressions", "clicks"]
 Verdict = Literal["winner", "no_difference", "insufficient_data", "inconclusive", "invalid"]
@@ -27,6 +29,7 @@ AnalysisFlag = Literal[
     "order_reversed",
     "no_daily_counts",
     "days_differ_from_totals",
+    "slow_drift_possible",
 ]
 StopReason = Literal[
     "anytime_evidence",
@@ -34,6 +37,8 @@ StopReason = Literal[
     "planned_end",
     "test_over",
     "not_yet",
+    "within_noise",
+    "slow_drift",
     "too_few_conversions",
     "no_single_winner",
     "no_daily_counts",
@@ -69,7 +74,8 @@ class DayStrata(Model):
 
 
 class GroupSequential(Model):
-    """A planned test at this look: crossed when `z` (the leader's least) reaches `bound`.
+    """A planned test at this look: crossed when `z` (the leader's least, by the days' own variance) reaches
+    `bound`.
 
     Keep `look` and hand it in with the next request.
     """
@@ -106,7 +112,8 @@ class SampleNeed(Model):
 
 
 class Winner(Model):
-    """`confidence` is 1 - p_value. `holds_under_looks`: also by the evidence that early looks cannot fool."""
+    """`confidence` is 1 - p_value. `holds_under_looks`: also by the evidence that neither early looks nor
+    noise fool."""
 
     variant_id: str
     confidence: float

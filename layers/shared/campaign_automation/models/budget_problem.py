@@ -15,6 +15,7 @@ PositiveMinor = Annotated[int, Field(gt=0)]
 # As a platform reported it, unchecked: the optimiser refuses a bad number and names its unit and day.
 Reported = float | None
 
+Strategy = Literal["auto", "rules", "allocate"]
 BudgetAction = Literal["increase_budget", "decrease_budget", "pause", "keep"]
 WrittenRule = Literal["pause", "raise", "lower"]
 DecisionReason = Literal[
@@ -22,6 +23,7 @@ DecisionReason = Literal[
     "no_conversions",
     "roas_above_target",
     "cpa_above_target",
+    "roas_below_target",
     "reinvested",
     "reallocated",
     "scaled_to_total",
@@ -39,6 +41,7 @@ DecisionReason = Literal[
     "spend_missing",
     # something forbids the change
     "held_by_guard",
+    "tracking_suspect",
     "locked",
     "in_learning",
     "cooldown",
@@ -50,7 +53,7 @@ DecisionReason = Literal[
 
 
 class DayRecord(Model):
-    """One full day of one ad set; None is unknown, never 0."""
+    """One full day of one ad set; None is unknown, never 0. `budget_minor` is the least in force that day."""
 
     # JSON has no NaN; written as a word it is refused at the other end instead of read as unknown.
     model_config = ConfigDict(ser_json_inf_nan="strings")
@@ -62,6 +65,7 @@ class DayRecord(Model):
     impressions: Reported = None
     clicks: Reported = None
     status: str = "active"
+    budget_minor: Minor | None = None
 
 
 class BudgetUnit(Model):
@@ -111,17 +115,18 @@ class BudgetProblem(Model):
     """The facts of one optimisation. `today` is a day of the account; only earlier days are used.
 
     The total binds whichever strategy decides; with a target marginal CPA, which makes it flexible, it is a
-    cap. That and the settings are for `allocate`, which without a total keeps today's.
+    cap. That and the settings are for response curves, which without a total keep today's.
     """
 
     today: date
     currency: Annotated[str, Field(min_length=3, max_length=3)]
     currency_exponent: Annotated[int, Field(ge=0, le=3)] = 2
     target_metric: Literal["roas", "cpa"] = "roas"
-    strategy: Literal["auto", "allocate"] = "auto"
+    strategy: Strategy = "auto"
     guard: bool = True
+    lower_on_roas: bool = False
     window_days: Annotated[int, Field(ge=1, le=90)] = 7
-    freed_money: Literal["leave", "reinvest"] = "leave"
+    freed_money: Literal["leave", "reinvest"] = "reinvest"
     total_budget_minor: PositiveMinor | None = None
     target_marginal_cpa_minor: PositiveMinor | None = None
     min_days_between_changes: Annotated[int, Field(ge=0)] = 1
@@ -133,11 +138,12 @@ class BudgetProblem(Model):
 
 
 class RuleCheck(Model):
-    """One written rule: whether it fired, or the reason it could not be evaluated."""
+    """One written rule: whether it fired and the `reason` it gives, or that it could not be evaluated."""
 
     rule: WrittenRule
     fired: bool = False
     skipped: DecisionReason | None = None
+    reason: DecisionReason | None = None
 
 
 class WrittenVerdict(Model):
@@ -152,7 +158,8 @@ class WrittenVerdict(Model):
 class GuardVerdict(Model):
     """The guard's answer to a change: `value` of `measure` against `threshold`.
 
-    `matured_spend_minor`: spend times the share of its conversions that is known by now.
+    `matured_spend_minor`: spend times the share of its conversions that is known by now. `own_reference`: for
+    want of a target the account's own CPA stood in.
     """
 
     verdict: Literal["confirmed", "held", "not_needed"]
@@ -163,6 +170,7 @@ class GuardVerdict(Model):
     matured_spend_minor: float | None = None
     dispersion: float | None = None
     maturity_assumed: bool | None = None
+    own_reference: bool = False
     missing: DecisionReason | None = None
 
 
@@ -214,12 +222,18 @@ class Decision(Model):
 
 
 class ExpectedGain(Model):
-    """Gain over doing nothing, relative, over draws of the fitted curves; probability that it is above 0."""
+    """Relative gain over leaving today's budgets, over draws of the fitted curves, with its 10 to 90 % range.
+
+    `from_total` is the mean part of a total that is not today's, spread in proportion, `from_split` that of
+    the new split of that total; `probability` is that of the split to bring more than nothing.
+    """
 
     mean: float
     p10: float
     p90: float
     probability: float
+    from_total: float = 0.0
+    from_split: float = 0.0
 
 
 AllocationStatus = Literal["optimal", "flexible", "total_below_minimums", "total_above_caps"]
@@ -251,6 +265,13 @@ class AllocationReport(Model):
     model_estimate: Literal[True] = True
 
 
+class NotPlaced(Model):
+    """The part of an asked total that no budget takes; `reasons` counts the ad sets that each one holds."""
+
+    amount_minor: int
+    reasons: dict[DecisionReason, int]
+
+
 PlanStatus = Literal["ok", "all_paused", "too_little_data", "revenue_missing", "gain_too_small"]
 
 
@@ -258,11 +279,12 @@ class BudgetPlan(Model):
     """Decisions for the active ad sets, ordered by id. Nothing here has been carried out.
 
     Of a total that the rules were bound by: `shortfall_minor` is the part of the day's least budgets that it
-    does not cover, `unallocated_minor` the part of it that the day's caps do not take.
+    does not cover, `unallocated_minor` the part of it that the day's caps do not take. `tracking_suspect`:
+    no ad set has ever had a conversion, so nothing was paused.
     """
 
     status: PlanStatus
-    strategy: Literal["auto", "allocate"]
+    strategy: Strategy
     decisions: list[Decision]
     allocation: AllocationReport | None
     freed_minor: int
@@ -270,3 +292,5 @@ class BudgetPlan(Model):
     total_after_minor: int
     shortfall_minor: int = 0
     unallocated_minor: int = 0
+    not_placed: NotPlaced | None = None
+    tracking_suspect: bool = False

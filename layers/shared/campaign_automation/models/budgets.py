@@ -12,6 +12,7 @@ from campaign_automation.models.budget_problem import (
     BudgetAction,
     ExpectedGain,
     PlanStatus,
+    Strategy,
     WrittenVerdict,
 )
 from campaign_automation.models.changes import CampaignId, Flag, Reason
@@ -23,20 +24,24 @@ MAX_CAMPAIGNS = 50
 class OptimizeBudget(Model):
     """Parameters of optimize_budget; contract.md section 2.
 
-    `campaign_ids` adds campaigns of the same currency to `campaign_id`. The total and the target marginal
-    CPA are for `allocate`; the total binds the written rules too where these decide. `plan_digest` of a dry
-    run carries out exactly that plan or nothing.
+    `campaign_ids` adds campaigns of the same currency to `campaign_id`. `auto` allocates where the data carry
+    it and otherwise follows the written rules with guard and reinvestment; with `guard` off it follows them
+    to the letter. The total binds whichever decides. `attribution_days`: the days after which a day's
+    conversions are complete. `plan_digest` of a dry run carries out exactly that plan or nothing.
     """
 
     campaign_id: CampaignId | None = None
     campaign_ids: Annotated[list[CampaignId], Field(max_length=MAX_CAMPAIGNS), AfterValidator(unique)] = []
     target_metric: Literal["roas", "cpa"] = "roas"
-    optimization_strategy: Literal["auto", "allocate"] = "auto"
+    optimization_strategy: Strategy = "auto"
     guard: Flag = True
     window_days: Annotated[int, Field(ge=1, le=90, strict=True)] = 7
     total_daily_budget: PositiveAmount | None = None
     target_marginal_cpa: PositiveAmount | None = None
-    freed_money: Literal["leave", "reinvest"] = "leave"
+    freed_money: Literal["leave", "reinvest"] = "reinvest"
+    lower_on_roas: Flag = False
+    min_days_between_changes: Annotated[int, Field(ge=0, le=90, strict=True)] = 1
+    attribution_days: Annotated[int, Field(ge=1, le=90, strict=True)] | None = None
     dry_run: Flag = False
     plan_digest: Annotated[str, Field(pattern=r"^\d{10}\.[0-9a-f]{64}$")] | None = None
     reason: Reason = "optimize_budget"
@@ -45,10 +50,8 @@ class OptimizeBudget(Model):
     def _consistent(self) -> OptimizeBudget:
         if not self.asked:
             raise ValueError("campaign_id: is required, or campaign_ids")
-        if self.optimization_strategy == "auto":
-            for name in ("total_daily_budget", "target_marginal_cpa"):
-                if getattr(self, name) is not None:
-                    raise ValueError(f"{name}: goes with optimization_strategy allocate")
+        if self.optimization_strategy == "rules" and self.target_marginal_cpa is not None:
+            raise ValueError("target_marginal_cpa: goes with optimization_strategy auto or allocate")
         if self.dry_run and self.plan_digest:
             raise ValueError("plan_digest: carries a plan out, so it does not go with dry_run")
         return self
@@ -128,18 +131,26 @@ class AskedTotal(Model):
     outcome: Literal["met", "below", "above"]
 
 
+class NotPlacedTotal(Model):
+    """The part of `total_daily_budget` that no budget may take today; `reasons` counts ad sets."""
+
+    amount: Amount
+    reasons: dict[str, int]
+
+
 class BudgetOptimized(Model):
     """The answer of optimize_budget. `run_ids` name the change in each campaign for the audit trail and for
     undo; a dry run has a `plan_digest` instead, good until `expires_at`."""
 
     status: Literal["success"] = "success"
     campaign_ids: list[str]
-    strategy: Literal["auto", "allocate"]
+    strategy: Strategy
     plan_status: PlanStatus
     currency: str
     total_before: Amount
     total_after: Amount
     asked_total: AskedTotal | None = None
+    not_placed: NotPlacedTotal | None = None
     freed: Amount
     optimizations: list[Optimization]
     allocation: Allocation | None = None

@@ -225,11 +225,13 @@ class Creation(_Stored):
 
 
 def _with_plan(objects: dict[str, ObjectEntry], plan: CampaignPlan) -> dict[str, ObjectEntry]:
-    """Return the entries with the budgets, parents and creatives that only the plan holds."""
+    """Return the entries with the budgets, parents and creatives that only the plan holds, in its order."""
     budgets = {adset.tag: adset.daily_budget for adset in plan.adsets}
     # Where the campaign has the budget, it is the sum of its ad sets' shares.
     budgets[plan.tag] = sum(budgets.values(), Decimal(0))
     ads = {ad.tag: ad for ad in plan.ads}
+    # A stored creation has its objects by tag, which is a hash; the request's first creative is the control.
+    order = {tag: place for place, tag in enumerate([*(item.tag for item in plan.adsets), *ads])}
     return {
         tag: entry.model_copy(
             update={
@@ -238,5 +240,5 @@ def _with_plan(objects: dict[str, ObjectEntry], plan: CampaignPlan) -> dict[str,
                 "creative_id": ads[tag].creative_id if tag in ads else entry.creative_id,
             }
         )
-        for tag, entry in objects.items()
+        for tag, entry in sorted(objects.items(), key=lambda item: order.get(item[0], len(order)))
     }

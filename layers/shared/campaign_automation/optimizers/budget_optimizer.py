@@ -15,7 +15,8 @@ from campaign_automation.models.budget_problem import (
     PlanStatus,
 )
 from campaign_automation.optimizers.budgets.allocation import decide_by_curves
-from campaign_automation.optimizers.budgets.evidence import Account, gather
+from campaign_automation.optimizers.budgets.evidence import Account, active_units, gather
+from campaign_automation.optimizers.budgets.placement import not_placed
 from campaign_automation.optimizers.budgets.records import check_problem
 from campaign_automation.optimizers.budgets.rules_strategy import decide_by_rules, scale_to_total
 
@@ -23,17 +24,28 @@ from campaign_automation.optimizers.budgets.rules_strategy import decide_by_rule
 def optimize_budget(problem: BudgetProblem) -> BudgetPlan:
     """Decide on the daily budget of every active ad set; only a person restarts a paused one.
 
-    Strategy `auto` applies the written rules (with `guard`: only what the data carry), `allocate` splits the
-    total by response curves and falls back to the guarded rules where the data are too few; the plan's
-    status says so. Amounts are in minor units of the problem's currency.
+    Strategy `rules` applies the written rules (with `guard`: only what the data carry). `auto` and `allocate`
+    split the total by response curves and fall back to the guarded rules where the data are too few; the
+    plan's status says so. `auto` also pauses what the guard confirms; with `guard` off it is `rules`. Amounts
+    are in minor units of the problem's currency.
     Raises InvalidRequestError naming the ad set and day of an impossible number, or a second currency.
     """
     check_problem(problem)
     account = gather(problem)
     if not account.units:
         return _plan(problem, "all_paused", [], None)
-    if problem.strategy == "auto":
-        return _plan_by_rules(account, "ok", guard=problem.guard)
+    if problem.strategy == "rules" or (problem.strategy == "auto" and not problem.guard):
+        return _told(account, _plan_by_rules(account, "ok", guard=problem.guard))
+    return _told(account, _plan_by_curves(account))
+
+
+def _told(account: Account, plan: BudgetPlan) -> BudgetPlan:
+    """Return the plan with what concerns the account as a whole."""
+    return plan.model_copy(update={"tracking_suspect": account.tracking_suspect})
+
+
+def _plan_by_curves(account: Account) -> BudgetPlan:
+    problem = account.problem
     found = decide_by_curves(account)
     if isinstance(found, str):
         return _plan_by_rules(account, found, guard=True)
@@ -69,4 +81,5 @@ def _plan(
         freed_minor=sum(max(old - new, 0) for old, new in changes),
         total_before_minor=sum(old for old, _ in changes),
         total_after_minor=sum(new for _, new in changes),
+        not_placed=not_placed(decisions, active_units(problem), problem),
     )

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from campaign_automation.managers.rules.account_snapshot import (
     AccountSnapshot,
@@ -172,6 +173,18 @@ def test_words_name_the_rule_the_objects_and_the_figures() -> None:
         message_of(stored.rule, decisions, {"a": "shoes | a"}, observed=True) or ""
     )
     assert message_of(stored.rule, [], {}, observed=False) is None
+
+
+def test_placeholders_of_a_notification_are_filled_for_each_object() -> None:
+    told = {"message": "{name}: ROAS {roas} is below {threshold} ({rule_name}, {spend})"}
+    stored = rule(action={"type": "send_notification", "parameters": told})
+    decisions = run(stored, losing("a"), losing("b")).decisions
+    assert message_of(stored.rule, decisions, {"a": "shoes", "b": "hats"}, observed=False) == (
+        "stop-loss: shoes: ROAS 0.5 is below 0.8 (stop-loss, unknown);"
+        " hats: ROAS 0.5 is below 0.8 (stop-loss, unknown)"
+    )
+    with pytest.raises(ValidationError, match="'nmae' is not a known placeholder; did you mean 'name'"):
+        rule(action={"type": "send_notification", "parameters": {"message": "{nmae} is weak"}})
 
 
 def test_budgets_move_no_further_than_was_decided() -> None:

@@ -9,15 +9,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from campaign_automation.optimizers.ab_tests.dispersion import (
+    UNDISPERSED,
+    Dispersion,
+    dispersion,
+    robust_p,
+)
 from campaign_automation.optimizers.ab_tests.group_sequential import MAX_BOUND, bounds, spent
 from campaign_automation.optimizers.ab_tests.sequential import (
     DayPairs,
     anytime_p,
     day_pairs,
-    dispersion,
     log_e_by_day,
     ratio_limits,
-    robust_p,
 )
 
 
@@ -83,9 +87,9 @@ def test_p_at_any_time_never_rises_and_needs_a_day() -> None:
 
 def test_the_robust_p_waits_a_week_and_forgets_yesterday() -> None:
     log_e = np.array([3.0, 9.0, 2.0, 2.0, 2.0, 2.0, 4.0])
-    assert robust_p(log_e[:6], 1.0) == 1.0
-    assert robust_p(log_e, 1.0) == math.exp(-4)
-    assert robust_p(log_e, 2.0) == math.exp(-2)
+    assert robust_p(log_e[:6], UNDISPERSED) == 1.0
+    assert robust_p(log_e, UNDISPERSED) == pytest.approx(math.exp(-4))
+    assert robust_p(log_e, UNDISPERSED._replace(by_day=2.0)) == pytest.approx(math.exp(-2))
 
 
 def test_days_without_a_table_are_left_out() -> None:
@@ -98,9 +102,39 @@ def test_dispersion_sees_arms_that_move_apart_by_day() -> None:
     rng = np.random.default_rng(8)
     rates = 0.05 * np.exp(rng.normal(0, 0.4, size=(30, 2)))
     moving = day_pairs(np.full((30, 2), 2000.0), rng.binomial(2000, rates).astype(float))
-    assert dispersion(moving) > 3
-    assert dispersion(simulated(8, days=30)) < 1.6
-    assert dispersion(day_pairs(np.zeros((0, 2)), np.zeros((0, 2)))) == 1.0
+    assert dispersion(moving).measured > 3
+    assert dispersion(simulated(8, days=30)).measured < 2
+    assert dispersion(day_pairs(np.zeros((0, 2)), np.zeros((0, 2)))).guarded == 1.0
+
+
+def test_three_pseudo_days_shrink_the_dispersion() -> None:
+    pairs = day_pairs(np.full((3, 2), 1000.0), np.array([[50.0, 50.0], [30.0, 70.0], [70.0, 30.0]]))
+    squares = float(((pairs.second - pairs.share * pairs.converted) ** 2 / pairs.variance).sum())
+    assert dispersion(pairs).by_day == pytest.approx((3 + squares) / (3 + 3))
+
+
+def test_noise_that_stays_for_days_is_seen_in_blocks_and_assumed_where_there_are_too_few() -> None:
+    excess = np.repeat([12.0, -12.0, 12.0, -12.0], 5)
+    pairs = day_pairs(np.full((20, 2), 2000.0), np.stack([50 - excess, 50 + excess], axis=1))
+    whole = dispersion(pairs)
+    assert (whole.by_block or 0) > 3 * whole.by_day
+    assert whole.guarded == whole.measured
+    fewer = dispersion(DayPairs(*(column[:19] for column in pairs)))
+    assert fewer.by_block is None
+    assert fewer.guarded > fewer.measured
+
+
+def test_a_difference_is_no_dispersion_of_the_blocks() -> None:
+    better = day_pairs(np.full((20, 2), 2000.0), np.tile([40.0, 60.0], (20, 1)))
+    assert dispersion(better).by_block == 1.0
+
+
+def test_few_days_make_a_deviate_smaller_by_what_student_says() -> None:
+    def worth(days: int) -> float:
+        return Dispersion(days, 1.0, 0, None, 1.0).deviate(-2.0)
+
+    assert worth(100_000) == pytest.approx(-2.0, abs=1e-3)
+    assert -2.0 < worth(30) < worth(14) < worth(7) < 0
 
 
 def test_the_ratio_is_covered_on_every_day_of_95_in_100_tests() -> None:

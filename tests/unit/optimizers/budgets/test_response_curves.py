@@ -77,9 +77,20 @@ def test_an_ad_set_without_data_gets_the_middle_of_its_pool() -> None:
     panel, _ = simulated(5, n=8)
     panel.conversions[0] = np.nan
     fit = one_pool(panel)
-    assert fit.level[0] == pytest.approx(fit.level.mean(), abs=1e-3)
+    per_money = fit.level - np.log(fit.centre)
+    assert per_money[0] == pytest.approx(per_money.mean(), abs=1e-3)
     assert fit.centre[0] == 1.0
     assert np.all(fit.var_level[0] > fit.var_level[1:])
+
+
+def test_a_new_small_ad_set_is_credited_per_money() -> None:
+    """One day of a fifth of the others' spend brings about a fifth of their conversions, not as many."""
+    panel, _ = simulated(5, n=8)
+    panel.conversions[0], panel.spend[0] = np.nan, 0.0
+    panel.spend[0, -1], panel.conversions[0, -1] = panel.spend[1:].mean() / 5, 1.0
+    fit = one_pool(panel)
+    own = float(np.exp(fit.level[0]))
+    assert own < 0.5 * float(np.exp(fit.level[1:]).mean())
 
 
 def test_days_without_spend_or_count_do_not_matter() -> None:

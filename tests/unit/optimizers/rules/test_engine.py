@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from campaign_automation.models.common import Level, Platform
 from campaign_automation.optimizers.rule_engine import evaluate, warnings_of
@@ -139,6 +140,36 @@ def test_an_assumed_lag_raises_no_losing_budget() -> None:
     outcome = run(rule(condition=is_("roas", "<", 1.5, "24h"), action=raised), losing, **lag)
     [figure] = outcome.decisions[0].evidence
     assert figure["value"] == 0.9
+
+
+def test_matured_counts_the_days_that_a_measured_lag_calls_complete() -> None:
+    entity = adset("as_1", days((100, 1, 100, 10, 300), (100, 1, 100, 8, 250), (100, 1, 100, 1, 10)))
+    matured = is_("roas", "greater_than", 2, "3d") | {"matured": True}
+    lag = {"maturity": (0.4, 0.99)}
+    [figure] = run(rule(condition=matured), entity, **lag).decisions[0].evidence
+    assert (figure["value"], figure["matured"]) == (550 / 200, True)
+    assert run(rule(condition=is_("roas", "greater_than", 2, "3d")), entity, **lag).matched == 0
+    sure = run(rule(condition=matured, certainty=0.6), entity, **lag)
+    assert sure.evaluated == 1
+
+
+def test_matured_is_undecidable_before_a_lag_is_measured() -> None:
+    entity = adset("as_1", days(*[(100, 1, 100, 10, 300)] * 9))
+    matured = is_("roas", "greater_than", 2, "3d") | {"matured": True}
+    unknown = run(rule(condition=matured), entity, maturity=(0.5, 0.75), maturity_assumed=True)
+    assert reasons(unknown.undecidable) == {"as_1": "lag_unknown"}
+    negated = run(rule(condition={"not": matured}), entity, maturity=(0.5,), maturity_assumed=True)
+    assert reasons(negated.undecidable) == {"as_1": "lag_unknown"}
+    too_young = run(rule(condition=matured), entity, maturity=(0.5, 0.6, 0.7))
+    assert reasons(too_young.undecidable) == {"as_1": "late_data"}
+    ranked = {"rank": "best", "n": 1, "metric": "roas", "time_range": "3d", "matured": True}
+    best = run(rule(condition=ranked), entity, maturity=(0.5,), maturity_assumed=True)
+    assert reasons(best.undecidable) == {"as_1": "lag_unknown"}
+
+
+def test_matured_goes_with_figures_that_arrive_late() -> None:
+    with pytest.raises(ValidationError, match="spend is known at once"):
+        rule(condition=is_("spend", "greater_than", 2, "3d") | {"matured": True})
 
 
 def test_a_window_of_days_too_young_is_undecidable() -> None:

@@ -19,7 +19,7 @@ from campaign_automation.managers.changes.items import (
     new_run,
     skipped_items,
 )
-from campaign_automation.models.ab_analysis import Recommendation
+from campaign_automation.models.ab_analysis import Analysis, Recommendation
 from campaign_automation.models.ab_test_answers import Applied
 from campaign_automation.models.ab_tests import AnalyzeAbTest
 from campaign_automation.models.changes import FailedItem, SkippedItem
@@ -89,8 +89,8 @@ class AbTestApplier:
             name = interim.adsets.get(item.variant_id or "", interim.test.test_id)
             if item.kind not in APPLICABLE:
                 left.append(SkippedItem(id=name, reason=f"nothing_to_change: {interim.sentence(item)}"))
-            elif not (item.automatic or analysis.safe_to_stop or force):
-                left.append(SkippedItem(id=name, reason=f"too_early: {interim.sentence(item)}"))
+            elif not (item.automatic or force):
+                left.append(SkippedItem(id=name, reason=f"{_doubt(analysis)}: {interim.sentence(item)}"))
             elif item.kind == "raise_budget":
                 changes += self._raise(interim, item, left)
             else:
@@ -110,6 +110,10 @@ class AbTestApplier:
         percent, step = min(Decimal(str(item.amount_pct)), most), interim.account.budget_step
         raised = (budget * (100 + percent) / 100 / step).to_integral_value(ROUND_FLOOR) * step
         return [DesiredChange(Level.ADSET, tag, "daily_budget", raised)] if raised > budget else []
+
+
+def _doubt(analysis: Analysis) -> str:
+    return analysis.stop_reason if analysis.stop_reason in ("within_noise", "slow_drift") else "too_early"
 
 
 def _stop(interim: InterimAnalysis, item: Recommendation) -> list[DesiredChange]:

@@ -24,6 +24,7 @@ from campaign_automation.models.ab_test_answers import (
     Applied,
     Attribution,
     DecidingTest,
+    DeliveryShares,
     PercentInterval,
     PValues,
     StatisticalAdvice,
@@ -31,7 +32,6 @@ from campaign_automation.models.ab_test_answers import (
     VariantComparison,
     VariantFigures,
     VariantStatistics,
-    VisitorShares,
     Window,
     WinningCreative,
 )
@@ -230,7 +230,7 @@ def _winner(interim: InterimAnalysis) -> WinningCreative | None:
     return WinningCreative(
         creative_id=winner.variant_id,
         adset_id=interim.adsets[winner.variant_id],
-        confidence=winner.confidence,
+        confidence=round(100 * winner.confidence, 6),
         p_value=winner.p_value,
         holds_under_looks=winner.holds_under_looks,
     )
@@ -299,7 +299,7 @@ def _statistics(analysis: Analysis, days_left: int) -> AnalysisStatistics:
 def _variant_row(row: VariantResult) -> VariantStatistics:
     return VariantStatistics(
         variant_id=row.variant_id,
-        visitors=row.visitors,
+        shown=row.visitors,
         converted=row.converted,
         not_converted=row.not_converted,
         expected_converted=row.expected_converted,
@@ -327,6 +327,7 @@ def _comparison(pair: Pair) -> VariantComparison:
         p_cmh=pair.p_cmh,
         z=pair.z,
         dispersion=pair.dispersion,
+        measured_dispersion=pair.measured_dispersion,
         p_anytime=pair.p_anytime,
         p_anytime_adjusted=pair.p_anytime_adjusted,
         p_anytime_robust=pair.p_anytime_robust,
@@ -334,9 +335,9 @@ def _comparison(pair: Pair) -> VariantComparison:
     )
 
 
-def _shares(delivery: Delivery) -> VisitorShares:
+def _shares(delivery: Delivery) -> DeliveryShares:
     # The name `srm` and the word "planned" are the API's; an auction plans no shares.
-    return VisitorShares(
+    return DeliveryShares(
         planned=delivery.equal,
         observed=delivery.observed,
         p_fixed=delivery.p_fixed,

@@ -56,7 +56,7 @@ class AbTestSizing:
         rate = _rate(request, history)
         if rate is None:
             return _unknown(request)
-        traffic = _daily_visitors(request, history)
+        traffic = _daily_impressions(request, history)
         plan = await self._plan(request, rate, traffic)
         sample = _sample(request, rate, traffic, plan)
         if sample.can_finish is False and not request.force:
@@ -139,7 +139,7 @@ def _rate(request: CreateAbTest, history: History | None) -> float | None:
     return rate if 0 < rate < 1 else None
 
 
-def _daily_visitors(request: CreateAbTest, history: History | None) -> float | None:
+def _daily_impressions(request: CreateAbTest, history: History | None) -> float | None:
     """Return the impressions that one variant's budget buys at the account's prices."""
     if history is None or not history.spend:
         return None
@@ -160,7 +160,7 @@ def _sample(request: CreateAbTest, rate: float, traffic: float | None, plan: Tes
         "source": "given" if request.baseline_rate is not None else "account_history",
         "baseline_rate": Decimal(f"{100 * rate:.6g}"),
         "minimum_detectable_effect": request.minimum_detectable_effect,
-        "visitors_per_variant": plan.visitors_per_arm,
+        "impressions_per_variant": plan.visitors_per_arm,
         "planned_conversions": plan.planned_conversions,
         "planned_days": request.test_duration_days,
     }
@@ -168,7 +168,7 @@ def _sample(request: CreateAbTest, rate: float, traffic: float | None, plan: Tes
         return RequiredSample(**values, message=wording.without_traffic(plan))
     return RequiredSample(
         **values,
-        visitors_per_variant_per_day=math.floor(traffic),
+        impressions_per_variant_per_day=math.floor(traffic),
         days_needed=plan.days,
         can_finish=plan.can_finish,
         power_at_end=plan.power_at_end,

@@ -12,6 +12,8 @@ from campaign_automation.models.ab_analysis import (
 )
 from campaign_automation.models.ab_tests import MIN_CONVERSIONS, RequiredSample
 from campaign_automation.models.ab_values import (
+    SLOW_DRIFT_DAYS,
+    StopReason,
     Verdict,
 )
 from campaign_automation.stores.ab_test_store import AbTest
@@ -37,7 +39,12 @@ CREATING = "the test is being created"
 TITLE_MAY_STOP = "An A/B test may stop"
 TITLE_ENDED = "An A/B test has ended"
 DAYS_OVER = "Its days are over; its campaign is paused."
-_CAUTION = "; this does not hold under repeated looks yet, so decide yourself"
+_CAUTIONS: dict[StopReason, str] = {
+    "slow_drift": f"Fewer than {SLOW_DRIFT_DAYS} full days cannot rule out that the ad sets drift apart"
+    " slowly. Decide yourself.",
+    "within_noise": "The lead is no larger than the noise of the ad sets' delivery. Decide yourself.",
+}
+_EARLY = "This may still change with more days. Decide yourself."
 _VERDICTS: dict[Verdict, str] = {
     "winner": "{leader} converts better than every other (p = {p:.3g})",
     "no_difference": "no difference was found (p = {p:.3g})",
@@ -58,7 +65,7 @@ def advice(item: Recommendation, analysis: Analysis, days_left: int | None = Non
         case "pause":
             return _pause(item, analysis)
         case "raise_budget":
-            return f"Raise the budget of {item.variant_id} by {item.amount_pct:.0f} %{_caution(analysis)}."
+            return f"Raise the budget of {item.variant_id} by {item.amount_pct:.0f} %.{_caution(analysis)}"
         case "stop":
             return _stop(analysis)
         case "run_longer":
@@ -66,7 +73,9 @@ def advice(item: Recommendation, analysis: Analysis, days_left: int | None = Non
 
 
 def _caution(analysis: Analysis) -> str:
-    return _CAUTION if analysis.winner and not analysis.winner.holds_under_looks else ""
+    if not analysis.winner or analysis.winner.holds_under_looks:
+        return ""
+    return f" {_CAUTIONS.get(analysis.stop_reason, _EARLY)}"
 
 
 def _pause(item: Recommendation, analysis: Analysis) -> str:
@@ -74,42 +83,42 @@ def _pause(item: Recommendation, analysis: Analysis) -> str:
     # With two variants the control family holds the one comparison there is.
     pairs = [pair for pair in analysis.pairs if pair.family == "leader"] or analysis.pairs
     p = next(pair.p_adjusted for pair in pairs if item.variant_id in (pair.variant_id, pair.against_id))
-    return f"Pause {item.variant_id}: {best} converts better (p = {p:.3g}){_caution(analysis)}."
+    return f"Pause {item.variant_id}. {best} converts better (p = {p:.3g}).{_caution(analysis)}"
 
 
 def _stop(analysis: Analysis) -> str:
     if analysis.winner:
         winner = analysis.winner
-        return f"End the test: {winner.variant_id} won (p = {winner.p_value:.3g})."
+        return f"End the test. {winner.variant_id} won (p = {winner.p_value:.3g})."
     if analysis.status == "collecting":
         few = _counts_so_far(analysis)
-        return f"End the test, it has too few conversions ({few}): plan a longer one or a larger budget."
+        return f"End the test. It has too few conversions ({few}). Plan a longer one or a larger budget."
     if analysis.status == "no_single_winner":
         best = _listed(analysis.not_distinguishable)
-        return f"End the test: {best} cannot be told apart, so keep the cheaper one."
+        return f"End the test. {best} cannot be told apart. Keep the cheaper one."
     names = _listed([row.variant_id for row in analysis.variants])
-    return f"End the test: no difference between {names} was found, so keep the cheaper one."
+    return f"End the test. No difference between {names} was found. Keep the cheaper one."
 
 
 def _run_longer(item: Recommendation, analysis: Analysis, days_left: int | None) -> str:
     name, days = item.variant_id, item.days
     if analysis.status == "no_data":
-        return f"{name} has no visitors yet: check that it delivers."
+        return f"{name} has no {analysis.unit} yet. Check that it delivers."
     if analysis.status == "collecting":
         span = _more(days) if days is not None else "until every variant has enough conversions"
         late = days is not None and days_left is not None and days > days_left
         verb = "is" if days_left == 1 else "are"
         extend = f"; only {days_left} {verb} left, so extend it" if late else ""
-        return f"Run the test {span}{extend}: {_counts_so_far(analysis)}."
+        return f"Run the test {span}{extend}. So far {_counts_so_far(analysis)}."
     if analysis.status == "no_single_winner":
         best = _listed(analysis.not_distinguishable)
-        return f"Run {name} {_more(days) if days else 'longer'}: {best} cannot be told apart yet."
-    return f"Run the test {_more(days) if days else 'to its planned end'}: no difference shows yet."
+        return f"Run {name} {_more(days) if days else 'longer'}. {best} cannot be told apart yet."
+    return f"Run the test {_more(days) if days else 'to its planned end'}. No difference shows yet."
 
 
 def _counts_so_far(analysis: Analysis) -> str:
     return ", ".join(
-        f"{need.variant_id} has {need.conversions} of {need.required_conversions}"
+        f"{need.variant_id} has {need.conversions} of {need.required_conversions} conversions"
         for need in analysis.samples
         if need.missing_conversions
     )
@@ -157,7 +166,9 @@ def end_reason(analysis: Analysis) -> str:
 
 def planned(plan: TestPlan) -> str:
     """Return the sample that a test needs and whether its days carry it."""
-    needs = f"The test needs {plan.visitors_per_arm} visitors and {MIN_CONVERSIONS} conversions per variant"
+    needs = (
+        f"The test needs {plan.visitors_per_arm} impressions and {MIN_CONVERSIONS} conversions per variant"
+    )
     if plan.days is None:
         return f"{needs}; a variant without traffic never has them."
     if plan.can_finish:

@@ -49,6 +49,7 @@ def guard_of(guard: GuardVerdict, exponent: int) -> dict[str, Any]:
         "matured_spend": _amount(guard.matured_spend_minor, exponent),
         "dispersion": guard.dispersion,
         "maturity_assumed": guard.maturity_assumed,
+        "own_reference": guard.own_reference,
         "missing": guard.missing,
     }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from campaign_automation.models.campaign import Campaign
@@ -23,12 +23,27 @@ class BudgetHistory(NamedTuple):
     last_changed: date | None
     rest_days: frozenset[date]
     evidence_since: date
+    budget: Decimal | None = None
+    changes: Sequence[tuple[date, Decimal | None, Decimal | None]] = ()
+
+    def budget_on(self, day: date) -> Decimal | None:
+        """Return the least budget in force on a day; None where it is not known."""
+        todays = [value for at, *values in self.changes if at == day for value in values]
+        if todays:
+            return None if None in todays else min(value for value in todays if value is not None)
+        return next((before for at, before, _ in self.changes if at > day), self.budget)
 
 
 def history_of(
-    campaign: Campaign, level: Level, tag: str, trail: Sequence[AuditRecord], zone: ZoneInfo, today: date
+    campaign: Campaign,
+    level: Level,
+    tag: str,
+    trail: Sequence[AuditRecord],
+    zone: ZoneInfo,
+    today: date,
+    budget: Decimal | None = None,
 ) -> BudgetHistory:
-    """Read the history from a trail, oldest record first."""
+    """Read the history from a trail, oldest record first; `budget` is the one in force now."""
     # A refused change did not happen; one with an unknown outcome may have, so it counts.
     happened = [record for record in trail if record.outcome != "failed" and record.operation != "create"]
     created = campaign.first_day(zone)
@@ -44,12 +59,19 @@ def history_of(
             for owner in {tag, campaign.tag}
             for day in _rest_days(_statuses(happened, owner, zone), created, today)
         ),
+        budget=budget,
+        changes=[(_day(item, zone), _amount(item.before), _amount(item.after)) for item in budgets],
         evidence_since=max([created, *(_day(item, zone) for item in happened if item.entity_id in ads)]),
     )
 
 
 def _day(record: AuditRecord, zone: ZoneInfo) -> date:
     return day_of(datetime.fromisoformat(record.at), zone)
+
+
+def _amount(values: dict[str, Any] | None) -> Decimal | None:
+    amount = (values or {}).get("daily_budget")
+    return None if amount is None else Decimal(str(amount))
 
 
 def _statuses(records: Iterable[AuditRecord], tag: str, zone: ZoneInfo) -> list[tuple[date, str]]:

@@ -26,6 +26,8 @@ from campaign_automation.models.common import Level
 from campaign_automation.utils.error_handler import InvalidRequestError
 from campaign_automation.utils.money import currency_exponent, to_minor
 
+_DEFAULT_ATTRIBUTION_DAYS = 7
+_DELIVERY_DAYS = 7  # over which it is looked at whether a budget was spent
 EVIDENCE_DAYS = 60  # the longest window of the guard and the response curves
 
 
@@ -59,10 +61,13 @@ def build_problem(request: OptimizeBudget, facts: Sequence[Facts]) -> BudgetProb
         target_metric=request.target_metric,
         strategy=request.optimization_strategy,
         guard=request.guard,
+        lower_on_roas=request.lower_on_roas,
         window_days=request.window_days,
         freed_money=request.freed_money,
         total_budget_minor=_minor(request.total_daily_budget, exponent),
         target_marginal_cpa_minor=_minor(request.target_marginal_cpa, exponent),
+        min_days_between_changes=request.min_days_between_changes,
+        attribution_window_days=request.attribution_days or _DEFAULT_ATTRIBUTION_DAYS,
         seed=_seed(facts, today),
         snapshots=_snapshots(facts),
         units=units,
@@ -134,8 +139,8 @@ def _units(facts: Facts, today: date, exponent: int) -> list[BudgetUnit]:
 def _unit(facts: Facts, tag: str, today: date, exponent: int) -> BudgetUnit:
     insights = facts.insights
     campaign, account = insights.campaign, insights.account
-    history = history_of(campaign, insights.level, tag, facts.trail, insights.zone, insights.today)
     budget = insights.view.budget(tag)
+    history = history_of(campaign, insights.level, tag, facts.trail, insights.zone, insights.today, budget)
     start = budget if history.start_budget is None else history.start_budget
     changed = history.last_changed
     return BudgetUnit(
@@ -155,7 +160,7 @@ def _unit(facts: Facts, tag: str, today: date, exponent: int) -> BudgetUnit:
         evidence_since=history.evidence_since,
         target_roas=campaign.target_roas,
         target_cpa_minor=_minor(campaign.target_cpa, exponent) or None,
-        records=[_record(row, history, exponent) for row in insights.days[tag]],
+        records=[_record(row, history, exponent, insights.today) for row in insights.days[tag]],
     )
 
 
@@ -174,14 +179,17 @@ def _in_learning(insights: CampaignInsights, tag: str) -> bool:
     return any(item.in_learning for item in adsets if item.status == "active")
 
 
-def _record(row: DailyInsight, history: BudgetHistory, exponent: int) -> DayRecord:
-    """Return the day without impressions and clicks: no decision rests on them, and payloads have a limit."""
+def _record(row: DailyInsight, history: BudgetHistory, exponent: int, today: date) -> DayRecord:
+    """Return the day with what decisions rest on alone, as payloads have a limit: no impressions and clicks,
+    and the budget of the last week's days."""
+    is_recent = (today - row.day).days <= _DELIVERY_DAYS
     return DayRecord(
         day=row.day,
         spend_minor=_minor(row.spend, exponent),
         revenue_minor=_minor(row.revenue, exponent),
         conversions=None if row.conversions is None else float(row.conversions),
         status="paused" if row.day in history.rest_days else "active",
+        budget_minor=_minor(history.budget_on(row.day), exponent) if is_recent else None,
     )
 
 

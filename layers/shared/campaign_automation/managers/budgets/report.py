@@ -13,11 +13,12 @@ from campaign_automation.managers.budgets.problem import BudgetProposal
 from campaign_automation.managers.budgets.summary import template_summary
 from campaign_automation.managers.changes.items import ChangeResult
 from campaign_automation.managers.shared.insights import CampaignInsights
-from campaign_automation.models.budget_problem import AllocationReport, BudgetPlan, Decision
+from campaign_automation.models.budget_problem import AllocationReport, Decision, NotPlaced
 from campaign_automation.models.budgets import (
     Allocation,
     AskedTotal,
     BudgetOptimized,
+    NotPlacedTotal,
     Optimization,
     OptimizeBudget,
 )
@@ -25,6 +26,7 @@ from campaign_automation.utils.error_handler import CampaignAutomationError, err
 from campaign_automation.utils.money import to_major
 
 # A budget that stands as wanted already, perhaps by a run that was cut off, counts as applied.
+_NOT_DONE = ("skipped", "failed")
 _OUTCOMES = {"changed": "applied", "already": "applied", "planned": "planned", "skipped": "skipped"}
 
 
@@ -50,6 +52,7 @@ def report(
         total_before=to_major(plan.total_before_minor, problem.currency_exponent),
         total_after=total_after,
         asked_total=_asked_total(request.total_daily_budget, total_after),
+        not_placed=plan.not_placed and _not_placed(plan.not_placed, problem.currency_exponent),
         freed=sum((max(item.old_budget - item.result, Decimal(0)) for item in optimizations), Decimal(0)),
         optimizations=optimizations,
         allocation=plan.allocation and _allocation(plan.allocation, problem.currency_exponent),
@@ -57,7 +60,7 @@ def report(
         expires_at=digest and expires_at(digest),
         run_ids={} if request.dry_run else dict(run_ids),
         summary=template_summary(optimizations, problem.currency),
-        warnings=_warnings(proposal, optimizations),
+        warnings=_warnings(proposal, optimizations, request.total_daily_budget),
         message=wording.message(plan.status, optimizations, dry_run=request.dry_run),
     )
 
@@ -114,6 +117,10 @@ def _asked_total(asked: Decimal | None, after: Decimal) -> AskedTotal | None:
     return AskedTotal(asked=asked, after=after, outcome="below" if after < asked else "above")
 
 
+def _not_placed(rest: NotPlaced, exponent: int) -> NotPlacedTotal:
+    return NotPlacedTotal(amount=to_major(rest.amount_minor, exponent), reasons=dict(rest.reasons))
+
+
 def _allocation(solved: AllocationReport, exponent: int) -> Allocation:
     by_value = solved.objective == "value"
     scale = 10.0**-exponent if by_value else 1.0
@@ -138,18 +145,22 @@ def _allocation(solved: AllocationReport, exponent: int) -> Allocation:
     )
 
 
-def _warnings(proposal: BudgetProposal, optimizations: Sequence[Optimization]) -> list[str]:
+def _warnings(
+    proposal: BudgetProposal, optimizations: Sequence[Optimization], asked: Decimal | None
+) -> list[str]:
     """Return the warnings of facts, plan and changes, once each."""
     warnings = [warning for item in proposal.facts for warning in item.insights.warnings]
     if fallback := wording.FALLBACKS.get(proposal.plan.status):
         warnings.append(fallback)
-    if _is_above_caps(proposal.plan):
-        warnings.append(wording.ABOVE_CAPS)
+    if proposal.plan.tracking_suspect:
+        warnings.append(wording.TRACKING_SUSPECT)
+    if rest := proposal.plan.not_placed:
+        warnings.append(wording.not_placed(rest, proposal.problem))
+    after = sum((item.result for item in optimizations), Decimal(0))
+    if asked is not None and after > asked:
+        warnings.append(wording.above_total(after, asked, proposal.problem.currency))
+    elif asked is not None and after < asked and any(item.outcome in _NOT_DONE for item in optimizations):
+        warnings.append(wording.below_total(after, asked, proposal.problem.currency))
     if late := sum(item.effective == "next_day" for item in optimizations):
         warnings.append(wording.from_midnight(late))
     return list(dict.fromkeys(warnings))
-
-
-def _is_above_caps(plan: BudgetPlan) -> bool:
-    by_curves = plan.allocation is not None and plan.allocation.status == "total_above_caps"
-    return by_curves or plan.unallocated_minor > 0

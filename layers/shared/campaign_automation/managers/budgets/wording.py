@@ -11,19 +11,34 @@ from campaign_automation.models.budget_problem import (
     Decision,
     DecisionReason,
     Evidence,
+    NotPlaced,
     PlanStatus,
 )
 from campaign_automation.models.budgets import Optimization
 
 WAITS_FOR_LOWERS = "waits_for_lowers: the money for it is not free yet; run again when it is"
-ABOVE_CAPS = "the total is above what today's caps allow: the rest is not allocated"
 FALLBACKS: Mapping[PlanStatus, str] = {
-    "too_little_data": "too little data for response curves (fewer than 3 active budgets, 3 days or 20"
+    "too_little_data": "too little data for response curves (fewer than 3 active budgets or 20"
     " conversions): the written rules decided, with the guard on",
     "revenue_missing": "no conversion has a known revenue, so there is no value to allocate by: the written"
     " rules decided, with the guard on",
 }
 
+_HOLDS: Mapping[DecisionReason, str] = {
+    "no_conversions": "paused for want of conversions",
+    "cpa_above_target": "lowered for their CPA",
+    "roas_below_target": "lowered for their ROAS",
+    "held_by_guard": "due to be lowered",
+    "locked": "locked",
+    "in_learning": "in the platform's learning phase",
+    "cooldown": "changed too recently",
+    "step_cap": "at the cap of 50 % a day",
+    "at_maximum": "at their maximum",
+    "below_step": "with less than a budget step to take",
+}
+TRACKING_SUSPECT = (
+    "no ad set has ever had a conversion: check the account's pixel or other tracking; nothing was paused"
+)
 _KEPT: Mapping[DecisionReason, str] = {
     "within_targets": "Neither target is missed by more than half",
     "conflict": "ROAS asks for more and CPA for less budget",
@@ -35,6 +50,7 @@ _KEPT: Mapping[DecisionReason, str] = {
     "revenue_missing": "The revenue of at least one day is unknown",
     "conversions_missing": "The conversions of at least one day are unknown",
     "spend_missing": "The spend of at least one day is unknown",
+    "tracking_suspect": "No ad set of the account has ever had a conversion, so its tracking is suspect",
     "locked": "The budget is locked",
     "in_learning": "The ad set is still in the platform's learning phase",
     "cooldown": "The budget was changed too recently",
@@ -56,6 +72,7 @@ _TO_MOVE: Mapping[DecisionReason, str] = {
     "revenue_missing": "The revenue of every day of the window.",
     "conversions_missing": "The conversions of every day of the window.",
     "spend_missing": "The spend of every day of the window.",
+    "tracking_suspect": "A conversion of any ad set.",
     "locked": "Unlocking the budget.",
     "in_learning": "The end of the learning phase.",
     "cooldown": "Waiting until the time between two changes has passed.",
@@ -107,6 +124,12 @@ def _cause(decision: Decision, problem: BudgetProblem) -> str:
             return f"ROAS {evidence.roas:.4g} is above 1.5 x the target {evidence.target_roas}"
         case "cpa_above_target":
             return _cpa_above(evidence, problem)
+        case "roas_below_target":
+            return f"ROAS {evidence.roas:.4g} is less than two thirds of the target {evidence.target_roas}"
+        case "within_targets" if evidence.target_cpa_minor is None and not problem.lower_on_roas:
+            roas = "unknown" if evidence.roas is None else f"{evidence.roas:.4g}"
+            target = evidence.target_roas
+            return f"ROAS {roas} is not above 1.5 x the target {target}, and no rule lowers on ROAS"
         case "reallocated" if evidence.curve:
             return _expected(evidence.curve, problem)
         case _:
@@ -138,10 +161,11 @@ def _held(evidence: Evidence, problem: BudgetProblem) -> str:
     if guard.missing or guard.value is None or guard.threshold is None:
         return f"The rule to {rule} fired, but without a target or revenue the guard cannot check it"
     measure = "evidence" if guard.measure == "e_value" else "probability"
+    reference = " against the account's own CPA, as there is no target," if guard.own_reference else ""
     conversions = f"{guard.conversions:g} {'conversion' if guard.conversions == 1 else 'conversions'}"
     return (
         f"The rule to {rule} fired, but {conversions} on"
-        f" {money(guard.matured_spend_minor or 0, problem)} of matured spend give {measure}"
+        f" {money(guard.matured_spend_minor or 0, problem)} of matured spend{reference} give {measure}"
         f" {guard.value:.4g} where {guard.threshold:g} is needed"
     )
 
@@ -170,6 +194,8 @@ def _thresholds(evidence: Evidence, problem: BudgetProblem) -> str:
     parts = []
     if evidence.target_roas is not None:
         parts.append(f"a ROAS above {Decimal('1.5') * evidence.target_roas:f} raises")
+    if evidence.target_cpa_minor is None and problem.lower_on_roas and evidence.target_roas is not None:
+        parts.append(f"a ROAS below {evidence.target_roas / Decimal('1.5'):.4g} lowers")
     if evidence.target_cpa_minor is not None:
         parts.append(f"a CPA above {money(1.5 * evidence.target_cpa_minor, problem)} lowers")
     parts.append("3 full days of spend without a conversion pause")
@@ -189,6 +215,32 @@ def message(status: PlanStatus, optimizations: Sequence[Optimization], *, dry_ru
     done = f"{'would change' if dry_run else 'changed'} {good} of {counted(total, 'budget')}"
     rest = len(changes) - good
     return f"{done}; {rest} could not be changed, see outcome" if rest else done
+
+
+def not_placed(rest: NotPlaced, problem: BudgetProblem) -> str:
+    """Return the warning on the part of an asked total that no budget takes, with the reasons."""
+    held = (
+        f"{counted(number, 'budget')} {_HOLDS.get(reason, _KEPT.get(reason, reason))}"
+        for reason, number in rest.reasons.items()
+    )
+    return (
+        f"the total is above what today's caps allow: {money(rest.amount_minor, problem)} of it could not be"
+        f" placed ({', '.join(held)})"
+    )
+
+
+def above_total(after: Decimal, asked: Decimal, currency: str) -> str:
+    return (
+        f"the budgets sum to {after} {currency}, above the {asked} asked for: a lowering or a pause was not"
+        " carried out, see outcome"
+    )
+
+
+def below_total(after: Decimal, asked: Decimal, currency: str) -> str:
+    return (
+        f"the budgets sum to {after} {currency}, below the {asked} asked for: a raise was not carried out,"
+        " see outcome"
+    )
 
 
 def from_midnight(count: int) -> str:

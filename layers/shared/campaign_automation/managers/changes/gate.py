@@ -263,7 +263,14 @@ class WriteGate:
             return result("already", f"already_{wanted.value}" if wanted.field == "status" else "already_so")
         if view.live(wanted.tag, "status") == "deleted":
             return result("skipped", wording.OBJECT_DELETED)
-        refusal = check_change(wanted.value, live, view.seen(wanted.tag, wanted.field), day_ago, self._limits)
+        refusal = check_change(
+            wanted.value,
+            live,
+            view.seen(wanted.tag, wanted.field),
+            day_ago,
+            self._limits,
+            takes_back=wanted.takes_back,
+        )
         if refusal:
             return result("skipped", f"{refusal.code}: {refusal.message}")
         if wanted.value == "active" and view.lacks_declaration:

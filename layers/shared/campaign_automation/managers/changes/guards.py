@@ -58,12 +58,15 @@ def check_change(
     seen: Sequence[str | Decimal | None],
     day_ago: Decimal | None,
     limits: Limits,
+    *,
+    takes_back: bool = False,
 ) -> Refusal | None:
     """Check one change of a status or budget to `value`: the switch, ownership, the budget's caps.
 
     `live` is the value on the platform now, `seen` the values that we last saw or set there, `day_ago` the
     budget in force 24 hours ago where it was changed since. A pause or deletion is never refused, and the
-    switch holds back no lower budget.
+    switch holds back no lower budget. Taking back a change of ours is no new decision: the caps on steps and
+    days do not bind it, the account's cap does.
     """
     if value in ("paused", "deleted"):
         return None  # before all guards: spend can be stopped with no limit set and the switch on
@@ -72,7 +75,7 @@ def check_change(
         return refusal
     if live not in seen:
         return Refusal("changed_by_other", wording.changed_by_other(live, seen[0]))
-    if isinstance(value, Decimal) and isinstance(live, Decimal):
+    if isinstance(value, Decimal) and isinstance(live, Decimal) and not takes_back:
         return check_budget(live, live if day_ago is None else day_ago, value, limits)
     return None
 

@@ -128,7 +128,7 @@ def _obstacle(record: AuditRecord, trail: Sequence[AuditRecord]) -> str:
 def _back(record: AuditRecord) -> DesiredChange:
     ((field, before),) = (record.before or {}).items()
     if field == "daily_budget":
-        return DesiredChange(record.level, record.entity_id, "daily_budget", Decimal(before))
+        return DesiredChange(record.level, record.entity_id, "daily_budget", Decimal(before), takes_back=True)
     # An object that was paused on its own stays so on the next start of the campaign.
     held = bool(record.evidence.get("held"))
     return DesiredChange(record.level, record.entity_id, "status", str(before), holds=held)

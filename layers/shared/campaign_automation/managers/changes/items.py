@@ -33,7 +33,8 @@ Result = Literal["changed", "planned", "already", "skipped", "failed"]
 class DesiredChange(NamedTuple):
     """One object as it should be: `value` is active, paused or deleted, or a budget in the major unit.
 
-    An object that is paused with `holds` stays paused when its campaign is started.
+    An object that is paused with `holds` stays paused when its campaign is started. `takes_back`: the value
+    is the one before a change of ours, which the caps on steps do not bind.
     """
 
     level: Level
@@ -41,6 +42,7 @@ class DesiredChange(NamedTuple):
     field: Field
     value: str | Decimal
     holds: bool = False
+    takes_back: bool = False
 
     @property
     def operation(self) -> Literal["set_budget", "set_status", "remove"]:

@@ -19,8 +19,11 @@ from campaign_automation.managers.rules.wording import (
     confirm_needed,
     conflict_message,
     not_back_tested,
+    too_many_paused,
+    untested,
 )
 from campaign_automation.models.campaign import Campaign
+from campaign_automation.models.rules.actions import Pause
 from campaign_automation.models.rules.answers import Backtest, Replay, RuleConflict
 from campaign_automation.models.rules.rule import CreateRule, Scope, StoredRule
 from campaign_automation.optimizers.rule_engine import warnings_of
@@ -50,9 +53,9 @@ class RuleChecks:
     async def check(self, head: RuleHead) -> CheckedRule:
         """Check a rule against the tenant's campaigns, its last 90 days and the other rules.
 
-        Raises NotFoundError for ids that the tenant does not have, GuardRefusedError for a conflict and for a
-        rule that its own max_affected would have stopped, unless that is confirmed; the platform's error when
-        nothing of the scope could be read.
+        Raises NotFoundError for ids that the tenant does not have, GuardRefusedError for a conflict and,
+        unless that is confirmed, for a rule that its own max_affected would have stopped or that may pause
+        the whole account untested; the platform's error when nothing of the scope could be read.
         """
         campaigns = await self._snapshots.campaigns(head.tenant)
         rule = head.rule.model_copy(update={"applies_to": _own_ids(head.rule.applies_to, campaigns)})
@@ -63,7 +66,7 @@ class RuleChecks:
         others = [other for other in await self._rules.heads(head.tenant) if other.rule_id != head.rule_id]
         conflicts = _conflicts(rule, [other.stored for other in others], read.accounts)
         _refuse_conflicts(rule, conflicts, {other.rule_id: other.rule for other in others})
-        tested = _backtest(rule, read.accounts)
+        tested = _with_caution(rule, _backtest(rule, read.accounts), read.accounts)
         if tested.needs_confirm and not rule.confirm:
             raise GuardRefusedError(
                 confirm_needed(tested.message),
@@ -165,6 +168,23 @@ def _backtest(rule: CreateRule, accounts: Sequence[AccountSnapshot]) -> Backtest
         needs_confirm=any(test.needs_confirm for test in tests),
         message=" ".join(dict.fromkeys(test.message for test in tests)),
     )
+
+
+def _with_caution(rule: CreateRule, tested: Backtest, accounts: Sequence[AccountSnapshot]) -> Backtest:
+    """Return the back-test, to be confirmed where a rule may pause the whole account on too little."""
+    if not (rule.applies_to.all and isinstance(rule.action, Pause) and rule.mode == "act"):
+        return tested
+    replay, limit = tested.as_known_now, rule.max_affected.count
+    message = None
+    if replay is None or not any(map(_has_spent, accounts)):
+        message = untested(tested.message)
+    elif limit is not None and len(replay.paused) > limit:
+        message = too_many_paused(tested.message, len(replay.paused), str(limit))
+    return tested.model_copy(update={"needs_confirm": True, "message": message}) if message else tested
+
+
+def _has_spent(account: AccountSnapshot) -> bool:
+    return any(record.spend for entity in account.snapshot.entities for record in entity.days)
 
 
 def _together(found: Sequence[Replay | None], *, one_currency: bool) -> Replay | None:

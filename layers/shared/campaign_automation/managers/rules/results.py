@@ -8,12 +8,18 @@ from datetime import datetime, timedelta
 
 from campaign_automation.managers.rules.applying import Written
 from campaign_automation.managers.rules.decisions import Evaluation
-from campaign_automation.managers.rules.wording import done_before_message, message_of, review_message
+from campaign_automation.managers.rules.wording import (
+    done_before_message,
+    failed_message,
+    message_of,
+    review_message,
+)
 from campaign_automation.models.changes import SkippedItem
 from campaign_automation.models.rules.answers import RuleEvaluated
 from campaign_automation.models.rules.vocabulary import hours_of
 from campaign_automation.stores.rule_store import Tick
 from campaign_automation.utils import clock
+from campaign_automation.utils.error_handler import ConflictError
 from campaign_automation.utils.observability import emit, logger
 
 
@@ -56,6 +62,9 @@ def acted(tick: Tick, evaluation: Evaluation, written: Written) -> RuleEvaluated
     message = message_of(tick.head.rule, done, evaluation.names, observed=False)
     if message is None and changed:
         message = done_before_message(tick.head.rule, changed)
+    # A campaign that is being changed by others now is done at the next tick: nobody needs to act.
+    if failed := [item for item in written.failed if item.error["code"] != ConflictError.code]:
+        message = failed_message(tick.head.rule, failed, evaluation.names, message)
     return _result(
         tick,
         evaluation,

@@ -311,6 +311,8 @@ def _created(head: RuleHead, verdict: CheckedRule, warnings: Sequence[str], stat
         schedule=head.rule.schedule_expression,
         time_zone=head.rule.time_zone,
         next_run=_next_run(head),
+        max_affected=head.rule.max_affected,
+        rule=head.rule.model_copy(update={"schedule": head.rule.schedule_expression, "check_interval": None}),
         backtest=verdict.backtest,
         conflicts=verdict.conflicts,
         warnings=[*verdict.warnings, *warnings],

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from campaign_automation.models.changes import FailedItem
 from campaign_automation.models.common import Level
-from campaign_automation.models.rules.actions import AnyAction, ChangeBudget, Notify, Pause
+from campaign_automation.models.rules.actions import PLACEHOLDER, AnyAction, ChangeBudget, Notify, Pause
 from campaign_automation.models.rules.rule import CreateRule
 from campaign_automation.optimizers.rule_engine import RuleDecision
 from campaign_automation.utils.plurals import counted
@@ -48,10 +49,43 @@ def message_of(
     if not decisions:
         return None
     if isinstance(rule.action, Notify):
-        return f"{rule.rule_name}: {rule.action.parameters.message}: {_objects(decisions, names)}"
+        return f"{rule.rule_name}: {_notice(rule, rule.action.parameters.message, decisions, names)}"
     would = "would have " if observed else ""
     objects = _counted(len(decisions), rule.action.acts_on)
     return f"{rule.rule_name}: {would}{rule.action.verb} {objects}: {_objects(decisions, names)}"
+
+
+def _notice(rule: CreateRule, message: str, decisions: Sequence[RuleDecision], names: dict[str, str]) -> str:
+    """Return the message, filled for each object where it has placeholders, else followed by the objects."""
+    if not PLACEHOLDER.search(message):
+        return f"{message}: {_objects(decisions, names)}"
+    return _listed([_filled(rule, message, decision, names) for decision in decisions])
+
+
+def _filled(rule: CreateRule, message: str, decision: RuleDecision, names: dict[str, str]) -> str:
+    tag = decision.entity_id
+    values = {figure["metric"]: _number(figure["value"]) for figure in reversed(decision.evidence)}
+    first = decision.evidence[0]
+    known = {
+        "name": names.get(tag, tag),
+        "id": tag,
+        "rule_name": rule.rule_name,
+        "value": _number(first["value"]),
+        "threshold": _number(first.get("threshold", "unknown")),
+        **values,
+    }
+    # A metric that the condition does not compare was not read.
+    return PLACEHOLDER.sub(lambda found: known.get(found[1], "unknown"), message)
+
+
+def failed_message(
+    rule: CreateRule, failed: Sequence[FailedItem], names: dict[str, str], message: str | None
+) -> str:
+    """Return the message of a run whose changes failed in part or all, after that of those which did not."""
+    lines = [f"{_named(item.id, names)} ({item.error['message']})" for item in failed]
+    done = f"{message}. " if message else f"{rule.rule_name}: "
+    objects = _counted(len(failed), rule.action.acts_on)
+    return f"{done}Not {rule.action.verb} {objects}, as the change failed: {_listed(lines)}"
 
 
 def done_before_message(rule: CreateRule, changed: Iterable[str]) -> str:
@@ -79,8 +113,20 @@ def state_message(rule: CreateRule, state: str) -> str:
 
 
 def confirm_needed(backtest: str) -> str:
-    """Return the refusal of a rule that its own max_affected would have stopped in the back-test."""
+    """Return the refusal of a rule whose back-test exceeds max_affected, or tells nothing on all objects."""
     return f"confirm: {backtest} Give confirm: true to create the rule nevertheless"
+
+
+def untested(backtest: str) -> str:
+    """Return the message of a back-test without days for a rule that pauses anything in the account."""
+    return (
+        f"{backtest} The rule may pause everything in the account, and no day with spend shows what it does."
+    )
+
+
+def too_many_paused(backtest: str, paused: int, limit: str) -> str:
+    """Return the message of a back-test in which a rule on the whole account paused more than its limit."""
+    return f"{backtest} In all it would have paused {paused}, more than the {limit} of max_affected."
 
 
 def conflict_message(names: str, count: int) -> str:
@@ -116,17 +162,23 @@ def _counted(count: int, level: Level) -> str:
 
 
 def _objects(decisions: Iterable[RuleDecision], names: dict[str, str]) -> str:
-    objects = [_object(decision, names) for decision in decisions]
+    return _listed([_object(decision, names) for decision in decisions])
+
+
+def _listed(objects: Sequence[str]) -> str:
     more = f" and {len(objects) - MAX_NAMED} more" if len(objects) > MAX_NAMED else ""
     return "; ".join(objects[:MAX_NAMED]) + more
 
 
 def _object(decision: RuleDecision, names: dict[str, str]) -> str:
     figures = ", ".join(_figure(figure) for figure in decision.evidence)
-    tag = decision.entity_id
+    return f"{_named(decision.entity_id, names)} ({figures})"
+
+
+def _named(tag: str, names: dict[str, str]) -> str:
     name = names.get(tag, tag)
     # Names of ours end with the tag already.
-    return f"{name if tag in name else f'{name} {tag}'} ({figures})"
+    return name if tag in name else f"{name} {tag}"
 
 
 def _figure(figure: dict[str, Any]) -> str:

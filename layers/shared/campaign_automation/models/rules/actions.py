@@ -6,15 +6,18 @@ A word has the `level` of the objects it is about, the `field` that it sets, the
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Protocol
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from campaign_automation.models.common import Amount, Level, Model, PositiveAmount, Text
-from campaign_automation.models.rules.vocabulary import Duration, hours_of, unknown_word
+from campaign_automation.models.rules.vocabulary import METRICS, Duration, hours_of, unknown_word
 
+PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
+PLACEHOLDERS = ("name", "id", "rule_name", "value", "threshold", *METRICS)
 RuleField = Literal["status", "daily_budget", "notification"]
 Setting = str | Decimal | None
 
@@ -42,8 +45,18 @@ class BudgetParameters(Model):
     max_budget: PositiveAmount | None = None
 
 
+def _known_placeholders(message: str) -> str:
+    for name in PLACEHOLDER.findall(message):
+        if name not in PLACEHOLDERS:
+            raise unknown_word("placeholder", name, PLACEHOLDERS)
+    return message
+
+
 class MessageParameters(Model):
-    message: Annotated[Text, Field(max_length=1000)]
+    """The message of a notification. Placeholders in braces are filled for each object: its name and id, the
+    rule's name, a metric of the condition, or `value` and `threshold` of its first comparison."""
+
+    message: Annotated[Text, Field(max_length=1000), AfterValidator(_known_placeholders)]
     level: Literal["campaign", "adset", "ad"] = "adset"
 
 

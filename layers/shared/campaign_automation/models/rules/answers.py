@@ -7,7 +7,7 @@ from typing import Literal
 
 from campaign_automation.models.changes import ChangedItem, FailedItem, SkippedItem
 from campaign_automation.models.common import Model
-from campaign_automation.models.rules.rule import CreateRule
+from campaign_automation.models.rules.rule import CreateRule, MaxAffected
 
 
 class Firing(Model):
@@ -56,6 +56,8 @@ class RuleConflict(Model):
 
 
 class RuleCreated(Model):
+    """The answer of create_rule; `rule` is the whole rule as it is stored, its defaults written out."""
+
     status: Literal["success"] = "success"
     rule_id: str
     version: int
@@ -64,6 +66,8 @@ class RuleCreated(Model):
     schedule: str
     time_zone: str
     next_run: str | None
+    max_affected: MaxAffected
+    rule: CreateRule
     backtest: Backtest
     conflicts: list[RuleConflict] = []
     warnings: list[str] = []
@@ -125,9 +129,12 @@ class RuleStateChanged(Model):
 
 
 class RuleTemplateView(Model):
+    """A template; `figures` names the figures that its conditions compare: the platform's own reports."""
+
     template: str
     purpose: str
     parameters: dict[str, float | str]
+    figures: Literal["reported"] = "reported"
 
 
 class RuleTemplates(Model):

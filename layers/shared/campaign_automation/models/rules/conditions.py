@@ -19,11 +19,13 @@ from pydantic import (
 from campaign_automation.models.common import Amount, Model, PositiveAmount
 from campaign_automation.models.rules.vocabulary import (
     HIGHER_IS_BETTER,
+    LATE_METRICS,
     LOWER_IS_BETTER,
     MAX_DEPTH,
     MAX_LEAVES,
     SETTINGS,
     WINDOW,
+    Flag,
     Metric,
     Number,
     Operator,
@@ -82,17 +84,20 @@ class Comparison(Model):
     """One metric over one window against a number, a range, another figure or the stored target.
 
     ctr and conversion_rate are percentages. A window of hours covers the full days it touches: 24h is the
-    last full day. Default window: 7d.
+    last full day. Default window: 7d. Figures are the platform's reports; with `matured` only those days of
+    the window count that the account's measured lag calls complete.
     """
 
     metric: Metric
     operator: Operator
     value: Value
     time_range: TimeRange | None = WINDOW
+    matured: Flag = False
 
     @model_validator(mode="after")
     def _fits(self) -> Comparison:
         _check_window(self.metric, self.time_range)
+        _check_matured(self.metric, self.matured)
         is_range = isinstance(self.value, tuple)
         if is_range != self.operator.endswith("between"):
             raise ValueError(f"value: {self.operator} takes {'a number' if is_range else '[low, high]'}")
@@ -113,6 +118,7 @@ class Ranked(Model):
     n: Annotated[int, Field(ge=1, le=1000)]
     metric: Metric
     time_range: TimeRange | None = WINDOW
+    matured: Flag = False
     min_spend: Annotated[Amount, Field(ge=0, lt=10**12)] = Decimal(0)
     min_impressions: Annotated[int, Field(ge=0)] = 0
     min_conversions: Annotated[int, Field(ge=0)] = 0
@@ -120,6 +126,7 @@ class Ranked(Model):
     @model_validator(mode="after")
     def _fits(self) -> Ranked:
         _check_window(self.metric, self.time_range)
+        _check_matured(self.metric, self.matured)
         if self.rank in ("best", "worst") and self.metric not in LOWER_IS_BETTER | HIGHER_IS_BETTER:
             raise ValueError(f"rank: no value of {self.metric} is better; say highest or lowest")
         return self
@@ -183,6 +190,13 @@ def window_of(leaf: Leaf) -> str:
 def _check_window(metric: str, time_range: str | None) -> None:
     if metric in SETTINGS and time_range:
         raise ValueError(f"time_range: {metric} belongs to the object and has no window")
+
+
+def _check_matured(metric: str, matured: bool) -> None:
+    if matured and metric not in LATE_METRICS:
+        raise ValueError(
+            f"matured: {metric} is known at once; it goes with {', '.join(sorted(LATE_METRICS))}"
+        )
 
 
 def _check_reference(metric: str, value: Reference) -> None:

@@ -19,6 +19,7 @@ from campaign_automation.optimizers.ab_tests.counts import Counts
 
 MAX_RAISE_PCT = 50.0  # the step cap of every budget change
 CAUTIOUS_RAISE_PCT = 20.0
+_STOP = Recommendation(kind="stop", automatic=True)  # advised only where it is safe
 
 
 def recommend(
@@ -49,7 +50,7 @@ def _deliver(counts: Counts) -> list[Recommendation]:
 def _collect(samples: Sequence[SampleNeed], over: bool) -> list[Recommendation]:
     """Wait until every variant has the least number of conversions, as far as days can tell."""
     if over:
-        return [Recommendation(kind="stop")]
+        return [_STOP]
     short = [need for need in samples if need.missing_conversions]
     waits = [item.days for item in short if item.days is not None]
     return [Recommendation(kind="run_longer", days=max(waits) if len(waits) == len(short) else None)]
@@ -62,7 +63,7 @@ def _end_with(winner: Winner, pairs: Sequence[Pair], safe: bool) -> list[Recomme
     raise_pct = MAX_RAISE_PCT if sure else CAUTIOUS_RAISE_PCT
     advice.append(Recommendation(kind="raise_budget", variant_id=best, amount_pct=raise_pct, automatic=sure))
     if safe:
-        advice.append(Recommendation(kind="stop", automatic=sure))
+        advice.append(_STOP)
     return advice
 
 
@@ -74,13 +75,13 @@ def _narrow_down(
     losers = [rival(pair, leader) for pair in pairs]
     advice = [Recommendation(kind="pause", variant_id=loser) for loser in losers if loser not in best]
     if over:
-        return [*advice, Recommendation(kind="stop")]
+        return [*advice, _STOP]
     return advice + [Recommendation(kind="run_longer", variant_id=name, days=days) for name in best]
 
 
 def _go_on(days_left: int | None, days: int | None, over: bool) -> list[Recommendation]:
     if over:
-        return [Recommendation(kind="stop")]
+        return [_STOP]
     wait = min((span for span in (days, days_left) if span), default=None)
     return [Recommendation(kind="run_longer", days=wait)]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Literal
 
@@ -15,13 +14,12 @@ from campaign_automation.models.ab_values import (
 )
 from campaign_automation.optimizers.ab_tests import effects
 from campaign_automation.optimizers.ab_tests.counts import Counts
+from campaign_automation.optimizers.ab_tests.dispersion import UNDISPERSED, dispersion, robust_p
 from campaign_automation.optimizers.ab_tests.sequential import (
     DayPairs,
     anytime_p,
-    dispersion,
     log_e_by_day,
     ratio_limits,
-    robust_p,
 )
 from campaign_automation.optimizers.ab_tests.tables import TableTest, chi_square_p, compare, holm
 
@@ -68,7 +66,7 @@ def _pair(
 ) -> Pair:
     first, second, alpha = counts.arms[index], counts.arms[against], request.alpha
     closed = counts.pair(against, index, closed=True)
-    phi = dispersion(closed) if request.separate_adsets else 1.0
+    phi = dispersion(closed) if request.separate_adsets else UNDISPERSED
     log_e = log_e_by_day(closed) if counts.days else closed.share[:0]
     stratified = _cmh(counts.pair(against, index, closed=False)) if counts.days else None
     test = stratified if by_day and stratified else compare([second, first])
@@ -86,11 +84,14 @@ def _pair(
         cohens_h=effects.cohens_h(first, second),
         lift=effects.lift(first, second),
         p_cmh=stratified.p_value if stratified else None,
-        z=closed.z / math.sqrt(phi),
-        dispersion=phi,
+        z=phi.deviate(closed.z),
+        measured_z=phi.deviate(closed.z, guarded=False),
+        dispersion=phi.guarded,
+        measured_dispersion=phi.measured,
         p_anytime=anytime_p(log_e),
         p_anytime_adjusted=anytime_p(log_e),
         p_anytime_robust=robust_p(log_e, phi),
+        p_anytime_measured=robust_p(log_e, phi, guarded=False),
         anytime_ratio=_anytime_ratio(closed, alpha) if counts.days else None,
     )
 

@@ -25,6 +25,7 @@ from campaign_automation.models.ab_values import (
 from campaign_automation.optimizers.ab_tests.bayes import best_arm
 from campaign_automation.optimizers.ab_tests.comparisons import compare_pairs, leader_pairs, rival
 from campaign_automation.optimizers.ab_tests.counts import Counts
+from campaign_automation.optimizers.ab_tests.dispersion import dispersion
 from campaign_automation.optimizers.ab_tests.effects import wilson
 from campaign_automation.optimizers.ab_tests.tables import (
     MIN_EXPECTED,
@@ -200,15 +201,25 @@ class Findings:
         """Return p of the leader beating every other. Bonferroni: a false leader has beaten the best."""
         return min(len(p_values) * max(p_values), 1.0) if p_values else None
 
-    def lead(self, pair: Pair) -> float:
-        """Return the deviate in favour of the leader."""
-        return pair.z if pair.variant_id == self.counts.ids[self.leader] else -pair.z
+    def lead(self, pair: Pair, *, measured: bool = False) -> float:
+        """Return the deviate in favour of the leader; `measured`: without a slow drift that is assumed."""
+        z = pair.measured_z if measured else pair.z
+        return z if pair.variant_id == self.counts.ids[self.leader] else -z
 
     @cached_property
     def bayes(self) -> Bayes | None:
         if not self.request.bayes or not self.pairs:
             return None
         return Bayes(**best_arm(self.counts.arms)._asdict())
+
+    @property
+    def slow_drift_possible(self) -> bool:
+        """Return whether the ad sets may drift apart slowly without the closed days having shown it."""
+        counts = self.counts
+        if not (self.request.separate_adsets and self.complete and counts.days):
+            return False
+        against_control = (counts.pair(0, index, closed=True) for index in range(1, len(counts.arms)))
+        return any(dispersion(pairs).by_block is None for pairs in against_control)
 
     @property
     def flags(self) -> list[AnalysisFlag]:
@@ -221,5 +232,6 @@ class Findings:
             "order_reversed": self.order_reversed,
             "no_daily_counts": not self.counts.days,
             "days_differ_from_totals": not self.counts.add_up,
+            "slow_drift_possible": self.slow_drift_possible,
         }
         return [flag for flag, is_raised in raised.items() if is_raised]

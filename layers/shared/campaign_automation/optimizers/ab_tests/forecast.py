@@ -7,7 +7,7 @@ same request has the same answer.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from campaign_automation.models.ab_values import (
     DaysLeft,
 )
-from campaign_automation.optimizers.ab_tests.group_sequential import bounds
 from campaign_automation.optimizers.ab_tests.sequential import BETS, DayPairs, log_bets, log_mean
 from campaign_automation.optimizers.ab_tests.tables import Arm, Floats
 
@@ -54,37 +53,40 @@ def continue_test(arms: tuple[Arm, Arm], traffic: tuple[float, float], seed: int
     return Continuation(_CHECKED, traffic[1] / sum(traffic), cumulative[0], cumulative[1])
 
 
-def anytime_stops(ahead: Continuation, pairs: DayPairs, alpha: float, tempering: float) -> Flags:
-    """Return the days on which the evidence reaches 1/alpha; `tempering` is the dispersion, at least 1."""
+def anytime_stops(ahead: Continuation, pairs: DayPairs, alpha: float, tempering: Floats) -> Flags:
+    """Return the days on which the evidence reaches 1/alpha; `tempering`: each day's dispersion."""
     past = log_bets(pairs, np.zeros(1))[0, -1] if pairs.days else np.zeros(len(BETS))
     lost = np.log1p(ahead.share * np.expm1(BETS))
     bets, counts = np.stack((-lost, BETS - lost)), np.stack((ahead.first, ahead.second), axis=-1)
     threshold = -tempering * math.log(alpha)
     # Day by day, because one day of all paths stays in the processor's cache.
-    by_day = [log_mean(past + counts[:, day] @ bets) >= threshold for day in range(counts.shape[1])]
+    by_day = [log_mean(past + counts[:, day] @ bets) >= threshold[day] for day in range(counts.shape[1])]
     return np.stack(by_day, axis=1)
 
 
-def planned_stops(
-    ahead: Continuation,
-    past: tuple[float, float],
-    information: Floats,
-    looks: Sequence[float],
-    alpha: float,
-    tempering: float,
-) -> Flags:
+class Plan(NamedTuple):
+    """A planned test: its information on each checked day, its earlier looks, its bounds for given looks, and
+    the dispersion on each checked day."""
+
+    information: Floats
+    looks: Sequence[float]
+    bounds: Callable[[Sequence[float]], list[float]]
+    tempering: Floats
+
+
+def planned_stops(ahead: Continuation, past: tuple[float, float], plan: Plan) -> Flags:
     """Return the days on which |Z| reaches its bound; `past`: excess of the second arm and its variance.
 
-    `information`: the share of the plan on each checked day, of which ten at most before its end are looks.
+    Ten of the checked days at most, before the plan's end, are looks.
     """
-    within = np.flatnonzero(information < 1)
+    within = np.flatnonzero(plan.information < 1)
     looked = within[:: max(math.ceil(len(within) / _PLANNED_LOOKS), 1)]
-    limits = bounds([*looks, *information[looked].tolist()], alpha)[len(looks) :]
+    limits = plan.bounds([*plan.looks, *plan.information[looked].tolist()])[len(plan.looks) :]
     converted = ahead.first[:, looked] + ahead.second[:, looked]
     excess = past[0] + ahead.second[:, looked] - ahead.share * converted
     variance = past[1] + ahead.share * (1 - ahead.share) * converted
     stops = np.zeros(ahead.first.shape, dtype=bool)
-    stops[:, looked] = np.abs(excess) >= np.array(limits) * np.sqrt(variance * tempering)
+    stops[:, looked] = np.abs(excess) >= np.array(limits) * np.sqrt(variance * plan.tempering[looked])
     return stops
 
 

@@ -24,8 +24,6 @@ _SIZES = 0.02 * 50 ** (np.arange(40) / 39)
 BETS: Floats = np.concatenate((-_SIZES[::-1], _SIZES))  # log rate ratios, equally weighted
 _ODDS: Floats = np.expm1(BETS)
 
-ROBUST_FROM_DAYS = 7
-DISPERSION_PRIOR_DAYS = 10
 MAX_LOG_RATIO = 5.0
 _PRECISION = 1e-9  # of the log evidence
 _MAX_STEPS = 60
@@ -102,30 +100,11 @@ def log_e_by_day(pairs: DayPairs) -> Floats:
 
 def anytime_p(log_e: Floats) -> float:
     """Return p valid under any number of looks: from the strongest evidence of any day so far."""
-    return _p_of(max([0.0, *log_e.tolist()]))
+    return p_of(max([0.0, *log_e.tolist()]))
 
 
-def dispersion(pairs: DayPairs) -> float:
-    """Return the variance of the daily differences over that of chance alone; never less than 1."""
-    kept = pairs.variance > 0
-    days = int(kept.sum())
-    if not days:
-        return 1.0
-    squares = (pairs.second - pairs.share * pairs.converted)[kept] ** 2 / pairs.variance[kept]
-    return max(1.0, (DISPERSION_PRIOR_DAYS + float(squares.sum())) / (DISPERSION_PRIOR_DAYS + days))
-
-
-def robust_p(log_e: Floats, phi: float) -> float:
-    """Return p from today's evidence tempered by the dispersion; 1 before seven days are there to measure it.
-
-    No running minimum: the dispersion moves, and with it what earlier days were worth.
-    """
-    if len(log_e) < ROBUST_FROM_DAYS:
-        return 1.0
-    return _p_of(max(float(log_e[-1]) / phi, 0.0))
-
-
-def _p_of(log_e: float) -> float:
+def p_of(log_e: float) -> float:
+    """Return the p-value of evidence, at least 1e-300."""
     return max(math.exp(-log_e), P_FLOOR)
 
 

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from campaign_automation.models.ab_analysis import (
     AnalysisRequest,
 )
 from campaign_automation.models.ab_values import (
+    SLOW_DRIFT_DAYS,
     DaysLeft,
     GroupSequential,
     Look,
@@ -19,9 +21,12 @@ from campaign_automation.models.ab_values import (
 )
 from campaign_automation.optimizers.ab_tests import forecast as ab_forecast
 from campaign_automation.optimizers.ab_tests.counts import Counts
+from campaign_automation.optimizers.ab_tests.dispersion import (
+    ROBUST_FROM_DAYS,
+    SPENDABLE,
+)
 from campaign_automation.optimizers.ab_tests.findings import VERDICTS, Findings
 from campaign_automation.optimizers.ab_tests.group_sequential import bounds
-from campaign_automation.optimizers.ab_tests.sequential import ROBUST_FROM_DAYS
 from campaign_automation.optimizers.ab_tests.tables import Floats
 
 
@@ -48,13 +53,15 @@ class Stopping:
     def group_sequential(self) -> GroupSequential | None:
         if self.request.mode != "planned" or not self.findings.pairs:
             return None
-        information = self.information
-        bound = bounds([*self.looks, information], self.alpha)[-1]
+        bound = self._bounds([*self.looks, self.information])[-1]
         z = min(self.findings.lead(pair) for pair in self.findings.leader_pairs)
         last = max((day.day for item in self.request.variants for day in item.days), default=None)
         return GroupSequential(
-            look=Look(day=last, information=information), z=z, bound=bound, crossed=z >= bound
+            look=Look(day=last, information=self.information), z=z, bound=bound, crossed=z >= bound
         )
+
+    def _bounds(self, information: Sequence[float]) -> list[float]:
+        return bounds(information, self.alpha * (SPENDABLE if self.request.separate_adsets else 1))
 
     @cached_property
     def information(self) -> float:
@@ -80,30 +87,62 @@ class Stopping:
 
     @cached_property
     def holds_under_looks(self) -> bool:
-        """Return whether the evidence that is valid at any look says that the leader is best."""
+        """Return whether the leader is best by evidence that neither looks nor noise mislead."""
         if self.group_sequential:
             return self.group_sequential.crossed
-        pairs, robust = self.findings.leader_pairs, self.request.separate_adsets
-        p = self.findings.leader_p([pair.p_anytime_robust if robust else pair.p_anytime for pair in pairs])
-        ahead = all(self.findings.lead(pair) > 0 for pair in pairs)
+        robust = self.request.separate_adsets
+        pairs = self.findings.leader_pairs
+        return self._is_proof([pair.p_anytime_robust if robust else pair.p_anytime for pair in pairs])
+
+    @cached_property
+    def _only_drift_is_in_doubt(self) -> bool:
+        """Return whether it would hold without the slow drift that is assumed while none can be measured."""
+        pairs = self.findings.leader_pairs
+        if not self.group_sequential:
+            return self._is_proof([pair.p_anytime_measured for pair in pairs])
+        leads = [self.findings.lead(pair, measured=True) for pair in pairs]
+        return min(leads) >= self.group_sequential.bound
+
+    def _is_proof(self, p_values: Sequence[float]) -> bool:
+        p = self.findings.leader_p(p_values)
+        ahead = all(self.findings.lead(pair) > 0 for pair in self.findings.leader_pairs)
         return p is not None and p <= self.request.alpha and ahead
+
+    @property
+    def is_over(self) -> bool:
+        """Return whether the plan has no more to come."""
+        at_end = self.group_sequential is not None and self.information >= 1
+        return at_end or self.request.days_left == 0
 
     @cached_property
     def stop(self) -> tuple[bool, StopReason]:
-        if VERDICTS[self.findings.status] == "invalid":
+        """Return whether the test may end; a winner ends it never by the plain chi-square."""
+        status = self.findings.status
+        if VERDICTS[status] == "invalid":
             return False, "invalid"
-        if self.findings.status == "winner" and self.holds_under_looks:
-            return True, "planned_bound" if self.group_sequential else "anytime_evidence"
-        if self.group_sequential and self.information >= 1:
-            return True, "planned_end"
-        if self.request.days_left == 0:
-            return True, "test_over"
-        if VERDICTS[self.findings.status] == "insufficient_data":
+        if status == "winner":
+            return self._stop_with_winner
+        if self.is_over:
+            at_end = self.group_sequential is not None and self.information >= 1
+            return True, "planned_end" if at_end else "test_over"
+        if VERDICTS[status] == "insufficient_data":
             return False, "too_few_conversions"
-        if self.findings.status == "no_single_winner":
+        if status == "no_single_winner":
             return False, "no_single_winner"
+        return False, self._not_yet
+
+    @property
+    def _stop_with_winner(self) -> tuple[bool, StopReason]:
+        if self.holds_under_looks:
+            return True, "planned_bound" if self.group_sequential else "anytime_evidence"
+        if self._only_drift_is_in_doubt:
+            return False, "slow_drift"
+        return False, "within_noise" if self.is_over else self._not_yet
+
+    @property
+    def _not_yet(self) -> StopReason:
         needs_days = self.request.mode == "open_ended" and not self.counts.days
-        return False, "no_daily_counts" if needs_days else "not_yet"
+        return "no_daily_counts" if needs_days else "not_yet"
 
     @cached_property
     def days_left(self) -> DaysLeft | None:
@@ -111,7 +150,7 @@ class Stopping:
         if self.stop[0]:
             return DaysLeft(median=0, p80=0, share_unfinished=0.0)
         traffic, leader = self.counts.traffic(), self.findings.leader
-        if not (self.request.forecast and self.findings.pairs and traffic):
+        if self.is_over or not (self.request.forecast and self.findings.pairs and traffic):
             return None
         others = [index for index in range(len(traffic)) if index != leader]
         second = max(others, key=lambda index: self.counts.arms[index].rate)
@@ -122,18 +161,26 @@ class Stopping:
         arms = (self.counts.arms[second], self.counts.arms[leader])
         ahead = ab_forecast.continue_test(arms, (traffic[second], traffic[leader]), request.seed)
         past = self.counts.pair(second, leader, closed=True)
-        phi = max(pair.dispersion for pair in self.findings.leader_pairs)
+        days, tempering = past.days + ahead.days, self._tempering(past.days + ahead.days)
         enough = ahead.enough(arms, request.min_conversions)
         if request.mode == "open_ended":
-            stops = ab_forecast.anytime_stops(ahead, past, self.alpha, phi) & enough
+            stops = ab_forecast.anytime_stops(ahead, past, self.alpha, tempering) & enough
             if request.separate_adsets:
-                stops &= past.days + ahead.days >= ROBUST_FROM_DAYS
+                stops &= days >= ROBUST_FROM_DAYS
             return ab_forecast.days_left(ahead.days, stops)
         information: Floats = self.information + self._daily_information(traffic) * ahead.days.astype(
             np.float64
         )
-        stops = ab_forecast.planned_stops(ahead, past.excess, information, self.looks, self.alpha, phi)
+        plan = ab_forecast.Plan(information, self.looks, self._bounds, tempering)
+        stops = ab_forecast.planned_stops(ahead, past.excess, plan)
         return ab_forecast.days_left(ahead.days, (stops & enough) | (information >= 1))
+
+    def _tempering(self, days: NDArray[np.int64]) -> Floats:
+        """Return the dispersion that holds a decision back on each day: a drift is assumed until measured."""
+        pairs = self.findings.leader_pairs
+        measured = max(pair.measured_dispersion for pair in pairs)
+        guarded = max(pair.dispersion for pair in pairs)
+        return np.where(days < SLOW_DRIFT_DAYS, guarded, measured)
 
     def _daily_information(self, traffic: Sequence[float]) -> float:
         if not self.request.planned_conversions:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
 
 import numpy as np
 
@@ -14,9 +15,11 @@ from campaign_automation.models.budget_problem import (
     DayRecord,
     Decision,
     GuardVerdict,
+    WrittenRule,
 )
 from campaign_automation.optimizers.budgets.decisions import kept
 from campaign_automation.optimizers.budgets.guard import (
+    COMPLETE,
     MAX_EVIDENCE_DAYS,
     Beliefs,
     Maturity,
@@ -36,11 +39,11 @@ from campaign_automation.optimizers.budgets.response_curves import (
 from campaign_automation.optimizers.budgets.written_rules import is_active, written_verdict
 
 MAX_CURVE_DAYS = 60
-MIN_CURVE_DAYS = 3
+MIN_CURVE_DAYS = 1
 MIN_CONVERSIONS = 20  # over all ad sets; below that the priors alone would decide
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Account:
     """The active ad sets of a request in order of their ids, and the evidence of all of them together.
 
@@ -56,28 +59,58 @@ class Account:
     fit: CurveFit | None
     values: ConversionValues | None
 
-    def guard_verdict(self, index: int) -> GuardVerdict:
-        """Return the guard's verdict on the written rule that decides for an ad set."""
+    @cached_property
+    def tracking_suspect(self) -> bool:
+        """Return whether no ad set of several has ever had a conversion: the tracking's fault, not theirs."""
+        records = (record for days in self.days for record in days.values())
+        known = [record for record in records if record.conversions is not None]
+        spent = any(record.spend_minor for record in known)
+        return len(self.units) > 1 and spent and not any(record.conversions for record in known)
+
+    @cached_property
+    def own_cpa(self) -> float | None:
+        """The cost per conversion of all ad sets over the rules' window; None without a conversion."""
+        windows = [decision.evidence for decision in self.decisions]
+        known = [(item.spend_minor, item.conversions) for item in windows if item.conversions is not None]
+        conversions = sum(number for _, number in known)
+        return sum(spend or 0 for spend, _ in known) / conversions if conversions else None
+
+    def guard_verdict(self, index: int, rule: WrittenRule | None = None) -> GuardVerdict:
+        """Return the guard's verdict on `rule`, or on the written rule that decides for an ad set."""
         unit, today = self.units[index], self.problem.today
-        rule = self.decisions[index].evidence.written.rule
+        rule = rule or self.decisions[index].evidence.written.rule
         if rule is None:
             return GuardVerdict(verdict="not_needed")
         count = MAX_EVIDENCE_DAYS if rule == "pause" else self.problem.window_days
         since = unit.evidence_since if rule == "pause" else None
         records = [r for r in last_days(self.days[index], today, count) if since is None or r.day >= since]
-        seen = exposure(records, self.maturity, today)
-        return check_change(rule, unit, seen, self._beliefs(index), assumed=self.maturity.assumed)
+        # An assumed lag may make the guard more careful, never bolder: for a raise all spend counts in full.
+        maturity = COMPLETE if rule == "raise" and self.maturity.assumed else self.maturity
+        return check_change(
+            rule,
+            unit,
+            exposure(records, maturity, today),
+            self._beliefs(index),
+            assumed=self.maturity.assumed,
+            days=[exposure([record], maturity, today) for record in records] if rule == "pause" else (),
+        )
 
     def _beliefs(self, index: int) -> Beliefs:
         return Beliefs(
             dispersion=1.0 if self.fit is None else float(self.fit.dispersion[index]),
             value=None if self.values is None else float(self.values.value[index]),
+            own_cpa=self.own_cpa,
         )
+
+
+def active_units(problem: BudgetProblem) -> list[BudgetUnit]:
+    """Return the ad sets that decisions are made on, in the order of the decisions."""
+    return sorted((unit for unit in problem.units if is_active(unit.status)), key=lambda unit: unit.unit_id)
 
 
 def gather(problem: BudgetProblem) -> Account:
     """Gather the evidence on the active ad sets of a checked problem."""
-    units = sorted((unit for unit in problem.units if is_active(unit.status)), key=lambda unit: unit.unit_id)
+    units = active_units(problem)
     days = [full_days(unit, problem.today) for unit in units]
     maturity = measure_maturity(problem.snapshots, problem.attribution_window_days)
     conversions = _daily(days, problem, lambda record: record.conversions)
@@ -95,7 +128,8 @@ def gather(problem: BudgetProblem) -> Account:
 
 def _kept(unit: BudgetUnit, days: Days, problem: BudgetProblem) -> Decision:
     window = totals(days, problem.today, problem.window_days)
-    return kept(unit, window, written_verdict(unit, days, window, problem.today))
+    written = written_verdict(unit, days, window, problem.today, lower_on_roas=problem.lower_on_roas)
+    return kept(unit, window, written)
 
 
 def _daily(units: list[Days], problem: BudgetProblem, number: Callable[[DayRecord], float | None]) -> Floats:

@@ -25,6 +25,7 @@ ALPHA = 0.05  # chance that a healthy ad set is ever paused
 CONFIDENCE = 0.9  # lower than for a pause: a raise or lower can be taken back
 TOLERANCE = float(budget_rules.TOLERANCE)
 MAX_EVIDENCE_DAYS = 60
+USUAL_WINDOW = 7
 # From slightly too dear to dead: a mixture needs no guess of the true rate.
 RATE_RATIOS = (2 / 3, 1 / 2, 1 / 3, 1 / 5, 1 / 10, 1 / 50)
 _LARGEST_LOG = 690.0  # exp of it is still a float
@@ -40,6 +41,9 @@ class Maturity(NamedTuple):
         return self.shares[age] if age < len(self.shares) else 1.0
 
 
+COMPLETE = Maturity((), assumed=False)  # every day's conversions are all known
+
+
 class Exposure(NamedTuple):
     """Conversions, and the money that could have brought them by now: spend times maturity."""
 
@@ -48,10 +52,11 @@ class Exposure(NamedTuple):
 
 
 class Beliefs(NamedTuple):
-    """The account's estimates for a unit: dispersion of its counts, value of a conversion."""
+    """The account's estimates: dispersion of a unit's counts, value of a conversion, CPA of all together."""
 
     dispersion: float
     value: float | None
+    own_cpa: float | None = None
 
 
 def measure_maturity(snapshots: Sequence[MaturitySnapshot], attribution_window_days: int) -> Maturity:
@@ -87,8 +92,12 @@ def _counts_at(snapshots: Iterable[MaturitySnapshot], age: int) -> tuple[float, 
 
 
 def _assumed_maturity(window: int) -> Maturity:
-    """Assume half of the conversions known when the day ends, all at the end of the attribution window."""
-    return Maturity(tuple(0.5 + 0.5 * age / window for age in range(window)), assumed=True)
+    """Assume half of the conversions known when the day ends, all at the end of the attribution window.
+
+    Of a window beyond a week the first share is smaller in proportion: that is more careful.
+    """
+    first = 0.5 * min(1.0, USUAL_WINDOW / max(window, 1))
+    return Maturity(tuple(first + (1 - first) * age / window for age in range(window)), assumed=True)
 
 
 def exposure(records: Iterable[DayRecord], maturity: Maturity, today: date) -> Exposure:
@@ -115,6 +124,28 @@ def log_e_value(seen: Exposure, target_cpa: float, dispersion: float = 1.0) -> f
     return (largest + math.log(mean)) / max(dispersion, 1.0)
 
 
+def log_e_with_restarts(days: Sequence[Exposure], target_cpa: float, dispersion: float = 1.0) -> float:
+    """Return the log evidence of `days`, oldest first, half of it free to begin on any of the last 60 days.
+
+    An ad set that was good and died must not live on its past: half the weight is on all days together, the
+    rest is spread over processes that started on each of the last 60 days. A healthy ad set is then paused
+    once in a long while, on average, instead of with a bound for ever.
+    """
+    logs, weights = [], []
+    conversions = spend = 0.0
+    for age, day in enumerate(reversed(days), 1):
+        conversions, spend = conversions + day.conversions, spend + day.spend
+        if age <= MAX_EVIDENCE_DAYS:
+            logs.append(log_e_value(Exposure(conversions, spend), target_cpa, dispersion))
+            weights.append(0.5 / MAX_EVIDENCE_DAYS)
+    logs.append(log_e_value(Exposure(conversions, spend), target_cpa, dispersion))
+    # A process that started before the first day is the one on all days.
+    weights.append(0.5 + 0.5 * (1 - len(weights) / MAX_EVIDENCE_DAYS))
+    top = max(logs)
+    mean = sum(weight * math.exp(value - top) for weight, value in zip(weights, logs, strict=True))
+    return top + math.log(mean)
+
+
 def probability_rate_below(seen: Exposure, rate: float, prior_spend: float) -> float:
     """Return P(conversions a minor unit < `rate`), posterior Gamma(conversions + 1, spend + prior_spend)."""
     from scipy.special import gammainc  # imported where needed: it costs a cold start half a second
@@ -139,15 +170,24 @@ def target_cpa_of(unit: BudgetUnit, value: float | None) -> float | None:
 
 
 def check_change(
-    rule: WrittenRule, unit: BudgetUnit, seen: Exposure, beliefs: Beliefs, *, assumed: bool
+    rule: WrittenRule,
+    unit: BudgetUnit,
+    seen: Exposure,
+    beliefs: Beliefs,
+    *,
+    assumed: bool,
+    days: Sequence[Exposure] = (),
 ) -> GuardVerdict:
     """Return the guard's verdict on a rule that fired.
 
-    `seen` covers the days since `evidence_since` (at most 60) for a pause, the rules' window otherwise.
-    Without a target, or without a value of a conversion where one is needed, the change is held.
+    `seen` covers the days since `evidence_since` (at most 60) for a pause, the rules' window otherwise;
+    `days` are the same day by day, for a pause. Without a target the account's own CPA is the reference of a
+    pause; without that too, or without a value of a conversion where one is needed, the change is held.
     """
     target_cpa = target_cpa_of(unit, beliefs.value)
-    value = None if target_cpa is None else _evidence(rule, unit, seen, target_cpa, beliefs)
+    is_own = rule == "pause" and target_cpa is None and beliefs.own_cpa is not None
+    target_cpa = beliefs.own_cpa if is_own else target_cpa
+    value = None if target_cpa is None else _evidence(rule, unit, seen, target_cpa, beliefs, days)
     if value is None:
         missing = "no_target" if rule == "pause" and unit.target_roas is None else "revenue_missing"
         return GuardVerdict(verdict="held", missing=missing)
@@ -161,15 +201,22 @@ def check_change(
         matured_spend_minor=seen.spend,
         dispersion=beliefs.dispersion if rule == "pause" else None,
         maturity_assumed=assumed,
+        own_reference=is_own,
     )
 
 
 def _evidence(
-    rule: WrittenRule, unit: BudgetUnit, seen: Exposure, target_cpa: float, beliefs: Beliefs
+    rule: WrittenRule,
+    unit: BudgetUnit,
+    seen: Exposure,
+    target_cpa: float,
+    beliefs: Beliefs,
+    days: Sequence[Exposure],
 ) -> float | None:
     """Return the e-value for a pause, else the probability that the rule's threshold is passed in truth."""
     if rule == "pause":
-        return math.exp(min(log_e_value(seen, target_cpa, beliefs.dispersion), _LARGEST_LOG))
+        log_e = log_e_with_restarts(days or [seen], target_cpa, beliefs.dispersion)
+        return math.exp(min(log_e, _LARGEST_LOG))
     if rule == "lower":
         return probability_rate_below(seen, 1 / (TOLERANCE * target_cpa), target_cpa)
     if unit.target_roas is None or not beliefs.value:

@@ -23,6 +23,8 @@ DISPERSION_FROM_ROUND = 4
 BEND_VARIANCE = 0.7**2
 BEND_MEAN = float(np.log(2))
 BEND_MEAN_WEIGHT = 4
+BEND_SLOPE = 0.5  # of the bend on an ad set's own spend, both as logs
+BEND_SLOPE_WEIGHT = 4
 START_LEVEL_VARIANCE = 0.6
 LEAST_LEVEL_VARIANCE = 0.05**2
 DAY_PRIOR = 5.0
@@ -103,14 +105,20 @@ def _rows(panel: Panel, mask: NDArray[np.bool_]) -> Panel:
 
 @dataclass(slots=True)
 class _FitState:
-    """State of the fit between rounds: estimates (n), day factors (T), priors and dispersion."""
+    """State of the fit between rounds: estimates (n), day factors (T), priors and dispersion.
+
+    `size` is the log of each ad set's own spend. The level's prior is on conversions per money, and that of
+    the bend moves with the size by `slope`: a small ad set is not credited with what the large ones bring.
+    """
 
     level: Floats
     bend: Floats
     day: Floats
+    size: Floats
     level_mean: float
     level_variance: float = START_LEVEL_VARIANCE
     bend_mean: float = BEND_MEAN
+    slope: float = BEND_SLOPE
     dispersion: float = 1.0
 
 
@@ -121,7 +129,7 @@ def _fit_pool(panel: Panel, unit_spend: float) -> Floats:
     spend = np.where(seen, panel.spend / unit_spend, 1.0)
     count = np.where(seen, panel.conversions, 0.0)
     centre = np.exp((weight * np.log(spend)).sum(1) / np.maximum(weight.sum(1), 1e-300))
-    state = _start(count, weight, panel.maturity)
+    state = _start(count, weight, panel.maturity, centre)
     covariance = (np.zeros_like(centre),) * 3
     for number in range(1, ROUNDS + 1):
         plain = _plain_mean(state, spend, centre, panel.maturity)
@@ -134,13 +142,14 @@ def _fit_pool(panel: Panel, unit_spend: float) -> Floats:
     return np.array([state.level, state.bend, *covariance, centre, np.full_like(centre, state.dispersion)])
 
 
-def _start(count: Floats, weight: Floats, maturity: Floats) -> _FitState:
-    """Start every ad set at its own rate, pulled to the common one by one day's worth."""
+def _start(count: Floats, weight: Floats, maturity: Floats, centre: Floats) -> _FitState:
+    """Start every ad set at its own rate, pulled to the common one per money by one day's worth."""
     counts, days = (weight * count).sum(1), (weight * maturity).sum(1)
-    common = (counts.sum() + 0.5) / (days.sum() + 1.0)
-    level = np.log((counts + common) / (days + 1.0))
-    bend = np.full_like(level, BEND_MEAN)
-    return _FitState(level, bend, np.ones_like(maturity), level_mean=float(level.mean()))
+    common = (counts.sum() + 0.5) / ((days * centre).sum() + 1.0)
+    size = np.log(centre)
+    level = np.log((counts + common * centre) / (days + 1.0))
+    bend = BEND_MEAN + BEND_SLOPE * size
+    return _FitState(level, bend, np.ones_like(maturity), size, level_mean=float((level - size).mean()))
 
 
 def _plain_mean(state: _FitState, spend: Floats, centre: Floats, maturity: Floats) -> Floats:
@@ -174,8 +183,9 @@ def _newton(
     half = np.exp(state.bend)[:, None]
     lean = half / (half + centre[:, None]) - half / (half + spend)  # d ln(mean) / d bend
     weighted, residual = weighted / state.dispersion, residual / state.dispersion
-    pull_level = residual.sum(1) - (state.level - state.level_mean) / state.level_variance
-    pull_bend = (residual * lean).sum(1) - (state.bend - state.bend_mean) / BEND_VARIANCE
+    level_prior, bend_prior = state.level_mean + state.size, state.bend_mean + state.slope * state.size
+    pull_level = residual.sum(1) - (state.level - level_prior) / state.level_variance
+    pull_bend = (residual * lean).sum(1) - (state.bend - bend_prior) / BEND_VARIANCE
     level = weighted.sum(1) + 1 / state.level_variance
     mixed = (weighted * lean).sum(1)
     bend = (weighted * lean**2).sum(1) + 1 / BEND_VARIANCE
@@ -187,11 +197,16 @@ def _newton(
 
 
 def _update_priors(state: _FitState, var_level: Floats) -> None:
-    state.level_mean = float(state.level.mean())
-    spread = float(state.level.var() + var_level.mean())
+    per_money = state.level - state.size
+    state.level_mean = float(per_money.mean())
+    spread = float(per_money.var() + var_level.mean())
     state.level_variance = max(spread, LEAST_LEVEL_VARIANCE)
-    n = len(state.bend)
-    state.bend_mean = (float(state.bend.sum()) + BEND_MEAN_WEIGHT * BEND_MEAN) / (n + BEND_MEAN_WEIGHT)
+    n, sizes = len(state.bend), state.size - state.size.mean()
+    if n >= MIN_POOL:
+        steep = float(sizes @ state.bend) + BEND_SLOPE_WEIGHT * BEND_SLOPE
+        state.slope = steep / (float(sizes @ sizes) + BEND_SLOPE_WEIGHT)
+    level_bend = float((state.bend - state.slope * state.size).sum())
+    state.bend_mean = (level_bend + BEND_MEAN_WEIGHT * BEND_MEAN) / (n + BEND_MEAN_WEIGHT)
 
 
 @dataclass(frozen=True, slots=True)

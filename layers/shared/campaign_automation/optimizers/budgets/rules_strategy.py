@@ -12,13 +12,13 @@ from campaign_automation.models.budget_problem import (
     Decision,
     DecisionReason,
     GuardVerdict,
+    RuleCheck,
     WrittenRule,
 )
 from campaign_automation.optimizers.budgets.apportionment import Apportioned, apportion, scaled_within
 from campaign_automation.optimizers.budgets.decisions import Grounds, decided, paused
 from campaign_automation.optimizers.budgets.evidence import Account
 from campaign_automation.optimizers.budgets.written_rules import (
-    ACTIONS,
     LOWER,
     RAISE,
     Box,
@@ -42,20 +42,33 @@ def decide_by_rules(account: Account, *, guard: bool) -> list[Decision]:
 
 
 def _decide(account: Account, index: int, guard_on: bool) -> Decision:
-    unit, decision = account.units[index], account.decisions[index]
-    rule = decision.evidence.written.rule
-    if rule is None:
+    decision = account.decisions[index]
+    written = decision.evidence.written
+    if written.rule is None:
         return decision
-    guard = account.guard_verdict(index)
+    fired = [check for check in written.checks if check.fired]
+    first = _follow(account, index, fired[0], guard_on)
+    # A pause that the guard holds must not protect an ad set from the lower that fired too.
+    if first.reason == "held_by_guard" and len(fired) == 2:
+        second = _follow(account, index, fired[1], guard_on)
+        return second if second.action != "keep" else first
+    return first
+
+
+def _follow(account: Account, index: int, check: RuleCheck, guard_on: bool) -> Decision:
+    """Return the decision of one rule that fired."""
+    unit, decision, rule = account.units[index], account.decisions[index], check.rule
+    guard = account.guard_verdict(index, rule)
     step = Step(0) if rule == "pause" else next_budget(unit, FACTORS[rule])
-    obstacle = _obstacle(unit, rule, account.problem, guard_on) or step.obstacle or _held(guard, guard_on)
+    obstacle = _obstacle(unit, rule, account.problem, guard_on) or step.obstacle
+    if guard_on and not obstacle:
+        obstacle = "tracking_suspect" if rule == "pause" and account.tracking_suspect else _held(guard)
     grounds: Grounds = {"guard": guard, "basis": f"rule:{rule}", "binding_constraint": step.bound}
-    if obstacle:
-        return decided(decision, unit.budget_minor, obstacle, **grounds)
-    _, reason = ACTIONS[rule]
+    if obstacle or check.reason is None:
+        return decided(decision, unit.budget_minor, obstacle or "conflict", **grounds)
     if rule == "pause":
-        return paused(decision, reason, **grounds)
-    return decided(decision, step.budget, reason, **grounds)
+        return paused(decision, check.reason, **grounds)
+    return decided(decision, step.budget, check.reason, **grounds)
 
 
 def _obstacle(
@@ -71,8 +84,8 @@ def _obstacle(
     return None
 
 
-def _held(guard: GuardVerdict, guard_on: bool) -> DecisionReason | None:
-    return "held_by_guard" if guard_on and guard.verdict == "held" else None
+def _held(guard: GuardVerdict) -> DecisionReason | None:
+    return "held_by_guard" if guard.verdict == "held" else None
 
 
 def _may_rise(decision: Decision) -> bool:

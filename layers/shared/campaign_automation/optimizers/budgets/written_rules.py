@@ -30,10 +30,10 @@ LOWER = Fraction(4, 5)
 STEP_DOWN = Fraction(1, 2)  # of the budget at the start of the day
 STEP_UP = Fraction(3, 2)
 
-ACTIONS: Mapping[WrittenRule, tuple[BudgetAction, DecisionReason]] = {
-    "pause": ("pause", "no_conversions"),
-    "raise": ("increase_budget", "roas_above_target"),
-    "lower": ("decrease_budget", "cpa_above_target"),
+ACTIONS: Mapping[WrittenRule, BudgetAction] = {
+    "pause": "pause",
+    "raise": "increase_budget",
+    "lower": "decrease_budget",
 }
 
 
@@ -59,23 +59,28 @@ def is_active(status: str) -> bool:
     return status.lower() == "active"
 
 
-def written_verdict(unit: BudgetUnit, days: Days, window: Totals, today: date) -> WrittenVerdict:
+def written_verdict(
+    unit: BudgetUnit, days: Days, window: Totals, today: date, *, lower_on_roas: bool = False
+) -> WrittenVerdict:
     """Return the answer of the three rules on an active unit, before caps, locks and the guard.
 
     `window` sums the rules' window of `days`. Comparisons are strict: exactly 1.5 x target does not fire.
+    `lower_on_roas`: an ad set without a target CPA is lowered where 1.5 x its ROAS is below the target.
     """
+    in_vain = delivered_in_vain(last_days(days, today, PAUSE_DAYS))
+    by_roas = lower_on_roas and unit.target_cpa_minor is None
     checks = [
-        RuleCheck(rule="pause", fired=delivered_in_vain(last_days(days, today, PAUSE_DAYS))),
+        RuleCheck(rule="pause", fired=in_vain, reason="no_conversions"),
         check_raise(unit, window),
-        check_lower(unit, window),
+        check_lower_on_roas(unit, window) if by_roas else check_lower(unit, window),
     ]
-    fired = [check.rule for check in checks if check.fired]
+    fired = [check for check in checks if check.fired]
     # Both can fire: few, valuable conversions. A pause comes first in the list, so it decides.
-    if fired == ["raise", "lower"]:
+    if [check.rule for check in fired] == ["raise", "lower"]:
         return WrittenVerdict(action="keep", reason="conflict", checks=checks)
-    if fired:
-        action, reason = ACTIONS[fired[0]]
-        return WrittenVerdict(action=action, reason=reason, rule=fired[0], checks=checks)
+    if fired and (reason := fired[0].reason):
+        rule = fired[0].rule
+        return WrittenVerdict(action=ACTIONS[rule], reason=reason, rule=rule, checks=checks)
     return WrittenVerdict(action="keep", reason=_reason_to_keep(checks[1:]), checks=checks)
 
 
@@ -93,9 +98,8 @@ def check_raise(unit: BudgetUnit, window: Totals) -> RuleCheck:
         return RuleCheck(rule="raise", skipped="no_target")
     if window.revenue is None or not window.spend:
         return RuleCheck(rule="raise", skipped=_gap(window, "revenue_missing", window.revenue))
-    return RuleCheck(
-        rule="raise", fired=window.revenue > TOLERANCE * Fraction(unit.target_roas) * window.spend
-    )
+    fired = window.revenue > TOLERANCE * Fraction(unit.target_roas) * window.spend
+    return RuleCheck(rule="raise", fired=fired, reason="roas_above_target")
 
 
 def check_lower(unit: BudgetUnit, window: Totals) -> RuleCheck:
@@ -104,9 +108,18 @@ def check_lower(unit: BudgetUnit, window: Totals) -> RuleCheck:
         return RuleCheck(rule="lower", skipped="no_target")
     if window.conversions is None or not window.spend:
         return RuleCheck(rule="lower", skipped=_gap(window, "conversions_missing", window.conversions))
-    return RuleCheck(
-        rule="lower", fired=window.spend > TOLERANCE * unit.target_cpa_minor * window.conversions
-    )
+    fired = window.spend > TOLERANCE * unit.target_cpa_minor * window.conversions
+    return RuleCheck(rule="lower", fired=fired, reason="cpa_above_target")
+
+
+def check_lower_on_roas(unit: BudgetUnit, window: Totals) -> RuleCheck:
+    """Check 1.5 x ROAS < target ROAS, without a division."""
+    if unit.target_roas is None:
+        return RuleCheck(rule="lower", skipped="no_target")
+    if window.revenue is None or not window.spend:
+        return RuleCheck(rule="lower", skipped=_gap(window, "revenue_missing", window.revenue))
+    fired = TOLERANCE * window.revenue < Fraction(unit.target_roas) * window.spend
+    return RuleCheck(rule="lower", fired=fired, reason="roas_below_target")
 
 
 def _gap(window: Totals, missing: DecisionReason, result: Fraction | int | None) -> DecisionReason:
@@ -146,10 +159,14 @@ def box_of(unit: BudgetUnit) -> Box:
 
 
 def next_budget(unit: BudgetUnit, factor: Fraction) -> Step:
-    """Return `factor` x the budget, to the nearest step, as far as caps and bounds let it move that way."""
-    now, box = unit.budget_minor, box_of(unit)
-    wanted = _nearest_step(factor * now, unit.step_minor)
-    if wanted == now:
+    """Return `factor` x the budget in whole steps, as far as caps and bounds let it move that way.
+
+    Rounded towards the budget of today, so that it never moves further than the rule says; a change of less
+    than one step keeps it.
+    """
+    now, step, box = unit.budget_minor, unit.step_minor, box_of(unit)
+    wanted = int(factor * now // step * step) if factor > 1 else int(-(-factor * now // step) * step)
+    if abs(wanted - now) < step:
         return Step(now, "below_step")
     return _raised(unit, wanted, box) if factor > 1 else _lowered(unit, wanted, box)
 
@@ -179,8 +196,13 @@ def _lowered(unit: BudgetUnit, wanted: int, box: Box) -> Step:
     return Step(unit.budget_minor, "below_minimum" if bound == "below_minimum" else "step_cap")
 
 
-def _nearest_step(amount: Fraction, step: int) -> int:
-    return int(amount / step + Fraction(1, 2)) * step
+def can_move(budget: int, low: int, high: int, step: int) -> bool:
+    """Return whether some whole number of steps in [low, high] is at least one step away from `budget`.
+
+    A budget that stands between two steps may be nearer to both than that: then it stays.
+    """
+    least, most = -(-low // step) * step, high // step * step
+    return least <= most and (budget - least >= step or most - budget >= step)
 
 
 class Place(NamedTuple):
@@ -196,7 +218,7 @@ def reinvest(freed: int, places: Sequence[Place], step: int) -> tuple[dict[str, 
 
     Every budget grows by one factor, cut off at its upper bound; sums are exact (apportionment).
     """
-    places = [place for place in places if place.budget < place.high]
+    places = [place for place in places if can_move(place.budget, place.budget, place.high, step)]
     if freed <= 0 or not places:
         return {}, max(freed, 0)
     total = freed + sum(place.budget for place in places)

@@ -10,7 +10,7 @@ import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from campaign_automation.models.rules.rule import Scope
 from campaign_automation.models.rules.vocabulary import SETTINGS
@@ -94,6 +94,16 @@ class Column:
         return mask
 
 
+class Basis(NamedTuple):
+    """The data that the bounds of a metric rest on; `anytime`: they hold at all interim analyses together."""
+
+    metric: str
+    window: str
+    certainty: float
+    anytime: bool
+    matured: bool
+
+
 class Columns:
     """The figures of `snapshot`'s objects of one level, which stand in the order of their ids."""
 
@@ -155,16 +165,17 @@ class Columns:
 
     # --- figures -------------------------------------------------------------------------------------
 
-    def metric(self, metric: str, window: str) -> Column:
-        """Return `metric` over `window`, as the platform reported it.
+    def metric(self, metric: str, window: str, *, matured: bool = False) -> Column:
+        """Return `metric` over `window`, as the platform reported it; `matured`: over complete days alone.
 
         A missing figure, a divisor of 0, and the running day of a late figure are reasons, never 0.
         Spend without a conversion makes cpa infinite: above every threshold.
         """
         # Settings hold now, whatever the window: one column serves all.
-        key = (metric, "" if metric in SETTINGS else window)
+        is_setting = metric in SETTINGS
+        key = (metric, "" if is_setting else window, matured and not is_setting)
         if key not in self._columns:
-            cells = self._setting(metric) if metric in SETTINGS else self._figure(metric, window)
+            cells = self._setting(metric) if is_setting else self._figure(metric, window, matured)
             self._columns[key] = Column(cells)
         return self._columns[key]
 
@@ -186,7 +197,7 @@ class Columns:
         return self._columns[key]
 
     def bounds(
-        self, metric: str, window: str, certainty: float, *, anytime: bool
+        self, metric: str, window: str, certainty: float, *, anytime: bool, matured: bool = False
     ) -> tuple[Column, Column] | None:
         """Return the lower and upper bound of `metric` at `certainty`; None for a metric that is a fact.
 
@@ -195,13 +206,10 @@ class Columns:
         """
         if metric not in _EVIDENCE_OF:
             return None
-        window = EVIDENCE if anytime else window
-        low, high = (("bound", side, metric, window, certainty, anytime) for side in ("low", "high"))
+        basis = Basis(metric, EVIDENCE if anytime else window, certainty, anytime, matured)
+        low, high = ("low", basis), ("high", basis)
         if low not in self._columns:
-            pairs = [
-                self._bounds_of(position, metric, window, certainty, anytime)
-                for position in range(len(self.entities))
-            ]
+            pairs = [self._bounds_of(position, basis) for position in range(len(self.entities))]
             self._columns[low] = Column([pair if isinstance(pair, str) else pair[0] for pair in pairs])
             self._columns[high] = Column([pair if isinstance(pair, str) else pair[1] for pair in pairs])
         return self._columns[low], self._columns[high]
@@ -220,24 +228,22 @@ class Columns:
             for end in ends
         ]
 
-    def _figure(self, metric: str, window: str) -> list[Cell]:
+    def _figure(self, metric: str, window: str, matured: bool) -> list[Cell]:
+        def amounts(figure: str, weight: Weight) -> list[Cell]:
+            return self._figures.amounts(figure, window, "matured" if matured else weight)
+
         if metric in ("spend", "impressions", "clicks"):
-            return self._figures.amounts(metric, window, "plain")
+            return amounts(metric, "plain")
         if metric in ("conversions", "revenue"):
-            return self._figures.amounts(metric, window, "reported")
+            return amounts(metric, "reported")
         top, bottom, scale = _RATIOS[metric]
-        tops, bottoms = (
-            self._figures.amounts(top[0], window, top[1]),
-            self._figures.amounts(bottom[0], window, bottom[1]),
-        )
+        tops, bottoms = amounts(*top), amounts(*bottom)
         divide = _cost_per if metric == "cpa" else _divide
         return [divide(above, below, bottom[0], scale) for above, below in zip(tops, bottoms, strict=True)]
 
     # --- certainty -----------------------------------------------------------------------------------
 
-    def _bounds_of(
-        self, position: int, metric: str, window: str, certainty: float, anytime: bool
-    ) -> tuple[float, float] | str:
+    def _bounds_of(self, position: int, basis: Basis) -> tuple[float, float] | str:
         """Return the bounds of one object, or the reason why there are none.
 
         A late day counts with the share of its conversions known by now, in both bounds where the lag was
@@ -245,21 +251,21 @@ class Columns:
         """
         # An assumed lag may make a rule more careful, never bolder: the bounds then hold the figures as
         # reported too.
-        weight = _EVIDENCE_OF[metric][1][1]
+        weight = "matured" if basis.matured else _EVIDENCE_OF[basis.metric][1][1]
         least = "complete" if weight == "share" and self.snapshot.maturity_assumed else weight
-        most = self._bounds_on(position, metric, window, certainty, anytime, weight)
+        most = self._bounds_on(position, basis, weight)
         if isinstance(most, str) or least == weight:
             return most
-        both = most, self._bounds_on(position, metric, window, certainty, anytime, least)
+        both = most, self._bounds_on(position, basis, least)
         pairs = [pair for pair in both if not isinstance(pair, str)]
         return min(low for low, _ in pairs), max(high for _, high in pairs)
 
-    def _bounds_on(
-        self, position: int, metric: str, window: str, certainty: float, anytime: bool, weight: Weight
-    ) -> tuple[float, float] | str:
+    def _bounds_on(self, position: int, basis: Basis, weight: Weight) -> tuple[float, float] | str:
         """Return the bounds with an exposure of this weight."""
+        metric, window, certainty = basis.metric, basis.window, basis.certainty
         counted, exposed = _EVIDENCE_OF[metric]
-        events = self._figures.amounts(counted[0], window, counted[1])[position]
+        counts: Weight = "matured" if basis.matured else counted[1]
+        events = self._figures.amounts(counted[0], window, counts)[position]
         exposure = self._figures.amounts(exposed[0], window, weight)[position]
         if isinstance(events, str) or isinstance(exposure, str):
             return events if isinstance(events, str) else str(exposure)
@@ -267,7 +273,7 @@ class Columns:
             return f"{exposed[0]}_zero"
         if metric in ("ctr", "conversion_rate"):
             # More events than trials, as conversions of earlier clicks may be, would be no share.
-            bounds = anytime_bounds if anytime else share_bounds
+            bounds = anytime_bounds if basis.anytime else share_bounds
             low, high = bounds(events, max(exposure, events), certainty)
             return 100 * low, 100 * high
         if metric == "conversions":
@@ -275,7 +281,7 @@ class Columns:
         value = self._value_per_conversion(position, window) if metric == "roas" else 1.0
         if isinstance(value, str):
             return value
-        if anytime:
+        if basis.anytime:
             low, high = anytime_bounds(events, exposure, certainty)
         else:
             low, high = rate_bounds(events, exposure, certainty, self._prior(position, metric, value))

@@ -99,7 +99,7 @@ class ConditionEvaluator:
 
     def _compare(self, leaf: Comparison, operator: str) -> Truth:
         value = leaf.value
-        column = self._columns.metric(leaf.metric, window_of(leaf))
+        column = self._columns.metric(leaf.metric, window_of(leaf), matured=leaf.matured)
         against = None
         if not isinstance(value, Decimal | tuple):
             against = reference_column(self._columns, leaf, value)
@@ -135,11 +135,13 @@ class ConditionEvaluator:
         if metric == "conversions":
             few = operator in ("less_than", "less_than_or_equal", "equals")
             metric, anytime = ("cpa", anytime) if few else ("conversions", False)
-        bounds = self._columns.bounds(metric, window_of(leaf), self._certainty or 0.5, anytime=anytime)
+        bounds = self._columns.bounds(
+            metric, window_of(leaf), self._certainty or 0.5, anytime=anytime, matured=leaf.matured
+        )
         return bounds or (None, None)
 
     def _rank(self, leaf: Ranked, scope: int) -> Truth:
-        column = self._columns.metric(leaf.metric, window_of(leaf))
+        column = self._columns.metric(leaf.metric, window_of(leaf), matured=leaf.matured)
         lacking, unknown = self._volume(leaf)
         self._reasons.extend(column.reasons.items())
         ranked = column.known & ~lacking & ~unknown
@@ -156,7 +158,7 @@ class ConditionEvaluator:
         for metric in ("spend", "impressions", "conversions"):
             least = float(getattr(leaf, f"min_{metric}"))
             if least > 0:
-                volume = self._columns.metric(metric, window_of(leaf))
+                volume = self._columns.metric(metric, window_of(leaf), matured=leaf.matured)
                 lacking |= volume.below(least)
                 known &= volume.known
                 self._reasons.extend(volume.reasons.items())
@@ -168,8 +170,8 @@ def reference_column(columns: Columns, leaf: Comparison, value: Reference) -> Co
     if isinstance(value, StoredTarget):
         return columns.target(value.target)
     if isinstance(value, OtherWindow):
-        return columns.metric(leaf.metric, value.time_range)
-    return columns.metric(value.metric, value.time_range or window_of(leaf))
+        return columns.metric(leaf.metric, value.time_range, matured=leaf.matured)
+    return columns.metric(value.metric, value.time_range or window_of(leaf), matured=leaf.matured)
 
 
 def evidence(columns: Columns, condition: Condition, position: int) -> list[dict[str, Any]]:
@@ -178,10 +180,12 @@ def evidence(columns: Columns, condition: Condition, position: int) -> list[dict
 
 
 def _figure(columns: Columns, leaf: Leaf, position: int) -> dict[str, Any]:
-    cell = columns.metric(leaf.metric, window_of(leaf)).cell(position)
+    cell = columns.metric(leaf.metric, window_of(leaf), matured=leaf.matured).cell(position)
     figure: dict[str, Any] = {"metric": leaf.metric, "value": _plain(cell)}
     if leaf.metric not in SETTINGS:
         figure["time_range"] = window_of(leaf)
+    if leaf.matured:
+        figure["matured"] = True
     if isinstance(leaf, Ranked):
         return figure | {"rank": leaf.rank, "n": leaf.n}
     return figure | {"operator": leaf.operator, "threshold": _threshold(columns, leaf, position)}

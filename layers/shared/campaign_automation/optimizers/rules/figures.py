@@ -17,7 +17,8 @@ EVIDENCE = "evidence"  # window: since the object became what it is, at most 60 
 EVIDENCE_DAYS = 60
 
 Cell = float | str  # a value, or the reason why there is none
-Weight = Literal["plain", "reported", "complete", "share"]
+COMPLETE_SHARE = 0.98  # from this share of its conversions on a day is complete
+Weight = Literal["plain", "reported", "complete", "share", "matured"]
 
 
 class _History:
@@ -67,7 +68,7 @@ class Figures:
         "plain" and "reported" count all days of the window as the platform reports them; "reported" is for
         figures that arrive late, which need one day at least that is known well enough. The others, behind
         the bounds of a rate, count such days alone: "complete" as reported, "share" times the share of their
-        conversions known by now.
+        conversions known by now; "matured" counts the days that a measured lag calls complete.
         """
         key = (figure, window, weight)
         if key not in self._amounts:
@@ -78,7 +79,9 @@ class Figures:
 
     def _amount(self, position: int, figure: str, window: str, weight: Weight) -> Cell:
         span = self._span(position, window)
-        if weight != "plain" and not isinstance(span, str):
+        if weight == "matured" and not isinstance(span, str):
+            span = self._complete_days(window, *span)
+        elif weight != "plain" and not isinstance(span, str):
             known = self._known_enough(window, *span)
             span = span if weight == "reported" and not isinstance(known, str) else known
         if isinstance(span, str):
@@ -98,6 +101,15 @@ class Figures:
         if window == "today":
             return "unfinished_day"
         end = min(end, self._today - 1 - self._youngest)
+        return (start, end) if start <= end else "late_data"
+
+    def _complete_days(self, window: str, start: int, end: int) -> tuple[int, int] | str:
+        """Return the part of a window whose conversions are all there; an assumed lag does not tell."""
+        if self._snapshot.maturity_assumed:
+            return "lag_unknown"
+        if window == "today":
+            return "unfinished_day"
+        end = min(end, self._today - 1 - self._age_of(COMPLETE_SHARE))
         return (start, end) if start <= end else "late_data"
 
     def _sum(self, values: Sequence[float], start: int, end: int, weight: Weight) -> float:
@@ -134,8 +146,12 @@ class Figures:
     @cached_property
     def _youngest(self) -> int:
         """The age of the youngest day that is known well enough."""
+        return self._age_of(MIN_MATURITY)
+
+    def _age_of(self, least: float) -> int:
+        """Return the age from which on that share of a day's conversions is known."""
         shares = self._snapshot.maturity
-        return next((age for age, share in enumerate(shares) if share >= MIN_MATURITY), len(shares))
+        return next((age for age, share in enumerate(shares) if share >= least), len(shares))
 
     def _share(self, day: int) -> float:
         age = self._today - 1 - day
