@@ -26,6 +26,7 @@ from campaign_automation.adapters.common.accounts import configured, known_step
 from campaign_automation.adapters.common.budgets import Amounts, BudgetOutcomes, budget_outcome, set_budgets
 from campaign_automation.adapters.common.listings import ids_by_name
 from campaign_automation.adapters.common.outcomes import is_gone, with_gone_removed
+from campaign_automation.adapters.common.reading import tree_of, typed_errors, zone_of
 from campaign_automation.adapters.google import answers, checks, facts, queries, requests
 from campaign_automation.adapters.google.echo import Echo, Echoes
 from campaign_automation.adapters.google.facts import PLATFORM
@@ -71,6 +72,7 @@ class GoogleAdapter:
 
     # --- the account -----------------------------------------------------------------------------------
 
+    @typed_errors(PLATFORM)
     async def describe_account(self, access: Access) -> AdAccount:
         rows = await self._wire.search(access, "read_account", queries.ACCOUNT)
         if not rows:
@@ -82,7 +84,7 @@ class GoogleAdapter:
         return AdAccount(
             platform_account_id=access.platform_account_id,
             currency=customer.currency_code,
-            time_zone=customer.time_zone,
+            time_zone=zone_of(customer.time_zone),
             budget_step=step,
             min_daily_budget=step,  # an ad group has no budget: any share of the campaign's will do
             facts={"conversion_tracking": tracking, **configured(self._app, access.platform_account_id)},
@@ -104,12 +106,14 @@ class GoogleAdapter:
     def check_creatives(self, spec: CreateCampaign, creatives: Sequence[Creative]) -> None:
         checks.check_creatives(spec, creatives)
 
+    @typed_errors(PLATFORM)
     async def upload(self, access: Access, creative: Creative, known: str | None) -> str:
         """Upload nothing yet: only Demand Gen ads show files, and `create_ads` uploads theirs."""
         return known or ""
 
     # --- creating --------------------------------------------------------------------------------------
 
+    @typed_errors(PLATFORM)
     async def create_campaign(self, access: Access, plan: CampaignPlan, account: AdAccount) -> Outcome:
         """Create budget, campaign and locations, all or nothing."""
         customer_id = access.platform_account_id
@@ -123,6 +127,7 @@ class GoogleAdapter:
         self._echoes.campaign(campaign_id, response)
         return Outcome(plan.tag, campaign_id)
 
+    @typed_errors(PLATFORM)
     async def create_adsets(
         self,
         access: Access,
@@ -143,12 +148,14 @@ class GoogleAdapter:
         self._echoes.ad_groups(campaign_id, response, ids)
         return [Outcome(adset.tag, item) for adset, item in zip(adsets, ids, strict=True)]
 
+    @typed_errors(PLATFORM)
     async def create_creatives(
         self, access: Access, plan: CampaignPlan, account: AdAccount, orders: Sequence[CreativeOrder]
     ) -> list[Outcome]:
         """Create nothing: Google has no creative objects, its ads hold the contents."""
         return []
 
+    @typed_errors(PLATFORM)
     async def create_ads(
         self,
         access: Access,
@@ -188,6 +195,7 @@ class GoogleAdapter:
 
     # --- looking ---------------------------------------------------------------------------------------
 
+    @typed_errors(PLATFORM)
     async def find(
         self, access: Access, level: Level, names: Sequence[str], campaign_id: str | None
     ) -> dict[str, list[str]]:
@@ -197,7 +205,7 @@ class GoogleAdapter:
         query = queries.by_name(level, names, campaign_id)
         rows = await self._wire.search(access, f"list_{level}s", query)
         items = (getattr(row, queries.KINDS[level]) for row in rows)
-        found = ids_by_name(((item.name, str(item.id)) for item in items), set(names))
+        found = ids_by_name(((item.name, item.id) for item in items), set(names))
         return {name: found[name] for name in names if name in found}
 
     async def _find_ads(
@@ -214,6 +222,7 @@ class GoogleAdapter:
                 found.setdefault(name, []).append(answers.ad_id(row))
         return found
 
+    @typed_errors(PLATFORM)
     async def read_tree(self, access: Access, campaign_id: str, currency: str) -> Tree:
         """Read the tree: with one query right after the creation, whose answers told the rest, else five."""
         echo = self._echoes.take(campaign_id)
@@ -241,6 +250,7 @@ class GoogleAdapter:
     async def _query(self, access: Access, campaign_id: str, query: str) -> list[Any]:
         return await self._wire.search(access, "read_campaign", queries.of_campaign(query, campaign_id))
 
+    @typed_errors(PLATFORM)
     async def read_daily(
         self,
         access: Access,
@@ -260,6 +270,7 @@ class GoogleAdapter:
 
     # --- changing --------------------------------------------------------------------------------------
 
+    @typed_errors(PLATFORM)
     async def set_status(
         self, access: Access, level: Level, ids: Sequence[str], status: str
     ) -> list[Outcome]:
@@ -267,6 +278,7 @@ class GoogleAdapter:
         operations = [requests.status_operation(customer_id, level, item, status) for item in ids]
         return await self._change(access, f"update_{level}", operations, ids)
 
+    @typed_errors(PLATFORM)
     async def set_budgets(
         self, access: Access, account: AdAccount, level: Level, budgets: Mapping[str, Decimal]
     ) -> list[BudgetOutcome]:
@@ -295,6 +307,7 @@ class GoogleAdapter:
             outcomes[outcome.tag] = budget_outcome(outcome, "now")
         return outcomes
 
+    @typed_errors(PLATFORM)
     async def remove(self, access: Access, level: Level, ids: Sequence[str]) -> list[Outcome]:
         """Remove the objects; a budget that is not shared follows its campaign's status by itself."""
         customer_id = access.platform_account_id
@@ -302,13 +315,16 @@ class GoogleAdapter:
         outcomes = await self._change(access, f"delete_{level}", operations, ids)
         return with_gone_removed(outcomes, lambda item: _is_removed(item.error))
 
+    @typed_errors(PLATFORM)
     async def create_split(self, access: Access, account: AdAccount, order: SplitOrder) -> str | None:
         """Return None: Google's experiments compare whole campaigns, and ours holds all ad sets."""
         return None
 
+    @typed_errors(PLATFORM)
     async def end_split(self, access: Access, account: AdAccount, split_id: str) -> None:
         """Do nothing: no split is ever created."""
 
+    @typed_errors(PLATFORM)
     async def lift_end(self, access: Access, platform_id: str) -> Outcome:
         operation = requests.lift_end_operation(access.platform_account_id, platform_id)
         return (await self._change(access, "update_campaign", [operation], [platform_id]))[0]
@@ -344,8 +360,6 @@ def _tree_of_echo(echo: Echo, rows: Sequence[Any]) -> Tree | None:
 def _tree(campaign: Any, groups: Sequence[Any], ads: Sequence[Any], stored: answers.Stored) -> Tree:
     """Build the tree; rows of `groups` may repeat an ad group."""
     distinct = {row.ad_group.id: row for row in groups}
-    return Tree(
-        campaign=answers.campaign_node(campaign, stored.daily_budget),
-        adsets=[answers.adset_node(row, stored) for row in distinct.values()],
-        ads=[answers.ad_node(row) for row in ads],
-    )
+    root = answers.campaign_node(campaign, stored.daily_budget)
+    adset_node = partial(answers.adset_node, stored=stored)
+    return tree_of(root, list(distinct.values()), ads, adset_node, answers.ad_node)

@@ -17,17 +17,24 @@ from campaign_automation.adapters.base import (
     CampaignNode,
     DailyInsight,
     Outcome,
+    StoredTargeting,
     failed,
-    node_of,
-    read_fields,
 )
 from campaign_automation.adapters.common import refusals
+from campaign_automation.adapters.common.reading import (
+    count_of,
+    figure_of,
+    id_of,
+    node_of,
+    read_fields,
+    text_of,
+)
 from campaign_automation.adapters.google import facts
 from campaign_automation.adapters.google.errors import translate
 from campaign_automation.adapters.google.facts import PLATFORM
 from campaign_automation.adapters.google.queries import KINDS
 from campaign_automation.adapters.google.requests import enum_name, reached_ages
-from campaign_automation.models.common import AgeGroup, Level, Targeting
+from campaign_automation.models.common import AgeGroup, Level
 from campaign_automation.utils.error_handler import PlatformError, PlatformRejectedError
 
 Row = Any  # a raw GoogleAdsRow
@@ -44,14 +51,14 @@ class Stored(NamedTuple):
     ages: Mapping[str, AgeGroup]
 
 
-def _node_fields(message: Any, platform_id: str, name: str, **more: Callable[[], Any]) -> dict[str, Any]:
-    return {
-        "platform_id": platform_id,
-        "name": name,
-        "status": _STATUS.get(enum_name(message, "status"), "unknown"),
-        "platform_status": enum_name(message, "primary_status"),
-        **read_fields(platform_id, issues=lambda: _issues(message), **more),
+def _node_fields(message: Any, platform_id: str, **more: Callable[[], Any]) -> dict[str, Any]:
+    readers: dict[str, Callable[[], Any]] = {
+        "status": lambda: _STATUS[enum_name(message, "status")],
+        "issues": lambda: _issues(message),
     }
+    defaults = {"platform_id": platform_id, "name": "", "status": "unknown"}
+    told = {"platform_status": enum_name(message, "primary_status")}
+    return defaults | told | read_fields(platform_id, **readers, **more)
 
 
 def _issues(message: Any) -> list[str]:
@@ -71,8 +78,21 @@ def campaign_node(row: Row, daily_budget: Decimal) -> CampaignNode:
     campaign = row.campaign
     if enum_name(campaign, "status") == "REMOVED":
         raise gone(str(campaign.id))
-    fields = _node_fields(campaign, str(campaign.id), campaign.name, ends_at=lambda: _ends_at(row))
-    return node_of(CampaignNode, {**fields, "daily_budget": daily_budget})
+    fields = _node_fields(
+        campaign,
+        id_of(campaign.id),
+        name=lambda: text_of(campaign.name),
+        daily_budget=lambda: _positive(daily_budget),
+        ends_at=lambda: _ends_at(row),
+    )
+    return node_of(CampaignNode, fields)
+
+
+def _positive(budget: Decimal) -> Decimal:
+    # A campaign with a total budget shows none for a day.
+    if budget <= 0:
+        raise ValueError("no daily budget")
+    return budget
 
 
 def _ends_at(row: Row) -> datetime | None:
@@ -89,11 +109,11 @@ def gone(campaign_id: str) -> PlatformRejectedError:
 
 def adset_node(row: Row, stored: Stored) -> AdSetNode:
     """Return an ad group; `daily_budget` stays None, since Google's budgets belong to campaigns."""
-    group_id = str(row.ad_group.id)
+    group_id = id_of(row.ad_group.id)
     fields = _node_fields(
         row.ad_group,
         group_id,
-        row.ad_group.name,
+        name=lambda: text_of(row.ad_group.name),
         targeting=lambda: _targeting(stored, group_id),
         placements=lambda: _placements(row.campaign),
         bid_strategy=lambda: _bid_strategy(row.campaign),
@@ -102,9 +122,11 @@ def adset_node(row: Row, stored: Stored) -> AdSetNode:
     return node_of(AdSetNode, fields)
 
 
-def _targeting(stored: Stored, group_id: str) -> Targeting:
+def _targeting(stored: Stored, group_id: str) -> StoredTargeting:
     low, high = stored.ages.get(group_id, facts.ALL_AGES)
-    return Targeting(age_min=low, age_max=high, countries=stored.countries)
+    countries = [place for place in stored.countries if place in facts.GEO_TARGETS]
+    odd = [f"location {place}" for place in stored.countries if place not in facts.GEO_TARGETS]
+    return StoredTargeting(age_min=low, age_max=high, countries=countries, more=odd)
 
 
 def _in_learning(campaign: Any) -> bool | None:
@@ -133,17 +155,25 @@ def ad_node(row: Row) -> AdNode:
     # Google's search and app ads have no name.
     group, ad_group_ad = row.ad_group, row.ad_group_ad
     name = f"{group.name.rpartition(' ')[0]} {tag_of(row)}".strip()
-    node = _node_fields(ad_group_ad, ad_id(row), name)
-    topics = [f"policy: {entry.topic}" for entry in ad_group_ad.policy_summary.policy_topic_entries]
-    node["issues"] += topics
-    return node_of(
-        AdNode, {**node, "adset_id": str(group.id), "primary_text": _first_description(ad_group_ad.ad)}
+    fields = _node_fields(
+        ad_group_ad,
+        ad_id(row),
+        primary_text=lambda: _first_description(ad_group_ad.ad),
+        adset_id=lambda: id_of(group.id),
     )
+    topics = [f"policy: {entry.topic}" for entry in ad_group_ad.policy_summary.policy_topic_entries]
+    fields["issues"] += topics
+    return node_of(AdNode, {"adset_id": "", **fields, "name": name})
 
 
 def ad_id(row: Row) -> str:
     """Return "<ad group>~<ad>", Google's id of an ad in its ad group."""
-    return str(row.ad_group_ad.resource_name.rpartition("/")[2])
+    return last_id(row.ad_group_ad.resource_name)
+
+
+def last_id(resource_name: str) -> str:
+    """Return the id at the end of a resource name. Raises ValueError for a name without one."""
+    return id_of(resource_name.rpartition("/")[2])
 
 
 def tag_of(row: Row) -> str:
@@ -175,20 +205,29 @@ def countries_of(constants: Iterable[str]) -> list[str]:
 
 
 def insight_of_row(row: Row, level: Level) -> DailyInsight:
-    """Return one row of a report, money in the account's currency."""
+    """Return one row of a report, money in the account's currency.
+
+    Raises an error of UNREADABLE for a row of an unknown object or day: to leave it out would show a day
+    without delivery.
+    """
     # Conversions may be fractions: attribution divides one among several clicks.
     metrics, entity = row.metrics, getattr(row, KINDS[level])
     return DailyInsight(
-        entity_id=str(entity.resource_name.rpartition("/")[2]),
-        campaign_id=str(row.campaign.id),
-        adset_id=None if level is Level.CAMPAIGN else str(row.ad_group.id),
+        entity_id=last_id(entity.resource_name),
+        campaign_id=id_of(row.campaign.id),
+        adset_id=None if level is Level.CAMPAIGN else id_of(row.ad_group.id),
         day=date.fromisoformat(row.segments.date),
-        spend=facts.from_micros(metrics.cost_micros),
-        impressions=metrics.impressions,
-        clicks=metrics.clicks,
-        conversions=round(Decimal(str(metrics.conversions)), 6).normalize() + 0,
-        revenue=round(Decimal(str(metrics.conversions_value)), 6).normalize() + 0,
+        spend=figure_of(facts.from_micros(metrics.cost_micros)),
+        impressions=count_of(metrics.impressions),
+        clicks=count_of(metrics.clicks),
+        conversions=_six_places(metrics.conversions),
+        revenue=_six_places(metrics.conversions_value),
     )
+
+
+def _six_places(value: float) -> Decimal | None:
+    figure = figure_of(value)
+    return None if figure is None else round(figure, 6).normalize() + 0
 
 
 # --- answers of a mutate -----------------------------------------------------------------------------------
@@ -202,7 +241,7 @@ def created_ids(response: Any, kind: str) -> list[str]:
         if answer.WhichOneof("response") == f"{kind}_result"
         for item in (getattr(answer, f"{kind}_result"),)
     ]
-    return [str(name.rpartition("/")[2]) for name in names]
+    return [last_id(name) for name in names]
 
 
 def echoed_campaign(response: Any) -> tuple[Decimal, list[str]] | None:
@@ -214,7 +253,7 @@ def echoed_campaign(response: Any) -> tuple[Decimal, list[str]] | None:
         for item in answers
         if item.WhichOneof("response") == "campaign_criterion_result"
     ]
-    budget = next((amount for amount in budgets if amount), None)
+    budget = next((amount for amount in budgets if amount > 0), None)
     if budget is None or not places or not all(places):
         return None
     return facts.from_micros(budget), countries_of(places)

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 from typing import Literal
 
 from campaign_automation.adapters.base import Access, Outcome, Tree, failed
 from campaign_automation.adapters.common.listings import chunks
 from campaign_automation.adapters.common.outcomes import is_gone, with_gone_removed
+from campaign_automation.adapters.common.reading import id_of, id_or_none, tree_of
 from campaign_automation.adapters.common.refusals import gone
 from campaign_automation.adapters.tiktok import facts
 from campaign_automation.adapters.tiktok.answers import (
@@ -71,7 +73,7 @@ class TikTokObjects:
         echo = self._echoes.take(campaign_id)
         if echo is not None:
             adsets = await self._children(access, Level.ADSET, echo.family, campaign_id)
-            return _tree(echo.family, echo.campaign, adsets, echo.ads)
+            return _tree(campaign_id, echo.family, echo.campaign, adsets, echo.ads)
         for family in self._likely_families([campaign_id]):
             tree = await self._read_family(access, family, campaign_id)
             if tree is not None:
@@ -86,7 +88,7 @@ class TikTokObjects:
             missing = [item for item in ids if item not in found]
             for some in chunks(missing, facts.IDS_PER_FILTER):
                 items = await self._list(access, f"list_{level}s", level, family, {f"{field}s": some})
-                found |= {str(item[field]): (family, item) for item in items}
+                found |= {id_of(item[field]): (family, item) for item in items}
         return found
 
     async def by_family(
@@ -137,7 +139,8 @@ class TikTokObjects:
                 return []
             raise
         if family == "smart_plus":
-            self._echoes.remember_smart_plus([str(item[id_field(level, family)]) for item in items])
+            ids = (id_or_none(item, id_field(level, family)) for item in items)
+            self._echoes.remember_smart_plus(item for item in ids if item)
         return items
 
     async def _read_family(self, access: Access, family: facts.Family, campaign_id: str) -> Tree | None:
@@ -146,7 +149,7 @@ class TikTokObjects:
             self._children(access, Level.ADSET, family, campaign_id),
             self._children(access, Level.AD, family, campaign_id),
         )
-        return _tree(family, campaigns[0], adsets, ads) if campaigns else None
+        return _tree(campaign_id, family, campaigns[0], adsets, ads) if campaigns else None
 
     async def _children(
         self, access: Access, level: Level, family: facts.Family, campaign_id: str
@@ -230,7 +233,7 @@ class TikTokObjects:
     ) -> bool:
         field = id_field(level, family)
         items = await self._list(access, f"list_{level}s", level, family, {f"{field}s": list(ids)})
-        having = {str(item[field]) for item in items if item.get("operation_status") == operation_status}
+        having = {id_of(item[field]) for item in items if item.get("operation_status") == operation_status}
         return having >= set(ids)
 
 
@@ -256,10 +259,11 @@ def _changed(platform_id: str, problem: str | None, request_id: str | None) -> O
 
 
 def _tree(
-    family: facts.Family, campaign: facts.Params, adsets: list[facts.Params], ads: list[facts.Params]
+    campaign_id: str,
+    family: facts.Family,
+    campaign: facts.Params,
+    adsets: list[facts.Params],
+    ads: list[facts.Params],
 ) -> Tree:
-    return Tree(
-        campaign=campaign_node(campaign, family),
-        adsets=[adset_node(item, family) for item in adsets],
-        ads=[ad_node(item, family) for item in ads],
-    )
+    root = campaign_node({**campaign, id_field(Level.CAMPAIGN, family): campaign_id}, family)
+    return tree_of(root, adsets, ads, partial(adset_node, family=family), partial(ad_node, family=family))

@@ -254,6 +254,7 @@ def _adset_state(ours: Mapping[str | None, str], node: AdSetNode, figures: Figur
         platform_status=node.platform_status,
         daily_budget=node.daily_budget,
         issues=node.issues,
+        foreign=node.platform_id not in ours,
         **dict(figures),
     )
 
@@ -269,5 +270,6 @@ def _ad_state(campaign: Campaign, ours: Mapping[str | None, str], node: AdNode, 
         status=node.status,
         platform_status=node.platform_status,
         issues=node.issues,
+        foreign=tag is None,
         **dict(figures),
     )
