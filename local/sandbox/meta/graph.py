@@ -224,6 +224,8 @@ class Graph(SandboxPlatform[MetaStore, Account, MetaSeed]):
     # --- writes ----------------------------------------------------------------------------------------
 
     def _create(self, call: GraphCall, account: Account) -> Json:
+        if call.edge == "adimages" and call.method == "DELETE":
+            return media.remove_image(self.store, account, call.params)
         if call.edge == "adimages":
             now = self.now()
             return media.upload_images(self.store, account, call.params, call.files, now)

@@ -205,6 +205,10 @@ class PlatformAdapter(Protocol):
         """Read the account. Raises AccountError when it cannot advertise now."""
         ...
 
+    async def check_account(self, access: Access) -> None:
+        """Raise AccountError when the account cannot advertise now: disabled, unpaid, closed. One call."""
+        ...
+
     def fit_ages(self, age_groups: Sequence[AgeGroup]) -> list[AgeGroup]:
         """Return the groups as this platform can target them, one for each, not overlapping more than asked.
 

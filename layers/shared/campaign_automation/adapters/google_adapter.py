@@ -74,11 +74,7 @@ class GoogleAdapter:
 
     @typed_errors(PLATFORM)
     async def describe_account(self, access: Access) -> AdAccount:
-        rows = await self._wire.search(access, "read_account", queries.ACCOUNT)
-        if not rows:
-            raise AccountError(f"google: no account {access.platform_account_id}", code="1004")
-        customer = rows[0].customer
-        checks.refuse_blocked(enum_name(customer, "status"))
+        customer = await self._customer(access)
         step = known_step(PLATFORM, customer.currency_code, facts.budget_step(customer.currency_code))
         tracking = enum_name(customer.conversion_tracking_setting, "conversion_tracking_status")
         return AdAccount(
@@ -89,6 +85,18 @@ class GoogleAdapter:
             min_daily_budget=step,  # an ad group has no budget: any share of the campaign's will do
             facts={"conversion_tracking": tracking, **configured(self._app, access.platform_account_id)},
         )
+
+    @typed_errors(PLATFORM)
+    async def check_account(self, access: Access) -> None:
+        await self._customer(access)
+
+    async def _customer(self, access: Access) -> Any:
+        """Read the customer. Raises AccountError when it cannot be seen or cannot advertise."""
+        rows = await self._wire.search(access, "read_account", queries.ACCOUNT)
+        if not rows:
+            raise AccountError(f"google: no account {access.platform_account_id}", code="1004")
+        checks.refuse_blocked(enum_name(rows[0].customer, "status"))
+        return rows[0].customer
 
     def fit_ages(self, age_groups: Sequence[AgeGroup]) -> list[AgeGroup]:
         return requests.fit_ages(age_groups)

@@ -111,6 +111,11 @@ class MetaAdapter:
             facts=self._account_facts(access.platform_account_id, data),
         )
 
+    @typed_errors(PLATFORM)
+    async def check_account(self, access: Access) -> None:
+        fields = "account_status,disable_reason"
+        refuse_blocked(await self._wire.get(access, "read_account", access.platform_account_id, fields))
+
     def _account_facts(self, account_id: str, data: Mapping[str, Any]) -> dict[str, Any]:
         """Page, pixel and app: those that the secret names, else the account's only one."""
         found: dict[str, Any] = {

@@ -99,30 +99,35 @@ class TikTokAdapter:
     @typed_errors(PLATFORM)
     async def describe_account(self, access: Access) -> AdAccount:
         """Read the advertiser, its identities and its pixels."""
-        advertiser_id = access.platform_account_id
-        asked: facts.Params = {"advertiser_ids": [advertiser_id], "fields": _ACCOUNT_FIELDS}
-        info, identities, pixels = await asyncio.gather(
-            self._wire.get(access, "read_account", "advertiser/info", asked),
+        data, identities, pixels = await asyncio.gather(
+            self._advertiser(access),
             self._wire.get(access, "read_identity", "identity/get", {"page": 1, "page_size": 100}),
             self._wire.get(access, "read_pixels", "pixel/list", {"page": 1, "page_size": 20}),
         )
-        found = rows_of(info.get("list"))
-        if not found:
-            raise AccountError(
-                f"tiktok: the account {advertiser_id} cannot be seen with its token", code="1004"
-            )
-        data = found[0]
         checks.refuse_blocked(data)
         currency = text_of(data["currency"])
         step = known_step(PLATFORM, currency, facts.budget_step(currency))
         return AdAccount(
-            platform_account_id=advertiser_id,
+            platform_account_id=access.platform_account_id,
             currency=currency,
             time_zone=zone_of(data.get("display_timezone") or data["timezone"]),
             budget_step=step,
             min_daily_budget=checks.floor_of_adset(currency),
-            facts=self._account_facts(advertiser_id, identities, pixels),
+            facts=self._account_facts(access.platform_account_id, identities, pixels),
         )
+
+    @typed_errors(PLATFORM)
+    async def check_account(self, access: Access) -> None:
+        checks.refuse_blocked(await self._advertiser(access))
+
+    async def _advertiser(self, access: Access) -> facts.Params:
+        """Read the entry of the account. Raises AccountError (1004) when its token does not see it."""
+        advertiser_id = access.platform_account_id
+        asked: facts.Params = {"advertiser_ids": [advertiser_id], "fields": _ACCOUNT_FIELDS}
+        info = await self._wire.get(access, "read_account", "advertiser/info", asked)
+        if found := rows_of(info.get("list")):
+            return dict(found[0])
+        raise AccountError(f"tiktok: the account {advertiser_id} cannot be seen with its token", code="1004")
 
     def _account_facts(
         self, account_id: str, identities: Mapping[str, Any], pixels: Mapping[str, Any]

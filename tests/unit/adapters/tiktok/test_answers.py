@@ -270,7 +270,7 @@ def _told(**changes: Any) -> Json:
 def _echoes(ads: int) -> Echoes:
     echoes = Echoes()
     echoes.campaign("1", "manual", _told(), 2)
-    for number in range(ads):
+    for number in range(1, ads + 1):
         echoes.ad("1", _told(ad_id=number))
     return echoes
 
@@ -288,6 +288,8 @@ def test_an_echo_is_used_once_and_only_when_it_is_whole() -> None:
         lambda echoes: echoes.forget(),
         lambda echoes: echoes.spoil("1"),
         lambda echoes: echoes._echoes["1"].ads[0].pop("operation_status"),
+        lambda echoes: echoes._echoes["1"].ads[0].pop("secondary_status"),
+        lambda echoes: echoes._echoes["1"].ads[0].pop("ad_id"),
         lambda echoes: setattr(echoes._echoes["1"], "made_at", echoes._echoes["1"].made_at - FRESH_SECONDS),
     ],
 )

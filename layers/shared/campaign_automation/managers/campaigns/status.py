@@ -44,6 +44,7 @@ from campaign_automation.utils import clock
 from campaign_automation.utils.cache_manager import CacheManager
 from campaign_automation.utils.clock import iso_now
 from campaign_automation.utils.error_handler import (
+    AccountError,
     CampaignAutomationError,
     PlatformError,
 )
@@ -126,6 +127,9 @@ class CampaignStatusReader:
         try:
             answer, is_whole = await self._read(campaign)
         except PlatformError as error:
+            # 5000: somebody deleted it on the platform, which gives this as the reason.
+            if error.code == "5000":
+                return _gone_status(campaign, error)
             return await self._stale(tenant, key, error)
         # An answer without figures is not kept: the next request may get them.
         if is_whole:
@@ -148,15 +152,28 @@ class CampaignStatusReader:
         today = clock.day_of(clock.now(), ZoneInfo(campaign.account.time_zone))
 
         async def read(access: Access) -> tuple[Tree, tuple[FiguresByLevel | None, list[str]], Access]:
-            tree, figures = await asyncio.gather(
+            tree, figures, problems = await asyncio.gather(
                 platform.adapter.read_tree(access, campaign.root_id, campaign.account.currency),
                 _read_figures(platform.adapter, access, campaign, today),
+                _account_problems(platform.adapter, access),
             )
+            tree.campaign.issues.extend(problems)
             return tree, figures, access
 
         tree, (figures, warnings), access = await platform.ask("status", _PATIENCE, read)
         warnings = [*warnings, *token_warnings(access, campaign.platform)]
         return _status(campaign, tree, figures, warnings, access), figures is not None
+
+
+async def _account_problems(adapter: PlatformAdapter, access: Access) -> list[str]:
+    """Return the reason for which the ad account cannot advertise now, if it has one."""
+    try:
+        await adapter.check_account(access)
+    except AccountError as error:
+        return [error.message]
+    except CampaignAutomationError as error:
+        logger.warning("account not read", reason=error.message)
+    return []
 
 
 async def _read_figures(
@@ -192,6 +209,20 @@ def _unfinished_status(creation: Creation) -> CampaignStatus:
         ),
         as_of=iso_now(),
     )
+
+
+def _gone_status(campaign: Campaign, error: PlatformError) -> CampaignStatus:
+    """Return the status of a campaign that its platform does not know any more."""
+    state = CampaignState(
+        campaign_id=campaign.campaign_id,
+        platform=campaign.platform,
+        platform_campaign_id=campaign.root_id,
+        name=campaign.name,
+        status="deleted",
+        currency=campaign.account.currency,
+        issues=[error.message],
+    )
+    return CampaignStatus(campaign=state, as_of=iso_now())
 
 
 def _status(
