@@ -18,7 +18,14 @@ from local.sandbox.google.messages import (
     StreamRequest,
     StreamResponse,
 )
-from local.sandbox.google.service import Caller, GoogleAds, mutate_operation, page_of, search_operation
+from local.sandbox.google.service import (
+    PAGE_ROWS,
+    Caller,
+    GoogleAds,
+    mutate_operation,
+    page_of,
+    search_operation,
+)
 
 SERVICE = "google.ads.googleads.v26.services.GoogleAdsService"
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
@@ -69,7 +76,8 @@ class GoogleServer:
 
         def act() -> Message:
             rows = self._google.search(request.customer_id, request.query, caller)
-            page, token = page_of(rows, request)
+            size = self._world.unkind.page_size(PAGE_ROWS)
+            page, token = page_of(rows, request, size)
             return SearchResponse(results=page, next_page_token=token, total_results_count=len(rows))
 
         return await self._exchange(context, "Search", search_operation(request.query), act)

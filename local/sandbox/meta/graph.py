@@ -178,7 +178,7 @@ class Graph(SandboxPlatform[MetaStore, Account, MetaSeed]):
 
     @property
     def _reader(self) -> Reader:
-        return Reader(self.store, self.now())
+        return Reader(self.store, self.now(), self.world.unkind)
 
     def _read(self, call: GraphCall, account: Account, node: Node | None) -> Json:
         fields = parse_fields(call.params.text("fields"))
@@ -218,6 +218,8 @@ class Graph(SandboxPlatform[MetaStore, Account, MetaSeed]):
             node = self.store.nodes.get(node.data["of"] or "")
         if node and node.kind not in ("campaign", "adset", "ad"):
             raise errors.unknown_path(call.edge)
+        size = self.world.unkind.page_size(int(params.text("limit", "25")))
+        params = Params(params.values | {"limit": str(size)}) if self.world.unkind.is_on else params
         today = now.astimezone(account.zone).date()
         return insights(Query(self.store, account, node, params, today), call.path)
 

@@ -197,10 +197,10 @@ def test_reports_add_up_and_hold_rows_of_zeros(
     _run(api, sandbox, campaign_id, adgroup_id, ad_id)
     days = _report(api, "AUCTION_AD", ["ad_id", "stat_time_day"])
     assert [row["dimensions"] for row in days] == [
-        {"ad_id": ad_id, "stat_time_day": f"{day} 00:00:00"} for day in (TODAY, TOMORROW)
+        {"ad_id": int(ad_id), "stat_time_day": f"{day} 00:00:00"} for day in (TODAY, TOMORROW)
     ]
     whole = {
-        row["dimensions"]["campaign_id"]: row["metrics"]
+        str(row["dimensions"]["campaign_id"]): row["metrics"]
         for row in _report(api, "AUCTION_CAMPAIGN", ["campaign_id"])
     }
     assert float(whole[campaign_id]["spend"]) == pytest.approx(

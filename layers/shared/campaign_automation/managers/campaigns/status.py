@@ -234,7 +234,9 @@ def _status(
 ) -> CampaignStatus:
     ours = {entry.platform_id: entry.tag for entry in campaign.objects.values()}
     return CampaignStatus(
-        campaign=_campaign_state(campaign, tree, _figures_of(figures, Level.CAMPAIGN, tree.campaign)),
+        campaign=_campaign_state(
+            campaign, tree, _daily_budget(ours, tree), _figures_of(figures, Level.CAMPAIGN, tree.campaign)
+        ),
         adsets=[_adset_state(ours, node, _figures_of(figures, Level.ADSET, node)) for node in tree.adsets],
         ads=[_ad_state(campaign, ours, node, _figures_of(figures, Level.AD, node)) for node in tree.ads],
         as_of=iso_now(),
@@ -252,16 +254,22 @@ def _figures_of(report: FiguresByLevel | None, level: Level, node: Node) -> Figu
     return report[level].get(node.platform_id, none)
 
 
-def _daily_budget(tree: Tree) -> Decimal | None:
-    """Return the campaign's own budget, else the sum of its ad sets' budgets; None if unknown."""
+def _daily_budget(ours: Mapping[str | None, str], tree: Tree) -> Decimal | None:
+    """Return the campaign's own budget, else the sum of its ad sets' budgets; None if unknown.
+
+    Those of ad sets that others made count while they run.
+    """
     if tree.campaign.daily_budget is not None:
         return tree.campaign.daily_budget
-    budgets = [node.daily_budget for node in tree.adsets if node.status != "deleted"]
+    counted = [node for node in tree.adsets if node.platform_id in ours or node.status != "paused"]
+    budgets = [node.daily_budget for node in counted if node.status != "deleted"]
     known = [budget for budget in budgets if budget is not None]
     return sum(known, Decimal(0)) if known and len(known) == len(budgets) else None
 
 
-def _campaign_state(campaign: Campaign, tree: Tree, figures: Figures) -> CampaignState:
+def _campaign_state(
+    campaign: Campaign, tree: Tree, daily_budget: Decimal | None, figures: Figures
+) -> CampaignState:
     return CampaignState(
         campaign_id=campaign.campaign_id,
         platform=campaign.platform,
@@ -270,7 +278,7 @@ def _campaign_state(campaign: Campaign, tree: Tree, figures: Figures) -> Campaig
         status=tree.campaign.status,
         platform_status=tree.campaign.platform_status,
         currency=campaign.account.currency,
-        daily_budget=_daily_budget(tree),
+        daily_budget=daily_budget,
         issues=tree.campaign.issues,
         **{f"{name}_today": value for name, value in figures},
     )
