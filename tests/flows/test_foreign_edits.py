@@ -81,7 +81,7 @@ def test_objects_of_colleagues_are_shown_and_marked(api: Api, edited: dict[str, 
     assert body["campaign"]["daily_budget"] == 100  # what is paused and not ours is no part of it
 
 
-@pytest.mark.parametrize("platform", ["tiktok", "google"])
+@pytest.mark.parametrize("platform", ["tiktok", pytest.param("google", marks=pytest.mark.slow)])
 def test_colleagues_on_other_platforms_do_not_hinder(api: Api, platform: str) -> None:
     created = api.create(request_body(platform=platform)).json()
     assert created["status"] == "success", created
@@ -122,7 +122,10 @@ def test_an_image_that_was_removed_from_the_library_is_shown(
     assert {tuple(item["issues"]) for item in odd} == {("Image Not Found",)}
 
 
-@pytest.mark.parametrize(("account_status", "words"), [(2, "is disabled"), (3, "unsettled balance")])
+@pytest.mark.parametrize(
+    ("account_status", "words"),
+    [(2, "is disabled"), pytest.param(3, "unsettled balance", marks=pytest.mark.slow)],
+)
 def test_an_account_that_cannot_advertise_is_shown_and_pausing_is_still_tried(
     api: Api, sandbox: Sandbox, edited: dict[str, Any], account_status: int, words: str
 ) -> None:
@@ -133,7 +136,10 @@ def test_an_account_that_cannot_advertise_is_shown_and_pausing_is_still_tried(
     assert (answer.status_code, answer.json()["new_status"]) == (200, "paused"), answer.text
 
 
-@pytest.mark.parametrize("platform", ["meta", "tiktok", "google"])
+@pytest.mark.parametrize(
+    "platform",
+    ["tiktok", pytest.param("meta", marks=pytest.mark.slow), pytest.param("google", marks=pytest.mark.slow)],
+)
 def test_a_campaign_deleted_by_hand_is_shown_as_deleted(api: Api, cloud: Cloud, platform: str) -> None:
     created = api.create(request_body(platform=platform)).json()
     delete_by_hand(cloud, platform, created["platform_campaign_id"])

@@ -12,9 +12,15 @@ Kind = Literal[
     "http_500",
     "garbage",
     "rate_limit",
+    "rate_limit_bare",
     "auth_expired",
+    "auth_withdrawn",
+    "denied_bare",
+    "internal_bare",
     "policy",
 ]
+# Those that end in "_bare" come without what usually explains them: Meta's limit with X-App-Usage alone,
+# Google's statuses without a failure. "auth_withdrawn" is Google's: UNAVAILABLE around an invalid_grant.
 KINDS: tuple[str, ...] = get_args(Kind)
 MAX_HANG_SECONDS = 60.0
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import grpc
 
-from local.sandbox.core.faults import Fault
+from local.sandbox.core.faults import Fault, Kind
 from local.sandbox.core.world import World
 from local.sandbox.google.errors import FAILURE_KEY, Refusal, injected
 from local.sandbox.google.messages import (
@@ -29,6 +29,16 @@ from local.sandbox.google.service import (
 
 SERVICE = "google.ads.googleads.v26.services.GoogleAdsService"
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
+# Statuses without a failure, as a proxy or the client's own credentials give them.
+WITHOUT_FAILURE: dict[Kind, tuple[grpc.StatusCode, str]] = {
+    "auth_withdrawn": (
+        grpc.StatusCode.UNAVAILABLE,
+        "Getting metadata from plugin failed with error: ('invalid_grant: Token was revoked.',)",
+    ),
+    "denied_bare": (grpc.StatusCode.PERMISSION_DENIED, "The caller does not have permission"),
+    "garbage": (grpc.StatusCode.UNAVAILABLE, "Received http2 header with status: 502"),
+    "internal_bare": (grpc.StatusCode.INTERNAL, "Internal error encountered."),
+}
 Context = Any  # grpc.aio.ServicerContext; grpc carries no types
 
 
@@ -125,9 +135,8 @@ class GoogleServer:
         if fault.unanswered_after is not None:
             await asyncio.sleep(fault.unanswered_after)
             await context.abort(grpc.StatusCode.UNAVAILABLE, "Socket closed")
-        if fault.kind == "garbage":
-            words = "Received http2 header with status: 502"
-            await context.abort(grpc.StatusCode.UNAVAILABLE, words)
+        if fault.kind in WITHOUT_FAILURE:
+            await context.abort(*WITHOUT_FAILURE[fault.kind])
         await self._refuse(context, Refusal([injected(fault.kind)]))
 
 
