@@ -1,4 +1,4 @@
-"""The unkind switch: objects of colleagues in the lists, optional fields missing, small pages, from a seed."""
+"""The unkind switch: colleagues in the lists, optional fields missing, small pages, all from a seed."""
 
 from __future__ import annotations
 
