@@ -242,16 +242,17 @@ class GoogleAdapter:
 
     async def _read_whole_tree(self, access: Access, campaign_id: str) -> Tree:
         # Google does not answer budgets or criteria in one query with ads.
-        asked = (queries.CAMPAIGN, queries.AD_GROUPS, queries.ADS, queries.LOCATIONS, queries.AGES)
-        campaigns, groups, ads, places, ages = await asyncio.gather(
+        asked = (queries.CAMPAIGN, queries.AD_GROUPS, queries.ADS, queries.PLACES, queries.PEOPLE)
+        campaigns, groups, ads, places, people = await asyncio.gather(
             *(self._query(access, campaign_id, query) for query in asked)
         )
         if not campaigns:
             raise answers.gone(campaign_id)
         stored = answers.Stored(
             facts.from_micros(campaigns[0].campaign_budget.amount_micros),
-            answers.countries_of(row.campaign_criterion.location.geo_target_constant for row in places),
-            answers.ages_of(ages),
+            answers.places_of(places),
+            answers.ages_of(people),
+            answers.narrowed(people),
         )
         return _tree(campaigns[0], groups, ads, stored)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -44,11 +45,12 @@ _NO_ISSUE = ("_PAUSED", "_REMOVED", "_LEARNING", "_UNDER_REVIEW", "UNKNOWN", "UN
 
 
 class Stored(NamedTuple):
-    """A campaign's budget and criteria as Google stored them; `ages` by ad group id."""
+    """A campaign's budget and criteria as Google stored them; `ages` and what else narrows by ad group id."""
 
     daily_budget: Decimal
     countries: list[str]
     ages: Mapping[str, AgeGroup]
+    narrowed: Mapping[str, list[str]] = MappingProxyType({})
 
 
 def _node_fields(message: Any, platform_id: str, **more: Callable[[], Any]) -> dict[str, Any]:
@@ -126,7 +128,8 @@ def _targeting(stored: Stored, group_id: str) -> StoredTargeting:
     low, high = stored.ages.get(group_id, facts.ALL_AGES)
     countries = [place for place in stored.countries if place in facts.GEO_TARGETS]
     odd = [f"location {place}" for place in stored.countries if place not in facts.GEO_TARGETS]
-    return StoredTargeting(age_min=low, age_max=high, countries=countries, more=odd)
+    more = [*odd, *stored.narrowed.get(group_id, [])]
+    return StoredTargeting(age_min=low, age_max=high, countries=countries, more=more)
 
 
 def _in_learning(campaign: Any) -> bool | None:
@@ -193,10 +196,38 @@ def ages_of(rows: Iterable[Row]) -> dict[str, AgeGroup]:
     """Ages by ad group, from rows of excluded ages; ad groups that exclude none are left out."""
     excluded: dict[str, list[str]] = {}
     for row in rows:
-        if row.ad_group_criterion.negative:
+        if row.ad_group_criterion.negative and _kind_of(row.ad_group_criterion) == "AGE_RANGE":
             bucket = enum_name(row.ad_group_criterion.age_range, "type_")
             excluded.setdefault(str(row.ad_group.id), []).append(bucket)
     return {group_id: reached_ages(buckets) for group_id, buckets in excluded.items()}
+
+
+def narrowed(rows: Iterable[Row]) -> dict[str, list[str]]:
+    """Criteria other than ages that exclude people, by ad group: gender, parental status, income range."""
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        kind = _kind_of(row.ad_group_criterion)
+        if row.ad_group_criterion.negative and kind != "AGE_RANGE":
+            kinds = found.setdefault(str(row.ad_group.id), [])
+            kinds += [] if kind.lower() in kinds else [kind.lower()]
+    return found
+
+
+def places_of(rows: Iterable[Row]) -> list[str]:
+    """Country codes of the locations; every other place, and each that is left out, in words of its own."""
+    return [_place_of(row.campaign_criterion) for row in rows]
+
+
+def _place_of(criterion: Any) -> str:
+    kind = _kind_of(criterion)
+    (place,) = countries_of([criterion.location.geo_target_constant])
+    if criterion.negative:
+        return f"without {place or kind.lower()}"
+    return place if kind == "LOCATION" and place else kind.lower()
+
+
+def _kind_of(criterion: Any) -> str:
+    return enum_name(criterion, "type_")
 
 
 def countries_of(constants: Iterable[str]) -> list[str]:

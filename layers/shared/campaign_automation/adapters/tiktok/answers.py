@@ -92,10 +92,8 @@ def _ends_at(item: Mapping[str, Any]) -> datetime | None:
 
 
 def _targeting(stored: Mapping[str, Any]) -> StoredTargeting:
-    buckets, places = (
-        rows_of(stored.get("age_groups")),
-        [str(item) for item in rows_of(stored.get("location_ids"))],
-    )
+    buckets = rows_of(stored.get("age_groups"))
+    places = [str(item) for item in rows_of(stored.get("location_ids"))]
     odd_ages = [str(name) for name in buckets if name not in facts.AGE_BUCKETS]
     odd_places = [f"location {place}" for place in places if place not in _COUNTRIES]
     low, high = (None, None) if odd_ages else ages_of(buckets)
