@@ -12,7 +12,8 @@ from typing import Any
 Json = dict[str, Any]
 DEFAULT_SEED = 1
 NAME = "Colleague's own, do not touch"
-_FEWEST_ROWS, _MOST_ROWS = 3, 6
+# Fewest and most rows of a page. Reports have hundreds of rows, and each page is a call.
+_OBJECTS, _FIGURES = (3, 6), (40, 80)
 
 
 class Unkind:
@@ -25,11 +26,11 @@ class Unkind:
     def is_on(self) -> bool:
         return self.seed is not None
 
-    def page_size(self, asked: int) -> int:
-        """The rows of a page, which hold fewer than asked."""
+    def page_size(self, asked: int, *, of_figures: bool = False) -> int:
+        """The rows of a page of objects or of a report, which holds fewer than asked."""
         if not self.is_on:
             return asked
-        return min(asked, self._random("pages").randint(_FEWEST_ROWS, _MOST_ROWS))
+        return min(asked, self._random("pages").randint(*(_FIGURES if of_figures else _OBJECTS)))
 
     def without(self, row: Json, optional: Collection[str]) -> Json:
         """The row without some of its optional fields."""

@@ -86,7 +86,8 @@ class GoogleServer:
 
         def act() -> Message:
             rows = self._google.search(request.customer_id, request.query, caller)
-            size = self._world.unkind.page_size(PAGE_ROWS)
+            has_figures = "metrics." in request.query
+            size = self._world.unkind.page_size(PAGE_ROWS, of_figures=has_figures)
             page, token = page_of(rows, request, size)
             return SearchResponse(results=page, next_page_token=token, total_results_count=len(rows))
 

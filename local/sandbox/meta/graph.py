@@ -218,7 +218,7 @@ class Graph(SandboxPlatform[MetaStore, Account, MetaSeed]):
             node = self.store.nodes.get(node.data["of"] or "")
         if node and node.kind not in ("campaign", "adset", "ad"):
             raise errors.unknown_path(call.edge)
-        size = self.world.unkind.page_size(int(params.text("limit", "25")))
+        size = self.world.unkind.page_size(int(params.text("limit", "25")), of_figures=True)
         params = Params(params.values | {"limit": str(size)}) if self.world.unkind.is_on else params
         today = now.astimezone(account.zone).date()
         return insights(Query(self.store, account, node, params, today), call.path)

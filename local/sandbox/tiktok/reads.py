@@ -47,14 +47,17 @@ def list_objects(context: Context, noun: str) -> Json:
 
 
 def daily_report(context: Context, _: str) -> Json:
-    return report(context.store, context.account, _in_small_pages(context), context.today)
+    params = _in_small_pages(context, of_figures=True)
+    return report(context.store, context.account, params, context.today)
 
 
-def _in_small_pages(context: Context) -> Params:
+def _in_small_pages(context: Context, *, of_figures: bool = False) -> Params:
     if not context.unkind.is_on:
         return context.params
     asked = context.params.integer("page_size", 10, 1, MAX_PAGE)
-    return Params(context.params.values | {"page_size": context.unkind.page_size(asked)})
+    return Params(
+        context.params.values | {"page_size": context.unkind.page_size(asked, of_figures=of_figures)}
+    )
 
 
 def reviews(context: Context, _: str) -> Json:
