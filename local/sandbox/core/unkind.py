@@ -17,7 +17,7 @@ _OBJECTS, _FIGURES = (3, 6), (40, 80)
 
 
 class Unkind:
-    """The switch of a sandbox: without a seed the platforms answer as kindly as they can."""
+    """The switch of a sandbox: without a seed the answers are complete and hold nothing else."""
 
     def __init__(self, seed: int | None = None) -> None:
         self.seed = seed
@@ -32,11 +32,11 @@ class Unkind:
             return asked
         return min(asked, self._random("pages").randint(*(_FIGURES if of_figures else _OBJECTS)))
 
-    def without(self, row: Json, optional: Collection[str]) -> Json:
-        """The row without some of its optional fields."""
+    def without(self, row: Json, optional: Collection[str], object_id: str) -> Json:
+        """The row of an object without some of its optional fields."""
         if not self.is_on:
             return row
-        left_out = {name for name in optional if self._random(row.get("id"), name).random() < 0.5}
+        left_out = {name for name in optional if self._random(object_id, name).random() < 0.5}
         return {name: value for name, value in row.items() if name not in left_out}
 
     def choice(self, about: object, *choices: Any) -> Any:

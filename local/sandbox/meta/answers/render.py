@@ -63,7 +63,7 @@ class Reader:
     def node(self, node: Node, fields: list[Field]) -> Json:
         wanted = fields or [Field(name) for name in _DEFAULTS.get(node.kind, ())]
         shown = {field.name: self._node_value(node, field) for field in wanted}
-        return self.unkind.without(_filled(shown | {"id": node.id}), _OPTIONAL)
+        return self.unkind.without(_filled(shown | {"id": node.id}), _OPTIONAL, node.id)
 
     def edge(self, nodes: list[Node], fields: list[Field], arguments: Mapping[str, str], path: str) -> Json:
         """One page of `nodes`, filtered as `arguments` say."""

@@ -24,7 +24,7 @@ PRIMARY = (
 )
 MAX_IDS, MAX_PAGE = 100, 1000
 # Fields that the vendor's documents call optional in an answer.
-_OPTIONAL = ("campaign_automation_type", "modify_time", "scheduled_budget", "special_industries")
+_OPTIONAL = ("campaign_automation_type", "create_time", "modify_time", "special_industries")
 _KNOWN = {
     "campaign": {"campaign_ids", "campaign_name", "objective_type"},
     "adgroup": {"campaign_ids", "adgroup_ids", "adgroup_name", "objective_type"},
@@ -43,9 +43,13 @@ def listing(context: Context, kind: Kind) -> Json:
     filtering = params.mapping("filtering")
     tests = _tests(store, kind, filtering, now)
     own = store.of_family(context.account.id, kind, context.family)
-    rows = [shown(store, node, now) for node in own if all(test(node) for test in tests)]
-    if context.unkind.is_on:
-        rows = [context.unkind.without(row, _OPTIONAL) for row in rows]
+    unkind = context.unkind
+    rows = [
+        unkind.without(shown(store, node, now), _OPTIONAL, node.id)
+        for node in own
+        if all(test(node) for test in tests)
+    ]
+    if unkind.is_on:
         rows += foreign_rows(filtering.values, kind, context.family) if rows else []
     return paged(rows, params)
 
