@@ -1,10 +1,12 @@
 """`make demo`: creates a campaign through the real template in the local cloud and shows what was made.
 
-The last line of standard output is one JSON object with what was made and measured.
+The last line of standard output is one JSON object with what was made and measured. With `--unkind [SEED]`
+the platforms answer as real accounts may: colleagues' objects in the lists, missing fields, small pages.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import tempfile
 import time
@@ -20,6 +22,7 @@ from local.demo_ab_test import ab_test
 from local.demo_budget import budget_chapter
 from local.demo_control import control
 from local.demo_rules import rules
+from local.sandbox.core.unkind import DEFAULT_SEED
 
 BUDGET = Decimal(100)
 REQUEST: dict[str, Any] = {
@@ -35,10 +38,14 @@ PLATFORMS = ("meta", "tiktok", "google")
 
 def main(argv: list[str]) -> int:
     """Exit code 0 when every chapter came out right."""
+    unkind = _arguments(argv).unkind
     started = time.monotonic()
     say("Starting the local cloud: the real template, handlers and state machine ...")
     with tempfile.TemporaryDirectory(prefix="campaign-automation-") as folder, start(folder) as cloud:
         say(f"  ready after {time.monotonic() - started:.1f} s at {cloud.info['api_url']}")
+        if unkind is not None:
+            say(f"  the platforms are unkind, with seed {unkind}")
+            httpx.put(f"{cloud.info['sandbox']['admin']}/unkind", json={"seed": unkind}).raise_for_status()
         campaigns = {platform: create(cloud, platform) for platform in PLATFORMS}
         with Api(cloud) as api:
             chapters = {"control": control(api, campaigns["meta"]["campaign_id"], say)}
@@ -50,6 +57,12 @@ def main(argv: list[str]) -> int:
     ok = all(item.pop("ok") for item in (*campaigns.values(), *chapters.values()))
     print(json.dumps({"ok": ok, "campaigns": campaigns, **chapters}), flush=True)
     return 0 if ok else 1
+
+
+def _arguments(argv: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make demo")
+    parser.add_argument("--unkind", type=int, nargs="?", const=DEFAULT_SEED, metavar="SEED")
+    return parser.parse_args(argv)
 
 
 def say(words: str) -> None:
@@ -71,7 +84,7 @@ def create(cloud: Cloud, platform: str) -> dict[str, Any]:
             lambda: api.post("/v1/campaigns", {**REQUEST, "platform": platform, "name": "Once more"})
         )
         calls = len(api.platform_calls(platform)) - calls_before
-        tree = api.get(f"/v1/campaigns/{answer['campaign_id']}")
+        tree = own_tree(api.get(f"/v1/campaigns/{answer['campaign_id']}"))
     show_tree(tree, answer)
     say(f"  once more, warm: {warm_seconds:.1f} s and {calls} platform calls, all reads included")
     return {
@@ -83,6 +96,15 @@ def create(cloud: Cloud, platform: str) -> dict[str, Any]:
         "seconds": round(seconds, 2),
         "warm_seconds": round(warm_seconds, 2),
     }
+
+
+def own_tree(tree: dict[str, Any]) -> dict[str, Any]:
+    """The tree without the objects of colleagues, which are counted aloud."""
+    others = [item for level in ("adsets", "ads") for item in tree[level] if item["foreign"]]
+    if others:
+        say(f"  beside objects that others made: {', '.join(sorted({item['name'] for item in others}))}")
+    own = {level: [item for item in tree[level] if not item["foreign"]] for level in ("adsets", "ads")}
+    return tree | own
 
 
 def is_right(tree: dict[str, Any]) -> bool:

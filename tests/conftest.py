@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +12,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 from local.cloud import Cloud, start
 from local.cloud.workers.worker import TIME_LIMITS
+from local.sandbox.core.unkind import DEFAULT_SEED
 from tests.support.api import Api
 from tests.support.sandbox import Sandbox
 from tests.support.secrets import assert_no_secret, log_of
@@ -19,6 +21,7 @@ from tests.support.secrets import assert_no_secret, log_of
 settings.register_profile("tests", deadline=None, database=None, print_blob=True)
 settings.load_profile("tests")
 
+UNKIND_SEED = int(os.environ.get("UNKIND_SEED", DEFAULT_SEED))
 # Tests that share what takes seconds to start, by the beginning of their ids.
 SHARING = {
     "tests/contract/test_every_adapter.py": "local cloud",
@@ -64,11 +67,17 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
 
 
 @pytest.fixture
-def sandbox(cloud: Cloud) -> Iterator[Sandbox]:
-    """The platforms as seeded, without faults."""
+def sandbox(request: pytest.FixtureRequest, cloud: Cloud) -> Iterator[Sandbox]:
+    """The platforms as seeded, without faults; in flows unkind, unless they count calls."""
+    is_unkind = "flows" in request.path.parts and request.node.get_closest_marker("counts_calls") is None
     with Sandbox(cloud.info["sandbox"]["admin"]) as control:
         control.reset()
+        control.unkind(UNKIND_SEED if is_unkind else None)
         yield control
+
+
+def pytest_report_header() -> str:
+    return f"unkind platforms in flows: seed {UNKIND_SEED} (UNKIND_SEED)"
 
 
 @pytest.fixture

@@ -34,6 +34,7 @@ class Admin:
             ("GET", "/clock"): self.clock,
             ("POST", "/clock"): self.advance,
             ("POST", "/latency"): self.latency,
+            ("PUT", "/unkind"): self.unkind,
             ("GET", "/faults"): self.faults,
             ("POST", "/faults"): self.set_faults,
             ("POST", "/late"): self.late,
@@ -73,6 +74,13 @@ class Admin:
     def latency(self, _: Request, body: Any) -> Json:
         self._world.latency_ms.update({str(name): float(ms) for name, ms in body.items()})
         return dict(self._world.latency_ms)
+
+    def unkind(self, _: Request, body: Any) -> Json:
+        """{"seed": a number, or null}: answers with colleagues' objects, missing fields and small pages."""
+        if not isinstance(body["seed"], int | None):
+            raise ValueError("seed must be a number or null")
+        self._world.unkind.seed = body["seed"]
+        return {"seed": self._world.unkind.seed}
 
     def faults(self, _: Request, __: Any) -> list[Any]:
         return self._world.faults.listing()

@@ -52,6 +52,11 @@ T = TypeVar("T")
 PLATFORMS = ("meta", "tiktok", "google")
 ACCOUNTS = {"meta": "act_100000000000001", "tiktok": "7000000000000000123", "google": "1230000003"}
 MISSING = {"meta": "120219999999999999", "tiktok": "1859999999999999", "google": "99999999999"}
+BLOCKED: dict[str, dict[str, Any]] = {
+    "meta": {"account_status": 2},
+    "tiktok": {"status": "STATUS_LIMIT"},
+    "google": {"status": "SUSPENDED"},
+}
 LEVELS = (Level.CAMPAIGN, Level.ADSET, Level.AD)
 # Ages at the edges of every platform's buckets, so that all three take them as they are.
 AGES = [[18, 34], [35, 54], [55, 65]]
@@ -496,6 +501,23 @@ def test_each_fault_is_the_same_error_on_every_platform(
     assert error.code in codes
     assert error.details["platform"] == bench.platform
     assert error.message.startswith(f"{bench.platform}: ")
+
+
+def test_a_blocked_account_is_told_by_one_call_and_can_still_be_paused(
+    bench: Bench, sandbox: Sandbox
+) -> None:
+    creation = bench.run(bench.create_tree(bench.spec()))
+    before = sum(sandbox.operations(bench.platform).values())
+    bench.run(bench.adapter.check_account(bench.access))
+    assert sum(sandbox.operations(bench.platform).values()) - before == 1
+    sandbox.patch_account(bench.platform, ACCOUNTS[bench.platform], **BLOCKED[bench.platform])
+    with pytest.raises(AccountError) as refusal:
+        bench.run(bench.adapter.check_account(bench.access))
+    assert refusal.value.details["account_status"]
+    ids = bench.level_ids(creation, Level.CAMPAIGN)
+    outcomes = bench.run(bench.adapter.set_status(bench.access, Level.CAMPAIGN, ids, "paused"))
+    # Whether the platform lets it: that it was asked is what counts.
+    assert [item.tag for item in outcomes] == ids
 
 
 def test_a_campaign_that_is_not_there_is_not_found(bench: Bench) -> None:

@@ -580,6 +580,23 @@ def test_worded_failures(
         assert outcomes[0].error.details["retry_after"] == 5
 
 
+@pytest.mark.parametrize(
+    ("kind", "error", "code"),
+    [
+        ("denied_bare", PlatformAuthError, "1004"),
+        ("internal_bare", PlatformUnavailableError, "4002"),
+        ("auth_withdrawn", PlatformAuthError, "6001"),
+    ],
+)
+def test_statuses_without_a_failure(
+    adapter: GoogleAdapter, sandbox: Sandbox, kind: str, error: type[PlatformError], code: str
+) -> None:
+    sandbox.fault("google", "read_account", kind)
+    with pytest.raises(error) as refusal:
+        run(adapter.describe_account(ACCESS))
+    assert refusal.value.code == code
+
+
 def test_client_gives_up_on_a_hanging_call(sandbox: Sandbox, ports: dict[str, int]) -> None:
     impatient = google.adapter(ports["google_port"], seconds=0.3)
     sandbox.fault("google", "read_account", "timeout_before", hang_seconds=5)

@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 
 from local.cloud import Cloud
+from local.sandbox.core.unkind import NAME
 from tests.flows.test_rules import Rules
 from tests.support.api import Api
 from tests.support.builders import request_body
-from tests.support.module import edit_in_ads_manager
+from tests.support.module import delete_by_hand, edit_in_ads_manager, remove_images
 from tests.support.sandbox import Sandbox
 
+REGIONS = {"geo_locations": {"countries": ["US"], "regions": [{"key": "3847"}]}, "genders": [2]}
 CITIES = {
     "age_min": 18,
     "age_max": 65,
@@ -67,6 +69,84 @@ def test_the_ad_set_and_its_ads_can_be_stopped_by_their_ids(
         answer = api.manage(edited["campaign_id"], action, level=level, entity_ids=ids, confirm=True)
         assert (answer.status_code, answer.json().get("failed")) == (200, []), answer.text
     assert sandbox.state("meta")["adsets"][odd["platform_adset_id"]]["status"] == status
+
+
+def test_objects_of_colleagues_are_shown_and_marked(api: Api, edited: dict[str, Any]) -> None:
+    body = api.status(edited["campaign_id"], foreign=True).json()
+    for level, ours in (("adsets", len(edited["adsets"])), ("ads", len(edited["ads"]))):
+        assert [item["foreign"] for item in body[level]].count(False) == ours
+        (foreign,) = [item for item in body[level] if item["foreign"]]
+        assert (foreign["name"], foreign["status"]) == (NAME, "paused")
+    assert body["adsets"][-1]["issues"][0].startswith("targeting: without ages")
+    assert body["campaign"]["daily_budget"] == 100  # what is paused and not ours is no part of it
+
+
+@pytest.mark.parametrize("platform", ["tiktok", pytest.param("google", marks=pytest.mark.slow)])
+def test_colleagues_on_other_platforms_do_not_hinder(api: Api, platform: str) -> None:
+    created = api.create(request_body(platform=platform)).json()
+    assert created["status"] == "success", created
+    body = api.status(created["campaign_id"], foreign=True).json()
+    assert [item["name"] for item in body["adsets"] if item["foreign"]] == [NAME]
+    assert body["campaign"]["daily_budget"] == 100
+    for action in ("start", "pause", "delete"):
+        answer = api.manage(created["campaign_id"], action, confirm=True).json()
+        assert (answer["status"], answer["failed"]) == ("success", []), answer
+
+
+def test_an_edit_beside_the_countries_has_an_issue(api: Api, cloud: Cloud, edited: dict[str, Any]) -> None:
+    odd = edited["adsets"][1]
+    edit_in_ads_manager(cloud, odd["platform_adset_id"], targeting=REGIONS, name="Renamed by hand")
+    shown = {item["adset_id"]: item for item in api.status(edited["campaign_id"]).json()["adsets"]}
+    assert shown[odd["adset_id"]]["name"] == "Renamed by hand"
+    (issue,) = shown[odd["adset_id"]]["issues"]
+    assert "also by regions, genders" in issue
+
+
+def test_a_refusal_on_one_placement_is_shown(api: Api, sandbox: Sandbox, edited: dict[str, Any]) -> None:
+    ad = edited["ads"][0]
+    sandbox.review("meta", ad["platform_ad_id"], outcome="disapproved", placement="facebook", policy="Claims")
+    shown = {item["ad_id"]: item for item in api.status(edited["campaign_id"]).json()["ads"]}[ad["ad_id"]]
+    assert shown["platform_status"] == "DISAPPROVED"
+    assert shown["issues"] == ["Claims (facebook): The ad does not follow our policies."]
+
+
+def test_an_image_that_was_removed_from_the_library_is_shown(
+    api: Api, cloud: Cloud, sandbox: Sandbox, edited: dict[str, Any]
+) -> None:
+    sandbox.advance(advance_hours=2)  # the review is over
+    hashes = {item["hash"] for item in sandbox.state("meta")["images"].values()}
+    remove_images(cloud, hashes)
+    ads = api.status(edited["campaign_id"]).json()["ads"]
+    odd = [item for item in ads if item["platform_status"] == "WITH_ISSUES"]
+    assert odd
+    assert {tuple(item["issues"]) for item in odd} == {("Image Not Found",)}
+
+
+@pytest.mark.parametrize(
+    ("account_status", "words"),
+    [(2, "is disabled"), pytest.param(3, "unsettled balance", marks=pytest.mark.slow)],
+)
+def test_an_account_that_cannot_advertise_is_shown_and_pausing_is_still_tried(
+    api: Api, sandbox: Sandbox, edited: dict[str, Any], account_status: int, words: str
+) -> None:
+    sandbox.patch_account("meta", "act_100000000000001", account_status=account_status)
+    issues = api.status(edited["campaign_id"]).json()["campaign"]["issues"]
+    assert any(words in issue for issue in issues), issues
+    answer = api.manage(edited["campaign_id"], "pause")
+    assert (answer.status_code, answer.json()["new_status"]) == (200, "paused"), answer.text
+
+
+@pytest.mark.parametrize(
+    "platform",
+    ["tiktok", pytest.param("meta", marks=pytest.mark.slow), pytest.param("google", marks=pytest.mark.slow)],
+)
+def test_a_campaign_deleted_by_hand_is_shown_as_deleted(api: Api, cloud: Cloud, platform: str) -> None:
+    created = api.create(request_body(platform=platform)).json()
+    delete_by_hand(cloud, platform, created["platform_campaign_id"])
+    answer = api.status(created["campaign_id"])
+    assert (answer.status_code, answer.json()["campaign"]["status"]) == (200, "deleted"), answer.text
+    paused = api.manage(created["campaign_id"], "pause")
+    assert paused.status_code in (200, 409), paused.text
 
 
 def test_optimize_budget_leaves_it_out_and_says_why(

@@ -88,6 +88,14 @@ def test_usage_climbs_to_the_limit_and_recovers(graph: Graph, sandbox: Sandbox) 
     assert graph.request("GET", f"{ACCOUNT}/campaigns").status_code == 200
 
 
+def test_a_limit_may_come_with_the_apps_usage_alone(graph: Graph, sandbox: Sandbox) -> None:
+    sandbox.fault("meta", "list_campaigns", "rate_limit_bare")
+    answer = graph.request("GET", f"{ACCOUNT}/campaigns")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, 80004)
+    assert "x-app-usage" in answer.headers
+    assert "x-business-use-case-usage" not in answer.headers
+
+
 def test_insights_have_their_own_limit_code(graph: Graph, sandbox: Sandbox) -> None:
     sandbox.patch_account(rate_limit_calls=0)
     assert graph.refused("GET", f"{ACCOUNT}/insights")["code"] == 80000

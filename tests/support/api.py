@@ -45,8 +45,14 @@ class Api:
             headers["Idempotency-Key"] = key
         return self.http.post("/v1/campaigns", json=body, headers=headers)
 
-    def status(self, campaign_id: str) -> httpx.Response:
-        return self.http.get(f"/v1/campaigns/{campaign_id}")
+    def status(self, campaign_id: str, *, foreign: bool = False) -> httpx.Response:
+        """The status, without the objects that others made unless `foreign` asks for them."""
+        answer = self.http.get(f"/v1/campaigns/{campaign_id}")
+        body = answer.json()
+        if foreign or "adsets" not in body:
+            return answer
+        ours = {level: [item for item in body[level] if not item["foreign"]] for level in ("adsets", "ads")}
+        return httpx.Response(answer.status_code, json=body | ours)
 
     def manage(self, campaign_id: str, action: str, **body: Any) -> httpx.Response:
         headers = {"Idempotency-Key": body.pop("key")} if "key" in body else {}

@@ -66,6 +66,9 @@ class FakeAdapter:
         self.calls.append("describe_account")
         return self.account
 
+    async def check_account(self, access: Access) -> None:
+        self.calls.append("check_account")
+
     def fit_ages(self, age_groups: Sequence[AgeGroup]) -> list[AgeGroup]:
         return list(age_groups)
 

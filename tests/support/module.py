@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
@@ -19,6 +19,8 @@ from campaign_automation.models.common import Level
 from campaign_automation.settings import get_settings
 from campaign_automation.wiring import Wiring
 from local.cloud import Cloud
+
+ACCOUNT_NUMBERS = {"meta": "1001", "tiktok": "1002", "google": "1003"}
 
 
 @contextmanager
@@ -64,11 +66,10 @@ def execute(
 
 def change_by_hand(cloud: Cloud, platform: str, level: Level, platform_id: str, status: str) -> None:
     """What user_123 does in the platform's own interface, past the module."""
-    numbers = {"meta": "1001", "tiktok": "1002", "google": "1003"}
 
     async def change() -> None:
         wiring = Wiring()
-        access = await wiring.accounts.access("user_123", platform, numbers[platform])
+        access = await wiring.accounts.access("user_123", platform, ACCOUNT_NUMBERS[platform])
         (outcome,) = await wiring.adapters[platform].set_status(access, level, [platform_id], status)
         assert outcome.error is None, outcome.error
 
@@ -76,15 +77,37 @@ def change_by_hand(cloud: Cloud, platform: str, level: Level, platform_id: str, 
         asyncio.run(change())
 
 
+def delete_by_hand(cloud: Cloud, platform: str, campaign_id: str) -> None:
+    """Delete a campaign as user_123 does in the platform's own interface, past the module."""
+
+    async def remove() -> None:
+        wiring = Wiring()
+        access = await wiring.accounts.access("user_123", platform, ACCOUNT_NUMBERS[platform])
+        (outcome,) = await wiring.adapters[platform].remove(access, Level.CAMPAIGN, [campaign_id])
+        assert outcome.error is None, outcome.error
+
+    with environment(cloud):
+        asyncio.run(remove())
+
+
 def edit_in_ads_manager(cloud: Cloud, platform_id: str, **fields: Any) -> None:
     """Edit an object as user_123 does in Meta's own interface, in the platform's own fields."""
+    data = {name: value if isinstance(value, str) else json.dumps(value) for name, value in fields.items()}
+    _ask_meta(cloud, "POST", platform_id, data)
 
+
+def remove_images(cloud: Cloud, hashes: Iterable[str]) -> None:
+    """Remove images from the library of user_123's account on Meta."""
+    for item in hashes:
+        _ask_meta(cloud, "DELETE", "act_100000000000001/adimages", {"hash": item})
+
+
+def _ask_meta(cloud: Cloud, method: str, path: str, data: dict[str, str]) -> None:
     async def token() -> str:
-        access = await Wiring().accounts.access("user_123", "meta", "1001")
+        access = await Wiring().accounts.access("user_123", "meta", ACCOUNT_NUMBERS["meta"])
         return access.token.get_secret_value()
 
     with environment(cloud):
-        data = {"access_token": asyncio.run(token())}
-    data |= {name: json.dumps(value) for name, value in fields.items()}
-    answer = httpx.post(f"{cloud.info['sandbox']['meta']}/v26.0/{platform_id}", data=data, verify=False)
+        data = {"access_token": asyncio.run(token()), **data}
+    answer = httpx.request(method, f"{cloud.info['sandbox']['meta']}/v26.0/{path}", params=data, verify=False)
     assert answer.status_code == 200, answer.text

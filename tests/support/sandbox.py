@@ -25,6 +25,10 @@ class Sandbox:
         """As seeded; at `now`, or at the machine's time."""
         self._http.post("/reset", json={"now": now} if now else {}).raise_for_status()
 
+    def unkind(self, seed: int | None) -> None:
+        """Objects of colleagues in the lists, missing fields and small pages from here on; None ends it."""
+        self._http.put("/unkind", json={"seed": seed}).raise_for_status()
+
     def fault(self, platform: str, operation: str, kind: str, **more: Any) -> None:
         fault = {"platform": platform, "operation": operation, "kind": kind, **more}
         self._http.post("/faults", json=[fault]).raise_for_status()
@@ -63,6 +67,9 @@ class Sandbox:
 
     def patch_account(self, platform: str, account_id: str, **changes: Any) -> None:
         self._http.put(f"/accounts/{platform}/{account_id}", json=changes).raise_for_status()
+
+    def review(self, platform: str, ad_id: str, **changes: Any) -> None:
+        self._http.put(f"/reviews/{platform}/{ad_id}", json=changes).raise_for_status()
 
     def patch_creative(self, creative_id: int, **changes: Any) -> None:
         self._http.put(f"/creatives/{creative_id}", json=changes).raise_for_status()

@@ -13,7 +13,11 @@ Kind = Literal[
     "http_500",
     "garbage",
     "rate_limit",
+    "rate_limit_bare",
     "auth_expired",
+    "auth_withdrawn",
+    "denied_bare",
+    "internal_bare",
     "policy",
     "reduce_data",
     "rate_limit_second",
@@ -23,6 +27,8 @@ Kind = Literal[
     "empty_page",
     "endless_pages",
 ]
+# Those that end in "_bare" come without what usually explains them: Meta's limit with X-App-Usage alone,
+# Google's statuses without a failure. "auth_withdrawn" is Google's: UNAVAILABLE around an invalid_grant.
 KINDS: tuple[str, ...] = get_args(Kind)
 # The platform acts and answers, but its answer is odd: a part that was not done and that nothing names; pages
 # that begin anew, hold nothing though more follow, or never end.

@@ -11,6 +11,7 @@ from local.sandbox.core.calls import CallLog
 from local.sandbox.core.clock import Clock
 from local.sandbox.core.faults import FaultBook
 from local.sandbox.core.records import DayRecord, Level
+from local.sandbox.core.unkind import Unkind
 
 Json = dict[str, Any]
 
@@ -52,6 +53,7 @@ class World:
     faults: FaultBook = field(default_factory=FaultBook)
     accounts: Accounts = field(default_factory=Accounts)
     latency_ms: dict[str, float] = field(default_factory=dict)
+    unkind: Unkind = field(default_factory=Unkind)
     platforms: dict[str, Platform] = field(default_factory=dict)
     ad_platforms: dict[str, AdPlatform] = field(default_factory=dict)
     calls: CallLog = field(init=False)

@@ -20,10 +20,27 @@ from local.sandbox.google.messages import (
     StreamResponse,
 )
 from local.sandbox.google.odd_answers import odd_page, partly_done
-from local.sandbox.google.service import Caller, GoogleAds, mutate_operation, page_of, search_operation
+from local.sandbox.google.service import (
+    PAGE_ROWS,
+    Caller,
+    GoogleAds,
+    mutate_operation,
+    page_of,
+    search_operation,
+)
 
 SERVICE = "google.ads.googleads.v26.services.GoogleAdsService"
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
+# Statuses without a failure, as a proxy or the client's own credentials give them.
+WITHOUT_FAILURE: dict[Kind, tuple[grpc.StatusCode, str]] = {
+    "auth_withdrawn": (
+        grpc.StatusCode.UNAVAILABLE,
+        "Getting metadata from plugin failed with error: ('invalid_grant: Token was revoked.',)",
+    ),
+    "denied_bare": (grpc.StatusCode.PERMISSION_DENIED, "The caller does not have permission"),
+    "garbage": (grpc.StatusCode.UNAVAILABLE, "Received http2 header with status: 502"),
+    "internal_bare": (grpc.StatusCode.INTERNAL, "Internal error encountered."),
+}
 Context = Any  # grpc.aio.ServicerContext; grpc carries no types
 
 
@@ -72,7 +89,9 @@ class GoogleServer:
 
         def act() -> Message:
             rows = self._google.search(request.customer_id, request.query, caller)
-            page, token = page_of(rows, request)
+            has_figures = "metrics." in request.query
+            size = self._world.unkind.page_size(PAGE_ROWS, of_figures=has_figures)
+            page, token = page_of(rows, request, size)
             return SearchResponse(results=page, next_page_token=token, total_results_count=len(rows))
 
         twist = lambda kind: odd_page(kind, request, act)  # noqa: E731
@@ -131,9 +150,8 @@ class GoogleServer:
         if fault.unanswered_after is not None:
             await asyncio.sleep(fault.unanswered_after)
             await context.abort(grpc.StatusCode.UNAVAILABLE, "Socket closed")
-        if fault.kind == "garbage":
-            words = "Received http2 header with status: 502"
-            await context.abort(grpc.StatusCode.UNAVAILABLE, words)
+        if fault.kind in WITHOUT_FAILURE:
+            await context.abort(*WITHOUT_FAILURE[fault.kind])
         await self._refuse(context, Refusal([injected(fault.kind)]))
 
 

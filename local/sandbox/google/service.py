@@ -9,6 +9,7 @@ from local.sandbox.core.reviews import LONG_AGO, is_refused
 from local.sandbox.google import gaql
 from local.sandbox.google.delivery import deliver
 from local.sandbox.google.errors import AdsError, Refusal, day_used_up, expired_token, required
+from local.sandbox.google.foreign import foreign_rows
 from local.sandbox.google.messages import KINDS, Message, enum_name, set_enum
 from local.sandbox.google.mutate import mutate
 from local.sandbox.google.search import Search
@@ -153,7 +154,9 @@ class GoogleAds(SandboxPlatform[Store, Account, GoogleSeed]):
         self._count(account, 1)
         if not query.strip():
             raise Refusal([required("query")])
-        return Search(self.store, account, self.now()).rows(gaql.parse(query))
+        parsed = gaql.parse(query)
+        rows = Search(self.store, account, self.now()).rows(parsed)
+        return [*rows, *foreign_rows(parsed, rows)] if self.world.unkind.is_on else rows
 
 
 def _invalid_token() -> Refusal:
@@ -188,7 +191,7 @@ def search_operation(text: str) -> str:
     return _LISTS.get(query.resource, "read_campaign")
 
 
-def page_of(rows: list[Message], request: Message) -> tuple[list[Message], str]:
+def page_of(rows: list[Message], request: Message, size: int = PAGE_ROWS) -> tuple[list[Message], str]:
     """One page and the token of the next; pages are of a fixed size. Raises Refusal."""
     if request.page_size:
         words = "Setting the page size is not supported: pages have a fixed size of 10000 rows."
@@ -196,5 +199,5 @@ def page_of(rows: list[Message], request: Message) -> tuple[list[Message], str]:
     if request.page_token and not request.page_token.isdigit():
         raise Refusal([AdsError("request_error.INVALID_PAGE_TOKEN", "Page token is invalid.")])
     start = int(request.page_token or 0)
-    end = start + PAGE_ROWS
+    end = start + size
     return rows[start:end], str(end) if end < len(rows) else ""

@@ -48,6 +48,9 @@ def default_seed(number: int, digits: str, user_id: int) -> MetaSeed:
 
 
 def refusal(changes: Json) -> Json:
-    """`ad_review_feedback` of a disapproved ad."""
+    """`ad_review_feedback` of a disapproved ad; with "placement" it is refused there only."""
     policy = str(changes.get("policy", "Unacceptable Business Practices"))
-    return {"global": {policy: str(changes.get("text", "The ad does not follow our policies."))}}
+    reasons = {policy: str(changes.get("text", "The ad does not follow our policies."))}
+    if "placement" in changes:
+        return {"placement_specific": {str(changes["placement"]): reasons}}
+    return {"global": reasons}

@@ -12,9 +12,11 @@ LIMIT_MINUTES = 5
 
 def faulted_reply(graph: Graph, kind: Kind, operation: str) -> GraphReply:
     """The documented body of an injected failure; garbage and lost answers are the transport's."""
-    if kind == "rate_limit":
+    if kind in ("rate_limit", "rate_limit_bare"):
         business = next(iter(graph.store.accounts.values())).business_id
         headers = usage_headers(business, 100, LIMIT_MINUTES, operation)
+        if kind == "rate_limit_bare":
+            headers.pop("X-Business-Use-Case-Usage")
         return graph.refusal(errors.too_many_calls(code_for(operation), headers))
     makers = {
         "auth_expired": errors.expired_token,

@@ -179,7 +179,8 @@ class Graph(SandboxPlatform[MetaStore, Account, MetaSeed]):
         return self._update(call, account, node)
 
     def _reader(self, call: GraphCall) -> Reader:
-        return Reader(self.store, self.now(), additions.are_on(call.version, self.now()))
+        on = additions.are_on(call.version, self.now())
+        return Reader(self.store, self.now(), on, self.world.unkind)
 
     def _read(self, call: GraphCall, account: Account, node: Node | None) -> Json:
         fields = parse_fields(call.params.text("fields"))
@@ -222,12 +223,16 @@ class Graph(SandboxPlatform[MetaStore, Account, MetaSeed]):
             node = self.store.nodes.get(node.data["of"] or "")
         if node and node.kind not in ("campaign", "adset", "ad"):
             raise errors.unknown_path(call.edge)
+        size = self.world.unkind.page_size(int(params.text("limit", "25")), of_figures=True)
+        params = Params(params.values | {"limit": str(size)}) if self.world.unkind.is_on else params
         today = now.astimezone(account.zone).date()
         return insights(Query(self.store, account, node, params, today), call.path)
 
     # --- writes ----------------------------------------------------------------------------------------
 
     def _create(self, call: GraphCall, account: Account) -> Json:
+        if call.edge == "adimages" and call.method == "DELETE":
+            return media.remove_image(self.store, account, call.params)
         if call.edge == "adimages":
             now = self.now()
             return media.upload_images(self.store, account, call.params, call.files, now)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import NamedTuple
 
+from local.sandbox.core.unkind import Unkind
 from local.sandbox.tiktok import errors
 from local.sandbox.tiktok.objects import media
 from local.sandbox.tiktok.params import Params
@@ -41,6 +42,7 @@ class Context(NamedTuple):
     family: Family
     files: media.Files
     now: datetime
+    unkind: Unkind = Unkind()
 
     @property
     def today(self) -> date:

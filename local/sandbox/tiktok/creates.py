@@ -82,8 +82,13 @@ def _new_ads(context: Context) -> Json:
     checked = new_ads(context.store, context.account, adgroup, context.params)
     sent = context.params.entries("creatives", 1, len(checked))
     ads = [_born(context, "ad", data, one) for data, one in zip(checked, sent, strict=True)]
-    shown_ads = [shown(context.store, ad, context.now) for ad in ads]
+    shown_ads = [_echoed(context, ad) for ad in ads]
     return {"ad_ids": [ad.id for ad in ads], "need_audit": True, "creatives": shown_ads}
+
+
+def _echoed(context: Context, ad: Node) -> Json:
+    """A new ad as ad/create/ answers it: its state is not yet known there."""
+    return {k: v for k, v in shown(context.store, ad, context.now).items() if k != "secondary_status"}
 
 
 def _born(context: Context, kind: Kind, data: Json, params: Params) -> Node:

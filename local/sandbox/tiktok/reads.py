@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from local.sandbox.core.store import Json
-from local.sandbox.tiktok.answers.listing import listing, paged
+from local.sandbox.tiktok.answers.listing import MAX_PAGE, listing, paged
 from local.sandbox.tiktok.answers.reports import report
 from local.sandbox.tiktok.context import KINDS, Context
 from local.sandbox.tiktok.delivery import apply_due_budgets
@@ -42,12 +42,22 @@ def pixels(context: Context, _: str) -> Json:
 
 def list_objects(context: Context, noun: str) -> Json:
     apply_due_budgets(context.store, context.now)
-    listed = Params({k: v for k, v in context.params.values.items() if k != "advertiser_id"})
-    return listing(context.store, context.account, KINDS[noun], context.family, listed, context.now)
+    listed = {k: v for k, v in _in_small_pages(context).values.items() if k != "advertiser_id"}
+    return listing(context._replace(params=Params(listed)), KINDS[noun])
 
 
 def daily_report(context: Context, _: str) -> Json:
-    return report(context.store, context.account, context.params, context.today)
+    params = _in_small_pages(context, of_figures=True)
+    return report(context.store, context.account, params, context.today)
+
+
+def _in_small_pages(context: Context, *, of_figures: bool = False) -> Params:
+    if not context.unkind.is_on:
+        return context.params
+    asked = context.params.integer("page_size", 10, 1, MAX_PAGE)
+    return Params(
+        context.params.values | {"page_size": context.unkind.page_size(asked, of_figures=of_figures)}
+    )
 
 
 def reviews(context: Context, _: str) -> Json:

@@ -142,7 +142,7 @@ def test_a_daily_budget_changes_at_midnight_of_the_account(
     sandbox.advance(advance_hours=16)  # 23:00 in New York
     assert budgets() == (50, 80)
     sandbox.advance(advance_hours=1)
-    assert budgets() == (80, None)
+    assert budgets() == (80, 0)
 
 
 def test_a_budget_may_not_fall_under_what_the_day_has_spent(
@@ -166,9 +166,8 @@ def test_the_list_of_budgets_is_checked_whole(api: TikTokApi, adgroup_id: str) -
     assert "scheduled_budget" in refused(budget=[{"adgroup_id": adgroup_id, "budget": 80}])
     assert "exist" in refused(scheduled_budget=[wish, {**wish, "adgroup_id": "1850000000009999"}])
     assert "20" in refused(scheduled_budget=[wish] * 21)
-    assert (
-        "scheduled_budget" not in api.get("adgroup/get", filtering={"adgroup_ids": [adgroup_id]})["list"][0]
-    )
+    listed = api.get("adgroup/get", filtering={"adgroup_ids": [adgroup_id]})["list"]
+    assert listed[0]["scheduled_budget"] == 0
 
 
 def _run(api: TikTokApi, sandbox: Sandbox, campaign_id: str, adgroup_id: str, ad_id: str) -> None:
@@ -198,10 +197,10 @@ def test_reports_add_up_and_hold_rows_of_zeros(
     _run(api, sandbox, campaign_id, adgroup_id, ad_id)
     days = _report(api, "AUCTION_AD", ["ad_id", "stat_time_day"])
     assert [row["dimensions"] for row in days] == [
-        {"ad_id": ad_id, "stat_time_day": f"{day} 00:00:00"} for day in (TODAY, TOMORROW)
+        {"ad_id": int(ad_id), "stat_time_day": f"{day} 00:00:00"} for day in (TODAY, TOMORROW)
     ]
     whole = {
-        row["dimensions"]["campaign_id"]: row["metrics"]
+        str(row["dimensions"]["campaign_id"]): row["metrics"]
         for row in _report(api, "AUCTION_CAMPAIGN", ["campaign_id"])
     }
     assert float(whole[campaign_id]["spend"]) == pytest.approx(
@@ -326,7 +325,9 @@ def test_smart_plus_reports_by_the_second_ad_id(
 ) -> None:
     ad_id = api.post("smart_plus/ad/create", **_smart_plus_ad(smart_plus[1], image_id))["smart_plus_ad_id"]
     assert _report(api, "AUCTION_AD", ["ad_id"]) == []
-    assert [row["dimensions"] for row in _report(api, "AUCTION_AD", ["ad_id_v2"])] == [{"ad_id_v2": ad_id}]
+    assert [row["dimensions"] for row in _report(api, "AUCTION_AD", ["ad_id_v2"])] == [
+        {"ad_id_v2": int(ad_id)}
+    ]
 
 
 @pytest.mark.parametrize(

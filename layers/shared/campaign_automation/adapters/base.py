@@ -8,12 +8,12 @@ creates again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Annotated, Any, Literal, NamedTuple, Protocol, TypeVar
+from typing import Annotated, Literal, NamedTuple, Protocol
 
-from pydantic import BaseModel, Field, SecretStr, ValidationError
+from pydantic import BaseModel, Field, SecretStr
 
 from campaign_automation.models.campaigns import (
     AdCopy,
@@ -23,9 +23,8 @@ from campaign_automation.models.campaigns import (
     Creative,
     Figures,
 )
-from campaign_automation.models.common import AdAccount, AgeGroup, Level, Record, Targeting
+from campaign_automation.models.common import AdAccount, AgeGroup, Level, Record
 from campaign_automation.utils.error_handler import CampaignAutomationError, InvalidRequestError
-from campaign_automation.utils.observability import logger
 
 
 class Access(BaseModel, frozen=True):
@@ -114,13 +113,22 @@ class CampaignNode(Node):
     created_at: datetime | None = None
 
 
+class StoredTargeting(Record):
+    """The part of an ad set's targeting that is understood; `more` names what else it is set to."""
+
+    age_min: int | None = None
+    age_max: int | None = None
+    countries: list[str] = []
+    more: list[str] = []
+
+
 class AdSetNode(Node):
     """`in_learning`: the platform still learns how to deliver it, so its figures are not yet what they will
     be; None where the platform does not tell. `scheduled_budget` takes the place of `daily_budget` at 00:00
     of the account's next day."""
 
     daily_budget: Budget | None = None
-    targeting: Targeting | None = None
+    targeting: StoredTargeting | None = None
     placements: str = "unknown"
     bid_strategy: str = "unknown"
     in_learning: bool | None = None
@@ -132,13 +140,14 @@ class AdNode(Node):
     primary_text: str | None = None
 
 
-N = TypeVar("N", bound=Node)
-
-
 class Tree(Record):
+    """A campaign with its objects. `lost` are the levels with objects that were answered without an id: of
+    those nothing is known, so that an object which is missing here need not be deleted."""
+
     campaign: CampaignNode
     adsets: list[AdSetNode]
     ads: list[AdNode]
+    lost: list[Level] = []
 
 
 class DailyInsight(BaseModel, frozen=True):
@@ -198,6 +207,10 @@ class PlatformAdapter(Protocol):
 
     async def describe_account(self, access: Access) -> AdAccount:
         """Read the account. Raises AccountError when it cannot advertise now."""
+        ...
+
+    async def check_account(self, access: Access) -> None:
+        """Raise AccountError when the account cannot advertise now: disabled, unpaid, closed. One call."""
         ...
 
     def fit_ages(self, age_groups: Sequence[AgeGroup]) -> list[AgeGroup]:
@@ -320,41 +333,6 @@ class PlatformAdapter(Protocol):
         once. Raises InvalidRequestError for a window that is not 1 to 90 days.
         """
         ...
-
-
-def read_fields(platform_id: str, **readers: Callable[[], Any]) -> dict[str, Any]:
-    """Return the fields of a node that can be read, with `unread` and an issue for each that cannot."""
-    # People set values in a platform's own interface that this module does not know. One of them must not
-    # hide the object, which may be spending and can be stopped by its id and status alone.
-    found: dict[str, Any] = {}
-    unread = []
-    for name, read in readers.items():
-        try:
-            found[name] = read()
-        except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
-            logger.warning("field not read", platform_id=platform_id, field=name, reason=repr(error))
-            unread.append(name)
-    return {**found, "unread": unread, "issues": [*found.get("issues", []), *map(_unread_issue, unread)]}
-
-
-def node_of(model: type[N], fields: Mapping[str, Any]) -> N:
-    """Return the node of what was read; a value that the model refuses keeps its default and is unread."""
-    try:
-        return model(**fields)
-    except ValidationError as error:
-        refused = sorted({str(item["loc"][0]) for item in error.errors()})
-    logger.warning("field not valid", platform_id=fields.get("platform_id"), fields=refused)
-    # Without a default there is still the object, which can be stopped by its id.
-    required = (name for name in refused if model.model_fields[name].is_required())
-    kept: dict[str, Any] = {name: str(fields.get(name)) for name in required}
-    kept |= {name: value for name, value in fields.items() if name not in refused}
-    kept["unread"] = [*fields.get("unread", []), *refused]
-    kept["issues"] = [*kept.get("issues", []), *map(_unread_issue, refused)]
-    return model(**kept)
-
-
-def _unread_issue(name: str) -> str:
-    return f"{name}: set to something that this module does not know"
 
 
 async def read_figures(

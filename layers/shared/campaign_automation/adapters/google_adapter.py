@@ -26,6 +26,7 @@ from campaign_automation.adapters.common.accounts import configured, known_step
 from campaign_automation.adapters.common.budgets import Amounts, BudgetOutcomes, budget_outcome, set_budgets
 from campaign_automation.adapters.common.listings import ids_by_name
 from campaign_automation.adapters.common.outcomes import Look, is_gone, looked_up, with_gone_removed
+from campaign_automation.adapters.common.reading import tree_of, typed_errors, zone_of
 from campaign_automation.adapters.google import answers, checks, facts, queries, requests
 from campaign_automation.adapters.google.echo import Echo, Echoes
 from campaign_automation.adapters.google.facts import PLATFORM
@@ -72,22 +73,31 @@ class GoogleAdapter:
 
     # --- the account -----------------------------------------------------------------------------------
 
+    @typed_errors(PLATFORM)
     async def describe_account(self, access: Access) -> AdAccount:
-        rows = await self._wire.search(access, "read_account", queries.ACCOUNT)
-        if not rows:
-            raise AccountError(f"google: no account {access.platform_account_id}", code="1004")
-        customer = rows[0].customer
-        checks.refuse_blocked(enum_name(customer, "status"))
+        customer = await self._customer(access)
         step = known_step(PLATFORM, customer.currency_code, facts.budget_step(customer.currency_code))
         tracking = enum_name(customer.conversion_tracking_setting, "conversion_tracking_status")
         return AdAccount(
             platform_account_id=access.platform_account_id,
             currency=customer.currency_code,
-            time_zone=customer.time_zone,
+            time_zone=zone_of(customer.time_zone),
             budget_step=step,
             min_daily_budget=step,  # an ad group has no budget: any share of the campaign's will do
             facts={"conversion_tracking": tracking, **configured(self._app, access.platform_account_id)},
         )
+
+    @typed_errors(PLATFORM)
+    async def check_account(self, access: Access) -> None:
+        await self._customer(access)
+
+    async def _customer(self, access: Access) -> Any:
+        """Read the customer. Raises AccountError when it cannot be seen or cannot advertise."""
+        rows = await self._wire.search(access, "read_account", queries.ACCOUNT)
+        if not rows:
+            raise AccountError(f"google: no account {access.platform_account_id}", code="1004")
+        checks.refuse_blocked(enum_name(rows[0].customer, "status"))
+        return rows[0].customer
 
     def fit_ages(self, age_groups: Sequence[AgeGroup]) -> list[AgeGroup]:
         return requests.fit_ages(age_groups)
@@ -105,12 +115,14 @@ class GoogleAdapter:
     def check_creatives(self, spec: CreateCampaign, creatives: Sequence[Creative]) -> None:
         checks.check_creatives(spec, creatives)
 
+    @typed_errors(PLATFORM)
     async def upload(self, access: Access, creative: Creative, known: str | None) -> str:
         """Upload nothing yet: only Demand Gen ads show files, and `create_ads` uploads theirs."""
         return known or ""
 
     # --- creating --------------------------------------------------------------------------------------
 
+    @typed_errors(PLATFORM)
     async def create_campaign(self, access: Access, plan: CampaignPlan, account: AdAccount) -> Outcome:
         """Create budget, campaign and locations, all or nothing."""
         customer_id = access.platform_account_id
@@ -124,6 +136,7 @@ class GoogleAdapter:
         self._echoes.campaign(campaign_id, response)
         return Outcome(plan.tag, campaign_id)
 
+    @typed_errors(PLATFORM)
     async def create_adsets(
         self,
         access: Access,
@@ -144,12 +157,14 @@ class GoogleAdapter:
         self._echoes.ad_groups(campaign_id, response, ids)
         return [Outcome(adset.tag, item) for adset, item in zip(adsets, ids, strict=True)]
 
+    @typed_errors(PLATFORM)
     async def create_creatives(
         self, access: Access, plan: CampaignPlan, account: AdAccount, orders: Sequence[CreativeOrder]
     ) -> list[Outcome]:
         """Create nothing: Google has no creative objects, its ads hold the contents."""
         return []
 
+    @typed_errors(PLATFORM)
     async def create_ads(
         self,
         access: Access,
@@ -189,6 +204,7 @@ class GoogleAdapter:
 
     # --- looking ---------------------------------------------------------------------------------------
 
+    @typed_errors(PLATFORM)
     async def find(
         self, access: Access, level: Level, names: Sequence[str], campaign_id: str | None
     ) -> dict[str, list[str]]:
@@ -198,7 +214,7 @@ class GoogleAdapter:
         query = queries.by_name(level, names, campaign_id)
         rows = await self._wire.search(access, f"list_{level}s", query)
         items = (getattr(row, queries.KINDS[level]) for row in rows)
-        found = ids_by_name(((item.name, str(item.id)) for item in items), set(names))
+        found = ids_by_name(((item.name, item.id) for item in items), set(names))
         return {name: found[name] for name in names if name in found}
 
     async def _find_ads(
@@ -215,10 +231,12 @@ class GoogleAdapter:
                 found.setdefault(name, []).append(answers.ad_id(row))
         return found
 
+    @typed_errors(PLATFORM)
     async def campaign_names(self, access: Access) -> dict[str, str]:
         rows = await self._wire.search(access, "list_campaigns", queries.CAMPAIGN_NAMES)
         return {str(row.campaign.id): row.campaign.name for row in rows}
 
+    @typed_errors(PLATFORM)
     async def read_tree(self, access: Access, campaign_id: str, currency: str) -> Tree:
         """Read the tree: with one query right after the creation, whose answers told the rest, else five."""
         echo = self._echoes.take(campaign_id)
@@ -230,22 +248,24 @@ class GoogleAdapter:
 
     async def _read_whole_tree(self, access: Access, campaign_id: str) -> Tree:
         # Google does not answer budgets or criteria in one query with ads.
-        asked = (queries.CAMPAIGN, queries.AD_GROUPS, queries.ADS, queries.LOCATIONS, queries.AGES)
-        campaigns, groups, ads, places, ages = await asyncio.gather(
+        asked = (queries.CAMPAIGN, queries.AD_GROUPS, queries.ADS, queries.PLACES, queries.PEOPLE)
+        campaigns, groups, ads, places, people = await asyncio.gather(
             *(self._query(access, campaign_id, query) for query in asked)
         )
         if not campaigns:
             raise answers.gone(campaign_id)
         stored = answers.Stored(
             facts.from_micros(campaigns[0].campaign_budget.amount_micros),
-            answers.countries_of(row.campaign_criterion.location.geo_target_constant for row in places),
-            answers.ages_of(ages),
+            answers.places_of(places),
+            answers.ages_of(people),
+            answers.narrowed(people),
         )
         return _tree(campaigns[0], groups, ads, stored)
 
     async def _query(self, access: Access, campaign_id: str, query: str) -> list[Any]:
         return await self._wire.search(access, "read_campaign", queries.of_campaign(query, campaign_id))
 
+    @typed_errors(PLATFORM)
     async def read_daily(
         self,
         access: Access,
@@ -265,6 +285,7 @@ class GoogleAdapter:
 
     # --- changing --------------------------------------------------------------------------------------
 
+    @typed_errors(PLATFORM)
     async def set_status(
         self, access: Access, level: Level, ids: Sequence[str], status: str
     ) -> list[Outcome]:
@@ -283,6 +304,7 @@ class GoogleAdapter:
         names = [requests.resource_name(access.platform_account_id, level, item) for item in ids]
         return await self._wire.search(access, f"list_{level}s", queries.statuses_of(level, names))
 
+    @typed_errors(PLATFORM)
     async def set_budgets(
         self, access: Access, account: AdAccount, level: Level, budgets: Mapping[str, Decimal]
     ) -> list[BudgetOutcome]:
@@ -320,6 +342,7 @@ class GoogleAdapter:
         stored = {str(row.campaign.id): facts.from_micros(row.campaign_budget.amount_micros) for row in rows}
         return {item for item, amount in stored.items() if amount == amounts[item]}
 
+    @typed_errors(PLATFORM)
     async def remove(self, access: Access, level: Level, ids: Sequence[str]) -> list[Outcome]:
         """Remove the objects; a budget that is not shared follows its campaign's status by itself."""
         customer_id = access.platform_account_id
@@ -332,13 +355,16 @@ class GoogleAdapter:
         rows = await self._statuses(access, level, ids)
         return set(ids) - answers.ids_not_removed(rows, level)
 
+    @typed_errors(PLATFORM)
     async def create_split(self, access: Access, account: AdAccount, order: SplitOrder) -> str | None:
         """Return None: Google's experiments compare whole campaigns, and ours holds all ad sets."""
         return None
 
+    @typed_errors(PLATFORM)
     async def end_split(self, access: Access, account: AdAccount, split_id: str) -> None:
         """Do nothing: no split is ever created."""
 
+    @typed_errors(PLATFORM)
     async def lift_end(self, access: Access, platform_id: str) -> Outcome:
         operation = requests.lift_end_operation(access.platform_account_id, platform_id)
         look = partial(self._without_end, access)
@@ -390,8 +416,6 @@ def _tree_of_echo(echo: Echo, rows: Sequence[Any]) -> Tree | None:
 def _tree(campaign: Any, groups: Sequence[Any], ads: Sequence[Any], stored: answers.Stored) -> Tree:
     """Build the tree; rows of `groups` may repeat an ad group."""
     distinct = {row.ad_group.id: row for row in groups}
-    return Tree(
-        campaign=answers.campaign_node(campaign, stored.daily_budget),
-        adsets=[answers.adset_node(row, stored) for row in distinct.values()],
-        ads=[answers.ad_node(row) for row in ads],
-    )
+    root = answers.campaign_node(campaign, stored.daily_budget)
+    adset_node = partial(answers.adset_node, stored=stored)
+    return tree_of(root, list(distinct.values()), ads, adset_node, answers.ad_node)

@@ -30,6 +30,16 @@ from campaign_automation.adapters.common.ages import open_end_warnings
 from campaign_automation.adapters.common.budgets import Amounts, BudgetOutcomes, budget_outcome, set_budgets
 from campaign_automation.adapters.common.listings import ids_by_name
 from campaign_automation.adapters.common.outcomes import is_gone, with_gone_removed
+from campaign_automation.adapters.common.reading import (
+    amount_of,
+    fields_of,
+    id_of,
+    rows_of,
+    text_of,
+    tree_of,
+    typed_errors,
+    zone_of,
+)
 from campaign_automation.adapters.common.refusals import require_asset
 from campaign_automation.adapters.common.videos import cover_of
 from campaign_automation.adapters.meta import facts
@@ -93,25 +103,31 @@ class MetaAdapter:
 
     # --- the account -----------------------------------------------------------------------------------
 
+    @typed_errors(PLATFORM)
     async def describe_account(self, access: Access) -> AdAccount:
         data = await self._wire.get(access, "read_account", access.platform_account_id, facts.ACCOUNT_FIELDS)
         refuse_blocked(data)
-        currency = data["currency"]
+        currency = text_of(data["currency"])
         step = known_step(PLATFORM, currency, facts.budget_step(currency))
         return AdAccount(
             platform_account_id=access.platform_account_id,
             currency=currency,
-            time_zone=data["timezone_name"],
+            time_zone=zone_of(data["timezone_name"]),
             budget_step=step,
-            min_daily_budget=Decimal(data["min_daily_budget"]) * step,
+            min_daily_budget=amount_of(data["min_daily_budget"]) * step,
             facts=self._account_facts(access.platform_account_id, data),
         )
+
+    @typed_errors(PLATFORM)
+    async def check_account(self, access: Access) -> None:
+        fields = "account_status,disable_reason"
+        refuse_blocked(await self._wire.get(access, "read_account", access.platform_account_id, fields))
 
     def _account_facts(self, account_id: str, data: Mapping[str, Any]) -> dict[str, Any]:
         """Page, pixel and app: those that the secret names, else the account's only one."""
         found: dict[str, Any] = {
-            "page_ids": [page["id"] for page in data.get("promote_pages", {}).get("data", [])],
-            "pixel_ids": [pixel["id"] for pixel in data.get("adspixels", {}).get("data", [])],
+            "page_ids": _ids_of(data.get("promote_pages")),
+            "pixel_ids": _ids_of(data.get("adspixels")),
             "dsa_beneficiary": data.get("default_dsa_beneficiary"),
             "dsa_payor": data.get("default_dsa_payor"),
         }
@@ -143,6 +159,7 @@ class MetaAdapter:
 
     # --- files -----------------------------------------------------------------------------------------
 
+    @typed_errors(PLATFORM)
     async def upload(self, access: Access, creative: Creative, known: str | None) -> str:
         """JSON {"image_hash"} or {"video_id", "image_url"}.
 
@@ -164,31 +181,33 @@ class MetaAdapter:
             image = MetaAccount(access.platform_account_id, api=api).create_ad_image(
                 params={"bytes": content}
             )
-            return str(image["hash"])
+            return text_of(image["hash"])
 
         return await self._wire.run(access, "upload_image", upload)
 
     async def _upload_video(self, access: Access, creative: Creative) -> str:
         def upload(api: FacebookAdsApi) -> str:
             params = {"file_url": creative.file_url, "name": creative.name}
-            return str(MetaAccount(access.platform_account_id, api=api).create_ad_video(params=params)["id"])
+            video = MetaAccount(access.platform_account_id, api=api).create_ad_video(params=params)
+            return id_of(video["id"])
 
         return await self._wire.run(access, "upload_video", upload)
 
     async def _video_picture(self, access: Access, video_id: str) -> str:
         async def look() -> str | None:
             video = await self._wire.get(access, "read_video", video_id, "status,picture")
-            state = video.get("status", {}).get("video_status")
+            state = fields_of(video.get("status")).get("video_status")
             if state == "error":
                 raise PlatformRejectedError(
                     "meta: the video could not be processed", platform=PLATFORM, code="6003"
                 )
-            return str(video["picture"]) if state == "ready" else None
+            return text_of(video["picture"]) if state == "ready" else None
 
         return await cover_of(PLATFORM, look)
 
     # --- creating --------------------------------------------------------------------------------------
 
+    @typed_errors(PLATFORM)
     async def create_campaign(self, access: Access, plan: CampaignPlan, account: AdAccount) -> Outcome:
         params = {
             "name": plan.name,
@@ -203,6 +222,7 @@ class MetaAdapter:
             params["special_ad_category_country"] = countries_of(plan)
         return await self._create(access, Level.CAMPAIGN, plan.tag, params)
 
+    @typed_errors(PLATFORM)
     async def create_adsets(
         self,
         access: Access,
@@ -218,6 +238,7 @@ class MetaAdapter:
         }
         return await self._wire.send_each(access, "create_adset", calls)
 
+    @typed_errors(PLATFORM)
     async def create_creatives(
         self, access: Access, plan: CampaignPlan, account: AdAccount, orders: Sequence[CreativeOrder]
     ) -> list[Outcome]:
@@ -225,6 +246,7 @@ class MetaAdapter:
         params = {order.tag: creative_params(order, account, call_to_action) for order in orders}
         return await self._create_batched(access, Level.CREATIVE, params)
 
+    @typed_errors(PLATFORM)
     async def create_ads(
         self,
         access: Access,
@@ -257,6 +279,7 @@ class MetaAdapter:
 
     # --- looking ---------------------------------------------------------------------------------------
 
+    @typed_errors(PLATFORM)
     async def find(
         self, access: Access, level: Level, names: Sequence[str], campaign_id: str | None
     ) -> dict[str, list[str]]:
@@ -264,11 +287,12 @@ class MetaAdapter:
         if level in (Level.ADSET, Level.AD) and campaign_id:
             parent = campaign_id
         items = await self._list(access, level, parent, names)
-        return ids_by_name(((item["name"], item["id"]) for item in items), set(names))
+        return ids_by_name(((item["name"], item.get("id")) for item in items), set(names))
 
+    @typed_errors(PLATFORM)
     async def campaign_names(self, access: Access) -> dict[str, str]:
         items = await self._list(access, Level.CAMPAIGN, access.platform_account_id, ())
-        return {str(item["id"]): str(item["name"]) for item in items}
+        return {id_of(item["id"]): text_of(item["name"]) for item in items}
 
     async def _list(
         self, access: Access, level: Level, parent: str, names: Sequence[str]
@@ -287,16 +311,14 @@ class MetaAdapter:
                 raise
             return await self._wire.get_all(*arguments, params)
 
+    @typed_errors(PLATFORM)
     async def read_tree(self, access: Access, campaign_id: str, currency: str) -> Tree:
         data = await self._expanded(access, campaign_id)
         step = facts.budget_step(currency) or Decimal(1)
         adsets = await self._whole_edge(access, data, Level.ADSET, facts.ADSET_FIELDS)
         ads = await self._whole_edge(access, data, Level.AD, facts.AD_FIELDS)
-        return Tree(
-            campaign=campaign_node(data, step),
-            adsets=[adset_node(item, step) for item in adsets],
-            ads=[ad_node(item) for item in ads],
-        )
+        campaign = campaign_node({**data, "id": campaign_id}, step)
+        return tree_of(campaign, adsets, ads, partial(adset_node, step=step), ad_node)
 
     async def _expanded(self, access: Access, campaign_id: str) -> dict[str, Any]:
         """The campaign with the first pages of its ad sets and ads, halved as long as Meta asks for less."""
@@ -315,14 +337,15 @@ class MetaAdapter:
 
     async def _whole_edge(
         self, access: Access, data: Mapping[str, Any], level: Level, fields: str
-    ) -> list[dict[str, Any]]:
+    ) -> list[Any]:
         """The expanded edge, or all its pages when the expansion held only the first."""
-        edge = data.get(_EDGES[level], {})
-        if "next" not in edge.get("paging", {}):
-            return list(edge.get("data", []))
+        edge = fields_of(data.get(_EDGES[level]))
+        if "next" not in fields_of(edge.get("paging")):
+            return rows_of(edge.get("data"))
         params = {"fields": fields, "limit": 200}
         return await self._wire.get_all(access, f"list_{level}s", data["id"], _EDGES[level], params)
 
+    @typed_errors(PLATFORM)
     async def read_daily(
         self,
         access: Access,
@@ -350,12 +373,14 @@ class MetaAdapter:
 
     # --- changing --------------------------------------------------------------------------------------
 
+    @typed_errors(PLATFORM)
     async def set_status(
         self, access: Access, level: Level, ids: Sequence[str], status: str
     ) -> list[Outcome]:
         calls: dict[str, Call] = {item: ("POST", (item,), {"status": status.upper()}) for item in ids}
         return await self._wire.send_all(access, f"update_{level}", calls)
 
+    @typed_errors(PLATFORM)
     async def set_budgets(
         self, access: Access, account: AdAccount, level: Level, budgets: Mapping[str, Decimal]
     ) -> list[BudgetOutcome]:
@@ -375,6 +400,7 @@ class MetaAdapter:
         outcomes = await send(access, f"update_{level}", calls)
         return {outcome.tag: budget_outcome(outcome, "now") for outcome in outcomes}
 
+    @typed_errors(PLATFORM)
     async def remove(self, access: Access, level: Level, ids: Sequence[str]) -> list[Outcome]:
         calls: dict[str, Call] = {item: ("DELETE", (item,), {}) for item in ids}
         outcomes = await self._wire.send_all(access, f"delete_{level}", calls)
@@ -382,14 +408,21 @@ class MetaAdapter:
 
     # --- split tests -----------------------------------------------------------------------------------
 
+    @typed_errors(PLATFORM)
     async def create_split(self, access: Access, account: AdAccount, order: SplitOrder) -> str | None:
         """An ad study; None for an account without a business and for more cells than a study holds."""
         return await self._studies.create(access, account, order)
 
+    @typed_errors(PLATFORM)
     async def end_split(self, access: Access, account: AdAccount, split_id: str) -> None:
         await self._studies.end(access, split_id)
 
+    @typed_errors(PLATFORM)
     async def lift_end(self, access: Access, platform_id: str) -> Outcome:
         # An end_time of 0 removes the end. Source: reference page "Ad Set".
         call: Call = ("POST", (platform_id,), {"end_time": 0})
         return await self._wire.send(access, "update_adset", platform_id, call)
+
+
+def _ids_of(edge: Any) -> list[str]:
+    return [id_of(item["id"]) for item in rows_of(fields_of(edge).get("data"))]

@@ -24,6 +24,7 @@ from campaign_automation.adapters.base import (
 from campaign_automation.adapters.common.accounts import configured, known_step, with_only_assets
 from campaign_automation.adapters.common.budgets import set_budgets
 from campaign_automation.adapters.common.listings import chunks
+from campaign_automation.adapters.common.reading import id_of, rows_of, text_of, typed_errors, zone_of
 from campaign_automation.adapters.tiktok import checks, facts, requests
 from campaign_automation.adapters.tiktok.budgets import TikTokBudgets
 from campaign_automation.adapters.tiktok.creation import TikTokCreation
@@ -100,44 +101,51 @@ class TikTokAdapter:
 
     # --- the account -----------------------------------------------------------------------------------
 
+    @typed_errors(PLATFORM)
     async def describe_account(self, access: Access) -> AdAccount:
         """Read the advertiser, its identities and its pixels."""
-        advertiser_id = access.platform_account_id
-        asked: facts.Params = {"advertiser_ids": [advertiser_id], "fields": _ACCOUNT_FIELDS}
-        info, identities, pixels = await asyncio.gather(
-            self._wire.get(access, "read_account", "advertiser/info", asked),
+        data, identities, pixels = await asyncio.gather(
+            self._advertiser(access),
             self._wire.get(access, "read_identity", "identity/get", {"page": 1, "page_size": 100}),
             self._wire.get(access, "read_pixels", "pixel/list", {"page": 1, "page_size": 20}),
         )
-        if not info.get("list"):
-            raise AccountError(
-                f"tiktok: the account {advertiser_id} cannot be seen with its token", code="1004"
-            )
-        data = info["list"][0]
         checks.refuse_blocked(data)
-        currency = data["currency"]
+        currency = text_of(data["currency"])
         step = known_step(PLATFORM, currency, facts.budget_step(currency))
         return AdAccount(
-            platform_account_id=advertiser_id,
+            platform_account_id=access.platform_account_id,
             currency=currency,
-            time_zone=data.get("display_timezone") or data["timezone"],
+            time_zone=zone_of(data.get("display_timezone") or data["timezone"]),
             budget_step=step,
             min_daily_budget=checks.floor_of_adset(currency),
-            facts=self._account_facts(advertiser_id, identities, pixels),
+            facts=self._account_facts(access.platform_account_id, identities, pixels),
         )
+
+    @typed_errors(PLATFORM)
+    async def check_account(self, access: Access) -> None:
+        checks.refuse_blocked(await self._advertiser(access))
+
+    async def _advertiser(self, access: Access) -> facts.Params:
+        """Read the entry of the account. Raises AccountError (1004) when its token does not see it."""
+        advertiser_id = access.platform_account_id
+        asked: facts.Params = {"advertiser_ids": [advertiser_id], "fields": _ACCOUNT_FIELDS}
+        info = await self._wire.get(access, "read_account", "advertiser/info", asked)
+        if found := rows_of(info.get("list")):
+            return dict(found[0])
+        raise AccountError(f"tiktok: the account {advertiser_id} cannot be seen with its token", code="1004")
 
     def _account_facts(
         self, account_id: str, identities: Mapping[str, Any], pixels: Mapping[str, Any]
     ) -> dict[str, Any]:
         """Identity, pixel and app: those that the secret names, else the account's only one."""
-        known = {str(item["identity_id"]): item for item in identities.get("identity_list") or []}
+        known = {text_of(str(item["identity_id"])): item for item in rows_of(identities.get("identity_list"))}
         found: dict[str, Any] = {
             "identity_ids": list(known),
-            "pixel_ids": [str(item["pixel_id"]) for item in pixels["pixels"]],
+            "pixel_ids": [id_of(item["pixel_id"]) for item in rows_of(pixels.get("pixels"))],
         }
         settings = with_only_assets(configured(self._app, account_id), found, ("identity", "pixel"))
         chosen = known.get(settings.get("identity_id", ""), {})
-        settings.setdefault("identity_type", chosen.get("identity_type", "CUSTOMIZED_USER"))
+        settings.setdefault("identity_type", text_of(chosen.get("identity_type", "CUSTOMIZED_USER")))
         if chosen.get(facts.LENDER):
             settings.setdefault(facts.LENDER, str(chosen[facts.LENDER]))
         app_platform = settings.get("app_platform", "android")
@@ -172,15 +180,18 @@ class TikTokAdapter:
     def check_creatives(self, spec: CreateCampaign, creatives: Sequence[Creative]) -> None:
         """Refuse nothing: images and videos serve every objective."""
 
+    @typed_errors(PLATFORM)
     async def upload(self, access: Access, creative: Creative, known: str | None) -> str:
         """Return JSON {"image_id"} or {"video_id", "image_id"}, the image being the video's cover."""
         return known or await self._files.upload(access, creative)
 
     # --- creating --------------------------------------------------------------------------------------
 
+    @typed_errors(PLATFORM)
     async def create_campaign(self, access: Access, plan: CampaignPlan, account: AdAccount) -> Outcome:
         return await self._creation.campaign(access, plan, account, self._family(plan.objective))
 
+    @typed_errors(PLATFORM)
     async def create_adsets(
         self,
         access: Access,
@@ -192,12 +203,14 @@ class TikTokAdapter:
         family = self._family(plan.objective)
         return await self._creation.adsets(access, plan, account, family, campaign_id, adsets)
 
+    @typed_errors(PLATFORM)
     async def create_creatives(
         self, access: Access, plan: CampaignPlan, account: AdAccount, orders: Sequence[CreativeOrder]
     ) -> list[Outcome]:
         """Create nothing: TikTok has no creative objects, its ads hold the contents."""
         return []
 
+    @typed_errors(PLATFORM)
     async def create_ads(
         self,
         access: Access,
@@ -211,17 +224,21 @@ class TikTokAdapter:
 
     # --- reading ---------------------------------------------------------------------------------------
 
+    @typed_errors(PLATFORM)
     async def find(
         self, access: Access, level: Level, names: Sequence[str], campaign_id: str | None
     ) -> dict[str, list[str]]:
         return await self._objects.find(access, level, names, campaign_id)
 
+    @typed_errors(PLATFORM)
     async def campaign_names(self, access: Access) -> dict[str, str]:
         return await self._objects.campaign_names(access)
 
+    @typed_errors(PLATFORM)
     async def read_tree(self, access: Access, campaign_id: str, currency: str) -> Tree:
         return await self._objects.read_tree(access, campaign_id)
 
+    @typed_errors(PLATFORM)
     async def read_daily(
         self,
         access: Access,
@@ -254,12 +271,14 @@ class TikTokAdapter:
 
     # --- changing --------------------------------------------------------------------------------------
 
+    @typed_errors(PLATFORM)
     async def set_status(
         self, access: Access, level: Level, ids: Sequence[str], status: str
     ) -> list[Outcome]:
         self._echoes.forget()
         return await self._objects.set_status(access, level, ids, status)
 
+    @typed_errors(PLATFORM)
     async def set_budgets(
         self, access: Access, account: AdAccount, level: Level, budgets: Mapping[str, Decimal]
     ) -> list[BudgetOutcome]:
@@ -268,20 +287,24 @@ class TikTokAdapter:
         change = partial(self._budgets.set, access, level)
         return await set_budgets(PLATFORM, account, level, budgets, change)
 
+    @typed_errors(PLATFORM)
     async def remove(self, access: Access, level: Level, ids: Sequence[str]) -> list[Outcome]:
         self._echoes.forget()
         return await self._objects.remove(access, level, ids)
 
+    @typed_errors(PLATFORM)
     async def lift_end(self, access: Access, platform_id: str) -> Outcome:
         return await self._objects.lift_end(access, platform_id)
 
     # --- split tests -----------------------------------------------------------------------------------
 
+    @typed_errors(PLATFORM)
     async def create_split(self, access: Access, account: AdAccount, order: SplitOrder) -> str | None:
         """Split exactly two manual ad groups, keeping their budgets; None for others."""
         self._echoes.forget()
         return await self._splits.create(access, order)
 
+    @typed_errors(PLATFORM)
     async def end_split(self, access: Access, account: AdAccount, split_id: str) -> None:
         self._echoes.forget()
         await self._splits.end(access, split_id)

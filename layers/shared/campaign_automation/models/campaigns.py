@@ -274,6 +274,8 @@ class CampaignState(Model):
 
 
 class AdSetState(Figures):
+    """An ad set as its platform shows it. A `foreign` one was not made by this module, and is left alone."""
+
     adset_id: str
     platform_adset_id: str
     name: str
@@ -281,9 +283,12 @@ class AdSetState(Figures):
     platform_status: str
     daily_budget: Amount | None = None
     issues: list[str] = []
+    foreign: bool = False
 
 
 class AdState(Figures):
+    """An ad as its platform shows it. A `foreign` one was not made by this module, and is left alone."""
+
     ad_id: str
     platform_ad_id: str
     adset_id: str
@@ -292,6 +297,7 @@ class AdState(Figures):
     status: str
     platform_status: str
     issues: list[str] = []
+    foreign: bool = False
 
 
 class TokenHealth(Model):

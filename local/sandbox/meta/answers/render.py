@@ -1,13 +1,15 @@
 """Objects as the Graph API shows them, field by field."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from local.sandbox.core.unkind import Unkind
 from local.sandbox.meta.answers.additions import widened, with_catalog
 from local.sandbox.meta.answers.fields import Field
-from local.sandbox.meta.answers.listing import page, select
+from local.sandbox.meta.answers.foreign import foreign_rows
+from local.sandbox.meta.answers.listing import page, page_size, select
 from local.sandbox.meta.answers.status import effective_status, issues
 from local.sandbox.meta.delivery import moment_of
 from local.sandbox.meta.errors import GraphError
@@ -38,6 +40,8 @@ _TYPE_NAMES: dict[str, str] = {
     "report": "AdReportRun",
     "study": "AdStudy",
 }
+# Fields of which Meta says that they may be missing.
+_OPTIONAL = ("ad_review_feedback", "learning_stage_info", "special_ad_categories")
 LEARNING_RESULTS = 50
 LEARNING_TIME = timedelta(days=7)
 
@@ -49,24 +53,32 @@ class Reader:
     store: MetaStore
     now: datetime
     additions: bool = False
+    unkind: Unkind = field(default_factory=Unkind)
 
     def account(self, account: Account, fields: list[Field]) -> Json:
         """The account object; `id` is always there, empty values are left out."""
         shown: Json = {}
-        for field in fields or [Field("account_id")]:
-            shown[field.name] = self._account_value(account, field)
+        for wanted in fields or [Field("account_id")]:
+            shown[wanted.name] = self._account_value(account, wanted)
         return _filled(shown | {"id": f"act_{account.id}"})
 
     def node(self, node: Node, fields: list[Field]) -> Json:
         wanted = fields or [Field(name) for name in _DEFAULTS.get(node.kind, ())]
         shown = {field.name: self._node_value(node, field) for field in wanted}
-        return _filled(shown | {"id": node.id})
+        return self.unkind.without(_filled(shown | {"id": node.id}), _OPTIONAL, node.id)
 
     def edge(self, nodes: list[Node], fields: list[Field], arguments: Mapping[str, str], path: str) -> Json:
         """One page of `nodes`, filtered as `arguments` say."""
         found = select(self.store, nodes, arguments, self.now)
-        shown, paging = page(found, arguments, path)
+        size = self.unkind.page_size(page_size(arguments))
+        shown, paging = page(found, {**arguments, "limit": str(size)}, path)
         answer: Json = {"data": [self.node(node, fields) for node in shown]}
+        if (
+            self.unkind.is_on
+            and "next" not in paging
+            and not {"filtering", "effective_status"} & set(arguments)
+        ):
+            answer["data"] += foreign_rows(path, [item.name for item in fields], self.unkind)
         if paging:
             answer["paging"] = paging
         if arguments.get("summary") not in (None, "false"):

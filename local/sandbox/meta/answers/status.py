@@ -14,6 +14,8 @@ def effective_status(store: MetaStore, node: Node, now: datetime) -> str:
         return node.status
     account = store.accounts[node.account_id]
     held_back = _review_status(node, now) or _account_status(account, node)
+    if held_back is None and has_lost_image(store, node):
+        held_back = "WITH_ISSUES"
     return held_back or _paused_by(store, node) or "ACTIVE"
 
 
@@ -23,6 +25,15 @@ def _review_status(node: Node, now: datetime) -> str | None:
     if now < node.review_ends():
         return "PENDING_REVIEW"
     return "DISAPPROVED" if node.refusal else None
+
+
+def has_lost_image(store: MetaStore, node: Node) -> bool:
+    """Whether somebody removed the ad's image from the account's library."""
+    if node.kind != "ad":
+        return False
+    story = store.nodes[node.data["creative_id"]].data["object_story_spec"]
+    image_hash = story.get("link_data", {}).get("image_hash")
+    return bool(image_hash) and store.image(node.account_id, image_hash) is None
 
 
 def _account_status(account: Account, node: Node) -> str | None:
@@ -51,15 +62,22 @@ def issues(store: MetaStore, node: Node, now: datetime) -> list[Json] | None:
     if effective_status(store, node, now) != "WITH_ISSUES":
         return None
     level = {"campaign": "CAMPAIGN", "adset": "AD_SET", "ad": "AD"}[node.kind]
-    return [
-        {
-            "level": level,
-            "error_code": 1359188,
-            "error_type": "HARD_ERROR",
-            "error_summary": "Ad Account Disabled",
-            "error_message": "Ads cannot run because the ad account is disabled.",
-        }
-    ]
+    found = {"level": level, "error_type": "HARD_ERROR"}
+    if has_lost_image(store, node):
+        return [found | _LOST_IMAGE]
+    return [found | _DISABLED]
+
+
+_LOST_IMAGE = {
+    "error_code": 2490408,
+    "error_summary": "Image Not Found",
+    "error_message": "The image of this ad was removed from the account's library.",
+}
+_DISABLED = {
+    "error_code": 1359188,
+    "error_summary": "Ad Account Disabled",
+    "error_message": "Ads cannot run because the ad account is disabled.",
+}
 
 
 def may_deliver(store: MetaStore, ad: Node, now: datetime) -> bool:

@@ -62,6 +62,15 @@ def _decoded(params: Params) -> bytes:
         raise wrong_param("Param bytes must be base64-encoded", "bytes") from None
 
 
+def remove_image(store: MetaStore, account: Account, params: Params) -> Json:
+    """DELETE act_<id>/adimages with `hash`: the ads that show it have issues from then on."""
+    image = store.image(account.id, params.text("hash"))
+    if image is None:
+        raise wrong_param("Param hash must be the hash of an image of this account.", "hash")
+    del store.nodes[image.id]
+    return {"success": True}
+
+
 def _add_image(store: MetaStore, account: Account, name: str, content: bytes, now: datetime) -> Json:
     if not content.startswith(IMAGE_SIGNATURES):
         raise invalid(

@@ -4,11 +4,13 @@ import math
 from collections.abc import Callable
 from datetime import datetime
 
+from local.sandbox.tiktok.answers.foreign import foreign_rows
 from local.sandbox.tiktok.answers.render import has_primary, shown
 from local.sandbox.tiktok.answers.status import secondary_status
+from local.sandbox.tiktok.context import Context
 from local.sandbox.tiktok.errors import Json, wrong
 from local.sandbox.tiktok.params import Params
-from local.sandbox.tiktok.store import AUTOMATION, Account, Family, Kind, Node, TikTokStore
+from local.sandbox.tiktok.store import AUTOMATION, Kind, Node, TikTokStore
 
 PRIMARY = (
     "STATUS_ALL",
@@ -21,6 +23,8 @@ PRIMARY = (
     "STATUS_TIME_DONE",
 )
 MAX_IDS, MAX_PAGE = 100, 1000
+# Fields that the vendor's documents call optional in an answer.
+_OPTIONAL = ("campaign_automation_type", "create_time", "modify_time", "special_industries")
 _KNOWN = {
     "campaign": {"campaign_ids", "campaign_name", "objective_type"},
     "adgroup": {"campaign_ids", "adgroup_ids", "adgroup_name", "objective_type"},
@@ -32,14 +36,22 @@ _OWN_IDS = {"ad_ids_v2": "ad", "smart_plus_ad_ids": "ad"}
 Test = Callable[[Node], bool]
 
 
-def listing(
-    store: TikTokStore, account: Account, kind: Kind, family: Family, params: Params, now: datetime
-) -> Json:
+def listing(context: Context, kind: Kind) -> Json:
     """The answer of (smart_plus/)<kind>/get/; each family lists its own objects, deleted ones hidden."""
+    store, params, now = context.store, context.params, context.now
     params.only({"filtering", "page", "page_size", "fields"})
-    tests = _tests(store, kind, params.mapping("filtering"), now)
-    nodes = [node for node in store.of_family(account.id, kind, family) if all(test(node) for test in tests)]
-    return paged([shown(store, node, now) for node in nodes], params)
+    filtering = params.mapping("filtering")
+    tests = _tests(store, kind, filtering, now)
+    own = store.of_family(context.account.id, kind, context.family)
+    unkind = context.unkind
+    rows = [
+        unkind.without(shown(store, node, now), _OPTIONAL, node.id)
+        for node in own
+        if all(test(node) for test in tests)
+    ]
+    if unkind.is_on:
+        rows += foreign_rows(filtering.values, kind, context.family) if rows else []
+    return paged(rows, params)
 
 
 def paged(rows: list[Json], params: Params) -> Json:

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from local.sandbox.tiktok.answers.status import primary_status, secondary_status
 from local.sandbox.tiktok.errors import Json
+from local.sandbox.tiktok.objects.adgroups import AGE_GROUPS
 from local.sandbox.tiktok.objects.splits import split_fields
 from local.sandbox.tiktok.store import AUTOMATION, Node, TikTokStore
 
@@ -28,9 +29,17 @@ def shown(store: TikTokStore, node: Node, now: datetime) -> Json:
         view["objective_type"] = _objective(node.data["objective_type"])
     if node.kind == "adgroup":
         view |= split_fields(store, node, now)
-    if node.next_budget is not None:
-        view["scheduled_budget"] = float(node.next_budget[1])
+        view["scheduled_budget"] = float(node.next_budget[1]) if node.next_budget else 0
+        _write_ages(view)
     return view
+
+
+def _write_ages(view: Json) -> None:
+    """Show all age groups together as none."""
+    holder = "targeting_spec" if view.get("targeting_spec") else None
+    targeting = view[holder] if holder else view
+    if set(targeting.get("age_groups") or ()) == set(AGE_GROUPS):
+        view |= {holder: targeting | {"age_groups": None}} if holder else {"age_groups": None}
 
 
 def has_primary(store: TikTokStore, node: Node, now: datetime, wanted: str) -> bool:

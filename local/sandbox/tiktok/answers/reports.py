@@ -140,7 +140,8 @@ def _row(
     ]
     total = added_up(records, _head(node, days[0]))
     event = _event(store, records)
-    dimensions = {id_name: node.id} | ({DAILY: f"{days[0]} 00:00:00"} if is_daily else {})
+    # Ids are numbers here, unlike everywhere else.
+    dimensions = {id_name: int(node.id)} | ({DAILY: f"{days[0]} 00:00:00"} if is_daily else {})
     return {"dimensions": dimensions, "metrics": {name: METRICS[name](total, event) for name in metrics}}
 
 

@@ -95,21 +95,72 @@ ADSET: dict[str, Any] = {
 
 
 @pytest.mark.parametrize(
-    "targeting",
+    ("targeting", "understood", "problem"),
     [
-        {"age_min": 18, "age_max": 65, "geo_locations": {"cities": [{"key": "2418779"}]}},
-        {"age_min": 18, "age_max": 65, "geo_locations": {"countries": None}},
-        {"age_min": 18, "age_max": 65},
-        {"age_range": [18, 30], "geo_locations": {"countries": ["US"]}},
-        {},
-        None,
-        "everybody",
+        (
+            {"age_min": 18, "age_max": 65, "geo_locations": {"cities": [{"key": "2418779"}]}},
+            (18, 65, []),
+            "without countries; also by cities",
+        ),
+        (
+            {
+                "age_min": 18,
+                "age_max": 65,
+                "geo_locations": {"regions": [{"key": "3847"}], "countries": ["US"]},
+            },
+            (18, 65, ["US"]),
+            "also by regions",
+        ),
+        (
+            {
+                "age_min": 18,
+                "age_max": 65,
+                "genders": [1],
+                "geo_locations": {"countries": ["US"], "zips": [{}]},
+            },
+            (18, 65, ["US"]),
+            "also by zips, genders",
+        ),
+        ({"geo_locations": {"countries": ["US"]}}, (None, None, ["US"]), "without ages"),
+        (
+            {"age_min": 18, "age_max": 65, "geo_locations": {"countries": None}},
+            (18, 65, []),
+            "without countries",
+        ),
+        (
+            {"age_range": [18, 30], "geo_locations": {"countries": ["US"]}},
+            (None, None, ["US"]),
+            "without ages; also by age_range",
+        ),
+        (
+            {
+                "age_min": 18,
+                "age_max": 65,
+                "geo_locations": {"countries": ["US"]},
+                "targeting_automation": {"advantage_audience": 1},
+            },
+            (18, 65, ["US"]),
+            "also by advantage_audience",
+        ),
+        ({}, (None, None, []), "without ages and countries"),
     ],
 )
-def test_targeting_of_another_kind_hides_nothing_else(targeting: Any) -> None:
+def test_targeting_carries_what_is_understood_and_says_that_there_is_more(
+    targeting: Any, understood: tuple[Any, ...], problem: str
+) -> None:
     node = adset_node({**ADSET, "targeting": targeting}, Decimal("0.01"))
     assert (node.status, node.daily_budget, node.bid_strategy) == ("active", Decimal(25), "lowest_cost")
-    assert (node.targeting, "targeting" in node.unread) == (None, True)
+    assert node.targeting is not None
+    assert (node.targeting.age_min, node.targeting.age_max, node.targeting.countries) == understood
+    assert node.unread == ["targeting"]
+    assert node.issues == [f"targeting: {problem}, and this module knows ages and countries only"]
+
+
+@pytest.mark.parametrize("targeting", ["everybody", 7, {"age_min": "many"}, {"geo_locations": ["US"]}])
+def test_targeting_of_another_kind_hides_nothing_else(targeting: Any) -> None:
+    node = adset_node({**ADSET, "targeting": targeting}, Decimal("0.01"))
+    assert (node.status, node.daily_budget, node.targeting) == ("active", Decimal(25), None)
+    assert "targeting" in node.unread
     assert any(issue.startswith("targeting: ") for issue in node.issues)
 
 

@@ -132,19 +132,47 @@ def test_an_ad_group_is_read_with_numbers_for_ids_and_foreign_settings() -> None
     node = adset_node(_adset(), "manual")
     assert (node.platform_id, node.daily_budget) == ("9", Decimal("33.34"))
     assert (node.targeting.age_min, node.targeting.age_max) == (13, 65)
-    assert node.targeting.countries == ["US", "1"]
+    assert (node.targeting.countries, node.targeting.more) == (["US"], ["location 1"])
     assert (node.placements, node.bid_strategy) == ("selected", "BID_TYPE_CUSTOM")
-    assert node.issues == ["ADGROUP_STATUS_PIXEL_UNBIND"]
+    assert node.issues[0] == "ADGROUP_STATUS_PIXEL_UNBIND"
 
 
 @pytest.mark.parametrize(
-    "changes", [{"location_ids": None}, {"location_ids": 7}, {"age_groups": ["AGE_12"]}, {"budget": "much"}]
+    ("changes", "problem"),
+    [
+        ({"location_ids": None, "zipcode_ids": ["1"]}, "without countries; also by zipcode_ids"),
+        ({"location_ids": [], "zipcode_ids": ["1"]}, "without countries; also by zipcode_ids"),
+        ({"age_groups": ["AGE_12"]}, "without ages; also by AGE_12, location 1"),
+        ({"gender": "GENDER_FEMALE"}, "also by location 1, gender"),
+        ({"gender": "GENDER_UNLIMITED", "spending_power": "ALL", "languages": []}, "also by location 1"),
+    ],
 )
-def test_settings_of_another_kind_hide_nothing_else(changes: dict[str, Any]) -> None:
+def test_targeting_says_what_it_is_set_to_beside_ages_and_countries(
+    changes: dict[str, Any], problem: str
+) -> None:
     node = adset_node(_adset(**changes), "manual")
-    (field,) = node.unread
-    assert (node.platform_id, getattr(node, field)) == ("9", None)
+    assert node.unread == ["targeting"]
+    assert node.issues[-1] == f"targeting: {problem}, and this module knows ages and countries only"
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"location_ids": 7}, "targeting"),
+        ({"budget": "much"}, "daily_budget"),
+        ({"budget_mode": "BUDGET_MODE_NEW"}, "daily_budget"),
+        ({"scheduled_budget": "soon"}, "scheduled_budget"),
+    ],
+)
+def test_settings_of_another_kind_hide_nothing_else(changes: dict[str, Any], field: str) -> None:
+    node = adset_node(_adset(location_ids=["6252001"]) | changes, "manual")
+    assert (node.platform_id, node.unread, getattr(node, field)) == ("9", [field], None)
     assert node.issues[-1].startswith(f"{field}: ")
+
+
+@pytest.mark.parametrize("scheduled", [0, "0", 0.0, None])
+def test_a_scheduled_budget_of_zero_is_none(scheduled: Any) -> None:
+    assert adset_node(_adset(scheduled_budget=scheduled), "manual").scheduled_budget is None
 
 
 def test_a_lifetime_budget_is_no_daily_one() -> None:
@@ -269,7 +297,7 @@ def _told(**changes: Any) -> Json:
 def _echoes(ads: int) -> Echoes:
     echoes = Echoes()
     echoes.campaign("1", "manual", _told(), 2)
-    for number in range(ads):
+    for number in range(1, ads + 1):
         echoes.ad("1", _told(ad_id=number))
     return echoes
 
@@ -287,6 +315,8 @@ def test_an_echo_is_used_once_and_only_when_it_is_whole() -> None:
         lambda echoes: echoes.forget(),
         lambda echoes: echoes.spoil("1"),
         lambda echoes: echoes._echoes["1"].ads[0].pop("operation_status"),
+        lambda echoes: echoes._echoes["1"].ads[0].pop("secondary_status"),
+        lambda echoes: echoes._echoes["1"].ads[0].pop("ad_id"),
         lambda echoes: setattr(echoes._echoes["1"], "made_at", echoes._echoes["1"].made_at - FRESH_SECONDS),
     ],
 )

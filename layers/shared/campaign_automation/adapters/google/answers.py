@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -18,18 +19,25 @@ from campaign_automation.adapters.base import (
     CampaignNode,
     DailyInsight,
     Outcome,
+    StoredTargeting,
     failed,
-    node_of,
-    read_fields,
 )
 from campaign_automation.adapters.common import refusals
 from campaign_automation.adapters.common.outcomes import left_open
+from campaign_automation.adapters.common.reading import (
+    count_of,
+    figure_of,
+    id_of,
+    node_of,
+    read_fields,
+    text_of,
+)
 from campaign_automation.adapters.google import facts
 from campaign_automation.adapters.google.errors import translate
 from campaign_automation.adapters.google.facts import PLATFORM
 from campaign_automation.adapters.google.queries import KINDS
 from campaign_automation.adapters.google.requests import enum_name, reached_ages
-from campaign_automation.models.common import AgeGroup, Level, Targeting
+from campaign_automation.models.common import AgeGroup, Level
 from campaign_automation.utils.error_handler import (
     PlatformError,
     PlatformRejectedError,
@@ -43,21 +51,22 @@ _NO_ISSUE = ("_PAUSED", "_REMOVED", "_LEARNING", "_UNDER_REVIEW", "UNKNOWN", "UN
 
 
 class Stored(NamedTuple):
-    """A campaign's budget and criteria as Google stored them; `ages` by ad group id."""
+    """A campaign's budget and criteria as Google stored them; `ages` and what else narrows by ad group id."""
 
     daily_budget: Decimal
     countries: list[str]
     ages: Mapping[str, AgeGroup]
+    narrowed: Mapping[str, list[str]] = MappingProxyType({})
 
 
-def _node_fields(message: Any, platform_id: str, name: str, **more: Callable[[], Any]) -> dict[str, Any]:
-    return {
-        "platform_id": platform_id,
-        "name": name,
-        "status": _STATUS.get(enum_name(message, "status"), "unknown"),
-        "platform_status": enum_name(message, "primary_status"),
-        **read_fields(platform_id, issues=lambda: _issues(message), **more),
+def _node_fields(message: Any, platform_id: str, **more: Callable[[], Any]) -> dict[str, Any]:
+    readers: dict[str, Callable[[], Any]] = {
+        "status": lambda: _STATUS[enum_name(message, "status")],
+        "issues": lambda: _issues(message),
     }
+    defaults = {"platform_id": platform_id, "name": "", "status": "unknown"}
+    told = {"platform_status": enum_name(message, "primary_status")}
+    return defaults | told | read_fields(platform_id, **readers, **more)
 
 
 def _issues(message: Any) -> list[str]:
@@ -77,8 +86,21 @@ def campaign_node(row: Row, daily_budget: Decimal) -> CampaignNode:
     campaign = row.campaign
     if enum_name(campaign, "status") == "REMOVED":
         raise gone(str(campaign.id))
-    fields = _node_fields(campaign, str(campaign.id), campaign.name, ends_at=lambda: _ends_at(row))
-    return node_of(CampaignNode, {**fields, "daily_budget": daily_budget})
+    fields = _node_fields(
+        campaign,
+        id_of(campaign.id),
+        name=lambda: text_of(campaign.name),
+        daily_budget=lambda: _positive(daily_budget),
+        ends_at=lambda: _ends_at(row),
+    )
+    return node_of(CampaignNode, fields)
+
+
+def _positive(budget: Decimal) -> Decimal:
+    # A campaign with a total budget shows none for a day.
+    if budget <= 0:
+        raise ValueError("no daily budget")
+    return budget
 
 
 def _ends_at(row: Row) -> datetime | None:
@@ -95,11 +117,11 @@ def gone(campaign_id: str) -> PlatformRejectedError:
 
 def adset_node(row: Row, stored: Stored) -> AdSetNode:
     """Return an ad group; `daily_budget` stays None, since Google's budgets belong to campaigns."""
-    group_id = str(row.ad_group.id)
+    group_id = id_of(row.ad_group.id)
     fields = _node_fields(
         row.ad_group,
         group_id,
-        row.ad_group.name,
+        name=lambda: text_of(row.ad_group.name),
         targeting=lambda: _targeting(stored, group_id),
         placements=lambda: _placements(row.campaign),
         bid_strategy=lambda: _bid_strategy(row.campaign),
@@ -108,9 +130,12 @@ def adset_node(row: Row, stored: Stored) -> AdSetNode:
     return node_of(AdSetNode, fields)
 
 
-def _targeting(stored: Stored, group_id: str) -> Targeting:
+def _targeting(stored: Stored, group_id: str) -> StoredTargeting:
     low, high = stored.ages.get(group_id, facts.ALL_AGES)
-    return Targeting(age_min=low, age_max=high, countries=stored.countries)
+    countries = [place for place in stored.countries if place in facts.GEO_TARGETS]
+    odd = [f"location {place}" for place in stored.countries if place not in facts.GEO_TARGETS]
+    more = [*odd, *stored.narrowed.get(group_id, [])]
+    return StoredTargeting(age_min=low, age_max=high, countries=countries, more=more)
 
 
 def _in_learning(campaign: Any) -> bool | None:
@@ -139,17 +164,25 @@ def ad_node(row: Row) -> AdNode:
     # Google's search and app ads have no name.
     group, ad_group_ad = row.ad_group, row.ad_group_ad
     name = f"{group.name.rpartition(' ')[0]} {tag_of(row)}".strip()
-    node = _node_fields(ad_group_ad, ad_id(row), name)
-    topics = [f"policy: {entry.topic}" for entry in ad_group_ad.policy_summary.policy_topic_entries]
-    node["issues"] += topics
-    return node_of(
-        AdNode, {**node, "adset_id": str(group.id), "primary_text": _first_description(ad_group_ad.ad)}
+    fields = _node_fields(
+        ad_group_ad,
+        ad_id(row),
+        primary_text=lambda: _first_description(ad_group_ad.ad),
+        adset_id=lambda: id_of(group.id),
     )
+    topics = [f"policy: {entry.topic}" for entry in ad_group_ad.policy_summary.policy_topic_entries]
+    fields["issues"] += topics
+    return node_of(AdNode, {"adset_id": "", **fields, "name": name})
 
 
 def ad_id(row: Row) -> str:
     """Return "<ad group>~<ad>", Google's id of an ad in its ad group."""
-    return str(row.ad_group_ad.resource_name.rpartition("/")[2])
+    return last_id(row.ad_group_ad.resource_name)
+
+
+def last_id(resource_name: str) -> str:
+    """Return the id at the end of a resource name. Raises ValueError for a name without one."""
+    return id_of(resource_name.rpartition("/")[2])
 
 
 def tag_of(row: Row) -> str:
@@ -169,10 +202,38 @@ def ages_of(rows: Iterable[Row]) -> dict[str, AgeGroup]:
     """Ages by ad group, from rows of excluded ages; ad groups that exclude none are left out."""
     excluded: dict[str, list[str]] = {}
     for row in rows:
-        if row.ad_group_criterion.negative:
+        if row.ad_group_criterion.negative and _kind_of(row.ad_group_criterion) == "AGE_RANGE":
             bucket = enum_name(row.ad_group_criterion.age_range, "type_")
             excluded.setdefault(str(row.ad_group.id), []).append(bucket)
     return {group_id: reached_ages(buckets) for group_id, buckets in excluded.items()}
+
+
+def narrowed(rows: Iterable[Row]) -> dict[str, list[str]]:
+    """Criteria other than ages that exclude people, by ad group: gender, parental status, income range."""
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        kind = _kind_of(row.ad_group_criterion)
+        if row.ad_group_criterion.negative and kind != "AGE_RANGE":
+            kinds = found.setdefault(str(row.ad_group.id), [])
+            kinds += [] if kind.lower() in kinds else [kind.lower()]
+    return found
+
+
+def places_of(rows: Iterable[Row]) -> list[str]:
+    """Country codes of the locations; every other place, and each that is left out, in words of its own."""
+    return [_place_of(row.campaign_criterion) for row in rows]
+
+
+def _place_of(criterion: Any) -> str:
+    kind = _kind_of(criterion)
+    (place,) = countries_of([criterion.location.geo_target_constant])
+    if criterion.negative:
+        return f"without {place or kind.lower()}"
+    return place if kind == "LOCATION" and place else kind.lower()
+
+
+def _kind_of(criterion: Any) -> str:
+    return enum_name(criterion, "type_")
 
 
 def countries_of(constants: Iterable[str]) -> list[str]:
@@ -181,20 +242,29 @@ def countries_of(constants: Iterable[str]) -> list[str]:
 
 
 def insight_of_row(row: Row, level: Level) -> DailyInsight:
-    """Return one row of a report, money in the account's currency."""
+    """Return one row of a report, money in the account's currency.
+
+    Raises an error of UNREADABLE for a row of an unknown object or day: to leave it out would show a day
+    without delivery.
+    """
     # Conversions may be fractions: attribution divides one among several clicks.
     metrics, entity = row.metrics, getattr(row, KINDS[level])
     return DailyInsight(
-        entity_id=str(entity.resource_name.rpartition("/")[2]),
-        campaign_id=str(row.campaign.id),
-        adset_id=None if level is Level.CAMPAIGN else str(row.ad_group.id),
+        entity_id=last_id(entity.resource_name),
+        campaign_id=id_of(row.campaign.id),
+        adset_id=None if level is Level.CAMPAIGN else id_of(row.ad_group.id),
         day=date.fromisoformat(row.segments.date),
-        spend=facts.from_micros(metrics.cost_micros),
-        impressions=metrics.impressions,
-        clicks=metrics.clicks,
-        conversions=round(Decimal(str(metrics.conversions)), 6).normalize() + 0,
-        revenue=round(Decimal(str(metrics.conversions_value)), 6).normalize() + 0,
+        spend=figure_of(facts.from_micros(metrics.cost_micros)),
+        impressions=count_of(metrics.impressions),
+        clicks=count_of(metrics.clicks),
+        conversions=_six_places(metrics.conversions),
+        revenue=_six_places(metrics.conversions_value),
     )
+
+
+def _six_places(value: float) -> Decimal | None:
+    figure = figure_of(value)
+    return None if figure is None else round(figure, 6).normalize() + 0
 
 
 # --- answers of a mutate -----------------------------------------------------------------------------------
@@ -208,7 +278,7 @@ def created_ids(response: Any, kind: str) -> list[str]:
         if answer.WhichOneof("response") == f"{kind}_result"
         for item in (getattr(answer, f"{kind}_result"),)
     ]
-    return [str(name.rpartition("/")[2]) for name in names]
+    return [last_id(name) for name in names]
 
 
 def echoed_campaign(response: Any) -> tuple[Decimal, list[str]] | None:
@@ -220,7 +290,7 @@ def echoed_campaign(response: Any) -> tuple[Decimal, list[str]] | None:
         for item in answers
         if item.WhichOneof("response") == "campaign_criterion_result"
     ]
-    budget = next((amount for amount in budgets if amount), None)
+    budget = next((amount for amount in budgets if amount > 0), None)
     if budget is None or not places or not all(places):
         return None
     return facts.from_micros(budget), countries_of(places)

@@ -45,14 +45,17 @@ AD_GROUPS = (
     f"SELECT {_CAMPAIGN}, {_AD_GROUP} FROM ad_group WHERE campaign.id = {{campaign_id}}"
     " AND ad_group.status != 'REMOVED'"
 )
-LOCATIONS = (
-    "SELECT campaign_criterion.location.geo_target_constant FROM campaign_criterion"
-    " WHERE campaign.id = {campaign_id} AND campaign_criterion.type = 'LOCATION'"
-    " AND campaign_criterion.negative = FALSE"
+# The places of a campaign and the people of its ad groups; ours are locations and excluded ages.
+PLACES = (
+    "SELECT campaign_criterion.location.geo_target_constant, campaign_criterion.type,"
+    " campaign_criterion.negative FROM campaign_criterion WHERE campaign.id = {campaign_id}"
+    " AND campaign_criterion.type IN ('LOCATION', 'PROXIMITY', 'LOCATION_GROUP')"
+    " AND campaign_criterion.status != 'REMOVED'"
 )
-AGES = (
-    "SELECT ad_group.id, ad_group_criterion.age_range.type, ad_group_criterion.negative"
-    " FROM ad_group_criterion WHERE campaign.id = {campaign_id} AND ad_group_criterion.type = 'AGE_RANGE'"
+PEOPLE = (
+    "SELECT ad_group.id, ad_group_criterion.age_range.type, ad_group_criterion.type,"
+    " ad_group_criterion.negative FROM ad_group_criterion WHERE campaign.id = {campaign_id}"
+    " AND ad_group_criterion.type IN ('AGE_RANGE', 'GENDER', 'PARENTAL_STATUS', 'INCOME_RANGE')"
     " AND ad_group_criterion.status != 'REMOVED'"
 )
 

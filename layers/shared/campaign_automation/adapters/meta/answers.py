@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -12,31 +12,71 @@ from campaign_automation.adapters.base import (
     AdSetNode,
     CampaignNode,
     DailyInsight,
+    StoredTargeting,
+)
+from campaign_automation.adapters.common.reading import (
+    UNREADABLE,
+    amount_of,
+    count_of,
+    fields_of,
+    figure_of,
+    id_of,
     node_of,
     read_fields,
+    rows_of,
+    text_of,
 )
-from campaign_automation.models.common import Level, Targeting
+from campaign_automation.models.common import Level
 
 _STATUS = {"ACTIVE": "active", "PAUSED": "paused", "DELETED": "deleted", "ARCHIVED": "deleted"}
-
-
-def _node_fields(item: Mapping[str, Any], **more: Callable[[], Any]) -> dict[str, Any]:
-    platform_id = str(item["id"])
-    return {
-        "platform_id": platform_id,
-        "name": str(item.get("name", "")),
-        "status": _STATUS.get(str(item.get("status")), "unknown"),
-        "platform_status": str(item.get("effective_status", "unknown")),
-        **read_fields(platform_id, issues=lambda: _issues(item), **more),
+# Effective statuses that are reasons in themselves, where Meta gives no other.
+_PROBLEMS = ("DISAPPROVED", "WITH_ISSUES", "PENDING_BILLING_INFO")
+# Fields of targeting that are ours, or that narrow nothing. Placements are a field of their own.
+_KNOWN_TARGETING = frozenset(
+    {
+        "age_min",
+        "age_max",
+        "geo_locations",
+        "targeting_automation",
+        "custom_audiences",
+        "brand_safety_content_filter_levels",
+        "targeting_optimization",
+        "targeting_relaxation_types",
     }
+)
+_KNOWN_PLACES = ("countries", "location_types")
+_PLACEMENTS = ("_positions", "platforms")
+
+
+def _node_fields(item: Any, **more: Callable[[], Any]) -> dict[str, Any]:
+    platform_id = id_of(item["id"])
+    readers: dict[str, Callable[[], Any]] = {
+        "name": lambda: text_of(item["name"]),
+        "status": lambda: _STATUS[item["status"]],
+        "platform_status": lambda: text_of(item.get("effective_status", "unknown")),
+        "issues": lambda: _issues(item),
+    }
+    defaults = {"platform_id": platform_id, "name": "", "status": "unknown", "platform_status": "unknown"}
+    return defaults | read_fields(platform_id, **readers, **more)
 
 
 def _issues(item: Mapping[str, Any]) -> list[str]:
     issues = [
-        str(issue.get("error_summary") or issue.get("error_message")) for issue in item.get("issues_info", [])
+        text_of(issue.get("error_summary") or issue.get("error_message") or issue.get("error_type"))
+        for issue in rows_of(item.get("issues_info"))
     ]
-    review = item.get("ad_review_feedback", {}).get("global", {})
-    return issues + [f"{policy}: {text}" for policy, text in review.items()]
+    issues += _review_issues(fields_of(item.get("ad_review_feedback")))
+    status = item.get("effective_status")
+    return issues or ([str(status)] if status in _PROBLEMS else [])
+
+
+def _review_issues(feedback: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the policies that an ad breaks, everywhere or on one placement only."""
+    for policy, text in fields_of(feedback.get("global")).items():
+        yield f"{policy}: {text}"
+    for placement, policies in fields_of(feedback.get("placement_specific")).items():
+        for policy, text in fields_of(policies).items():
+            yield f"{policy} ({placement}): {text}"
 
 
 def campaign_node(item: Mapping[str, Any], step: Decimal) -> CampaignNode:
@@ -51,29 +91,38 @@ def campaign_node(item: Mapping[str, Any], step: Decimal) -> CampaignNode:
 def _daily_budget(item: Mapping[str, Any], step: Decimal) -> Decimal | None:
     """The daily budget in the major unit; None where another level owns the budget."""
     # An owner of a lifetime budget shows 0 here.
-    budget = Decimal(item.get("daily_budget") or 0)
-    return budget * step if budget else None
+    budget = item.get("daily_budget")
+    return (amount_of(budget) * step or None) if budget is not None else None
 
 
 def adset_node(item: Mapping[str, Any], step: Decimal) -> AdSetNode:
-    strategy = item.get("bid_strategy")
     fields = _node_fields(
         item,
         daily_budget=lambda: _daily_budget(item, step),
         targeting=lambda: _targeting(item["targeting"]),
         placements=lambda: _placements(item["targeting"]),
+        bid_strategy=lambda: _bid_strategy(item.get("bid_strategy")),
         in_learning=lambda: _in_learning(item),
         ends_at=lambda: _moment(item.get("end_time")),
     )
-    bid_strategy = "lowest_cost" if strategy == "LOWEST_COST_WITHOUT_CAP" else str(strategy)
-    return node_of(AdSetNode, {**fields, "bid_strategy": bid_strategy})
+    return node_of(AdSetNode, fields)
 
 
-def _targeting(stored: Mapping[str, Any]) -> Targeting:
-    return Targeting(
-        age_min=stored["age_min"],
-        age_max=stored["age_max"],
-        countries=stored["geo_locations"]["countries"],
+def _bid_strategy(told: Any) -> str:
+    """Our word for lowest cost, else Meta's; an ad set whose campaign owns the budget has none."""
+    if told is None:
+        return "unknown"
+    return "lowest_cost" if told == "LOWEST_COST_WITHOUT_CAP" else text_of(told)
+
+
+def _targeting(stored: Any) -> StoredTargeting:
+    settings = fields_of(stored)
+    places = fields_of(settings.get("geo_locations"))
+    return StoredTargeting(
+        age_min=settings.get("age_min"),
+        age_max=settings.get("age_max"),
+        countries=rows_of(places.get("countries")),
+        more=[*_narrowed(places, _KNOWN_PLACES), *_narrowed(settings, _KNOWN_TARGETING), *_widened(settings)],
     )
 
 
@@ -81,50 +130,83 @@ def _moment(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
 
 
+def _narrowed(settings: Mapping[str, Any], known: Any) -> list[str]:
+    return [
+        str(name)
+        for name, value in settings.items()
+        if value and not (name in known or name.endswith(_PLACEMENTS))
+    ]
+
+
+def _widened(settings: Mapping[str, Any]) -> list[str]:
+    """Return the setting that lets Meta show the ads to other people than targeted, when it is on."""
+    automation = fields_of(settings.get("targeting_automation"))
+    return ["advantage_audience"] if automation.get("advantage_audience") not in (None, 0, "0") else []
+
+
 # From v27.0 on Meta widens the devices of sales ad sets to all of them by itself, which selects nothing.
 _EVERY_DEVICE = {"mobile", "desktop"}
 
 
-def _placements(targeting: Mapping[str, Any]) -> str:
+def _placements(targeting: Any) -> str:
     """Return whether somebody chose placements or devices."""
-    devices = set(targeting.get("device_platforms") or _EVERY_DEVICE)
-    has_placements = any(key.endswith("_positions") or key == "publisher_platforms" for key in targeting)
+    settings = fields_of(targeting)
+    devices = set(settings.get("device_platforms") or _EVERY_DEVICE)
+    has_placements = any(key.endswith("_positions") or key == "publisher_platforms" for key in settings)
     return "selected" if has_placements or not devices >= _EVERY_DEVICE else "automatic"
 
 
 def _in_learning(item: Mapping[str, Any]) -> bool | None:
     """Return whether Meta still learns; None for paused ad sets and accounts of which Meta does not say."""
-    stage = item.get("learning_stage_info", {}).get("status")
-    return None if stage is None else bool(stage == "LEARNING")
+    stage = fields_of(item.get("learning_stage_info")).get("status")
+    return None if stage is None else text_of(stage) == "LEARNING"
 
 
 def ad_node(item: Mapping[str, Any]) -> AdNode:
-    fields = _node_fields(item, primary_text=lambda: _primary_text(item))
-    return node_of(AdNode, {**fields, "adset_id": str(item.get("adset_id", ""))})
+    fields = _node_fields(
+        item, primary_text=lambda: _primary_text(item), adset_id=lambda: id_of(item["adset_id"])
+    )
+    return node_of(AdNode, {"adset_id": "", **fields})
 
 
 def _primary_text(ad: Mapping[str, Any]) -> str | None:
-    story = ad.get("creative", {}).get("object_story_spec", {})
+    story = fields_of(fields_of(ad.get("creative")).get("object_story_spec"))
     # From v27.0 on Meta may add a catalog's products to an ad, whose text then stands in template_data.
-    content = story.get("link_data") or story.get("video_data") or story.get("template_data") or {}
+    kinds = ("link_data", "video_data", "template_data")
+    content = next((data for kind in kinds if (data := fields_of(story.get(kind)))), {})
     return content.get("message")
 
 
 def insight_of_row(row: Mapping[str, Any], level: Level, actions: Sequence[str]) -> DailyInsight:
-    """One row of a report; `actions` are the action types that count as the conversion, widest first."""
+    """One row of a report; `actions` are the action types that count as the conversion, widest first.
+
+    A figure that cannot be read is None. Raises an error of UNREADABLE for a row of an unknown object or day:
+    to leave it out would show a day without delivery.
+    """
+    conversions, revenue = _conversions(row, actions)
+    return DailyInsight(
+        entity_id=id_of(row[f"{level}_id"]),
+        campaign_id=id_of(row["campaign_id"]),
+        adset_id=None if level is Level.CAMPAIGN else id_of(row["adset_id"]),
+        day=date.fromisoformat(row["date_start"]),
+        spend=figure_of(row.get("spend")),
+        impressions=count_of(row.get("impressions")),
+        clicks=count_of(row.get("clicks")),
+        conversions=conversions,
+        revenue=revenue,
+    )
+
+
+def _conversions(row: Mapping[str, Any], actions: Sequence[str]) -> tuple[Decimal | None, Decimal | None]:
     # Action types contain each other (omni_purchase holds purchase), so only the first one present counts.
     # Meta leaves out empty fields: a row without any of them had no conversion.
-    counts = {item["action_type"]: Decimal(item["value"]) for item in row.get("actions", [])}
-    values = {item["action_type"]: Decimal(item["value"]) for item in row.get("action_values", [])}
+    try:
+        counts, values = _by_action(row.get("actions")), _by_action(row.get("action_values"))
+    except UNREADABLE:
+        return None, None
     counted = next((action for action in actions if action in counts), None)
-    return DailyInsight(
-        entity_id=row[f"{level}_id"],
-        campaign_id=row["campaign_id"],
-        adset_id=row.get("adset_id"),
-        day=date.fromisoformat(row["date_start"]),
-        spend=Decimal(row["spend"]) if "spend" in row else None,
-        impressions=int(row["impressions"]) if "impressions" in row else None,
-        clicks=int(row["clicks"]) if "clicks" in row else None,
-        conversions=counts[counted] if counted else Decimal(0),
-        revenue=values.get(counted) if counted else Decimal(0),
-    )
+    return (counts[counted], values.get(counted)) if counted else (Decimal(0), Decimal(0))
+
+
+def _by_action(entries: Any) -> dict[str, Decimal | None]:
+    return {text_of(item["action_type"]): figure_of(item.get("value")) for item in rows_of(entries)}

@@ -10,6 +10,7 @@ from typing import Any
 from campaign_automation.adapters.base import CreativeOrder
 from campaign_automation.adapters.common.ages import ADULTS
 from campaign_automation.adapters.common.fact import WARNING_DAYS
+from campaign_automation.adapters.common.reading import amount_of
 from campaign_automation.adapters.common.refusals import (
     adults_only,
     blocked_account,
@@ -112,9 +113,9 @@ def countries_of(plan: CampaignPlan) -> list[str]:
 
 def refuse_blocked(data: Mapping[str, Any]) -> None:
     """Raise AccountError when the account, as Meta described it, cannot advertise."""
-    blocked = facts.BLOCKED_ACCOUNTS.get(data.get("account_status", 1))
-    if blocked:
-        raise blocked_account(PLATFORM, *blocked, data["account_status"])
+    status = int(amount_of(data.get("account_status", 1)))
+    if blocked := facts.BLOCKED_ACCOUNTS.get(status):
+        raise blocked_account(PLATFORM, *blocked, status)
 
 
 def require_app(account: AdAccount) -> None:

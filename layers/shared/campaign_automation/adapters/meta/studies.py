@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from campaign_automation.adapters.base import Access, SplitOrder
+from campaign_automation.adapters.common.reading import fields_of, id_of
 from campaign_automation.adapters.meta import facts
 from campaign_automation.adapters.meta.facts import PLATFORM
 from campaign_automation.adapters.meta.wire import Call, MetaWire
@@ -38,9 +39,8 @@ class MetaStudies:
                 return None
             raise
         params = _study(order)
-        return found or await self._send(
-            access, "create_study", ("POST", (business_id, "ad_studies"), params)
-        )
+        call: Call = ("POST", (business_id, "ad_studies"), params)
+        return found or await self._send(access, "create_study", "study", call)
 
     async def end(self, access: Access, study_id: str) -> None:
         """End the study now, keeping its results; one that has not begun is deleted.
@@ -57,10 +57,10 @@ class MetaStudies:
         if study.get("canceled_time") or datetime.fromisoformat(study["end_time"]) <= now:
             return
         if datetime.fromisoformat(study["start_time"]) >= now:
-            await self._send(access, "delete_study", ("DELETE", (study_id,), {}))
+            await self._send(access, "delete_study", study_id, ("DELETE", (study_id,), {}))
             return
         params = {"end_time": int(now.timestamp())}
-        await self._send(access, "update_study", ("POST", (study_id,), params))
+        await self._send(access, "update_study", study_id, ("POST", (study_id,), params))
 
     async def _business_id(self, access: Access, account: AdAccount) -> str | None:
         configured = account.facts.get("business_id")
@@ -68,17 +68,17 @@ class MetaStudies:
             return str(configured)
         # Not among the fields of every creation: reading it may need a permission of its own.
         data = await self._wire.get(access, "read_account", access.platform_account_id, "business")
-        owner = data.get("business", {}).get("id")
-        return str(owner) if owner else None
+        owner = fields_of(data.get("business")).get("id")
+        return id_of(owner) if owner else None
 
     async def _find(self, access: Access, business_id: str, name: str) -> str | None:
         params = {"fields": _FIELDS, "limit": 200}
         studies = await self._wire.get_all(access, "list_studies", business_id, "ad_studies", params)
         alive = (item for item in studies if not item.get("canceled_time"))
-        return next((str(item["id"]) for item in alive if item.get("name") == name), None)
+        return next((id_of(item["id"]) for item in alive if item.get("name") == name), None)
 
-    async def _send(self, access: Access, operation: str, call: Call) -> str:
-        outcome = await self._wire.send(access, operation, call[1][0], call)
+    async def _send(self, access: Access, operation: str, tag: str, call: Call) -> str:
+        outcome = await self._wire.send(access, operation, tag, call)
         if outcome.error is not None:
             raise outcome.error
         if outcome.platform_id is None:

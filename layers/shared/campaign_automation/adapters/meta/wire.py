@@ -18,6 +18,7 @@ from campaign_automation.adapters.base import Access, Outcome, failed
 from campaign_automation.adapters.common.calls import CONNECT_SECONDS, counted, without_usable_body
 from campaign_automation.adapters.common.listings import chunks
 from campaign_automation.adapters.common.pages import Pages
+from campaign_automation.adapters.common.reading import id_or_none
 from campaign_automation.adapters.meta import facts
 from campaign_automation.adapters.meta.errors import is_too_much, translate, unavailable
 from campaign_automation.adapters.meta.facts import PLATFORM
@@ -186,7 +187,11 @@ def _success(tag: str, answer: FacebookResponse) -> Outcome:
     body = answer.json()
     if not isinstance(body, dict):
         return Outcome(tag, error=unavailable("meta: an answer that is no object"))
-    return Outcome(tag, str(body.get("id", tag)), request_id=_by_name(answer.headers()).get(_TRACE_HEADER))
+    # The tag of a create is no id, so that one which is answered without its id is found to have none.
+    platform_id = id_or_none({"id": body.get("id", tag)}, "id")
+    if platform_id is None or body.get("success", True) is not True:
+        return Outcome(tag, error=unavailable("meta: an answer without an id or a success"))
+    return Outcome(tag, platform_id, request_id=_by_name(answer.headers()).get(_TRACE_HEADER))
 
 
 def _all_pages(

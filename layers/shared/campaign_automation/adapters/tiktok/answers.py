@@ -7,14 +7,24 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from campaign_automation.adapters.base import AdNode, AdSetNode, CampaignNode, node_of, read_fields
+from campaign_automation.adapters.base import AdNode, AdSetNode, CampaignNode, StoredTargeting
 from campaign_automation.adapters.common import listings
+from campaign_automation.adapters.common.reading import (
+    amount_of,
+    fields_of,
+    id_of,
+    node_of,
+    read_fields,
+    rows_of,
+    text_of,
+)
 from campaign_automation.adapters.tiktok import facts
 from campaign_automation.adapters.tiktok.requests import ages_of
-from campaign_automation.models.common import Level, Targeting
+from campaign_automation.models.common import Level
 
 _STATUS = {"ENABLE": "active", "DISABLE": "paused", "DELETE": "deleted"}
 _DAILY = ("BUDGET_MODE_DAY", "BUDGET_MODE_DYNAMIC_DAILY_BUDGET")
+_NOT_DAILY = ("BUDGET_MODE_TOTAL", "BUDGET_MODE_INFINITE")
 _COUNTRIES = {location: country for country, location in facts.LOCATION_IDS.items()}
 
 
@@ -25,22 +35,24 @@ def id_field(level: Level, family: facts.Family) -> str:
     return f"{facts.NOUNS[level]}_id"
 
 
-def name_of(item: Mapping[str, Any], level: Level) -> str:
-    return str(item.get(f"{facts.NOUNS[level]}_name", ""))
+def name_field(level: Level) -> str:
+    return f"{facts.NOUNS[level]}_name"
 
 
-def _node_fields(
-    item: Mapping[str, Any], level: Level, family: facts.Family, **more: Callable[[], Any]
-) -> dict[str, Any]:
-    platform_id = str(item[id_field(level, family)])
-    secondary = str(item.get("secondary_status", ""))
-    return {
-        "platform_id": platform_id,
-        "name": name_of(item, level),
-        "status": _STATUS.get(item.get("operation_status", ""), "unknown"),
-        "platform_status": secondary,
-        **read_fields(platform_id, issues=lambda: _issues(secondary), **more),
+def _node_fields(item: Any, level: Level, family: facts.Family, **more: Callable[[], Any]) -> dict[str, Any]:
+    platform_id = id_of(item[id_field(level, family)])
+    readers: dict[str, Callable[[], Any]] = {
+        "name": lambda: text_of(item[name_field(level)]),
+        "status": lambda: _STATUS[item["operation_status"]],
+        "platform_status": lambda: _secondary(item),
+        "issues": lambda: _issues(_secondary(item)),
     }
+    defaults = {"platform_id": platform_id, "name": "", "status": "unknown", "platform_status": "unknown"}
+    return defaults | read_fields(platform_id, **readers, **more)
+
+
+def _secondary(item: Mapping[str, Any]) -> str:
+    return text_of(item.get("secondary_status") or "unknown")
 
 
 def _issues(secondary: str) -> list[str]:
@@ -59,18 +71,22 @@ def campaign_node(item: Mapping[str, Any], family: facts.Family) -> CampaignNode
 
 
 def adset_node(item: Mapping[str, Any], family: facts.Family) -> AdSetNode:
-    bid = item.get("bid_type")
     fields = _node_fields(
         item,
         Level.ADSET,
         family,
         daily_budget=lambda: daily_budget(item),
         scheduled_budget=lambda: scheduled_budget(item),
-        targeting=lambda: _targeting(item.get("targeting_spec") or item),
+        targeting=lambda: _targeting(fields_of(item.get("targeting_spec")) or item),
+        placements=lambda: _placements(item),
+        bid_strategy=lambda: _bid_strategy(item.get("bid_type")),
         ends_at=lambda: _ends_at(item),
     )
-    bid_strategy = "lowest_cost" if bid == "BID_TYPE_NO_BID" else str(bid)
-    return node_of(AdSetNode, {**fields, "placements": _placements(item), "bid_strategy": bid_strategy})
+    return node_of(AdSetNode, fields)
+
+
+def _bid_strategy(told: Any) -> str:
+    return "lowest_cost" if told == "BID_TYPE_NO_BID" else text_of(told or "unknown")
 
 
 def _ends_at(item: Mapping[str, Any]) -> datetime | None:
@@ -85,22 +101,41 @@ def _moment(text: str) -> datetime:
     return datetime.strptime(text, facts.TIME).replace(tzinfo=UTC)
 
 
-def _targeting(stored: Mapping[str, Any]) -> Targeting:
-    low, high = ages_of(stored.get("age_groups") or [])
-    countries = [_COUNTRIES.get(str(place), str(place)) for place in stored["location_ids"]]
-    return Targeting(age_min=low, age_max=high, countries=countries)
+def _targeting(stored: Mapping[str, Any]) -> StoredTargeting:
+    buckets = rows_of(stored.get("age_groups"))
+    places = [str(item) for item in rows_of(stored.get("location_ids"))]
+    odd_ages = [str(name) for name in buckets if name not in facts.AGE_BUCKETS]
+    odd_places = [f"location {place}" for place in places if place not in _COUNTRIES]
+    low, high = (None, None) if odd_ages else ages_of(buckets)
+    return StoredTargeting(
+        age_min=low,
+        age_max=high,
+        countries=[_COUNTRIES[place] for place in places if place in _COUNTRIES],
+        more=[*odd_ages, *odd_places, *(name for name in facts.NARROWING if _narrows(stored.get(name)))],
+    )
+
+
+def _narrows(value: Any) -> bool:
+    return bool(value) and value not in facts.EVERYBODY
 
 
 def scheduled_budget(item: Mapping[str, Any]) -> Decimal | None:
     """The budget that takes effect at the start of the account's next day."""
-    scheduled = item.get("scheduled_budget")
-    return Decimal(str(scheduled)) if scheduled else None
+    # TikTok shows 0 where none is scheduled.
+    return amount_of(item.get("scheduled_budget") or 0) or None
 
 
 def daily_budget(item: Mapping[str, Any]) -> Decimal | None:
-    """An object's own daily budget; None or 0 when it has none."""
-    budget = item.get("budget")
-    return None if budget is None or item.get("budget_mode") not in _DAILY else Decimal(str(budget))
+    """An object's own daily budget; None or 0 when it has none.
+
+    Raises an error of UNREADABLE for a budget of which it is not known whether it is daily.
+    """
+    budget, mode = amount_of(item.get("budget") or 0), item.get("budget_mode")
+    if mode in _DAILY:
+        return None if item.get("budget") is None else budget
+    if budget and mode not in _NOT_DAILY:
+        raise ValueError(f"an unknown budget mode: {mode!r}")
+    return None
 
 
 def _placements(item: Mapping[str, Any]) -> str:
@@ -112,8 +147,14 @@ def _placements(item: Mapping[str, Any]) -> str:
 
 
 def ad_node(item: Mapping[str, Any], family: facts.Family) -> AdNode:
-    fields = _node_fields(item, Level.AD, family, primary_text=lambda: _primary_text(item))
-    return node_of(AdNode, {**fields, "adset_id": str(item.get("adgroup_id", ""))})
+    fields = _node_fields(
+        item,
+        Level.AD,
+        family,
+        primary_text=lambda: _primary_text(item),
+        adset_id=lambda: id_of(item["adgroup_id"]),
+    )
+    return node_of(AdNode, {"adset_id": "", **fields})
 
 
 def _primary_text(ad: Mapping[str, Any]) -> str | None:
@@ -126,8 +167,8 @@ def ids_by_name(
     items: list[facts.Params], level: Level, family: facts.Family, wanted: set[str]
 ) -> dict[str, list[str]]:
     """Ids of the items whose whole name is wanted."""
-    field = id_field(level, family)
-    return listings.ids_by_name(((name_of(item, level), str(item[field])) for item in items), wanted)
+    name, field = name_field(level), id_field(level, family)
+    return listings.ids_by_name(((item[name], item.get(field)) for item in items), wanted)
 
 
 def partial_errors(data: Any) -> dict[str, str]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from campaign_automation.adapters.base import Access, AdOrder, Outcome
 from campaign_automation.adapters.common.listings import chunks
+from campaign_automation.adapters.common.reading import fields_of, id_of, id_or_none, rows_of
 from campaign_automation.adapters.tiktok import facts, requests
 from campaign_automation.adapters.tiktok.answers import id_field
 from campaign_automation.adapters.tiktok.echo import Echoes
@@ -92,7 +93,7 @@ class TikTokCreation:
             data = await self._wire.post(access, "create_ad", "ad/create", body)
         except PlatformError as error:
             return [Outcome(order.tag, error=error) for order in orders], []
-        return _ad_outcomes(orders, data), data.get("creatives") or []
+        return _ad_outcomes(orders, data), _rows_with_ids(data)
 
     async def _smart_plus_ad(
         self, access: Access, plan: CampaignPlan, account: AdAccount, order: AdOrder
@@ -110,12 +111,12 @@ class TikTokCreation:
             data = await self._wire.post(access, f"create_{level}", path, body)
         except PlatformError as error:
             return Outcome(tag, error=with_smart_plus_advice(error) if family == "smart_plus" else error), {}
-        platform_id = data.get(id_field(level, family))
-        if not platform_id:
+        platform_id = id_or_none(data, id_field(level, family))
+        if platform_id is None:
             return Outcome(tag, error=unavailable(f"tiktok: {path} answered without an id")), {}
         if family == "smart_plus":
-            self._echoes.remember_smart_plus([str(platform_id)])
-        return Outcome(tag, str(platform_id)), data
+            self._echoes.remember_smart_plus([platform_id])
+        return Outcome(tag, platform_id), data
 
 
 def _by_adset(orders: Sequence[AdOrder]) -> list[Sequence[AdOrder]]:
@@ -125,10 +126,24 @@ def _by_adset(orders: Sequence[AdOrder]) -> list[Sequence[AdOrder]]:
     return [some for members in groups for some in chunks(members, facts.CREATIVES_PER_CALL)]
 
 
-def _ad_outcomes(orders: Sequence[AdOrder], data: Mapping[str, Any]) -> list[Outcome]:
+def _rows_with_ids(data: Any) -> list[facts.Params]:
+    """The ads that the answer of ad/create/ tells with their ids."""
+    told = data.get("creatives") if isinstance(data, Mapping) else None
+    return [item for item in (told if isinstance(told, list) else []) if id_or_none(item, "ad_id")]
+
+
+def _listed_ids(data: Any) -> list[str]:
+    """The ids of an answer of ad/create/ in the order of the request; none when one is unreadable."""
+    try:
+        return [id_of(item) for item in rows_of(fields_of(data).get("ad_ids"))]
+    except ValueError:
+        return []
+
+
+def _ad_outcomes(orders: Sequence[AdOrder], data: Any) -> list[Outcome]:
     """One outcome per order, by the names in the answer, or by position when it has none."""
-    ids = [str(item) for item in data.get("ad_ids") or []]
-    named = {item["ad_name"]: str(item["ad_id"]) for item in data.get("creatives") or [] if item.get("ad_id")}
+    named = {str(item.get("ad_name")): id_of(item["ad_id"]) for item in _rows_with_ids(data)}
+    ids = _listed_ids(data)
     if not named and len(ids) == len(orders):
         named = {order.name: item for order, item in zip(orders, ids, strict=True)}
     # An ad without an id in the answer may exist all the same, so its outcome is unknown.

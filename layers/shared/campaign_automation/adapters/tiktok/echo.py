@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from campaign_automation.adapters.common.reading import id_or_none
 from campaign_automation.adapters.tiktok import facts
 
 FRESH_SECONDS = 60.0
@@ -29,11 +30,14 @@ class Echo:
     @property
     def is_whole(self) -> bool:
         """Return whether TikTok answered with every ad, and with the fields that a read would give."""
-        return len(self.ads) == self.expected_ads and all(map(_tells_enough, [self.campaign, *self.ads]))
+        ad_id = "smart_plus_ad_id" if self.family == "smart_plus" else "ad_id"
+        has_ids = all(id_or_none(item, ad_id) for item in self.ads)
+        is_complete = all(map(_tells_enough, [self.campaign, *self.ads]))
+        return len(self.ads) == self.expected_ads and has_ids and is_complete
 
 
 def _tells_enough(item: facts.Params) -> bool:
-    return "operation_status" in item and "secondary_status" in item
+    return bool(item.get("operation_status") and item.get("secondary_status"))
 
 
 class Echoes:

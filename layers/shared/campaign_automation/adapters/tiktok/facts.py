@@ -222,7 +222,40 @@ BLOCKED_ACCOUNTS: dict[str, tuple[str, str]] = {
     "STATUS_CONTRACT_PENDING": ("1004", "waits for its contract to be accepted in Ads Manager"),
 }
 # Effective states that are a problem of money, of review or of the account.
-ISSUE_MARKS = ("BALANCE_EXCEED", "AUDIT_DENY", "PUNISH", "PIXEL_UNBIND", "TRANSCODING_FAIL", "QUOTA_LIMIT")
+ISSUE_MARKS = (
+    "BALANCE_EXCEED",
+    "AUDIT_DENY",
+    "ADVERTISER_AUDIT",
+    "CONTRACT_PENDING",
+    "FROZEN",
+    "PIXEL_UNBIND",
+    "PUNISH",
+    "QUALIFICATION",
+    "QUOTA_LIMIT",
+    "TRANSCODING_FAIL",
+)
+# Settings by which an ad group reaches fewer people or places than its ages and countries tell, and the words
+# of those that reach everybody. Source: "Create an ad group".
+NARROWING = (
+    "actions",
+    "carrier_ids",
+    "device_model_ids",
+    "device_price_ranges",
+    "excluded_audience_ids",
+    "excluded_location_ids",
+    "gender",
+    "household_income",
+    "interest_category_ids",
+    "interest_keyword_ids",
+    "isp_ids",
+    "languages",
+    "network_types",
+    "operating_systems",
+    "purchase_intention_keyword_ids",
+    "spending_power",
+    "zipcode_ids",
+)
+EVERYBODY = ("GENDER_UNLIMITED", "ALL")
 
 # Documented for budgets that are an average over a week; of others no excess is named. Source: "Budget".
 SPEND = SpendEnvelope(day=Decimal("1.25"), week=Decimal(7), month=Decimal(31))

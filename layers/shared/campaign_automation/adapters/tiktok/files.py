@@ -7,6 +7,7 @@ import json
 import uuid
 
 from campaign_automation.adapters.base import Access
+from campaign_automation.adapters.common.reading import rows_of, text_of
 from campaign_automation.adapters.common.videos import cover_of
 from campaign_automation.adapters.tiktok.facts import PLATFORM
 from campaign_automation.adapters.tiktok.wire import TikTokWire
@@ -43,7 +44,7 @@ class TikTokFiles:
         data = await self._wire.upload(
             access, "upload_image", "file/image/ad/upload", fields, "image_file", content
         )
-        return str(data["image_id"])
+        return text_of(data["image_id"])
 
     async def _video(self, access: Access, creative: Creative) -> str:
         body = {
@@ -52,18 +53,18 @@ class TikTokFiles:
             "file_name": _file_name(creative),
         }
         data = await self._wire.post(access, "upload_video", "file/video/ad/upload", body)
-        return str(data[0]["video_id"])
+        return text_of(data[0]["video_id"])
 
     async def _cover_url(self, access: Access, video_id: str) -> str | None:
         """The address of the cover that TikTok makes; None while it processes the video."""
         data = await self._wire.get(access, "read_video", "file/video/ad/info", {"video_ids": [video_id]})
-        video = (data.get("list") or [{}])[0]
-        return str(video["video_cover_url"]) if video.get("video_cover_url") else None
+        videos = rows_of(data.get("list"))
+        return videos[0].get("video_cover_url") if videos else None
 
     async def _cover(self, access: Access, creative: Creative, url: str) -> str:
         body = {"upload_type": "UPLOAD_BY_URL", "image_url": url, "file_name": _file_name(creative)}
         data = await self._wire.post(access, "upload_image", "file/image/ad/upload", body)
-        return str(data["image_id"])
+        return text_of(data["image_id"])
 
 
 def _file_name(creative: Creative) -> str:

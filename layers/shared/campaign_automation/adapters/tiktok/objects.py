@@ -14,6 +14,7 @@ from typing import Literal
 from campaign_automation.adapters.base import Access, Outcome, Tree, failed
 from campaign_automation.adapters.common.listings import chunks
 from campaign_automation.adapters.common.outcomes import is_gone, left_open, looked_up, with_gone_removed
+from campaign_automation.adapters.common.reading import id_of, id_or_none, text_of, tree_of
 from campaign_automation.adapters.common.refusals import gone
 from campaign_automation.adapters.tiktok import facts
 from campaign_automation.adapters.tiktok.answers import (
@@ -23,7 +24,6 @@ from campaign_automation.adapters.tiktok.answers import (
     has_unnamed,
     id_field,
     ids_by_name,
-    name_of,
     partial_errors,
 )
 from campaign_automation.adapters.tiktok.echo import Echoes
@@ -74,7 +74,7 @@ class TikTokObjects:
     async def campaign_names(self, access: Access) -> dict[str, str]:
         """Return the names of the live campaigns of both families, by id."""
         return {
-            str(item[id_field(Level.CAMPAIGN, family)]): name_of(item, Level.CAMPAIGN)
+            id_of(item[id_field(Level.CAMPAIGN, family)]): text_of(item["campaign_name"])
             for family, items in await self._list_both(access, Level.CAMPAIGN, {})
             for item in items
         }
@@ -88,7 +88,7 @@ class TikTokObjects:
         echo = self._echoes.take(campaign_id)
         if echo is not None:
             adsets = await self._children(access, Level.ADSET, echo.family, campaign_id)
-            return _tree(echo.family, echo.campaign, adsets, echo.ads)
+            return _tree(campaign_id, echo.family, echo.campaign, adsets, echo.ads)
         for family in self._likely_families([campaign_id]):
             tree = await self._read_family(access, family, campaign_id)
             if tree is not None:
@@ -103,7 +103,7 @@ class TikTokObjects:
             missing = [item for item in ids if item not in found]
             for some in chunks(missing, facts.IDS_PER_FILTER):
                 items = await self._list(access, f"list_{level}s", level, family, {f"{field}s": some})
-                found |= {str(item[field]): (family, item) for item in items}
+                found |= {id_of(item[field]): (family, item) for item in items}
         return found
 
     async def by_family(
@@ -154,7 +154,8 @@ class TikTokObjects:
                 return []
             raise
         if family == "smart_plus":
-            self._echoes.remember_smart_plus([str(item[id_field(level, family)]) for item in items])
+            ids = (id_or_none(item, id_field(level, family)) for item in items)
+            self._echoes.remember_smart_plus(item for item in ids if item)
         return items
 
     async def _read_family(self, access: Access, family: facts.Family, campaign_id: str) -> Tree | None:
@@ -163,7 +164,7 @@ class TikTokObjects:
             self._children(access, Level.ADSET, family, campaign_id),
             self._children(access, Level.AD, family, campaign_id),
         )
-        return _tree(family, campaigns[0], adsets, ads) if campaigns else None
+        return _tree(campaign_id, family, campaigns[0], adsets, ads) if campaigns else None
 
     async def _children(
         self, access: Access, level: Level, family: facts.Family, campaign_id: str
@@ -253,8 +254,8 @@ class TikTokObjects:
         field = id_field(level, family)
         items = await self._list(access, f"list_{level}s", level, family, {f"{field}s": list(ids)})
         if operation_status == "DELETE":
-            return set(ids) - {str(item[field]) for item in items}
-        return {str(item[field]) for item in items if item.get("operation_status") == operation_status}
+            return set(ids) - {id_of(item[field]) for item in items}
+        return {id_of(item[field]) for item in items if item.get("operation_status") == operation_status}
 
 
 def path_of(level: Level, family: facts.Family, verb: str) -> str:
@@ -295,10 +296,11 @@ def _changed(platform_id: str, problem: str | None, request_id: str | None) -> O
 
 
 def _tree(
-    family: facts.Family, campaign: facts.Params, adsets: list[facts.Params], ads: list[facts.Params]
+    campaign_id: str,
+    family: facts.Family,
+    campaign: facts.Params,
+    adsets: list[facts.Params],
+    ads: list[facts.Params],
 ) -> Tree:
-    return Tree(
-        campaign=campaign_node(campaign, family),
-        adsets=[adset_node(item, family) for item in adsets],
-        ads=[ad_node(item, family) for item in ads],
-    )
+    root = campaign_node({**campaign, id_field(Level.CAMPAIGN, family): campaign_id}, family)
+    return tree_of(root, adsets, ads, partial(adset_node, family=family), partial(ad_node, family=family))

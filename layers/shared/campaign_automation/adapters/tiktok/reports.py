@@ -8,10 +8,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
-from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple
 
 from campaign_automation.adapters.base import DailyInsight
+from campaign_automation.adapters.common.reading import count_of, fields_of, figure_of, id_of
 from campaign_automation.adapters.tiktok import facts
 from campaign_automation.models.common import Level
 
@@ -67,27 +67,27 @@ def report_params(order: ReportOrder) -> facts.Params:
 
 
 def insight_of_row(row: Mapping[str, Any], order: ReportOrder) -> DailyInsight:
-    """Return one row of a report, money in the account's currency; "-" and null become None."""
-    # Ids may come as numbers.
-    metrics, entity_id = row["metrics"], str(row["dimensions"][order.dimension])
-    is_campaign = order.level is Level.CAMPAIGN
-    parent = None if is_campaign else str(metrics.get("adgroup_id") or entity_id)
-    impressions, clicks = _decimal(metrics.get("impressions")), _decimal(metrics.get("clicks"))
+    """Return one row of a report, money in the account's currency; "-", null and NaN become None.
+
+    Raises an error of UNREADABLE for a row of an unknown object or day: to leave it out would show a day
+    without delivery.
+    """
+    metrics, entity_id = fields_of(row["metrics"]), id_of(row["dimensions"][order.dimension])
+    goal = order.goal
     return DailyInsight(
         entity_id=entity_id,
-        campaign_id=entity_id if is_campaign else str(metrics["campaign_id"]),
-        adset_id=parent,
+        campaign_id=entity_id if order.level is Level.CAMPAIGN else id_of(metrics["campaign_id"]),
+        adset_id=_adset_of(order.level, entity_id, metrics),
         day=date.fromisoformat(row["dimensions"][_DAY][:10]),
-        spend=_decimal(metrics.get("spend")),
-        impressions=None if impressions is None else int(impressions),
-        clicks=None if clicks is None else int(clicks),
-        conversions=_decimal(metrics.get(order.goal.counts)),
-        revenue=_decimal(metrics.get(order.goal.values)) if order.goal.values else None,
+        spend=figure_of(metrics.get("spend")),
+        impressions=count_of(metrics.get("impressions")),
+        clicks=count_of(metrics.get("clicks")),
+        conversions=figure_of(metrics.get(goal.counts)),
+        revenue=figure_of(metrics.get(goal.values)) if goal.values else None,
     )
 
 
-def _decimal(value: Any) -> Decimal | None:
-    try:
-        return None if value is None else Decimal(str(value))
-    except InvalidOperation:
+def _adset_of(level: Level, entity_id: str, metrics: Mapping[str, Any]) -> str | None:
+    if level is Level.CAMPAIGN:
         return None
+    return entity_id if level is Level.ADSET else id_of(metrics["adgroup_id"])

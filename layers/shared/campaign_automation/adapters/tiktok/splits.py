@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from campaign_automation.adapters.base import Access, SplitOrder
+from campaign_automation.adapters.common.reading import id_or_none
 from campaign_automation.adapters.common.refusals import gone
 from campaign_automation.adapters.tiktok import facts
 from campaign_automation.adapters.tiktok.answers import daily_budget
@@ -43,8 +44,8 @@ class TikTokSplits:
         if any(family != "manual" for family, _ in stored.values()):
             return None
         groups = [stored[item][1] for item in adset_ids]
-        held = {str(group.get("split_test_group_id") or "") for group in groups}
-        if len(held) == 1 and held != {""}:
+        held = {id_or_none(group, "split_test_group_id") for group in groups}
+        if len(held) == 1 and None not in held:
             return held.pop()
         return await self._send(access, _split_body(order, groups))
 
@@ -55,10 +56,10 @@ class TikTokSplits:
             if error.code == "1004":  # the product is not open to every advertiser
                 return None
             raise
-        split_id = data.get("split_test_group_id")
-        if not split_id:
+        split_id = id_or_none(data, "split_test_group_id")
+        if split_id is None:
             raise unavailable("tiktok: split_test/create answered without an id")
-        return str(split_id)
+        return split_id
 
     async def end(self, access: Access, split_id: str) -> None:
         """End the test now, which also stops both ad groups. Ended or gone already is a success."""

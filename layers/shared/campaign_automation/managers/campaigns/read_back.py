@@ -84,7 +84,7 @@ def _compare_adset(asked: AdSetPlan, node: AdSetNode, *, has_own_budget: bool) -
             yield Drift(differs(f"ad set {asked.name!r}: {setting}", stored, wanted), True)
 
 
-def _ages(item: AdSetPlan | AdSetNode) -> tuple[int, int] | None:
+def _ages(item: AdSetPlan | AdSetNode) -> tuple[int | None, int | None] | None:
     return (item.targeting.age_min, item.targeting.age_max) if item.targeting else None
 
 

@@ -44,6 +44,7 @@ from campaign_automation.utils import clock
 from campaign_automation.utils.cache_manager import CacheManager
 from campaign_automation.utils.clock import iso_now
 from campaign_automation.utils.error_handler import (
+    AccountError,
     CampaignAutomationError,
     PlatformError,
 )
@@ -126,6 +127,9 @@ class CampaignStatusReader:
         try:
             answer, is_whole = await self._read(campaign)
         except PlatformError as error:
+            # 5000: somebody deleted it on the platform, which gives this as the reason.
+            if error.code == "5000":
+                return _gone_status(campaign, error)
             return await self._stale(tenant, key, error)
         # An answer without figures is not kept: the next request may get them.
         if is_whole:
@@ -148,15 +152,28 @@ class CampaignStatusReader:
         today = clock.day_of(clock.now(), ZoneInfo(campaign.account.time_zone))
 
         async def read(access: Access) -> tuple[Tree, tuple[FiguresByLevel | None, list[str]], Access]:
-            tree, figures = await asyncio.gather(
+            tree, figures, problems = await asyncio.gather(
                 platform.adapter.read_tree(access, campaign.root_id, campaign.account.currency),
                 _read_figures(platform.adapter, access, campaign, today),
+                _account_problems(platform.adapter, access),
             )
+            tree.campaign.issues.extend(problems)
             return tree, figures, access
 
         tree, (figures, warnings), access = await platform.ask("status", _PATIENCE, read)
         warnings = [*warnings, *token_warnings(access, campaign.platform)]
         return _status(campaign, tree, figures, warnings, access), figures is not None
+
+
+async def _account_problems(adapter: PlatformAdapter, access: Access) -> list[str]:
+    """Return the reason for which the ad account cannot advertise now, if it has one."""
+    try:
+        await adapter.check_account(access)
+    except AccountError as error:
+        return [error.message]
+    except CampaignAutomationError as error:
+        logger.warning("account not read", reason=error.message)
+    return []
 
 
 async def _read_figures(
@@ -194,6 +211,20 @@ def _unfinished_status(creation: Creation) -> CampaignStatus:
     )
 
 
+def _gone_status(campaign: Campaign, error: PlatformError) -> CampaignStatus:
+    """Return the status of a campaign that its platform does not know any more."""
+    state = CampaignState(
+        campaign_id=campaign.campaign_id,
+        platform=campaign.platform,
+        platform_campaign_id=campaign.root_id,
+        name=campaign.name,
+        status="deleted",
+        currency=campaign.account.currency,
+        issues=[error.message],
+    )
+    return CampaignStatus(campaign=state, as_of=iso_now())
+
+
 def _status(
     campaign: Campaign,
     tree: Tree,
@@ -203,7 +234,9 @@ def _status(
 ) -> CampaignStatus:
     ours = {entry.platform_id: entry.tag for entry in campaign.objects.values()}
     return CampaignStatus(
-        campaign=_campaign_state(campaign, tree, _figures_of(figures, Level.CAMPAIGN, tree.campaign)),
+        campaign=_campaign_state(
+            campaign, tree, _daily_budget(ours, tree), _figures_of(figures, Level.CAMPAIGN, tree.campaign)
+        ),
         adsets=[_adset_state(ours, node, _figures_of(figures, Level.ADSET, node)) for node in tree.adsets],
         ads=[_ad_state(campaign, ours, node, _figures_of(figures, Level.AD, node)) for node in tree.ads],
         as_of=iso_now(),
@@ -221,16 +254,22 @@ def _figures_of(report: FiguresByLevel | None, level: Level, node: Node) -> Figu
     return report[level].get(node.platform_id, none)
 
 
-def _daily_budget(tree: Tree) -> Decimal | None:
-    """Return the campaign's own budget, else the sum of its ad sets' budgets; None if unknown."""
+def _daily_budget(ours: Mapping[str | None, str], tree: Tree) -> Decimal | None:
+    """Return the campaign's own budget, else the sum of its ad sets' budgets; None if unknown.
+
+    Those of ad sets that others made count while they run.
+    """
     if tree.campaign.daily_budget is not None:
         return tree.campaign.daily_budget
-    budgets = [node.daily_budget for node in tree.adsets if node.status != "deleted"]
+    counted = [node for node in tree.adsets if node.platform_id in ours or node.status != "paused"]
+    budgets = [node.daily_budget for node in counted if node.status != "deleted"]
     known = [budget for budget in budgets if budget is not None]
     return sum(known, Decimal(0)) if known and len(known) == len(budgets) else None
 
 
-def _campaign_state(campaign: Campaign, tree: Tree, figures: Figures) -> CampaignState:
+def _campaign_state(
+    campaign: Campaign, tree: Tree, daily_budget: Decimal | None, figures: Figures
+) -> CampaignState:
     return CampaignState(
         campaign_id=campaign.campaign_id,
         platform=campaign.platform,
@@ -239,7 +278,7 @@ def _campaign_state(campaign: Campaign, tree: Tree, figures: Figures) -> Campaig
         status=tree.campaign.status,
         platform_status=tree.campaign.platform_status,
         currency=campaign.account.currency,
-        daily_budget=_daily_budget(tree),
+        daily_budget=daily_budget,
         issues=tree.campaign.issues,
         **{f"{name}_today": value for name, value in figures},
     )
@@ -254,6 +293,7 @@ def _adset_state(ours: Mapping[str | None, str], node: AdSetNode, figures: Figur
         platform_status=node.platform_status,
         daily_budget=node.daily_budget,
         issues=node.issues,
+        foreign=node.platform_id not in ours,
         **dict(figures),
     )
 
@@ -269,5 +309,6 @@ def _ad_state(campaign: Campaign, ours: Mapping[str | None, str], node: AdNode, 
         status=node.status,
         platform_status=node.platform_status,
         issues=node.issues,
+        foreign=tag is None,
         **dict(figures),
     )

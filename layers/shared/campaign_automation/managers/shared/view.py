@@ -10,6 +10,7 @@ from campaign_automation.models.campaign import Campaign
 from campaign_automation.models.common import Level
 
 Value = str | Decimal | None
+_STOPPED = ("paused", "deleted")
 Values = Mapping[tuple[str, str], Value]  # by our tag and the field
 
 
@@ -29,11 +30,15 @@ class CampaignView:
         return self._nodes.get(entry.platform_id or "") if entry else None
 
     def live(self, tag: str, field: str) -> Value:
-        """Return the live value: active, paused or deleted, or the daily budget in the major unit."""
+        """Return the live status (active, paused, deleted, unknown) or daily budget in the major unit."""
         node = self.node(tag)
         if field == "status":
-            return "deleted" if node is None else node.status
+            return node.status if node else "unknown" if self._is_lost(tag) else "deleted"
         return node.daily_budget if isinstance(node, CampaignNode | AdSetNode) else None
+
+    def _is_lost(self, tag: str) -> bool:
+        """Return whether the object may be among those that were answered without an id."""
+        return self.tree is not None and self._campaign.objects[tag].level in self.tree.lost
 
     def budget(self, tag: str) -> Decimal:
         """Return the daily budget of an object that has one, as the platform shows it."""
@@ -44,9 +49,14 @@ class CampaignView:
 
     def unread(self, level: Level) -> dict[str, list[str]]:
         """Return our live objects of a level with settings that this module does not know, and the fields."""
-        entries = [entry for entry in self._campaign.objects.values() if entry.level is level]
-        nodes = {entry.tag: node for entry in entries if (node := self.node(entry.tag))}
-        return {tag: node.unread for tag, node in nodes.items() if node.unread and node.status != "deleted"}
+        tags = [entry.tag for entry in self._campaign.objects.values() if entry.level is level]
+        nodes = {tag: self.node(tag) for tag in tags}
+        fields = {
+            tag: node.unread if node else ["id"] for tag, node in nodes.items() if node or self._is_lost(tag)
+        }
+        return {
+            tag: found for tag, found in fields.items() if found and self.live(tag, "status") != "deleted"
+        }
 
     def seen(self, tag: str, field: str) -> tuple[Value, ...]:
         """Return the value we last saw, and for a budget the one scheduled for midnight: both are ours."""
@@ -59,17 +69,18 @@ class CampaignView:
     def daily_spend(self, changes: Values | None = None) -> Decimal:
         """Return the campaign's daily spend in the major unit, as it is or after `changes`.
 
-        It is 0 unless the campaign is active, else its own budget or the sum of its active ad sets'.
+        It is 0 for a stopped campaign, else its own budget or the sum of those of its ad sets that run. What
+        may run, as its status cannot be read, counts.
         """
         tree, changes, root = self.tree, changes or {}, self._campaign.tag
-        if tree is None or self._value(root, "status", changes) != "active":
+        if tree is None or self._value(root, "status", changes) in _STOPPED:
             return Decimal(0)
-        if tree.campaign.daily_budget is not None:
+        if tree.campaign.daily_budget is not None or "daily_budget" in tree.campaign.unread:
             return self._amount(root, changes)
         active = [
             entry.tag
             for entry in self._campaign.objects.values()
-            if entry.level is Level.ADSET and self._value(entry.tag, "status", changes) == "active"
+            if entry.level is Level.ADSET and self._value(entry.tag, "status", changes) not in _STOPPED
         ]
         return sum((self._amount(tag, changes) for tag in active), Decimal(0))
 
@@ -78,6 +89,6 @@ class CampaignView:
 
     def _amount(self, tag: str, changes: Values) -> Decimal:
         value, node = self._value(tag, "daily_budget", changes), self.node(tag)
-        if value is None and node is not None and "daily_budget" in node.unread:
+        if value is None and (node is None or "daily_budget" in node.unread):
             value = self.seen(tag, "daily_budget")[0]  # it spends something, so 0 would be wrong for a cap
         return value if isinstance(value, Decimal) else Decimal(0)

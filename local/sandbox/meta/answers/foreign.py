@@ -1,0 +1,34 @@
+"""Rows of a colleague's objects, set up as our clients would not: by region, without ages."""
+
+from collections.abc import Collection
+
+from local.sandbox.core.unkind import NAME, Json, Unkind, foreign_id, shown
+
+
+def foreign_rows(path: str, asked: Collection[str], unkind: Unkind) -> list[Json]:
+    """The colleague's paused ad set and its ad, in the lists of a campaign; none in other lists."""
+    parent, _, edge = path.partition("/")
+    if not parent.isdigit() or edge not in ("adsets", "ads"):
+        return []
+    places = unkind.choice(
+        parent,
+        {"regions": [{"key": "3847"}]},
+        {"zips": [{"key": "US:94304"}]},
+        {"cities": [{"key": "2418779"}]},
+    )
+    adset = {
+        "id": foreign_id(parent, "adset"),
+        "name": NAME,
+        "status": "PAUSED",
+        "effective_status": "PAUSED",
+        "daily_budget": "5000",
+        "targeting": {"geo_locations": places, "genders": [2]},
+    }
+    ad = {
+        "id": foreign_id(parent, "ad"),
+        "name": NAME,
+        "adset_id": adset["id"],
+        "status": "PAUSED",
+        "effective_status": "ADSET_PAUSED",
+    }
+    return [shown(adset if edge == "adsets" else ad, ["id", *asked])]
