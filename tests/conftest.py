@@ -14,6 +14,7 @@ from local.cloud import Cloud, start
 from local.cloud.workers.worker import TIME_LIMITS
 from local.sandbox.core.unkind import DEFAULT_SEED
 from tests.support.api import Api
+from tests.support.aws import client
 from tests.support.sandbox import Sandbox
 from tests.support.secrets import assert_no_secret, log_of
 
@@ -62,8 +63,20 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
         patch.setenv(TIME_LIMITS, "20")
         running = start(tmp_path_factory.mktemp("cloud"))
     with running:
+        disable_schedule(running, "ReconcileCampaignsFunction")
         yield running
         assert_no_secret(running, log_of(running))  # of everything that the tests did
+
+
+def disable_schedule(cloud: Cloud, function: str) -> None:
+    """Let a scheduled function run only when a test calls it: the requests that it sends to platforms would
+    be counted among those of whatever test runs then."""
+    scheduler = client(cloud, "scheduler")
+    for found in scheduler.list_schedules()["Schedules"]:
+        kept = scheduler.get_schedule(Name=found["Name"], GroupName=found["GroupName"])
+        if function in kept["Target"]["Arn"]:
+            names = ("Name", "GroupName", "ScheduleExpression", "FlexibleTimeWindow", "Target")
+            scheduler.update_schedule(State="DISABLED", **{name: kept[name] for name in names})
 
 
 @pytest.fixture

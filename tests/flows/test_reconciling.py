@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from typing import Any
 
-import boto3
 import pytest
 
 from local.cloud import Cloud
 from tests.support.api import PATIENCE_SECONDS, Api
+from tests.support.aws import client
 from tests.support.builders import request_body
 from tests.support.processes import kill_workers
 from tests.support.sandbox import Sandbox
@@ -80,13 +79,3 @@ def tick(cloud: Cloud) -> None:
 def execution(cloud: Cloud, campaign_id: str) -> str:
     (machine,) = client(cloud, "stepfunctions").list_state_machines()["stateMachines"]
     return f"{machine['stateMachineArn'].replace(':stateMachine:', ':execution:')}:{campaign_id}"
-
-
-def client(cloud: Cloud, service: str) -> Any:
-    return boto3.client(
-        service,
-        endpoint_url=cloud.info["aws_endpoint"],
-        region_name="us-east-1",
-        aws_access_key_id="local",
-        aws_secret_access_key="local",
-    )
