@@ -62,7 +62,8 @@ def _follow(account: Account, index: int, check: RuleCheck, guard_on: bool) -> D
     step = Step(0) if rule == "pause" else next_budget(unit, FACTORS[rule])
     obstacle = _obstacle(unit, rule, account.problem, guard_on) or step.obstacle
     if guard_on and not obstacle:
-        obstacle = "tracking_suspect" if rule == "pause" and account.tracking_suspect else _held(guard)
+        is_fault = account.tracking_suspect and rule != "raise"
+        obstacle = "tracking_suspect" if is_fault else _held(guard)
     grounds: Grounds = {"guard": guard, "basis": f"rule:{rule}", "binding_constraint": step.bound}
     if obstacle or check.reason is None:
         return decided(decision, unit.budget_minor, obstacle or "conflict", **grounds)
