@@ -107,7 +107,7 @@ async def sweep_outbox(parts: Wiring, event: Event) -> dict[str, Any]:
 
 SWEEPS: Mapping[str, tuple[str, Task]] = {
     "outbox": ("rate(5 minutes)", sweep_outbox),
-    "reconcile_campaigns": ("rate(5 minutes)", reconcile_campaigns),
+    "reconcile_campaigns": ("rate(2 minutes)", reconcile_campaigns),
     "reconcile_rules": ("rate(15 minutes)", reconcile_rules),
 }
 

@@ -8,7 +8,7 @@ from typing import Any
 from campaign_automation.models.ab_analysis import AbTestProblem, TestPlanRequest
 from campaign_automation.models.budget_problem import BudgetProblem
 from campaign_automation.optimizers.ab_test_manager import plan_test
-from campaign_automation.optimizers.ab_tests.reading import read_test
+from campaign_automation.optimizers.ab_test_reading import read_test
 from campaign_automation.optimizers.budget_optimizer import optimize_budget
 from campaign_automation.utils.error_handler import CampaignAutomationError, InvalidRequestError, error_body
 from campaign_automation.utils.packing import unpacked
