@@ -14,6 +14,7 @@ from local.sandbox.meta.admin import PATCHED, default_seed, patch_token, refusal
 from local.sandbox.meta.answers import additions
 from local.sandbox.meta.answers.fields import parse_fields
 from local.sandbox.meta.answers.insights import Query, insights
+from local.sandbox.meta.answers.listing import page_size
 from local.sandbox.meta.answers.render import ACCOUNT_EDGES, ACCOUNT_LISTS, NODE_EDGES, Reader, static_edge
 from local.sandbox.meta.answers.status import CLOSED
 from local.sandbox.meta.delivery import deliver
@@ -223,8 +224,9 @@ class Graph(SandboxPlatform[MetaStore, Account, MetaSeed]):
             node = self.store.nodes.get(node.data["of"] or "")
         if node and node.kind not in ("campaign", "adset", "ad"):
             raise errors.unknown_path(call.edge)
-        size = self.world.unkind.page_size(int(params.text("limit", "25")), of_figures=True)
-        params = Params(params.values | {"limit": str(size)}) if self.world.unkind.is_on else params
+        if self.world.unkind.is_on:
+            size = self.world.unkind.page_size(page_size(params.values), of_figures=True)
+            params = Params(params.values | {"limit": str(size)})
         today = now.astimezone(account.zone).date()
         return insights(Query(self.store, account, node, params, today), call.path)
 
