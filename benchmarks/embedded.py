@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
-import statistics
 import tempfile
-import time
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+from benchmarks._timing import median_ms
 from campaign_automation import CampaignAutomation
 from campaign_automation.settings import get_settings
 from campaign_automation.stores.engines.sqlite import SqliteTable
@@ -57,11 +55,13 @@ async def _measure(cloud: Cloud, store: str | None) -> dict[str, float]:
 
     created = await call("create_campaign", **BODY)
     figures = {
-        "status from the cache": await _median(
-            lambda: call("get_campaign_status", campaign_id=created["campaign_id"])
+        "status from the cache": await median_ms(
+            lambda: call("get_campaign_status", campaign_id=created["campaign_id"]), TIMES
         ),
-        "dry run of a creation": await _median(lambda: call("create_campaign", **BODY, dry_run=True)),
-        "list of rules": await _median(lambda: call("list_rules")),
+        "dry run of a creation": await median_ms(
+            lambda: call("create_campaign", **BODY, dry_run=True), TIMES
+        ),
+        "list of rules": await median_ms(lambda: call("list_rules"), TIMES),
     }
     await module.aclose()
     return figures
@@ -73,7 +73,7 @@ def _opening(path: Path) -> float:
         await table.get(COUNTER)
         table.close()
 
-    return asyncio.run(_median(opened, OPENINGS))
+    return asyncio.run(median_ms(opened, OPENINGS))
 
 
 async def _writers(path: Path) -> int:
@@ -88,13 +88,3 @@ async def _writers(path: Path) -> int:
     await asyncio.gather(*(count() for _ in range(WRITERS)))
     row = await SqliteTable(path).get(COUNTER)
     return 0 if row is None else int(row["count"])
-
-
-async def _median(call: Callable[[], Awaitable[Any]], times: int = TIMES) -> float:
-    await call()
-    seconds = []
-    for _ in range(times):
-        started = time.perf_counter()
-        await call()
-        seconds.append(time.perf_counter() - started)
-    return statistics.median(seconds) * 1000

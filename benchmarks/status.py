@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-import statistics
 import tempfile
-import time
-from collections.abc import Awaitable, Callable
 
+from benchmarks._timing import median_ms
 from campaign_automation.adapters.base import read_figures
 from campaign_automation.capability import run_action
 from campaign_automation.settings import get_settings
@@ -50,21 +48,11 @@ async def _measure(cloud: Cloud) -> str:
         await read_figures(adapter, access, created["platform_campaign_id"], clock.now().date(), "sales")
 
     figures = {
-        "from the cache": await _median(status, CACHED),
-        "live": await _median(live, LIVE),
-        "the three reports alone, in parallel": await _median(round_trip, LIVE),
+        "from the cache": await median_ms(status, CACHED),
+        "live": await median_ms(live, LIVE),
+        "the three reports alone, in parallel": await median_ms(round_trip, LIVE),
     }
     await wiring.aclose()
     cached = figures["from the cache"]
     rows = [f"{name:40} {ms:8.1f} ms {ms / cached:8.1f} x" for name, ms in figures.items()]
     return "\n".join(["get_campaign_status, median inside the handler", *rows])
-
-
-async def _median(call: Callable[[], Awaitable[None]], times: int) -> float:
-    await call()
-    seconds = []
-    for _ in range(times):
-        started = time.perf_counter()
-        await call()
-        seconds.append(time.perf_counter() - started)
-    return statistics.median(seconds) * 1000
