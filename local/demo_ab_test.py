@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
-LONGEST_DAYS = 28
+LONGEST_DAYS = 60  # with fewer than 20 settled days only a very large lead is safe
 REQUEST: dict[str, Any] = {
     "test_name": "Which shoe sells",
     "creative_ids": ["1", "2", "9"],
