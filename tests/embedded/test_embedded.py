@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from campaign_automation import CampaignAutomation
+from campaign_automation import CampaignAutomation, Limits
 from campaign_automation.clients.mcp_client import McpClient
+from campaign_automation.embedding import Embedding, embed
 from local.cloud.supervisor import MCP_PATHS
 from tests.embedded.conftest import Module
 from tests.support.builders import request_body
@@ -259,3 +260,80 @@ def test_the_deployments_declaration_serves_a_start_too(meta: Module, sandbox: S
         await after.aclose()
 
     asyncio.run(story())
+
+
+# --- limits, arguments and stores ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("environment", "limits", "expected"),
+    [
+        ({"KILL_SWITCH": "true"}, Limits({"USD": 5}), (True, 50, {"USD": 5})),
+        ({}, Limits({"USD": 5}, stopped=True), (True, 50, {"USD": 5})),
+        ({"MAX_BUDGET_STEP_PERCENT": "10"}, Limits({"USD": 5}), (False, 10, {"USD": 5})),
+        ({"MAX_BUDGET_STEP_PERCENT": "10"}, Limits(step_percent=20), (False, 10, {})),
+        ({"MAX_BUDGET_STEP_PERCENT": "30"}, Limits(step_percent=20), (False, 20, {})),
+        (
+            {"ACCOUNT_DAILY_BUDGET_CAPS": "act_1:5,USD:3"},
+            Limits({"USD": 5}),
+            (False, 50, {"act_1": 5, "USD": 3}),
+        ),
+    ],
+)
+def test_of_limits_and_settings_the_stricter_holds(
+    environment: dict[str, str], limits: Limits, expected: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.environ", environment)
+    settings = embed(Embedding(store="memory", accounts=ACCOUNTS, limits=limits)).settings
+    found = settings.kill_switch, settings.max_budget_step_percent, settings.account_daily_budget_caps
+    assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("argument", "value"),
+    [
+        ("limits", {"USD": 500}),
+        ("limits", Limits(account_daily_budget=500)),  # type: ignore[arg-type]
+        ("limits", Limits({"usd": 500})),
+        ("limits", Limits(step_percent=90)),
+        ("store", 5),
+        ("store", "sqlite:///"),
+        ("store", "sqlite://tmp/x.db"),
+        ("store", "sqlite:///x.db?mode=ro"),
+        ("settings", "x"),
+        ("settings", {"table_name": 3}),
+        ("declarations", ["NONE"]),
+        ("declarations", {"kill_switch": False}),
+        ("accounts", []),
+        ("accounts", {"user_123": None}),
+        ("accounts", {"user_123": {"google": [1]}}),
+        ("accounts", lambda user, platform: None),
+        ("apps", 5),
+        ("apps", {"gogle": {}}),
+    ],
+)
+def test_a_wrong_argument_is_named_by_the_first_answer(google: Module, argument: str, value: Any) -> None:
+    answer = asyncio.run(google(**{argument: value}).execute("list_rules", {}, USER))
+    error = answer["error"]
+    assert (error["code"], error["details"]["retryable"]) == ("4000", False), error
+    assert argument in error["message"]
+
+
+def test_a_relative_store_is_one_file_wherever_the_process_goes(
+    google: Module, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    one = google(store="sqlite:///data/store.db")
+    answer = asyncio.run(one.execute("create_campaign", body(dry_run=True), USER))
+    assert any(str(tmp_path / "data" / "store.db") in warning for warning in answer["warnings"]), answer
+    monkeypatch.chdir("/")
+    asyncio.run(one.aclose())
+    assert asyncio.run(one.execute("list_rules", {}, USER))["status"] == "success"
+    assert (tmp_path / "data" / "store.db").exists()
+    asyncio.run(one.aclose())
+
+
+def test_a_file_that_is_no_store_is_not_to_be_tried_again(google: Module, tmp_path: Path) -> None:
+    (tmp_path / "other.db").write_text("no database, by far" * 100)
+    answer = asyncio.run(google(store=f"sqlite:///{tmp_path}/other.db").execute("list_rules", {}, USER))
+    assert (answer["error"]["code"], answer["error"]["details"]["retryable"]) == ("5002", False)

@@ -17,31 +17,36 @@ from typing import Any
 from campaign_automation.actions import ACTIONS
 from campaign_automation.capability import CampaignAutomation
 from campaign_automation.embedding import Limits
-from campaign_automation.utils.error_handler import ConfigurationError, envelope
+from campaign_automation.utils.error_handler import CampaignAutomationError, envelope
 
 # The arguments of the constructor that JSON can express.
 _CONFIGURABLE = ("store", "limits", "accounts", "apps", "declarations", "settings")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command, and return 0, 1 for an answer that is an error, or 2 for wrong arguments."""
-    asked = _parser().parse_args(arguments)
+    """Run one command, and return 0, or 1 for an error among the answers; wrong arguments end with 2."""
+    parser = _parser()
+    asked = parser.parse_args(arguments)
     if asked.command == "actions":
         answer: Any = [_described(name) for name in sorted(ACTIONS)]
     else:
-        answer = asyncio.run(_run(asked))
+        try:
+            configuration = _configuration(asked.config)
+        except (OSError, ValueError, TypeError) as error:
+            parser.error(f"--config: {error}")
+        answer = asyncio.run(_run(asked, configuration))
     print(json.dumps(answer, indent=2, ensure_ascii=False))  # noqa: T201
-    failed = isinstance(answer, dict) and answer.get("status") == "error"
-    return 1 if failed else 0
+    answers = answer if isinstance(answer, list) else [answer]
+    return 1 if any(item.get("status") == "error" for item in answers) else 0
 
 
-async def _run(asked: argparse.Namespace) -> Any:
-    module = CampaignAutomation(**_configuration(asked.config))
+async def _run(asked: argparse.Namespace, configuration: dict[str, Any]) -> Any:
+    module = CampaignAutomation(**configuration)
     try:
         if asked.command == "run-due":
             return await module.run_due()
         return await module.execute(asked.action, asked.json, _context(asked))
-    except ConfigurationError as error:
+    except CampaignAutomationError as error:
         return envelope(error, "run-due")
     finally:
         await module.aclose()
@@ -66,8 +71,10 @@ def _configuration(path: Path | None) -> dict[str, Any]:
     if path is None:
         return {}
     given = json.loads(path.read_text())
+    if not isinstance(given, dict):
+        raise ValueError(f"{path} should hold a JSON object")
     if unknown := sorted(given.keys() - set(_CONFIGURABLE)):
-        raise SystemExit(f"{path}: {', '.join(unknown)} is not known; it may hold {', '.join(_CONFIGURABLE)}")
+        raise ValueError(f"{path}: {', '.join(unknown)} is not known; it may hold {', '.join(_CONFIGURABLE)}")
     if "limits" in given:
         given["limits"] = Limits(**given["limits"])
     return dict(given)

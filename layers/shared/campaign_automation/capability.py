@@ -79,8 +79,16 @@ class CampaignAutomation:
         self._redis_client = redis_client
         self._adapters = adapters
         self._apps = apps
-        has_tools = mcp_client is not None
-        self._embedding = Embedding(store, table, limits, accounts, declarations, settings, has_tools)
+        self._embedding = Embedding(
+            store=store,
+            table=table,
+            limits=limits,
+            accounts=accounts,
+            apps=apps,
+            declarations=declarations,
+            settings=settings,
+            has_web_platform=mcp_client is not None,
+        )
         self._wiring: Wiring | None = None
         self._notice: str | None = None
 

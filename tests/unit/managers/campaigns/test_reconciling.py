@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -496,7 +497,7 @@ def spent(campaign_id: str) -> DailyInsight:
         entity_id=campaign_id,
         campaign_id=campaign_id,
         adset_id=None,
-        day=clock.now().date(),
+        day=clock.day_of(clock.now(), ZoneInfo("America/New_York")),  # of the fake platform's accounts
         spend=one,
         impressions=1,
         clicks=1,

@@ -102,12 +102,21 @@ class Copywriter:
             raise AiModelError(f"{model} did not answer in the asked shape", model=model) from error
         except Exception as error:  # any client may be handed in, with exceptions of its own
             raise AiModelError(f"{model} failed: {type(error).__name__}", model=model) from error
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise  # this task is to end; else the client gave up by itself
+            raise AiModelError(f"{model} gave up", model=model) from error
         texts = {name: _tidy(getattr(draft, name)) for name in PARTS}
         more = {name: [_tidy(line) for line in getattr(draft, name)] for name in MORE}
         return AdCopy(**texts, **more, source=str(answer.get("model", model)))
 
     def _parsed(self, text: str, template: AdCopy) -> _Draft:
-        """Parse an answer; a plain text is completed with the template's headline and description."""
+        """Parse an answer; a plain text is completed with the template's headline and description.
+
+        Raises ValueError for another one, with half a character in it too, which no platform takes.
+        """
+        text.encode()
         try:
             return _Draft.model_validate(_json_object(text))
         except ValueError:  # pydantic's ValidationError is one too

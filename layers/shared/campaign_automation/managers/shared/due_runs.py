@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from campaign_automation.clients.scheduler import Retries, Schedule
 from campaign_automation.stores.operations.schedules import DueRun, DueRuns, TableScheduler
+from campaign_automation.stores.table import Key
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import CampaignAutomationError, envelope
 from campaign_automation.utils.observability import emit, logger
@@ -44,7 +45,11 @@ class DueRunner:
         """Carry out all runs that are due now, each by one process only, and return them."""
         await self._make_sweeps()
         await self._runs.note_driver()
-        return [await self._carry_out(run) for run in await self._runs.claim_all()]
+        ran: list[Ran] = []
+        seen: set[Key] = set()
+        while (run := await self._runs.claim(seen)) is not None:
+            ran.append(await self._carry_out(run))
+        return ran
 
     async def seconds_to_next(self, longest: float) -> float:
         """Return the seconds until something is due, at most `longest`."""
@@ -63,6 +68,9 @@ class DueRunner:
             answer = await self._handlers[run.group](run.tick)
         except Exception as error:  # of any kind: the others are still to be run
             return await self._failed(run, error)
+        except BaseException:  # the program ends: another process is to carry it out at once
+            await self._runs.release(run)
+            raise
         await self._runs.done(run)
         return _ran(run, "success", answer)
 

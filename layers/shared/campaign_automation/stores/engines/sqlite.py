@@ -12,25 +12,26 @@ import base64
 import json
 import os
 import sqlite3
-import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from decimal import Decimal
+from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, TypeVar
 
 from campaign_automation.stores.engines.conditions import result_of
 from campaign_automation.stores.lease import machine_now
 from campaign_automation.stores.table import Key, Operation, Row, Table
 from campaign_automation.utils.error_handler import StoreError
 
-P = ParamSpec("P")
 R = TypeVar("R")
 
 MEMORY = ":memory:"
-_WAIT_SECONDS = 30  # for the writes of other processes
+_WAIT_SECONDS = 10  # for the writes of other processes
+_READ, _WRITE = "read", "write"
 _SWEEP_EVERY = 1000  # writes of this process, between two removals of what has expired
 # UTF-8 orders by code point, so this sorts behind every sort key with the same prefix.
 _LAST = "\U0010ffff"
@@ -45,82 +46,114 @@ CREATE INDEX IF NOT EXISTS row_by_expiry ON row (expires_at) WHERE expires_at IS
 _UPSERT = "INSERT OR REPLACE INTO row (pk, sk, outbox, due, expires_at, body) VALUES (?, ?, ?, ?, ?, ?)"
 
 
+class _Lane:
+    """One connection and the thread that alone uses it, so that a wait for another process holds up nobody
+    else: the default threads of the event loop belong to the program around us."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._threads = ThreadPoolExecutor(1, thread_name_prefix="campaign-store")
+        self._connection: sqlite3.Connection | None = None
+        weakref.finalize(self, self._threads.shutdown, wait=False)
+
+    async def run(self, call: Callable[..., R], *args: Any) -> R:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, partial(self._call, call, *args))
+
+    def _call(self, call: Callable[..., R], *args: Any) -> R:
+        if self._connection is None:
+            self._connection = _connect(self._path)
+            weakref.finalize(self, self._connection.close)
+        return call(self._connection, *args)
+
+    def close(self) -> None:
+        self._threads.submit(self._close).result()
+        self._threads.shutdown()
+
+    def _close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+
+
 class SqliteTable(Table):
     """The table in the file `path`, made when it is first used; MEMORY keeps it in this process.
 
-    sqlite3 is synchronous, so each call runs in a thread beside the event loop.
+    Reads have a connection of their own: they see what is committed and wait for no writer.
     """
 
     def __init__(self, path: str | Path) -> None:
-        self.path = str(path)
-        self._connection: sqlite3.Connection | None = None
+        self.path = MEMORY if str(path) == MEMORY else str(Path(path).expanduser().absolute())
+        self._lanes: dict[str, _Lane] = {}
         self._process = 0
         self._writes = 0
-        # One statement at a time uses the connection; other processes wait for its transactions.
-        self._lock = threading.Lock()
 
     def close(self) -> None:
-        """Close the file; the next call opens it again."""
-        with self._lock:
-            if self._connection is not None and self.path != MEMORY:
-                self._connection.close()
-                self._connection = None
+        """Close the file; the next call opens it again. What is kept in memory stays."""
+        if self.path != MEMORY:
+            for lane in self._lanes.values():
+                lane.close()
+            self._lanes = {}
 
     async def _get(self, key: Key) -> Row | None:
-        rows = await self._offloaded(self._rows, "pk = ? AND sk = ?", key, 1)
+        rows = await self._done(_READ, _rows, "pk = ? AND sk = ?", key, 1)
         return rows[0] if rows else None
 
     async def _query(self, pk: str, since: str, prefix: str, limit: int | None) -> list[Row]:
         bounds = (pk, since or prefix, prefix + _LAST)
-        return await self._offloaded(self._rows, "pk = ? AND sk >= ? AND sk < ? ORDER BY sk", bounds, limit)
+        return await self._done(_READ, _rows, "pk = ? AND sk >= ? AND sk < ? ORDER BY sk", bounds, limit)
 
     async def _indexed(self, value: str, limit: int | None) -> list[Row]:
         clause = "outbox = ? AND outbox IS NOT NULL AND due IS NOT NULL ORDER BY due"
-        rows = await self._offloaded(self._rows, clause, (value,), limit)
+        rows = await self._done(_READ, _rows, clause, (value,), limit)
         return [{name: row[name] for name in ("pk", "sk", "outbox", "due")} for row in rows]
 
     async def _write(self, operations: Sequence[Operation]) -> None:
-        await self._offloaded(self._transact, operations)
+        self._writes += 1
+        await self._done(_WRITE, _transact, operations, self._writes % _SWEEP_EVERY == 1)
 
-    def _rows(self, clause: str, values: Iterable[str], limit: int | None) -> list[Row]:
-        with self._open() as connection:
-            # The clauses are this file's own; all values go in as parameters.
-            found = connection.execute(f"SELECT body FROM row WHERE {clause}", tuple(values))  # noqa: S608
-            with closing(found):
-                return [_decoded(body) for (body,) in islice(found, limit)]
-
-    def _transact(self, operations: Sequence[Operation]) -> None:
-        with self._open() as connection, _transaction(connection):
-            for operation in operations:
-                self._carry_out(connection, operation)
-            self._writes += 1
-            if self._writes % _SWEEP_EVERY == 1:
-                connection.execute("DELETE FROM row WHERE expires_at < ?", (machine_now(),))
-
-    def _carry_out(self, connection: sqlite3.Connection, operation: Operation) -> None:
-        key = operation.key
-        found = connection.execute("SELECT body FROM row WHERE pk = ? AND sk = ?", key).fetchone()
-        row = result_of(operation, None if found is None else _decoded(found[0]))
-        if row is None:
-            connection.execute("DELETE FROM row WHERE pk = ? AND sk = ?", key)
-            return
-        due, expires = (_whole(row.get(name)) for name in ("due", "expires_at"))
-        connection.execute(_UPSERT, (*key, row.get("outbox"), due, expires, _encoded(row)))
-
-    @contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
-        """Give the connection to one caller at a time. A forked process opens one of its own."""
-        with self._lock:
-            if self._connection is None or self._process != os.getpid():
-                self._connection, self._process = _connect(self.path), os.getpid()
-                weakref.finalize(self, self._connection.close)
-            yield self._connection
-
-    async def _offloaded(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    async def _done(self, lane: str, call: Callable[..., R], *args: Any) -> R:
         try:
-            return await asyncio.to_thread(call, *args, **kwargs)
+            return await self._lane(lane).run(call, *args)
         except (sqlite3.Error, OSError) as error:
-            raise StoreError(f"the store {self.path} failed: {error}") from error
+            # Another process may let go of the file; one that is no store stays none.
+            passing = "locked" in str(error) or "busy" in str(error) or "full" in str(error)
+            raise StoreError(f"the store {self.path} failed: {error}", retryable=passing) from error
+
+    def _lane(self, name: str) -> _Lane:
+        # A forked process has the threads and connections of its parent in name only.
+        if self._process != os.getpid():
+            self._lanes, self._process = {}, os.getpid()
+        # A table in memory is that of its one connection.
+        name = _WRITE if self.path == MEMORY else name
+        if name not in self._lanes:
+            self._lanes[name] = _Lane(self.path)
+        return self._lanes[name]
+
+
+def _rows(connection: sqlite3.Connection, clause: str, values: Iterable[str], limit: int | None) -> list[Row]:
+    # The clauses are this file's own; all values go in as parameters.
+    found = connection.execute(f"SELECT body FROM row WHERE {clause}", tuple(values))  # noqa: S608
+    with closing(found):
+        return [_decoded(body) for (body,) in islice(found, limit)]
+
+
+def _transact(connection: sqlite3.Connection, operations: Sequence[Operation], sweeps: bool) -> None:
+    with _transaction(connection):
+        for operation in operations:
+            _carry_out(connection, operation)
+        if sweeps:
+            connection.execute("DELETE FROM row WHERE expires_at < ?", (machine_now(),))
+
+
+def _carry_out(connection: sqlite3.Connection, operation: Operation) -> None:
+    key = operation.key
+    found = connection.execute("SELECT body FROM row WHERE pk = ? AND sk = ?", key).fetchone()
+    row = result_of(operation, None if found is None else _decoded(found[0]))
+    if row is None:
+        connection.execute("DELETE FROM row WHERE pk = ? AND sk = ?", key)
+        return
+    due, expires = (_whole(row.get(name)) for name in ("due", "expires_at"))
+    connection.execute(_UPSERT, (*key, row.get("outbox"), due, expires, _encoded(row)))
 
 
 def _connect(path: str) -> sqlite3.Connection:
@@ -128,10 +161,14 @@ def _connect(path: str) -> sqlite3.Connection:
         _make_private(Path(path))
     # No implicit transactions: each write says where its own begins and ends.
     connection = sqlite3.connect(path, timeout=_WAIT_SECONDS, isolation_level=None, check_same_thread=False)
-    # Readers go on beside one writer; what was written survives a power failure too.
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.executescript(_SCHEMA)
+    try:
+        # Readers go on beside one writer; what was written survives a power failure too.
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.executescript(_SCHEMA)
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 

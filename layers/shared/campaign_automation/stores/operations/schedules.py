@@ -34,6 +34,7 @@ from campaign_automation.stores.table import (
     Value,
 )
 from campaign_automation.utils import clock
+from campaign_automation.utils.observability import logger
 
 RUN_SECONDS = 900  # of the lease of one run; a process that dies keeps it that long
 
@@ -41,6 +42,7 @@ _PREFIX = "#schedules#"  # no tenant's name is empty, so no row of a tenant begi
 _INDEX = "schedules"
 _RUN = Lease(holder="run_by", until="run_until")
 _LOOK_BACK = timedelta(days=1)
+_PAGE = 25  # rows of the index that one search for a due run reads, besides those seen
 _MOMENT = timedelta(microseconds=1)
 _MILLISECOND = timedelta(milliseconds=1)
 _SILENCE = timedelta(hours=1)  # after which nobody carries out due runs any more
@@ -56,6 +58,7 @@ class DueRun(NamedTuple):
     created: datetime
     scheduled_time: datetime
     failures: int
+    first_try: datetime
     holder: str
 
     @property
@@ -115,45 +118,67 @@ class DueRuns:
         rows = await self._table.indexed(_INDEX, limit=1)
         return clock.at_ms(int(rows[0]["due"])) if rows else None
 
-    async def claim_all(self) -> list[DueRun]:
-        """Take the lease of every run that is due now, of those that no other process has."""
-        now, claimed = clock.now_ms(), []
-        for found in await self._table.indexed(_INDEX):
+    async def claim(self, seen: set[Key]) -> DueRun | None:
+        """Take the lease of one run that is due now and that no other process has; None when there is none.
+
+        One at a time, directly before it is carried out: other processes take the others meanwhile. Runs of
+        the schedules in `seen` are passed by; those that were looked at are added to it.
+        """
+        now = clock.now_ms()
+        for found in await self._table.indexed(_INDEX, limit=len(seen) + _PAGE):
+            key = Key(found["pk"], found["sk"])
             if int(found["due"]) > now:
-                break
-            if run := await self._claim(Key(found["pk"], found["sk"])):
-                claimed.append(run)
-        return claimed
+                return None
+            if key in seen:
+                continue
+            seen.add(key)
+            if run := await self._claim(key):
+                return run
+        return None
+
+    async def release(self, run: DueRun) -> None:
+        """Give back the lease of a run that was not carried out."""
+        when = _RUN.held_by(run.holder)
+        await self._table.try_write(Update(run.key, remove=_RUN.attributes, when=when))
 
     async def _claim(self, key: Key) -> DueRun | None:
         row = await self._table.get(key)
         if row is None or "due" not in row or int(row["due"]) > clock.now_ms():
             return None  # another process has just run it: the index is a moment behind
+        if (stored := _readable(row)) is None:
+            return None
+        schedule, first = stored
         holder = uuid.uuid4().hex
         free = AllOf(Equals("due", row["due"]), _RUN.free_for(holder))
         if not await self._table.try_write(Update(key, set=_RUN.taken(holder, RUN_SECONDS), when=free)):
             return None
-        schedule, first = _schedule(row), clock.at_ms(int(row["scheduled"]))
         failures = int(row.get("failures", 0))
         # A run that failed is tried again for the time it was for; later ones may have passed meanwhile.
         scheduled = first if failures else _last_run(schedule, first, clock.now())
         created = clock.at_ms(int(row["created"]))
-        return DueRun(key.pk.removeprefix(_PREFIX), schedule, created, scheduled, failures, holder)
+        group, tried = key.pk.removeprefix(_PREFIX), row.get("tried")
+        first_try = clock.now() if tried is None else clock.at_ms(int(tried))
+        return DueRun(group, schedule, created, scheduled, failures, first_try, holder)
 
     async def done(self, run: DueRun) -> None:
         """Note that the run is over, done or given up, and when the next is due."""
         await self._table.try_write(self._after(run))
 
     async def failed(self, run: DueRun) -> bool:
-        """Note a failed try. Return whether there will be another one; else the run is given up."""
+        """Note a failed try. Return whether there will be another one; else the run is given up.
+
+        Counted from the first try: nobody may have looked for days. What happens only once, as the end of a
+        test, is never given up.
+        """
         attempts, seconds = run.schedule.retries
-        age = clock.now() - run.scheduled_time
-        if run.failures >= attempts or age > timedelta(seconds=seconds):
+        is_late = clock.now() - run.first_try > timedelta(seconds=seconds)
+        if (run.failures >= attempts or is_late) and not _is_once(run.schedule):
             await self.done(run)
             return False
         first, longest = _PAUSES
-        pause = min(first * 2**run.failures, longest)
+        pause = min(first * 2 ** min(run.failures, 10), longest)
         again = {
+            "tried": int(run.first_try.timestamp() * 1000),
             "due": clock.now_ms() + pause * 1000,
             "scheduled": int(run.scheduled_time.timestamp() * 1000),
             "failures": run.failures + 1,
@@ -168,7 +193,7 @@ class DueRuns:
         if following is None and run.schedule.deletes_itself:
             return Delete(run.key, when=when)
         attributes = _due_at(following)
-        gone = [*_RUN.attributes, "failures", *({"outbox", "due", "scheduled"} - attributes.keys())]
+        gone = [*_RUN.attributes, "failures", "tried", *({"outbox", "due", "scheduled"} - attributes.keys())]
         return Update(run.key, set=attributes, remove=gone, when=when)
 
 
@@ -189,6 +214,19 @@ def _schedule(row: Row) -> Schedule:
     return Schedule(**{**stored, **times, "retries": Retries(*stored["retries"])})
 
 
+def _readable(row: Row) -> tuple[Schedule, datetime] | None:
+    """Return the schedule and the time of its run; None, logged, of a row that this version cannot read."""
+    try:
+        return _schedule(row), clock.at_ms(int(row["scheduled"]))
+    except (KeyError, TypeError, ValueError):
+        logger.exception("schedule not read", schedule=row["sk"])
+        return None
+
+
+def _is_once(schedule: Schedule) -> bool:
+    return schedule.expression.startswith("at(")
+
+
 def _due_at(moment: datetime | None) -> Mapping[str, Value]:
     if moment is None:
         return {}
@@ -197,18 +235,18 @@ def _due_at(moment: datetime | None) -> Mapping[str, Value]:
 
 
 def _first_run(schedule: Schedule, created: datetime) -> datetime | None:
-    start = schedule.start or created
-    if schedule.expression.startswith("at("):
+    if _is_once(schedule):
         moment = schedule.expression.removeprefix("at(").removesuffix(")")
         return datetime.fromisoformat(moment).replace(tzinfo=UTC)
-    if schedule.start is not None and isinstance(parse_expression(schedule.expression), Rate):
-        return start.astimezone(UTC)
-    return _next_run(schedule, start - _MOMENT)
+    if isinstance(parse_expression(schedule.expression), Rate):
+        return _next_run(schedule, created) if schedule.start is None else schedule.start.astimezone(UTC)
+    # A cron time at the very start is a run too.
+    return _next_run(schedule, (schedule.start or created) - _MOMENT)
 
 
 def _next_run(schedule: Schedule, after: datetime) -> datetime | None:
     """Return the first run after `after`, itself a run or the moment from which a rate counts."""
-    if schedule.expression.startswith("at("):
+    if _is_once(schedule):
         return None
     run = next_run(parse_expression(schedule.expression), schedule.time_zone, after, anchor=after)
     return None if run is None or (schedule.end is not None and run > schedule.end) else run
