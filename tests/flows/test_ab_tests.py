@@ -297,7 +297,7 @@ def test_its_schedule_tells_once_that_it_may_stop_and_ends_it_in_the_end(
     assert (analysis["test_state"], analysis["verdict"], analysis["looks"]) == ("finished", "winner", 4)
 
 
-@pytest.mark.parametrize("platform", CREATIVES)
+@pytest.mark.parametrize("platform", cut(CREATIVES, "google"))
 def test_it_ends_without_daily_checks(tests: Tests, cloud: Cloud, sandbox: Sandbox, platform: str) -> None:
     test_id = tests.made(platform, daily_checks=False, test_duration_days=3)["test_id"]
     sandbox.advance(advance_days=2)
@@ -310,7 +310,7 @@ def test_it_ends_without_daily_checks(tests: Tests, cloud: Cloud, sandbox: Sandb
     assert tests.fire(f"{test_id}-end").status_code == 404
 
 
-@pytest.mark.parametrize("platform", CREATIVES)
+@pytest.mark.parametrize("platform", cut(CREATIVES, "google"))
 def test_a_dead_deployment_stops_spending_too(
     tests: Tests, api: Api, sandbox: Sandbox, platform: str
 ) -> None:

@@ -15,6 +15,7 @@ from campaign_automation.clients.mcp_client import McpClient
 from local.cloud import Cloud
 from tests.support.api import Api
 from tests.support.builders import request_body
+from tests.support.cuts import cut
 from tests.support.module import environment, execute
 from tests.support.sandbox import Sandbox
 
@@ -134,7 +135,7 @@ def test_the_standard_dialect_of_the_web_platform_works_too(cloud: Cloud, sandbo
     assert campaign["targeting"]["campaign_id"] == answer["campaign_id"]
 
 
-@pytest.mark.parametrize("operation", ["create_campaign", "create_adset", "batch"])
+@pytest.mark.parametrize("operation", cut(["create_campaign", "create_adset", "batch"], "batch"))
 def test_a_call_beyond_its_time_is_cut_and_makes_no_duplicate(
     cloud: Cloud, sandbox: Sandbox, operation: str
 ) -> None:

@@ -124,7 +124,15 @@ def test_a_dry_run_shows_before_and_after_and_sends_nothing(
 
 @pytest.mark.parametrize(
     ("platform", "kind"),
-    [("meta", "drop_after"), ("meta", "http_500"), ("tiktok", "drop_connection"), ("google", "drop_after")],
+    cut(
+        [
+            ("meta", "drop_after"),
+            ("meta", "http_500"),
+            ("tiktok", "drop_connection"),
+            ("google", "drop_after"),
+        ],
+        ("meta", "drop_after"),
+    ),
 )
 def test_a_lost_answer_is_resolved_by_looking(
     api: Api, sandbox: Sandbox, created: dict[str, Any], platform: str, kind: str

@@ -34,7 +34,7 @@ def waiting_before(cloud: Cloud, sandbox: Sandbox) -> int:
     return left
 
 
-@pytest.mark.parametrize("platform", cut(["meta", "tiktok", "google"], "google"))
+@pytest.mark.parametrize("platform", cut(["meta", "tiktok", "google"]))
 def test_whatever_went_wrong_it_knows_everything_once_and_in_order(
     api: Api, sandbox: Sandbox, cloud: Cloud, waiting_before: int, platform: str
 ) -> None:
@@ -55,6 +55,7 @@ def test_whatever_went_wrong_it_knows_everything_once_and_in_order(
     assert told == dict.fromkeys(campaigns.values(), "paused")
 
 
+@pytest.mark.slow
 def test_a_slow_web_platform_holds_nobody_up_for_long_and_learns_it_later(
     api: Api, sandbox: Sandbox, cloud: Cloud, waiting_before: int
 ) -> None:
