@@ -12,8 +12,4 @@ slow = pytest.mark.slow
 
 def cut(values: Iterable[Any], *kept: Any) -> list[Any]:
     """Mark all values but `kept` as slow."""
-    return [value if value in kept else _slow(value) for value in values]
-
-
-def _slow(value: Any) -> Any:
-    return pytest.param(*(value if isinstance(value, tuple) else (value,)), marks=slow)
+    return [value if value in kept else pytest.param(value, marks=slow) for value in values]
