@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import islice
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from aws_croniter import AwsCroniter  # type: ignore[import-untyped]
+from campaign_automation.models.schedule_expressions import Rate, last_run, parse_expression
 
 EXPRESSION = re.compile(r"(rate|cron|at)\((.*)\)")
 RATE = re.compile(r"(\d+)\s+(minute|hour|day)s?")
-# Enough wall times to look back beyond the hour that a clock change removes from a schedule of every minute.
-LOOK_BACK = 70
+CRON_FIELDS = 6  # the module takes five, too; EventBridge does not
 
 
 @dataclass(frozen=True)
@@ -59,7 +56,7 @@ def last_due(schedule: Schedule, created: datetime, now: datetime) -> datetime |
         case "rate":
             due = _last_rate(argument, start, limit)
         case "cron":
-            due = _last_cron(argument, ZoneInfo(schedule.timezone), limit)
+            due = _last_cron(argument, schedule.timezone, limit)
         case _:
             due = _once(argument, ZoneInfo(schedule.timezone), limit)
     return due if due and (schedule.start is None or due >= schedule.start) else None
@@ -73,25 +70,11 @@ def _last_rate(argument: str, start: datetime, limit: datetime) -> datetime | No
     return start + (limit - start) // step * step if limit >= start else None
 
 
-def _last_cron(argument: str, zone: ZoneInfo, limit: datetime) -> datetime | None:
-    # AwsCroniter works in UTC only, so it is handed the wall clock dressed as UTC. In an hour that comes
-    # twice that is the clock as if it had not been set back, or what was due the first time were lost.
-    offset = limit.astimezone(zone).replace(fold=0).utcoffset() or timedelta()
-    for wall in islice(_previous_walls(argument, limit.astimezone(UTC) + offset), LOOK_BACK):
-        due = wall.replace(tzinfo=zone).astimezone(UTC)
-        exists = due.astimezone(zone).replace(tzinfo=UTC) == wall
-        if exists and due <= limit:
-            return due
-    return None
-
-
-def _previous_walls(argument: str, wall: datetime) -> Iterator[datetime]:
-    expression, inclusive = AwsCroniter(argument), True
-    while found := expression.get_prev(wall, n=1, inclusive=inclusive):
-        if found[0] is None:
-            return
-        wall, inclusive = found[0], False
-        yield wall
+def _last_cron(argument: str, zone: str, limit: datetime) -> datetime | None:
+    if len(argument.split()) != CRON_FIELDS:
+        raise ValueError(f"not a schedule expression: cron({argument}) has no {CRON_FIELDS} fields")
+    cron = parse_expression(f"cron({argument})")
+    return None if isinstance(cron, Rate) else last_run(cron, zone, limit)
 
 
 def _once(argument: str, zone: ZoneInfo, limit: datetime) -> datetime | None:

@@ -8,6 +8,8 @@ import sys
 import textwrap
 from pathlib import Path
 
+import pytest
+
 from local.cloud.supervisor import MCP_PATHS
 from tests.support.sandbox import Sandbox
 
@@ -53,7 +55,28 @@ def example() -> str:
     return f"{OBJECTS}\nasync def main():\n{body}\nasyncio.run(main())\n"
 
 
+@pytest.fixture
+def installed(tmp_path: Path) -> str:
+    """The Python of a new environment that holds what the README says, from this folder."""
+    venv = tmp_path / "venv"
+    subprocess.run([sys.executable, "-m", "venv", str(venv)], check=True)
+    python = str(venv / "bin" / "python")
+    subprocess.run([python, "-m", "pip", "install", "--quiet", f"{README.parent}[meta]"], check=True)
+    return python
+
+
 def test_the_first_example_runs_as_it_stands(urls: dict[str, str], sandbox: Sandbox, tmp_path: Path) -> None:
+    run_example(sys.executable, urls, sandbox, tmp_path)
+
+
+@pytest.mark.slow
+def test_it_runs_in_a_new_environment_too(
+    installed: str, urls: dict[str, str], sandbox: Sandbox, tmp_path: Path
+) -> None:
+    run_example(installed, urls, sandbox, tmp_path)
+
+
+def run_example(python: str, urls: dict[str, str], sandbox: Sandbox, tmp_path: Path) -> None:
     environment = {
         "HOME": str(tmp_path),
         "META_GRAPH_URL": urls["meta"],

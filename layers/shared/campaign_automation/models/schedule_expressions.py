@@ -24,6 +24,8 @@ _MONTHS = {
 }
 _WEEKDAYS = {name: number for number, name in enumerate("SUN MON TUE WED THU FRI SAT".split(), 1)}
 YEARS = (1970, 2199)  # the range of EventBridge's year field
+# Frequent schedules have many runs in a day, rare ones few in years.
+_LOOK_BACKS = (1, 32, 367, 40 * 366)
 _YEARS_AHEAD = 40  # every combination of day, month and weekday comes round within 40 years
 
 DayRule = Callable[[date], bool]
@@ -220,6 +222,18 @@ def next_run(schedule: Rate | Cron, time_zone: str, after: datetime, anchor: dat
         later = [run for run in runs if run is not None and run > after]
         if later:
             return min(later)
+    return None
+
+
+def last_run(cron: Cron, time_zone: str, until: datetime) -> datetime | None:
+    """Return the last run up to `until`, in UTC; None when there was none in the last 40 years."""
+    for days in _LOOK_BACKS:
+        run = next_run(cron, time_zone, until - timedelta(days=days), until)
+        found = None
+        while run is not None and run <= until:
+            found, run = run, next_run(cron, time_zone, run, until)
+        if found is not None:
+            return found
     return None
 
 

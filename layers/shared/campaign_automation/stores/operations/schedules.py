@@ -14,12 +14,12 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from campaign_automation.clients.scheduler import Retries, Schedule
-from campaign_automation.models.schedule_expressions import Rate, next_run, parse_expression
+from campaign_automation.models.schedule_expressions import Rate, last_run, next_run, parse_expression
 from campaign_automation.stores.lease import Lease
 from campaign_automation.stores.table import (
     AllOf,
@@ -41,7 +41,6 @@ RUN_SECONDS = 900  # of the lease of one run; a process that dies keeps it that 
 _PREFIX = "#schedules#"  # no tenant's name is empty, so no row of a tenant begins like this
 _INDEX = "schedules"
 _RUN = Lease(holder="run_by", until="run_until")
-_LOOK_BACK = timedelta(days=1)
 _PAGE = 25  # rows of the index that one search for a due run reads, besides those seen
 _MOMENT = timedelta(microseconds=1)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -254,17 +253,14 @@ def _next_run(schedule: Schedule, after: datetime) -> datetime | None:
 
 def _last_run(schedule: Schedule, first: datetime, now: datetime) -> datetime:
     """Return the last run up to `now`; `first` is one."""
-    # Frequent schedules need a day's look back only, rare ones have few runs.
-    if schedule.expression.startswith("rate("):
-        period = _next_run(replace(schedule, end=None), first)
-        return first if period is None else first + (now - first) // (period - first) * (period - first)
-    late = now - _LOOK_BACK
-    if first < late:
-        recent = _next_run(schedule, late)
-        first = recent if recent is not None and recent <= now else first
-    while (following := _next_run(schedule, first)) is not None and following <= now:
-        first = following
-    return first
+    if _is_once(schedule):
+        return first
+    until = now if schedule.end is None else min(now, schedule.end)
+    expression = parse_expression(schedule.expression)
+    if isinstance(expression, Rate):
+        period = timedelta(minutes=expression.minutes)
+        return first + max((until - first) // period, 0) * period
+    return max(first, last_run(expression, schedule.time_zone, until) or first)
 
 
 def _key(group: str, name: str) -> Key:
