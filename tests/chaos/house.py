@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from campaign_automation import CampaignAutomation
 from campaign_automation.capability import run_action
 from campaign_automation.models.campaign import Creation
-from campaign_automation.stores.table import Table
+from campaign_automation.stores.table import Key, Operation, Row, Table
 from campaign_automation.utils import clock, retry_strategy
 from campaign_automation.utils.observability import logger
 from campaign_automation.wiring import Wiring
@@ -25,6 +25,43 @@ OPERATOR_ROLES = ["viewer", "buyer", "approver", "operator"]
 HOURS = (0, 1, 2, 1)
 
 Json = dict[str, Any]
+
+
+class Killed(BaseException):
+    """The end of a process, which nothing in it can catch."""
+
+
+class MortalTable(MemoryTable):
+    """A view of a table whose process dies before or after its `nth` write: nothing it does later counts."""
+
+    def __init__(self, kept: MemoryTable, nth: int = 0, *, after: bool = False) -> None:
+        self._partitions = kept._partitions
+        self.writes = 0
+        self._nth = nth
+        self._after = after
+        self.is_dead = False
+
+    async def _get(self, key: Key) -> Row | None:
+        self._check()
+        return await super()._get(key)
+
+    async def _query(self, pk: str, since: str, prefix: str, limit: int | None) -> list[Row]:
+        self._check()
+        return await super()._query(pk, since, prefix, limit)
+
+    async def _write(self, operations: Sequence[Operation]) -> None:
+        self._check()
+        self.writes += 1
+        if self.writes != self._nth:
+            return await super()._write(operations)
+        if self._after:
+            await super()._write(operations)
+        self.is_dead = True
+        raise Killed
+
+    def _check(self) -> None:
+        if self.is_dead:
+            raise Killed
 
 
 class House:
@@ -45,6 +82,14 @@ class House:
     def restart(self, table: Table | None = None) -> None:
         """Go on in a new process, which knows what the table says."""
         self._modules.append(CampaignAutomation(table=table or self.table))
+
+    async def die(self) -> None:
+        """End all that the process still does, and go on in another one."""
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        self.restart()
 
     @property
     def parts(self) -> Wiring:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from tests.chaos.actions import ACTIONS
-from tests.chaos.cases import Case, Operations, Result, calls_of, run, single_faults
+from tests.chaos.cases import Case, Result, calls_of, kills, run, single_faults
 from tests.chaos.house import no_waiting
 from tests.support.in_process import aws_in_process, cloud_of
 from tests.support.processes import running_sandbox
@@ -33,8 +33,9 @@ async def discover(sandbox: Sandbox, platforms: Sequence[str]) -> list[Case]:
     cases = []
     for platform in platforms:
         for action in ACTIONS:
-            operations: Operations = await calls_of(sandbox, platform, action)
+            operations, writes = await calls_of(sandbox, platform, action)
             cases += [Case(platform, action), *single_faults(platform, action, operations)]
+            cases += kills(platform, action, writes)
     return cases
 
 

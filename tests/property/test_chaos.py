@@ -1,0 +1,56 @@
+"""A cut of the fault matrix (`make chaos` runs all of it): nothing is doubled, orphaned, wrong or untold."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.chaos.cases import PLATFORMS, WEB_PLATFORM, Case, Fault, Kill, parse, run
+from tests.chaos.house import no_waiting
+from tests.support.cuts import slow
+from tests.support.sandbox import Sandbox
+
+CALLS = {
+    "create_active": ("create_campaign", "create_adset", "create_ad", "update_campaign", "read_campaign"),
+    "pause": ("update_campaign", "read_campaign"),
+    "start": ("update_campaign", "read_campaign"),
+    "delete": ("delete_campaign", "read_campaign"),
+}
+KINDS = ("timeout_before", "timeout_after", "late_success", "rate_limit", "garbage")
+TOLD = ("timeout_before", "timeout_after", "late_success")
+QUICK = 7  # one case of so many runs every time
+
+
+def cases() -> Iterator[Case]:
+    for platform, (action, operations) in itertools.product(PLATFORMS, CALLS.items()):
+        for operation, kind in itertools.product(operations, KINDS):
+            yield Case(platform, action, (Fault(platform, operation, kind),))
+        for kind in TOLD:
+            operation = "create_campaign" if action == "create_active" else "update_campaign"
+            if action != "delete":
+                yield Case(platform, action, (Fault(WEB_PLATFORM, operation, kind),))
+        yield from (Case(platform, action, kill=Kill(nth, after=True)) for nth in (1, 2, 3))
+
+
+def cut() -> list[Any]:
+    marked = enumerate(cases())
+    return [pytest.param(case, id=case.name, marks=[slow] if nth % QUICK else []) for nth, case in marked]
+
+
+@pytest.mark.usefixtures("module_settings")
+@pytest.mark.parametrize("case", cut())
+def test_a_fault_leaves_nothing_behind(sandbox: Sandbox, case: Case) -> None:
+    with no_waiting():
+        result = asyncio.run(run(sandbox, case))
+    assert result.fired
+    assert result.violations == ()
+
+
+def test_a_case_is_repeated_by_its_name() -> None:
+    pair = (Fault("meta", "create_ad", "late_success", 2), Fault(WEB_PLATFORM, "get_campaigns", "garbage", 1, True))
+    for case in (*cases(), Case("meta", "create_active", pair)):
+        assert parse(case.name) == case
