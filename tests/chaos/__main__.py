@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 
-from tests.chaos.cases import PLATFORMS, Case, Result
+from tests.chaos.cases import PLATFORMS, Case, Result, parse
 from tests.chaos.invariants import KINDS
 from tests.chaos.workers import discover, in_sandbox, run_all
 from tests.support.processes import ROOT
@@ -25,14 +25,24 @@ def main() -> int:
     arguments = _arguments()
     started = time.monotonic()
     with ProcessPoolExecutor(arguments.jobs, multiprocessing.get_context("spawn")) as pool:
-        found = pool.map(partial(in_sandbox, discover), [[name] for name in PLATFORMS])
-        cases = chosen([case for part in found for case in part], arguments)
-        slices = [cases[index :: arguments.jobs] for index in range(arguments.jobs)]
+        if not (cases := _named(arguments.only)):
+            found = pool.map(partial(in_sandbox, discover), [[name] for name in PLATFORMS])
+            cases = chosen([case for part in found for case in part], arguments)
+        slices = [part for index in range(arguments.jobs) if (part := cases[index :: arguments.jobs])]
         results = [item for part in pool.map(partial(in_sandbox, run_all), slices) for item in part]
     seconds = time.monotonic() - started
     _write(results, arguments, seconds)
     _show(results, seconds)
     return int(any(result.violations for result in results))
+
+
+def _named(name: str) -> list[Case]:
+    """Return the one case with this whole name; none for a part of one, which may be in many."""
+    try:
+        case = parse(name)
+    except ValueError:
+        return []
+    return [case] if case.faults or case.kill else []
 
 
 def chosen(cases: list[Case], arguments: argparse.Namespace) -> list[Case]:

@@ -28,7 +28,9 @@ KINDS = {
 }
 # A platform that never answers closes the connection at once: the module reads both alike.
 _DETAILS: Mapping[str, dict[str, Any]] = {
-    **dict.fromkeys(("timeout_before", "timeout_after", "late_success"), {"hang_seconds": 0}),
+    "timeout_before": {"hang_seconds": 0},
+    "timeout_after": {"hang_seconds": 0},
+    "late_success": {"hang_seconds": 0},
     "http_503": {"kind": "raw", "status": 503},
 }
 

@@ -134,7 +134,9 @@ def _differs(entry: ObjectEntry, found: Live | None) -> Iterator[Violation]:
 
 
 def _untold(view: View, creation: Creation) -> Iterator[Violation]:
-    told = [item for item in view.records if (item["targeting"] or {}).get("campaign_id") == creation.campaign_id]
+    told = [
+        item for item in view.records if (item["targeting"] or {}).get("campaign_id") == creation.campaign_id
+    ]
     campaign = creation.campaign()
     if campaign is None or creation.state != "created":
         if told:

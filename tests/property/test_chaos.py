@@ -51,6 +51,9 @@ def test_a_fault_leaves_nothing_behind(sandbox: Sandbox, case: Case) -> None:
 
 
 def test_a_case_is_repeated_by_its_name() -> None:
-    pair = (Fault("meta", "create_ad", "late_success", 2), Fault(WEB_PLATFORM, "get_campaigns", "garbage", 1, True))
+    pair = (
+        Fault("meta", "create_ad", "late_success", 2),
+        Fault(WEB_PLATFORM, "get_campaigns", "garbage", 1, True),
+    )
     for case in (*cases(), Case("meta", "create_active", pair)):
         assert parse(case.name) == case
