@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from campaign_automation.utils.observability import logger
 from tests.chaos.actions import ACTIONS
 from tests.chaos.cases import Case, Result, calls_of, kills, run, single_faults
-from tests.chaos.house import no_waiting
+from tests.chaos.house import virtual_time
 from tests.support.in_process import aws_in_process, cloud_of
 from tests.support.processes import running_sandbox
 from tests.support.sandbox import Sandbox
@@ -27,7 +27,7 @@ def in_sandbox(work: Callable[[Sandbox, Any], Coroutine[Any, Any, A]], subject: 
     """Do the work in this process, with a sandbox of its own."""
     with tempfile.TemporaryDirectory() as folder, running_sandbox(Path(folder)) as running, quiet():
         cloud = cloud_of(running)
-        with aws_in_process(cloud), no_waiting(), Sandbox(cloud.info["sandbox"]["admin"]) as sandbox:
+        with aws_in_process(cloud), virtual_time(), Sandbox(cloud.info["sandbox"]["admin"]) as sandbox:
             return asyncio.run(work(sandbox, subject))
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.chaos.cases import PLATFORMS, WEB_PLATFORM, Case, Fault, Kill, parse, run
-from tests.chaos.house import no_waiting
+from tests.chaos.house import virtual_time
 from tests.support.cuts import slow
 from tests.support.sandbox import Sandbox
 
@@ -23,6 +23,13 @@ CALLS = {
 KINDS = ("timeout_before", "timeout_after", "late_success", "rate_limit", "garbage")
 TOLD = ("timeout_before", "timeout_after", "late_success")
 QUICK = 7  # one case of so many runs every time
+# Cases that once left something behind.
+FOUND = (
+    # A start that was not read back, and no visit that settled it.
+    "tiktok.create_test.read_campaign.rate_limit.3",
+    # What a change saw was stored, and its message to the Web Platform was not.
+    "meta.stop_all.kill.before_write.8",
+)
 
 
 def cases() -> Iterator[Case]:
@@ -38,13 +45,16 @@ def cases() -> Iterator[Case]:
 
 def cut() -> list[Any]:
     marked = enumerate(cases())
-    return [pytest.param(case, id=case.name, marks=[slow] if nth % QUICK else []) for nth, case in marked]
+    found = [pytest.param(parse(name), id=name) for name in FOUND]
+    return found + [
+        pytest.param(case, id=case.name, marks=[slow] if nth % QUICK else []) for nth, case in marked
+    ]
 
 
 @pytest.mark.usefixtures("module_settings")
 @pytest.mark.parametrize("case", cut())
 def test_a_fault_leaves_nothing_behind(sandbox: Sandbox, case: Case) -> None:
-    with no_waiting():
+    with virtual_time():
         result = asyncio.run(run(sandbox, case))
     assert result.fired
     assert result.violations == ()

@@ -122,10 +122,10 @@ class WriteGate:
     async def settle(self, campaign: Campaign, run: Run) -> bool:
         """Conclude what earlier runs left open by what the platform shows now, and tell the Web Platform.
 
-        Return whether anything was open. Raises ConflictError while a change of the campaign goes on,
+        A run that died may have concluded its changes and not told of them. Return whether anything was open. Raises ConflictError while a change of the campaign goes on,
         PlatformError when the platform cannot be read.
         """
-        if not any(map(_is_open, await self._trail(campaign))):
+        if campaign.run_id is None and not any(map(_is_open, await self._trail(campaign))):
             return False
         await self.apply(campaign, [], run)
         return True
