@@ -29,6 +29,10 @@ FOUND = (
     "tiktok.create_test.read_campaign.rate_limit.3",
     # What a change saw was stored, and its message to the Web Platform was not.
     "meta.stop_all.kill.before_write.8",
+    # A change was concluded, and what it saw was not stored.
+    "meta.undo.kill.after_write.6",
+    # Part of a list was read as the whole of it.
+    "tiktok.pause_adset.read_campaign.partial_unnamed.1",
 )
 
 

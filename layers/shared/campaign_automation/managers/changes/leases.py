@@ -26,14 +26,14 @@ _MOST_ENDINGS = 5
 class Held:
     """The lease of one run, and the entries that it saw; a `stop` ends the spend of the whole campaign.
 
-    `follows_another`: when the campaign was loaded another run had it, which may have died.
+    `follows`: the run that had the campaign when it was loaded, and may have died.
     """
 
     campaign: Campaign
     run: Run
     stop: Stop | None = None
     is_taken_over: bool = False
-    follows_another: bool = False
+    follows: str | None = None
     seen: dict[str, ObjectEntry] = field(default_factory=dict)
 
     def saw(self, entries: Iterable[ObjectEntry]) -> None:
@@ -84,7 +84,7 @@ class CampaignLeases:
             logger.warning("lease taken over", campaign_id=campaign.campaign_id, run_id=holder)
             await self._store.take_run(campaign, run.run_id, RUN_SECONDS)
             held.is_taken_over = True
-        held.follows_another = campaign.run_id not in (None, run.run_id)
+        held.follows = None if campaign.run_id == run.run_id else campaign.run_id
         # The caller loaded the campaign before it had the lease; the run before may have changed it since.
         fresh = await self._store.campaign(campaign.tenant, campaign.campaign_id)
         if fresh is not None:
@@ -101,7 +101,7 @@ class CampaignLeases:
         is_stopped = held.stops and not held.is_taken_over and campaign.state != "creating"
         for _ in range(_MOST_ENDINGS):
             # A run that died may have stored what it saw and sent no message: the state is told again.
-            is_news = held.seen or held.follows_another
+            is_news = held.seen or held.follows
             message = self._outbox.change(campaign) if is_news else None
             if await self._store.end_run(
                 campaign, run.run_id, seen=held.seen.values(), message=message, is_stopped=is_stopped, **parts
