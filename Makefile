@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all up down lint format docs build deploy bench lock
+.PHONY: help setup demo test test-all chaos up down lint format docs build deploy bench lock
 # Hundreds of processes start in a test run: each would compile all that it imports anew.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -25,6 +25,9 @@ test: setup     ## Run the tests, in two processes: about nine minutes on two qu
 
 test-all: setup ## Run the slow tests too
 	@$(PY) -m pytest --numprocesses 2 --dist loadscope -m "slow or not slow" $(ARGS)
+
+chaos: setup    ## Run the fault matrix (ARGS="--cases 0" for all of it, "--only CASE" for one)
+	@$(PY) -m tests.chaos $(ARGS)
 
 up: setup       ## Run the local cloud in the foreground (PORT=8080)
 	@$(PY) -m local up --port $(PORT)

@@ -33,6 +33,10 @@ class Sandbox:
         fault = {"platform": platform, "operation": operation, "kind": kind, **more}
         self._http.post("/faults", json=[fault]).raise_for_status()
 
+    def faults(self) -> list[dict[str, Any]]:
+        """The faults that stand, with the calls that each has seen."""
+        return list(self._http.get("/faults").json())
+
     def reset_faults(self) -> None:
         self._http.post("/faults", json=[]).raise_for_status()
 

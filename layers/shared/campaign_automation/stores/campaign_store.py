@@ -407,7 +407,12 @@ def _later(creation: Creation, state: State, due: int | None) -> dict[str, Any]:
     # What was never answered may still be made: looked up once more in minutes, and then in an hour.
     is_unsure = any(creation.unanswered(level) for level in Level)
     look_at = soon if is_unsure else None
-    return {"stop_requested": None, "look_at": look_at, "looks": 0, **visit_at(look_at or due)}
+    return {
+        "stop_requested": None,
+        "look_at": look_at,
+        "looks": 0,
+        **visit_at(min(filter(None, (look_at, due)), default=None)),
+    }
 
 
 def _message(row: Row) -> OutboxEntry | Notice:

@@ -55,10 +55,13 @@ class TikTokWire:
         async def send(http: httpx.AsyncClient) -> httpx.Response:
             return await http.get(f"{self._url}/{path}/", params=query, headers=_token(access))
 
-        data = (await self._call(access, operation, send)).data
-        if not isinstance(data, dict):
+        answer = await self._call(access, operation, send)
+        if answer.problem is not None:
+            # What a part of a list does not show is not deleted.
+            raise unavailable(f"tiktok: {path} was answered in part ({answer.problem})")
+        if not isinstance(answer.data, dict):
             raise unavailable(f"tiktok: {path} answered with a list instead of an object")
-        return data
+        return answer.data
 
     async def get_all(
         self, access: Access, operation: str, path: str, params: facts.Params

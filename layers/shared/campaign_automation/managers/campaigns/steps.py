@@ -29,7 +29,7 @@ from campaign_automation.managers.campaigns.splits import Splits
 from campaign_automation.managers.campaigns.undo import Undo
 from campaign_automation.managers.changes.commitments import Commitments
 from campaign_automation.managers.changes.gate import WriteGate
-from campaign_automation.managers.changes.items import DesiredChange, Run
+from campaign_automation.managers.changes.items import DesiredChange, Run, is_confirmed
 from campaign_automation.managers.shared.accounts import AccountDirectory
 from campaign_automation.managers.shared.notices import Notices
 from campaign_automation.managers.shared.outbox import Outbox
@@ -48,6 +48,7 @@ from campaign_automation.utils.observability import logger
 
 # Invalid request, not found, creative rejected: a reference of a deleted file may give any of these.
 _PERHAPS_A_MISSING_FILE = frozenset({"1001", "5000", "6003"})
+_SETTLE_SECONDS = 120  # until the reconciler looks at a start that was not read back
 
 
 class CreationSteps:
@@ -306,12 +307,15 @@ class CreationSteps:
             DesiredChange(entry.level, entry.tag, "status", "active") for entry in campaign.start_order()
         ]
         run = Run(f"run_{creation.campaign_id}_start", creation.context.actor, wording.START_REASON)
-        for item in await self._gate.apply(campaign, wanted, run):
+        items = await self._gate.apply(campaign, wanted, run)
+        for item in items:
             if item.result == "failed" and item.error:
                 raise item.error
             if item.result == "skipped":
                 raise GuardRefusedError(item.reason, guard=item.reason.partition(":")[0])
-        await self._end(creation, "created", activated=True)
+        # A start that was not read back is settled by the reconciler.
+        due = None if is_confirmed(items) else clock.in_ms(_SETTLE_SECONDS)
+        await self._end(creation, "created", activated=True, due=due)
 
     # --- undoing and looking again ---------------------------------------------------------------------
 

@@ -106,7 +106,7 @@ class WriteGate:
         self, campaign: Campaign, wanted: Sequence[DesiredChange], held: Held
     ) -> list[ChangeResult]:
         view, trail = await self._look(campaign)
-        trail, settled = await self._settle(campaign, view, trail)
+        trail, settled = await self._settle(campaign, view, trail, held.follows)
         held.saw(_seen(campaign, view, settled))
         guarded = await self._guard(campaign, view, trail, wanted)
         results = await self._reserve(campaign, view, guarded)
@@ -122,10 +122,11 @@ class WriteGate:
     async def settle(self, campaign: Campaign, run: Run) -> bool:
         """Conclude what earlier runs left open by what the platform shows now, and tell the Web Platform.
 
-        Return whether anything was open. Raises ConflictError while a change of the campaign goes on,
-        PlatformError when the platform cannot be read.
+        A run that died may also have concluded its changes without telling of them. Return whether anything
+        was open. Raises ConflictError while a change of the campaign goes on, PlatformError when the platform
+        cannot be read.
         """
-        if not any(map(_is_open, await self._trail(campaign))):
+        if campaign.run_id is None and not any(map(_is_open, await self._trail(campaign))):
             return False
         await self.apply(campaign, [], run)
         return True
@@ -219,9 +220,11 @@ class WriteGate:
             return None
 
     async def _settle(
-        self, campaign: Campaign, view: CampaignView, trail: Sequence[AuditRecord]
+        self, campaign: Campaign, view: CampaignView, trail: Sequence[AuditRecord], dead_run: str | None
     ) -> tuple[list[AuditRecord], list[Shown]]:
         """Conclude the open intents of dead runs by what the platform shows.
+
+        A run that died after that did not store what it saw: its changes count as changed now.
 
         Return the whole trail, and the objects that were changed.
         """
@@ -230,9 +233,17 @@ class WriteGate:
             logger.info("open changes settled", campaign_id=campaign.campaign_id, count=len(settled))
             emit("changes_settled_total", len(settled))
             await self._audit.conclude(list(settled.values()))
+        trail = [settled.get(record.audit_id, record) for record in trail]
         # One that was not applied changed nothing; what the platform shows then may be somebody else's.
-        shown = [Shown.settled(record) for record in settled.values() if record.outcome == "applied"]
-        return [settled.get(record.audit_id, record) for record in trail], shown
+        shown = [
+            Shown.settled(record)
+            for record in trail
+            if record.outcome == "applied"
+            and (record.audit_id in settled or record.run_id == dead_run)
+            and record.entity_id in campaign.objects
+            and record.operation not in _OUTSIDE_THE_TREE
+        ]
+        return trail, shown
 
     # --- guard ----------------------------------------------------------------------------------------
 

@@ -24,12 +24,16 @@ _MOST_ENDINGS = 5
 
 @dataclass
 class Held:
-    """The lease of one run, and the entries that it saw; a `stop` ends the spend of the whole campaign."""
+    """The lease of one run, and the entries that it saw; a `stop` ends the spend of the whole campaign.
+
+    `follows`: the run that had the campaign when it was loaded, and may have died.
+    """
 
     campaign: Campaign
     run: Run
     stop: Stop | None = None
     is_taken_over: bool = False
+    follows: str | None = None
     seen: dict[str, ObjectEntry] = field(default_factory=dict)
 
     def saw(self, entries: Iterable[ObjectEntry]) -> None:
@@ -80,6 +84,7 @@ class CampaignLeases:
             logger.warning("lease taken over", campaign_id=campaign.campaign_id, run_id=holder)
             await self._store.take_run(campaign, run.run_id, RUN_SECONDS)
             held.is_taken_over = True
+        held.follows = None if campaign.run_id == run.run_id else campaign.run_id
         # The caller loaded the campaign before it had the lease; the run before may have changed it since.
         fresh = await self._store.campaign(campaign.tenant, campaign.campaign_id)
         if fresh is not None:
@@ -95,7 +100,9 @@ class CampaignLeases:
         # A request of the run that lost its lease may still arrive: the stop stands until that is ruled out.
         is_stopped = held.stops and not held.is_taken_over and campaign.state != "creating"
         for _ in range(_MOST_ENDINGS):
-            message = self._outbox.change(campaign) if held.seen else None
+            # A run that died may have stored what it saw and sent no message: the state is told again.
+            is_news = held.seen or held.follows
+            message = self._outbox.change(campaign) if is_news else None
             if await self._store.end_run(
                 campaign, run.run_id, seen=held.seen.values(), message=message, is_stopped=is_stopped, **parts
             ):

@@ -1,0 +1,180 @@
+"""The cases of the matrix: an action, the call of it that fails, and how."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from tests.chaos.actions import ACTIONS, Action
+from tests.chaos.house import House, Json, Killed, MortalTable, crashes
+from tests.chaos.invariants import UNTYPED, Violation, broken_promises, look, violations
+from tests.support.sandbox import Sandbox
+
+PLATFORMS = ("meta", "tiktok", "google")
+WEB_PLATFORM = "web_platform"
+_EVERYWHERE = (
+    *("timeout_before", "timeout_after", "late_success", "drop_connection", "drop_after"),
+    *("http_500", "rate_limit", "auth_expired", "garbage"),
+)
+_OF_ADS = ("rate_limit_bare", "policy", "partial_unnamed")
+KINDS = {
+    "meta": (*_EVERYWHERE, *_OF_ADS, "http_503"),
+    "tiktok": (*_EVERYWHERE, *_OF_ADS, "http_503", "rate_limit_second"),
+    # 503 has no other face in gRPC than a dropped connection.
+    "google": (*_EVERYWHERE, *_OF_ADS, "auth_withdrawn", "denied_bare", "internal_bare"),
+    WEB_PLATFORM: (*_EVERYWHERE, "http_503"),
+}
+# A platform that never answers closes the connection at once: the module reads both alike.
+_DETAILS: Mapping[str, dict[str, Any]] = {
+    "timeout_before": {"hang_seconds": 0},
+    "timeout_after": {"hang_seconds": 0},
+    "late_success": {"hang_seconds": 0},
+    "http_503": {"kind": "raw", "status": 503},
+}
+
+
+class Fault(NamedTuple):
+    """The `nth` call of an operation fails, once or from there on until the action is answered."""
+
+    platform: str
+    operation: str
+    kind: str
+    nth: int = 1
+    lasts: bool = False
+
+    @property
+    def description(self) -> dict[str, Any]:
+        details = {"kind": self.kind, "nth": self.nth, "times": int(not self.lasts)}
+        return {**details, **_DETAILS.get(self.kind, {})}
+
+
+class Kill(NamedTuple):
+    """The process ends at its `nth` write to the table: before it, or after it and before what follows."""
+
+    nth: int
+    after: bool
+
+
+@dataclass(frozen=True)
+class Case:
+    platform: str
+    action: str
+    faults: tuple[Fault, ...] = ()
+    kill: Kill | None = None
+
+    @property
+    def name(self) -> str:
+        parts = [self.platform, self.action]
+        for fault in self.faults:
+            where = [WEB_PLATFORM] if fault.platform == WEB_PLATFORM else []
+            how = f"{fault.nth}+" if fault.lasts else str(fault.nth)
+            parts += [*where, fault.operation, fault.kind, how]
+        if self.kill:
+            parts += ["kill", f"{'after' if self.kill.after else 'before'}_write", str(self.kill.nth)]
+        return ".".join(parts)
+
+
+def parse(name: str) -> Case:
+    """Return the case of a name. Raises ValueError for what is none."""
+    platform, action, *parts = name.split(".")
+    if platform not in PLATFORMS or action not in ACTIONS:
+        raise ValueError(f"{name} names no case")
+    if parts[:1] == ["kill"]:
+        _, when, nth = parts
+        return Case(platform, action, kill=Kill(int(nth), when == "after_write"))
+    faults = []
+    while parts:
+        where = WEB_PLATFORM if parts[0] == WEB_PLATFORM else platform
+        operation, kind, nth, *parts = parts[where == WEB_PLATFORM :]
+        faults.append(Fault(where, operation, kind, int(nth.rstrip("+")), nth.endswith("+")))
+    return Case(platform, action, tuple(faults))
+
+
+@dataclass(frozen=True)
+class Result:
+    """`fired`: a fault met a call; `answer` is the code of the error, or the status."""
+
+    case: Case
+    fired: bool
+    answer: str
+    violations: tuple[Violation, ...]
+
+
+Operations = Counter[tuple[str, str]]
+
+
+async def calls_of(sandbox: Sandbox, platform: str, action: str) -> tuple[Operations, int]:
+    """Return how often an action, when nothing fails, calls each operation, and how often it writes."""
+    house = House(sandbox, platform)
+    try:
+        await ACTIONS[action].prepare(house)
+        before = _calls(sandbox, platform)
+        house.restart(counting := MortalTable(house.table))
+        await ACTIONS[action].perform(house)
+        return _calls(sandbox, platform) - before, counting.writes
+    finally:
+        await house.close()
+
+
+def _calls(sandbox: Sandbox, platform: str) -> Operations:
+    names = (platform, WEB_PLATFORM)
+    return Counter((name, call["operation"]) for name in names for call in sandbox.calls(name))
+
+
+def single_faults(platform: str, action: str, operations: Operations) -> Iterator[Case]:
+    """Yield the cases of one fault: at the first call of each operation, at its last, and lasting."""
+    for (where, operation), count in sorted(operations.items()):
+        for kind in KINDS[where]:
+            yield Case(platform, action, (Fault(where, operation, kind),))
+            yield Case(platform, action, (Fault(where, operation, kind, lasts=True),))
+            if count > 1:
+                yield Case(platform, action, (Fault(where, operation, kind, count),))
+
+
+def kills(platform: str, action: str, writes: int) -> Iterator[Case]:
+    """Yield the cases of a process that ends: before each write of the action, and after it."""
+    for nth in range(1, writes + 1):
+        for after in (False, True):
+            yield Case(platform, action, kill=Kill(nth, after))
+
+
+async def run(sandbox: Sandbox, case: Case) -> Result:
+    """Carry one case out: the action under its faults, then hours without any, then the invariants."""
+    house, action = House(sandbox, case.platform), ACTIONS[case.action]
+    answer: Json = {"status": "crashed"}
+    fired, found = True, []
+    with crashes() as crashed:
+        try:
+            await action.prepare(house)
+            answer, fired = await _perform(house, action, case)
+            sandbox.act_late()
+            await house.pass_time()
+            view = await look(house)
+            found = [*violations(view), *broken_promises(view, action, answer, house)]
+        except Exception as error:  # of any kind: a crash is what is looked for
+            found.append(Violation(UNTYPED, repr(error)))
+        finally:
+            await house.close()
+    found += [Violation(UNTYPED, text) for text in crashed]
+    said = answer["error"]["code"] if answer["status"] == "error" else answer["status"]
+    return Result(case, fired, said, tuple(found))
+
+
+async def _perform(house: House, action: Action, case: Case) -> tuple[Json, bool]:
+    """Return the answer that the caller got, and whether what should go wrong did."""
+    for fault in case.faults:
+        house.sandbox.fault(fault.platform, fault.operation, **fault.description)
+    table = MortalTable(house.table, case.kill.nth, after=case.kill.after) if case.kill else None
+    if table:
+        house.restart(table)
+    try:
+        answer = await action.perform(house)
+    except Killed:
+        answer = {"status": "killed"}
+    if table:
+        await house.die()
+    met = [item["seen"] >= item["nth"] for item in house.sandbox.faults()]
+    house.sandbox.reset_faults()
+    return answer, all(met) and (table is None or table.is_dead)

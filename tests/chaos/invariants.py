@@ -1,0 +1,204 @@
+"""The invariants: the platform's objects against the journal, and the Web Platform's records against both."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from campaign_automation.managers.shared.web_platform_record import CREATE, whole_state
+from campaign_automation.models.campaign import Creation, ObjectEntry
+from campaign_automation.models.common import Level
+from tests.chaos.actions import Action
+from tests.chaos.house import House, Json
+
+DUPLICATE, ORPHAN, WRONG, UNTOLD, UNTYPED = KINDS = (
+    "duplicates",
+    "orphans",
+    "wrong states",
+    "untold changes",
+    "untyped errors",
+)
+LEVELS = {"campaigns": Level.CAMPAIGN, "adsets": Level.ADSET, "ads": Level.AD}
+STATUS = {"ACTIVE": "active", "PAUSED": "paused"}
+
+
+class Violation(NamedTuple):
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Live:
+    """An object on the platform that is not deleted, nor is its campaign."""
+
+    level: Level
+    platform_id: str
+    tag: str
+    status: str
+    daily_budget: Decimal | None
+
+
+@dataclass(frozen=True)
+class View:
+    """All that is known when the case is over: on the platform, in the table, on the Web Platform."""
+
+    platform: str
+    live: list[Live]
+    creations: list[Creation]
+    records: list[Json]
+
+
+async def look(house: House) -> View:
+    live = list(_live(house.platform, house.sandbox.state(house.platform)))
+    records = house.sandbox.state("web_platform")["campaigns"].values()
+    kept = [record for record in records if not record["deleted"]]
+    return View(house.platform, live, await house.creations(), kept)
+
+
+def violations(view: View) -> Iterator[Violation]:
+    """Yield what should not be in the end, whatever the action was."""
+    yield from _duplicates(view)
+    yield from _orphans(view)
+    for creation in view.creations:
+        yield from _wrong(view, creation)
+        yield from _untold(view, creation)
+
+
+def broken_promises(view: View, action: Action, answer: Json, house: House) -> Iterator[Violation]:
+    """Yield where the answer that the caller got is not what is in the end."""
+    if answer["status"] == "error":
+        if answer["error"]["code"] == "1000":
+            yield Violation(UNTYPED, answer["error"]["message"])
+        if action.creates and any(item.status == "active" for item in view.live):
+            yield Violation(ORPHAN, "the creation was answered as failed and is active")
+    elif answer["status"] == "success" and answer.get("confirmed", True):
+        yield from _unkept(view, action, house)
+
+
+def _unkept(view: View, action: Action, house: House) -> Iterator[Violation]:
+    found = {item.level: item.status for item in view.live if item.level is Level.CAMPAIGN}
+    status = found.get(Level.CAMPAIGN, "deleted")
+    if action.status not in (None, status):
+        yield Violation(WRONG, f"answered as {action.status}, is {status}")
+    adsets = {item.tag: item.status for item in view.live}
+    if action.adset not in (None, adsets.get(house.known.get("adset", ""))):
+        yield Violation(WRONG, f"the ad set was answered as {action.adset} and is not")
+
+
+def _duplicates(view: View) -> Iterator[Violation]:
+    for (level, tag), count in Counter((item.level, item.tag) for item in view.live).items():
+        if count > 1:
+            yield Violation(DUPLICATE, f"{count} {level}s {tag}")
+    recorded = Counter(str((record["targeting"] or {}).get("campaign_id")) for record in view.records)
+    for campaign_id, count in recorded.items():
+        if count > 1:
+            yield Violation(DUPLICATE, f"{count} records of {campaign_id} on the Web Platform")
+
+
+def _orphans(view: View) -> Iterator[Violation]:
+    entries = (entry for creation in view.creations for entry in creation.objects.values())
+    known = {entry.platform_id for entry in entries if entry.state == "created"}
+    for item in view.live:
+        if item.platform_id not in known:
+            yield Violation(ORPHAN, f"{item.status} {item.level} {item.tag} is in no journal")
+
+
+def _wrong(view: View, creation: Creation) -> Iterator[Violation]:
+    if creation.is_open:
+        yield Violation(WRONG, f"the creation is still {creation.state}")
+    campaign = creation.campaign()
+    if campaign is None or creation.state != "created":
+        return
+    live = {item.platform_id: item for item in view.live}
+    for entry in campaign.objects.values():
+        if entry.level in LEVELS.values():
+            yield from _differs(entry, live.get(entry.platform_id or ""))
+
+
+def _differs(entry: ObjectEntry, found: Live | None) -> Iterator[Violation]:
+    said = entry.status or "paused"
+    budget = entry.planned_budget if entry.daily_budget is None else entry.daily_budget
+    if found is None:
+        yield Violation(WRONG, f"{entry.level} {entry.tag} is {entry.state} and not on the platform")
+    elif found.status != said:
+        yield Violation(WRONG, f"{entry.level} {entry.tag} is {found.status}, the journal says {said}")
+    elif None not in (budget, found.daily_budget) and found.daily_budget not in (
+        budget,
+        entry.scheduled_budget,
+    ):
+        text = f"{entry.level} {entry.tag} has {found.daily_budget} a day, the journal says {budget}"
+        yield Violation(WRONG, text)
+
+
+def _untold(view: View, creation: Creation) -> Iterator[Violation]:
+    told = [
+        item for item in view.records if (item["targeting"] or {}).get("campaign_id") == creation.campaign_id
+    ]
+    campaign = creation.campaign()
+    if campaign is None or creation.state != "created":
+        if told:
+            yield Violation(UNTOLD, f"a record says {told[0]['status']}, the campaign is {creation.state}")
+        return
+    if waiting := [entry.tool for entry in creation.outbox if not entry.sent]:
+        yield Violation(UNTOLD, f"{waiting} not sent")
+    if not told or all(entry.tool != CREATE for entry in campaign.outbox):
+        yield Violation(UNTOLD, f"{creation.campaign_id} has no record")
+        return
+    settled = whole_state(campaign, campaign.root.status or "paused")
+    for name in ("status", "budget"):
+        if told[0][name] != settled[name]:
+            yield Violation(UNTOLD, f"{name}: {told[0][name]} on record, {settled[name]} in the journal")
+
+
+def _live(platform: str, state: Json) -> Iterator[Live]:
+    campaigns = {item["id"] for item in state["campaigns"].values() if item["status"] in STATUS}
+    for kind, level in LEVELS.items():
+        for key, item in state[kind].items():
+            if item["status"] in STATUS and _campaign_of(platform, state, level, item) in campaigns:
+                yield Live(
+                    level,
+                    str(key),
+                    _tag(item),
+                    STATUS[item["status"]],
+                    _BUDGETS[platform](state, level, item),
+                )
+
+
+def _campaign_of(platform: str, state: Json, level: Level, item: Json) -> str:
+    if level is Level.CAMPAIGN:
+        return str(item["id"])
+    if platform != "google":
+        return str(item["campaign_id"])
+    if level is Level.AD:
+        number = item["resource_name"].rpartition("/")[2].partition("~")[0]
+        item = state["adsets"][number]
+    return str(item["campaign"]).rpartition("/")[2]
+
+
+def _tag(item: Json) -> str:
+    """The last word of the name; Google's ads have none and carry the tag among their parameters."""
+    if name := item.get("name"):
+        return str(name).rpartition(" ")[2]
+    return str(item["ad"]["url_custom_parameters"][0]["value"])
+
+
+def _meta_budget(_: Json, __: Level, item: Json) -> Decimal | None:
+    cents = item.get("daily_budget")
+    return None if cents is None else Decimal(str(cents)) / 100
+
+
+def _tiktok_budget(_: Json, level: Level, item: Json) -> Decimal | None:
+    return Decimal(str(item["budget"])) if level is Level.ADSET else None
+
+
+def _google_budget(state: Json, level: Level, item: Json) -> Decimal | None:
+    if level is not Level.CAMPAIGN:
+        return None
+    found: Any = state["resources"][item["campaign_budget"]]
+    return Decimal(str(found["amountMicros"])) / 1_000_000
+
+
+_BUDGETS = {"meta": _meta_budget, "tiktok": _tiktok_budget, "google": _google_budget}
