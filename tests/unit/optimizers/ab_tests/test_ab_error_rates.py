@@ -95,7 +95,7 @@ def test_noise_of_delivery_calls_few_winners_of_clicks(days: int, noise: dict[st
 def test_noise_of_delivery_calls_few_winners_at_any_look(
     days: int, conversions: int, noise: dict[str, float]
 ) -> None:
-    assert_few_are_called(NoisyMarket(days, conversions, **noise), runs=400)
+    assert_few_are_called(NoisyMarket(days, conversions, **noise), runs=1000)
 
 
 def assert_few_are_called(market: NoisyMarket, runs: int) -> None:

@@ -27,7 +27,7 @@ BLOCK_DAYS = 5  # so that there are four blocks at least
 ASSUMED_DRIFT = 0.3
 # The dispersion is estimated anew at every look, which the bounds' integration does not know: simulated looks
 # under strong delivery noise stay within alpha when this share of it is spent.
-SPENDABLE = 0.75
+SPENDABLE = 0.65
 
 
 class Dispersion(NamedTuple):
