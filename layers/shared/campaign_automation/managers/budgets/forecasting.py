@@ -105,7 +105,7 @@ def _forecast(
 
 
 def total_of(estimates: Iterable[Estimate], allocation: AllocationReport, scale: float = 1.0) -> Estimate:
-    """Return the estimate of all together: their errors are their own, but day and lag are the same for all."""
+    """Return the estimate of all together: their errors are their own, day and lag are the same for all."""
     items = list(estimates)
     mean = sum(item.mean for item in items)
     return Estimate(
