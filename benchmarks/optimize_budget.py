@@ -96,6 +96,9 @@ class Memory:
     async def since(self, *_: Any) -> Any:
         return []
 
+    async def recent(self, *_: Any, **__: Any) -> Any:
+        return []
+
     async def keep(self, *_: Any) -> bool:
         return True
 

@@ -69,13 +69,15 @@ def trail(house: House) -> list[AuditRecord]:
     return [record for record in records if record.operation == "set_budget"]
 
 
-def test_a_decision_is_told_with_its_forecast(house: House) -> None:
+@pytest.mark.parametrize(("target", "metric"), [("cpa", "conversions"), ("roas", "value")])
+def test_a_decision_is_told_with_its_forecast(house: House, target: str, metric: str) -> None:
     shifting(house)
-    plan = house.optimize(dry_run=True, **BY_CURVES)
-    answer = house.optimize(**BY_CURVES)
+    asked = {**BY_CURVES, "target_metric": target}
+    plan = house.optimize(dry_run=True, **asked)
+    answer = house.optimize(**asked)
     [forecast] = answer.forecasts
     assert plan.forecasts == [forecast]
-    assert (forecast.metric, forecast.daily_budget) == ("conversions", 300)
+    assert (forecast.metric, forecast.daily_budget) == (metric, 300)
     assert (forecast.last_day - forecast.first_day).days == WINDOW - 1
     assert (forecast.first_day - house.today).days == 1
     assert (

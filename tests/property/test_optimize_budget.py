@@ -375,6 +375,10 @@ def test_money_moves_between_campaigns_of_two_platforms(everywhere: House) -> No
     answer = asyncio.run(house.wiring.budgets.optimize(request, CALLER))
     assert answer.campaign_ids == both
     assert set(answer.run_ids) == set(both)
+    assert [(item.campaign_id, item.daily_budget < 300) for item in answer.forecasts] == [
+        (both[0], True),
+        (both[1], False),
+    ]
     sums = {
         platform: sum(house.budget(unit, platform) for unit in house.units(platform))
         for platform in ("meta", "tiktok")

@@ -191,7 +191,8 @@ class EarlierDecision(Model):
 
 
 class ForecastCalibration(Model):
-    """How forecasts of an account came out: `held` of `forecasts`; `widening` multiplies the next ranges."""
+    """The forecasts of an account that were judged, and those that held; `widening` multiplies the next
+    ranges."""
 
     platform: str
     platform_account_id: str

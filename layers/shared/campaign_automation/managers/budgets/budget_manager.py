@@ -8,8 +8,8 @@ from decimal import Decimal
 
 from campaign_automation.managers.budgets import plan_digest
 from campaign_automation.managers.budgets.applying import BudgetApplier, batches_of
+from campaign_automation.managers.budgets.earlier_decisions import EarlierDecisions, with_hindsight
 from campaign_automation.managers.budgets.forecasting import forecasts_of
-from campaign_automation.managers.budgets.forecasts import Forecasts, with_hindsight
 from campaign_automation.managers.budgets.problem import EVIDENCE_DAYS, BudgetProposal, Facts, build_problem
 from campaign_automation.managers.budgets.report import report
 from campaign_automation.managers.budgets.summary import Narrator
@@ -51,7 +51,7 @@ class BudgetManager:
         self._applier = BudgetApplier(gate)
         self._narrator = narrator
         self._tests = tests
-        self._forecasts = Forecasts(forecasts, audit)
+        self._earlier = EarlierDecisions(forecasts, audit)
 
     async def optimize(self, request: OptimizeBudget, context: Context) -> BudgetOptimized:
         """Decide on every active budget and, unless it is a dry run, carry the decisions out.
@@ -66,14 +66,14 @@ class BudgetManager:
         proposal = await self._propose(request, await self._facts(request, campaigns))
         if request.plan_digest:
             plan_digest.refuse_stale(request.plan_digest, proposal)
-        hindsight = await self._forecasts.look_again(proposal)
+        hindsight = await self._earlier.look_again(proposal)
         batches = batches_of(proposal, context.actor, request.reason)
         results = await self._applier.apply(batches, room=_room(proposal, request), dry_run=request.dry_run)
         run_ids = {batch.campaign.campaign_id: batch.run.run_id for batch in batches}
         answer = report(request, proposal, results, run_ids)
         forecasts = forecasts_of(proposal, answer.optimizations, run_ids, hindsight)
         if not request.dry_run:
-            await self._forecasts.keep(forecasts)
+            await self._earlier.keep(forecasts)
         answer = with_hindsight(answer, forecasts, hindsight)
         for item in answer.optimizations:
             emit("budget_decisions_total", action=item.action, outcome=item.outcome or "none")

@@ -21,7 +21,7 @@ _DONE = ("applied", "planned")
 
 
 class Hindsight(NamedTuple):
-    """What became of earlier decisions; calibrations by account, and by campaign the last day of forecasts
+    """The outcomes of earlier decisions; calibrations by account, and by campaign the last day of forecasts
     that count."""
 
     earlier: list[EarlierDecision]

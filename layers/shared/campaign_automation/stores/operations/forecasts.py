@@ -1,4 +1,4 @@
-"""The forecasts of applied decisions, what became of each, and the calibration of each account.
+"""The forecasts of applied decisions, their outcomes, and the calibration of each account.
 
 | pk                             | sk                | holds                                                 |
 |--------------------------------|-------------------|-------------------------------------------------------|
@@ -110,8 +110,9 @@ class ForecastStore:
         return await self._table.try_write(*operations)
 
     async def recorded(self, forecast: Forecast) -> None:
-        """Store that the audit trail holds the verdict."""
-        await self._table.write(Update(_key(forecast), set={"in_trail": 1}))
+        """Store that the audit trail holds the verdict. The curves, most of the row, have served."""
+        rest = forecast.model_copy(update={"units": []}).model_dump_json()
+        await self._table.write(Update(_key(forecast), set={"in_trail": 1, "forecast": rest}))
 
     async def calibration(self, tenant: str, account: str) -> Calibration:
         row = await self._table.get(_calibration_key(tenant, account))

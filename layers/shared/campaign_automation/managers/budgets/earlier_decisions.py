@@ -1,4 +1,4 @@
-"""Forecasts of applied decisions: kept, looked at again when their days are complete, and counted."""
+"""Applied decisions: their forecasts are kept, looked at again when their days are complete, and counted."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _LOOKED_AT_DAYS = 60  # as many as an optimisation reads figures of
 _SHOWN = 5  # of a campaign, in one answer
 
 
-class Forecasts:
+class EarlierDecisions:
     def __init__(self, store: ForecastStore, audit: AuditStore) -> None:
         self._store = store
         self._audit = audit
@@ -114,7 +114,7 @@ def _shown(stored: Sequence[StoredForecast], facts: Facts, maturity: Maturity) -
 def with_hindsight(
     answer: BudgetOptimized, forecasts: Sequence[Forecast], hindsight: Hindsight
 ) -> BudgetOptimized:
-    """Return the answer with its forecasts and what became of earlier ones; the range of the gain widened."""
+    """Return the answer with its forecasts, the outcomes of earlier ones, and the gain's range widened."""
     widening = max(map(hindsight.widening, hindsight.calibrations), default=1.0)
     allocation = answer.allocation
     if allocation is not None:
