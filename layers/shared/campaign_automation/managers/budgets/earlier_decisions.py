@@ -40,7 +40,11 @@ class EarlierDecisions:
         """Compare the forecasts whose days are complete with what was observed, each once for all."""
         problem, facts = proposal.problem, proposal.facts
         maturity = measure_maturity(problem.snapshots, problem.attribution_window_days)
-        stored = await asyncio.gather(*(self._campaign(item, maturity) for item in facts))
+        read = await asyncio.gather(*map(self._stored, facts))
+        # One campaign after the other: they are counted on the same row of their account.
+        stored = [
+            await self._campaign(items, each, maturity) for items, each in zip(read, facts, strict=True)
+        ]
         owners = {account_of(item.insights): item.insights.campaign.tenant for item in facts}
         counted = await asyncio.gather(*(self._store.calibration(who, name) for name, who in owners.items()))
         return Hindsight(
@@ -57,15 +61,22 @@ class EarlierDecisions:
             },
         )
 
-    async def _campaign(self, facts: Facts, maturity: Maturity) -> list[StoredForecast]:
+    async def _stored(self, facts: Facts) -> list[StoredForecast]:
         campaign = facts.insights.campaign
         since = clock.now_ms() - int(timedelta(days=_LOOKED_AT_DAYS).total_seconds() * 1000)
-        key = (campaign.tenant, campaign.campaign_id, since)
-        stored = await self._store.since(*key)
-        if any([await self._judge(item, facts, maturity) for item in stored]):
-            stored = await self._store.since(*key)  # another process may have been first
-        for item in stored:
-            await self._record(item, facts)
+        return await self._store.since(campaign.tenant, campaign.campaign_id, since)
+
+    async def _campaign(
+        self, stored: list[StoredForecast], facts: Facts, maturity: Maturity
+    ) -> list[StoredForecast]:
+        """Return the forecasts with their verdicts. What cannot be stored now is left to the next call."""
+        try:
+            if any([await self._judge(item, facts, maturity) for item in stored]):
+                stored = await self._stored(facts)  # another process may have been first
+            for item in stored:
+                await self._record(item, facts)
+        except StoreError as error:
+            logger.warning("earlier decision not stored", reason=error.message)
         return stored
 
     async def _judge(self, item: StoredForecast, facts: Facts, maturity: Maturity) -> bool:
