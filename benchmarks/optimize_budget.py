@@ -28,9 +28,11 @@ from campaign_automation.models.budgets import BudgetOptimized, OptimizeBudget
 from campaign_automation.models.campaign import Campaign, Creation, ObjectEntry
 from campaign_automation.models.campaigns import AdSetPlan, CampaignPlan, CreateCampaign
 from campaign_automation.models.common import Context, Level, Targeting
+from campaign_automation.stores.operations.forecasts import ForecastStore
 from campaign_automation.utils import clock
 from tests.support.builders import account, request_body
 from tests.support.fake_adapter import FakeAdapter
+from tests.support.memory_table import MemoryTable
 
 ADSETS = 1000
 DAYS = 60
@@ -94,6 +96,9 @@ class Memory:
     async def since(self, *_: Any) -> Any:
         return []
 
+    async def recent(self, *_: Any, **__: Any) -> Any:
+        return []
+
     async def keep(self, *_: Any) -> bool:
         return True
 
@@ -136,8 +141,10 @@ def make_house() -> tuple[BudgetManager, Creation]:
     gate = WriteGate(memory, memory, platforms, Outbox(memory, None), commitments, limits, switches)
     insights = Insights(reports, platforms, FirstPartyRevenue(None))
     # The campaign is no A/B test, so nobody asks for one.
-    narrator = Narrator(None, ())
-    manager = BudgetManager(memory, insights, memory, InProcessStatistics(), gate, narrator, tests=memory)
+    narrator, forecasts = Narrator(None, ()), ForecastStore(MemoryTable())
+    manager = BudgetManager(
+        memory, insights, memory, InProcessStatistics(), gate, narrator, memory, forecasts
+    )
     return manager, creation
 
 

@@ -153,6 +153,24 @@ def test_one_total_is_split_over_two_platforms_to_the_cent(api: Api, sandbox: Sa
     assert (low.status_code, low.json()["error"]["details"]["field"]) == (400, "total_daily_budget")
 
 
+@pytest.mark.slow
+def test_a_decision_is_looked_at_again_when_its_days_are_over(api: Api, sandbox: Sandbox) -> None:
+    campaign_id = start(api, sandbox, "meta", days=9)["campaign_id"]
+    body = {"optimization_strategy": "allocate", "target_metric": "cpa", "total_daily_budget": 330}
+    done = api.optimize(campaign_id, **body).json()
+    [told] = done["forecasts"]
+    sandbox.advance(advance_days=15)
+    for _ in range(2):
+        answer = api.optimize(campaign_id, dry_run=True, **body).json()
+        [earlier] = answer["earlier_decisions"]
+        assert (earlier["run_id"], earlier["predicted"]) == (done["run_ids"][campaign_id], told["predicted"])
+        assert earlier["observed"] > 0
+        assert answer["calibration"][0]["forecasts"] == 1
+    trail = api.audit(campaign_id)
+    changed = [item for item in trail if item["run_id"] == earlier["run_id"]]
+    assert {item["evidence"]["looked_at_again"]["verdict"] for item in changed} == {earlier["verdict"]}
+
+
 def test_a_lone_campaign_that_does_well_is_brought_to_the_asked_total(api: Api, sandbox: Sandbox) -> None:
     """One budget is too few for curves, and the written rules would raise it to 360."""
     campaign_id = start(api, sandbox, "google", target_roas=1.5)["campaign_id"]

@@ -73,6 +73,7 @@ from campaign_automation.stores.engines.dynamodb import DynamoTable
 from campaign_automation.stores.engines.sqlite import SqliteTable
 from campaign_automation.stores.insight_store import InsightStore
 from campaign_automation.stores.notice_store import NoticeStore
+from campaign_automation.stores.operations.forecasts import ForecastStore
 from campaign_automation.stores.operations.schedules import DueRuns, TableScheduler
 from campaign_automation.stores.operations.switches import SwitchStore
 from campaign_automation.stores.operations.tags import TagStore
@@ -366,6 +367,7 @@ class Wiring:
             self.gate,
             narrator,
             self._ab_test_store,
+            ForecastStore(self._table),
         )
 
     @cached_property

@@ -96,3 +96,17 @@ def test_the_first_outcome_stands_and_closes_the_change(table: Counting) -> None
     run(store.conclude([change.model_copy(update={"outcome": "failed"}), record(6, operation="create")]))
     assert [item.outcome for item in run(store.page("u", "c"))] == ["applied", "unknown"]
     assert recent(table, 10) == []
+
+
+def test_what_became_of_a_decision_is_added_once_and_pages_stay_whole(table: Counting) -> None:
+    store, changes = AuditStore(table), [record(day, outcome="applied") for day in range(5)]
+    run(store.intend(changes))
+    run(store.conclude(changes))
+    for verdict in ("held", "below"):
+        later = [item.model_copy(update={"evidence": {"looked_at_again": verdict}}) for item in changes[:4]]
+        run(store.look_again(later))
+    pages: list[AuditRecord] = []
+    while page := run(store.page("u", "c", after=pages[-1].audit_id if pages else "", limit=2)):
+        pages += page
+    assert [item.audit_id for item in pages] == [item.audit_id for item in changes]
+    assert [item.evidence.get("looked_at_again") for item in pages] == ["held"] * 4 + [None]

@@ -174,14 +174,31 @@ class GuardVerdict(Model):
     missing: DecisionReason | None = None
 
 
+class Estimate(Model):
+    """A forecast of a result a day: its mean, the standard deviation that the fitted curves leave, and that
+    of one day around them."""
+
+    mean: float
+    model_sd: float
+    day_sd: float
+
+
 class CurveEvidence(Model):
-    """The fitted curve of an ad set: result per day = ceiling * budget / (half + budget)."""
+    """The fitted curve of an ad set: result per day = ceiling * budget / (half + budget).
+
+    Standard deviations before and after: of the fitted result (`model_sd`), and of one day around it by
+    chance (`day_sd`).
+    """
 
     ceiling: float
     half_minor: float
     result_before: float
     result_after: float
     marginal_result_per_minor: float
+    model_sd_before: float = 0.0
+    model_sd_after: float = 0.0
+    day_sd_before: float = 0.0
+    day_sd_after: float = 0.0
     value_assumed: bool = False
     model_estimate: Literal[True] = True
 
@@ -244,7 +261,9 @@ class AllocationReport(Model):
 
     `duality_gap` (in units of the objective, a day) bounds the gain of any other allocation over the
     solver's; `relative_gap` is its share. `integer_relative_gap` is the same for the rounded budgets.
-    `multiplier` is the marginal result per minor unit, None where no price balances the total.
+    `multiplier` is the marginal result per minor unit, None where no price balances the total. `day_spread`
+    is the relative standard deviation of the days that all ad sets share, `level_spread` that of all results
+    while the lag of conversions is only assumed.
     """
 
     objective: Literal["conversions", "value"]
@@ -258,6 +277,8 @@ class AllocationReport(Model):
     expected_result: float
     expected_gain: ExpectedGain
     dispersion: float
+    day_spread: float = 0.0
+    level_spread: float = 0.0
     maturity_assumed: bool
     unallocatable_minor: int
     unallocated_minor: int

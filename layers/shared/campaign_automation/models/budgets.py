@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
@@ -138,6 +139,68 @@ class NotPlacedTotal(Model):
     reasons: dict[str, int]
 
 
+ForecastMetric = Literal["conversions", "value"]
+
+
+class ForecastRange(Model):
+    """A figure a day, with the range that is to hold it in 80 of 100 cases."""
+
+    mean: float
+    low: float
+    high: float
+
+
+class CampaignForecast(Model):
+    """The result a day of the full days after the decision, of a campaign whose budgets change: with the
+    budgets as they then are (`predicted`), and as they were (`unchanged`)."""
+
+    campaign_id: str
+    metric: ForecastMetric
+    first_day: date
+    last_day: date
+    daily_budget: Amount
+    predicted: ForecastRange
+    unchanged: ForecastRange
+    model_estimate: Literal[True] = True
+
+
+class EarlierDecision(Model):
+    """An applied decision, looked at again when the conversions of its days are complete.
+
+    `verdict`: the observed result a day lies within the predicted range (held), above or below it, or a
+    figure is missing. `changed_again`: other changes fell into the days, so `predicted` is by the same curves
+    for the money that was spent. `difference` is what was observed less what the old budgets would have
+    brought by the fitted curves: an estimate, and where its range holds 0, no more than luck may do.
+    """
+
+    campaign_id: str
+    run_id: str
+    decided_at: str
+    metric: ForecastMetric
+    first_day: date
+    last_day: date
+    daily_budget: Amount
+    spend: float | None = None
+    predicted: ForecastRange
+    observed: float | None = None
+    verdict: Literal["held", "above", "below", "unknown"]
+    changed_again: bool = False
+    difference: ForecastRange | None = None
+    model_estimate: Literal[True] = True
+    explanation: str
+
+
+class ForecastCalibration(Model):
+    """The forecasts of an account that were judged, and those that held; `widening` multiplies the next
+    ranges."""
+
+    platform: str
+    platform_account_id: str
+    forecasts: int
+    held: int
+    widening: float
+
+
 class BudgetOptimized(Model):
     """The answer of optimize_budget. `run_ids` name the change in each campaign for the audit trail and for
     undo; a dry run has a `plan_digest` instead, good until `expires_at`."""
@@ -157,6 +220,9 @@ class BudgetOptimized(Model):
     plan_digest: str | None = None
     expires_at: str | None = None
     run_ids: dict[str, str] = {}
+    forecasts: list[CampaignForecast] = []
+    earlier_decisions: list[EarlierDecision] = []
+    calibration: list[ForecastCalibration] = []
     summary: Summary
     warnings: list[str] = []
     message: str

@@ -1,12 +1,13 @@
-"""The store of the audit trail: append-only, one partition per campaign, two rows for each write.
+"""The store of the audit trail: append-only, one partition per campaign, up to three rows for each write.
 
 | pk                       | sk             | holds                                               |
 |--------------------------|----------------|-----------------------------------------------------|
 | <tenant>#audit#<campaign> | <audit_id>#0  | the change, written before it is sent               |
 |                          | <audit_id>#1   | the change with its outcome                         |
+|                          | <audit_id>#2   | the same, with what became of the decision          |
 | <tenant>#open#<campaign> | <audit_id>     | the change, until its outcome is stored             |
 
-The first half without the second is an unknown outcome. Ids begin with the time, so a partition is in order.
+The first row without the second is an unknown outcome. Ids begin with the time, so a partition is in order.
 A trail grows for years, so what is open in it is found without reading it.
 """
 
@@ -50,6 +51,10 @@ class AuditStore:
         intended = [record for record in records if record.operation != "create"]
         await self._append([*rows, *(Delete(_open_key(record)) for record in intended)])
 
+    async def look_again(self, records: Sequence[AuditRecord]) -> None:
+        """Store applied records with what became of their decision. The first such record stays."""
+        await self._append(Put(_row(record, "2"), when=Absent()) for record in records)
+
     async def _append(self, operations: Iterable[Operation]) -> None:
         for group in in_groups(operations):
             if not await self._table.try_write(*group):
@@ -61,10 +66,10 @@ class AuditStore:
         self, tenant: str, campaign_id: str, *, after: str = "", limit: int | None = None
     ) -> list[AuditRecord]:
         """Return at most `limit` records in order, later than the id `after`."""
-        # "~" sorts behind both halves of that id.
+        # "~" sorts behind all rows of that id.
         since = f"{after}~" if after else ""
-        # A record has two rows at most, so that many rows hold `limit` whole records.
-        most = None if limit is None else 2 * limit
+        # A record has three rows at most, so that many rows hold `limit` whole records.
+        most = None if limit is None else 3 * limit
         rows = await self._table.query(_pk(tenant, campaign_id), since=since, limit=most)
         return _merged(rows)[:limit]
 
@@ -83,16 +88,16 @@ class AuditStore:
 
 
 def _merged(rows: Iterable[Row]) -> list[AuditRecord]:
-    """Keep one record per id: its later half."""
+    """Keep one record per id: its latest row."""
     records = (AuditRecord.model_validate_json(row["record"]) for row in rows)
-    halves = itertools.groupby(records, key=lambda record: record.audit_id)
-    return [list(group)[-1] for _, group in halves]
+    same = itertools.groupby(records, key=lambda record: record.audit_id)
+    return [list(group)[-1] for _, group in same]
 
 
-def _row(record: AuditRecord, half: str) -> dict[str, str]:
+def _row(record: AuditRecord, number: str) -> dict[str, str]:
     return {
         "pk": _pk(record.tenant, record.campaign_id),
-        "sk": f"{record.audit_id}#{half}",
+        "sk": f"{record.audit_id}#{number}",
         "record": record.model_dump_json(),
     }
 

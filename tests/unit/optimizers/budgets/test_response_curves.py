@@ -54,6 +54,27 @@ def test_the_true_result_lies_within_the_posterior_as_often_as_it_says() -> None
     assert np.mean((low <= level) & (level <= high)) >= 0.8
 
 
+@pytest.mark.parametrize("spend", [0.3, 1.0, 3.0])
+def test_the_deviation_of_a_result_is_that_of_the_draws(spend: float) -> None:
+    fit, values = one_pool(simulated(2)[0]), np.full(30, 5.0)
+    generator = np.random.default_rng(0)
+    at_spend = np.full(30, spend)
+    draws = np.array([fit.draw(values, generator).value(at_spend) for _ in range(2000)])
+    assert fit.deviation(values, at_spend) == pytest.approx(draws.std(0), rel=0.15)
+    assert np.all(fit.deviation(values, np.zeros(30)) == 0)
+
+
+def test_the_spread_of_the_days_is_found_again() -> None:
+    """A week's wave of 30 % has a standard deviation of 0.21; without one the prior's 0.1 shrinks."""
+    assert one_pool(simulated(1)[0]).day_spread[0] == pytest.approx(0.21, abs=0.05)
+    panel, _ = simulated(1)
+    generator = np.random.default_rng(3)
+    even = Panel(
+        panel.spend, generator.poisson(20.0 * np.ones((30, 30))).astype(float), panel.ages, panel.maturity
+    )
+    assert one_pool(even).day_spread[0] < 0.07
+
+
 def test_the_order_of_the_ad_sets_does_not_matter() -> None:
     panel, _ = simulated(3)
     order = np.random.default_rng(1).permutation(30)

@@ -7,7 +7,7 @@ from statistics import fmean
 import pytest
 
 from benchmarks._markets import MARKETS
-from benchmarks.forecast import forecast
+from benchmarks.forecast import forecast, week_forecast
 from benchmarks.simulated_month import one_seed
 
 BY_NAME = {market.name: market for market in MARKETS}
@@ -42,3 +42,19 @@ def assert_covered(seeds: int, least: float) -> None:
     found = [item for seed in range(seeds) if (item := forecast(seed)) is not None]
     assert len(found) > seeds / 2
     assert sum(item.covers for item in found) >= least * len(found)
+
+
+def test_the_range_of_the_next_weeks_result_holds_what_comes() -> None:
+    assert_weeks_covered(8, 0.7)
+
+
+@pytest.mark.slow
+def test_the_range_of_the_next_weeks_result_holds_what_comes_in_eighty_of_a_hundred() -> None:
+    assert_weeks_covered(100, 0.8)
+
+
+def assert_weeks_covered(seeds: int, least: float) -> None:
+    found = [week_forecast(seed) for seed in range(seeds)]
+    assert sum(item.covers for item in found) >= least * seeds
+    # A range that says nothing would hold everything.
+    assert fmean((item.high - item.mean) / item.mean for item in found) < 0.2

@@ -8,6 +8,8 @@ from decimal import Decimal
 
 from campaign_automation.managers.budgets import plan_digest
 from campaign_automation.managers.budgets.applying import BudgetApplier, batches_of
+from campaign_automation.managers.budgets.earlier_decisions import EarlierDecisions, with_hindsight
+from campaign_automation.managers.budgets.forecasting import forecasts_of
 from campaign_automation.managers.budgets.problem import EVIDENCE_DAYS, BudgetProposal, Facts, build_problem
 from campaign_automation.managers.budgets.report import report
 from campaign_automation.managers.budgets.summary import Narrator
@@ -21,6 +23,7 @@ from campaign_automation.models.campaign import Campaign
 from campaign_automation.models.common import Context
 from campaign_automation.stores.ab_test_store import AbTestStore, ab_test_id
 from campaign_automation.stores.audit_store import AuditStore
+from campaign_automation.stores.operations.forecasts import ForecastStore
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import ConflictError, InvalidRequestError
 from campaign_automation.utils.money import to_major
@@ -39,6 +42,7 @@ class BudgetManager:
         gate: WriteGate,
         narrator: Narrator,
         tests: AbTestStore,
+        forecasts: ForecastStore,
     ) -> None:
         self._campaigns = campaigns
         self._insights = insights
@@ -47,6 +51,7 @@ class BudgetManager:
         self._applier = BudgetApplier(gate)
         self._narrator = narrator
         self._tests = tests
+        self._earlier = EarlierDecisions(forecasts, audit)
 
     async def optimize(self, request: OptimizeBudget, context: Context) -> BudgetOptimized:
         """Decide on every active budget and, unless it is a dry run, carry the decisions out.
@@ -61,10 +66,15 @@ class BudgetManager:
         proposal = await self._propose(request, await self._facts(request, campaigns))
         if request.plan_digest:
             plan_digest.refuse_stale(request.plan_digest, proposal)
+        hindsight = await self._earlier.look_again(proposal)
         batches = batches_of(proposal, context.actor, request.reason)
         results = await self._applier.apply(batches, room=_room(proposal, request), dry_run=request.dry_run)
         run_ids = {batch.campaign.campaign_id: batch.run.run_id for batch in batches}
         answer = report(request, proposal, results, run_ids)
+        forecasts = forecasts_of(proposal, answer.optimizations, run_ids, hindsight)
+        if not request.dry_run:
+            await self._earlier.keep(forecasts)
+        answer = with_hindsight(answer, forecasts, hindsight)
         for item in answer.optimizations:
             emit("budget_decisions_total", action=item.action, outcome=item.outcome or "none")
         summary = await self._narrator.summary(answer.optimizations, answer.currency, context.language)

@@ -283,6 +283,9 @@ def _report(
         expected_result=float(curves.value(np.array(choice.budgets, dtype=float)).sum()),
         expected_gain=gain,
         dispersion=float(np.max(task.fit.dispersion)),
+        day_spread=float(np.max(task.fit.day_spread)),
+        # With an assumed lag the conversions that are still to come are a guess.
+        level_spread=1 - task.fit.known_share if account.maturity.assumed else 0.0,
         maturity_assumed=account.maturity.assumed,
         unallocatable_minor=rounded.unallocatable,
         unallocated_minor=rounded.unallocated,
@@ -302,7 +305,7 @@ def _decisions(
     )
     evidence = _curve_evidence(task, curves, choice.budgets)
     return [
-        _stopped(account, index)
+        _stopped(account, index, evidence[index])
         if task.pausing[index]
         else decided(
             decision,
@@ -317,9 +320,9 @@ def _decisions(
     ]
 
 
-def _stopped(account: Account, index: int) -> Decision:
+def _stopped(account: Account, index: int, curve: CurveEvidence) -> Decision:
     guard = account.guard_verdict(index)
-    return paused(account.decisions[index], "no_conversions", guard=guard, basis="rule:pause")
+    return paused(account.decisions[index], "no_conversions", guard=guard, basis="rule:pause", curve=curve)
 
 
 def _reason(task: Task, index: int, choice: Choice) -> DecisionReason:
@@ -344,17 +347,27 @@ def _bound(task: Task, index: int, budget: int) -> str:
 
 def _curve_evidence(task: Task, curves: Michaelis, budgets: Sequence[int]) -> list[CurveEvidence]:
     before, after = np.array(task.now, dtype=float), np.array(budgets, dtype=float)
-    columns = (curves.a, curves.k, curves.value(before), curves.value(after), curves.slope(after))
+    columns = {
+        "ceiling": curves.a,
+        "half_minor": curves.k,
+        "result_before": curves.value(before),
+        "result_after": curves.value(after),
+        "marginal_result_per_minor": curves.slope(after),
+        "model_sd_before": WIDENING * task.fit.deviation(task.values, before),
+        "model_sd_after": WIDENING * task.fit.deviation(task.values, after),
+        "day_sd_before": _day_deviation(task, curves, before),
+        "day_sd_after": _day_deviation(task, curves, after),
+    }
+    rows = zip(*(column.tolist() for column in columns.values()), strict=True)
     return [
-        CurveEvidence(
-            ceiling=ceiling,
-            half_minor=half,
-            result_before=result_before,
-            result_after=result_after,
-            marginal_result_per_minor=marginal,
-            value_assumed=value_assumed,
+        CurveEvidence.model_validate(
+            {**dict(zip(columns, row, strict=True)), "value_assumed": task.assumed[index]}
         )
-        for ceiling, half, result_before, result_after, marginal, value_assumed in zip(
-            *(column.tolist() for column in columns), task.assumed, strict=True
-        )
+        for index, row in enumerate(rows)
     ]
+
+
+def _day_deviation(task: Task, curves: Michaelis, budgets: Floats) -> Floats:
+    """Return the standard deviation of one day's results by the chance of their counts."""
+    deviation: Floats = np.sqrt(task.values * task.fit.dispersion * curves.value(budgets))
+    return deviation

@@ -32,6 +32,8 @@ HALF_LIFE_DAYS = 30
 MAX_DISPERSION = 6.0
 MIN_POOL = 5  # ad sets; a smaller group says little about its own prior
 VALUE_PRIOR = 10.0
+# Of what all ad sets share on a day, relative: a week of days like those of the simulated markets.
+SPREAD_PRIOR, SPREAD_PRIOR_DAYS = 0.1, 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,9 @@ class CurveFit:
     """Posterior of level a = ln(conversions a day at spend `centre`) and bend k = ln K, n each.
 
     Spend is in units of `unit_spend` money. Covariance of (a, k): `var_level`, `cov`, `var_bend`.
-    `dispersion` is the variance of a day's count over its mean, that of the ad set's pool.
+    `dispersion` is the variance of a day's count over its mean, that of the ad set's pool; `day_spread` the
+    standard deviation of the logs of what all ad sets of the pool share on a day. `known_share`: the share
+    of all days' conversions that is known by now, recent days counting more.
     """
 
     level: Floats
@@ -59,11 +63,21 @@ class CurveFit:
     var_bend: Floats
     centre: Floats
     dispersion: Floats
+    day_spread: Floats
     unit_spend: float
+    known_share: float
 
     def curves(self, values: Floats) -> Michaelis:
         """Return the fitted curves in money, each conversion of ad set i worth values[i]."""
         return self._curves(self.level, self.bend, values)
+
+    def deviation(self, values: Floats, spend: Floats) -> Floats:
+        """Return the standard deviation of the fitted results at a spend, by the delta method."""
+        half = np.exp(self.bend)
+        lean = half / (half + self.centre) - half / (half + spend / self.unit_spend)
+        variance = self.var_level + 2 * lean * self.cov + lean**2 * self.var_bend
+        result: Floats = self.curves(values).value(spend) * np.sqrt(np.maximum(variance, 0.0))
+        return result
 
     def draw(self, values: Floats, generator: np.random.Generator) -> Michaelis:
         """Draw curves from the posterior."""
@@ -89,14 +103,20 @@ def fit_curves(panel: Panel, unit_spend: float, pools: Sequence[str]) -> CurveFi
     parts = {name: np.array([pool == name for pool in pools]) for name in sorted(set(pools))}
     large = {name: mask for name, mask in parts.items() if mask.sum() >= MIN_POOL}
     rest = np.ones(n, dtype=bool)
-    columns = np.empty((7, n))
+    columns = np.empty((8, n))
     for mask in large.values():
         rest &= ~mask
         columns[:, mask] = _fit_pool(_rows(panel, mask), unit_spend)
     if rest.any():
         columns[:, rest] = _fit_pool(panel, unit_spend)[:, rest]
-    level, bend, var_level, cov, var_bend, centre, dispersion = columns
-    return CurveFit(level, bend, var_level, cov, var_bend, centre, dispersion, unit_spend)
+    level, bend, var_level, cov, var_bend, centre, dispersion, spread = columns
+    known = float(np.average(panel.maturity, weights=_day_weights(panel.ages)))
+    return CurveFit(level, bend, var_level, cov, var_bend, centre, dispersion, spread, unit_spend, known)
+
+
+def _day_weights(ages: Floats) -> Floats:
+    weights: Floats = 2.0 ** (-ages / HALF_LIFE_DAYS)
+    return weights
 
 
 def _rows(panel: Panel, mask: NDArray[np.bool_]) -> Panel:
@@ -123,14 +143,14 @@ class _FitState:
 
 
 def _fit_pool(panel: Panel, unit_spend: float) -> Floats:
-    """Return level, bend, their covariance (3), centre and dispersion, 7 x n."""
+    """Return level, bend, their covariance (3), centre, dispersion and spread of the days, 8 x n."""
     seen = (panel.spend > 0) & np.isfinite(panel.conversions)  # NaN is not above 0
-    weight = np.where(seen, 2.0 ** (-panel.ages / HALF_LIFE_DAYS), 0.0)
+    weight = np.where(seen, _day_weights(panel.ages), 0.0)
     spend = np.where(seen, panel.spend / unit_spend, 1.0)
     count = np.where(seen, panel.conversions, 0.0)
     centre = np.exp((weight * np.log(spend)).sum(1) / np.maximum(weight.sum(1), 1e-300))
     state = _start(count, weight, panel.maturity, centre)
-    covariance = (np.zeros_like(centre),) * 3
+    covariance, mean = (np.zeros_like(centre),) * 3, np.zeros_like(count)
     for number in range(1, ROUNDS + 1):
         plain = _plain_mean(state, spend, centre, panel.maturity)
         state.day = _day_factors(count, np.where(seen, plain, 0.0))
@@ -139,7 +159,8 @@ def _fit_pool(panel: Panel, unit_spend: float) -> Floats:
             state.dispersion = _dispersion(count, mean, weight)
         covariance = _newton(state, spend, centre, weight * mean, weight * (count - mean))
         _update_priors(state, covariance[0])
-    return np.array([state.level, state.bend, *covariance, centre, np.full_like(centre, state.dispersion)])
+    shared = np.full_like(centre, state.dispersion), np.full_like(centre, _day_spread(state, mean))
+    return np.array([state.level, state.bend, *covariance, centre, *shared])
 
 
 def _start(count: Floats, weight: Floats, maturity: Floats, centre: Floats) -> _FitState:
@@ -164,6 +185,14 @@ def _day_factors(count: Floats, plain: Floats) -> Floats:
     logs = np.log((count.sum(0) + DAY_PRIOR) / (plain.sum(0) + DAY_PRIOR))
     factors: Floats = np.exp(logs - logs.mean())
     return factors
+
+
+def _day_spread(state: _FitState, mean: Floats) -> float:
+    """Return the spread of the days' factors beyond that of their counts by chance."""
+    chance = state.dispersion / (mean.sum(0) + DAY_PRIOR)
+    excess = np.maximum(np.log(state.day) ** 2 - chance, 0.0).sum()
+    days = len(state.day) + SPREAD_PRIOR_DAYS
+    return float(np.sqrt((excess + SPREAD_PRIOR_DAYS * SPREAD_PRIOR**2) / days))
 
 
 def _dispersion(count: Floats, mean: Floats, weight: Floats) -> float:
