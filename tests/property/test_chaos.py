@@ -27,6 +27,7 @@ QUICK = 7  # one case of so many runs every time
 FOUND = (
     # A start that was not read back, and no visit that settled it.
     "tiktok.create_test.read_campaign.rate_limit.3",
+    # A start that was carried out after the platform was read.
     "google.start.update_campaign.late_success.1+",
     # What a change saw was stored, and its message to the Web Platform was not.
     "meta.stop_all.kill.before_write.8",
