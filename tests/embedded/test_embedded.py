@@ -276,7 +276,7 @@ def test_the_deployments_declaration_serves_a_start_too(meta: Module, sandbox: S
         (
             {"ACCOUNT_DAILY_BUDGET_CAPS": "act_1:5,USD:3"},
             Limits({"USD": 5}),
-            (False, 50, {"act_1": 5, "USD": 3}),
+            (False, 50, {"1": 5, "USD": 3}),
         ),
     ],
 )
@@ -337,3 +337,32 @@ def test_a_file_that_is_no_store_is_not_to_be_tried_again(google: Module, tmp_pa
     (tmp_path / "other.db").write_text("no database, by far" * 100)
     answer = asyncio.run(google(store=f"sqlite:///{tmp_path}/other.db").execute("list_rules", {}, USER))
     assert (answer["error"]["code"], answer["error"]["details"]["retryable"]) == ("5002", False)
+
+
+def test_one_account_in_two_spellings_has_the_stricter_cap(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.environ", {"ACCOUNT_DAILY_BUDGET_CAPS": "100000000000001:50"})
+    limits = Limits({"act_100000000000001": 500, "USD": 7})
+    settings = embed(Embedding(store="memory", accounts=ACCOUNTS, limits=limits)).settings
+    assert settings.account_daily_budget_caps == {"100000000000001": 50, "USD": 7}
+
+
+@pytest.mark.parametrize(("outcome", "code"), [(OSError("gone"), "3000"), (["text"], "4000"), (None, "6000")])
+def test_a_source_of_accounts_that_fails_is_told_by_its_name(google: Module, outcome: Any, code: str) -> None:
+    async def accounts(user_id: str, platform: str) -> Any:
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    answer = asyncio.run(google(accounts=accounts).execute("create_campaign", body(dry_run=True), USER))
+    assert answer["error"]["code"] == code, answer
+
+
+def test_what_holds_itself_or_is_nested_without_end_is_refused(google: Module) -> None:
+    around: dict[str, Any] = {}
+    around["name"] = around
+    deep: dict[str, Any] = {}
+    for _ in range(50_000):
+        deep = {"all": [deep]}
+    for parameters, field in ((around, "name"), ({**RULE, "condition": deep}, "condition")):
+        answer = asyncio.run(google().execute("create_rule", parameters, USER))
+        assert (answer["error"]["code"], answer["error"]["details"]["field"]) == ("1001", field)

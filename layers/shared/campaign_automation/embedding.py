@@ -11,6 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from campaign_automation.adapters.common.account_ids import bare_id
 from campaign_automation.adapters.registry import PLATFORMS
 from campaign_automation.managers.shared.accounts import AccountDirectory, GivenAccounts, GivenAccountSource
 from campaign_automation.settings import Settings, SettingsError, parse_settings
@@ -166,9 +167,11 @@ def _parsed(limits: Limits) -> tuple[Settings, Collection[str]]:
 
 def _stricter(settings: Settings, asked: Settings, stated: Collection[str]) -> dict[str, Any]:
     """Return the stricter of the settings and of the limits that were stated."""
-    caps = dict(settings.account_daily_budget_caps)
-    for name, cap in asked.account_daily_budget_caps.items():
-        caps[name] = min(cap, caps.get(name, cap))
+    caps: dict[str, Decimal] = {}
+    # One account has several spellings: the stricter cap is that of all of them.
+    for name, cap in (*settings.account_daily_budget_caps.items(), *asked.account_daily_budget_caps.items()):
+        key = name if name.isalpha() else bare_id(name)
+        caps[key] = min(cap, caps.get(key, cap))
     limits: dict[str, Any] = {"account_daily_budget_caps": caps}
     for name in {"max_budget_step_percent", "max_budget_day_percent"} & set(stated):
         values = [value for value in (getattr(settings, name), getattr(asked, name)) if value is not None]

@@ -39,7 +39,7 @@ class GivenTools:
                 f"{name}: the Web Platform did not answer in time", code="3004", outcome_unknown=True
             ) from error
         except Exception as error:
-            raise from_exception(name, error) from error
+            raise _translated(name, error) from error
         except asyncio.CancelledError as error:
             # Clients with task groups of their own cancel the caller when their session dies.
             if (task := asyncio.current_task()) is not None and task.cancelling():
@@ -50,6 +50,13 @@ class GivenTools:
         if not isinstance(answer, Mapping):
             raise WebPlatformError(f"{name}: the client answered no object", code="3003", retryable=False)
         return tool_data(name, {"result": dict(answer)})
+
+
+def _translated(name: str, error: Exception) -> CampaignAutomationError:
+    try:
+        return from_exception(name, error)
+    except Exception:  # an exception whose own attributes raise
+        return WebPlatformError(f"{name}: the client failed: {type(error).__name__}", code="3003")
 
 
 def from_exception(name: str, error: Exception) -> CampaignAutomationError:

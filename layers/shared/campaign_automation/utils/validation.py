@@ -11,6 +11,8 @@ from campaign_automation.utils.error_handler import InvalidRequestError
 
 M = TypeVar("M", bound=BaseModel)
 
+_DEEPEST = 64  # levels of a request; the deepest conditions of rules have fewer
+
 
 def parse(model: type[M], value: Any) -> M:
     """Parse `value` as a `model`; InvalidRequestError names the first wrong field and the allowed values."""
@@ -26,21 +28,31 @@ def parse(model: type[M], value: Any) -> M:
 
 
 def _half_character(value: Any) -> str | None:
-    """Return the path of the first text that UTF-8 cannot carry, or None."""
-    waiting: list[tuple[str, Any]] = [("", value)]
+    """Return the path of the first text that UTF-8 cannot carry, or None.
+
+    Raises InvalidRequestError for what is nested too deep, as a value is that holds itself.
+    """
+    waiting: list[tuple[str, Any, int]] = [("", value, 0)]
     while waiting:  # no recursion: a body may be nested deeper than Python allows
-        path, item = waiting.pop()
+        path, item, depth = waiting.pop()
+        if depth > _DEEPEST:
+            field = path.partition(".")[0]
+            raise InvalidRequestError(f"{field}: is nested deeper than {_DEEPEST} levels", field=field)
         if isinstance(item, str):
             try:
                 item.encode()
             except UnicodeEncodeError:
                 return path or "parameters"
         elif isinstance(item, Mapping):
-            waiting += [(path or "parameters", key) for key in item]
-            waiting += [(f"{path}.{key}" if path else str(key), part) for key, part in item.items()]
+            waiting += [(path or "parameters", key, depth) for key in item]
+            waiting += [(_path(path, key), part, depth + 1) for key, part in item.items()]
         elif isinstance(item, list | tuple):
-            waiting += [(f"{path}.{index}" if path else str(index), part) for index, part in enumerate(item)]
+            waiting += [(_path(path, index), part, depth + 1) for index, part in enumerate(item)]
     return None
+
+
+def _path(path: str, part: Any) -> str:
+    return f"{path}.{part}" if path else str(part)
 
 
 def _invalid(model: type[BaseModel], error: ValidationError) -> InvalidRequestError:

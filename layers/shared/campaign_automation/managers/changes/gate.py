@@ -50,6 +50,7 @@ from campaign_automation.utils.retry_strategy import time_limit
 _OUTSIDE_THE_TREE = ("create", "end_split", "lift_end")
 _STOPS: dict[str | Decimal, Stop] = {"paused": "pause", "deleted": "delete"}
 _PATIENCE = Patience(total=10.0, waits_as_asked=True)
+_LOOKS = 2  # for a campaign that is not shown
 _DAY_MS = 24 * 3600 * 1000
 _SETTLED_MS = 14 * _DAY_MS  # how far back open intents are settled
 
@@ -200,13 +201,15 @@ class WriteGate:
         async def read(access: Access) -> Tree:
             return await platform.adapter.read_tree(access, campaign.root_id, campaign.account.currency)
 
-        try:
-            return CampaignView(campaign, await platform.ask("read_tree", _PATIENCE, read))
-        except PlatformError as error:
-            if error.code != "5000":
-                raise
-            # 5000: the platform does not know the campaign any more; it was deleted there.
-            return CampaignView(campaign, None)
+        # What is deleted frees its budget and cannot be paused, so one odd answer is not believed.
+        for _ in range(_LOOKS):
+            try:
+                return CampaignView(campaign, await platform.ask("read_tree", _PATIENCE, read))
+            except PlatformError as error:
+                if error.code != "5000":
+                    raise
+        # 5000: the platform does not know the campaign any more; it was deleted there.
+        return CampaignView(campaign, None)
 
     async def _view_after(self, campaign: Campaign) -> CampaignView | None:
         """Read the campaign after a change; None when the platform cannot be read.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -16,14 +17,17 @@ from campaign_automation.clients.mcp_client import ToolCaller
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import (
     AccountError,
+    CampaignAutomationError,
     ConfigurationError,
     InvalidRequestError,
     NotFoundError,
     PlatformAuthError,
     WebPlatformError,
+    WebPlatformUnavailableError,
 )
 from campaign_automation.utils.observability import emit, logger
 from campaign_automation.utils.plurals import counted
+from campaign_automation.utils.retry_strategy import ATTEMPT_TIMEOUT_SECONDS
 
 T = TypeVar("T")
 
@@ -209,9 +213,27 @@ class GivenAccounts:
         if isinstance(self._source, Mapping):
             found = self._source.get(user_id, {}).get(platform)
         else:
-            found = await self._source(user_id, platform)
+            found = await self._asked(self._source(user_id, platform))
         if found is None:
             raise AccountError(f"no {platform} ad account is known for this user", platform=platform)
+        return found
+
+    async def _asked(self, answer: Awaitable[GivenAccount | None]) -> GivenAccount | None:
+        """Return the coroutine's answer; any exception, a hang or another shape becomes a typed error."""
+        try:
+            async with asyncio.timeout(ATTEMPT_TIMEOUT_SECONDS):
+                found = await answer
+        except CampaignAutomationError:
+            raise
+        except Exception as error:
+            code = "3004" if isinstance(error, TimeoutError) else "3000"
+            raise WebPlatformUnavailableError(
+                f"accounts: the source of ad accounts failed: {type(error).__name__}", code=code
+            ) from error
+        if found is not None and not isinstance(found, Mapping):
+            raise ConfigurationError(
+                "accounts: the source should answer a mapping or None", setting="accounts"
+            )
         return found
 
 
