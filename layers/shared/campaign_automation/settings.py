@@ -205,7 +205,7 @@ def parse_settings(
     variables = {name.lower(): value for name, value in environment.items() if value != ""}
     known = {name: variables[name] for name in Settings.model_fields if name in variables}
     problems = [f"{name}: is no setting" for name in over if name not in Settings.model_fields]
-    # What a function keeps on its own disk is gone with it.
+    # A function's own disk is gone with it.
     if "table_name" not in known and "AWS_LAMBDA_FUNCTION_NAME" in environment:
         problems.append("TABLE_NAME: is required in a function")
     try:

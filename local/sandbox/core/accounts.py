@@ -23,7 +23,7 @@ class Binding:
     access_token: str
     token_expires_at: datetime
     status: str = "active"
-    # What the Web Platform answers in place of these facts: its owner typed the id, or it has no token.
+    # The Web Platform's words in place of these facts: its owner typed the id, or it has no token.
     told: dict[str, Any] = field(default_factory=dict)
 
     def expired(self, now: datetime) -> bool:

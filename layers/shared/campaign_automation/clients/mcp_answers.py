@@ -23,7 +23,7 @@ from campaign_automation.utils.error_handler import (
 _TOOL_FAILED = -32000
 _UNKNOWN_METHOD = -32601
 _INVALID_PARAMETERS = -32602
-# What a refused argument is described by; other words of `data` are the server's own.
+# The words that describe a refused argument; others in `data` are the server's own.
 _FACTS = ("parameter", "expected", "allowed_values", "received")
 _LONGEST_TEXT = 500
 

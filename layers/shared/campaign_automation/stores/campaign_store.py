@@ -404,7 +404,7 @@ def _later(creation: Creation, state: State, due: int | None) -> dict[str, Any]:
     soon = now_ms() + SECOND_LOOK_MS
     if state == "needs_reconciliation":
         return visit_at(due or soon)
-    # What was never answered may still be made: looked up once more in minutes, and then in an hour.
+    # An object that was never answered may still be made: looked up in minutes, and again in an hour.
     is_unsure = any(creation.unanswered(level) for level in Level)
     look_at = soon if is_unsure else None
     return {

@@ -25,7 +25,7 @@ R = TypeVar("R")
 N = TypeVar("N", bound=Node)
 
 _NOUNS = {Level.ADSET: "ad set", Level.AD: "ad"}
-# Whatever a reader raises on a value of another form than documented.
+# The errors of a reader on a value of another form than documented.
 UNREADABLE = (LookupError, TypeError, ValueError, ArithmeticError, AttributeError)
 _ID = re.compile(r"[1-9][0-9]*(~[1-9][0-9]*)?")  # Google's ads are "<ad group>~<ad>"
 _CEILING = Decimal(10) ** 15  # no budget and no count of a day is as large

@@ -57,7 +57,7 @@ class TikTokWire:
 
         answer = await self._call(access, operation, send)
         if answer.problem is not None:
-            # What a part of a list does not show is not deleted.
+            # An object that a part of a list does not show is not deleted.
             raise unavailable(f"tiktok: {path} was answered in part ({answer.problem})")
         if not isinstance(answer.data, dict):
             raise unavailable(f"tiktok: {path} answered with a list instead of an object")

@@ -201,7 +201,7 @@ class WriteGate:
         async def read(access: Access) -> Tree:
             return await platform.adapter.read_tree(access, campaign.root_id, campaign.account.currency)
 
-        # What is deleted frees its budget and cannot be paused, so one odd answer is not believed.
+        # A deleted campaign frees its budget and cannot be paused, so one odd answer is not believed.
         for _ in range(_LOOKS):
             try:
                 return CampaignView(campaign, await platform.ask("read_tree", _PATIENCE, read))

@@ -94,7 +94,7 @@ class CampaignLeases:
 
     async def _end(self, held: Held) -> None:
         campaign, run = held.campaign, held.run
-        # What a creation made is counted as deleted once all of it is gone.
+        # The objects of a creation count as deleted once all of them are gone.
         is_deleted = campaign.root.status == "deleted" and campaign.state != "creating"
         parts: dict[str, Any] = {"state": "deleted"} if is_deleted else {}
         # A request of the run that lost its lease may still arrive: the stop stands until that is ruled out.
