@@ -197,7 +197,7 @@ class Context(Model):
     idempotency_key: Annotated[Text, Field(max_length=255)] | None = None
     language: Literal["en", "zh"] = "en"
     wait_seconds: Annotated[int, Field(ge=0, le=25)] | None = None  # for a creation in the state machine
-    # The longest pause that a platform may ask for.
+    # The seconds within which the pauses that a platform asks for are waited out.
     deadline_seconds: Annotated[int, Field(ge=1, le=900)] = 120
 
     @property
