@@ -11,7 +11,7 @@ from campaign_automation.utils.error_handler import InvalidRequestError
 
 M = TypeVar("M", bound=BaseModel)
 
-_DEEPEST = 64  # levels of a request; the deepest conditions of rules have fewer
+_DEEPEST = 1000  # levels of a request; the models refuse what has more than they know
 
 
 def parse(model: type[M], value: Any) -> M:
