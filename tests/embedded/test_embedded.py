@@ -41,7 +41,7 @@ META_ACCOUNT = {
     "ad_account_id": 1001,  # the Web Platform's number
 }
 META = {"user_123": {"meta": META_ACCOUNT}}
-# What Google's search ads need besides an account.
+# Google's search ads need these besides an account.
 APPS = {"google": {"business_name": "Shoes", "logo_url": f"{PAGE}.png"}}
 
 

@@ -15,7 +15,7 @@ from tests.support.sandbox import Sandbox
 
 README = Path(__file__).parents[2] / "README.md"
 CLIENTS = "mcp_client=..., gemini_client=..., redis_client=..."
-# What an orchestrator has: objects with the methods that the module calls.
+# The clients of an orchestrator: objects with the methods that the module calls.
 OBJECTS = """
 import asyncio, os
 

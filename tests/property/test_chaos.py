@@ -29,7 +29,7 @@ FOUND = (
     "tiktok.create_test.read_campaign.rate_limit.3",
     # A start that was carried out after the platform was read.
     "google.start.update_campaign.late_success.1+",
-    # What a change saw was stored, and its message to the Web Platform was not.
+    # The objects that a change saw were stored, and its message to the Web Platform was not.
     "meta.stop_all.kill.before_write.8",
     # A change was concluded, and what it saw was not stored.
     "meta.undo.kill.after_write.6",

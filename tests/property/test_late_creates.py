@@ -18,7 +18,7 @@ TREES = {
     "meta": {"campaigns": 1, "adsets": 3, "creatives": 2, "ads": 6},
     "tiktok": {"campaigns": 1, "adsets": 3, "ads": 6},
 }
-# Which of them make a second object: TikTok takes a request_id once.
+# Those that make a second object: TikTok takes a request_id once.
 LATE = [
     ("meta", "create_campaign", True),
     ("meta", "create_adset", True),

@@ -25,7 +25,7 @@ from campaign_automation.adapters.tiktok.wire import Answer, opened
 MISSING = "(missing)"
 _INT64 = 2**63 - 1
 Path = tuple[Any, ...]
-# What a field may hold instead of what the vendor documents.
+# Values that a field may hold instead of those that the vendor documents.
 JSON_SPOILS: tuple[Any, ...] = (
     MISSING, None, "", "UNKNOWN_WORD", "-", "NaN", "1e9999", "2026-13-45", 7, -1, 1.5, 10**30, True,
     [], {}, [None], ["x"], {"x": 1}, [{"x": 1}],

@@ -358,7 +358,7 @@ def test_a_step_that_is_still_alive_sends_nothing_after_the_visit(house: House) 
         answer = await house.create(ACTIVATING)
         assert answer["error"]["details"]["state"] == "rolled_back"
         assert house.platform.counts.get("create_adsets") is None
-        # What the hanging request made after all is found by its name, minutes later.
+        # An object that the hanging request made after all is found by its name, minutes later.
         await house.sweep(minutes=30)
         assert house.platform.node_ids() == []
 
