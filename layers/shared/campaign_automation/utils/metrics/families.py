@@ -57,7 +57,7 @@ FAMILIES: dict[str, Family] = {
 
 
 class Tally:
-    """What was counted and not stored yet. Keys are attributes of a stored row: `code|label|label`; a
+    """Counts that are not stored yet. Keys are attributes of a stored row: `code|label|label`; a
     histogram has one per bucket (`code#bucket|label`) and one for its sum in milliseconds (`code+|label`)."""
 
     def __init__(self) -> None:
