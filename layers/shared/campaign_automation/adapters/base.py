@@ -410,7 +410,7 @@ def ratio(numerator: Decimal | None, denominator: Decimal | None) -> Decimal | N
 
 
 def figures(row: DailyInsight) -> Figures:
-    """Figures with their ratios: CTR (percent of impressions), ROAS = revenue / spend, CPA = spend / result."""
+    """Figures with their ratios: CTR (in percent), ROAS = revenue / spend, CPA = spend / result."""
     clicks = None if row.clicks is None else 100 * Decimal(row.clicks)
     return Figures(
         impressions=row.impressions,
