@@ -139,13 +139,13 @@ def _snapshots(counts: Mapping[date, Mapping[int, int]]) -> list[MaturitySnapsho
 
 def _estimate(plan: BudgetPlan) -> Estimate:
     curves = [curve for item in plan.decisions if (curve := item.evidence.curve)]
-    assert plan.allocation is not None, "a month carries curves"
+    assert plan.curves is not None, "a month carries curves"
     return total_of(
         (
             Estimate(mean=item.result_after, model_sd=item.model_sd_after, day_sd=item.day_sd_after)
             for item in curves
         ),
-        plan.allocation,
+        plan.curves,
     )
 
 
