@@ -246,6 +246,9 @@ class WriteGate:
             and record.entity_id in campaign.objects
             and record.operation not in _OUTSIDE_THE_TREE
         ]
+        # A split that the run ended may have stopped the ad sets, also where its answer was lost.
+        if any(_ended_split(record, dead_run) for record in trail):
+            shown += [Shown(entry.tag, {}) for entry in campaign.made(Level.ADSET)]
         return trail, shown
 
     # --- guard ----------------------------------------------------------------------------------------
@@ -417,6 +420,10 @@ def _stop_of(wanted: Sequence[DesiredChange]) -> Stop | None:
 
 def _is_open(record: AuditRecord) -> bool:
     return record.outcome == "unknown" and record.operation not in _OUTSIDE_THE_TREE
+
+
+def _ended_split(record: AuditRecord, run_id: str | None) -> bool:
+    return record.operation == "end_split" and record.run_id == run_id and record.outcome != "failed"
 
 
 def _seen(campaign: Campaign, view: CampaignView, shown: Iterable[Shown]) -> list[ObjectEntry]:
