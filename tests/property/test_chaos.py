@@ -35,6 +35,10 @@ FOUND = (
     "meta.undo.kill.after_write.6",
     # Part of a list was read as the whole of it.
     "tiktok.pause_adset.read_campaign.partial_unnamed.1",
+    # A platform's split test was ended, and the ad sets that stopped with it were not noted.
+    "tiktok.cancel_test.kill.after_write.14",
+    # A budget waits for midnight, and the platform could not be read when it was set.
+    "tiktok.rule_budget.read_campaign.rate_limit.3",
 )
 
 

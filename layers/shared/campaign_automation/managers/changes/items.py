@@ -138,6 +138,10 @@ class Shown(NamedTuple):
     @classmethod
     def settled(cls, record: AuditRecord) -> Shown:
         """Return the object of a change whose outcome was found out later."""
+        if record.operation == "set_budget":
+            is_scheduled = record.evidence.get("effective") == "next_day"
+            asked = Decimal((record.after or {})["daily_budget"]) if is_scheduled else None
+            return cls(record.entity_id, {"scheduled_budget": asked})
         return cls(record.entity_id, {"held": record.holds} if record.operation == "set_status" else {})
 
 

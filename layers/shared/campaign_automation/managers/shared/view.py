@@ -36,6 +36,11 @@ class CampaignView:
             return node.status if node else "unknown" if self._is_lost(tag) else "deleted"
         return node.daily_budget if isinstance(node, CampaignNode | AdSetNode) else None
 
+    def scheduled_budget(self, tag: str) -> Decimal | None:
+        """Return the daily budget that the platform takes over at the next midnight, where there is one."""
+        node = self.node(tag)
+        return node.scheduled_budget if isinstance(node, AdSetNode) else None
+
     def _is_lost(self, tag: str) -> bool:
         """Return whether the object may be among those that were answered without an id."""
         return self.tree is not None and self._campaign.objects[tag].level in self.tree.lost
