@@ -52,7 +52,7 @@ async def paused_by_a_run(house: House) -> None:
 
 async def with_a_week(house: House) -> None:
     await created(house)
-    await house.advance(advance_days=7)
+    await house.advance(days=7)
 
 
 async def with_a_rule(house: House, action: Json) -> None:
@@ -67,19 +67,19 @@ async def with_a_rule(house: House, action: Json) -> None:
     )
     assert made["status"] == "success", made
     house.known["rule"] = made["rule_id"]
-    await house.advance(advance_hours=1)
+    await house.advance(hours=1)
 
 
 async def with_a_test(house: House) -> None:
     answer = await create_test(house)
     assert answer["status"] == "success", answer
     house.campaign_id, house.known["test"] = answer["campaign_id"], answer["test_id"]
-    await house.advance(advance_hours=1)
+    await house.advance(hours=1)
 
 
 async def with_a_test_of_a_week(house: House) -> None:
     await with_a_test(house)
-    await house.advance(advance_days=7)
+    await house.advance(days=7)
 
 
 # --- requests ---------------------------------------------------------------------------------------------

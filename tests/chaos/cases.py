@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from tests.chaos.actions import ACTIONS, Action
-from tests.chaos.house import House, Json, Killed, MortalTable, crashes
+from tests.chaos.house import WEB_PLATFORM, House, Json, Killed, MortalTable, crashes
 from tests.chaos.invariants import UNTYPED, Violation, broken_promises, look, violations
-from tests.support.sandbox import Sandbox
 
 PLATFORMS = ("meta", "tiktok", "google")
-WEB_PLATFORM = "web_platform"
 _EVERYWHERE = (
     *("timeout_before", "timeout_after", "late_success", "drop_connection", "drop_after"),
     *("http_500", "rate_limit", "auth_expired", "garbage"),
@@ -102,25 +100,21 @@ class Result:
     violations: tuple[Violation, ...]
 
 
+Build = Callable[[str], House]  # by platform
 Operations = Counter[tuple[str, str]]
 
 
-async def calls_of(sandbox: Sandbox, platform: str, action: str) -> tuple[Operations, int]:
+async def calls_of(build: Build, platform: str, action: str) -> tuple[Operations, int]:
     """Return how often an action, when nothing fails, calls each operation, and how often it writes."""
-    house = House(sandbox, platform)
+    house = build(platform)
     try:
         await ACTIONS[action].prepare(house)
-        before = _calls(sandbox, platform)
+        before = house.calls()
         house.restart(counting := MortalTable(house.table))
         await ACTIONS[action].perform(house)
-        return _calls(sandbox, platform) - before, counting.writes
+        return house.calls() - before, counting.writes
     finally:
         await house.close()
-
-
-def _calls(sandbox: Sandbox, platform: str) -> Operations:
-    names = (platform, WEB_PLATFORM)
-    return Counter((name, call["operation"]) for name in names for call in sandbox.calls(name))
 
 
 def single_faults(platform: str, action: str, operations: Operations) -> Iterator[Case]:
@@ -140,16 +134,16 @@ def kills(platform: str, action: str, writes: int) -> Iterator[Case]:
             yield Case(platform, action, kill=Kill(nth, after))
 
 
-async def run(sandbox: Sandbox, case: Case) -> Result:
+async def run(build: Build, case: Case) -> Result:
     """Carry one case out: the action under its faults, then hours without any, then the invariants."""
-    house, action = House(sandbox, case.platform), ACTIONS[case.action]
+    house, action = build(case.platform), ACTIONS[case.action]
     answer: Json = {"status": "crashed"}
     fired, found = True, []
     with crashes() as crashed:
         try:
             await action.prepare(house)
             answer, fired = await _perform(house, action, case)
-            sandbox.act_late()
+            house.act_late()
             await house.pass_time()
             view = await look(house)
             found = [*violations(view), *broken_promises(view, action, answer, house)]
@@ -165,7 +159,7 @@ async def run(sandbox: Sandbox, case: Case) -> Result:
 async def _perform(house: House, action: Action, case: Case) -> tuple[Json, bool]:
     """Return the answer that the caller got, and whether what should go wrong did."""
     for fault in case.faults:
-        house.sandbox.fault(fault.platform, fault.operation, **fault.description)
+        house.fault(fault.platform, fault.operation, **fault.description)
     table = MortalTable(house.table, case.kill.nth, after=case.kill.after) if case.kill else None
     if table:
         house.restart(table)
@@ -175,6 +169,4 @@ async def _perform(house: House, action: Action, case: Case) -> tuple[Json, bool
         answer = {"status": "killed"}
     if table:
         await house.die()
-    met = [item["seen"] >= item["nth"] for item in house.sandbox.faults()]
-    house.sandbox.reset_faults()
-    return answer, all(met) and (table is None or table.is_dead)
+    return answer, house.end_faults() and (table is None or table.is_dead)

@@ -9,13 +9,14 @@ import sys
 import tempfile
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from campaign_automation.utils.observability import logger
 from tests.chaos.actions import ACTIONS
 from tests.chaos.cases import Case, Result, calls_of, kills, run, single_faults
-from tests.chaos.house import virtual_time
+from tests.chaos.house import SandboxHouse, virtual_time
 from tests.support.in_process import aws_in_process, cloud_of
 from tests.support.processes import running_sandbox
 from tests.support.sandbox import Sandbox
@@ -44,7 +45,7 @@ async def discover(sandbox: Sandbox, platforms: Sequence[str]) -> list[Case]:
     cases = []
     for platform in platforms:
         for action in ACTIONS:
-            operations, writes = await calls_of(sandbox, platform, action)
+            operations, writes = await calls_of(partial(SandboxHouse, sandbox), platform, action)
             cases += [Case(platform, action), *single_faults(platform, action, operations)]
             cases += kills(platform, action, writes)
     return cases
@@ -53,7 +54,7 @@ async def discover(sandbox: Sandbox, platforms: Sequence[str]) -> list[Case]:
 async def run_all(sandbox: Sandbox, cases: Sequence[Case]) -> list[Result]:
     results = []
     for number, case in enumerate(cases, 1):
-        results.append(await run(sandbox, case))
+        results.append(await run(partial(SandboxHouse, sandbox), case))
         for violation in results[-1].violations:
             print(f"{case.name}: {violation.kind}: {violation.text}", file=sys.stderr)
         if number % 100 == 0:

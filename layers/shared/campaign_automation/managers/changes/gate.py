@@ -145,11 +145,13 @@ class WriteGate:
             await platform.adapter.end_split(access, campaign.account, entry.platform_id or "")
 
         async with self._leases.held(campaign, run) as held:
+            held.is_unread = True
             await self._send_recorded(platform, records.split_ended(campaign, entry, run), send)
             # Some platforms stop the ad sets of a split with it: they stopped by our own doing, and the next
             # change shall not take that for somebody else's.
-            view = await self._view_after(campaign)
-            held.saw([entry.model_copy(update={"state": "gone"}), *_statuses(campaign, view)])
+            if (view := await self._view_after(campaign)) is not None:
+                held.is_unread = False
+                held.saw([entry.model_copy(update={"state": "gone"}), *_statuses(campaign, view)])
 
     async def lift_end(self, campaign: Campaign, adset_tag: str, run: Run) -> None:
         """Let an ad set of a test (on Google Ads its campaign) run on past the platform's own end."""
@@ -246,7 +248,7 @@ class WriteGate:
             and record.entity_id in campaign.objects
             and record.operation not in _OUTSIDE_THE_TREE
         ]
-        # A split that the run ended may have stopped the ad sets, also where its answer was lost.
+        # A split that the run ended may have stopped the ad sets, also where the answer to that was lost.
         if any(_ended_split(record, dead_run) for record in trail):
             shown += [Shown(entry.tag, {}) for entry in campaign.made(Level.ADSET)]
         return trail, shown
@@ -401,10 +403,8 @@ def _id_of(outcome: Outcome | BudgetOutcome) -> str:
     return outcome.platform_id if isinstance(outcome, BudgetOutcome) else outcome.tag
 
 
-def _statuses(campaign: Campaign, view: CampaignView | None) -> list[ObjectEntry]:
+def _statuses(campaign: Campaign, view: CampaignView) -> list[ObjectEntry]:
     """Return the entries of the ad sets with the status that they have now."""
-    if view is None:
-        return []
     return [
         entry.model_copy(update={"status": str(view.live(entry.tag, "status"))})
         for entry in campaign.made(Level.ADSET)
