@@ -9,10 +9,9 @@ from functools import partial
 from campaign_automation.tasks import check_ab_test, evaluate_rule
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import CampaignAutomationError, envelope
-from tests.chaos.house import USER, House, Json
+from tests.chaos.house import USER, House, Json, Perform
 
 Prepare = Callable[[House], Awaitable[None]]
-Perform = Callable[[House], Awaitable[Json]]
 CREATIVES = ["1", "3"]  # pictures, which every platform takes and none processes
 
 

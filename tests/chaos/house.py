@@ -7,7 +7,7 @@ import logging
 import uuid
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -31,6 +31,7 @@ HOURS = (0, 1, 2, 1)
 ODD_ANSWER = "answer not read"
 
 Json = dict[str, Any]
+Perform = Callable[["House"], Awaitable[Json]]
 
 
 class Killed(BaseException):
@@ -110,6 +111,10 @@ class House(ABC):
 
     @abstractmethod
     async def advance(self, *, days: int = 0, hours: int = 0) -> None: ...
+
+    async def abort(self, perform: Perform, nth: int, then: str) -> tuple[Json, bool]:
+        """Stop the execution of a creation at a point, after which its caller does something else."""
+        raise NotImplementedError
 
     def restart(self, table: Table | None = None) -> None:
         """Go on in a new process, which knows what the table says."""

@@ -7,7 +7,8 @@ from typing import Any
 
 from campaign_automation import CampaignAutomation, Limits
 from campaign_automation.stores.table import Table
-from tests.chaos.house import House, Json
+from tests.chaos.aborts import stop_at_write
+from tests.chaos.house import House, Json, Perform
 from tests.chaos.live import LEVELS, Live
 from tests.chaos.platform import FaultyWebPlatform, MemoryPlatform, World
 from tests.chaos.virtual import pass_seconds
@@ -62,6 +63,9 @@ class MemoryHouse(House):
 
     def records(self) -> list[Json]:
         return self.web_platform.records
+
+    async def abort(self, perform: Perform, nth: int, then: str) -> tuple[Json, bool]:
+        return await stop_at_write(self, perform, nth, then)
 
     async def advance(self, *, days: int = 0, hours: int = 0, minutes: int = 0) -> None:
         pass_seconds(60 * (minutes + 60 * (hours + 24 * days)))
