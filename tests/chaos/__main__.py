@@ -1,4 +1,4 @@
-"""`make chaos`: run the fault matrix and the simulation, print what they left behind, write build/chaos.json."""
+"""`make chaos`: run fault matrix and simulation, print what they left behind, write build/chaos.json."""
 
 from __future__ import annotations
 

@@ -157,6 +157,8 @@ class History(MemoryHouse):
 
     async def _time(self) -> str:
         step = self.chance.choice(({"minutes": 3}, {"minutes": 10}, {"hours": 1}, {"hours": 7}, {"days": 1}))
+        await self.advance(minutes=3)
+        self.world.act_late()  # what a platform has not begun within minutes it does no more
         await self.advance(**step)
         await self.sweep()
         return str(step)

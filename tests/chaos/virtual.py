@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import pytest
 
+from campaign_automation.settings import Settings
 from campaign_automation.utils import clock
 
 T = TypeVar("T")
@@ -73,6 +74,8 @@ def _patched(loop: VirtualLoop, chance: random.Random) -> Iterator[None]:
         return work(*args, **kwargs)
 
     with pytest.MonkeyPatch.context() as patch:
+        for name in Settings.model_fields:
+            patch.delenv(name.upper(), raising=False)
         patch.setattr(clock, "now", loop.now)
         patch.setattr(time, "monotonic", loop.time)
         patch.setattr(time, "time", lambda: loop.now().timestamp())

@@ -74,7 +74,7 @@ def quiet() -> Iterator[None]:
         yield
 
 
-# --- against the sandbox --------------------------------------------------------------------------------------
+# --- against the sandbox ------------------------------------------------------------------------------------
 
 
 async def discover(sandbox: Sandbox, platforms: Sequence[str]) -> list[Case]:
@@ -91,7 +91,7 @@ async def run_all(sandbox: Sandbox, cases: Sequence[Case]) -> list[Result]:
     return [_told(await run(partial(SandboxHouse, sandbox), case)) for case in cases]
 
 
-# --- in memory ------------------------------------------------------------------------------------------------
+# --- in memory ----------------------------------------------------------------------------------------------
 
 
 def discover_in_memory() -> list[Case]:
@@ -123,7 +123,7 @@ def run_histories(seeds: Sequence[int]) -> list[Outcome]:
         return [run_history(seed) for seed in seeds]
 
 
-# --- through real workers -------------------------------------------------------------------------------------
+# --- through real workers -----------------------------------------------------------------------------------
 
 
 def through_workers(cases: Sequence[Case], count: int, seed: int) -> list[Case]:
@@ -154,9 +154,13 @@ def run_all_through_workers(cases: Sequence[Case]) -> list[Result]:
     """Run the cases one after the other in one local cloud."""
     if not cases:
         return []
-    with tempfile.TemporaryDirectory() as folder, running_cloud(Path(folder)) as cloud, quiet():
-        with Sandbox(cloud.info["sandbox"]["admin"]) as sandbox:
-            return asyncio.run(_run_through_workers(partial(CloudHouse, cloud, sandbox), cases))
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        running_cloud(Path(folder)) as cloud,
+        quiet(),
+        Sandbox(cloud.info["sandbox"]["admin"]) as sandbox,
+    ):
+        return asyncio.run(_run_through_workers(partial(CloudHouse, cloud, sandbox), cases))
 
 
 async def _run_through_workers(build: Callable[[str], CloudHouse], cases: Sequence[Case]) -> list[Result]:
