@@ -55,6 +55,7 @@ class FakeAdapter:
     def forget(self) -> None:
         self.calls.clear()
         self._nodes.clear()
+        self._campaigns.clear()
 
     def node(self, platform_id: str) -> Any:
         return self._nodes[platform_id]

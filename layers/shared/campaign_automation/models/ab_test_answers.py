@@ -27,7 +27,7 @@ from campaign_automation.models.ab_values import (
     Winner,
 )
 from campaign_automation.models.changes import ChangedItem, FailedItem, SkippedItem
-from campaign_automation.models.common import Amount, Model
+from campaign_automation.models.common import Amount, Answer, Model
 
 
 class PercentInterval(Model):
@@ -244,7 +244,7 @@ class AnalysisStatistics(Model):
 # --- the whole answer -------------------------------------------------------------------------------------
 
 
-class AbTestAnalysis(Model):
+class AbTestAnalysis(Answer):
     """The answer of analyze_ab_test.
 
     `verdict` is the written rule's, `finding` the finer one; `safe_to_stop` rests only on evidence that is

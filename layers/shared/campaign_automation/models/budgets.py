@@ -17,7 +17,7 @@ from campaign_automation.models.budget_problem import (
     WrittenVerdict,
 )
 from campaign_automation.models.changes import CampaignId, Flag, Reason
-from campaign_automation.models.common import Amount, Level, Model, PositiveAmount, unique
+from campaign_automation.models.common import Amount, Answer, Level, Model, PositiveAmount, unique
 
 MAX_CAMPAIGNS = 50
 
@@ -201,7 +201,7 @@ class ForecastCalibration(Model):
     widening: float
 
 
-class BudgetOptimized(Model):
+class BudgetOptimized(Answer):
     """The answer of optimize_budget. `run_ids` name the change in each campaign for the audit trail and for
     undo; a dry run has a `plan_digest` instead, good until `expires_at`."""
 

@@ -6,7 +6,7 @@ from datetime import date
 from typing import Literal
 
 from campaign_automation.models.changes import ChangedItem, FailedItem, SkippedItem
-from campaign_automation.models.common import Model
+from campaign_automation.models.common import Answer, Model
 from campaign_automation.models.rules.rule import CreateRule, MaxAffected
 
 
@@ -55,14 +55,14 @@ class RuleConflict(Model):
     objects: list[str]
 
 
-class RuleCreated(Model):
+class RuleCreated(Answer):
     """The answer of create_rule; `rule` is the whole rule as it is stored, its defaults written out."""
 
     status: Literal["success"] = "success"
     rule_id: str
     version: int
     rule_name: str
-    state: Literal["enabled", "disabled", "needs_review", "planned"]
+    state: Literal["enabled", "disabled", "needs_review", "planned", "deleted"]
     schedule: str
     time_zone: str
     next_run: str | None
@@ -118,7 +118,7 @@ class RuleShown(RuleView):
     runs: list[RuleEvaluated]
 
 
-class RuleStateChanged(Model):
+class RuleStateChanged(Answer):
     status: Literal["success"] = "success"
     rule_id: str
     version: int
