@@ -54,11 +54,11 @@ class MemoryHouse(House):
         return self.live_on(self.platform)
 
     def live_on(self, platform: str) -> list[Live]:
-        things = self.platforms[platform].things
+        on = self.platforms[platform]
         return [
             Live(item.level, item.platform_id, item.tag, item.status, item.daily_budget)
-            for item in things.values()
-            if item.level in LEVELS.values() and item.campaign_id in things
+            for item in on.alive()
+            if item.level in LEVELS.values() and on.is_alive(item.campaign_id)
         ]
 
     def records(self) -> list[Json]:

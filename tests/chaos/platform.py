@@ -99,6 +99,10 @@ class Thing:
         return self.name.rpartition(" ")[2]
 
     @property
+    def is_alive(self) -> bool:
+        return self.status != "deleted"
+
+    @property
     def node(self) -> dict[str, Any]:
         return {
             "platform_id": self.platform_id,
@@ -246,7 +250,7 @@ class MemoryPlatform:
         return await self._each("create_ad", list(by_tag), act)
 
     def _add(self, level: Level, tag: str, name: str, campaign_id: str | None = None, **more: Any) -> Outcome:
-        if campaign_id is not None and campaign_id not in self.things:
+        if campaign_id is not None and not self.is_alive(campaign_id):
             return failed(tag, gone(self.platform, "the campaign does not exist"))
         self._made += 1
         platform_id = f"{self.platform}-{self._made}"
@@ -276,7 +280,7 @@ class MemoryPlatform:
     ) -> dict[str, list[str]]:
         def act() -> dict[str, list[str]]:
             found: dict[str, list[str]] = {}
-            for thing in self.things.values():
+            for thing in self.alive():
                 is_inside = level in (Level.CAMPAIGN, Level.CREATIVE) or thing.campaign_id == campaign_id
                 if thing.level is level and thing.name in names and is_inside:
                     found.setdefault(thing.name, []).append(thing.platform_id)
@@ -287,7 +291,7 @@ class MemoryPlatform:
     async def campaign_names(self, access: Access) -> dict[str, str]:
         return await self._call(
             "list_campaigns",
-            lambda: {key: item.name for key, item in self.things.items() if item.level is Level.CAMPAIGN},
+            lambda: {item.platform_id: item.name for item in self.alive() if item.level is Level.CAMPAIGN},
         )
 
     async def read_tree(self, access: Access, campaign_id: str, currency: str) -> Tree:
@@ -297,7 +301,7 @@ class MemoryPlatform:
         if campaign_id not in self.things:
             raise gone(self.platform, "the campaign does not exist")
         root = self.things[campaign_id]
-        inside = [item for item in self.things.values() if item.campaign_id == campaign_id]
+        inside = [item for item in self.alive() if item.campaign_id == campaign_id]
         return Tree(
             campaign=CampaignNode(**root.node, daily_budget=root.daily_budget, created_at=root.created_at),
             adsets=[_adset(item) for item in inside if item.level is Level.ADSET],
@@ -353,7 +357,7 @@ class MemoryPlatform:
         return found[0]
 
     def _set(self, item: str, **changes: Any) -> Outcome:
-        if item not in self.things:
+        if not self.is_alive(item):
             return failed(item, gone(self.platform, "the object does not exist"))
         self.change(item, **changes)
         return Outcome(item, item)
@@ -361,12 +365,18 @@ class MemoryPlatform:
     # --- as a person does in the platform's own interface --------------------------------------------------
 
     def change(self, item: str, **changes: Any) -> None:
-        if item in self.things:
+        if self.is_alive(item):
             self.things[item] = replace(self.things[item], **changes)
 
     def delete(self, item: str) -> None:
         for key in [item, *(key for key, thing in self.things.items() if item in _parents(thing))]:
-            self.things.pop(key, None)
+            self.change(key, status="deleted")
+
+    def alive(self) -> list[Thing]:
+        return [item for item in self.things.values() if item.is_alive]
+
+    def is_alive(self, item: str) -> bool:
+        return item in self.things and self.things[item].is_alive
 
 
 class FaultyWebPlatform(MemoryWebPlatform):

@@ -124,7 +124,7 @@ class History(MemoryHouse):
 
     async def _person(self) -> str:
         platform = self.platforms[self.chance.choice(PLATFORMS)]
-        things = [item for item in platform.things.values() if item.level in invariants.LEVELS.values()]
+        things = [item for item in platform.alive() if item.level in invariants.LEVELS.values()]
         if not things:
             return "finds nothing"
         thing = self.chance.choice(things)

@@ -27,8 +27,8 @@ _OVER = -1  # seconds: the lease is free at once, and its run stays on the row
 class Held:
     """The lease of one run, and the entries that it saw; a `stop` ends the spend of the whole campaign.
 
-    `follows`: the run that had the campaign when it was loaded, and may have died. A run that `is_unread` could
-    not read what it did: it ends as if it had died, so that the next one looks.
+    `follows`: the run that had the campaign when it was loaded, and may have died. A run that `is_unread`
+    could not read what it did: it ends as if it had died, so that the next one looks.
     """
 
     campaign: Campaign
