@@ -99,6 +99,7 @@ class FakeAdapter:
                 adset.tag,
                 adset.name,
                 ends_at=plan.ends_at,
+                starts_at=plan.starts_at,
                 **adset.model_dump(include={"daily_budget", "targeting", "placements", "bid_strategy"}),
             )
             for adset in adsets

@@ -15,7 +15,6 @@ from google.protobuf.json_format import MessageToDict
 
 from campaign_automation.adapters.base import AdOrder, CreativeOrder
 from campaign_automation.adapters.google import requests as google
-from campaign_automation.adapters.meta import facts as meta_facts
 from campaign_automation.adapters.meta import requests as meta
 from campaign_automation.adapters.tiktok import requests as tiktok
 from campaign_automation.managers.campaigns.planning import plan_campaign
@@ -60,11 +59,10 @@ def orders(plan: CampaignPlan, platform: str) -> list[AdOrder]:
 
 
 def meta_calls(plan: CampaignPlan, told: AdAccount) -> list[Any]:
-    action = meta_facts.GOALS[plan.objective].call_to_action
     ads = orders(plan, "meta")
     return [
         *(meta.adset_params(plan, told, "7", adset) for adset in plan.adsets),
-        *(meta.creative_params(order.creative, told, action) for order in ads),
+        *(meta.creative_params(order.creative, plan, told) for order in ads),
     ]
 
 
@@ -80,12 +78,15 @@ def tiktok_calls(plan: CampaignPlan, told: AdAccount) -> list[Any]:
 
 def google_calls(plan: CampaignPlan, told: AdAccount) -> list[Any]:
     ads = orders(plan, "google")
-    pictures = {ads[0].creative.creative.file_url: "marketing_images a/1", FACTS["logo_url"]: "logo_images a/2"}
+    pictures = {
+        ads[0].creative.creative.file_url: "marketing_images a/1",
+        FACTS["logo_url"]: "logo_images a/2",
+    }
     channel = google.facts.GOALS[plan.objective].channel
     operations = [
         *google.campaign_operations("1", plan, told, False),
         *google.ad_group_operations("1", plan, "7", plan.adsets),
-        *google.ad_operations("1", channel, ads, pictures, told.facts),
+        *google.ad_operations("1", channel, ads, pictures, told.facts, plan),
     ]
     return [MessageToDict(operation) for operation in operations]
 
