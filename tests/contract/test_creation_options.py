@@ -133,13 +133,7 @@ def benches(ports: dict[str, int], control: Sandbox) -> dict[str, Bench]:
         "google": (google.adapter(ports["google_port"]), google.ACCESS),
     }
     return {
-        platform: Bench(
-            platform,
-            adapter,
-            access,
-            f"{url}/web_platform/files",
-            asyncio.run(adapter.describe_account(access)),
-        )
+        platform: Bench(platform, adapter, access, files, asyncio.run(adapter.describe_account(access)))
         for platform, (adapter, access) in made.items()
     }
 

@@ -1,4 +1,4 @@
-"""What a platform can express of a request's optional settings, and the refusal of the rest by field.
+"""Rules of a platform on a request's optional settings, and the refusal of the rest by field.
 
 Each adapter states its rules; one walk over them checks every request alike, so that no platform drops in
 silence what another one takes.
