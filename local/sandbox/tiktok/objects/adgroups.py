@@ -158,6 +158,8 @@ def _schedule(params: Params, now: datetime) -> Json:
     # Clients take the real time; the sandbox's clock may stand elsewhere.
     if start < min(now, datetime.now(UTC)) - LATE_START:
         raise wrong("schedule_start_time: The start may be at most 12 hours in the past.")
+    if start <= datetime.now(UTC):  # at once, in the client's time
+        start = min(start, now)
     end = _ten_years_on(start)  # which is what from now on means
     if kind == "SCHEDULE_START_END":
         end = _moment(params, "schedule_end_time")
