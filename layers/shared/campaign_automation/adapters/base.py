@@ -271,7 +271,11 @@ class PlatformAdapter(Protocol):
         ...
 
     async def read_tree(self, access: Access, campaign_id: str, currency: str) -> Tree:
-        """Read the campaign with its ad sets and ads. Raises PlatformRejectedError (5000) when it is gone."""
+        """Read the campaign with its ad sets and ads; of a deleted one the campaign alone, as deleted.
+
+        Raises PlatformRejectedError (5000) when the platform does not show it. That is no sign that it is
+        deleted: the token may have lost its permission, or the answer is odd.
+        """
         ...
 
     async def set_status(
@@ -296,7 +300,10 @@ class PlatformAdapter(Protocol):
         ...
 
     async def remove(self, access: Access, level: Level, ids: Sequence[str]) -> list[Outcome]:
-        """Delete the objects, and return one outcome per id; an object that is gone already is a success."""
+        """Delete the objects, and return one outcome per id.
+
+        An object that the platform shows as deleted is a success, one that it does not show is not.
+        """
         ...
 
     async def create_split(self, access: Access, account: AdAccount, order: SplitOrder) -> str | None:
@@ -399,7 +406,7 @@ def _no_delivery(entity_id: str, parents: Parents, day: date) -> DailyInsight:
 
 def _figures_by_id(rows: Iterable[DailyInsight]) -> dict[str, Figures]:
     """One day's rows as figures by object."""
-    return {row.entity_id: figures(row.spend, row.revenue, row.conversions) for row in rows}
+    return {row.entity_id: figures(row) for row in rows}
 
 
 def ratio(numerator: Decimal | None, denominator: Decimal | None) -> Decimal | None:
@@ -409,12 +416,16 @@ def ratio(numerator: Decimal | None, denominator: Decimal | None) -> Decimal | N
     return round(numerator / denominator, 4)
 
 
-def figures(spend: Decimal | None, revenue: Decimal | None, conversions: Decimal | None) -> Figures:
-    """Figures with their ratios: ROAS = revenue / spend, CPA = spend / conversions."""
+def figures(row: DailyInsight) -> Figures:
+    """Figures with their ratios: CTR (in percent), ROAS = revenue / spend, CPA = spend / result."""
+    clicks = None if row.clicks is None else 100 * Decimal(row.clicks)
     return Figures(
-        spend=spend,
-        revenue=revenue,
-        conversions=conversions,
-        roas=ratio(revenue, spend),
-        cpa=ratio(spend, conversions),
+        impressions=row.impressions,
+        clicks=row.clicks,
+        ctr=ratio(clicks, None if row.impressions is None else Decimal(row.impressions)),
+        spend=row.spend,
+        revenue=row.revenue,
+        conversions=row.conversions,
+        roas=ratio(row.revenue, row.spend),
+        cpa=ratio(row.spend, row.conversions),
     )
