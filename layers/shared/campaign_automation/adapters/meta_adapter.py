@@ -49,6 +49,7 @@ from campaign_automation.adapters.meta.answers import (
     ad_node,
     adset_node,
     campaign_node,
+    ids_of,
     insight_of_row,
 )
 from campaign_automation.adapters.meta.errors import is_too_much
@@ -138,8 +139,8 @@ class MetaAdapter:
     def _account_facts(self, account_id: str, data: Mapping[str, Any]) -> dict[str, Any]:
         """Page, pixel and app: those that the secret names, else the account's only one."""
         found: dict[str, Any] = {
-            "page_ids": _ids_of(data.get("promote_pages")),
-            "pixel_ids": _ids_of(data.get("adspixels")),
+            "page_ids": ids_of(data.get("promote_pages")),
+            "pixel_ids": ids_of(data.get("adspixels")),
             "dsa_beneficiary": data.get("default_dsa_beneficiary"),
             "dsa_payor": data.get("default_dsa_payor"),
         }
@@ -445,7 +446,3 @@ class MetaAdapter:
         # An end_time of 0 removes the end. Source: reference page "Ad Set".
         call: Call = ("POST", (platform_id,), {"end_time": 0})
         return await self._wire.send(access, "update_adset", platform_id, call)
-
-
-def _ids_of(edge: Any) -> list[str]:
-    return [id_of(item["id"]) for item in rows_of(fields_of(edge).get("data"))]

@@ -82,6 +82,11 @@ def _review_issues(feedback: Mapping[str, Any]) -> Iterator[str]:
             yield f"{policy} ({placement}): {text}"
 
 
+def ids_of(edge: Any) -> list[str]:
+    """Return the ids of an edge's objects."""
+    return [id_of(item["id"]) for item in rows_of(fields_of(edge).get("data"))]
+
+
 def campaign_node(item: Mapping[str, Any], step: Decimal) -> CampaignNode:
     fields = _node_fields(
         item,
