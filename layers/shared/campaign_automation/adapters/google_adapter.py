@@ -31,6 +31,7 @@ from campaign_automation.adapters.google import answers, checks, facts, queries,
 from campaign_automation.adapters.google.echo import Echo, Echoes
 from campaign_automation.adapters.google.facts import PLATFORM
 from campaign_automation.adapters.google.files import GoogleFiles
+from campaign_automation.adapters.google.lookbacks import Lookbacks
 from campaign_automation.adapters.google.messages import Operation, enum_name
 from campaign_automation.adapters.google.options.criteria import Stored, stored_of
 from campaign_automation.adapters.google.wire import GoogleWire
@@ -80,6 +81,7 @@ class GoogleAdapter:
         self._wire = GoogleWire(app, endpoint, timeout_seconds)
         self._files = GoogleFiles(self._wire, media)
         self._echoes = Echoes()
+        self._lookbacks = Lookbacks(self._wire)
 
     # --- the account -----------------------------------------------------------------------------------
 
@@ -271,7 +273,8 @@ class GoogleAdapter:
             groups, ads = [], []
         budget = facts.from_micros(campaigns[0].campaign_budget.amount_micros)
         stored = stored_of(budget, places, people)
-        return _tree(campaigns[0], groups, ads, stored)
+        lookback = await self._lookbacks.of(access)
+        return _tree(campaigns[0], groups, ads, stored).model_copy(update={"lookback_days": lookback})
 
     async def _query(self, access: Access, campaign_id: str, query: str) -> list[Any]:
         return await self._wire.search(access, "read_campaign", queries.of_campaign(query, campaign_id))
