@@ -110,6 +110,7 @@ class Check:
             **parameters,
             "JwtIssuer": self._identity.issuer,
             "JwksUrl": f"{self._identity.issuer}/keys",
+            "AwsEndpointUrl": self._endpoint,
         }
         sources = (self._bundle, ROOT / "functions", ROOT / "statemachines")
         values[PARAMETER] = release_id(sources, values)
