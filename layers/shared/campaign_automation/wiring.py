@@ -131,7 +131,9 @@ class Wiring:
             load_sdk()
 
     async def aclose(self) -> None:
-        """Close the connections that the module opened itself."""
+        """Close the connections that the module opened itself, once its messages are sent."""
+        if "outbox" in self.__dict__:
+            await self.outbox.drain()
         if self.__dict__.get("_own_redis") is not None:
             await self._own_redis.aclose()
         if isinstance(table := self.__dict__.get("_table"), SqliteTable):
@@ -260,7 +262,7 @@ class Wiring:
 
     @cached_property
     def outbox(self) -> Outbox:
-        return Outbox(self.store, self.tools, self.notices)
+        return Outbox(self.store, self.tools, self.notices, in_background=self._runs_due)
 
     @cached_property
     def quarantine(self) -> Quarantine:

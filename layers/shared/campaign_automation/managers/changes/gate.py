@@ -100,7 +100,7 @@ class WriteGate:
                     results = await self._apply(campaign, wanted, held)
             except TimeoutError as error:
                 raise not_in_time(campaign.platform) from error
-        await self._outbox.deliver(campaign.tenant, campaign.campaign_id)
+        await self._outbox.tell(campaign.tenant, campaign.campaign_id)
         return results
 
     async def _apply(
