@@ -110,6 +110,7 @@ class FakeAdapter:
                 adset.name,
                 campaign_id,
                 ends_at=plan.ends_at,
+                starts_at=plan.starts_at,
                 **adset.model_dump(include={"daily_budget", "targeting", "placements", "bid_strategy"}),
             )
             for adset in adsets
