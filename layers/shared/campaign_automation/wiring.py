@@ -73,6 +73,7 @@ from campaign_automation.stores.engines.dynamodb import DynamoTable
 from campaign_automation.stores.engines.sqlite import SqliteTable
 from campaign_automation.stores.insight_store import InsightStore
 from campaign_automation.stores.notice_store import NoticeStore
+from campaign_automation.stores.operations.call_limits import CallLimitStore
 from campaign_automation.stores.operations.forecasts import ForecastStore
 from campaign_automation.stores.operations.schedules import DueRuns, TableScheduler
 from campaign_automation.stores.operations.switches import SwitchStore
@@ -186,7 +187,7 @@ class Wiring:
         # The Web Platform may stand in a private network.
         url, paths = self.settings.mcp_url, self.settings.web_platform_file_paths
         media = MediaClient(TrustedFiles.of(url, paths) if url else None)
-        return Adapters(self.settings, media, self._given_apps)
+        return Adapters(self.settings, media, self._given_apps, CallLimitStore(self._table))
 
     @cached_property
     def statistics(self) -> Statistics:

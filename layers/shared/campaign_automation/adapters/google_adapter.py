@@ -33,6 +33,7 @@ from campaign_automation.adapters.google.facts import PLATFORM
 from campaign_automation.adapters.google.files import GoogleFiles
 from campaign_automation.adapters.google.requests import Operation, enum_name
 from campaign_automation.adapters.google.wire import GoogleWire
+from campaign_automation.adapters.limits.calls import Calls
 from campaign_automation.clients.media_client import MediaClient
 from campaign_automation.models.campaigns import AdSetPlan, CampaignPlan, CreateCampaign, Creative
 from campaign_automation.models.common import AdAccount, AgeGroup, Level
@@ -65,9 +66,10 @@ class GoogleAdapter:
         *,
         endpoint: str | None = None,
         timeout_seconds: float = 30,
+        calls: Calls | None = None,
     ) -> None:
         self._app = app
-        self._wire = GoogleWire(app, endpoint, timeout_seconds)
+        self._wire = GoogleWire(app, endpoint, timeout_seconds, calls)
         self._files = GoogleFiles(self._wire, media)
         self._echoes = Echoes()
 
