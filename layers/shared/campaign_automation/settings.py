@@ -146,8 +146,7 @@ class Settings(BaseModel):
     platform_timeout_seconds: PositiveInt = Field(30, description="of one attempt of a platform call")
     platform_call_limits: CallLimits = Field(
         {},
-        description="`meta:9000,tiktok:10,google:15000`: points in 300 s of an account, calls a second and"
-        " operations a day of the app, where your tier differs; 0: none",
+        description="of a tier that differs (docs/platforms.md): `meta:9000,tiktok:10,google:15000`; 0: none",
     )
     account_connect_url: str | None = Field(
         None, description="where a user connects an account again; `{platform}` is replaced"

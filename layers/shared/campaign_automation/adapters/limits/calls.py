@@ -38,7 +38,7 @@ class Calls:
 
         Raises PlatformError for a call that is not sent. What stops spend is always sent, and at once.
         """
-        probes = [] if stops_spend() else await self._admit(account, kind, count)
+        ahead = [] if stops_spend() else await self._admit(account, kind, count)
         started = asyncio.get_running_loop().time()
         try:
             yield
@@ -54,8 +54,7 @@ class Calls:
             platform_call(self._platform, operation, "ok")
             await self._tell(self._answered(account))
         finally:
-            for scope in probes:
-                scope.release()
+            _release(ahead)
 
     def spend(self, account: str, pages: int) -> None:
         """Count further pages that one call read."""
@@ -69,26 +68,25 @@ class Calls:
             await self._tell(self._scope(APP if of_app else account).rest_reads())
 
     async def _admit(self, account: str, kind: Kind, count: int) -> list[Scope]:
-        """Return the scopes, of account and app, for which this call is the one let through after a pause."""
-        probes: list[Scope] = []
+        """Return the scopes, of account and app, in which others wait for the answer of this call."""
+        ahead: list[Scope] = []
         if self._store is None:
-            return probes
+            return ahead
         scopes = [self._scope(account), self._scope(APP)]
         try:
             for scope in scopes:
-                probes += [scope] if await scope.check(kind) else []
+                ahead += [scope] if await scope.check(kind) else []
             for scope in scopes:
                 await scope.admit(kind, count)
         except StoreError as error:
             # The platform still holds its own limits; a table that fails must not be a second reason to fail.
             self._not_read(error)
         except BaseException as error:
-            for scope in probes:
-                scope.release()
+            _release(ahead)
             if isinstance(error, PlatformError):
                 emit("platform_calls_held_up_total", platform=self._platform, status=error.code)
             raise
-        return probes
+        return ahead
 
     async def _failed(self, account: str, error: PlatformError) -> None:
         wait, scope = error.details.get("retry_after"), error.details.get("rate_scope")
@@ -129,3 +127,8 @@ class Calls:
             limit = self._limit if is_counted else None
             self._scopes[name] = Scope(self._store, self._platform, name, limit)
         return self._scopes[name]
+
+
+def _release(scopes: list[Scope]) -> None:
+    for scope in scopes:
+        scope.release()

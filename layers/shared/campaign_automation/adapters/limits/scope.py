@@ -14,6 +14,7 @@ from campaign_automation.utils.error_handler import PlatformRateLimitError
 from campaign_automation.utils.retry_strategy import drawn, pause, seconds_to_wait
 
 FRESH_SECONDS = 2.0
+SILENT_MS, FIRST_CALLS = 60_000, 2
 LONGEST_WAIT_SECONDS = 20.0  # of a caller without a deadline
 CALL_SECONDS = 2.0  # of a deadline that are left to the call itself
 _TRIES = 20  # of a write that others keep overtaking
@@ -44,23 +45,48 @@ class Scope:
         self._block = _NOTHING
         self._left = 0
         self._waiting = 0
-        self._probed: asyncio.Event | None = None  # of the one call that was let through after a pause
+        self._answered_at = 0
+        self._ahead = 0  # calls under way for whose answer others wait
+        self._turn = asyncio.Event()
         self._locks: dict[asyncio.AbstractEventLoop, asyncio.Lock] = {}
 
     # --- before a call --------------------------------------------------------------------------------
 
     async def check(self, kind: Kind) -> bool:
-        """Raise PlatformError while the row is closed. After that one call goes ahead: True to its caller,
-        who calls `release` at its end, while others of this process wait."""
+        """Raise PlatformError while the row is closed.
+
+        After that one call goes ahead, and two where this process had no answer for a minute; the others wait
+        for theirs. Return whether this is such a call: its caller calls `release` at its end.
+        """
         while True:
             await self._refresh(kind)
             wait = self._state.wait_ms(kind, now_ms())
-            if not wait and (not self._state.closings or await self._probe()):
-                return bool(self._state.closings)
-            if wait and self._probed is None:
+            if wait and not self._ahead:
                 raise self._state.refusal(self._platform, wait)
-            if self._probed is not None:
-                await self._probed.wait()
+            most = self._most_ahead()
+            if wait or (most is not None and self._ahead >= most):
+                await self._turn.wait()
+            elif most is None:
+                return False
+            elif await self._go():
+                return True
+
+    def _most_ahead(self) -> int | None:
+        """Return the calls that may go before the others have their turn; None for any number."""
+        if self._state.closings:
+            return 1
+        return FIRST_CALLS if abs(now_ms() - self._answered_at) > SILENT_MS else None
+
+    async def _go(self) -> bool:
+        """Count a call that goes ahead; after a pause it is the only one of all processes."""
+        self._ahead += 1
+        is_taken = False
+        try:
+            is_taken = not self._state.closings or await self._probe()
+        finally:
+            if not is_taken:
+                self.release()
+        return is_taken
 
     async def admit(self, kind: Kind, count: int) -> None:
         """Return when the call may be sent by the limit.
@@ -80,19 +106,11 @@ class Scope:
                     await self._load()
 
     async def _probe(self) -> bool:
-        """Take the right to make the one call that is let through after a pause."""
         async with self._lock:
             if self._state.wait_ms("write", now_ms()):
                 return False
             self._state.probe_until = now_ms() + PROBE_MS
-            self._probed = asyncio.Event()
-            is_taken = False
-            try:
-                is_taken = await self._save()
-            finally:
-                if not is_taken:
-                    self.release()
-            return is_taken
+            return await self._save()
 
     async def _take(self, limit: CallLimit, kind: Kind, points: int) -> Block:
         """Take `points` out of the leased block, or lease another one for all who wait here."""
@@ -145,6 +163,7 @@ class Scope:
     # --- after a call ---------------------------------------------------------------------------------
 
     async def answered(self) -> None:
+        self._answered_at = now_ms()
         if self._state.is_suspect:
             await self.change(lambda state: state.answered(now_ms()))
 
@@ -153,10 +172,10 @@ class Scope:
             await self.change(lambda state: state.rest_reads(now_ms()))
 
     def release(self) -> None:
-        """Let those go on that waited for the call which was let through alone."""
-        if self._probed is not None:
-            self._probed.set()
-            self._probed = None
+        """Let those go on that waited for a call which went ahead."""
+        self._ahead = max(self._ahead - 1, 0)
+        self._turn.set()
+        self._turn = asyncio.Event()
 
     async def change(self, change: Callable[[State], None]) -> None:
         """Change the row by `change`, which is tried again on what others wrote meanwhile."""
@@ -193,7 +212,7 @@ class Scope:
         """The lock of the running event loop; a Lambda that is used again may run a new one."""
         loop = asyncio.get_running_loop()
         if loop not in self._locks:
-            self._locks, self._probed = {loop: asyncio.Lock()}, None
+            self._locks, self._ahead, self._turn = {loop: asyncio.Lock()}, 0, asyncio.Event()
         return self._locks[loop]
 
 
