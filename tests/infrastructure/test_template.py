@@ -135,10 +135,10 @@ def test_schedules_functions_and_topics_are_for_those_who_need_them(rights: dict
         ("scheduler:DeleteSchedule", rules): {"ManageRules", "ReconcileRules"},
         ("scheduler:GetSchedule", rules): {"ReconcileRules"},
         ("scheduler:ListSchedules", f"{SCHEDULES}/*/*"): {"Outbox", "ReconcileRules"},
-        ("scheduler:CreateSchedule", tests): {"CreateAbTest"},
+        ("scheduler:CreateSchedule", tests): {"CreateAbTest", "ReconcileRules"},
         ("scheduler:DeleteSchedule", tests): ab_tests,
         ("iam:PassRole", "RuleScheduleRole"): {"CreateRule", "ManageRules", "ReconcileRules"},
-        ("iam:PassRole", "AbTestScheduleRole"): {"CreateAbTest"},
+        ("iam:PassRole", "AbTestScheduleRole"): {"CreateAbTest", "ReconcileRules"},
         ("sns:Publish", "arn:topic"): {"Outbox", "EvaluateRule", "CheckAbTest", "ReconcileCampaigns", *steps},
     }
     asked = {

@@ -24,7 +24,7 @@ from campaign_automation.managers.ab_tests.analysis import AbTestAnalyst
 from campaign_automation.managers.ab_tests.applying import AbTestApplier
 from campaign_automation.managers.ab_tests.daily_check import AbTestChecks
 from campaign_automation.managers.ab_tests.ending import AbTestEnding
-from campaign_automation.managers.ab_tests.schedules import AbTestSchedules
+from campaign_automation.managers.ab_tests.schedules import AbTestSchedules, AbTestSchedulesRepair
 from campaign_automation.managers.ab_tests.sizing import AbTestSizing
 from campaign_automation.managers.budgets.budget_manager import BudgetManager
 from campaign_automation.managers.budgets.summary import SUMMARY_SCHEMA, Narrator
@@ -42,6 +42,7 @@ from campaign_automation.managers.changes.control import CampaignControl
 from campaign_automation.managers.changes.gate import WriteGate
 from campaign_automation.managers.changes.guards import Limits
 from campaign_automation.managers.changes.history import ChangeHistory
+from campaign_automation.managers.changes.retelling import Retelling
 from campaign_automation.managers.changes.stopping import CampaignStops
 from campaign_automation.managers.rules.account_snapshot import AccountSnapshots
 from campaign_automation.managers.rules.applying import RuleWriter
@@ -256,6 +257,10 @@ class Wiring:
         return Outbox(self.store, self.tools, self.notices)
 
     @cached_property
+    def retelling(self) -> Retelling:
+        return Retelling(self.store, TagStore(self._table), self.outbox)
+
+    @cached_property
     def quarantine(self) -> Quarantine:
         return Quarantine(self.store)
 
@@ -393,6 +398,10 @@ class Wiring:
         return AbTestChecks(
             self._ab_test_store, self.campaigns, self.ab_test_analyst, self._ab_test_ending, self.notices
         )
+
+    @cached_property
+    def ab_test_repair(self) -> AbTestSchedulesRepair:
+        return AbTestSchedulesRepair(self._ab_test_store, self._ab_test_schedules)
 
     @cached_property
     def _ab_test_ending(self) -> AbTestEnding:
