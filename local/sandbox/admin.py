@@ -37,6 +37,8 @@ class Admin:
             ("PUT", "/unkind"): self.unkind,
             ("GET", "/limits"): self.limits,
             ("PUT", "/limits"): self.set_limits,
+            ("PUT", "/hidden/{id}"): self.hide,
+            ("DELETE", "/hidden"): self.show,
             ("GET", "/faults"): self.faults,
             ("POST", "/faults"): self.set_faults,
             ("POST", "/late"): self.late,
@@ -91,6 +93,16 @@ class Admin:
         """{"tiktok": 10, "meta": 9000, "google": 15000}: what a platform takes from here on."""
         self._world.quotas.set(body)
         return self._world.quotas.listing()
+
+    def hide(self, request: Request, body: Any) -> Json:
+        """{"writes": true or false}: a campaign that its platform does not show; true refuses its changes."""
+        hidden = self._world.hidden
+        hidden.hide(request.path_params["id"], writes=bool(body["writes"]))
+        return {"hidden": sorted(hidden.campaigns), "closed": sorted(hidden.closed)}
+
+    def show(self, _: Request, __: Any) -> Json:
+        self._world.hidden.clear()
+        return {"hidden": [], "closed": []}
 
     def faults(self, _: Request, __: Any) -> list[Any]:
         return self._world.faults.listing()

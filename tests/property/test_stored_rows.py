@@ -23,7 +23,7 @@ from campaign_automation.adapters.base import AdNode, AdSetNode, CampaignNode
 from campaign_automation.capability import run_action
 from campaign_automation.managers.shared.idempotency import action_claim
 from campaign_automation.models.campaign import Creation
-from campaign_automation.models.common import AdAccount, Context
+from campaign_automation.models.common import AdAccount, Context, Level
 from campaign_automation.stores import lease
 from campaign_automation.stores.rule_store import RuleHead, Tick
 from campaign_automation.stores.table import Put
@@ -88,10 +88,12 @@ class House:
 
     def bring_back(self, campaign: str) -> None:
         """The platform holds what it held of a campaign whose creation was under way."""
-        known = {entry.platform_id for entry in self.load(campaign).objects.values()}
+        objects = self.load(campaign).objects.values()
+        known = {entry.platform_id for entry in objects}
+        (root,) = (str(entry.platform_id) for entry in objects if entry.level is Level.CAMPAIGN)
         for item in STORED["platform_objects"]:
             if item["platform_id"] in known:
-                self.adapter._nodes[item["platform_id"]] = KINDS[item["kind"]].model_validate(item)
+                self.adapter.add(root, KINDS[item["kind"]].model_validate(item))
 
     def step(self, execution: str, step: str) -> None:
         for payload in STORED["executions"][execution]["tasks"]:
@@ -282,7 +284,7 @@ def test_a_test_is_read_with_its_looks(house: House) -> None:
 
 def test_a_repeated_action_gives_the_answer_stored_before(house: House) -> None:
     answer = house.action("manage_campaign", STORED["requests"]["manage_campaign"], idempotency_key="pause-1")
-    assert answer == {**STORED["answers"]["manage_campaign"], "confirmed": True}
+    assert answer == {**STORED["answers"]["manage_campaign"], "confirmed": True, "replayed": True}
     other = {**STORED["requests"]["manage_campaign"], "action": "start"}
     refused = house.action("manage_campaign", other, idempotency_key="pause-1")
     assert refused["error"]["code"] == "5004"

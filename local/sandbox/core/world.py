@@ -10,6 +10,7 @@ from local.sandbox.core.accounts import Accounts
 from local.sandbox.core.calls import CallLog
 from local.sandbox.core.clock import Clock
 from local.sandbox.core.faults import FaultBook
+from local.sandbox.core.hidden import Hidden
 from local.sandbox.core.limits import Quotas
 from local.sandbox.core.records import DayRecord, Level
 from local.sandbox.core.unkind import Unkind
@@ -56,6 +57,7 @@ class World:
     latency_ms: dict[str, float] = field(default_factory=dict)
     unkind: Unkind = field(default_factory=Unkind)
     quotas: Quotas = field(default_factory=Quotas)
+    hidden: Hidden = field(default_factory=Hidden)
     platforms: dict[str, Platform] = field(default_factory=dict)
     ad_platforms: dict[str, AdPlatform] = field(default_factory=dict)
     calls: CallLog = field(init=False)
@@ -68,6 +70,7 @@ class World:
         self.seed = self.seed if seed is None else seed
         self.clock.reset(now)
         self.faults.clear()
+        self.hidden.clear()
         self.calls.clear()
         self.accounts.clear()
         self.latency_ms.clear()

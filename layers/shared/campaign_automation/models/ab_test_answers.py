@@ -26,8 +26,9 @@ from campaign_automation.models.ab_values import (
     Verdict,
     Winner,
 )
+from campaign_automation.models.budgets import EarlierDecision
 from campaign_automation.models.changes import ChangedItem, FailedItem, SkippedItem
-from campaign_automation.models.common import Amount, Model
+from campaign_automation.models.common import Amount, Answer, AttributionSource, Model
 
 
 class PercentInterval(Model):
@@ -114,10 +115,12 @@ class Window(Model):
 
 class Attribution(Model):
     """Conversions are the platform's own count of the objective's event, on the day that it gives them.
+    `source`: the window is the platform's own setting (account) or a usual one (assumed).
     `maturity_assumed`: their delay is not measured yet, so a day closes with its attribution window."""
 
     event: str
     window_days: int
+    source: AttributionSource
     maturity_assumed: bool
 
 
@@ -244,11 +247,12 @@ class AnalysisStatistics(Model):
 # --- the whole answer -------------------------------------------------------------------------------------
 
 
-class AbTestAnalysis(Model):
+class AbTestAnalysis(Answer):
     """The answer of analyze_ab_test.
 
     `verdict` is the written rule's, `finding` the finer one; `safe_to_stop` rests only on evidence that is
-    valid at every look. `reason` names the flaw of an invalid test.
+    valid at every look. `reason` names the flaw of an invalid test. `earlier_decisions`: what became of the
+    winner, once the days after the test were over.
     """
 
     status: Literal["success"] = "success"
@@ -281,5 +285,6 @@ class AbTestAnalysis(Model):
     ends_at: str
     flags: list[AnalysisFlag]
     statistics: AnalysisStatistics
+    earlier_decisions: list[EarlierDecision] = []
     warnings: list[str]
     message: str

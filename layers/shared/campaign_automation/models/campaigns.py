@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -15,18 +15,22 @@ from pydantic import (
 
 from campaign_automation.models.common import (
     Amount,
+    Answer,
     AnyObjective,
     Country,
+    Later,
     Level,
     Model,
     Objective,
     OrderedAges,
     Platform,
     PositiveAmount,
+    StoredTargeting,
     Targeting,
     Text,
     unique,
 )
+from campaign_automation.models.creation.options import CreationOptions, Schedule, Tracking
 
 CreativeId = Annotated[Text, Field(max_length=64)]
 _Url = Annotated[HttpUrl, PlainSerializer(str)]
@@ -69,7 +73,7 @@ SpecialAdCategories = Annotated[
 ]
 
 
-class CampaignTerms(Model):
+class CampaignTerms(CreationOptions):
     """The parameters of every request that makes a campaign."""
 
     daily_budget: PositiveAmount
@@ -98,8 +102,16 @@ class CampaignTerms(Model):
             raise ValueError("creatives: two have the same creative_id; each needs its own")
         return self
 
+    @model_validator(mode="after")
+    def _texts_of_its_creatives(self) -> Self:
+        asked = self.creative_ids or [item.creative_id for item in self.creatives or []]
+        strange = [item.creative_id for item in self.texts or [] if item.creative_id not in asked]
+        if strange:
+            raise ValueError(f"texts: {', '.join(strange)} is not among the creatives of this request")
+        return self
 
-class CreateCampaign(CampaignTerms):
+
+class CreateCampaign(CampaignTerms, Schedule):
     """Parameters of create_campaign; contract.md section 2."""
 
     objective: AnyObjective
@@ -146,7 +158,8 @@ class CreativePlan(Model):
 class CampaignPlan(Model):
     """The objects that one creation asks of the platform; each carries its tag in its name.
 
-    `ends_at` is the time at which the platform itself stops the delivery, also when this module is gone.
+    `ends_at` is the time at which the platform itself stops the delivery, also when this module is gone, and
+    `starts_at` the earliest at which it shows an ad, whatever is switched on before.
     """
 
     tag: str
@@ -161,6 +174,9 @@ class CampaignPlan(Model):
     dsa: Dsa | None = None
     eu_political_advertising: bool | None = None
     ends_at: datetime | None = None
+    starts_at: Annotated[datetime | None, Later] = None
+    call_to_action: Annotated[str | None, Later] = None
+    tracking: Annotated[Tracking | None, Later] = None
 
 
 class Creative(Model):
@@ -219,14 +235,14 @@ class Change(Model):
     after: dict[str, Any] | None
 
 
-class CampaignCreated(Model):
+class CampaignCreated(Answer):
     status: Literal["success"] = "success"
-    state: Literal["created", "planned"]
+    state: Literal["created", "planned", "deleted"]
     campaign_id: str
     platform: Platform
     platform_campaign_id: str | None = None
     name: str
-    campaign_status: Literal["paused", "active"]
+    campaign_status: Literal["paused", "active", "deleted"]
     currency: str
     adsets: list[AdSetResult]
     ads: list[AdResult]
@@ -236,7 +252,7 @@ class CampaignCreated(Model):
     message: str
 
 
-class CampaignAccepted(Model):
+class CampaignAccepted(Answer):
     """A creation that goes on; `status_url` gives its outcome."""
 
     status: Literal["accepted"] = "accepted"
@@ -247,7 +263,14 @@ class CampaignAccepted(Model):
 
 
 class Figures(Model):
-    """Delivery of one object on one account day. None is unknown or undefined, never 0."""
+    """Delivery of one object on one account day; `ctr` is a percentage.
+
+    None is unknown or undefined, never 0.
+    """
+
+    impressions: int | None = None
+    clicks: int | None = None
+    ctr: Amount | None = None
 
     spend: Amount | None = None
     revenue: Amount | None = None
@@ -257,6 +280,12 @@ class Figures(Model):
 
 
 class CampaignState(Model):
+    """A campaign as its platform shows it, with the figures of the account day `day`.
+
+    `daily_budget` counts what runs, or starts, with the campaign; what was paused on its own is in
+    `paused_daily_budget`.
+    """
+
     campaign_id: str
     platform: Platform
     platform_campaign_id: str | None = None
@@ -265,6 +294,13 @@ class CampaignState(Model):
     platform_status: str | None = None
     currency: str | None = None
     daily_budget: Amount | None = None
+    paused_daily_budget: Amount | None = None
+    created_at: datetime | None = None
+    ends_at: datetime | None = None
+    day: date | None = None
+    impressions_today: int | None = None
+    clicks_today: int | None = None
+    ctr_today: Amount | None = None
     spend_today: Amount | None = None
     revenue_today: Amount | None = None
     roas_today: Amount | None = None
@@ -282,6 +318,8 @@ class AdSetState(Figures):
     status: str
     platform_status: str
     daily_budget: Amount | None = None
+    targeting: StoredTargeting | None = None
+    ends_at: datetime | None = None
     issues: list[str] = []
     foreign: bool = False
 
