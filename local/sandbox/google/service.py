@@ -53,6 +53,7 @@ class GoogleAds(SandboxPlatform[Store, Account, GoogleSeed]):
             "operations_per_day",
             "operations_used",
             "spend_bursts",
+            "user_lists",
             "status",
             "time_zone",
         }

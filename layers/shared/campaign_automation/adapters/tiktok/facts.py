@@ -242,7 +242,6 @@ NARROWING = (
     "carrier_ids",
     "device_model_ids",
     "device_price_ranges",
-    "excluded_audience_ids",
     "excluded_location_ids",
     "household_income",
     "interest_category_ids",
