@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -87,8 +88,9 @@ async def evaluate_rule(parts: Wiring, event: Event) -> dict[str, Any]:
 
 
 async def reconcile_rules(parts: Wiring, event: Event) -> dict[str, Any]:
-    """Make the missing schedules of rules, delete orphaned ones, and count the overdue rules."""
-    return (await parts.rules.reconcile())._asdict()
+    """Make the missing schedules of rules and tests, delete orphaned ones, and count the overdue rules."""
+    reconciled = await parts.rules.reconcile()
+    return {**reconciled._asdict(), "tests": await parts.ab_test_repair.repair()}
 
 
 async def reconcile_campaigns(parts: Wiring, event: Event) -> dict[str, Any]:
@@ -107,10 +109,16 @@ async def check_ab_test(parts: Wiring, event: Event) -> dict[str, Any]:
 
 
 async def sweep_outbox(parts: Wiring, event: Event) -> dict[str, Any]:
-    """Send the Web Platform the messages it has not acknowledged yet, and count the active rules."""
+    """Send the Web Platform the messages it has not acknowledged yet, and count the active rules.
+
+    An operator's {"retell_since": "<time>"} first queues what was told since then once more.
+    """
+    told = {}
+    if since := event.get("retell_since"):
+        told = await parts.retelling.since(int(datetime.fromisoformat(since).timestamp() * 1000))
     if group := parts.settings.rule_schedule_group:
         emit("campaign_automation_active_rules", count_active_rules(group))
-    return await parts.outbox.sweep()
+    return {**told, **await parts.outbox.sweep()}
 
 
 SWEEPS: Mapping[str, tuple[str, Task]] = {
