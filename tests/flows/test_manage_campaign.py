@@ -228,7 +228,7 @@ def test_every_record_tells_who_why_and_what(api: Api, created: dict[str, Any], 
 def test_a_key_makes_a_change_happen_once(api: Api, sandbox: Sandbox, created: dict[str, Any]) -> None:
     first = api.manage(created["campaign_id"], "start", key=f"once {created['campaign_id']}")
     again = api.manage(created["campaign_id"], "start", key=f"once {created['campaign_id']}")
-    assert first.json() == again.json()
+    assert {**first.json(), "replayed": True} == again.json()
     other = api.manage(created["campaign_id"], "pause", key=f"once {created['campaign_id']}")
     assert (other.status_code, other.json()["error"]["code"]) == (409, "5004")
 

@@ -13,7 +13,7 @@ from cfnlint.api import lint
 from cfnlint.config import ManualArgs
 
 from campaign_automation.managers.campaigns.creation import STEPS
-from campaign_automation.utils.error_handler import TRANSIENT
+from campaign_automation.utils.error_handler import CODES, TRANSIENT
 from local.cloud.aws import ACCOUNT, REGION
 from local.cloud.stack.template import transform
 from tests.support.roles import Right, rights_of_roles
@@ -190,6 +190,24 @@ def test_the_template_stays_short() -> None:
     text = (ROOT / "template.yaml").read_text()
     added = text.count("Type: AWS::Serverless::Function") - 22
     assert len(text.splitlines()) < 1300 + 32 * added
+
+
+def test_the_gateway_refuses_in_the_envelope(transformed: dict[str, Any]) -> None:
+    """Its templates know simple variables only, and none of them is an RFC 3339 time."""
+    (body,) = (
+        item["Properties"]["Body"]
+        for item in transformed["Resources"].values()
+        if item["Type"] == "AWS::ApiGateway::RestApi"
+    )
+    answers = body["x-amazon-apigateway-gateway-responses"]
+    assert {"DEFAULT_4XX", "DEFAULT_5XX"} <= answers.keys()
+    for answer in answers.values():
+        template = answer["responseTemplates"]["application/json"]
+        filled = template.replace("$context.error.messageString", '"Unsupported Media Type"')
+        error = json.loads(filled.replace("$context.requestId", "r"))["error"]
+        assert set(error) == {"code", "type", "message", "details", "timestamp", "request_id"}
+        assert CODES[error["code"]].type == error["type"]
+        assert error["timestamp"] is None
 
 
 def test_the_table_survives_a_deleted_stack(transformed: dict[str, Any]) -> None:

@@ -42,6 +42,7 @@ class FakeAdapter:
         self.calls: list[str] = []
         self._ids = count(1)
         self._nodes: dict[str, Any] = {}
+        self._campaigns: dict[str, str] = {}  # of ad sets and ads, by platform id
         self.fail_with: PlatformError | None = None
         self.daily: list[DailyInsight] = []
         self.account = account()
@@ -51,6 +52,7 @@ class FakeAdapter:
     def forget(self) -> None:
         self.calls.clear()
         self._nodes.clear()
+        self._campaigns.clear()
 
     def node(self, platform_id: str) -> Any:
         return self._nodes[platform_id]
@@ -98,6 +100,7 @@ class FakeAdapter:
                 AdSetNode,
                 adset.tag,
                 adset.name,
+                campaign_id,
                 ends_at=plan.ends_at,
                 **adset.model_dump(include={"daily_budget", "targeting", "placements", "bid_strategy"}),
             )
@@ -117,7 +120,9 @@ class FakeAdapter:
         campaign_id: str,
         orders: Sequence[AdOrder],
     ) -> list[Outcome]:
-        return [self._add(AdNode, order.tag, order.name, adset_id=order.adset_id) for order in orders]
+        return [
+            self._add(AdNode, order.tag, order.name, campaign_id, adset_id=order.adset_id) for order in orders
+        ]
 
     async def find(
         self, access: Access, level: Level, names: Sequence[str], campaign_id: str | None
@@ -137,7 +142,11 @@ class FakeAdapter:
             raise self.fail_with
         if campaign_id not in self._nodes:
             raise PlatformRejectedError("gone", platform=self.platform, code="5000")
-        nodes = list(self._nodes.values())
+        nodes = [
+            node
+            for item, node in self._nodes.items()
+            if self._campaigns.get(item, campaign_id) == campaign_id
+        ]
         return Tree(
             campaign=self._nodes[campaign_id],
             adsets=[node for node in nodes if isinstance(node, AdSetNode)],
@@ -168,6 +177,7 @@ class FakeAdapter:
     async def remove(self, access: Access, level: Level, ids: Sequence[str]) -> list[Outcome]:
         for item in ids:
             self._nodes.pop(item, None)
+            self._campaigns.pop(item, None)
         return [Outcome(item, item) for item in ids]
 
     async def create_split(self, access: Access, account: AdAccount, order: SplitOrder) -> str | None:
@@ -192,8 +202,10 @@ class FakeAdapter:
         self.calls.append("read_daily")
         return [row for row in self.daily if row.campaign_id in campaign_ids and since <= row.day <= until]
 
-    def _add(self, kind: Any, tag: str, name: str, **more: Any) -> Outcome:
+    def _add(self, kind: Any, tag: str, name: str, campaign_id: str | None = None, **more: Any) -> Outcome:
         platform_id = str(next(self._ids))
+        if campaign_id is not None:
+            self._campaigns[platform_id] = campaign_id
         self._nodes[platform_id] = kind(
             platform_id=platform_id, name=name, status="paused", platform_status="PAUSED", **more
         )

@@ -7,7 +7,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from pydantic import BaseModel
@@ -173,7 +173,8 @@ async def run_action(parts: Wiring, name: Any, parameters: Any, context: Any) ->
         action, request, caller = await _prepare(parts, name, parameters, context, request_id)
         claim = action.claim(caller, request)
         with deadline(caller.deadline_seconds):
-            async with parts.idempotency.once(caller.user_id, claim, action.answer) as once:
+            refresh = action.refresh and partial(action.refresh, parts, caller)
+            async with parts.idempotency.once(caller.user_id, claim, action.answer, refresh) as once:
                 if once.answer is None:
                     once.answer = await action.perform(parts, request, caller)
         answer: dict[str, Any] = once.answer.model_dump(mode="json", by_alias=True)

@@ -87,9 +87,11 @@ async def reconcile_rules(parts: Wiring, event: Event) -> dict[str, Any]:
 
 
 async def reconcile_campaigns(parts: Wiring, event: Event) -> dict[str, Any]:
-    """End the creations that nothing carries on, settle what nobody answered for, and search for orphans."""
+    """End the creations that nothing carries on, settle what nobody answered for, search for orphans, and
+    look again at decisions whose days are over."""
     visits = await parts.reconciler.sweep()
-    return {**visits, "searched": await parts.orphans.sweep()}
+    searched = await parts.orphans.sweep()
+    return {**visits, "searched": searched, "looked_back": await parts.looking_back.sweep()}
 
 
 async def check_ab_test(parts: Wiring, event: Event) -> dict[str, Any]:

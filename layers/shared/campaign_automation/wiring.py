@@ -43,6 +43,8 @@ from campaign_automation.managers.changes.gate import WriteGate
 from campaign_automation.managers.changes.guards import Limits
 from campaign_automation.managers.changes.history import ChangeHistory
 from campaign_automation.managers.changes.stopping import CampaignStops
+from campaign_automation.managers.decisions.earlier_decisions import EarlierDecisions
+from campaign_automation.managers.decisions.looking_back import LookingBack
 from campaign_automation.managers.rules.account_snapshot import AccountSnapshots
 from campaign_automation.managers.rules.applying import RuleWriter
 from campaign_automation.managers.rules.checks import RuleChecks
@@ -367,8 +369,17 @@ class Wiring:
             self.gate,
             narrator,
             self._ab_test_store,
-            ForecastStore(self._table),
+            self.decisions,
         )
+
+    @cached_property
+    def decisions(self) -> EarlierDecisions:
+        return EarlierDecisions(ForecastStore(self._table), self.audit)
+
+    @cached_property
+    def looking_back(self) -> LookingBack:
+        store = ForecastStore(self._table)
+        return LookingBack(store, self.campaigns, self.insights, self.audit, self.decisions)
 
     @cached_property
     def ab_tests(self) -> AbTestManager:
@@ -384,8 +395,11 @@ class Wiring:
 
     @cached_property
     def ab_test_analyst(self) -> AbTestAnalyst:
-        applier = AbTestApplier(self.gate, self._ab_test_ending, self.settings.max_budget_step_percent)
-        return AbTestAnalyst(self.ab_tests, self._ab_test_store, self.insights, self.statistics, applier)
+        step = self.settings.max_budget_step_percent
+        applier = AbTestApplier(self.gate, self._ab_test_ending, self.decisions, step)
+        return AbTestAnalyst(
+            self.ab_tests, self._ab_test_store, self.insights, self.statistics, applier, self.decisions
+        )
 
     @cached_property
     def ab_test_checks(self) -> AbTestChecks:
@@ -422,7 +436,8 @@ class Wiring:
 
     @cached_property
     def rule_evaluation(self) -> RuleEvaluation:
-        return RuleEvaluation(self._rule_store, self._snapshots, RuleWriter(self.gate), self.notices)
+        writer = RuleWriter(self.gate, self.decisions)
+        return RuleEvaluation(self._rule_store, self._snapshots, writer, self.notices)
 
     @cached_property
     def _rule_schedules(self) -> RuleSchedules | None:

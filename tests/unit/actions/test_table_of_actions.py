@@ -14,7 +14,7 @@ import pytest
 from campaign_automation.actions import ACTIONS
 from campaign_automation.actions.action import Key
 from campaign_automation.capability import run_action
-from campaign_automation.models.common import Role
+from campaign_automation.models.common import Answer, Role
 from campaign_automation.settings import Settings
 from campaign_automation.wiring import Wiring
 
@@ -46,6 +46,8 @@ def test_what_changes_anything_has_a_key_and_is_no_get(name: str) -> None:
     assert action.role in (Role.VIEWER if action.key is Key.NONE else Role.BUYER, Role.OPERATOR)
     assert set(action.path_names) <= set(action.request.model_fields)
     assert action.success in (200, 201)
+    # A key repeats an earlier answer, and such an answer says so.
+    assert all(issubclass(answer, Answer) == action.changes for answer in action.answers.values())
 
 
 def test_in_one_process_a_caller_has_all_roles() -> None:

@@ -12,7 +12,7 @@ from typing import Any, TypeVar, get_args, get_type_hints
 
 from pydantic import BaseModel
 
-from campaign_automation.managers.shared.idempotency import action_claim
+from campaign_automation.managers.shared.idempotency import Now, action_claim
 from campaign_automation.models.campaign import Campaign, Creation
 from campaign_automation.models.common import Context, Role
 from campaign_automation.stores.answer_store import Claim
@@ -21,6 +21,8 @@ from campaign_automation.wiring import Wiring
 R = TypeVar("R", bound=BaseModel)
 A = TypeVar("A", bound=BaseModel)
 Perform = Callable[[Wiring, R, Context], Awaitable[A]]
+# Shows a kept answer with the state of what it made as that is now.
+Refresh = Callable[[Wiring, Context, Any], Awaitable[Now]]
 
 
 class Key(StrEnum):
@@ -44,8 +46,9 @@ class Action:
     key: Key
     is_destructive: bool
     request: type[BaseModel]
-    answers: dict[int, type[BaseModel]]  # by HTTP status
+    answers: dict[int, type[BaseModel]]  # by HTTP status; those of changes are an Answer
     perform: Perform[Any, Any]
+    refresh: Refresh | None
 
     @property
     def changes(self) -> bool:
@@ -105,12 +108,13 @@ def action(
     success: int = 200,
     destructive: bool = False,
     role: Role | None = None,
+    refresh: Refresh | None = None,
 ) -> Callable[[Perform[R, A]], Perform[R, A]]:
     """Enter the decorated function into ACTIONS under its own name.
 
     Its `request` parameter's type parses the parameters; the types it returns are the answers, `success` the
     status of the first; a second one means that the work goes on (202). Without `role` buyers may call an
-    action that changes, viewers one that only reads.
+    action that changes, viewers one that only reads. `refresh` brings an answer that is repeated up to date.
     """
 
     def register(perform: Perform[R, A]) -> Perform[R, A]:
@@ -128,6 +132,7 @@ def action(
             request=hints["request"],
             answers=dict(zip((success, 202), answers, strict=False)),
             perform=perform,
+            refresh=refresh,
         )
         return perform
 

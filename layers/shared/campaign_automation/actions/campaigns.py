@@ -21,7 +21,7 @@ async def create_campaign(
     """Create a whole campaign, paused, or tell that its creation goes on."""
     opened = await parts.campaigns.open_creation(request, caller)
     await parts.runner.run(opened, caller)
-    return await parts.campaigns.outcome(caller.user_id, opened.campaign_id)
+    return await parts.campaigns.outcome(caller.user_id, opened.campaign_id, replayed=not opened.is_new)
 
 
 @action("GET", "/v1/campaigns/{campaign_id}")

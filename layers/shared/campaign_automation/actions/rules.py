@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from campaign_automation.actions.action import Key, action
+from campaign_automation.managers.shared.idempotency import Now
 from campaign_automation.models.common import Context
 from campaign_automation.models.rules.answers import (
     RuleCreated,
@@ -23,13 +24,17 @@ from campaign_automation.models.rules.rule import (
 from campaign_automation.wiring import Wiring
 
 
-@action("POST", "/v1/rules", key=Key.DERIVED, success=201)
+async def _as_it_is_now(parts: Wiring, caller: Context, answer: RuleCreated) -> Now:
+    return await parts.rules.as_it_is_now(answer, caller)
+
+
+@action("POST", "/v1/rules", key=Key.DERIVED, success=201, refresh=_as_it_is_now)
 async def create_rule(parts: Wiring, request: CreateRule, caller: Context) -> RuleCreated:
     """Check a rule, replay it over the history, store it and schedule it."""
     return await parts.rules.create(request, caller)
 
 
-@action("POST", "/v1/rule-templates/{template}/rules", key=Key.DERIVED, success=201)
+@action("POST", "/v1/rule-templates/{template}/rules", key=Key.DERIVED, success=201, refresh=_as_it_is_now)
 async def create_rule_from_template(parts: Wiring, request: RuleFromTemplate, caller: Context) -> RuleCreated:
     """Create a rule from a template and a few numbers."""
     return await parts.rules.create_from_template(request, caller)

@@ -399,7 +399,7 @@ def _no_delivery(entity_id: str, parents: Parents, day: date) -> DailyInsight:
 
 def _figures_by_id(rows: Iterable[DailyInsight]) -> dict[str, Figures]:
     """One day's rows as figures by object."""
-    return {row.entity_id: figures(row.spend, row.revenue, row.conversions) for row in rows}
+    return {row.entity_id: figures(row) for row in rows}
 
 
 def ratio(numerator: Decimal | None, denominator: Decimal | None) -> Decimal | None:
@@ -409,12 +409,16 @@ def ratio(numerator: Decimal | None, denominator: Decimal | None) -> Decimal | N
     return round(numerator / denominator, 4)
 
 
-def figures(spend: Decimal | None, revenue: Decimal | None, conversions: Decimal | None) -> Figures:
-    """Figures with their ratios: ROAS = revenue / spend, CPA = spend / conversions."""
+def figures(row: DailyInsight) -> Figures:
+    """Figures with their ratios: CTR (in percent), ROAS = revenue / spend, CPA = spend / result."""
+    clicks = None if row.clicks is None else 100 * Decimal(row.clicks)
     return Figures(
-        spend=spend,
-        revenue=revenue,
-        conversions=conversions,
-        roas=ratio(revenue, spend),
-        cpa=ratio(spend, conversions),
+        impressions=row.impressions,
+        clicks=row.clicks,
+        ctr=ratio(clicks, None if row.impressions is None else Decimal(row.impressions)),
+        spend=row.spend,
+        revenue=row.revenue,
+        conversions=row.conversions,
+        roas=ratio(row.revenue, row.spend),
+        cpa=ratio(row.spend, row.conversions),
     )

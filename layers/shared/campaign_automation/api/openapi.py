@@ -9,6 +9,8 @@ from pydantic.json_schema import models_json_schema
 
 from campaign_automation.actions import ACTIONS
 from campaign_automation.actions.action import Action
+from campaign_automation.api.http import LONGEST_WAIT_SECONDS
+from campaign_automation.managers.campaigns.runner import DEFAULT_WAIT_SECONDS
 
 _ERROR = {
     "type": "object",
@@ -23,7 +25,11 @@ _ERROR = {
                 "type": {"type": "string"},
                 "message": {"type": "string"},
                 "details": {"type": "object"},
-                "timestamp": {"type": "string", "format": "date-time"},
+                "timestamp": {
+                    "type": ["string", "null"],
+                    "format": "date-time",
+                    "description": "null in what the gateway itself refuses: its Date header has the time",
+                },
                 "request_id": {"type": "string"},
             },
         },
@@ -80,7 +86,7 @@ def _operation(action: Action) -> dict[str, Any]:
         "parameters": [
             *({"name": name, "in": "path", "required": True, "schema": _TEXT} for name in action.path_names),
             *({"name": name, "in": "query", "schema": _TEXT} for name in action.query_names),
-            *(_HEADERS if action.method == "POST" else []),
+            *(_HEADERS if action.changes else []),
         ],
         "responses": {
             str(status): _content(model.__name__, model.__doc__ or action.name)
@@ -101,7 +107,8 @@ _HEADERS: list[dict[str, Any]] = [
         "name": "Prefer",
         "in": "header",
         "schema": {"type": "string"},
-        "description": "wait=N, or respond-async",
+        "description": f"wait=N: seconds (default {DEFAULT_WAIT_SECONDS}, at most {LONGEST_WAIT_SECONDS})"
+        " before a creation that goes on answers 202; respond-async does not wait",
     },
     {"name": "Content-Language", "in": "header", "schema": {"enum": ["en", "zh"]}},
 ]

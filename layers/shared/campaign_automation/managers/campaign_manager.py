@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Container
-from typing import NamedTuple
+from collections.abc import Awaitable, Callable, Container
+from decimal import Decimal
+from typing import Literal, NamedTuple
 
 from campaign_automation.managers.campaigns import wording
-from campaign_automation.managers.shared.idempotency import creation_claim, refuse_other_request
+from campaign_automation.managers.shared.idempotency import REPLAYED, creation_claim, refuse_other_request
 from campaign_automation.models.ab_tests import AbTestTerms
 from campaign_automation.models.campaign import FINAL, Campaign, Creation, Stop
 from campaign_automation.models.campaigns import (
     AdResult,
+    AdSetPlan,
     AdSetResult,
     CampaignAccepted,
     CampaignCreated,
@@ -31,8 +33,12 @@ from campaign_automation.utils.error_handler import (
 )
 from campaign_automation.utils.observability import logger
 
+IsOver = Callable[[str], Awaitable[bool]]
+
 
 class Opened(NamedTuple):
+    """A creation that can run; one that is not new was opened by an earlier call under the same key."""
+
     campaign_id: str
     platform: Platform
     is_new: bool
@@ -46,12 +52,17 @@ class CampaignManager:
     # --- creation: opening and outcome -----------------------------------------------------------------
 
     async def open_creation(
-        self, spec: CreateCampaign, context: Context, test: AbTestTerms | None = None
+        self,
+        spec: CreateCampaign,
+        context: Context,
+        test: AbTestTerms | None = None,
+        is_over: IsOver | None = None,
     ) -> Opened:
         """Store the request under its idempotency key; the same key and body give the same campaign again.
 
-        A dry run claims no key. Raises ConflictError for the same key with another body, InvalidRequestError
-        for a platform that this deployment does not have.
+        A key derived from the request gives none that was deleted since, or that `is_over`, by its id: it
+        creates anew. A dry run claims no key. Raises ConflictError for the same key with another body,
+        InvalidRequestError for a platform that this deployment does not have.
         """
         if spec.platform not in self._platforms:
             raise InvalidRequestError(
@@ -74,10 +85,18 @@ class CampaignManager:
         )
         # The claim and the campaign are written together: of two equal requests at once one opens it.
         standing = await self._store.open_creation(creation, claim)
-        if claim is None or standing is None:
+        if standing is not None and claim is not None:
+            refuse_other_request(standing, claim)
+            if claim.is_derived and await self._is_over(context.user_id, standing.campaign_id, is_over):
+                standing = await self._store.open_creation(creation, claim, after=standing)
+        if standing is None:
             return Opened(campaign_id, spec.platform, is_new=True)
-        refuse_other_request(standing, claim)
         return Opened(standing.campaign_id, spec.platform, is_new=False)
+
+    async def _is_over(self, tenant: str, campaign_id: str, is_over: IsOver | None) -> bool:
+        if await self._store.state_of(tenant, campaign_id) in (None, "deleted"):
+            return True
+        return is_over is not None and await is_over(campaign_id)
 
     async def refuse(self, tenant: str, campaign_id: str, error: CampaignAutomationError) -> None:
         """End a creation of which nothing was carried out, which frees its idempotency key."""
@@ -99,19 +118,22 @@ class CampaignManager:
     async def is_finished(self, tenant: str, campaign_id: str) -> bool:
         return await self._store.state_of(tenant, campaign_id) in FINAL
 
-    async def outcome(self, tenant: str, campaign_id: str) -> CampaignCreated | CampaignAccepted:
-        """Return the finished campaign, or that its creation goes on.
+    async def outcome(
+        self, tenant: str, campaign_id: str, *, replayed: bool
+    ) -> CampaignCreated | CampaignAccepted:
+        """Return the campaign as it is now, or that its creation goes on; `replayed` to an earlier call too.
 
         Raises the error that made the creation fail.
         """
         creation = await self.load(tenant, campaign_id)
-        if creation.state in ("created", "planned"):
-            return created_result(creation)
+        if creation.state in ("created", "planned", "deleted"):
+            return _replayed(created_result(creation)) if replayed else created_result(creation)
         if creation.state == "creating":
             return CampaignAccepted(
                 campaign_id=campaign_id,
                 status_url=f"/v1/campaigns/{campaign_id}",
                 message=wording.CREATING,
+                replayed=replayed,
             )
         raise _failure(creation)
 
@@ -145,17 +167,21 @@ def _failure(creation: Creation) -> CampaignAutomationError:
     return error
 
 
+def _replayed(answer: CampaignCreated) -> CampaignCreated:
+    return answer.model_copy(update={"replayed": True, "warnings": [REPLAYED, *answer.warnings]})
+
+
 def created_result(creation: Creation) -> CampaignCreated:
-    """Return the answer of create_campaign: the objects that were made, or in a dry run would be."""
+    """Return the answer of create_campaign: the objects as they are now, or in a dry run would be."""
     plan, account = creation.planned()
     is_dry = creation.state == "planned"
     return CampaignCreated(
-        state="planned" if is_dry else "created",
+        state=_state(creation),
         campaign_id=creation.campaign_id,
         platform=creation.spec.platform,
         platform_campaign_id=creation.platform_id(plan.tag),
         name=plan.name,
-        campaign_status="active" if creation.activated else "paused",
+        campaign_status=_status(creation),
         currency=account.currency,
         adsets=_adset_results(creation),
         ads=_ad_results(creation),
@@ -166,19 +192,37 @@ def created_result(creation: Creation) -> CampaignCreated:
     )
 
 
+def _state(creation: Creation) -> Literal["created", "planned", "deleted"]:
+    return "created" if creation.state not in ("planned", "deleted") else creation.state
+
+
+def _status(creation: Creation) -> Literal["paused", "active", "deleted"]:
+    if creation.state == "deleted":
+        return "deleted"
+    root = creation.objects.get(creation.planned()[0].tag)
+    # Without a change of ours the journal has no status, but the creation may have started it.
+    is_active = creation.activated if root is None or root.status is None else root.status == "active"
+    return "active" if is_active else "paused"
+
+
 def _adset_results(creation: Creation) -> list[AdSetResult]:
     return [
         AdSetResult(
             adset_id=adset.tag,
             platform_adset_id=creation.platform_id(adset.tag),
             name=adset.name,
-            daily_budget=adset.daily_budget,
+            daily_budget=_budget(creation, adset),
             targeting=adset.targeting,
             placements=adset.placements,
             bid_strategy=adset.bid_strategy,
         )
         for adset in creation.planned()[0].adsets
     ]
+
+
+def _budget(creation: Creation, adset: AdSetPlan) -> Decimal:
+    entry = creation.objects.get(adset.tag)
+    return adset.daily_budget if entry is None or entry.daily_budget is None else entry.daily_budget
 
 
 def _ad_results(creation: Creation) -> list[AdResult]:

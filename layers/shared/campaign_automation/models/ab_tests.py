@@ -26,6 +26,7 @@ from campaign_automation.models.campaigns import (
 from campaign_automation.models.changes import ChangedItem, Flag, Reason, SkippedItem
 from campaign_automation.models.common import (
     Amount,
+    Answer,
     AnyObjective,
     Model,
     Objective,
@@ -129,18 +130,19 @@ class VariantAdSet(Model):
     budget: Amount
 
 
-class AbTestCreated(Model):
+class AbTestCreated(Answer):
     """`randomised`: the platform itself shows each person one variant only. `ends_at` is when the test is
     over, whatever was found. A dry run has no `test_id`."""
 
     status: Literal["success"] = "success"
-    state: Literal["created", "planned"]
+    state: Literal["created", "planned", "deleted"]
+    test_state: TestState = "running"
     test_id: str | None
     test_name: str
     campaign_id: str
     platform: Platform
     platform_campaign_id: str | None = None
-    campaign_status: Literal["paused", "active"]
+    campaign_status: Literal["paused", "active", "deleted"]
     currency: str
     adsets: list[VariantAdSet]
     ads: list[AdResult]
@@ -157,7 +159,7 @@ class AbTestCreated(Model):
     message: str
 
 
-class AbTestAccepted(Model):
+class AbTestAccepted(Answer):
     """Creation goes on; ask `status_url` for its outcome, and analyse the test by its id when it is there."""
 
     status: Literal["accepted"] = "accepted"
@@ -192,7 +194,7 @@ class CancelAbTest(Model):
     dry_run: Flag = False
 
 
-class AbTestCancelled(Model):
+class AbTestCancelled(Answer):
     status: Literal["success"] = "success"
     test_id: str
     campaign_id: str

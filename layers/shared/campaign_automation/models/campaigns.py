@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -15,6 +15,7 @@ from pydantic import (
 
 from campaign_automation.models.common import (
     Amount,
+    Answer,
     AnyObjective,
     Country,
     Level,
@@ -219,14 +220,14 @@ class Change(Model):
     after: dict[str, Any] | None
 
 
-class CampaignCreated(Model):
+class CampaignCreated(Answer):
     status: Literal["success"] = "success"
-    state: Literal["created", "planned"]
+    state: Literal["created", "planned", "deleted"]
     campaign_id: str
     platform: Platform
     platform_campaign_id: str | None = None
     name: str
-    campaign_status: Literal["paused", "active"]
+    campaign_status: Literal["paused", "active", "deleted"]
     currency: str
     adsets: list[AdSetResult]
     ads: list[AdResult]
@@ -236,7 +237,7 @@ class CampaignCreated(Model):
     message: str
 
 
-class CampaignAccepted(Model):
+class CampaignAccepted(Answer):
     """A creation that goes on; `status_url` gives its outcome."""
 
     status: Literal["accepted"] = "accepted"
@@ -247,7 +248,14 @@ class CampaignAccepted(Model):
 
 
 class Figures(Model):
-    """Delivery of one object on one account day. None is unknown or undefined, never 0."""
+    """Delivery of one object on one account day; `ctr` is a percentage.
+
+    None is unknown or undefined, never 0.
+    """
+
+    impressions: int | None = None
+    clicks: int | None = None
+    ctr: Amount | None = None
 
     spend: Amount | None = None
     revenue: Amount | None = None
@@ -257,6 +265,12 @@ class Figures(Model):
 
 
 class CampaignState(Model):
+    """A campaign as its platform shows it, with the figures of the account day `day`.
+
+    `daily_budget` counts what runs, or starts, with the campaign; what was paused on its own is in
+    `paused_daily_budget`.
+    """
+
     campaign_id: str
     platform: Platform
     platform_campaign_id: str | None = None
@@ -265,6 +279,13 @@ class CampaignState(Model):
     platform_status: str | None = None
     currency: str | None = None
     daily_budget: Amount | None = None
+    paused_daily_budget: Amount | None = None
+    created_at: datetime | None = None
+    ends_at: datetime | None = None
+    day: date | None = None
+    impressions_today: int | None = None
+    clicks_today: int | None = None
+    ctr_today: Amount | None = None
     spend_today: Amount | None = None
     revenue_today: Amount | None = None
     roas_today: Amount | None = None
@@ -282,6 +303,7 @@ class AdSetState(Figures):
     status: str
     platform_status: str
     daily_budget: Amount | None = None
+    ends_at: datetime | None = None
     issues: list[str] = []
     foreign: bool = False
 

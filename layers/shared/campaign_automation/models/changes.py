@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from campaign_automation.models.common import Level, Model, Text, unique
+from campaign_automation.models.common import Answer, Level, Model, Text, unique
 
 CampaignId = Annotated[Text, Field(max_length=128)]
 Reason = Annotated[Text, Field(max_length=500)]
@@ -72,7 +72,7 @@ class FailedItem(Model):
     error: dict[str, Any]
 
 
-class CampaignManaged(Model):
+class CampaignManaged(Answer):
     """The answer of manage_campaign. `run_id` names the change for the audit trail and for undo.
 
     `partial`: the platform or a guard held back a part, see `failed` and `skipped`. Not `confirmed`: the
@@ -152,7 +152,7 @@ class UndoChange(Model):
     dry_run: Flag = False
 
 
-class ChangeUndone(Model):
+class ChangeUndone(Answer):
     """The values that were restored, and those that could not be, with the reasons; as in CampaignManaged."""
 
     status: Literal["success", "partial"] = "success"

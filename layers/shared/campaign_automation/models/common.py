@@ -81,6 +81,15 @@ class Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
+class Answer(Model):
+    """The base of the answers of actions that change something.
+
+    `replayed`: an earlier answer is repeated, since the idempotency key was used before.
+    """
+
+    replayed: bool = False
+
+
 def _country(value: str) -> str:
     # UK is only reserved in ISO 3166-1, but many callers write it.
     code = "GB" if value.upper() == "UK" else value.upper()

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from campaign_automation.models.common import Model, Text, unique
+from campaign_automation.models.common import Answer, Model, Text, unique
 
 MOST_MESSAGES = 100
 
@@ -49,7 +49,7 @@ class ResendMessages(Model):
     ) = None
 
 
-class MessagesResent(Model):
+class MessagesResent(Answer):
     status: Literal["success"] = "success"
     item_ids: list[str]
     message: str

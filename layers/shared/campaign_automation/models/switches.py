@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from campaign_automation.models.changes import FailedItem, Flag, Reason
-from campaign_automation.models.common import Amount, Model, Platform, Record, Text
+from campaign_automation.models.common import Amount, Answer, Model, Platform, Record, Text
 
 Id = Annotated[Text, Field(max_length=128)]
 
@@ -74,7 +74,7 @@ class StopAll(Scoped):
     dry_run: Flag = False
 
 
-class AllStopped(Model):
+class AllStopped(Answer):
     """The campaigns that are paused now, or were; those that could not be; and how many are left to do.
 
     With any `left` the same request goes on where it ended.
@@ -112,14 +112,14 @@ class ListLimits(Model):
     changes: Annotated[int, Field(ge=0, le=500)] = 50
 
 
-class KillSwitchSet(Model):
+class KillSwitchSet(Answer):
     status: Literal["success"] = "success"
     scope: str
     is_on: bool
     message: str
 
 
-class AccountCapSet(Model):
+class AccountCapSet(Answer):
     status: Literal["success"] = "success"
     name: str
     daily_budget: Amount | None

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from campaign_automation.models.common import Record
 from campaign_automation.stores.lease import Lease, machine_now
-from campaign_automation.stores.table import Delete, Key, Put, Table
+from campaign_automation.stores.table import Delete, Equals, Key, Put, Table
 from campaign_automation.utils.packing import packed, unpacked
 
 # A running call holds its key for a minute, an answer for days: when `expires_at` is over, the row goes.
@@ -35,6 +35,7 @@ class Claim(Record):
     campaign_id: str = ""
     answer: str | None = None
     seconds: int = Field(default=0, exclude=True)
+    is_derived: bool = Field(default=False, exclude=True)  # from the request, by the module itself
 
 
 class AnswerStore:
@@ -49,6 +50,10 @@ class AnswerStore:
         return await standing_claim(self._table, tenant, claim.key) or claim.model_copy(
             update={"holder": "", "answer": None}
         )
+
+    async def take_over(self, tenant: str, claim: Claim, standing: Claim, seconds: int) -> bool:
+        """Take the key from an answer that holds no more. Return False when another call was faster."""
+        return await self._table.try_write(claim_after(tenant, claim, standing, seconds))
 
     async def keep(self, tenant: str, claim: Claim, answer: str) -> None:
         """Keep the answer, unless the claim ran out and another call has the key."""
@@ -80,6 +85,11 @@ def _kept(answer: str) -> str:
 def claim_put(tenant: str, claim: Claim, seconds: int) -> Put:
     """Return the operation that claims a key without a holder."""
     return Put(_row(tenant, claim, seconds), when=_KEY.free_for(claim.holder))
+
+
+def claim_after(tenant: str, claim: Claim, standing: Claim, seconds: int) -> Put:
+    """Return the operation that takes a key from the claim that stands on it."""
+    return Put(_row(tenant, claim, seconds), when=Equals("holder", standing.holder))
 
 
 def claim_key(tenant: str, key: str) -> Key:

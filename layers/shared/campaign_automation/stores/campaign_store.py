@@ -27,7 +27,7 @@ from typing import Any
 from campaign_automation.models.campaign import Campaign, Creation, ObjectEntry, OutboxEntry, State, Stop
 from campaign_automation.models.campaigns import AdCopy, Creative
 from campaign_automation.models.common import AdAccount, Level
-from campaign_automation.stores.answer_store import Claim, claim_key, claim_put, standing_claim
+from campaign_automation.stores.answer_store import Claim, claim_after, claim_key, claim_put, standing_claim
 from campaign_automation.stores.campaign_rows import (
     Head,
     Listed,
@@ -90,15 +90,20 @@ class CampaignStore:
 
     # --- creation --------------------------------------------------------------------------------------
 
-    async def open_creation(self, creation: Creation, claim: Claim | None) -> Claim | None:
-        """Store a new campaign under its claim, both or neither. Return the claim that stands already."""
+    async def open_creation(
+        self, creation: Creation, claim: Claim | None, after: Claim | None = None
+    ) -> Claim | None:
+        """Store a new campaign under its claim, both or neither. Return the claim that stands already.
+
+        A claim is taken from the one of `after`, whose campaign is over.
+        """
         row, parts = in_parts(creation, campaign_row(creation))
         puts = [Put(row, when=Absent()), *map(Put, parts)]
         if claim is None:
             await self._table.write(*puts)
             return None
         for _ in range(_CLAIM_TRIES):
-            if await self._table.try_write(*puts, claim_put(creation.tenant, claim, claim.seconds)):
+            if await self._table.try_write(*puts, _taken(creation.tenant, claim, after)):
                 return None
             standing = await standing_claim(self._table, creation.tenant, claim.key)
             if standing is not None:
@@ -387,6 +392,12 @@ class CampaignStore:
 
     async def _campaign(self, tenant: str, campaign_id: str) -> Row | None:
         return await self._table.get(Key(partition(tenant, campaign_id), "campaign"))
+
+
+def _taken(tenant: str, claim: Claim, after: Claim | None) -> Put:
+    if after is None:
+        return claim_put(tenant, claim, claim.seconds)
+    return claim_after(tenant, claim, after, claim.seconds)
 
 
 def _run_taken(campaign: Creation | Campaign, run_id: str, seconds: int) -> Row:

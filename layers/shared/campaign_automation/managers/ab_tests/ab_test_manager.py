@@ -77,7 +77,9 @@ class AbTestManager:
         """
         self._check_end(request)
         spec = request.campaign(activate=self._activate)
-        opened = await self._campaigns.open_creation(spec, context, request.terms)
+        opened = await self._campaigns.open_creation(
+            spec, context, request.terms, lambda campaign_id: self._is_over(context.user_id, campaign_id)
+        )
         test_id = ab_test_id(opened.campaign_id)
         known = None if opened.is_new else await self._store.load(context.user_id, test_id)
         if known:
@@ -91,6 +93,10 @@ class AbTestManager:
             await self._campaigns.refuse(context.user_id, opened.campaign_id, error)
             raise
         return OpenedTest(opened, test)
+
+    async def _is_over(self, tenant: str, campaign_id: str) -> bool:
+        test = await self._store.load(tenant, ab_test_id(campaign_id))
+        return test is not None and test.state != "running"
 
     async def _new_test(self, request: CreateAbTest, context: Context, opened: Opened) -> AbTest:
         creation = await self._campaigns.load(context.user_id, opened.campaign_id)
@@ -124,7 +130,9 @@ class AbTestManager:
         """Return the test, or that its creation goes on. Raises the error that made the campaign fail."""
         test = opened.test
         try:
-            made = await self._campaigns.outcome(test.tenant, test.campaign_id)
+            made = await self._campaigns.outcome(
+                test.tenant, test.campaign_id, replayed=not opened.opened.is_new
+            )
         except CampaignAutomationError:
             await self._ending.forget(test)
             raise
@@ -135,6 +143,7 @@ class AbTestManager:
                 status_url=made.status_url,
                 required_sample=test.sample,
                 message=wording.CREATING,
+                replayed=made.replayed,
             )
         creation = await self._campaigns.load(test.tenant, test.campaign_id)
         has_shares = self._adapters[made.platform].budget_level is Level.ADSET
@@ -207,7 +216,9 @@ def _created(
     terms, is_dry = terms_of(creation), made.state == "planned"
     logger.info("test created", test_id=test.test_id, campaign_id=test.campaign_id)
     return AbTestCreated(
+        replayed=made.replayed,
         state=made.state,
+        test_state=test.state,
         test_id=None if is_dry else test.test_id,
         test_name=terms.test_name,
         campaign_id=made.campaign_id,

@@ -8,7 +8,7 @@ happened to the cache meanwhile.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import NamedTuple
@@ -162,7 +162,7 @@ class CampaignStatusReader:
 
         tree, (figures, warnings), access = await platform.ask("status", _PATIENCE, read)
         warnings = [*warnings, *token_warnings(access, campaign.platform)]
-        return _status(campaign, tree, figures, warnings, access), figures is not None
+        return _status(campaign, tree, figures, warnings, access, today), figures is not None
 
 
 async def _account_problems(adapter: PlatformAdapter, access: Access) -> list[str]:
@@ -231,12 +231,11 @@ def _status(
     figures: FiguresByLevel | None,
     warnings: list[str],
     access: Access,
+    today: date,
 ) -> CampaignStatus:
     ours = {entry.platform_id: entry.tag for entry in campaign.objects.values()}
     return CampaignStatus(
-        campaign=_campaign_state(
-            campaign, tree, _daily_budget(ours, tree), _figures_of(figures, Level.CAMPAIGN, tree.campaign)
-        ),
+        campaign=_campaign_state(campaign, tree, _figures_of(figures, Level.CAMPAIGN, tree.campaign), today),
         adsets=[_adset_state(ours, node, _figures_of(figures, Level.ADSET, node)) for node in tree.adsets],
         ads=[_ad_state(campaign, ours, node, _figures_of(figures, Level.AD, node)) for node in tree.ads],
         as_of=iso_now(),
@@ -250,26 +249,42 @@ def _figures_of(report: FiguresByLevel | None, level: Level, node: Node) -> Figu
     if report is None:
         return Figures()
     # Platforms leave out what did not deliver: no row in a report that came means nothing was spent.
-    none = Figures.model_validate({"spend": 0, "revenue": 0, "conversions": 0})
+    none = Figures.model_validate(
+        dict.fromkeys(("impressions", "clicks", "spend", "revenue", "conversions"), 0)
+    )
     return report[level].get(node.platform_id, none)
 
 
-def _daily_budget(ours: Mapping[str | None, str], tree: Tree) -> Decimal | None:
-    """Return the campaign's own budget, else the sum of its ad sets' budgets; None if unknown.
+class _Budgets(NamedTuple):
+    """The daily budgets of what runs or starts with the campaign, and of the rest; None if unknown."""
 
-    Those of ad sets that others made count while they run.
-    """
+    counted: Decimal | None
+    paused: Decimal | None
+
+
+def _daily_budgets(campaign: Campaign, tree: Tree) -> _Budgets:
+    """Return the campaign's own budget, else the sums of its ad sets' budgets."""
     if tree.campaign.daily_budget is not None:
-        return tree.campaign.daily_budget
-    counted = [node for node in tree.adsets if node.platform_id in ours or node.status != "paused"]
-    budgets = [node.daily_budget for node in counted if node.status != "deleted"]
-    known = [budget for budget in budgets if budget is not None]
-    return sum(known, Decimal(0)) if known and len(known) == len(budgets) else None
+        return _Budgets(tree.campaign.daily_budget, Decimal(0))
+    waiting = _starting(campaign) if tree.campaign.status == "paused" else set()
+    alive = [node for node in tree.adsets if node.status != "deleted"]
+    counted = [node for node in alive if node.status != "paused" or node.platform_id in waiting]
+    return _Budgets(_sum(counted), _sum([node for node in alive if node not in counted]))
 
 
-def _campaign_state(
-    campaign: Campaign, tree: Tree, daily_budget: Decimal | None, figures: Figures
-) -> CampaignState:
+def _starting(campaign: Campaign) -> set[str | None]:
+    """Return the platform ids of the ad sets that were never started, and start with their campaign."""
+    entries = campaign.made(Level.ADSET)
+    return {entry.platform_id for entry in entries if entry.status is None and not entry.held}
+
+
+def _sum(nodes: Sequence[AdSetNode]) -> Decimal | None:
+    known = [node.daily_budget for node in nodes if node.daily_budget is not None]
+    return sum(known, Decimal(0)) if len(known) == len(nodes) else None
+
+
+def _campaign_state(campaign: Campaign, tree: Tree, figures: Figures, today: date) -> CampaignState:
+    budgets = _daily_budgets(campaign, tree)
     return CampaignState(
         campaign_id=campaign.campaign_id,
         platform=campaign.platform,
@@ -278,10 +293,23 @@ def _campaign_state(
         status=tree.campaign.status,
         platform_status=tree.campaign.platform_status,
         currency=campaign.account.currency,
-        daily_budget=daily_budget,
+        daily_budget=budgets.counted,
+        paused_daily_budget=budgets.paused,
+        created_at=tree.campaign.created_at or clock.at_ms(campaign.created_at),
+        ends_at=_end_of(tree),
+        day=today,
         issues=tree.campaign.issues,
         **{f"{name}_today": value for name, value in figures},
     )
+
+
+def _end_of(tree: Tree) -> datetime | None:
+    """Return the time at which the platform stops all of the campaign; None while a part goes on."""
+    if tree.campaign.ends_at is not None:
+        return tree.campaign.ends_at
+    ends = [node.ends_at for node in tree.adsets if node.status != "deleted"]
+    known = [end for end in ends if end is not None]
+    return max(known) if known and len(known) == len(ends) else None
 
 
 def _adset_state(ours: Mapping[str | None, str], node: AdSetNode, figures: Figures) -> AdSetState:
@@ -292,6 +320,7 @@ def _adset_state(ours: Mapping[str | None, str], node: AdSetNode, figures: Figur
         status=node.status,
         platform_status=node.platform_status,
         daily_budget=node.daily_budget,
+        ends_at=node.ends_at,
         issues=node.issues,
         foreign=node.platform_id not in ours,
         **dict(figures),

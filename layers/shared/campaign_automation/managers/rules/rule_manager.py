@@ -14,13 +14,14 @@ from campaign_automation.managers.rules.checks import CheckedRule, RuleChecks
 from campaign_automation.managers.rules.schedules import RuleSchedules
 from campaign_automation.managers.rules.wording import (
     CHANGED_MEANWHILE,
+    ENDED_UNDER_KEY,
     NO_SCHEDULER,
     NOT_DRIVEN,
     SCHEDULE_LATER,
     created_message,
     state_message,
 )
-from campaign_automation.managers.shared.idempotency import id_under_key
+from campaign_automation.managers.shared.idempotency import REPLAYED, Now, id_under_key
 from campaign_automation.models.common import Context
 from campaign_automation.models.rules.answers import (
     RuleCreated,
@@ -99,8 +100,25 @@ class RuleManager:
         if rule.dry_run:
             return _created(head, verdict, [], state="planned")
         if not await self._rules.create(head):  # this very request stored it before and died
-            head = await self._load(context.user_id, head.rule_id)
+            standing = await self._rules.head(context.user_id, head.rule_id)
+            if standing is None or standing.state == "deleted":
+                raise ConflictError(ENDED_UNDER_KEY, field="idempotency_key", rule_id=head.rule_id)
+            head = standing
         return _created(head, verdict, await self._drive(head))
+
+    async def as_it_is_now(self, answer: RuleCreated, context: Context) -> Now:
+        """Return an earlier answer with the rule's state as it is now, and whether the rule has ended."""
+        head = await self._rules.head(context.user_id, answer.rule_id)
+        state = "deleted" if head is None else head.state
+        current = answer.model_copy(
+            update={
+                "state": state,
+                "version": answer.version if head is None else head.version,
+                "next_run": None if head is None else _next_run(head),
+                "warnings": [REPLAYED, *answer.warnings],
+            }
+        )
+        return Now(current, is_over=state in ("deleted", "disabled"))
 
     async def create_from_template(self, request: RuleFromTemplate, context: Context) -> RuleCreated:
         """Create a rule from a template; InvalidRequestError names an unknown template or parameter."""

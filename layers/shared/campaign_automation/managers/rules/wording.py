@@ -20,6 +20,7 @@ NOT_DRIVEN = (
     "nothing has carried out what is due within the last hour: rules run while a process calls run_due() or"
     " is in background()"
 )
+ENDED_UNDER_KEY = "the rule that was made under this idempotency key was deleted since; give another key"
 CHANGED_MEANWHILE = "the rule was changed meanwhile; read it again"
 
 MAX_NAMED = 10  # objects that a sentence names

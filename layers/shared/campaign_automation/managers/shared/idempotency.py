@@ -14,10 +14,10 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from pydantic import BaseModel
 
@@ -27,11 +27,22 @@ from campaign_automation.models.common import Context
 from campaign_automation.stores.answer_store import AnswerStore, Claim
 from campaign_automation.utils.error_handler import ConflictError
 
-M = TypeVar("M", bound=BaseModel)
+A = TypeVar("A", bound=BaseModel)
 
 KEPT_SECONDS = 8 * 24 * 3600  # at least 7 days are promised
 DERIVED_SECONDS = 15 * 60
+REPLAYED = "this repeats an earlier answer; to make another one like it, give a key of its own"
 _RUNNING_SECONDS = 60  # a function that has not answered after this time is dead
+
+
+class Now(NamedTuple):
+    """A kept answer with the state as it is now. `is_over`: what it made was deleted, disabled or ended."""
+
+    answer: BaseModel
+    is_over: bool
+
+
+Refresh = Callable[[Any], Awaitable[Now]]
 
 
 @dataclass
@@ -46,20 +57,27 @@ class Idempotency:
         self._store = store
 
     @asynccontextmanager
-    async def once(self, tenant: str, claim: Claim | None, kind: type[BaseModel]) -> AsyncIterator[Once]:
+    async def once(
+        self, tenant: str, claim: Claim | None, kind: type[BaseModel], refresh: Refresh | None = None
+    ) -> AsyncIterator[Once]:
         """Hold the claim while the body makes the answer, and keep it; the body that raises frees the key.
 
         So does an answer that is not final: what failed in passing is not repeated as if it had to fail.
-        Yields the answer kept before where there is one. Raises ConflictError for a key used with another
-        request, or while the first call still runs.
+        Yields the answer kept before where there is one, as `refresh` shows it now; under a derived key only
+        while what it made is not over. Raises ConflictError for a key used with another request, or while the
+        first call still runs.
         """
         if claim is None:
             yield Once()
             return
         standing = await self._store.claim(tenant, claim, _RUNNING_SECONDS)
         if standing is not None:
-            yield Once(kind.model_validate_json(_kept_answer(standing, claim)))
-            return
+            now = await _repeated(standing, claim, kind, refresh)
+            if not (claim.is_derived and now.is_over):
+                yield Once(now.answer)
+                return
+            if not await self._store.take_over(tenant, claim, standing, _RUNNING_SECONDS):
+                raise _still_running()
         once = Once()
         try:
             yield once
@@ -81,7 +99,14 @@ def creation_claim(
         key, seconds = f"given:{context.idempotency_key}", KEPT_SECONDS
     else:
         key, seconds = _derived(context.session_id, digest), DERIVED_SECONDS
-    return Claim(key=key, digest=digest, holder=campaign_id, campaign_id=campaign_id, seconds=seconds)
+    return Claim(
+        key=key,
+        digest=digest,
+        holder=campaign_id,
+        campaign_id=campaign_id,
+        seconds=seconds,
+        is_derived=not context.idempotency_key,
+    )
 
 
 def refuse_other_request(standing: Claim, claim: Claim) -> None:
@@ -107,14 +132,26 @@ def action_claim(context: Context, action: str, request: BaseModel, *, derive: b
     if key is None:
         return None
     digest = _sha256(json.dumps([action, text]))  # one key for two actions is one key for two requests
-    return Claim(key=f"given:{key}", digest=digest, holder=uuid.uuid4().hex, seconds=seconds)
+    return Claim(
+        key=f"given:{key}",
+        digest=digest,
+        holder=uuid.uuid4().hex,
+        seconds=seconds,
+        is_derived=context.idempotency_key is None,
+    )
 
 
-def _kept_answer(standing: Claim, claim: Claim) -> str:
+async def _repeated(standing: Claim, claim: Claim, kind: type[A], refresh: Refresh | None) -> Now:
     refuse_other_request(standing, claim)
     if standing.answer is None:
-        raise ConflictError("the same request is still being carried out", retryable=True, retry_after=2)
-    return standing.answer
+        raise _still_running()
+    kept: A = kind.model_validate_json(standing.answer)
+    now = Now(kept, is_over=False) if refresh is None else await refresh(kept)
+    return now._replace(answer=now.answer.model_copy(update={"replayed": True}))
+
+
+def _still_running() -> ConflictError:
+    return ConflictError("the same request is still being carried out", retryable=True, retry_after=2)
 
 
 def _derived(*identity: str | None) -> str:

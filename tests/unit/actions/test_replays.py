@@ -1,0 +1,137 @@
+"""A repeated request: the earlier answer with the state of now, or a new object where the old one ended."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.builders import request_body
+from tests.support.one_tenant import OneTenant
+
+KEYED = {"idempotency_key": "k"}
+TEST = {
+    "test_name": "T",
+    "creative_ids": ["1", "2"],
+    "daily_budget": 100,
+    "test_duration_days": 7,
+    "force": True,
+}
+RULE = {
+    "rule_name": "R",
+    "condition": {"metric": "spend", "operator": "greater_than", "value": 5, "time_range": "last_7_days"},
+    "action": {"type": "pause_adset", "parameters": {}},
+    "applies_to": {"all": True},
+    "confirm": True,
+}
+
+
+@pytest.fixture
+def house() -> OneTenant:
+    return OneTenant()
+
+
+# --- campaigns ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("context", [{}, KEYED], ids=["derived", "given"])
+def test_a_replayed_creation_shows_the_campaign_as_it_is_now(
+    house: OneTenant, context: dict[str, str]
+) -> None:
+    first = house.done("create_campaign", request_body(activate=True), **context)
+    house.done("manage_campaign", {"campaign_id": first["campaign_id"], "action": "pause"})
+    again = house.done("create_campaign", request_body(activate=True), **context)
+    assert (first["replayed"], first["campaign_status"]) == (False, "active")
+    assert (again["replayed"], again["campaign_status"]) == (True, "paused")
+    assert again["campaign_id"] == first["campaign_id"]
+    assert any("key of its own" in warning for warning in again["warnings"])
+
+
+def delete(house: OneTenant, campaign_id: str) -> None:
+    house.done("manage_campaign", {"campaign_id": campaign_id, "action": "delete", "confirm": True})
+
+
+def test_a_deleted_campaign_is_created_anew_without_a_key_and_shown_under_one(house: OneTenant) -> None:
+    first = house.done("create_campaign", request_body())
+    delete(house, first["campaign_id"])
+    second = house.done("create_campaign", request_body())
+    assert second["campaign_id"] != first["campaign_id"]
+    assert (second["replayed"], second["campaign_status"]) == (False, "paused")
+    # The new one has the key now.
+    assert house.done("create_campaign", request_body())["campaign_id"] == second["campaign_id"]
+
+    given = house.done("create_campaign", request_body(), **KEYED)
+    delete(house, given["campaign_id"])
+    again = house.done("create_campaign", request_body(), **KEYED)
+    assert again["campaign_id"] == given["campaign_id"]
+    assert (again["replayed"], again["state"], again["campaign_status"]) == (True, "deleted", "deleted")
+
+
+# --- tests -------------------------------------------------------------------------------------------------
+
+
+def test_a_cancelled_test_is_created_anew_without_a_key_and_shown_under_one(house: OneTenant) -> None:
+    first = house.done("create_ab_test", TEST)
+    replayed = house.done("create_ab_test", TEST)
+    assert (replayed["test_id"], replayed["replayed"]) == (first["test_id"], True)
+    house.done("cancel_ab_test", {"test_id": first["test_id"]})
+    second = house.done("create_ab_test", TEST)
+    assert second["test_id"] != first["test_id"]
+    assert (second["replayed"], second["test_state"]) == (False, "running")
+
+    given = house.done("create_ab_test", TEST, **KEYED)
+    house.done("cancel_ab_test", {"test_id": given["test_id"]})
+    again = house.done("create_ab_test", TEST, **KEYED)
+    assert (again["test_id"], again["replayed"], again["test_state"]) == (given["test_id"], True, "cancelled")
+    assert again["campaign_status"] == "paused"
+    delete(house, given["campaign_id"])
+    assert house.done("create_ab_test", TEST, **KEYED)["campaign_status"] == "deleted"
+
+
+# --- rules -------------------------------------------------------------------------------------------------
+
+
+def test_a_rule_that_stands_is_repeated_with_its_state(house: OneTenant) -> None:
+    house.done("create_campaign", request_body())
+    first = house.done("create_rule", RULE)
+    again = house.done("create_rule", RULE)
+    assert (again["rule_id"], again["replayed"], again["state"]) == (first["rule_id"], True, "enabled")
+    assert first["replayed"] is False
+
+
+@pytest.mark.parametrize("end", ["disable", "delete"])
+def test_a_rule_that_ended_is_created_anew_without_a_key_and_shown_under_one(
+    house: OneTenant, end: str
+) -> None:
+    def finish(rule_id: str) -> None:
+        if end == "delete":
+            house.done("delete_rule", {"rule_id": rule_id})
+        else:
+            house.done("set_rule_state", {"rule_id": rule_id, "action": "disable"})
+
+    house.done("create_campaign", request_body())
+    first = house.done("create_rule", RULE)
+    finish(first["rule_id"])
+    second = house.done("create_rule", RULE)
+    assert second["rule_id"] != first["rule_id"]
+    assert (second["replayed"], second["state"]) == (False, "enabled")
+    assert house.done("create_rule", RULE)["rule_id"] == second["rule_id"]
+
+    given = house.done("create_rule", {**RULE, "rule_name": "G"}, **KEYED)
+    finish(given["rule_id"])
+    again = house.done("create_rule", {**RULE, "rule_name": "G"}, **KEYED)
+    state = {"disable": "disabled", "delete": "deleted"}[end]
+    assert (again["rule_id"], again["replayed"], again["state"]) == (given["rule_id"], True, state)
+    assert again["next_run"] is None
+
+
+# --- changes -----------------------------------------------------------------------------------------------
+
+
+def test_a_repeated_change_says_so_and_sends_nothing(house: OneTenant) -> None:
+    created = house.done("create_campaign", request_body())
+    start = {"campaign_id": created["campaign_id"], "action": "start"}
+    first = house.done("manage_campaign", start, **KEYED)
+    root = created["platform_campaign_id"]
+    house.adapter.change(root, status="paused")
+    again = house.done("manage_campaign", start, **KEYED)
+    assert (first["replayed"], again["replayed"]) == (False, True)
+    assert house.adapter.node(root).status == "paused"
