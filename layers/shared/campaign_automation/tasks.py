@@ -14,6 +14,7 @@ from campaign_automation.models.ab_tests import AbTestTick
 from campaign_automation.models.campaign import Campaign, Creation
 from campaign_automation.models.rules.rule import RuleTick
 from campaign_automation.settings import get_settings
+from campaign_automation.stores.operations.metrics import counted
 from campaign_automation.utils import clock, event_loop
 from campaign_automation.utils.error_handler import (
     CampaignAutomationError,
@@ -39,7 +40,7 @@ def task(run: Task, *, correlation_id: str | None = None) -> Callable[[dict[str,
 
     @logger.inject_lambda_context(correlation_id_path=correlation_id, clear_state=True)
     def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-        return event_loop.run(_run(run, parts, event))
+        return event_loop.run(counted(parts.metrics, _run(run, parts, event)))
 
     return lambda_handler
 

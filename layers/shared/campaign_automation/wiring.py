@@ -76,6 +76,7 @@ from campaign_automation.stores.engines.sqlite import SqliteTable
 from campaign_automation.stores.insight_store import InsightStore
 from campaign_automation.stores.notice_store import NoticeStore
 from campaign_automation.stores.operations.forecasts import ForecastStore
+from campaign_automation.stores.operations.metrics import MetricStore
 from campaign_automation.stores.operations.schedules import DueRuns, TableScheduler
 from campaign_automation.stores.operations.switches import SwitchStore
 from campaign_automation.stores.operations.tags import TagStore
@@ -210,6 +211,11 @@ class Wiring:
     @cached_property
     def audit(self) -> AuditStore:
         return AuditStore(self._table)
+
+    @cached_property
+    def metrics(self) -> MetricStore | None:
+        """The counts that a scrape shows, or None where none are kept."""
+        return MetricStore(self._table) if self.settings.prometheus_metrics else None
 
     @cached_property
     def _rule_store(self) -> RuleStore:
