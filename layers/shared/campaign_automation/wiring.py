@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from campaign_automation.adapters.base import PlatformAdapter
 from campaign_automation.adapters.registry import Adapters
+from campaign_automation.adapters.renewal import AccountRenewal
 from campaign_automation.clients.aws import Aws
 from campaign_automation.clients.gemini_client import GeminiClient, TextModel, load_sdk
 from campaign_automation.clients.given_tools import GivenTools
@@ -243,6 +244,7 @@ class Wiring:
         return SecretAccounts(
             lambda name: read_secret(name, "the ad account"),
             self.settings.stage,
+            AccountRenewal(self.settings, self._given_apps),
             self.settings.account_connect_url,
         )
 
