@@ -41,19 +41,20 @@ OBJECTIVES = ("sales", "traffic", "awareness", "leads", "engagement")
 
 
 @st.composite
-def age_groups(draw: st.DrawFn, edges: tuple[int, ...]) -> list[list[int]]:
-    """One to five groups that follow each other, between 18 and 65."""
-    inner = draw(st.lists(st.sampled_from(edges), max_size=4, unique=True).map(sorted))
+def age_groups(draw: st.DrawFn, edges: tuple[int, ...], most: int = 5) -> list[list[int]]:
+    """One to `most` groups that follow each other, between 18 and 65."""
+    inner = draw(st.lists(st.sampled_from(edges), max_size=most - 1, unique=True).map(sorted))
     bounds = [18, *inner, 66]
     return [[low, high - 1] for low, high in pairwise(bounds)]
 
 
 @st.composite
-def requests(draw: st.DrawFn, platform: str = "meta") -> dict[str, Any]:
-    """A request that the platform can carry out for user_123."""
+def requests(draw: st.DrawFn, platform: str = "meta", *, is_small: bool = False) -> dict[str, Any]:
+    """A request that the platform can carry out for user_123; a small one makes at most a dozen ads."""
     kind = KINDS[platform]
-    countries = draw(st.lists(st.sampled_from(COUNTRIES), min_size=1, max_size=3, unique=True))
-    groups = draw(age_groups(kind.age_edges))
+    most = 2 if is_small else 3
+    countries = draw(st.lists(st.sampled_from(COUNTRIES), min_size=1, max_size=most, unique=True))
+    groups = draw(age_groups(kind.age_edges, 3 if is_small else 5))
     request = {
         "platform": platform,
         "objective": draw(st.sampled_from(OBJECTIVES)),
@@ -67,7 +68,7 @@ def requests(draw: st.DrawFn, platform: str = "meta") -> dict[str, Any]:
     numbers = st.integers(1, 20)
     if request["objective"] in kind.image_objectives:
         numbers = numbers.map(lambda number: 2 * number - 1)  # odd creatives are images
-    creatives = draw(st.lists(numbers, min_size=1, max_size=3, unique=True))
+    creatives = draw(st.lists(numbers, min_size=1, max_size=most, unique=True))
     return request | {
         "daily_budget": draw(st.integers(cents, 10_000_000)) / 100,
         "creative_ids": [str(number) for number in creatives],

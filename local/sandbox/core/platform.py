@@ -31,6 +31,7 @@ class Store(Protocol[AccountT]):
 
     accounts: dict[str, AccountT]
     records: Any  # by object and day; the keys differ in form
+    last_id: int
 
     def state(self) -> Json: ...
 
@@ -53,7 +54,11 @@ class SandboxPlatform(ABC, Generic[StoreT, AccountT, SeedT]):
         self.reset()
 
     def reset(self) -> None:
+        # No platform gives an id twice: what is still known of an object of before means no other one.
+        before = self.__dict__.get("store")
         self.store = self.new_store()
+        if before is not None:
+            self.store.last_id = before.last_id
         now = self.now()
         self._delivered_until = whole_hour(now)
         for seed in self.seeds:
