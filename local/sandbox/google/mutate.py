@@ -48,7 +48,7 @@ def _check_request(request: Message) -> None:
         raise Refusal([AdsError("request_error.TOO_MANY_MUTATE_OPERATIONS", words)])
     seen: set[str] = set()
     for index, operation in enumerate(request.mutate_operations):
-        name = _target(operation)
+        name = target_of(operation)
         if not name:
             continue
         if name in seen:
@@ -59,7 +59,7 @@ def _check_request(request: Message) -> None:
         seen.add(name)
 
 
-def _target(operation: Message) -> str:
+def target_of(operation: Message) -> str:
     """The resource name an operation is about; empty for a create that names none."""
     inner = getattr(operation, operation.WhichOneof("operation") or "", None)
     verb = inner.WhichOneof("operation") if inner is not None else None
@@ -146,7 +146,8 @@ def _names_temporary(draft: Draft, value: str | bytes) -> bool:
 def _give_name(draft: Draft, kind: Kind, message: Message) -> None:
     own = draft.store.next_id()
     if kind.name == "campaign_criterion":
-        own = int(message.location.geo_target_constant.rpartition("/")[2])
+        kind_of = message.WhichOneof("criterion")
+        own = int(str(getattr(getattr(message, kind_of), _CONSTANTS[kind_of])).rpartition("/")[2])
     if "criterion_id" in message.DESCRIPTOR.fields_by_name:
         message.criterion_id = own
     elif kind.name == "ad_group_ad":
@@ -256,5 +257,7 @@ MUTABLE: dict[str, set[str]] = {
     "ad_group_ad": {"status"},
     "asset": set(),
 }
+# Criteria whose id is that of a constant.
+_CONSTANTS = {"location": "geo_target_constant", "language": "language_constant"}
 _WITHOUT_STATUS = ("campaign_criterion", "asset")
 _GUARDED = ("campaign", "campaign_budget")

@@ -1,6 +1,6 @@
 """GoogleAdsService.Search: which rows a query finds, and what of them it shows."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -25,6 +25,7 @@ ATTRIBUTED = {
     "ad_group_criterion": ("ad_group", "campaign", "customer"),
     "ad_group_ad": ("ad_group", "campaign", "customer"),
     "asset": ("customer",),
+    "conversion_action": ("customer",),
 }
 LEVELS: dict[str, Level] = {"campaign": "campaign", "ad_group": "adset", "ad_group_ad": "ad"}
 METRICS = ("cost_micros", "impressions", "clicks", "conversions", "conversions_value", "all_conversions")
@@ -37,6 +38,7 @@ class Search:
     store: Store
     account: Account
     now: datetime
+    hidden: Collection[str] = ()  # ids of campaigns
 
     def rows(self, query: Query) -> list[Message]:
         """The rows, in the order of the query. Raises Refusal."""
@@ -65,11 +67,15 @@ class Search:
         if resource == "customer":
             yield self._with_customer(GoogleAdsRow())
             return
+        if resource == "conversion_action":
+            yield self._with_customer(_purchases(self.account))
+            return
         for message in self.store.of_kind(self.account.id, resource):
             row = GoogleAdsRow()
             getattr(row, resource).CopyFrom(reader.show(message))
             _add_parents(row, resource, message, reader)
-            yield self._with_customer(row)
+            if row.campaign.resource_name.rpartition("/")[2] not in self.hidden:
+                yield self._with_customer(row)
 
     def _with_customer(self, row: Message) -> Message:
         customer, account = row.customer, self.account
@@ -103,6 +109,17 @@ class Search:
             copy.segments.date = day.isoformat()
             _write_metrics(copy, added_up(members, members[0]))
             yield copy
+
+
+def _purchases(account: Account) -> Message:
+    """The one conversion action of an account, with the windows that Google gives a new one."""
+    row = GoogleAdsRow()
+    action = row.conversion_action
+    action.resource_name = f"customers/{account.id}/conversionActions/{account.id}"
+    action.click_through_lookback_window_days, action.view_through_lookback_window_days = 30, 1
+    action.primary_for_goal = True
+    set_enum(action, "status", "ENABLED")
+    return row
 
 
 def _check(query: Query) -> None:

@@ -23,7 +23,7 @@ from campaign_automation.models.campaigns import (
     Creative,
     Figures,
 )
-from campaign_automation.models.common import AdAccount, AgeGroup, Level, Record
+from campaign_automation.models.common import AdAccount, AgeGroup, Level, Record, StoredTargeting
 from campaign_automation.utils.error_handler import CampaignAutomationError, InvalidRequestError
 
 
@@ -45,6 +45,9 @@ class CopyLimits(NamedTuple):
     descriptions: int = 1
     emoji: bool = True
     wide_counts_double: bool = False  # Chinese, Japanese and Korean characters
+    fewest_headlines: int = 1  # without which no ad can be made
+    fewest_descriptions: int = 1
+    shows_parts: bool = True  # headline and description beside the primary text
 
 
 class CreativeOrder(NamedTuple):
@@ -94,7 +97,8 @@ Budget = Annotated[Decimal, Field(ge=0)]
 class Node(Record):
     """One object as the platform stored it. `status` is ours (active, paused, deleted), `platform_status`
     the platform's effective one. `unread` names the fields that the platform answered in a form unknown
-    here; they keep their defaults, and `issues` says so. At `ends_at` the platform stops it by itself."""
+    here; they keep their defaults, and `issues` says so. At `ends_at` the platform stops it by itself, and it
+    shows nothing before `starts_at`."""
 
     platform_id: str
     name: str
@@ -103,6 +107,7 @@ class Node(Record):
     issues: list[str] = []
     unread: list[str] = []
     ends_at: datetime | None = None
+    starts_at: datetime | None = None
 
 
 class CampaignNode(Node):
@@ -113,41 +118,47 @@ class CampaignNode(Node):
     created_at: datetime | None = None
 
 
-class StoredTargeting(Record):
-    """The part of an ad set's targeting that is understood; `more` names what else it is set to."""
-
-    age_min: int | None = None
-    age_max: int | None = None
-    countries: list[str] = []
-    more: list[str] = []
-
-
 class AdSetNode(Node):
     """`in_learning`: the platform still learns how to deliver it, so its figures are not yet what they will
     be; None where the platform does not tell. `scheduled_budget` takes the place of `daily_budget` at 00:00
-    of the account's next day."""
+    of the account's next day. `attribution_days`: conversions are counted for so many days after a click or a
+    view, whichever is longer."""
 
     daily_budget: Budget | None = None
     targeting: StoredTargeting | None = None
     placements: str = "unknown"
     bid_strategy: str = "unknown"
     in_learning: bool | None = None
+    attribution_days: int | None = None
     scheduled_budget: Budget | None = None
 
 
 class AdNode(Node):
+    """An ad. None is what the platform does not show of it, or its ads do not have."""
+
     adset_id: str
     primary_text: str | None = None
+    call_to_action: str | None = None
+    url_parameters: dict[str, str] | None = None
 
 
 class Tree(Record):
     """A campaign with its objects. `lost` are the levels with objects that were answered without an id: of
-    those nothing is known, so that an object which is missing here need not be deleted."""
+    those nothing is known, so that an object which is missing here need not be deleted. `lookback_days` is
+    the attribution window where it belongs to the account."""
 
     campaign: CampaignNode
     adsets: list[AdSetNode]
     ads: list[AdNode]
     lost: list[Level] = []
+    lookback_days: int | None = None
+
+    @property
+    def attribution_days(self) -> int | None:
+        """The longest attribution window, 1 to 90 days; None where the platform tells none."""
+        windows = [item.attribution_days for item in self.adsets] + [self.lookback_days]
+        known = [days for days in windows if days is not None]
+        return min(max(*known, 1), 90) if known else None
 
 
 class DailyInsight(BaseModel, frozen=True):
@@ -271,7 +282,11 @@ class PlatformAdapter(Protocol):
         ...
 
     async def read_tree(self, access: Access, campaign_id: str, currency: str) -> Tree:
-        """Read the campaign with its ad sets and ads. Raises PlatformRejectedError (5000) when it is gone."""
+        """Read the campaign with its ad sets and ads; of a deleted one the campaign alone, as deleted.
+
+        Raises PlatformRejectedError (5000) when the platform does not show it. That is no sign that it is
+        deleted: the token may have lost its permission, or the answer is odd.
+        """
         ...
 
     async def set_status(
@@ -296,7 +311,10 @@ class PlatformAdapter(Protocol):
         ...
 
     async def remove(self, access: Access, level: Level, ids: Sequence[str]) -> list[Outcome]:
-        """Delete the objects, and return one outcome per id; an object that is gone already is a success."""
+        """Delete the objects, and return one outcome per id.
+
+        An object that the platform shows as deleted is a success, one that it does not show is not.
+        """
         ...
 
     async def create_split(self, access: Access, account: AdAccount, order: SplitOrder) -> str | None:

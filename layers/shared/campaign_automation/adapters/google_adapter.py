@@ -25,13 +25,15 @@ from campaign_automation.adapters.base import (
 from campaign_automation.adapters.common.accounts import configured, known_step
 from campaign_automation.adapters.common.budgets import Amounts, BudgetOutcomes, budget_outcome, set_budgets
 from campaign_automation.adapters.common.listings import ids_by_name
-from campaign_automation.adapters.common.outcomes import Look, is_gone, looked_up, with_gone_removed
+from campaign_automation.adapters.common.outcomes import Look, looked_up, with_gone_removed
 from campaign_automation.adapters.common.reading import tree_of, typed_errors, zone_of
 from campaign_automation.adapters.google import answers, checks, facts, queries, requests
 from campaign_automation.adapters.google.echo import Echo, Echoes
 from campaign_automation.adapters.google.facts import PLATFORM
 from campaign_automation.adapters.google.files import GoogleFiles
-from campaign_automation.adapters.google.requests import Operation, enum_name
+from campaign_automation.adapters.google.lookbacks import Lookbacks
+from campaign_automation.adapters.google.messages import Operation, enum_name
+from campaign_automation.adapters.google.options.criteria import Stored, stored_of
 from campaign_automation.adapters.google.wire import GoogleWire
 from campaign_automation.clients.media_client import MediaClient
 from campaign_automation.models.campaigns import AdSetPlan, CampaignPlan, CreateCampaign, Creative
@@ -53,7 +55,16 @@ class GoogleAdapter:
     platform = PLATFORM
     levels: tuple[Level, ...] = (Level.CAMPAIGN, Level.ADSET, Level.AD)
     budget_level = Level.CAMPAIGN
-    copy_limits = CopyLimits(90, 30, 90, headlines=5, descriptions=3, emoji=False, wide_counts_double=True)
+    copy_limits = CopyLimits(
+        90,
+        30,
+        90,
+        headlines=5,
+        descriptions=3,
+        emoji=False,
+        wide_counts_double=True,
+        fewest_headlines=3,
+    )
     account_seconds = 0
     has_end_times = True
     needs_category_declaration = False
@@ -70,6 +81,7 @@ class GoogleAdapter:
         self._wire = GoogleWire(app, endpoint, timeout_seconds)
         self._files = GoogleFiles(self._wire, media)
         self._echoes = Echoes()
+        self._lookbacks = Lookbacks(self._wire)
 
     # --- the account -----------------------------------------------------------------------------------
 
@@ -108,7 +120,7 @@ class GoogleAdapter:
         checks.check_categories(spec)
         checks.check_activation(spec)
         checks.check_channel(spec, account)
-        return list(checks.warnings_for(spec, account))
+        return [*checks.warnings_for(spec, account), *checks.check_options(spec, account)]
 
     # --- files -----------------------------------------------------------------------------------------
 
@@ -179,7 +191,9 @@ class GoogleAdapter:
             assets: dict[str, str] = {}
             if channel == facts.DEMAND_GEN:
                 assets = await self._files.assets(access, orders, str(app["logo_url"]))
-            operations = requests.ad_operations(access.platform_account_id, channel, orders, assets, app)
+            operations = requests.ad_operations(
+                access.platform_account_id, channel, orders, assets, app, plan
+            )
             response = await self._wire.mutate(access, "create_ad", operations)
         except CampaignAutomationError as error:
             return [Outcome(order.tag, error=error) for order in orders]
@@ -254,13 +268,13 @@ class GoogleAdapter:
         )
         if not campaigns:
             raise answers.gone(campaign_id)
-        stored = answers.Stored(
-            facts.from_micros(campaigns[0].campaign_budget.amount_micros),
-            answers.places_of(places),
-            answers.ages_of(people),
-            answers.narrowed(people),
-        )
-        return _tree(campaigns[0], groups, ads, stored)
+        # Google shows removed campaigns for ever, and what was in them as it was.
+        if answers.is_removed(campaigns[0]):
+            groups, ads = [], []
+        budget = facts.from_micros(campaigns[0].campaign_budget.amount_micros)
+        stored = stored_of(budget, places, people)
+        lookback = await self._lookbacks.of(access)
+        return _tree(campaigns[0], groups, ads, stored).model_copy(update={"lookback_days": lookback})
 
     async def _query(self, access: Access, campaign_id: str, query: str) -> list[Any]:
         return await self._wire.search(access, "read_campaign", queries.of_campaign(query, campaign_id))
@@ -347,13 +361,8 @@ class GoogleAdapter:
         """Remove the objects; a budget that is not shared follows its campaign's status by itself."""
         customer_id = access.platform_account_id
         operations = [requests.remove_operation(customer_id, level, item) for item in ids]
-        look = partial(self._not_alive, access, level)
+        look = partial(self._with_status, access, level, "deleted")
         return await self._change(access, f"delete_{level}", operations, ids, look, is_done=_is_removed)
-
-    async def _not_alive(self, access: Access, level: Level, ids: Sequence[str]) -> Collection[str]:
-        """Return those of the ids that are removed, or never were."""
-        rows = await self._statuses(access, level, ids)
-        return set(ids) - answers.ids_not_removed(rows, level)
 
     @typed_errors(PLATFORM)
     async def create_split(self, access: Access, account: AdAccount, order: SplitOrder) -> str | None:
@@ -398,11 +407,9 @@ class GoogleAdapter:
 
 
 def _is_removed(outcome: Outcome) -> bool:
-    """Return whether the object does not exist, or exists as removed, which Google shows for ever."""
+    """Return whether Google says that the object is removed already: a missing one may be hidden only."""
     error = outcome.error
-    if error is None:
-        return False
-    return is_gone(error) or error.details.get("platform_code") == _ALREADY_REMOVED
+    return error is not None and error.details.get("platform_code") == _ALREADY_REMOVED
 
 
 def _tree_of_echo(echo: Echo, rows: Sequence[Any]) -> Tree | None:
@@ -413,7 +420,7 @@ def _tree_of_echo(echo: Echo, rows: Sequence[Any]) -> Tree | None:
     return _tree(rows[0], rows, rows, echo.stored)
 
 
-def _tree(campaign: Any, groups: Sequence[Any], ads: Sequence[Any], stored: answers.Stored) -> Tree:
+def _tree(campaign: Any, groups: Sequence[Any], ads: Sequence[Any], stored: Stored) -> Tree:
     """Build the tree; rows of `groups` may repeat an ad group."""
     distinct = {row.ad_group.id: row for row in groups}
     root = answers.campaign_node(campaign, stored.daily_budget)

@@ -29,6 +29,7 @@ from campaign_automation.adapters.common.accounts import configured, known_step,
 from campaign_automation.adapters.common.ages import open_end_warnings
 from campaign_automation.adapters.common.budgets import Amounts, BudgetOutcomes, budget_outcome, set_budgets
 from campaign_automation.adapters.common.listings import ids_by_name
+from campaign_automation.adapters.common.options.rules import check_options
 from campaign_automation.adapters.common.outcomes import is_gone, with_gone_removed
 from campaign_automation.adapters.common.reading import (
     amount_of,
@@ -43,9 +44,17 @@ from campaign_automation.adapters.common.reading import (
 from campaign_automation.adapters.common.refusals import require_asset
 from campaign_automation.adapters.common.videos import cover_of
 from campaign_automation.adapters.meta import facts
-from campaign_automation.adapters.meta.answers import ad_node, adset_node, campaign_node, insight_of_row
+from campaign_automation.adapters.meta.answers import (
+    DELETED,
+    ad_node,
+    adset_node,
+    campaign_node,
+    ids_of,
+    insight_of_row,
+)
 from campaign_automation.adapters.meta.errors import is_too_much
 from campaign_automation.adapters.meta.facts import NAME, PLATFORM
+from campaign_automation.adapters.meta.options.rules import rules
 from campaign_automation.adapters.meta.requests import (
     adset_params,
     check_categories,
@@ -64,7 +73,11 @@ from campaign_automation.clients.media_client import MediaClient
 from campaign_automation.models.campaigns import AdSetPlan, CampaignPlan, CreateCampaign, Creative
 from campaign_automation.models.common import AdAccount, AgeGroup, Level, Objective
 from campaign_automation.utils import clock
-from campaign_automation.utils.error_handler import PlatformRejectedError, PlatformUnavailableError
+from campaign_automation.utils.error_handler import (
+    PlatformError,
+    PlatformRejectedError,
+    PlatformUnavailableError,
+)
 from campaign_automation.utils.money import to_units
 
 _ADS_PAGE = 500
@@ -126,8 +139,8 @@ class MetaAdapter:
     def _account_facts(self, account_id: str, data: Mapping[str, Any]) -> dict[str, Any]:
         """Page, pixel and app: those that the secret names, else the account's only one."""
         found: dict[str, Any] = {
-            "page_ids": _ids_of(data.get("promote_pages")),
-            "pixel_ids": _ids_of(data.get("adspixels")),
+            "page_ids": ids_of(data.get("promote_pages")),
+            "pixel_ids": ids_of(data.get("adspixels")),
             "dsa_beneficiary": data.get("default_dsa_beneficiary"),
             "dsa_payor": data.get("default_dsa_payor"),
         }
@@ -149,6 +162,7 @@ class MetaAdapter:
         check_dsa(spec, account)
         return [
             *undeclared,
+            *check_options(spec, rules(self.copy_limits), clock.now()),
             *open_end_warnings(PLATFORM, spec.age_groups),
             *dsa_warnings(spec, account),
             *version_warnings(self._version, clock.now().date()),
@@ -242,8 +256,7 @@ class MetaAdapter:
     async def create_creatives(
         self, access: Access, plan: CampaignPlan, account: AdAccount, orders: Sequence[CreativeOrder]
     ) -> list[Outcome]:
-        call_to_action = facts.GOALS[plan.objective].call_to_action
-        params = {order.tag: creative_params(order, account, call_to_action) for order in orders}
+        params = {order.tag: creative_params(order, plan, account) for order in orders}
         return await self._create_batched(access, Level.CREATIVE, params)
 
     @typed_errors(PLATFORM)
@@ -404,7 +417,18 @@ class MetaAdapter:
     async def remove(self, access: Access, level: Level, ids: Sequence[str]) -> list[Outcome]:
         calls: dict[str, Call] = {item: ("DELETE", (item,), {}) for item in ids}
         outcomes = await self._wire.send_all(access, f"delete_{level}", calls)
-        return with_gone_removed(outcomes, lambda item: is_gone(item.error))
+        # Meta has one answer for what is missing and what the token may not see.
+        doubtful = [item.tag for item in outcomes if is_gone(item.error)]
+        shown = {item: await self._is_deleted(access, level, item) for item in doubtful}
+        return with_gone_removed(outcomes, lambda item: shown.get(item.tag, False))
+
+    async def _is_deleted(self, access: Access, level: Level, platform_id: str) -> bool:
+        """Return whether Meta shows the object as deleted, which it goes on to do by id."""
+        try:
+            data = await self._wire.get(access, f"read_{level}", platform_id, "status")
+        except PlatformError:
+            return False
+        return data.get("status") in DELETED
 
     # --- split tests -----------------------------------------------------------------------------------
 
@@ -422,7 +446,3 @@ class MetaAdapter:
         # An end_time of 0 removes the end. Source: reference page "Ad Set".
         call: Call = ("POST", (platform_id,), {"end_time": 0})
         return await self._wire.send(access, "update_adset", platform_id, call)
-
-
-def _ids_of(edge: Any) -> list[str]:
-    return [id_of(item["id"]) for item in rows_of(fields_of(edge).get("data"))]

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from google.ads.googleads.v26.errors.types.errors import GoogleAdsFailure
@@ -19,10 +18,10 @@ from campaign_automation.adapters.base import (
     CampaignNode,
     DailyInsight,
     Outcome,
-    StoredTargeting,
     failed,
 )
 from campaign_automation.adapters.common import refusals
+from campaign_automation.adapters.common.options.rules import parameters_of
 from campaign_automation.adapters.common.outcomes import left_open
 from campaign_automation.adapters.common.reading import (
     count_of,
@@ -35,9 +34,10 @@ from campaign_automation.adapters.common.reading import (
 from campaign_automation.adapters.google import facts
 from campaign_automation.adapters.google.errors import translate
 from campaign_automation.adapters.google.facts import PLATFORM
+from campaign_automation.adapters.google.messages import enum_name
+from campaign_automation.adapters.google.options.criteria import Stored
 from campaign_automation.adapters.google.queries import KINDS
-from campaign_automation.adapters.google.requests import enum_name, reached_ages
-from campaign_automation.models.common import AgeGroup, Level
+from campaign_automation.models.common import Level, StoredTargeting
 from campaign_automation.utils.error_handler import (
     PlatformError,
     PlatformRejectedError,
@@ -48,15 +48,6 @@ Row = Any  # a raw GoogleAdsRow
 _STATUS = {"ENABLED": "active", "PAUSED": "paused", "REMOVED": "deleted"}
 # Reasons that only repeat a status; everything else is worth telling.
 _NO_ISSUE = ("_PAUSED", "_REMOVED", "_LEARNING", "_UNDER_REVIEW", "UNKNOWN", "UNSPECIFIED")
-
-
-class Stored(NamedTuple):
-    """A campaign's budget and criteria as Google stored them; `ages` and what else narrows by ad group id."""
-
-    daily_budget: Decimal
-    countries: list[str]
-    ages: Mapping[str, AgeGroup]
-    narrowed: Mapping[str, list[str]] = MappingProxyType({})
 
 
 def _node_fields(message: Any, platform_id: str, **more: Callable[[], Any]) -> dict[str, Any]:
@@ -81,19 +72,20 @@ def _reasons(message: Any) -> Iterator[str]:
 
 
 def campaign_node(row: Row, daily_budget: Decimal) -> CampaignNode:
-    """Return the campaign. Raises PlatformRejectedError (5000) for a removed one."""
-    # Google answers queries with removed campaigns for ever.
     campaign = row.campaign
-    if enum_name(campaign, "status") == "REMOVED":
-        raise gone(str(campaign.id))
     fields = _node_fields(
         campaign,
         id_of(campaign.id),
         name=lambda: text_of(campaign.name),
         daily_budget=lambda: _positive(daily_budget),
-        ends_at=lambda: _ends_at(row),
+        ends_at=lambda: _moment(row, row.campaign.end_date_time),
+        starts_at=lambda: _moment(row, row.campaign.start_date_time),
     )
     return node_of(CampaignNode, fields)
+
+
+def is_removed(row: Row) -> bool:
+    return enum_name(row.campaign, "status") == "REMOVED"
 
 
 def _positive(budget: Decimal) -> Decimal:
@@ -103,16 +95,15 @@ def _positive(budget: Decimal) -> Decimal:
     return budget
 
 
-def _ends_at(row: Row) -> datetime | None:
-    """The end, which Google gives in the account's time zone; None for a campaign that goes on."""
-    text = row.campaign.end_date_time
+def _moment(row: Row, text: str) -> datetime | None:
+    """The start or end, which Google gives in the account's time zone; None for one that is not set."""
     zone = ZoneInfo(row.customer.time_zone) if text else None
     return datetime.fromisoformat(text).replace(tzinfo=zone) if text else None
 
 
 def gone(campaign_id: str) -> PlatformRejectedError:
-    """The refusal (5000) of a campaign that is removed or never was."""
-    return refusals.gone(PLATFORM, f"the campaign {campaign_id} does not exist")
+    """The refusal (5000) of a campaign that is not shown, or removed and so cannot be changed."""
+    return refusals.gone(PLATFORM, f"the campaign {campaign_id} does not exist, or cannot be seen")
 
 
 def adset_node(row: Row, stored: Stored) -> AdSetNode:
@@ -135,7 +126,14 @@ def _targeting(stored: Stored, group_id: str) -> StoredTargeting:
     countries = [place for place in stored.countries if place in facts.GEO_TARGETS]
     odd = [f"location {place}" for place in stored.countries if place not in facts.GEO_TARGETS]
     more = [*odd, *stored.narrowed.get(group_id, [])]
-    return StoredTargeting(age_min=low, age_max=high, countries=countries, more=more)
+    return StoredTargeting(
+        age_min=low,
+        age_max=high,
+        countries=countries,
+        genders=stored.genders.get(group_id, []),
+        languages=list(stored.languages),
+        more=more,
+    )
 
 
 def _in_learning(campaign: Any) -> bool | None:
@@ -168,6 +166,7 @@ def ad_node(row: Row) -> AdNode:
         ad_group_ad,
         ad_id(row),
         primary_text=lambda: _first_description(ad_group_ad.ad),
+        url_parameters=lambda: parameters_of(ad_group_ad.ad.final_url_suffix),
         adset_id=lambda: id_of(group.id),
     )
     topics = [f"policy: {entry.topic}" for entry in ad_group_ad.policy_summary.policy_topic_entries]
@@ -196,49 +195,6 @@ def _first_description(ad: Any) -> str | None:
         if content.descriptions:
             return str(content.descriptions[0].text)
     return None
-
-
-def ages_of(rows: Iterable[Row]) -> dict[str, AgeGroup]:
-    """Ages by ad group, from rows of excluded ages; ad groups that exclude none are left out."""
-    excluded: dict[str, list[str]] = {}
-    for row in rows:
-        if row.ad_group_criterion.negative and _kind_of(row.ad_group_criterion) == "AGE_RANGE":
-            bucket = enum_name(row.ad_group_criterion.age_range, "type_")
-            excluded.setdefault(str(row.ad_group.id), []).append(bucket)
-    return {group_id: reached_ages(buckets) for group_id, buckets in excluded.items()}
-
-
-def narrowed(rows: Iterable[Row]) -> dict[str, list[str]]:
-    """Criteria other than ages that exclude people, by ad group: gender, parental status, income range."""
-    found: dict[str, list[str]] = {}
-    for row in rows:
-        kind = _kind_of(row.ad_group_criterion)
-        if row.ad_group_criterion.negative and kind != "AGE_RANGE":
-            kinds = found.setdefault(str(row.ad_group.id), [])
-            kinds += [] if kind.lower() in kinds else [kind.lower()]
-    return found
-
-
-def places_of(rows: Iterable[Row]) -> list[str]:
-    """Country codes of the locations; every other place, and each that is left out, in words of its own."""
-    return [_place_of(row.campaign_criterion) for row in rows]
-
-
-def _place_of(criterion: Any) -> str:
-    kind = _kind_of(criterion)
-    (place,) = countries_of([criterion.location.geo_target_constant])
-    if criterion.negative:
-        return f"without {place or kind.lower()}"
-    return place if kind == "LOCATION" and place else kind.lower()
-
-
-def _kind_of(criterion: Any) -> str:
-    return enum_name(criterion, "type_")
-
-
-def countries_of(constants: Iterable[str]) -> list[str]:
-    """Country codes of geo target constants; a constant that is no known country stays as it is."""
-    return [facts.COUNTRY_OF_GEO_TARGET.get(constant, constant) for constant in constants]
 
 
 def insight_of_row(row: Row, level: Level) -> DailyInsight:
@@ -281,36 +237,6 @@ def created_ids(response: Any, kind: str) -> list[str]:
     return [last_id(name) for name in names]
 
 
-def echoed_campaign(response: Any) -> tuple[Decimal, list[str]] | None:
-    """Budget and countries as stored, from the answer of a create; None when they are incomplete in it."""
-    answers = response.mutate_operation_responses
-    budgets = [item.campaign_budget_result.campaign_budget.amount_micros for item in answers]
-    places = [
-        item.campaign_criterion_result.campaign_criterion.location.geo_target_constant
-        for item in answers
-        if item.WhichOneof("response") == "campaign_criterion_result"
-    ]
-    budget = next((amount for amount in budgets if amount > 0), None)
-    if budget is None or not places or not all(places):
-        return None
-    return facts.from_micros(budget), countries_of(places)
-
-
-def echoed_ages(response: Any, group_ids: Sequence[str]) -> dict[str, AgeGroup] | None:
-    """Ages by new ad group as stored, from the answer of a create; None when incomplete in it."""
-    excluded: dict[str, list[str]] = {group_id: [] for group_id in group_ids}
-    for answer in response.mutate_operation_responses:
-        if answer.WhichOneof("response") != "ad_group_criterion_result":
-            continue
-        criterion = answer.ad_group_criterion_result.ad_group_criterion
-        group_id = criterion.ad_group.rpartition("/")[2]
-        bucket = enum_name(criterion.age_range, "type_")
-        if group_id not in excluded or not criterion.negative or bucket == "UNSPECIFIED":
-            return None
-        excluded[group_id].append(bucket)
-    return {group_id: reached_ages(buckets) for group_id, buckets in excluded.items()}
-
-
 def outcomes_of(response: Any, ids: Sequence[str], request_id: str | None) -> list[Outcome]:
     """One outcome per id of a request with partial failure, whose operations were in the order of `ids`.
 
@@ -342,7 +268,7 @@ def budget_refusals(rows: Iterable[Row], campaign_ids: Sequence[str]) -> dict[st
 
 def _budget_problem(row: Row) -> PlatformRejectedError | None:
     campaign_id, budget = str(row.campaign.id), row.campaign_budget
-    if enum_name(row.campaign, "status") == "REMOVED":
+    if is_removed(row):
         return gone(campaign_id)
     problem = None
     if budget.explicitly_shared or budget.reference_count > 1:
@@ -404,10 +330,3 @@ def ids_with_status(rows: Iterable[Row], level: Level, status: str) -> set[str]:
         for row in rows
         if _STATUS.get(enum_name(getattr(row, kind), "status")) == status
     }
-
-
-def ids_not_removed(rows: Iterable[Row], level: Level) -> set[str]:
-    """Ids of the objects that are alive, whatever their status."""
-    rows = list(rows)
-    found = {str(getattr(row, KINDS[level]).resource_name.rpartition("/")[2]) for row in rows}
-    return found - ids_with_status(rows, level, "deleted")

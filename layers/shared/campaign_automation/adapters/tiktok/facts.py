@@ -243,12 +243,10 @@ NARROWING = (
     "device_price_ranges",
     "excluded_audience_ids",
     "excluded_location_ids",
-    "gender",
     "household_income",
     "interest_category_ids",
     "interest_keyword_ids",
     "isp_ids",
-    "languages",
     "network_types",
     "operating_systems",
     "purchase_intention_keyword_ids",
@@ -301,3 +299,14 @@ FACTS = (
     ),
     Fact(PLATFORM, "ads per ad group", str(ADS_PER_ADSET), "the vendor's SDK"),
 )
+
+# The words of click_attribution_window and view_attribution_window; the last three are of some accounts only.
+WINDOW_DAYS = {
+    "ONE_DAY": 1,
+    "SEVEN_DAYS": 7,
+    "FOURTEEN_DAYS": 14,
+    "TWENTY_EIGHT_DAYS": 28,
+    "THIRTY_DAYS": 30,
+    "THIRTY_TWO_DAYS": 32,
+    "ONE_HUNDRED_EIGHTY_DAYS": 180,
+}

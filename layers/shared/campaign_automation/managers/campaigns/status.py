@@ -127,9 +127,8 @@ class CampaignStatusReader:
         try:
             answer, is_whole = await self._read(campaign)
         except PlatformError as error:
-            # 5000: somebody deleted it on the platform, which gives this as the reason.
             if error.code == "5000":
-                return _gone_status(campaign, error)
+                return _unseen_status(campaign, error)
             return await self._stale(tenant, key, error)
         # An answer without figures is not kept: the next request may get them.
         if is_whole:
@@ -211,18 +210,18 @@ def _unfinished_status(creation: Creation) -> CampaignStatus:
     )
 
 
-def _gone_status(campaign: Campaign, error: PlatformError) -> CampaignStatus:
-    """Return the status of a campaign that its platform does not know any more."""
+def _unseen_status(campaign: Campaign, error: PlatformError) -> CampaignStatus:
+    """Return the status of a campaign that its platform does not show, which is no sign that it is gone."""
     state = CampaignState(
         campaign_id=campaign.campaign_id,
         platform=campaign.platform,
         platform_campaign_id=campaign.root_id,
         name=campaign.name,
-        status="deleted",
+        status="not_visible",
         currency=campaign.account.currency,
         issues=[error.message],
     )
-    return CampaignStatus(campaign=state, as_of=iso_now())
+    return CampaignStatus(campaign=state, as_of=iso_now(), warnings=[wording.NOT_VISIBLE])
 
 
 def _status(
@@ -320,6 +319,7 @@ def _adset_state(ours: Mapping[str | None, str], node: AdSetNode, figures: Figur
         status=node.status,
         platform_status=node.platform_status,
         daily_budget=node.daily_budget,
+        targeting=node.targeting,
         ends_at=node.ends_at,
         issues=node.issues,
         foreign=node.platform_id not in ours,

@@ -16,6 +16,10 @@ STOPPED = "the creation was stopped"
 INTERRUPTED = "the creation was interrupted; ask again"
 SETTLE_REASON = "the outcome of an earlier change was open"
 STOP_REASON = "its creation was stopped"
+NOT_VISIBLE = (
+    "the platform does not show the campaign: it may be deleted, or the account's token may have lost its"
+    " permission; it may still spend, so it counts for the account's cap; pausing and deleting are still sent"
+)
 STARTS_STOPPED = "its start was stopped, so the campaign is paused"
 
 
@@ -33,6 +37,19 @@ def overlap_warning(first: AgeGroup, second: AgeGroup) -> str:
         f"age_groups: {_years(first)} and {_years(second)} overlap: people {ages} are in both ad sets, which"
         " bid against each other for them"
     )
+
+
+LANGUAGE_IS_THE_COPYS = (
+    "language: also decides the language of the ads' copy, in this version only; give copy_language for the"
+    " ads"
+)
+
+
+def claim_warning(field: str, claims: Sequence[str]) -> str:
+    """Return the warning of a caller's own text with claims or figures that the product does not state."""
+    told = ", ".join(repr(claim) for claim in claims)
+    verb = "is" if len(claims) == 1 else "are"
+    return f"{field}: {told} {verb} not stated by the product; the platform's review may refuse it"
 
 
 def _years(group: AgeGroup) -> str:

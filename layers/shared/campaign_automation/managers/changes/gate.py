@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
 
 from campaign_automation.adapters.base import Access, BudgetOutcome, Outcome, PlatformAdapter, Tree
@@ -24,6 +24,8 @@ from campaign_automation.managers.changes.items import (
     Result,
     Run,
     Shown,
+    adset_entries,
+    entries_seen,
     planned_values,
 )
 from campaign_automation.managers.changes.leases import CampaignLeases, Held
@@ -31,7 +33,7 @@ from campaign_automation.managers.shared.outbox import Outbox
 from campaign_automation.managers.shared.platform_access import Patience, PlatformAccount, Platforms
 from campaign_automation.managers.shared.switches import KILL_SWITCH, Switches
 from campaign_automation.managers.shared.view import CampaignView
-from campaign_automation.models.campaign import Campaign, ObjectEntry, Stop
+from campaign_automation.models.campaign import Campaign, Stop
 from campaign_automation.models.changes import AuditRecord
 from campaign_automation.models.common import Level
 from campaign_automation.stores.audit_store import AuditStore, audit_ids, id_at
@@ -50,7 +52,7 @@ from campaign_automation.utils.retry_strategy import time_limit
 _OUTSIDE_THE_TREE = ("create", "end_split", "lift_end")
 _STOPS: dict[str | Decimal, Stop] = {"paused": "pause", "deleted": "delete"}
 _PATIENCE = Patience(total=10.0, waits_as_asked=True)
-_LOOKS = 2  # for a campaign that is not shown
+_LOOKS = 2  # for a campaign that is not shown: one odd answer hinders no change
 _DAY_MS = 24 * 3600 * 1000
 _SETTLED_MS = 14 * _DAY_MS  # how far back open intents are settled
 
@@ -108,17 +110,32 @@ class WriteGate:
     ) -> list[ChangeResult]:
         view, trail = await self._look(campaign)
         trail, settled = await self._settle(campaign, view, trail, held.follows)
-        held.saw(_seen(campaign, view, settled))
+        held.saw(entries_seen(campaign, view, settled))
         guarded = await self._guard(campaign, view, trail, wanted)
         results = await self._reserve(campaign, view, guarded)
         after: CampaignView | None = view
         if any(item.result == "planned" for item in results):
             results, after = await self._carry_out(campaign, results, held)
-        # Lowered only after the platform was read: until then the old, higher amount may still be in force.
-        if after is not None:
-            await self._commitments.lower_to(campaign, after.daily_spend())
-            held.saw(_seen(campaign, after, map(Shown.of, results)))
+        await self._take_over(campaign, after, results, held)
         return results
+
+    async def _take_over(
+        self, campaign: Campaign, after: CampaignView | None, results: Sequence[ChangeResult], held: Held
+    ) -> None:
+        """Note what the platform shows after a change; of a campaign that it does not show, what it deleted.
+
+        The commitment follows only then: until it is read the old, higher amount may still be in force.
+        """
+        if after is None:
+            return
+        if after.unseen is None:
+            await self._commitments.follow(campaign, after.daily_spend())
+            held.saw(entries_seen(campaign, after, map(Shown.of, results)))
+            return
+        deleted = [item.entry for item in results if item.wanted.value == "deleted" and item.is_done]
+        held.saw([entry.model_copy(update={"status": "deleted"}) for entry in deleted])
+        if campaign.root.status == "deleted":
+            await self._commitments.follow(campaign, Decimal(0))
 
     async def settle(self, campaign: Campaign, run: Run) -> bool:
         """Conclude what earlier runs left open by what the platform shows now, and tell the Web Platform.
@@ -145,11 +162,14 @@ class WriteGate:
             await platform.adapter.end_split(access, campaign.account, entry.platform_id or "")
 
         async with self._leases.held(campaign, run) as held:
+            held.is_unread = True
             await self._send_recorded(platform, records.split_ended(campaign, entry, run), send)
             # Some platforms stop the ad sets of a split with it: they stopped by our own doing, and the next
             # change shall not take that for somebody else's.
             view = await self._view_after(campaign)
-            held.saw([entry.model_copy(update={"state": "gone"}), *_statuses(campaign, view)])
+            if view is not None and view.unseen is None:
+                held.is_unread = False
+                held.saw([entry.model_copy(update={"state": "gone"}), *adset_entries(campaign, view)])
 
     async def lift_end(self, campaign: Campaign, adset_tag: str, run: Run) -> None:
         """Let an ad set of a test (on Google Ads its campaign) run on past the platform's own end."""
@@ -201,15 +221,16 @@ class WriteGate:
         async def read(access: Access) -> Tree:
             return await platform.adapter.read_tree(access, campaign.root_id, campaign.account.currency)
 
-        # A deleted campaign frees its budget and cannot be paused, so one odd answer is not believed.
+        unseen: PlatformError | None = None
         for _ in range(_LOOKS):
             try:
                 return CampaignView(campaign, await platform.ask("read_tree", _PATIENCE, read))
             except PlatformError as error:
                 if error.code != "5000":
                     raise
-        # 5000: the platform does not know the campaign any more; it was deleted there.
-        return CampaignView(campaign, None)
+                unseen = error
+        logger.warning("campaign not visible", campaign_id=campaign.campaign_id)
+        return CampaignView(campaign, None, unseen)
 
     async def _view_after(self, campaign: Campaign) -> CampaignView | None:
         """Read the campaign after a change; None when the platform cannot be read.
@@ -227,10 +248,13 @@ class WriteGate:
     ) -> tuple[list[AuditRecord], list[Shown]]:
         """Conclude the open intents of dead runs by what the platform shows.
 
-        A run that died after that did not store what it saw: its changes count as changed now.
+        A run that died after that did not store what it saw: its changes count as changed now. Where the
+        campaign is not shown they stay open.
 
         Return the whole trail, and the objects that were changed.
         """
+        if view.unseen is not None:
+            return list(trail), []
         settled = {record.audit_id: records.settled(record, view) for record in trail if _is_open(record)}
         if settled:
             logger.info("open changes settled", campaign_id=campaign.campaign_id, count=len(settled))
@@ -246,6 +270,9 @@ class WriteGate:
             and record.entity_id in campaign.objects
             and record.operation not in _OUTSIDE_THE_TREE
         ]
+        # A split that the run ended may have stopped the ad sets, also where the answer to that was lost.
+        if any(records.ended_split(record, dead_run) for record in trail):
+            shown += [Shown(entry.tag, {}) for entry in campaign.made(Level.ADSET)]
         return trail, shown
 
     # --- guard ----------------------------------------------------------------------------------------
@@ -277,6 +304,10 @@ class WriteGate:
             return result("already", f"already_{wanted.value}" if wanted.field == "status" else "already_so")
         if view.live(wanted.tag, "status") == "deleted":
             return result("skipped", wording.OBJECT_DELETED)
+        if view.unseen is not None:
+            # What stops spend needs no look; nothing else is changed unseen.
+            is_stop = wanted.value in _STOPS
+            return result("planned") if is_stop else result("failed")._replace(error=view.unseen)
         refusal = check_change(
             wanted.value,
             live,
@@ -295,6 +326,8 @@ class WriteGate:
         self, campaign: Campaign, view: CampaignView, results: list[ChangeResult]
     ) -> list[ChangeResult]:
         """Commit the campaign's daily spend after the change, before anything that raises it is sent."""
+        if view.unseen is not None:
+            return results  # it commits what it committed when it was last seen
         planned = [item for item in results if item.result == "planned"]
         before, after = view.daily_spend(), view.daily_spend(planned_values(planned))
         if after <= before:
@@ -398,16 +431,6 @@ def _id_of(outcome: Outcome | BudgetOutcome) -> str:
     return outcome.platform_id if isinstance(outcome, BudgetOutcome) else outcome.tag
 
 
-def _statuses(campaign: Campaign, view: CampaignView | None) -> list[ObjectEntry]:
-    """Return the entries of the ad sets with the status that they have now."""
-    if view is None:
-        return []
-    return [
-        entry.model_copy(update={"status": str(view.live(entry.tag, "status"))})
-        for entry in campaign.made(Level.ADSET)
-    ]
-
-
 def _stop_of(wanted: Sequence[DesiredChange]) -> Stop | None:
     """Return the stop that changes are which do nothing but end the spend of the whole campaign."""
     if len(wanted) != 1 or wanted[0].level is not Level.CAMPAIGN:
@@ -417,13 +440,3 @@ def _stop_of(wanted: Sequence[DesiredChange]) -> Stop | None:
 
 def _is_open(record: AuditRecord) -> bool:
     return record.outcome == "unknown" and record.operation not in _OUTSIDE_THE_TREE
-
-
-def _seen(campaign: Campaign, view: CampaignView, shown: Iterable[Shown]) -> list[ObjectEntry]:
-    """Return the entries of the changed objects as the platform shows them now; a missing one is deleted."""
-    entries: dict[str, ObjectEntry] = {}
-    for item in shown:
-        live = {name: view.live(item.tag, name) for name in ("status", "daily_budget")}
-        update = {**live, "status": str(live["status"]), **item.update}
-        entries[item.tag] = entries.get(item.tag, campaign.objects[item.tag]).model_copy(update=update)
-    return list(entries.values())

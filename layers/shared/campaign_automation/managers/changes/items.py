@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 from campaign_automation.adapters.base import BudgetOutcome, Outcome
 from campaign_automation.managers.changes.wording import not_as_set
 from campaign_automation.managers.shared.view import CampaignView, Value
-from campaign_automation.models.campaign import ObjectEntry
+from campaign_automation.models.campaign import Campaign, ObjectEntry
 from campaign_automation.models.changes import AuditRecord, ChangedItem, FailedItem, SkippedItem
 from campaign_automation.models.common import Level
 from campaign_automation.utils.error_handler import CampaignAutomationError, PlatformError, error_body
@@ -80,6 +80,11 @@ class ChangeResult(NamedTuple):
     confirmed: bool = True
 
     @property
+    def is_done(self) -> bool:
+        """Return whether the platform carried the change out, as far as can be known."""
+        return self.result == "changed" and self.confirmed
+
+    @property
     def raises_spend(self) -> bool:
         if isinstance(self.wanted.value, Decimal):
             return not isinstance(self.before, Decimal) or self.wanted.value > self.before
@@ -98,12 +103,14 @@ class ChangeResult(NamedTuple):
     def read_back(self, view: CampaignView | None) -> ChangeResult:
         """Return the result as the platform shows it, which outweighs the answer to the change.
 
-        Without a view the answer stands, unconfirmed unless it is a refusal. For a budget that takes effect
-        at midnight it stands too.
+        Without a view the answer stands, unconfirmed unless it is a refusal. So it does where the campaign is
+        not shown; there a removal that the platform took is confirmed, as nothing more will show it. For a
+        budget that takes effect at midnight it stands too.
         """
-        if view is None:
+        if view is None or view.unseen is not None:
             is_refused = self.error is not None and not self.error.retryable
-            return self._replace(confirmed=is_refused)
+            is_removed = view is not None and self.wanted.value == "deleted" and self.error is None
+            return self._replace(confirmed=is_refused or is_removed)
         if self.effective == "next_day":
             return self  # the platform still shows today's budget: that says nothing about tomorrow's
         live = view.live(self.wanted.tag, self.wanted.field)
@@ -138,7 +145,29 @@ class Shown(NamedTuple):
     @classmethod
     def settled(cls, record: AuditRecord) -> Shown:
         """Return the object of a change whose outcome was found out later."""
+        if record.operation == "set_budget":
+            is_scheduled = record.evidence.get("effective") == "next_day"
+            asked = Decimal((record.after or {})["daily_budget"]) if is_scheduled else None
+            return cls(record.entity_id, {"scheduled_budget": asked})
         return cls(record.entity_id, {"held": record.holds} if record.operation == "set_status" else {})
+
+
+def adset_entries(campaign: Campaign, view: CampaignView) -> list[ObjectEntry]:
+    """Return the entries of the ad sets with the status that they have now."""
+    return [
+        entry.model_copy(update={"status": str(view.live(entry.tag, "status"))})
+        for entry in campaign.made(Level.ADSET)
+    ]
+
+
+def entries_seen(campaign: Campaign, view: CampaignView, shown: Iterable[Shown]) -> list[ObjectEntry]:
+    """Return the entries of the changed objects as the platform shows them now; a missing one is deleted."""
+    entries: dict[str, ObjectEntry] = {}
+    for item in shown:
+        live = {name: view.live(item.tag, name) for name in ("status", "daily_budget")}
+        update = {**live, "status": str(live["status"]), **item.update}
+        entries[item.tag] = entries.get(item.tag, campaign.objects[item.tag]).model_copy(update=update)
+    return list(entries.values())
 
 
 def new_run(actor: str, reason: str, evidence: Mapping[str, dict[str, Any]] | None = None) -> Run:

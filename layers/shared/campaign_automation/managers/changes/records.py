@@ -47,11 +47,11 @@ def intended(campaign: Campaign, run: Run, item: ChangeResult) -> AuditRecord:
 def concluded(record: AuditRecord, item: ChangeResult, view: CampaignView | None) -> AuditRecord:
     """Return the record with its outcome: applied, failed or unknown.
 
-    Without a `view` read afterwards only a definite refusal is an outcome. What was never answered stays open
+    What was not read back is an outcome only where the answer settled it. What was never answered stays open
     though it is not seen: the platform may carry it out after it was read.
     """
     may_come = item.result == "failed" and item.error and item.error.details.get("outcome_unknown")
-    is_open = may_come or (view is None and (item.error is None or item.error.retryable))
+    is_open = may_come or not item.confirmed
     outcome = "unknown" if is_open else {"changed": "applied"}.get(item.result, "failed")
     live = None if view is None else {item.wanted.field: _text(view.live(item.wanted.tag, item.wanted.field))}
     return record.model_copy(
@@ -74,8 +74,16 @@ def settled(record: AuditRecord, view: CampaignView) -> AuditRecord:
     live = view.live(record.entity_id, field)
     # Budgets are stored as text: compared as numbers, since 25 and 25.00 are one amount.
     is_applied = live == (Decimal(asked) if isinstance(live, Decimal) else asked)
-    outcome = "applied" if is_applied else "failed"
-    return record.model_copy(update={"outcome": outcome, "read_back": {field: _text(live)}})
+    scheduled = view.scheduled_budget(record.entity_id) if field == "daily_budget" else None
+    # A platform that refuses a budget for the running day takes it over at midnight: that is applied too.
+    is_scheduled = not is_applied and scheduled is not None and scheduled == Decimal(asked)
+    update: dict[str, Any] = {
+        "outcome": "applied" if is_applied or is_scheduled else "failed",
+        "read_back": {field: _text(live)},
+    }
+    if is_scheduled:
+        update["evidence"] = {**record.evidence, "effective": "next_day"}
+    return record.model_copy(update=update)
 
 
 def created(creation: Creation, entry: ObjectEntry, error: CampaignAutomationError | None) -> AuditRecord:
@@ -139,6 +147,11 @@ def end_lifted(campaign: Campaign, entry: ObjectEntry, run: Run) -> AuditRecord:
 def split_ended(campaign: Campaign, entry: ObjectEntry, run: Run) -> AuditRecord:
     """Return the record of the platform's split test that is about to end."""
     return _of_run(campaign, entry, run, operation="end_split", after={"split": "ended"})
+
+
+def ended_split(record: AuditRecord, run_id: str | None) -> bool:
+    """Return whether the run ended a platform's split test, as far as is known."""
+    return record.operation == "end_split" and record.run_id == run_id and record.outcome != "failed"
 
 
 def budgets_before(trail: Iterable[AuditRecord], since: str) -> dict[str, Decimal]:
