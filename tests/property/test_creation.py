@@ -244,7 +244,7 @@ RESULT_FIELDS = {
         "campaign_status",
         "currency",
     ),
-    *("adsets", "ads", "drift", "changes", "warnings", "message"),
+    *("adsets", "ads", "drift", "changes", "warnings", "message", "replayed"),
 }
 ADSET_FIELDS = {
     *("adset_id", "platform_adset_id", "name", "daily_budget", "targeting", "placements", "bid_strategy"),
