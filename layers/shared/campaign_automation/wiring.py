@@ -45,6 +45,7 @@ from campaign_automation.managers.changes.history import ChangeHistory
 from campaign_automation.managers.changes.stopping import CampaignStops
 from campaign_automation.managers.decisions.earlier_decisions import EarlierDecisions
 from campaign_automation.managers.decisions.looking_back import LookingBack
+from campaign_automation.managers.notices.states import StateNotices
 from campaign_automation.managers.rules.account_snapshot import AccountSnapshots
 from campaign_automation.managers.rules.applying import RuleWriter
 from campaign_automation.managers.rules.checks import RuleChecks
@@ -248,7 +249,8 @@ class Wiring:
 
     @cached_property
     def platforms(self) -> Platforms:
-        return Platforms(self.accounts, self.adapters, self.settings.account_connect_url)
+        states = StateNotices(self.notices)
+        return Platforms(self.accounts, self.adapters, self.settings.account_connect_url, states)
 
     @cached_property
     def idempotency(self) -> Idempotency:
