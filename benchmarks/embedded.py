@@ -101,7 +101,8 @@ async def _tick_ms(module: CampaignAutomation, call: Callable[..., Awaitable[dic
         at = clock.now() + timedelta(hours=next(ticks))
         event = {"tenant": CALLER["user_id"], "rule_id": rule["rule_id"], "scheduled_time": clock.iso(at)}
         answer = await evaluate_rule(module._parts(), event)
-        assert (answer["outcome"], answer["evaluated"]) == ("observed", ADSETS), answer
+        assert answer["outcome"] == "observed", answer["note"]
+        assert answer["evaluated"] >= ADSETS, answer["evaluated"]
 
     return await median_ms(tick, TICKS)
 
