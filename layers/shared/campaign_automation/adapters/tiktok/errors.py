@@ -29,7 +29,7 @@ OK, PARTLY_DONE, NOTHING_TO_UPDATE = 0, 20001, 40012
 QUIET_SECONDS = 300
 # The limit per second is over with the second. Both speak with code 40100; only the text tells them apart.
 PER_SECOND_WAIT = 1
-_PER_SECOND_WORDS = ("qps", "second")
+_PER_SECOND_WORDS = ("qps", "per second")
 
 _TOKEN_LOST = frozenset({40102, 40103, 40104, 40105, 40107, 40110})
 _FORBIDDEN = frozenset({40001, 40003, 40113, 40117, 40118, 40130, 40301, 41000})
@@ -80,6 +80,7 @@ def _limit(code: int, text: str, facts: dict[str, Any]) -> PlatformError | None:
     if code in _TOO_FREQUENT:
         is_per_second = any(word in text.lower() for word in _PER_SECOND_WORDS)
         wait = PER_SECOND_WAIT if is_per_second else QUIET_SECONDS
+        facts["rate_scope"] = "app"  # TikTok counts the calls of an app, not those of an advertiser
         return PlatformRateLimitError(f"tiktok: {text}", platform=PLATFORM, retry_after=wait, **facts)
     if code == _FLOW_CONTROL:
         return PlatformRateLimitError(f"tiktok: {text}", platform=PLATFORM, **facts)
