@@ -47,6 +47,7 @@ from campaign_automation.managers.changes.retelling import Retelling
 from campaign_automation.managers.changes.stopping import CampaignStops
 from campaign_automation.managers.decisions.earlier_decisions import EarlierDecisions
 from campaign_automation.managers.decisions.looking_back import LookingBack
+from campaign_automation.managers.notices.states import StateNotices
 from campaign_automation.managers.rules.account_snapshot import AccountSnapshots
 from campaign_automation.managers.rules.applying import RuleWriter
 from campaign_automation.managers.rules.checks import RuleChecks
@@ -254,7 +255,8 @@ class Wiring:
 
     @cached_property
     def platforms(self) -> Platforms:
-        return Platforms(self.accounts, self.adapters, self.settings.account_connect_url)
+        states = StateNotices(self.notices)
+        return Platforms(self.accounts, self.adapters, self.settings.account_connect_url, states)
 
     @cached_property
     def idempotency(self) -> Idempotency:
@@ -266,7 +268,7 @@ class Wiring:
 
     @cached_property
     def outbox(self) -> Outbox:
-        return Outbox(self.store, self.tools, self.notices, in_background=self._runs_due)
+        return Outbox(self.store, self.tools, self.notices)
 
     @cached_property
     def retelling(self) -> Retelling:
