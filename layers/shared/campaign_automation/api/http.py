@@ -35,7 +35,7 @@ def handler(*names: str) -> Handler:
     @logger.inject_lambda_context(correlation_id_path="requestContext.requestId", clear_state=True)
     def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         action = routes[event["httpMethod"], event["resource"]]
-        return event_loop.run(counted(parts.metrics, respond(parts, action, event)))
+        return event_loop.run(respond(parts, action, event))
 
     return lambda_handler
 
@@ -47,7 +47,9 @@ async def respond(parts: Wiring, action: Action, event: Event) -> dict[str, Any]
     except InvalidRequestError as error:
         return response(envelope(error, event["requestContext"]["requestId"]), action.success)
     parameters |= event.get("pathParameters") or {}
-    return response(await run_action(parts, action.name, parameters, caller_of(event)), action.success)
+    async with counted(parts.metrics):
+        answer = await run_action(parts, action.name, parameters, caller_of(event))
+    return response(answer, action.success)
 
 
 def caller_of(event: Event) -> dict[str, Any]:
