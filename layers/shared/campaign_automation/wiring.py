@@ -26,6 +26,11 @@ from campaign_automation.managers.ab_tests.daily_check import AbTestChecks
 from campaign_automation.managers.ab_tests.ending import AbTestEnding
 from campaign_automation.managers.ab_tests.schedules import AbTestSchedules
 from campaign_automation.managers.ab_tests.sizing import AbTestSizing
+from campaign_automation.managers.accounts.accounts_read import AccountReader
+from campaign_automation.managers.accounts.adopting import CampaignAdoption
+from campaign_automation.managers.accounts.health import HealthChecks
+from campaign_automation.managers.accounts.listing import CampaignLists
+from campaign_automation.managers.accounts.overview import AccountOverview
 from campaign_automation.managers.budgets.budget_manager import BudgetManager
 from campaign_automation.managers.budgets.summary import SUMMARY_SCHEMA, Narrator
 from campaign_automation.managers.campaign_manager import CampaignManager
@@ -64,6 +69,7 @@ from campaign_automation.managers.shared.platform_access import Platforms
 from campaign_automation.managers.shared.quarantine import Quarantine
 from campaign_automation.managers.shared.statistics import InProcessStatistics, Statistics
 from campaign_automation.managers.shared.switches import Switches
+from campaign_automation.models.common import Platform
 from campaign_automation.settings import Settings, get_settings
 from campaign_automation.stores.ab_test_store import AbTestStore
 from campaign_automation.stores.answer_store import AnswerStore
@@ -353,6 +359,31 @@ class Wiring:
     @cached_property
     def history(self) -> ChangeHistory:
         return ChangeHistory(self.campaigns, self.audit, self.gate)
+
+    # --- whole accounts -------------------------------------------------------------------------------
+
+    @cached_property
+    def _account_reader(self) -> AccountReader:
+        return AccountReader(self.store, TagStore(self._table), self.accounts, self.platforms)
+
+    @cached_property
+    def adoption(self) -> CampaignAdoption:
+        tags = TagStore(self._table)
+        return CampaignAdoption(self.store, tags, self.campaigns, self._account_reader, self.commitments)
+
+    @cached_property
+    def lists(self) -> CampaignLists:
+        return CampaignLists(self.store, self._ab_test_store, self.status)
+
+    @cached_property
+    def account_overview(self) -> AccountOverview:
+        platforms = [platform for platform in Platform if platform in self.adapters]
+        return AccountOverview(self.store, self.accounts, self._account_reader, self.commitments, platforms)
+
+    @cached_property
+    def health(self) -> HealthChecks:
+        scheduler = "run_due and background of this process" if self._runs_due else "EventBridge Scheduler"
+        return HealthChecks(self._table, self.store, self.cache, self.tools, scheduler)
 
     # --- budgets, A/B tests and rules -----------------------------------------------------------------
 

@@ -28,7 +28,7 @@ from campaign_automation.adapters.base import (
 from campaign_automation.adapters.common.accounts import configured, known_step, with_only_assets
 from campaign_automation.adapters.common.ages import open_end_warnings
 from campaign_automation.adapters.common.budgets import Amounts, BudgetOutcomes, budget_outcome, set_budgets
-from campaign_automation.adapters.common.listings import ids_by_name
+from campaign_automation.adapters.common.listings import found_campaigns, ids_by_name
 from campaign_automation.adapters.common.outcomes import is_gone, with_gone_removed
 from campaign_automation.adapters.common.reading import (
     amount_of,
@@ -43,7 +43,13 @@ from campaign_automation.adapters.common.reading import (
 from campaign_automation.adapters.common.refusals import require_asset
 from campaign_automation.adapters.common.videos import cover_of
 from campaign_automation.adapters.meta import facts
-from campaign_automation.adapters.meta.answers import ad_node, adset_node, campaign_node, insight_of_row
+from campaign_automation.adapters.meta.answers import (
+    ad_node,
+    adset_node,
+    campaign_node,
+    found,
+    insight_of_row,
+)
 from campaign_automation.adapters.meta.errors import is_too_much
 from campaign_automation.adapters.meta.facts import NAME, PLATFORM
 from campaign_automation.adapters.meta.requests import (
@@ -61,6 +67,7 @@ from campaign_automation.adapters.meta.requests import (
 from campaign_automation.adapters.meta.studies import MetaStudies
 from campaign_automation.adapters.meta.wire import Call, MetaWire
 from campaign_automation.clients.media_client import MediaClient
+from campaign_automation.models.accounts import FoundCampaign
 from campaign_automation.models.campaigns import AdSetPlan, CampaignPlan, CreateCampaign, Creative
 from campaign_automation.models.common import AdAccount, AgeGroup, Level, Objective
 from campaign_automation.utils import clock
@@ -288,6 +295,13 @@ class MetaAdapter:
             parent = campaign_id
         items = await self._list(access, level, parent, names)
         return ids_by_name(((item["name"], item.get("id")) for item in items), set(names))
+
+    @typed_errors(PLATFORM)
+    async def list_campaigns(self, access: Access, account: AdAccount) -> list[FoundCampaign]:
+        params = {"fields": facts.FOUND_FIELDS, "limit": 200}
+        parent = access.platform_account_id
+        rows = await self._wire.get_all(access, "list_campaigns", parent, _EDGES[Level.CAMPAIGN], params)
+        return found_campaigns(rows, partial(found, step=account.budget_step))
 
     @typed_errors(PLATFORM)
     async def campaign_names(self, access: Access) -> dict[str, str]:

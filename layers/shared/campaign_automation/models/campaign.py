@@ -81,6 +81,7 @@ class _Stored(Record):
     test: AbTestTerms | None = None
     revision: int = 0  # grows with every change of ours, so that a cached answer shows its age
     run_id: str | None = None  # the change that is being made, or whose process died
+    due: int | None = None  # at which the reconciler visits it
     stop_requested: Stop | None = None  # nothing begun before is sent any more, but what lowers spend
     created_at: int
     objects: dict[str, ObjectEntry] = {}
@@ -99,7 +100,9 @@ class _Stored(Record):
 class Campaign(_Stored):
     """A campaign on its platform: account, objects by tag, targets, state.
 
-    `tag` is that of the campaign object itself; `ends_at` is the time at which the platform stops it.
+    `tag` is that of the campaign object itself; `ends_at` is the time at which the platform stops it. One
+    that `is_adopted` was made elsewhere: its objects are those that its platform shows, their tags the
+    platform's ids, and the tag of the campaign is our id.
     """
 
     platform: Platform
@@ -111,6 +114,7 @@ class Campaign(_Stored):
     target_cpa: Decimal | None = None
     ends_at: datetime | None = None
     lacks_declaration: bool = False  # of special ad categories; until somebody declares, nothing is started
+    is_adopted: bool = False
     created_by: str  # the actor of the creation, as the audit trail names it
 
     @property
@@ -173,7 +177,6 @@ class Creation(_Stored):
     looks: int = 0
     look_at: int | None = None
     undo_at: int | None = None
-    due: int | None = None
     updated_at: int
     creatives: dict[str, Creative] = {}
     copies: dict[str, AdCopy] = {}

@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 from campaign_automation.models.campaign import Campaign, Creation, ObjectEntry, OutboxEntry
 from campaign_automation.models.campaigns import AdCopy, Creative
-from campaign_automation.models.common import Record
+from campaign_automation.models.common import AdAccount, Platform, Record
 from campaign_automation.stores.lease import machine_now
 from campaign_automation.stores.table import Key, Row, Value, document
 from campaign_automation.utils.clock import now_ms
@@ -20,6 +20,8 @@ _WITH_MESSAGES: dict[str, Literal["campaign", "notice"]] = {"campaign": "campaig
 # Eight documents of this size fit into one row; longer ones are cut into parts, in characters of four bytes.
 _LONGEST_DOCUMENT = 40_000
 _PART = 75_000
+# Of a campaign made elsewhere; the rest of it are the attributes of its row and its objects.
+_ADOPTED = {"platform", "account", "tag", "name", "objective", "target_roas", "target_cpa", "created_by"}
 _DOCUMENTS = ("spec", "context", "test", "account", "plan", "failure", "warnings", "drift", "held_copies")
 
 
@@ -134,13 +136,29 @@ def outbox_row(creation: Creation | Campaign, entry: OutboxEntry) -> Row:
 
 def list_row(creation: Creation) -> Row:
     plan, account = creation.planned()
+    return _listed(creation, creation.spec.platform, account, plan.name)
+
+
+def _listed(campaign: Creation | Campaign, platform: Platform, account: AdAccount, name: str) -> Row:
     return {
-        **list_key(creation)._asdict(),
-        "campaign_id": creation.campaign_id,
-        "platform": str(creation.spec.platform),
+        **list_key(campaign)._asdict(),
+        "campaign_id": campaign.campaign_id,
+        "platform": str(platform),
         "account": account.ad_account_id or account.platform_account_id,
-        "name": plan.name,
+        "name": name,
     }
+
+
+def adopted_rows(campaign: Campaign) -> list[Row]:
+    """Return the rows of a campaign that was made elsewhere, without those of its objects."""
+    head = campaign.model_dump(include={"tenant", "campaign_id", "state", "created_at"})
+    adopted = campaign.model_dump_json(include=_ADOPTED)
+    pointer = pointer_key(campaign.tenant, campaign.root_id)
+    return [
+        {**campaign_key(campaign)._asdict(), **head, "updated_at": now_ms(), "adopted": adopted},
+        {**pointer._asdict(), "campaign_id": campaign.campaign_id},
+        _listed(campaign, campaign.platform, campaign.account, campaign.name),
+    ]
 
 
 def _lifetime(creation: Creation) -> dict[str, int]:
@@ -151,9 +169,25 @@ def _lifetime(creation: Creation) -> dict[str, int]:
 # --- campaigns from rows ------------------------------------------------------------------------------------
 
 
-def creation_of(rows: list[Row]) -> Creation:
+def head_of(rows: list[Row]) -> Row | None:
+    """Return the row of the campaign itself; objects alone are left of an import that broke off."""
+    return next((row for row in rows if row["sk"] == "campaign"), None)
+
+
+def adopted_of(campaign: Row, rows: list[Row]) -> Campaign:
+    """Put the rows of a campaign together that was made elsewhere."""
+    objects = [ObjectEntry.model_validate(row) for row in rows if row["sk"].startswith("object#")]
+    # The row has an attribute of the name for the index of visits.
+    parts: dict[str, Any] = {
+        "is_adopted": True,
+        "outbox": [],
+        "objects": {item.tag: item for item in objects},
+    }
+    return Campaign.model_validate(campaign | json.loads(campaign["adopted"]) | parts)
+
+
+def creation_of(campaign: Row, rows: list[Row]) -> Creation:
     """Put the rows of one partition together."""
-    campaign = next(row for row in rows if row["sk"] == "campaign")
     documents = {name: json.loads(_whole(campaign[name], rows)) for name in _DOCUMENTS if name in campaign}
     creatives = {row["sk"].partition("#")[2]: row for row in rows if row["sk"].startswith("creative#")}
     objects = [ObjectEntry.model_validate(row) for row in rows if row["sk"].startswith("object#")]

@@ -32,12 +32,15 @@ from campaign_automation.stores.campaign_rows import (
     Head,
     Listed,
     Pending,
+    adopted_of,
+    adopted_rows,
     campaign_key,
     campaign_row,
     changed_parts,
     creation_of,
     creative_key,
     creative_row,
+    head_of,
     in_parts,
     list_key,
     list_row,
@@ -50,6 +53,7 @@ from campaign_automation.stores.campaign_rows import (
 )
 from campaign_automation.stores.lease import DELIVERY, Lease, machine_now
 from campaign_automation.stores.notice_store import Notice, notice_row
+from campaign_automation.stores.operations.owners import owner_delete, owner_put
 from campaign_automation.stores.table import (
     MAX_OPERATIONS,
     Absent,
@@ -112,14 +116,43 @@ class CampaignStore:
         raise StoreError("the idempotency key changed hands while the campaign was stored; ask again")
 
     async def load(self, tenant: str, campaign_id: str) -> Creation | None:
-        """Return the whole campaign, read in one query, or None for an id this tenant does not have."""
-        rows = await self._table.query(partition(tenant, campaign_id))
-        return creation_of(rows) if rows else None
+        """Return the whole creation, read in one query, or None for an id this tenant has none of."""
+        known = await self.known(tenant, campaign_id)
+        return known if isinstance(known, Creation) else None
 
     async def campaign(self, tenant: str, campaign_id: str) -> Campaign | None:
         """Return the campaign as it is on its platform, or None for an id this tenant does not have there."""
-        creation = await self.load(tenant, campaign_id)
-        return None if creation is None else creation.campaign()
+        known = await self.known(tenant, campaign_id)
+        return known.campaign() if isinstance(known, Creation) else known
+
+    async def known(self, tenant: str, campaign_id: str) -> Creation | Campaign | None:
+        """Return the creation, or the campaign that was made elsewhere, or None for an unknown id."""
+        rows = await self._table.query(partition(tenant, campaign_id))
+        head = head_of(rows)
+        if head is None:
+            return None
+        return adopted_of(head, rows) if "adopted" in head else creation_of(head, rows)
+
+    # --- campaigns made elsewhere ----------------------------------------------------------------------
+
+    async def adopt(self, campaign: Campaign) -> bool:
+        """Store a campaign that was made elsewhere. Return False when another tenant has it.
+
+        It is complete once its own row is there, which is written last.
+        """
+        await self.journal(campaign, campaign.objects.values())
+        head, *others = adopted_rows(campaign)
+        return await self._table.try_write(owner_put(campaign), Put(head, when=Absent()), *map(Put, others))
+
+    async def forget(self, campaign: Campaign) -> bool:
+        """Remove a campaign that was made elsewhere. Return False while a change of it goes on."""
+        head = Delete(campaign_key(campaign), when=_RUN.free_for(campaign.campaign_id))
+        pointer = Delete(pointer_key(campaign.tenant, campaign.root_id))
+        if not await self._table.try_write(head, owner_delete(campaign), pointer, Delete(list_key(campaign))):
+            return False
+        rows = await self._table.query(partition(campaign.tenant, campaign.campaign_id))
+        await self._table.write_in_groups(Delete(Key(row["pk"], row["sk"])) for row in rows)
+        return True
 
     async def state_of(self, tenant: str, campaign_id: str) -> str | None:
         row = await self._campaign(tenant, campaign_id)

@@ -23,6 +23,7 @@ from campaign_automation.adapters.base import (
     failed,
 )
 from campaign_automation.adapters.common import refusals
+from campaign_automation.adapters.common.listings import found_campaign
 from campaign_automation.adapters.common.outcomes import left_open
 from campaign_automation.adapters.common.reading import (
     count_of,
@@ -37,6 +38,7 @@ from campaign_automation.adapters.google.errors import translate
 from campaign_automation.adapters.google.facts import PLATFORM
 from campaign_automation.adapters.google.queries import KINDS
 from campaign_automation.adapters.google.requests import enum_name, reached_ages
+from campaign_automation.models.accounts import FoundCampaign
 from campaign_automation.models.common import AgeGroup, Level
 from campaign_automation.utils.error_handler import (
     PlatformError,
@@ -94,6 +96,16 @@ def campaign_node(row: Row, daily_budget: Decimal) -> CampaignNode:
         ends_at=lambda: _ends_at(row),
     )
     return node_of(CampaignNode, fields)
+
+
+def found(row: Row) -> FoundCampaign:
+    """A campaign of the account's list; a budget that other campaigns spend too is one of its limits."""
+    node = campaign_node(row, facts.from_micros(row.campaign_budget.amount_micros))
+    channel = enum_name(row.campaign, "advertising_channel_type")
+    bidding = enum_name(row.campaign, "bidding_strategy_type").lower()
+    goals = (name for name, goal in facts.GOALS.items() if goal == (channel, bidding))
+    problem = _budget_problem(row)
+    return found_campaign(node, next(goals, None), [problem.message] if problem else [])
 
 
 def _positive(budget: Decimal) -> Decimal:

@@ -40,6 +40,11 @@ ADS = (
 CAMPAIGN = (
     f"SELECT {_CAMPAIGN}, campaign_budget.amount_micros FROM campaign WHERE campaign.id = {{campaign_id}}"
 )
+CAMPAIGNS = (
+    f"SELECT {_CAMPAIGN}, campaign_budget.amount_micros, campaign_budget.explicitly_shared,"
+    " campaign_budget.reference_count, campaign_budget.period FROM campaign"
+    " WHERE campaign.status != 'REMOVED'"
+)
 CAMPAIGN_NAMES = "SELECT campaign.id, campaign.name FROM campaign WHERE campaign.status != 'REMOVED'"
 AD_GROUPS = (
     f"SELECT {_CAMPAIGN}, {_AD_GROUP} FROM ad_group WHERE campaign.id = {{campaign_id}}"

@@ -14,6 +14,7 @@ from campaign_automation.adapters.base import (
     DailyInsight,
     StoredTargeting,
 )
+from campaign_automation.adapters.common.listings import TOTAL_BUDGET, found_campaign
 from campaign_automation.adapters.common.reading import (
     UNREADABLE,
     amount_of,
@@ -26,6 +27,8 @@ from campaign_automation.adapters.common.reading import (
     rows_of,
     text_of,
 )
+from campaign_automation.adapters.meta import facts
+from campaign_automation.models.accounts import FoundCampaign
 from campaign_automation.models.common import Level
 
 _STATUS = {"ACTIVE": "active", "PAUSED": "paused", "DELETED": "deleted", "ARCHIVED": "deleted"}
@@ -86,6 +89,14 @@ def campaign_node(item: Mapping[str, Any], step: Decimal) -> CampaignNode:
         created_at=lambda: _moment(item.get("created_time")),
     )
     return node_of(CampaignNode, fields)
+
+
+def found(item: Mapping[str, Any], step: Decimal) -> FoundCampaign:
+    """A campaign of the account's list; older objectives count as those that took their place."""
+    node = campaign_node(item, step)
+    has_total = amount_of(item.get("lifetime_budget") or 0) > 0
+    objective = facts.OBJECTIVES.get(str(item.get("objective")))
+    return found_campaign(node, objective, [TOTAL_BUDGET] if has_total else [])
 
 
 def _daily_budget(item: Mapping[str, Any], step: Decimal) -> Decimal | None:

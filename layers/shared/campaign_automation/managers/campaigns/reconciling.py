@@ -103,26 +103,34 @@ class Reconciler:
         outcome, retry_ms = "failed", _RETRY_MS
         looks: dict[str, Any] = {}
         try:
-            outcome, looks = await self._reconcile(await self._creation.load(tenant, campaign_id))
+            outcome, looks = await self._reconcile(await self._known(tenant, campaign_id))
         except CampaignAutomationError as error:
             logger.warning("not reconciled", campaign_id=campaign_id, code=error.code, reason=error.message)
             retry_ms = max(retry_ms, int(1000 * error.details.get("retry_after", 0)))
         except Exception:  # of one campaign: the others are still to be visited
             logger.exception("not reconciled", campaign_id=campaign_id)
-        after = await self._creation.load(tenant, campaign_id)
+        after = await self._known(tenant, campaign_id)
         due = _next_visit(after, outcome, looks, clock.now_ms() + retry_ms)
         await self._visits.end(after, token, due, **looks)
         return outcome
 
-    async def _reconcile(self, creation: Creation) -> tuple[str, dict[str, Any]]:
+    async def _known(self, tenant: str, campaign_id: str) -> Creation | Campaign:
+        """Return the creation, or the campaign that was made elsewhere."""
+        known = await self._store.known(tenant, campaign_id)
+        return await self._creation.load(tenant, campaign_id) if known is None else known
+
+    async def _reconcile(self, creation: Creation | Campaign) -> tuple[str, dict[str, Any]]:
         """Return the outcome, and what the row then says of further searches."""
+        if isinstance(creation, Campaign):
+            await self._settle(creation)
+            return creation.state, {}
         if creation.is_open:
             if creation.state == "creating" and await self._goes_on(creation):
                 return "waiting", {}
             await self._end(creation)
             creation = await self._creation.load(creation.tenant, creation.campaign_id)
         elif (campaign := creation.campaign()) and creation.state == "created":
-            await self._settle(creation, campaign)
+            await self._settle(campaign)
         looks: dict[str, Any] = {}
         if creation.look_at is not None and creation.look_at <= clock.now_ms():
             await self._creation.look_again(creation)
@@ -154,11 +162,11 @@ class Reconciler:
             await self._creation.run_step("give_up", *key, failure=failure)
             raise
 
-    async def _settle(self, creation: Creation, campaign: Campaign) -> None:
+    async def _settle(self, campaign: Campaign) -> None:
         """Conclude what earlier changes left open, and stop again what was stopped by force."""
         run = new_run(_ACTOR, wording.SETTLE_REASON)
-        if creation.stop_requested in _STOPPED:
-            status = _STOPPED[creation.stop_requested]
+        if campaign.stop_requested in _STOPPED:
+            status = _STOPPED[campaign.stop_requested]
             stop = DesiredChange(Level.CAMPAIGN, campaign.tag, "status", status)
             for item in await self._gate.apply(campaign, [stop], run):
                 if item.error is not None:
@@ -176,8 +184,12 @@ def _reason(creation: Creation) -> CampaignAutomationError:
     return ConflictError(wording.STOPPED, retryable=False)
 
 
-def _next_visit(creation: Creation, outcome: str, looks: dict[str, Any], retry_at: int) -> int | None:
+def _next_visit(
+    creation: Creation | Campaign, outcome: str, looks: dict[str, Any], retry_at: int
+) -> int | None:
     """Return the time of the next visit, or None for a campaign that needs no more."""
+    if isinstance(creation, Campaign):
+        return retry_at if outcome == "failed" or creation.stop_requested else None
     if outcome == "failed":
         return max(retry_at, creation.undo_at or 0)
     if outcome == "waiting":

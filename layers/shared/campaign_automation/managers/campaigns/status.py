@@ -28,6 +28,7 @@ from campaign_automation.managers.campaign_manager import CampaignManager
 from campaign_automation.managers.campaigns import wording
 from campaign_automation.managers.shared.accounts import days_left, token_warnings
 from campaign_automation.managers.shared.platform_access import Patience, Platforms
+from campaign_automation.managers.shared.view import follow
 from campaign_automation.models.campaign import Campaign, Creation
 from campaign_automation.models.campaigns import (
     AdSetState,
@@ -39,6 +40,7 @@ from campaign_automation.models.campaigns import (
     TokenHealth,
 )
 from campaign_automation.models.common import Context, Level
+from campaign_automation.stores.ab_test_store import campaign_id_of
 from campaign_automation.stores.campaign_store import CampaignStore
 from campaign_automation.utils import clock
 from campaign_automation.utils.cache_manager import CacheManager
@@ -93,9 +95,14 @@ class CampaignStatusReader:
             lambda: self._read_and_keep(context.user_id, campaign_id, key),
         )
 
+    async def last(self, campaign: Campaign) -> CampaignStatus | None:
+        """Return the status as it was last read, at most a day ago, or None."""
+        kept = await self._kept(campaign.tenant, f"status:{campaign.campaign_id}")
+        return None if kept is None else kept.answer
+
     async def _our_id(self, tenant: str, campaign_id: str) -> str:
-        if campaign_id.startswith("cmp_"):
-            return campaign_id
+        if (ours := campaign_id_of(campaign_id)).startswith("cmp_"):
+            return ours
         return await self._store.resolve(tenant, campaign_id) or campaign_id
 
     async def _fresh(self, tenant: str, campaign_id: str, key: str) -> CampaignStatus | None:
@@ -120,16 +127,22 @@ class CampaignStatusReader:
             return None
 
     async def _read_and_keep(self, tenant: str, campaign_id: str, key: str) -> CampaignStatus:
-        creation = await self._campaigns.load(tenant, campaign_id)
-        campaign = creation.campaign()
-        if creation.state != "created" or campaign is None:
-            return _unfinished_status(creation)
+        known = await self._campaigns.known(tenant, campaign_id)
+        if isinstance(known, Creation):
+            made = known.campaign()
+            if known.state != "created" or made is None:
+                return _unfinished_status(known)
+            campaign = made
+        elif known.state == "deleted":
+            return _gone_status(known, [])
+        else:
+            campaign = known
         try:
             answer, is_whole = await self._read(campaign)
         except PlatformError as error:
             # 5000: somebody deleted it on the platform, which gives this as the reason.
             if error.code == "5000":
-                return _gone_status(campaign, error)
+                return _gone_status(campaign, [error.message])
             return await self._stale(tenant, key, error)
         # An answer without figures is not kept: the next request may get them.
         if is_whole:
@@ -161,6 +174,7 @@ class CampaignStatusReader:
             return tree, figures, access
 
         tree, (figures, warnings), access = await platform.ask("status", _PATIENCE, read)
+        follow(campaign, tree)
         warnings = [*warnings, *token_warnings(access, campaign.platform)]
         return _status(campaign, tree, figures, warnings, access, today), figures is not None
 
@@ -211,7 +225,7 @@ def _unfinished_status(creation: Creation) -> CampaignStatus:
     )
 
 
-def _gone_status(campaign: Campaign, error: PlatformError) -> CampaignStatus:
+def _gone_status(campaign: Campaign, issues: list[str]) -> CampaignStatus:
     """Return the status of a campaign that its platform does not know any more."""
     state = CampaignState(
         campaign_id=campaign.campaign_id,
@@ -220,7 +234,7 @@ def _gone_status(campaign: Campaign, error: PlatformError) -> CampaignStatus:
         name=campaign.name,
         status="deleted",
         currency=campaign.account.currency,
-        issues=[error.message],
+        issues=issues,
     )
     return CampaignStatus(campaign=state, as_of=iso_now())
 

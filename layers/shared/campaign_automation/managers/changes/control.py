@@ -27,7 +27,7 @@ from campaign_automation.managers.changes.wording import (
     creation_stopped_message,
     managed_message,
 )
-from campaign_automation.models.campaign import Campaign, ObjectEntry, Stop
+from campaign_automation.models.campaign import Campaign, Creation, ObjectEntry, Stop
 from campaign_automation.models.changes import (
     CampaignManaged,
     ManageCampaign,
@@ -100,6 +100,8 @@ class CampaignControl:
 
     async def _change(self, campaign: Campaign, request: ManageCampaign, context: Context) -> CampaignManaged:
         status = _STATUS[request.action]
+        if campaign.is_adopted and not _knows(campaign, request.entity_ids or []):
+            await self._gate.refresh(campaign)
         wanted = list(_wanted(campaign, request, status))
         run = new_run(context.actor, request.reason)
         items = await self._gate.apply(campaign, wanted, run, dry_run=request.dry_run)
@@ -122,8 +124,8 @@ class CampaignControl:
         First nothing new is sent, then the execution ends, then the platform is told. What the creation made
         is removed, or kept paused, by the reconciler: a request of a dead step may still be on its way.
         """
-        creation = await self._campaigns.load(context.user_id, request.campaign_id)
-        if creation.state != "creating":
+        creation = await self._campaigns.known(context.user_id, request.campaign_id)
+        if not isinstance(creation, Creation) or creation.state != "creating":
             return None
         if not request.dry_run:
             if not await self._campaigns.request_stop(creation, stop):
@@ -154,6 +156,11 @@ def _wanted(campaign: Campaign, request: ManageCampaign, status: str) -> Iterato
     else:
         # Pausing or deleting the campaign object stops all in it; its children keep their own status.
         yield DesiredChange(Level.CAMPAIGN, campaign.tag, "status", status)
+
+
+def _knows(campaign: Campaign, names: Sequence[str]) -> bool:
+    ids = {entry.platform_id for entry in campaign.objects.values()}
+    return all(name in campaign.objects or name in ids for name in names)
 
 
 def _entities(campaign: Campaign, request: ManageCampaign) -> list[ObjectEntry]:

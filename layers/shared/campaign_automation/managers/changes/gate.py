@@ -120,6 +120,10 @@ class WriteGate:
             held.saw(_seen(campaign, after, map(Shown.of, results)))
         return results
 
+    async def refresh(self, campaign: Campaign) -> None:
+        """Read a campaign that was made elsewhere, so that it has the objects that people added."""
+        await self._view(campaign)
+
     async def settle(self, campaign: Campaign, run: Run) -> bool:
         """Conclude what earlier runs left open by what the platform shows now, and tell the Web Platform.
 

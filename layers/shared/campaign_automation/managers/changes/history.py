@@ -44,7 +44,7 @@ class ChangeHistory:
 
     async def trail(self, request: GetAudit, context: Context) -> AuditTrail:
         """Return one page of a campaign's audit trail, oldest first."""
-        campaign = await self._campaigns.load(context.user_id, request.campaign_id)
+        campaign = await self._campaigns.known(context.user_id, request.campaign_id)
         records = await self._audit.page(
             campaign.tenant, campaign.campaign_id, after=request.after or "", limit=request.limit
         )

@@ -76,6 +76,9 @@ class Platforms:
         self._adapters = adapters
         self._connect_url = connect_url
 
+    def has(self, platform: str) -> bool:
+        return platform in self._adapters
+
     def adapter(self, platform: str) -> PlatformAdapter:
         return self._adapters[platform]
 
