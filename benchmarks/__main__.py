@@ -1,14 +1,19 @@
 """`python -m benchmarks [name ...]`: run the named modules of this package, or all, and print their tables.
 
-A benchmark is a module with `run() -> str`; a new file needs no entry anywhere.
+A benchmark is a module with `run() -> str`; a new file needs no entry anywhere. One that is simulated takes
+`seeds`, `markets` or `everything` and has short defaults.
 """
 
 from __future__ import annotations
 
+import argparse
 import importlib
+import inspect
 import os
 import pkgutil
 import sys
+from collections.abc import Callable
+from typing import Any
 
 import benchmarks
 
@@ -19,17 +24,33 @@ def names() -> list[str]:
     )
 
 
-def main(wanted: list[str]) -> int:
+def main(arguments: list[str]) -> int:
+    options = _parser().parse_args(arguments)
     known = names()
-    unknown = [name for name in wanted if name not in known]
+    unknown = [name for name in options.names if name not in known]
     if unknown:
         print(f"no benchmark is named {', '.join(unknown)}; there are {', '.join(known)}", file=sys.stderr)
         return 2
     os.environ["POWERTOOLS_LOG_LEVEL"] = "ERROR"  # read when a benchmark imports the module
-    for name in wanted or known:
-        module = importlib.import_module(f"benchmarks.{name}")
-        print(f"{name}\n{module.run()}\n", flush=True)
+    for name in options.names or known:
+        run = importlib.import_module(f"benchmarks.{name}").run
+        print(f"{name}\n{run(**_taken(run, options))}\n", flush=True)
     return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Print benchmark tables.")
+    parser.add_argument("names", nargs="*")
+    parser.add_argument("--seeds", type=int, help="simulations of each case (default: a quick look)")
+    parser.add_argument("--markets", nargs="+", help="the simulated markets, by name (default: all)")
+    parser.add_argument("--everything", action="store_true", default=None, help="all strategies too")
+    return parser
+
+
+def _taken(run: Callable[..., str], options: argparse.Namespace) -> dict[str, Any]:
+    """Return the options that were given and that this benchmark takes."""
+    given = {name: value for name, value in vars(options).items() if value is not None}
+    return {name: given[name] for name in inspect.signature(run).parameters if name in given}
 
 
 if __name__ == "__main__":

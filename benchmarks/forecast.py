@@ -25,7 +25,7 @@ from campaign_automation.optimizers.budget_optimizer import optimize_budget
 from campaign_automation.optimizers.budgets.calibration import range_of
 from local.sandbox import simulation
 
-SEEDS, WEEK, MONTH, BUDGET, TARGET_CPA = 100, 7, 30, 100.0, 6.0
+WEEK, MONTH, BUDGET, TARGET_CPA = 7, 30, 100.0, 6.0
 PLACES, AGES = ("US", "GB"), ("18-35", "36-50", "51-65")
 
 
@@ -55,14 +55,14 @@ class WeekForecast(NamedTuple):
         return self.low <= self.observed <= self.high
 
 
-def run() -> str:
+def run(seeds: int = 100) -> str:
     """Return the share of forecasts whose range holds the truth."""
-    found = [item for seed in range(SEEDS) if (item := forecast(seed)) is not None]
+    found = [item for seed in range(seeds) if (item := forecast(seed)) is not None]
     covered = sum(item.covers for item in found)
-    weeks = [week_forecast(seed) for seed in range(SEEDS)]
+    weeks = [week_forecast(seed) for seed in range(seeds)]
     return "\n".join(
         [
-            f"{SEEDS} seeds, {len(found)} with a new split; the 10 to 90 % range holds the truth in"
+            f"{seeds} seeds, {len(found)} with a new split; the 10 to 90 % range holds the truth in"
             f" {covered / len(found):.0%}",
             f"told {fmean(item.mean for item in found):+.1%} ({fmean(item.low for item in found):+.1%} to"
             f" {fmean(item.high for item in found):+.1%}), true {fmean(item.truth for item in found):+.1%}",
@@ -139,13 +139,13 @@ def _snapshots(counts: Mapping[date, Mapping[int, int]]) -> list[MaturitySnapsho
 
 def _estimate(plan: BudgetPlan) -> Estimate:
     curves = [curve for item in plan.decisions if (curve := item.evidence.curve)]
-    assert plan.allocation is not None, "a month carries curves"
+    assert plan.curves is not None, "a month carries curves"
     return total_of(
         (
             Estimate(mean=item.result_after, model_sd=item.model_sd_after, day_sd=item.day_sd_after)
             for item in curves
         ),
-        plan.allocation,
+        plan.curves,
     )
 
 

@@ -19,6 +19,7 @@ from campaign_automation.managers.budgets.summary import Narrator
 from campaign_automation.managers.changes.commitments import Commitments
 from campaign_automation.managers.changes.gate import WriteGate
 from campaign_automation.managers.changes.guards import Limits
+from campaign_automation.managers.decisions.earlier_decisions import EarlierDecisions
 from campaign_automation.managers.shared.first_party_revenue import FirstPartyRevenue
 from campaign_automation.managers.shared.insights import Insights
 from campaign_automation.managers.shared.outbox import Outbox
@@ -141,10 +142,9 @@ def make_house() -> tuple[BudgetManager, Creation]:
     gate = WriteGate(memory, memory, platforms, Outbox(memory, None), commitments, limits, switches)
     insights = Insights(reports, platforms, FirstPartyRevenue(None))
     # The campaign is no A/B test, so nobody asks for one.
-    narrator, forecasts = Narrator(None, ()), ForecastStore(MemoryTable())
-    manager = BudgetManager(
-        memory, insights, memory, InProcessStatistics(), gate, narrator, memory, forecasts
-    )
+    narrator = Narrator(None, ())
+    earlier = EarlierDecisions(ForecastStore(MemoryTable()), memory)
+    manager = BudgetManager(memory, insights, memory, InProcessStatistics(), gate, narrator, memory, earlier)
     return manager, creation
 
 

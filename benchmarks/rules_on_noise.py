@@ -199,12 +199,12 @@ def poisson(rng: random.Random, mean: float) -> int:
     return count
 
 
-def run(seeds: Iterable[int] = range(5)) -> str:
-    """A table over `seeds`: good ad sets ever paused, bad ones curbed, all changes, reversals."""
+def run(seeds: int = 5) -> str:
+    """Return a table: good ad sets ever paused, bad ones curbed, all changes, reversals."""
     heads = ("certainty", "good paused", "bad curbed", "median day", "changes", "turns/week")
     lines = [" ".join(f"{head:>11}" for head in heads)]
     for certainty in (None, 0.8, 0.9, 0.95):
-        results = [simulate(seed, certainty) for seed in seeds]
+        results = [simulate(seed, certainty) for seed in range(seeds)]
         wrong = sum(result.wrongly_paused for result in results) / sum(result.good for result in results)
         curbed = sum(result.bad_curbed for result in results) / sum(result.bad for result in results)
         days = sorted(day for result in results for day in result.days_to_curb)

@@ -35,6 +35,8 @@ class Admin:
             ("POST", "/clock"): self.advance,
             ("POST", "/latency"): self.latency,
             ("PUT", "/unkind"): self.unkind,
+            ("PUT", "/hidden/{id}"): self.hide,
+            ("DELETE", "/hidden"): self.show,
             ("GET", "/faults"): self.faults,
             ("POST", "/faults"): self.set_faults,
             ("POST", "/late"): self.late,
@@ -81,6 +83,16 @@ class Admin:
             raise ValueError("seed must be a number or null")
         self._world.unkind.seed = body["seed"]
         return {"seed": self._world.unkind.seed}
+
+    def hide(self, request: Request, body: Any) -> Json:
+        """{"writes": true or false}: a campaign that its platform does not show; true refuses its changes."""
+        hidden = self._world.hidden
+        hidden.hide(request.path_params["id"], writes=bool(body["writes"]))
+        return {"hidden": sorted(hidden.campaigns), "closed": sorted(hidden.closed)}
+
+    def show(self, _: Request, __: Any) -> Json:
+        self._world.hidden.clear()
+        return {"hidden": [], "closed": []}
 
     def faults(self, _: Request, __: Any) -> list[Any]:
         return self._world.faults.listing()

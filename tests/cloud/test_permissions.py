@@ -131,3 +131,18 @@ def test_who_is_no_function_may_do_everything() -> None:
     asked = dynamodb("GetItem", {"TableName": "t"})
     assert Permissions({"other": []}).refusal(*asked) is None
     assert Permissions({"fn": []}).refusal({**asked[0], "HTTP_AUTHORIZATION": ""}, asked[1]) is None
+
+
+def test_a_statement_for_one_partition_allows_no_other() -> None:
+    allowed = allow("dynamodb:*") | {
+        "Condition": {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["metrics"]}}
+    }
+    permissions = Permissions({"fn": [allowed]})
+    own = {"TableName": "t", "Key": {"pk": {"S": "metrics"}, "sk": {"S": "0"}}}
+    other = {"TableName": "t", "Key": {"pk": {"S": "user_1#campaign"}, "sk": {"S": "0"}}}
+    query = {"TableName": "t", "ExpressionAttributeValues": {":v0": {"S": "metrics"}}}
+    assert permissions.refusal(*dynamodb("UpdateItem", own)) is None
+    assert permissions.refusal(*dynamodb("Query", query)) is None
+    assert permissions.refusal(*dynamodb("UpdateItem", other)) is not None
+    transaction = {"TransactItems": [{"Update": own}, {"Put": {"TableName": "t", "Item": other["Key"]}}]}
+    assert permissions.refusal(*dynamodb("TransactWriteItems", transaction)) is not None

@@ -542,6 +542,41 @@ def test_a_campaign_that_is_not_there_is_not_found(bench: Bench) -> None:
     assert refusal.value.code == "5000"
 
 
+def test_a_deleted_campaign_is_a_tree_that_says_so(bench: Bench) -> None:
+    creation = bench.run(bench.create_tree(bench.spec()))
+    bench.tree(creation)  # what the answers of the creation told is used up
+    ids = bench.level_ids(creation, Level.CAMPAIGN)
+    assert bench.run(bench.adapter.remove(bench.access, Level.CAMPAIGN, ids))[0].error is None
+    tree = bench.tree(creation)
+    assert (tree.campaign.platform_id, tree.campaign.status) == (ids[0], "deleted")
+    assert [node for node in (*tree.adsets, *tree.ads) if node.status != "deleted"] == []
+
+
+@pytest.mark.parametrize("writes", [False, True])
+def test_a_campaign_that_is_not_shown_is_not_deleted(bench: Bench, sandbox: Sandbox, writes: bool) -> None:
+    creation = bench.run(bench.create_tree(bench.spec()))
+    bench.tree(creation)
+    ids = bench.level_ids(creation, Level.CAMPAIGN)
+    sandbox.hide(ids[0], writes=writes)
+    with pytest.raises(PlatformRejectedError) as refusal:
+        bench.tree(creation)
+    assert refusal.value.code == "5000"
+    paused = bench.run(bench.adapter.set_status(bench.access, Level.CAMPAIGN, ids, "paused"))
+    removed = bench.run(bench.adapter.remove(bench.access, Level.CAMPAIGN, ids))
+    codes = [item.error.code if item.error else None for item in (*paused, *removed)]
+    assert codes == (["5000", "5000"] if writes else [None, None])
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_removing_what_is_not_known_is_no_success(bench: Bench, level: Level) -> None:
+    missing = MISSING[bench.platform]
+    if bench.platform == "google" and level is Level.AD:
+        missing = f"{missing}~{missing}"
+    (outcome,) = bench.run(bench.adapter.remove(bench.access, level, [missing]))
+    assert outcome.error is not None
+    assert outcome.error.code == "5000"
+
+
 def test_a_campaign_that_never_ran_has_no_rows(bench: Bench) -> None:
     creation = bench.run(bench.create_tree(bench.spec()))
     assert creation.plan is not None

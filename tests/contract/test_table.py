@@ -146,6 +146,15 @@ def test_none_is_not_stored_and_in_an_update_removes(table: Table) -> None:
     assert own(stored(table)) == {"c": 2}
 
 
+def test_an_update_makes_a_missing_row_only_where_it_says_so(table: Table) -> None:
+    with pytest.raises(ConditionFailedError):
+        run(table.write(Update(KEY, add={"n": 1})))
+    for _ in range(2):
+        run(table.write(Update(KEY, set={"a": "b"}, add={"n": 2}, makes_row=True)))
+    assert own(stored(table)) == {"a": "b", "n": 4}
+    assert (stored(table)["pk"], stored(table)["sk"]) == KEY
+
+
 def test_floats_are_refused(table: Table) -> None:
     with pytest.raises(TypeError):
         run(table.write(Put(row(value=0.5))))

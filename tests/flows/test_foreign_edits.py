@@ -149,6 +149,35 @@ def test_a_campaign_deleted_by_hand_is_shown_as_deleted(api: Api, cloud: Cloud, 
     assert paused.status_code in (200, 409), paused.text
 
 
+def test_a_campaign_archived_by_hand_is_shown_as_deleted(
+    api: Api, cloud: Cloud, edited: dict[str, Any]
+) -> None:
+    edit_in_ads_manager(cloud, edited["platform_campaign_id"], status="ARCHIVED")
+    shown = api.status(edited["campaign_id"]).json()["campaign"]
+    assert (shown["status"], shown["platform_status"]) == ("deleted", "ARCHIVED")
+
+
+def test_a_campaign_that_is_not_shown_is_not_taken_for_deleted(
+    api: Api, sandbox: Sandbox, rules: Rules, edited: dict[str, Any]
+) -> None:
+    campaign_id, platform_id = edited["campaign_id"], edited["platform_campaign_id"]
+    sandbox.hide(platform_id, writes=True)
+    body = api.status(campaign_id).json()
+    assert body["campaign"]["status"] == "not_visible"
+    assert body["campaign"]["issues"][0].startswith("meta: Unsupported get request")
+    assert "may still spend" in body["warnings"][0]
+    for action in ("pause", "delete"):
+        refused = api.manage(campaign_id, action, confirm=True)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (404, "5000"), refused.text
+    sandbox.show_all()
+    sandbox.hide(platform_id)
+    paused = api.manage(campaign_id, "pause").json()
+    assert (paused["status"], paused["new_status"], paused["confirmed"]) == ("success", "paused", False)
+    assert sandbox.state("meta")["campaigns"][platform_id]["status"] == "PAUSED"
+    sandbox.show_all()
+    assert api.status(campaign_id).json()["campaign"]["status"] == "paused"
+
+
 def test_optimize_budget_leaves_it_out_and_says_why(
     api: Api, sandbox: Sandbox, edited: dict[str, Any]
 ) -> None:

@@ -20,6 +20,7 @@ from campaign_automation.managers.campaigns.planning import plan_test
 from campaign_automation.models.ab_tests import CreateAbTest
 from campaign_automation.models.campaign import Creation
 from campaign_automation.models.common import AdAccount, Level
+from campaign_automation.tasks import reconcile_campaigns
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import InvalidRequestError, PlatformRejectedError
 from campaign_automation.utils.validation import parse
@@ -243,6 +244,23 @@ def test_a_cap_bounds_the_raise_of_a_winner(house: House) -> None:
     assert pause["evidence"]["test_id"] == created["test_id"]
     assert pause["evidence"]["verdict"] == "winner"
     assert {item.level for item in house.creation(created).objects.values() if item.held} == {Level.ADSET}
+
+
+def test_a_winner_is_looked_at_again_when_the_days_after_the_test_are_over(house: House) -> None:
+    created = house.create(test_duration_days=30)
+    house.deliver(created, 30, lambda adset, _: {"conversions": Decimal(20 + 30 * adset)})
+    assert house.analyze(created, apply=True)["applied"]["test_ended"]
+    house.deliver(created, 15, lambda adset, _: {"conversions": Decimal(48 * adset)})
+    assert house.analyze(created)["earlier_decisions"] == []
+    assert asyncio.run(reconcile_campaigns(house.wiring, {}))["looked_back"] == 1
+    [earlier] = house.analyze(created)["earlier_decisions"]
+    assert (earlier["kind"], earlier["metric"], earlier["verdict"]) == ("test", "conversion_rate", "held")
+    assert earlier["predicted"]["mean"] == pytest.approx(100 * 50 / 5000)
+    assert earlier["observed"] == pytest.approx(100 * 48 / 5000)
+    assert earlier["predicted"]["low"] < earlier["observed"] < earlier["predicted"]["high"]
+    trail = house.run("get_audit", {"campaign_id": created["campaign_id"]})["records"]
+    told = [item["evidence"]["looked_at_again"] for item in trail if item["run_id"] == earlier["run_id"]]
+    assert {item["verdict"] for item in told} == {"held"}
 
 
 def test_days_that_swing_apply_nothing_at_the_end_unless_it_is_forced(house: House) -> None:

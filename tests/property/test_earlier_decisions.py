@@ -10,7 +10,10 @@ import pytest
 
 from campaign_automation.models.budgets import BudgetOptimized, CampaignForecast, OptimizeBudget
 from campaign_automation.models.changes import AuditRecord
+from campaign_automation.models.rules.answers import RuleEvaluated
+from campaign_automation.models.rules.rule import CreateRule, RuleTick
 from campaign_automation.stores.table import Operation, Put
+from campaign_automation.tasks import reconcile_campaigns
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import PlatformRejectedError, StoreError
 from campaign_automation.utils.validation import parse
@@ -54,9 +57,11 @@ def decide(house: House, **more: Any) -> CampaignForecast:
 def bring(house: House, total: float | None, days: int = ALL) -> None:
     """Let days pass that bring `total` conversions each, with the budgets spent."""
     pass_days(days)
+    older = [row for row in house.adapters["meta"].daily if (house.today - row.day).days > ALL]
     for unit in house.units("meta"):
         count = None if total is None else total / 3
         house.deliver("meta", unit, ALL, conversions=count, spend=house.budget(unit), revenue=300)
+    house.adapters["meta"].daily += older
 
 
 def look(house: House, **more: Any) -> BudgetOptimized:
@@ -210,11 +215,98 @@ def test_a_change_that_was_refused_is_no_part_of_the_forecast(house: House) -> N
     assert forecast.predicted.mean < forecast.unchanged.mean
 
 
-def test_decisions_of_the_rules_make_no_forecast(house: House) -> None:
+def test_too_little_data_predict_nothing_and_are_looked_at_all_the_same(house: House) -> None:
     house.deliver("meta", house.units("meta")[0], conversions=2)
     answer = house.optimize()
     assert answer.run_ids
     assert answer.forecasts == []
+    bring(house, 6)
+    sweep(house)
+    [earlier] = look(house).earlier_decisions
+    assert (earlier.verdict, earlier.predicted, earlier.difference) == ("no_forecast", None, None)
+    assert (earlier.observed, earlier.spend) == (pytest.approx(6), pytest.approx(answer.total_after))
+    assert earlier.before is not None
+    assert (earlier.before.result, earlier.before.spend) == (pytest.approx(2), pytest.approx(100))
+    assert "without the decision is not known" in earlier.explanation
+    assert looked_at(house) == {"no_forecast"}
+
+
+def test_the_written_rules_are_forecast_where_the_data_carry_curves(house: House) -> None:
+    shifting(house)
+    answer = house.optimize(target_metric="cpa")
+    assert answer.run_ids
+    [told] = answer.forecasts
+    assert answer.allocation is None
+    assert told.predicted.mean != told.unchanged.mean
+    bring(house, told.predicted.mean)
+    [earlier] = look(house).earlier_decisions
+    assert (earlier.verdict, earlier.predicted) == ("held", told.predicted)
+
+
+def test_a_decision_is_looked_at_though_nobody_decides_again(house: House) -> None:
+    told = decide(house)
+    bring(house, told.predicted.mean, ALL - 1)
+    assert sweep(house) == 0
+    bring(house, told.predicted.mean, 1)
+    assert [sweep(house), sweep(house)] == [1, 0]
+    assert looked_at(house) == {"held"}
+    [account] = look(house).calibration
+    assert (account.forecasts, account.held) == (1, 1)
+
+
+def test_figures_that_never_come_are_given_up_after_60_days(house: House) -> None:
+    decide(house)
+    bring(house, None)
+    assert [sweep(house), sweep(house)] == [1, 0]
+    assert looked_at(house) == set()
+    pass_days(1)
+    assert sweep(house) == 1
+    pass_days(60)
+    assert [sweep(house), sweep(house)] == [1, 0]
+    assert looked_at(house) == {"unknown"}
+    assert look(house).calibration == []
+
+
+def test_a_rules_changes_are_looked_at_and_stand_in_its_next_answer(house: House) -> None:
+    for unit in house.units("meta"):
+        house.deliver("meta", unit, conversions=4)
+    rule = {
+        "rule_name": "cheap",
+        "condition": {"metric": "conversions", "operator": "greater_than", "value": 1},
+        "action": {"type": "increase_budget", "parameters": {"percentage": 10}},
+        "applies_to": "all",
+        "max_affected": {"share": 1},
+        "confirm": True,
+    }
+    made = asyncio.run(house.wiring.rules.create(parse(CreateRule, rule), CALLER))
+    assert tick(house, made.rule_id).acted == 3
+    bring(house, 15)
+    assert sweep(house) == 1
+    assert looked_at(house) == {"no_forecast"}
+    [earlier] = tick(house, made.rule_id).earlier_decisions
+    assert (earlier.kind, earlier.observed, earlier.spend) == ("rule", pytest.approx(15), pytest.approx(330))
+    assert earlier.before is not None
+    assert earlier.before.result == pytest.approx(12)
+    assert earlier.run_id == trail(house)[0].run_id
+    assert look(house).calibration == []
+
+
+def tick(house: House, rule_id: str) -> RuleEvaluated:
+    request = RuleTick(tenant="u", rule_id=rule_id, scheduled_time=clock.now())
+    return asyncio.run(house.wiring.rule_evaluation.evaluate(request))
+
+
+def sweep(house: House) -> int:
+    """Look back as the schedule does, and return the number of campaigns that were looked at."""
+    return int(asyncio.run(reconcile_campaigns(house.wiring, {}))["looked_back"])
+
+
+def looked_at(house: House) -> set[str]:
+    """Return the verdicts in the audit records of budgets; all of them have one, or none."""
+    verdicts = [record.evidence.get("looked_at_again", {}).get("verdict") for record in trail(house)]
+    assert verdicts
+    assert None not in verdicts or set(verdicts) == {None}
+    return {item for item in verdicts if item}
 
 
 def test_a_run_that_was_cut_off_is_gone_on_with(house: House) -> None:

@@ -23,7 +23,7 @@ from campaign_automation.adapters.base import AdNode, AdSetNode, CampaignNode
 from campaign_automation.capability import run_action
 from campaign_automation.managers.shared.idempotency import action_claim
 from campaign_automation.models.campaign import Creation
-from campaign_automation.models.common import AdAccount, Context
+from campaign_automation.models.common import AdAccount, Context, Level
 from campaign_automation.stores import lease
 from campaign_automation.stores.rule_store import RuleHead, Tick
 from campaign_automation.stores.table import Put
@@ -88,10 +88,12 @@ class House:
 
     def bring_back(self, campaign: str) -> None:
         """The platform holds what it held of a campaign whose creation was under way."""
-        known = {entry.platform_id for entry in self.load(campaign).objects.values()}
+        objects = self.load(campaign).objects.values()
+        known = {entry.platform_id for entry in objects}
+        (root,) = (str(entry.platform_id) for entry in objects if entry.level is Level.CAMPAIGN)
         for item in STORED["platform_objects"]:
             if item["platform_id"] in known:
-                self.adapter._nodes[item["platform_id"]] = KINDS[item["kind"]].model_validate(item)
+                self.adapter.add(root, KINDS[item["kind"]].model_validate(item))
 
     def step(self, execution: str, step: str) -> None:
         for payload in STORED["executions"][execution]["tasks"]:

@@ -361,3 +361,75 @@ def test_a_dry_run_passes_the_caps_and_writes_nothing(house: House) -> None:
     assert [item.result for item in items] == ["planned", "skipped"]
     assert "set_budgets" not in house.adapter.calls
     assert house.audit(creation) == []
+
+
+# --- a campaign that the platform does not show -----------------------------------------------------------
+
+
+def running(house: House) -> Creation:
+    creation = house.create()
+    assert {item.result for item in house.apply(creation, start(creation))} == {"changed"}
+    return house.load(creation.campaign_id)
+
+
+def stop(creation: Creation, status: str) -> list[DesiredChange]:
+    assert creation.plan is not None
+    return [DesiredChange(Level.CAMPAIGN, creation.plan.tag, "status", status)]
+
+
+def committed(house: House, creation: Creation) -> Decimal | None:
+    assert creation.account is not None
+    found = asyncio.run(house.wiring.store.committed("u", creation.account.platform_account_id))
+    return found.get(creation.campaign_id)
+
+
+def test_pausing_what_is_not_shown_is_sent_and_frees_nothing(house: House) -> None:
+    creation = running(house)
+    house.adapter.is_hidden = True
+    (item,) = house.apply(creation, stop(creation, "paused"))
+    assert (item.result, item.confirmed) == ("changed", False)
+    assert house.adapter.node(creation.objects[item.wanted.tag].platform_id or "").status == "paused"
+    assert committed(house, creation) == 90
+    assert house.audit(creation)[-1].outcome == "unknown"
+    house.adapter.is_hidden = False
+    house.apply(creation, [])  # the platform shows it again: the pause is settled, the cap is free
+    assert (house.audit(creation)[-1].outcome, committed(house, creation)) == ("applied", None)
+
+
+@pytest.mark.parametrize("status", ["paused", "deleted"])
+def test_a_platform_that_refuses_what_it_does_not_show_says_so(house: House, status: str) -> None:
+    creation = running(house)
+    house.adapter.is_hidden = house.adapter.is_closed = True
+    (item,) = house.apply(creation, stop(creation, status))
+    assert (item.result, item.error and item.error.code) == ("failed", "5000")
+    assert (house.load(creation.campaign_id).state, committed(house, creation)) == ("created", 90)
+
+
+def test_a_removal_that_the_platform_took_counts_though_nothing_shows_it(house: House) -> None:
+    creation = running(house)
+    house.adapter.is_hidden = True
+    (item,) = house.apply(creation, stop(creation, "deleted"))
+    assert (item.result, item.confirmed) == ("changed", True)
+    assert (house.load(creation.campaign_id).state, committed(house, creation)) == ("deleted", None)
+    assert house.audit(creation)[-1].outcome == "applied"
+
+
+def test_nothing_but_a_stop_is_sent_to_what_is_not_shown(house: House) -> None:
+    creation = running(house)
+    house.adapter.is_hidden = True
+    (item,) = house.apply(creation, [budget(creation, "20")])
+    assert (item.result, item.error and item.error.code) == ("failed", "5000")
+    assert house.budget(creation, item.wanted.tag) == 30
+
+
+def test_ad_sets_of_colleagues_count_for_the_account_cap(house: House) -> None:
+    creation = running(house)
+    like = house.adapter.node(creation.made(Level.ADSET)[0].platform_id or "")
+    theirs = like.model_copy(update={"platform_id": "900", "daily_budget": Decimal(55)})
+    house.adapter.add(campaign_of(house.wiring, creation.campaign_id).root_id, theirs)
+    (item,) = house.apply(creation, [budget(creation, "40")])
+    assert reasons([item]) == ["account_cap"]
+    assert committed(house, creation) == 145
+    house.adapter.change("900", status="paused")
+    assert house.apply(creation, [budget(creation, "40")])[0].result == "changed"
+    assert committed(house, creation) == 100

@@ -44,8 +44,11 @@ class FakeAdapter:
         self.calls: list[str] = []
         self._ids = count(1)
         self._nodes: dict[str, Any] = {}
-        self._campaigns: dict[str, str] = {}  # of ad sets and ads, by platform id
+        self._deleted: dict[str, CampaignNode] = {}
+        self._campaigns: dict[str, str] = {}  # of ad sets and ads, by id
         self.fail_with: PlatformError | None = None
+        self.is_hidden = False  # whether the campaigns are not shown
+        self.is_closed = False  # whether changes of them are refused, too
         self.daily: list[DailyInsight] = []
         self.account = account()
         self.budget_errors: dict[str, PlatformError] = {}  # by platform id
@@ -61,6 +64,11 @@ class FakeAdapter:
 
     def node_ids(self) -> list[str]:
         return list(self._nodes)
+
+    def add(self, campaign_id: str, node: Any) -> None:
+        """Let somebody add an object to a campaign in the platform's own interface."""
+        self._nodes[node.platform_id] = node
+        self._campaigns[node.platform_id] = campaign_id
 
     def change(self, platform_id: str, **changes: Any) -> None:
         """What somebody does in the platform's own interface."""
@@ -174,13 +182,11 @@ class FakeAdapter:
     async def read_tree(self, access: Access, campaign_id: str, currency: str) -> Tree:
         if self.fail_with:
             raise self.fail_with
-        if campaign_id not in self._nodes:
-            raise PlatformRejectedError("gone", platform=self.platform, code="5000")
-        nodes = [
-            node
-            for item, node in self._nodes.items()
-            if self._campaigns.get(item, campaign_id) == campaign_id
-        ]
+        if self.is_hidden or campaign_id not in {**self._nodes, **self._deleted}:
+            raise self._unknown(campaign_id)
+        if campaign_id in self._deleted:
+            return Tree(campaign=self._deleted[campaign_id], adsets=[], ads=[])
+        nodes = [node for item, node in self._nodes.items() if self._campaigns.get(item) == campaign_id]
         return Tree(
             campaign=self._nodes[campaign_id],
             adsets=[node for node in nodes if isinstance(node, AdSetNode)],
@@ -190,6 +196,8 @@ class FakeAdapter:
     async def set_status(
         self, access: Access, level: Level, ids: Sequence[str], status: str
     ) -> list[Outcome]:
+        if self.is_closed:
+            return [Outcome(item, error=self._unknown(item)) for item in ids]
         for item in ids:
             self._nodes[item] = self._nodes[item].model_copy(update={"status": status})
         return [Outcome(item, item) for item in ids]
@@ -209,9 +217,12 @@ class FakeAdapter:
         return BudgetOutcome(item, "now")
 
     async def remove(self, access: Access, level: Level, ids: Sequence[str]) -> list[Outcome]:
+        if self.is_closed:
+            return [Outcome(item, error=self._unknown(item)) for item in ids]
         for item in ids:
-            self._nodes.pop(item, None)
-            self._campaigns.pop(item, None)
+            node = self._nodes.pop(item, None)
+            if isinstance(node, CampaignNode):
+                self._deleted[item] = node.model_copy(update={"status": "deleted"})
         return [Outcome(item, item) for item in ids]
 
     async def create_split(self, access: Access, account: AdAccount, order: SplitOrder) -> str | None:
@@ -236,9 +247,12 @@ class FakeAdapter:
         self.calls.append("read_daily")
         return [row for row in self.daily if row.campaign_id in campaign_ids and since <= row.day <= until]
 
+    def _unknown(self, item: str) -> PlatformError:
+        return PlatformRejectedError(f"{item} is not there", platform=self.platform, code="5000")
+
     def _add(self, kind: Any, tag: str, name: str, campaign_id: str | None = None, **more: Any) -> Outcome:
         platform_id = str(next(self._ids))
-        if campaign_id is not None:
+        if campaign_id:
             self._campaigns[platform_id] = campaign_id
         self._nodes[platform_id] = kind(
             platform_id=platform_id, name=name, status="paused", platform_status="PAUSED", **more

@@ -29,6 +29,14 @@ class Sandbox:
         """Objects of colleagues in the lists, missing fields and small pages from here on; None ends it."""
         self._http.put("/unkind", json={"seed": seed}).raise_for_status()
 
+    def hide(self, campaign_id: str, *, writes: bool = False) -> None:
+        """Let the platform not show a campaign from here on; with `writes` it refuses changes of it, too."""
+        self._http.put(f"/hidden/{campaign_id}", json={"writes": writes}).raise_for_status()
+
+    def show_all(self) -> None:
+        """End what `hide` began."""
+        self._http.delete("/hidden").raise_for_status()
+
     def fault(self, platform: str, operation: str, kind: str, **more: Any) -> None:
         fault = {"platform": platform, "operation": operation, "kind": kind, **more}
         self._http.post("/faults", json=[fault]).raise_for_status()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from campaign_automation.api.http import _body, _caller, _response
+from campaign_automation.api.http import _body, caller_of, response
 from campaign_automation.clients.mcp_client import platform_user_id
 from campaign_automation.clients.media_client import MediaClient
 from campaign_automation.models.common import Context
@@ -129,7 +129,7 @@ def event(**changes: Any) -> dict[str, Any]:
 
 
 def test_who_asks_is_what_the_authorizer_verified() -> None:
-    assert _caller(event()) == {
+    assert caller_of(event()) == {
         "user_id": "user_1",
         "roles": ["viewer", "buyer"],
         "request_id": "r1",
@@ -144,7 +144,7 @@ def test_who_asks_is_what_the_authorizer_verified() -> None:
     [("wait=3", 3), ("wait=900", 25), ("respond-async, wait=9", 0), ("wait=" + "9" * 5000, 25)],
 )
 def test_the_callers_wait(prefer: str, seconds: int) -> None:
-    assert _caller(event(headers={"prefer": prefer}))["wait_seconds"] == seconds
+    assert caller_of(event(headers={"prefer": prefer}))["wait_seconds"] == seconds
 
 
 def test_numbers_of_a_body_stay_exact() -> None:
@@ -161,13 +161,13 @@ def test_a_body_that_is_no_object_is_refused(body: str) -> None:
 
 
 def test_an_answer_to_wait_for_has_its_location() -> None:
-    answer = _response({"status": "accepted", "status_url": "/v1/campaigns/cmp_1"}, 201)
+    answer = response({"status": "accepted", "status_url": "/v1/campaigns/cmp_1"}, 201)
     assert answer["statusCode"] == 202
     assert answer["headers"]["Location"] == "/v1/campaigns/cmp_1"
 
 
 def test_a_throttled_answer_says_when_to_come_back() -> None:
     error = {"code": "1003", "details": {"retry_after": 60}}
-    answer = _response({"status": "error", "error": error}, 200)
+    answer = response({"status": "error", "error": error}, 200)
     assert (answer["statusCode"], answer["headers"]["Retry-After"]) == (429, "60")
     assert json.loads(answer["body"])["error"] == error

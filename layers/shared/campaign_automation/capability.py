@@ -21,16 +21,19 @@ from campaign_automation.embedding import Embedding, Limits, embed
 from campaign_automation.managers.shared.accounts import GivenAccountSource
 from campaign_automation.managers.shared.due_runs import DueRunner, Ran
 from campaign_automation.models.common import Context
+from campaign_automation.stores.operations.metrics import counted
 from campaign_automation.stores.table import Table
 from campaign_automation.tasks import due_runner
 from campaign_automation.utils import clock
 from campaign_automation.utils.cache_manager import RedisClient
 from campaign_automation.utils.error_handler import (
     CampaignAutomationError,
+    ConfigurationError,
     ForbiddenError,
     InvalidRequestError,
     envelope,
 )
+from campaign_automation.utils.metrics.exposition import OPENMETRICS, TEXT, exposition
 from campaign_automation.utils.observability import emit, logger
 from campaign_automation.utils.retry_strategy import deadline
 from campaign_automation.utils.validation import parse
@@ -100,7 +103,7 @@ class CampaignAutomation:
             parts = self._parts()
         except Exception as error:
             return _failed(error, action, _request_id(context))
-        answer = await run_action(parts, action, parameters, context)
+        answer = await counted(parts.metrics, run_action(parts, action, parameters, context))
         if self._notice and isinstance(warnings := answer.get("warnings"), list):
             warnings.append(self._notice)
             self._notice = None  # once is enough
@@ -124,6 +127,16 @@ class CampaignAutomation:
             task.cancel()
             await asyncio.wait([task])
 
+    async def scrape(self, *, openmetrics: bool = False) -> str:
+        """Return all counts for Prometheus, where the setting prometheus_metrics keeps them.
+
+        Raises ConfigurationError.
+        """
+        metrics = self._parts().metrics
+        if metrics is None:
+            raise ConfigurationError("metrics: are not kept; the setting prometheus_metrics turns them on")
+        return exposition(await metrics.totals(), OPENMETRICS if openmetrics else TEXT)
+
     async def _run_due_forever(self) -> None:
         while True:
             try:
@@ -136,7 +149,7 @@ class CampaignAutomation:
 
     async def _run_due(self) -> list[Ran]:
         await clock.synchronise(self._parts().settings.clock_url)
-        return await self._due_runner.run()
+        return await counted(self._parts().metrics, self._due_runner.run())
 
     @cached_property
     def _due_runner(self) -> DueRunner:

@@ -159,6 +159,10 @@ class Settings(BaseModel):
     cache_cluster: bool = Field(False, description="whether it runs in cluster mode")
     cache_secret_id: str | None = Field(None, description="`{username, password}` of a cache with users")
 
+    prometheus_metrics: bool = Field(
+        False, description="true: what is counted is stored after each request, for GET /metrics"
+    )
+
     jwt_issuer: str | None = Field(None, description="the issuer of callers' tokens; for the authorizer")
     jwt_audience: str | None = Field(None, description="their audience; for the authorizer")
     jwks_url: str | None = Field(None, description="the issuer's public keys; for the authorizer")

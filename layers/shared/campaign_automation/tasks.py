@@ -14,6 +14,7 @@ from campaign_automation.models.ab_tests import AbTestTick
 from campaign_automation.models.campaign import Campaign, Creation
 from campaign_automation.models.rules.rule import RuleTick
 from campaign_automation.settings import get_settings
+from campaign_automation.stores.operations.metrics import counted
 from campaign_automation.utils import clock, event_loop
 from campaign_automation.utils.error_handler import (
     CampaignAutomationError,
@@ -39,7 +40,7 @@ def task(run: Task, *, correlation_id: str | None = None) -> Callable[[dict[str,
 
     @logger.inject_lambda_context(correlation_id_path=correlation_id, clear_state=True)
     def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-        return event_loop.run(_run(run, parts, event))
+        return event_loop.run(counted(parts.metrics, _run(run, parts, event)))
 
     return lambda_handler
 
@@ -87,9 +88,11 @@ async def reconcile_rules(parts: Wiring, event: Event) -> dict[str, Any]:
 
 
 async def reconcile_campaigns(parts: Wiring, event: Event) -> dict[str, Any]:
-    """End the creations that nothing carries on, settle what nobody answered for, and search for orphans."""
+    """End the creations that nothing carries on, settle what nobody answered for, search for orphans, and
+    look again at decisions whose days are over."""
     visits = await parts.reconciler.sweep()
-    return {**visits, "searched": await parts.orphans.sweep()}
+    searched = await parts.orphans.sweep()
+    return {**visits, "searched": searched, "looked_back": await parts.looking_back.sweep()}
 
 
 async def check_ab_test(parts: Wiring, event: Event) -> dict[str, Any]:

@@ -48,6 +48,8 @@ from campaign_automation.managers.changes.gate import WriteGate
 from campaign_automation.managers.changes.guards import Limits
 from campaign_automation.managers.changes.history import ChangeHistory
 from campaign_automation.managers.changes.stopping import CampaignStops
+from campaign_automation.managers.decisions.earlier_decisions import EarlierDecisions
+from campaign_automation.managers.decisions.looking_back import LookingBack
 from campaign_automation.managers.rules.account_snapshot import AccountSnapshots
 from campaign_automation.managers.rules.applying import RuleWriter
 from campaign_automation.managers.rules.checks import RuleChecks
@@ -80,6 +82,8 @@ from campaign_automation.stores.engines.sqlite import SqliteTable
 from campaign_automation.stores.insight_store import InsightStore
 from campaign_automation.stores.notice_store import NoticeStore
 from campaign_automation.stores.operations.forecasts import ForecastStore
+from campaign_automation.stores.operations.metrics import MetricStore
+from campaign_automation.stores.operations.owners import AdoptionStore
 from campaign_automation.stores.operations.schedules import DueRuns, TableScheduler
 from campaign_automation.stores.operations.switches import SwitchStore
 from campaign_automation.stores.operations.tags import TagStore
@@ -214,6 +218,11 @@ class Wiring:
     @cached_property
     def audit(self) -> AuditStore:
         return AuditStore(self._table)
+
+    @cached_property
+    def metrics(self) -> MetricStore | None:
+        """The counts that a scrape shows, or None where none are kept."""
+        return MetricStore(self._table) if self.settings.prometheus_metrics else None
 
     @cached_property
     def _rule_store(self) -> RuleStore:
@@ -368,8 +377,8 @@ class Wiring:
 
     @cached_property
     def adoption(self) -> CampaignAdoption:
-        tags = TagStore(self._table)
-        return CampaignAdoption(self.store, tags, self.campaigns, self._account_reader, self.commitments)
+        stores = self.store, AdoptionStore(self._table), TagStore(self._table)
+        return CampaignAdoption(*stores, self.campaigns, self._account_reader, self.commitments)
 
     @cached_property
     def lists(self) -> CampaignLists:
@@ -398,8 +407,17 @@ class Wiring:
             self.gate,
             narrator,
             self._ab_test_store,
-            ForecastStore(self._table),
+            self.decisions,
         )
+
+    @cached_property
+    def decisions(self) -> EarlierDecisions:
+        return EarlierDecisions(ForecastStore(self._table), self.audit)
+
+    @cached_property
+    def looking_back(self) -> LookingBack:
+        store = ForecastStore(self._table)
+        return LookingBack(store, self.campaigns, self.insights, self.audit, self.decisions)
 
     @cached_property
     def ab_tests(self) -> AbTestManager:
@@ -415,8 +433,11 @@ class Wiring:
 
     @cached_property
     def ab_test_analyst(self) -> AbTestAnalyst:
-        applier = AbTestApplier(self.gate, self._ab_test_ending, self.settings.max_budget_step_percent)
-        return AbTestAnalyst(self.ab_tests, self._ab_test_store, self.insights, self.statistics, applier)
+        step = self.settings.max_budget_step_percent
+        applier = AbTestApplier(self.gate, self._ab_test_ending, self.decisions, step)
+        return AbTestAnalyst(
+            self.ab_tests, self._ab_test_store, self.insights, self.statistics, applier, self.decisions
+        )
 
     @cached_property
     def ab_test_checks(self) -> AbTestChecks:
@@ -453,7 +474,8 @@ class Wiring:
 
     @cached_property
     def rule_evaluation(self) -> RuleEvaluation:
-        return RuleEvaluation(self._rule_store, self._snapshots, RuleWriter(self.gate), self.notices)
+        writer = RuleWriter(self.gate, self.decisions)
+        return RuleEvaluation(self._rule_store, self._snapshots, writer, self.notices)
 
     @cached_property
     def _rule_schedules(self) -> RuleSchedules | None:

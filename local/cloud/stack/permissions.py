@@ -1,7 +1,8 @@
 """What functions and schedules may ask of AWS: the statements of their roles, held to as IAM would.
 
 A function signs with its own name as access key, a schedule delivers as its target's role. Whoever signs
-otherwise (the deployer, state machines, tests) may do everything. Conditions are taken as met.
+otherwise (the deployer, state machines, tests) may do everything. Of conditions the one on the partitions
+of a table is held to; others are taken as met.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ class Need(NamedTuple):
 
     action: str
     resource: str
+    partitions: frozenset[str] = frozenset()  # of a table
 
 
 class Permissions:
@@ -85,18 +87,28 @@ def needs_of(environ: Mapping[str, Any], body: bytes) -> Iterator[Need]:
 def _table_needs(operation: str, request: Mapping[str, Any]) -> Iterator[Need]:
     if operation == "TransactWriteItems":
         parts = (part for item in request["TransactItems"] for part in item.items())
-        found = {Need(f"dynamodb:{TRANSACTION_PARTS[kind]}", _table(part)) for kind, part in parts}
-        yield from sorted(found)
+        found = {
+            Need(f"dynamodb:{TRANSACTION_PARTS[kind]}", _table(part), _partitions(part))
+            for kind, part in parts
+        }
+        yield from sorted(found, key=lambda need: need[:2])
     elif operation == "BatchWriteItem":
         for name in request["RequestItems"]:
             yield Need(f"dynamodb:{operation}", _table({"TableName": name}))
     else:
-        yield Need(f"dynamodb:{operation}", _table(request))
+        yield Need(f"dynamodb:{operation}", _table(request), _partitions(request))
 
 
 def _table(request: Mapping[str, Any]) -> str:
     table = _full(request["TableName"], "dynamodb", "table/{}")
     return f"{table}/index/{request['IndexName']}" if "IndexName" in request else table
+
+
+def _partitions(request: Mapping[str, Any]) -> frozenset[str]:
+    """The partition that a request concerns; the first value of a query's expression names its own."""
+    found = (request.get("Key") or request.get("Item") or {}).get("pk")
+    found = found or request.get("ExpressionAttributeValues", {}).get(":v0", {})
+    return frozenset(found.values())
 
 
 def _named_resource(service: str, request: Mapping[str, Any]) -> str:
@@ -132,8 +144,11 @@ def _allows(statements: Iterable[Statement], need: Need) -> bool:
 
 
 def _concerns(statement: Statement, need: Need) -> bool:
-    return any(fnmatchcase(need.action, item) for item in _listed(statement["Action"])) and any(
-        fnmatchcase(need.resource, item) for item in _listed(statement["Resource"])
+    allowed = statement.get("Condition", {}).get("ForAllValues:StringEquals", {}).get("dynamodb:LeadingKeys")
+    return (
+        any(fnmatchcase(need.action, item) for item in _listed(statement["Action"]))
+        and any(fnmatchcase(need.resource, item) for item in _listed(statement["Resource"]))
+        and (allowed is None or need.partitions <= set(_listed(allowed)))
     )
 
 

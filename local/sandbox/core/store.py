@@ -77,6 +77,11 @@ class NodeStore(Generic[AccountT, NodeT]):
         key = f"{node.kind}_id"
         return [other for other in self.of_kind(node.account_id, kind) if other.data.get(key) == node.id]
 
+    def root_of(self, node: NodeT) -> str:
+        """The id of the campaign that a node is or belongs to."""
+        campaign = self.levels[0]
+        return str(node.data.get(f"{campaign}_id") or node.id)
+
     def tree(self, node: NodeT) -> Iterator[NodeT]:
         """The node and everything below it."""
         yield node

@@ -10,6 +10,7 @@ from local.sandbox.core.accounts import Accounts
 from local.sandbox.core.calls import CallLog
 from local.sandbox.core.clock import Clock
 from local.sandbox.core.faults import FaultBook
+from local.sandbox.core.hidden import Hidden
 from local.sandbox.core.records import DayRecord, Level
 from local.sandbox.core.unkind import Unkind
 
@@ -54,6 +55,7 @@ class World:
     accounts: Accounts = field(default_factory=Accounts)
     latency_ms: dict[str, float] = field(default_factory=dict)
     unkind: Unkind = field(default_factory=Unkind)
+    hidden: Hidden = field(default_factory=Hidden)
     platforms: dict[str, Platform] = field(default_factory=dict)
     ad_platforms: dict[str, AdPlatform] = field(default_factory=dict)
     calls: CallLog = field(init=False)
@@ -66,6 +68,7 @@ class World:
         self.seed = self.seed if seed is None else seed
         self.clock.reset(now)
         self.faults.clear()
+        self.hidden.clear()
         self.calls.clear()
         self.accounts.clear()
         self.latency_ms.clear()

@@ -48,7 +48,7 @@ def _check_request(request: Message) -> None:
         raise Refusal([AdsError("request_error.TOO_MANY_MUTATE_OPERATIONS", words)])
     seen: set[str] = set()
     for index, operation in enumerate(request.mutate_operations):
-        name = _target(operation)
+        name = target_of(operation)
         if not name:
             continue
         if name in seen:
@@ -59,7 +59,7 @@ def _check_request(request: Message) -> None:
         seen.add(name)
 
 
-def _target(operation: Message) -> str:
+def target_of(operation: Message) -> str:
     """The resource name an operation is about; empty for a create that names none."""
     inner = getattr(operation, operation.WhichOneof("operation") or "", None)
     verb = inner.WhichOneof("operation") if inner is not None else None

@@ -1,6 +1,6 @@
 """GoogleAdsService.Search: which rows a query finds, and what of them it shows."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -37,6 +37,7 @@ class Search:
     store: Store
     account: Account
     now: datetime
+    hidden: Collection[str] = ()  # ids of campaigns
 
     def rows(self, query: Query) -> list[Message]:
         """The rows, in the order of the query. Raises Refusal."""
@@ -69,7 +70,8 @@ class Search:
             row = GoogleAdsRow()
             getattr(row, resource).CopyFrom(reader.show(message))
             _add_parents(row, resource, message, reader)
-            yield self._with_customer(row)
+            if row.campaign.resource_name.rpartition("/")[2] not in self.hidden:
+                yield self._with_customer(row)
 
     def _with_customer(self, row: Message) -> Message:
         customer, account = row.customer, self.account

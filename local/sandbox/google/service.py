@@ -8,10 +8,10 @@ from local.sandbox.core.platform import SandboxPlatform
 from local.sandbox.core.reviews import LONG_AGO, is_refused
 from local.sandbox.google import gaql
 from local.sandbox.google.delivery import deliver
-from local.sandbox.google.errors import AdsError, Refusal, day_used_up, expired_token, required
+from local.sandbox.google.errors import AdsError, Refusal, day_used_up, expired_token, not_found, required
 from local.sandbox.google.foreign import foreign_rows
 from local.sandbox.google.messages import KINDS, Message, enum_name, set_enum
-from local.sandbox.google.mutate import mutate
+from local.sandbox.google.mutate import mutate, target_of
 from local.sandbox.google.search import Search
 from local.sandbox.google.store import Account, Json, Review, Store, seeded_account
 from local.sandbox.seeds import GOOGLE_SEEDS, GoogleSeed
@@ -143,7 +143,16 @@ class GoogleAds(SandboxPlatform[Store, Account, GoogleSeed]):
             words = f"The customer account is {account.status.lower()}."
             raise Refusal([AdsError(f"authorization_error.{_REASONS[account.status]}", words)])
         self._count(account, len(request.mutate_operations))
+        for index, operation in enumerate(request.mutate_operations):
+            if self._campaign_of(target_of(operation)) in self.world.hidden.closed:
+                raise Refusal([not_found().at(index)])
         return mutate(self.store, account, request, self.now())
+
+    def _campaign_of(self, name: str) -> str:
+        """The id of the campaign that a resource is or belongs to, by its name."""
+        message = self.store.resources.get(name)
+        parent = getattr(message, "campaign", "") or getattr(message, "ad_group", "")
+        return self._campaign_of(parent) if parent else name.rpartition("/")[2]
 
     def search(self, customer_id: str, query: str, caller: Caller) -> list[Message]:
         """Raises Refusal."""
@@ -155,7 +164,7 @@ class GoogleAds(SandboxPlatform[Store, Account, GoogleSeed]):
         if not query.strip():
             raise Refusal([required("query")])
         parsed = gaql.parse(query)
-        rows = Search(self.store, account, self.now()).rows(parsed)
+        rows = Search(self.store, account, self.now(), self.world.hidden.campaigns).rows(parsed)
         return [*rows, *foreign_rows(parsed, rows)] if self.world.unkind.is_on else rows
 
 

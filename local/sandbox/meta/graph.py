@@ -139,11 +139,15 @@ class Graph(SandboxPlatform[MetaStore, Account, MetaSeed]):
         if call.edge == "ad_studies":
             return self._own_business(call, visible), None
         node = self.store.nodes.get(call.target)
-        if node is None or node.account_id not in visible:
+        if node is None or node.account_id not in visible or self._is_hidden(node, call):
             if not call.target.isdigit():
                 raise errors.unknown_path(call.path)
             raise errors.unsupported(call.method, call.target)
         return self.store.accounts[node.account_id], node
+
+    def _is_hidden(self, node: Node, call: GraphCall) -> bool:
+        hidden = self.world.hidden
+        return self.store.root_of(node) in (hidden.campaigns if call.method == "GET" else hidden.closed)
 
     def _own_account(self, call: GraphCall, visible: set[str]) -> Account:
         account = self.store.accounts.get(call.target.removeprefix("act_"))
@@ -190,9 +194,8 @@ class Graph(SandboxPlatform[MetaStore, Account, MetaSeed]):
             return reader.node(node, fields) if node else reader.account(account, fields)
         if node is None and call.edge in ACCOUNT_LISTS:
             return static_edge(ACCOUNT_LISTS[call.edge](account), fields)
-        return self._reader(call).edge(
-            self._listed(call, account, node), fields, call.params.values, call.path
-        )
+        listed = [item for item in self._listed(call, account, node) if not self._is_hidden(item, call)]
+        return self._reader(call).edge(listed, fields, call.params.values, call.path)
 
     def _listed(self, call: GraphCall, account: Account, node: Node | None) -> list[Node]:
         if node is None and call.edge in ACCOUNT_EDGES:

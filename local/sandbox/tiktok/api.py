@@ -73,8 +73,10 @@ class TikTok(SandboxPlatform[TikTokStore, Account, TikTokSeed]):
             raise errors.closed_account()
         if call.family == "smart_plus" and not account.smart_plus_allowed:
             raise errors.not_allowlisted()
-        unkind = self.world.unkind
-        context = Context(self.store, account, call.params, call.family, call.files, now, unkind)
+        world = self.world
+        context = Context(
+            self.store, account, call.params, call.family, call.files, now, world.unkind, world.hidden
+        )
         return handler(context, call.plain_path.partition("/")[0])
 
     def _admitted(self, call: Call) -> Account:

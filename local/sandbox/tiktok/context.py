@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import NamedTuple
 
+from local.sandbox.core.hidden import Hidden
 from local.sandbox.core.unkind import Unkind
 from local.sandbox.tiktok import errors
 from local.sandbox.tiktok.objects import media
@@ -43,6 +44,7 @@ class Context(NamedTuple):
     files: media.Files
     now: datetime
     unkind: Unkind = Unkind()
+    hidden: Hidden = Hidden()
 
     @property
     def today(self) -> date:
@@ -53,6 +55,8 @@ class Context(NamedTuple):
         """The account's node, of the family that this endpoint serves. Raises TikTokError."""
         node = self.store.own(self.account, kind, object_id)
         if node is None or (node.family != self.family and self.family == "smart_plus"):
+            raise errors.not_found(kind, object_id)
+        if self.store.root_of(node) in self.hidden.closed:
             raise errors.not_found(kind, object_id)
         if node.family != self.family:
             raise errors.wrong("This endpoint does not support Upgraded Smart Plus ads.")

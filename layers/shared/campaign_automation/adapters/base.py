@@ -276,7 +276,11 @@ class PlatformAdapter(Protocol):
         ...
 
     async def read_tree(self, access: Access, campaign_id: str, currency: str) -> Tree:
-        """Read the campaign with its ad sets and ads. Raises PlatformRejectedError (5000) when it is gone."""
+        """Read the campaign with its ad sets and ads; of a deleted one the campaign alone, as deleted.
+
+        Raises PlatformRejectedError (5000) when the platform does not show it. That is no sign that it is
+        deleted: the token may have lost its permission, or the answer is odd.
+        """
         ...
 
     async def set_status(
@@ -301,7 +305,10 @@ class PlatformAdapter(Protocol):
         ...
 
     async def remove(self, access: Access, level: Level, ids: Sequence[str]) -> list[Outcome]:
-        """Delete the objects, and return one outcome per id; an object that is gone already is a success."""
+        """Delete the objects, and return one outcome per id.
+
+        An object that the platform shows as deleted is a success, one that it does not show is not.
+        """
         ...
 
     async def create_split(self, access: Access, account: AdAccount, order: SplitOrder) -> str | None:

@@ -25,7 +25,7 @@ from campaign_automation.adapters.base import (
 from campaign_automation.adapters.common.accounts import configured, known_step
 from campaign_automation.adapters.common.budgets import Amounts, BudgetOutcomes, budget_outcome, set_budgets
 from campaign_automation.adapters.common.listings import found_campaigns, ids_by_name
-from campaign_automation.adapters.common.outcomes import Look, is_gone, looked_up, with_gone_removed
+from campaign_automation.adapters.common.outcomes import Look, looked_up, with_gone_removed
 from campaign_automation.adapters.common.reading import tree_of, typed_errors, zone_of
 from campaign_automation.adapters.google import answers, checks, facts, queries, requests
 from campaign_automation.adapters.google.echo import Echo, Echoes
@@ -260,6 +260,9 @@ class GoogleAdapter:
         )
         if not campaigns:
             raise answers.gone(campaign_id)
+        # Google shows removed campaigns for ever, and what was in them as it was.
+        if answers.is_removed(campaigns[0]):
+            groups, ads = [], []
         stored = answers.Stored(
             facts.from_micros(campaigns[0].campaign_budget.amount_micros),
             answers.places_of(places),
@@ -353,13 +356,8 @@ class GoogleAdapter:
         """Remove the objects; a budget that is not shared follows its campaign's status by itself."""
         customer_id = access.platform_account_id
         operations = [requests.remove_operation(customer_id, level, item) for item in ids]
-        look = partial(self._not_alive, access, level)
+        look = partial(self._with_status, access, level, "deleted")
         return await self._change(access, f"delete_{level}", operations, ids, look, is_done=_is_removed)
-
-    async def _not_alive(self, access: Access, level: Level, ids: Sequence[str]) -> Collection[str]:
-        """Return those of the ids that are removed, or never were."""
-        rows = await self._statuses(access, level, ids)
-        return set(ids) - answers.ids_not_removed(rows, level)
 
     @typed_errors(PLATFORM)
     async def create_split(self, access: Access, account: AdAccount, order: SplitOrder) -> str | None:
@@ -404,11 +402,9 @@ class GoogleAdapter:
 
 
 def _is_removed(outcome: Outcome) -> bool:
-    """Return whether the object does not exist, or exists as removed, which Google shows for ever."""
+    """Return whether Google says that the object is removed already: a missing one may be hidden only."""
     error = outcome.error
-    if error is None:
-        return False
-    return is_gone(error) or error.details.get("platform_code") == _ALREADY_REMOVED
+    return error is not None and error.details.get("platform_code") == _ALREADY_REMOVED
 
 
 def _tree_of_echo(echo: Echo, rows: Sequence[Any]) -> Tree | None:

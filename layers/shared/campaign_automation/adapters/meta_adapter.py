@@ -44,6 +44,7 @@ from campaign_automation.adapters.common.refusals import require_asset
 from campaign_automation.adapters.common.videos import cover_of
 from campaign_automation.adapters.meta import facts
 from campaign_automation.adapters.meta.answers import (
+    DELETED,
     ad_node,
     adset_node,
     campaign_node,
@@ -71,7 +72,11 @@ from campaign_automation.models.accounts import FoundCampaign
 from campaign_automation.models.campaigns import AdSetPlan, CampaignPlan, CreateCampaign, Creative
 from campaign_automation.models.common import AdAccount, AgeGroup, Level, Objective
 from campaign_automation.utils import clock
-from campaign_automation.utils.error_handler import PlatformRejectedError, PlatformUnavailableError
+from campaign_automation.utils.error_handler import (
+    PlatformError,
+    PlatformRejectedError,
+    PlatformUnavailableError,
+)
 from campaign_automation.utils.money import to_units
 
 _ADS_PAGE = 500
@@ -418,7 +423,18 @@ class MetaAdapter:
     async def remove(self, access: Access, level: Level, ids: Sequence[str]) -> list[Outcome]:
         calls: dict[str, Call] = {item: ("DELETE", (item,), {}) for item in ids}
         outcomes = await self._wire.send_all(access, f"delete_{level}", calls)
-        return with_gone_removed(outcomes, lambda item: is_gone(item.error))
+        # Meta has one answer for what is missing and what the token may not see.
+        doubtful = [item.tag for item in outcomes if is_gone(item.error)]
+        shown = {item: await self._is_deleted(access, level, item) for item in doubtful}
+        return with_gone_removed(outcomes, lambda item: shown.get(item.tag, False))
+
+    async def _is_deleted(self, access: Access, level: Level, platform_id: str) -> bool:
+        """Return whether Meta shows the object as deleted, which it goes on to do by id."""
+        try:
+            data = await self._wire.get(access, f"read_{level}", platform_id, "status")
+        except PlatformError:
+            return False
+        return data.get("status") in DELETED
 
     # --- split tests -----------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from campaign_automation.actions import ACTIONS
 from campaign_automation.actions.action import Action
 from campaign_automation.capability import run_action
 from campaign_automation.settings import get_settings
+from campaign_automation.stores.operations.metrics import counted
 from campaign_automation.utils import event_loop
 from campaign_automation.utils.error_handler import CODES, InvalidRequestError, envelope
 from campaign_automation.utils.observability import logger
@@ -35,7 +36,7 @@ def handler(*names: str) -> Handler:
     @logger.inject_lambda_context(correlation_id_path="requestContext.requestId", clear_state=True)
     def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         action = routes[event["httpMethod"], event["resource"]]
-        return event_loop.run(respond(parts, action, event))
+        return event_loop.run(counted(parts.metrics, respond(parts, action, event)))
 
     return lambda_handler
 
@@ -45,12 +46,12 @@ async def respond(parts: Wiring, action: Action, event: Event) -> dict[str, Any]
     try:
         parameters = _body(event) if action.has_body else _query(event)
     except InvalidRequestError as error:
-        return _response(envelope(error, event["requestContext"]["requestId"]), action.success)
+        return response(envelope(error, event["requestContext"]["requestId"]), action.success)
     parameters |= event.get("pathParameters") or {}
-    return _response(await run_action(parts, action.name, parameters, _caller(event)), action.success)
+    return response(await run_action(parts, action.name, parameters, caller_of(event)), action.success)
 
 
-def _caller(event: Event) -> dict[str, Any]:
+def caller_of(event: Event) -> dict[str, Any]:
     """Return the caller's context: tenant, person and roles as the authorizer verified them."""
     # API Gateway hands header names on as the client wrote them.
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
@@ -93,7 +94,8 @@ def _body(event: Event) -> dict[str, Any]:
     return body
 
 
-def _response(answer: Mapping[str, Any], success: int) -> dict[str, Any]:
+def response(answer: Mapping[str, Any], success: int) -> dict[str, Any]:
+    """Return the proxy response with `answer`; `success` is its status unless it says otherwise."""
     headers = {"Content-Type": "application/json"}
     status = success
     if answer["status"] == "error":

@@ -26,6 +26,7 @@ from campaign_automation.models.ab_values import (
     Verdict,
     Winner,
 )
+from campaign_automation.models.budgets import EarlierDecision
 from campaign_automation.models.changes import ChangedItem, FailedItem, SkippedItem
 from campaign_automation.models.common import Amount, Answer, Model
 
@@ -248,7 +249,8 @@ class AbTestAnalysis(Answer):
     """The answer of analyze_ab_test.
 
     `verdict` is the written rule's, `finding` the finer one; `safe_to_stop` rests only on evidence that is
-    valid at every look. `reason` names the flaw of an invalid test.
+    valid at every look. `reason` names the flaw of an invalid test. `earlier_decisions`: what became of the
+    winner, once the days after the test were over.
     """
 
     status: Literal["success"] = "success"
@@ -281,5 +283,6 @@ class AbTestAnalysis(Answer):
     ends_at: str
     flags: list[AnalysisFlag]
     statistics: AnalysisStatistics
+    earlier_decisions: list[EarlierDecision] = []
     warnings: list[str]
     message: str

@@ -261,9 +261,7 @@ class AllocationReport(Model):
 
     `duality_gap` (in units of the objective, a day) bounds the gain of any other allocation over the
     solver's; `relative_gap` is its share. `integer_relative_gap` is the same for the rounded budgets.
-    `multiplier` is the marginal result per minor unit, None where no price balances the total. `day_spread`
-    is the relative standard deviation of the days that all ad sets share, `level_spread` that of all results
-    while the lag of conversions is only assumed.
+    `multiplier` is the marginal result per minor unit, None where no price balances the total.
     """
 
     objective: Literal["conversions", "value"]
@@ -277,13 +275,23 @@ class AllocationReport(Model):
     expected_result: float
     expected_gain: ExpectedGain
     dispersion: float
-    day_spread: float = 0.0
-    level_spread: float = 0.0
     maturity_assumed: bool
     unallocatable_minor: int
     unallocated_minor: int
     shortfall_minor: int
     model_estimate: Literal[True] = True
+
+
+class CurveTerms(Model):
+    """The terms on which the curves of a plan's decisions forecast their results together.
+
+    `day_spread` is the relative standard deviation of the days that all ad sets share, `level_spread` that of
+    all results while the lag of conversions is only assumed.
+    """
+
+    objective: Literal["conversions", "value"]
+    day_spread: float = 0.0
+    level_spread: float = 0.0
 
 
 class NotPlaced(Model):
@@ -301,7 +309,8 @@ class BudgetPlan(Model):
 
     Of a total that the rules were bound by: `shortfall_minor` is the part of the day's least budgets that it
     does not cover, `unallocated_minor` the part of it that the day's caps do not take. `tracking_suspect`:
-    no ad set has ever had a conversion, so nothing was paused.
+    no ad set has ever had a conversion, so nothing was paused. `curves`: the terms of the decisions' curves,
+    None where the data carry none.
     """
 
     status: PlanStatus
@@ -314,4 +323,5 @@ class BudgetPlan(Model):
     shortfall_minor: int = 0
     unallocated_minor: int = 0
     not_placed: NotPlaced | None = None
+    curves: CurveTerms | None = None
     tracking_suspect: bool = False

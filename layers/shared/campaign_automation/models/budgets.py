@@ -139,7 +139,8 @@ class NotPlacedTotal(Model):
     reasons: dict[str, int]
 
 
-ForecastMetric = Literal["conversions", "value"]
+ForecastMetric = Literal["conversions", "value", "conversion_rate", "ctr"]
+DecisionKind = Literal["optimization", "rule", "test"]
 
 
 class ForecastRange(Model):
@@ -164,26 +165,39 @@ class CampaignForecast(Model):
     model_estimate: Literal[True] = True
 
 
+class DaysBefore(Model):
+    """The full days before a decision, at most a week: spend and result a day, as now reported."""
+
+    first_day: date
+    last_day: date
+    spend: float
+    result: float
+
+
 class EarlierDecision(Model):
     """An applied decision, looked at again when the conversions of its days are complete.
 
-    `verdict`: the observed result a day lies within the predicted range (held), above or below it, or a
-    figure is missing. `changed_again`: other changes fell into the days, so `predicted` is by the same curves
-    for the money that was spent. `difference` is what was observed less what the old budgets would have
-    brought by the fitted curves: an estimate, and where its range holds 0, no more than luck may do.
+    `verdict`: the observed result a day lies within the predicted range (held), above or below it, a figure
+    is missing (unknown), or nothing was predicted (no_forecast), as for a rule. `metric` conversion_rate and
+    ctr are those of a test's winner, in percent. `changed_again`: other changes fell into the days, so
+    `predicted` is by the same curves for the money that was spent. `difference` is what was observed less
+    what the old budgets would have brought by the fitted curves: an estimate, and where its range holds 0, no
+    more than luck may do. Without curves it is not known: `before` stands beside `observed` and is no cause.
     """
 
+    kind: DecisionKind = "optimization"
     campaign_id: str
     run_id: str
     decided_at: str
     metric: ForecastMetric
     first_day: date
     last_day: date
-    daily_budget: Amount
+    daily_budget: Amount | None = None
     spend: float | None = None
-    predicted: ForecastRange
+    before: DaysBefore | None = None
+    predicted: ForecastRange | None = None
     observed: float | None = None
-    verdict: Literal["held", "above", "below", "unknown"]
+    verdict: Literal["held", "above", "below", "unknown", "no_forecast"]
     changed_again: bool = False
     difference: ForecastRange | None = None
     model_estimate: Literal[True] = True

@@ -6,6 +6,7 @@ Pure: no I/O, no clock; every draw takes the request's seed, so equal requests h
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from campaign_automation.models.budget_problem import (
     AllocationReport,
@@ -14,7 +15,8 @@ from campaign_automation.models.budget_problem import (
     Decision,
     PlanStatus,
 )
-from campaign_automation.optimizers.budgets.allocation import decide_by_curves
+from campaign_automation.optimizers.budgets.allocation import curves_of, decide_by_curves
+from campaign_automation.optimizers.budgets.decisions import with_curve
 from campaign_automation.optimizers.budgets.evidence import Account, active_units, gather
 from campaign_automation.optimizers.budgets.placement import not_placed
 from campaign_automation.optimizers.budgets.records import check_problem
@@ -40,8 +42,11 @@ def optimize_budget(problem: BudgetProblem) -> BudgetPlan:
 
 
 def _told(account: Account, plan: BudgetPlan) -> BudgetPlan:
-    """Return the plan with what concerns the account as a whole."""
-    return plan.model_copy(update={"tracking_suspect": account.tracking_suspect})
+    """Return the plan with what concerns the account as a whole, and what its curves expect of it."""
+    told: dict[str, Any] = {"tracking_suspect": account.tracking_suspect}
+    if found := curves_of(account, [item.new_budget_minor for item in plan.decisions]):
+        told |= {"decisions": list(map(with_curve, plan.decisions, found[0])), "curves": found[1]}
+    return plan.model_copy(update=told)
 
 
 def _plan_by_curves(account: Account) -> BudgetPlan:

@@ -34,6 +34,11 @@ def id_at(at_ms: int) -> str:
     return f"{at_ms:013d}"
 
 
+def time_of(audit_id: str) -> int:
+    """Return the moment (epoch milliseconds) at which an id was given."""
+    return int(audit_id[:13])
+
+
 class AuditStore:
     def __init__(self, table: Table) -> None:
         self._table = table

@@ -33,7 +33,6 @@ from campaign_automation.stores.campaign_rows import (
     Listed,
     Pending,
     adopted_of,
-    adopted_rows,
     campaign_key,
     campaign_row,
     changed_parts,
@@ -53,7 +52,6 @@ from campaign_automation.stores.campaign_rows import (
 )
 from campaign_automation.stores.lease import DELIVERY, Lease, machine_now
 from campaign_automation.stores.notice_store import Notice, notice_row
-from campaign_automation.stores.operations.owners import owner_delete, owner_put
 from campaign_automation.stores.table import (
     MAX_OPERATIONS,
     Absent,
@@ -76,7 +74,7 @@ from campaign_automation.utils.clock import now_ms
 from campaign_automation.utils.error_handler import StoreError
 
 _CLAIM_TRIES = 3
-_RUN = Lease(holder="run_id", until="run_held_until")
+RUN = Lease(holder="run_id", until="run_held_until")
 _NOT_STOPPED = Absent("stop_requested")
 _CREATING = Equals("state", "creating")
 _OPEN = AnyOf(_CREATING, Equals("state", "needs_reconciliation"))
@@ -132,27 +130,6 @@ class CampaignStore:
         if head is None:
             return None
         return adopted_of(head, rows) if "adopted" in head else creation_of(head, rows)
-
-    # --- campaigns made elsewhere ----------------------------------------------------------------------
-
-    async def adopt(self, campaign: Campaign) -> bool:
-        """Store a campaign that was made elsewhere. Return False when another tenant has it.
-
-        It is complete once its own row is there, which is written last.
-        """
-        await self.journal(campaign, campaign.objects.values())
-        head, *others = adopted_rows(campaign)
-        return await self._table.try_write(owner_put(campaign), Put(head, when=Absent()), *map(Put, others))
-
-    async def forget(self, campaign: Campaign) -> bool:
-        """Remove a campaign that was made elsewhere. Return False while a change of it goes on."""
-        head = Delete(campaign_key(campaign), when=_RUN.free_for(campaign.campaign_id))
-        pointer = Delete(pointer_key(campaign.tenant, campaign.root_id))
-        if not await self._table.try_write(head, owner_delete(campaign), pointer, Delete(list_key(campaign))):
-            return False
-        rows = await self._table.query(partition(campaign.tenant, campaign.campaign_id))
-        await self._table.write_in_groups(Delete(Key(row["pk"], row["sk"])) for row in rows)
-        return True
 
     async def state_of(self, tenant: str, campaign_id: str) -> str | None:
         row = await self._campaign(tenant, campaign_id)
@@ -267,7 +244,7 @@ class CampaignStore:
         A run whose time is over has died, and its lease is taken over, as is a lease of the run itself. A
         stopped creation begins no run but one that `stops`; elsewhere a new run is younger than the stop.
         """
-        conditions = [_RUN.free_for(run_id), _no_old_run_but(run_id)]
+        conditions = [RUN.free_for(run_id), _no_old_run_but(run_id)]
         remove = [_OLD_RUN_UNTIL]
         if campaign.state == "creating" and not stops:
             conditions.append(_NOT_STOPPED)
@@ -291,10 +268,10 @@ class CampaignStore:
 
     async def renew_run(self, campaign: Campaign, run_id: str, seconds: int, *, stops: bool) -> bool:
         """Hold the lease for longer. Return False when it is lost, or a stop was asked for meanwhile."""
-        held = _RUN.held_by(run_id)
+        held = RUN.held_by(run_id)
         when = held if stops else AllOf(held, _NOT_STOPPED)
         return await self._table.try_write(
-            Update(campaign_key(campaign), set=_RUN.taken(run_id, seconds), when=when)
+            Update(campaign_key(campaign), set=RUN.taken(run_id, seconds), when=when)
         )
 
     async def end_run(
@@ -313,14 +290,14 @@ class CampaignStore:
         number was taken meanwhile: only the entries are stored then; and when another run has the lease.
         """
         # Apart from the rest, since a campaign may have more objects than one transaction takes.
-        if not await self._write_while(campaign, _RUN.held_by(run_id), seen):
+        if not await self._write_while(campaign, RUN.held_by(run_id), seen):
             return False
         end = Update(
             campaign_key(campaign),
             set=changed_parts(parts),
-            remove=(*_RUN.attributes, _OLD_RUN_UNTIL, *(["stop_requested"] if is_stopped else [])),
+            remove=(*RUN.attributes, _OLD_RUN_UNTIL, *(["stop_requested"] if is_stopped else [])),
             add={"revision": 1},
-            when=_RUN.held_by(run_id),
+            when=RUN.held_by(run_id),
         )
         operations: list[Operation] = [end]
         if message:
@@ -435,7 +412,7 @@ def _taken(tenant: str, claim: Claim, after: Claim | None) -> Put:
 
 def _run_taken(campaign: Creation | Campaign, run_id: str, seconds: int) -> Row:
     """Return what the row says of a run: its lease, and the visit that settles it should it die."""
-    taken: Row = _RUN.taken(run_id, seconds)
+    taken: Row = RUN.taken(run_id, seconds)
     if campaign.state == "creating":
         return taken  # it is visited anyway, and a stopped one soon
     return taken | visit_at(now_ms() + _SETTLED_AFTER_MS)

@@ -115,7 +115,8 @@ class Put:
 
 @dataclass(frozen=True)
 class Update:
-    """Change attributes of a row that exists; a missing row fails like a condition that does not hold.
+    """Change attributes of a row that exists; a missing row fails like a condition that does not hold, or
+    is made where `makes_row`.
 
     An attribute set to None is removed. `add` counts up numbers, from 0 where there is none.
     """
@@ -125,6 +126,7 @@ class Update:
     remove: Sequence[str] = ()
     add: Mapping[str, int] = field(default_factory=dict)
     when: Condition | None = None
+    makes_row: bool = False
 
 
 @dataclass(frozen=True)

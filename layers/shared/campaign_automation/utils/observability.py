@@ -12,6 +12,7 @@ from aws_lambda_powertools.logging.types import LogRecord
 from aws_lambda_powertools.metrics import MetricUnit
 
 from campaign_automation.utils.error_handler import redact
+from campaign_automation.utils.metrics.families import Tally
 
 NAMESPACE = "CampaignAutomation"
 # They log every request, some with its whole URL.
@@ -70,9 +71,12 @@ logger = Logger(
 
 _UNITS = {"seconds": MetricUnit.Seconds}
 
+tally = Tally()  # of this process, stored after each invocation where a scrape is to see it
+
 
 def emit(name: str, value: float = 1, **dimensions: str) -> None:
-    """Emit one EMF metric; outside Lambda nothing, since nobody reads standard output for metrics there."""
+    """Count one metric, and in Lambda emit it as EMF; elsewhere nobody reads standard output for metrics."""
+    tally.count(name, value, dimensions)
     if "AWS_LAMBDA_FUNCTION_NAME" not in os.environ:
         return
     unit = next((unit for suffix, unit in _UNITS.items() if name.endswith(suffix)), MetricUnit.Count)

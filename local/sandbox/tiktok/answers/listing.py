@@ -42,7 +42,8 @@ def listing(context: Context, kind: Kind) -> Json:
     params.only({"filtering", "page", "page_size", "fields"})
     filtering = params.mapping("filtering")
     tests = _tests(store, kind, filtering, now)
-    own = store.of_family(context.account.id, kind, context.family)
+    all_own = store.of_family(context.account.id, kind, context.family)
+    own = [node for node in all_own if store.root_of(node) not in context.hidden.campaigns]
     unkind = context.unkind
     rows = [
         unkind.without(shown(store, node, now), _OPTIONAL, node.id)

@@ -17,7 +17,7 @@ Look = Callable[[Sequence[str]], Awaitable[Collection[str]]]
 
 
 def is_gone(error: Exception | None) -> bool:
-    """Return whether the platform says that the object does not exist (code 5000)."""
+    """Return whether the platform says that the object does not exist or cannot be seen (code 5000)."""
     return isinstance(error, CampaignAutomationError) and error.code == "5000"
 
 

@@ -83,11 +83,7 @@ def _reasons(message: Any) -> Iterator[str]:
 
 
 def campaign_node(row: Row, daily_budget: Decimal) -> CampaignNode:
-    """Return the campaign. Raises PlatformRejectedError (5000) for a removed one."""
-    # Google answers queries with removed campaigns for ever.
     campaign = row.campaign
-    if enum_name(campaign, "status") == "REMOVED":
-        raise gone(str(campaign.id))
     fields = _node_fields(
         campaign,
         id_of(campaign.id),
@@ -108,6 +104,10 @@ def found(row: Row) -> FoundCampaign:
     return found_campaign(node, next(goals, None), [problem.message] if problem else [])
 
 
+def is_removed(row: Row) -> bool:
+    return enum_name(row.campaign, "status") == "REMOVED"
+
+
 def _positive(budget: Decimal) -> Decimal:
     # A campaign with a total budget shows none for a day.
     if budget <= 0:
@@ -123,8 +123,8 @@ def _ends_at(row: Row) -> datetime | None:
 
 
 def gone(campaign_id: str) -> PlatformRejectedError:
-    """The refusal (5000) of a campaign that is removed or never was."""
-    return refusals.gone(PLATFORM, f"the campaign {campaign_id} does not exist")
+    """The refusal (5000) of a campaign that is not shown, or removed and so cannot be changed."""
+    return refusals.gone(PLATFORM, f"the campaign {campaign_id} does not exist, or cannot be seen")
 
 
 def adset_node(row: Row, stored: Stored) -> AdSetNode:
@@ -354,7 +354,7 @@ def budget_refusals(rows: Iterable[Row], campaign_ids: Sequence[str]) -> dict[st
 
 def _budget_problem(row: Row) -> PlatformRejectedError | None:
     campaign_id, budget = str(row.campaign.id), row.campaign_budget
-    if enum_name(row.campaign, "status") == "REMOVED":
+    if is_removed(row):
         return gone(campaign_id)
     problem = None
     if budget.explicitly_shared or budget.reference_count > 1:
@@ -416,10 +416,3 @@ def ids_with_status(rows: Iterable[Row], level: Level, status: str) -> set[str]:
         for row in rows
         if _STATUS.get(enum_name(getattr(row, kind), "status")) == status
     }
-
-
-def ids_not_removed(rows: Iterable[Row], level: Level) -> set[str]:
-    """Ids of the objects that are alive, whatever their status."""
-    rows = list(rows)
-    found = {str(getattr(row, KINDS[level]).resource_name.rpartition("/")[2]) for row in rows}
-    return found - ids_with_status(rows, level, "deleted")

@@ -31,7 +31,8 @@ from campaign_automation.adapters.meta import facts
 from campaign_automation.models.accounts import FoundCampaign
 from campaign_automation.models.common import Level
 
-_STATUS = {"ACTIVE": "active", "PAUSED": "paused", "DELETED": "deleted", "ARCHIVED": "deleted"}
+DELETED = ("DELETED", "ARCHIVED")
+_STATUS = {"ACTIVE": "active", "PAUSED": "paused", **dict.fromkeys(DELETED, "deleted")}
 # Effective statuses that are reasons in themselves, where Meta gives no other.
 _PROBLEMS = ("DISAPPROVED", "WITH_ISSUES", "PENDING_BILLING_INFO")
 # Fields of targeting that are ours, or that narrow nothing. Placements are a field of their own.

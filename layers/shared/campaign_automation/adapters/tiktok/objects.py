@@ -88,8 +88,9 @@ class TikTokObjects:
         }
 
     async def read_tree(self, access: Access, campaign_id: str) -> Tree:
-        """Read a campaign with its ad groups and ads. Raises PlatformRejectedError (5000) when it is gone.
+        """Read a campaign with its ad groups and ads; of a deleted one the campaign alone.
 
+        Raises PlatformRejectedError (5000) when TikTok shows it neither among the live nor the deleted ones.
         Right after its creation campaign and ads are those of the answers, and only the ad groups, which hold
         money and targeting, are read.
         """
@@ -101,16 +102,25 @@ class TikTokObjects:
             tree = await self._read_family(access, family, campaign_id)
             if tree is not None:
                 return tree
-        raise gone(PLATFORM, f"the campaign {campaign_id} does not exist any more")
+        deleted = await self._deleted(access, Level.CAMPAIGN, [campaign_id])
+        if campaign_id in deleted:
+            family, data = deleted[campaign_id]
+            return _tree(campaign_id, family, {**data, "operation_status": "DELETE"}, [], [])
+        raise gone(PLATFORM, f"the campaign {campaign_id} does not exist, or cannot be seen with this token")
 
-    async def stored(self, access: Access, level: Level, ids: Sequence[str]) -> Stored:
-        """Return family and fields of the objects that exist: lists hide deleted ones."""
+    async def _deleted(self, access: Access, level: Level, ids: Sequence[str]) -> Stored:
+        """Return family and fields of those of the objects that TikTok shows as deleted."""
+        return await self.stored(access, level, ids, primary_status="STATUS_DELETE")
+
+    async def stored(self, access: Access, level: Level, ids: Sequence[str], **more: str) -> Stored:
+        """Return family and fields of the objects that exist: lists hide deleted ones, unless `more` asks."""
         found: Stored = {}
         for family in self._likely_families(ids) if ids else []:
             field = id_field(level, family)
             missing = [item for item in ids if item not in found]
             for some in chunks(missing, facts.IDS_PER_FILTER):
-                items = await self._list(access, f"list_{level}s", level, family, {f"{field}s": some})
+                filtering = {f"{field}s": some, **more}
+                items = await self._list(access, f"list_{level}s", level, family, filtering)
                 found |= {id_of(item[field]): (family, item) for item in items}
         return found
 
@@ -188,12 +198,12 @@ class TikTokObjects:
         return await self._change(access, level, ids, _OPERATION_STATUS[status])
 
     async def remove(self, access: Access, level: Level, ids: Sequence[str]) -> list[Outcome]:
-        """Delete the objects; one that was deleted before counts as removed."""
+        """Delete the objects; one that TikTok shows as deleted counts as removed."""
         outcomes = await self._change(access, level, ids, "DELETE")
         refused = [item.tag for item in outcomes if isinstance(item.error, PlatformRejectedError)]
-        # A refusal does not always say that the object is deleted, so the lists, which hide those, decide.
-        left = await self.stored(access, level, refused)
-        return with_gone_removed(outcomes, lambda item: item.tag in refused and item.tag not in left)
+        # A refusal does not always say that the object is deleted, so the lists decide.
+        deleted = await self._deleted(access, level, refused)
+        return with_gone_removed(outcomes, lambda item: item.tag in deleted)
 
     async def lift_end(self, access: Access, adset_id: str) -> Outcome:
         """Let an ad group run on without an end."""
@@ -258,11 +268,11 @@ class TikTokObjects:
     async def _with_status(
         self, access: Access, level: Level, family: facts.Family, operation_status: str, ids: Sequence[str]
     ) -> set[str]:
-        """Return those of the ids that have the status; deleted ones are in no list."""
+        """Return those of the ids that have the status."""
+        if operation_status == "DELETE":
+            return set(await self._deleted(access, level, ids))
         field = id_field(level, family)
         items = await self._list(access, f"list_{level}s", level, family, {f"{field}s": list(ids)})
-        if operation_status == "DELETE":
-            return set(ids) - {id_of(item[field]) for item in items}
         return {id_of(item[field]) for item in items if item.get("operation_status") == operation_status}
 
 

@@ -19,6 +19,7 @@ from campaign_automation.managers.ab_tests.report import (
     leader_of,
     report,
 )
+from campaign_automation.managers.decisions.earlier_decisions import EarlierDecisions
 from campaign_automation.managers.shared.insights import CampaignInsights, Insights
 from campaign_automation.managers.shared.statistics import Statistics
 from campaign_automation.models.ab_analysis import (
@@ -49,12 +50,14 @@ class AbTestAnalyst:
         insights: Insights,
         statistics: Statistics,
         applier: AbTestApplier,
+        decisions: EarlierDecisions,
     ) -> None:
         self._tests = tests
         self._store = store
         self._insights = insights
         self._statistics = statistics
         self._applier = applier
+        self._decisions = decisions
 
     async def analyze(self, request: AnalyzeAbTest, context: Context) -> AbTestAnalysis:
         """Analyse the test's days so far; with `apply` carry the recommendations out, within the caps.
@@ -70,7 +73,8 @@ class AbTestAnalyst:
             )
         interim = await self.read(test, made_campaign(creation), request.unit)
         if not request.apply:
-            return report(interim, None, test)
+            earlier = await self._decisions.judged(test.tenant, test.campaign_id, "test")
+            return report(interim, None, test).model_copy(update={"earlier_decisions": earlier})
         applied = await self._applier.apply(interim, request, context.actor)
         if applied.test_ended:
             test, _ = await self._tests.load(context.user_id, request.test_id)

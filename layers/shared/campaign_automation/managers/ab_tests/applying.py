@@ -7,7 +7,7 @@ from decimal import ROUND_FLOOR, Decimal
 from typing import Any, NamedTuple
 
 from campaign_automation.managers.ab_tests.ending import AbTestEnding
-from campaign_automation.managers.ab_tests.report import APPLICABLE, InterimAnalysis
+from campaign_automation.managers.ab_tests.report import APPLICABLE, InterimAnalysis, attribution_days
 from campaign_automation.managers.ab_tests.wording import BUDGET_OF_CAMPAIGN, end_reason
 from campaign_automation.managers.changes.gate import WriteGate
 from campaign_automation.managers.changes.items import (
@@ -19,11 +19,14 @@ from campaign_automation.managers.changes.items import (
     new_run,
     skipped_items,
 )
+from campaign_automation.managers.decisions.earlier_decisions import EarlierDecisions
+from campaign_automation.managers.decisions.keeping import unpredicted, winner_of_test
 from campaign_automation.models.ab_analysis import Analysis, Recommendation
 from campaign_automation.models.ab_test_answers import Applied
 from campaign_automation.models.ab_tests import AnalyzeAbTest
 from campaign_automation.models.changes import FailedItem, SkippedItem
 from campaign_automation.models.common import Level
+from campaign_automation.stores.operations.forecasts import Forecast
 from campaign_automation.utils.error_handler import CampaignAutomationError, error_body
 
 _DONE = ("changed", "already")
@@ -40,9 +43,16 @@ class _Plan(NamedTuple):
 class AbTestApplier:
     """`max_step_percent` is how far one change may move a budget."""
 
-    def __init__(self, gate: WriteGate, ending: AbTestEnding, max_step_percent: Decimal | None) -> None:
+    def __init__(
+        self,
+        gate: WriteGate,
+        ending: AbTestEnding,
+        decisions: EarlierDecisions,
+        max_step_percent: Decimal | None,
+    ) -> None:
         self._gate = gate
         self._ending = ending
+        self._decisions = decisions
         self._max_step_percent = max_step_percent
 
     async def apply(self, interim: InterimAnalysis, request: AnalyzeAbTest, actor: str) -> Applied:
@@ -55,6 +65,8 @@ class AbTestApplier:
             items = await self._gate.apply(interim.campaign, plan.changes, run, dry_run=True)
             return _applied(items, plan, run_id=None, ended=False)
         items = await self._carry_out(interim, plan, run)
+        if changed_items(items) and (decision := _forecast(interim, run)) is not None:
+            await self._decisions.keep([decision])
         ended = plan.ends and _has_stopped(items)
         if not ended:
             return _applied(items, plan, run_id=run.run_id, ended=False)
@@ -145,6 +157,25 @@ def _ends(interim: InterimAnalysis, changes: Sequence[DesiredChange]) -> bool:
 
 def _has_stopped(items: Sequence[ChangeResult]) -> bool:
     return all(item.result in _DONE for item in items if item.wanted.value == "paused")
+
+
+def _forecast(interim: InterimAnalysis, run: Run) -> Forecast | None:
+    """Return the forecast that the winner goes on as it did in the test; None without a winner."""
+    analysis, winner = interim.analysis, interim.analysis.winner
+    row = next((item for item in analysis.variants if winner and item.variant_id == winner.variant_id), None)
+    days = (interim.days.until - interim.days.since).days + 1
+    if row is None or not row.visitors:
+        return None
+    return winner_of_test(
+        unpredicted(interim.campaign, run.run_id, "test", attribution_days(interim.terms)),
+        interim.adsets[row.variant_id],
+        rate=row.converted / row.visitors,
+        per_day=row.visitors / days,
+        days=days,
+        dispersion=max((pair.dispersion for pair in analysis.pairs), default=1.0),
+        rate_of=analysis.unit,
+        metric="ctr" if interim.terms.metric == "ctr" else "conversion_rate",
+    )
 
 
 def _evidence(interim: InterimAnalysis) -> dict[str, dict[str, Any]]:

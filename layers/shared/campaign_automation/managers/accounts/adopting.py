@@ -33,6 +33,7 @@ from campaign_automation.models.campaign import Campaign
 from campaign_automation.models.changes import FailedItem, SkippedItem
 from campaign_automation.models.common import Context, Level, Objective
 from campaign_automation.stores.campaign_store import CampaignStore
+from campaign_automation.stores.operations.owners import AdoptionStore
 from campaign_automation.stores.operations.tags import TagStore
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import (
@@ -72,12 +73,14 @@ class CampaignAdoption:
     def __init__(
         self,
         store: CampaignStore,
+        adoptions: AdoptionStore,
         tags: TagStore,
         campaigns: CampaignManager,
         reader: AccountReader,
         commitments: Commitments,
     ) -> None:
         self._store = store
+        self._adoptions = adoptions
         self._tags = tags
         self._campaigns = campaigns
         self._reader = reader
@@ -143,6 +146,8 @@ class CampaignAdoption:
             return Taken(platform_id, error=_others(platform_id))
         try:
             tree = await _tree(opened, platform_id)
+            if tree.campaign.status == "deleted":
+                return Taken(platform_id, error=NotFoundError(wording.missing(platform_id)))
             campaign = _campaign(opened, item, tree, request, context)
             view = CampaignView(campaign, tree)
             if not request.dry_run and not await self._adopt(campaign, view):
@@ -155,7 +160,7 @@ class CampaignAdoption:
         """Store the campaign. Return False when another tenant took it in meanwhile."""
         # What it may spend comes first: the account's cap must not miss a campaign that is ours.
         await self._commitments.take_in(campaign, view.daily_spend())
-        if not await self._store.adopt(campaign):
+        if not await self._adoptions.adopt(campaign):
             await self._commitments.release(campaign.tenant, campaign.account, campaign.campaign_id)
             return False
         logger.info("campaign taken in", campaign_id=campaign.campaign_id, platform_id=campaign.root_id)
@@ -208,7 +213,7 @@ class CampaignAdoption:
         if not campaign.is_adopted:
             raise ConflictError(wording.CREATED_HERE, field="campaign_id")
         if not request.dry_run:
-            if not await self._store.forget(campaign):
+            if not await self._adoptions.forget(campaign):
                 raise ConflictError(wording.BUSY, retryable=True, retry_after=2)
             await self._commitments.release(campaign.tenant, campaign.account, campaign.campaign_id)
             logger.info("campaign released", campaign_id=campaign.campaign_id)

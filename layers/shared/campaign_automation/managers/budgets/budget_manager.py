@@ -8,22 +8,23 @@ from decimal import Decimal
 
 from campaign_automation.managers.budgets import plan_digest
 from campaign_automation.managers.budgets.applying import BudgetApplier, batches_of
-from campaign_automation.managers.budgets.earlier_decisions import EarlierDecisions, with_hindsight
-from campaign_automation.managers.budgets.forecasting import forecasts_of
-from campaign_automation.managers.budgets.problem import EVIDENCE_DAYS, BudgetProposal, Facts, build_problem
+from campaign_automation.managers.budgets.forecasting import forecasts_of, with_hindsight
+from campaign_automation.managers.budgets.problem import EVIDENCE_DAYS, BudgetProposal, build_problem
 from campaign_automation.managers.budgets.report import report
 from campaign_automation.managers.budgets.summary import Narrator
 from campaign_automation.managers.campaign_manager import CampaignManager
 from campaign_automation.managers.changes.gate import WriteGate
+from campaign_automation.managers.decisions.earlier_decisions import EarlierDecisions
+from campaign_automation.managers.decisions.verdicts import Facts
 from campaign_automation.managers.shared.insights import Insights
 from campaign_automation.managers.shared.statistics import Statistics
 from campaign_automation.models.budget_problem import BudgetPlan, BudgetProblem
 from campaign_automation.models.budgets import BudgetOptimized, OptimizeBudget
 from campaign_automation.models.campaign import Campaign
 from campaign_automation.models.common import Context
+from campaign_automation.optimizers.budgets.guard import measure_maturity
 from campaign_automation.stores.ab_test_store import AbTestStore, ab_test_id
 from campaign_automation.stores.audit_store import AuditStore
-from campaign_automation.stores.operations.forecasts import ForecastStore
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import ConflictError, InvalidRequestError
 from campaign_automation.utils.money import to_major
@@ -42,7 +43,7 @@ class BudgetManager:
         gate: WriteGate,
         narrator: Narrator,
         tests: AbTestStore,
-        forecasts: ForecastStore,
+        earlier: EarlierDecisions,
     ) -> None:
         self._campaigns = campaigns
         self._insights = insights
@@ -51,7 +52,7 @@ class BudgetManager:
         self._applier = BudgetApplier(gate)
         self._narrator = narrator
         self._tests = tests
-        self._earlier = EarlierDecisions(forecasts, audit)
+        self._earlier = earlier
 
     async def optimize(self, request: OptimizeBudget, context: Context) -> BudgetOptimized:
         """Decide on every active budget and, unless it is a dry run, carry the decisions out.
@@ -66,7 +67,8 @@ class BudgetManager:
         proposal = await self._propose(request, await self._facts(request, campaigns))
         if request.plan_digest:
             plan_digest.refuse_stale(request.plan_digest, proposal)
-        hindsight = await self._earlier.look_again(proposal)
+        maturity = measure_maturity(proposal.problem.snapshots, proposal.problem.attribution_window_days)
+        hindsight = await self._earlier.look_again(proposal.facts, maturity)
         batches = batches_of(proposal, context.actor, request.reason)
         results = await self._applier.apply(batches, room=_room(proposal, request), dry_run=request.dry_run)
         run_ids = {batch.campaign.campaign_id: batch.run.run_id for batch in batches}

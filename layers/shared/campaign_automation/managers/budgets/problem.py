@@ -12,6 +12,7 @@ from typing import NamedTuple
 from campaign_automation.adapters.base import DailyInsight
 from campaign_automation.managers.budgets.history import BudgetHistory, history_of
 from campaign_automation.managers.budgets.wording import counted
+from campaign_automation.managers.decisions.verdicts import Facts
 from campaign_automation.managers.shared.insights import CampaignInsights
 from campaign_automation.models.budget_problem import (
     BudgetPlan,
@@ -21,7 +22,6 @@ from campaign_automation.models.budget_problem import (
     MaturitySnapshot,
 )
 from campaign_automation.models.budgets import OptimizeBudget
-from campaign_automation.models.changes import AuditRecord
 from campaign_automation.models.common import Level
 from campaign_automation.utils.error_handler import InvalidRequestError
 from campaign_automation.utils.money import currency_exponent, to_minor
@@ -29,13 +29,6 @@ from campaign_automation.utils.money import currency_exponent, to_minor
 _DEFAULT_ATTRIBUTION_DAYS = 7
 _DELIVERY_DAYS = 7  # over which it is looked at whether a budget was spent
 EVIDENCE_DAYS = 60  # the longest window of the guard and the response curves
-
-
-class Facts(NamedTuple):
-    """One campaign as it is now, with its own audit trail."""
-
-    insights: CampaignInsights
-    trail: list[AuditRecord]
 
 
 class BudgetProposal(NamedTuple):

@@ -14,7 +14,7 @@ from campaign_automation.models.budget_problem import (
     NotPlaced,
     PlanStatus,
 )
-from campaign_automation.models.budgets import ForecastMetric, ForecastRange, Optimization
+from campaign_automation.models.budgets import Optimization
 
 WAITS_FOR_LOWERS = "waits_for_lowers: the money for it is not free yet; run again when it is"
 FALLBACKS: Mapping[PlanStatus, str] = {
@@ -258,25 +258,3 @@ def summary_text(numbers: Mapping[str, str]) -> str:
     if not parts:
         return "No budget is active."
     return f"Budgets: {', '.join(parts)}; {numbers['total_before']} a day becomes {numbers['total_after']}."
-
-
-def looked_at_again(
-    metric: ForecastMetric,
-    currency: str,
-    predicted: ForecastRange,
-    observed: float | None,
-    difference: ForecastRange | None,
-) -> str:
-    """Return what became of an earlier decision, in sentences; luck is called luck."""
-    unit = f"{currency} of value a day" if metric == "value" else "conversions a day"
-    range_text = f"{predicted.low:.4g} to {predicted.high:.4g}"
-    forecast = f"Predicted were {predicted.mean:.4g} {unit} ({range_text})"
-    if observed is None or difference is None:
-        return f"{forecast}; a figure of these days is missing, so nothing can be said yet."
-    is_luck = difference.low <= 0 <= difference.high
-    return (
-        f"{forecast}, observed were {observed:.4g}. By the fitted curves the old budgets would have brought"
-        f" {observed - difference.mean:.4g}: a difference of {difference.mean:+.3g} a day"
-        f" ({difference.low:+.3g} to {difference.high:+.3g}), an estimate"
-        + (" that luck alone may explain." if is_luck else ".")
-    )

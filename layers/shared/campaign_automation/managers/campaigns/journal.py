@@ -28,7 +28,6 @@ from campaign_automation.utils.error_handler import (
     TRANSIENT,
     CampaignAutomationError,
     ConflictError,
-    PlatformRejectedError,
 )
 from campaign_automation.utils.observability import emit, logger
 
@@ -218,14 +217,11 @@ async def _is_unused(planned: Planned, copy: ObjectEntry) -> bool:
     campaign_id = copy.platform_id if copy.level is Level.CAMPAIGN else root_id
     if campaign_id is None:
         return False
-    try:
-        tree = await planned.adapter.read_tree(planned.access, campaign_id, planned.account.currency)
-    except PlatformRejectedError as error:
-        return error.code == "5000"  # gone meanwhile
+    tree = await planned.adapter.read_tree(planned.access, campaign_id, planned.account.currency)
     nodes = (tree.campaign, *tree.adsets, *tree.ads)
     node = next((node for node in nodes if node.platform_id == copy.platform_id), None)
     if node is None or node.status != "paused":
-        return node is None
+        return node is None or node.status == "deleted"
     if isinstance(node, CampaignNode) and not (node.name == copy.name and _is_younger(node, planned, copy)):
         return False
     return not await _has_spent(planned, copy, campaign_id)

@@ -134,15 +134,15 @@ class CampaignStatusReader:
                 return _unfinished_status(known)
             campaign = made
         elif known.state == "deleted":
-            return _gone_status(known, [])
+            return _without_tree(known, "deleted", [], [])
         else:
             campaign = known
         try:
             answer, is_whole = await self._read(campaign)
         except PlatformError as error:
-            # 5000: somebody deleted it on the platform, which gives this as the reason.
             if error.code == "5000":
-                return _gone_status(campaign, [error.message])
+                # No sign that it is gone: the token may have lost a permission.
+                return _without_tree(campaign, "not_visible", [error.message], [wording.NOT_VISIBLE])
             return await self._stale(tenant, key, error)
         # An answer without figures is not kept: the next request may get them.
         if is_whole:
@@ -225,18 +225,18 @@ def _unfinished_status(creation: Creation) -> CampaignStatus:
     )
 
 
-def _gone_status(campaign: Campaign, issues: list[str]) -> CampaignStatus:
-    """Return the status of a campaign that its platform does not know any more."""
+def _without_tree(campaign: Campaign, status: str, issues: list[str], warnings: list[str]) -> CampaignStatus:
+    """Return the status of a campaign that its platform does not show."""
     state = CampaignState(
         campaign_id=campaign.campaign_id,
         platform=campaign.platform,
         platform_campaign_id=campaign.root_id,
         name=campaign.name,
-        status="deleted",
+        status=status,
         currency=campaign.account.currency,
         issues=issues,
     )
-    return CampaignStatus(campaign=state, as_of=iso_now())
+    return CampaignStatus(campaign=state, as_of=iso_now(), warnings=warnings)
 
 
 def _status(

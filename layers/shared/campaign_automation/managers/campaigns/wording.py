@@ -16,6 +16,10 @@ STOPPED = "the creation was stopped"
 INTERRUPTED = "the creation was interrupted; ask again"
 SETTLE_REASON = "the outcome of an earlier change was open"
 STOP_REASON = "its creation was stopped"
+NOT_VISIBLE = (
+    "the platform does not show the campaign: it may be deleted, or the account's token may have lost its"
+    " permission; it may still spend, so it counts for the account's cap; pausing and deleting are still sent"
+)
 STARTS_STOPPED = "its start was stopped, so the campaign is paused"
 
 

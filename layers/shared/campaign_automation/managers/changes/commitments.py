@@ -54,10 +54,10 @@ class Commitments:
             await self._commit(campaign, before)
         return refusal
 
-    async def lower_to(self, campaign: Campaign, amount: Decimal) -> None:
-        """Commit the lower `amount` that the campaign may spend now; a higher one changes nothing."""
+    async def follow(self, campaign: Campaign, amount: Decimal) -> None:
+        """Commit the `amount` that the campaign may spend now, also a higher one that others have set."""
         standing = (await self._committed(campaign.tenant, campaign.account)).get(campaign.campaign_id)
-        if standing is not None and amount < standing:
+        if amount != (standing or 0):
             await self._commit(campaign, amount or None)
 
     async def take_in(self, campaign: Campaign, amount: Decimal) -> None:

@@ -50,7 +50,7 @@ from campaign_automation.utils.retry_strategy import time_limit
 _OUTSIDE_THE_TREE = ("create", "end_split", "lift_end")
 _STOPS: dict[str | Decimal, Stop] = {"paused": "pause", "deleted": "delete"}
 _PATIENCE = Patience(total=10.0, waits_as_asked=True)
-_LOOKS = 2  # for a campaign that is not shown
+_LOOKS = 2  # for a campaign that is not shown: one odd answer hinders no change
 _DAY_MS = 24 * 3600 * 1000
 _SETTLED_MS = 14 * _DAY_MS  # how far back open intents are settled
 
@@ -114,11 +114,26 @@ class WriteGate:
         after: CampaignView | None = view
         if any(item.result == "planned" for item in results):
             results, after = await self._carry_out(campaign, results, held)
-        # Lowered only after the platform was read: until then the old, higher amount may still be in force.
-        if after is not None:
-            await self._commitments.lower_to(campaign, after.daily_spend())
-            held.saw(_seen(campaign, after, map(Shown.of, results)))
+        await self._take_over(campaign, after, results, held)
         return results
+
+    async def _take_over(
+        self, campaign: Campaign, after: CampaignView | None, results: Sequence[ChangeResult], held: Held
+    ) -> None:
+        """Note what the platform shows after a change; of a campaign that it does not show, what it deleted.
+
+        The commitment follows only then: until it is read the old, higher amount may still be in force.
+        """
+        if after is None:
+            return
+        if after.unseen is None:
+            await self._commitments.follow(campaign, after.daily_spend())
+            held.saw(_seen(campaign, after, map(Shown.of, results)))
+            return
+        deleted = [item.entry for item in results if item.wanted.value == "deleted" and item.is_done]
+        held.saw([entry.model_copy(update={"status": "deleted"}) for entry in deleted])
+        if campaign.root.status == "deleted":
+            await self._commitments.follow(campaign, Decimal(0))
 
     async def refresh(self, campaign: Campaign) -> None:
         """Read a campaign that was made elsewhere, so that it has the objects that people added."""
@@ -205,15 +220,16 @@ class WriteGate:
         async def read(access: Access) -> Tree:
             return await platform.adapter.read_tree(access, campaign.root_id, campaign.account.currency)
 
-        # A deleted campaign frees its budget and cannot be paused, so one odd answer is not believed.
+        unseen: PlatformError | None = None
         for _ in range(_LOOKS):
             try:
                 return CampaignView(campaign, await platform.ask("read_tree", _PATIENCE, read))
             except PlatformError as error:
                 if error.code != "5000":
                     raise
-        # 5000: the platform does not know the campaign any more; it was deleted there.
-        return CampaignView(campaign, None)
+                unseen = error
+        logger.warning("campaign not visible", campaign_id=campaign.campaign_id)
+        return CampaignView(campaign, None, unseen)
 
     async def _view_after(self, campaign: Campaign) -> CampaignView | None:
         """Read the campaign after a change; None when the platform cannot be read.
@@ -231,10 +247,13 @@ class WriteGate:
     ) -> tuple[list[AuditRecord], list[Shown]]:
         """Conclude the open intents of dead runs by what the platform shows.
 
-        A run that died after that did not store what it saw: its changes count as changed now.
+        A run that died after that did not store what it saw: its changes count as changed now. Where the
+        campaign is not shown they stay open.
 
         Return the whole trail, and the objects that were changed.
         """
+        if view.unseen is not None:
+            return list(trail), []
         settled = {record.audit_id: records.settled(record, view) for record in trail if _is_open(record)}
         if settled:
             logger.info("open changes settled", campaign_id=campaign.campaign_id, count=len(settled))
@@ -281,6 +300,10 @@ class WriteGate:
             return result("already", f"already_{wanted.value}" if wanted.field == "status" else "already_so")
         if view.live(wanted.tag, "status") == "deleted":
             return result("skipped", wording.OBJECT_DELETED)
+        if view.unseen is not None:
+            # What stops spend needs no look; nothing else is changed unseen.
+            is_stop = wanted.value in _STOPS
+            return result("planned") if is_stop else result("failed")._replace(error=view.unseen)
         refusal = check_change(
             wanted.value,
             live,
@@ -299,6 +322,8 @@ class WriteGate:
         self, campaign: Campaign, view: CampaignView, results: list[ChangeResult]
     ) -> list[ChangeResult]:
         """Commit the campaign's daily spend after the change, before anything that raises it is sent."""
+        if view.unseen is not None:
+            return results  # it commits what it committed when it was last seen
         planned = [item for item in results if item.result == "planned"]
         before, after = view.daily_spend(), view.daily_spend(planned_values(planned))
         if after <= before:
@@ -404,7 +429,7 @@ def _id_of(outcome: Outcome | BudgetOutcome) -> str:
 
 def _statuses(campaign: Campaign, view: CampaignView | None) -> list[ObjectEntry]:
     """Return the entries of the ad sets with the status that they have now."""
-    if view is None:
+    if view is None or view.unseen is not None:
         return []
     return [
         entry.model_copy(update={"status": str(view.live(entry.tag, "status"))})

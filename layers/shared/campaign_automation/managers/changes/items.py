@@ -80,6 +80,11 @@ class ChangeResult(NamedTuple):
     confirmed: bool = True
 
     @property
+    def is_done(self) -> bool:
+        """Return whether the platform carried the change out, as far as can be known."""
+        return self.result == "changed" and self.confirmed
+
+    @property
     def raises_spend(self) -> bool:
         if isinstance(self.wanted.value, Decimal):
             return not isinstance(self.before, Decimal) or self.wanted.value > self.before
@@ -98,12 +103,14 @@ class ChangeResult(NamedTuple):
     def read_back(self, view: CampaignView | None) -> ChangeResult:
         """Return the result as the platform shows it, which outweighs the answer to the change.
 
-        Without a view the answer stands, unconfirmed unless it is a refusal. For a budget that takes effect
-        at midnight it stands too.
+        Without a view the answer stands, unconfirmed unless it is a refusal. So it does where the campaign is
+        not shown; there a removal that the platform took is confirmed, as nothing more will show it. For a
+        budget that takes effect at midnight it stands too.
         """
-        if view is None:
+        if view is None or view.unseen is not None:
             is_refused = self.error is not None and not self.error.retryable
-            return self._replace(confirmed=is_refused)
+            is_removed = view is not None and self.wanted.value == "deleted" and self.error is None
+            return self._replace(confirmed=is_refused or is_removed)
         if self.effective == "next_day":
             return self  # the platform still shows today's budget: that says nothing about tomorrow's
         live = view.live(self.wanted.tag, self.wanted.field)

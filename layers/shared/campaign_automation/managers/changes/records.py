@@ -47,11 +47,11 @@ def intended(campaign: Campaign, run: Run, item: ChangeResult) -> AuditRecord:
 def concluded(record: AuditRecord, item: ChangeResult, view: CampaignView | None) -> AuditRecord:
     """Return the record with its outcome: applied, failed or unknown.
 
-    Without a `view` read afterwards only a definite refusal is an outcome. What was never answered stays open
+    What was not read back is an outcome only where the answer settled it. What was never answered stays open
     though it is not seen: the platform may carry it out after it was read.
     """
     may_come = item.result == "failed" and item.error and item.error.details.get("outcome_unknown")
-    is_open = may_come or (view is None and (item.error is None or item.error.retryable))
+    is_open = may_come or not item.confirmed
     outcome = "unknown" if is_open else {"changed": "applied"}.get(item.result, "failed")
     live = None if view is None else {item.wanted.field: _text(view.live(item.wanted.tag, item.wanted.field))}
     return record.model_copy(

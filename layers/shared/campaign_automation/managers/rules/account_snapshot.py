@@ -38,7 +38,7 @@ LONGEST_DAYS = 90
 ATTRIBUTION_DAYS = 7
 _SPEND_DAYS = 7  # max_affected looks at a week of spend
 _AT_ONCE = 16
-_GONE = "5000"  # DATA_NOT_FOUND: the platform does not know the campaign any more
+_UNSEEN = "5000"  # DATA_NOT_FOUND: the platform does not show the campaign
 
 
 class Target(NamedTuple):
@@ -141,9 +141,9 @@ class AccountSnapshots:
             ), []
         except CampaignAutomationError as error:
             logger.warning("not read for rules", account=_account(group[0]), reason=error.message)
-            if len(group) == 1 or not (isinstance(error, PlatformError) and error.code == _GONE):
+            if len(group) == 1 or not (isinstance(error, PlatformError) and error.code == _UNSEEN):
                 return [], [(campaign, error) for campaign in group]
-        # One campaign was deleted on its platform by somebody else: one read each finds the others.
+        # One campaign is not shown: one read each finds the others.
         parts = await asyncio.gather(*(self._insights_of([item], rule, days) for item in group))
         return [item for read, _ in parts for item in read], [item for _, lost in parts for item in lost]
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Any, NamedTuple
 
@@ -20,7 +20,9 @@ from campaign_automation.managers.changes.items import (
     failed_items,
     skipped_items,
 )
-from campaign_automation.managers.rules.account_snapshot import Target
+from campaign_automation.managers.decisions.earlier_decisions import EarlierDecisions
+from campaign_automation.managers.decisions.keeping import unpredicted
+from campaign_automation.managers.rules.account_snapshot import ATTRIBUTION_DAYS, Target
 from campaign_automation.managers.rules.decisions import Evaluation
 from campaign_automation.managers.rules.entities import RULE_ACTOR
 from campaign_automation.managers.rules.wording import TOO_SMALL, reason_of
@@ -28,6 +30,7 @@ from campaign_automation.models.campaign import Campaign
 from campaign_automation.models.changes import AuditRecord, ChangedItem, FailedItem, SkippedItem
 from campaign_automation.models.common import AdAccount, Level
 from campaign_automation.optimizers.rule_engine import RuleDecision
+from campaign_automation.stores.audit_store import time_of
 from campaign_automation.stores.rule_store import Tick
 from campaign_automation.utils.error_handler import CampaignAutomationError, error_body
 
@@ -49,8 +52,9 @@ class _Job(NamedTuple):
 
 
 class RuleWriter:
-    def __init__(self, gate: WriteGate) -> None:
+    def __init__(self, gate: WriteGate, decisions: EarlierDecisions) -> None:
         self._gate = gate
+        self._decisions = decisions
 
     async def write(self, tick: Tick, evaluation: Evaluation) -> Written:
         """Write every decision and return the results; a campaign that fails costs its own only."""
@@ -70,11 +74,21 @@ class RuleWriter:
                 items = await self._gate.apply(job.campaign, job.wanted, job.run)
             except CampaignAutomationError as error:
                 failed = [FailedItem(id=item.tag, error=error_body(error)) for item in job.wanted]
+        changed += changed_items(items)
+        if changed:
+            await self._keep(job, items)
         return Written(
-            changed + changed_items(items),
+            changed,
             job.pointless + skipped_items(items),
             failed + failed_items(items),
         )
+
+    async def _keep(self, job: _Job, items: Sequence[ChangeResult]) -> None:
+        # By its first change, so that a tick which is evaluated again keeps its decision once.
+        ids = [record.audit_id for record in job.done] + [item.audit_id for item in items if item.audit_id]
+        if ids:
+            decision = unpredicted(job.campaign, job.run.run_id, "rule", ATTRIBUTION_DAYS, time_of(min(ids)))
+            await self._decisions.keep([decision])
 
 
 def _jobs(tick: Tick, evaluation: Evaluation) -> Iterator[_Job]:

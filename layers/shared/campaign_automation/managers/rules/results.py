@@ -8,12 +8,14 @@ from datetime import datetime, timedelta
 
 from campaign_automation.managers.rules.applying import Written
 from campaign_automation.managers.rules.decisions import Evaluation
+from campaign_automation.managers.rules.entities import RULE_ACTOR
 from campaign_automation.managers.rules.wording import (
     done_before_message,
     failed_message,
     message_of,
     review_message,
 )
+from campaign_automation.models.budgets import EarlierDecision
 from campaign_automation.models.changes import SkippedItem
 from campaign_automation.models.rules.answers import RuleEvaluated
 from campaign_automation.models.rules.vocabulary import hours_of
@@ -21,6 +23,8 @@ from campaign_automation.stores.rule_store import Tick
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import ConflictError
 from campaign_automation.utils.observability import emit, logger
+
+_EARLIER = 5  # decisions in one answer
 
 
 def not_now(tick: Tick, note: str) -> RuleEvaluated:
@@ -103,8 +107,31 @@ def _result(tick: Tick, evaluation: Evaluation | None = None, **more: object) ->
         "skipped": evaluation.skipped if evaluation else [],
         "undecidable": evaluation.undecidable if evaluation else [],
         "scope": evaluation.scope if evaluation else [],
+        "earlier_decisions": _earlier(tick, evaluation) if evaluation else [],
     }
     return RuleEvaluated.model_validate(values | more)
+
+
+def _earlier(tick: Tick, evaluation: Evaluation) -> list[EarlierDecision]:
+    """Return what became of the rule's own changes, by the trails that were read anyway, latest last."""
+    trails = {
+        target.campaign.campaign_id: target.trail
+        for one in evaluation.accounts
+        for target in one.account.targets.values()
+    }
+    found = {
+        record.run_id: record
+        for trail in trails.values()
+        for record in trail
+        if record.actor == f"{RULE_ACTOR}{tick.head.rule_id}" and "looked_at_again" in record.evidence
+    }
+    latest = sorted(found.values(), key=lambda record: record.audit_id)[-_EARLIER:]
+    return [
+        EarlierDecision.model_validate(
+            {**item.evidence["looked_at_again"], "campaign_id": item.campaign_id, "run_id": item.run_id}
+        )
+        for item in latest
+    ]
 
 
 def _cause(item: SkippedItem) -> str:

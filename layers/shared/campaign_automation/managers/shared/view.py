@@ -8,6 +8,7 @@ from decimal import Decimal
 from campaign_automation.adapters.base import AdSetNode, CampaignNode, Node, Tree
 from campaign_automation.models.campaign import Campaign, ObjectEntry
 from campaign_automation.models.common import Level
+from campaign_automation.utils.error_handler import PlatformError
 
 Value = str | Decimal | None
 _STOPPED = ("paused", "deleted")
@@ -59,11 +60,16 @@ def follow(campaign: Campaign, tree: Tree) -> None:
 
 
 class CampaignView:
-    """The live values of a campaign's objects, by our tags; without a tree all of them are deleted."""
+    """The live values of a campaign's objects, by our tags.
 
-    def __init__(self, campaign: Campaign, tree: Tree | None) -> None:
+    Without a tree the platform does not show the campaign, for the reason `unseen`. It may be deleted, or
+    spend behind a permission that the token has lost: of what is not known to be deleted nothing is known.
+    """
+
+    def __init__(self, campaign: Campaign, tree: Tree | None, unseen: PlatformError | None = None) -> None:
         self._campaign = campaign
         self.tree = tree
+        self.unseen = unseen
         if tree is not None:
             follow(campaign, tree)
         self.platform = campaign.platform
@@ -79,8 +85,17 @@ class CampaignView:
         """Return the live status (active, paused, deleted, unknown) or daily budget in the major unit."""
         node = self.node(tag)
         if field == "status":
-            return node.status if node else "unknown" if self._is_lost(tag) else "deleted"
+            return self._status(tag, node)
         return node.daily_budget if isinstance(node, CampaignNode | AdSetNode) else None
+
+    def _status(self, tag: str, node: Node | None) -> str:
+        tree, campaign = self.tree, self._campaign
+        if tree is None:
+            is_known = campaign.state == "deleted" or campaign.objects[tag].status == "deleted"
+            return "deleted" if is_known else "unknown"
+        if tree.campaign.status == "deleted":
+            return "deleted"  # with all that is in it
+        return node.status if node else "unknown" if self._is_lost(tag) else "deleted"
 
     def _is_lost(self, tag: str) -> bool:
         """Return whether the object may be among those that were answered without an id."""
@@ -119,11 +134,13 @@ class CampaignView:
     def daily_spend(self, changes: Values | None = None) -> Decimal:
         """Return the campaign's daily spend in the major unit, as it is or after `changes`.
 
-        It is 0 for a stopped campaign, else its own budget or the sum of those of its ad sets that run. What
-        may run, as its status cannot be read, counts.
+        It is 0 for a stopped campaign, else its own budget or the sum of those of its ad sets that run, those
+        of others among them. What may run, as its status cannot be read, counts. LookupError without a tree.
         """
         tree, changes, root = self.tree, changes or {}, self._campaign.tag
-        if tree is None or self._value(root, "status", changes) in _STOPPED:
+        if tree is None:
+            raise LookupError("the spend of a campaign that cannot be seen is not known")
+        if self._value(root, "status", changes) in _STOPPED:
             return Decimal(0)
         if tree.campaign.daily_budget is not None or "daily_budget" in tree.campaign.unread:
             return self._amount(root, changes)
@@ -132,7 +149,14 @@ class CampaignView:
             for entry in self._campaign.objects.values()
             if entry.level is Level.ADSET and self._value(entry.tag, "status", changes) not in _STOPPED
         ]
-        return sum((self._amount(tag, changes) for tag in active), Decimal(0))
+        return sum((self._amount(tag, changes) for tag in active), self._foreign_spend(tree))
+
+    def _foreign_spend(self, tree: Tree) -> Decimal:
+        """Return the daily budgets of the ad sets that others made in the campaign and that may run."""
+        ours = {entry.platform_id for entry in self._campaign.objects.values()}
+        theirs = [node for node in tree.adsets if node.platform_id not in ours]
+        budgets = [node.daily_budget for node in theirs if node.status not in _STOPPED]
+        return sum((budget for budget in budgets if budget is not None), Decimal(0))
 
     def _value(self, tag: str, field: str, changes: Values) -> Value:
         return changes.get((tag, field), self.live(tag, field))

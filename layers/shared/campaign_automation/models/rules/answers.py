@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Literal
 
+from campaign_automation.models.budgets import EarlierDecision
 from campaign_automation.models.changes import ChangedItem, FailedItem, SkippedItem
 from campaign_automation.models.common import Answer, Model
 from campaign_automation.models.rules.rule import CreateRule, MaxAffected
@@ -78,7 +79,7 @@ class RuleEvaluated(Model):
     """One run of a rule: the numbers of objects in scope (evaluated), of matching and of changed ones.
 
     `note`: the reason why nothing was evaluated (not_now) or done (needs_review). `scope`: the objects that
-    were in it.
+    were in it. `earlier_decisions`: what became of its own changes, once their days were over.
     """
 
     status: Literal["success"] = "success"
@@ -96,6 +97,7 @@ class RuleEvaluated(Model):
     failed: list[FailedItem] = []
     notification: str | None = None
     scope: list[str] = []
+    earlier_decisions: list[EarlierDecision] = []
 
 
 class RuleView(Model):

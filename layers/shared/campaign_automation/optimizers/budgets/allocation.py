@@ -15,6 +15,7 @@ from campaign_automation.models.budget_problem import (
     BudgetProblem,
     BudgetUnit,
     CurveEvidence,
+    CurveTerms,
     Decision,
     DecisionReason,
     ExpectedGain,
@@ -109,7 +110,7 @@ def decide_by_curves(account: Account) -> tuple[list[Decision], AllocationReport
     gain = _expected_gain(task, rounded.amounts, baseline, account.problem.seed)
     choice = _choose(rounded.amounts, baseline, gain, account.problem.settings)
     report = _report(account, task, curves, solved, rounded, gain, choice)
-    return _decisions(account, task, curves, gain, choice), report
+    return _decisions(account, task, gain, choice), report
 
 
 def _task(account: Account) -> Task | PlanStatus:
@@ -245,6 +246,20 @@ def _expected_gain(task: Task, new: Sequence[int], scaled: Sequence[int], seed: 
     )
 
 
+def curves_of(account: Account, budgets: Sequence[int]) -> tuple[list[CurveEvidence], CurveTerms] | None:
+    """Return the evidence of the curves on budgets by ad set, and its terms; None where there are none."""
+    task = _task(account)
+    if not isinstance(task, Task):
+        return None
+    terms = CurveTerms(
+        objective="value" if account.problem.target_metric == "roas" else "conversions",
+        day_spread=float(np.max(task.fit.day_spread)),
+        # With an assumed lag the conversions that are still to come are a guess.
+        level_spread=1 - task.fit.known_share if account.maturity.assumed else 0.0,
+    )
+    return _curve_evidence(task, task.fit.curves(task.values), budgets), terms
+
+
 class Choice(NamedTuple):
     """The budgets chosen; `applied` when they are the new split, `same` when it changes nothing anyway."""
 
@@ -283,9 +298,6 @@ def _report(
         expected_result=float(curves.value(np.array(choice.budgets, dtype=float)).sum()),
         expected_gain=gain,
         dispersion=float(np.max(task.fit.dispersion)),
-        day_spread=float(np.max(task.fit.day_spread)),
-        # With an assumed lag the conversions that are still to come are a guess.
-        level_spread=1 - task.fit.known_share if account.maturity.assumed else 0.0,
         maturity_assumed=account.maturity.assumed,
         unallocatable_minor=rounded.unallocatable,
         unallocated_minor=rounded.unallocated,
@@ -293,9 +305,7 @@ def _report(
     )
 
 
-def _decisions(
-    account: Account, task: Task, curves: Michaelis, gain: ExpectedGain, choice: Choice
-) -> list[Decision]:
+def _decisions(account: Account, task: Task, gain: ExpectedGain, choice: Choice) -> list[Decision]:
     guard = GuardVerdict(
         verdict="confirmed" if choice.applied else "held",
         measure="probability",
@@ -303,9 +313,8 @@ def _decisions(
         threshold=account.problem.settings.min_probability,
         maturity_assumed=account.maturity.assumed,
     )
-    evidence = _curve_evidence(task, curves, choice.budgets)
     return [
-        _stopped(account, index, evidence[index])
+        _stopped(account, index)
         if task.pausing[index]
         else decided(
             decision,
@@ -314,15 +323,14 @@ def _decisions(
             guard=guard,
             basis="model:michaelis",
             binding_constraint=_bound(task, index, choice.budgets[index]),
-            curve=evidence[index],
         )
         for index, decision in enumerate(account.decisions)
     ]
 
 
-def _stopped(account: Account, index: int, curve: CurveEvidence) -> Decision:
+def _stopped(account: Account, index: int) -> Decision:
     guard = account.guard_verdict(index)
-    return paused(account.decisions[index], "no_conversions", guard=guard, basis="rule:pause", curve=curve)
+    return paused(account.decisions[index], "no_conversions", guard=guard, basis="rule:pause")
 
 
 def _reason(task: Task, index: int, choice: Choice) -> DecisionReason:

@@ -24,7 +24,6 @@ class Grounds(TypedDict, total=False):
     binding_constraint: str | None
     reinvested_minor: int
     guard: GuardVerdict
-    curve: CurveEvidence
 
 
 def kept(unit: BudgetUnit, window: Totals, written: WrittenVerdict) -> Decision:
@@ -69,6 +68,11 @@ def decided(decision: Decision, budget: int, reason: DecisionReason, **grounds: 
 def paused(decision: Decision, reason: DecisionReason, **grounds: Unpack[Grounds]) -> Decision:
     """Return the decision to pause the ad set, which leaves it no budget."""
     return decided(decision, 0, reason, **grounds).model_copy(update={"action": "pause"})
+
+
+def with_curve(decision: Decision, curve: CurveEvidence) -> Decision:
+    """Return the decision with what its response curve expects of it, whichever strategy decided."""
+    return decision.model_copy(update={"evidence": decision.evidence.model_copy(update={"curve": curve})})
 
 
 def _action(old: int, new: int) -> BudgetAction:

@@ -38,9 +38,9 @@ def result_of(operation: Operation, row: Row | None) -> Row | None:
         case Put():
             return _stored(operation.row)
         case Update():
-            if row is None:
+            if row is None and not operation.makes_row:
                 raise ConditionFailedError("there is no row to change")
-            return _updated(row, operation)
+            return _updated(row or _stored(operation.key._asdict()), operation)
         case Delete():
             return None
         case _:

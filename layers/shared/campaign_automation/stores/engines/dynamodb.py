@@ -167,8 +167,8 @@ class DynamoTable(Table):
             request["Key"] = _item(operation.key._asdict())
         if isinstance(operation, Update):
             request["UpdateExpression"] = expression.update(operation)
-            # DynamoDB would make a row that is not there.
-            conditions.insert(0, f"attribute_exists({expression.name('pk')})")
+            if not operation.makes_row:  # else DynamoDB makes one that is not there
+                conditions.insert(0, f"attribute_exists({expression.name('pk')})")
         if conditions:
             request["ConditionExpression"] = " AND ".join(conditions)
         return request | expression.parts()

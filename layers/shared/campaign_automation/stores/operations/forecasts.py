@@ -1,41 +1,53 @@
-"""The forecasts of applied decisions, their outcomes, and the calibration of each account.
+"""The applied decisions with their forecasts, their outcomes, and the calibration of each account.
 
 | pk                             | sk                | holds                                                 |
 |--------------------------------|-------------------|-------------------------------------------------------|
 | <tenant>#forecasts#<campaign>  | <time>-<run>      | the forecast; the verdict, once it is looked at again |
 | <tenant>#calibration           | <account>         | how many forecasts were judged, and how many held     |
+
+A decision that is still to be looked at again is found by its time, under a key of its own in the outbox's
+index.
 """
 
 from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from campaign_automation.models.budget_problem import Estimate
-from campaign_automation.models.budgets import EarlierDecision, ForecastMetric
-from campaign_automation.models.common import Amount, Record
-from campaign_automation.stores.table import Absent, Key, Put, Row, Table, Update
+from campaign_automation.models.budgets import DecisionKind, EarlierDecision, ForecastMetric
+from campaign_automation.models.common import Amount, Level, Record
+from campaign_automation.stores.table import Absent, Key, Put, Row, Table, Update, Value
+from campaign_automation.utils.clock import now_ms
 
+_TO_LOOK_AT = "decision"  # under this key the outbox's index holds decisions whose days will be over
 _COUNTS = ("judged", "held", "held_unwidened")
 
 
 class ForecastUnit(Record):
-    """One budget: its curve (result = ceiling * budget / (half + budget)) and the budget it was left with."""
+    """One budget: its curve (result = ceiling * budget / (half + budget)) and the budget it was left with.
+
+    Of a test's winner there is only the ad set.
+    """
 
     tag: str
-    ceiling: float
-    half: float
-    daily_budget: Amount
+    ceiling: float = 0.0
+    half: float = 1.0
+    daily_budget: Amount = Decimal(0)
 
 
 class Forecast(Record):
-    """The forecast of one campaign's result a day from `first_day` to `last_day`, in the major unit.
+    """A decision on one campaign, and the forecast of its result a day from `first_day` to `last_day`.
 
-    `widening` is the account's factor at the time. `counts`: no earlier forecast that counts has days in
-    common with it, so that a calibration does not take the same luck for several misses.
+    Amounts are in the major unit, rates in percent of `rate_of`. Nothing is `predicted` without curves; the
+    figures are then those of the whole campaign. `level` is that of the figures, None for the level that has
+    the budgets. `widening` is the account's factor at the time. `counts`: no earlier forecast that counts has
+    days in common with it, so that a calibration does not take the same luck for several misses. `due_at`:
+    the attribution window of the last day is over.
     """
 
+    kind: DecisionKind = "optimization"
     tenant: str
     campaign_id: str
     account: str
@@ -45,19 +57,25 @@ class Forecast(Record):
     currency: str
     first_day: date
     last_day: date
-    units: list[ForecastUnit]
-    predicted: Estimate
-    unchanged: Estimate
+    units: list[ForecastUnit] = []
+    level: Level | None = None
+    rate_of: Literal["impressions", "clicks"] | None = None
+    predicted: Estimate | None = None
+    unchanged: Estimate | None = None
     widening: float = 1.0
     counts: bool = True
+    attribution_days: int = 7
+    due_at: int = 0
 
     @property
     def days(self) -> int:
         return (self.last_day - self.first_day).days + 1
 
     @property
-    def daily_budget(self) -> Decimal:
-        return sum((unit.daily_budget for unit in self.units), Decimal(0))
+    def daily_budget(self) -> Decimal | None:
+        """The budgets together; None where they are not part of the forecast."""
+        has_budgets = self.units and self.kind == "optimization"
+        return sum((unit.daily_budget for unit in self.units), Decimal(0)) if has_budgets else None
 
 
 class StoredForecast(NamedTuple):
@@ -66,6 +84,15 @@ class StoredForecast(NamedTuple):
     forecast: Forecast
     verdict: EarlierDecision | None
     in_trail: bool
+
+
+class DueDecision(NamedTuple):
+    """A decision that is due to be looked at again, by its campaign and key."""
+
+    tenant: str
+    campaign_id: str
+    pk: str
+    sk: str
 
 
 class Calibration(NamedTuple):
@@ -82,8 +109,19 @@ class ForecastStore:
         self._table = table
 
     async def put(self, forecast: Forecast) -> None:
+        """Store a decision, unless the same run has stored it."""
         row = {**_key(forecast)._asdict(), "forecast": forecast.model_dump_json()}
-        await self._table.try_write(Put(row, when=Absent()))
+        await self._table.try_write(Put({**row, **_look_at(forecast.due_at)}, when=Absent()))
+
+    async def due(self, limit: int) -> list[DueDecision]:
+        """Return the decisions whose days are over, of all tenants, the longest due first."""
+        rows = await self._table.indexed(_TO_LOOK_AT, limit=limit)
+        return [_due(row) for row in rows if row["due"] <= now_ms()]
+
+    async def postpone(self, due: DueDecision, until: int) -> None:
+        """Have a decision looked at later, unless it has been looked at meanwhile."""
+        later = Update(Key(due.pk, due.sk), set=_look_at(until), when=Absent("in_trail"))
+        await self._table.try_write(later)
 
     async def since(self, tenant: str, campaign_id: str, at_ms: int) -> list[StoredForecast]:
         """Return the forecasts of a campaign since `at_ms`, the oldest first."""
@@ -95,7 +133,7 @@ class ForecastStore:
         operations = [
             Update(_key(forecast), set={"verdict": verdict.model_dump_json()}, when=Absent("verdict"))
         ]
-        if forecast.counts:
+        if forecast.counts and verdict.verdict in ("held", "above", "below"):
             row = {
                 **_calibration_key(forecast.tenant, forecast.account)._asdict(),
                 **dict.fromkeys(_COUNTS, 0),
@@ -112,11 +150,21 @@ class ForecastStore:
     async def recorded(self, forecast: Forecast) -> None:
         """Store that the audit trail holds the verdict. The curves, most of the row, have served."""
         rest = forecast.model_copy(update={"units": []}).model_dump_json()
-        await self._table.write(Update(_key(forecast), set={"in_trail": 1, "forecast": rest}))
+        done = {"in_trail": 1, "forecast": rest, **_look_at(None)}
+        await self._table.write(Update(_key(forecast), set=done))
 
     async def calibration(self, tenant: str, account: str) -> Calibration:
         row = await self._table.get(_calibration_key(tenant, account))
         return Calibration() if row is None else Calibration(*(int(row[name]) for name in _COUNTS))
+
+
+def _look_at(due: int | None) -> dict[str, Value]:
+    return {"outbox": None if due is None else _TO_LOOK_AT, "due": due}
+
+
+def _due(row: Row) -> DueDecision:
+    tenant, _, campaign_id = row["pk"].partition("#forecasts#")
+    return DueDecision(tenant, campaign_id, row["pk"], row["sk"])
 
 
 def _stored(row: Row) -> StoredForecast:

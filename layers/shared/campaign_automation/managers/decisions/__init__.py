@@ -1,0 +1,1 @@
+"""Applied decisions: what was expected of them, and what became of them."""

@@ -1,0 +1,1 @@
+"""The metrics that a scrape shows, beside the EMF ones of utils/observability.py."""
