@@ -767,6 +767,14 @@ def test_learning_is_told_where_the_platform_tells_it(bench: Bench, sandbox: San
     assert learning() == {None if bench.platform == "tiktok" else False}
 
 
+def test_the_attribution_window_is_that_of_the_platforms_settings(bench: Bench, sandbox: Sandbox) -> None:
+    creation = _two_running_campaigns(bench)[0]
+    campaign_id = bench.level_ids(creation, Level.CAMPAIGN)[0]
+    read = [bench.run(bench.adapter.read_tree(bench.access, campaign_id, "USD")) for _ in range(2)]
+    # The first read may be by what the creation echoed, which holds no account.
+    assert read[1].attribution_days == {"meta": 7, "tiktok": 7, "google": 30}[bench.platform]
+
+
 def test_a_window_of_daily_insights_is_checked_and_ends_are_included(bench: Bench, sandbox: Sandbox) -> None:
     creation = _two_running_campaigns(bench)[0]
     campaigns = bench.level_ids(creation, Level.CAMPAIGN)

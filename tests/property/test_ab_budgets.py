@@ -211,7 +211,12 @@ def test_clicks_can_be_what_is_tested(house: House) -> None:
     house.deliver(created, 9, lambda adset, _: {"clicks": 100 + 40 * adset, "conversions": Decimal(0)})
     analysis = house.analyze(created)
     assert (analysis["verdict"], analysis["winner"]["creative_id"]) == ("winner", "2")
-    assert analysis["attribution"] == {"event": "click", "window_days": 0, "maturity_assumed": False}
+    assert analysis["attribution"] == {
+        "event": "click",
+        "window_days": 0,
+        "source": "account",
+        "maturity_assumed": False,
+    }
     assert analysis["window"]["closed_through"] == analysis["window"]["until"]
 
 

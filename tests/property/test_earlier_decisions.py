@@ -254,6 +254,28 @@ def test_a_decision_is_looked_at_though_nobody_decides_again(house: House) -> No
     assert (account.forecasts, account.held) == (1, 1)
 
 
+def test_the_window_of_a_platforms_setting_is_waited_for(house: House) -> None:
+    house.adapters["meta"].change(house.units("meta")[1], attribution_days=28)
+    told = decide(house)
+    bring(house, told.predicted.mean)
+    assert sweep(house) == 0
+    assert look(house).earlier_decisions == []
+    bring(house, told.predicted.mean, 21)
+    assert sweep(house) == 1
+
+
+@pytest.mark.parametrize(
+    ("told", "asked", "days", "source"),
+    [(28, None, 28, "account"), (28, 3, 3, "request"), (None, None, 7, "assumed")],
+)
+def test_an_answer_says_whose_attribution_window_it_used(
+    house: House, told: int | None, asked: int | None, days: int, source: str
+) -> None:
+    house.adapters["meta"].change(house.units("meta")[1], attribution_days=told)
+    answer = house.optimize(dry_run=True, **({"attribution_days": asked} if asked else {}))
+    assert (answer.attribution.days, answer.attribution.source) == (days, source)
+
+
 def test_figures_that_never_come_are_given_up_after_60_days(house: House) -> None:
     decide(house)
     bring(house, None)

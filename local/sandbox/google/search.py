@@ -25,6 +25,7 @@ ATTRIBUTED = {
     "ad_group_criterion": ("ad_group", "campaign", "customer"),
     "ad_group_ad": ("ad_group", "campaign", "customer"),
     "asset": ("customer",),
+    "conversion_action": ("customer",),
 }
 LEVELS: dict[str, Level] = {"campaign": "campaign", "ad_group": "adset", "ad_group_ad": "ad"}
 METRICS = ("cost_micros", "impressions", "clicks", "conversions", "conversions_value", "all_conversions")
@@ -66,6 +67,9 @@ class Search:
         if resource == "customer":
             yield self._with_customer(GoogleAdsRow())
             return
+        if resource == "conversion_action":
+            yield self._with_customer(_purchases(self.account))
+            return
         for message in self.store.of_kind(self.account.id, resource):
             row = GoogleAdsRow()
             getattr(row, resource).CopyFrom(reader.show(message))
@@ -105,6 +109,17 @@ class Search:
             copy.segments.date = day.isoformat()
             _write_metrics(copy, added_up(members, members[0]))
             yield copy
+
+
+def _purchases(account: Account) -> Message:
+    """The one conversion action of an account, with the windows that Google gives a new one."""
+    row = GoogleAdsRow()
+    action = row.conversion_action
+    action.resource_name = f"customers/{account.id}/conversionActions/{account.id}"
+    action.click_through_lookback_window_days, action.view_through_lookback_window_days = 30, 1
+    action.primary_for_goal = True
+    set_enum(action, "status", "ENABLED")
+    return row
 
 
 def _check(query: Query) -> None:

@@ -126,13 +126,15 @@ class StoredTargeting(Record):
 class AdSetNode(Node):
     """`in_learning`: the platform still learns how to deliver it, so its figures are not yet what they will
     be; None where the platform does not tell. `scheduled_budget` takes the place of `daily_budget` at 00:00
-    of the account's next day."""
+    of the account's next day. `attribution_days`: conversions are counted for so many days after a click or a
+    view, whichever is longer."""
 
     daily_budget: Budget | None = None
     targeting: StoredTargeting | None = None
     placements: str = "unknown"
     bid_strategy: str = "unknown"
     in_learning: bool | None = None
+    attribution_days: int | None = None
     scheduled_budget: Budget | None = None
 
 
@@ -143,12 +145,21 @@ class AdNode(Node):
 
 class Tree(Record):
     """A campaign with its objects. `lost` are the levels with objects that were answered without an id: of
-    those nothing is known, so that an object which is missing here need not be deleted."""
+    those nothing is known, so that an object which is missing here need not be deleted. `lookback_days` is
+    the attribution window where it belongs to the account."""
 
     campaign: CampaignNode
     adsets: list[AdSetNode]
     ads: list[AdNode]
     lost: list[Level] = []
+    lookback_days: int | None = None
+
+    @property
+    def attribution_days(self) -> int | None:
+        """The longest attribution window, 1 to 90 days; None where the platform tells none."""
+        windows = [item.attribution_days for item in self.adsets] + [self.lookback_days]
+        known = [days for days in windows if days is not None]
+        return min(max(*known, 1), 90) if known else None
 
 
 class DailyInsight(BaseModel, frozen=True):

@@ -31,6 +31,7 @@ from campaign_automation.adapters.google import answers, checks, facts, queries,
 from campaign_automation.adapters.google.echo import Echo, Echoes
 from campaign_automation.adapters.google.facts import PLATFORM
 from campaign_automation.adapters.google.files import GoogleFiles
+from campaign_automation.adapters.google.lookbacks import Lookbacks
 from campaign_automation.adapters.google.requests import Operation, enum_name
 from campaign_automation.adapters.google.wire import GoogleWire
 from campaign_automation.clients.media_client import MediaClient
@@ -71,6 +72,7 @@ class GoogleAdapter:
         self._wire = GoogleWire(app, endpoint, timeout_seconds)
         self._files = GoogleFiles(self._wire, media)
         self._echoes = Echoes()
+        self._lookbacks = Lookbacks(self._wire)
 
     # --- the account -----------------------------------------------------------------------------------
 
@@ -269,7 +271,8 @@ class GoogleAdapter:
             answers.ages_of(people),
             answers.narrowed(people),
         )
-        return _tree(campaigns[0], groups, ads, stored)
+        lookback = await self._lookbacks.of(access)
+        return _tree(campaigns[0], groups, ads, stored).model_copy(update={"lookback_days": lookback})
 
     async def _query(self, access: Access, campaign_id: str, query: str) -> list[Any]:
         return await self._wire.search(access, "read_campaign", queries.of_campaign(query, campaign_id))

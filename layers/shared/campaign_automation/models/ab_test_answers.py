@@ -28,7 +28,7 @@ from campaign_automation.models.ab_values import (
 )
 from campaign_automation.models.budgets import EarlierDecision
 from campaign_automation.models.changes import ChangedItem, FailedItem, SkippedItem
-from campaign_automation.models.common import Amount, Answer, Model
+from campaign_automation.models.common import Amount, Answer, AttributionSource, Model
 
 
 class PercentInterval(Model):
@@ -115,10 +115,12 @@ class Window(Model):
 
 class Attribution(Model):
     """Conversions are the platform's own count of the objective's event, on the day that it gives them.
+    `source`: the window is the platform's own setting (account) or a usual one (assumed).
     `maturity_assumed`: their delay is not measured yet, so a day closes with its attribution window."""
 
     event: str
     window_days: int
+    source: AttributionSource
     maturity_assumed: bool
 
 

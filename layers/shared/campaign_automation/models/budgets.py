@@ -17,7 +17,15 @@ from campaign_automation.models.budget_problem import (
     WrittenVerdict,
 )
 from campaign_automation.models.changes import CampaignId, Flag, Reason
-from campaign_automation.models.common import Amount, Answer, Level, Model, PositiveAmount, unique
+from campaign_automation.models.common import (
+    Amount,
+    Answer,
+    AttributionSource,
+    Level,
+    Model,
+    PositiveAmount,
+    unique,
+)
 
 MAX_CAMPAIGNS = 50
 
@@ -215,6 +223,14 @@ class ForecastCalibration(Model):
     widening: float
 
 
+class BudgetAttribution(Model):
+    """The days after which a day's conversions are complete, and who says so: the request, the platform's own
+    setting (account), or nobody (assumed). A measured lag wins over it."""
+
+    days: int
+    source: AttributionSource
+
+
 class BudgetOptimized(Answer):
     """The answer of optimize_budget. `run_ids` name the change in each campaign for the audit trail and for
     undo; a dry run has a `plan_digest` instead, good until `expires_at`."""
@@ -231,6 +247,7 @@ class BudgetOptimized(Answer):
     freed: Amount
     optimizations: list[Optimization]
     allocation: Allocation | None = None
+    attribution: BudgetAttribution
     plan_digest: str | None = None
     expires_at: str | None = None
     run_ids: dict[str, str] = {}

@@ -29,6 +29,8 @@ COUNTRIES = frozenset(
     " TR TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM ZW".split()
 )
 
+AttributionSource = Literal["request", "account", "assumed"]
+
 
 class Objective(StrEnum):
     SALES = "sales"

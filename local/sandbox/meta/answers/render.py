@@ -42,6 +42,11 @@ _TYPE_NAMES: dict[str, str] = {
 }
 # Fields of which Meta says that they may be missing.
 _OPTIONAL = ("ad_review_feedback", "learning_stage_info", "special_ad_categories")
+# The setting of an ad set that was made without one.
+ATTRIBUTION = [
+    {"event_type": "CLICK_THROUGH", "window_days": 7},
+    {"event_type": "VIEW_THROUGH", "window_days": 1},
+]
 LEARNING_RESULTS = 50
 LEARNING_TIME = timedelta(days=7)
 
@@ -331,6 +336,7 @@ FIELDS: dict[str, dict[str, Getter]] = {
         "lifetime_budget": _budget("lifetime_budget"),
         "budget_remaining": _budget_remaining,
         "learning_stage_info": _learning,
+        "attribution_spec": lambda _, n: n.data.get("attribution_spec", ATTRIBUTION),
     },
     "ad": {
         **_DELIVERABLE,

@@ -29,6 +29,9 @@ def shown(store: TikTokStore, node: Node, now: datetime) -> Json:
         view["objective_type"] = _objective(node.data["objective_type"])
     if node.kind == "adgroup":
         view |= split_fields(store, node, now)
+        # The windows of an ad group that was made without any.
+        view.setdefault("click_attribution_window", "SEVEN_DAYS")
+        view.setdefault("view_attribution_window", "ONE_DAY")
         view["scheduled_budget"] = float(node.next_budget[1]) if node.next_budget else 0
         _write_ages(view)
     return view

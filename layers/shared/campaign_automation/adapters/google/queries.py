@@ -45,6 +45,12 @@ CAMPAIGNS = (
     " campaign_budget.reference_count, campaign_budget.period FROM campaign"
     " WHERE campaign.status != 'REMOVED'"
 )
+# Of the actions that count as conversions; a page view that nobody bids on may look back for longer.
+LOOKBACKS = (
+    "SELECT conversion_action.click_through_lookback_window_days,"
+    " conversion_action.view_through_lookback_window_days FROM conversion_action"
+    " WHERE conversion_action.status = 'ENABLED' AND conversion_action.primary_for_goal = TRUE"
+)
 CAMPAIGN_NAMES = "SELECT campaign.id, campaign.name FROM campaign WHERE campaign.status != 'REMOVED'"
 AD_GROUPS = (
     f"SELECT {_CAMPAIGN}, {_AD_GROUP} FROM ad_group WHERE campaign.id = {{campaign_id}}"

@@ -115,6 +115,7 @@ def adset_node(item: Mapping[str, Any], step: Decimal) -> AdSetNode:
         placements=lambda: _placements(item["targeting"]),
         bid_strategy=lambda: _bid_strategy(item.get("bid_strategy")),
         in_learning=lambda: _in_learning(item),
+        attribution_days=lambda: _attribution_days(item),
         ends_at=lambda: _moment(item.get("end_time")),
     )
     return node_of(AdSetNode, fields)
@@ -172,6 +173,12 @@ def _in_learning(item: Mapping[str, Any]) -> bool | None:
     """Return whether Meta still learns; None for paused ad sets and accounts of which Meta does not say."""
     stage = fields_of(item.get("learning_stage_info")).get("status")
     return None if stage is None else text_of(stage) == "LEARNING"
+
+
+def _attribution_days(item: Mapping[str, Any]) -> int | None:
+    """Return the longest window after a click or a view; None where Meta shows no setting."""
+    windows = [fields_of(entry).get("window_days") for entry in rows_of(item.get("attribution_spec"))]
+    return max((int(days) for days in windows if days is not None), default=None)
 
 
 def ad_node(item: Mapping[str, Any]) -> AdNode:

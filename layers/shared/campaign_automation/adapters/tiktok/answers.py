@@ -91,8 +91,15 @@ def adset_node(item: Mapping[str, Any], family: facts.Family) -> AdSetNode:
         placements=lambda: _placements(item),
         bid_strategy=lambda: _bid_strategy(item.get("bid_type")),
         ends_at=lambda: _ends_at(item),
+        attribution_days=lambda: _attribution_days(item),
     )
     return node_of(AdSetNode, fields)
+
+
+def _attribution_days(item: Mapping[str, Any]) -> int | None:
+    """Return the longest window after a click or a view; None where TikTok shows none that is known."""
+    told = (item.get("click_attribution_window"), item.get("view_attribution_window"))
+    return max((facts.WINDOW_DAYS[word] for word in told if word in facts.WINDOW_DAYS), default=None)
 
 
 def _bid_strategy(told: Any) -> str:

@@ -308,3 +308,14 @@ FACTS = (
     ),
     Fact(PLATFORM, "ads per ad group", str(ADS_PER_ADSET), "the vendor's SDK"),
 )
+
+# The words of click_attribution_window and view_attribution_window; the last three are of some accounts only.
+WINDOW_DAYS = {
+    "ONE_DAY": 1,
+    "SEVEN_DAYS": 7,
+    "FOURTEEN_DAYS": 14,
+    "TWENTY_EIGHT_DAYS": 28,
+    "THIRTY_DAYS": 30,
+    "THIRTY_TWO_DAYS": 32,
+    "ONE_HUNDRED_EIGHTY_DAYS": 180,
+}

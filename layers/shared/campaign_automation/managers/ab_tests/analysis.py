@@ -15,7 +15,7 @@ from campaign_automation.managers.ab_tests.applying import AbTestApplier
 from campaign_automation.managers.ab_tests.counts import AbTestDays, Records, analysis_request, days_of
 from campaign_automation.managers.ab_tests.report import (
     InterimAnalysis,
-    attribution_days,
+    attribution_of,
     leader_of,
     report,
 )
@@ -109,6 +109,7 @@ class AbTestAnalyst:
             looks=looks,
             randomised=split_of(campaign) is not None,
             warnings=seen.warnings,
+            attribution=attribution_of(terms, seen),
         )
 
     async def _evaluate(
@@ -118,7 +119,7 @@ class AbTestAnalyst:
             request=request,
             today=seen.today,
             snapshots=seen.snapshots,
-            attribution_window_days=attribution_days(terms),
+            attribution_window_days=attribution_of(terms, seen).days,
         )
         answer = await self._statistics.compute("analyze_ab_test", problem.model_dump(mode="json"))
         return AbTestReading.model_validate(answer)

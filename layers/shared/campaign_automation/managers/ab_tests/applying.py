@@ -7,7 +7,7 @@ from decimal import ROUND_FLOOR, Decimal
 from typing import Any, NamedTuple
 
 from campaign_automation.managers.ab_tests.ending import AbTestEnding
-from campaign_automation.managers.ab_tests.report import APPLICABLE, InterimAnalysis, attribution_days
+from campaign_automation.managers.ab_tests.report import APPLICABLE, InterimAnalysis
 from campaign_automation.managers.ab_tests.wording import BUDGET_OF_CAMPAIGN, end_reason
 from campaign_automation.managers.changes.gate import WriteGate
 from campaign_automation.managers.changes.items import (
@@ -167,7 +167,7 @@ def _forecast(interim: InterimAnalysis, run: Run) -> Forecast | None:
     if row is None or not row.visitors:
         return None
     return winner_of_test(
-        unpredicted(interim.campaign, run.run_id, "test", attribution_days(interim.terms)),
+        unpredicted(interim.campaign, run.run_id, "test", interim.attribution.days),
         interim.adsets[row.variant_id],
         rate=row.converted / row.visitors,
         per_day=row.visitors / days,

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from campaign_automation.adapters.base import DailyInsight, ratio
 from campaign_automation.managers.ab_tests import wording
 from campaign_automation.managers.ab_tests.counts import AbTestDays, Records, is_fractional, total_of
+from campaign_automation.managers.shared.insights import AttributionWindow, CampaignInsights
 from campaign_automation.models.ab_analysis import (
     AbTestReading,
     Analysis,
@@ -42,7 +43,6 @@ from campaign_automation.stores.ab_test_store import AbTest, TestLook
 from campaign_automation.utils import clock
 
 APPLICABLE = ("pause", "raise_budget", "stop")
-_ATTRIBUTION_DAYS = 7
 
 
 class InterimAnalysis(NamedTuple):
@@ -64,6 +64,7 @@ class InterimAnalysis(NamedTuple):
     looks: Sequence[TestLook]
     randomised: bool
     warnings: list[str]
+    attribution: AttributionWindow
 
     @property
     def analysis(self) -> Analysis:
@@ -116,9 +117,9 @@ def report(interim: InterimAnalysis, applied: Applied | None, test: AbTest) -> A
     )
 
 
-def attribution_days(terms: AbTestTerms) -> int:
+def attribution_of(terms: AbTestTerms, seen: CampaignInsights) -> AttributionWindow:
     """Return the days after which a day's conversions are complete; a click is known at once."""
-    return 0 if terms.metric == "ctr" else _ATTRIBUTION_DAYS
+    return AttributionWindow(0, "account") if terms.metric == "ctr" else AttributionWindow.of([seen])
 
 
 def leader_of(analysis: Analysis) -> str | None:
@@ -152,7 +153,8 @@ def _attribution(interim: InterimAnalysis) -> Attribution:
     is_ctr = interim.terms.metric == "ctr"
     return Attribution(
         event="click" if is_ctr else f"{interim.campaign.objective} conversion",
-        window_days=attribution_days(interim.terms),
+        window_days=interim.attribution.days,
+        source=interim.attribution.source,
         maturity_assumed=interim.result.maturity_assumed,
     )
 

@@ -13,7 +13,7 @@ from campaign_automation.adapters.base import DailyInsight
 from campaign_automation.managers.budgets.history import BudgetHistory, history_of
 from campaign_automation.managers.budgets.wording import counted
 from campaign_automation.managers.decisions.verdicts import Facts
-from campaign_automation.managers.shared.insights import CampaignInsights
+from campaign_automation.managers.shared.insights import AttributionWindow, CampaignInsights
 from campaign_automation.models.budget_problem import (
     BudgetPlan,
     BudgetProblem,
@@ -26,7 +26,6 @@ from campaign_automation.models.common import Level
 from campaign_automation.utils.error_handler import InvalidRequestError
 from campaign_automation.utils.money import currency_exponent, to_minor
 
-_DEFAULT_ATTRIBUTION_DAYS = 7
 _DELIVERY_DAYS = 7  # over which it is looked at whether a budget was spent
 EVIDENCE_DAYS = 60  # the longest window of the guard and the response curves
 
@@ -60,11 +59,15 @@ def build_problem(request: OptimizeBudget, facts: Sequence[Facts]) -> BudgetProb
         total_budget_minor=_minor(request.total_daily_budget, exponent),
         target_marginal_cpa_minor=_minor(request.target_marginal_cpa, exponent),
         min_days_between_changes=request.min_days_between_changes,
-        attribution_window_days=request.attribution_days or _DEFAULT_ATTRIBUTION_DAYS,
+        attribution_window_days=attribution_of(request, facts).days,
         seed=_seed(facts, today),
         snapshots=_snapshots(facts),
         units=units,
     )
+
+
+def attribution_of(request: OptimizeBudget, facts: Sequence[Facts]) -> AttributionWindow:
+    return AttributionWindow.of((item.insights for item in facts), request.attribution_days)
 
 
 def _exponent(facts: Sequence[Facts]) -> int:

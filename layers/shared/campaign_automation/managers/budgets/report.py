@@ -9,7 +9,7 @@ from typing import Any
 from campaign_automation.managers.budgets import wording
 from campaign_automation.managers.budgets.evidence import evidence_of, guard_of, is_by_value
 from campaign_automation.managers.budgets.plan_digest import expires_at, new_digest
-from campaign_automation.managers.budgets.problem import BudgetProposal
+from campaign_automation.managers.budgets.problem import BudgetProposal, attribution_of
 from campaign_automation.managers.budgets.summary import template_summary
 from campaign_automation.managers.changes.items import ChangeResult
 from campaign_automation.managers.shared.insights import CampaignInsights
@@ -17,6 +17,7 @@ from campaign_automation.models.budget_problem import AllocationReport, Decision
 from campaign_automation.models.budgets import (
     Allocation,
     AskedTotal,
+    BudgetAttribution,
     BudgetOptimized,
     NotPlacedTotal,
     Optimization,
@@ -56,6 +57,7 @@ def report(
         freed=sum((max(item.old_budget - item.result, Decimal(0)) for item in optimizations), Decimal(0)),
         optimizations=optimizations,
         allocation=plan.allocation and _allocation(plan.allocation, problem.currency_exponent),
+        attribution=BudgetAttribution(**attribution_of(request, proposal.facts)._asdict()),
         plan_digest=digest,
         expires_at=digest and expires_at(digest),
         run_ids={} if request.dry_run else dict(run_ids),

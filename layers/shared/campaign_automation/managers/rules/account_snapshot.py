@@ -15,7 +15,12 @@ from campaign_automation.managers.rules.entities import (
     reading_level,
     skeletons,
 )
-from campaign_automation.managers.shared.insights import CampaignInsights, Insights
+from campaign_automation.managers.shared.insights import (
+    USUAL_ATTRIBUTION_DAYS,
+    AttributionWindow,
+    CampaignInsights,
+    Insights,
+)
 from campaign_automation.managers.shared.view import CampaignView
 from campaign_automation.models.budget_problem import MaturitySnapshot
 from campaign_automation.models.campaign import Campaign
@@ -35,7 +40,6 @@ from campaign_automation.utils.error_handler import CampaignAutomationError, Pla
 from campaign_automation.utils.observability import logger
 
 LONGEST_DAYS = 90
-ATTRIBUTION_DAYS = 7
 _SPEND_DAYS = 7  # max_affected looks at a week of spend
 _AT_ONCE = 16
 _UNSEEN = "5000"  # DATA_NOT_FOUND: the platform does not show the campaign
@@ -63,6 +67,7 @@ class AccountSnapshot(NamedTuple):
     past: list[PastAction]
     reports: dict[str, list[MaturitySnapshot]] = {}
     unread: list[SkippedItem] = []
+    attribution_days: int = USUAL_ATTRIBUTION_DAYS
 
 
 class SnapshotsRead(NamedTuple):
@@ -180,7 +185,7 @@ def _length(window: str) -> int:
 def _snapshot(
     read: Sequence[CampaignInsights], trails: Sequence[list[AuditRecord]], rule: CreateRule
 ) -> AccountSnapshot:
-    account = read[0].account
+    account, window = read[0].account, AttributionWindow.of(read).days
     snapshots = [snapshot for item in read for snapshot in item.snapshots]
     return AccountSnapshot(
         account,
@@ -192,7 +197,7 @@ def _snapshot(
             ],
             clock.now(),
             account.time_zone,
-            *measure_maturity(snapshots, ATTRIBUTION_DAYS),
+            *measure_maturity(snapshots, window),
         ),
         {
             tag: Target(item.campaign, item.level, item.view, trail)
@@ -202,6 +207,7 @@ def _snapshot(
         [action for trail in trails for action in past_actions(trail)],
         {item.campaign.campaign_id: item.snapshots for item in read},
         [unread for item in read for unread in _unread(item, rule)],
+        window,
     )
 
 

@@ -22,7 +22,7 @@ from campaign_automation.managers.changes.items import (
 )
 from campaign_automation.managers.decisions.earlier_decisions import EarlierDecisions
 from campaign_automation.managers.decisions.keeping import unpredicted
-from campaign_automation.managers.rules.account_snapshot import ATTRIBUTION_DAYS, Target
+from campaign_automation.managers.rules.account_snapshot import AccountSnapshot, Target
 from campaign_automation.managers.rules.decisions import Evaluation
 from campaign_automation.managers.rules.entities import RULE_ACTOR
 from campaign_automation.managers.rules.wording import TOO_SMALL, reason_of
@@ -49,6 +49,7 @@ class _Job(NamedTuple):
     wanted: list[DesiredChange]
     pointless: list[SkippedItem]
     done: list[AuditRecord]
+    attribution_days: int
 
 
 class RuleWriter:
@@ -87,7 +88,9 @@ class RuleWriter:
         # By its first change, so that a tick which is evaluated again keeps its decision once.
         ids = [record.audit_id for record in job.done] + [item.audit_id for item in items if item.audit_id]
         if ids:
-            decision = unpredicted(job.campaign, job.run.run_id, "rule", ATTRIBUTION_DAYS, time_of(min(ids)))
+            decision = unpredicted(
+                job.campaign, job.run.run_id, "rule", job.attribution_days, time_of(min(ids))
+            )
             await self._decisions.keep([decision])
 
 
@@ -98,7 +101,7 @@ def _jobs(tick: Tick, evaluation: Evaluation) -> Iterator[_Job]:
             target = one.account.targets[decision.entity_id]
             by_campaign.setdefault(target.campaign.campaign_id, []).append(decision)
         for campaign_id, target in _campaigns(one.account.targets.values()).items():
-            job = _job(tick, target, by_campaign.get(campaign_id, []), one.account.account)
+            job = _job(tick, target, by_campaign.get(campaign_id, []), one.account)
             if job.wanted or job.pointless or job.done:
                 yield job
 
@@ -107,7 +110,8 @@ def _campaigns(targets: Iterable[Target]) -> dict[str, Target]:
     return {target.campaign.campaign_id: target for target in targets}
 
 
-def _job(tick: Tick, target: Target, decisions: list[RuleDecision], account: AdAccount) -> _Job:
+def _job(tick: Tick, target: Target, decisions: list[RuleDecision], snapshot: AccountSnapshot) -> _Job:
+    account = snapshot.account
     run_id = _run_id(tick, target.campaign)
     done = [record for record in target.trail if record.run_id == run_id]
     left = [item for item in decisions if item.entity_id not in {record.entity_id for record in done}]
@@ -123,6 +127,7 @@ def _job(tick: Tick, target: Target, decisions: list[RuleDecision], account: AdA
         ],
         [SkippedItem(id=item.entity_id, reason=TOO_SMALL) for item in left if values[item.entity_id] is None],
         done,
+        snapshot.attribution_days,
     )
 
 

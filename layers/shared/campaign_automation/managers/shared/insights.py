@@ -27,7 +27,7 @@ from campaign_automation.managers.shared.platform_access import Patience, Platfo
 from campaign_automation.managers.shared.view import CampaignView
 from campaign_automation.models.budget_problem import MaturitySnapshot
 from campaign_automation.models.campaign import Campaign
-from campaign_automation.models.common import AdAccount, Level
+from campaign_automation.models.common import AdAccount, AttributionSource, Level
 from campaign_automation.stores.insight_store import InsightStore
 from campaign_automation.utils import clock
 from campaign_automation.utils.clock import day_of
@@ -35,6 +35,7 @@ from campaign_automation.utils.error_handler import InvalidRequestError
 
 T = TypeVar("T")
 
+USUAL_ATTRIBUTION_DAYS = 7  # where nobody tells the window
 SNAPSHOT_DAYS = 35  # conversions arrive for four weeks at most
 _PATIENCE = Patience(total=8.0, attempt=15.0)
 
@@ -43,7 +44,8 @@ class CampaignInsights(NamedTuple):
     """One campaign with the objects of one level, by default of the level that has the budgets.
 
     `level` and `tags` name the objects; `days` holds their records by tag, oldest first, up to yesterday, or
-    to the running day when that was asked for. `today` and all days are the account's.
+    to the running day when that was asked for. `today` and all days are the account's. `attribution_days` is
+    the platform's own setting; None where it tells none.
     """
 
     campaign: Campaign
@@ -55,10 +57,29 @@ class CampaignInsights(NamedTuple):
     days: dict[str, list[DailyInsight]]
     snapshots: list[MaturitySnapshot]
     warnings: list[str]
+    attribution_days: int | None = None
 
     @property
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.account.time_zone)
+
+
+class AttributionWindow(NamedTuple):
+    """The days after which a day's conversions are complete, and who says so."""
+
+    days: int
+    source: AttributionSource
+
+    @classmethod
+    def of(cls, read: Iterable[CampaignInsights], asked: int | None = None) -> AttributionWindow:
+        """Return the window of the request, else the longest of the accounts, else a usual one."""
+        if asked is not None:
+            return cls(asked, "request")
+        told = [item.attribution_days for item in read]
+        known = [days for days in told if days is not None]
+        if len(known) < len(told) or not known:
+            return cls(max([*known, USUAL_ATTRIBUTION_DAYS]), "assumed")
+        return cls(max(known), "account")
 
 
 class _Wanted(NamedTuple):
@@ -194,7 +215,16 @@ class Insights:
         by_id = grouped(complete, lambda row: row.entity_id)
         days = {tag: by_id.get(item, []) for item, tag in ids.items()}
         return CampaignInsights(
-            campaign, campaign.account, view, today, level, tags, days, snapshots, [*warnings, *more]
+            campaign,
+            campaign.account,
+            view,
+            today,
+            level,
+            tags,
+            days,
+            snapshots,
+            [*warnings, *more],
+            tree.attribution_days,
         )
 
     async def _snapshots(
