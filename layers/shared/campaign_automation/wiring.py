@@ -47,7 +47,9 @@ from campaign_automation.managers.changes.control import CampaignControl
 from campaign_automation.managers.changes.gate import WriteGate
 from campaign_automation.managers.changes.guards import Limits
 from campaign_automation.managers.changes.history import ChangeHistory
+from campaign_automation.managers.changes.resuming import Resumes
 from campaign_automation.managers.changes.stopping import CampaignStops
+from campaign_automation.managers.changes.updating import CampaignUpdates, TargetChanges
 from campaign_automation.managers.decisions.earlier_decisions import EarlierDecisions
 from campaign_automation.managers.decisions.looking_back import LookingBack
 from campaign_automation.managers.rules.account_snapshot import AccountSnapshots
@@ -321,7 +323,9 @@ class Wiring:
 
     @cached_property
     def reconciler(self) -> Reconciler:
-        return Reconciler(self.store, VisitStore(self._table), self.creation, self.gate, self._executions)
+        return Reconciler(
+            self.store, VisitStore(self._table), self.creation, self.gate, self._resumes, self._executions
+        )
 
     @cached_property
     def orphans(self) -> OrphanSearch:
@@ -359,7 +363,15 @@ class Wiring:
     @cached_property
     def control(self) -> CampaignControl:
         categories = self.settings.special_ad_categories
-        return CampaignControl(self.campaigns, self.gate, self._executions, categories)
+        return CampaignControl(self.campaigns, self.gate, self._resumes, self._executions, categories)
+
+    @cached_property
+    def _resumes(self) -> Resumes:
+        return Resumes(self.store, self.audit, self.gate)
+
+    @cached_property
+    def updates(self) -> CampaignUpdates:
+        return CampaignUpdates(self.campaigns, self.gate, TargetChanges(self.store, self.audit))
 
     @cached_property
     def stops(self) -> CampaignStops:
@@ -367,7 +379,7 @@ class Wiring:
 
     @cached_property
     def history(self) -> ChangeHistory:
-        return ChangeHistory(self.campaigns, self.audit, self.gate)
+        return ChangeHistory(self.campaigns, self.audit, self.gate, TargetChanges(self.store, self.audit))
 
     # --- whole accounts -------------------------------------------------------------------------------
 

@@ -72,6 +72,23 @@ class OutboxEntry(Record):
         return not self.sent and not self.is_quarantined
 
 
+class Resume(Record):
+    """The end of a pause: at `at_ms` its objects are started again, unless somebody touched them since."""
+
+    at_ms: int
+    paused_ms: int
+    run_id: str
+    actor: str
+    tags: list[str]
+
+
+class Targets(Record):
+    """The targets that somebody set after the creation or the import, in the place of those of then."""
+
+    target_roas: Decimal | None = None
+    target_cpa: Decimal | None = None
+
+
 class _Stored(Record):
     """The fields that a creation and its campaign have in common. Times are epoch milliseconds."""
 
@@ -82,6 +99,8 @@ class _Stored(Record):
     revision: int = 0  # grows with every change of ours, so that a cached answer shows its age
     run_id: str | None = None  # the change that is being made, or whose process died
     due: int | None = None  # at which the reconciler visits it
+    resume: Resume | None = None
+    targets: Targets | None = None
     stop_requested: Stop | None = None  # nothing begun before is sent any more, but what lowers spend
     created_at: int
     objects: dict[str, ObjectEntry] = {}
@@ -219,8 +238,8 @@ class Creation(_Stored):
             tag=plan.tag,
             name=plan.name,
             objective=self.spec.objective,
-            target_roas=self.spec.target_roas,
-            target_cpa=self.spec.target_cpa,
+            target_roas=(self.targets or self.spec).target_roas,
+            target_cpa=(self.targets or self.spec).target_cpa,
             ends_at=plan.ends_at,
             lacks_declaration=plan.lacks_declaration,
             created_by=self.context.actor,

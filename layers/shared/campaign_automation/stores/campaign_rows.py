@@ -23,6 +23,7 @@ _PART = 75_000
 # Of a campaign made elsewhere; the rest of it are the attributes of its row and its objects.
 _ADOPTED = {"platform", "account", "tag", "name", "objective", "target_roas", "target_cpa", "created_by"}
 _DOCUMENTS = ("spec", "context", "test", "account", "plan", "failure", "warnings", "drift", "held_copies")
+_SMALL = ("resume", "targets")
 
 
 class Pending(NamedTuple):
@@ -178,12 +179,9 @@ def adopted_of(campaign: Row, rows: list[Row]) -> Campaign:
     """Put the rows of a campaign together that was made elsewhere."""
     objects = [ObjectEntry.model_validate(row) for row in rows if row["sk"].startswith("object#")]
     # The row has an attribute of the name for the index of visits.
-    parts: dict[str, Any] = {
-        "is_adopted": True,
-        "outbox": [],
-        "objects": {item.tag: item for item in objects},
-    }
-    return Campaign.model_validate(campaign | json.loads(campaign["adopted"]) | parts)
+    parts = {"is_adopted": True, "outbox": [], "objects": {entry.tag: entry for entry in objects}}
+    adopted, small = json.loads(campaign["adopted"]), _small(campaign)
+    return Campaign.model_validate(campaign | adopted | small | (small.get("targets") or {}) | parts)
 
 
 def creation_of(campaign: Row, rows: list[Row]) -> Creation:
@@ -202,7 +200,12 @@ def creation_of(campaign: Row, rows: list[Row]) -> Creation:
         "objects": {entry.tag: entry for entry in objects},
         "outbox": [OutboxEntry.model_validate_json(row["entry"]) for row in messages],
     }
-    return Creation.model_validate(campaign | documents | parts)
+    return Creation.model_validate(campaign | documents | _small(campaign) | parts)
+
+
+def _small(campaign: Row) -> dict[str, Any]:
+    """Return the documents of a row that are never long."""
+    return {name: json.loads(campaign[name]) for name in _SMALL if name in campaign}
 
 
 def _whole(text: str, rows: list[Row]) -> str:

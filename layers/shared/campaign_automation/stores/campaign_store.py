@@ -24,7 +24,16 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
-from campaign_automation.models.campaign import Campaign, Creation, ObjectEntry, OutboxEntry, State, Stop
+from campaign_automation.models.campaign import (
+    Campaign,
+    Creation,
+    ObjectEntry,
+    OutboxEntry,
+    Resume,
+    State,
+    Stop,
+    Targets,
+)
 from campaign_automation.models.campaigns import AdCopy, Creative
 from campaign_automation.models.common import AdAccount, Level
 from campaign_automation.stores.answer_store import Claim, claim_after, claim_key, claim_put, standing_claim
@@ -233,6 +242,14 @@ class CampaignStore:
         when = AllOf(*conditions) if conditions else None
         values = changed_parts({"stop_requested": stop, **visit_at(now_ms())})
         return await self._table.try_write(Update(campaign_key(campaign), set=values, when=when))
+
+    async def plan_resume(self, campaign: Campaign, resume: Resume | None) -> None:
+        """Store when a pause ends, or that it does not; the next visit of the reconciler looks at it."""
+        await self._table.write(Update(campaign_key(campaign), set=changed_parts({"resume": resume})))
+
+    async def set_targets(self, campaign: Campaign, targets: Targets) -> None:
+        values = changed_parts({"targets": targets})
+        await self._table.write(Update(campaign_key(campaign), set=values, add={"revision": 1}))
 
     # --- changes of existing campaigns -----------------------------------------------------------------
 

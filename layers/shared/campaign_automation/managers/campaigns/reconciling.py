@@ -20,6 +20,7 @@ from campaign_automation.managers.campaigns.creation import CampaignCreation
 from campaign_automation.managers.campaigns.planning import is_tag
 from campaign_automation.managers.changes.gate import WriteGate
 from campaign_automation.managers.changes.items import DesiredChange, new_run
+from campaign_automation.managers.changes.resuming import Resumes
 from campaign_automation.managers.shared.accounts import AccountDirectory, with_access
 from campaign_automation.managers.shared.notices import Notices
 from campaign_automation.models.campaign import Campaign, Creation
@@ -61,12 +62,14 @@ class Reconciler:
         visits: VisitStore,
         creation: CampaignCreation,
         gate: WriteGate,
+        resumes: Resumes,
         executions: Executions | None = None,
     ) -> None:
         self._store = store
         self._visits = visits
         self._creation = creation
         self._gate = gate
+        self._resumes = resumes
         self._executions = executions
 
     async def sweep(self) -> dict[str, int]:
@@ -123,6 +126,7 @@ class Reconciler:
         """Return the outcome, and what the row then says of further searches."""
         if isinstance(creation, Campaign):
             await self._settle(creation)
+            await self._resumes.carry_out(creation)
             return creation.state, {}
         if creation.is_open:
             if creation.state == "creating" and await self._goes_on(creation):
@@ -131,6 +135,7 @@ class Reconciler:
             creation = await self._creation.load(creation.tenant, creation.campaign_id)
         elif (campaign := creation.campaign()) and creation.state == "created":
             await self._settle(campaign)
+            await self._resumes.carry_out(campaign)
         looks: dict[str, Any] = {}
         if creation.look_at is not None and creation.look_at <= clock.now_ms():
             await self._creation.look_again(creation)
@@ -188,8 +193,9 @@ def _next_visit(
     creation: Creation | Campaign, outcome: str, looks: dict[str, Any], retry_at: int
 ) -> int | None:
     """Return the time of the next visit, or None for a campaign that needs no more."""
+    resume_at = creation.resume.at_ms if creation.resume else None
     if isinstance(creation, Campaign):
-        return retry_at if outcome == "failed" or creation.stop_requested else None
+        return retry_at if outcome == "failed" or creation.stop_requested else resume_at
     if outcome == "failed":
         return max(retry_at, creation.undo_at or 0)
     if outcome == "waiting":
@@ -198,7 +204,9 @@ def _next_visit(
         return max(retry_at, creation.undo_at or 0)
     look_at: int | None = looks.get("look_at", creation.look_at)
     # A stop that still stands was by force: it is made sure of once more.
-    return retry_at if creation.stop_requested else look_at
+    if creation.stop_requested:
+        return retry_at
+    return min(filter(None, (look_at, resume_at)), default=None)
 
 
 class OrphanSearch:

@@ -141,6 +141,21 @@ def split_ended(campaign: Campaign, entry: ObjectEntry, run: Run) -> AuditRecord
     return _of_run(campaign, entry, run, operation="end_split", after={"split": "ended"})
 
 
+def target_set(
+    campaign: Campaign, run: Run, name: str, before: Decimal | None, after: Decimal | None
+) -> AuditRecord:
+    """Return the record of a target that was set: it is ours alone, so it is applied at once."""
+    return _of_run(
+        campaign,
+        campaign.root,
+        run,
+        operation="set_target",
+        before={name: _text(before)},
+        after={name: _text(after)},
+        outcome="applied",
+    )
+
+
 def budgets_before(trail: Iterable[AuditRecord], since: str) -> dict[str, Decimal]:
     """Return the budget in force before the first change since the audit id `since`, by object."""
     before: dict[str, Decimal] = {}
