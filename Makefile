@@ -26,8 +26,8 @@ test: setup     ## Run the tests, in two processes: about seven minutes on two q
 test-all: setup ## Run the slow tests too
 	@$(PY) -m pytest --numprocesses 2 --dist loadscope -m "slow or not slow" $(ARGS)
 
-chaos: setup    ## Run the fault matrix (ARGS="--cases 0" for all of it, "--only CASE" for one)
-	@$(PY) -m tests.chaos $(ARGS)
+chaos: setup    ## Run the fault matrix and the simulation (SEED=7 repeats a history, ARGS="--only CASE" a case)
+	@$(PY) -m tests.chaos $(if $(SEED),--history $(SEED)) $(ARGS)
 
 up: setup       ## Run the local cloud in the foreground (PORT=8080)
 	@$(PY) -m local up --port $(PORT)

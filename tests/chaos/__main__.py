@@ -1,101 +1,202 @@
-"""`make chaos`: run the fault matrix, print a table of what it left behind, and write build/chaos.json."""
+"""`make chaos`: run fault matrix and simulation, print what they left behind, write build/chaos.json."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import multiprocessing
+import os
 import random
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from typing import Any
 
-from tests.chaos.cases import PLATFORMS, Case, Result, parse
+from tests.chaos.cases import CLOUD, MEMORY, PLATFORMS, SANDBOX, Case, Result, pairs, parse
 from tests.chaos.invariants import KINDS
-from tests.chaos.workers import discover, in_sandbox, run_all
+from tests.chaos.simulation import STEPS, Outcome
+from tests.chaos.workers import (
+    discover,
+    discover_in_memory,
+    in_memory,
+    in_sandbox,
+    run_all,
+    run_all_in_memory,
+    run_all_through_workers,
+    run_histories,
+    through_workers,
+)
 from tests.support.processes import ROOT
 
 REPORT = ROOT / "build" / "chaos.json"
+_RUN: dict[str, Callable[[Sequence[Case]], list[Result]]] = {
+    SANDBOX: partial(in_sandbox, run_all),
+    MEMORY: run_all_in_memory,
+    CLOUD: run_all_through_workers,
+}
 
 
 def main() -> int:
     arguments = _arguments()
+    # Each process iterates over its sets in the same order, so that a history is the same in all of them.
+    os.environ["PYTHONHASHSEED"] = "0"
     started = time.monotonic()
     with ProcessPoolExecutor(arguments.jobs, multiprocessing.get_context("spawn")) as pool:
-        if not (cases := _named(arguments.only)):
-            found = pool.map(partial(in_sandbox, discover), [[name] for name in PLATFORMS])
-            cases = chosen([case for part in found for case in part], arguments)
-        slices = [part for index in range(arguments.jobs) if (part := cases[index :: arguments.jobs])]
-        results = [item for part in pool.map(partial(in_sandbox, run_all), slices) for item in part]
-    seconds = time.monotonic() - started
-    _write(results, arguments, seconds)
-    _show(results, seconds)
-    return int(any(result.violations for result in results))
+        if arguments.history is not None:
+            return _replay(pool.submit(run_histories, [arguments.history]).result()[0])
+        histories, rate = _simulate(pool, arguments)
+        results = list(_matrix(pool, arguments))
+    report = _report(results, histories, arguments.seed, rate, time.monotonic() - started)
+    REPORT.parent.mkdir(exist_ok=True)
+    REPORT.write_text(json.dumps(report, indent=1))
+    _show(report)
+    return int(bool(report["failing"]))
 
 
-def _named(name: str) -> list[Case]:
-    """Return the one case with this whole name; none for a part of one, which may be in many."""
+def _simulate(pool: ProcessPoolExecutor, arguments: argparse.Namespace) -> tuple[list[Outcome], int]:
+    """Return the histories, and how many steps they made a minute."""
+    if arguments.only or not arguments.steps:
+        return [], 0
+    seeds = range(arguments.seed * 1_000_000, arguments.seed * 1_000_000 + arguments.steps // STEPS)
+    started = time.monotonic()
+    parts = [seeds[index :: arguments.jobs] for index in range(arguments.jobs)]
+    histories = [item for part in pool.map(run_histories, parts) for item in part]
+    steps = sum(len(item.steps) for item in histories)
+    return histories, round(60 * steps / (time.monotonic() - started))
+
+
+def _matrix(pool: ProcessPoolExecutor, arguments: argparse.Namespace) -> Iterator[Result]:
+    for where, cases in _cases(pool, arguments).items():
+        jobs = 1 if where == CLOUD else arguments.jobs  # one local cloud has workers of its own
+        slices = [part for index in range(jobs) if (part := cases[index::jobs])]
+        for part in pool.map(_RUN[where], slices):
+            yield from part
+
+
+def _cases(pool: ProcessPoolExecutor, arguments: argparse.Namespace) -> dict[str, list[Case]]:
+    if named := _named(arguments.only):
+        return {named.where: [named]}
+    found = pool.map(partial(in_sandbox, discover), [[name] for name in PLATFORMS])
+    sandbox = [case for part in found for case in part]
+    memory = pool.submit(discover_in_memory).result()
+    if arguments.only:
+        every = [*sandbox, *memory]
+        return {
+            where: [case for case in every if case.where == where and arguments.only in case.name]
+            for where in (SANDBOX, MEMORY)
+        }
+    seed, count = arguments.seed, arguments.cases
+    many = pairs(sandbox, count // 10, seed)
+    aborts = [case for case in memory if case.abort]
+    two = [in_memory(case) for case in pairs(memory, arguments.memory // 5, seed)]
+    return {
+        MEMORY: _sample(memory, arguments.memory, seed) + _sample(aborts, arguments.memory // 5, seed) + two,
+        SANDBOX: _sample(sandbox, count, seed) + list(many),
+        CLOUD: through_workers(sandbox, arguments.workers, seed),
+    }
+
+
+def _sample(cases: list[Case], count: int, seed: int) -> list[Case]:
+    return random.Random(seed).sample(cases, min(count, len(cases)))
+
+
+def _named(name: str) -> Case | None:
+    """Return the one case with this whole name; None for a part of one, which may be in many."""
     try:
         case = parse(name)
     except ValueError:
-        return []
-    return [case] if case.faults or case.kill else []
+        return None
+    return case if case.faults or case.kill or case.abort else None
 
 
-def chosen(cases: list[Case], arguments: argparse.Namespace) -> list[Case]:
-    """Return the cases that are asked for by name, or a sample of the wanted size."""
-    if arguments.only:
-        return [case for case in cases if arguments.only in case.name]
-    if arguments.cases == 0 or arguments.cases >= len(cases):
-        return cases
-    return random.Random(arguments.seed).sample(cases, arguments.cases)
+# --- the report ---------------------------------------------------------------------------------------------
 
 
-def _write(results: list[Result], arguments: argparse.Namespace, seconds: float) -> None:
-    counted = {
-        "seed": arguments.seed,
+def _report(
+    results: Sequence[Result], histories: Sequence[Outcome], seed: int, rate: int, seconds: float
+) -> dict[str, Any]:
+    wheres = (MEMORY, SANDBOX, CLOUD)
+    rows = {
+        f"{where} {name}": _counts([item for item in results if _is(item, where, name)])
+        for where in wheres
+        for name in PLATFORMS
+    }
+    rows["simulation"] = _counts_of_histories(histories)
+    rows["all"] = dict(sum((Counter(row) for row in rows.values()), Counter()))
+    return {
+        "seed": seed,
         "seconds": round(seconds),
-        "platforms": {name: _counts(results, name) for name in PLATFORMS},
+        "steps": sum(len(item.steps) for item in histories),
+        "steps_a_minute": rate,
+        "not_met": sum(not item.fired for item in results),
+        "rows": rows,
         "failing": [
-            {"case": item.case.name, "answer": item.answer, "violations": [list(v) for v in item.violations]}
-            for item in results
-            if item.violations
+            *(
+                _failing(item, f"ARGS='--only {item.case.name}'", item.answer)
+                for item in results
+                if item.violations
+            ),
+            *(_failing(item, f"SEED={item.seed}", "") for item in histories if item.violations),
         ],
     }
-    REPORT.parent.mkdir(exist_ok=True)
-    REPORT.write_text(json.dumps(counted, indent=1))
 
 
-def _counts(results: Sequence[Result], platform: str) -> dict[str, int]:
-    """Return how many cases of a platform had their fault, and in how many each invariant broke."""
-    mine = [item for item in results if item.case.platform == platform]
-    broken = Counter(kind for item in mine for kind in {violation.kind for violation in item.violations})
-    fired = sum(item.fired or not item.case.faults for item in mine)
-    return {"cases": fired, **{kind: broken[kind] for kind in KINDS}}
+def _failing(item: Result | Outcome, again: str, answer: str) -> dict[str, Any]:
+    violations = sorted({tuple(violation) for violation in item.violations})
+    return {"again": f"make chaos {again}", "answer": answer, "violations": violations}
 
 
-def _show(results: Sequence[Result], seconds: float) -> None:
-    for item in results:
-        for kind, text in item.violations:
-            print(f"{kind}: {text}\n  answered {item.answer}; make chaos ARGS='--only {item.case.name}'")
+def _is(item: Result, where: str, platform: str) -> bool:
+    return item.case.where == where and item.case.platform == platform
+
+
+def _counts(results: Sequence[Result]) -> dict[str, int]:
+    """Return how many cases had what should go wrong, and in how many each invariant broke."""
+    broken = Counter(kind for item in results for kind in {violation.kind for violation in item.violations})
+    return {"cases": sum(item.fired for item in results), **{kind: broken[kind] for kind in KINDS}}
+
+
+def _counts_of_histories(histories: Sequence[Outcome]) -> dict[str, int]:
+    broken = Counter(kind for item in histories for kind in {violation.kind for violation in item.violations})
+    return {"cases": len(histories), **{kind: broken[kind] for kind in KINDS}}
+
+
+def _show(report: dict[str, Any]) -> None:
+    for item in report["failing"]:
+        for kind, text in item["violations"]:
+            print(f"{kind}: {text}\n  answered {item['answer']}; {item['again']}")
     columns = ("cases", *KINDS)
-    print(f"{'':10}" + "".join(f"{name:>16}" for name in columns))
-    rows = {name: _counts(results, name) for name in PLATFORMS}
-    rows["all"] = dict(sum((Counter(row) for row in rows.values()), Counter()))
-    for name, row in rows.items():
-        print(f"{name:10}" + "".join(f"{row.get(column, 0):>16}" for column in columns))
-    unmet = sum(not item.fired for item in results if item.case.faults)
-    print(f"{seconds:.0f} seconds; {unmet} cases more, whose fault met no call, are not counted")
+    print(f"{'':16}" + "".join(f"{name:>16}" for name in columns))
+    for name, row in report["rows"].items():
+        print(f"{name:16}" + "".join(f"{row.get(column, 0):>16}" for column in columns))
+    print(
+        f"{report['seconds']} seconds; {report['steps']} steps of histories,"
+        f" {report['steps_a_minute']} a minute; {report['not_met']} cases more, whose fault met no call, are"
+        " not counted"
+    )
+
+
+def _replay(outcome: Outcome) -> int:
+    print("\n".join(f"{number:3} {step}" for number, step in enumerate(outcome.steps, 1)))
+    for violation in dict.fromkeys(outcome.violations):
+        print(f"{violation.kind}: {violation.text}")
+    return int(bool(outcome.violations))
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make chaos", description=__doc__)
     parser.add_argument("--only", default="", help="the cases with this in their name")
-    parser.add_argument("--cases", type=int, default=2000, help="as many, drawn by the seed; 0: all")
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--history", type=int, help="one history of the simulation, step by step, by its seed"
+    )
+    parser.add_argument("--steps", type=int, default=10_000, help="of the simulation")
+    parser.add_argument("--memory", type=int, default=1500, help="cases on platforms in memory, at least")
+    parser.add_argument("--cases", type=int, default=500, help="cases against the sandbox, at least")
+    parser.add_argument("--workers", type=int, default=150, help="cases through the local cloud")
+    parser.add_argument("--seed", type=int, default=1, help="draws cases and histories")
     parser.add_argument("--jobs", type=int, default=2)
     return parser.parse_args()
 

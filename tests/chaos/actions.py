@@ -9,10 +9,9 @@ from functools import partial
 from campaign_automation.tasks import check_ab_test, evaluate_rule
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import CampaignAutomationError, envelope
-from tests.chaos.house import USER, House, Json
+from tests.chaos.house import USER, House, Json, Perform
 
 Prepare = Callable[[House], Awaitable[None]]
-Perform = Callable[[House], Awaitable[Json]]
 CREATIVES = ["1", "3"]  # pictures, which every platform takes and none processes
 
 
@@ -52,7 +51,7 @@ async def paused_by_a_run(house: House) -> None:
 
 async def with_a_week(house: House) -> None:
     await created(house)
-    await house.advance(advance_days=7)
+    await house.advance(days=7)
 
 
 async def with_a_rule(house: House, action: Json) -> None:
@@ -67,19 +66,19 @@ async def with_a_rule(house: House, action: Json) -> None:
     )
     assert made["status"] == "success", made
     house.known["rule"] = made["rule_id"]
-    await house.advance(advance_hours=1)
+    await house.advance(hours=1)
 
 
 async def with_a_test(house: House) -> None:
     answer = await create_test(house)
     assert answer["status"] == "success", answer
     house.campaign_id, house.known["test"] = answer["campaign_id"], answer["test_id"]
-    await house.advance(advance_hours=1)
+    await house.advance(hours=1)
 
 
 async def with_a_test_of_a_week(house: House) -> None:
     await with_a_test(house)
-    await house.advance(advance_days=7)
+    await house.advance(days=7)
 
 
 # --- requests ---------------------------------------------------------------------------------------------

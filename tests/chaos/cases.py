@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
+from tests.chaos.aborts import Abort, broken_stops
 from tests.chaos.actions import ACTIONS, Action
-from tests.chaos.house import House, Json, Killed, MortalTable, crashes
+from tests.chaos.house import WEB_PLATFORM, House, Json, Killed, MortalTable, crashes
 from tests.chaos.invariants import UNTYPED, Violation, broken_promises, look, violations
-from tests.support.sandbox import Sandbox
 
+SANDBOX, MEMORY, CLOUD = "sandbox", "memory", "cloud"
 PLATFORMS = ("meta", "tiktok", "google")
-WEB_PLATFORM = "web_platform"
 _EVERYWHERE = (
     *("timeout_before", "timeout_after", "late_success", "drop_connection", "drop_after"),
     *("http_500", "rate_limit", "auth_expired", "garbage"),
@@ -63,33 +64,41 @@ class Case:
     action: str
     faults: tuple[Fault, ...] = ()
     kill: Kill | None = None
+    abort: Abort | None = None
+    where: str = SANDBOX
 
     @property
     def name(self) -> str:
-        parts = [self.platform, self.action]
+        parts = [*([] if self.where == SANDBOX else [self.where]), self.platform, self.action]
         for fault in self.faults:
             where = [WEB_PLATFORM] if fault.platform == WEB_PLATFORM else []
             how = f"{fault.nth}+" if fault.lasts else str(fault.nth)
             parts += [*where, fault.operation, fault.kind, how]
         if self.kill:
             parts += ["kill", f"{'after' if self.kill.after else 'before'}_write", str(self.kill.nth)]
+        if self.abort:
+            parts += ["abort", self.abort.then or "nothing", str(self.abort.nth)]
         return ".".join(parts)
 
 
 def parse(name: str) -> Case:
     """Return the case of a name. Raises ValueError for what is none."""
-    platform, action, *parts = name.split(".")
+    where = next((item for item in (MEMORY, CLOUD) if name.startswith(f"{item}.")), SANDBOX)
+    platform, action, *parts = name.removeprefix(f"{where}.").split(".")
     if platform not in PLATFORMS or action not in ACTIONS:
         raise ValueError(f"{name} names no case")
     if parts[:1] == ["kill"]:
         _, when, nth = parts
-        return Case(platform, action, kill=Kill(int(nth), when == "after_write"))
-    faults = []
+        return Case(platform, action, kill=Kill(int(nth), when == "after_write"), where=where)
+    faults, abort = [], None
+    if parts[-3:-2] == ["abort"]:
+        parts, (then, nth) = parts[:-3], parts[-2:]
+        abort = Abort(int(nth), then.replace("nothing", ""))
     while parts:
-        where = WEB_PLATFORM if parts[0] == WEB_PLATFORM else platform
-        operation, kind, nth, *parts = parts[where == WEB_PLATFORM :]
-        faults.append(Fault(where, operation, kind, int(nth.rstrip("+")), nth.endswith("+")))
-    return Case(platform, action, tuple(faults))
+        asked = WEB_PLATFORM if parts[0] == WEB_PLATFORM else platform
+        operation, kind, nth, *parts = parts[asked == WEB_PLATFORM :]
+        faults.append(Fault(asked, operation, kind, int(nth.rstrip("+")), nth.endswith("+")))
+    return Case(platform, action, tuple(faults), abort=abort, where=where)
 
 
 @dataclass(frozen=True)
@@ -102,25 +111,21 @@ class Result:
     violations: tuple[Violation, ...]
 
 
+Build = Callable[[str], House]  # by platform
 Operations = Counter[tuple[str, str]]
 
 
-async def calls_of(sandbox: Sandbox, platform: str, action: str) -> tuple[Operations, int]:
+async def calls_of(build: Build, platform: str, action: str) -> tuple[Operations, int]:
     """Return how often an action, when nothing fails, calls each operation, and how often it writes."""
-    house = House(sandbox, platform)
+    house = build(platform)
     try:
         await ACTIONS[action].prepare(house)
-        before = _calls(sandbox, platform)
+        before = house.calls()
         house.restart(counting := MortalTable(house.table))
         await ACTIONS[action].perform(house)
-        return _calls(sandbox, platform) - before, counting.writes
+        return house.calls() - before, counting.writes
     finally:
         await house.close()
-
-
-def _calls(sandbox: Sandbox, platform: str) -> Operations:
-    names = (platform, WEB_PLATFORM)
-    return Counter((name, call["operation"]) for name in names for call in sandbox.calls(name))
 
 
 def single_faults(platform: str, action: str, operations: Operations) -> Iterator[Case]:
@@ -140,19 +145,42 @@ def kills(platform: str, action: str, writes: int) -> Iterator[Case]:
             yield Case(platform, action, kill=Kill(nth, after))
 
 
-async def run(sandbox: Sandbox, case: Case) -> Result:
+def aborts(platform: str, action: str, writes: int) -> Iterator[Case]:
+    """Yield the cases of an execution that is stopped: after each write of a creation."""
+    if ACTIONS[action].creates:
+        for nth in range(1, writes + 1):
+            for then in ("", "pause", "delete"):
+                yield Case(platform, action, abort=Abort(nth, then))
+
+
+def pairs(cases: Sequence[Case], count: int, seed: int) -> Iterator[Case]:
+    """Yield `count` cases of two faults, drawn by the seed among those of one."""
+    chance = random.Random(f"pairs {seed}")
+    single = [case for case in cases if len(case.faults) == 1]
+    by_action: dict[tuple[str, str], list[Case]] = {}
+    for case in single:
+        by_action.setdefault((case.platform, case.action), []).append(case)
+    for _ in range(count if single else 0):
+        first = chance.choice(single)
+        second = chance.choice(by_action[first.platform, first.action])
+        yield replace(first, faults=first.faults + second.faults)
+
+
+async def run(build: Build, case: Case) -> Result:
     """Carry one case out: the action under its faults, then hours without any, then the invariants."""
-    house, action = House(sandbox, case.platform), ACTIONS[case.action]
+    house, action = build(case.platform), ACTIONS[case.action]
     answer: Json = {"status": "crashed"}
     fired, found = True, []
     with crashes() as crashed:
         try:
             await action.prepare(house)
             answer, fired = await _perform(house, action, case)
-            sandbox.act_late()
+            house.act_late()
             await house.pass_time()
             view = await look(house)
             found = [*violations(view), *broken_promises(view, action, answer, house)]
+            if case.abort:
+                found = [*violations(view), *broken_stops(view, case.abort)]
         except Exception as error:  # of any kind: a crash is what is looked for
             found.append(Violation(UNTYPED, repr(error)))
         finally:
@@ -165,7 +193,9 @@ async def run(sandbox: Sandbox, case: Case) -> Result:
 async def _perform(house: House, action: Action, case: Case) -> tuple[Json, bool]:
     """Return the answer that the caller got, and whether what should go wrong did."""
     for fault in case.faults:
-        house.sandbox.fault(fault.platform, fault.operation, **fault.description)
+        house.fault(fault.platform, fault.operation, **fault.description)
+    if case.abort:
+        return await house.abort(action.perform, *case.abort)
     table = MortalTable(house.table, case.kill.nth, after=case.kill.after) if case.kill else None
     if table:
         house.restart(table)
@@ -175,6 +205,4 @@ async def _perform(house: House, action: Action, case: Case) -> tuple[Json, bool
         answer = {"status": "killed"}
     if table:
         await house.die()
-    met = [item["seen"] >= item["nth"] for item in house.sandbox.faults()]
-    house.sandbox.reset_faults()
-    return answer, all(met) and (table is None or table.is_dead)
+    return answer, house.end_faults() and (table is None or table.is_dead)

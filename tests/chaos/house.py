@@ -1,11 +1,13 @@
-"""One module with a table of its own against the sandbox, and the time that passes for both."""
+"""One module with a table of its own against a platform, and the time that passes for both."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import uuid
-from collections.abc import Iterator, Sequence
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,16 +19,19 @@ from campaign_automation.stores.table import Key, Operation, Row, Table
 from campaign_automation.utils import clock, retry_strategy
 from campaign_automation.utils.observability import logger
 from campaign_automation.wiring import Wiring
+from tests.chaos.live import Live, live_objects
 from tests.support.memory_table import MemoryTable
 from tests.support.sandbox import Sandbox
 
 USER = "user_123"
+WEB_PLATFORM = "web_platform"
 OPERATOR_ROLES = ["viewer", "buyer", "approver", "operator"]
 # The reconciler visits within minutes, again after an hour, and once more for what was stopped by force.
 HOURS = (0, 1, 2, 1)
 ODD_ANSWER = "answer not read"
 
 Json = dict[str, Any]
+Perform = Callable[["House"], Awaitable[Json]]
 
 
 class Killed(BaseException):
@@ -66,14 +71,10 @@ class MortalTable(MemoryTable):
             raise Killed
 
 
-class House:
+class House(ABC):
     """The parts of one case. `campaign_id` is the campaign that its action is about."""
 
-    def __init__(self, sandbox: Sandbox, platform: str) -> None:
-        sandbox.reset()
-        if platform == "tiktok":  # a hundred calls in a minute are more than the basic tier allows
-            sandbox.patch_account(platform, "7000000000000000123", calls_per_minute=1_000_000)
-        self.sandbox = sandbox
+    def __init__(self, platform: str) -> None:
         self.platform = platform
         self.table = MemoryTable()
         self.campaign_id = ""
@@ -81,9 +82,43 @@ class House:
         self._modules: list[CampaignAutomation] = []
         self.restart()
 
+    @abstractmethod
+    def make_module(self, table: Table) -> CampaignAutomation:
+        """Return the module of a new process."""
+
+    @abstractmethod
+    def fault(self, platform: str, operation: str, **description: Any) -> None: ...
+
+    @abstractmethod
+    def end_faults(self) -> bool:
+        """Take the faults away; return whether every one of them met a call."""
+
+    @abstractmethod
+    def act_late(self) -> None:
+        """Let the platforms carry out what they never answered."""
+
+    @abstractmethod
+    def calls(self) -> Counter[tuple[str, str]]:
+        """Return how often each operation of platform and Web Platform was called."""
+
+    @abstractmethod
+    def live(self) -> list[Live]:
+        """Return the objects on the platform that are not deleted, nor is their campaign."""
+
+    @abstractmethod
+    def records(self) -> list[Json]:
+        """Return the Web Platform's records of campaigns, without deleted ones."""
+
+    @abstractmethod
+    async def advance(self, *, days: int = 0, hours: int = 0) -> None: ...
+
+    async def abort(self, perform: Perform, nth: int, then: str) -> tuple[Json, bool]:
+        """Stop the execution of a creation at a point, after which its caller does something else."""
+        raise NotImplementedError
+
     def restart(self, table: Table | None = None) -> None:
         """Go on in a new process, which knows what the table says."""
-        self._modules.append(CampaignAutomation(table=table or self.table))
+        self._modules.append(self.make_module(table or self.table))
 
     async def die(self) -> None:
         """End all that the process still does, and go on in another one."""
@@ -108,19 +143,58 @@ class House:
     async def pass_time(self) -> None:
         """Let hours pass, in which reconciler, search and outbox do their work."""
         for hours in HOURS:
-            await self.advance(advance_hours=hours)
-            await self.parts.reconciler.sweep()
-            await self.parts.orphans.sweep()
-            await self.parts.outbox.sweep()
+            await self.advance(hours=hours)
+            await self.sweep()
 
-    async def advance(self, **step: int) -> None:
-        self.sandbox.advance(**step)
-        await clock.synchronise(self.parts.settings.clock_url)
+    async def sweep(self) -> None:
+        await self.parts.reconciler.sweep()
+        await self.parts.orphans.sweep()
+        await self.parts.outbox.sweep()
 
     async def creations(self) -> list[Creation]:
         """All that the table knows."""
         ids = [pk.split("#campaign#")[1] for pk in self.table._partitions if "#campaign#" in pk]
         return [await self.parts.creation.load(USER, item) for item in ids]
+
+
+class SandboxHouse(House):
+    """Against the sandbox, over the network."""
+
+    def __init__(self, sandbox: Sandbox, platform: str) -> None:
+        sandbox.reset()
+        if platform == "tiktok":  # a hundred calls in a minute are more than the basic tier allows
+            sandbox.patch_account(platform, "7000000000000000123", calls_per_minute=1_000_000)
+        self.sandbox = sandbox
+        super().__init__(platform)
+
+    def make_module(self, table: Table) -> CampaignAutomation:
+        return CampaignAutomation(table=table)
+
+    def fault(self, platform: str, operation: str, **description: Any) -> None:
+        self.sandbox.fault(platform, operation, **description)
+
+    def end_faults(self) -> bool:
+        met = [item["seen"] >= item["nth"] for item in self.sandbox.faults()]
+        self.sandbox.reset_faults()
+        return all(met)
+
+    def act_late(self) -> None:
+        self.sandbox.act_late()
+
+    def calls(self) -> Counter[tuple[str, str]]:
+        names = (self.platform, WEB_PLATFORM)
+        return Counter((name, call["operation"]) for name in names for call in self.sandbox.calls(name))
+
+    def live(self) -> list[Live]:
+        return list(live_objects(self.platform, self.sandbox.state(self.platform)))
+
+    def records(self) -> list[Json]:
+        records = self.sandbox.state(WEB_PLATFORM)["campaigns"].values()
+        return [record for record in records if not record["deleted"]]
+
+    async def advance(self, *, days: int = 0, hours: int = 0) -> None:
+        self.sandbox.advance(advance_days=days, advance_hours=hours)
+        await clock.synchronise(self.parts.settings.clock_url)
 
 
 class _Crashes(logging.Handler):

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
-from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from campaign_automation.managers.shared.web_platform_record import CREATE, whole_state
 from campaign_automation.models.campaign import Creation, ObjectEntry
 from campaign_automation.models.common import Level
 from tests.chaos.actions import Action
 from tests.chaos.house import House, Json
+from tests.chaos.live import LEVELS, Live
 
 DUPLICATE, ORPHAN, WRONG, UNTOLD, UNTYPED = KINDS = (
     "duplicates",
@@ -21,24 +21,11 @@ DUPLICATE, ORPHAN, WRONG, UNTOLD, UNTYPED = KINDS = (
     "untold changes",
     "untyped errors",
 )
-LEVELS = {"campaigns": Level.CAMPAIGN, "adsets": Level.ADSET, "ads": Level.AD}
-STATUS = {"ACTIVE": "active", "PAUSED": "paused"}
 
 
 class Violation(NamedTuple):
     kind: str
     text: str
-
-
-@dataclass(frozen=True)
-class Live:
-    """An object on the platform that is not deleted, nor is its campaign."""
-
-    level: Level
-    platform_id: str
-    tag: str
-    status: str
-    daily_budget: Decimal | None
 
 
 @dataclass(frozen=True)
@@ -52,18 +39,18 @@ class View:
 
 
 async def look(house: House) -> View:
-    live = list(_live(house.platform, house.sandbox.state(house.platform)))
-    records = house.sandbox.state("web_platform")["campaigns"].values()
-    kept = [record for record in records if not record["deleted"]]
-    return View(house.platform, live, await house.creations(), kept)
+    return View(house.platform, house.live(), await house.creations(), house.records())
 
 
-def violations(view: View) -> Iterator[Violation]:
-    """Yield what should not be in the end, whatever the action was."""
+def violations(view: View, by_people: Set[str] = frozenset()) -> Iterator[Violation]:
+    """Yield what should not be in the end, whatever the action was.
+
+    Objects that people changed, named by their platform ids, need not be as the journal last saw them.
+    """
     yield from _duplicates(view)
     yield from _orphans(view)
     for creation in view.creations:
-        yield from _wrong(view, creation)
+        yield from _wrong(view, creation, by_people)
         yield from _untold(view, creation)
 
 
@@ -101,12 +88,14 @@ def _duplicates(view: View) -> Iterator[Violation]:
 def _orphans(view: View) -> Iterator[Violation]:
     entries = (entry for creation in view.creations for entry in creation.objects.values())
     known = {entry.platform_id for entry in entries if entry.state == "created"}
+    # A second copy that may be somebody's is paused, and a person told.
+    held = {item for creation in view.creations for item in creation.held_copies}
     for item in view.live:
-        if item.platform_id not in known:
+        if item.platform_id not in known and not (item.platform_id in held and item.status == "paused"):
             yield Violation(ORPHAN, f"{item.status} {item.level} {item.tag} is in no journal")
 
 
-def _wrong(view: View, creation: Creation) -> Iterator[Violation]:
+def _wrong(view: View, creation: Creation, by_people: Set[str]) -> Iterator[Violation]:
     if creation.is_open:
         yield Violation(WRONG, f"the creation is still {creation.state}")
     campaign = creation.campaign()
@@ -114,7 +103,7 @@ def _wrong(view: View, creation: Creation) -> Iterator[Violation]:
         return
     live = {item.platform_id: item for item in view.live}
     for entry in campaign.objects.values():
-        if entry.level in LEVELS.values():
+        if entry.level in LEVELS.values() and not by_people & {str(entry.platform_id), campaign.root_id}:
             yield from _differs(entry, live.get(entry.platform_id or ""))
 
 
@@ -151,54 +140,3 @@ def _untold(view: View, creation: Creation) -> Iterator[Violation]:
     for name in ("status", "budget"):
         if told[0][name] != settled[name]:
             yield Violation(UNTOLD, f"{name}: {told[0][name]} on record, {settled[name]} in the journal")
-
-
-def _live(platform: str, state: Json) -> Iterator[Live]:
-    campaigns = {item["id"] for item in state["campaigns"].values() if item["status"] in STATUS}
-    for kind, level in LEVELS.items():
-        for key, item in state[kind].items():
-            if item["status"] in STATUS and _campaign_of(platform, state, level, item) in campaigns:
-                yield Live(
-                    level,
-                    str(key),
-                    _tag(item),
-                    STATUS[item["status"]],
-                    _BUDGETS[platform](state, level, item),
-                )
-
-
-def _campaign_of(platform: str, state: Json, level: Level, item: Json) -> str:
-    if level is Level.CAMPAIGN:
-        return str(item["id"])
-    if platform != "google":
-        return str(item["campaign_id"])
-    if level is Level.AD:
-        number = item["resource_name"].rpartition("/")[2].partition("~")[0]
-        item = state["adsets"][number]
-    return str(item["campaign"]).rpartition("/")[2]
-
-
-def _tag(item: Json) -> str:
-    """The last word of the name; Google's ads have none and carry the tag among their parameters."""
-    if name := item.get("name"):
-        return str(name).rpartition(" ")[2]
-    return str(item["ad"]["url_custom_parameters"][0]["value"])
-
-
-def _meta_budget(_: Json, __: Level, item: Json) -> Decimal | None:
-    cents = item.get("daily_budget")
-    return None if cents is None else Decimal(str(cents)) / 100
-
-
-def _tiktok_budget(_: Json, level: Level, item: Json) -> Decimal | None:
-    return Decimal(str(item["budget"])) if level is Level.ADSET else None
-
-
-def _google_budget(state: Json, level: Level, item: Json) -> Decimal | None:
-    if level is not Level.CAMPAIGN:
-        return None
-    found: Any = state["resources"][item["campaign_budget"]]
-    return Decimal(str(found["amountMicros"])) / 1_000_000
-
-
-_BUDGETS = {"meta": _meta_budget, "tiktok": _tiktok_budget, "google": _google_budget}

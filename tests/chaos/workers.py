@@ -1,26 +1,60 @@
-"""The work of one process of the matrix, with a sandbox of its own."""
+"""The work of the matrix's processes, each with a sandbox of its own, or with none."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import os
+import random
 import sys
 import tempfile
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from campaign_automation.utils.observability import logger
+from tests.chaos.aborts import Abort
 from tests.chaos.actions import ACTIONS
-from tests.chaos.cases import Case, Result, calls_of, kills, run, single_faults
-from tests.chaos.house import virtual_time
+from tests.chaos.cases import (
+    CLOUD,
+    KINDS,
+    MEMORY,
+    PLATFORMS,
+    Case,
+    Fault,
+    Result,
+    aborts,
+    calls_of,
+    kills,
+    run,
+    single_faults,
+)
+from tests.chaos.cloud import CloudHouse, running_cloud
+from tests.chaos.house import SandboxHouse, virtual_time
+from tests.chaos.memory import MemoryHouse
+from tests.chaos.simulation import Outcome, run_history
+from tests.chaos.virtual import run_virtually
 from tests.support.in_process import aws_in_process, cloud_of
 from tests.support.processes import running_sandbox
 from tests.support.sandbox import Sandbox
 
 A = TypeVar("A")
+# Through workers time is real: no case waits longer than a retry.
+_CLOUD_ACTIONS = (
+    "create_active",
+    "create_paused",
+    "pause",
+    "start",
+    "delete",
+    "pause_adset",
+    "undo",
+    "status",
+)
+_CLOUD_KINDS = ("timeout_before", "timeout_after", "drop_connection", "http_500", "policy", "garbage")
+# The steps during which an execution is stopped, by what they ask of the platform.
+_HELD = ("create_campaign", "create_adset", "create_ad", "read_campaign", "update_campaign")
 
 
 def in_sandbox(work: Callable[[Sandbox, Any], Coroutine[Any, Any, A]], subject: Any) -> A:
@@ -40,22 +74,100 @@ def quiet() -> Iterator[None]:
         yield
 
 
+# --- against the sandbox ------------------------------------------------------------------------------------
+
+
 async def discover(sandbox: Sandbox, platforms: Sequence[str]) -> list[Case]:
     cases = []
     for platform in platforms:
         for action in ACTIONS:
-            operations, writes = await calls_of(sandbox, platform, action)
+            operations, writes = await calls_of(partial(SandboxHouse, sandbox), platform, action)
             cases += [Case(platform, action), *single_faults(platform, action, operations)]
             cases += kills(platform, action, writes)
     return cases
 
 
 async def run_all(sandbox: Sandbox, cases: Sequence[Case]) -> list[Result]:
-    results = []
-    for number, case in enumerate(cases, 1):
-        results.append(await run(sandbox, case))
-        for violation in results[-1].violations:
-            print(f"{case.name}: {violation.kind}: {violation.text}", file=sys.stderr)
-        if number % 100 == 0:
-            print(f"{number} of {len(cases)}", file=sys.stderr)
-    return results
+    return [_told(await run(partial(SandboxHouse, sandbox), case)) for case in cases]
+
+
+# --- in memory ----------------------------------------------------------------------------------------------
+
+
+def discover_in_memory() -> list[Case]:
+    cases: list[Case] = []
+    with quiet():
+        for platform in PLATFORMS:
+            for action in ACTIONS:
+                operations, writes = run_virtually(partial(calls_of, MemoryHouse, platform, action), 0)
+                cases += [Case(platform, action), *single_faults(platform, action, operations)]
+                cases += [*kills(platform, action, writes), *aborts(platform, action, writes)]
+    return [in_memory(case) for case in cases]
+
+
+def in_memory(case: Case) -> Case:
+    return Case(case.platform, case.action, case.faults, case.kill, case.abort, MEMORY)
+
+
+def run_in_memory(case: Case) -> Result:
+    return run_virtually(partial(run, MemoryHouse, case), 0)
+
+
+def run_all_in_memory(cases: Sequence[Case]) -> list[Result]:
+    with quiet():
+        return [_told(run_in_memory(case)) for case in cases]
+
+
+def run_histories(seeds: Sequence[int]) -> list[Outcome]:
+    with quiet():
+        return [run_history(seed) for seed in seeds]
+
+
+# --- through real workers -----------------------------------------------------------------------------------
+
+
+def through_workers(cases: Sequence[Case], count: int, seed: int) -> list[Case]:
+    """Return `count` cases for the local cloud: stopped executions, and faults of those found elsewhere."""
+    stopped = [
+        Case(
+            platform, "create_active", (Fault(platform, operation, kind),), abort=Abort(0, then), where=CLOUD
+        )
+        for platform in PLATFORMS
+        for operation in _HELD
+        for kind, then in (("timeout_after", "pause"), ("timeout_before", ""), ("timeout_after", "delete"))
+    ]
+    found = [
+        Case(case.platform, case.action, case.faults, where=CLOUD)
+        for case in cases
+        if case.action in _CLOUD_ACTIONS and len(case.faults) == 1 and _is_short(case.faults[0])
+    ]
+    chance = random.Random(f"workers {seed}")
+    chosen = chance.sample(stopped, min(len(stopped), count // 4))
+    return chosen + chance.sample(found, min(len(found), count - len(chosen)))
+
+
+def _is_short(fault: Fault) -> bool:
+    return fault.kind in _CLOUD_KINDS and fault.kind in KINDS[fault.platform] and not fault.lasts
+
+
+def run_all_through_workers(cases: Sequence[Case]) -> list[Result]:
+    """Run the cases one after the other in one local cloud."""
+    if not cases:
+        return []
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        running_cloud(Path(folder)) as cloud,
+        quiet(),
+        Sandbox(cloud.info["sandbox"]["admin"]) as sandbox,
+    ):
+        return asyncio.run(_run_through_workers(partial(CloudHouse, cloud, sandbox), cases))
+
+
+async def _run_through_workers(build: Callable[[str], CloudHouse], cases: Sequence[Case]) -> list[Result]:
+    return [_told(await run(build, case)) for case in cases]
+
+
+def _told(result: Result) -> Result:
+    for violation in result.violations:
+        print(f"{result.case.name}: {violation.kind}: {violation.text}", file=sys.stderr)
+    return result

@@ -108,3 +108,31 @@ def test_the_table_in_memory_keeps_its_rows_as_long_as_it_lives() -> None:
 def test_a_file_that_cannot_be_used_is_a_store_error(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match=r"the store .* failed"):
         asyncio.run(SqliteTable(tmp_path).get(KEYS[0]))
+
+
+def test_a_file_removed_while_it_is_open_is_an_error_and_never_an_empty_store(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    table = prepared(path)
+    assert counts(table) == [0, 0]
+    for item in list(tmp_path.iterdir()):
+        item.unlink()
+    for _ in range(2):
+        with pytest.raises(StoreError, match="No such file") as refused:
+            asyncio.run(table.write(Update(KEYS[0], add={"count": 1})))
+        assert not refused.value.retryable
+        with pytest.raises(StoreError):
+            counts(table)
+    assert not path.exists()
+
+
+def test_a_file_put_in_the_place_of_the_open_one_is_used(tmp_path: Path) -> None:
+    table, other = prepared(tmp_path / "store.db"), prepared(tmp_path / "backup.db")
+    asyncio.run(other.write(Update(KEYS[0], add={"count": 7})))
+    other.close()
+    table_path = tmp_path / "store.db"
+    for name in ("store.db-wal", "store.db-shm"):
+        (tmp_path / name).unlink(missing_ok=True)
+    (tmp_path / "backup.db").rename(table_path)
+    assert counts(table) == [7, 0]
+    asyncio.run(table.write(Update(KEYS[1], add={"count": 1})))
+    assert counts(table) == [7, 1]

@@ -187,6 +187,33 @@ def test_what_is_refused_again_and_again_waits_for_an_operator(house: House, unw
     assert ask(house, "list_quarantined_messages", OPERATOR)["messages"] == []
 
 
+class Forgetful(MemoryWebPlatform):
+    """Records a campaign and does not tell its number; with `hides` its list does not show it at once."""
+
+    hides = False
+
+    async def call_tool(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        answer = await super().call_tool(name, arguments)
+        if name == "get_campaigns" and self.hides:
+            return {"campaigns": [], "has_more": False}
+        return {"ok": True} if name == "create_campaign" else answer
+
+
+@pytest.mark.parametrize("hides", [False, True])
+def test_a_record_whose_number_was_not_told_is_looked_up(house: House, hides: bool) -> None:
+    house.web_platform = Forgetful()
+    house.web_platform.hides = hides
+    house.wiring = Wiring(
+        mcp_client=house.web_platform, adapters={"meta": house.adapter}, table=MemoryTable()
+    )
+    campaign_id = house.create()["campaign_id"]
+    assert house.manage(campaign_id, "start")["status"] == "success"
+    house.web_platform.hides = False
+    house.sweep()
+    (known,) = house.web_platform.campaigns.values()
+    assert known["status"] == "active"
+
+
 def test_a_change_behind_a_refused_one_is_still_told(house: House, unwilling: Unwilling) -> None:
     campaign_id = house.create()["campaign_id"]
     unwilling.errors["update_campaign"] = REFUSED

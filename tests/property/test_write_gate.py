@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,6 +21,8 @@ from campaign_automation.models.campaign import Creation
 from campaign_automation.models.changes import AuditRecord, ChangeUndone, UndoChange
 from campaign_automation.models.common import Context, Level
 from campaign_automation.stores import lease
+from campaign_automation.stores.engines.sqlite import SqliteTable
+from campaign_automation.stores.table import Table
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import ConflictError, PlatformUnavailableError
 from campaign_automation.wiring import Wiring
@@ -35,11 +38,11 @@ LIMITS = Limits(Decimal(50), Decimal(50), {"USD": Decimal(150)}, False)
 class House:
     """One tenant's campaigns on a platform in memory, with a gate of given limits."""
 
-    def __init__(self) -> None:
+    def __init__(self, table: Table | None = None) -> None:
         empty_table()
         self.adapter = FakeAdapter("meta")
         self.web_platform = MemoryWebPlatform()
-        self.wiring = Wiring(mcp_client=self.web_platform, adapters={"meta": self.adapter})
+        self.wiring = Wiring(mcp_client=self.web_platform, adapters={"meta": self.adapter}, table=table)
 
     def create(self, **changes: Any) -> Creation:
         from campaign_automation.capability import run_action
@@ -74,9 +77,9 @@ class House:
         return Decimal(self.adapter.node(creation.objects[tag].platform_id or "").daily_budget)
 
 
-@pytest.fixture
-def house(module_settings: None) -> House:
-    return House()
+@pytest.fixture(params=["dynamodb", "sqlite"])
+def house(request: pytest.FixtureRequest, module_settings: None, tmp_path: Path) -> House:
+    return House(SqliteTable(tmp_path / "store.db") if request.param == "sqlite" else None)
 
 
 @pytest.fixture(autouse=True)

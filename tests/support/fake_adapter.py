@@ -20,12 +20,11 @@ from campaign_automation.adapters.base import (
     DailyInsight,
     Outcome,
     SplitOrder,
-    StoredTargeting,
     Tree,
 )
 from campaign_automation.models.accounts import FoundCampaign
 from campaign_automation.models.campaigns import AdSetPlan, CampaignPlan, CreateCampaign, Creative
-from campaign_automation.models.common import AdAccount, AgeGroup, Level
+from campaign_automation.models.common import AdAccount, AgeGroup, Level, StoredTargeting
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import PlatformError, PlatformRejectedError
 from tests.support.builders import account
@@ -136,6 +135,7 @@ class FakeAdapter:
                 adset.name,
                 campaign_id,
                 ends_at=plan.ends_at,
+                starts_at=plan.starts_at,
                 **adset.model_dump(include={"daily_budget", "targeting", "placements", "bid_strategy"}),
             )
             for adset in adsets

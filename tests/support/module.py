@@ -24,14 +24,18 @@ ACCOUNT_NUMBERS = {"meta": "1001", "tiktok": "1002", "google": "1003"}
 
 
 @contextmanager
-def environment(cloud: Cloud, **changes: str) -> Iterator[pytest.MonkeyPatch]:
-    """The functions' variables in this process; what was parsed before is parsed anew."""
+def environment(cloud: Cloud, **changes: str | None) -> Iterator[pytest.MonkeyPatch]:
+    """The functions' variables in this process, without those that are None; what was parsed before is parsed
+    anew."""
     from aws_lambda_powertools.utilities import parameters
     from aws_lambda_powertools.utilities.parameters.constants import DEFAULT_PROVIDERS
 
     with pytest.MonkeyPatch.context() as patch:
         for name, value in {**cloud.info["environment"], **changes}.items():
-            patch.setenv(name, value)
+            if value is None:
+                patch.delenv(name, raising=False)
+            else:
+                patch.setenv(name, value)
         get_settings.cache_clear()
         parameters.clear_caches()
         if endpoint := os.environ.get("AWS_ENDPOINT_URL"):

@@ -80,7 +80,14 @@ class BrokenCache:
         raise ConnectionError("down")
 
 
-@pytest.mark.parametrize("client", [None, BrokenCache()])
+class CancellingCache(BrokenCache):
+    """A client whose own task died, and whose cancellation reaches the caller."""
+
+    async def get(self, name: str) -> Any:
+        raise asyncio.CancelledError
+
+
+@pytest.mark.parametrize("client", [None, BrokenCache(), CancellingCache()])
 def test_a_cache_that_is_down_is_a_miss(client: Any) -> None:
     assert look_up(CacheManager(client, "dev"), times=2) == [{"n": 1}, {"n": 2}]
 

@@ -36,7 +36,7 @@ from campaign_automation.utils.error_handler import (
 from campaign_automation.utils.metrics.exposition import OPENMETRICS, TEXT, exposition
 from campaign_automation.utils.observability import emit, logger
 from campaign_automation.utils.retry_strategy import deadline
-from campaign_automation.utils.validation import parse
+from campaign_automation.utils.validation import is_whole, parse
 from campaign_automation.wiring import Wiring
 
 _LONGEST_REQUEST_ID = 128
@@ -112,7 +112,8 @@ class CampaignAutomation:
     async def run_due(self) -> list[dict[str, Any]]:
         """Carry out what is due: ticks of rules, checks of tests, messages and repairs; return each run.
 
-        However many processes call this, each run is carried out once. Raises ConfigurationError.
+        However many processes call this, each run is carried out once. Raises ConfigurationError, and
+        StoreError when the store cannot be read or written.
         """
         return [run._asdict() for run in await self._run_due()]
 
@@ -226,7 +227,8 @@ def _request_id(context: Any) -> str:
         given = context.get("request_id")
     except Exception:  # anything may be handed in as a context
         given = None
-    is_usable = isinstance(given, str) and 0 < len(given) <= _LONGEST_REQUEST_ID
+    # Half of a character cannot be logged or sent on: such an id could not be found again.
+    is_usable = isinstance(given, str) and 0 < len(given) <= _LONGEST_REQUEST_ID and is_whole(given)
     return str(given) if is_usable else f"req_{uuid.uuid4().hex}"
 
 

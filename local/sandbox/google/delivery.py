@@ -9,7 +9,7 @@ from local.sandbox.core.clock import whole_hour
 from local.sandbox.core.delivery import UNITS_PER_DOLLAR, RunningAdset, Stretch, Terms, account_days
 from local.sandbox.core.records import DayRecord
 from local.sandbox.google.messages import Message, enum_name
-from local.sandbox.google.objects.campaigns import campaign_end
+from local.sandbox.google.objects.campaigns import campaign_end, campaign_start
 from local.sandbox.google.status import Reader
 from local.sandbox.google.store import Account, Store
 
@@ -102,8 +102,10 @@ class _RunningGroup(RunningAdset[Message]):
         return [_id(ad) for ad in self.ads]
 
     def _hours(self, ad: Message, stretch: Stretch) -> float:
-        reviewed = whole_hour(self.store.reviews[ad.resource_name].ends)
-        return stretch.hours(reviewed, campaign_end(self.campaign, self.account.zone) or stretch.closes)
+        starts = whole_hour(self.store.reviews[ad.resource_name].ends)
+        if begins := campaign_start(self.campaign, self.account.zone):
+            starts = max(starts, begins)
+        return stretch.hours(starts, campaign_end(self.campaign, self.account.zone) or stretch.closes)
 
 
 def _id(message: Message) -> str:

@@ -146,7 +146,8 @@ def _names_temporary(draft: Draft, value: str | bytes) -> bool:
 def _give_name(draft: Draft, kind: Kind, message: Message) -> None:
     own = draft.store.next_id()
     if kind.name == "campaign_criterion":
-        own = int(message.location.geo_target_constant.rpartition("/")[2])
+        kind_of = message.WhichOneof("criterion")
+        own = int(str(getattr(getattr(message, kind_of), _CONSTANTS[kind_of])).rpartition("/")[2])
     if "criterion_id" in message.DESCRIPTOR.fields_by_name:
         message.criterion_id = own
     elif kind.name == "ad_group_ad":
@@ -256,5 +257,7 @@ MUTABLE: dict[str, set[str]] = {
     "ad_group_ad": {"status"},
     "asset": set(),
 }
+# Criteria whose id is that of a constant.
+_CONSTANTS = {"location": "geo_target_constant", "language": "language_constant"}
 _WITHOUT_STATUS = ("campaign_criterion", "asset")
 _GUARDED = ("campaign", "campaign_budget")

@@ -1,6 +1,6 @@
 """Delivery of Meta's ads: budgets, hours and audiences of its ad sets."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 
 from local.sandbox import market
@@ -14,6 +14,7 @@ from local.sandbox.core.delivery import (
     names_of,
 )
 from local.sandbox.meta.answers.status import may_deliver
+from local.sandbox.meta.objects.adsets import moment_of
 from local.sandbox.meta.objects.money import owns_budget
 from local.sandbox.meta.store import Account, MetaStore, Node
 
@@ -58,9 +59,12 @@ class _RunningAdset(RunningNodes[Node]):
     def hours(self, ad: Node, stretch: Stretch) -> float:
         if not may_deliver(self.store, ad, stretch.closes):
             return 0.0
-        end_time = self.adset.data.get("end_time")
+        start_time, end_time = (self.adset.data.get(name) for name in ("start_time", "end_time"))
         ends = moment_of(end_time) if end_time else stretch.closes
-        return stretch.hours(whole_hour(ad.review_ends()), ends)
+        starts = whole_hour(ad.review_ends())
+        if start_time:
+            starts = max(starts, whole_hour(moment_of(start_time)))
+        return stretch.hours(starts, ends)
 
 
 def _audience_key(adset: Node) -> str:
@@ -95,9 +99,3 @@ def _per_day(owner: Node) -> float:
     days = max(1.0, (moment_of(ends) - owner.created).total_seconds() / 86400) if ends else 30.0
     # Days run a little over; a lifetime budget must not.
     return float(owner.data["lifetime_budget"]) / days / market.OVERSPEND_LIMIT
-
-
-def moment_of(text: str) -> datetime:
-    if text.isdigit():
-        return datetime.fromtimestamp(int(text), UTC)
-    return datetime.fromisoformat(text).astimezone(UTC)

@@ -6,7 +6,7 @@ from local.sandbox import market
 from local.sandbox.core.clock import whole_hour
 from local.sandbox.core.delivery import RunningNodes, Stretch, Terms, account_days, names_of
 from local.sandbox.tiktok.answers.status import may_deliver
-from local.sandbox.tiktok.objects.adgroups import schedule_days, schedule_end
+from local.sandbox.tiktok.objects.adgroups import schedule_days, schedule_end, schedule_start
 from local.sandbox.tiktok.objects.ads import creative_key
 from local.sandbox.tiktok.objects.campaigns import TOTAL
 from local.sandbox.tiktok.objects.money import RATIO, step
@@ -77,7 +77,8 @@ class _RunningAdgroup(RunningNodes[Node]):
     def hours(self, ad: Node, stretch: Stretch) -> float:
         if not may_deliver(self.store, ad, stretch.opens) and not may_deliver(self.store, ad, stretch.closes):
             return 0.0
-        return stretch.hours(whole_hour(ad.review_ends()), schedule_end(self.adset.data))
+        starts = max(whole_hour(ad.review_ends()), whole_hour(schedule_start(self.adset.data)))
+        return stretch.hours(starts, schedule_end(self.adset.data))
 
 
 def _audience_key(adgroup: Node) -> str:

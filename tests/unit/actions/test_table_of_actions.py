@@ -80,7 +80,7 @@ class Hostile(dict[str, Any]):
         raise RuntimeError("no")
 
 
-@pytest.mark.parametrize("request_id", ["x" * 100_000, [1], 7, ""])
+@pytest.mark.parametrize("request_id", ["x" * 100_000, [1], 7, "", "\ud83d"])
 def test_a_request_id_that_is_none_is_replaced(request_id: Any) -> None:
     parts = Wiring(Settings(table_name="none"))
     told = asyncio.run(run_action(parts, "nothing", {}, {"request_id": request_id}))["error"]["request_id"]

@@ -38,6 +38,12 @@ class Given:
         return self.result
 
 
+def too_many(seconds: str) -> httpx.HTTPStatusError:
+    request = httpx.Request("POST", "https://platform.example/mcp")
+    response = httpx.Response(429, headers={"Retry-After": seconds}, request=request)
+    return httpx.HTTPStatusError("too many", request=request, response=response)
+
+
 def call(result: Any) -> dict[str, Any]:
     tools = GivenTools(Given(result), seconds=0.05 if result is asyncio.sleep else 30)
     return asyncio.run(tools.call_tool("get_creative", {"creative_id": 1}))
@@ -52,6 +58,9 @@ def call(result: Any) -> dict[str, Any]:
         (httpx.ReadError("gone"), "3000"),
         (asyncio.CancelledError(), "3000"),
         (TimeoutError(), "3004"),
+        (httpx.ReadTimeout("slow"), "3004"),
+        (httpx.ConnectTimeout("slow"), "3004"),
+        (too_many("17"), "1003"),
         (asyncio.sleep, "3004"),
         (Coded("no tool", 3001), "3001"),
         (Coded("bad", "3002"), "3002"),
@@ -106,3 +115,9 @@ def test_a_cancelled_caller_stays_cancelled() -> None:
 
     with pytest.raises(asyncio.CancelledError):
         asyncio.run(cancelled())
+
+
+def test_a_client_that_is_throttled_says_for_how_long() -> None:
+    with pytest.raises(CampaignAutomationError) as failure:
+        call(too_many("17"))
+    assert failure.value.details["retry_after"] == 17

@@ -270,6 +270,10 @@ def test_a_wait_until_a_date_is_understood() -> None:
     seconds = retry_after({"retry-after": format_datetime(at, usegmt=True)})
     assert seconds is not None
     assert 28 <= seconds <= 31
+    assert retry_after({"retry-after": "Fri, 01 Jan 2100 00:00:00 GMT"}) == retry_after(
+        {"retry-after": "999999"}
+    )
+    assert retry_after({"retry-after": "999999"}) == 86_400
     assert retry_after({"retry-after": "soon"}) is retry_after({}) is None
     assert retry_after({"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}) == 0
 

@@ -15,6 +15,7 @@ from campaign_automation.managers.changes.guards import Limits, check_account
 from campaign_automation.managers.shared.accounts import SecretAccounts, WebPlatformAccounts
 from campaign_automation.utils.error_handler import CampaignAutomationError, WebPlatformError
 
+MISSING = "(missing)"
 CONNECT = "https://shop.example/connect/{platform}"
 
 
@@ -26,7 +27,7 @@ class Tools:
 
     async def call_tool(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
         if name == "get_active_ad_account":
-            return {"active_account": self.active}
+            return {} if self.active == MISSING else {"active_account": self.active}
         if isinstance(self.token, Exception):
             raise self.token
         return dict(self.token)
@@ -101,6 +102,10 @@ def test_settings_name_an_account_in_any_spelling() -> None:
         told("meta", "1", None),
         told("meta", "1", " "),
         told("meta", "1", 7),
+        told("meta", "1", "EA AB"),
+        told("meta", "1", "EA\nAB"),
+        told("meta", "1", "EAAB\u00e9"),
+        told("meta", "1", "EAAB\u200b"),
         {"platform": "meta", "platform_account_id": "1"},
     ],
 )
@@ -143,11 +148,14 @@ def test_the_end_of_a_token(date: Any, expires: datetime | None) -> None:
     assert access(told("meta", "1", token_expires_at=date)).expires_at == expires
 
 
-@pytest.mark.parametrize("active", [None, {}, [], "11", {"id": None}, {"id": "x"}])
-def test_an_account_that_is_none_is_told_as_none(active: Any) -> None:
+@pytest.mark.parametrize(
+    ("active", "code"),
+    [(None, "6000"), *((odd, "3003") for odd in (MISSING, {}, [], "11", 11, {"id": None}, {"id": "x"}))],
+)
+def test_no_account_is_told_apart_from_an_odd_answer(active: Any, code: str) -> None:
     with pytest.raises(CampaignAutomationError) as refused:
         asyncio.run(WebPlatformAccounts(Tools({}, active)).choose("u", "meta", None))
-    assert refused.value.code == "6000"
+    assert refused.value.code == code
 
 
 @pytest.mark.parametrize("asked", ["act_11", "011", "1 1", "\u0661"])

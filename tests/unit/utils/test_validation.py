@@ -135,6 +135,16 @@ def test_every_wrong_field_is_listed() -> None:
     }
 
 
+def test_a_text_is_bounded_in_characters_and_a_list_in_entries() -> None:
+    changes = {"name": "x" * 999, "creative_ids": ["1" * 300]}
+    with pytest.raises(InvalidRequestError) as refusal:
+        parse(CreateCampaign, request_body() | changes)
+    assert "entries" not in refusal.value.message
+    assert refusal.value.message.count("characters") == 2
+    with pytest.raises(InvalidRequestError, match=r"at most [0-9]+ entries"):
+        parse(CreateCampaign, request_body() | {"creative_ids": [str(number) for number in range(999)]})
+
+
 def test_an_unknown_field_is_answered_with_the_known_ones() -> None:
     with pytest.raises(InvalidRequestError) as refusal:
         parse(CreateCampaign, request_body() | {"budget": 5})

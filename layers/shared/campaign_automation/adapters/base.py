@@ -24,7 +24,7 @@ from campaign_automation.models.campaigns import (
     Creative,
     Figures,
 )
-from campaign_automation.models.common import AdAccount, AgeGroup, Level, Record
+from campaign_automation.models.common import AdAccount, AgeGroup, Level, Record, StoredTargeting
 from campaign_automation.utils.error_handler import CampaignAutomationError, InvalidRequestError
 
 
@@ -46,6 +46,9 @@ class CopyLimits(NamedTuple):
     descriptions: int = 1
     emoji: bool = True
     wide_counts_double: bool = False  # Chinese, Japanese and Korean characters
+    fewest_headlines: int = 1  # without which no ad can be made
+    fewest_descriptions: int = 1
+    shows_parts: bool = True  # headline and description beside the primary text
 
 
 class CreativeOrder(NamedTuple):
@@ -95,7 +98,8 @@ Budget = Annotated[Decimal, Field(ge=0)]
 class Node(Record):
     """One object as the platform stored it. `status` is ours (active, paused, deleted), `platform_status`
     the platform's effective one. `unread` names the fields that the platform answered in a form unknown
-    here; they keep their defaults, and `issues` says so. At `ends_at` the platform stops it by itself."""
+    here; they keep their defaults, and `issues` says so. At `ends_at` the platform stops it by itself, and it
+    shows nothing before `starts_at`."""
 
     platform_id: str
     name: str
@@ -104,6 +108,7 @@ class Node(Record):
     issues: list[str] = []
     unread: list[str] = []
     ends_at: datetime | None = None
+    starts_at: datetime | None = None
 
 
 class CampaignNode(Node):
@@ -112,15 +117,6 @@ class CampaignNode(Node):
 
     daily_budget: Budget | None = None
     created_at: datetime | None = None
-
-
-class StoredTargeting(Record):
-    """The part of an ad set's targeting that is understood; `more` names what else it is set to."""
-
-    age_min: int | None = None
-    age_max: int | None = None
-    countries: list[str] = []
-    more: list[str] = []
 
 
 class AdSetNode(Node):
@@ -139,8 +135,12 @@ class AdSetNode(Node):
 
 
 class AdNode(Node):
+    """An ad. None is what the platform does not show of it, or its ads do not have."""
+
     adset_id: str
     primary_text: str | None = None
+    call_to_action: str | None = None
+    url_parameters: dict[str, str] | None = None
 
 
 class Tree(Record):

@@ -32,7 +32,8 @@ from campaign_automation.adapters.google.echo import Echo, Echoes
 from campaign_automation.adapters.google.facts import PLATFORM
 from campaign_automation.adapters.google.files import GoogleFiles
 from campaign_automation.adapters.google.lookbacks import Lookbacks
-from campaign_automation.adapters.google.requests import Operation, enum_name
+from campaign_automation.adapters.google.messages import Operation, enum_name
+from campaign_automation.adapters.google.options.criteria import Stored, stored_of
 from campaign_automation.adapters.google.wire import GoogleWire
 from campaign_automation.clients.media_client import MediaClient
 from campaign_automation.models.accounts import FoundCampaign
@@ -55,7 +56,16 @@ class GoogleAdapter:
     platform = PLATFORM
     levels: tuple[Level, ...] = (Level.CAMPAIGN, Level.ADSET, Level.AD)
     budget_level = Level.CAMPAIGN
-    copy_limits = CopyLimits(90, 30, 90, headlines=5, descriptions=3, emoji=False, wide_counts_double=True)
+    copy_limits = CopyLimits(
+        90,
+        30,
+        90,
+        headlines=5,
+        descriptions=3,
+        emoji=False,
+        wide_counts_double=True,
+        fewest_headlines=3,
+    )
     account_seconds = 0
     has_end_times = True
     needs_category_declaration = False
@@ -111,7 +121,7 @@ class GoogleAdapter:
         checks.check_categories(spec)
         checks.check_activation(spec)
         checks.check_channel(spec, account)
-        return list(checks.warnings_for(spec, account))
+        return [*checks.warnings_for(spec, account), *checks.check_options(spec, account)]
 
     # --- files -----------------------------------------------------------------------------------------
 
@@ -182,7 +192,9 @@ class GoogleAdapter:
             assets: dict[str, str] = {}
             if channel == facts.DEMAND_GEN:
                 assets = await self._files.assets(access, orders, str(app["logo_url"]))
-            operations = requests.ad_operations(access.platform_account_id, channel, orders, assets, app)
+            operations = requests.ad_operations(
+                access.platform_account_id, channel, orders, assets, app, plan
+            )
             response = await self._wire.mutate(access, "create_ad", operations)
         except CampaignAutomationError as error:
             return [Outcome(order.tag, error=error) for order in orders]
@@ -265,12 +277,8 @@ class GoogleAdapter:
         # Google shows removed campaigns for ever, and what was in them as it was.
         if answers.is_removed(campaigns[0]):
             groups, ads = [], []
-        stored = answers.Stored(
-            facts.from_micros(campaigns[0].campaign_budget.amount_micros),
-            answers.places_of(places),
-            answers.ages_of(people),
-            answers.narrowed(people),
-        )
+        budget = facts.from_micros(campaigns[0].campaign_budget.amount_micros)
+        stored = stored_of(budget, places, people)
         lookback = await self._lookbacks.of(access)
         return _tree(campaigns[0], groups, ads, stored).model_copy(update={"lookback_days": lookback})
 
@@ -418,7 +426,7 @@ def _tree_of_echo(echo: Echo, rows: Sequence[Any]) -> Tree | None:
     return _tree(rows[0], rows, rows, echo.stored)
 
 
-def _tree(campaign: Any, groups: Sequence[Any], ads: Sequence[Any], stored: answers.Stored) -> Tree:
+def _tree(campaign: Any, groups: Sequence[Any], ads: Sequence[Any], stored: Stored) -> Tree:
     """Build the tree; rows of `groups` may repeat an ad group."""
     distinct = {row.ad_group.id: row for row in groups}
     root = answers.campaign_node(campaign, stored.daily_budget)

@@ -29,6 +29,7 @@ from campaign_automation.adapters.common.accounts import configured, known_step,
 from campaign_automation.adapters.common.ages import open_end_warnings
 from campaign_automation.adapters.common.budgets import Amounts, BudgetOutcomes, budget_outcome, set_budgets
 from campaign_automation.adapters.common.listings import found_campaigns, ids_by_name
+from campaign_automation.adapters.common.options.rules import check_options
 from campaign_automation.adapters.common.outcomes import is_gone, with_gone_removed
 from campaign_automation.adapters.common.reading import (
     amount_of,
@@ -49,10 +50,12 @@ from campaign_automation.adapters.meta.answers import (
     adset_node,
     campaign_node,
     found,
+    ids_of,
     insight_of_row,
 )
 from campaign_automation.adapters.meta.errors import is_too_much
 from campaign_automation.adapters.meta.facts import NAME, PLATFORM
+from campaign_automation.adapters.meta.options.rules import rules
 from campaign_automation.adapters.meta.requests import (
     adset_params,
     check_categories,
@@ -138,8 +141,8 @@ class MetaAdapter:
     def _account_facts(self, account_id: str, data: Mapping[str, Any]) -> dict[str, Any]:
         """Page, pixel and app: those that the secret names, else the account's only one."""
         found: dict[str, Any] = {
-            "page_ids": _ids_of(data.get("promote_pages")),
-            "pixel_ids": _ids_of(data.get("adspixels")),
+            "page_ids": ids_of(data.get("promote_pages")),
+            "pixel_ids": ids_of(data.get("adspixels")),
             "dsa_beneficiary": data.get("default_dsa_beneficiary"),
             "dsa_payor": data.get("default_dsa_payor"),
         }
@@ -161,6 +164,7 @@ class MetaAdapter:
         check_dsa(spec, account)
         return [
             *undeclared,
+            *check_options(spec, rules(self.copy_limits), clock.now()),
             *open_end_warnings(PLATFORM, spec.age_groups),
             *dsa_warnings(spec, account),
             *version_warnings(self._version, clock.now().date()),
@@ -254,8 +258,7 @@ class MetaAdapter:
     async def create_creatives(
         self, access: Access, plan: CampaignPlan, account: AdAccount, orders: Sequence[CreativeOrder]
     ) -> list[Outcome]:
-        call_to_action = facts.GOALS[plan.objective].call_to_action
-        params = {order.tag: creative_params(order, account, call_to_action) for order in orders}
+        params = {order.tag: creative_params(order, plan, account) for order in orders}
         return await self._create_batched(access, Level.CREATIVE, params)
 
     @typed_errors(PLATFORM)
@@ -452,7 +455,3 @@ class MetaAdapter:
         # An end_time of 0 removes the end. Source: reference page "Ad Set".
         call: Call = ("POST", (platform_id,), {"end_time": 0})
         return await self._wire.send(access, "update_adset", platform_id, call)
-
-
-def _ids_of(edge: Any) -> list[str]:
-    return [id_of(item["id"]) for item in rows_of(fields_of(edge).get("data"))]

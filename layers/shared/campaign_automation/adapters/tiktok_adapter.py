@@ -24,6 +24,7 @@ from campaign_automation.adapters.base import (
 from campaign_automation.adapters.common.accounts import configured, known_step, with_only_assets
 from campaign_automation.adapters.common.budgets import set_budgets
 from campaign_automation.adapters.common.listings import chunks
+from campaign_automation.adapters.common.options.rules import check_options
 from campaign_automation.adapters.common.reading import id_of, rows_of, text_of, typed_errors, zone_of
 from campaign_automation.adapters.tiktok import checks, facts, requests
 from campaign_automation.adapters.tiktok.budgets import TikTokBudgets
@@ -32,6 +33,7 @@ from campaign_automation.adapters.tiktok.echo import Echoes
 from campaign_automation.adapters.tiktok.facts import PLATFORM
 from campaign_automation.adapters.tiktok.files import TikTokFiles
 from campaign_automation.adapters.tiktok.objects import Setting, TikTokObjects
+from campaign_automation.adapters.tiktok.options.rules import APP_RULES, RULES
 from campaign_automation.adapters.tiktok.reports import (
     ReportOrder,
     dimension_of,
@@ -69,7 +71,7 @@ class TikTokAdapter:
     levels: tuple[Level, ...] = (Level.CAMPAIGN, Level.ADSET, Level.AD)
     budget_level = Level.ADSET
     # TikTok ads show one text, neither headline nor description.
-    copy_limits = CopyLimits(primary_text=100, headline=40, description=30, emoji=False)
+    copy_limits = CopyLimits(primary_text=100, headline=40, description=30, emoji=False, shows_parts=False)
     account_seconds = 3600  # describing it takes three calls
     has_end_times = True
     needs_category_declaration = False
@@ -168,7 +170,8 @@ class TikTokAdapter:
         checks.check_names(spec)
         checks.check_budget(spec, account)
         checks.check_size(spec, family, self._ads_per_adset)
-        return checks.warnings_for(spec, account, family, self._today(), self._manual_ends)
+        options = check_options(spec, APP_RULES if goal.needs == "app" else RULES, clock.now())
+        return [*checks.warnings_for(spec, account, family, self._today(), self._manual_ends), *options]
 
     def _family(self, objective: Objective) -> facts.Family:
         """The family that creates a campaign of this objective today."""

@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from campaign_automation.clients.mcp_answers import failure, tool_data
+from campaign_automation.clients.mcp_answers import failure, retry_after, too_many_requests, tool_data
 from campaign_automation.clients.mcp_client import ToolCaller
 from campaign_automation.utils.error_handler import (
     CODES,
@@ -17,6 +17,7 @@ from campaign_automation.utils.error_handler import (
 )
 from campaign_automation.utils.retry_strategy import ATTEMPT_TIMEOUT_SECONDS
 
+TOO_MANY_REQUESTS = 429
 _OURS = tuple(code for code in CODES if code.startswith("300"))
 
 
@@ -35,9 +36,7 @@ class GivenTools:
         except CampaignAutomationError:
             raise
         except TimeoutError as error:
-            raise WebPlatformUnavailableError(
-                f"{name}: the Web Platform did not answer in time", code="3004", outcome_unknown=True
-            ) from error
+            raise not_answered(name) from error
         except Exception as error:
             raise _translated(name, error) from error
         except asyncio.CancelledError as error:
@@ -64,11 +63,18 @@ def from_exception(name: str, error: Exception) -> CampaignAutomationError:
 
     | exception | error |
     |---|---|
-    | `ConnectionError` and other `OSError`s | 3000 |
+    | `ConnectionError`, other `OSError`s, an HTTP library's transport error | 3000 |
+    | `TimeoutError`, an HTTP library's time-out (`ReadTimeout`, `ServerTimeoutError`) | 3004 |
+    | one whose `response` has the status 429 | 1003, with its Retry-After |
     | one with `code` 3000 to 3004 | that code |
     | one with another `code`, or `error` with one | as a JSON-RPC error: 3001, 3002, 5000, 6011, else 3003 |
     | any other | 3003 |
     """
+    response = getattr(error, "response", None)
+    if getattr(response, "status_code", None) == TOO_MANY_REQUESTS:
+        return too_many_requests(retry_after(getattr(response, "headers", {})))
+    if _is_timeout(error):
+        return not_answered(name)
     if isinstance(error, ConnectionRefusedError):
         return WebPlatformUnavailableError(f"{name}: the Web Platform cannot be reached")
     if isinstance(error, OSError) or _is_transport(error):
@@ -83,6 +89,17 @@ def from_exception(name: str, error: Exception) -> CampaignAutomationError:
     return failure(
         name, {"code": code, "message": text or type(error).__name__, "data": getattr(told, "data", None)}
     )
+
+
+def not_answered(name: str) -> WebPlatformUnavailableError:
+    return WebPlatformUnavailableError(
+        f"{name}: the Web Platform did not answer in time", code="3004", outcome_unknown=True
+    )
+
+
+def _is_timeout(error: Exception) -> bool:
+    names = {base.__name__ for base in type(error).__mro__}
+    return bool(names & {"TimeoutException", "Timeout", "ServerTimeoutError"})
 
 
 def _is_transport(error: Exception) -> bool:

@@ -26,6 +26,7 @@ _INVALID_PARAMETERS = -32602
 # The words that describe a refused argument; others in `data` are the server's own.
 _FACTS = ("parameter", "expected", "allowed_values", "received")
 _LONGEST_TEXT = 500
+_LONGEST_WAIT_SECONDS = 86_400  # more than a day is a fault of the answer, not a wait
 
 
 def message_of(answer: httpx.Response, request_id: int) -> dict[str, Any]:
@@ -69,13 +70,13 @@ def retry_after(headers: Mapping[str, str]) -> int | None:
     """Return the whole seconds of a Retry-After header, a number or a date; None for anything else."""
     value = headers.get("retry-after", "").strip()
     if re.fullmatch(r"[0-9]{1,6}", value):
-        return int(value)
+        return min(int(value), _LONGEST_WAIT_SECONDS)
     try:
         at = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     at = at if at.tzinfo else at.replace(tzinfo=UTC)
-    return max(0, math.ceil((at - datetime.now(UTC)).total_seconds()))
+    return min(max(0, math.ceil((at - datetime.now(UTC)).total_seconds())), _LONGEST_WAIT_SECONDS)
 
 
 def _messages(answer: httpx.Response) -> Iterator[Any]:

@@ -34,6 +34,8 @@ from campaign_automation.utils.error_handler import (
 )
 from campaign_automation.utils.observability import logger
 
+# What a plan says of the whole campaign beside its objects, shown in a dry run.
+_DELIVERY = {"starts_at", "ends_at", "call_to_action", "tracking"}
 IsOver = Callable[[str], Awaitable[bool]]
 
 
@@ -260,6 +262,7 @@ def _ad_results(creation: Creation) -> list[AdResult]:
 def _changes(creation: Creation) -> list[Change]:
     plan, _ = creation.planned()
     campaign = {"name": plan.name, "objective": plan.objective, "status": "paused"}
+    campaign |= plan.model_dump(mode="json", include=_DELIVERY, exclude_none=True)
     changes = [Change(level=Level.CAMPAIGN, name=plan.name, before=None, after=campaign)]
     for adset in plan.adsets:
         after = adset.model_dump(mode="json", exclude={"tag"}) | {"status": "paused"}

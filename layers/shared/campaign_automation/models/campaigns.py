@@ -18,16 +18,19 @@ from campaign_automation.models.common import (
     Answer,
     AnyObjective,
     Country,
+    Later,
     Level,
     Model,
     Objective,
     OrderedAges,
     Platform,
     PositiveAmount,
+    StoredTargeting,
     Targeting,
     Text,
     unique,
 )
+from campaign_automation.models.creation.options import CreationOptions, Schedule, Tracking
 
 CreativeId = Annotated[Text, Field(max_length=64)]
 _Url = Annotated[HttpUrl, PlainSerializer(str)]
@@ -70,7 +73,7 @@ SpecialAdCategories = Annotated[
 ]
 
 
-class CampaignTerms(Model):
+class CampaignTerms(CreationOptions):
     """The parameters of every request that makes a campaign."""
 
     daily_budget: PositiveAmount
@@ -99,8 +102,16 @@ class CampaignTerms(Model):
             raise ValueError("creatives: two have the same creative_id; each needs its own")
         return self
 
+    @model_validator(mode="after")
+    def _texts_of_its_creatives(self) -> Self:
+        asked = self.creative_ids or [item.creative_id for item in self.creatives or []]
+        strange = [item.creative_id for item in self.texts or [] if item.creative_id not in asked]
+        if strange:
+            raise ValueError(f"texts: {', '.join(strange)} is not among the creatives of this request")
+        return self
 
-class CreateCampaign(CampaignTerms):
+
+class CreateCampaign(CampaignTerms, Schedule):
     """Parameters of create_campaign; contract.md section 2."""
 
     objective: AnyObjective
@@ -147,7 +158,8 @@ class CreativePlan(Model):
 class CampaignPlan(Model):
     """The objects that one creation asks of the platform; each carries its tag in its name.
 
-    `ends_at` is the time at which the platform itself stops the delivery, also when this module is gone.
+    `ends_at` is the time at which the platform itself stops the delivery, also when this module is gone, and
+    `starts_at` the earliest at which it shows an ad, whatever is switched on before.
     """
 
     tag: str
@@ -162,6 +174,9 @@ class CampaignPlan(Model):
     dsa: Dsa | None = None
     eu_political_advertising: bool | None = None
     ends_at: datetime | None = None
+    starts_at: Annotated[datetime | None, Later] = None
+    call_to_action: Annotated[str | None, Later] = None
+    tracking: Annotated[Tracking | None, Later] = None
 
 
 class Creative(Model):
@@ -303,6 +318,7 @@ class AdSetState(Figures):
     status: str
     platform_status: str
     daily_budget: Amount | None = None
+    targeting: StoredTargeting | None = None
     ends_at: datetime | None = None
     issues: list[str] = []
     foreign: bool = False

@@ -222,10 +222,32 @@ class Context(Model):
         return f"user:{self.person or self.user_id}"
 
 
+# A field that a later version added: left out of what is stored and answered as long as it is not used, so
+# that digests of requests and stored rows stay those of the earlier version.
+Later = Field(exclude_if=lambda value: not value)
+
+Gender = Literal["female", "male"]
+
+
 class Targeting(Model):
+    """The people of one ad set. Without genders and languages: everybody of these ages in these countries."""
+
     age_min: int
     age_max: int
     countries: list[str]
+    genders: Annotated[list[Gender], Later] = []
+    languages: Annotated[list[str], Later] = []
+
+
+class StoredTargeting(Record):
+    """The part of an ad set's targeting that is understood; `more` names what else it is set to."""
+
+    age_min: int | None = None
+    age_max: int | None = None
+    countries: list[str] = []
+    genders: Annotated[list[Gender], Later] = []
+    languages: Annotated[list[str], Later] = []
+    more: list[str] = []
 
 
 class SpendEnvelope(NamedTuple):

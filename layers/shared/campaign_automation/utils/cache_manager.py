@@ -135,7 +135,11 @@ class CacheManager:
         try:
             async with asyncio.timeout(_ASK_SECONDS):
                 return await ask(self._client)
-        except Exception as error:  # of any kind: a failure of the cache is only a miss
+        except (Exception, asyncio.CancelledError) as error:  # a failure of the cache is only a miss
+            # Clients with tasks of their own may let a cancellation out; the caller's own must stay one.
+            task = asyncio.current_task()
+            if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+                raise
             self._rests_until = time.monotonic() + _REST_SECONDS
             logger.warning("cache unavailable", operation=operation, reason=type(error).__name__)
             emit("cache_unavailable_total", operation=operation)

@@ -39,9 +39,7 @@ def _half_character(value: Any) -> str | None:
             field = path.partition(".")[0]
             raise InvalidRequestError(f"{field}: is nested deeper than {_DEEPEST} levels", field=field)
         if isinstance(item, str):
-            try:
-                item.encode()
-            except UnicodeEncodeError:
+            if not is_whole(item):
                 return path or "parameters"
         elif isinstance(item, Mapping):
             waiting += [(path or "parameters", key, depth) for key in item]
@@ -49,6 +47,15 @@ def _half_character(value: Any) -> str | None:
         elif isinstance(item, list | tuple):
             waiting += [(_path(path, index), part, depth + 1) for index, part in enumerate(item)]
     return None
+
+
+def is_whole(text: str) -> bool:
+    """Return whether UTF-8 can carry a text: no lone surrogate, as a cut emoji leaves one."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _path(path: str, part: Any) -> str:
@@ -110,7 +117,9 @@ _SENTENCES = {
 
 def _sentence(item: dict[str, Any]) -> str:
     """Return the problem in words of a person who fills in a form, to follow the field's name."""
-    known = _SENTENCES.get(item["type"])
+    # A text of a bounded length is refused with the type of a list wherever its model converts it first.
+    kind = f"string_{item['type']}" if isinstance(item.get("input"), str) else item["type"]
+    known = _SENTENCES.get(kind) or _SENTENCES.get(item["type"])
     if known is not None:
         return known.format_map(item.get("ctx", {}))
     text: str = item["msg"].removeprefix("Value error, ").removeprefix("Input ")

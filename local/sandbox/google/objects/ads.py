@@ -22,6 +22,10 @@ AD_OF_CHANNEL = {
 }
 # Words that fail the review: enough to see a refusal, far from all of them.
 REFUSED_WORDS = ("miracle", "guaranteed cure", "get rich quick")
+VALUE_TRACK = frozenset(
+    "adgroupid adposition campaignid creative device devicemodel gclid keyword loc_interest_ms"
+    " loc_physical_ms matchtype network placement random target targetid".split()
+)
 _PARAMETER_KEY = re.compile(r"[A-Za-z0-9]{1,16}")
 
 
@@ -85,6 +89,7 @@ def check_ad(draft: Draft, ad_group_ad: Message, paths: list[str]) -> Iterator[A
 
 
 def _check_urls(ad: Message, kind: str) -> Iterator[AdsError]:
+    yield from _check_suffix(ad, kind)
     if kind == "app_ad":
         if ad.final_urls:
             yield AdsError("ad_error.CANNOT_SET_FIELD", "An app ad takes no URL.", "ad", "final_urls")
@@ -102,6 +107,19 @@ def _check_urls(ad: Message, kind: str) -> Iterator[AdsError]:
         if re.search(r"\s", parameter.value):
             code = "url_field_error.INVALID_CHARACTERS_IN_URL_CUSTOM_PARAMETER_VALUE"
             yield AdsError(code, "The value has invalid characters.", "ad", "url_custom_parameters")
+
+
+def _check_suffix(ad: Message, kind: str) -> Iterator[AdsError]:
+    suffix = ad.final_url_suffix
+    if suffix and kind == "app_ad":
+        yield AdsError("ad_error.CANNOT_SET_FIELD", "An app ad takes no URL.", "ad", "final_url_suffix")
+    if suffix and (suffix[0] in "?&" or "=" not in suffix or re.search(r"[\s#]", suffix)):
+        code = "url_field_error.FINAL_URL_SUFFIX_MALFORMED"
+        yield AdsError(code, "The final URL suffix is invalid.", "ad", "final_url_suffix")
+    strange = [tag for tag in re.findall(r"\{([^{}]*)\}", suffix) if tag not in VALUE_TRACK]
+    if strange or "{{" in suffix:
+        code = "url_field_error.INVALID_TAG_IN_FINAL_URL_SUFFIX"
+        yield AdsError(code, "The final URL suffix has an unknown tag.", "ad", "final_url_suffix")
 
 
 def _check_lines(found: Sequence[Message], lines: Lines, kind: str) -> Iterator[AdsError]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -38,6 +38,7 @@ DEMAND_GEN_MINIMUM_MICROS = 5_000_000
 # Places that take no location targeting: under sanctions, or in Google's list without an entry.
 UNKNOWN_PLACES = frozenset({192, 364, 408, 760})
 _COUNTRY_IDS = range(2004, 2900)
+_LANGUAGE_IDS = range(1000, 1150)
 
 
 def check_new_budget(draft: Draft, budget: Message) -> Iterator[AdsError]:
@@ -110,7 +111,7 @@ def check_new_campaign(draft: Draft, campaign: Message) -> Iterator[AdsError]:
     if not campaign.contains_eu_political_advertising:
         yield required("contains_eu_political_advertising")
     yield from _check_name(draft, campaign)
-    yield from _check_end(draft, campaign)
+    yield from _check_times(draft, campaign)
     channel = enum_name(campaign, "advertising_channel_type")
     if channel == "UNSPECIFIED":
         yield required("advertising_channel_type")
@@ -139,22 +140,39 @@ def _check_name(draft: Draft, campaign: Message) -> Iterator[AdsError]:
         )
 
 
-def _check_end(draft: Draft, campaign: Message) -> Iterator[AdsError]:
+def _check_times(draft: Draft, campaign: Message) -> Iterator[AdsError]:
     """Whole days only: time granularity is for some campaign types."""
-    text = campaign.end_date_time
-    if not text:
-        return
-    try:
-        end = datetime.strptime(text, "%Y-%m-%d %H:%M:%S").replace(tzinfo=draft.account.zone)
-    except ValueError:
-        yield AdsError("date_error.INVALID_STRING_DATE_TIME_SECONDS", "The date is invalid.", "end_date_time")
-        return
-    if not text.endswith(" 23:59:59"):
-        code = "date_error.INVALID_FIELD_VALUES_IN_DATE_TIME"
-        yield AdsError(code, "The time must be 23:59:59.", "end_date_time")
-    if end <= draft.now:
+    start = yield from _read_time(draft, campaign, "start_date_time", "00:00:00")
+    end = yield from _read_time(draft, campaign, "end_date_time", "23:59:59")
+    if end and end <= max(draft.now, start or draft.now):
         code = "date_range_error.START_DATE_AFTER_END_DATE"
         yield AdsError(code, "The end lies before the start.", "end_date_time")
+    if start and start.date() < draft.now.astimezone(draft.account.zone).date():
+        code = "date_range_error.CANNOT_SET_DATE_TO_PAST"
+        yield AdsError(code, "The start lies in the past.", "start_date_time")
+
+
+def _read_time(
+    draft: Draft, campaign: Message, field: str, time_of_day: str
+) -> Generator[AdsError, None, datetime | None]:
+    text = getattr(campaign, field)
+    if not text:
+        return None
+    try:
+        moment = datetime.strptime(text, "%Y-%m-%d %H:%M:%S").replace(tzinfo=draft.account.zone)
+    except ValueError:
+        yield AdsError("date_error.INVALID_STRING_DATE_TIME_SECONDS", "The date is invalid.", field)
+        return None
+    if not text.endswith(f" {time_of_day}"):
+        code = "date_error.INVALID_FIELD_VALUES_IN_DATE_TIME"
+        yield AdsError(code, f"The time must be {time_of_day}.", field)
+    return moment
+
+
+def campaign_start(campaign: Message, zone: ZoneInfo) -> datetime | None:
+    """The moment before which the campaign shows nothing."""
+    text = campaign.start_date_time
+    return datetime.fromisoformat(text).replace(tzinfo=zone) if text else None
 
 
 def campaign_end(campaign: Message, zone: ZoneInfo) -> datetime | None:
@@ -235,7 +253,7 @@ def check_campaign(draft: Draft, campaign: Message, paths: list[str]) -> Iterato
     if "name" in paths:
         yield from _check_name(draft, campaign)
     if "end_date_time" in paths:
-        yield from _check_end(draft, campaign)
+        yield from _check_times(draft, campaign)
     if enum_name(campaign, "status") == "REMOVED":
         yield AdsError("enum_error.ENUM_VALUE_NOT_PERMITTED", "Use remove to remove.", "status")
 
@@ -253,18 +271,34 @@ def check_new_criterion(draft: Draft, criterion: Message) -> Iterator[AdsError]:
     campaign = draft.get(criterion.campaign, "campaign")
     if campaign is None or is_removed(campaign):
         yield not_found("campaign")
-    if criterion.WhichOneof("criterion") != "location":
+    check = _CRITERIA.get(criterion.WhichOneof("criterion") or "")
+    if check is None:
         code = "campaign_criterion_error.CONCRETE_TYPE_REQUIRED"
         yield AdsError(code, "Concrete type of criterion is required.")
         return
+    if not criterion.status:
+        set_enum(criterion, "status", "ENABLED")
+    yield from check(criterion)
+
+
+def _check_language(criterion: Message) -> Iterator[AdsError]:
+    number = criterion.language.language_constant.removeprefix("languageConstants/")
+    if not number.isdigit() or int(number) not in _LANGUAGE_IDS or criterion.negative:
+        code = "criterion_error.CANNOT_TARGET_LANGUAGE"
+        yield AdsError(code, "The language cannot be targeted.", "language", "language_constant")
+    set_enum(criterion, "type_", "LANGUAGE")
+
+
+def _check_location(criterion: Message) -> Iterator[AdsError]:
     place = criterion.location.geo_target_constant.removeprefix("geoTargetConstants/")
     is_known = place.isdigit() and int(place) in _COUNTRY_IDS and int(place) - 2000 not in UNKNOWN_PLACES
     if not is_known:
         code = "criterion_error.CANNOT_TARGET_CRITERION"
         yield AdsError(code, "This location cannot be targeted.", "location", "geo_target_constant")
     set_enum(criterion, "type_", "LOCATION")
-    if not criterion.status:
-        set_enum(criterion, "status", "ENABLED")
+
+
+_CRITERIA = {"location": _check_location, "language": _check_language}
 
 
 def check_removal(draft: Draft, message: Message) -> Iterator[AdsError]:

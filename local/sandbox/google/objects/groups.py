@@ -63,12 +63,12 @@ def check_new_criterion(draft: Draft, criterion: Message) -> Iterator[AdsError]:
         yield not_found("ad_group")
         return
     kind = criterion.WhichOneof("criterion")
-    if kind not in ("keyword", "age_range"):
+    if kind not in ("keyword", "age_range", "gender"):
         code = "ad_group_criterion_error.CONCRETE_TYPE_REQUIRED"
         yield AdsError(code, "Concrete type of criterion is required.")
         return
     yield from _check_kind(channel_of(draft, group), kind, criterion.negative)
-    yield from _check_keyword(criterion) if kind == "keyword" else _check_age(criterion)
+    yield from _check_keyword(criterion) if kind == "keyword" else _check_people(criterion, kind)
     set_enum(criterion, "type_", kind.upper())
     if any(_is_same(other, criterion) for other in draft.living("ad_group_criterion")):
         code = "mutate_error.RESOURCE_ALREADY_EXISTS"
@@ -82,7 +82,7 @@ def check_criterion(draft: Draft, criterion: Message, paths: list[str]) -> Itera
 
 
 def _check_kind(channel: str, kind: str, is_negative: bool) -> Iterator[AdsError]:
-    is_fine = channel == "SEARCH" or (channel == "DEMAND_GEN" and kind == "age_range")
+    is_fine = channel == "SEARCH" or (channel == "DEMAND_GEN" and kind != "keyword")
     if not is_fine:
         what = "EXCLUDE" if is_negative else "ADD"
         code = f"ad_group_criterion_error.CANNOT_{what}_CRITERIA_TYPE"
@@ -107,9 +107,9 @@ def _check_keyword(criterion: Message) -> Iterator[AdsError]:
         yield required("keyword", "match_type")
 
 
-def _check_age(criterion: Message) -> Iterator[AdsError]:
-    if not criterion.age_range.type_:
-        yield required("age_range", "type")
+def _check_people(criterion: Message, kind: str) -> Iterator[AdsError]:
+    if not getattr(criterion, kind).type_:
+        yield required(kind, "type")
 
 
 def _is_same(one: Message, other: Message) -> bool:

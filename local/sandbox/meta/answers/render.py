@@ -11,8 +11,8 @@ from local.sandbox.meta.answers.fields import Field
 from local.sandbox.meta.answers.foreign import foreign_rows
 from local.sandbox.meta.answers.listing import page, page_size, select
 from local.sandbox.meta.answers.status import effective_status, issues
-from local.sandbox.meta.delivery import moment_of
 from local.sandbox.meta.errors import GraphError
+from local.sandbox.meta.objects.adsets import moment_of
 from local.sandbox.meta.objects.media import video_picture, video_status
 from local.sandbox.meta.objects.studies import shown_cells, shown_times
 from local.sandbox.meta.store import Account, Json, Kind, MetaStore, Node

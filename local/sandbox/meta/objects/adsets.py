@@ -1,6 +1,6 @@
 """Creating and changing ad sets."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from local.sandbox.meta.errors import GraphError, invalid, wrong_param
 from local.sandbox.meta.objects.campaigns import BID_STRATEGIES, BIRTH_STATUSES, read_name
@@ -317,7 +317,16 @@ def _sent(params: Params) -> Json:
     for name in ("start_time", "end_time"):
         if name in found:
             _check_time(name, found[name])
+    start, end = found.get("start_time"), found.get("end_time")
+    if start and end and end != "0" and moment_of(end) <= moment_of(start):
+        raise invalid(None, "Invalid Schedule", "The end time must be later than the start time.", "end_time")
     return found
+
+
+def moment_of(text: str) -> datetime:
+    if text.isdigit():
+        return datetime.fromtimestamp(int(text), UTC)
+    return datetime.fromisoformat(text).astimezone(UTC)
 
 
 def _check_time(name: str, value: str) -> None:

@@ -1,5 +1,6 @@
 """Creating and changing ad creatives: what is shown, and where it leads."""
 
+import re
 from urllib.parse import urlsplit
 
 from local.sandbox.meta.errors import GraphError, invalid, wrong_param
@@ -10,22 +11,37 @@ from local.sandbox.meta.store import Account, Json, MetaStore
 
 CALLS_TO_ACTION = (
     "APPLY_NOW",
+    "BOOK_NOW",
     "BOOK_TRAVEL",
     "BUY_NOW",
     "CONTACT_US",
     "DOWNLOAD",
     "GET_OFFER",
     "GET_QUOTE",
+    "GET_SHOWTIMES",
     "INSTALL_APP",
     "INSTALL_MOBILE_APP",
     "LEARN_MORE",
+    "LISTEN_NOW",
     "ORDER_NOW",
+    "PLAY_GAME",
+    "SEE_MORE",
     "SHOP_NOW",
     "SIGN_UP",
     "SUBSCRIBE",
     "WATCH_MORE",
 )
 MAX_TEXT_LENGTH = 2200
+MACROS = (
+    "{{ad.id}}",
+    "{{ad.name}}",
+    "{{adset.id}}",
+    "{{adset.name}}",
+    "{{campaign.id}}",
+    "{{campaign.name}}",
+    "{{placement}}",
+    "{{site_source_name}}",
+)
 _CREATE = {
     "name",
     "object_story_spec",
@@ -72,8 +88,17 @@ def new_creative(store: MetaStore, account: Account, params: Params) -> Json:
         _check_video_data(store, account, section(story, "video_data"))
     _check_enhancements(params)
     data: Json = {"name": read_name(params), "object_story_spec": story}
-    sent = {"url_tags": params.text("url_tags")} if "url_tags" in params else {}
+    sent = {"url_tags": _url_tags(params)} if "url_tags" in params else {}
     return data | sent | _json_as_sent(params)
+
+
+def _url_tags(params: Params) -> str:
+    """Parameters without the question mark; unknown macros are shown as they stand, so they are refused."""
+    text = params.required("url_tags")
+    known = all(macro in MACROS for macro in re.findall(r"\{\{.*?\}\}", text))
+    if text.startswith("?") or not known or re.search(r"\s", text) or "=" not in text:
+        raise wrong_param("Param url_tags must be URL parameters such as utm_source=x", "url_tags")
+    return text
 
 
 def changed_creative(params: Params) -> Json:

@@ -7,6 +7,7 @@ from local.sandbox.meta.params import listed, section
 from local.sandbox.meta.store import Account, Json, Node
 
 MIN_AGE, MAX_AGE = 13, 65
+MAX_LOCALES = 50
 
 
 def _codes(text: str) -> frozenset[str]:
@@ -60,6 +61,7 @@ def read_targeting(targeting: Json, account: Account, campaign: Node) -> Json:
     stored = {"age_min": 18, "age_max": MAX_AGE} | targeting
     _check_ages(stored)
     _check_genders(listed(targeting, "genders"))
+    _check_locales(listed(targeting, "locales"))
     _check_audiences(targeting, account)
     _check_advantage(targeting, stored["age_max"])
     _check_special_category(stored, campaign)
@@ -123,6 +125,12 @@ def _is_age(value: Any) -> bool:
 def _check_genders(genders: list[Any]) -> None:
     if any(gender not in (1, 2) for gender in genders):
         raise wrong_param("Param targeting[genders] must hold 1 (men) or 2 (women)", "targeting", "genders")
+
+
+def _check_locales(locales: list[Any]) -> None:
+    """Numbers, as the search for adlocale tells them; which ones exist is not known here."""
+    if len(locales) > MAX_LOCALES or any(not isinstance(item, int) or item < 1 for item in locales):
+        raise wrong_param("Param targeting[locales] must hold keys of locales", "targeting", "locales")
 
 
 def _check_audiences(targeting: Json, account: Account) -> None:

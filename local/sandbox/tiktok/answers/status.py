@@ -35,9 +35,7 @@ def primary_status(secondary: str) -> str:
 def may_deliver(store: TikTokStore, ad: Node, now: datetime) -> bool:
     """Whether the ad runs; its ad group may be shown as reviewed because of other ads."""
     adgroup = store.nodes[ad.data["adgroup_id"]]
-    starts_later = adgroup.data["schedule_type"] == "SCHEDULE_START_END" and now < schedule_start(
-        adgroup.data
-    )
+    starts_later = now < schedule_start(adgroup.data)
     running = secondary_status(store, ad, now) == "AD_STATUS_DELIVERY_OK"
     return running and not starts_later and now < schedule_end(adgroup.data)
 
@@ -72,7 +70,7 @@ def _adgroup(store: TikTokStore, node: Node, now: datetime) -> str:
         return "CREATE"
     if now >= schedule_end(node.data):
         return "TIME_DONE"
-    if node.data["schedule_type"] == "SCHEDULE_START_END" and now < schedule_start(node.data):
+    if now < schedule_start(node.data):
         return "NOT_START"
     return _reviews([_review(ad, now) for ad in ads])
 

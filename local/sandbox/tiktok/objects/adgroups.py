@@ -46,6 +46,7 @@ ADULTS_ONLY = {
 MAX_LOCATIONS, MAX_SMART_PLUS_GROUPS = 3000, 30
 LATE_START = timedelta(hours=12)
 _LOCATION = re.compile(r"\d{5,8}")
+_LANGUAGE = re.compile(r"[a-z]{2}")
 _TIME = "%Y-%m-%d %H:%M:%S"
 _TARGETING = {"location_ids", "age_groups", "gender", "audience_ids", "languages"}
 _COMMON = {
@@ -157,6 +158,8 @@ def _schedule(params: Params, now: datetime) -> Json:
     # Clients take the real time; the sandbox's clock may stand elsewhere.
     if start < min(now, datetime.now(UTC)) - LATE_START:
         raise wrong("schedule_start_time: The start may be at most 12 hours in the past.")
+    if start <= datetime.now(UTC):  # at once, in the client's time
+        start = min(start, now)
     end = _ten_years_on(start)  # which is what from now on means
     if kind == "SCHEDULE_START_END":
         end = _moment(params, "schedule_end_time")
@@ -249,6 +252,9 @@ def _targeting(params: Params, account: Account) -> Json:
         raise wrong(f"age_groups: Must be among: {', '.join(AGE_GROUPS)}.")
     if "AGE_13_17" in ages and ADULTS_ONLY & set(locations):
         raise wrong("age_groups: AGE_13_17 cannot be targeted in these locations.")
+    languages = [str(code) for code in params.listed("languages")]
+    if not all(map(_LANGUAGE.fullmatch, languages)):
+        raise wrong("languages: Unknown language.")
     audiences = [str(audience) for audience in params.listed("audience_ids")]
     if not set(audiences) <= set(account.audiences):
         raise wrong("audience_ids: The audience does not exist.")
@@ -257,6 +263,7 @@ def _targeting(params: Params, account: Account) -> Json:
         "age_groups": ages or None,
         "gender": params.choice("gender", GENDERS, "GENDER_UNLIMITED"),
         "audience_ids": audiences,
+        "languages": languages,
     }
 
 

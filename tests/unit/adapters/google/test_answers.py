@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from campaign_automation.adapters.google import answers, facts
+from campaign_automation.adapters.google.options.criteria import stored_of
 from local.sandbox.google.messages import GoogleAdsRow, Message, set_enum
 
 
@@ -34,10 +35,7 @@ def _node(places: list[Any], people: list[Any]) -> Any:
     row = GoogleAdsRow()
     row.ad_group.id, row.ad_group.name = 7, "Runners"
     set_enum(row.ad_group, "status", "ENABLED")
-    stored = answers.Stored(
-        Decimal(50), answers.places_of(places), answers.ages_of(people), answers.narrowed(people)
-    )
-    return answers.adset_node(row, stored)
+    return answers.adset_node(row, stored_of(Decimal(50), places, people))
 
 
 US = facts.GEO_TARGETS["US"]
@@ -55,7 +53,7 @@ def test_locations_and_excluded_ages_are_ours() -> None:
         ([_place(constant=US), _place("PROXIMITY")], [], ["location proximity"]),
         ([_place(constant="geoTargetConstants/1023191")], [], ["location geoTargetConstants/1023191"]),
         ([_place(constant=US), _place(constant=US, negative=True)], [], ["location without US"]),
-        ([_place(constant=US)], [_people("GENDER"), _people("GENDER")], ["gender"]),
+        ([_place(constant=US)], [_people("INCOME_RANGE"), _people("INCOME_RANGE")], ["income_range"]),
         ([_place(constant=US)], [_people("GENDER", negative=False)], []),
     ],
 )

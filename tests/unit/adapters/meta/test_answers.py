@@ -119,7 +119,7 @@ ADSET: dict[str, Any] = {
                 "geo_locations": {"countries": ["US"], "zips": [{}]},
             },
             (18, 65, ["US"]),
-            "also by zips, genders",
+            "also by zips",
         ),
         ({"geo_locations": {"countries": ["US"]}}, (None, None, ["US"]), "without ages"),
         (
@@ -153,7 +153,7 @@ def test_targeting_carries_what_is_understood_and_says_that_there_is_more(
     assert node.targeting is not None
     assert (node.targeting.age_min, node.targeting.age_max, node.targeting.countries) == understood
     assert node.unread == ["targeting"]
-    assert node.issues == [f"targeting: {problem}, and this module knows ages and countries only"]
+    assert node.issues == [f"targeting: {problem}, which this module does not know"]
 
 
 @pytest.mark.parametrize("targeting", ["everybody", 7, {"age_min": "many"}, {"geo_locations": ["US"]}])

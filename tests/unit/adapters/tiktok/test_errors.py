@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from campaign_automation.adapters.tiktok.errors import is_gone, is_nothing_to_update, translate
+from campaign_automation.adapters.tiktok.errors import is_gone, is_nothing_to_update, is_per_second, translate
 from campaign_automation.adapters.tiktok.wire import _goes_on, opened
 from campaign_automation.utils.error_handler import (
     PlatformAuthError,
@@ -66,6 +66,8 @@ def test_breaking_the_limit_per_minute_asks_for_five_quiet_minutes() -> None:
     minute = translate({"code": 40100, "message": "too many requests per minute"})
     second = translate({"code": 40100, "message": "too many requests per second"})
     assert (minute.details["retry_after"], second.details["retry_after"]) == (300, 1)
+    other = translate({"code": 40100, "message": "App is restricted for 600 seconds."})
+    assert (other.details["retry_after"], is_per_second(other)) == (300, False)
 
 
 def test_what_is_gone_and_what_is_unchanged_can_be_told() -> None:

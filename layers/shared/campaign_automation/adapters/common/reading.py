@@ -15,9 +15,9 @@ from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 
-from campaign_automation.adapters.base import AdNode, AdSetNode, CampaignNode, Node, StoredTargeting, Tree
+from campaign_automation.adapters.base import AdNode, AdSetNode, CampaignNode, Node, Tree
 from campaign_automation.adapters.common.refusals import outcome_unknown
-from campaign_automation.models.common import Level
+from campaign_automation.models.common import Level, StoredTargeting
 from campaign_automation.utils.observability import logger
 
 P = ParamSpec("P")
@@ -162,7 +162,7 @@ def _with_more(node: N) -> N:
     problem = _targeting_problem(node.targeting) if isinstance(node, AdSetNode) and node.targeting else None
     if problem:
         node.unread.append("targeting")
-        node.issues.append(f"targeting: {problem}, and this module knows ages and countries only")
+        node.issues.append(f"targeting: {problem}, which this module does not know")
     return node
 
 

@@ -106,6 +106,13 @@ def adults_only(categories: Collection[str]) -> InvalidRequestError:
     )
 
 
+def all_genders(categories: Collection[str]) -> InvalidRequestError:
+    """The refusal of genders for ads whose categories must reach everybody."""
+    return InvalidRequestError(
+        f"genders: {', '.join(sorted(categories))} ads reach all genders; leave it out", field="genders"
+    )
+
+
 def budget_out_of_range(problem: str, allowed: str, minimum: Decimal, currency: str) -> InvalidRequestError:
     """The refusal of a daily budget outside of the platform's range, in the account's currency."""
     return InvalidRequestError(

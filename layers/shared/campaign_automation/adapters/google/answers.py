@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from google.ads.googleads.v26.errors.types.errors import GoogleAdsFailure
@@ -19,11 +18,11 @@ from campaign_automation.adapters.base import (
     CampaignNode,
     DailyInsight,
     Outcome,
-    StoredTargeting,
     failed,
 )
 from campaign_automation.adapters.common import refusals
 from campaign_automation.adapters.common.listings import found_campaign
+from campaign_automation.adapters.common.options.rules import parameters_of
 from campaign_automation.adapters.common.outcomes import left_open
 from campaign_automation.adapters.common.reading import (
     count_of,
@@ -36,10 +35,11 @@ from campaign_automation.adapters.common.reading import (
 from campaign_automation.adapters.google import facts
 from campaign_automation.adapters.google.errors import translate
 from campaign_automation.adapters.google.facts import PLATFORM
+from campaign_automation.adapters.google.messages import enum_name
+from campaign_automation.adapters.google.options.criteria import Stored
 from campaign_automation.adapters.google.queries import KINDS
-from campaign_automation.adapters.google.requests import enum_name, reached_ages
 from campaign_automation.models.accounts import FoundCampaign
-from campaign_automation.models.common import AgeGroup, Level
+from campaign_automation.models.common import Level, StoredTargeting
 from campaign_automation.utils.error_handler import (
     PlatformError,
     PlatformRejectedError,
@@ -50,15 +50,6 @@ Row = Any  # a raw GoogleAdsRow
 _STATUS = {"ENABLED": "active", "PAUSED": "paused", "REMOVED": "deleted"}
 # Reasons that only repeat a status; everything else is worth telling.
 _NO_ISSUE = ("_PAUSED", "_REMOVED", "_LEARNING", "_UNDER_REVIEW", "UNKNOWN", "UNSPECIFIED")
-
-
-class Stored(NamedTuple):
-    """A campaign's budget and criteria as Google stored them; `ages` and what else narrows by ad group id."""
-
-    daily_budget: Decimal
-    countries: list[str]
-    ages: Mapping[str, AgeGroup]
-    narrowed: Mapping[str, list[str]] = MappingProxyType({})
 
 
 def _node_fields(message: Any, platform_id: str, **more: Callable[[], Any]) -> dict[str, Any]:
@@ -89,7 +80,8 @@ def campaign_node(row: Row, daily_budget: Decimal) -> CampaignNode:
         id_of(campaign.id),
         name=lambda: text_of(campaign.name),
         daily_budget=lambda: _positive(daily_budget),
-        ends_at=lambda: _ends_at(row),
+        ends_at=lambda: _moment(row, row.campaign.end_date_time),
+        starts_at=lambda: _moment(row, row.campaign.start_date_time),
     )
     return node_of(CampaignNode, fields)
 
@@ -115,9 +107,8 @@ def _positive(budget: Decimal) -> Decimal:
     return budget
 
 
-def _ends_at(row: Row) -> datetime | None:
-    """The end, which Google gives in the account's time zone; None for a campaign that goes on."""
-    text = row.campaign.end_date_time
+def _moment(row: Row, text: str) -> datetime | None:
+    """The start or end, which Google gives in the account's time zone; None for one that is not set."""
     zone = ZoneInfo(row.customer.time_zone) if text else None
     return datetime.fromisoformat(text).replace(tzinfo=zone) if text else None
 
@@ -147,7 +138,14 @@ def _targeting(stored: Stored, group_id: str) -> StoredTargeting:
     countries = [place for place in stored.countries if place in facts.GEO_TARGETS]
     odd = [f"location {place}" for place in stored.countries if place not in facts.GEO_TARGETS]
     more = [*odd, *stored.narrowed.get(group_id, [])]
-    return StoredTargeting(age_min=low, age_max=high, countries=countries, more=more)
+    return StoredTargeting(
+        age_min=low,
+        age_max=high,
+        countries=countries,
+        genders=stored.genders.get(group_id, []),
+        languages=list(stored.languages),
+        more=more,
+    )
 
 
 def _in_learning(campaign: Any) -> bool | None:
@@ -180,6 +178,7 @@ def ad_node(row: Row) -> AdNode:
         ad_group_ad,
         ad_id(row),
         primary_text=lambda: _first_description(ad_group_ad.ad),
+        url_parameters=lambda: parameters_of(ad_group_ad.ad.final_url_suffix),
         adset_id=lambda: id_of(group.id),
     )
     topics = [f"policy: {entry.topic}" for entry in ad_group_ad.policy_summary.policy_topic_entries]
@@ -208,49 +207,6 @@ def _first_description(ad: Any) -> str | None:
         if content.descriptions:
             return str(content.descriptions[0].text)
     return None
-
-
-def ages_of(rows: Iterable[Row]) -> dict[str, AgeGroup]:
-    """Ages by ad group, from rows of excluded ages; ad groups that exclude none are left out."""
-    excluded: dict[str, list[str]] = {}
-    for row in rows:
-        if row.ad_group_criterion.negative and _kind_of(row.ad_group_criterion) == "AGE_RANGE":
-            bucket = enum_name(row.ad_group_criterion.age_range, "type_")
-            excluded.setdefault(str(row.ad_group.id), []).append(bucket)
-    return {group_id: reached_ages(buckets) for group_id, buckets in excluded.items()}
-
-
-def narrowed(rows: Iterable[Row]) -> dict[str, list[str]]:
-    """Criteria other than ages that exclude people, by ad group: gender, parental status, income range."""
-    found: dict[str, list[str]] = {}
-    for row in rows:
-        kind = _kind_of(row.ad_group_criterion)
-        if row.ad_group_criterion.negative and kind != "AGE_RANGE":
-            kinds = found.setdefault(str(row.ad_group.id), [])
-            kinds += [] if kind.lower() in kinds else [kind.lower()]
-    return found
-
-
-def places_of(rows: Iterable[Row]) -> list[str]:
-    """Country codes of the locations; every other place, and each that is left out, in words of its own."""
-    return [_place_of(row.campaign_criterion) for row in rows]
-
-
-def _place_of(criterion: Any) -> str:
-    kind = _kind_of(criterion)
-    (place,) = countries_of([criterion.location.geo_target_constant])
-    if criterion.negative:
-        return f"without {place or kind.lower()}"
-    return place if kind == "LOCATION" and place else kind.lower()
-
-
-def _kind_of(criterion: Any) -> str:
-    return enum_name(criterion, "type_")
-
-
-def countries_of(constants: Iterable[str]) -> list[str]:
-    """Country codes of geo target constants; a constant that is no known country stays as it is."""
-    return [facts.COUNTRY_OF_GEO_TARGET.get(constant, constant) for constant in constants]
 
 
 def insight_of_row(row: Row, level: Level) -> DailyInsight:
@@ -291,36 +247,6 @@ def created_ids(response: Any, kind: str) -> list[str]:
         for item in (getattr(answer, f"{kind}_result"),)
     ]
     return [last_id(name) for name in names]
-
-
-def echoed_campaign(response: Any) -> tuple[Decimal, list[str]] | None:
-    """Budget and countries as stored, from the answer of a create; None when they are incomplete in it."""
-    answers = response.mutate_operation_responses
-    budgets = [item.campaign_budget_result.campaign_budget.amount_micros for item in answers]
-    places = [
-        item.campaign_criterion_result.campaign_criterion.location.geo_target_constant
-        for item in answers
-        if item.WhichOneof("response") == "campaign_criterion_result"
-    ]
-    budget = next((amount for amount in budgets if amount > 0), None)
-    if budget is None or not places or not all(places):
-        return None
-    return facts.from_micros(budget), countries_of(places)
-
-
-def echoed_ages(response: Any, group_ids: Sequence[str]) -> dict[str, AgeGroup] | None:
-    """Ages by new ad group as stored, from the answer of a create; None when incomplete in it."""
-    excluded: dict[str, list[str]] = {group_id: [] for group_id in group_ids}
-    for answer in response.mutate_operation_responses:
-        if answer.WhichOneof("response") != "ad_group_criterion_result":
-            continue
-        criterion = answer.ad_group_criterion_result.ad_group_criterion
-        group_id = criterion.ad_group.rpartition("/")[2]
-        bucket = enum_name(criterion.age_range, "type_")
-        if group_id not in excluded or not criterion.negative or bucket == "UNSPECIFIED":
-            return None
-        excluded[group_id].append(bucket)
-    return {group_id: reached_ages(buckets) for group_id, buckets in excluded.items()}
 
 
 def outcomes_of(response: Any, ids: Sequence[str], request_id: str | None) -> list[Outcome]:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 from campaign_automation.adapters.common.ages import open_end_warnings
+from campaign_automation.adapters.common.options import rules as options
 from campaign_automation.adapters.common.refusals import (
     adults_only,
+    all_genders,
     blocked_account,
     budget_out_of_range,
     require_setting,
@@ -15,9 +19,11 @@ from campaign_automation.adapters.common.refusals import (
 from campaign_automation.adapters.common.text import display_width
 from campaign_automation.adapters.google import facts
 from campaign_automation.adapters.google.facts import NAME, PLATFORM
+from campaign_automation.adapters.google.options.rules import rules
 from campaign_automation.adapters.google.requests import app_store, fit_ages
 from campaign_automation.models.campaigns import CreateCampaign, Creative, Lookalike
 from campaign_automation.models.common import AdAccount
+from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import AccountError, InvalidRequestError
 
 
@@ -131,6 +137,36 @@ def check_categories(spec: CreateCampaign) -> None:
     locked = set(spec.special_ad_categories or []) & facts.AGE_LOCKED_CATEGORIES
     if locked and fit_ages(spec.age_groups) != [facts.ALL_AGES]:
         raise adults_only(locked)
+    if locked and spec.genders:
+        raise all_genders(locked)
+
+
+def check_options(spec: CreateCampaign, account: AdAccount) -> list[str]:
+    """Return warnings. Raises InvalidRequestError for a setting that these campaigns cannot have."""
+    channel = facts.GOALS[spec.objective].channel
+    warnings = options.check_options(spec, rules(channel), clock.now())
+    zone = ZoneInfo(account.time_zone)
+    if spec.start_time:
+        _whole_day("start_time", spec.start_time.astimezone(zone), time(0, 0))
+    if spec.end_time:
+        _whole_day("end_time", spec.end_time.astimezone(zone), _END_OF_DAY)
+    if spec.genders:
+        warnings.append("google: people whose gender Google does not know are not reached")
+    return warnings
+
+
+_END_OF_DAY = time(23, 59, 59)
+
+
+def _whole_day(field: str, asked: datetime, edge: time) -> None:
+    """Refuse a time within a day of the account, which only some kinds of campaigns take, and name a right
+    one that does not spend more than asked."""
+    if asked.time().replace(microsecond=0) == edge:
+        return
+    day = asked.date() + timedelta(days=1 if field == "start_time" else -1)
+    right = datetime.combine(day, edge, asked.tzinfo).isoformat()
+    what = "starts campaigns with a day" if field == "start_time" else "ends campaigns with a day"
+    raise options.refused(field, NAME, f"{what} of the account; give {right}", [right])
 
 
 def check_activation(spec: CreateCampaign) -> None:

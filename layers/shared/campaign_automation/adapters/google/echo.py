@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from campaign_automation.adapters.google import answers
+from campaign_automation.adapters.google.options import criteria
 from campaign_automation.models.common import AgeGroup
 
 _FRESH_SECONDS = 300
@@ -25,8 +25,8 @@ class Echo:
     since: float = field(default_factory=time.monotonic)
 
     @property
-    def stored(self) -> answers.Stored:
-        return answers.Stored(self.daily_budget, self.countries, self.ages)
+    def stored(self) -> criteria.Stored:
+        return criteria.Stored(self.daily_budget, self.countries, self.ages)
 
     def is_fresh(self) -> bool:
         return time.monotonic() - self.since < _FRESH_SECONDS
@@ -40,7 +40,7 @@ class Echoes:
 
     def campaign(self, campaign_id: str, response: Any) -> None:
         """Keep the answer of a campaign's creation, if it tells budget and countries."""
-        stored = answers.echoed_campaign(response)
+        stored = criteria.echoed_campaign(response)
         if stored:
             self._echoes[campaign_id] = Echo(*stored)
         while len(self._echoes) > _MOST:
@@ -50,7 +50,7 @@ class Echoes:
         """Add the ages of new ad groups, if the answer of their creation tells them."""
         echo = self._echoes.get(campaign_id)
         if echo:
-            echo.ages |= answers.echoed_ages(response, ids) or {}
+            echo.ages |= criteria.echoed_ages(response, ids) or {}
 
     def take(self, campaign_id: str) -> Echo | None:
         """Return the echo once, while it is fresh."""

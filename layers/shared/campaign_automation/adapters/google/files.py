@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from campaign_automation.adapters.base import Access, AdOrder
 from campaign_automation.adapters.google import facts, pictures, queries, requests
 from campaign_automation.adapters.google.errors import unavailable
-from campaign_automation.adapters.google.requests import Operation
+from campaign_automation.adapters.google.messages import Operation
 from campaign_automation.adapters.google.wire import GoogleWire
 from campaign_automation.clients.media_client import MediaClient
 

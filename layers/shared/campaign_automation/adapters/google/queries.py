@@ -16,14 +16,15 @@ _CAMPAIGN = (
     " campaign.advertising_channel_type, campaign.bidding_strategy_type,"
     " campaign.maximize_conversions.target_cpa_micros, campaign.maximize_conversion_value.target_roas,"
     " campaign.network_settings.target_google_search, campaign.network_settings.target_search_network,"
-    " campaign.end_date_time, customer.time_zone"
+    " campaign.start_date_time, campaign.end_date_time, customer.time_zone"
 )
 _AD_GROUP = (
     "ad_group.id, ad_group.name, ad_group.status, ad_group.primary_status, ad_group.primary_status_reasons"
 )
 _AD = (
     "ad_group_ad.ad.id, ad_group_ad.status, ad_group_ad.primary_status, ad_group_ad.primary_status_reasons,"
-    " ad_group_ad.ad.url_custom_parameters, ad_group_ad.ad.responsive_search_ad.descriptions,"
+    " ad_group_ad.ad.url_custom_parameters, ad_group_ad.ad.final_url_suffix,"
+    " ad_group_ad.ad.responsive_search_ad.descriptions,"
     " ad_group_ad.ad.demand_gen_multi_asset_ad.descriptions, ad_group_ad.ad.app_ad.descriptions,"
     " ad_group_ad.policy_summary.policy_topic_entries"
 )
@@ -58,14 +59,16 @@ AD_GROUPS = (
 )
 # The places of a campaign and the people of its ad groups; ours are locations and excluded ages.
 PLACES = (
-    "SELECT campaign_criterion.location.geo_target_constant, campaign_criterion.type,"
-    " campaign_criterion.negative FROM campaign_criterion WHERE campaign.id = {campaign_id}"
-    " AND campaign_criterion.type IN ('LOCATION', 'PROXIMITY', 'LOCATION_GROUP')"
+    "SELECT campaign_criterion.location.geo_target_constant, campaign_criterion.language.language_constant,"
+    " campaign_criterion.type, campaign_criterion.negative FROM campaign_criterion"
+    " WHERE campaign.id = {campaign_id}"
+    " AND campaign_criterion.type IN ('LOCATION', 'PROXIMITY', 'LOCATION_GROUP', 'LANGUAGE')"
     " AND campaign_criterion.status != 'REMOVED'"
 )
 PEOPLE = (
-    "SELECT ad_group.id, ad_group_criterion.age_range.type, ad_group_criterion.type,"
-    " ad_group_criterion.negative FROM ad_group_criterion WHERE campaign.id = {campaign_id}"
+    "SELECT ad_group.id, ad_group_criterion.age_range.type, ad_group_criterion.gender.type,"
+    " ad_group_criterion.type, ad_group_criterion.negative FROM ad_group_criterion"
+    " WHERE campaign.id = {campaign_id}"
     " AND ad_group_criterion.type IN ('AGE_RANGE', 'GENDER', 'PARENTAL_STATUS', 'INCOME_RANGE')"
     " AND ad_group_criterion.status != 'REMOVED'"
 )

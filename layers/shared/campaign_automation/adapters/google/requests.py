@@ -9,19 +9,18 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from google.ads.googleads.v26.services.types.google_ads_service import MutateOperation
-
 from campaign_automation.adapters.base import AdOrder, CreativeOrder
 from campaign_automation.adapters.common.ages import fit_to_buckets, years
+from campaign_automation.adapters.common.options.rules import query_of
 from campaign_automation.adapters.common.text import display_width
 from campaign_automation.adapters.google import facts
 from campaign_automation.adapters.google.facts import PLATFORM
+from campaign_automation.adapters.google.messages import Operation, new_operation, set_enum
+from campaign_automation.adapters.google.options.targeting import gender_operations, language_operations
 from campaign_automation.models.campaigns import AdCopy, AdSetPlan, CampaignPlan
 from campaign_automation.models.common import AdAccount, AgeGroup, Level
 from campaign_automation.utils.error_handler import PlatformRejectedError
 
-Operation = Any  # a raw MutateOperation; the vendor's package carries no types for it
-_OPERATION = type(MutateOperation.pb(MutateOperation()))
 _OBJECTS = {
     Level.CAMPAIGN: ("campaign_operation", "campaigns"),
     Level.ADSET: ("ad_group_operation", "adGroups"),
@@ -29,19 +28,6 @@ _OBJECTS = {
 }
 _STATUS = {"active": "ENABLED", "paused": "PAUSED"}
 _NOT_IN_KEYWORDS = re.compile(r"[^\w\s&.'-]|_")
-
-
-def set_enum(message: Any, field: str, name: str) -> None:
-    """Set an enum field by the name of its value."""
-    values = message.DESCRIPTOR.fields_by_name[field].enum_type.values_by_name
-    setattr(message, field, values[name].number)
-
-
-def enum_name(message: Any, field: str) -> str:
-    """The name of an enum field's value; a number newer than this version is UNKNOWN."""
-    descriptor = message.DESCRIPTOR.fields_by_name[field]
-    value = descriptor.enum_type.values_by_number.get(getattr(message, field))
-    return value.name if value else "UNKNOWN"
 
 
 # --- campaign level --------------------------------------------------------------------------------------
@@ -58,18 +44,18 @@ def campaign_operations(
     campaign = _campaign(campaign_name, budget_name, plan, account, is_political)
     operations = [_budget(budget_name, total), campaign]
     for country in plan.adsets[0].targeting.countries:
-        operation = _OPERATION()
+        operation = new_operation()
         criterion = operation.campaign_criterion_operation.create
         criterion.campaign = campaign_name
         criterion.location.geo_target_constant = facts.GEO_TARGETS[country]
         operations.append(operation)
-    return operations
+    return [*operations, *language_operations(campaign_name, plan.adsets[0].targeting)]
 
 
 def _budget(name: str, daily: Decimal) -> Operation:
     """The budget of one campaign."""
     # Google's default is a shared budget, which outlives its campaign and feeds others.
-    operation = _OPERATION()
+    operation = new_operation()
     budget = operation.campaign_budget_operation.create
     budget.resource_name = name
     budget.amount_micros = facts.to_micros(daily)
@@ -82,7 +68,7 @@ def _campaign(
     name: str, budget_name: str, plan: CampaignPlan, account: AdAccount, is_political: bool
 ) -> Operation:
     goal = facts.GOALS[plan.objective]
-    operation = _OPERATION()
+    operation = new_operation()
     campaign = operation.campaign_operation.create
     campaign.resource_name = name
     campaign.name = plan.name
@@ -93,9 +79,16 @@ def _campaign(
     prefix = "CONTAINS" if is_political else "DOES_NOT_CONTAIN"
     set_enum(campaign, "contains_eu_political_advertising", f"{prefix}_EU_POLITICAL_ADVERTISING")
     _CHANNELS[goal.channel](campaign, account.facts)
+    if plan.starts_at:
+        campaign.start_date_time = _local(plan.starts_at, account.time_zone)
     if plan.ends_at:
         campaign.end_date_time = end_of_day(plan.ends_at, account.time_zone)
     return operation
+
+
+def _local(moment: datetime, time_zone: str) -> str:
+    """The moment in the account's zone as Google writes it; only whole days are asked for."""
+    return moment.astimezone(ZoneInfo(time_zone)).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def end_of_day(moment: datetime, time_zone: str) -> str:
@@ -151,7 +144,7 @@ def ad_group_operations(
     channel = facts.GOALS[plan.objective].channel
     groups = []
     for name, adset in zip(names, adsets, strict=True):
-        operation = _OPERATION()
+        operation = new_operation()
         group = operation.ad_group_operation.create
         group.resource_name = name
         group.name = adset.name
@@ -165,11 +158,16 @@ def ad_group_operations(
         for name, adset in zip(names, adsets, strict=True)
         for bucket in excluded_ages((adset.targeting.age_min, adset.targeting.age_max))
     ]
-    return groups + ages
+    genders = [
+        operation
+        for name, adset in zip(names, adsets, strict=True)
+        for operation in gender_operations(name, adset.targeting)
+    ]
+    return [*groups, *ages, *genders]
 
 
 def _excluded_age(group_name: str, bucket: str) -> Operation:
-    operation = _OPERATION()
+    operation = new_operation()
     criterion = operation.ad_group_criterion_operation.create
     criterion.ad_group = group_name
     criterion.negative = True
@@ -232,12 +230,17 @@ def ad_operations(
     orders: Sequence[AdOrder],
     pictures: Mapping[str, str],
     app: Mapping[str, Any],
+    plan: CampaignPlan,
 ) -> list[Operation]:
     """Operations for the ads, then for the keywords of search ads.
 
     `pictures` maps a file's URL to its "<field> <asset>".
     """
     operations = [_ad(customer_id, channel, order, pictures, app) for order in orders]
+    if plan.tracking:
+        for operation in operations:
+            ad = operation.ad_group_ad_operation.create.ad
+            ad.final_url_suffix = query_of(plan.tracking.url_parameters)
     if channel == facts.SEARCH:
         operations += _keyword_operations(customer_id, orders)
     return operations
@@ -246,7 +249,7 @@ def ad_operations(
 def _ad(
     customer_id: str, channel: str, order: AdOrder, pictures: Mapping[str, str], app: Mapping[str, Any]
 ) -> Operation:
-    operation = _OPERATION()
+    operation = new_operation()
     ad_group_ad = operation.ad_group_ad_operation.create
     ad_group_ad.ad_group = f"customers/{customer_id}/adGroups/{order.adset_id}"
     set_enum(ad_group_ad, "status", "PAUSED")
@@ -318,7 +321,7 @@ def _keyword_operations(customer_id: str, orders: Sequence[AdOrder]) -> Iterator
         by_group.setdefault(order.adset_id, {}).update(dict.fromkeys(keywords(order.creative)))
     for group_id, texts in by_group.items():
         for text in list(texts)[: facts.KEYWORDS_PER_AD_GROUP]:
-            operation = _OPERATION()
+            operation = new_operation()
             criterion = operation.ad_group_criterion_operation.create
             criterion.ad_group = f"customers/{customer_id}/adGroups/{group_id}"
             set_enum(criterion, "status", "ENABLED")
@@ -344,7 +347,7 @@ def keywords(order: CreativeOrder) -> list[str]:
 
 
 def image_operation(name: str, content: bytes) -> Operation:
-    operation = _OPERATION()
+    operation = new_operation()
     asset = operation.asset_operation.create
     asset.name = name
     asset.image_asset.data = content
@@ -356,7 +359,7 @@ def resource_name(customer_id: str, level: Level, platform_id: str) -> str:
 
 
 def status_operation(customer_id: str, level: Level, platform_id: str, status: str) -> Operation:
-    operation = _OPERATION()
+    operation = new_operation()
     inner = getattr(operation, _OBJECTS[level][0])
     inner.update.resource_name = resource_name(customer_id, level, platform_id)
     set_enum(inner.update, "status", _STATUS[status])
@@ -366,7 +369,7 @@ def status_operation(customer_id: str, level: Level, platform_id: str, status: s
 
 def lift_end_operation(customer_id: str, campaign_id: str) -> Operation:
     """Clear the campaign's end: the mask names a field that is left empty."""
-    operation = _OPERATION()
+    operation = new_operation()
     inner = operation.campaign_operation
     inner.update.resource_name = resource_name(customer_id, Level.CAMPAIGN, campaign_id)
     inner.update_mask.paths.append("end_date_time")
@@ -375,7 +378,7 @@ def lift_end_operation(customer_id: str, campaign_id: str) -> Operation:
 
 def budget_operation(resource_name: str, daily: Decimal) -> Operation:
     """Set the daily amount of the budget with this resource name."""
-    operation = _OPERATION()
+    operation = new_operation()
     inner = operation.campaign_budget_operation
     inner.update.resource_name = resource_name
     inner.update.amount_micros = facts.to_micros(daily)
@@ -384,6 +387,6 @@ def budget_operation(resource_name: str, daily: Decimal) -> Operation:
 
 
 def remove_operation(customer_id: str, level: Level, platform_id: str) -> Operation:
-    operation = _OPERATION()
+    operation = new_operation()
     getattr(operation, _OBJECTS[level][0]).remove = resource_name(customer_id, level, platform_id)
     return operation

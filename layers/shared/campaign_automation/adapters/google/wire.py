@@ -28,7 +28,7 @@ from campaign_automation.adapters.common.pages import Pages
 from campaign_automation.adapters.google import facts
 from campaign_automation.adapters.google.errors import from_exception
 from campaign_automation.adapters.google.facts import PLATFORM
-from campaign_automation.adapters.google.requests import Operation
+from campaign_automation.adapters.google.messages import Operation
 
 T = TypeVar("T")
 

@@ -12,9 +12,9 @@ from campaign_automation.adapters.base import (
     AdSetNode,
     CampaignNode,
     DailyInsight,
-    StoredTargeting,
 )
 from campaign_automation.adapters.common.listings import TOTAL_BUDGET, found_campaign
+from campaign_automation.adapters.common.options.rules import parameters_of
 from campaign_automation.adapters.common.reading import (
     UNREADABLE,
     amount_of,
@@ -28,8 +28,9 @@ from campaign_automation.adapters.common.reading import (
     text_of,
 )
 from campaign_automation.adapters.meta import facts
+from campaign_automation.adapters.meta.options import targeting
 from campaign_automation.models.accounts import FoundCampaign
-from campaign_automation.models.common import Level
+from campaign_automation.models.common import Level, StoredTargeting
 
 DELETED = ("DELETED", "ARCHIVED")
 _STATUS = {"ACTIVE": "active", "PAUSED": "paused", **dict.fromkeys(DELETED, "deleted")}
@@ -46,6 +47,7 @@ _KNOWN_TARGETING = frozenset(
         "brand_safety_content_filter_levels",
         "targeting_optimization",
         "targeting_relaxation_types",
+        *targeting.READ,
     }
 )
 _KNOWN_PLACES = ("countries", "location_types")
@@ -83,6 +85,11 @@ def _review_issues(feedback: Mapping[str, Any]) -> Iterator[str]:
             yield f"{policy} ({placement}): {text}"
 
 
+def ids_of(edge: Any) -> list[str]:
+    """Return the ids of an edge's objects."""
+    return [id_of(item["id"]) for item in rows_of(fields_of(edge).get("data"))]
+
+
 def campaign_node(item: Mapping[str, Any], step: Decimal) -> CampaignNode:
     fields = _node_fields(
         item,
@@ -117,6 +124,7 @@ def adset_node(item: Mapping[str, Any], step: Decimal) -> AdSetNode:
         in_learning=lambda: _in_learning(item),
         attribution_days=lambda: _attribution_days(item),
         ends_at=lambda: _moment(item.get("end_time")),
+        starts_at=lambda: _moment(item.get("start_time")),
     )
     return node_of(AdSetNode, fields)
 
@@ -135,6 +143,7 @@ def _targeting(stored: Any) -> StoredTargeting:
         age_min=settings.get("age_min"),
         age_max=settings.get("age_max"),
         countries=rows_of(places.get("countries")),
+        **targeting.people_of(settings),
         more=[*_narrowed(places, _KNOWN_PLACES), *_narrowed(settings, _KNOWN_TARGETING), *_widened(settings)],
     )
 
@@ -183,17 +192,21 @@ def _attribution_days(item: Mapping[str, Any]) -> int | None:
 
 def ad_node(item: Mapping[str, Any]) -> AdNode:
     fields = _node_fields(
-        item, primary_text=lambda: _primary_text(item), adset_id=lambda: id_of(item["adset_id"])
+        item,
+        primary_text=lambda: _content(item).get("message"),
+        call_to_action=lambda: fields_of(_content(item).get("call_to_action")).get("type"),
+        url_parameters=lambda: parameters_of(fields_of(item.get("creative")).get("url_tags") or ""),
+        adset_id=lambda: id_of(item["adset_id"]),
     )
     return node_of(AdNode, {"adset_id": "", **fields})
 
 
-def _primary_text(ad: Mapping[str, Any]) -> str | None:
+def _content(ad: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the part of an ad's creative that holds its text and its button."""
     story = fields_of(fields_of(ad.get("creative")).get("object_story_spec"))
     # From v27.0 on Meta may add a catalog's products to an ad, whose text then stands in template_data.
     kinds = ("link_data", "video_data", "template_data")
-    content = next((data for kind in kinds if (data := fields_of(story.get(kind)))), {})
-    return content.get("message")
+    return next((data for kind in kinds if (data := fields_of(story.get(kind)))), {})
 
 
 def insight_of_row(row: Mapping[str, Any], level: Level, actions: Sequence[str]) -> DailyInsight:

@@ -131,11 +131,11 @@ CAMPAIGN_FIELDS = (
 FOUND_FIELDS = "id,name,objective,status,effective_status,daily_budget,lifetime_budget,created_time"
 ADSET_FIELDS = (
     "id,name,status,effective_status,daily_budget,bid_strategy,targeting,issues_info,learning_stage_info,"
-    "end_time,attribution_spec"
+    "start_time,end_time,attribution_spec"
 )
 AD_FIELDS = (
     "id,name,adset_id,status,effective_status,issues_info,ad_review_feedback,"
-    "creative{id,name,object_story_spec}"
+    "creative{id,name,object_story_spec,url_tags}"
 )
 ACCOUNT_FIELDS = (
     "id,name,currency,timezone_name,account_status,disable_reason,min_daily_budget,"

@@ -10,9 +10,11 @@ from typing import Any
 from campaign_automation.adapters.base import CreativeOrder
 from campaign_automation.adapters.common.ages import ADULTS
 from campaign_automation.adapters.common.fact import WARNING_DAYS
+from campaign_automation.adapters.common.options.rules import query_of
 from campaign_automation.adapters.common.reading import amount_of
 from campaign_automation.adapters.common.refusals import (
     adults_only,
+    all_genders,
     blocked_account,
     require_setting,
     unknown_categories,
@@ -20,6 +22,7 @@ from campaign_automation.adapters.common.refusals import (
 )
 from campaign_automation.adapters.meta import facts
 from campaign_automation.adapters.meta.facts import NAME, PLATFORM
+from campaign_automation.adapters.meta.options.targeting import people_params
 from campaign_automation.models.campaigns import AdSetPlan, CampaignPlan, CreateCampaign, Lookalike
 from campaign_automation.models.common import AdAccount, Targeting
 from campaign_automation.utils.error_handler import InvalidRequestError
@@ -38,6 +41,8 @@ def adset_params(plan: CampaignPlan, account: AdAccount, campaign_id: str, adset
         "bid_strategy": "LOWEST_COST_WITHOUT_CAP",
         "targeting": _targeting(plan, adset.targeting),
     }
+    if plan.starts_at:
+        params["start_time"] = int(plan.starts_at.timestamp())
     if plan.ends_at:
         params["end_time"] = int(plan.ends_at.timestamp())
     if goal.promoted:
@@ -58,6 +63,7 @@ def _targeting(plan: CampaignPlan, targeting: Targeting) -> facts.Params:
         "age_max": targeting.age_max,
         "geo_locations": {"countries": targeting.countries, "location_types": ["home", "recent"]},
         "targeting_automation": {"advantage_audience": 0},
+        **people_params(targeting),
     }
     if isinstance(plan.audience, Lookalike):
         params["custom_audiences"] = [{"id": plan.audience.lookalike}]
@@ -78,7 +84,8 @@ def _dsa_params(plan: CampaignPlan, account: AdAccount) -> facts.Params:
     return {f"dsa_{role}": account.facts[f"dsa_{role}"] for role in ("beneficiary", "payor")}
 
 
-def creative_params(order: CreativeOrder, account: AdAccount, call_to_action: str) -> facts.Params:
+def creative_params(order: CreativeOrder, plan: CampaignPlan, account: AdAccount) -> facts.Params:
+    call_to_action = plan.call_to_action or facts.GOALS[plan.objective].call_to_action
     link = order.creative.product_url
     action = {"type": call_to_action, "value": {"link": link}}
     asset = json.loads(order.asset)
@@ -104,7 +111,9 @@ def creative_params(order: CreativeOrder, account: AdAccount, call_to_action: st
                 "call_to_action": action,
             }
         }
-    return {"name": order.name, "object_story_spec": {"page_id": account.facts["page_id"], **content}}
+    story = {"page_id": account.facts["page_id"], **content}
+    tags = {"url_tags": query_of(plan.tracking.url_parameters)} if plan.tracking else {}
+    return {"name": order.name, "object_story_spec": story, **tags}
 
 
 def countries_of(plan: CampaignPlan) -> list[str]:
@@ -150,6 +159,8 @@ def check_categories(spec: CreateCampaign) -> list[str]:
     locked = set(spec.special_ad_categories) & facts.AGE_LOCKED_CATEGORIES
     if locked and spec.age_groups != [ADULTS]:
         raise adults_only(locked)
+    if locked and spec.genders:
+        raise all_genders(locked)
     return []
 
 

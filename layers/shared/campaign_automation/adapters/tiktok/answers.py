@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from campaign_automation.adapters.base import AdNode, AdSetNode, CampaignNode, StoredTargeting
+from campaign_automation.adapters.base import AdNode, AdSetNode, CampaignNode
 from campaign_automation.adapters.common import listings
+from campaign_automation.adapters.common.options.rules import parameters_of
 from campaign_automation.adapters.common.reading import (
     amount_of,
     fields_of,
@@ -21,11 +22,13 @@ from campaign_automation.adapters.common.reading import (
 from campaign_automation.adapters.tiktok import facts
 from campaign_automation.adapters.tiktok.requests import ages_of
 from campaign_automation.models.accounts import FoundCampaign
-from campaign_automation.models.common import Level
+from campaign_automation.models.common import Gender, Level, StoredTargeting
 
 _STATUS = {"ENABLE": "active", "DISABLE": "paused", "DELETE": "deleted"}
 _DAILY = ("BUDGET_MODE_DAY", "BUDGET_MODE_DYNAMIC_DAILY_BUDGET")
 _NOT_DAILY = ("BUDGET_MODE_TOTAL", "BUDGET_MODE_INFINITE")
+_EVERY_GENDER = "GENDER_UNLIMITED"
+_GENDERS: dict[str, list[Gender]] = {_EVERY_GENDER: [], "GENDER_MALE": ["male"], "GENDER_FEMALE": ["female"]}
 _COUNTRIES = {location: country for country, location in facts.LOCATION_IDS.items()}
 
 
@@ -91,6 +94,7 @@ def adset_node(item: Mapping[str, Any], family: facts.Family) -> AdSetNode:
         placements=lambda: _placements(item),
         bid_strategy=lambda: _bid_strategy(item.get("bid_type")),
         ends_at=lambda: _ends_at(item),
+        starts_at=lambda: _moment(item["schedule_start_time"]) if item.get("schedule_start_time") else None,
         attribution_days=lambda: _attribution_days(item),
     )
     return node_of(AdSetNode, fields)
@@ -128,6 +132,8 @@ def _targeting(stored: Mapping[str, Any]) -> StoredTargeting:
         age_min=low,
         age_max=high,
         countries=[_COUNTRIES[place] for place in places if place in _COUNTRIES],
+        genders=_GENDERS[stored.get("gender") or _EVERY_GENDER],
+        languages=sorted(text_of(code) for code in rows_of(stored.get("languages"))),
         more=[*odd_ages, *odd_places, *(name for name in facts.NARROWING if _narrows(stored.get(name)))],
     )
 
@@ -168,16 +174,19 @@ def ad_node(item: Mapping[str, Any], family: facts.Family) -> AdNode:
         item,
         Level.AD,
         family,
-        primary_text=lambda: _primary_text(item),
+        primary_text=lambda: _first(item, "ad_text"),
+        call_to_action=lambda: _first(item, "call_to_action"),
+        url_parameters=lambda: parameters_of(_first(item, "landing_page_url") or ""),
         adset_id=lambda: id_of(item["adgroup_id"]),
     )
     return node_of(AdNode, {"adset_id": "", **fields})
 
 
-def _primary_text(ad: Mapping[str, Any]) -> str | None:
-    texts = ad.get("ad_text_list") or [{}]
-    text: str | None = ad.get("ad_text") or texts[0].get("ad_text")
-    return text
+def _first(ad: Mapping[str, Any], field: str) -> str | None:
+    """Return a field of a manual ad, or the first of a Smart+ ad's list of it."""
+    listed = rows_of(ad.get(f"{field}_list")) or [{}]
+    value: str | None = ad.get(field) or listed[0].get(field)
+    return value
 
 
 def ids_by_name(

@@ -11,6 +11,7 @@ from campaign_automation.adapters.common.ages import ADULTS, OLDEST, open_end_wa
 from campaign_automation.adapters.common.fact import WARNING_DAYS
 from campaign_automation.adapters.common.refusals import (
     adults_only,
+    all_genders,
     blocked_account,
     budget_out_of_range,
     require_asset,
@@ -48,6 +49,8 @@ def check_categories(spec: CreateCampaign) -> None:
     # That these ads must reach all adults is unverified; it is so on the other platforms.
     if asked and any(group != ADULTS for group in fit_ages(spec.age_groups)):
         raise adults_only(asked)
+    if asked and spec.genders:
+        raise all_genders(asked)
 
 
 def check_countries(spec: CreateCampaign) -> None:

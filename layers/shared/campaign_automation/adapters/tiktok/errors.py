@@ -29,7 +29,7 @@ OK, PARTLY_DONE, NOTHING_TO_UPDATE = 0, 20001, 40012
 QUIET_SECONDS = 300
 # The limit per second is over with the second. Both speak with code 40100; only the text tells them apart.
 PER_SECOND_WAIT = 1
-_PER_SECOND_WORDS = ("qps", "second")
+_PER_SECOND_WORDS = ("qps", "per second")
 
 _TOKEN_LOST = frozenset({40102, 40103, 40104, 40105, 40107, 40110})
 _FORBIDDEN = frozenset({40001, 40003, 40113, 40117, 40118, 40130, 40301, 41000})

@@ -10,7 +10,9 @@ from decimal import Decimal
 
 from campaign_automation.adapters.base import AdOrder, CreativeOrder
 from campaign_automation.adapters.common.ages import fit_to_buckets, years
+from campaign_automation.adapters.common.options.rules import with_parameters
 from campaign_automation.adapters.tiktok import facts
+from campaign_automation.adapters.tiktok.options.rules import GENDERS, LANGUAGES
 from campaign_automation.models.campaigns import AdSetPlan, CampaignPlan, Lookalike
 from campaign_automation.models.common import AdAccount, AgeGroup, Objective
 
@@ -96,7 +98,7 @@ def adset_body(
         "adgroup_name": adset.name,
         "operation_status": "DISABLE",
         "budget": number(adset.daily_budget),
-        **_schedule(now, plan.ends_at),
+        **_schedule(plan.starts_at or now, plan.ends_at),
         # Automatic placements are refused in some countries, and TikTok itself is what they always hold.
         "placement_type": "PLACEMENT_TYPE_NORMAL",
         "placements": ["PLACEMENT_TIKTOK"],
@@ -109,7 +111,8 @@ def adset_body(
 
 
 def _schedule(start: datetime, end: datetime | None) -> facts.Params:
-    schedule = {"schedule_type": "SCHEDULE_FROM_NOW", "schedule_start_time": start.strftime(facts.TIME)}
+    begin = start.astimezone(UTC).strftime(facts.TIME)
+    schedule = {"schedule_type": "SCHEDULE_FROM_NOW", "schedule_start_time": begin}
     if end is None:
         return schedule
     stop = end.astimezone(UTC).strftime(facts.TIME)
@@ -133,8 +136,10 @@ def _targeting(plan: CampaignPlan, adset: AdSetPlan) -> facts.Params:
     targeting: facts.Params = {
         "location_ids": [facts.LOCATION_IDS[country] for country in ages.countries],
         "age_groups": buckets_of(ages.age_min, ages.age_max),
-        "gender": "GENDER_UNLIMITED",
+        "gender": GENDERS[ages.genders[0]] if ages.genders else "GENDER_UNLIMITED",
     }
+    if ages.languages:
+        targeting["languages"] = [LANGUAGES[code] for code in ages.languages]
     if isinstance(plan.audience, Lookalike):
         targeting["audience_ids"] = [plan.audience.lookalike]
     return targeting
@@ -161,13 +166,22 @@ def ad_creative(plan: CampaignPlan, account: AdAccount, order: AdOrder) -> facts
         "ad_format": _format(order.creative),
         "image_ids": [asset["image_id"]],
         "ad_text": order.creative.copy.primary_text,
-        "call_to_action": facts.GOALS[plan.objective].call_to_action,
+        "call_to_action": _call_to_action(plan),
     }
     if "video_id" in asset:
         creative["video_id"] = asset["video_id"]
     if plan.objective is not Objective.APP_PROMOTION:
-        creative["landing_page_url"] = order.creative.creative.product_url
+        creative["landing_page_url"] = _page(plan, order)
     return creative
+
+
+def _call_to_action(plan: CampaignPlan) -> str:
+    return plan.call_to_action or facts.GOALS[plan.objective].call_to_action
+
+
+def _page(plan: CampaignPlan, order: AdOrder) -> str:
+    page = order.creative.creative.product_url
+    return with_parameters(page, plan.tracking.url_parameters) if plan.tracking else page
 
 
 def smart_plus_ad_body(plan: CampaignPlan, account: AdAccount, order: AdOrder) -> facts.Params:
@@ -186,10 +200,10 @@ def smart_plus_ad_body(plan: CampaignPlan, account: AdAccount, order: AdOrder) -
         "ad_configuration": _identity(account),
         "creative_list": [{"creative_info": info}],
         "ad_text_list": [{"ad_text": order.creative.copy.primary_text}],
-        "call_to_action_list": [{"call_to_action": facts.GOALS[plan.objective].call_to_action}],
+        "call_to_action_list": [{"call_to_action": _call_to_action(plan)}],
     }
     if plan.objective is not Objective.APP_PROMOTION:
-        body["landing_page_url_list"] = [{"landing_page_url": order.creative.creative.product_url}]
+        body["landing_page_url_list"] = [{"landing_page_url": _page(plan, order)}]
     return body
 
 

@@ -9,11 +9,11 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import combinations, product
 
-from campaign_automation.managers.campaigns.wording import overlap_warning
+from campaign_automation.managers.campaigns import wording
 from campaign_automation.models.ab_tests import AbTestTerms
 from campaign_automation.models.campaign import Creation
 from campaign_automation.models.campaigns import AdPlan, AdSetPlan, CampaignPlan, CreateCampaign, CreativePlan
-from campaign_automation.models.common import AdAccount, Level, Targeting
+from campaign_automation.models.common import AdAccount, AgeGroup, Level, Targeting
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import InvalidRequestError
 from campaign_automation.utils.money import Money, split_evenly
@@ -56,8 +56,7 @@ def plan_test(spec: CreateCampaign, account: AdAccount, campaign_id: str) -> Cam
     # A variant with more money would win for it, so that shares must not differ by even one unit.
     if len(set(budgets)) > 1:
         raise _unequal(total, len(creative_ids), account)
-    (low, high), *_ = spec.age_groups
-    everybody = Targeting(age_min=low, age_max=high, countries=spec.target_countries)
+    everybody = _cell(spec, spec.age_groups[0], spec.target_countries)
     adsets = [
         _plan_adset(campaign_id, spec, index, f"creative {creative_id}", everybody, budget)
         for index, (creative_id, budget) in enumerate(zip(creative_ids, budgets, strict=True))
@@ -69,10 +68,18 @@ def overlap_warnings(spec: CreateCampaign) -> list[str]:
     """Return a warning for each two age groups whose ad sets reach the same people."""
     groups = spec.age_groups if "age" in spec.split_by else []
     return [
-        overlap_warning(first, second)
+        wording.overlap_warning(first, second)
         for first, second in combinations(groups, 2)
         if max(first[0], second[0]) <= min(first[1], second[1])
     ]
+
+
+def request_warnings(spec: CreateCampaign, language: str) -> list[str]:
+    """Return warnings of what the request means otherwise than it may seem; `language` is the caller's."""
+    warnings = []
+    if language != "en" and spec.copy_language is None:
+        warnings.append(wording.LANGUAGE_IS_THE_COPYS)
+    return warnings
 
 
 def split_tag(campaign_id: str) -> str:
@@ -96,6 +103,9 @@ def _plan(
         special_ad_categories=[item for item in spec.special_ad_categories or [] if item != "NONE"],
         dsa=spec.dsa,
         eu_political_advertising=spec.eu_political_advertising,
+        starts_at=spec.start_time,
+        call_to_action=spec.call_to_action,
+        tracking=spec.tracking,
     )
 
 
@@ -136,14 +146,22 @@ def plan_cells(spec: CreateCampaign) -> list[Targeting]:
     """Return the targeting of each ad set, in the order of the request."""
     countries, ages = spec.target_countries, spec.age_groups
     if spec.split_by == "age":
-        return [Targeting(age_min=low, age_max=high, countries=countries) for low, high in ages]
+        return [_cell(spec, group, countries) for group in ages]
     if spec.split_by == "country":
-        low, high = _whole_age_span(ages)
-        return [Targeting(age_min=low, age_max=high, countries=[country]) for country in countries]
-    return [
-        Targeting(age_min=low, age_max=high, countries=[country])
-        for country, (low, high) in product(countries, ages)
-    ]
+        everybody = _whole_age_span(ages)
+        return [_cell(spec, everybody, [country]) for country in countries]
+    return [_cell(spec, group, [country]) for country, group in product(countries, ages)]
+
+
+def _cell(spec: CreateCampaign, ages: AgeGroup, countries: list[str]) -> Targeting:
+    """Return the people of one ad set: of these ages and countries, else as the request asks for all."""
+    return Targeting(
+        age_min=ages[0],
+        age_max=ages[1],
+        countries=countries,
+        genders=spec.genders if len(spec.genders) == 1 else [],  # both are everybody
+        languages=spec.languages,
+    )
 
 
 def _whole_age_span(ages: list[tuple[int, int]]) -> tuple[int, int]:
@@ -242,8 +260,10 @@ def is_tag(text: str) -> bool:
 
 
 def platform_end(creation: Creation) -> datetime | None:
-    """Return the time at which the platform itself stops a test; None for a campaign that is no test."""
-    return test_end(creation.created_at, creation.test) + PLATFORM_END_AFTER if creation.test else None
+    """Return the time at which the platform itself stops it: the asked one, of a test a day after its end."""
+    if creation.test:
+        return test_end(creation.created_at, creation.test) + PLATFORM_END_AFTER
+    return creation.spec.end_time
 
 
 def test_end(created_at: int, test: AbTestTerms) -> datetime:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from campaign_automation.adapters.base import AdSetNode, Node, Tree
+from campaign_automation.adapters.base import AdNode, AdSetNode, Node, Tree
 from campaign_automation.managers.campaigns.wording import differs
 from campaign_automation.models.campaign import Creation
 from campaign_automation.models.campaigns import AdSetPlan, CampaignPlan
@@ -27,7 +27,7 @@ def compare(plan: CampaignPlan, tree: Tree, creation: Creation) -> list[Drift]:
         *_compare_campaign(plan, tree),
         *_compare_adsets(plan, tree, creation),
         *_compare_ads(plan, tree, creation),
-        *_compare_ends(plan, tree, creation),
+        *_compare_times(plan, tree, creation),
     ]
 
 
@@ -51,22 +51,27 @@ def _compare_adsets(plan: CampaignPlan, tree: Tree, creation: Creation) -> Itera
             yield from _compare_adset(adset, node, has_own_budget=tree.campaign.daily_budget is None)
 
 
-def _compare_ends(plan: CampaignPlan, tree: Tree, creation: Creation) -> Iterator[Drift]:
-    """Yield the ad sets of a test whose end the platform did not store."""
-    # Without its end a test would spend on when this deployment is dead. Where the campaign carries the end,
+def _compare_times(plan: CampaignPlan, tree: Tree, creation: Creation) -> Iterator[Drift]:
+    """Yield the ad sets whose start or end the platform did not store."""
+    # Without its end a test would spend on when this deployment is dead. Where the campaign carries a time,
     # the ad sets need none.
-    if plan.ends_at is None or _ends_as_asked(tree.campaign, plan.ends_at):
-        return
     stored = {node.platform_id: node for node in tree.adsets}
-    for adset in plan.adsets:
-        node = stored.get(creation.platform_id(adset.tag) or "")
-        if node and not _ends_as_asked(node, plan.ends_at):
-            yield Drift(differs(f"ad set {adset.name!r}: end", node.ends_at, plan.ends_at), True)
+    for edge, asked in (("start", plan.starts_at), ("end", plan.ends_at)):
+        if asked is None or _is_as_asked(_time(tree.campaign, edge), asked):
+            continue
+        for adset in plan.adsets:
+            node = stored.get(creation.platform_id(adset.tag) or "")
+            if node and not _is_as_asked(_time(node, edge), asked):
+                yield Drift(differs(f"ad set {adset.name!r}: {edge}", _time(node, edge), asked), True)
 
 
-def _ends_as_asked(node: Node, asked: datetime) -> bool:
-    """Return whether the end is as asked; platforms round it to the second or up to the end of the day."""
-    return node.ends_at is not None and -_SECOND < node.ends_at - asked < _DAY
+def _time(node: Node, edge: str) -> datetime | None:
+    return node.starts_at if edge == "start" else node.ends_at
+
+
+def _is_as_asked(stored: datetime | None, asked: datetime) -> bool:
+    """Return whether a time is as asked; platforms round it to the second or up to the end of the day."""
+    return stored is not None and -_SECOND < stored - asked < _DAY
 
 
 def _compare_adset(asked: AdSetPlan, node: AdSetNode, *, has_own_budget: bool) -> Iterator[Drift]:
@@ -76,6 +81,8 @@ def _compare_adset(asked: AdSetPlan, node: AdSetNode, *, has_own_budget: bool) -
         ("status", "paused", node.status),
         ("ages", _ages(asked), _ages(node)),
         ("countries", _countries(asked), _countries(node)),
+        ("genders", _sorted(asked, "genders"), _sorted(node, "genders")),
+        ("languages", _sorted(asked, "languages"), _sorted(node, "languages")),
         ("placements", asked.placements, node.placements),
         ("bid strategy", asked.bid_strategy, node.bid_strategy),
     )
@@ -90,6 +97,10 @@ def _ages(item: AdSetPlan | AdSetNode) -> tuple[int | None, int | None] | None:
 
 def _countries(item: AdSetPlan | AdSetNode) -> list[str] | None:
     return sorted(item.targeting.countries) if item.targeting else None
+
+
+def _sorted(item: AdSetPlan | AdSetNode, field: str) -> list[str] | None:
+    return sorted(getattr(item.targeting, field)) if item.targeting else None
 
 
 def _compare_ads(plan: CampaignPlan, tree: Tree, creation: Creation) -> Iterator[Drift]:
@@ -107,3 +118,14 @@ def _compare_ads(plan: CampaignPlan, tree: Tree, creation: Creation) -> Iterator
         copy = creation.copies[ad.creative_id]
         if node.primary_text is not None and node.primary_text != copy.primary_text:
             yield Drift(f"ad {ad.name!r}: the platform changed its text", False)
+        yield from _compare_links(plan, node, ad.name)
+
+
+def _compare_links(plan: CampaignPlan, node: AdNode, name: str) -> Iterator[Drift]:
+    """Yield another button, and URL parameters that are missing or changed; more of them are fine."""
+    if plan.call_to_action and node.call_to_action != plan.call_to_action:
+        yield Drift(differs(f"ad {name!r}: call to action", node.call_to_action, plan.call_to_action), False)
+    asked = plan.tracking.url_parameters if plan.tracking else {}
+    stored = node.url_parameters or {}
+    if not asked.items() <= stored.items():
+        yield Drift(differs(f"ad {name!r}: URL parameters", stored, asked), False)

@@ -239,10 +239,14 @@ class OrphanSearch:
             pause_ms = DAY_MS
             try:
                 await self._search(account)
+            except CampaignAutomationError as error:
+                logger.warning("account not searched", account=account.pk, reason=error.message)
+                pause_ms = _LATER_MS
             except Exception:  # of one account: the others are still to be searched
                 logger.exception("account not searched", account=account.pk)
-                emit("orphan_searches_failed_total", platform=account.platform)
                 pause_ms = _LATER_MS
+            if pause_ms == _LATER_MS:
+                emit("orphan_searches_failed_total", platform=account.platform)
             await self._tags.searched(account, clock.now_ms() + pause_ms)
         return len(due)
 

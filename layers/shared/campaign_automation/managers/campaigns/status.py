@@ -334,6 +334,7 @@ def _adset_state(ours: Mapping[str | None, str], node: AdSetNode, figures: Figur
         status=node.status,
         platform_status=node.platform_status,
         daily_budget=node.daily_budget,
+        targeting=node.targeting,
         ends_at=node.ends_at,
         issues=node.issues,
         foreign=node.platform_id not in ours,

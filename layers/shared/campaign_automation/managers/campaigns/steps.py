@@ -14,7 +14,7 @@ from typing import Any
 from campaign_automation.adapters.base import Access, AdOrder, CreativeOrder, Outcome, PlatformAdapter, Tree
 from campaign_automation.adapters.platform_facts import sunset_warnings
 from campaign_automation.managers.campaigns import wording
-from campaign_automation.managers.campaigns.copywriting import Copywriter
+from campaign_automation.managers.campaigns.copywriting import Copywriter, claim_warnings
 from campaign_automation.managers.campaigns.creatives import CreativeLibrary
 from campaign_automation.managers.campaigns.journal import Journal, Planned, campaigns_by_name, stopped
 from campaign_automation.managers.campaigns.planning import (
@@ -23,6 +23,7 @@ from campaign_automation.managers.campaigns.planning import (
     plan_campaign,
     plan_test,
     platform_end,
+    request_warnings,
 )
 from campaign_automation.managers.campaigns.read_back import compare
 from campaign_automation.managers.campaigns.splits import Splits
@@ -97,7 +98,8 @@ class CreationSteps:
         # Platforms with fixed age groups take whole ones: the plan shows those that will be stored.
         fitted = spec.model_copy(update={"age_groups": adapter.fit_ages(spec.age_groups)})
         overlaps = [] if creation.test else overlap_warnings(fitted)
-        warnings = [*warnings, *overlaps, *sunset_warnings(adapter.platform, clock.now().date())]
+        sunsets = sunset_warnings(adapter.platform, clock.now().date())
+        warnings = [*warnings, *overlaps, *sunsets, *request_warnings(spec, creation.context.language)]
         make_plan = plan_test if creation.test else plan_campaign
         plan = make_plan(fitted, account, creation.campaign_id)
         lacks_declaration = adapter.needs_category_declaration and spec.special_ad_categories is None
@@ -140,6 +142,10 @@ class CreationSteps:
         creatives = await self._library.fetch(creation.tenant, creation.spec)
         self._adapter(creation).check_creatives(creation.spec, creatives)
         await self._store.save_creatives(creation, creatives)
+        # This step may run again, so a warning that is there is not told twice.
+        told = [text for text in claim_warnings(creation.spec, creatives) if text not in creation.warnings]
+        if told:
+            await self._store.update(creation, warnings=[*creation.warnings, *told])
 
     async def write_copy(self, creation: Creation, *, creative_id: str) -> None:
         """Write the copy of one creative, unless it is there."""
@@ -148,8 +154,9 @@ class CreationSteps:
         copy = await self._copywriter.write(
             creation.creatives[creative_id],
             creation.spec.objective,
-            creation.context.language,
+            creation.spec.copy_language or creation.context.language,
             self._adapter(creation).copy_limits,
+            next((item for item in creation.spec.texts or [] if item.creative_id == creative_id), None),
         )
         await self._store.save_copy(creation, creative_id, copy)
 

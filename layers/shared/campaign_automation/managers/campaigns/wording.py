@@ -39,6 +39,19 @@ def overlap_warning(first: AgeGroup, second: AgeGroup) -> str:
     )
 
 
+LANGUAGE_IS_THE_COPYS = (
+    "language: also decides the language of the ads' copy, in this version only; give copy_language for the"
+    " ads"
+)
+
+
+def claim_warning(field: str, claims: Sequence[str]) -> str:
+    """Return the warning of a caller's own text with claims or figures that the product does not state."""
+    told = ", ".join(repr(claim) for claim in claims)
+    verb = "is" if len(claims) == 1 else "are"
+    return f"{field}: {told} {verb} not stated by the product; the platform's review may refuse it"
+
+
 def _years(group: AgeGroup) -> str:
     return f"{group[0]}-{group[1]}"
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
 
 from campaign_automation.adapters.base import Access, BudgetOutcome, Outcome, PlatformAdapter, Tree
@@ -24,6 +24,8 @@ from campaign_automation.managers.changes.items import (
     Result,
     Run,
     Shown,
+    adset_entries,
+    entries_seen,
     planned_values,
 )
 from campaign_automation.managers.changes.leases import CampaignLeases, Held
@@ -31,7 +33,7 @@ from campaign_automation.managers.shared.outbox import Outbox
 from campaign_automation.managers.shared.platform_access import Patience, PlatformAccount, Platforms
 from campaign_automation.managers.shared.switches import KILL_SWITCH, Switches
 from campaign_automation.managers.shared.view import CampaignView
-from campaign_automation.models.campaign import Campaign, ObjectEntry, Stop
+from campaign_automation.models.campaign import Campaign, Stop
 from campaign_automation.models.changes import AuditRecord
 from campaign_automation.models.common import Level
 from campaign_automation.stores.audit_store import AuditStore, audit_ids, id_at
@@ -108,7 +110,7 @@ class WriteGate:
     ) -> list[ChangeResult]:
         view, trail = await self._look(campaign)
         trail, settled = await self._settle(campaign, view, trail, held.follows)
-        held.saw(_seen(campaign, view, settled))
+        held.saw(entries_seen(campaign, view, settled))
         guarded = await self._guard(campaign, view, trail, wanted)
         results = await self._reserve(campaign, view, guarded)
         after: CampaignView | None = view
@@ -128,7 +130,7 @@ class WriteGate:
             return
         if after.unseen is None:
             await self._commitments.follow(campaign, after.daily_spend())
-            held.saw(_seen(campaign, after, map(Shown.of, results)))
+            held.saw(entries_seen(campaign, after, map(Shown.of, results)))
             return
         deleted = [item.entry for item in results if item.wanted.value == "deleted" and item.is_done]
         held.saw([entry.model_copy(update={"status": "deleted"}) for entry in deleted])
@@ -164,11 +166,14 @@ class WriteGate:
             await platform.adapter.end_split(access, campaign.account, entry.platform_id or "")
 
         async with self._leases.held(campaign, run) as held:
+            held.is_unread = True
             await self._send_recorded(platform, records.split_ended(campaign, entry, run), send)
             # Some platforms stop the ad sets of a split with it: they stopped by our own doing, and the next
             # change shall not take that for somebody else's.
             view = await self._view_after(campaign)
-            held.saw([entry.model_copy(update={"state": "gone"}), *_statuses(campaign, view)])
+            if view is not None and view.unseen is None:
+                held.is_unread = False
+                held.saw([entry.model_copy(update={"state": "gone"}), *adset_entries(campaign, view)])
 
     async def lift_end(self, campaign: Campaign, adset_tag: str, run: Run) -> None:
         """Let an ad set of a test (on Google Ads its campaign) run on past the platform's own end."""
@@ -269,6 +274,9 @@ class WriteGate:
             and record.entity_id in campaign.objects
             and record.operation not in _OUTSIDE_THE_TREE
         ]
+        # A split that the run ended may have stopped the ad sets, also where the answer to that was lost.
+        if any(records.ended_split(record, dead_run) for record in trail):
+            shown += [Shown(entry.tag, {}) for entry in campaign.made(Level.ADSET)]
         return trail, shown
 
     # --- guard ----------------------------------------------------------------------------------------
@@ -427,16 +435,6 @@ def _id_of(outcome: Outcome | BudgetOutcome) -> str:
     return outcome.platform_id if isinstance(outcome, BudgetOutcome) else outcome.tag
 
 
-def _statuses(campaign: Campaign, view: CampaignView | None) -> list[ObjectEntry]:
-    """Return the entries of the ad sets with the status that they have now."""
-    if view is None or view.unseen is not None:
-        return []
-    return [
-        entry.model_copy(update={"status": str(view.live(entry.tag, "status"))})
-        for entry in campaign.made(Level.ADSET)
-    ]
-
-
 def _stop_of(wanted: Sequence[DesiredChange]) -> Stop | None:
     """Return the stop that changes are which do nothing but end the spend of the whole campaign."""
     if len(wanted) != 1 or wanted[0].level is not Level.CAMPAIGN:
@@ -446,13 +444,3 @@ def _stop_of(wanted: Sequence[DesiredChange]) -> Stop | None:
 
 def _is_open(record: AuditRecord) -> bool:
     return record.outcome == "unknown" and record.operation not in _OUTSIDE_THE_TREE
-
-
-def _seen(campaign: Campaign, view: CampaignView, shown: Iterable[Shown]) -> list[ObjectEntry]:
-    """Return the entries of the changed objects as the platform shows them now; a missing one is deleted."""
-    entries: dict[str, ObjectEntry] = {}
-    for item in shown:
-        live = {name: view.live(item.tag, name) for name in ("status", "daily_budget")}
-        update = {**live, "status": str(live["status"]), **item.update}
-        entries[item.tag] = entries.get(item.tag, campaign.objects[item.tag]).model_copy(update=update)
-    return list(entries.values())

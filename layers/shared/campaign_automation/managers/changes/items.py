@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 from campaign_automation.adapters.base import BudgetOutcome, Outcome
 from campaign_automation.managers.changes.wording import not_as_set
 from campaign_automation.managers.shared.view import CampaignView, Value
-from campaign_automation.models.campaign import ObjectEntry
+from campaign_automation.models.campaign import Campaign, ObjectEntry
 from campaign_automation.models.changes import AuditRecord, ChangedItem, FailedItem, SkippedItem
 from campaign_automation.models.common import Level
 from campaign_automation.utils.error_handler import CampaignAutomationError, PlatformError, error_body
@@ -145,7 +145,29 @@ class Shown(NamedTuple):
     @classmethod
     def settled(cls, record: AuditRecord) -> Shown:
         """Return the object of a change whose outcome was found out later."""
+        if record.operation == "set_budget":
+            is_scheduled = record.evidence.get("effective") == "next_day"
+            asked = Decimal((record.after or {})["daily_budget"]) if is_scheduled else None
+            return cls(record.entity_id, {"scheduled_budget": asked})
         return cls(record.entity_id, {"held": record.holds} if record.operation == "set_status" else {})
+
+
+def adset_entries(campaign: Campaign, view: CampaignView) -> list[ObjectEntry]:
+    """Return the entries of the ad sets with the status that they have now."""
+    return [
+        entry.model_copy(update={"status": str(view.live(entry.tag, "status"))})
+        for entry in campaign.made(Level.ADSET)
+    ]
+
+
+def entries_seen(campaign: Campaign, view: CampaignView, shown: Iterable[Shown]) -> list[ObjectEntry]:
+    """Return the entries of the changed objects as the platform shows them now; a missing one is deleted."""
+    entries: dict[str, ObjectEntry] = {}
+    for item in shown:
+        live = {name: view.live(item.tag, name) for name in ("status", "daily_budget")}
+        update = {**live, "status": str(live["status"]), **item.update}
+        entries[item.tag] = entries.get(item.tag, campaign.objects[item.tag]).model_copy(update=update)
+    return list(entries.values())
 
 
 def new_run(actor: str, reason: str, evidence: Mapping[str, dict[str, Any]] | None = None) -> Run:

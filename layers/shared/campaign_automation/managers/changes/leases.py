@@ -20,13 +20,15 @@ RUN_SECONDS = 60  # longer than any function that changes things may run on one 
 _WAIT_SECONDS = 5.0  # a caller waits this long for another change of the campaign to end
 _POLL_SECONDS = 0.25
 _MOST_ENDINGS = 5
+_OVER = -1  # seconds: the lease is free at once, and its run stays on the row
 
 
 @dataclass
 class Held:
     """The lease of one run, and the entries that it saw; a `stop` ends the spend of the whole campaign.
 
-    `follows`: the run that had the campaign when it was loaded, and may have died.
+    `follows`: the run that had the campaign when it was loaded, and may have died. A run that `is_unread`
+    could not read what it did: it ends as if it had died, so that the next one looks.
     """
 
     campaign: Campaign
@@ -34,6 +36,7 @@ class Held:
     stop: Stop | None = None
     is_taken_over: bool = False
     follows: str | None = None
+    is_unread: bool = False
     seen: dict[str, ObjectEntry] = field(default_factory=dict)
 
     def saw(self, entries: Iterable[ObjectEntry]) -> None:
@@ -94,6 +97,9 @@ class CampaignLeases:
 
     async def _end(self, held: Held) -> None:
         campaign, run = held.campaign, held.run
+        if held.is_unread:
+            await self._store.renew_run(campaign, run.run_id, _OVER, stops=True)
+            return
         # The objects of a creation count as deleted once all of them are gone.
         is_deleted = campaign.root.status == "deleted" and campaign.state != "creating"
         parts: dict[str, Any] = {"state": "deleted"} if is_deleted else {}

@@ -74,8 +74,16 @@ def settled(record: AuditRecord, view: CampaignView) -> AuditRecord:
     live = view.live(record.entity_id, field)
     # Budgets are stored as text: compared as numbers, since 25 and 25.00 are one amount.
     is_applied = live == (Decimal(asked) if isinstance(live, Decimal) else asked)
-    outcome = "applied" if is_applied else "failed"
-    return record.model_copy(update={"outcome": outcome, "read_back": {field: _text(live)}})
+    scheduled = view.scheduled_budget(record.entity_id) if field == "daily_budget" else None
+    # A platform that refuses a budget for the running day takes it over at midnight: that is applied too.
+    is_scheduled = not is_applied and scheduled is not None and scheduled == Decimal(asked)
+    update: dict[str, Any] = {
+        "outcome": "applied" if is_applied or is_scheduled else "failed",
+        "read_back": {field: _text(live)},
+    }
+    if is_scheduled:
+        update["evidence"] = {**record.evidence, "effective": "next_day"}
+    return record.model_copy(update=update)
 
 
 def created(creation: Creation, entry: ObjectEntry, error: CampaignAutomationError | None) -> AuditRecord:
@@ -154,6 +162,11 @@ def target_set(
         after={name: _text(after)},
         outcome="applied",
     )
+
+
+def ended_split(record: AuditRecord, run_id: str | None) -> bool:
+    """Return whether the run ended a platform's split test, as far as is known."""
+    return record.operation == "end_split" and record.run_id == run_id and record.outcome != "failed"
 
 
 def budgets_before(trail: Iterable[AuditRecord], since: str) -> dict[str, Decimal]:

@@ -125,6 +125,11 @@ def limit_missing(setting: str, scope: str = "") -> str:
 
 def changed_by_other(live: object, seen: object) -> str:
     """Return the refusal of a value that a person, or the platform by itself, changed on the platform."""
+    if live == "unknown":
+        return (
+            f"its status on the platform cannot be read by this module, it was {seen} when last read; ask"
+            " again to set it all the same"
+        )
     return (
         f"it is {live} on the platform, but {seen} when last read: a person, or the platform by itself,"
         " changed it; ask again to overwrite it"

@@ -34,6 +34,9 @@ T = TypeVar("T")
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,17}")
 _DEAD_TOKEN = re.compile(r"token (?:has |is )?(?:expired|revoked|invalid)|re-?authori[sz]e", re.IGNORECASE)
 _LAST_SECOND = 1e11  # of the year 5138; larger numbers count milliseconds
+_MISSING = object()
+# What a header can carry: other characters fail in the platform's client, and look like its fault.
+_TOKEN = re.compile(r"[\x21-\x7e]+")
 TOKEN_SECONDS = 300
 WARN_DAYS = 14
 
@@ -132,10 +135,13 @@ class WebPlatformAccounts:
         answer = await self._tools.call_tool(
             "get_active_ad_account", {"user_id": user_id, "platform": platform}
         )
-        account = answer.get("active_account")
+        account = answer.get("active_account", _MISSING)
+        if account is None:
+            raise AccountError(f"no {platform} ad account is connected: connect one", platform=platform)
         number = str(account.get("id")) if isinstance(account, dict) else ""
         if not _NUMBER.fullmatch(number):
-            raise AccountError(f"no {platform} ad account is connected: connect one", platform=platform)
+            # Told as "not connected" it would send a person to connect what is connected.
+            raise WebPlatformError("get_active_ad_account: the answer is neither an account nor null")
         return number
 
     async def access(self, user_id: str, platform: str, ad_account_id: str) -> Access:
@@ -283,12 +289,13 @@ def _access(platform: str, stored: Mapping[str, Any], connect_url: str | None) -
     Raises AccountError for an id that is none, PlatformAuthError (6001) without a token.
     """
     account_id = platform_account_id(platform, stored.get("platform_account_id"))
-    token = stored.get("access_token")
-    if not isinstance(token, str) or not token.strip():
+    told = stored.get("access_token")
+    token = told.strip() if isinstance(told, str) else ""
+    if not _TOKEN.fullmatch(token):
         raise _dead_token(platform, connect_url)
     return Access(
         platform_account_id=account_id,
-        token=SecretStr(token.strip()),
+        token=SecretStr(token),
         expires_at=_expiry(stored.get("token_expires_at")),
     )
 

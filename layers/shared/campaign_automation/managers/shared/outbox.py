@@ -178,7 +178,14 @@ class Outbox:
             return known
         if entry.doubtful_since is not None and clock.now_ms() < entry.doubtful_since + _GRACE_MS:
             raise WebPlatformUnavailableError("an earlier create may still be carried out")
-        return await tools.call_tool(CREATE, arguments)
+        made = await tools.call_tool(CREATE, arguments)
+        if made.get("id") is not None:
+            return made
+        # Every later message names the record by its id, and another create would make a second record.
+        found = await find_record(tools, creation)
+        if found is None:
+            raise WebPlatformUnavailableError("the create was answered without an id", outcome_unknown=True)
+        return found
 
     # --- sweeps -----------------------------------------------------------------------------------------
 

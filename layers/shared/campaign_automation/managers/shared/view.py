@@ -88,6 +88,11 @@ class CampaignView:
             return self._status(tag, node)
         return node.daily_budget if isinstance(node, CampaignNode | AdSetNode) else None
 
+    def scheduled_budget(self, tag: str) -> Decimal | None:
+        """Return the daily budget that the platform takes over at the next midnight, where there is one."""
+        node = self.node(tag)
+        return node.scheduled_budget if isinstance(node, AdSetNode) else None
+
     def _status(self, tag: str, node: Node | None) -> str:
         tree, campaign = self.tree, self._campaign
         if tree is None:

@@ -54,6 +54,7 @@ class _Lane:
         self._path = path
         self._threads = ThreadPoolExecutor(1, thread_name_prefix="campaign-store")
         self._connection: sqlite3.Connection | None = None
+        self._file: tuple[int, int] | None = None
         weakref.finalize(self, self._threads.shutdown, wait=False)
 
     async def run(self, call: Callable[..., R], *args: Any) -> R:
@@ -61,8 +62,11 @@ class _Lane:
         return await loop.run_in_executor(self._threads, partial(self._call, call, *args))
 
     def _call(self, call: Callable[..., R], *args: Any) -> R:
+        if self._connection is not None and _identity(self._path) != self._file:
+            self._close()  # another file took its place, as after a restore
         if self._connection is None:
             self._connection = _connect(self._path)
+            self._file = _identity(self._path)
             weakref.finalize(self, self._connection.close)
         return call(self._connection, *args)
 
@@ -73,6 +77,7 @@ class _Lane:
     def _close(self) -> None:
         if self._connection is not None:
             self._connection.close()
+            self._connection = None
 
 
 class SqliteTable(Table):
@@ -174,6 +179,18 @@ def _connect(path: str) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    """Return what tells a file from another of its name; None in memory.
+
+    Raises FileNotFoundError for a file that was removed while it was open: what is written to it is lost, and
+    a new one in its place would know no campaign, and create each anew.
+    """
+    if path == MEMORY:
+        return None
+    found = Path(path).stat()
+    return found.st_dev, found.st_ino
 
 
 def _make_private(path: Path) -> None:

@@ -1,0 +1,128 @@
+"""A campaign's budget and criteria as Google stored them, read or echoed by the answer of a create."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from campaign_automation.adapters.google import facts
+from campaign_automation.adapters.google.messages import enum_name
+from campaign_automation.adapters.google.options import targeting
+from campaign_automation.adapters.google.requests import reached_ages
+from campaign_automation.models.common import AgeGroup, Gender
+
+Row = Any  # a raw GoogleAdsRow
+
+
+class Stored(NamedTuple):
+    """A campaign's budget and criteria as Google stored them.
+
+    `ages`, the genders that are left, and what else narrows are by ad group id.
+    """
+
+    daily_budget: Decimal
+    countries: list[str]
+    ages: Mapping[str, AgeGroup]
+    narrowed: Mapping[str, list[str]] = MappingProxyType({})
+    languages: Sequence[str] = ()
+    genders: Mapping[str, list[Gender]] = MappingProxyType({})
+
+
+def stored_of(daily_budget: Decimal, places: Iterable[Row], people: Iterable[Row]) -> Stored:
+    """Return what the rows of a campaign's criteria and of its ad groups' tell."""
+    places, people = list(places), list(people)
+    languages = [row for row in places if _kind_of(row.campaign_criterion) == "LANGUAGE"]
+    return Stored(
+        daily_budget,
+        places_of(row for row in places if row not in languages),
+        ages_of(people),
+        narrowed(people),
+        [targeting.language_of(row.campaign_criterion) for row in languages],
+        genders_of(people),
+    )
+
+
+def ages_of(rows: Iterable[Row]) -> dict[str, AgeGroup]:
+    """Ages by ad group, from rows of excluded ages; ad groups that exclude none are left out."""
+    excluded: dict[str, list[str]] = {}
+    for row in rows:
+        if row.ad_group_criterion.negative and _kind_of(row.ad_group_criterion) == "AGE_RANGE":
+            bucket = enum_name(row.ad_group_criterion.age_range, "type_")
+            excluded.setdefault(str(row.ad_group.id), []).append(bucket)
+    return {group_id: reached_ages(buckets) for group_id, buckets in excluded.items()}
+
+
+def genders_of(rows: Iterable[Row]) -> dict[str, list[Gender]]:
+    """The genders that are left by ad group, where some are excluded."""
+    excluded: dict[str, list[str]] = {}
+    for row in rows:
+        if row.ad_group_criterion.negative and _kind_of(row.ad_group_criterion) == "GENDER":
+            word = targeting.excluded_gender_of(row.ad_group_criterion)
+            excluded.setdefault(str(row.ad_group.id), []).append(word)
+    return {group_id: targeting.reached_genders(words) for group_id, words in excluded.items()}
+
+
+def narrowed(rows: Iterable[Row]) -> dict[str, list[str]]:
+    """Criteria that exclude people by their parental status or income, by ad group."""
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        kind = _kind_of(row.ad_group_criterion)
+        if row.ad_group_criterion.negative and kind not in ("AGE_RANGE", "GENDER"):
+            kinds = found.setdefault(str(row.ad_group.id), [])
+            kinds += [] if kind.lower() in kinds else [kind.lower()]
+    return found
+
+
+def places_of(rows: Iterable[Row]) -> list[str]:
+    """Country codes of the locations; every other place, and each that is left out, in words of its own."""
+    return [_place_of(row.campaign_criterion) for row in rows]
+
+
+def _place_of(criterion: Any) -> str:
+    kind = _kind_of(criterion)
+    (place,) = countries_of([criterion.location.geo_target_constant])
+    if criterion.negative:
+        return f"without {place or kind.lower()}"
+    return place if kind == "LOCATION" and place else kind.lower()
+
+
+def _kind_of(criterion: Any) -> str:
+    return enum_name(criterion, "type_")
+
+
+def countries_of(constants: Iterable[str]) -> list[str]:
+    """Country codes of geo target constants; a constant that is no known country stays as it is."""
+    return [facts.COUNTRY_OF_GEO_TARGET.get(constant, constant) for constant in constants]
+
+
+def echoed_campaign(response: Any) -> tuple[Decimal, list[str]] | None:
+    """Budget and countries as stored, from the answer of a create; None when they are incomplete in it, or
+    when the campaign has criteria of another kind, which are then read."""
+    answers = response.mutate_operation_responses
+    budgets = [item.campaign_budget_result.campaign_budget.amount_micros for item in answers]
+    places = [
+        item.campaign_criterion_result.campaign_criterion.location.geo_target_constant
+        for item in answers
+        if item.WhichOneof("response") == "campaign_criterion_result"
+    ]
+    budget = next((amount for amount in budgets if amount > 0), None)
+    if budget is None or not places or not all(places):
+        return None
+    return facts.from_micros(budget), countries_of(places)
+
+
+def echoed_ages(response: Any, group_ids: Sequence[str]) -> dict[str, AgeGroup] | None:
+    """Ages by new ad group as stored, from the answer of a create; None when incomplete in it."""
+    excluded: dict[str, list[str]] = {group_id: [] for group_id in group_ids}
+    for answer in response.mutate_operation_responses:
+        if answer.WhichOneof("response") != "ad_group_criterion_result":
+            continue
+        criterion = answer.ad_group_criterion_result.ad_group_criterion
+        group_id = criterion.ad_group.rpartition("/")[2]
+        bucket = enum_name(criterion.age_range, "type_")
+        if group_id not in excluded or not criterion.negative or bucket == "UNSPECIFIED":
+            return None
+        excluded[group_id].append(bucket)
+    return {group_id: reached_ages(buckets) for group_id, buckets in excluded.items()}

@@ -1,0 +1,62 @@
+"""Optional settings that Google takes, by kind of campaign, in its own words."""
+
+from __future__ import annotations
+
+import re
+
+from campaign_automation.adapters.common.options.rules import OptionRules, TextRules
+from campaign_automation.adapters.google import facts
+from campaign_automation.adapters.google.facts import NAME, PLATFORM
+
+# ValueTrack parameters that tell something of a click. Source: "About ValueTrack parameters".
+MACROS = frozenset(
+    "{adgroupid} {adposition} {campaignid} {creative} {device} {devicemodel} {gclid} {keyword}"
+    " {loc_interest_ms} {loc_physical_ms} {matchtype} {network} {placement} {random} {target}"
+    " {targetid}".split()
+)
+# Criterion ids of languages; Google's own code of Hebrew is iw. Source: "Language codes".
+LANGUAGES = {
+    code: f"languageConstants/{number}"
+    for code, number in (
+        pair.split(":")
+        for pair in (
+            "en:1000 de:1001 fr:1002 es:1003 it:1004 ja:1005 da:1009 nl:1010 fi:1011 ko:1012 no:1013 pt:1014"
+            " sv:1015 zh-hans:1017 zh-hant:1018 ar:1019 bg:1020 cs:1021 el:1022 hi:1023 hu:1024 id:1025"
+            " is:1026 he:1027 lv:1028 lt:1029 pl:1030 ru:1031 ro:1032 sk:1033 sl:1034 sr:1035 uk:1036 tr:1037"
+            " ca:1038 hr:1039 vi:1040 ur:1041 tl:1042 et:1043 th:1044 bn:1056 fa:1064 gu:1072 kn:1086 ml:1098"
+            " mr:1101 ms:1102 pa:1110 ta:1130 te:1131"
+        ).split()
+    )
+}
+LANGUAGES["zh"] = LANGUAGES["zh-hans"]
+CODE_OF_LANGUAGE = {constant: code for code, constant in LANGUAGES.items() if code != "zh"}
+
+GENDERS = {"male": "MALE", "female": "FEMALE"}
+GENDER_UNKNOWN = "UNDETERMINED"
+
+# Exclamation marks in headlines and repeated punctuation. Source: Advertising policies, "Editorial".
+_REPEATED = re.compile(r"([!?.,;:])\1")
+
+
+def rules(channel: str) -> OptionRules:
+    """Return the rules of a channel's campaigns."""
+    headlines, descriptions = facts.HEADLINES[channel], facts.DESCRIPTIONS[channel]
+    is_app = channel == facts.APP
+    return OptionRules(
+        platform=PLATFORM,
+        name=NAME,
+        texts=TextRules(
+            primary_text=descriptions.width,
+            headline=headlines.width,
+            description=descriptions.width,
+            headlines=headlines.most,
+            descriptions=descriptions.most - 1,  # the primary text is one of them
+            emoji=False,
+            wide_counts_double=True,
+            not_in_headlines="!！",
+            nowhere=_REPEATED,
+        ),
+        macros=() if is_app else MACROS,  # app ads have no URL
+        languages=LANGUAGES,
+        genders=not is_app,
+    )

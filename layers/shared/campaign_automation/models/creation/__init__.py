@@ -1,0 +1,1 @@
+"""The optional settings of a creation: texts, tracking, people and places, keywords, bidding."""

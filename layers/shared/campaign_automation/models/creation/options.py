@@ -1,0 +1,95 @@
+"""The optional settings of requests that make a campaign, as callers give them."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, model_validator
+
+from campaign_automation.models.common import Gender, Later, Model, Text, unique
+
+MOST_HEADLINES, MOST_DESCRIPTIONS = 15, 5
+
+Line = Annotated[Text, Field(max_length=500)]
+
+
+class GivenTexts(Model):
+    """The caller's own texts of one creative; the parts that are left out are written for it."""
+
+    creative_id: Annotated[Text, Field(max_length=64)]
+    primary_text: Annotated[Text, Field(max_length=2200)] | None = None
+    headline: Line | None = None
+    description: Line | None = None
+    more_headlines: Annotated[list[Line], Field(max_length=MOST_HEADLINES - 1), AfterValidator(unique)] = []
+    more_descriptions: Annotated[
+        list[Line], Field(max_length=MOST_DESCRIPTIONS - 1), AfterValidator(unique)
+    ] = []
+
+
+_PARAMETER = re.compile(r"[A-Za-z0-9_.~-]{1,64}")
+_VALUE = re.compile(r"[A-Za-z0-9_.~|:{}%+-]{1,256}")
+
+
+def _parameters(parameters: dict[str, str]) -> dict[str, str]:
+    for name, value in parameters.items():
+        if not _PARAMETER.fullmatch(name):
+            raise ValueError(f"{name}: a name of a URL parameter holds letters, digits and . _ ~ - only")
+        if not _VALUE.fullmatch(value):
+            raise ValueError(
+                f"{name}: a value holds letters, digits, . _ ~ | : + - and the platform's macros;"
+                " percent-encode anything else"
+            )
+    return parameters
+
+
+class Tracking(Model):
+    """Parameters that are added to the URL of each ad; values may hold the platform's macros."""
+
+    url_parameters: Annotated[dict[str, str], Field(min_length=1, max_length=20), AfterValidator(_parameters)]
+
+
+def _upper(value: object) -> object:
+    return value.upper() if isinstance(value, str) else value
+
+
+CallToAction = Annotated[str, BeforeValidator(_upper), Field(pattern=r"^[A-Z][A-Z0-9_]{1,39}$")]
+
+
+def _lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
+
+
+# A code of ISO 639-1, where needed with its script (zh-hans), or the platform's own key in digits.
+Language = Annotated[str, BeforeValidator(_lower), Field(pattern=r"^([a-z]{2}(-[a-z]{4})?|[0-9]{1,6})$")]
+
+
+class CreationOptions(Model):
+    """The settings that each request of a campaign may hold. Left out, they change nothing of it."""
+
+    texts: Annotated[list[GivenTexts] | None, Field(max_length=50), Later] = None
+    copy_language: Annotated[Literal["en", "zh"] | None, Later] = None
+    call_to_action: Annotated[CallToAction | None, Later] = None
+    tracking: Annotated[Tracking | None, Later] = None
+    genders: Annotated[list[Gender], Field(max_length=2), AfterValidator(unique), Later] = []
+    languages: Annotated[list[Language], Field(max_length=20), AfterValidator(unique), Later] = []
+
+    @model_validator(mode="after")
+    def _each_creative_once(self) -> Self:
+        ids = [item.creative_id for item in self.texts or []]
+        if len(set(ids)) != len(ids):
+            raise ValueError("texts: two are of the same creative_id; give one for each")
+        return self
+
+
+class Schedule(Model):
+    """The times at which the platform starts and stops the delivery by itself."""
+
+    start_time: Annotated[AwareDatetime | None, Later] = None
+    end_time: Annotated[AwareDatetime | None, Later] = None
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.start_time and self.end_time and self.start_time >= self.end_time:
+            raise ValueError("end_time: should be after start_time")
+        return self

@@ -1,0 +1,105 @@
+"""The module in the local cloud: the API, the state machine and real workers of the product's template."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from campaign_automation import CampaignAutomation
+from campaign_automation.actions import ACTIONS
+from campaign_automation.models.campaign import Creation
+from campaign_automation.stores.table import Table
+from local.cloud import Cloud, start
+from tests.chaos.house import USER, Json, Perform, SandboxHouse
+from tests.conftest import disable_schedule
+from tests.support.api import Api
+from tests.support.aws import client
+from tests.support.module import environment
+from tests.support.sandbox import Sandbox
+
+_SCHEDULED = ("ReconcileCampaignsFunction", "OutboxFunction")
+_PATIENCE_SECONDS = 120
+_HELD_SECONDS = 3  # how long the platform leaves the step without an answer that is to be stopped
+
+
+@contextmanager
+def running_cloud(folder: Path) -> Iterator[Cloud]:
+    """A local cloud whose sweeps run by command alone."""
+    with start(folder) as cloud:
+        for function in _SCHEDULED:
+            disable_schedule(cloud, function)
+        with environment(cloud):
+            yield cloud
+
+
+class CloudHouse(SandboxHouse):
+    """Against the API of one local cloud, whose table also has the campaigns of other cases."""
+
+    def __init__(self, cloud: Cloud, sandbox: Sandbox, platform: str) -> None:
+        self._cloud = cloud
+        self._api = Api(cloud.info["api_url"], cloud.info["tokens"][USER])
+        self._headers: dict[str, str] = {}
+        super().__init__(sandbox, platform)
+        self._others = set(self._ids())
+
+    def make_module(self, table: Table) -> CampaignAutomation:
+        return CampaignAutomation()
+
+    async def close(self) -> None:
+        await super().close()
+        self._api.http.close()
+
+    async def ask(self, name: str, /, **parameters: Any) -> Json:
+        action = ACTIONS[name]
+        path = action.path.format(**{key: parameters.pop(key) for key in action.path_names})
+        more: Json = {"json": parameters} if action.has_body else {"params": parameters}
+        headers = {"Idempotency-Key": uuid.uuid4().hex, **self._headers}
+        return dict(self._api.http.request(action.method, path, headers=headers, **more).json())
+
+    async def sweep(self) -> None:
+        for function in _SCHEDULED:
+            name = f"campaign-automation-local-{function}:live"
+            client(self._cloud, "lambda").invoke(FunctionName=name, Payload=b"{}")
+
+    async def abort(self, perform: Perform, nth: int, then: str) -> tuple[Json, bool]:
+        """Stop the execution while the platform keeps one of its steps waiting."""
+        self._headers = {"Prefer": "respond-async"}
+        accepted = await perform(self)
+        self._headers = {}
+        is_met = _until(lambda: any(item["seen"] >= item["nth"] for item in self.sandbox.faults()))
+        machines = client(self._cloud, "stepfunctions")
+        (machine,) = machines.list_state_machines()["stateMachines"]
+        execution = machine["stateMachineArn"].replace(":stateMachine:", ":execution:")
+        machines.stop_execution(executionArn=f"{execution}:{self.campaign_id}")
+        if then:
+            await self.ask("manage_campaign", campaign_id=self.campaign_id, action=then, confirm=True)
+        await asyncio.sleep(_HELD_SECONDS)  # the stopped step hears from the platform only now
+        self.end_faults()
+        return accepted, is_met
+
+    async def creations(self) -> list[Creation]:
+        ids = sorted(set(self._ids()) - self._others)
+        return [await self.parts.creation.load(USER, item) for item in ids]
+
+    def _ids(self) -> Iterator[str]:
+        pages = client(self._cloud, "dynamodb").get_paginator("scan")
+        asked = {"TableName": self._cloud.info["environment"]["TABLE_NAME"], "ProjectionExpression": "pk, sk"}
+        for page in pages.paginate(**asked):
+            for item in page["Items"]:
+                tenant, _, campaign_id = item["pk"]["S"].partition("#campaign#")
+                if tenant == USER and item["sk"]["S"] == "campaign":
+                    yield campaign_id
+
+
+def _until(holds: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while not holds():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
