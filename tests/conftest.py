@@ -15,6 +15,7 @@ from local.cloud.workers.worker import TIME_LIMITS
 from local.sandbox.core.unkind import DEFAULT_SEED
 from tests.support.api import Api
 from tests.support.aws import client
+from tests.support.limits import forget_limits
 from tests.support.sandbox import Sandbox
 from tests.support.secrets import assert_no_secret, log_of
 
@@ -85,6 +86,7 @@ def sandbox(request: pytest.FixtureRequest, cloud: Cloud) -> Iterator[Sandbox]:
     is_unkind = "flows" in request.path.parts and request.node.get_closest_marker("counts_calls") is None
     with Sandbox(cloud.info["sandbox"]["admin"]) as control:
         control.reset()
+        forget_limits(cloud)
         control.unkind(UNKIND_SEED if is_unkind else None)
         yield control
 

@@ -60,6 +60,7 @@ EARLY_PARAMETERS = {
     "SpecialAdCategories": "NONE",
     "EuPoliticalAdvertising": "false",
     "AccountDailyBudgetCaps": "USD:1000000,EUR:1000000",
+    "PlatformCallLimits": "tiktok:1000",  # as many as the sandbox takes until limits are enforced there
     "AccountConnectUrl": "https://web-platform.example/ad-accounts/{platform}",
 }
 LATER_PARAMETERS = (

@@ -35,6 +35,8 @@ class Admin:
             ("POST", "/clock"): self.advance,
             ("POST", "/latency"): self.latency,
             ("PUT", "/unkind"): self.unkind,
+            ("GET", "/limits"): self.limits,
+            ("PUT", "/limits"): self.set_limits,
             ("PUT", "/hidden/{id}"): self.hide,
             ("DELETE", "/hidden"): self.show,
             ("GET", "/faults"): self.faults,
@@ -83,6 +85,14 @@ class Admin:
             raise ValueError("seed must be a number or null")
         self._world.unkind.seed = body["seed"]
         return {"seed": self._world.unkind.seed}
+
+    def limits(self, _: Request, __: Any) -> Json:
+        return self._world.quotas.listing()
+
+    def set_limits(self, _: Request, body: Any) -> Json:
+        """{"tiktok": 10, "meta": 9000, "google": 15000}: what a platform takes from here on."""
+        self._world.quotas.set(body)
+        return self._world.quotas.listing()
 
     def hide(self, request: Request, body: Any) -> Json:
         """{"writes": true or false}: a campaign that its platform does not show; true refuses its changes."""

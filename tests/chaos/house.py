@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 from campaign_automation import CampaignAutomation
@@ -226,7 +227,9 @@ def virtual_time() -> Iterator[None]:
     """Time passes by command alone: retries come at once, and the leases of the dead end with the hours."""
     usual = retry_strategy._sleep, lease.machine_now
 
-    async def at_once(_: float) -> None:
+    async def at_once(seconds: float) -> None:
+        # The next action takes the platforms' time again.
+        clock._offset += timedelta(seconds=seconds)
         await asyncio.sleep(0)
 
     retry_strategy._sleep = at_once

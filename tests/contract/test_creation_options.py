@@ -177,6 +177,48 @@ def test_everything_that_is_asked_is_stored_and_read_back(bench: Bench, control:
         assert ad.url_parameters["utm_campaign"] == MACROS[bench.platform]
 
 
+AUDIENCES: dict[str, list[Any]] = {
+    "meta": [{"id": item, "name": "Buyers", "subtype": "CUSTOM"} for item in ("11", "22")],
+    "tiktok": ["11", "22"],
+    "google": ["11", "22"],
+}
+PLACEMENTS = {"meta": ["facebook", "instagram"], "tiktok": ["pangle"], "google": ["google_search"]}
+
+
+def test_places_lists_of_people_and_placements_are_stored_and_read_back(
+    bench: Bench, control: Sandbox
+) -> None:
+    field = "user_lists" if bench.platform == "google" else "audiences"
+    control.patch_account(
+        bench.platform, bench.access.platform_account_id, **{field: AUDIENCES[bench.platform]}
+    )
+    asked: dict[str, Any] = {
+        "regions": ["21137"],
+        "cities": ["1014221"],
+        "audiences": ["11"],
+        "excluded_audiences": ["22"],
+        "placements": PLACEMENTS[bench.platform],
+    }
+    if bench.platform != "tiktok":
+        asked["excluded_countries"] = ["CA"]
+    creation, tree = bench.create(**asked)
+    plan = creation.planned()[0]
+    assert compare(plan, tree, creation) == []
+    targeting = tree.adsets[0].targeting
+    assert targeting is not None
+    assert (targeting.countries, sorted(targeting.places)) == ([], ["1014221", "21137"])
+    assert (targeting.audiences, targeting.excluded_audiences) == (["11"], ["22"])
+    assert tree.adsets[0].unread == []
+    people = plan.adsets[0].targeting.model_copy(
+        update={"regions": ["5"], "audiences": [], "excluded_audiences": ["9"], "excluded_countries": ["MX"]}
+    )
+    other = {"targeting": people, "placements": "automatic"}
+    adsets = [item.model_copy(update=other) for item in plan.adsets]
+    told = compare(plan.model_copy(update={"adsets": adsets}), tree, creation)
+    for word in ("places", "audiences", "excluded audiences", "excluded countries", "placements"):
+        assert any(f": {word} " in item.message and item.is_serious for item in told), word
+
+
 def test_a_difference_in_each_setting_is_told(bench: Bench, control: Sandbox) -> None:
     creation, tree = bench.create()
     plan = creation.plan
@@ -205,6 +247,8 @@ STRANGE_MACROS = {"meta": "{campaignid}", "tiktok": "{{campaign.id}}", "google":
     [
         ({"call_to_action": "DANCE_NOW"}, "call_to_action"),
         ({"languages": ["xx"]}, "languages"),
+        ({"placements": ["billboard"]}, "placements"),
+        ({"cities": ["1"], "target_countries": ["US", "DE"], "split_by": "country"}, "split_by"),
         ({"start_time": "2001-01-01T00:00:00Z"}, "start_time"),
         ({"end_time": "2001-01-01T00:00:00Z"}, "end_time"),
         ({"texts": [{"creative_id": "1", "primary_text": "x" * 2200 + "y"}]}, "texts.0.primary_text"),
@@ -269,6 +313,8 @@ def test_a_macro_of_another_platform_is_refused_with_those_that_are_right(bench:
         ),
         ("google", {"call_to_action": "SHOP_NOW"}, "call_to_action", "leave it out"),
         ("meta", {"languages": ["de"]}, "languages", "own keys"),
+        ("tiktok", {"excluded_countries": ["CA"]}, "excluded_countries", "leave it out"),
+        ("google", {"placements": ["search_partners"]}, "placements", "name both"),
     ],
 )
 def test_what_one_platform_cannot_do_is_refused_with_what_would_be_right(

@@ -214,6 +214,66 @@ def test_a_plain_client_of_the_web_platform_is_enough(google: Module, sandbox: S
     assert len(tools.campaigns) == 1
 
 
+class Hanging(MemoryWebPlatform):
+    """Answers no write before `released` is set; nothing is done meanwhile."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.released = asyncio.Event()
+
+    async def call_tool(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        if not name.startswith("get_"):
+            await self.released.wait()
+        return await super().call_tool(name, arguments)
+
+
+def told(google: Module, tools: MemoryWebPlatform) -> CampaignAutomation:
+    account = {**ACCOUNTS["user_123"]["google"], "ad_account_id": 1}
+    return google(accounts={"user_123": {"google": account}}, mcp_client=tools)
+
+
+def test_a_web_platform_that_hangs_costs_the_caller_nothing(google: Module, sandbox: Sandbox) -> None:
+    tools = Hanging()
+
+    async def story() -> None:
+        one = told(google, tools)
+        created = await call(one, "create_campaign", **body())
+        changed = {"campaign_id": created["campaign_id"], "action": "start"}
+        assert (await call(one, "manage_campaign", **changed))["new_status"] == "active"
+        assert tools.campaigns == {}
+        tools.released.set()
+        await one.aclose()
+
+    asyncio.run(story())
+    (record,) = tools.campaigns.values()
+    assert record["status"] == "active"
+
+
+def test_a_process_that_ends_while_the_web_platform_hangs_tells_it_later(
+    google: Module, sandbox: Sandbox
+) -> None:
+    tools = Hanging()
+
+    async def first() -> None:
+        await call(
+            told(google, tools), "create_campaign", **body()
+        )  # the loop ends with the message under way
+
+    async def second() -> None:
+        tools.released = asyncio.Event()
+        tools.released.set()
+        one = told(google, tools)
+        for _ in range(2):
+            await one.run_due()
+            sandbox.advance(advance_hours=1)
+        await one.run_due()
+        await one.aclose()
+
+    asyncio.run(first())
+    asyncio.run(second())
+    assert [item["status"] for item in tools.campaigns.values()] == ["paused"]
+
+
 @pytest.fixture
 def meta(module: Module, urls: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Module:
     """Make a module with an account of Meta, whose files are those of the sandbox's Web Platform."""

@@ -11,6 +11,7 @@ import pytest
 
 from local.cloud import Cloud
 from tests.support.api import Api
+from tests.support.aws import reconcile_campaigns
 from tests.support.builders import request_body
 from tests.support.cuts import cut
 from tests.support.sandbox import Sandbox
@@ -193,11 +194,15 @@ def test_a_short_fault_is_retried_and_the_campaign_is_made(api: Api, sandbox: Sa
     assert sandbox.left_behind("meta") == WHOLE_TREE
 
 
-def test_a_throttled_call_is_retried(api: Api, sandbox: Sandbox) -> None:
+def test_a_throttled_call_is_retried_or_undone_when_the_pause_is_over(
+    api: Api, sandbox: Sandbox, cloud: Cloud
+) -> None:
     sandbox.fault("meta", "create_adset", "rate_limit")
     answer = api.create(request_body())
     if answer.status_code == 429:  # the platform asked for a longer wait than a creation can take
         assert answer.json()["error"]["details"]["retry_after"] > 60
+        sandbox.advance(advance_hours=1)
+        reconcile_campaigns(cloud)
         assert sandbox.left_behind("meta") == {}
     else:
         assert sandbox.left_behind("meta") == WHOLE_TREE

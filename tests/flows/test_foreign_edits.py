@@ -16,7 +16,7 @@ from tests.support.builders import request_body
 from tests.support.module import delete_by_hand, edit_in_ads_manager, remove_images
 from tests.support.sandbox import Sandbox
 
-REGIONS = {"geo_locations": {"countries": ["US"], "regions": [{"key": "3847"}]}, "genders": [2]}
+REGIONS = {"geo_locations": {"countries": ["US"], "zips": [{"key": "US:94304"}]}, "user_os": ["iOS"]}
 CITIES = {
     "age_min": 18,
     "age_max": 65,
@@ -99,7 +99,7 @@ def test_an_edit_beside_the_countries_has_an_issue(api: Api, cloud: Cloud, edite
     shown = {item["adset_id"]: item for item in api.status(edited["campaign_id"]).json()["adsets"]}
     assert shown[odd["adset_id"]]["name"] == "Renamed by hand"
     (issue,) = shown[odd["adset_id"]]["issues"]
-    assert "also by regions, genders" in issue
+    assert "also by zips, user_os" in issue
 
 
 def test_a_refusal_on_one_placement_is_shown(api: Api, sandbox: Sandbox, edited: dict[str, Any]) -> None:

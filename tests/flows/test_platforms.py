@@ -34,6 +34,7 @@ def test_one_request_makes_the_equivalent_tree(api: Api, sandbox: Sandbox, platf
     shares = [Decimal(str(adset["daily_budget"])) for adset in body["adsets"]]
     assert (sum(shares), len(body["adsets"]), len(body["ads"])) == (100, 3, 6)
     status = api.status(body["campaign_id"]).json()
+    assert status["status"] == "success", status
     assert status["campaign"]["daily_budget"] == 100
     assert {item["status"] for item in (*status["adsets"], *status["ads"])} == {"paused"}
     assert {ad["creative_id"] for ad in status["ads"]} == {"1", "2"}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 
@@ -10,7 +9,7 @@ import pytest
 
 from local.cloud import Cloud
 from tests.support.api import PATIENCE_SECONDS, Api
-from tests.support.aws import client
+from tests.support.aws import client, reconcile_campaigns
 from tests.support.builders import request_body
 from tests.support.processes import kill_workers
 from tests.support.sandbox import Sandbox
@@ -41,7 +40,7 @@ def test_a_start_whose_execution_was_stopped_ends_paused_and_its_key_answers(
         assert [item["status"] for item in sandbox.live("meta", "campaigns")] == ["PAUSED"]
     else:
         sandbox.advance(advance_hours=1)
-    tick(cloud)
+    reconcile_campaigns(cloud)
     answer = api.create(BODY, key, Prefer="wait=0")
     assert answer.status_code == 201, answer.text
     assert (answer.status_code, answer.json()["campaign_status"]) == (201, "paused"), answer.text
@@ -67,13 +66,6 @@ def until(holds: Callable[[], bool]) -> None:
     while not holds():
         assert time.monotonic() < deadline
         time.sleep(0.1)
-
-
-def tick(cloud: Cloud) -> None:
-    """The reconciler's schedule."""
-    name = "campaign-automation-local-ReconcileCampaignsFunction:live"
-    answer = client(cloud, "lambda").invoke(FunctionName=name, Payload=b"{}")
-    assert "failed" not in json.loads(answer["Payload"].read())
 
 
 def execution(cloud: Cloud, campaign_id: str) -> str:

@@ -107,9 +107,9 @@ def test_each_function_may_do_to_the_table_what_it_does(rights: dict[str, set[Ri
     writers = {*PLATFORM_STEPS, *EVERY_PLATFORM} - {"GetCampaignStatusFunctionRole"}
     expected = {
         **{role: {get, query, put, update, delete} for role in writers},
-        # These update only what they count.
-        "GetCampaignStatusFunctionRole": {get, query, update},
-        "GetAuditFunctionRole": {get, query, update},
+        # These write only what they count, metrics and calls to platforms.
+        "GetCampaignStatusFunctionRole": {get, query, put, update},
+        "GetAuditFunctionRole": {get, query, put, update},
         "CreateCampaignFunctionRole": {get, query, put, update},
         "GetMetricsFunctionRole": {query},
         "OutboxFunctionRole": {get, query, put, update},
@@ -139,10 +139,10 @@ def test_schedules_functions_and_topics_are_for_those_who_need_them(rights: dict
         ("scheduler:DeleteSchedule", rules): {"ManageRules", "ReconcileRules"},
         ("scheduler:GetSchedule", rules): {"ReconcileRules"},
         ("scheduler:ListSchedules", f"{SCHEDULES}/*/*"): {"Outbox", "ReconcileRules"},
-        ("scheduler:CreateSchedule", tests): {"CreateAbTest"},
+        ("scheduler:CreateSchedule", tests): {"CreateAbTest", "ReconcileRules"},
         ("scheduler:DeleteSchedule", tests): ab_tests,
         ("iam:PassRole", "RuleScheduleRole"): {"CreateRule", "ManageRules", "ReconcileRules"},
-        ("iam:PassRole", "AbTestScheduleRole"): {"CreateAbTest"},
+        ("iam:PassRole", "AbTestScheduleRole"): {"CreateAbTest", "ReconcileRules"},
         ("sns:Publish", "arn:topic"): {"Outbox", "EvaluateRule", "CheckAbTest", "ReconcileCampaigns", *steps},
     }
     asked = {

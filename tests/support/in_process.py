@@ -53,6 +53,7 @@ def functions_settings(sandbox: dict[str, str]) -> dict[str, str]:
         "TIKTOK_API_URL": sandbox["tiktok"] + "/open_api/v1.3",
         "GOOGLE_ADS_ENDPOINT": sandbox["google"],
         "ACCOUNT_DAILY_BUDGET_CAPS": EARLY_PARAMETERS["AccountDailyBudgetCaps"],
+        "PLATFORM_CALL_LIMITS": EARLY_PARAMETERS["PlatformCallLimits"],
         "ACCOUNT_CONNECT_URL": EARLY_PARAMETERS["AccountConnectUrl"],
         "SPECIAL_AD_CATEGORIES": EARLY_PARAMETERS["SpecialAdCategories"],
         "EU_POLITICAL_ADVERTISING": EARLY_PARAMETERS["EuPoliticalAdvertising"],

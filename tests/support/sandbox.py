@@ -41,6 +41,14 @@ class Sandbox:
         fault = {"platform": platform, "operation": operation, "kind": kind, **more}
         self._http.post("/faults", json=[fault]).raise_for_status()
 
+    def enforce(self, **most: int | None) -> None:
+        """Enforce the documented limits: tiktok calls a second, meta points in 300 s, google a day."""
+        self._http.put("/limits", json=most).raise_for_status()
+
+    def limits(self) -> dict[str, Any]:
+        """The limits that are enforced, and the calls taken and refused since they were set."""
+        return dict(self._http.get("/limits").json())
+
     def faults(self) -> list[dict[str, Any]]:
         """The faults that stand, with the calls that each has seen."""
         return list(self._http.get("/faults").json())

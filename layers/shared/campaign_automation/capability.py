@@ -150,6 +150,7 @@ class CampaignAutomation:
 
     async def _run_due(self) -> list[Ran]:
         await clock.synchronise(self._parts().settings.clock_url)
+        await self._parts().outbox.drain()
         return await counted(self._parts().metrics, self._due_runner.run())
 
     @cached_property

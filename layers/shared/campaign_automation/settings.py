@@ -42,6 +42,7 @@ def _caps(value: Any) -> Any:
     return {name.strip(): amount.strip() for name, _, amount in pairs}
 
 
+CallLimits = Annotated[dict[str, Annotated[int, Field(ge=0)]], BeforeValidator(_caps)]
 Caps = Annotated[dict[str, Annotated[Decimal, Field(ge=0)]], BeforeValidator(_caps)]
 
 
@@ -143,6 +144,10 @@ class Settings(BaseModel):
     google_ads_endpoint: str | None = Field(None, description="unset: googleads.googleapis.com")
     google_secret_id: str | None = Field(None, description="the secret of the Google Ads access")
     platform_timeout_seconds: PositiveInt = Field(30, description="of one attempt of a platform call")
+    platform_call_limits: CallLimits = Field(
+        {},
+        description="of a tier that differs (docs/platforms.md): `meta:9000,tiktok:10,google:15000`; 0: none",
+    )
     account_connect_url: str | None = Field(
         None, description="where a user connects an account again; `{platform}` is replaced"
     )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -28,6 +30,9 @@ from campaign_automation.wiring import Wiring
 
 # The worker of a step died or ran out of time, on its last try too.
 _WORKER_DIED = ("Runtime.ExitError", "Lambda.Unknown", "Sandbox.Timedout", "States.Timeout")
+
+# What begins by then ends in the function's 110 seconds; looking back can wait for the next sweep.
+_RECONCILE_SECONDS = 75
 
 Event = Mapping[str, Any]
 Task = Callable[[Wiring, Event], Awaitable[dict[str, Any]]]
@@ -83,16 +88,18 @@ async def evaluate_rule(parts: Wiring, event: Event) -> dict[str, Any]:
 
 
 async def reconcile_rules(parts: Wiring, event: Event) -> dict[str, Any]:
-    """Make the missing schedules of rules, delete orphaned ones, and count the overdue rules."""
-    return (await parts.rules.reconcile())._asdict()
+    """Make the missing schedules of rules and tests, delete orphaned ones, and count the overdue rules."""
+    reconciled = await parts.rules.reconcile()
+    return {**reconciled._asdict(), "tests": await parts.ab_test_repair.repair()}
 
 
 async def reconcile_campaigns(parts: Wiring, event: Event) -> dict[str, Any]:
     """End the creations that nothing carries on, settle what nobody answered for, search for orphans, and
     look again at decisions whose days are over."""
+    until = time.monotonic() + _RECONCILE_SECONDS
     visits = await parts.reconciler.sweep()
     searched = await parts.orphans.sweep()
-    return {**visits, "searched": searched, "looked_back": await parts.looking_back.sweep()}
+    return {**visits, "searched": searched, "looked_back": await parts.looking_back.sweep(until)}
 
 
 async def check_ab_test(parts: Wiring, event: Event) -> dict[str, Any]:
@@ -102,10 +109,16 @@ async def check_ab_test(parts: Wiring, event: Event) -> dict[str, Any]:
 
 
 async def sweep_outbox(parts: Wiring, event: Event) -> dict[str, Any]:
-    """Send the Web Platform the messages it has not acknowledged yet, and count the active rules."""
+    """Send the Web Platform the messages it has not acknowledged yet, and count the active rules.
+
+    An operator's {"retell_since": "<time>"} first queues what was told since then once more.
+    """
+    told = {}
+    if since := event.get("retell_since"):
+        told = await parts.retelling.since(int(datetime.fromisoformat(since).timestamp() * 1000))
     if group := parts.settings.rule_schedule_group:
         emit("campaign_automation_active_rules", count_active_rules(group))
-    return await parts.outbox.sweep()
+    return {**told, **await parts.outbox.sweep()}
 
 
 SWEEPS: Mapping[str, tuple[str, Task]] = {

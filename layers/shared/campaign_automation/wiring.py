@@ -24,7 +24,7 @@ from campaign_automation.managers.ab_tests.analysis import AbTestAnalyst
 from campaign_automation.managers.ab_tests.applying import AbTestApplier
 from campaign_automation.managers.ab_tests.daily_check import AbTestChecks
 from campaign_automation.managers.ab_tests.ending import AbTestEnding
-from campaign_automation.managers.ab_tests.schedules import AbTestSchedules
+from campaign_automation.managers.ab_tests.schedules import AbTestSchedules, AbTestSchedulesRepair
 from campaign_automation.managers.ab_tests.sizing import AbTestSizing
 from campaign_automation.managers.accounts.accounts_read import AccountReader
 from campaign_automation.managers.accounts.adopting import CampaignAdoption
@@ -48,6 +48,7 @@ from campaign_automation.managers.changes.gate import WriteGate
 from campaign_automation.managers.changes.guards import Limits
 from campaign_automation.managers.changes.history import ChangeHistory
 from campaign_automation.managers.changes.resuming import Resumes
+from campaign_automation.managers.changes.retelling import Retelling
 from campaign_automation.managers.changes.stopping import CampaignStops
 from campaign_automation.managers.changes.updating import CampaignUpdates, TargetChanges
 from campaign_automation.managers.decisions.earlier_decisions import EarlierDecisions
@@ -83,6 +84,7 @@ from campaign_automation.stores.engines.dynamodb import DynamoTable
 from campaign_automation.stores.engines.sqlite import SqliteTable
 from campaign_automation.stores.insight_store import InsightStore
 from campaign_automation.stores.notice_store import NoticeStore
+from campaign_automation.stores.operations.call_limits import CallLimitStore
 from campaign_automation.stores.operations.forecasts import ForecastStore
 from campaign_automation.stores.operations.metrics import MetricStore
 from campaign_automation.stores.operations.owners import AdoptionStore
@@ -140,7 +142,9 @@ class Wiring:
             load_sdk()
 
     async def aclose(self) -> None:
-        """Close the connections that the module opened itself."""
+        """Close the connections that the module opened itself, once its messages are sent."""
+        if "outbox" in self.__dict__:
+            await self.outbox.drain()
         if self.__dict__.get("_own_redis") is not None:
             await self._own_redis.aclose()
         if isinstance(table := self.__dict__.get("_table"), SqliteTable):
@@ -198,7 +202,7 @@ class Wiring:
         # The Web Platform may stand in a private network.
         url, paths = self.settings.mcp_url, self.settings.web_platform_file_paths
         media = MediaClient(TrustedFiles.of(url, paths) if url else None)
-        return Adapters(self.settings, media, self._given_apps)
+        return Adapters(self.settings, media, self._given_apps, CallLimitStore(self._table))
 
     @cached_property
     def statistics(self) -> Statistics:
@@ -269,7 +273,11 @@ class Wiring:
 
     @cached_property
     def outbox(self) -> Outbox:
-        return Outbox(self.store, self.tools, self.notices)
+        return Outbox(self.store, self.tools, self.notices, in_background=self._runs_due)
+
+    @cached_property
+    def retelling(self) -> Retelling:
+        return Retelling(self.store, TagStore(self._table), self.outbox)
 
     @cached_property
     def quarantine(self) -> Quarantine:
@@ -456,6 +464,10 @@ class Wiring:
         return AbTestChecks(
             self._ab_test_store, self.campaigns, self.ab_test_analyst, self._ab_test_ending, self.notices
         )
+
+    @cached_property
+    def ab_test_repair(self) -> AbTestSchedulesRepair:
+        return AbTestSchedulesRepair(self._ab_test_store, self._ab_test_schedules)
 
     @cached_property
     def _ab_test_ending(self) -> AbTestEnding:

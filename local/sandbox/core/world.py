@@ -11,6 +11,7 @@ from local.sandbox.core.calls import CallLog
 from local.sandbox.core.clock import Clock
 from local.sandbox.core.faults import FaultBook
 from local.sandbox.core.hidden import Hidden
+from local.sandbox.core.limits import Quotas
 from local.sandbox.core.records import DayRecord, Level
 from local.sandbox.core.unkind import Unkind
 
@@ -55,6 +56,7 @@ class World:
     accounts: Accounts = field(default_factory=Accounts)
     latency_ms: dict[str, float] = field(default_factory=dict)
     unkind: Unkind = field(default_factory=Unkind)
+    quotas: Quotas = field(default_factory=Quotas)
     hidden: Hidden = field(default_factory=Hidden)
     platforms: dict[str, Platform] = field(default_factory=dict)
     ad_platforms: dict[str, AdPlatform] = field(default_factory=dict)
@@ -72,6 +74,7 @@ class World:
         self.calls.clear()
         self.accounts.clear()
         self.latency_ms.clear()
+        self.quotas.clear()
         self.late.clear()
         for platform in self._everything().values():
             platform.reset()

@@ -53,6 +53,7 @@ class GoogleAds(SandboxPlatform[Store, Account, GoogleSeed]):
             "operations_per_day",
             "operations_used",
             "spend_bursts",
+            "user_lists",
             "status",
             "time_zone",
         }
@@ -131,7 +132,10 @@ class GoogleAds(SandboxPlatform[Store, Account, GoogleSeed]):
 
     def _count(self, account: Account, operations: int) -> None:
         account.operations_used += operations
-        if account.operations_per_day is not None and account.operations_used > account.operations_per_day:
+        is_over = (
+            account.operations_per_day is not None and account.operations_used > account.operations_per_day
+        )
+        if is_over or not self.world.quotas.takes(self.name, "app", self.now(), operations):
             raise Refusal([day_used_up()])
 
     # --- calls -----------------------------------------------------------------------------------------

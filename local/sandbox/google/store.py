@@ -34,6 +34,7 @@ class Account:
     operations_per_day: int | None = None
     operations_used: int = 0
     spend_bursts: bool = False
+    user_lists: list[str] = field(default_factory=list)
 
     @property
     def zone(self) -> ZoneInfo:

@@ -115,6 +115,11 @@ def too_many_calls(code: int, headers: dict[str, str]) -> GraphError:
     )
 
 
+def score_used_up() -> GraphError:
+    """17 of an ad account whose score of the last 300 seconds is too high; nothing says when to come back."""
+    return GraphError("(#17) User request limit reached", 17, 2446079, transient=True)
+
+
 def blocked_by_policy() -> GraphError:
     return GraphError(
         "(#368) The action attempted has been deemed abusive or is otherwise disallowed",

@@ -106,6 +106,10 @@ class Graph(SandboxPlatform[MetaStore, Account, MetaSeed]):
         try:
             account, node = self._admitted(call)
             operation = self.operation(call)
+            if not self.world.quotas.takes(
+                self.name, account.id, self.now(), 1 if call.method == "GET" else 3
+            ):
+                raise errors.score_used_up()
             self.usage.count(account, self.now(), operation)
             body = self._answer(call, account, node)
             headers = self.usage.headers(account, self.now(), operation)

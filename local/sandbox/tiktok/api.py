@@ -65,6 +65,8 @@ class TikTok(SandboxPlatform[TikTokStore, Account, TikTokSeed]):
             raise call.problem
         account = self._admitted(call)
         now = self.now()
+        if not self.world.quotas.takes(self.name, "app", now):
+            raise errors.too_many_calls_a_second()
         self.rate.count(account, now)
         handler = _ROUTES.get((call.method, call.path)) or _LEVEL_ROUTES.get((call.method, _verb_of(call)))
         if handler is None:

@@ -122,12 +122,14 @@ class CampaignNode(Node):
 class AdSetNode(Node):
     """`in_learning`: the platform still learns how to deliver it, so its figures are not yet what they will
     be; None where the platform does not tell. `scheduled_budget` takes the place of `daily_budget` at 00:00
-    of the account's next day. `attribution_days`: conversions are counted for so many days after a click or a
+    of the account's next day. `placed` names the chosen placements, as far as they have names here.
+    `attribution_days`: conversions are counted for so many days after a click or a
     view, whichever is longer."""
 
     daily_budget: Budget | None = None
     targeting: StoredTargeting | None = None
     placements: str = "unknown"
+    placed: list[str] = []
     bid_strategy: str = "unknown"
     in_learning: bool | None = None
     attribution_days: int | None = None

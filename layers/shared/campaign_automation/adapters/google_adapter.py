@@ -35,6 +35,7 @@ from campaign_automation.adapters.google.lookbacks import Lookbacks
 from campaign_automation.adapters.google.messages import Operation, enum_name
 from campaign_automation.adapters.google.options.criteria import Stored, stored_of
 from campaign_automation.adapters.google.wire import GoogleWire
+from campaign_automation.adapters.limits.calls import Calls
 from campaign_automation.clients.media_client import MediaClient
 from campaign_automation.models.accounts import FoundCampaign
 from campaign_automation.models.campaigns import AdSetPlan, CampaignPlan, CreateCampaign, Creative
@@ -77,9 +78,10 @@ class GoogleAdapter:
         *,
         endpoint: str | None = None,
         timeout_seconds: float = 30,
+        calls: Calls | None = None,
     ) -> None:
         self._app = app
-        self._wire = GoogleWire(app, endpoint, timeout_seconds)
+        self._wire = GoogleWire(app, endpoint, timeout_seconds, calls)
         self._files = GoogleFiles(self._wire, media)
         self._echoes = Echoes()
         self._lookbacks = Lookbacks(self._wire)

@@ -43,6 +43,7 @@ from campaign_automation.adapters.common.reading import (
 )
 from campaign_automation.adapters.common.refusals import require_asset
 from campaign_automation.adapters.common.videos import cover_of
+from campaign_automation.adapters.limits.calls import Calls
 from campaign_automation.adapters.meta import facts
 from campaign_automation.adapters.meta.answers import (
     DELETED,
@@ -109,11 +110,12 @@ class MetaAdapter:
         graph_url: str = "https://graph.facebook.com",
         api_version: str = facts.API_VERSION,
         timeout_seconds: float = 30,
+        calls: Calls | None = None,
     ) -> None:
         self._app = app
         self._media = media
         self._version = api_version
-        self._wire = MetaWire(app, graph_url, api_version, timeout_seconds)
+        self._wire = MetaWire(app, graph_url, api_version, timeout_seconds, calls)
         self._studies = MetaStudies(self._wire)
 
     # --- the account -----------------------------------------------------------------------------------

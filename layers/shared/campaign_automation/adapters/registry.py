@@ -13,6 +13,9 @@ from typing import Any, NamedTuple
 from campaign_automation.adapters.base import PlatformAdapter
 from campaign_automation.adapters.common.fact import Fact
 from campaign_automation.adapters.google import facts as google
+from campaign_automation.adapters.limits.calls import Calls
+from campaign_automation.adapters.limits.limit import CallLimit
+from campaign_automation.adapters.limits.scope import StateStore
 from campaign_automation.adapters.meta import facts as meta
 from campaign_automation.adapters.tiktok import facts as tiktok
 from campaign_automation.clients.media_client import MediaClient
@@ -24,26 +27,32 @@ AppSecret = Callable[[], dict[str, Any]]
 
 
 class PlatformEntry(NamedTuple):
-    """One platform: its `name` for people, its app's secret, its adapter, its facts that may change, and the
-    most that it may spend of a daily budget."""
+    """One platform: its `name` for people, its app's secret, its adapter, its facts that may change, the most
+    that it may spend of a daily budget, and the most calls that it takes."""
 
     name: str
     secret_id: Callable[[Settings], str | None]
-    build: Callable[[AppSecret, MediaClient, Settings], PlatformAdapter]
+    build: Callable[[AppSecret, MediaClient, Calls, Settings], PlatformAdapter]
     facts: tuple[Fact, ...]
     spend: SpendEnvelope
+    limit: CallLimit
 
 
-def _meta(app: AppSecret, media: MediaClient, settings: Settings) -> PlatformAdapter:
+def _meta(app: AppSecret, media: MediaClient, calls: Calls, settings: Settings) -> PlatformAdapter:
     from campaign_automation.adapters.meta_adapter import MetaAdapter
 
     timeout, version = settings.platform_timeout_seconds, settings.meta_api_version
     return MetaAdapter(
-        app, media, graph_url=settings.meta_graph_url, api_version=version, timeout_seconds=timeout
+        app,
+        media,
+        graph_url=settings.meta_graph_url,
+        api_version=version,
+        timeout_seconds=timeout,
+        calls=calls,
     )
 
 
-def _tiktok(app: AppSecret, media: MediaClient, settings: Settings) -> PlatformAdapter:
+def _tiktok(app: AppSecret, media: MediaClient, calls: Calls, settings: Settings) -> PlatformAdapter:
     from campaign_automation.adapters.tiktok_adapter import TikTokAdapter
 
     return TikTokAdapter(
@@ -53,25 +62,42 @@ def _tiktok(app: AppSecret, media: MediaClient, settings: Settings) -> PlatformA
         family=settings.tiktok_family,
         manual_ends=settings.tiktok_manual_creation_ends,
         timeout_seconds=settings.platform_timeout_seconds,
+        calls=calls,
     )
 
 
-def _google(app: AppSecret, media: MediaClient, settings: Settings) -> PlatformAdapter:
+def _google(app: AppSecret, media: MediaClient, calls: Calls, settings: Settings) -> PlatformAdapter:
     from campaign_automation.adapters.google_adapter import GoogleAdapter
 
     timeout = settings.platform_timeout_seconds
-    return GoogleAdapter(app, media, endpoint=settings.google_ads_endpoint, timeout_seconds=timeout)
+    endpoint = settings.google_ads_endpoint
+    return GoogleAdapter(app, media, endpoint=endpoint, timeout_seconds=timeout, calls=calls)
 
 
 PLATFORMS: Mapping[str, PlatformEntry] = {
     Platform.META: PlatformEntry(
-        "Meta", lambda settings: settings.meta_secret_id, _meta, meta.FACTS, meta.SPEND
+        "Meta",
+        lambda settings: settings.meta_secret_id,
+        _meta,
+        meta.FACTS,
+        meta.SPEND,
+        meta.LIMIT,
     ),
     Platform.TIKTOK: PlatformEntry(
-        "TikTok", lambda settings: settings.tiktok_secret_id, _tiktok, tiktok.FACTS, tiktok.SPEND
+        "TikTok",
+        lambda settings: settings.tiktok_secret_id,
+        _tiktok,
+        tiktok.FACTS,
+        tiktok.SPEND,
+        tiktok.LIMIT,
     ),
     Platform.GOOGLE: PlatformEntry(
-        "Google Ads", lambda settings: settings.google_secret_id, _google, google.FACTS, google.SPEND
+        "Google Ads",
+        lambda settings: settings.google_secret_id,
+        _google,
+        google.FACTS,
+        google.SPEND,
+        google.LIMIT,
     ),
 }
 
@@ -80,9 +106,15 @@ class Adapters(Mapping[str, PlatformAdapter]):
     """The adapters of PLATFORMS by platform, each built when it is first asked for."""
 
     def __init__(
-        self, settings: Settings, media: MediaClient, apps: Mapping[str, Mapping[str, Any]] | None = None
+        self,
+        settings: Settings,
+        media: MediaClient,
+        apps: Mapping[str, Mapping[str, Any]] | None = None,
+        limits: StateStore | None = None,
     ) -> None:
-        """Take the apps that an embedding process hands in, by platform, in the place of their secrets."""
+        """Take the apps that an embedding process hands in, by platform, in the place of their secrets, and
+        the store in which all processes share their limits of calls."""
+        self._limits = limits
         self._settings = settings
         self._apps = apps
         self._media = media
@@ -91,8 +123,13 @@ class Adapters(Mapping[str, PlatformAdapter]):
     def __getitem__(self, platform: str) -> PlatformAdapter:
         if platform not in self._built:
             entry = PLATFORMS[platform]
-            self._built[platform] = entry.build(self._app(platform), self._media, self._settings)
+            calls = Calls(platform, self._limit(entry.limit, platform), self._limits)
+            self._built[platform] = entry.build(self._app(platform), self._media, calls, self._settings)
         return self._built[platform]
+
+    def _limit(self, documented: CallLimit, platform: str) -> CallLimit | None:
+        most = self._settings.platform_call_limits.get(platform, documented.most)
+        return documented._replace(most=most) if most else None
 
     def _app(self, platform: str) -> AppSecret:
         if self._apps is not None and platform in self._apps:

@@ -26,6 +26,7 @@ from campaign_automation.adapters.common.budgets import set_budgets
 from campaign_automation.adapters.common.listings import chunks
 from campaign_automation.adapters.common.options.rules import check_options
 from campaign_automation.adapters.common.reading import id_of, rows_of, text_of, typed_errors, zone_of
+from campaign_automation.adapters.limits.calls import Calls
 from campaign_automation.adapters.tiktok import checks, facts, requests
 from campaign_automation.adapters.tiktok.budgets import TikTokBudgets
 from campaign_automation.adapters.tiktok.creation import TikTokCreation
@@ -88,9 +89,10 @@ class TikTokAdapter:
         today: Callable[[], date] = _today,
         ads_per_adset: int = facts.ADS_PER_ADSET,
         wire: TikTokWire | None = None,
+        calls: Calls | None = None,
     ) -> None:
         self._app = app
-        self._wire = wire or TikTokWire(api_url, timeout_seconds)
+        self._wire = wire or TikTokWire(api_url, timeout_seconds, calls)
         self._files = TikTokFiles(self._wire, media)
         self._echoes = Echoes()
         self._objects = TikTokObjects(self._wire, self._echoes, family)

@@ -110,6 +110,12 @@ class CampaignTerms(CreationOptions):
             raise ValueError(f"texts: {', '.join(strange)} is not among the creatives of this request")
         return self
 
+    @model_validator(mode="after")
+    def _no_country_both_ways(self) -> Self:
+        if both := sorted(set(self.target_countries) & set(self.excluded_countries)):
+            raise ValueError(f"excluded_countries: {', '.join(both)} is a target country as well")
+        return self
+
 
 class CreateCampaign(CampaignTerms, Schedule):
     """Parameters of create_campaign; contract.md section 2."""
@@ -138,7 +144,7 @@ class AdSetPlan(Model):
     name: str
     daily_budget: Amount
     targeting: Targeting
-    placements: Literal["automatic"] = "automatic"
+    placements: Literal["automatic"] | list[str] = "automatic"
     bid_strategy: Literal["lowest_cost"] = "lowest_cost"
 
 
@@ -211,7 +217,7 @@ class AdSetResult(Model):
     name: str
     daily_budget: Amount
     targeting: Targeting
-    placements: str
+    placements: str | list[str]
     bid_strategy: str
 
 
@@ -319,6 +325,7 @@ class AdSetState(Figures):
     platform_status: str
     daily_budget: Amount | None = None
     targeting: StoredTargeting | None = None
+    placements: str | list[str] | None = None
     ends_at: datetime | None = None
     issues: list[str] = []
     foreign: bool = False

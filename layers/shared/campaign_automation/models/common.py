@@ -237,6 +237,16 @@ class Targeting(Model):
     countries: list[str]
     genders: Annotated[list[Gender], Later] = []
     languages: Annotated[list[str], Later] = []
+    excluded_countries: Annotated[list[str], Later] = []
+    regions: Annotated[list[str], Later] = []
+    cities: Annotated[list[str], Later] = []
+    audiences: Annotated[list[str], Later] = []
+    excluded_audiences: Annotated[list[str], Later] = []
+
+    @property
+    def places(self) -> list[str]:
+        """The regions and cities; where there are any, the ads are shown in these alone."""
+        return [*self.regions, *self.cities]
 
 
 class StoredTargeting(Record):
@@ -247,6 +257,10 @@ class StoredTargeting(Record):
     countries: list[str] = []
     genders: Annotated[list[Gender], Later] = []
     languages: Annotated[list[str], Later] = []
+    places: Annotated[list[str], Later] = []  # regions and cities by the platform's keys
+    excluded_countries: Annotated[list[str], Later] = []
+    audiences: Annotated[list[str], Later] = []
+    excluded_audiences: Annotated[list[str], Later] = []
     more: list[str] = []
 
 

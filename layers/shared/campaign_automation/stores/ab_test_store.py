@@ -2,7 +2,8 @@
 
 | pk                  | sk                | holds                                                      |
 |---------------------|-------------------|------------------------------------------------------------|
-| <tenant>#test#<id>  | test              | the test: its campaign, days and sample; its state         |
+| <tenant>#test#<id>  | test              | the test: its campaign, days and sample; its state; while  |
+|                     |                   | it runs it is in the index, due at its end                 |
 |                     | look#<unit>#<day> | the first analysis on the days closed by then; never again |
 """
 
@@ -35,7 +36,8 @@ from campaign_automation.stores.table import (
 
 
 class AbTest(Record):
-    """One test. `told_at` is the time at which its user was notified that it may stop."""
+    """One test. `told_at` is the time at which its user was notified that it may stop; `daily_checks` whether
+    it has a schedule for each day, beside the one at its end."""
 
     tenant: str
     test_id: str
@@ -47,6 +49,7 @@ class AbTest(Record):
     ended_at: AwareDatetime | None = None
     end_reason: str | None = None
     told_at: AwareDatetime | None = None
+    daily_checks: bool = True
 
 
 class TestLook(Record):
@@ -84,6 +87,7 @@ class AbTestStore:
 
     async def put_new(self, test: AbTest) -> bool:
         row = {**_key(test)._asdict(), **_values(test.model_dump(mode="json", exclude_none=True))}
+        row |= {"outbox": _INDEX_KEY, "due": int(test.ends_at.timestamp() * 1000)}
         return await self._table.try_write(Put(row, when=Absent()))
 
     async def load(self, tenant: str, test_id: str) -> AbTest | None:
@@ -91,6 +95,11 @@ class AbTestStore:
         if row is None:
             return None
         return AbTest.model_validate(row | {"sample": json.loads(row["sample"])})
+
+    async def running(self) -> list[tuple[str, str]]:
+        """Return tenant and id of the tests that run, those that end first before the others."""
+        keys = [row["pk"].split("#test#") for row in await self._table.indexed(_INDEX_KEY)]
+        return [(tenant, test_id) for tenant, test_id in keys]
 
     async def add_look(self, test: AbTest, look: TestLook) -> bool:
         """Store an interim analysis; return False, and change nothing, when its days already have one."""
@@ -108,7 +117,7 @@ class AbTestStore:
     ) -> bool:
         """End a running test, together with its notices. Return False when it had ended before."""
         values = {"state": state, "ended_at": at.isoformat(), "end_reason": reason}
-        return await self._change(test, values, _RUNNING, notices)
+        return await self._change(test, values, _RUNNING, notices, remove=("outbox", "due"))
 
     async def tell(self, test: AbTest, at: datetime, notices: Iterable[Notice]) -> bool:
         """Store the notices of a running test, once. Return False when its user was notified before."""
@@ -116,13 +125,19 @@ class AbTestStore:
         return await self._change(test, values, AllOf(_RUNNING, Absent("told_at")), notices)
 
     async def _change(
-        self, test: AbTest, values: dict[str, str], when: Condition, notices: Iterable[Notice]
+        self,
+        test: AbTest,
+        values: dict[str, str],
+        when: Condition,
+        notices: Iterable[Notice],
+        remove: tuple[str, ...] = (),
     ) -> bool:
-        operations: list[Operation] = [Update(_key(test), set=values, when=when)]
+        operations: list[Operation] = [Update(_key(test), set=values, when=when, remove=remove)]
         operations += [Put(notice_row(notice), when=Absent()) for notice in notices]
         return await self._table.try_write(*operations)
 
 
+_INDEX_KEY = "running-tests"
 _RUNNING = Equals("state", "running")
 
 

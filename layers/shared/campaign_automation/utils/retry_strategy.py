@@ -26,6 +26,7 @@ _draw: Draw = SystemRandom().uniform
 _sleep = asyncio.sleep  # the one place where tests switch the waiting off
 
 _deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
+_attempt_ends: ContextVar[float | None] = ContextVar("attempt_ends", default=None)
 
 
 @contextmanager
@@ -43,6 +44,21 @@ def seconds_left() -> float | None:
     """Return the seconds until the caller's deadline; None where there is none."""
     until = _deadline.get()
     return None if until is None else until - time.monotonic()
+
+
+def seconds_to_wait() -> float | None:
+    """Return the seconds until the caller's deadline, or until the attempt that goes on is cut, if sooner."""
+    ends = [end for end in (_deadline.get(), _attempt_ends.get()) if end is not None]
+    return min(ends) - time.monotonic() if ends else None
+
+
+async def pause(seconds: float) -> None:
+    """Wait; without waiting where tests have switched it off."""
+    await _sleep(seconds)
+
+
+def drawn(least: float, most: float) -> float:
+    return _draw(least, most)
 
 
 @asynccontextmanager
@@ -99,11 +115,15 @@ async def wait_as_asked(error: CampaignAutomationError) -> None:
 async def _limited(
     call: Callable[[], Awaitable[T]], seconds: float | None, late: Callable[[], CampaignAutomationError]
 ) -> T:
+    ends = _attempt_ends.get() if seconds is None else time.monotonic() + seconds
+    token = _attempt_ends.set(ends)
     try:
         async with asyncio.timeout(seconds):
             return await call()
     except TimeoutError as error:
         raise late() from error
+    finally:
+        _attempt_ends.reset(token)
 
 
 def _longest_wait(error: CampaignAutomationError, own: float, waits_as_asked: bool) -> float:

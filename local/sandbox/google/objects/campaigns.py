@@ -38,6 +38,8 @@ DEMAND_GEN_MINIMUM_MICROS = 5_000_000
 # Places that take no location targeting: under sanctions, or in Google's list without an entry.
 UNKNOWN_PLACES = frozenset({192, 364, 408, 760})
 _COUNTRY_IDS = range(2004, 2900)
+# States and provinces, then cities and everything smaller; which of them exist is not known here.
+_PLACE_IDS = (range(20_000, 30_000), range(1_000_000, 10_000_000))
 _LANGUAGE_IDS = range(1000, 1150)
 
 
@@ -291,7 +293,9 @@ def _check_language(criterion: Message) -> Iterator[AdsError]:
 
 def _check_location(criterion: Message) -> Iterator[AdsError]:
     place = criterion.location.geo_target_constant.removeprefix("geoTargetConstants/")
-    is_known = place.isdigit() and int(place) in _COUNTRY_IDS and int(place) - 2000 not in UNKNOWN_PLACES
+    number = int(place) if place.isdigit() else 0
+    is_country = number in _COUNTRY_IDS and number - 2000 not in UNKNOWN_PLACES
+    is_known = is_country or any(number in ids for ids in _PLACE_IDS)
     if not is_known:
         code = "criterion_error.CANNOT_TARGET_CRITERION"
         yield AdsError(code, "This location cannot be targeted.", "location", "geo_target_constant")

@@ -63,12 +63,15 @@ def check_new_criterion(draft: Draft, criterion: Message) -> Iterator[AdsError]:
         yield not_found("ad_group")
         return
     kind = criterion.WhichOneof("criterion")
-    if kind not in ("keyword", "age_range", "gender"):
+    if kind not in ("keyword", "age_range", "gender", "user_list"):
         code = "ad_group_criterion_error.CONCRETE_TYPE_REQUIRED"
         yield AdsError(code, "Concrete type of criterion is required.")
         return
     yield from _check_kind(channel_of(draft, group), kind, criterion.negative)
-    yield from _check_keyword(criterion) if kind == "keyword" else _check_people(criterion, kind)
+    if kind == "user_list":
+        yield from _check_user_list(draft, criterion)
+    else:
+        yield from _check_keyword(criterion) if kind == "keyword" else _check_people(criterion, kind)
     set_enum(criterion, "type_", kind.upper())
     if any(_is_same(other, criterion) for other in draft.living("ad_group_criterion")):
         code = "mutate_error.RESOURCE_ALREADY_EXISTS"
@@ -82,7 +85,7 @@ def check_criterion(draft: Draft, criterion: Message, paths: list[str]) -> Itera
 
 
 def _check_kind(channel: str, kind: str, is_negative: bool) -> Iterator[AdsError]:
-    is_fine = channel == "SEARCH" or (channel == "DEMAND_GEN" and kind != "keyword")
+    is_fine = channel == "SEARCH" or (channel == "DEMAND_GEN" and kind in ("age_range", "gender"))
     if not is_fine:
         what = "EXCLUDE" if is_negative else "ADD"
         code = f"ad_group_criterion_error.CANNOT_{what}_CRITERIA_TYPE"
@@ -105,6 +108,13 @@ def _check_keyword(criterion: Message) -> Iterator[AdsError]:
         yield AdsError(code, "Keyword text has invalid characters or symbols.", "keyword", "text")
     if not criterion.keyword.match_type:
         yield required("keyword", "match_type")
+
+
+def _check_user_list(draft: Draft, criterion: Message) -> Iterator[AdsError]:
+    known = [f"customers/{draft.account.id}/userLists/{item}" for item in draft.account.user_lists]
+    if criterion.user_list.user_list not in known:
+        code = "criterion_error.INVALID_USER_LIST"
+        yield AdsError(code, "The user list cannot be targeted.", "user_list", "user_list")
 
 
 def _check_people(criterion: Message, kind: str) -> Iterator[AdsError]:

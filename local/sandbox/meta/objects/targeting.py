@@ -8,6 +8,7 @@ from local.sandbox.meta.store import Account, Json, Node
 
 MIN_AGE, MAX_AGE = 13, 65
 MAX_LOCALES = 50
+PUBLISHER_PLATFORMS = ("facebook", "instagram", "messenger", "audience_network", "threads")
 
 
 def _codes(text: str) -> frozenset[str]:
@@ -60,6 +61,7 @@ def read_targeting(targeting: Json, account: Account, campaign: Node) -> Json:
     _check_places(targeting)
     stored = {"age_min": 18, "age_max": MAX_AGE} | targeting
     _check_ages(stored)
+    _check_platforms(listed(targeting, "publisher_platforms"))
     _check_genders(listed(targeting, "genders"))
     _check_locales(listed(targeting, "locales"))
     _check_audiences(targeting, account)
@@ -87,6 +89,21 @@ def _check_places(targeting: Json) -> None:
     for option in sorted(places.keys() - _GEO_OPTIONS):
         raise wrong_param(f"Unsupported geo location option: {option}", "targeting", "geo_locations")
     _check_countries(listed(places, "countries"))
+    _check_keys(places)
+    excluded = section(targeting, "excluded_geo_locations")
+    for option in sorted(excluded.keys() - _GEO_OPTIONS):
+        raise wrong_param(f"Unsupported geo location option: {option}", "targeting", "excluded_geo_locations")
+    _check_countries(listed(excluded, "countries"))
+    _check_keys(excluded)
+
+
+def _check_keys(places: Json) -> None:
+    """Regions and cities are objects with a key, as the search for adgeolocation tells it."""
+    for kind in ("regions", "cities"):
+        for place in listed(places, kind):
+            key = place.get("key") if isinstance(place, dict) else None
+            if not str(key).isdigit():
+                raise wrong_param(f"Invalid key of {kind}: {key}", "targeting", "geo_locations", kind)
 
 
 def _check_countries(countries: list[Any]) -> None:
@@ -125,6 +142,11 @@ def _is_age(value: Any) -> bool:
 def _check_genders(genders: list[Any]) -> None:
     if any(gender not in (1, 2) for gender in genders):
         raise wrong_param("Param targeting[genders] must hold 1 (men) or 2 (women)", "targeting", "genders")
+
+
+def _check_platforms(names: list[Any]) -> None:
+    if any(name not in PUBLISHER_PLATFORMS for name in names):
+        raise wrong_param("Param targeting[publisher_platforms] is invalid", "targeting")
 
 
 def _check_locales(locales: list[Any]) -> None:

@@ -48,7 +48,7 @@ LATE_START = timedelta(hours=12)
 _LOCATION = re.compile(r"\d{5,8}")
 _LANGUAGE = re.compile(r"[a-z]{2}")
 _TIME = "%Y-%m-%d %H:%M:%S"
-_TARGETING = {"location_ids", "age_groups", "gender", "audience_ids", "languages"}
+_TARGETING = {"location_ids", "age_groups", "gender", "audience_ids", "excluded_audience_ids", "languages"}
 _COMMON = {
     "adgroup_name",
     "app_id",
@@ -256,13 +256,18 @@ def _targeting(params: Params, account: Account) -> Json:
     if not all(map(_LANGUAGE.fullmatch, languages)):
         raise wrong("languages: Unknown language.")
     audiences = [str(audience) for audience in params.listed("audience_ids")]
-    if not set(audiences) <= set(account.audiences):
-        raise wrong("audience_ids: The audience does not exist.")
+    excluded = [str(audience) for audience in params.listed("excluded_audience_ids")]
+    for name, ids in (("audience_ids", audiences), ("excluded_audience_ids", excluded)):
+        if not set(ids) <= set(account.audiences):
+            raise wrong(f"{name}: The audience does not exist.")
+    if set(audiences) & set(excluded):
+        raise wrong("excluded_audience_ids: An audience is both included and excluded.")
     return {
         "location_ids": locations,
         "age_groups": ages or None,
         "gender": params.choice("gender", GENDERS, "GENDER_UNLIMITED"),
         "audience_ids": audiences,
+        "excluded_audience_ids": excluded,
         "languages": languages,
     }
 

@@ -51,8 +51,8 @@ def test_locations_and_excluded_ages_are_ours() -> None:
     ("places", "people", "more"),
     [
         ([_place(constant=US), _place("PROXIMITY")], [], ["location proximity"]),
-        ([_place(constant="geoTargetConstants/1023191")], [], ["location geoTargetConstants/1023191"]),
-        ([_place(constant=US), _place(constant=US, negative=True)], [], ["location without US"]),
+        ([_place(constant="geoTargetConstants/1023191")], [], []),
+        ([_place(constant=US), _place(constant=US, negative=True)], [], []),
         ([_place(constant=US)], [_people("INCOME_RANGE"), _people("INCOME_RANGE")], ["income_range"]),
         ([_place(constant=US)], [_people("GENDER", negative=False)], []),
     ],

@@ -98,18 +98,19 @@ ADSET: dict[str, Any] = {
     ("targeting", "understood", "problem"),
     [
         (
-            {"age_min": 18, "age_max": 65, "geo_locations": {"cities": [{"key": "2418779"}]}},
+            {"age_min": 18, "age_max": 65, "geo_locations": {"neighborhoods": [{"key": "2418779"}]}},
             (18, 65, []),
-            "without countries; also by cities",
+            "without countries; also by neighborhoods",
         ),
         (
             {
                 "age_min": 18,
                 "age_max": 65,
-                "geo_locations": {"regions": [{"key": "3847"}], "countries": ["US"]},
+                "geo_locations": {"countries": ["US"]},
+                "excluded_geo_locations": {"zips": [{"key": "US:94304"}]},
             },
             (18, 65, ["US"]),
-            "also by regions",
+            "also by excluded zips",
         ),
         (
             {

@@ -132,7 +132,8 @@ def test_an_ad_group_is_read_with_numbers_for_ids_and_foreign_settings() -> None
     node = adset_node(_adset(), "manual")
     assert (node.platform_id, node.daily_budget) == ("9", Decimal("33.34"))
     assert (node.targeting.age_min, node.targeting.age_max) == (13, 65)
-    assert (node.targeting.countries, node.targeting.more) == (["US"], ["location 1"])
+    assert (node.targeting.countries, node.targeting.more) == (["US"], [])
+    assert node.targeting.places == ["1"]
     assert (node.placements, node.bid_strategy) == ("selected", "BID_TYPE_CUSTOM")
     assert node.issues[0] == "ADGROUP_STATUS_PIXEL_UNBIND"
 
@@ -142,9 +143,8 @@ def test_an_ad_group_is_read_with_numbers_for_ids_and_foreign_settings() -> None
     [
         ({"location_ids": None, "zipcode_ids": ["1"]}, "without countries; also by zipcode_ids"),
         ({"location_ids": [], "zipcode_ids": ["1"]}, "without countries; also by zipcode_ids"),
-        ({"age_groups": ["AGE_12"]}, "without ages; also by AGE_12, location 1"),
-        ({"spending_power": "HIGH"}, "also by location 1, spending_power"),
-        ({"gender": "GENDER_UNLIMITED", "spending_power": "ALL", "languages": []}, "also by location 1"),
+        ({"age_groups": ["AGE_12"]}, "without ages; also by AGE_12"),
+        ({"spending_power": "HIGH", "languages": []}, "also by spending_power"),
     ],
 )
 def test_targeting_says_what_it_is_set_to_beside_ages_and_countries(

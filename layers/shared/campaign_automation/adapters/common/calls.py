@@ -1,32 +1,18 @@
-"""Limits and counting of calls to a platform, and answers that are not the platform's own."""
+"""Time limits of calls to a platform, and answers that are not the platform's own."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from campaign_automation.adapters.common.refusals import outcome_unknown
 from campaign_automation.utils.error_handler import PlatformError, PlatformRateLimitError
-from campaign_automation.utils.observability import platform_call
 
 # A little over 3 seconds, the first retransmission of a lost TCP packet. Source: the manual of `requests`.
 CONNECT_SECONDS = 3.05
 # Platforms tell waits of seconds to hours; more than a day is a fault of the answer, not a wait.
 LONGEST_WAIT_SECONDS = 86_400
 TOO_MANY_REQUESTS = 429
-
-
-@contextmanager
-def counted(platform: str, operation: str) -> Iterator[None]:
-    """Count one call: "ok", or our code of the PlatformError that it raised."""
-    try:
-        yield
-    except PlatformError as error:
-        platform_call(platform, operation, error.code)
-        raise
-    platform_call(platform, operation, "ok")
 
 
 def wait_seconds(value: Any, unit_seconds: int = 1) -> int | None:

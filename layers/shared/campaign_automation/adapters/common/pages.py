@@ -26,6 +26,11 @@ class Pages:
         self._started = monotonic()
         self._cursors: set[Hashable] = set()
 
+    @property
+    def turned(self) -> int:
+        """Return the pages read after the first one."""
+        return len(self._cursors)
+
     def turn_to(self, cursor: Hashable) -> None:
         """Count the page that follows at `cursor`.
 

@@ -171,7 +171,7 @@ def _targeting_problem(targeting: StoredTargeting) -> str | None:
         name
         for name, known in (
             ("ages", targeting.age_min and targeting.age_max),
-            ("countries", targeting.countries),
+            ("countries", targeting.countries or targeting.places),
         )
         if not known
     ]

@@ -37,6 +37,7 @@ from campaign_automation.adapters.google.errors import translate
 from campaign_automation.adapters.google.facts import PLATFORM
 from campaign_automation.adapters.google.messages import enum_name
 from campaign_automation.adapters.google.options.criteria import Stored
+from campaign_automation.adapters.google.options.rules import GOOGLE_SEARCH, SEARCH_PARTNERS
 from campaign_automation.adapters.google.queries import KINDS
 from campaign_automation.models.accounts import FoundCampaign
 from campaign_automation.models.common import Level, StoredTargeting
@@ -127,6 +128,7 @@ def adset_node(row: Row, stored: Stored) -> AdSetNode:
         name=lambda: text_of(row.ad_group.name),
         targeting=lambda: _targeting(stored, group_id),
         placements=lambda: _placements(row.campaign),
+        placed=lambda: _placed(row.campaign),
         bid_strategy=lambda: _bid_strategy(row.campaign),
         in_learning=lambda: _in_learning(row.campaign),
     )
@@ -144,6 +146,10 @@ def _targeting(stored: Stored, group_id: str) -> StoredTargeting:
         countries=countries,
         genders=stored.genders.get(group_id, []),
         languages=list(stored.languages),
+        places=list(stored.places),
+        excluded_countries=list(stored.excluded_countries),
+        audiences=stored.audiences.get(group_id, []),
+        excluded_audiences=stored.excluded_audiences.get(group_id, []),
         more=more,
     )
 
@@ -159,6 +165,15 @@ def _placements(campaign: Any) -> str:
     is_search = enum_name(campaign, "advertising_channel_type") == facts.SEARCH
     has_all = networks.target_google_search and networks.target_search_network
     return "selected" if is_search and not has_all else "automatic"
+
+
+def _placed(campaign: Any) -> list[str]:
+    networks = campaign.network_settings
+    chosen = {
+        GOOGLE_SEARCH: networks.target_google_search,
+        SEARCH_PARTNERS: networks.target_search_network,
+    }
+    return [name for name, is_on in chosen.items() if is_on]
 
 
 def _bid_strategy(campaign: Any) -> str:

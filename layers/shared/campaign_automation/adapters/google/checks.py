@@ -19,7 +19,7 @@ from campaign_automation.adapters.common.refusals import (
 from campaign_automation.adapters.common.text import display_width
 from campaign_automation.adapters.google import facts
 from campaign_automation.adapters.google.facts import NAME, PLATFORM
-from campaign_automation.adapters.google.options.rules import rules
+from campaign_automation.adapters.google.options.rules import GOOGLE_SEARCH, SEARCH_PARTNERS, rules
 from campaign_automation.adapters.google.requests import app_store, fit_ages
 from campaign_automation.models.campaigns import CreateCampaign, Creative, Lookalike
 from campaign_automation.models.common import AdAccount
@@ -113,7 +113,8 @@ def _check_app(spec: CreateCampaign, account: AdAccount) -> None:
 
 def check_targeting(spec: CreateCampaign) -> None:
     """Raise InvalidRequestError for places, splits, audiences and ages that Google cannot target."""
-    unknown = [country for country in spec.target_countries if country not in facts.GEO_TARGETS]
+    named = [*spec.target_countries, *spec.excluded_countries]
+    unknown = [country for country in named if country not in facts.GEO_TARGETS]
     if unknown:
         raise untargetable(unknown, NAME)
     if spec.split_by != "age" and len(spec.target_countries) > 1:
@@ -150,6 +151,9 @@ def check_options(spec: CreateCampaign, account: AdAccount) -> list[str]:
         _whole_day("start_time", spec.start_time.astimezone(zone), time(0, 0))
     if spec.end_time:
         _whole_day("end_time", spec.end_time.astimezone(zone), _END_OF_DAY)
+    if spec.placements != "automatic" and GOOGLE_SEARCH not in spec.placements:
+        problem = "has no search_partners without google_search; name both"
+        raise options.refused("placements", NAME, problem, [GOOGLE_SEARCH, SEARCH_PARTNERS])
     if spec.genders:
         warnings.append("google: people whose gender Google does not know are not reached")
     return warnings

@@ -90,6 +90,7 @@ _NAMED: dict[str, _Class] = {
     "mutate_error.EU_POLITICAL_ADVERTISING_DECLARATION_REQUIRED": _POLICY,
     "new_resource_creation_error.TEMP_ID_RESOURCE_HAD_ERRORS": _CONSEQUENCE,
 }
+_RATE_SCOPES = {2: "account", 3: "app"}  # QuotaErrorDetails.RateScope; a developer token is our app
 _FAMILIES: dict[str, _Class] = {
     "authentication_error": _WRONG_LOGIN,
     "authorization_error": _FORBIDDEN,
@@ -160,7 +161,9 @@ def _facts(error: Any, chosen: _Class) -> dict[str, Any]:
         facts["retryable"] = True
     details = error.details
     if details.HasField("quota_error_details"):
-        facts["retry_after"] = wait_seconds(details.quota_error_details.retry_delay.seconds)
+        quota = details.quota_error_details
+        facts["retry_after"] = wait_seconds(quota.retry_delay.seconds)
+        facts["rate_scope"] = _RATE_SCOPES.get(quota.rate_scope)
     if details.HasField("policy_violation_details"):
         facts["policy"] = details.policy_violation_details.external_policy_name
         facts["is_exemptible"] = details.policy_violation_details.is_exemptible

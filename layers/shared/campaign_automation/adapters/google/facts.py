@@ -9,6 +9,7 @@ from typing import NamedTuple
 from campaign_automation.adapters.common import accounts
 from campaign_automation.adapters.common.ages import ADULTS
 from campaign_automation.adapters.common.fact import Fact
+from campaign_automation.adapters.limits.limit import CallLimit
 from campaign_automation.models.common import Objective, SpendEnvelope
 
 PLATFORM, NAME = "google", "Google"
@@ -66,6 +67,10 @@ GOALS: dict[Objective, Goal] = {
 # Biddings without a target of their own.
 LOWEST_COST = frozenset({"MAXIMIZE_CONVERSIONS", "MAXIMIZE_CONVERSION_VALUE", "TARGET_SPEND"})
 APP_STORES = ("APPLE_APP_STORE", "GOOGLE_APP_STORE")
+
+# Basic access, in any 24 hours of the Cloud project; a query counts 1, each changed object 1. Standard access
+# has no limit. Source: "Access levels" and "Rate sheet".
+LIMIT = CallLimit("app", 15_000, "operations in 24 hours of the app", 86_400, 3_600, block=10)
 
 # A day and a month are limited, a week is not. Source: "About average daily budgets".
 SPEND = SpendEnvelope(day=Decimal(2), week=7 * Decimal(2), month=Decimal("30.4"))

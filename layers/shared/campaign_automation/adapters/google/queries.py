@@ -67,9 +67,10 @@ PLACES = (
 )
 PEOPLE = (
     "SELECT ad_group.id, ad_group_criterion.age_range.type, ad_group_criterion.gender.type,"
+    " ad_group_criterion.user_list.user_list,"
     " ad_group_criterion.type, ad_group_criterion.negative FROM ad_group_criterion"
     " WHERE campaign.id = {campaign_id}"
-    " AND ad_group_criterion.type IN ('AGE_RANGE', 'GENDER', 'PARENTAL_STATUS', 'INCOME_RANGE')"
+    " AND ad_group_criterion.type IN ('AGE_RANGE', 'GENDER', 'PARENTAL_STATUS', 'INCOME_RANGE', 'USER_LIST')"
     " AND ad_group_criterion.status != 'REMOVED'"
 )
 

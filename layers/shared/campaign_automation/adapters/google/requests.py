@@ -16,7 +16,14 @@ from campaign_automation.adapters.common.text import display_width
 from campaign_automation.adapters.google import facts
 from campaign_automation.adapters.google.facts import PLATFORM
 from campaign_automation.adapters.google.messages import Operation, new_operation, set_enum
-from campaign_automation.adapters.google.options.targeting import gender_operations, language_operations
+from campaign_automation.adapters.google.options.rules import SEARCH_PARTNERS
+from campaign_automation.adapters.google.options.targeting import (
+    audience_operations,
+    gender_operations,
+    language_operations,
+    place_operations,
+    restrict_to_audiences,
+)
 from campaign_automation.models.campaigns import AdCopy, AdSetPlan, CampaignPlan
 from campaign_automation.models.common import AdAccount, AgeGroup, Level
 from campaign_automation.utils.error_handler import PlatformRejectedError
@@ -42,14 +49,13 @@ def campaign_operations(
     )
     total = sum((adset.daily_budget for adset in plan.adsets), Decimal(0))
     campaign = _campaign(campaign_name, budget_name, plan, account, is_political)
-    operations = [_budget(budget_name, total), campaign]
-    for country in plan.adsets[0].targeting.countries:
-        operation = new_operation()
-        criterion = operation.campaign_criterion_operation.create
-        criterion.campaign = campaign_name
-        criterion.location.geo_target_constant = facts.GEO_TARGETS[country]
-        operations.append(operation)
-    return [*operations, *language_operations(campaign_name, plan.adsets[0].targeting)]
+    targeting = plan.adsets[0].targeting
+    return [
+        _budget(budget_name, total),
+        campaign,
+        *place_operations(campaign_name, targeting),
+        *language_operations(campaign_name, targeting),
+    ]
 
 
 def _budget(name: str, daily: Decimal) -> Operation:
@@ -79,6 +85,8 @@ def _campaign(
     prefix = "CONTAINS" if is_political else "DOES_NOT_CONTAIN"
     set_enum(campaign, "contains_eu_political_advertising", f"{prefix}_EU_POLITICAL_ADVERTISING")
     _CHANNELS[goal.channel](campaign, account.facts)
+    if plan.adsets[0].placements != "automatic":
+        campaign.network_settings.target_search_network = SEARCH_PARTNERS in plan.adsets[0].placements
     if plan.starts_at:
         campaign.start_date_time = _local(plan.starts_at, account.time_zone)
     if plan.ends_at:
@@ -152,18 +160,23 @@ def ad_group_operations(
         set_enum(group, "status", "PAUSED")
         if channel == facts.SEARCH:
             set_enum(group, "type_", "SEARCH_STANDARD")
+        if adset.targeting.audiences:
+            restrict_to_audiences(group)
         groups.append(operation)
     ages = [
         _excluded_age(name, bucket)
         for name, adset in zip(names, adsets, strict=True)
         for bucket in excluded_ages((adset.targeting.age_min, adset.targeting.age_max))
     ]
-    genders = [
+    people = [
         operation
         for name, adset in zip(names, adsets, strict=True)
-        for operation in gender_operations(name, adset.targeting)
+        for operation in (
+            *gender_operations(name, adset.targeting),
+            *audience_operations(customer_id, name, adset.targeting),
+        )
     ]
-    return [*groups, *ages, *genders]
+    return [*groups, *ages, *people]
 
 
 def _excluded_age(group_name: str, bucket: str) -> Operation:

@@ -23,12 +23,13 @@ from google.auth.exceptions import GoogleAuthError
 
 from campaign_automation.adapters.base import Access
 from campaign_automation.adapters.common.account_ids import platform_account_id
-from campaign_automation.adapters.common.calls import counted
 from campaign_automation.adapters.common.pages import Pages
 from campaign_automation.adapters.google import facts
 from campaign_automation.adapters.google.errors import from_exception
 from campaign_automation.adapters.google.facts import PLATFORM
 from campaign_automation.adapters.google.messages import Operation
+from campaign_automation.adapters.limits.calls import Calls
+from campaign_automation.adapters.limits.limit import Kind
 
 T = TypeVar("T")
 
@@ -49,8 +50,13 @@ class GoogleWire:
     """
 
     def __init__(
-        self, app: Callable[[], Mapping[str, Any]], endpoint: str | None, timeout_seconds: float
+        self,
+        app: Callable[[], Mapping[str, Any]],
+        endpoint: str | None,
+        timeout_seconds: float,
+        calls: Calls | None = None,
     ) -> None:
+        self._calls = calls or Calls(PLATFORM)
         self._app = app
         self._endpoint = endpoint or ENDPOINT
         self._timeout = timeout_seconds
@@ -71,7 +77,8 @@ class GoogleWire:
                     pages.turn_to(page.next_page_token)
             return rows
 
-        return await self._run(access, operation, read)
+        # Further pages are not counted. Source: "API limits and quotas".
+        return await self._run(access, operation, read, "read")
 
     async def mutate(self, access: Access, operation: str, operations: Sequence[Operation]) -> Any:
         """Do all operations or none. The raw response holds the objects as they were stored."""
@@ -95,17 +102,19 @@ class GoogleWire:
             message.response_content_type = _MUTABLE_RESOURCE
             return client.mutate(request=request, **call), self._request_ids.last()
 
-        return await self._run(access, operation, send)
+        return await self._run(access, operation, send, "write", len(operations))
 
     async def _run(
         self,
         access: Access,
         operation: str,
         work: Callable[[GoogleAdsServiceClient, dict[str, Any]], T],
+        kind: Kind,
+        count: int = 1,
     ) -> T:
         token = access.token.get_secret_value()
         call = {"timeout": self._timeout, "metadata": (("authorization", f"Bearer {token}"),)}
-        with counted(PLATFORM, operation):
+        async with self._calls.made(access.platform_account_id, operation, kind, count):
             return await asyncio.to_thread(_translated, work, self._get_client, call)
 
     def _get_client(self) -> GoogleAdsServiceClient:

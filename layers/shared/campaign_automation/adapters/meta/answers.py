@@ -43,14 +43,14 @@ _KNOWN_TARGETING = frozenset(
         "age_max",
         "geo_locations",
         "targeting_automation",
-        "custom_audiences",
+        "excluded_geo_locations",
         "brand_safety_content_filter_levels",
         "targeting_optimization",
         "targeting_relaxation_types",
         *targeting.READ,
     }
 )
-_KNOWN_PLACES = ("countries", "location_types")
+_KNOWN_PLACES = ("countries", "regions", "cities", "location_types")
 _PLACEMENTS = ("_positions", "platforms")
 
 
@@ -120,6 +120,7 @@ def adset_node(item: Mapping[str, Any], step: Decimal) -> AdSetNode:
         daily_budget=lambda: _daily_budget(item, step),
         targeting=lambda: _targeting(item["targeting"]),
         placements=lambda: _placements(item["targeting"]),
+        placed=lambda: targeting.placed(fields_of(item["targeting"])),
         bid_strategy=lambda: _bid_strategy(item.get("bid_strategy")),
         in_learning=lambda: _in_learning(item),
         attribution_days=lambda: _attribution_days(item),
@@ -142,9 +143,14 @@ def _targeting(stored: Any) -> StoredTargeting:
     return StoredTargeting(
         age_min=settings.get("age_min"),
         age_max=settings.get("age_max"),
-        countries=rows_of(places.get("countries")),
+        **targeting.places_of(settings),
         **targeting.people_of(settings),
-        more=[*_narrowed(places, _KNOWN_PLACES), *_narrowed(settings, _KNOWN_TARGETING), *_widened(settings)],
+        more=[
+            *_narrowed(places, _KNOWN_PLACES),
+            *_excluded(settings),
+            *_narrowed(settings, _KNOWN_TARGETING),
+            *_widened(settings),
+        ],
     )
 
 
@@ -158,6 +164,12 @@ def _narrowed(settings: Mapping[str, Any], known: Any) -> list[str]:
         for name, value in settings.items()
         if value and not (name in known or name.endswith(_PLACEMENTS))
     ]
+
+
+def _excluded(settings: Mapping[str, Any]) -> list[str]:
+    """Return the places that are left out beside countries."""
+    excluded = fields_of(settings.get("excluded_geo_locations"))
+    return [f"excluded {name}" for name in _narrowed(excluded, ("countries", "location_types"))]
 
 
 def _widened(settings: Mapping[str, Any]) -> list[str]:

@@ -5,7 +5,6 @@ Source: platforms.md section 2.6, after the vendor's "Error codes" and "Rate Lim
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 from campaign_automation.adapters.common.calls import TOO_MANY_REQUESTS, wait_seconds
 from campaign_automation.adapters.common.refusals import outcome_unknown
 from campaign_automation.adapters.meta.facts import PLATFORM
+from campaign_automation.adapters.meta.usage import parsed, regain_seconds
 from campaign_automation.utils.error_handler import (
     PlatformAuthError,
     PlatformError,
@@ -21,7 +21,8 @@ from campaign_automation.utils.error_handler import (
     PlatformUnavailableError,
 )
 
-_RATE_LIMITS = {4, 17, 32, 613, *range(80000, 80015)}
+_APP_LIMIT = 4
+_RATE_LIMITS = {_APP_LIMIT, 17, 32, 613, *range(80000, 80015)}
 _PERMISSIONS = {3, 10, *range(200, 300)}
 # Subcodes of error 100 that say more than "invalid parameter", with our codes.
 _INVALID_PARAMETER_CODES = {33: "5000", 1885183: "1004", 1487390: "6003", 3858495: "6005"}
@@ -40,8 +41,11 @@ def translate(error: Mapping[str, Any], http_status: int | None, headers: Mappin
     if code == 190 or code in {102, 104}:
         return _auth(code, subcode, text, facts)
     if code in _RATE_LIMITS or http_status == TOO_MANY_REQUESTS:
-        retry_after = _regain_seconds(headers) or wait_seconds(headers.get("retry-after"))
-        return PlatformRateLimitError(_say(error), platform=PLATFORM, retry_after=retry_after, **facts)
+        retry_after = regain_seconds(headers) or wait_seconds(headers.get("retry-after"))
+        scope = "app" if code == _APP_LIMIT else None
+        return PlatformRateLimitError(
+            _say(error), platform=PLATFORM, retry_after=retry_after, rate_scope=scope, **facts
+        )
     if code in _PERMISSIONS:
         return PlatformAuthError(_say(error), platform=PLATFORM, code="1004", **facts)
     if code == 368:
@@ -124,23 +128,7 @@ def _facts(
 def _blamed_field(error_data: Any) -> str | None:
     """`error_data` may be an object or a JSON string, and empty in either form."""
     if isinstance(error_data, str):
-        error_data = _parsed(error_data)
+        error_data = parsed(error_data)
     specs = error_data.get("blame_field_specs") if isinstance(error_data, dict) else None
     first = specs[0] if isinstance(specs, list) and specs else None
     return ".".join(str(part) for part in first) if isinstance(first, list) and first else None
-
-
-def _regain_seconds(headers: Mapping[str, str]) -> int | None:
-    """The longest waiting time in the usage header, in seconds; Meta gives it in minutes."""
-    usage = _parsed(headers.get("x-business-use-case-usage", ""))
-    lists = usage.values() if isinstance(usage, dict) else ()
-    entries = [entry for item in lists if isinstance(item, list) for entry in item if isinstance(entry, dict)]
-    waits = [wait_seconds(entry.get("estimated_time_to_regain_access"), 60) for entry in entries]
-    return max((wait for wait in waits if wait), default=None)
-
-
-def _parsed(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return None

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from campaign_automation.adapters.common import accounts
 from campaign_automation.adapters.common.fact import Fact
+from campaign_automation.adapters.limits.limit import CallLimit
 from campaign_automation.models.common import Objective, SpendEnvelope
 
 PLATFORM, NAME = "meta", "Meta"
@@ -104,6 +105,10 @@ BLOCKED_ACCOUNTS: dict[int, tuple[str, str]] = {
     100: ("1004", "is about to be closed"),
     101: ("1004", "is closed"),
 }
+
+# The score of an ad account: for 300 seconds a read counts 1 and each written object 3. The development tier
+# has 60. Source: "Rate Limiting" of the Marketing API, at second hand (unverified).
+LIMIT = CallLimit("account", 9000, "points in 300 s for each ad account", 300, 10, block=60, write=3)
 
 # Days even each other out within a week. Source: Meta's blog of 29 May 2025.
 SPEND = SpendEnvelope(day=Decimal("1.75"), week=Decimal(7), month=Decimal(31))

@@ -22,9 +22,9 @@ from campaign_automation.adapters.common.refusals import (
 )
 from campaign_automation.adapters.meta import facts
 from campaign_automation.adapters.meta.facts import NAME, PLATFORM
-from campaign_automation.adapters.meta.options.targeting import people_params
+from campaign_automation.adapters.meta.options.targeting import audiences_params, people_params, places_params
 from campaign_automation.models.campaigns import AdSetPlan, CampaignPlan, CreateCampaign, Lookalike
-from campaign_automation.models.common import AdAccount, Targeting
+from campaign_automation.models.common import AdAccount
 from campaign_automation.utils.error_handler import InvalidRequestError
 from campaign_automation.utils.money import to_units
 
@@ -39,7 +39,7 @@ def adset_params(plan: CampaignPlan, account: AdAccount, campaign_id: str, adset
         "billing_event": "IMPRESSIONS",
         "optimization_goal": goal.optimization_goal,
         "bid_strategy": "LOWEST_COST_WITHOUT_CAP",
-        "targeting": _targeting(plan, adset.targeting),
+        "targeting": _targeting(plan, adset),
     }
     if plan.starts_at:
         params["start_time"] = int(plan.starts_at.timestamp())
@@ -54,19 +54,22 @@ def adset_params(plan: CampaignPlan, account: AdAccount, campaign_id: str, adset
     return params
 
 
-def _targeting(plan: CampaignPlan, targeting: Targeting) -> facts.Params:
-    """Targeting of one cell, with automatic placements."""
-    # No placement is named, which leaves the choice to Meta. advantage_audience 0 keeps Meta from showing
+def _targeting(plan: CampaignPlan, adset: AdSetPlan) -> facts.Params:
+    """Targeting of one cell, and its placements where they are chosen."""
+    # A placement that is not named leaves the choice to Meta. advantage_audience 0 keeps Meta from showing
     # the ads to people outside of the cell, which would mix the cells of a test.
+    targeting = adset.targeting
+    lookalike = plan.audience.lookalike if isinstance(plan.audience, Lookalike) else None
     params: facts.Params = {
         "age_min": targeting.age_min,
         "age_max": targeting.age_max,
-        "geo_locations": {"countries": targeting.countries, "location_types": ["home", "recent"]},
         "targeting_automation": {"advantage_audience": 0},
+        **places_params(targeting),
         **people_params(targeting),
+        **audiences_params(targeting, lookalike),
     }
-    if isinstance(plan.audience, Lookalike):
-        params["custom_audiences"] = [{"id": plan.audience.lookalike}]
+    if adset.placements != "automatic":
+        params["publisher_platforms"] = adset.placements
     return params
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
@@ -15,20 +15,23 @@ from facebook_business.exceptions import FacebookError
 from facebook_business.session import FacebookSession
 
 from campaign_automation.adapters.base import Access, Outcome, failed
-from campaign_automation.adapters.common.calls import CONNECT_SECONDS, counted, without_usable_body
+from campaign_automation.adapters.common.calls import CONNECT_SECONDS, without_usable_body
 from campaign_automation.adapters.common.listings import chunks
 from campaign_automation.adapters.common.pages import Pages
 from campaign_automation.adapters.common.reading import id_or_none
+from campaign_automation.adapters.limits.calls import Calls
+from campaign_automation.adapters.limits.limit import Kind
 from campaign_automation.adapters.meta import facts
 from campaign_automation.adapters.meta.errors import is_too_much, translate, unavailable
 from campaign_automation.adapters.meta.facts import PLATFORM
+from campaign_automation.adapters.meta.usage import Usage, usage_of
 from campaign_automation.utils.error_handler import PlatformError, PlatformUnavailableError
 from campaign_automation.utils.observability import platform_call
 
 T = TypeVar("T")
 Call = tuple[str, tuple[str, ...], facts.Params]  # method, path, parameters
 
-_CONCURRENT_CALLS = 4  # per process; Meta counts calls per ad account
+_CONCURRENT_CALLS = 4  # each takes a thread
 _TRACE_HEADER = "x-fb-trace-id"
 
 
@@ -36,8 +39,15 @@ class MetaWire:
     """Calls of the Graph API; `app` is the platform's secret, `graph_url` a sandbox's in tests."""
 
     def __init__(
-        self, app: Callable[[], Mapping[str, Any]], graph_url: str, api_version: str, timeout_seconds: float
+        self,
+        app: Callable[[], Mapping[str, Any]],
+        graph_url: str,
+        api_version: str,
+        timeout_seconds: float,
+        calls: Calls | None = None,
     ) -> None:
+        self._calls = calls or Calls(PLATFORM)
+        self._usage: dict[str, Usage] = {}  # by account, as the last answer told it
         self._app = app
         self._graph_url = graph_url
         self._version = api_version
@@ -51,14 +61,18 @@ class MetaWire:
             data: dict[str, Any] = api.call("GET", (node, ""), params={"fields": fields}).json()
             return data
 
-        return await self.run(access, operation, read)
+        return await self.run(access, operation, read, "read")
 
     async def get_all(
         self, access: Access, operation: str, node: str, edge: str, params: facts.Params
     ) -> list[dict[str, Any]]:
         """Every page of an edge; a page that is too large for Meta is asked for by halves."""
         pages = Pages(PLATFORM, operation)
-        return await self.run(access, operation, lambda api: _all_pages(api, pages, (node, edge), params))
+        read = lambda api: _all_pages(api, pages, (node, edge), params)  # noqa: E731
+        try:
+            return await self.run(access, operation, read, "read")
+        finally:
+            self._calls.spend(access.platform_account_id, pages.turned)
 
     async def send_all(self, access: Access, operation: str, calls: Mapping[str, Call]) -> list[Outcome]:
         """One outcome per call, in order. A lone call needs no batch."""
@@ -101,7 +115,7 @@ class MetaWire:
 
         lost: PlatformError = unavailable(f"meta: no answer for an item of the batch ({operation})")
         try:
-            outcomes = await self.run(access, "batch", send)
+            outcomes = await self.run(access, "batch", send, count=len(calls))
         except PlatformError as error:
             outcomes, lost = {}, error
         for outcome in outcomes.values():
@@ -109,11 +123,22 @@ class MetaWire:
         # An item that the platform answered with null may have been made.
         return [outcomes.get(tag, failed(tag, lost)) for tag in calls]
 
-    async def run(self, access: Access, operation: str, work: Callable[[FacebookAdsApi], T]) -> T:
+    async def run(
+        self,
+        access: Access,
+        operation: str,
+        work: Callable[[FacebookAdsApi], T],
+        kind: Kind = "write",
+        count: int = 1,
+    ) -> T:
         """Do `work` in a thread, since the SDK is synchronous; its exceptions are translated and counted."""
-        api = self._api_for(access)
-        with counted(PLATFORM, operation):
-            return await asyncio.to_thread(_translated, work, api)
+        api, account = self._api_for(access), access.platform_account_id
+        async with self._calls.made(account, operation, kind, count):
+            answer = await asyncio.to_thread(_translated, work, api)
+        if (usage := self._usage.pop(account, None)) is not None:
+            await self._calls.saw_usage(account, usage.account)
+            await self._calls.saw_usage(account, usage.app, of_app=True)
+        return answer
 
     def _make_api(self, access: Access) -> FacebookAdsApi:
         app = self._app()
@@ -124,8 +149,13 @@ class MetaWire:
             timeout=self._timeout,
         )
         session.GRAPH = self._graph_url
+        session.requests.hooks["response"].append(partial(self._note_usage, access.platform_account_id))
         session.requests.hooks["response"].append(_refuse_failure)
         return FacebookAdsApi(session, api_version=self._version)
+
+    def _note_usage(self, account: str, answer: requests.Response, **_: Any) -> None:
+        if (usage := usage_of(_by_name(answer.headers))) is not None:
+            self._usage[account] = usage
 
 
 def _refuse_failure(answer: requests.Response, **_: Any) -> None:

@@ -20,6 +20,7 @@ from campaign_automation.adapters.common.reading import (
     text_of,
 )
 from campaign_automation.adapters.tiktok import facts
+from campaign_automation.adapters.tiktok.options.rules import PLACEMENTS
 from campaign_automation.adapters.tiktok.requests import ages_of
 from campaign_automation.models.accounts import FoundCampaign
 from campaign_automation.models.common import Gender, Level, StoredTargeting
@@ -29,6 +30,7 @@ _DAILY = ("BUDGET_MODE_DAY", "BUDGET_MODE_DYNAMIC_DAILY_BUDGET")
 _NOT_DAILY = ("BUDGET_MODE_TOTAL", "BUDGET_MODE_INFINITE")
 _EVERY_GENDER = "GENDER_UNLIMITED"
 _GENDERS: dict[str, list[Gender]] = {_EVERY_GENDER: [], "GENDER_MALE": ["male"], "GENDER_FEMALE": ["female"]}
+_PLACED = {name: word for word, name in PLACEMENTS.items()}
 _COUNTRIES = {location: country for country, location in facts.LOCATION_IDS.items()}
 
 
@@ -92,6 +94,7 @@ def adset_node(item: Mapping[str, Any], family: facts.Family) -> AdSetNode:
         scheduled_budget=lambda: scheduled_budget(item),
         targeting=lambda: _targeting(fields_of(item.get("targeting_spec")) or item),
         placements=lambda: _placements(item),
+        placed=lambda: [_PLACED[name] for name in rows_of(item.get("placements")) if name in _PLACED],
         bid_strategy=lambda: _bid_strategy(item.get("bid_type")),
         ends_at=lambda: _ends_at(item),
         starts_at=lambda: _moment(item["schedule_start_time"]) if item.get("schedule_start_time") else None,
@@ -126,15 +129,17 @@ def _targeting(stored: Mapping[str, Any]) -> StoredTargeting:
     buckets = rows_of(stored.get("age_groups"))
     places = [str(item) for item in rows_of(stored.get("location_ids"))]
     odd_ages = [str(name) for name in buckets if name not in facts.AGE_BUCKETS]
-    odd_places = [f"location {place}" for place in places if place not in _COUNTRIES]
     low, high = (None, None) if odd_ages else ages_of(buckets)
     return StoredTargeting(
         age_min=low,
         age_max=high,
         countries=[_COUNTRIES[place] for place in places if place in _COUNTRIES],
+        places=[place for place in places if place not in _COUNTRIES],
+        audiences=[id_of(item) for item in rows_of(stored.get("audience_ids"))],
+        excluded_audiences=[id_of(item) for item in rows_of(stored.get("excluded_audience_ids"))],
         genders=_GENDERS[stored.get("gender") or _EVERY_GENDER],
         languages=sorted(text_of(code) for code in rows_of(stored.get("languages"))),
-        more=[*odd_ages, *odd_places, *(name for name in facts.NARROWING if _narrows(stored.get(name)))],
+        more=[*odd_ages, *(name for name in facts.NARROWING if _narrows(stored.get(name)))],
     )
 
 

@@ -80,6 +80,7 @@ def _limit(code: int, text: str, facts: dict[str, Any]) -> PlatformError | None:
     if code in _TOO_FREQUENT:
         is_per_second = any(word in text.lower() for word in _PER_SECOND_WORDS)
         wait = PER_SECOND_WAIT if is_per_second else QUIET_SECONDS
+        facts["rate_scope"] = "app"  # TikTok counts the calls of an app, not those of an advertiser
         return PlatformRateLimitError(f"tiktok: {text}", platform=PLATFORM, retry_after=wait, **facts)
     if code == _FLOW_CONTROL:
         return PlatformRateLimitError(f"tiktok: {text}", platform=PLATFORM, **facts)

@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 from campaign_automation.adapters.common import accounts
 from campaign_automation.adapters.common.fact import Fact
+from campaign_automation.adapters.limits.limit import CallLimit
 from campaign_automation.models.common import Level, Objective, SpendEnvelope
 
 PLATFORM, NAME = "tiktok", "TikTok"
@@ -248,7 +249,6 @@ NARROWING = (
     "carrier_ids",
     "device_model_ids",
     "device_price_ranges",
-    "excluded_audience_ids",
     "excluded_location_ids",
     "household_income",
     "interest_category_ids",
@@ -261,6 +261,9 @@ NARROWING = (
     "zipcode_ids",
 )
 EVERYBODY = ("GENDER_UNLIMITED", "ALL")
+
+# The basic tier; its 600 calls a minute and 864,000 a day are the same. Source: "Rate limits".
+LIMIT = CallLimit("app", 10, "calls a second of the app", 1, 0.1)
 
 # Documented for budgets that are an average over a week; of others no excess is named. Source: "Budget".
 SPEND = SpendEnvelope(day=Decimal("1.25"), week=Decimal(7), month=Decimal(31))

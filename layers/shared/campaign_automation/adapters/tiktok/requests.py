@@ -12,7 +12,7 @@ from campaign_automation.adapters.base import AdOrder, CreativeOrder
 from campaign_automation.adapters.common.ages import fit_to_buckets, years
 from campaign_automation.adapters.common.options.rules import with_parameters
 from campaign_automation.adapters.tiktok import facts
-from campaign_automation.adapters.tiktok.options.rules import GENDERS, LANGUAGES
+from campaign_automation.adapters.tiktok.options.rules import GENDERS, LANGUAGES, PLACEMENTS
 from campaign_automation.models.campaigns import AdSetPlan, CampaignPlan, Lookalike
 from campaign_automation.models.common import AdAccount, AgeGroup, Objective
 
@@ -101,13 +101,19 @@ def adset_body(
         **_schedule(plan.starts_at or now, plan.ends_at),
         # Automatic placements are refused in some countries, and TikTok itself is what they always hold.
         "placement_type": "PLACEMENT_TYPE_NORMAL",
-        "placements": ["PLACEMENT_TIKTOK"],
+        "placements": _placements(adset),
         "optimization_goal": goal.optimization_goal,
         "billing_event": goal.billing_event,
         "bid_type": "BID_TYPE_NO_BID",
         **_promotion(goal, account),
         **_by_family(plan, adset, family),
     }
+
+
+def _placements(adset: AdSetPlan) -> list[str]:
+    if adset.placements == "automatic":
+        return ["PLACEMENT_TIKTOK"]
+    return [PLACEMENTS[name] for name in adset.placements]
 
 
 def _schedule(start: datetime, end: datetime | None) -> facts.Params:
@@ -134,14 +140,17 @@ def _by_family(plan: CampaignPlan, adset: AdSetPlan, family: facts.Family) -> fa
 def _targeting(plan: CampaignPlan, adset: AdSetPlan) -> facts.Params:
     ages = adset.targeting
     targeting: facts.Params = {
-        "location_ids": [facts.LOCATION_IDS[country] for country in ages.countries],
+        "location_ids": ages.places or [facts.LOCATION_IDS[country] for country in ages.countries],
         "age_groups": buckets_of(ages.age_min, ages.age_max),
         "gender": GENDERS[ages.genders[0]] if ages.genders else "GENDER_UNLIMITED",
     }
     if ages.languages:
         targeting["languages"] = [LANGUAGES[code] for code in ages.languages]
-    if isinstance(plan.audience, Lookalike):
-        targeting["audience_ids"] = [plan.audience.lookalike]
+    lookalike = [plan.audience.lookalike] if isinstance(plan.audience, Lookalike) else []
+    if included := list(dict.fromkeys([*lookalike, *ages.audiences])):
+        targeting["audience_ids"] = included
+    if ages.excluded_audiences:
+        targeting["excluded_audience_ids"] = ages.excluded_audiences
     return targeting
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NamedTuple
@@ -10,8 +9,10 @@ from typing import Any, NamedTuple
 import httpx
 
 from campaign_automation.adapters.base import Access
-from campaign_automation.adapters.common.calls import CONNECT_SECONDS, counted, without_usable_body
+from campaign_automation.adapters.common.calls import CONNECT_SECONDS, without_usable_body
 from campaign_automation.adapters.common.pages import Pages
+from campaign_automation.adapters.limits.calls import Calls
+from campaign_automation.adapters.limits.limit import Kind
 from campaign_automation.adapters.tiktok import facts
 from campaign_automation.adapters.tiktok.errors import OK, PARTLY_DONE, is_per_second, translate, unavailable
 from campaign_automation.adapters.tiktok.facts import PLATFORM
@@ -19,8 +20,6 @@ from campaign_automation.utils.retry_strategy import with_retries
 from campaign_automation.utils.tls import ssl_context
 
 Send = Callable[[httpx.AsyncClient], Awaitable[httpx.Response]]
-
-_CONCURRENT_CALLS = 4  # per process; the basic tier allows 10 calls a second for the whole app
 
 
 class Answer(NamedTuple):
@@ -40,10 +39,10 @@ class TikTokWire:
     A call beyond the app's calls per second is no failure: it waits a second and goes on, three times.
     """
 
-    def __init__(self, api_url: str, timeout_seconds: float) -> None:
+    def __init__(self, api_url: str, timeout_seconds: float, calls: Calls | None = None) -> None:
+        self._calls = calls or Calls(PLATFORM)
         self._url = api_url.rstrip("/")
         self._timeout = httpx.Timeout(timeout_seconds, connect=CONNECT_SECONDS)
-        self._limits: dict[asyncio.AbstractEventLoop, asyncio.Semaphore] = {}
 
     async def get(self, access: Access, operation: str, path: str, params: facts.Params) -> facts.Params:
         """Read, and return the `data` of the answer."""
@@ -55,7 +54,7 @@ class TikTokWire:
         async def send(http: httpx.AsyncClient) -> httpx.Response:
             return await http.get(f"{self._url}/{path}/", params=query, headers=_token(access))
 
-        answer = await self._call(access, operation, send)
+        answer = await self._call(access, operation, send, "read")
         if answer.problem is not None:
             # An object that a part of a list does not show is not deleted.
             raise unavailable(f"tiktok: {path} was answered in part ({answer.problem})")
@@ -108,21 +107,13 @@ class TikTokWire:
         )
         return answer.data
 
-    async def _call(self, access: Access, operation: str, send: Send) -> Answer:
-        with counted(PLATFORM, operation):
-            async with self._limit():
-                # A call over the limit per second was refused before TikTok acted: creates may be sent again.
-                return await with_retries(
-                    lambda: self._answer(send), what=operation, is_retryable=is_per_second
-                )
+    async def _call(self, access: Access, operation: str, send: Send, kind: Kind = "write") -> Answer:
+        async def attempt() -> Answer:
+            async with self._calls.made(access.platform_account_id, operation, kind):
+                return await self._answer(send)
 
-    def _limit(self) -> asyncio.Semaphore:
-        """The semaphore of the running event loop."""
-        # A semaphore belongs to one loop; a Lambda that is used again runs a new one.
-        loop = asyncio.get_running_loop()
-        if loop not in self._limits:
-            self._limits = {loop: asyncio.Semaphore(_CONCURRENT_CALLS)}
-        return self._limits[loop]
+        # A call over the limit per second was refused before TikTok acted: creates may be sent again.
+        return await with_retries(attempt, what=operation, is_retryable=is_per_second)
 
     async def _answer(self, send: Send) -> Answer:
         try:

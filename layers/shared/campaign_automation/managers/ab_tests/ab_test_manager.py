@@ -87,7 +87,7 @@ class AbTestManager:
         try:
             test = await self._new_test(request, context, opened)
             if not request.dry_run:
-                await self._schedule(test, daily=request.daily_checks)
+                await self._schedule(test)
                 await self._store.put_new(test)
         except CampaignAutomationError as error:
             await self._campaigns.refuse(context.user_id, opened.campaign_id, error)
@@ -108,6 +108,7 @@ class AbTestManager:
             sample=await self._sizing.required_sample(request, context.user_id),
             starts_at=starts_at,
             ends_at=starts_at + timedelta(days=request.test_duration_days),
+            daily_checks=request.daily_checks,
         )
 
     def _check_end(self, request: CreateAbTest) -> None:
@@ -120,11 +121,11 @@ class AbTestManager:
                 field="platform",
             )
 
-    async def _schedule(self, test: AbTest, *, daily: bool) -> None:
+    async def _schedule(self, test: AbTest) -> None:
         """Make the schedules before the test itself, so that none is without."""
         # The first check of a test that was never made deletes its schedules.
         if self._schedules:
-            await self._schedules.put(test, daily=daily)
+            await self._schedules.put(test)
 
     async def outcome(self, opened: OpenedTest) -> AbTestCreated | AbTestAccepted:
         """Return the test, or that its creation goes on. Raises the error that made the campaign fail."""

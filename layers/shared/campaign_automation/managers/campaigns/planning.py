@@ -115,7 +115,7 @@ def _plan_adset(
     tag = _tag(campaign_id, Level.ADSET, index)
     # The tag ends every name: after an unknown outcome the object is found by it.
     name = f"{_campaign_name(spec)} | {label} {tag}"
-    return AdSetPlan(tag=tag, name=name, daily_budget=budget, targeting=cell)
+    return AdSetPlan(tag=tag, name=name, daily_budget=budget, targeting=cell, placements=spec.placements)
 
 
 def _campaign_name(spec: CreateCampaign) -> str:
@@ -161,6 +161,11 @@ def _cell(spec: CreateCampaign, ages: AgeGroup, countries: list[str]) -> Targeti
         countries=countries,
         genders=spec.genders if len(spec.genders) == 1 else [],  # both are everybody
         languages=spec.languages,
+        excluded_countries=spec.excluded_countries,
+        regions=spec.regions,
+        cities=spec.cities,
+        audiences=spec.audiences,
+        excluded_audiences=spec.excluded_audiences,
     )
 
 

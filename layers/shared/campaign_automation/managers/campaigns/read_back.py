@@ -9,7 +9,7 @@ from typing import NamedTuple
 from campaign_automation.adapters.base import AdNode, AdSetNode, Node, Tree
 from campaign_automation.managers.campaigns.wording import differs
 from campaign_automation.models.campaign import Creation
-from campaign_automation.models.campaigns import AdSetPlan, CampaignPlan
+from campaign_automation.models.campaigns import AdSetPlan, CampaignPlan, Lookalike
 
 _SECOND, _DAY = timedelta(seconds=1), timedelta(days=1)
 
@@ -48,7 +48,7 @@ def _compare_adsets(plan: CampaignPlan, tree: Tree, creation: Creation) -> Itera
         if node is None:
             yield Drift(f"ad set {adset.name!r} is missing", True)
         else:
-            yield from _compare_adset(adset, node, has_own_budget=tree.campaign.daily_budget is None)
+            yield from _compare_adset(adset, node, plan, has_own_budget=tree.campaign.daily_budget is None)
 
 
 def _compare_times(plan: CampaignPlan, tree: Tree, creation: Creation) -> Iterator[Drift]:
@@ -74,16 +74,18 @@ def _is_as_asked(stored: datetime | None, asked: datetime) -> bool:
     return stored is not None and -_SECOND < stored - asked < _DAY
 
 
-def _compare_adset(asked: AdSetPlan, node: AdSetNode, *, has_own_budget: bool) -> Iterator[Drift]:
+def _compare_adset(
+    asked: AdSetPlan, node: AdSetNode, plan: CampaignPlan, *, has_own_budget: bool
+) -> Iterator[Drift]:
     facts = (
         # None on both sides where the campaign has the budget.
         ("daily budget", asked.daily_budget if has_own_budget else None, node.daily_budget),
         ("status", "paused", node.status),
         ("ages", _ages(asked), _ages(node)),
         ("countries", _countries(asked), _countries(node)),
-        ("genders", _sorted(asked, "genders"), _sorted(node, "genders")),
-        ("languages", _sorted(asked, "languages"), _sorted(node, "languages")),
-        ("placements", asked.placements, node.placements),
+        *((field.replace("_", " "), *_both(asked, node, field)) for field in _PEOPLE),
+        ("audiences", _asked_audiences(asked, plan), _sorted(node, "audiences")),
+        *_placements(asked, node),
         ("bid strategy", asked.bid_strategy, node.bid_strategy),
     )
     for setting, wanted, stored in facts:
@@ -95,8 +97,30 @@ def _ages(item: AdSetPlan | AdSetNode) -> tuple[int | None, int | None] | None:
     return (item.targeting.age_min, item.targeting.age_max) if item.targeting else None
 
 
+_PEOPLE = ("genders", "languages", "places", "excluded_countries", "excluded_audiences")
+
+
 def _countries(item: AdSetPlan | AdSetNode) -> list[str] | None:
+    """Return the countries as whole ones; regions and cities stand in their place."""
+    if isinstance(item, AdSetPlan) and item.targeting.places:
+        return []
     return sorted(item.targeting.countries) if item.targeting else None
+
+
+def _both(asked: AdSetPlan, node: AdSetNode, field: str) -> tuple[list[str] | None, list[str] | None]:
+    return _sorted(asked, field), _sorted(node, field)
+
+
+def _asked_audiences(asked: AdSetPlan, plan: CampaignPlan) -> list[str]:
+    lookalike = [plan.audience.lookalike] if isinstance(plan.audience, Lookalike) else []
+    return sorted({*lookalike, *asked.targeting.audiences})
+
+
+def _placements(asked: AdSetPlan, node: AdSetNode) -> Iterator[tuple[str, object, object]]:
+    if asked.placements == "automatic":
+        yield "placements", asked.placements, node.placements
+    else:
+        yield "placements", sorted(asked.placements), sorted(node.placed)
 
 
 def _sorted(item: AdSetPlan | AdSetNode, field: str) -> list[str] | None:

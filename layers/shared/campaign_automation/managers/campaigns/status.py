@@ -335,6 +335,7 @@ def _adset_state(ours: Mapping[str | None, str], node: AdSetNode, figures: Figur
         platform_status=node.platform_status,
         daily_budget=node.daily_budget,
         targeting=node.targeting,
+        placements=node.placements if node.placements == "automatic" else node.placed or node.placements,
         ends_at=node.ends_at,
         issues=node.issues,
         foreign=node.platform_id not in ours,

@@ -47,6 +47,7 @@ from campaign_automation.utils.error_handler import (
 )
 from campaign_automation.utils.observability import emit, logger
 from campaign_automation.utils.retry_strategy import time_limit
+from campaign_automation.utils.urgency import stopping_spend
 
 # A read of the campaign does not show these: the caller that began one repeats it until it is known.
 _OUTSIDE_THE_TREE = ("create", "end_split", "lift_end")
@@ -98,11 +99,13 @@ class WriteGate:
             return await self._guard(campaign, view, trail, wanted)
         async with self._leases.held(campaign, run, _stop_of(wanted)) as held:
             try:
-                async with time_limit(self._seconds):
-                    results = await self._apply(campaign, wanted, held)
+                # No limit of calls holds a pause up, nor the reads that it needs.
+                with stopping_spend(all(item.value in _STOPS for item in wanted)):
+                    async with time_limit(self._seconds):
+                        results = await self._apply(campaign, wanted, held)
             except TimeoutError as error:
                 raise not_in_time(campaign.platform) from error
-        await self._outbox.deliver(campaign.tenant, campaign.campaign_id)
+        await self._outbox.tell(campaign.tenant, campaign.campaign_id)
         return results
 
     async def _apply(

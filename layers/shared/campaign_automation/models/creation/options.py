@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, model_validator
 
-from campaign_automation.models.common import Gender, Later, Model, Text, unique
+from campaign_automation.models.common import Country, Gender, Later, Model, Text, unique
 
 MOST_HEADLINES, MOST_DESCRIPTIONS = 15, 5
 
@@ -64,6 +64,11 @@ def _lower(value: object) -> object:
 Language = Annotated[str, BeforeValidator(_lower), Field(pattern=r"^([a-z]{2}(-[a-z]{4})?|[0-9]{1,6})$")]
 
 
+PlaceKey = Annotated[str, Field(pattern=r"^[0-9]{1,12}$")]
+AudienceId = Annotated[str, Field(pattern=r"^[0-9]{1,24}$")]
+Placement = Annotated[str, BeforeValidator(_lower), Field(pattern=r"^[a-z][a-z_]{1,39}$")]
+
+
 class CreationOptions(Model):
     """The settings that each request of a campaign may hold. Left out, they change nothing of it."""
 
@@ -73,12 +78,28 @@ class CreationOptions(Model):
     tracking: Annotated[Tracking | None, Later] = None
     genders: Annotated[list[Gender], Field(max_length=2), AfterValidator(unique), Later] = []
     languages: Annotated[list[Language], Field(max_length=20), AfterValidator(unique), Later] = []
+    excluded_countries: Annotated[list[Country], Field(max_length=25), AfterValidator(unique), Later] = []
+    regions: Annotated[list[PlaceKey], Field(max_length=200), AfterValidator(unique), Later] = []
+    cities: Annotated[list[PlaceKey], Field(max_length=200), AfterValidator(unique), Later] = []
+    audiences: Annotated[list[AudienceId], Field(max_length=50), AfterValidator(unique), Later] = []
+    excluded_audiences: Annotated[list[AudienceId], Field(max_length=50), AfterValidator(unique), Later] = []
+    placements: Annotated[
+        Literal["automatic"]
+        | Annotated[list[Placement], Field(min_length=1, max_length=10), AfterValidator(unique)],
+        Field(exclude_if=lambda value: value == "automatic"),
+    ] = "automatic"
 
     @model_validator(mode="after")
     def _each_creative_once(self) -> Self:
         ids = [item.creative_id for item in self.texts or []]
         if len(set(ids)) != len(ids):
             raise ValueError("texts: two are of the same creative_id; give one for each")
+        return self
+
+    @model_validator(mode="after")
+    def _no_audience_both_ways(self) -> Self:
+        if both := sorted(set(self.audiences) & set(self.excluded_audiences)):
+            raise ValueError(f"excluded_audiences: {', '.join(both)} is included as well")
         return self
 
 

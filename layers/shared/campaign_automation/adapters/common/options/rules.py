@@ -59,6 +59,9 @@ class OptionRules(NamedTuple):
     languages: Mapping[str, Any] = _NONE
     own_languages: bool = False
     genders: bool = True
+    placements: Mapping[str, Any] = _NONE
+    audiences: bool = True
+    excluded_countries: bool = True
 
 
 def refused(field: str, name: str, problem: str, allowed: Any = None) -> InvalidRequestError:
@@ -71,6 +74,7 @@ def check_options(spec: CreateCampaign, rules: OptionRules, now: datetime) -> li
     _check_call_to_action(spec, rules)
     _check_tracking(spec, rules)
     _check_people(spec, rules)
+    _check_places(spec, rules)
     _check_times(spec, now)
     return [
         warning for index, texts in enumerate(spec.texts or []) for warning in _texts(index, texts, rules)
@@ -116,6 +120,28 @@ def _check_people(spec: CreateCampaign, rules: OptionRules) -> None:
             known = ", ".join(sorted(rules.languages))
             problem = f"has no language {code}; it knows {known}{own}"
             raise refused("languages", rules.name, problem, sorted(rules.languages))
+
+
+def _check_places(spec: CreateCampaign, rules: OptionRules) -> None:
+    for field in ("audiences", "excluded_audiences"):
+        if getattr(spec, field) and not rules.audiences:
+            raise refused(field, rules.name, "takes no lists of people in these campaigns; leave it out")
+    if spec.excluded_countries and not rules.excluded_countries:
+        problem = "shows the ads in the given places alone and cannot exclude others; leave it out"
+        raise refused("excluded_countries", rules.name, problem)
+    if (spec.regions or spec.cities) and "country" in spec.split_by and len(spec.target_countries) > 1:
+        raise InvalidRequestError(
+            "split_by: the countries of regions and cities are not known here; split by age, or create one"
+            " campaign per country",
+            field="split_by",
+            allowed=["age"],
+        )
+    chosen = [] if spec.placements == "automatic" else spec.placements
+    if strange := [name for name in chosen if name not in rules.placements]:
+        known = sorted(rules.placements)
+        words = f"give automatic or some of {', '.join(known)}" if known else "leave it out"
+        problem = f"cannot place these ads on {', '.join(strange)}; {words}"
+        raise refused("placements", rules.name, problem, ["automatic", *known])
 
 
 def _check_times(spec: CreateCampaign, now: datetime) -> None:

@@ -23,25 +23,51 @@ class Stored(NamedTuple):
     """
 
     daily_budget: Decimal
-    countries: list[str]
+    countries: list[str]  # and other kinds of places, in words
     ages: Mapping[str, AgeGroup]
     narrowed: Mapping[str, list[str]] = MappingProxyType({})
     languages: Sequence[str] = ()
     genders: Mapping[str, list[Gender]] = MappingProxyType({})
+    places: Sequence[str] = ()  # regions and cities by Google's keys
+    excluded_countries: Sequence[str] = ()
+    audiences: Mapping[str, list[str]] = MappingProxyType({})
+    excluded_audiences: Mapping[str, list[str]] = MappingProxyType({})
 
 
 def stored_of(daily_budget: Decimal, places: Iterable[Row], people: Iterable[Row]) -> Stored:
     """Return what the rows of a campaign's criteria and of its ad groups' tell."""
     places, people = list(places), list(people)
-    languages = [row for row in places if _kind_of(row.campaign_criterion) == "LANGUAGE"]
+    criteria = [row.campaign_criterion for row in places]
+    languages = [item for item in criteria if _kind_of(item) == "LANGUAGE"]
+    words = [_place_of(item) for item in criteria if item not in languages]
+    excluded = [word for word in words if word.startswith(_WITHOUT) and word[-2:] in facts.GEO_TARGETS]
+    keys = [word for word in words if word.isdigit()]
     return Stored(
         daily_budget,
-        places_of(row for row in places if row not in languages),
+        [word for word in words if word not in excluded and word not in keys],
         ages_of(people),
         narrowed(people),
-        [targeting.language_of(row.campaign_criterion) for row in languages],
-        genders_of(people),
+        languages=[targeting.language_of(item) for item in languages],
+        genders=genders_of(people),
+        places=keys,
+        excluded_countries=[word.removeprefix(_WITHOUT) for word in excluded],
+        audiences=audiences_of(people, negative=False),
+        excluded_audiences=audiences_of(people, negative=True),
     )
+
+
+_WITHOUT = "without "
+
+
+def audiences_of(rows: Iterable[Row], *, negative: bool) -> dict[str, list[str]]:
+    """Lists of people by ad group, those to reach or those to leave out."""
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        criterion = row.ad_group_criterion
+        if _kind_of(criterion) == "USER_LIST" and criterion.negative == negative:
+            audience = str(criterion.user_list.user_list.rpartition("/")[2])
+            found.setdefault(str(row.ad_group.id), []).append(audience)
+    return found
 
 
 def ages_of(rows: Iterable[Row]) -> dict[str, AgeGroup]:
@@ -69,22 +95,19 @@ def narrowed(rows: Iterable[Row]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for row in rows:
         kind = _kind_of(row.ad_group_criterion)
-        if row.ad_group_criterion.negative and kind not in ("AGE_RANGE", "GENDER"):
+        if row.ad_group_criterion.negative and kind not in ("AGE_RANGE", "GENDER", "USER_LIST"):
             kinds = found.setdefault(str(row.ad_group.id), [])
             kinds += [] if kind.lower() in kinds else [kind.lower()]
     return found
 
 
-def places_of(rows: Iterable[Row]) -> list[str]:
-    """Country codes of the locations; every other place, and each that is left out, in words of its own."""
-    return [_place_of(row.campaign_criterion) for row in rows]
-
-
 def _place_of(criterion: Any) -> str:
+    """Return the country code or the key of a location, every other place and each left out one in words."""
     kind = _kind_of(criterion)
     (place,) = countries_of([criterion.location.geo_target_constant])
+    place = place.removeprefix("geoTargetConstants/")
     if criterion.negative:
-        return f"without {place or kind.lower()}"
+        return f"{_WITHOUT}{place or kind.lower()}"
     return place if kind == "LOCATION" and place else kind.lower()
 
 
@@ -99,16 +122,18 @@ def countries_of(constants: Iterable[str]) -> list[str]:
 
 def echoed_campaign(response: Any) -> tuple[Decimal, list[str]] | None:
     """Budget and countries as stored, from the answer of a create; None when they are incomplete in it, or
-    when the campaign has criteria of another kind, which are then read."""
+    when the campaign has other criteria, which are then read."""
     answers = response.mutate_operation_responses
     budgets = [item.campaign_budget_result.campaign_budget.amount_micros for item in answers]
-    places = [
-        item.campaign_criterion_result.campaign_criterion.location.geo_target_constant
+    criteria = [
+        item.campaign_criterion_result.campaign_criterion
         for item in answers
         if item.WhichOneof("response") == "campaign_criterion_result"
     ]
+    places = [item.location.geo_target_constant for item in criteria if not item.negative]
     budget = next((amount for amount in budgets if amount > 0), None)
-    if budget is None or not places or not all(places):
+    is_whole = len(places) == len(criteria) and all(place in facts.COUNTRY_OF_GEO_TARGET for place in places)
+    if budget is None or not places or not is_whole:
         return None
     return facts.from_micros(budget), countries_of(places)
 

@@ -31,6 +31,9 @@ LANGUAGES = {
 LANGUAGES["zh"] = LANGUAGES["zh-hans"]
 CODE_OF_LANGUAGE = {constant: code for code, constant in LANGUAGES.items() if code != "zh"}
 
+# Networks of search campaigns; partners are not to be had without Google's own search.
+GOOGLE_SEARCH, SEARCH_PARTNERS = "google_search", "search_partners"
+
 GENDERS = {"male": "MALE", "female": "FEMALE"}
 GENDER_UNKNOWN = "UNDETERMINED"
 
@@ -59,4 +62,8 @@ def rules(channel: str) -> OptionRules:
         macros=() if is_app else MACROS,  # app ads have no URL
         languages=LANGUAGES,
         genders=not is_app,
+        placements={name: name for name in (GOOGLE_SEARCH, SEARCH_PARTNERS)}
+        if channel == facts.SEARCH
+        else {},
+        audiences=channel == facts.SEARCH,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from campaign_automation.adapters.google import facts
 from campaign_automation.adapters.google.messages import Operation, enum_name, new_operation, set_enum
 from campaign_automation.adapters.google.options.rules import (
     CODE_OF_LANGUAGE,
@@ -13,6 +14,47 @@ from campaign_automation.adapters.google.options.rules import (
     LANGUAGES,
 )
 from campaign_automation.models.common import Gender, Targeting
+
+
+def place_operations(campaign_name: str, targeting: Targeting) -> Iterator[Operation]:
+    """The countries, or in their stead the regions and cities in them; then the countries to leave out."""
+    constants = [facts.GEO_TARGETS[country] for country in targeting.countries]
+    if targeting.places:
+        constants = [f"geoTargetConstants/{key}" for key in targeting.places]
+    for constant in constants:
+        yield _place(campaign_name, constant)
+    for country in targeting.excluded_countries:
+        operation = _place(campaign_name, facts.GEO_TARGETS[country])
+        operation.campaign_criterion_operation.create.negative = True
+        yield operation
+
+
+def _place(campaign_name: str, constant: str) -> Operation:
+    operation = new_operation()
+    criterion = operation.campaign_criterion_operation.create
+    criterion.campaign = campaign_name
+    criterion.location.geo_target_constant = constant
+    return operation
+
+
+def audience_operations(customer_id: str, group_name: str, targeting: Targeting) -> Iterator[Operation]:
+    """Lists of people to reach and to leave out."""
+    wanted = [(item, False) for item in targeting.audiences]
+    wanted += [(item, True) for item in targeting.excluded_audiences]
+    for audience, is_excluded in wanted:
+        operation = new_operation()
+        criterion = operation.ad_group_criterion_operation.create
+        criterion.ad_group = group_name
+        if is_excluded:
+            criterion.negative = True
+        criterion.user_list.user_list = f"customers/{customer_id}/userLists/{audience}"
+        yield operation
+
+
+def restrict_to_audiences(group: Any) -> None:
+    """Show an ad group's ads to its lists of people alone; in search campaigns they only bid otherwise."""
+    restriction = group.targeting_setting.target_restrictions.add(bid_only=False)
+    set_enum(restriction, "targeting_dimension", "AUDIENCE")
 
 
 def language_operations(campaign_name: str, targeting: Targeting) -> Iterator[Operation]:

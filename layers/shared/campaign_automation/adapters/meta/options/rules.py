@@ -22,6 +22,8 @@ MACROS = frozenset(
 # Meta's languages are numbers that only its search (type=adlocale) tells; sources agree on English alone (US
 # and UK), so every other one is given by its number.
 LOCALES: dict[str, list[int]] = {"en": [6, 24]}
+# Source: "Placement targeting"; positions within them are left to Meta.
+PLACEMENTS = {name: name for name in ("facebook", "instagram", "messenger", "audience_network")}
 GENDERS = {"male": 1, "female": 2}
 
 
@@ -35,4 +37,5 @@ def rules(shown: CopyLimits) -> OptionRules:
         macros=MACROS,
         languages=LOCALES,
         own_languages=True,
+        placements=PLACEMENTS,
     )

@@ -23,6 +23,11 @@ LANGUAGES = {
         "ar bn cs da de el en es fi fr he hi hu id it ja ko ms nl no pl pt ro ru sv th tr uk vi zh"
     ).split()
 }
+PLACEMENTS = {
+    "tiktok": "PLACEMENT_TIKTOK",
+    "pangle": "PLACEMENT_PANGLE",
+    "global_app_bundle": "PLACEMENT_GLOBAL_APP_BUNDLE",
+}
 GENDERS = {"male": "GENDER_MALE", "female": "GENDER_FEMALE"}
 
 RULES = OptionRules(
@@ -33,6 +38,8 @@ RULES = OptionRules(
     calls_to_action=CALLS_TO_ACTION,
     macros=MACROS,
     languages=LANGUAGES,
+    placements=PLACEMENTS,
+    excluded_countries=False,  # "Create an ad group" has no such field
 )
 # Ads for an app lead to its store and take no URL of ours.
 APP_RULES = RULES._replace(macros=())

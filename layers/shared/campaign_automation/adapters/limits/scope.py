@@ -1,0 +1,221 @@
+"""One row of limits, as this process knows it: what it leased, and whether calls are held up."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from campaign_automation.adapters.limits.limit import Block, CallLimit, Kind, is_current, next_block
+from campaign_automation.adapters.limits.state import PROBE_MS, READS_REST_MS, State
+from campaign_automation.utils.clock import now_ms
+from campaign_automation.utils.error_handler import PlatformRateLimitError
+from campaign_automation.utils.retry_strategy import drawn, pause, seconds_to_wait
+
+FRESH_SECONDS = 2.0
+SILENT_MS, FIRST_CALLS = 60_000, 2
+LONGEST_WAIT_SECONDS = 20.0  # of a caller without a deadline
+CALL_SECONDS = 2.0  # of a deadline that are left to the call itself
+_TRIES = 20  # of a write that others keep overtaking
+_STALE_SECONDS = 0.2  # a block is leased on a row that was read just now, so that the write seldom fails
+_NOTHING = Block(0, 0, 0)
+
+
+class StateStore(Protocol):
+    """The rows of limits. `save` returns False when another process was faster."""
+
+    async def load(self, platform: str, scope: str) -> tuple[dict[str, Any], int]: ...
+
+    async def save(self, platform: str, scope: str, state: dict[str, Any], version: int) -> bool: ...
+
+
+class Scope:
+    """The limits of an app or of one account. `limit` is None where the platform counts no calls there."""
+
+    def __init__(self, store: StateStore, platform: str, name: str, limit: CallLimit | None) -> None:
+        self._store = store
+        self._platform = platform
+        self._name = name
+        self._limit = limit
+        self._state = State()
+        self._version = 0
+        self._read_at: int | None = None
+        self._loads = 0
+        self._block = _NOTHING
+        self._left = 0
+        self._waiting = 0
+        self._answered_at = 0
+        self._ahead = 0  # calls under way for whose answer others wait
+        self._turn = asyncio.Event()
+        self._locks: dict[asyncio.AbstractEventLoop, asyncio.Lock] = {}
+
+    # --- before a call --------------------------------------------------------------------------------
+
+    async def check(self, kind: Kind) -> bool:
+        """Raise PlatformError while the row is closed.
+
+        After that one call goes ahead, and two where this process had no answer for a minute; the others wait
+        for theirs. Return whether this is such a call: its caller calls `release` at its end.
+        """
+        while True:
+            await self._refresh(kind)
+            wait = self._state.wait_ms(kind, now_ms())
+            if wait and not self._ahead:
+                raise self._state.refusal(self._platform, wait)
+            most = self._most_ahead()
+            if wait or (most is not None and self._ahead >= most):
+                await self._turn.wait()
+            elif most is None:
+                return False
+            elif await self._go():
+                return True
+
+    def _most_ahead(self) -> int | None:
+        """Return the calls that may go before the others have their turn; None for any number."""
+        if self._state.closings:
+            return 1
+        return FIRST_CALLS if abs(now_ms() - self._answered_at) > SILENT_MS else None
+
+    async def _go(self) -> bool:
+        """Count a call that goes ahead; after a pause it is the only one of all processes."""
+        self._ahead += 1
+        is_taken = False
+        try:
+            is_taken = not self._state.closings or await self._probe()
+        finally:
+            if not is_taken:
+                self.release()
+        return is_taken
+
+    async def admit(self, kind: Kind, count: int) -> None:
+        """Return when the call may be sent by the limit.
+
+        Raises PlatformRateLimitError at once when that is later than the caller can wait.
+        """
+        if self._limit is not None:
+            block = await self._take(self._limit, kind, self._limit.points(kind, count))
+            await _until(block.start)
+
+    async def _refresh(self, kind: Kind) -> None:
+        """Read the row when what is known is old or says no: an operator or a probe may have opened it."""
+        if self._age() > FRESH_SECONDS or self._state.closings or self._state.wait_ms(kind, now_ms()):
+            loads = self._loads
+            async with self._lock:
+                if loads == self._loads:  # else another caller read it meanwhile
+                    await self._load()
+
+    async def _probe(self) -> bool:
+        async with self._lock:
+            if self._state.wait_ms("write", now_ms()):
+                return False
+            self._state.probe_until = now_ms() + PROBE_MS
+            return await self._save()
+
+    async def _take(self, limit: CallLimit, kind: Kind, points: int) -> Block:
+        """Take `points` out of the leased block, or lease another one for all who wait here."""
+        self._waiting += points
+        try:
+            async with self._lock:
+                if points > self._left or not is_current(self._block, limit, now_ms()):
+                    await self._lease(limit, kind, points)
+                self._in_time(limit, self._block)
+                # A call that is larger than the whole limit empties it.
+                self._left = max(self._left - points, 0)
+                return self._block
+        finally:
+            self._waiting -= points
+
+    async def _lease(self, limit: CallLimit, kind: Kind, points: int) -> None:
+        debt = max(-self._left, 0)
+        for turn in range(_TRIES):
+            if turn or self._age() > _STALE_SECONDS:
+                await self._load()
+            block, used = next_block(
+                self._state.used, limit, kind, points + debt, self._waiting + debt, now_ms()
+            )
+            self._in_time(limit, block)
+            self._state.used = used
+            if await self._save():
+                self._block, self._left = block, block.points - debt
+                return
+            await pause(drawn(0, 0.01 * (turn + 1)))
+        raise PlatformRateLimitError(
+            f"{self._platform}: too many calls are waiting", platform=self._platform, retry_after=1
+        )
+
+    def _in_time(self, limit: CallLimit, block: Block) -> None:
+        """Raise PlatformRateLimitError when the caller cannot wait until the block starts."""
+        left = seconds_to_wait()
+        longest = LONGEST_WAIT_SECONDS if left is None else max(left - CALL_SECONDS, 0)
+        wait = (block.start - now_ms()) / 1000
+        if wait > longest:
+            raise PlatformRateLimitError(
+                f"{self._platform} allows {limit.most} {limit.unit}; the next call is due in {wait:.0f} s",
+                platform=self._platform,
+                retry_after=math.ceil(wait),
+            )
+
+    def spend(self, points: int) -> None:
+        """Count further points of a call that was admitted: the pages of a list."""
+        self._left -= points
+
+    # --- after a call ---------------------------------------------------------------------------------
+
+    async def answered(self) -> None:
+        self._answered_at = now_ms()
+        if self._state.is_suspect:
+            await self.change(lambda state: state.answered(now_ms()))
+
+    async def rest_reads(self) -> None:
+        if self._state.reads_rest_until - now_ms() < READS_REST_MS // 2:
+            await self.change(lambda state: state.rest_reads(now_ms()))
+
+    def release(self) -> None:
+        """Let those go on that waited for a call which went ahead."""
+        self._ahead = max(self._ahead - 1, 0)
+        self._turn.set()
+        self._turn = asyncio.Event()
+
+    async def change(self, change: Callable[[State], None]) -> None:
+        """Change the row by `change`, which is tried again on what others wrote meanwhile."""
+        async with self._lock:
+            for turn in range(_TRIES):
+                change(self._state)
+                if await self._save():
+                    return
+                await pause(drawn(0, 0.01 * (turn + 1)))
+                await self._load()
+
+    # --- the row --------------------------------------------------------------------------------------
+
+    async def _load(self) -> None:
+        row, self._version = await self._store.load(self._platform, self._name)
+        self._state = State.model_validate(row)
+        self._read_at = now_ms()
+        self._loads += 1
+
+    async def _save(self) -> bool:
+        row, self._read_at = self._state.model_dump(mode="json"), None  # until it is known to be stored
+        if not await self._store.save(self._platform, self._name, row, self._version):
+            return False
+        self._version += 1
+        self._read_at = now_ms()
+        return True
+
+    def _age(self) -> float:
+        # Absolute: the module's clock can be set back.
+        return float("inf") if self._read_at is None else abs(now_ms() - self._read_at) / 1000
+
+    @property
+    def _lock(self) -> asyncio.Lock:
+        """The lock of the running event loop; a Lambda that is used again may run a new one."""
+        loop = asyncio.get_running_loop()
+        if loop not in self._locks:
+            self._locks, self._ahead, self._turn = {loop: asyncio.Lock()}, 0, asyncio.Event()
+        return self._locks[loop]
+
+
+async def _until(moment: int) -> None:
+    if (wait := moment - now_ms()) > 0:
+        await pause(wait / 1000)

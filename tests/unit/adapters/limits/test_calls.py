@@ -1,0 +1,401 @@
+"""Many processes share the limits of a platform through one row, on virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from datetime import timedelta
+from random import Random
+
+import pytest
+
+from campaign_automation.adapters.limits.calls import Calls
+from campaign_automation.adapters.limits.limit import CallLimit, Kind
+from campaign_automation.adapters.meta.facts import LIMIT as META
+from campaign_automation.adapters.tiktok.facts import LIMIT as TIKTOK
+from campaign_automation.stores.operations.call_limits import CallLimitStore
+from campaign_automation.stores.table import Key, Operation, Row
+from campaign_automation.utils import clock
+from campaign_automation.utils.error_handler import (
+    PlatformError,
+    PlatformQuotaError,
+    PlatformRateLimitError,
+    PlatformUnavailableError,
+    StoreError,
+)
+from campaign_automation.utils.retry_strategy import deadline
+from campaign_automation.utils.urgency import stopping_spend
+from local.sandbox.core.limits import Quotas
+from tests.support import virtual_time
+from tests.support.memory_table import MemoryTable
+
+
+class CountingTable(MemoryTable):
+    """Counts its reads and writes, and fails when it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.did: Counter[str] = Counter()
+        self.fails = False
+
+    async def _get(self, key: Key) -> Row | None:
+        self._count("read")
+        return await super()._get(key)
+
+    async def _write(self, operations: Sequence[Operation]) -> None:
+        self._count("write")
+        await super()._write(operations)
+
+    def _count(self, what: str) -> None:
+        if self.fails:
+            raise StoreError("the table does not answer")
+        self.did[what] += 1
+
+
+class Platform:
+    """A platform with a limit of its own, as the sandbox enforces it; `answers` come first."""
+
+    def __init__(self, name: str = "tiktok", **most: int) -> None:
+        self.name = name
+        self.quotas = Quotas()
+        self.quotas.set(most)
+        self.answers: list[PlatformError] = []
+        self.always: PlatformError | None = None
+        self.called: list[float] = []
+        self.taken = 0
+
+    async def call(
+        self, calls: Calls, account: str = "a", kind: Kind = "read", transit: float = 0.02
+    ) -> None:
+        async with calls.made(account, "some_call", kind):
+            await asyncio.sleep(transit)
+            self.called.append(clock.now_ms() / 1000)
+            if self.always is not None:
+                raise self.always
+            if self.answers:
+                raise self.answers.pop(0)
+            if not self.quotas.takes(self.name, "app", clock.now()):
+                raise PlatformRateLimitError("QPS", platform=self.name, retry_after=1, rate_scope="app")
+            self.taken += 1
+
+    def since(self, start: float, seconds: float) -> int:
+        """Return the calls within `seconds` from `start` on."""
+        return sum(start <= at < start + seconds for at in self.called)
+
+
+def processes(
+    count: int, limit: CallLimit | None, name: str = "tiktok", table: MemoryTable | None = None
+) -> list[Calls]:
+    table = table or CountingTable()
+    return [Calls(name, limit, CallLimitStore(table)) for _ in range(count)]
+
+
+def throttled(seconds: int | None = 600) -> PlatformRateLimitError:
+    return PlatformRateLimitError("slow down", platform="meta", retry_after=seconds)
+
+
+def silent() -> PlatformUnavailableError:
+    return PlatformUnavailableError("no answer in time", platform="meta", outcome_unknown=True)
+
+
+async def refused(platform: Platform, calls: Calls, account: str = "a") -> PlatformError:
+    with pytest.raises(PlatformError) as failure:
+        await platform.call(calls, account)
+    return failure.value
+
+
+async def patient(platform: Platform, calls: Calls, random: Random) -> None:
+    """Call, and come back when a refusal says so."""
+    while True:
+        try:
+            return await platform.call(calls, transit=random.uniform(0.01, 0.08))
+        except PlatformRateLimitError as error:
+            await asyncio.sleep(error.details["retry_after"])
+
+
+# --- the budget -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("count", [1, 20])
+def test_processes_that_all_call_at_once_stay_within_the_limit(count: int) -> None:
+    platform = Platform(tiktok=10)
+    random = Random(count)
+    calls = processes(count, TIKTOK)
+
+    async def all_at_once() -> float:
+        started = clock.now()
+        await asyncio.gather(*(patient(platform, calls[n % count], random) for n in range(600)))
+        return (clock.now() - started).total_seconds()
+
+    seconds = virtual_time.run(all_at_once())
+    assert platform.taken == 600
+    assert platform.quotas.listing()["refused"].get("tiktok", 0) <= 6
+    assert seconds < 1.7 * 60  # of the 60 seconds that 600 calls need at the full limit
+
+
+def test_a_leased_block_is_one_write_and_a_call_under_it_none() -> None:
+    table = CountingTable()
+    (calls,) = processes(1, META, "meta", table)
+
+    async def calls_in_a_row() -> None:
+        platform = Platform("meta")
+        for _ in range(60):
+            await platform.call(calls)
+
+    virtual_time.run(calls_in_a_row())
+    assert table.did["write"] == 1
+    assert table.did["read"] <= 3
+
+
+def test_one_block_serves_all_that_wait() -> None:
+    table = CountingTable()
+    (calls,) = processes(1, TIKTOK, "tiktok", table)
+
+    async def at_once() -> None:
+        platform = Platform(tiktok=10)
+        await asyncio.gather(*(platform.call(calls, transit=0) for _ in range(80)))
+
+    virtual_time.run(at_once())
+    assert table.did["write"] <= 12
+
+
+def test_a_call_that_would_wait_too_long_is_refused_at_once_with_its_wait() -> None:
+    platform = Platform(tiktok=10)
+    (calls,) = processes(1, TIKTOK)
+
+    async def hurried() -> PlatformError:
+        waiting = [asyncio.ensure_future(platform.call(calls, kind="write")) for _ in range(100)]
+        await asyncio.sleep(0.01)
+        before = clock.now_ms()
+        with deadline(5):
+            error = await refused(platform, calls)
+        assert clock.now_ms() - before < 1000
+        await asyncio.gather(*waiting)
+        return error
+
+    error = virtual_time.run(hurried())
+    assert (error.code, error.retryable) == ("1003", True)
+    assert 5 < error.details["retry_after"] < 20
+
+
+# --- pauses that a platform asks for ----------------------------------------------------------------------
+
+
+def test_a_throttled_account_gets_two_calls_at_most_until_its_pause_is_over() -> None:
+    platform = Platform("meta")
+    calls = processes(4, META, "meta")
+
+    async def insist() -> list[int]:
+        windows = []
+        for _ in range(3):
+            platform.always = throttled(600)
+            start = clock.now_ms() / 1000
+            for turn in range(40):
+                error = await refused(platform, calls[turn % 4])
+                assert error.code == "1003"
+                assert 0 < error.details["retry_after"] <= 600
+                await asyncio.sleep(14)
+            windows.append(platform.since(start, 600))
+            await asyncio.sleep(600 - 40 * 14 + 1)
+        platform.always = None
+        await asyncio.gather(*(platform.call(calls[0]) for _ in range(5)))
+        return windows
+
+    assert max(virtual_time.run(insist())) <= 2
+    assert platform.taken == 5
+
+
+def test_after_a_pause_one_call_goes_ahead_of_all_others() -> None:
+    platform = Platform("meta")
+    calls = processes(2, META, "meta")
+
+    async def once_over() -> tuple[int, list[object]]:
+        platform.always = throttled(60)
+        await refused(platform, calls[0])
+        await asyncio.sleep(61)
+        before = len(platform.called)
+        answers = await asyncio.gather(
+            *(platform.call(calls[n % 2]) for n in range(10)), return_exceptions=True
+        )
+        return len(platform.called) - before, list(answers)
+
+    sent, answers = virtual_time.run(once_over())
+    assert sent == 1
+    assert all(isinstance(answer, PlatformRateLimitError) for answer in answers)
+
+
+def test_a_throttling_without_a_wait_is_paused_longer_each_time() -> None:
+    platform = Platform("meta")
+    (calls,) = processes(1, META, "meta")
+
+    async def pauses() -> list[int]:
+        platform.always = throttled(None)
+        told = []
+        for _ in range(8):
+            await refused(platform, calls)
+            error = await refused(platform, calls)
+            told.append(error.details["retry_after"])
+            await asyncio.sleep(told[-1] + 1)
+        return told
+
+    assert virtual_time.run(pauses()) == [5, 10, 20, 40, 80, 160, 300, 300]
+
+
+def test_a_quota_of_the_day_stays_what_it_is() -> None:
+    platform = Platform("google")
+    calls = processes(2, None, "google")
+
+    async def used_up() -> PlatformError:
+        platform.always = PlatformQuotaError("day", platform="google", retry_after=40_591, rate_scope="app")
+        await refused(platform, calls[0], "a")
+        return await refused(platform, calls[1], "b")
+
+    error = virtual_time.run(used_up())
+    assert (error.code, error.retryable, len(platform.called)) == ("1005", False, 1)
+
+
+def test_other_accounts_go_on_while_one_is_throttled() -> None:
+    platform = Platform("meta")
+    (calls,) = processes(1, META, "meta")
+
+    async def one() -> None:
+        platform.answers = [throttled()]
+        await refused(platform, calls, "a")
+        await platform.call(calls, "b")
+
+    virtual_time.run(one())
+    assert platform.taken == 1
+
+
+def test_reads_rest_when_the_platform_says_that_most_is_used() -> None:
+    platform = Platform("meta")
+    calls = processes(2, META, "meta")
+
+    async def busy() -> None:
+        await platform.call(calls[1])
+        await calls[0].saw_usage("a", 95)
+        await asyncio.sleep(6)
+        for each in calls:
+            assert (await refused(platform, each)).details["retry_after"] <= 60
+            await platform.call(each, kind="write")
+        await asyncio.sleep(60)
+        await platform.call(calls[1])
+
+    virtual_time.run(busy())
+
+
+# --- the breaker ------------------------------------------------------------------------------------------
+
+
+def test_five_calls_without_an_answer_open_the_breaker_for_all_processes() -> None:
+    platform = Platform("meta")
+    calls = processes(3, META, "meta")
+
+    async def outage() -> tuple[int, PlatformError]:
+        platform.always = silent()
+        for turn in range(30):
+            await refused(platform, calls[turn % 3])
+        sent, error = len(platform.called), await refused(platform, calls[2])
+        await asyncio.sleep(error.details["retry_after"] + 1)
+        await refused(platform, calls[1])  # the probe fails
+        await refused(platform, calls[0])
+        assert len(platform.called) == sent + 1
+        platform.always = None
+        await asyncio.sleep(11)
+        for each in calls:
+            await platform.call(each)
+        return sent, error
+
+    sent, error = virtual_time.run(outage())
+    assert 5 <= sent <= 7  # the two other processes may make one call more before they know
+    assert (error.code, error.retryable) == ("4002", True)
+    assert "outcome_unknown" not in error.details  # it was not sent
+    assert platform.taken == 3
+
+
+def test_single_faults_open_nothing() -> None:
+    platform = Platform("meta")
+    (calls,) = processes(1, META, "meta")
+
+    async def now_and_then() -> None:
+        for _ in range(20):
+            platform.answers = [silent()]
+            await refused(platform, calls)
+            await platform.call(calls)
+
+    virtual_time.run(now_and_then())
+    assert len(platform.called) == 40
+
+
+def test_a_call_that_hung_until_it_was_cut_counts_as_not_answered() -> None:
+    platform = Platform("meta")
+    (calls,) = processes(1, META, "meta")
+
+    async def hang() -> None:
+        for _ in range(5):
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(15):
+                    await platform.call(calls, transit=100)
+        assert (await refused(platform, calls)).code == "4002"
+
+    virtual_time.run(hang())
+
+
+# --- what stops spend -------------------------------------------------------------------------------------
+
+
+def test_what_stops_spend_is_sent_at_once_whatever_stands_against_it() -> None:
+    platform = Platform("tiktok")
+    table = CountingTable()
+    (calls,) = processes(1, TIKTOK, table=table)
+
+    async def pause() -> float:
+        before = clock.now_ms()
+        with stopping_spend():
+            await asyncio.gather(platform.call(calls, transit=0), platform.call(calls, transit=0))
+        return (clock.now_ms() - before) / 1000
+
+    async def against_all() -> None:
+        queue = [asyncio.ensure_future(platform.call(calls, transit=0)) for _ in range(90)]
+        await asyncio.sleep(0.01)
+        assert await pause() < 0.5  # not behind ten seconds of reads
+        await asyncio.gather(*queue)
+        platform.answers = [throttled()]
+        await refused(platform, calls)
+        assert await pause() < 0.5
+        assert isinstance(await refused(platform, calls), PlatformRateLimitError)
+        table.fails = True
+        assert await pause() < 0.5
+
+    virtual_time.run(against_all())
+
+
+def test_without_its_row_nothing_is_held_up() -> None:
+    platform = Platform("meta")
+    table = CountingTable()
+    table.fails = True
+    (calls,) = processes(1, META, "meta", table)
+
+    async def without_row() -> None:
+        await platform.call(calls)
+        platform.answers = [throttled()]
+        assert (await refused(platform, calls)).message == "slow down"
+        await calls.saw_usage("a", 99)
+
+    virtual_time.run(without_row())
+
+
+def test_a_clock_that_is_set_back_holds_nothing_up_for_longer_than_a_day() -> None:
+    platform = Platform("meta")
+    (calls,) = processes(1, META, "meta")
+
+    async def back() -> None:
+        clock._offset += timedelta(days=30)
+        await asyncio.gather(*(platform.call(calls, kind="write") for _ in range(30)))
+        platform.answers = [throttled()]
+        await refused(platform, calls)
+        clock._offset -= timedelta(days=30)
+        await platform.call(calls)
+
+    virtual_time.run(back())
