@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all chaos up down lint format docs build deploy bench lock
+.PHONY: help setup demo test test-all chaos fuzz up down lint format docs build deploy bench lock
 # Hundreds of processes start in a test run: each would compile all that it imports anew.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -28,6 +28,9 @@ test-all: setup ## Run the slow tests too
 
 chaos: setup    ## Run the fault matrix and the simulation (SEED=7 repeats a history, ARGS="--only CASE" a case)
 	@$(PY) -m tests.chaos $(if $(SEED),--history $(SEED)) $(ARGS)
+
+fuzz: setup     ## Send hostile input to the HTTP door and the tasks (ARGS="--cases 10000 --seed 1")
+	@$(PY) -m tests.fuzz $(ARGS)
 
 up: setup       ## Run the local cloud in the foreground (PORT=8080)
 	@$(PY) -m local up --port $(PORT)

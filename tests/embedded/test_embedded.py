@@ -237,41 +237,17 @@ def test_a_web_platform_that_hangs_costs_the_caller_nothing(google: Module, sand
 
     async def story() -> None:
         one = told(google, tools)
-        created = await call(one, "create_campaign", **body())
-        changed = {"campaign_id": created["campaign_id"], "action": "start"}
-        assert (await call(one, "manage_campaign", **changed))["new_status"] == "active"
-        assert tools.campaigns == {}
-        tools.released.set()
+        async with one.background():
+            created = await call(one, "create_campaign", **body())
+            changed = {"campaign_id": created["campaign_id"], "action": "start"}
+            assert (await call(one, "manage_campaign", **changed))["new_status"] == "active"
+            assert tools.campaigns == {}
+            tools.released.set()
         await one.aclose()
 
     asyncio.run(story())
     (record,) = tools.campaigns.values()
     assert record["status"] == "active"
-
-
-def test_a_process_that_ends_while_the_web_platform_hangs_tells_it_later(
-    google: Module, sandbox: Sandbox
-) -> None:
-    tools = Hanging()
-
-    async def first() -> None:
-        await call(
-            told(google, tools), "create_campaign", **body()
-        )  # the loop ends with the message under way
-
-    async def second() -> None:
-        tools.released = asyncio.Event()
-        tools.released.set()
-        one = told(google, tools)
-        for _ in range(2):
-            await one.run_due()
-            sandbox.advance(advance_hours=1)
-        await one.run_due()
-        await one.aclose()
-
-    asyncio.run(first())
-    asyncio.run(second())
-    assert [item["status"] for item in tools.campaigns.values()] == ["paused"]
 
 
 @pytest.fixture

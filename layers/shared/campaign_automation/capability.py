@@ -120,11 +120,14 @@ class CampaignAutomation:
     @asynccontextmanager
     async def background(self) -> AsyncIterator[None]:
         """Carry out what is due, when it is due, as long as the block lasts. Raises ConfigurationError."""
-        self._parts()
+        outbox = self._parts().outbox
         task = asyncio.create_task(self._run_due_forever())
+        outbox.in_background = True
         try:
             yield
         finally:
+            outbox.in_background = False
+            await outbox.drain()
             task.cancel()
             await asyncio.wait([task])
 

@@ -273,7 +273,7 @@ class Wiring:
 
     @cached_property
     def outbox(self) -> Outbox:
-        return Outbox(self.store, self.tools, self.notices, in_background=self._runs_due)
+        return Outbox(self.store, self.tools, self.notices)
 
     @cached_property
     def retelling(self) -> Retelling:

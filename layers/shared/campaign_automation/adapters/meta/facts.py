@@ -136,7 +136,7 @@ CAMPAIGN_FIELDS = (
 FOUND_FIELDS = "id,name,objective,status,effective_status,daily_budget,lifetime_budget,created_time"
 ADSET_FIELDS = (
     "id,name,status,effective_status,daily_budget,bid_strategy,targeting,issues_info,learning_stage_info,"
-    "start_time,end_time,attribution_spec"
+    "bid_amount,bid_constraints,start_time,end_time,attribution_spec"
 )
 AD_FIELDS = (
     "id,name,adset_id,status,effective_status,issues_info,ad_review_feedback,"

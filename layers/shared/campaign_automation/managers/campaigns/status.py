@@ -335,6 +335,8 @@ def _adset_state(ours: Mapping[str | None, str], node: AdSetNode, figures: Figur
         platform_status=node.platform_status,
         daily_budget=node.daily_budget,
         targeting=node.targeting,
+        bid_strategy=node.bid_strategy,
+        bid_target=node.bid_target,
         placements=node.placements if node.placements == "automatic" else node.placed or node.placements,
         ends_at=node.ends_at,
         issues=node.issues,

@@ -50,7 +50,7 @@ _GRACE_MS = 120_000
 class Outbox:
     """The messages, written with the state they report; `deliver` sends the pending ones and may fail.
 
-    `in_background`: this process goes on after an answer, so no caller waits for the Web Platform.
+    While `in_background` is set the process goes on after an answer: no caller waits for the Web Platform.
     """
 
     def __init__(
@@ -58,13 +58,11 @@ class Outbox:
         store: CampaignStore,
         tools: ToolCaller | None,
         notices: Notices | None = None,
-        *,
-        in_background: bool = False,
     ) -> None:
         self._store = store
         self._tools = tools
         self._notices = notices
-        self._in_background = in_background
+        self.in_background = False
         self._under_way: set[asyncio.Task[Exception | None]] = set()
 
     # --- messages ---------------------------------------------------------------------------------------
@@ -101,7 +99,7 @@ class Outbox:
 
     async def tell(self, tenant: str, campaign_id: str) -> None:
         """Send the campaign's messages, now or beside what the caller goes on with."""
-        if not self._in_background:
+        if not self.in_background:
             await self.deliver(tenant, campaign_id)
             return
         # In a context of its own: the caller's deadline is not the message's.
