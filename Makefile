@@ -21,10 +21,10 @@ demo: setup     ## Create a campaign end to end in the local cloud and show what
 
 test: setup     ## Run the tests, in two processes: about seven minutes on two quiet cores
 	@echo "Running the tests: about seven minutes on two quiet cores, longer on busy ones."
-	@$(PY) -m pytest --numprocesses 2 --dist loadscope $(ARGS)
+	@$(PY) -m pytest --numprocesses 3 --dist loadscope $(ARGS)
 
 test-all: setup ## Run the slow tests too
-	@$(PY) -m pytest --numprocesses 2 --dist loadscope -m "slow or not slow" $(ARGS)
+	@$(PY) -m pytest --numprocesses 3 --dist loadscope -m "slow or not slow" $(ARGS)
 
 chaos: setup    ## Run the fault matrix and the simulation (SEED=7 repeats a history, ARGS="--only CASE" a case)
 	@$(PY) -m tests.chaos $(if $(SEED),--history $(SEED)) $(ARGS)

@@ -175,6 +175,8 @@ class CampaignStatusReader:
 
         tree, (figures, warnings), access = await platform.ask("status", _PATIENCE, read)
         follow(campaign, tree)
+        if platform.states is not None:
+            await platform.states.ads_refused(campaign, tree)
         warnings = [*warnings, *token_warnings(access, campaign.platform)]
         return _status(campaign, tree, figures, warnings, access, today), figures is not None
 
