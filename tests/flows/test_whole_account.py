@@ -13,9 +13,9 @@ import pytest
 
 from campaign_automation import CampaignAutomation
 from local.cloud import Cloud
-from tests.flows.test_reconciling import tick
 from tests.flows.test_rules import Rules, rules
 from tests.support.api import Api
+from tests.support.aws import reconcile_campaigns
 from tests.support.builders import request_body
 from tests.support.cuts import slow
 from tests.support.module import delete_by_hand, edit_in_ads_manager, environment
@@ -121,10 +121,10 @@ def test_a_day_in_an_account_that_is_full_of_campaigns_made_elsewhere(
     paused = api.manage(second, "pause", until=tomorrow).json()
     assert paused["resumes_at"].startswith(tomorrow), paused
     sandbox.advance(advance_hours=1)
-    tick(cloud)
+    reconcile_campaigns(cloud)
     assert api.status(second).json()["campaign"]["status"] == "paused"
     sandbox.advance(advance_days=3)
-    tick(cloud)
+    reconcile_campaigns(cloud)
     rules.tick()
     assert api.status(second).json()["campaign"]["status"] == "active"
 
