@@ -10,6 +10,7 @@ from campaign_automation.models.campaign import Campaign, Creation, ObjectEntry,
 from campaign_automation.models.campaigns import AdCopy, Creative
 from campaign_automation.models.common import AdAccount, Platform, Record
 from campaign_automation.stores.lease import machine_now
+from campaign_automation.stores.notice_store import Notice
 from campaign_automation.stores.table import Key, Row, Value, document
 from campaign_automation.utils.clock import now_ms
 
@@ -222,3 +223,28 @@ def pending_of(row: Row) -> Pending | None:
     if kind not in _WITH_MESSAGES or not item_id:
         return None
     return Pending(tenant, _WITH_MESSAGES[kind], item_id, int(row["due"]), Key(row["pk"], row["sk"]))
+
+
+def message_of(row: Row) -> OutboxEntry | Notice:
+    """Return the message of a row. Raises ValueError for a row that holds none."""
+    if "entry" in row:
+        return OutboxEntry.model_validate_json(row["entry"])
+    return Notice.model_validate_json(row.get("notice", ""))
+
+
+def released(row: Row) -> dict[str, str]:
+    """Return the attribute that holds the message, with its refusals forgotten; none of an unreadable row."""
+    try:
+        message = message_of(row)
+    except ValueError:
+        return {}
+    again = message.model_copy(update={"refusals": 0, "is_quarantined": False})
+    return {"entry" if isinstance(again, OutboxEntry) else "notice": again.model_dump_json()}
+
+
+def asset_key(tenant: str, account: str, digest: str) -> Key:
+    return Key(f"{tenant}#asset#{account}#{digest}", "asset")
+
+
+def account_key(tenant: str, account: str) -> Key:
+    return Key(f"{tenant}#account#{account}", "account")

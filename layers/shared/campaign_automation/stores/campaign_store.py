@@ -41,7 +41,9 @@ from campaign_automation.stores.campaign_rows import (
     Head,
     Listed,
     Pending,
+    account_key,
     adopted_of,
+    asset_key,
     campaign_key,
     campaign_row,
     changed_parts,
@@ -52,11 +54,13 @@ from campaign_automation.stores.campaign_rows import (
     in_parts,
     list_key,
     list_row,
+    message_of,
     object_row,
     outbox_row,
     partition,
     pending_of,
     pointer_key,
+    released,
     visit_at,
 )
 from campaign_automation.stores.lease import DELIVERY, Lease, machine_now
@@ -377,7 +381,7 @@ class CampaignStore:
     async def release(self, item: Pending) -> bool:
         """Let a quarantined message be sent again. Return False when it is not quarantined any more."""
         row = await self._table.get(item.key) or {}
-        changed: dict[str, Value] = {"outbox": "pending", "due": now_ms(), **_released(row)}
+        changed: dict[str, Value] = {"outbox": "pending", "due": now_ms(), **released(row)}
         held = Equals("outbox", "quarantined")
         return await self._table.try_write(Update(item.key, set=changed, when=held))
 
@@ -385,7 +389,7 @@ class CampaignStore:
         """Return the message itself, or None when its row is gone or cannot be read."""
         row = await self._table.get(item.key)
         try:
-            return None if row is None else _message(row)
+            return None if row is None else message_of(row)
         except ValueError:
             return None
 
@@ -397,23 +401,23 @@ class CampaignStore:
 
     async def asset(self, tenant: str, account: str, digest: str) -> str | None:
         """Return the platform's reference of a file uploaded before, or None."""
-        row = await self._table.get(_asset_key(tenant, account, digest))
+        row = await self._table.get(asset_key(tenant, account, digest))
         return None if row is None else str(row["reference"])
 
     async def save_asset(self, tenant: str, account: str, digest: str, reference: str) -> None:
-        key = _asset_key(tenant, account, digest)
+        key = asset_key(tenant, account, digest)
         await self._table.write(Put({**key._asdict(), "reference": reference}))
 
     async def kept_account(self, tenant: str, account: str) -> AdAccount | None:
         """Return the account as it was read not long ago, or None."""
-        row = await self._table.get(_account_key(tenant, account))
+        row = await self._table.get(account_key(tenant, account))
         # DynamoDB removes expired rows some time later, so the expiry is compared too.
         if row is None or row["expires_at"] < machine_now():
             return None
         return AdAccount.model_validate_json(row["account"])
 
     async def keep_account(self, tenant: str, account: str, read: AdAccount, seconds: int) -> None:
-        row: Row = _account_key(tenant, account)._asdict()
+        row: Row = account_key(tenant, account)._asdict()
         row |= {"account": read.model_dump_json(), "expires_at": machine_now() + seconds}
         await self._table.write(Put(row))
 
@@ -453,32 +457,7 @@ def _later(creation: Creation, state: State, due: int | None) -> dict[str, Any]:
     }
 
 
-def _message(row: Row) -> OutboxEntry | Notice:
-    """Return the message of a row. Raises ValueError for a row that holds none."""
-    if "entry" in row:
-        return OutboxEntry.model_validate_json(row["entry"])
-    return Notice.model_validate_json(row.get("notice", ""))
-
-
-def _released(row: Row) -> dict[str, str]:
-    """Return the attribute that holds the message, with its refusals forgotten; none of an unreadable row."""
-    try:
-        message = _message(row)
-    except ValueError:
-        return {}
-    again = message.model_copy(update={"refusals": 0, "is_quarantined": False})
-    return {"entry" if isinstance(again, OutboxEntry) else "notice": again.model_dump_json()}
-
-
 def _no_old_run_but(run_id: str) -> Condition:
     """Return the condition that no run of an older version holds the campaign, or only `run_id` itself."""
     over = Before(_OLD_RUN_UNTIL, machine_now() * 1000)
     return AnyOf(Absent(_OLD_RUN_UNTIL), Equals("run_id", run_id), over)
-
-
-def _asset_key(tenant: str, account: str, digest: str) -> Key:
-    return Key(f"{tenant}#asset#{account}#{digest}", "asset")
-
-
-def _account_key(tenant: str, account: str) -> Key:
-    return Key(f"{tenant}#account#{account}", "account")
