@@ -23,6 +23,7 @@ Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
 
 # API Gateway closes after 29 s; the answer must be on its way before that.
 LONGEST_WAIT_SECONDS = 25
+_NOBODY: Mapping[str, Any] = {"principalId": "nobody", "roles": "viewer"}
 _WAIT = re.compile(r"\bwait\s*=\s*([0-9]{1,9})")
 
 
@@ -56,7 +57,8 @@ def caller_of(event: Event) -> dict[str, Any]:
     """Return the caller's context: tenant, person and roles as the authorizer verified them."""
     # API Gateway hands header names on as the client wrote them.
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
-    verified = event["requestContext"]["authorizer"]
+    # Public routes have no authorizer.
+    verified = event["requestContext"].get("authorizer") or _NOBODY
     context = {
         "user_id": verified["principalId"],
         "person": verified.get("person"),

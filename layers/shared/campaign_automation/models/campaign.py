@@ -72,6 +72,23 @@ class OutboxEntry(Record):
         return not self.sent and not self.is_quarantined
 
 
+class Resume(Record):
+    """The end of a pause: at `at_ms` its objects are started again, unless somebody touched them since."""
+
+    at_ms: int
+    paused_ms: int
+    run_id: str
+    actor: str
+    tags: list[str]
+
+
+class Targets(Record):
+    """The targets that somebody set after the creation or the import, in the place of those of then."""
+
+    target_roas: Decimal | None = None
+    target_cpa: Decimal | None = None
+
+
 class _Stored(Record):
     """The fields that a creation and its campaign have in common. Times are epoch milliseconds."""
 
@@ -81,6 +98,9 @@ class _Stored(Record):
     test: AbTestTerms | None = None
     revision: int = 0  # grows with every change of ours, so that a cached answer shows its age
     run_id: str | None = None  # the change that is being made, or whose process died
+    due: int | None = None  # at which the reconciler visits it
+    resume: Resume | None = None
+    targets: Targets | None = None
     stop_requested: Stop | None = None  # nothing begun before is sent any more, but what lowers spend
     created_at: int
     objects: dict[str, ObjectEntry] = {}
@@ -99,7 +119,9 @@ class _Stored(Record):
 class Campaign(_Stored):
     """A campaign on its platform: account, objects by tag, targets, state.
 
-    `tag` is that of the campaign object itself; `ends_at` is the time at which the platform stops it.
+    `tag` is that of the campaign object itself; `ends_at` is the time at which the platform stops it. One
+    that `is_adopted` was made elsewhere: its objects are those that its platform shows, their tags the
+    platform's ids, and the tag of the campaign is our id.
     """
 
     platform: Platform
@@ -111,6 +133,7 @@ class Campaign(_Stored):
     target_cpa: Decimal | None = None
     ends_at: datetime | None = None
     lacks_declaration: bool = False  # of special ad categories; until somebody declares, nothing is started
+    is_adopted: bool = False
     created_by: str  # the actor of the creation, as the audit trail names it
 
     @property
@@ -173,7 +196,6 @@ class Creation(_Stored):
     looks: int = 0
     look_at: int | None = None
     undo_at: int | None = None
-    due: int | None = None
     updated_at: int
     creatives: dict[str, Creative] = {}
     copies: dict[str, AdCopy] = {}
@@ -216,8 +238,8 @@ class Creation(_Stored):
             tag=plan.tag,
             name=plan.name,
             objective=self.spec.objective,
-            target_roas=self.spec.target_roas,
-            target_cpa=self.spec.target_cpa,
+            target_roas=(self.targets or self.spec).target_roas,
+            target_cpa=(self.targets or self.spec).target_cpa,
             ends_at=plan.ends_at,
             lacks_declaration=plan.lacks_declaration,
             created_by=self.context.actor,
