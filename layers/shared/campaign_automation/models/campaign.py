@@ -28,9 +28,10 @@ class ObjectEntry(Record):
     `status` and `daily_budget` are what we last saw there; None is as it was created. `scheduled_budget`
     is a budget that the platform takes over at the next midnight. An object that is `held` was paused on its
     own and is not started with its campaign. `parent` is the tag of an ad's ad set, `creative_id` the
-    creative of an ad, `planned_budget` the budget that the object was created with. `sent_at` is the time of
-    the first attempt (epoch milliseconds); after one that was never answered the object is `unanswered`: the
-    platform may still make it, and a second one beside it.
+    creative of an ad, `planned_budget` the budget that the object was created with, `planned_narrowing` what
+    an ad set was narrowed by beside ages and countries, as "genders female, places 3847". `sent_at` is the
+    time of the first attempt (epoch milliseconds); after one that was never answered the object is
+    `unanswered`: the platform may still make it, and a second one beside it.
     """
 
     level: Level
@@ -46,6 +47,7 @@ class ObjectEntry(Record):
     scheduled_budget: Decimal | None = None
     held: bool = False
     planned_budget: Decimal | None = None
+    planned_narrowing: str | None = None
     parent: str | None = None
     creative_id: str | None = None
 
@@ -251,6 +253,7 @@ def _with_plan(objects: dict[str, ObjectEntry], plan: CampaignPlan) -> dict[str,
     budgets = {adset.tag: adset.daily_budget for adset in plan.adsets}
     # Where the campaign has the budget, it is the sum of its ad sets' shares.
     budgets[plan.tag] = sum(budgets.values(), Decimal(0))
+    narrowings = {adset.tag: ", ".join(plan.narrowing(adset)) or None for adset in plan.adsets}
     ads = {ad.tag: ad for ad in plan.ads}
     # A stored creation has its objects by tag, which is a hash; the request's first creative is the control.
     order = {tag: place for place, tag in enumerate([*(item.tag for item in plan.adsets), *ads])}
@@ -258,6 +261,7 @@ def _with_plan(objects: dict[str, ObjectEntry], plan: CampaignPlan) -> dict[str,
         tag: entry.model_copy(
             update={
                 "planned_budget": budgets.get(tag, entry.planned_budget),
+                "planned_narrowing": narrowings.get(tag, entry.planned_narrowing),
                 "parent": ads[tag].adset_tag if tag in ads else entry.parent,
                 "creative_id": ads[tag].creative_id if tag in ads else entry.creative_id,
             }

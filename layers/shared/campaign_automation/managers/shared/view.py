@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from campaign_automation.adapters.base import AdSetNode, CampaignNode, Node, Tree
 from campaign_automation.models.campaign import Campaign, ObjectEntry
-from campaign_automation.models.common import Level
+from campaign_automation.models.common import Level, narrowing_of
 from campaign_automation.utils.error_handler import PlatformError
 
 Value = str | Decimal | None
@@ -45,9 +45,11 @@ def _entry(level: Level, tag: str, node: Node, parent: str | None = None) -> Obj
 def follow(campaign: Campaign, tree: Tree) -> None:
     """Let a campaign that was made elsewhere have the objects that people added, and lose those they removed.
 
-    Of the others stays what was last seen here: a person's change of them is not taken for ours.
+    Of the others stays what was last seen here: a person's change of them is not taken for ours. In a
+    campaign made here the ad sets that somebody narrowed get an issue.
     """
     if not campaign.is_adopted:
+        _note_narrowed(campaign, tree)
         return
     shown, known = entries_of(campaign.tag, tree), campaign.objects
     new = {tag: item for tag, item in shown.items() if tag not in known or known[tag].state != "created"}
@@ -57,6 +59,21 @@ def follow(campaign: Campaign, tree: Tree) -> None:
         if tag not in shown and entry.state == "created" and entry.level not in tree.lost
     }
     campaign.objects = known | new | gone
+
+
+def _note_narrowed(campaign: Campaign, tree: Tree) -> None:
+    """Note the ad sets that were narrowed since they were made: they are not what was asked for any more."""
+    nodes = {node.platform_id: node for node in tree.adsets}
+    for entry in campaign.objects.values():
+        node = nodes.get(entry.platform_id or "")
+        if node is None or node.targeting is None or "targeting" in node.unread:
+            continue
+        asked = (entry.planned_narrowing or "").split(", ")
+        added = [item for item in narrowing_of(node.targeting) if item not in asked]
+        if added:
+            fields = dict.fromkeys(item.partition(" ")[0].replace("_", " ") for item in added)
+            node.issues.append(f"targeting: changed on the platform, also by {', '.join(fields)}")
+            node.unread.append("targeting")
 
 
 class CampaignView:
