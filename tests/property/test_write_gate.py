@@ -17,6 +17,7 @@ from campaign_automation.managers.changes.guards import Limits
 from campaign_automation.managers.changes.history import ChangeHistory
 from campaign_automation.managers.changes.items import ChangeResult, DesiredChange, new_run
 from campaign_automation.managers.changes.leases import CampaignLeases
+from campaign_automation.managers.changes.updating import TargetChanges
 from campaign_automation.models.campaign import Creation
 from campaign_automation.models.changes import AuditRecord, ChangeUndone, UndoChange
 from campaign_automation.models.common import Context, Level
@@ -138,7 +139,9 @@ def test_taking_back_a_change_of_ours_is_whole_within_account_cap_and_switch(hou
     assert house.budget(creation, tag) == Decimal("69.83")
 
     def undo(limits: Limits) -> ChangeUndone:
-        history = ChangeHistory(house.wiring.campaigns, house.wiring.audit, house.gate(limits))
+        wiring = house.wiring
+        targets = TargetChanges(wiring.store, wiring.audit)
+        history = ChangeHistory(wiring.campaigns, wiring.audit, house.gate(limits), targets)
         request = UndoChange(campaign_id=creation.campaign_id, run_id=run_id)
         return asyncio.run(history.undo(request, Context(user_id="u")))
 

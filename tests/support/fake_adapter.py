@@ -47,6 +47,7 @@ class FakeAdapter:
         self._campaigns: dict[str, str] = {}  # of ad sets and ads, by id
         self.fail_with: PlatformError | None = None
         self.is_hidden = False  # whether the campaigns are not shown
+        self.hidden: set[str] = set()  # ids of single campaigns that are not shown
         self.is_closed = False  # whether changes of them are refused, too
         self.daily: list[DailyInsight] = []
         self.account = account()
@@ -182,7 +183,8 @@ class FakeAdapter:
     async def read_tree(self, access: Access, campaign_id: str, currency: str) -> Tree:
         if self.fail_with:
             raise self.fail_with
-        if self.is_hidden or campaign_id not in {**self._nodes, **self._deleted}:
+        is_hidden = self.is_hidden or campaign_id in self.hidden
+        if is_hidden or campaign_id not in {**self._nodes, **self._deleted}:
             raise self._unknown(campaign_id)
         if campaign_id in self._deleted:
             return Tree(campaign=self._deleted[campaign_id], adsets=[], ads=[])
