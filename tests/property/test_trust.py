@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -11,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from campaign_automation import CampaignAutomation
-from campaign_automation.adapters.base import figures
+from campaign_automation.adapters.base import DailyInsight, figures
 from campaign_automation.utils import retry_strategy
 from campaign_automation.utils.error_handler import (
     CampaignAutomationError,
@@ -146,7 +147,18 @@ AMOUNTS = st.none() | st.decimals("0", "100000", places=2)
 def test_property_16_ratios_are_null_when_they_are_undefined(
     spend: Decimal | None, revenue: Decimal | None, conversions: Decimal | None
 ) -> None:
-    shown = figures(spend=spend, revenue=revenue, conversions=conversions)
+    row = DailyInsight(
+        entity_id="as_1",
+        campaign_id="cmp_1",
+        adset_id="as_1",
+        day=date(2026, 11, 27),
+        spend=spend,
+        impressions=None,
+        clicks=None,
+        conversions=conversions,
+        revenue=revenue,
+    )
+    shown = figures(row)
     assert (shown.spend, shown.revenue, shown.conversions) == (spend, revenue, conversions)
     assert (shown.roas is None) == (revenue is None or not spend)
     assert (shown.cpa is None) == (spend is None or not conversions)

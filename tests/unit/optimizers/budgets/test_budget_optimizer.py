@@ -199,6 +199,29 @@ def test_money_that_is_less_than_a_step_is_not_reinvested() -> None:
     assert [item.new_budget_minor for item in plan.decisions] == [700, 700, 0]
 
 
+@pytest.mark.parametrize("budget", [700, 1700])
+@pytest.mark.parametrize("more", [0, 300, 600, 1400])
+def test_a_total_by_the_rules_is_not_exceeded_by_rounding_up_to_steps(budget: int, more: int) -> None:
+    units = [unit(f"a{n}", budget, step_minor=500, records=days(7, **RICH)) for n in range(3)]
+    total = 3 * budget + more
+    plan = optimize_budget(problem(*units, strategy="rules", total_budget_minor=total))
+    assert (plan.shortfall_minor, plan.total_after_minor <= total) == (0, True)
+    assert plan.total_after_minor >= 3 * budget
+    if not more:
+        assert [item.reason for item in plan.decisions] == ["no_target"] * 3
+
+
+@pytest.mark.parametrize("freed", [100, 500, 1000])
+def test_no_more_is_reinvested_than_was_freed(freed: int) -> None:
+    """1700 may rise to 2000 or 2500; for 500 one of two does, for 100 none."""
+    dead = unit("dead", freed, step_minor=100, records=days(3, spend_minor=5000, conversions=0))
+    others = [unit(f"a{n}", 1700, step_minor=500, records=days(7, **RICH)) for n in range(2)]
+    plan = optimize_budget(problem(dead, *others, strategy="rules", guard=False, freed_money="reinvest"))
+    assert by_id(plan)["dead"].action == "pause"
+    assert plan.total_after_minor <= plan.total_before_minor
+    assert (plan.total_after_minor > 3400) == (freed >= 500)
+
+
 def test_a_rule_moves_a_budget_no_further_than_it_says() -> None:
     raised = unit(budget=2500, step_minor=1000, target_roas=Decimal(1), records=days(7, **RICH))
     assert reason_of(raised, guard=False) == "below_step"

@@ -28,6 +28,7 @@ from campaign_automation.optimizers.budgets.written_rules import (
     cooling_down,
     next_budget,
     reinvest,
+    risers,
 )
 
 FACTORS: dict[WrittenRule, Fraction] = {"raise": RAISE, "lower": LOWER}
@@ -144,6 +145,8 @@ def scale_to_total(
         _room(item, unit, problem, guard, is_less=is_less)
         for item, unit in zip(decisions, units, strict=True)
     ]
+    if not is_less:
+        rooms = _without_overshoot(rooms, units, total)
     low, high = [room.low for room in rooms], [room.high for room in rooms]
     result = apportion(
         scaled_within(budgets, total, low, high),
@@ -154,6 +157,16 @@ def scale_to_total(
         step=_common_step(units),
     )
     return [_scaled(item, new) for item, new in zip(decisions, result.amounts, strict=True)], result
+
+
+def _without_overshoot(rooms: Sequence[Box], units: Sequence[BudgetUnit], total: int) -> list[Box]:
+    """Keep budgets that stand between two steps where rounding them up would exceed the total."""
+    places = [Place(unit.unit_id, room.low, room.high) for room, unit in zip(rooms, units, strict=True)]
+    rising = set(risers(total - sum(room.low for room in rooms), places, _common_step(units)))
+    return [
+        room if place in rising else Box(room.low, room.low)
+        for room, place in zip(rooms, places, strict=True)
+    ]
 
 
 def _room(

@@ -213,12 +213,31 @@ class Place(NamedTuple):
     high: int
 
 
+def risers(rest: int, places: Sequence[Place], step: int) -> list[Place]:
+    """Return the places that may rise by whole steps so that together they take no more than `rest`.
+
+    A budget that stands between two steps first rises to the next one; where `rest` does not pay for all of
+    these, those furthest below their next step stay as they are.
+    """
+    rising = {
+        place.unit_id: -place.budget % step
+        for place in places
+        if can_move(place.budget, place.budget, place.high, step)
+    }
+    needed = sum(rising.values())
+    for unit_id, gap in sorted(rising.items(), key=lambda item: (-item[1], item[0])):
+        if needed > rest:
+            needed -= gap
+            del rising[unit_id]
+    return [place for place in places if place.unit_id in rising]
+
+
 def reinvest(freed: int, places: Sequence[Place], step: int) -> tuple[dict[str, int], int]:
     """Share `freed` minor units in proportion to the budgets: return new budgets by id, and the rest.
 
     Every budget grows by one factor, cut off at its upper bound; sums are exact (apportionment).
     """
-    places = [place for place in places if can_move(place.budget, place.budget, place.high, step)]
+    places = risers(freed, places, step)
     if freed <= 0 or not places:
         return {}, max(freed, 0)
     total = freed + sum(place.budget for place in places)
