@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all chaos up down lint format docs build deploy bench lock
+.PHONY: help setup demo test test-all chaos fuzz up down lint format docs build deploy bench lock
 # Hundreds of processes start in a test run: each would compile all that it imports anew.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -21,13 +21,16 @@ demo: setup     ## Create a campaign end to end in the local cloud and show what
 
 test: setup     ## Run the tests, in two processes: about seven minutes on two quiet cores
 	@echo "Running the tests: about seven minutes on two quiet cores, longer on busy ones."
-	@$(PY) -m pytest --numprocesses 2 --dist loadscope $(ARGS)
+	@$(PY) -m pytest --numprocesses 3 --dist loadscope $(ARGS)
 
 test-all: setup ## Run the slow tests too
-	@$(PY) -m pytest --numprocesses 2 --dist loadscope -m "slow or not slow" $(ARGS)
+	@$(PY) -m pytest --numprocesses 3 --dist loadscope -m "slow or not slow" $(ARGS)
 
 chaos: setup    ## Run the fault matrix and the simulation (SEED=7 repeats a history, ARGS="--only CASE" a case)
 	@$(PY) -m tests.chaos $(if $(SEED),--history $(SEED)) $(ARGS)
+
+fuzz: setup     ## Send hostile input to the HTTP door and the tasks (ARGS="--cases 10000 --seed 1")
+	@$(PY) -m tests.fuzz $(ARGS)
 
 up: setup       ## Run the local cloud in the foreground (PORT=8080)
 	@$(PY) -m local up --port $(PORT)

@@ -30,6 +30,7 @@ class Admin:
     def app(self) -> Starlette:
         routes: dict[tuple[str, str], Action] = {
             ("POST", "/reset"): self.reset,
+            ("POST", "/skipped-ids"): self.skip_ids,
             ("GET", "/state"): self.state,
             ("GET", "/clock"): self.clock,
             ("POST", "/clock"): self.advance,
@@ -53,6 +54,12 @@ class Admin:
         return Starlette(
             routes=[Route(path, _endpoint(action), methods=[verb]) for (verb, path), action in routes.items()]
         )
+
+    def skip_ids(self, _: Request, body: Any) -> Json:
+        """Ids begin anew with a reset; a cloud that still knows objects of before needs others."""
+        for platform in self._world.ad_platforms.values():
+            platform.skip_ids()
+        return {}
 
     def reset(self, _: Request, body: Any) -> Json:
         sent = body or {}

@@ -11,6 +11,7 @@ from local.sandbox.core.world import World
 from local.sandbox.gemini import Gemini, gemini_app
 from local.sandbox.google.server import GoogleServer
 from local.sandbox.google.service import GoogleAds
+from local.sandbox.google.token_endpoint import token_app
 from local.sandbox.meta.graph import Graph
 from local.sandbox.meta.server import meta_app
 from local.sandbox.tiktok.api import TikTok
@@ -44,6 +45,7 @@ def build_app(base_url: str, seed: int) -> Starlette:
     mounts = [
         Mount("/meta", meta_app(meta)),
         Mount("/tiktok", tiktok_app(tiktok)),
+        Mount("/google", token_app(world)),
         Mount("/gemini", gemini_app(gemini)),
         Mount("/web_platform", web_platform.app),
         Mount("/admin", Admin(world, store, gemini).app()),

@@ -92,8 +92,11 @@ async def stop_at_write(house: House, perform: Perform, nth: int, then: str) -> 
 
 
 def broken_stops(view: View, abort: Abort) -> list[Violation]:
-    """Return where the campaign of a stopped execution is active, or deleted and still there."""
-    if any(item.status == "active" and item.level == "campaign" for item in view.live):
+    """Return where the campaign is active that its caller stopped, or there though its caller deleted it.
+
+    Of an execution that is stopped in its last step the campaign may run: the step goes on to its end.
+    """
+    if abort.then and any(item.status == "active" and item.level == "campaign" for item in view.live):
         return [Violation(WRONG, "the creation was stopped and its campaign is active")]
     if abort.then == "delete" and view.live:
         return [Violation(ORPHAN, "the creation was deleted and left objects")]

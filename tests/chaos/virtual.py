@@ -53,13 +53,20 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return START + timedelta(seconds=self._passed)
 
 
-def run_virtually(main: Callable[[], Coroutine[Any, Any, T]], seed: int) -> T:
-    """Run `main` to its end on virtual time; the chance in it is drawn from the seed."""
+@contextmanager
+def virtual_runner(seed: int) -> Iterator[asyncio.Runner]:
+    """A runner of coroutines on virtual time; the chance in them is drawn from the seed."""
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
         loop = runner.get_loop()
         assert isinstance(loop, VirtualLoop)
         with _patched(loop, random.Random(f"chance {seed}")):
-            return runner.run(main())
+            yield runner
+
+
+def run_virtually(main: Callable[[], Coroutine[Any, Any, T]], seed: int) -> T:
+    """Run `main` to its end on virtual time."""
+    with virtual_runner(seed) as runner:
+        return runner.run(main())
 
 
 def pass_seconds(seconds: float) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime, time, timedelta
+from decimal import Decimal
 from itertools import count
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -219,6 +220,35 @@ def test_places_lists_of_people_and_placements_are_stored_and_read_back(
         assert any(f": {word} " in item.message and item.is_serious for item in told), word
 
 
+@pytest.mark.parametrize("strategy", ["target_cpa", "target_roas"])
+def test_a_bid_strategy_with_its_target_is_stored_and_read_back(bench: Bench, strategy: str) -> None:
+    creation, tree = bench.create(bid_strategy=strategy, target_cpa=12.5, target_roas=3.2)
+    plan = creation.planned()[0]
+    assert compare(plan, tree, creation) == []
+    target = {"target_cpa": Decimal("12.5"), "target_roas": Decimal("3.2")}[strategy]
+    assert {(node.bid_strategy, node.bid_target) for node in tree.adsets} == {(strategy, target)}
+    other = [item.model_copy(update={"bid_target": Decimal(9)}) for item in plan.adsets]
+    told = compare(plan.model_copy(update={"adsets": other}), tree, creation)
+    assert all("bid target" in item.message and item.is_serious for item in told)
+    assert told
+
+
+@pytest.mark.parametrize("objective", ["traffic", "awareness", "engagement"])
+@pytest.mark.parametrize("strategy", ["target_cpa", "target_roas"])
+def test_a_target_where_nothing_is_sold_is_refused_by_name(
+    bench: Bench, objective: str, strategy: str
+) -> None:
+    facts = {"business_name": "Shop", "logo_url": "https://cdn.example/logo.png"}
+    account = bench.account.model_copy(update={"facts": {**bench.account.facts, **facts}})
+    asked = bench.spec(objective=objective, bid_strategy=strategy, target_cpa=5, target_roas=2)
+    with pytest.raises(InvalidRequestError, match=f"cannot bid by {strategy}") as refused:
+        bench.adapter.check(asked, account)
+    assert (refused.value.details["field"], refused.value.details["allowed"]) == (
+        "bid_strategy",
+        ["lowest_cost"],
+    )
+
+
 def test_a_difference_in_each_setting_is_told(bench: Bench, control: Sandbox) -> None:
     creation, tree = bench.create()
     plan = creation.plan
@@ -248,6 +278,8 @@ STRANGE_MACROS = {"meta": "{campaignid}", "tiktok": "{{campaign.id}}", "google":
         ({"call_to_action": "DANCE_NOW"}, "call_to_action"),
         ({"languages": ["xx"]}, "languages"),
         ({"placements": ["billboard"]}, "placements"),
+        ({"bid_strategy": "target_roas", "target_roas": 3, "objective": "leads"}, "bid_strategy"),
+        ({"bid_strategy": "target_cpa", "target_cpa": 5.005}, "target_cpa"),
         ({"cities": ["1"], "target_countries": ["US", "DE"], "split_by": "country"}, "split_by"),
         ({"start_time": "2001-01-01T00:00:00Z"}, "start_time"),
         ({"end_time": "2001-01-01T00:00:00Z"}, "end_time"),
@@ -314,6 +346,7 @@ def test_a_macro_of_another_platform_is_refused_with_those_that_are_right(bench:
         ("google", {"call_to_action": "SHOP_NOW"}, "call_to_action", "leave it out"),
         ("meta", {"languages": ["de"]}, "languages", "own keys"),
         ("tiktok", {"excluded_countries": ["CA"]}, "excluded_countries", "leave it out"),
+        ("tiktok", {"bid_strategy": "target_cpa", "target_cpa": 60}, "target_cpa", "below the budget"),
         ("google", {"placements": ["search_partners"]}, "placements", "name both"),
     ],
 )

@@ -214,6 +214,42 @@ def test_a_plain_client_of_the_web_platform_is_enough(google: Module, sandbox: S
     assert len(tools.campaigns) == 1
 
 
+class Hanging(MemoryWebPlatform):
+    """Answers no write before `released` is set; nothing is done meanwhile."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.released = asyncio.Event()
+
+    async def call_tool(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        if not name.startswith("get_"):
+            await self.released.wait()
+        return await super().call_tool(name, arguments)
+
+
+def told(google: Module, tools: MemoryWebPlatform) -> CampaignAutomation:
+    account = {**ACCOUNTS["user_123"]["google"], "ad_account_id": 1}
+    return google(accounts={"user_123": {"google": account}}, mcp_client=tools)
+
+
+def test_a_web_platform_that_hangs_costs_the_caller_nothing(google: Module, sandbox: Sandbox) -> None:
+    tools = Hanging()
+
+    async def story() -> None:
+        one = told(google, tools)
+        async with one.background():
+            created = await call(one, "create_campaign", **body())
+            changed = {"campaign_id": created["campaign_id"], "action": "start"}
+            assert (await call(one, "manage_campaign", **changed))["new_status"] == "active"
+            assert tools.campaigns == {}
+            tools.released.set()
+        await one.aclose()
+
+    asyncio.run(story())
+    (record,) = tools.campaigns.values()
+    assert record["status"] == "active"
+
+
 @pytest.fixture
 def meta(module: Module, urls: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Module:
     """Make a module with an account of Meta, whose files are those of the sandbox's Web Platform."""

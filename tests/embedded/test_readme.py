@@ -83,6 +83,6 @@ def run_example(python: str, urls: dict[str, str], sandbox: Sandbox, tmp_path: P
         "MCP_URL": urls["web_platform"] + MCP_PATHS["customer"],
         "CLOCK_URL": f"{urls['admin']}/clock",
     }
-    done = subprocess.run([sys.executable, "-c", example()], env=environment, capture_output=True, text=True)
+    done = subprocess.run([python, "-c", example()], env=environment, capture_output=True, text=True)
     assert done.stdout == "success {'Made for muddy paths.'}\n", done.stdout + done.stderr
     assert sandbox.left_behind("meta")["campaigns"] == 1

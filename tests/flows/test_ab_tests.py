@@ -13,7 +13,7 @@ from campaign_automation import CampaignAutomation
 from local.cloud import Cloud
 from tests.support.api import Api
 from tests.support.builders import request_body
-from tests.support.cuts import cut
+from tests.support.cuts import cut, slow
 from tests.support.module import environment, execute
 from tests.support.sandbox import Sandbox
 
@@ -158,6 +158,7 @@ def assert_over(tests: Tests, test_id: str) -> None:
     assert "already" in tests.cancel(test_id)["message"]
 
 
+@slow
 def test_an_early_winner_is_not_applied_unless_it_is_forced(tests: Tests, sandbox: Sandbox) -> None:
     created = tests.made()
     sandbox.advance(advance_days=9)
@@ -241,6 +242,7 @@ def test_bad_input_is_refused_by_name_and_leaves_nothing(
     assert sandbox.left_behind("meta") == {}
 
 
+@slow
 def test_a_test_that_cannot_finish_is_refused_with_the_numbers_unless_it_is_forced(
     tests: Tests, api: Api, sandbox: Sandbox
 ) -> None:
@@ -297,7 +299,7 @@ def test_its_schedule_tells_once_that_it_may_stop_and_ends_it_in_the_end(
     assert (analysis["test_state"], analysis["verdict"], analysis["looks"]) == ("finished", "winner", 4)
 
 
-@pytest.mark.parametrize("platform", cut(CREATIVES, "google"))
+@pytest.mark.parametrize("platform", cut(CREATIVES, "meta"))
 def test_it_ends_without_daily_checks(tests: Tests, cloud: Cloud, sandbox: Sandbox, platform: str) -> None:
     test_id = tests.made(platform, daily_checks=False, test_duration_days=3)["test_id"]
     sandbox.advance(advance_days=2)
@@ -310,7 +312,7 @@ def test_it_ends_without_daily_checks(tests: Tests, cloud: Cloud, sandbox: Sandb
     assert tests.fire(f"{test_id}-end").status_code == 404
 
 
-@pytest.mark.parametrize("platform", cut(CREATIVES, "google"))
+@pytest.mark.parametrize("platform", cut(CREATIVES, "meta"))
 def test_a_dead_deployment_stops_spending_too(
     tests: Tests, api: Api, sandbox: Sandbox, platform: str
 ) -> None:

@@ -64,7 +64,36 @@ def test_where_roles_come_from_a_claim_a_token_without_it_may_do_nothing(own_clo
             assert (answer.status_code, answer.json()["error"]["code"]) == (403, "1004"), answer.text
 
 
-@pytest.mark.slow
+def test_switches_caps_and_stops_are_for_operators(own_cloud: Cloud) -> None:
+    own_cloud.deploy(JwtRolesClaim="roles", KillSwitch="false")
+    url = own_cloud.info["api_url"]
+    with (
+        Api(url, own_cloud.token("user_123", roles=["buyer"])) as buyer,
+        Api(url, own_cloud.token("operator_1", roles=["operator"])) as operator,
+    ):
+        switch = {"scope": "tenant", "tenant": "user_123", "is_on": True, "reason": "an incident"}
+        cap = {"name": "USD", "daily_budget": 400, "reason": "a smaller week"}
+        stop = {"scope": "tenant", "tenant": "user_123", "reason": "an incident"}
+        for path, refused in (("kill-switches", switch), ("account-caps", cap), ("stops", stop)):
+            assert buyer.http.post(f"/v1/{path}", json=refused).status_code == 403
+        assert buyer.http.get("/v1/limits").status_code == 403
+        campaign_id = buyer.create(request_body(platform="google", name="Switched")).json()["campaign_id"]
+        assert buyer.manage(campaign_id, "start").json()["new_status"] == "active"
+        assert operator.http.post("/v1/kill-switches", json=switch).json()["is_on"] is True
+        assert operator.http.post("/v1/account-caps", json=cap).json()["daily_budget"] == 400
+        limits = operator.http.get("/v1/limits").json()
+        assert [(item["scope"], item["is_on"]) for item in limits["switches"]] == [("tenant:user_123", True)]
+        assert [(item["name"], item["daily_budget"]) for item in limits["caps"]] == [("USD", 400)]
+        # What stops spend passes the switch.
+        stopped = operator.http.post("/v1/stops", json=stop).json()
+        assert (stopped["paused"], stopped["failed"], stopped["left"]) == ([campaign_id], [], 0), stopped
+        again = buyer.manage(campaign_id, "start").json()
+        assert again["error"]["details"]["guard"] == "kill_switch", again
+        operator.http.post("/v1/kill-switches", json={**switch, "is_on": False})
+        trail = buyer.http.get(f"/v1/campaigns/{campaign_id}/audit").json()["records"]
+        assert any("operator_1" in item["actor"] and item["after"] == {"status": "paused"} for item in trail)
+
+
 def test_messages_that_were_refused_are_for_operators(own_cloud: Cloud) -> None:
     own_cloud.deploy(JwtRolesClaim="roles", KillSwitch="false")
     url, admin = own_cloud.info["api_url"], own_cloud.info["sandbox"]["admin"]

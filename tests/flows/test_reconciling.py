@@ -17,6 +17,12 @@ from tests.support.sandbox import Sandbox
 BODY = request_body(activate=True)
 
 
+@pytest.fixture(autouse=True)
+def only_ours(sandbox: Sandbox) -> None:
+    """Campaigns of other tests, which the reconciler visits too, have none of our ids."""
+    sandbox.skip_ids()
+
+
 @pytest.mark.parametrize(
     "is_paused",
     [

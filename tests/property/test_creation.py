@@ -76,7 +76,7 @@ def module_of_fakes(
 def test_property_01_creation_gives_an_id_and_a_whole_tree_read_back_from_the_platform(
     module: CampaignAutomation, table: MemoryTable, sandbox: Sandbox, platform: str, data: st.DataObject
 ) -> None:
-    request = data.draw(requests(platform))
+    request = data.draw(requests(platform, is_small=True))
     table.clear()
     if platform == "tiktok":  # hundreds of creations in a minute are more than the basic tier allows
         sandbox.patch_account(platform, "7000000000000000123", calls_per_minute=1_000_000)
@@ -213,7 +213,7 @@ def test_property_04_one_ad_per_creative_and_adset_with_copy_inside_the_limits(
 
 
 @WHOLE
-@given(platform=st.sampled_from(["meta", "tiktok", "google"]), request=requests())
+@given(platform=st.sampled_from(["meta", "tiktok", "google"]), request=requests(is_small=True))
 def test_property_14_each_platform_name_reaches_its_adapter_and_results_have_one_shape(
     module_of_fakes: CampaignAutomation,
     fakes: dict[str, FakeAdapter],
@@ -244,7 +244,7 @@ RESULT_FIELDS = {
         "campaign_status",
         "currency",
     ),
-    *("adsets", "ads", "drift", "changes", "warnings", "message"),
+    *("adsets", "ads", "drift", "changes", "warnings", "message", "replayed"),
 }
 ADSET_FIELDS = {
     *("adset_id", "platform_adset_id", "name", "daily_budget", "targeting", "placements", "bid_strategy"),

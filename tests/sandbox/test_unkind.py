@@ -61,3 +61,24 @@ def test_google_lists_a_colleagues_ad_group(google: GoogleClient) -> None:
     names = [row.ad_group.name for row in google.rows(query)]
     assert names.count(NAME) == 1
     assert len(names) > 1
+
+
+def test_google_lists_a_colleagues_campaign(google: GoogleClient) -> None:
+    google.mutate(*tree())
+    rows = google.rows("SELECT campaign.id, campaign.name FROM campaign WHERE campaign.status != 'REMOVED'")
+    assert [row.campaign.name for row in rows].count(NAME) == 1
+
+
+def test_google_leaves_computed_fields_empty(google: GoogleClient, sandbox: Sandbox) -> None:
+    google.mutate(*tree())
+    told = set()
+    for seed in range(20):
+        sandbox.admin("PUT", "/unkind", {"seed": seed})
+        (row,) = google.rows("SELECT campaign.primary_status FROM campaign")
+        told.add(bool(row.campaign.primary_status))
+    assert told == {True, False}
+
+
+def test_meta_lists_a_colleagues_campaign_in_the_account(graph: Graph, campaign_id: str) -> None:
+    rows = graph.get(f"{ACCOUNT}/campaigns", fields="id,name")["data"]
+    assert [row["name"] for row in rows].count(NAME) == 1

@@ -27,7 +27,7 @@ def adapter(
         MediaClient(LOCAL_FILES),
         graph_url=f"{url}/meta",
         api_version=version,
-        timeout_seconds=5,
+        timeout_seconds=30,
     )
 
 

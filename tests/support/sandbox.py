@@ -25,6 +25,10 @@ class Sandbox:
         """As seeded; at `now`, or at the machine's time."""
         self._http.post("/reset", json={"now": now} if now else {}).raise_for_status()
 
+    def skip_ids(self) -> None:
+        """Give none of the ids that were given before a reset."""
+        self._http.post("/skipped-ids").raise_for_status()
+
     def unkind(self, seed: int | None) -> None:
         """Objects of colleagues in the lists, missing fields and small pages from here on; None ends it."""
         self._http.put("/unkind", json={"seed": seed}).raise_for_status()

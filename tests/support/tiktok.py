@@ -160,7 +160,7 @@ class Bench:
             lambda: {"accounts": {self.advertiser: self.configured}},
             MediaClient(LOCAL_FILES),
             api_url=f"{self.url}/tiktok/open_api/v1.3",
-            **{"timeout_seconds": 5, "today": lambda: MANUAL_DAY, **self.options},
+            **{"timeout_seconds": 30, "today": lambda: MANUAL_DAY, **self.options},
         )
 
     @property

@@ -120,11 +120,14 @@ class CampaignAutomation:
     @asynccontextmanager
     async def background(self) -> AsyncIterator[None]:
         """Carry out what is due, when it is due, as long as the block lasts. Raises ConfigurationError."""
-        self._parts()
+        outbox = self._parts().outbox
         task = asyncio.create_task(self._run_due_forever())
+        outbox.in_background = True
         try:
             yield
         finally:
+            outbox.in_background = False
+            await outbox.drain()
             task.cancel()
             await asyncio.wait([task])
 
@@ -150,6 +153,7 @@ class CampaignAutomation:
 
     async def _run_due(self) -> list[Ran]:
         await clock.synchronise(self._parts().settings.clock_url)
+        await self._parts().outbox.drain()
         return await counted(self._parts().metrics, self._due_runner.run())
 
     @cached_property

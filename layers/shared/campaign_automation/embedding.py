@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from campaign_automation.adapters.common.account_ids import bare_id
 from campaign_automation.adapters.registry import PLATFORMS
+from campaign_automation.adapters.renewal import AccountRenewal
 from campaign_automation.managers.shared.accounts import AccountDirectory, GivenAccounts, GivenAccountSource
 from campaign_automation.settings import Settings, SettingsError, parse_settings
 from campaign_automation.stores.engines.dynamodb import DynamoTable
@@ -107,7 +108,10 @@ def embed(embedding: Embedding) -> Embedded:
     if gaps or settings is None:
         raise ConfigurationError(f"the module is not set up yet: {'; '.join(gaps)}", gaps=gaps)
     source = embedding.accounts
-    accounts = None if source is None else GivenAccounts(source, has_web_platform=has_tools)
+    accounts = None
+    if source is not None:
+        renewal = AccountRenewal(settings, embedding.apps or {})
+        accounts = GivenAccounts(source, renewal, has_web_platform=has_tools)
     return Embedded(settings, table, accounts, _notice(table))
 
 

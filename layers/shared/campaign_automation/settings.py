@@ -143,6 +143,7 @@ class Settings(BaseModel):
     tiktok_secret_id: str | None = Field(None, description="the secret of the TikTok app")
     google_ads_endpoint: str | None = Field(None, description="unset: googleads.googleapis.com")
     google_secret_id: str | None = Field(None, description="the secret of the Google Ads access")
+    google_token_url: str | None = Field(None, description="unset: Google's, for refresh tokens")
     platform_timeout_seconds: PositiveInt = Field(30, description="of one attempt of a platform call")
     platform_call_limits: CallLimits = Field(
         {},

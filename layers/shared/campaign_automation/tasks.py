@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from functools import partial
@@ -29,6 +30,9 @@ from campaign_automation.wiring import Wiring
 
 # The worker of a step died or ran out of time, on its last try too.
 _WORKER_DIED = ("Runtime.ExitError", "Lambda.Unknown", "Sandbox.Timedout", "States.Timeout")
+
+# What begins by then ends in the function's 110 seconds; looking back can wait for the next sweep.
+_RECONCILE_SECONDS = 75
 
 Event = Mapping[str, Any]
 Task = Callable[[Wiring, Event], Awaitable[dict[str, Any]]]
@@ -92,9 +96,10 @@ async def reconcile_rules(parts: Wiring, event: Event) -> dict[str, Any]:
 async def reconcile_campaigns(parts: Wiring, event: Event) -> dict[str, Any]:
     """End the creations that nothing carries on, settle what nobody answered for, search for orphans, and
     look again at decisions whose days are over."""
+    until = time.monotonic() + _RECONCILE_SECONDS
     visits = await parts.reconciler.sweep()
     searched = await parts.orphans.sweep()
-    return {**visits, "searched": searched, "looked_back": await parts.looking_back.sweep()}
+    return {**visits, "searched": searched, "looked_back": await parts.looking_back.sweep(until)}
 
 
 async def check_ab_test(parts: Wiring, event: Event) -> dict[str, Any]:

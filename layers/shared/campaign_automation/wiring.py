@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from campaign_automation.adapters.base import PlatformAdapter
 from campaign_automation.adapters.registry import Adapters
+from campaign_automation.adapters.renewal import AccountRenewal
 from campaign_automation.clients.aws import Aws
 from campaign_automation.clients.gemini_client import GeminiClient, TextModel, load_sdk
 from campaign_automation.clients.given_tools import GivenTools
@@ -46,6 +47,7 @@ from campaign_automation.managers.changes.retelling import Retelling
 from campaign_automation.managers.changes.stopping import CampaignStops
 from campaign_automation.managers.decisions.earlier_decisions import EarlierDecisions
 from campaign_automation.managers.decisions.looking_back import LookingBack
+from campaign_automation.managers.notices.states import StateNotices
 from campaign_automation.managers.rules.account_snapshot import AccountSnapshots
 from campaign_automation.managers.rules.applying import RuleWriter
 from campaign_automation.managers.rules.checks import RuleChecks
@@ -133,7 +135,9 @@ class Wiring:
             load_sdk()
 
     async def aclose(self) -> None:
-        """Close the connections that the module opened itself."""
+        """Close the connections that the module opened itself, once its messages are sent."""
+        if "outbox" in self.__dict__:
+            await self.outbox.drain()
         if self.__dict__.get("_own_redis") is not None:
             await self._own_redis.aclose()
         if isinstance(table := self.__dict__.get("_table"), SqliteTable):
@@ -245,12 +249,14 @@ class Wiring:
         return SecretAccounts(
             lambda name: read_secret(name, "the ad account"),
             self.settings.stage,
+            AccountRenewal(self.settings, self._given_apps),
             self.settings.account_connect_url,
         )
 
     @cached_property
     def platforms(self) -> Platforms:
-        return Platforms(self.accounts, self.adapters, self.settings.account_connect_url)
+        states = StateNotices(self.notices)
+        return Platforms(self.accounts, self.adapters, self.settings.account_connect_url, states)
 
     @cached_property
     def idempotency(self) -> Idempotency:

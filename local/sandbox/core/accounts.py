@@ -1,7 +1,7 @@
 """Ad accounts with their owners and tokens, on all platforms."""
 
 from collections.abc import Callable, Mapping, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -23,6 +23,7 @@ class Binding:
     access_token: str
     token_expires_at: datetime
     status: str = "active"
+    is_issued: bool = False  # one more token of an account, from Google's token endpoint
     # The Web Platform's words in place of these facts: its owner typed the id, or it has no token.
     told: dict[str, Any] = field(default_factory=dict)
 
@@ -46,14 +47,23 @@ class Accounts:
     def renew(self, before: datetime, now: datetime) -> None:
         """Tokens alive `before` are renewed in time, as the Web Platform does; dead ones stay dead."""
         for binding in self.bindings:
-            if not binding.expired(before):
+            if not binding.expired(before) and not binding.is_issued:
                 binding.token_expires_at = now + TOKEN_LIFETIME
+
+    def issue(self, binding: Binding, seconds: int, now: datetime) -> str:
+        """Return one more token of the account, which lasts for `seconds`."""
+        token = f"{binding.access_token}-{len(self.bindings)}"
+        expires = now + timedelta(seconds=seconds)
+        self.bindings.append(replace(binding, access_token=token, token_expires_at=expires, is_issued=True))
+        return token
 
     def next_number(self) -> int:
         return max((binding.number for binding in self.bindings), default=1000) + 1
 
     def active(self, user_id: int, platform: str) -> Binding | None:
-        owned = [b for b in self.bindings if b.user_id == user_id and b.platform == platform]
+        owned = [
+            b for b in self.bindings if b.user_id == user_id and b.platform == platform and not b.is_issued
+        ]
         return owned[-1] if owned else None
 
     def numbered(self, user_id: int, number: int) -> Binding | None:

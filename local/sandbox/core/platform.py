@@ -31,9 +31,12 @@ class Store(Protocol[AccountT]):
 
     accounts: dict[str, AccountT]
     records: Any  # by object and day; the keys differ in form
+    last_id: int
 
     def state(self) -> Json: ...
 
+
+_SKIPPED_IDS = 10_000_000
 
 StoreT = TypeVar("StoreT", bound=Store[Any])
 SeedT = TypeVar("SeedT", bound=Seed)
@@ -50,6 +53,7 @@ class SandboxPlatform(ABC, Generic[StoreT, AccountT, SeedT]):
     def __init__(self, world: World) -> None:
         self.world = world
         self._answers = 0
+        self._skipped = 0
         self.reset()
 
     def reset(self) -> None:
@@ -58,6 +62,11 @@ class SandboxPlatform(ABC, Generic[StoreT, AccountT, SeedT]):
         self._delivered_until = whole_hour(now)
         for seed in self.seeds:
             self._add_account(seed, now)
+
+    def skip_ids(self) -> None:
+        """Go on with ids that were not given before any reset."""
+        self._skipped += _SKIPPED_IDS
+        self.store.last_id += self._skipped
 
     def state(self) -> Json:
         return self.store.state()

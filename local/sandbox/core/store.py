@@ -62,11 +62,11 @@ class NodeStore(Generic[AccountT, NodeT]):
         self.accounts: dict[str, AccountT] = {}
         self.nodes: dict[str, NodeT] = {}
         self.records: dict[tuple[str, date], DayRecord] = {}
-        self._last_id = first_id
+        self.last_id = first_id
 
     def next_id(self) -> str:
-        self._last_id += self.id_step
-        return str(self._last_id)
+        self.last_id += self.id_step
+        return str(self.last_id)
 
     def of_kind(self, account_id: str, kind: str) -> list[NodeT]:
         """Newest first, deleted ones included."""

@@ -34,10 +34,12 @@ class Unkind:
 
     def without(self, row: Json, optional: Collection[str], object_id: str) -> Json:
         """The row of an object without some of its optional fields."""
-        if not self.is_on:
-            return row
-        left_out = {name for name in optional if self._random(object_id, name).random() < 0.5}
+        left_out = {name for name in optional if self.leaves_out(name, object_id)}
         return {name: value for name, value in row.items() if name not in left_out}
+
+    def leaves_out(self, field: str, object_id: str) -> bool:
+        """Return whether an optional field of an object is missing."""
+        return self.is_on and self._random(object_id, field).random() < 0.5
 
     def choice(self, about: object, *choices: Any) -> Any:
         return self._random(about).choice(choices)
@@ -52,7 +54,7 @@ def foreign_id(parent_id: str, level: str) -> str:
 
 
 def level_digit(level: str) -> int:
-    return {"adset": 1, "ad": 2}[level]
+    return {"adset": 1, "ad": 2, "campaign": 3}[level]
 
 
 def shown(row: Json, asked: Collection[str]) -> Json:

@@ -34,6 +34,8 @@ class Platform(Protocol):
 class AdPlatform(Platform, Protocol):
     """A platform that runs ads."""
 
+    def skip_ids(self) -> None: ...
+
     def records(self, user_id: int, level: Level, object_id: str) -> list[DayRecord]:
         """Delivered days of one of the user's objects, as known now; none for an unknown or foreign one."""
 

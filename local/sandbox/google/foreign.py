@@ -1,15 +1,25 @@
 """Rows of a colleague's ad group and ad, without what our clients would have set."""
 
-from local.sandbox.core.unkind import NAME, foreign_id
+from local.sandbox.core.unkind import NAME, Unkind, foreign_id
 from local.sandbox.google.gaql import Query
 from local.sandbox.google.messages import Message, set_enum
 
+_LIVE = "campaign.status"
+_LEVELS = ("campaign", "ad_group", "ad_group_ad")
+_OPTIONAL = ("primary_status", "primary_status_reasons")
+
 
 def foreign_rows(query: Query, rows: list[Message]) -> list[Message]:
-    """The colleague's paused ad group, or its ad, in a list of a campaign's; none in other lists."""
+    """The colleague's paused ad group or its ad in a list of a campaign's, his campaign among all others."""
+    if rows and query.resource == "campaign" and {item.path for item in query.conditions} == {_LIVE}:
+        return [] if _has_figures(query) else [_campaign(rows[0])]
     is_of_campaign = any(condition.path == "campaign.id" for condition in query.conditions)
-    has_figures = any(path.startswith(("metrics.", "segments.")) for path in query.mentioned)
-    if not rows or not is_of_campaign or has_figures or query.resource not in ("ad_group", "ad_group_ad"):
+    if (
+        not rows
+        or not is_of_campaign
+        or _has_figures(query)
+        or query.resource not in ("ad_group", "ad_group_ad")
+    ):
         return []
     row = type(rows[0])()
     row.CopyFrom(rows[0])
@@ -20,6 +30,31 @@ def foreign_rows(query: Query, rows: list[Message]) -> list[Message]:
     if query.resource == "ad_group_ad":
         _write_ad(row.ad_group_ad, customer, f"{group_id}~{foreign_id(campaign, 'ad')}")
     return [row]
+
+
+def _has_figures(query: Query) -> bool:
+    return any(path.startswith(("metrics.", "segments.")) for path in query.mentioned)
+
+
+def _campaign(like: Message) -> Message:
+    row = type(like)()
+    row.CopyFrom(like)
+    customer = row.campaign.resource_name.partition("/campaigns/")[0]
+    campaign_id = foreign_id(customer.rpartition("/")[2].rjust(14, "0"), "campaign")
+    row.campaign.Clear()
+    row.campaign.resource_name = f"{customer}/campaigns/{campaign_id}"
+    row.campaign.id, row.campaign.name = int(campaign_id), NAME
+    return row
+
+
+def without_optional(query: Query, rows: list[Message], unkind: Unkind) -> list[Message]:
+    """The rows without some of the fields that Google computes and may leave empty."""
+    for row in rows:
+        shown = getattr(row, query.resource)
+        for field in _OPTIONAL if query.resource in _LEVELS else ():
+            if unkind.leaves_out(field, shown.resource_name):
+                shown.ClearField(field)
+    return rows
 
 
 def _write_group(group: Message, customer: str, group_id: str) -> None:

@@ -9,7 +9,7 @@ from local.sandbox.core.reviews import LONG_AGO, is_refused
 from local.sandbox.google import gaql
 from local.sandbox.google.delivery import deliver
 from local.sandbox.google.errors import AdsError, Refusal, day_used_up, expired_token, not_found, required
-from local.sandbox.google.foreign import foreign_rows
+from local.sandbox.google.foreign import foreign_rows, without_optional
 from local.sandbox.google.messages import KINDS, Message, enum_name, set_enum
 from local.sandbox.google.mutate import mutate, target_of
 from local.sandbox.google.search import Search
@@ -169,7 +169,9 @@ class GoogleAds(SandboxPlatform[Store, Account, GoogleSeed]):
             raise Refusal([required("query")])
         parsed = gaql.parse(query)
         rows = Search(self.store, account, self.now(), self.world.hidden.campaigns).rows(parsed)
-        return [*rows, *foreign_rows(parsed, rows)] if self.world.unkind.is_on else rows
+        if not self.world.unkind.is_on:
+            return rows
+        return [*without_optional(parsed, rows, self.world.unkind), *foreign_rows(parsed, rows)]
 
 
 def _invalid_token() -> Refusal:

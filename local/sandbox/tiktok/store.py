@@ -34,6 +34,7 @@ class Account:
     calls_per_minute: int = 600
     ads_per_adgroup: int = 20
     smart_plus_allowed: bool = True
+    value_bidding_allowed: bool = True
     created: datetime | None = None
 
     @property

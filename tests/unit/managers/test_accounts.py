@@ -11,8 +11,10 @@ import pytest
 
 from campaign_automation.adapters.base import Access
 from campaign_automation.adapters.common.accounts import configured
+from campaign_automation.adapters.renewal import AccountRenewal
 from campaign_automation.managers.changes.guards import Limits, check_account
 from campaign_automation.managers.shared.accounts import SecretAccounts, WebPlatformAccounts
+from campaign_automation.settings import Settings
 from campaign_automation.utils.error_handler import CampaignAutomationError, WebPlatformError
 
 MISSING = "(missing)"
@@ -56,7 +58,7 @@ def access(token: Any, platform: str = "meta") -> Access:
 )
 def test_an_accounts_id_is_spelt_as_its_platform_takes_it(platform: str, typed: Any, spelt: str) -> None:
     assert access(told(platform, typed), platform).platform_account_id == spelt
-    secrets = SecretAccounts(lambda name: told(platform, typed), "dev")
+    secrets = SecretAccounts(lambda name: told(platform, typed), "dev", AccountRenewal(Settings(), {}))
     assert asyncio.run(secrets.choose("u", platform, None)) == spelt
     assert asyncio.run(secrets.choose("u", platform, str(typed))) == spelt
     assert asyncio.run(secrets.access("u", platform, spelt)).platform_account_id == spelt

@@ -69,9 +69,14 @@ class House:
         )
 
     def ask(self, name: str, /, **parameters: Any) -> dict[str, Any]:
-        caller = {"user_id": "user_1"}
-        answer = asyncio.run(run_action(self.wiring, name, parameters, caller))
+        answer = asyncio.run(self._ask(name, parameters))
         assert answer["status"] == "success", answer
+        return answer
+
+    async def _ask(self, name: str, parameters: dict[str, Any]) -> dict[str, Any]:
+        wiring = self.wiring
+        answer = await run_action(wiring, name, parameters, {"user_id": "user_1"})
+        await wiring.aclose()  # with its loop the process ends, and with that its messages under way
         return answer
 
     def sweep(self, task: tasks.Task, **event: Any) -> dict[str, Any]:

@@ -130,6 +130,7 @@ class AdSetNode(Node):
     placements: str = "unknown"
     placed: list[str] = []
     bid_strategy: str = "unknown"
+    bid_target: Budget | None = None
     in_learning: bool | None = None
     attribution_days: int | None = None
     scheduled_budget: Budget | None = None

@@ -164,7 +164,7 @@ class MetaAdapter:
         check_dsa(spec, account)
         return [
             *undeclared,
-            *check_options(spec, rules(self.copy_limits), clock.now()),
+            *check_options(spec, rules(self.copy_limits, spec.objective), account, clock.now()),
             *open_end_warnings(PLATFORM, spec.age_groups),
             *dsa_warnings(spec, account),
             *version_warnings(self._version, clock.now().date()),

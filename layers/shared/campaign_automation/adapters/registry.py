@@ -102,6 +102,18 @@ PLATFORMS: Mapping[str, PlatformEntry] = {
 }
 
 
+def app_secret(platform: str, settings: Settings, apps: Mapping[str, Mapping[str, Any]] | None) -> AppSecret:
+    """Return the reader of the platform's app: of the one handed in, else of its secret."""
+    if apps is not None and platform in apps:
+        return partial(dict, apps[platform])
+    entry = PLATFORMS[platform]
+    secret_id = entry.secret_id(settings)
+    # An account's own token is enough for most calls, so a process without secrets goes without an app.
+    if secret_id is None and apps is not None:
+        return dict
+    return partial(read_secret, secret_id, entry.name)
+
+
 class Adapters(Mapping[str, PlatformAdapter]):
     """The adapters of PLATFORMS by platform, each built when it is first asked for."""
 
@@ -123,23 +135,14 @@ class Adapters(Mapping[str, PlatformAdapter]):
     def __getitem__(self, platform: str) -> PlatformAdapter:
         if platform not in self._built:
             entry = PLATFORMS[platform]
+            app = app_secret(platform, self._settings, self._apps)
             calls = Calls(platform, self._limit(entry.limit, platform), self._limits)
-            self._built[platform] = entry.build(self._app(platform), self._media, calls, self._settings)
+            self._built[platform] = entry.build(app, self._media, calls, self._settings)
         return self._built[platform]
 
     def _limit(self, documented: CallLimit, platform: str) -> CallLimit | None:
         most = self._settings.platform_call_limits.get(platform, documented.most)
         return documented._replace(most=most) if most else None
-
-    def _app(self, platform: str) -> AppSecret:
-        if self._apps is not None and platform in self._apps:
-            return partial(dict, self._apps[platform])
-        entry = PLATFORMS[platform]
-        secret_id = entry.secret_id(self._settings)
-        # An account's own token is enough for most calls, so a process without secrets goes without an app.
-        if secret_id is None and self._apps is not None:
-            return dict
-        return partial(read_secret, secret_id, entry.name)
 
     def __contains__(self, platform: object) -> bool:
         return platform in PLATFORMS

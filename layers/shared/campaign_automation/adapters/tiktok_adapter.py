@@ -34,7 +34,7 @@ from campaign_automation.adapters.tiktok.echo import Echoes
 from campaign_automation.adapters.tiktok.facts import PLATFORM
 from campaign_automation.adapters.tiktok.files import TikTokFiles
 from campaign_automation.adapters.tiktok.objects import Setting, TikTokObjects
-from campaign_automation.adapters.tiktok.options.rules import APP_RULES, RULES
+from campaign_automation.adapters.tiktok.options.rules import rules
 from campaign_automation.adapters.tiktok.reports import (
     ReportOrder,
     dimension_of,
@@ -170,8 +170,9 @@ class TikTokAdapter:
         checks.check_ages(spec)
         checks.check_names(spec)
         checks.check_budget(spec, account)
+        checks.check_bid(spec, account)
         checks.check_size(spec, family, self._ads_per_adset)
-        options = check_options(spec, APP_RULES if goal.needs == "app" else RULES, clock.now())
+        options = check_options(spec, rules(spec.objective), account, clock.now())
         return [*checks.warnings_for(spec, account, family, self._today(), self._manual_ends), *options]
 
     def _family(self, objective: Objective) -> facts.Family:

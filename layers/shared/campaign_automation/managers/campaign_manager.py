@@ -217,6 +217,7 @@ def _adset_results(creation: Creation) -> list[AdSetResult]:
             targeting=adset.targeting,
             placements=adset.placements,
             bid_strategy=adset.bid_strategy,
+            bid_target=adset.bid_target,
         )
         for adset in creation.planned()[0].adsets
     ]

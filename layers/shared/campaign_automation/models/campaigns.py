@@ -30,7 +30,7 @@ from campaign_automation.models.common import (
     Text,
     unique,
 )
-from campaign_automation.models.creation.options import CreationOptions, Schedule, Tracking
+from campaign_automation.models.creation.options import BidStrategy, CreationOptions, Schedule, Tracking
 
 CreativeId = Annotated[Text, Field(max_length=64)]
 _Url = Annotated[HttpUrl, PlainSerializer(str)]
@@ -131,6 +131,15 @@ class CreateCampaign(CampaignTerms, Schedule):
     ]
     split_by: Literal["age", "country", "country_age"] = "age"
     activate: Annotated[bool, Field(strict=True)] = False
+    bid_strategy: Annotated[BidStrategy, Field(exclude_if=lambda value: value == "lowest_cost")] = (
+        "lowest_cost"
+    )
+
+    @model_validator(mode="after")
+    def _target_to_bid_for(self) -> Self:
+        if self.bid_strategy != "lowest_cost" and getattr(self, self.bid_strategy) is None:
+            raise ValueError(f"{self.bid_strategy}: is required by bid_strategy {self.bid_strategy}")
+        return self
 
 
 class GetCampaignStatus(Model):
@@ -145,7 +154,8 @@ class AdSetPlan(Model):
     daily_budget: Amount
     targeting: Targeting
     placements: Literal["automatic"] | list[str] = "automatic"
-    bid_strategy: Literal["lowest_cost"] = "lowest_cost"
+    bid_strategy: BidStrategy = "lowest_cost"
+    bid_target: Annotated[Amount | None, Later] = None  # the cost or the return that the strategy bids for
 
 
 class AdPlan(Model):
@@ -219,6 +229,7 @@ class AdSetResult(Model):
     targeting: Targeting
     placements: str | list[str]
     bid_strategy: str
+    bid_target: Annotated[Amount | None, Later] = None
 
 
 class AdResult(Model):
@@ -326,6 +337,8 @@ class AdSetState(Figures):
     daily_budget: Amount | None = None
     targeting: StoredTargeting | None = None
     placements: str | list[str] | None = None
+    bid_strategy: str | None = None
+    bid_target: Amount | None = None
     ends_at: datetime | None = None
     issues: list[str] = []
     foreign: bool = False

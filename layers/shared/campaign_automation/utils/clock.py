@@ -20,6 +20,11 @@ def now_ms() -> int:
     return int(now().timestamp() * 1000)
 
 
+def now_us() -> int:
+    """Return epoch microseconds, for an order of what one process writes within a millisecond."""
+    return int(now().timestamp() * 1_000_000)
+
+
 def in_ms(seconds: float | None) -> int | None:
     """Return the moment `seconds` from now in epoch milliseconds; None for an unknown wait."""
     return None if seconds is None else now_ms() + int(seconds * 1000)

@@ -193,7 +193,17 @@ def _check_bidding(campaign: Message, channel: str) -> Iterator[AdsError]:
         words = f"The bidding strategy cannot be used with {channel} campaigns."
         yield AdsError(code, words, chosen)
         return
+    yield from _check_targets(campaign)
     set_enum(campaign, "bidding_strategy_type", chosen.upper())
+
+
+def _check_targets(campaign: Message) -> Iterator[AdsError]:
+    cost = campaign.maximize_conversions.target_cpa_micros
+    if cost < 0 or cost % 10_000:
+        yield AdsError("bidding_error.BID_INVALID", "The target CPA is invalid.", "maximize_conversions")
+    roas = campaign.maximize_conversion_value.target_roas
+    if roas and not 0.01 <= roas <= 1000:
+        yield AdsError("range_error.TOO_LOW", "The target ROAS is out of range.", "maximize_conversion_value")
 
 
 def _check_channel(campaign: Message, channel: str) -> Iterator[AdsError]:

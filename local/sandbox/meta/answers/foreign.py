@@ -6,8 +6,11 @@ from local.sandbox.core.unkind import NAME, Json, Unkind, foreign_id, shown
 
 
 def foreign_rows(path: str, asked: Collection[str], unkind: Unkind) -> list[Json]:
-    """The colleague's paused ad set and its ad, in the lists of a campaign; none in other lists."""
+    """The colleague's paused ad set and its ad in the lists of a campaign, his campaign in the account's."""
     parent, _, edge = path.partition("/")
+    if parent.startswith("act_") and edge == "campaigns":
+        theirs = {"id": foreign_id(parent[4:], "campaign"), "name": NAME, "status": "PAUSED"}
+        return [shown({**theirs, "effective_status": "PAUSED"}, ["id", *asked])]
     if not parent.isdigit() or edge not in ("adsets", "ads"):
         return []
     places = unkind.choice(

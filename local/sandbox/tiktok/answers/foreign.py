@@ -8,7 +8,10 @@ from local.sandbox.tiktok.store import Family, Kind
 
 
 def foreign_rows(filtering: Mapping[str, Any], kind: Kind, family: Family) -> list[Json]:
-    """The colleague's paused ad group and its ad, in the lists of a campaign; none in other lists."""
+    """The colleague's paused ad group and its ad in a campaign's lists, his campaign among all others."""
+    if kind == "campaign" and set(filtering) <= {"campaign_automation_type"}:
+        theirs = {"campaign_id": foreign_id(f"{0:014d}", "campaign"), "campaign_name": NAME}
+        return [theirs | {"operation_status": "DISABLE", "secondary_status": "CAMPAIGN_STATUS_DISABLE"}]
     parent = parent_of(filtering, "campaign_ids")
     if parent is None or kind not in ("adgroup", "ad"):
         return []

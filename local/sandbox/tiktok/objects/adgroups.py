@@ -3,6 +3,7 @@
 import math
 import re
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 from local.sandbox.tiktok.errors import Json, missing, wrong
 from local.sandbox.tiktok.objects.campaigns import DAY, DYNAMIC, TOTAL, read_app, refuse_under_spend
@@ -46,6 +47,7 @@ ADULTS_ONLY = {
 MAX_LOCATIONS, MAX_SMART_PLUS_GROUPS = 3000, 30
 LATE_START = timedelta(hours=12)
 _LOCATION = re.compile(r"\d{5,8}")
+NO_BID, CUSTOM_BID = "BID_TYPE_NO_BID", "BID_TYPE_CUSTOM"
 _LANGUAGE = re.compile(r"[a-z]{2}")
 _TIME = "%Y-%m-%d %H:%M:%S"
 _TARGETING = {"location_ids", "age_groups", "gender", "audience_ids", "excluded_audience_ids", "languages"}
@@ -57,6 +59,8 @@ _COMMON = {
     "budget",
     "budget_mode",
     "campaign_id",
+    "conversion_bid_price",
+    "deep_bid_type",
     "operation_status",
     "optimization_event",
     "optimization_goal",
@@ -66,6 +70,7 @@ _COMMON = {
     "promotion_target_type",
     "promotion_type",
     "request_id",
+    "roas_bid",
     "schedule_end_time",
     "schedule_start_time",
     "schedule_type",
@@ -111,7 +116,7 @@ def _goal(store: TikTokStore, campaign: Node, params: Params, account: Account) 
     data: Json = {
         "optimization_goal": goal,
         "billing_event": params.choice("billing_event", {goals[goal]}),
-        "bid_type": params.choice("bid_type", ("BID_TYPE_NO_BID", "BID_TYPE_CUSTOM")),
+        **_bid(params, account, goal, goals[goal]),
     }
     if goal in ("CONVERT", "VALUE"):
         data["pixel_id"] = _pixel(params, account)
@@ -119,6 +124,33 @@ def _goal(store: TikTokStore, campaign: Node, params: Params, account: Account) 
     if campaign.data["budget_optimize_on"]:
         _match_first_group(store, campaign, data)
     return data
+
+
+def _bid(params: Params, account: Account, goal: str, billing_event: str) -> Json:
+    """The bid's type with its bid; a bid beside another type is ignored."""
+    kind = params.choice("bid_type", (NO_BID, CUSTOM_BID))
+    if "deep_bid_type" in params:
+        return {"bid_type": kind, **_value_bid(params, account, goal, kind)}
+    if kind == NO_BID or billing_event != "OCPM":
+        return {"bid_type": kind}
+    bid, budget = params.amount("conversion_bid_price"), params.amount("budget")
+    if not bid:
+        raise missing("conversion_bid_price")
+    if budget is not None and bid >= budget:
+        raise wrong("conversion_bid_price: The bid must be less than the budget.")
+    return {"bid_type": kind, "conversion_bid_price": float(bid)}
+
+
+def _value_bid(params: Params, account: Account, goal: str, kind: str) -> Json:
+    deep = params.choice("deep_bid_type", ("VO_MIN_ROAS", "VO_HIGHEST_VALUE"))
+    if goal != "VALUE" or not account.value_bidding_allowed:
+        raise wrong("deep_bid_type: Value-based optimization is not available to this ad group.")
+    if deep == "VO_HIGHEST_VALUE":
+        return {"deep_bid_type": deep}
+    bid = params.amount("roas_bid")
+    if bid is None or not Decimal("0.01") <= bid <= 1000 or kind != CUSTOM_BID:
+        raise wrong("roas_bid: Must be between 0.01 and 1000.")
+    return {"deep_bid_type": deep, "roas_bid": float(bid)}
 
 
 def _match_first_group(store: TikTokStore, campaign: Node, data: Json) -> None:

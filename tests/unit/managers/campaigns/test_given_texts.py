@@ -15,6 +15,7 @@ from campaign_automation.managers.campaigns.copywriting import Copywriter, claim
 from campaign_automation.managers.campaigns.planning import plan_campaign, request_warnings
 from campaign_automation.models.campaigns import AdCopy
 from campaign_automation.models.creation.options import GivenTexts
+from campaign_automation.utils.error_handler import InvalidRequestError
 from tests.support.builders import account, creative, spec
 
 META = CopyLimits(125, 40, 30)
@@ -136,3 +137,14 @@ def test_the_plan_holds_the_people_of_each_cell() -> None:
     }
     both = plan_campaign(spec(genders=["female", "male"]), account(), "cmp_1")
     assert both.adsets[0].targeting.genders == []
+
+
+def test_targets_without_their_strategy_are_said_not_to_be_bid_for() -> None:
+    (told,) = request_warnings(spec(target_roas=3), "en")
+    assert "target_roas is used by optimisations and rules and not for bidding" in told
+    assert not request_warnings(spec(target_roas=3, bid_strategy="target_roas"), "en")
+    with pytest.raises(InvalidRequestError, match="target_cpa: is required by bid_strategy target_cpa"):
+        spec(bid_strategy="target_cpa")
+    with pytest.raises(InvalidRequestError, match="bid_strategy: should be 'lowest_cost'") as refused:
+        spec(bid_strategy="bid_cap")
+    assert refused.value.details["field"] == "bid_strategy"

@@ -35,6 +35,7 @@ from campaign_automation.adapters.google import facts
 from campaign_automation.adapters.google.errors import translate
 from campaign_automation.adapters.google.facts import PLATFORM
 from campaign_automation.adapters.google.messages import enum_name
+from campaign_automation.adapters.google.options import bidding
 from campaign_automation.adapters.google.options.criteria import Stored
 from campaign_automation.adapters.google.options.rules import GOOGLE_SEARCH, SEARCH_PARTNERS
 from campaign_automation.adapters.google.queries import KINDS
@@ -117,7 +118,8 @@ def adset_node(row: Row, stored: Stored) -> AdSetNode:
         targeting=lambda: _targeting(stored, group_id),
         placements=lambda: _placements(row.campaign),
         placed=lambda: _placed(row.campaign),
-        bid_strategy=lambda: _bid_strategy(row.campaign),
+        bid_strategy=lambda: bidding.strategy_of(row.campaign),
+        bid_target=lambda: bidding.target_of(row.campaign),
         in_learning=lambda: _in_learning(row.campaign),
     )
     return node_of(AdSetNode, fields)
@@ -162,14 +164,6 @@ def _placed(campaign: Any) -> list[str]:
         SEARCH_PARTNERS: networks.target_search_network,
     }
     return [name for name, is_on in chosen.items() if is_on]
-
-
-def _bid_strategy(campaign: Any) -> str:
-    kind = enum_name(campaign, "bidding_strategy_type")
-    has_target = campaign.maximize_conversions.target_cpa_micros or (
-        campaign.maximize_conversion_value.target_roas
-    )
-    return "lowest_cost" if kind in facts.LOWEST_COST and not has_target else kind
 
 
 def ad_node(row: Row) -> AdNode:

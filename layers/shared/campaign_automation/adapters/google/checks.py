@@ -144,8 +144,7 @@ def check_categories(spec: CreateCampaign) -> None:
 
 def check_options(spec: CreateCampaign, account: AdAccount) -> list[str]:
     """Return warnings. Raises InvalidRequestError for a setting that these campaigns cannot have."""
-    channel = facts.GOALS[spec.objective].channel
-    warnings = options.check_options(spec, rules(channel), clock.now())
+    warnings = options.check_options(spec, rules(spec.objective), account, clock.now())
     zone = ZoneInfo(account.time_zone)
     if spec.start_time:
         _whole_day("start_time", spec.start_time.astimezone(zone), time(0, 0))

@@ -16,6 +16,7 @@ from campaign_automation.adapters.common.text import display_width
 from campaign_automation.adapters.google import facts
 from campaign_automation.adapters.google.facts import PLATFORM
 from campaign_automation.adapters.google.messages import Operation, new_operation, set_enum
+from campaign_automation.adapters.google.options.bidding import set_app_goal, set_bidding
 from campaign_automation.adapters.google.options.rules import SEARCH_PARTNERS
 from campaign_automation.adapters.google.options.targeting import (
     audience_operations,
@@ -81,7 +82,7 @@ def _campaign(
     campaign.campaign_budget = budget_name
     set_enum(campaign, "status", "PAUSED")
     set_enum(campaign, "advertising_channel_type", goal.channel)
-    getattr(campaign, goal.bidding).SetInParent()
+    set_bidding(campaign, plan.adsets[0], goal.bidding)
     prefix = "CONTAINS" if is_political else "DOES_NOT_CONTAIN"
     set_enum(campaign, "contains_eu_political_advertising", f"{prefix}_EU_POLITICAL_ADVERTISING")
     _CHANNELS[goal.channel](campaign, account.facts)
@@ -126,6 +127,7 @@ def _app_settings(campaign: Any, app: Mapping[str, Any]) -> None:
     set_enum(setting, "app_store", app_store(app))
     goal = "OPTIMIZE_INSTALLS_WITHOUT_TARGET_INSTALL_COST"
     set_enum(setting, "bidding_strategy_goal_type", goal)
+    set_app_goal(campaign)
 
 
 def app_store(app: Mapping[str, Any]) -> str:

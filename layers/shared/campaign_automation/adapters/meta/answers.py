@@ -26,7 +26,7 @@ from campaign_automation.adapters.common.reading import (
     rows_of,
     text_of,
 )
-from campaign_automation.adapters.meta.options import targeting
+from campaign_automation.adapters.meta.options import bidding, targeting
 from campaign_automation.models.common import Level, StoredTargeting
 
 DELETED = ("DELETED", "ARCHIVED")
@@ -110,20 +110,14 @@ def adset_node(item: Mapping[str, Any], step: Decimal) -> AdSetNode:
         targeting=lambda: _targeting(item["targeting"]),
         placements=lambda: _placements(item["targeting"]),
         placed=lambda: targeting.placed(fields_of(item["targeting"])),
-        bid_strategy=lambda: _bid_strategy(item.get("bid_strategy")),
+        bid_strategy=lambda: bidding.strategy_of(item.get("bid_strategy")),
+        bid_target=lambda: bidding.target_of(item, step),
         in_learning=lambda: _in_learning(item),
         attribution_days=lambda: _attribution_days(item),
         ends_at=lambda: _moment(item.get("end_time")),
         starts_at=lambda: _moment(item.get("start_time")),
     )
     return node_of(AdSetNode, fields)
-
-
-def _bid_strategy(told: Any) -> str:
-    """Our word for lowest cost, else Meta's; an ad set whose campaign owns the budget has none."""
-    if told is None:
-        return "unknown"
-    return "lowest_cost" if told == "LOWEST_COST_WITHOUT_CAP" else text_of(told)
 
 
 def _targeting(stored: Any) -> StoredTargeting:

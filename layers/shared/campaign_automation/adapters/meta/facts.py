@@ -123,7 +123,7 @@ CAMPAIGN_FIELDS = (
 )
 ADSET_FIELDS = (
     "id,name,status,effective_status,daily_budget,bid_strategy,targeting,issues_info,learning_stage_info,"
-    "start_time,end_time,attribution_spec"
+    "bid_amount,bid_constraints,start_time,end_time,attribution_spec"
 )
 AD_FIELDS = (
     "id,name,adset_id,status,effective_status,issues_info,ad_review_feedback,"

@@ -22,6 +22,7 @@ from campaign_automation.adapters.common.refusals import (
 )
 from campaign_automation.adapters.meta import facts
 from campaign_automation.adapters.meta.facts import NAME, PLATFORM
+from campaign_automation.adapters.meta.options.bidding import bidding_params
 from campaign_automation.adapters.meta.options.targeting import audiences_params, people_params, places_params
 from campaign_automation.models.campaigns import AdSetPlan, CampaignPlan, CreateCampaign, Lookalike
 from campaign_automation.models.common import AdAccount
@@ -37,8 +38,7 @@ def adset_params(plan: CampaignPlan, account: AdAccount, campaign_id: str, adset
         "status": "PAUSED",
         "daily_budget": to_units(adset.daily_budget, account.budget_step),
         "billing_event": "IMPRESSIONS",
-        "optimization_goal": goal.optimization_goal,
-        "bid_strategy": "LOWEST_COST_WITHOUT_CAP",
+        **bidding_params(adset, goal.optimization_goal, account.budget_step),
         "targeting": _targeting(plan, adset),
     }
     if plan.starts_at:

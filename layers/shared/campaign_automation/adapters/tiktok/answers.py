@@ -20,6 +20,7 @@ from campaign_automation.adapters.common.reading import (
     text_of,
 )
 from campaign_automation.adapters.tiktok import facts
+from campaign_automation.adapters.tiktok.options import bidding
 from campaign_automation.adapters.tiktok.options.rules import PLACEMENTS
 from campaign_automation.adapters.tiktok.requests import ages_of
 from campaign_automation.models.common import Gender, Level, StoredTargeting
@@ -85,7 +86,8 @@ def adset_node(item: Mapping[str, Any], family: facts.Family) -> AdSetNode:
         targeting=lambda: _targeting(fields_of(item.get("targeting_spec")) or item),
         placements=lambda: _placements(item),
         placed=lambda: [_PLACED[name] for name in rows_of(item.get("placements")) if name in _PLACED],
-        bid_strategy=lambda: _bid_strategy(item.get("bid_type")),
+        bid_strategy=lambda: bidding.strategy_of(item),
+        bid_target=lambda: bidding.target_of(item),
         ends_at=lambda: _ends_at(item),
         starts_at=lambda: _moment(item["schedule_start_time"]) if item.get("schedule_start_time") else None,
         attribution_days=lambda: _attribution_days(item),
@@ -97,10 +99,6 @@ def _attribution_days(item: Mapping[str, Any]) -> int | None:
     """Return the longest window after a click or a view; None where TikTok shows none that is known."""
     told = (item.get("click_attribution_window"), item.get("view_attribution_window"))
     return max((facts.WINDOW_DAYS[word] for word in told if word in facts.WINDOW_DAYS), default=None)
-
-
-def _bid_strategy(told: Any) -> str:
-    return "lowest_cost" if told == "BID_TYPE_NO_BID" else text_of(told or "unknown")
 
 
 def _ends_at(item: Mapping[str, Any]) -> datetime | None:

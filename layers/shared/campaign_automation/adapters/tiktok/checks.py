@@ -9,6 +9,7 @@ from typing import Any
 
 from campaign_automation.adapters.common.ages import ADULTS, OLDEST, open_end_warnings
 from campaign_automation.adapters.common.fact import WARNING_DAYS
+from campaign_automation.adapters.common.options.rules import refused
 from campaign_automation.adapters.common.refusals import (
     adults_only,
     all_genders,
@@ -99,6 +100,18 @@ def check_budget(spec: CreateCampaign, account: AdAccount) -> None:
             f" {minimum} and less than {ceiling} {account.currency}"
         )
         raise budget_out_of_range(problem, f">= {minimum} and < {ceiling}", minimum, account.currency)
+
+
+def check_bid(spec: CreateCampaign, account: AdAccount) -> None:
+    """Raise InvalidRequestError for a bid that is no less than the budget of an ad group."""
+    share = spec.daily_budget / _adset_count(spec)
+    if spec.bid_strategy == "target_cpa" and spec.target_cpa and spec.target_cpa >= share:
+        raise refused(
+            "target_cpa",
+            NAME,
+            f"takes bids below the budget of an ad group, which is {share:.2f} {account.currency} here",
+            f"< {share:.2f}",
+        )
 
 
 def check_size(spec: CreateCampaign, family: facts.Family, ads_per_adset: int) -> None:

@@ -12,6 +12,7 @@ from campaign_automation.adapters.base import AdOrder, CreativeOrder
 from campaign_automation.adapters.common.ages import fit_to_buckets, years
 from campaign_automation.adapters.common.options.rules import with_parameters
 from campaign_automation.adapters.tiktok import facts
+from campaign_automation.adapters.tiktok.options.bidding import bidding_body
 from campaign_automation.adapters.tiktok.options.rules import GENDERS, LANGUAGES, PLACEMENTS
 from campaign_automation.models.campaigns import AdSetPlan, CampaignPlan, Lookalike
 from campaign_automation.models.common import AdAccount, AgeGroup, Objective
@@ -102,9 +103,8 @@ def adset_body(
         # Automatic placements are refused in some countries, and TikTok itself is what they always hold.
         "placement_type": "PLACEMENT_TYPE_NORMAL",
         "placements": _placements(adset),
-        "optimization_goal": goal.optimization_goal,
         "billing_event": goal.billing_event,
-        "bid_type": "BID_TYPE_NO_BID",
+        **bidding_body(adset, goal.optimization_goal),
         **_promotion(goal, account),
         **_by_family(plan, adset, family),
     }

@@ -79,6 +79,11 @@ def request_warnings(spec: CreateCampaign, language: str) -> list[str]:
     warnings = []
     if language != "en" and spec.copy_language is None:
         warnings.append(wording.LANGUAGE_IS_THE_COPYS)
+    warnings += [
+        wording.unused_target_warning(target, spec.bid_strategy)
+        for target in ("target_roas", "target_cpa")
+        if getattr(spec, target) is not None and target != spec.bid_strategy
+    ]
     return warnings
 
 
@@ -115,7 +120,15 @@ def _plan_adset(
     tag = _tag(campaign_id, Level.ADSET, index)
     # The tag ends every name: after an unknown outcome the object is found by it.
     name = f"{_campaign_name(spec)} | {label} {tag}"
-    return AdSetPlan(tag=tag, name=name, daily_budget=budget, targeting=cell, placements=spec.placements)
+    return AdSetPlan(
+        tag=tag,
+        name=name,
+        daily_budget=budget,
+        targeting=cell,
+        placements=spec.placements,
+        bid_strategy=spec.bid_strategy,
+        bid_target=None if spec.bid_strategy == "lowest_cost" else getattr(spec, spec.bid_strategy),
+    )
 
 
 def _campaign_name(spec: CreateCampaign) -> str:

@@ -87,6 +87,7 @@ def _compare_adset(
         ("audiences", _asked_audiences(asked, plan), _sorted(node, "audiences")),
         *_placements(asked, node),
         ("bid strategy", asked.bid_strategy, node.bid_strategy),
+        ("bid target", asked.bid_target, node.bid_target),
     )
     for setting, wanted, stored in facts:
         if wanted != stored:

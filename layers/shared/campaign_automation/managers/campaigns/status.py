@@ -160,6 +160,8 @@ class CampaignStatusReader:
             return tree, figures, access
 
         tree, (figures, warnings), access = await platform.ask("status", _PATIENCE, read)
+        if platform.states is not None:
+            await platform.states.ads_refused(campaign, tree)
         warnings = [*warnings, *token_warnings(access, campaign.platform)]
         return _status(campaign, tree, figures, warnings, access, today), figures is not None
 
@@ -320,6 +322,8 @@ def _adset_state(ours: Mapping[str | None, str], node: AdSetNode, figures: Figur
         platform_status=node.platform_status,
         daily_budget=node.daily_budget,
         targeting=node.targeting,
+        bid_strategy=node.bid_strategy,
+        bid_target=node.bid_target,
         placements=node.placements if node.placements == "automatic" else node.placed or node.placements,
         ends_at=node.ends_at,
         issues=node.issues,

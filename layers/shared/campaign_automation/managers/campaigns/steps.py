@@ -289,12 +289,12 @@ class CreationSteps:
         """
         if creation.recorded or creation.outbox:
             # This step ran before and died: the message is stored already.
-            await self._outbox.deliver(creation.tenant, creation.campaign_id)
+            await self._outbox.tell(creation.tenant, creation.campaign_id)
             return
         messages = self._outbox.created(creation, self._made(creation).root_id)
         state: State = "creating" if creation.spec.activate else "created"
         await self._end(creation, state, outbox=messages, recorded=True)
-        await self._outbox.deliver(creation.tenant, creation.campaign_id)
+        await self._outbox.tell(creation.tenant, creation.campaign_id)
 
     async def _end(self, creation: Creation, state: State, **more: Any) -> None:
         """Store a state on the way forward. Raises ConflictError for a creation that was stopped."""

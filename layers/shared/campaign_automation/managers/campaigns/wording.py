@@ -45,6 +45,14 @@ LANGUAGE_IS_THE_COPYS = (
 )
 
 
+def unused_target_warning(target: str, strategy: str) -> str:
+    """Return the warning of a target that the bids do not aim at."""
+    return (
+        f"bid_strategy: {strategy}, so {target} is used by optimisations and rules and not for bidding;"
+        f" give bid_strategy {target} to bid for it"
+    )
+
+
 def claim_warning(field: str, claims: Sequence[str]) -> str:
     """Return the warning of a caller's own text with claims or figures that the product does not state."""
     told = ", ".join(repr(claim) for claim in claims)

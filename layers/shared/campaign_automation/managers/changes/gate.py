@@ -105,7 +105,9 @@ class WriteGate:
                         results = await self._apply(campaign, wanted, held)
             except TimeoutError as error:
                 raise not_in_time(campaign.platform) from error
-        await self._outbox.deliver(campaign.tenant, campaign.campaign_id)
+        if run.is_automatic and self._platforms.states is not None:
+            await self._platforms.states.held_back(campaign, [item.reason for item in results])
+        await self._outbox.tell(campaign.tenant, campaign.campaign_id)
         return results
 
     async def _apply(

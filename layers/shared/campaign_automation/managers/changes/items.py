@@ -64,6 +64,11 @@ class Run(NamedTuple):
     reason: str
     evidence: Mapping[str, dict[str, Any]] = {}
 
+    @property
+    def is_automatic(self) -> bool:
+        """Return whether a rule, a test or the optimiser decided: their changes have figures behind them."""
+        return bool(self.evidence)
+
 
 class ChangeResult(NamedTuple):
     """The outcome of one desired change. `reason` begins with a code when the object was left as it is."""

@@ -22,7 +22,6 @@ from campaign_automation.utils.observability import emit, logger
 
 _MOST_DECISIONS = 200  # whose keys one sweep reads
 _MOST_CAMPAIGNS = 20  # of one sweep; each costs a platform two or three reads
-_SWEEP_SECONDS = 20
 _DAY_MS = 24 * 3600_000
 _LATER_MS = 6 * 3600_000  # a figure that is missing, or a platform that cannot be read
 _ALL_DAYS = 90  # of figures: a campaign's look is older than its window and its attribution
@@ -48,12 +47,14 @@ class LookingBack:
         self._audit = audit
         self._earlier = earlier
 
-    async def sweep(self) -> int:
-        """Look again at the decisions that are due, by campaign, and return the number of campaigns."""
+    async def sweep(self, until: float) -> int:
+        """Look again at the decisions that are due, by campaign, and return the number of campaigns.
+
+        None is begun after `until`, a time of the monotonic clock.
+        """
         by_campaign: dict[_Campaign, list[DueDecision]] = {}
         for item in await self._store.due(_MOST_DECISIONS):
             by_campaign.setdefault(_Campaign(item.tenant, item.campaign_id), []).append(item)
-        until = time.monotonic() + _SWEEP_SECONDS
         looked = 0
         for campaign, due in list(by_campaign.items())[:_MOST_CAMPAIGNS]:
             if time.monotonic() > until:

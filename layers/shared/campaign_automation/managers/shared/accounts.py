@@ -183,6 +183,18 @@ GivenAccountSource = (
 )
 
 
+class TokenRenewal(Protocol):
+    """The way from what lasts (a refresh token, a service account) to an access token."""
+
+    async def renewed(self, platform: str, account: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the account with an access token; as it is where its own needs no renewal."""
+        ...
+
+    def forget(self) -> None:
+        """Forget the tokens that are kept, since one was refused."""
+        ...
+
+
 class GivenAccounts:
     """The accounts that an embedding process hands in, by user and platform, or by a coroutine of both.
 
@@ -190,14 +202,17 @@ class GivenAccounts:
     there, `ad_account_id`. The coroutine is asked each time, so it may renew tokens.
     """
 
-    def __init__(self, source: GivenAccountSource, *, has_web_platform: bool = False) -> None:
+    def __init__(
+        self, source: GivenAccountSource, renewal: TokenRenewal, *, has_web_platform: bool = False
+    ) -> None:
         self._source = source
+        self._renewal = renewal
         self._has_web_platform = has_web_platform
 
     async def choose(self, user_id: str, platform: str, ad_account_id: str | None) -> str:
         account = await self._account(user_id, platform)
         if not self._has_web_platform:
-            return _bound_account(_access(platform, account, None).platform_account_id, ad_account_id)
+            return _bound_account(platform, account, ad_account_id)
         number = str(account.get("ad_account_id", ""))
         if not number.isdecimal():
             raise ConfigurationError(
@@ -210,10 +225,11 @@ class GivenAccounts:
         return number
 
     async def access(self, user_id: str, platform: str, ad_account_id: str) -> Access:
-        return _access(platform, await self._account(user_id, platform), None)
+        account = await self._account(user_id, platform)
+        return _access(platform, await self._renewal.renewed(platform, account), None)
 
     def forget(self, user_id: str) -> None:
-        """Do nothing, since no token is kept here."""
+        self._renewal.forget()
 
     async def _account(self, user_id: str, platform: str) -> GivenAccount:
         if isinstance(self._source, Mapping):
@@ -243,8 +259,9 @@ class GivenAccounts:
         return found
 
 
-def _bound_account(bound: str, asked: str | None) -> str:
-    """Return the account's id. Raises AccountError when another one was asked for."""
+def _bound_account(platform: str, stored: Mapping[str, Any], asked: str | None) -> str:
+    """Return the account's id. Raises AccountError when it is no id, or when another one was asked for."""
+    bound = platform_account_id(platform, stored.get("platform_account_id"))
     if asked is not None and bare_id(asked) != bare_id(bound):
         raise AccountError(f"the ad account {asked} is not known", field="ad_account_id")
     return bound
@@ -253,25 +270,35 @@ def _bound_account(bound: str, asked: str | None) -> str:
 class SecretAccounts:
     """The accounts of a deployment without a Web Platform: one secret per user and platform.
 
-    A secret holds {"platform_account_id", "access_token"} and, where it is known, "token_expires_at".
+    A secret holds {"platform_account_id", "access_token"} and, where it is known, "token_expires_at"; for
+    Google, whose access tokens last an hour, "refresh_token" or "service_account" in place of both.
     """
 
     def __init__(
-        self, read: Callable[[str], Mapping[str, Any]], stage: str, connect_url: str | None = None
+        self,
+        read: Callable[[str], Mapping[str, Any]],
+        stage: str,
+        renewal: TokenRenewal,
+        connect_url: str | None = None,
     ) -> None:
         self._read = read
+        self._renewal = renewal
         self._stage = stage
         self._connect_url = connect_url
 
     async def choose(self, user_id: str, platform: str, ad_account_id: str | None) -> str:
-        bound = (await self.access(user_id, platform, "")).platform_account_id
-        return _bound_account(bound, ad_account_id)
+        return _bound_account(platform, self._secret(user_id, platform), ad_account_id)
 
     async def access(self, user_id: str, platform: str, ad_account_id: str) -> Access:
-        return _access(platform, self._secret(user_id, platform), self._connect_url)
+        secret = self._secret(user_id, platform)
+        try:
+            account = await self._renewal.renewed(platform, secret)
+        except PlatformAuthError as error:
+            raise with_action(error, platform, self._connect_url) from error
+        return _access(platform, account, self._connect_url)
 
     def forget(self, user_id: str) -> None:
-        """Do nothing, since no token is kept here."""
+        self._renewal.forget()
 
     def _secret(self, user_id: str, platform: str) -> Mapping[str, Any]:
         try:

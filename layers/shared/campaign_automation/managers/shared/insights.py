@@ -161,9 +161,12 @@ class Insights:
 
     async def _tree(self, adapter: PlatformAdapter, campaign: Campaign) -> Tree:
         currency = campaign.account.currency
-        return await self._platform(campaign).ask(
+        tree = await self._platform(campaign).ask(
             "read_tree", _PATIENCE, lambda access: adapter.read_tree(access, campaign.root_id, currency)
         )
+        if self._platforms.states is not None:
+            await self._platforms.states.ads_refused(campaign, tree)
+        return tree
 
     async def _report(
         self,

@@ -50,9 +50,12 @@ class Notices:
 
     async def tell(self, tenant: str, notice_id: str, arguments: dict[str, Any]) -> None:
         """Store a notice that reports no state of ours and send it, once for all calls with its id."""
-        for notice in self.notice(tenant, notice_id, arguments):
-            if await self._store.add(notice):
-                await self.deliver(tenant, notice_id)
+        if await self.leave(tenant, notice_id, arguments):
+            await self.deliver(tenant, notice_id)
+
+    async def leave(self, tenant: str, notice_id: str, arguments: dict[str, Any]) -> bool:
+        """Store a notice for the next sweep, once for all calls with its id; return whether it is new."""
+        return any([await self._store.add(item) for item in self.notice(tenant, notice_id, arguments)])
 
     async def deliver(self, tenant: str, notice_id: str) -> Exception | None:
         """Send the notice on its waiting channels; one that fails keeps waiting.

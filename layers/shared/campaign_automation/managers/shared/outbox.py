@@ -5,6 +5,8 @@ A message that it refuses again and again is quarantined (quarantine.py); one th
 
 from __future__ import annotations
 
+import asyncio
+import contextvars
 import itertools
 import time
 from collections import deque
@@ -40,19 +42,28 @@ from campaign_automation.utils.observability import emit, logger
 SWEEP_LIMIT = 5000  # the messages whose keys one sweep reads
 _SWEEP_SECONDS = 80  # the function that sweeps may run for 110
 _DELIVERY_SECONDS = 120  # longer than any function lives that delivers
+_CLOSING_SECONDS = 10  # for messages under way; what is not sent by then the next sweep sends
 # A create without an answer may still be carried out, so that a look right after it proves nothing.
 _GRACE_MS = 120_000
 
 
 class Outbox:
-    """The messages, written with the state they report; `deliver` sends the pending ones and may fail."""
+    """The messages, written with the state they report; `deliver` sends the pending ones and may fail.
+
+    While `in_background` is set the process goes on after an answer: no caller waits for the Web Platform.
+    """
 
     def __init__(
-        self, store: CampaignStore, tools: ToolCaller | None, notices: Notices | None = None
+        self,
+        store: CampaignStore,
+        tools: ToolCaller | None,
+        notices: Notices | None = None,
     ) -> None:
         self._store = store
         self._tools = tools
         self._notices = notices
+        self.in_background = False
+        self._under_way: set[asyncio.Task[Exception | None]] = set()
 
     # --- messages ---------------------------------------------------------------------------------------
 
@@ -85,6 +96,24 @@ class Outbox:
         return entry
 
     # --- delivery ---------------------------------------------------------------------------------------
+
+    async def tell(self, tenant: str, campaign_id: str) -> None:
+        """Send the campaign's messages, now or beside what the caller goes on with."""
+        if not self.in_background:
+            await self.deliver(tenant, campaign_id)
+            return
+        # In a context of its own: the caller's deadline is not the message's.
+        delivery = self.deliver(tenant, campaign_id)
+        task = asyncio.create_task(delivery, context=contextvars.Context())
+        self._under_way.add(task)  # the event loop itself keeps only a weak reference
+        task.add_done_callback(self._under_way.discard)
+
+    async def drain(self) -> None:
+        """Wait for the messages under way, for some seconds; none is lost by that, each is a row."""
+        loop = asyncio.get_running_loop()
+        tasks = [task for task in self._under_way if task.get_loop() is loop]
+        if tasks:
+            await asyncio.wait(tasks, timeout=_CLOSING_SECONDS)
 
     async def deliver(self, tenant: str, campaign_id: str) -> Exception | None:
         """Send the campaign's messages in order; the rest stays pending after a failure, which is returned.
@@ -124,6 +153,10 @@ class Outbox:
             elif not entry.is_quarantined:
                 try:
                     answers[entry.tool] = await self._send(tools, creation, entry, answers)
+                except asyncio.CancelledError:  # the process ends: the request may still be carried out
+                    doubtful = entry.model_copy(update={"doubtful_since": clock.now_ms()})
+                    await self._store.keep_unsent(creation, doubtful)
+                    raise
                 # Any error, also of an answer without sense: the change itself is done and recorded.
                 except Exception as error:
                     if not await self._refused(creation, entry, error):

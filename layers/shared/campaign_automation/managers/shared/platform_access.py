@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
 from campaign_automation.adapters.base import Access, PlatformAdapter
+from campaign_automation.managers.notices.states import StateNotices
 from campaign_automation.managers.shared.accounts import AccountDirectory, with_access
 from campaign_automation.models.common import AdAccount
-from campaign_automation.utils.error_handler import not_in_time
+from campaign_automation.utils.error_handler import PlatformAuthError, not_in_time
 from campaign_automation.utils.retry_strategy import ATTEMPT_TIMEOUT_SECONDS, with_retries
 
 T = TypeVar("T")
@@ -35,17 +36,26 @@ class PlatformAccount:
     tenant: str
     account: AdAccount
     connect_url: str | None
+    states: StateNotices | None = None
 
     async def call(self, call: Callable[[Access], Awaitable[T]]) -> T:
-        """Return the answer of `call`; a refused token is read anew once."""
-        return await with_access(
-            self.accounts,
-            self.tenant,
-            self.adapter.platform,
-            self.account.ad_account_id or self.account.platform_account_id,
-            call,
-            connect_url=self.connect_url,
-        )
+        """Return the answer of `call`; a refused token is read anew once, and then told to its owner."""
+        platform, used = self.adapter.platform, None
+
+        async def remembered(access: Access) -> T:
+            nonlocal used
+            used = access
+            return await call(access)
+
+        account = self.account.ad_account_id or self.account.platform_account_id
+        who = self.accounts, self.tenant, platform, account
+        try:
+            return await with_access(*who, remembered, connect_url=self.connect_url)
+        except PlatformAuthError as error:
+            if error.code == "6001" and self.states is not None:
+                known, url = self.account.platform_account_id, error.details.get("action_url")
+                await self.states.token_refused(self.tenant, platform, known, used, url)
+            raise
 
     async def ask(self, what: str, patience: Patience, call: Callable[[Access], Awaitable[T]]) -> T:
         """Return the answer of `call`, retried after passing failures: for reads and absolute values."""
@@ -71,14 +81,17 @@ class Platforms:
         accounts: AccountDirectory,
         adapters: Mapping[str, PlatformAdapter],
         connect_url: str | None = None,
+        states: StateNotices | None = None,
     ) -> None:
         self._accounts = accounts
         self._adapters = adapters
         self._connect_url = connect_url
+        self.states = states
 
     def adapter(self, platform: str) -> PlatformAdapter:
         return self._adapters[platform]
 
     def of(self, tenant: str, platform: str, account: AdAccount) -> PlatformAccount:
         """Return the account of `tenant` on `platform`."""
-        return PlatformAccount(self._adapters[platform], self._accounts, tenant, account, self._connect_url)
+        adapter = self._adapters[platform]
+        return PlatformAccount(adapter, self._accounts, tenant, account, self._connect_url, self.states)

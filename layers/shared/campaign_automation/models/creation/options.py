@@ -103,6 +103,9 @@ class CreationOptions(Model):
         return self
 
 
+BidStrategy = Literal["lowest_cost", "target_cpa", "target_roas"]
+
+
 class Schedule(Model):
     """The times at which the platform starts and stops the delivery by itself."""
 

@@ -14,7 +14,7 @@ import uuid
 
 from campaign_automation.models.switches import AccountCap, Switch
 from campaign_automation.stores.table import Put, Row, Table
-from campaign_automation.utils.clock import now_ms
+from campaign_automation.utils.clock import now_us
 
 _SWITCHES, _CAPS = "switches", "caps"
 
@@ -46,7 +46,7 @@ class SwitchStore:
         return [AccountCap.model_validate(row) for row in await self._log(_CAPS, limit)]
 
     async def _store(self, pk: str, name: str, row: Row) -> None:
-        change = {"pk": pk, "sk": f"log#{now_ms():013d}-{uuid.uuid4().hex[:8]}", **row}
+        change = {"pk": pk, "sk": f"log#{now_us():016d}-{uuid.uuid4().hex[:8]}", **row}
         await self._table.write(Put({"pk": pk, "sk": f"is#{name}", **row}), Put(change))
 
     async def _log(self, pk: str, limit: int) -> list[Row]:

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from campaign_automation.adapters.base import CopyLimits
 from campaign_automation.adapters.common.text import display_width, has_emoji
 from campaign_automation.models.campaigns import CreateCampaign
+from campaign_automation.models.common import AdAccount
 from campaign_automation.models.creation.options import GivenTexts
 from campaign_automation.utils.error_handler import InvalidRequestError
 
@@ -62,6 +63,7 @@ class OptionRules(NamedTuple):
     placements: Mapping[str, Any] = _NONE
     audiences: bool = True
     excluded_countries: bool = True
+    bid_strategies: Collection[str] = ()  # beside lowest cost
 
 
 def refused(field: str, name: str, problem: str, allowed: Any = None) -> InvalidRequestError:
@@ -69,13 +71,14 @@ def refused(field: str, name: str, problem: str, allowed: Any = None) -> Invalid
     return InvalidRequestError(f"{field}: {name} {problem}", field=field, allowed=allowed)
 
 
-def check_options(spec: CreateCampaign, rules: OptionRules, now: datetime) -> list[str]:
+def check_options(spec: CreateCampaign, rules: OptionRules, account: AdAccount, now: datetime) -> list[str]:
     """Return warnings. Raises InvalidRequestError by field for a setting that the platform does not have."""
     _check_call_to_action(spec, rules)
     _check_tracking(spec, rules)
     _check_people(spec, rules)
     _check_places(spec, rules)
     _check_times(spec, now)
+    _check_bidding(spec, rules, account)
     return [
         warning for index, texts in enumerate(spec.texts or []) for warning in _texts(index, texts, rules)
     ]
@@ -152,6 +155,22 @@ def _check_times(spec: CreateCampaign, now: datetime) -> None:
         )
     if spec.end_time and spec.end_time <= now:
         raise InvalidRequestError("end_time: lies in the past", field="end_time")
+
+
+def _check_bidding(spec: CreateCampaign, rules: OptionRules, account: AdAccount) -> None:
+    asked, known = spec.bid_strategy, ["lowest_cost", *sorted(rules.bid_strategies)]
+    if asked not in known:
+        problem = f"cannot bid by {asked} in {spec.objective} campaigns; give {' or '.join(known)}"
+        raise refused("bid_strategy", rules.name, problem, known)
+    if asked == "target_cpa" and spec.target_cpa and spec.target_cpa % account.budget_step:
+        problem = f"takes amounts in steps of {account.budget_step} {account.currency}"
+        raise refused("target_cpa", rules.name, problem, f"multiples of {account.budget_step}")
+    if (
+        asked == "target_roas"
+        and spec.target_roas
+        and (spec.target_roas > 1000 or spec.target_roas * 100 % 1)
+    ):
+        raise refused("target_roas", rules.name, "takes a return of 0.01 to 1000, with two decimals")
 
 
 # --- texts --------------------------------------------------------------------------------------------------

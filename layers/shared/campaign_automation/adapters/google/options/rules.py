@@ -7,6 +7,7 @@ import re
 from campaign_automation.adapters.common.options.rules import OptionRules, TextRules
 from campaign_automation.adapters.google import facts
 from campaign_automation.adapters.google.facts import NAME, PLATFORM
+from campaign_automation.models.common import Objective
 
 # ValueTrack parameters that tell something of a click. Source: "About ValueTrack parameters".
 MACROS = frozenset(
@@ -41,8 +42,17 @@ GENDER_UNKNOWN = "UNDETERMINED"
 _REPEATED = re.compile(r"([!?.,;:])\1")
 
 
-def rules(channel: str) -> OptionRules:
-    """Return the rules of a channel's campaigns."""
+# Targets stand inside the biddings that maximise conversions or their value.
+BID_STRATEGIES = {
+    Objective.SALES: ("target_cpa", "target_roas"),
+    Objective.LEADS: ("target_cpa",),
+    Objective.APP_PROMOTION: ("target_cpa",),
+}
+
+
+def rules(objective: Objective) -> OptionRules:
+    """Return the rules of an objective's campaigns."""
+    channel = facts.GOALS[objective].channel
     headlines, descriptions = facts.HEADLINES[channel], facts.DESCRIPTIONS[channel]
     is_app = channel == facts.APP
     return OptionRules(
@@ -61,6 +71,7 @@ def rules(channel: str) -> OptionRules:
         ),
         macros=() if is_app else MACROS,  # app ads have no URL
         languages=LANGUAGES,
+        bid_strategies=BID_STRATEGIES.get(objective, ()),
         genders=not is_app,
         placements={name: name for name in (GOOGLE_SEARCH, SEARCH_PARTNERS)}
         if channel == facts.SEARCH

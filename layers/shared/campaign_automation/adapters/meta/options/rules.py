@@ -5,6 +5,7 @@ from __future__ import annotations
 from campaign_automation.adapters.base import CopyLimits
 from campaign_automation.adapters.common.options.rules import OptionRules, TextRules
 from campaign_automation.adapters.meta.facts import NAME, PLATFORM
+from campaign_automation.models.common import Objective
 
 # Longer text is cut, and past this refused (unverified: from third-party pages of ad formats).
 TEXT_LIMIT = 2200
@@ -27,7 +28,15 @@ PLACEMENTS = {name: name for name in ("facebook", "instagram", "messenger", "aud
 GENDERS = {"male": 1, "female": 2}
 
 
-def rules(shown: CopyLimits) -> OptionRules:
+# Cost caps where a result is paid for; a floor of the return needs the goal VALUE. Source: platforms.md 2.2.
+BID_STRATEGIES = {
+    Objective.SALES: ("target_cpa", "target_roas"),
+    Objective.LEADS: ("target_cpa",),
+    Objective.APP_PROMOTION: ("target_cpa",),
+}
+
+
+def rules(shown: CopyLimits, objective: Objective) -> OptionRules:
     """Return the rules; `shown` are the lengths past which Meta cuts a text."""
     return OptionRules(
         platform=PLATFORM,
@@ -38,4 +47,5 @@ def rules(shown: CopyLimits) -> OptionRules:
         languages=LOCALES,
         own_languages=True,
         placements=PLACEMENTS,
+        bid_strategies=BID_STRATEGIES.get(objective, ()),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from campaign_automation.adapters.common.options.rules import OptionRules, TextRules
 from campaign_automation.adapters.tiktok.facts import NAME, PLATFORM
+from campaign_automation.models.common import Objective
 
 # Source: "Enumeration - Call-to-action", without those of live, hashtag and message ads.
 CALLS_TO_ACTION = frozenset(
@@ -41,5 +42,15 @@ RULES = OptionRules(
     placements=PLACEMENTS,
     excluded_countries=False,  # "Create an ad group" has no such field
 )
-# Ads for an app lead to its store and take no URL of ours.
-APP_RULES = RULES._replace(macros=())
+# Targets where a result is paid for; a target return only for eligible (allow-listed) value campaigns.
+BID_STRATEGIES = {
+    Objective.SALES: ("target_cpa", "target_roas"),
+    Objective.LEADS: ("target_cpa",),
+    Objective.APP_PROMOTION: ("target_cpa",),
+}
+
+
+def rules(objective: Objective) -> OptionRules:
+    """Return the rules of an objective's campaigns; ads for an app lead to its store and take no URL."""
+    known = RULES._replace(bid_strategies=BID_STRATEGIES.get(objective, ()))
+    return known._replace(macros=()) if objective is Objective.APP_PROMOTION else known
