@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all chaos fuzz up down lint format docs build deploy bench lock
+.PHONY: help setup demo test test-all chaos fuzz up down lint format docs build deploy deploy-check bench lock
 # Hundreds of processes start in a test run: each would compile all that it imports anew.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -57,6 +57,11 @@ build: setup    ## sam build without Docker, into .aws-sam/
 
 deploy: build   ## Build and deploy (CONFIG of samconfig.toml, PARAMETERS="KillSwitch=true")
 	@$(PY) -m local.release --sam .venv-sam/bin/sam --config-env $(CONFIG) Architecture=$(ARCH) $(PARAMETERS)
+
+# The functions run on this machine, so the layers are built for it.
+deploy-check: ARCH = $(subst aarch64,arm64,$(shell uname -m))
+deploy-check: build ## Deploy twice to a second emulator, with another layer and parameter between
+	@sh local/deploy_check.sh
 
 bench: setup    ## Print the benchmark tables
 	@$(PY) -m benchmarks $(ARGS)

@@ -52,7 +52,8 @@ def deploy_arguments(root: Path, config_env: str, overrides: Sequence[str]) -> l
     values = {**_defaults(root), **_pairs(_configured(root, config_env)), **_pairs(overrides)}
     values[PARAMETER] = release_id([root / path for path in SOURCES], values)
     passed = [f"{name}={json.dumps(value)}" for name, value in values.items()]
-    return ["deploy", "--config-env", config_env, "--parameter-overrides", *passed]
+    tags = ["project=campaign-automation", f"stage={values['Stage']}"]
+    return ["deploy", "--config-env", config_env, "--tags", *tags, "--parameter-overrides", *passed]
 
 
 def _defaults(root: Path) -> dict[str, str]:

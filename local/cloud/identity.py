@@ -16,7 +16,7 @@ class Identity:
     """Mints and publishes what a Lambda authorizer needs to verify."""
 
     def __init__(self, issuer: str, audience: str) -> None:
-        self._issuer = issuer
+        self.issuer = issuer
         self._audience = audience
         self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
@@ -25,7 +25,7 @@ class Identity:
         now = int(time.time())
         claims = {
             **more,
-            "iss": self._issuer,
+            "iss": self.issuer,
             "aud": self._audience,
             "sub": user_id,
             "iat": now,

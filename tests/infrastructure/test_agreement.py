@@ -61,10 +61,17 @@ def test_each_function_is_named_like_its_folder_logged_and_has_an_event(name: st
     assert name in (usual, *(f"{platform}StepFunction" for platform in ("Meta", "TikTok", "Google")))
     assert properties["Description"]
     assert "FunctionName" not in properties
-    groups = [item["Properties"] for item in RESOURCES.values() if item["Type"] == "AWS::Logs::LogGroup"]
-    assert any(f"${{{name}}}" in str(group["LogGroupName"]) for group in groups)
-    assert all(group["RetentionInDays"] for group in groups)
+    assert "LoggingConfig" not in properties
     json.loads((ROOT / "events" / f"{folder}.json").read_text())
+
+
+def test_every_log_group_is_kept_as_long_as_the_parameter_says() -> None:
+    assert TEMPLATE["Globals"]["Function"]["LoggingConfig"]["LogGroup"] == {"Ref": "FunctionsLogGroup"}
+    groups = [item["Properties"] for item in RESOURCES.values() if item["Type"] == "AWS::Logs::LogGroup"]
+    assert len(groups) == 3
+    for group in groups:
+        assert group["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+        assert "KmsKeyId" in group
 
 
 def test_every_folder_is_deployed_and_every_function_has_its_folder() -> None:

@@ -35,9 +35,12 @@ def bundle(tmp_path: Path) -> Path:
 def passed(bundle: Path, *overrides: str, config_env: str = "default") -> dict[str, str]:
     """The parameter values that `sam deploy` is called with."""
     command, *arguments = deploy_arguments(bundle, config_env, overrides)
-    assert (command, arguments[:3]) == ("deploy", ["--config-env", config_env, "--parameter-overrides"])
-    pairs = (text.partition("=") for text in arguments[3:])
-    return {name: value.removeprefix('"').removesuffix('"') for name, _, value in pairs}
+    given = arguments.index("--parameter-overrides")
+    pairs = (text.partition("=") for text in arguments[given + 1 :])
+    values = {name: value.removeprefix('"').removesuffix('"') for name, _, value in pairs}
+    tags = ["--tags", "project=campaign-automation", f"stage={values['Stage']}"]
+    assert (command, arguments[:given]) == ("deploy", ["--config-env", config_env, *tags])
+    return values
 
 
 def versions(parameters: Mapping[str, str]) -> set[str]:

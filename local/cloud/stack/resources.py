@@ -29,6 +29,8 @@ SKIPPED = {
     "AWS::ApiGateway::Deployment": "one deployment, at start",
     "AWS::ApiGateway::UsagePlan": "no throttling",
     "AWS::ApiGateway::UsagePlanKey": "no throttling",
+    "AWS::CodeDeploy::Application": "aliases move at once",
+    "AWS::CodeDeploy::DeploymentGroup": "aliases move at once",
     "AWS::CloudWatch::Alarm": "metrics are read at /_local/metrics",
     "AWS::CloudWatch::CompositeAlarm": "metrics are read at /_local/metrics",
     "AWS::CloudWatch::Dashboard": "metrics are read at /_local/metrics",
