@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import cached_property, partial
-from typing import Any
+from functools import cached_property
 
 from pydantic import BaseModel
 
-from campaign_automation.adapters.base import PlatformAdapter
-from campaign_automation.adapters.registry import Adapters
 from campaign_automation.adapters.renewal import AccountRenewal
-from campaign_automation.clients.aws import Aws
-from campaign_automation.clients.gemini_client import GeminiClient, TextModel, load_sdk
-from campaign_automation.clients.given_tools import GivenTools
-from campaign_automation.clients.mcp_client import McpClient, ToolCaller
-from campaign_automation.clients.media_client import MediaClient, TrustedFiles
+from campaign_automation.clients.gemini_client import load_sdk
 from campaign_automation.clients.scheduler import EventBridge, Target
-from campaign_automation.clients.statistics_lambda import LambdaStatistics
 from campaign_automation.clients.step_functions import Executions
 from campaign_automation.clients.topic import Topic
+from campaign_automation.foundation import Foundation
 from campaign_automation.managers.ab_tests.ab_test_manager import AbTestManager
 from campaign_automation.managers.ab_tests.analysis import AbTestAnalyst
 from campaign_automation.managers.ab_tests.applying import AbTestApplier
@@ -66,7 +58,7 @@ from campaign_automation.managers.shared.accounts import (
     SecretAccounts,
     WebPlatformAccounts,
 )
-from campaign_automation.managers.shared.due_runs import AB_TESTS, RULES, SWEEPS, DueRunner, Handler
+from campaign_automation.managers.shared.due_runs import AB_TESTS, RULES
 from campaign_automation.managers.shared.first_party_revenue import FirstPartyRevenue
 from campaign_automation.managers.shared.idempotency import Idempotency
 from campaign_automation.managers.shared.insights import Insights
@@ -74,64 +66,28 @@ from campaign_automation.managers.shared.notices import Notices
 from campaign_automation.managers.shared.outbox import Outbox
 from campaign_automation.managers.shared.platform_access import Platforms
 from campaign_automation.managers.shared.quarantine import Quarantine
-from campaign_automation.managers.shared.statistics import InProcessStatistics, Statistics
 from campaign_automation.managers.shared.switches import Switches
 from campaign_automation.models.common import Platform
-from campaign_automation.settings import Settings, get_settings
-from campaign_automation.stores.ab_test_store import AbTestStore
 from campaign_automation.stores.answer_store import AnswerStore
-from campaign_automation.stores.audit_store import AuditStore
-from campaign_automation.stores.campaign_store import CampaignStore
-from campaign_automation.stores.engines.dynamodb import DynamoTable
 from campaign_automation.stores.engines.sqlite import SqliteTable
 from campaign_automation.stores.insight_store import InsightStore
 from campaign_automation.stores.notice_store import NoticeStore
-from campaign_automation.stores.operations.call_limits import CallLimitStore
 from campaign_automation.stores.operations.forecasts import ForecastStore
-from campaign_automation.stores.operations.metrics import MetricStore
 from campaign_automation.stores.operations.owners import AdoptionStore
-from campaign_automation.stores.operations.schedules import DueRuns, TableScheduler
+from campaign_automation.stores.operations.schedules import TableScheduler
 from campaign_automation.stores.operations.switches import SwitchStore
 from campaign_automation.stores.operations.tags import TagStore
 from campaign_automation.stores.operations.visits import VisitStore
-from campaign_automation.stores.rule_store import RuleStore
-from campaign_automation.stores.table import Table
-from campaign_automation.stores.tenant_store import TenantStore
-from campaign_automation.utils.cache_manager import CacheManager, RedisClient, connect
 from campaign_automation.utils.secrets import read_secret
 
 
-class Wiring:
+class Wiring(Foundation):
     """The parts that actions and tasks need; clients, adapters and a table handed in replace those of the
     settings.
 
     Functions hand in their settings; without any this process runs creations and computations itself. With
     `runs_due` it also carries out schedules, where the settings name no scheduler.
     """
-
-    def __init__(
-        self,
-        settings: Settings | None = None,
-        *,
-        mcp_client: ToolCaller | None = None,
-        gemini_client: TextModel | None = None,
-        redis_client: RedisClient | None = None,
-        adapters: Mapping[str, PlatformAdapter] | None = None,
-        table: Table | None = None,
-        accounts: AccountDirectory | None = None,
-        apps: Mapping[str, Mapping[str, Any]] | None = None,
-        runs_due: bool = False,
-    ) -> None:
-        self.settings = settings or get_settings().in_process
-        self._given_accounts = accounts
-        self._given_apps = apps
-        self._runs_due = runs_due
-        self._mcp_client = mcp_client
-        self._gemini_client = gemini_client
-        self._redis_client = redis_client
-        self._given_adapters = adapters
-        self._given_table = table
-        self._aws = Aws()
 
     def preload(self, *models: type[BaseModel]) -> None:
         """Import the SDKs and build the models that this function will need while it starts, when it has the
@@ -151,101 +107,6 @@ class Wiring:
             await self._own_redis.aclose()
         if isinstance(table := self.__dict__.get("_table"), SqliteTable):
             table.close()
-
-    # --- clients ---------------------------------------------------------------------------------------
-
-    @cached_property
-    def cache(self) -> CacheManager:
-        return CacheManager(self._redis_client or self._own_redis, self.settings.stage)
-
-    @cached_property
-    def _own_redis(self) -> Any:
-        secret_id = self.settings.cache_secret_id
-        credentials = partial(read_secret, secret_id, "the cache") if secret_id else None
-        return connect(self.settings.cache_url, self.settings.cache_cluster, credentials)
-
-    @cached_property
-    def tools(self) -> ToolCaller | None:
-        if self._mcp_client is not None:
-            return GivenTools(self._mcp_client)
-        if self.settings.mcp_url is None:
-            return None
-        return McpClient(
-            self.settings.mcp_url,
-            lambda: str(read_secret(self.settings.mcp_secret_id, "the Web Platform")["token"]),
-            timeout_seconds=self.settings.mcp_timeout_seconds,
-            user_prefix=self.settings.web_platform_user_prefix,
-            user_of=self.tenants.web_platform_user if self._has_users_of_its_own else None,
-        )
-
-    @property
-    def _has_users_of_its_own(self) -> bool:
-        """Return whether the Web Platform's users are named by another claim than the tenants."""
-        return self.settings.jwt_web_platform_user_claim != self.settings.jwt_tenant_claim
-
-    @cached_property
-    def tenants(self) -> TenantStore:
-        return TenantStore(self._table)
-
-    def _text_model(self, response_schema: dict[str, Any]) -> TextModel | None:
-        if self._gemini_client is not None or self.settings.gemini_secret_id is None:
-            return self._gemini_client
-        return GeminiClient(
-            lambda: str(read_secret(self.settings.gemini_secret_id, "Gemini")["api_key"]),
-            endpoint=self.settings.gemini_endpoint,
-            timeout_seconds=self.settings.gemini_timeout_seconds,
-            response_schema=response_schema,
-        )
-
-    @cached_property
-    def adapters(self) -> Mapping[str, PlatformAdapter]:
-        if self._given_adapters is not None:
-            return self._given_adapters
-        # The Web Platform may stand in a private network.
-        url, paths = self.settings.mcp_url, self.settings.web_platform_file_paths
-        media = MediaClient(TrustedFiles.of(url, paths) if url else None)
-        return Adapters(self.settings, media, self._given_apps, CallLimitStore(self._table))
-
-    @cached_property
-    def statistics(self) -> Statistics:
-        """The function that has numpy and scipy where the settings name it, else this process."""
-        name = self.settings.statistics_function_name
-        if name is None:
-            return InProcessStatistics()
-        return LambdaStatistics(name, lambda: self._aws.statistics)
-
-    def due_runner(self, handlers: Mapping[str, Handler], rates: Mapping[str, str]) -> DueRunner:
-        return DueRunner(DueRuns(self._table), TableScheduler(self._table, SWEEPS), handlers, rates)
-
-    # --- stores ----------------------------------------------------------------------------------------
-
-    @cached_property
-    def store(self) -> CampaignStore:
-        return CampaignStore(self._table)
-
-    @cached_property
-    def audit(self) -> AuditStore:
-        return AuditStore(self._table)
-
-    @cached_property
-    def metrics(self) -> MetricStore | None:
-        """The counts that a scrape shows, or None where none are kept."""
-        return MetricStore(self._table) if self.settings.prometheus_metrics else None
-
-    @cached_property
-    def _rule_store(self) -> RuleStore:
-        return RuleStore(self._table)
-
-    @cached_property
-    def _ab_test_store(self) -> AbTestStore:
-        return AbTestStore(self._table)
-
-    @cached_property
-    def _table(self) -> Table:
-        if self._given_table is not None:
-            return self._given_table
-        name = self.settings.required("table_name")
-        return DynamoTable(name, lambda: self._aws.client("dynamodb"))
 
     # --- parts that several subjects share ------------------------------------------------------------
 

@@ -6,14 +6,26 @@ import hashlib
 import json
 from typing import Any, Literal, NamedTuple
 
-from campaign_automation.models.campaign import Campaign, Creation, ObjectEntry, OutboxEntry
+from campaign_automation.models.campaign import Campaign, Creation, ObjectEntry, OutboxEntry, State
 from campaign_automation.models.campaigns import AdCopy, Creative
-from campaign_automation.models.common import AdAccount, Platform, Record
+from campaign_automation.models.common import AdAccount, Level, Platform, Record
 from campaign_automation.stores.lease import machine_now
 from campaign_automation.stores.notice_store import Notice
-from campaign_automation.stores.table import Key, Row, Value, document
+from campaign_automation.stores.table import (
+    Absent,
+    AnyOf,
+    Before,
+    Condition,
+    Equals,
+    Key,
+    Row,
+    Value,
+    document,
+)
 from campaign_automation.utils.clock import now_ms
 
+SECOND_LOOK_MS = 5 * 60_000  # after that a platform has seldom more to come
+OLD_RUN_UNTIL = "run_until"  # epoch milliseconds, as runs were held before all leases counted seconds
 _DRY_RUN_SECONDS = 24 * 3600
 TO_RECONCILE = "reconcile"  # under this key the outbox's index holds the campaigns to be looked at again
 _FIRST_VISIT_MS = 60_000  # most creations are over by then
@@ -248,3 +260,27 @@ def asset_key(tenant: str, account: str, digest: str) -> Key:
 
 def account_key(tenant: str, account: str) -> Key:
     return Key(f"{tenant}#account#{account}", "account")
+
+
+def later_visits(creation: Creation, state: State, due: int | None) -> dict[str, Any]:
+    """Return what the row of a creation in its new state says of the reconciler's visits."""
+    if state == "creating":
+        return {}
+    soon = now_ms() + SECOND_LOOK_MS
+    if state == "needs_reconciliation":
+        return visit_at(due or soon)
+    # An object that was never answered may still be made: looked up in minutes, and again in an hour.
+    is_unsure = any(creation.unanswered(level) for level in Level)
+    look_at = soon if is_unsure else None
+    return {
+        "stop_requested": None,
+        "look_at": look_at,
+        "looks": 0,
+        **visit_at(min(filter(None, (look_at, due)), default=None)),
+    }
+
+
+def no_old_run_but(run_id: str) -> Condition:
+    """Return the condition that no run of an older version holds the campaign, or only `run_id` itself."""
+    over = Before(OLD_RUN_UNTIL, machine_now() * 1000)
+    return AnyOf(Absent(OLD_RUN_UNTIL), Equals("run_id", run_id), over)

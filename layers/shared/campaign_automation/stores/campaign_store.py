@@ -35,9 +35,10 @@ from campaign_automation.models.campaign import (
     Targets,
 )
 from campaign_automation.models.campaigns import AdCopy, Creative
-from campaign_automation.models.common import AdAccount, Level
+from campaign_automation.models.common import AdAccount
 from campaign_automation.stores.answer_store import Claim, claim_after, claim_key, claim_put, standing_claim
 from campaign_automation.stores.campaign_rows import (
+    OLD_RUN_UNTIL,
     Head,
     Listed,
     Pending,
@@ -52,9 +53,11 @@ from campaign_automation.stores.campaign_rows import (
     creative_row,
     head_of,
     in_parts,
+    later_visits,
     list_key,
     list_row,
     message_of,
+    no_old_run_but,
     object_row,
     outbox_row,
     partition,
@@ -70,7 +73,6 @@ from campaign_automation.stores.table import (
     Absent,
     AllOf,
     AnyOf,
-    Before,
     Condition,
     Delete,
     Equals,
@@ -93,8 +95,6 @@ _CREATING = Equals("state", "creating")
 _OPEN = AnyOf(_CREATING, Equals("state", "needs_reconciliation"))
 # A change that ended well leaves nothing to settle; one whose process died does.
 _SETTLED_AFTER_MS = 120_000
-SECOND_LOOK_MS = 5 * 60_000  # after that a platform has seldom more to come
-_OLD_RUN_UNTIL = "run_until"  # epoch milliseconds, as runs were held before all leases counted seconds
 
 
 class CampaignStore:
@@ -211,7 +211,7 @@ class CampaignStore:
         A campaign that left nothing behind frees its idempotency key, so the caller may simply ask again.
         Return False when the creation has ended already, or was stopped. At `due` the reconciler visits it.
         """
-        changes = changed_parts({"state": state, **_later(creation, state, due), **parts})
+        changes = changed_parts({"state": state, **later_visits(creation, state, due), **parts})
         values, rows = in_parts(creation, changes)
         when = AllOf(_OPEN, _NOT_STOPPED) if unless_stopped else _OPEN
         operations: list[Operation] = [Update(campaign_key(creation), set=values, when=when), *map(Put, rows)]
@@ -265,8 +265,8 @@ class CampaignStore:
         A run whose time is over has died, and its lease is taken over, as is a lease of the run itself. A
         stopped creation begins no run but one that `stops`; elsewhere a new run is younger than the stop.
         """
-        conditions = [RUN.free_for(run_id), _no_old_run_but(run_id)]
-        remove = [_OLD_RUN_UNTIL]
+        conditions = [RUN.free_for(run_id), no_old_run_but(run_id)]
+        remove = [OLD_RUN_UNTIL]
         if campaign.state == "creating" and not stops:
             conditions.append(_NOT_STOPPED)
         elif not stops:
@@ -285,7 +285,7 @@ class CampaignStore:
     async def take_run(self, campaign: Campaign, run_id: str, seconds: int) -> None:
         """Take the lease from whatever run has it; that one finds out before its next request."""
         taken = _run_taken(campaign, run_id, seconds)
-        await self._table.write(Update(campaign_key(campaign), set=taken, remove=(_OLD_RUN_UNTIL,)))
+        await self._table.write(Update(campaign_key(campaign), set=taken, remove=(OLD_RUN_UNTIL,)))
 
     async def renew_run(self, campaign: Campaign, run_id: str, seconds: int, *, stops: bool) -> bool:
         """Hold the lease for longer. Return False when it is lost, or a stop was asked for meanwhile."""
@@ -316,7 +316,7 @@ class CampaignStore:
         end = Update(
             campaign_key(campaign),
             set=changed_parts(parts),
-            remove=(*RUN.attributes, _OLD_RUN_UNTIL, *(["stop_requested"] if is_stopped else [])),
+            remove=(*RUN.attributes, OLD_RUN_UNTIL, *(["stop_requested"] if is_stopped else [])),
             add={"revision": 1},
             when=RUN.held_by(run_id),
         )
@@ -437,27 +437,3 @@ def _run_taken(campaign: Creation | Campaign, run_id: str, seconds: int) -> Row:
     if campaign.state == "creating":
         return taken  # it is visited anyway, and a stopped one soon
     return taken | visit_at(now_ms() + _SETTLED_AFTER_MS)
-
-
-def _later(creation: Creation, state: State, due: int | None) -> dict[str, Any]:
-    """Return what the row of a creation in its new state says of the reconciler's visits."""
-    if state == "creating":
-        return {}
-    soon = now_ms() + SECOND_LOOK_MS
-    if state == "needs_reconciliation":
-        return visit_at(due or soon)
-    # An object that was never answered may still be made: looked up in minutes, and again in an hour.
-    is_unsure = any(creation.unanswered(level) for level in Level)
-    look_at = soon if is_unsure else None
-    return {
-        "stop_requested": None,
-        "look_at": look_at,
-        "looks": 0,
-        **visit_at(min(filter(None, (look_at, due)), default=None)),
-    }
-
-
-def _no_old_run_but(run_id: str) -> Condition:
-    """Return the condition that no run of an older version holds the campaign, or only `run_id` itself."""
-    over = Before(_OLD_RUN_UNTIL, machine_now() * 1000)
-    return AnyOf(Absent(_OLD_RUN_UNTIL), Equals("run_id", run_id), over)

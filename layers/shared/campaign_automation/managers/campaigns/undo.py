@@ -15,7 +15,8 @@ from campaign_automation.managers.shared.outbox import Outbox
 from campaign_automation.managers.shared.web_platform_record import DELETE
 from campaign_automation.models.campaign import Campaign, Creation, OutboxEntry
 from campaign_automation.models.common import Level
-from campaign_automation.stores.campaign_store import SECOND_LOOK_MS, CampaignStore
+from campaign_automation.stores.campaign_rows import SECOND_LOOK_MS
+from campaign_automation.stores.campaign_store import CampaignStore
 from campaign_automation.utils import clock
 from campaign_automation.utils.observability import emit
 
