@@ -26,7 +26,42 @@ _draw: Draw = SystemRandom().uniform
 _sleep = asyncio.sleep  # the one place where tests switch the waiting off
 
 _deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
-_attempt_ends: ContextVar[float | None] = ContextVar("attempt_ends", default=None)
+
+
+class _Attempt:
+    """The time of one attempt; it stands still while a call waits for its turn under our own limits.
+
+    Without that a queue of our own would look like a platform that hangs. `turns` are the seconds that its
+    calls may still wait.
+    """
+
+    def __init__(self, limit: asyncio.Timeout, seconds: float) -> None:
+        self.turns = seconds
+        self.is_over = False  # what it started may outlive it
+        self._limit = limit
+        self._waiting = 0
+        self._left = seconds
+        self._since = 0.0
+
+    def stop(self) -> None:
+        if not self._waiting and self._goes_on():
+            self._since = asyncio.get_running_loop().time()
+            self._left = (self._limit.when() or self._since) - self._since
+            self._limit.reschedule(None)
+        self._waiting += 1
+
+    def go_on(self) -> None:
+        self._waiting -= 1
+        if not self._waiting and self._goes_on():
+            now = asyncio.get_running_loop().time()
+            self.turns -= now - self._since
+            self._limit.reschedule(now + self._left)
+
+    def _goes_on(self) -> bool:
+        return not self.is_over and not self._limit.expired()
+
+
+_attempt: ContextVar[_Attempt | None] = ContextVar("attempt", default=None)
 
 
 @contextmanager
@@ -47,9 +82,24 @@ def seconds_left() -> float | None:
 
 
 def seconds_to_wait() -> float | None:
-    """Return the seconds until the caller's deadline, or until the attempt that goes on is cut, if sooner."""
-    ends = [end for end in (_deadline.get(), _attempt_ends.get()) if end is not None]
-    return min(ends) - time.monotonic() if ends else None
+    """Return the seconds that a call may wait for its turn, by the caller's deadline and by its attempt."""
+    attempt = _attempt.get()
+    turns = None if attempt is None else attempt.turns
+    bounds = [left for left in (seconds_left(), turns) if left is not None]
+    return min(bounds) if bounds else None
+
+
+@contextmanager
+def waiting_for_turn() -> Iterator[None]:
+    """Let the attempt's time stand still: what is inside waits for our own limits and not for a platform."""
+    if (attempt := _attempt.get()) is None:
+        yield
+        return
+    attempt.stop()
+    try:
+        yield
+    finally:
+        attempt.go_on()
 
 
 async def pause(seconds: float) -> None:
@@ -88,8 +138,8 @@ async def with_retries(
     `what` names it in the metric. Only errors that `is_retryable` are retried, and only while the wait fits
     into `max_total_seconds` and before the caller's deadline; with `waits_as_asked` the deadline alone bounds
     a wait that the platform asks for. An attempt that takes `attempt_seconds` is cut, and counts as the error
-    `late`. The last error is raised with `attempts` and `elapsed` (seconds) in its details. `draw` gives a
-    number between two others.
+    `late`; turns under our own limits are not counted, and may take as long again. The last error is raised
+    with `attempts` and `elapsed` (seconds) in its details. `draw` gives a number between two others.
     """
     started = time.monotonic()
     for attempt in range(MAX_RETRIES + 1):
@@ -115,15 +165,19 @@ async def wait_as_asked(error: CampaignAutomationError) -> None:
 async def _limited(
     call: Callable[[], Awaitable[T]], seconds: float | None, late: Callable[[], CampaignAutomationError]
 ) -> T:
-    ends = _attempt_ends.get() if seconds is None else time.monotonic() + seconds
-    token = _attempt_ends.set(ends)
+    if seconds is None:
+        return await call()
     try:
-        async with asyncio.timeout(seconds):
-            return await call()
+        async with asyncio.timeout(seconds) as limit:
+            attempt = _Attempt(limit, seconds)
+            token = _attempt.set(attempt)
+            try:
+                return await call()
+            finally:
+                attempt.is_over = True
+                _attempt.reset(token)
     except TimeoutError as error:
         raise late() from error
-    finally:
-        _attempt_ends.reset(token)
 
 
 def _longest_wait(error: CampaignAutomationError, own: float, waits_as_asked: bool) -> float:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from contextvars import Context
 from datetime import timedelta
 from random import Random
 
@@ -18,13 +19,14 @@ from campaign_automation.stores.operations.call_limits import CallLimitStore
 from campaign_automation.stores.table import Key, Operation, Row
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import (
+    CampaignAutomationError,
     PlatformError,
     PlatformQuotaError,
     PlatformRateLimitError,
     PlatformUnavailableError,
     StoreError,
 )
-from campaign_automation.utils.retry_strategy import deadline
+from campaign_automation.utils.retry_strategy import deadline, with_retries
 from campaign_automation.utils.urgency import stopping_spend
 from local.sandbox.core.limits import Quotas
 from tests.support import virtual_time
@@ -51,6 +53,18 @@ class CountingTable(MemoryTable):
         if self.fails:
             raise StoreError("the table does not answer")
         self.did[what] += 1
+
+
+class SlowTable(CountingTable):
+    """A table that takes longer than a block of TikTok's lasts, as on a busy machine."""
+
+    async def _get(self, key: Key) -> Row | None:
+        await asyncio.sleep(0.15)
+        return await super()._get(key)
+
+    async def _write(self, operations: Sequence[Operation]) -> None:
+        await asyncio.sleep(0.15)
+        await super()._write(operations)
 
 
 class Platform:
@@ -177,6 +191,114 @@ def test_a_call_that_would_wait_too_long_is_refused_at_once_with_its_wait() -> N
     error = virtual_time.run(hurried())
     assert (error.code, error.retryable) == ("1003", True)
     assert 5 < error.details["retry_after"] < 20
+
+
+def test_a_slow_table_leaves_most_of_the_limit_to_use() -> None:
+    platform = Platform(tiktok=10)
+    calls = processes(4, TIKTOK, table=SlowTable())
+
+    async def at_once() -> float:
+        started = clock.now()
+        await asyncio.gather(*(patient(platform, calls[n % 4], Random(n)) for n in range(240)))
+        return (clock.now() - started).total_seconds()
+
+    seconds = virtual_time.run(at_once())
+    assert platform.taken == 240
+    assert platform.quotas.listing()["refused"].get("tiktok", 0) <= 2
+    assert seconds < 2 * 24  # of the 24 seconds that 240 calls need at the full limit
+
+
+# --- the time of an attempt -------------------------------------------------------------------------------
+
+
+async def in_attempts(work: Callable[[], Awaitable[None]], seconds: float) -> None:
+    await with_retries(work, what="step", attempt_seconds=seconds, is_retryable=lambda error: False)
+
+
+def test_waiting_for_a_turn_is_no_time_of_the_attempt() -> None:
+    platform = Platform(tiktok=10)
+    calls = processes(2, TIKTOK)
+
+    async def steps() -> float:
+        async def step(number: int) -> None:
+            for _ in range(3):  # each behind the calls of all the others
+                await platform.call(calls[number % 2], kind="write", transit=2.5)
+
+        await asyncio.gather(*(platform.call(each) for each in calls))
+        started = clock.now()
+        await asyncio.gather(*(in_attempts(lambda n=n: step(n), 20) for n in range(60)))  # type: ignore[misc]
+        return (clock.now() - started).total_seconds()
+
+    assert virtual_time.run(steps()) > 20
+    assert platform.taken == 182
+
+
+def test_a_call_that_has_no_turn_in_time_is_told_to_come_back() -> None:
+    platform = Platform("meta")
+    (calls,) = processes(1, META, "meta")
+
+    async def behind() -> tuple[PlatformError, float]:
+        ahead = [asyncio.ensure_future(platform.call(calls, transit=600)) for _ in range(2)]
+        await asyncio.sleep(0.1)
+        started = clock.now()
+        with pytest.raises(PlatformError) as failure:
+            await in_attempts(lambda: platform.call(calls), 30)
+        for each in ahead:
+            each.cancel()
+        await asyncio.gather(*ahead, return_exceptions=True)
+        return failure.value, (clock.now() - started).total_seconds()
+
+    error, waited = virtual_time.run(behind())
+    assert (error.code, error.retryable, error.details["retry_after"]) == ("1003", True, 5)
+    assert "outcome_unknown" not in error.details  # it was not sent
+    assert 30 <= waited < 31
+    assert platform.called == []
+
+
+def test_the_turns_of_one_attempt_share_its_time() -> None:
+    platform = Platform(tiktok=10)
+    (calls,) = processes(1, TIKTOK)
+    had_turns = 0
+
+    async def crowded() -> PlatformRateLimitError:
+        loop, others = asyncio.get_running_loop(), list[asyncio.Task[None]]()
+
+        async def step() -> None:
+            nonlocal had_turns
+            for _ in range(2):
+                for _ in range(100):
+                    work = platform.call(calls, kind="write")
+                    others.append(loop.create_task(work, context=Context()))
+                await asyncio.sleep(0.01)
+                await platform.call(calls, kind="write")
+                had_turns += 1
+
+        with pytest.raises(PlatformRateLimitError) as failure:
+            await in_attempts(step, 16)
+        await asyncio.gather(*others, return_exceptions=True)
+        return failure.value
+
+    error = virtual_time.run(crowded())
+    assert had_turns == 1  # for the second one too little was left
+    assert error.retryable
+    assert error.details["retry_after"] > 0
+
+
+def test_an_attempt_is_cut_after_its_own_time() -> None:
+    platform = Platform(tiktok=10)
+    (calls,) = processes(1, TIKTOK)
+
+    async def hanging() -> float:
+        others = [asyncio.ensure_future(platform.call(calls, kind="write")) for _ in range(50)]
+        await asyncio.sleep(0.01)
+        started = clock.now()
+        with pytest.raises(CampaignAutomationError) as failure:
+            await in_attempts(lambda: platform.call(calls, transit=600), 8)
+        assert failure.value.code == "4002"
+        await asyncio.gather(*others)
+        return (clock.now() - started).total_seconds()
+
+    assert 8 + 5 < virtual_time.run(hanging()) < 8 + 8
 
 
 # --- pauses that a platform asks for ----------------------------------------------------------------------

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from campaign_automation.adapters.limits.limit import CallLimit, Kind
-from campaign_automation.adapters.limits.scope import Scope, StateStore
+from campaign_automation.adapters.limits.scope import Scope, StateStore, turn
 from campaign_automation.utils.clock import now_ms
 from campaign_automation.utils.error_handler import PlatformError, StoreError
 from campaign_automation.utils.observability import emit, logger, platform_call
@@ -74,10 +74,11 @@ class Calls:
             return ahead
         scopes = [self._scope(account), self._scope(APP)]
         try:
-            for scope in scopes:
-                ahead += [scope] if await scope.check(kind) else []
-            for scope in scopes:
-                await scope.admit(kind, count)
+            async with turn(self._platform):
+                for scope in scopes:
+                    ahead += [scope] if await scope.check(kind) else []
+                for scope in scopes:
+                    await scope.admit(kind, count)
         except StoreError as error:
             # The platform still holds its own limits; a table that fails must not be a second reason to fail.
             self._not_read(error)

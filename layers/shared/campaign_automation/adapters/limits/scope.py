@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from typing import Any, Protocol
 
 from campaign_automation.adapters.limits.limit import Block, CallLimit, Kind, is_current, next_block
 from campaign_automation.adapters.limits.state import PROBE_MS, READS_REST_MS, State
 from campaign_automation.utils.clock import now_ms
 from campaign_automation.utils.error_handler import PlatformRateLimitError
-from campaign_automation.utils.retry_strategy import drawn, pause, seconds_to_wait
+from campaign_automation.utils.retry_strategy import drawn, pause, seconds_to_wait, waiting_for_turn
 
 FRESH_SECONDS = 2.0
 SILENT_MS, FIRST_CALLS = 60_000, 2
 LONGEST_WAIT_SECONDS = 20.0  # of a caller without a deadline
 CALL_SECONDS = 2.0  # of a deadline that are left to the call itself
+CROWDED_SECONDS = 5  # to come back after, for a call that had no turn
+_LONGEST_LEAD_MS = 1000
 _TRIES = 20  # of a write that others keep overtaking
 _STALE_SECONDS = 0.2  # a block is leased on a row that was read just now, so that the write seldom fails
 _NOTHING = Block(0, 0, 0)
+# The latest turn that its caller can wait for, in the event loop's time.
+_turn_due: ContextVar[float] = ContextVar("turn_due")
 
 
 class StateStore(Protocol):
@@ -28,6 +34,14 @@ class StateStore(Protocol):
     async def load(self, platform: str, scope: str) -> tuple[dict[str, Any], int]: ...
 
     async def save(self, platform: str, scope: str, state: dict[str, Any], version: int) -> bool: ...
+
+
+class _Waiting:
+    """A call that waits for `points` of a block."""
+
+    def __init__(self, points: int) -> None:
+        self.points = points
+        self.block: Block | None = None
 
 
 class Scope:
@@ -44,7 +58,8 @@ class Scope:
         self._loads = 0
         self._block = _NOTHING
         self._left = 0
-        self._waiting = 0
+        self._waiting: list[_Waiting] = []
+        self._lead = 0  # milliseconds that the last lease took: the next block starts when it is there
         self._answered_at = 0
         self._ahead = 0  # calls under way for whose answer others wait
         self._turn = asyncio.Event()
@@ -114,29 +129,52 @@ class Scope:
 
     async def _take(self, limit: CallLimit, kind: Kind, points: int) -> Block:
         """Take `points` out of the leased block, or lease another one for all who wait here."""
-        self._waiting += points
+        mine = _Waiting(points)
+        self._waiting.append(mine)
         try:
             async with self._lock:
-                if points > self._left or not is_current(self._block, limit, now_ms()):
-                    await self._lease(limit, kind, points)
-                self._in_time(limit, self._block)
-                # A call that is larger than the whole limit empties it.
-                self._left = max(self._left - points, 0)
-                return self._block
+                if mine.block is None:
+                    if points > self._left or not is_current(self._block, limit, now_ms()):
+                        await self._lease(limit, kind, points)
+                    self._give(mine)
+                block = mine.block or self._block
+                self._in_time(limit, block)
+                return block
+        except BaseException:
+            if mine.block is self._block:
+                self._left += points  # others may use them
+            raise
         finally:
-            self._waiting -= points
+            if mine in self._waiting:
+                self._waiting.remove(mine)
+
+    def _give(self, first: _Waiting) -> None:
+        """Give the block to `first`, and to the others that wait as far as it goes.
+
+        At once: on a busy machine a short block would be over before they had their turn at it.
+        """
+        for each in [first, *(other for other in self._waiting if other is not first)]:
+            if each is not first and each.points > self._left:
+                break
+            # A call that is larger than the whole limit empties it.
+            self._left = max(self._left - each.points, 0)
+            each.block = self._block
+            self._waiting.remove(each)
 
     async def _lease(self, limit: CallLimit, kind: Kind, points: int) -> None:
         debt = max(-self._left, 0)
         for turn in range(_TRIES):
             if turn or self._age() > _STALE_SECONDS:
                 await self._load()
+            waiting = sum(each.points for each in self._waiting)
             block, used = next_block(
-                self._state.used, limit, kind, points + debt, self._waiting + debt, now_ms()
+                self._state.used, limit, kind, points + debt, waiting + debt, now_ms() + self._lead
             )
             self._in_time(limit, block)
             self._state.used = used
+            saving = now_ms()
             if await self._save():
+                self._lead = min(max(now_ms() - saving, 0), _LONGEST_LEAD_MS)
                 self._block, self._left = block, block.points - debt
                 return
             await pause(drawn(0, 0.01 * (turn + 1)))
@@ -146,8 +184,7 @@ class Scope:
 
     def _in_time(self, limit: CallLimit, block: Block) -> None:
         """Raise PlatformRateLimitError when the caller cannot wait until the block starts."""
-        left = seconds_to_wait()
-        longest = LONGEST_WAIT_SECONDS if left is None else max(left - CALL_SECONDS, 0)
+        longest = _turn_due.get() - asyncio.get_running_loop().time()
         wait = (block.start - now_ms()) / 1000
         if wait > longest:
             raise PlatformRateLimitError(
@@ -214,6 +251,27 @@ class Scope:
         if loop not in self._locks:
             self._locks, self._ahead, self._turn = {loop: asyncio.Lock()}, 0, asyncio.Event()
         return self._locks[loop]
+
+
+@asynccontextmanager
+async def turn(platform: str) -> AsyncIterator[None]:
+    """Wait inside for a turn as long as the caller can; the time of its attempt stands still meanwhile.
+
+    Raises PlatformRateLimitError for a caller that had none: its call was not sent.
+    """
+    left = seconds_to_wait()
+    longest = LONGEST_WAIT_SECONDS if left is None else max(left - CALL_SECONDS, 0)
+    token = _turn_due.set(asyncio.get_running_loop().time() + longest)
+    try:
+        with waiting_for_turn():
+            async with asyncio.timeout(longest + CALL_SECONDS):
+                yield
+    except TimeoutError as error:
+        raise PlatformRateLimitError(
+            f"{platform}: many calls wait for their turn", platform=platform, retry_after=CROWDED_SECONDS
+        ) from error
+    finally:
+        _turn_due.reset(token)
 
 
 async def _until(moment: int) -> None:
