@@ -437,6 +437,22 @@ def test_objects_are_found_by_their_exact_names_only(bench: Bench) -> None:
     assert bench.run(bench.adapter.campaign_names(bench.access)) == {campaign_id: creation.plan.name}
 
 
+def test_the_campaigns_of_the_account_are_listed_once_and_without_deleted_ones(
+    bench: Bench, sandbox: Sandbox
+) -> None:
+    made = [bench.run(bench.create_tree(bench.spec(), campaign=f"cmp_{number}")) for number in range(8)]
+    ids = [bench.ids[creation.plan.tag] for creation in made if creation.plan]
+    bench.run(bench.adapter.remove(bench.access, Level.CAMPAIGN, ids[:1]))
+    account = made[0].account
+    assert account is not None
+    found = bench.run(bench.adapter.list_campaigns(bench.access, account))
+    assert sorted(item.platform_id for item in found) == sorted(ids[1:])
+    assert {(item.status, item.objective, *item.limits) for item in found} == {("paused", "sales")}
+    sandbox.unkind(3)  # pages of a few rows, optional fields missing
+    found = bench.run(bench.adapter.list_campaigns(bench.access, account))
+    assert sorted(item.platform_id for item in found) == sorted(ids[1:])
+
+
 def test_a_campaign_tells_when_it_was_made_where_the_platform_does(bench: Bench, sandbox: Sandbox) -> None:
     creation = bench.run(bench.create_tree(bench.spec()))
     for _ in range(2):  # the first read after a creation may be of its answers

@@ -436,6 +436,10 @@ def test_budget_that_others_spend_is_not_changed(adapter: GoogleAdapter, sandbox
     (outcome,) = run(adapter.set_budgets(ACCESS, created.account, Level.CAMPAIGN, wish))
     assert outcome.error.code == "4005"
     assert "shares its budget" in outcome.error.message
+    # An import shows it, and says why it cannot be changed.
+    (found,) = run(adapter.list_campaigns(ACCESS, created.account))
+    assert (found.daily_budget, len(found.limits)) == (100, 1)
+    assert "shares its budget" in found.limits[0]
     (stored,) = resources(sandbox, "campaignBudgets")
     assert stored["amountMicros"] == "100000000"
 

@@ -747,3 +747,5 @@ def test_a_campaign_budget_belongs_to_the_campaign(
     assert (done.effective, done.error) == ("now", None)
     stored = api.get("campaign/get", filtering={"campaign_ids": [campaign]})["list"][0]
     assert stored["budget"] == 150
+    (found,) = bench.run(bench.adapter.list_campaigns(bench.access, account))
+    assert (found.platform_id, found.daily_budget, found.limits) == (campaign, 150, [])

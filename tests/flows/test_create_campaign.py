@@ -112,7 +112,7 @@ def test_the_same_key_and_body_give_the_same_campaign_and_no_second_call(api: Ap
     first = api.create(request_body(), key="k1")
     calls = len(sandbox.calls("meta"))
     second = api.create(request_body(), key="k1")
-    assert (second.status_code, second.json()) == (201, first.json())
+    assert (second.status_code, second.json()) == (201, {**first.json(), "replayed": True})
     assert len(sandbox.calls("meta")) == calls
 
 

@@ -24,6 +24,7 @@ MACHINE = json.loads((ROOT / "statemachines" / "create_campaign.asl.json").read_
 EVERY_PLATFORM = {
     f"{action}FunctionRole"
     for action in (
+        "Account",
         "GetCampaignStatus",
         "ManageCampaign",
         "UndoChange",
@@ -91,7 +92,7 @@ def test_each_secret_is_readable_only_by_the_functions_that_need_it(rights: dict
         "GeminiSecret": {"WriteCopyFunctionRole"},
     }
     others = {
-        "arn:cache": {"GetCampaignStatusFunctionRole", *PLATFORM_STEPS},
+        "arn:cache": {"GetCampaignStatusFunctionRole", "AccountFunctionRole", *PLATFORM_STEPS},
         ACCOUNTS: {*PLATFORM_STEPS, *EVERY_PLATFORM},
     }
     reads = {right for found in rights.values() for right in found if right.action.startswith("secrets")}
@@ -122,7 +123,8 @@ def test_each_function_may_do_to_the_table_what_it_does(rights: dict[str, set[Ri
         assert allowed == expected.get(role, set()), role
     with_index = holders(rights, lambda right: right.resource == "Table/index/outbox")
     reconcilers = {"ReconcileRulesFunctionRole", "ReconcileCampaignsFunctionRole"}
-    assert with_index == {"ManageCampaignFunctionRole", "OutboxFunctionRole", *reconcilers}
+    operators = {"ManageCampaignFunctionRole", "AccountFunctionRole"}
+    assert with_index == {*operators, "OutboxFunctionRole", *reconcilers}
 
 
 def test_schedules_functions_and_topics_are_for_those_who_need_them(rights: dict[str, set[Right]]) -> None:
@@ -165,7 +167,7 @@ def test_executions_are_stopped_by_a_pause_and_looked_at_by_the_reconciler(
     assert stops == {"ManageCampaignFunctionRole"}
 
 
-def test_every_route_but_the_document_asks_for_a_token(transformed: dict[str, Any]) -> None:
+def test_every_route_but_the_document_and_the_health_asks_for_a_token(transformed: dict[str, Any]) -> None:
     (api,) = (
         item for item in transformed["Resources"].values() if item["Type"] == "AWS::ApiGateway::RestApi"
     )
@@ -175,7 +177,7 @@ def test_every_route_but_the_document_asks_for_a_token(transformed: dict[str, An
         for method in methods.values()
         if method.get("security", [{}]) in ([], [{"NONE": []}])
     ]
-    assert open_routes == ["/v1/openapi.json"]
+    assert sorted(open_routes) == ["/v1/health", "/v1/openapi.json"]
 
 
 def test_the_stack_stays_below_the_limits_of_aws(transformed: dict[str, Any]) -> None:

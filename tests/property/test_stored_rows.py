@@ -284,7 +284,12 @@ def test_a_test_is_read_with_its_looks(house: House) -> None:
 
 def test_a_repeated_action_gives_the_answer_stored_before(house: House) -> None:
     answer = house.action("manage_campaign", STORED["requests"]["manage_campaign"], idempotency_key="pause-1")
-    assert answer == {**STORED["answers"]["manage_campaign"], "confirmed": True, "replayed": True}
+    assert answer == {
+        **STORED["answers"]["manage_campaign"],
+        "confirmed": True,
+        "replayed": True,
+        "resumes_at": None,
+    }
     other = {**STORED["requests"]["manage_campaign"], "action": "start"}
     refused = house.action("manage_campaign", other, idempotency_key="pause-1")
     assert refused["error"]["code"] == "5004"

@@ -22,8 +22,9 @@ from campaign_automation.adapters.base import (
     SplitOrder,
     Tree,
 )
+from campaign_automation.models.accounts import FoundCampaign
 from campaign_automation.models.campaigns import AdSetPlan, CampaignPlan, CreateCampaign, Creative
-from campaign_automation.models.common import AdAccount, AgeGroup, Level
+from campaign_automation.models.common import AdAccount, AgeGroup, Level, StoredTargeting
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import PlatformError, PlatformRejectedError
 from tests.support.builders import account
@@ -71,6 +72,30 @@ class FakeAdapter:
     def change(self, platform_id: str, **changes: Any) -> None:
         """What somebody does in the platform's own interface."""
         self._nodes[platform_id] = self._nodes[platform_id].model_copy(update=changes)
+
+    def elsewhere(self, name: str, *budgets: int | None, status: str = "active", **root: Any) -> str:
+        """What a person makes in the platform's own interface: a campaign with an ad set per budget.
+
+        Each ad set has an ad. Return the campaign's id.
+        """
+        made = self._add(CampaignNode, "", name, created_at=clock.now(), **root)
+        campaign_id = str(made.platform_id)
+        self.change(campaign_id, status=status)
+        for number, budget in enumerate(budgets, 1):
+            self.add_by_hand(campaign_id, f"{name} {number}", budget, status=status)
+        return campaign_id
+
+    def add_by_hand(self, campaign_id: str, name: str, budget: int | None, status: str = "active") -> str:
+        """Add an ad set with an ad, as a person does; return the ad set's id."""
+        amount = None if budget is None else Decimal(budget)
+        odd = StoredTargeting(more=["interests"])
+        adset = self._add(AdSetNode, "", name, campaign_id, daily_budget=amount, targeting=odd)
+        adset_id = str(adset.platform_id)
+        ad = self._add(AdNode, "", f"{name} ad", campaign_id, adset_id=adset_id)
+        for item in (adset_id, str(ad.platform_id)):
+            self.change(item, status=status)
+        self.change(adset_id, unread=["targeting"], issues=["targeting: also by interests"])
+        return adset_id
 
     async def describe_account(self, access: Access) -> AdAccount:
         self.calls.append("describe_account")
@@ -141,6 +166,14 @@ class FakeAdapter:
             if node.name in names:
                 found.setdefault(node.name, []).append(node.platform_id)
         return found
+
+    async def list_campaigns(self, access: Access, account: AdAccount) -> list[FoundCampaign]:
+        self.calls.append("list_campaigns")
+        campaigns = [node for node in self._nodes.values() if isinstance(node, CampaignNode)]
+        return [
+            FoundCampaign(**node.model_dump(include=set(FoundCampaign.model_fields)), objective="sales")
+            for node in campaigns
+        ]
 
     async def campaign_names(self, access: Access) -> dict[str, str]:
         nodes = self._nodes.items()

@@ -42,6 +42,9 @@ class OneTenant:
     async def ask_async(self, action: str, parameters: dict[str, Any], **context: Any) -> dict[str, Any]:
         return await run_action(self.wiring, action, parameters, {"user_id": "u", **context})
 
+    def status(self, campaign_id: str) -> dict[str, Any]:
+        return self.done("get_campaign_status", {"campaign_id": campaign_id})
+
     def ask(self, action: str, parameters: dict[str, Any], **context: Any) -> dict[str, Any]:
         return asyncio.run(self.ask_async(action, parameters, **context))
 

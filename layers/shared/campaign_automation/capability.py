@@ -103,7 +103,8 @@ class CampaignAutomation:
             parts = self._parts()
         except Exception as error:
             return _failed(error, action, _request_id(context))
-        answer = await counted(parts.metrics, run_action(parts, action, parameters, context))
+        async with counted(parts.metrics):
+            answer = await run_action(parts, action, parameters, context)
         if self._notice and isinstance(warnings := answer.get("warnings"), list):
             warnings.append(self._notice)
             self._notice = None  # once is enough
@@ -154,7 +155,8 @@ class CampaignAutomation:
     async def _run_due(self) -> list[Ran]:
         await clock.synchronise(self._parts().settings.clock_url)
         await self._parts().outbox.drain()
-        return await counted(self._parts().metrics, self._due_runner.run())
+        async with counted(self._parts().metrics):
+            return await self._due_runner.run()
 
     @cached_property
     def _due_runner(self) -> DueRunner:

@@ -45,14 +45,15 @@ def task(run: Task, *, correlation_id: str | None = None) -> Callable[[dict[str,
 
     @logger.inject_lambda_context(correlation_id_path=correlation_id, clear_state=True)
     def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-        return event_loop.run(counted(parts.metrics, _run(run, parts, event)))
+        return event_loop.run(_run(run, parts, event))
 
     return lambda_handler
 
 
 async def _run(run: Task, parts: Wiring, event: Event) -> dict[str, Any]:
     await clock.synchronise(parts.settings.clock_url)
-    return await run(parts, event)
+    async with counted(parts.metrics):
+        return await run(parts, event)
 
 
 async def creation_step(parts: Wiring, event: Event) -> dict[str, Any]:

@@ -27,6 +27,11 @@ from campaign_automation.managers.ab_tests.daily_check import AbTestChecks
 from campaign_automation.managers.ab_tests.ending import AbTestEnding
 from campaign_automation.managers.ab_tests.schedules import AbTestSchedules, AbTestSchedulesRepair
 from campaign_automation.managers.ab_tests.sizing import AbTestSizing
+from campaign_automation.managers.accounts.accounts_read import AccountReader
+from campaign_automation.managers.accounts.adopting import CampaignAdoption
+from campaign_automation.managers.accounts.health import HealthChecks
+from campaign_automation.managers.accounts.listing import CampaignLists
+from campaign_automation.managers.accounts.overview import AccountOverview
 from campaign_automation.managers.budgets.budget_manager import BudgetManager
 from campaign_automation.managers.budgets.summary import SUMMARY_SCHEMA, Narrator
 from campaign_automation.managers.campaign_manager import CampaignManager
@@ -43,8 +48,10 @@ from campaign_automation.managers.changes.control import CampaignControl
 from campaign_automation.managers.changes.gate import WriteGate
 from campaign_automation.managers.changes.guards import Limits
 from campaign_automation.managers.changes.history import ChangeHistory
+from campaign_automation.managers.changes.resuming import Resumes
 from campaign_automation.managers.changes.retelling import Retelling
 from campaign_automation.managers.changes.stopping import CampaignStops
+from campaign_automation.managers.changes.updating import CampaignUpdates, TargetChanges
 from campaign_automation.managers.decisions.earlier_decisions import EarlierDecisions
 from campaign_automation.managers.decisions.looking_back import LookingBack
 from campaign_automation.managers.notices.states import StateNotices
@@ -69,6 +76,7 @@ from campaign_automation.managers.shared.platform_access import Platforms
 from campaign_automation.managers.shared.quarantine import Quarantine
 from campaign_automation.managers.shared.statistics import InProcessStatistics, Statistics
 from campaign_automation.managers.shared.switches import Switches
+from campaign_automation.models.common import Platform
 from campaign_automation.settings import Settings, get_settings
 from campaign_automation.stores.ab_test_store import AbTestStore
 from campaign_automation.stores.answer_store import AnswerStore
@@ -81,6 +89,7 @@ from campaign_automation.stores.notice_store import NoticeStore
 from campaign_automation.stores.operations.call_limits import CallLimitStore
 from campaign_automation.stores.operations.forecasts import ForecastStore
 from campaign_automation.stores.operations.metrics import MetricStore
+from campaign_automation.stores.operations.owners import AdoptionStore
 from campaign_automation.stores.operations.schedules import DueRuns, TableScheduler
 from campaign_automation.stores.operations.switches import SwitchStore
 from campaign_automation.stores.operations.tags import TagStore
@@ -326,7 +335,9 @@ class Wiring:
 
     @cached_property
     def reconciler(self) -> Reconciler:
-        return Reconciler(self.store, VisitStore(self._table), self.creation, self.gate, self._executions)
+        return Reconciler(
+            self.store, VisitStore(self._table), self.creation, self.gate, self._resumes, self._executions
+        )
 
     @cached_property
     def orphans(self) -> OrphanSearch:
@@ -364,7 +375,15 @@ class Wiring:
     @cached_property
     def control(self) -> CampaignControl:
         categories = self.settings.special_ad_categories
-        return CampaignControl(self.campaigns, self.gate, self._executions, categories)
+        return CampaignControl(self.campaigns, self.gate, self._resumes, self._executions, categories)
+
+    @cached_property
+    def _resumes(self) -> Resumes:
+        return Resumes(self.store, self.audit, self.gate)
+
+    @cached_property
+    def updates(self) -> CampaignUpdates:
+        return CampaignUpdates(self.campaigns, self.gate, TargetChanges(self.store, self.audit))
 
     @cached_property
     def stops(self) -> CampaignStops:
@@ -372,7 +391,32 @@ class Wiring:
 
     @cached_property
     def history(self) -> ChangeHistory:
-        return ChangeHistory(self.campaigns, self.audit, self.gate)
+        return ChangeHistory(self.campaigns, self.audit, self.gate, TargetChanges(self.store, self.audit))
+
+    # --- whole accounts -------------------------------------------------------------------------------
+
+    @cached_property
+    def _account_reader(self) -> AccountReader:
+        return AccountReader(self.store, TagStore(self._table), self.accounts, self.platforms)
+
+    @cached_property
+    def adoption(self) -> CampaignAdoption:
+        stores = self.store, AdoptionStore(self._table), TagStore(self._table)
+        return CampaignAdoption(*stores, self.campaigns, self._account_reader, self.commitments)
+
+    @cached_property
+    def lists(self) -> CampaignLists:
+        return CampaignLists(self.store, self._ab_test_store, self.status)
+
+    @cached_property
+    def account_overview(self) -> AccountOverview:
+        platforms = [platform for platform in Platform if platform in self.adapters]
+        return AccountOverview(self.store, self.accounts, self._account_reader, self.commitments, platforms)
+
+    @cached_property
+    def health(self) -> HealthChecks:
+        scheduler = "run_due and background of this process" if self._runs_due else "EventBridge Scheduler"
+        return HealthChecks(self._table, self.store, self.cache, self.tools, scheduler)
 
     # --- budgets, A/B tests and rules -----------------------------------------------------------------
 

@@ -16,6 +16,7 @@ MAY_NAME_PLATFORMS = (
     "models/common.py",  # Platform itself
     "models/campaigns.py",  # the platform of a request that names none
     "settings.py",
+    "models/accounts/",  # the default of its requests, that of all requests
     "utils/observability.py",  # "google" is the logger of the vendor's packages
 )
 NAMES = {platform.value for platform in Platform}

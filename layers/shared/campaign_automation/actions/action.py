@@ -45,6 +45,7 @@ class Action:
     role: Role
     key: Key
     is_destructive: bool
+    is_public: bool
     request: type[BaseModel]
     answers: dict[int, type[BaseModel]]  # by HTTP status; those of changes are an Answer
     perform: Perform[Any, Any]
@@ -107,6 +108,7 @@ def action(
     key: Key = Key.NONE,
     success: int = 200,
     destructive: bool = False,
+    public: bool = False,
     role: Role | None = None,
     refresh: Refresh | None = None,
 ) -> Callable[[Perform[R, A]], Perform[R, A]]:
@@ -114,7 +116,8 @@ def action(
 
     Its `request` parameter's type parses the parameters; the types it returns are the answers, `success` the
     status of the first; a second one means that the work goes on (202). Without `role` buyers may call an
-    action that changes, viewers one that only reads. `refresh` brings an answer that is repeated up to date.
+    action that changes, viewers one that only reads; a `public` one needs no token over HTTP. `refresh`
+    brings an answer that is repeated up to date.
     """
 
     def register(perform: Perform[R, A]) -> Perform[R, A]:
@@ -129,6 +132,7 @@ def action(
             role=role or (Role.VIEWER if key is Key.NONE else Role.BUYER),
             key=key,
             is_destructive=destructive,
+            is_public=public,
             request=hints["request"],
             answers=dict(zip((success, 202), answers, strict=False)),
             perform=perform,

@@ -6,10 +6,12 @@ from campaign_automation.actions.action import Key, action
 from campaign_automation.models.changes import (
     AuditTrail,
     CampaignManaged,
+    CampaignUpdated,
     ChangeUndone,
     GetAudit,
     ManageCampaign,
     UndoChange,
+    UpdateCampaign,
 )
 from campaign_automation.models.common import Context
 from campaign_automation.wiring import Wiring
@@ -19,6 +21,12 @@ from campaign_automation.wiring import Wiring
 async def manage_campaign(parts: Wiring, request: ManageCampaign, caller: Context) -> CampaignManaged:
     """Pause, start or delete a campaign or parts of it."""
     return await parts.control.manage(request, caller)
+
+
+@action("PATCH", "/v1/campaigns/{campaign_id}", key=Key.GIVEN)
+async def update_campaign(parts: Wiring, request: UpdateCampaign, caller: Context) -> CampaignUpdated:
+    """Change budgets and targets of a campaign."""
+    return await parts.updates.update(request, caller)
 
 
 @action("GET", "/v1/campaigns/{campaign_id}/audit")

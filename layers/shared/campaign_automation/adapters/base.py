@@ -15,6 +15,7 @@ from typing import Annotated, Literal, NamedTuple, Protocol
 
 from pydantic import BaseModel, Field, SecretStr
 
+from campaign_automation.models.accounts import FoundCampaign
 from campaign_automation.models.campaigns import (
     AdCopy,
     AdSetPlan,
@@ -278,6 +279,10 @@ class PlatformAdapter(Protocol):
         self, access: Access, level: Level, names: Sequence[str], campaign_id: str | None
     ) -> dict[str, list[str]]:
         """Return the ids of live objects by exact name, for the names that exist."""
+        ...
+
+    async def list_campaigns(self, access: Access, account: AdAccount) -> list[FoundCampaign]:
+        """Return all live campaigns of the account, whoever made them, each once."""
         ...
 
     async def campaign_names(self, access: Access) -> dict[str, str]:

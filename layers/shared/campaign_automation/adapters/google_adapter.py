@@ -24,7 +24,7 @@ from campaign_automation.adapters.base import (
 )
 from campaign_automation.adapters.common.accounts import configured, known_step
 from campaign_automation.adapters.common.budgets import Amounts, BudgetOutcomes, budget_outcome, set_budgets
-from campaign_automation.adapters.common.listings import ids_by_name
+from campaign_automation.adapters.common.listings import found_campaigns, ids_by_name
 from campaign_automation.adapters.common.outcomes import Look, looked_up, with_gone_removed
 from campaign_automation.adapters.common.reading import tree_of, typed_errors, zone_of
 from campaign_automation.adapters.google import answers, checks, facts, queries, requests
@@ -37,6 +37,7 @@ from campaign_automation.adapters.google.options.criteria import Stored, stored_
 from campaign_automation.adapters.google.wire import GoogleWire
 from campaign_automation.adapters.limits.calls import Calls
 from campaign_automation.clients.media_client import MediaClient
+from campaign_automation.models.accounts import FoundCampaign
 from campaign_automation.models.campaigns import AdSetPlan, CampaignPlan, CreateCampaign, Creative
 from campaign_automation.models.common import AdAccount, AgeGroup, Level
 from campaign_automation.utils.error_handler import AccountError, CampaignAutomationError, PlatformError
@@ -246,6 +247,11 @@ class GoogleAdapter:
             if name:
                 found.setdefault(name, []).append(answers.ad_id(row))
         return found
+
+    @typed_errors(PLATFORM)
+    async def list_campaigns(self, access: Access, account: AdAccount) -> list[FoundCampaign]:
+        rows = await self._wire.search(access, "list_campaigns", queries.CAMPAIGNS)
+        return found_campaigns(rows, answers.found)
 
     @typed_errors(PLATFORM)
     async def campaign_names(self, access: Access) -> dict[str, str]:

@@ -28,7 +28,7 @@ from campaign_automation.adapters.base import (
 from campaign_automation.adapters.common.accounts import configured, known_step, with_only_assets
 from campaign_automation.adapters.common.ages import open_end_warnings
 from campaign_automation.adapters.common.budgets import Amounts, BudgetOutcomes, budget_outcome, set_budgets
-from campaign_automation.adapters.common.listings import ids_by_name
+from campaign_automation.adapters.common.listings import found_campaigns, ids_by_name
 from campaign_automation.adapters.common.options.rules import check_options
 from campaign_automation.adapters.common.outcomes import is_gone, with_gone_removed
 from campaign_automation.adapters.common.reading import (
@@ -50,6 +50,7 @@ from campaign_automation.adapters.meta.answers import (
     ad_node,
     adset_node,
     campaign_node,
+    found,
     ids_of,
     insight_of_row,
 )
@@ -71,6 +72,7 @@ from campaign_automation.adapters.meta.requests import (
 from campaign_automation.adapters.meta.studies import MetaStudies
 from campaign_automation.adapters.meta.wire import Call, MetaWire
 from campaign_automation.clients.media_client import MediaClient
+from campaign_automation.models.accounts import FoundCampaign
 from campaign_automation.models.campaigns import AdSetPlan, CampaignPlan, CreateCampaign, Creative
 from campaign_automation.models.common import AdAccount, AgeGroup, Level, Objective
 from campaign_automation.utils import clock
@@ -303,6 +305,13 @@ class MetaAdapter:
             parent = campaign_id
         items = await self._list(access, level, parent, names)
         return ids_by_name(((item["name"], item.get("id")) for item in items), set(names))
+
+    @typed_errors(PLATFORM)
+    async def list_campaigns(self, access: Access, account: AdAccount) -> list[FoundCampaign]:
+        params = {"fields": facts.FOUND_FIELDS, "limit": 200}
+        parent = access.platform_account_id
+        rows = await self._wire.get_all(access, "list_campaigns", parent, _EDGES[Level.CAMPAIGN], params)
+        return found_campaigns(rows, partial(found, step=account.budget_step))
 
     @typed_errors(PLATFORM)
     async def campaign_names(self, access: Access) -> dict[str, str]:

@@ -45,6 +45,7 @@ from campaign_automation.adapters.tiktok.reports import (
 from campaign_automation.adapters.tiktok.splits import TikTokSplits
 from campaign_automation.adapters.tiktok.wire import TikTokWire
 from campaign_automation.clients.media_client import MediaClient
+from campaign_automation.models.accounts import FoundCampaign
 from campaign_automation.models.campaigns import AdSetPlan, CampaignPlan, CreateCampaign, Creative
 from campaign_automation.models.common import AdAccount, AgeGroup, Level, Objective
 from campaign_automation.utils import clock
@@ -235,6 +236,10 @@ class TikTokAdapter:
         self, access: Access, level: Level, names: Sequence[str], campaign_id: str | None
     ) -> dict[str, list[str]]:
         return await self._objects.find(access, level, names, campaign_id)
+
+    @typed_errors(PLATFORM)
+    async def list_campaigns(self, access: Access, account: AdAccount) -> list[FoundCampaign]:
+        return await self._objects.campaigns(access)
 
     @typed_errors(PLATFORM)
     async def campaign_names(self, access: Access) -> dict[str, str]:

@@ -23,6 +23,7 @@ Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
 
 # API Gateway closes after 29 s; the answer must be on its way before that.
 LONGEST_WAIT_SECONDS = 25
+_NOBODY: Mapping[str, Any] = {"principalId": "nobody", "roles": "viewer"}
 _WAIT = re.compile(r"\bwait\s*=\s*([0-9]{1,9})")
 
 
@@ -35,7 +36,7 @@ def handler(*names: str) -> Handler:
     @logger.inject_lambda_context(correlation_id_path="requestContext.requestId", clear_state=True)
     def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         action = routes[event["httpMethod"], event["resource"]]
-        return event_loop.run(counted(parts.metrics, respond(parts, action, event)))
+        return event_loop.run(respond(parts, action, event))
 
     return lambda_handler
 
@@ -47,14 +48,17 @@ async def respond(parts: Wiring, action: Action, event: Event) -> dict[str, Any]
     except InvalidRequestError as error:
         return response(envelope(error, event["requestContext"]["requestId"]), action.success)
     parameters |= event.get("pathParameters") or {}
-    return response(await run_action(parts, action.name, parameters, caller_of(event)), action.success)
+    async with counted(parts.metrics):
+        answer = await run_action(parts, action.name, parameters, caller_of(event))
+    return response(answer, action.success)
 
 
 def caller_of(event: Event) -> dict[str, Any]:
     """Return the caller's context: tenant, person and roles as the authorizer verified them."""
     # API Gateway hands header names on as the client wrote them.
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
-    verified = event["requestContext"]["authorizer"]
+    # Public routes have no authorizer.
+    verified = event["requestContext"].get("authorizer") or _NOBODY
     context = {
         "user_id": verified["principalId"],
         "person": verified.get("person"),

@@ -94,6 +94,8 @@ def _operation(action: Action) -> dict[str, Any]:
         }
         | {"default": _content("Error", "the error envelope")},
     }
+    if action.is_public:
+        operation["security"] = []
     if action.has_body:
         operation["requestBody"] = {"required": True, **_content(action.request.__name__, "")}
         operation["requestBody"].pop("description")

@@ -21,6 +21,7 @@ from campaign_automation.models.campaigns import (
     CreateCampaign,
 )
 from campaign_automation.models.common import Context, Level, Platform
+from campaign_automation.stores.ab_test_store import campaign_id_of
 from campaign_automation.stores.campaign_store import CampaignStore
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import (
@@ -140,23 +141,37 @@ class CampaignManager:
         raise _failure(creation)
 
     async def load(self, tenant: str, campaign_id: str) -> Creation:
-        """Return the campaign by our id or the platform's; NotFoundError for another tenant's too."""
-        creation = await self._store.load(tenant, campaign_id)
-        if creation is None and (ours := await self._store.resolve(tenant, campaign_id)):
-            creation = await self._store.load(tenant, ours)
-        if creation is None:
-            raise NotFoundError(f"campaign {campaign_id} is not known", field="campaign_id")
-        return creation
+        """Return the creation by our id or the platform's; NotFoundError for another tenant's too."""
+        known = await self.known(tenant, campaign_id)
+        if not isinstance(known, Creation):
+            raise _unknown(campaign_id)
+        return known
+
+    async def known(self, tenant: str, campaign_id: str) -> Creation | Campaign:
+        """Return the creation, or the campaign that was made elsewhere.
+
+        By our id, its test's or the platform's. Raises NotFoundError, for another tenant's too.
+        """
+        known = await self._store.known(tenant, campaign_id_of(campaign_id))
+        if known is None and (ours := await self._store.resolve(tenant, campaign_id)):
+            known = await self._store.known(tenant, ours)
+        if known is None:
+            raise _unknown(campaign_id)
+        return known
 
     async def load_created(self, tenant: str, campaign_id: str) -> Campaign:
         """Return a campaign that is on its platform, or was; ConflictError for one that never was."""
-        creation = await self.load(tenant, campaign_id)
-        campaign = creation.campaign()
+        known = await self.known(tenant, campaign_id)
+        campaign = known.campaign() if isinstance(known, Creation) else known
         if campaign is None or campaign.state not in ("created", "deleted", "needs_reconciliation"):
             raise ConflictError(
-                f"the campaign is {creation.state}: there is nothing to change", field="campaign_id"
+                f"the campaign is {known.state}: there is nothing to change", field="campaign_id"
             )
         return campaign
+
+
+def _unknown(campaign_id: str) -> NotFoundError:
+    return NotFoundError(f"campaign {campaign_id} is not known", field="campaign_id")
 
 
 def _failure(creation: Creation) -> CampaignAutomationError:

@@ -28,9 +28,10 @@ class ObjectEntry(Record):
     `status` and `daily_budget` are what we last saw there; None is as it was created. `scheduled_budget`
     is a budget that the platform takes over at the next midnight. An object that is `held` was paused on its
     own and is not started with its campaign. `parent` is the tag of an ad's ad set, `creative_id` the
-    creative of an ad, `planned_budget` the budget that the object was created with. `sent_at` is the time of
-    the first attempt (epoch milliseconds); after one that was never answered the object is `unanswered`: the
-    platform may still make it, and a second one beside it.
+    creative of an ad, `planned_budget` the budget that the object was created with, `planned_narrowing` what
+    an ad set was narrowed by beside ages and countries, as "genders female, places 3847". `sent_at` is the
+    time of the first attempt (epoch milliseconds); after one that was never answered the object is
+    `unanswered`: the platform may still make it, and a second one beside it.
     """
 
     level: Level
@@ -46,6 +47,7 @@ class ObjectEntry(Record):
     scheduled_budget: Decimal | None = None
     held: bool = False
     planned_budget: Decimal | None = None
+    planned_narrowing: str | None = None
     parent: str | None = None
     creative_id: str | None = None
 
@@ -72,6 +74,23 @@ class OutboxEntry(Record):
         return not self.sent and not self.is_quarantined
 
 
+class Resume(Record):
+    """The end of a pause: at `at_ms` its objects are started again, unless somebody touched them since."""
+
+    at_ms: int
+    paused_ms: int
+    run_id: str
+    actor: str
+    tags: list[str]
+
+
+class Targets(Record):
+    """The targets that somebody set after the creation or the import, in the place of those of then."""
+
+    target_roas: Decimal | None = None
+    target_cpa: Decimal | None = None
+
+
 class _Stored(Record):
     """The fields that a creation and its campaign have in common. Times are epoch milliseconds."""
 
@@ -81,6 +100,9 @@ class _Stored(Record):
     test: AbTestTerms | None = None
     revision: int = 0  # grows with every change of ours, so that a cached answer shows its age
     run_id: str | None = None  # the change that is being made, or whose process died
+    due: int | None = None  # at which the reconciler visits it
+    resume: Resume | None = None
+    targets: Targets | None = None
     stop_requested: Stop | None = None  # nothing begun before is sent any more, but what lowers spend
     created_at: int
     objects: dict[str, ObjectEntry] = {}
@@ -99,7 +121,9 @@ class _Stored(Record):
 class Campaign(_Stored):
     """A campaign on its platform: account, objects by tag, targets, state.
 
-    `tag` is that of the campaign object itself; `ends_at` is the time at which the platform stops it.
+    `tag` is that of the campaign object itself; `ends_at` is the time at which the platform stops it. One
+    that `is_adopted` was made elsewhere: its objects are those that its platform shows, their tags the
+    platform's ids, and the tag of the campaign is our id.
     """
 
     platform: Platform
@@ -111,6 +135,7 @@ class Campaign(_Stored):
     target_cpa: Decimal | None = None
     ends_at: datetime | None = None
     lacks_declaration: bool = False  # of special ad categories; until somebody declares, nothing is started
+    is_adopted: bool = False
     created_by: str  # the actor of the creation, as the audit trail names it
 
     @property
@@ -173,7 +198,6 @@ class Creation(_Stored):
     looks: int = 0
     look_at: int | None = None
     undo_at: int | None = None
-    due: int | None = None
     updated_at: int
     creatives: dict[str, Creative] = {}
     copies: dict[str, AdCopy] = {}
@@ -216,8 +240,8 @@ class Creation(_Stored):
             tag=plan.tag,
             name=plan.name,
             objective=self.spec.objective,
-            target_roas=self.spec.target_roas,
-            target_cpa=self.spec.target_cpa,
+            target_roas=(self.targets or self.spec).target_roas,
+            target_cpa=(self.targets or self.spec).target_cpa,
             ends_at=plan.ends_at,
             lacks_declaration=plan.lacks_declaration,
             created_by=self.context.actor,
@@ -229,6 +253,7 @@ def _with_plan(objects: dict[str, ObjectEntry], plan: CampaignPlan) -> dict[str,
     budgets = {adset.tag: adset.daily_budget for adset in plan.adsets}
     # Where the campaign has the budget, it is the sum of its ad sets' shares.
     budgets[plan.tag] = sum(budgets.values(), Decimal(0))
+    narrowings = {adset.tag: ", ".join(plan.narrowing(adset)) or None for adset in plan.adsets}
     ads = {ad.tag: ad for ad in plan.ads}
     # A stored creation has its objects by tag, which is a hash; the request's first creative is the control.
     order = {tag: place for place, tag in enumerate([*(item.tag for item in plan.adsets), *ads])}
@@ -236,6 +261,7 @@ def _with_plan(objects: dict[str, ObjectEntry], plan: CampaignPlan) -> dict[str,
         tag: entry.model_copy(
             update={
                 "planned_budget": budgets.get(tag, entry.planned_budget),
+                "planned_narrowing": narrowings.get(tag, entry.planned_narrowing),
                 "parent": ads[tag].adset_tag if tag in ads else entry.parent,
                 "creative_id": ads[tag].creative_id if tag in ads else entry.creative_id,
             }

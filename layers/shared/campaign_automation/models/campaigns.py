@@ -28,6 +28,7 @@ from campaign_automation.models.common import (
     StoredTargeting,
     Targeting,
     Text,
+    narrowing_of,
     unique,
 )
 from campaign_automation.models.creation.options import BidStrategy, CreationOptions, Schedule, Tracking
@@ -193,6 +194,15 @@ class CampaignPlan(Model):
     starts_at: Annotated[datetime | None, Later] = None
     call_to_action: Annotated[str | None, Later] = None
     tracking: Annotated[Tracking | None, Later] = None
+
+    def audiences(self, adset: AdSetPlan) -> list[str]:
+        """Return the lists of people whom an ad set reaches, with the campaign's lookalike."""
+        lookalike = [self.audience.lookalike] if isinstance(self.audience, Lookalike) else []
+        return sorted({*lookalike, *adset.targeting.audiences})
+
+    def narrowing(self, adset: AdSetPlan) -> list[str]:
+        """Return what an ad set is narrowed by beside ages and countries, as "genders female"."""
+        return narrowing_of(adset.targeting.model_copy(update={"audiences": self.audiences(adset)}))
 
 
 class Creative(Model):

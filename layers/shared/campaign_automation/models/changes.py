@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, AwareDatetime, Field, model_validator
 
-from campaign_automation.models.common import Answer, Level, Model, Text, unique
+from campaign_automation.models.common import Amount, Answer, Level, Model, PositiveAmount, Text, unique
 
 CampaignId = Annotated[Text, Field(max_length=128)]
 Reason = Annotated[Text, Field(max_length=500)]
@@ -17,7 +19,8 @@ Value = str | int | float | None
 class ManageCampaign(Model):
     """Parameters of manage_campaign; `entity_ids` are our ids or the platform's, of the level's objects.
 
-    `special_ad_categories` ["NONE"] declares, with a start, what the creation left open.
+    `special_ad_categories` ["NONE"] declares, with a start, what the creation left open. `until` starts again
+    what a pause stopped, at a moment or on a date of the account, unless it was touched in between.
     """
 
     campaign_id: CampaignId
@@ -31,6 +34,7 @@ class ManageCampaign(Model):
     special_ad_categories: Annotated[list[Text], Field(max_length=5)] | None = Field(
         None, exclude_if=lambda value: value is None
     )
+    until: AwareDatetime | date | None = Field(None, exclude_if=lambda value: value is None)
     confirm: Flag = False
     dry_run: Flag = False
 
@@ -45,6 +49,8 @@ class ManageCampaign(Model):
             raise ValueError("confirm: a deletion cannot be undone; give confirm: true")
         if (self.level == "campaign") == (self.entity_ids is not None):
             raise ValueError("entity_ids: required with level adset or ad, not allowed with level campaign")
+        if self.until is not None and self.action != "pause":
+            raise ValueError("until: is for a pause alone")
         return self
 
 
@@ -54,7 +60,7 @@ class ChangedItem(Model):
     level: Level
     id: str
     platform_id: str
-    field: Literal["status", "daily_budget"] = "status"
+    field: Literal["status", "daily_budget", "target_roas", "target_cpa"] = "status"
     before: Value
     after: Value
     effective: Literal["now", "next_day"] = "now"
@@ -83,11 +89,64 @@ class CampaignManaged(Answer):
     confirmed: bool = True
     campaign_id: str
     new_status: Literal["active", "paused", "deleted"]
+    resumes_at: datetime | None = None
     run_id: str | None = None
     changed: list[ChangedItem]
     skipped: list[SkippedItem] = []
     failed: list[FailedItem] = []
     warnings: list[str] = []
+    message: str
+
+    @property
+    def is_final(self) -> bool:
+        """Return whether asking again would change nothing: no part of it failed in passing."""
+        return not any(item.error["details"].get("retryable") for item in self.failed)
+
+
+class UpdateCampaign(Model):
+    """Parameters of update_campaign: budgets and targets; what is left out stays as it is.
+
+    `daily_budget` is the whole campaign's: its own where it has one, else spread over its running ad sets in
+    proportion to theirs. `adset_budgets` sets them one by one, by our ids or the platform's.
+    """
+
+    campaign_id: CampaignId
+    daily_budget: PositiveAmount | None = None
+    adset_budgets: Annotated[dict[CampaignId, PositiveAmount], Field(min_length=1, max_length=200)] | None = (
+        None
+    )
+    target_roas: PositiveAmount | None = None
+    target_cpa: PositiveAmount | None = None
+    reason: Reason = "asked by the user"
+    dry_run: Flag = False
+
+    @property
+    def targets(self) -> dict[str, Decimal]:
+        """The targets that are set, by their names."""
+        asked = {"target_roas": self.target_roas, "target_cpa": self.target_cpa}
+        return {name: value for name, value in asked.items() if value is not None}
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.daily_budget is not None and self.adset_budgets is not None:
+            raise ValueError("give either daily_budget or adset_budgets")
+        if self.daily_budget is None and self.adset_budgets is None and not self.targets:
+            raise ValueError("give daily_budget, adset_budgets, target_roas or target_cpa")
+        return self
+
+
+class CampaignUpdated(Answer):
+    """The answer of update_campaign, as in CampaignManaged. The targets are those that hold now."""
+
+    status: Literal["success", "partial"] = "success"
+    confirmed: bool = True
+    campaign_id: str
+    target_roas: Amount | None = None
+    target_cpa: Amount | None = None
+    run_id: str | None = None
+    changed: list[ChangedItem]
+    skipped: list[SkippedItem] = []
+    failed: list[FailedItem] = []
     message: str
 
     @property
@@ -118,7 +177,7 @@ class AuditRecord(Model):
     campaign_id: str
     actor: str
     reason: str
-    operation: Literal["create", "set_status", "set_budget", "remove", "end_split", "lift_end"]
+    operation: Literal["create", "set_status", "set_budget", "remove", "end_split", "lift_end", "set_target"]
     level: Level
     entity_id: str
     platform_id: str | None = None

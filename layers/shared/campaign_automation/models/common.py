@@ -264,6 +264,14 @@ class StoredTargeting(Record):
     more: list[str] = []
 
 
+_NARROWING = ("genders", "languages", "places", "excluded_countries", "audiences", "excluded_audiences")
+
+
+def narrowing_of(targeting: Targeting | StoredTargeting) -> list[str]:
+    """Return what the people are narrowed by beside ages and countries, as "genders female"."""
+    return [f"{name} {value}" for name in _NARROWING for value in getattr(targeting, name)]
+
+
 class SpendEnvelope(NamedTuple):
     """The most that a platform may spend of one daily budget, in daily budgets: on a day, in a week, in a
     month."""

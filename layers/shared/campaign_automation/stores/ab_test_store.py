@@ -74,6 +74,11 @@ def ab_test_id(campaign_id: str) -> str:
     return f"abt_{campaign_id.removeprefix('cmp_')}"
 
 
+def campaign_id_of(test_id: str) -> str:
+    """Return the id of a test's campaign; any other id stays as it is."""
+    return f"cmp_{test_id.removeprefix('abt_')}" if test_id.startswith("abt_") else test_id
+
+
 class AbTestStore:
     """The store of tests. Rows are made once; afterwards only a running test changes."""
 

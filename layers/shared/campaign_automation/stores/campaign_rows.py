@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 from campaign_automation.models.campaign import Campaign, Creation, ObjectEntry, OutboxEntry
 from campaign_automation.models.campaigns import AdCopy, Creative
-from campaign_automation.models.common import Record
+from campaign_automation.models.common import AdAccount, Platform, Record
 from campaign_automation.stores.lease import machine_now
 from campaign_automation.stores.notice_store import Notice
 from campaign_automation.stores.table import Key, Row, Value, document
@@ -21,7 +21,10 @@ _WITH_MESSAGES: dict[str, Literal["campaign", "notice"]] = {"campaign": "campaig
 # Eight documents of this size fit into one row; longer ones are cut into parts, in characters of four bytes.
 _LONGEST_DOCUMENT = 40_000
 _PART = 75_000
+# Of a campaign made elsewhere; the rest of it are the attributes of its row and its objects.
+_ADOPTED = {"platform", "account", "tag", "name", "objective", "target_roas", "target_cpa", "created_by"}
 _DOCUMENTS = ("spec", "context", "test", "account", "plan", "failure", "warnings", "drift", "held_copies")
+_SMALL = ("resume", "targets")
 
 
 class Pending(NamedTuple):
@@ -135,13 +138,29 @@ def outbox_row(creation: Creation | Campaign, entry: OutboxEntry) -> Row:
 
 def list_row(creation: Creation) -> Row:
     plan, account = creation.planned()
+    return _listed(creation, creation.spec.platform, account, plan.name)
+
+
+def _listed(campaign: Creation | Campaign, platform: Platform, account: AdAccount, name: str) -> Row:
     return {
-        **list_key(creation)._asdict(),
-        "campaign_id": creation.campaign_id,
-        "platform": str(creation.spec.platform),
+        **list_key(campaign)._asdict(),
+        "campaign_id": campaign.campaign_id,
+        "platform": str(platform),
         "account": account.ad_account_id or account.platform_account_id,
-        "name": plan.name,
+        "name": name,
     }
+
+
+def adopted_rows(campaign: Campaign) -> list[Row]:
+    """Return the rows of a campaign that was made elsewhere, without those of its objects."""
+    head = campaign.model_dump(include={"tenant", "campaign_id", "state", "created_at"})
+    adopted = campaign.model_dump_json(include=_ADOPTED)
+    pointer = pointer_key(campaign.tenant, campaign.root_id)
+    return [
+        {**campaign_key(campaign)._asdict(), **head, "updated_at": now_ms(), "adopted": adopted},
+        {**pointer._asdict(), "campaign_id": campaign.campaign_id},
+        _listed(campaign, campaign.platform, campaign.account, campaign.name),
+    ]
 
 
 def _lifetime(creation: Creation) -> dict[str, int]:
@@ -152,9 +171,22 @@ def _lifetime(creation: Creation) -> dict[str, int]:
 # --- campaigns from rows ------------------------------------------------------------------------------------
 
 
-def creation_of(rows: list[Row]) -> Creation:
+def head_of(rows: list[Row]) -> Row | None:
+    """Return the row of the campaign itself; objects alone are left of an import that broke off."""
+    return next((row for row in rows if row["sk"] == "campaign"), None)
+
+
+def adopted_of(campaign: Row, rows: list[Row]) -> Campaign:
+    """Put the rows of a campaign together that was made elsewhere."""
+    objects = [ObjectEntry.model_validate(row) for row in rows if row["sk"].startswith("object#")]
+    # The row has an attribute of the name for the index of visits.
+    parts = {"is_adopted": True, "outbox": [], "objects": {entry.tag: entry for entry in objects}}
+    adopted, small = json.loads(campaign["adopted"]), _small(campaign)
+    return Campaign.model_validate(campaign | adopted | small | (small.get("targets") or {}) | parts)
+
+
+def creation_of(campaign: Row, rows: list[Row]) -> Creation:
     """Put the rows of one partition together."""
-    campaign = next(row for row in rows if row["sk"] == "campaign")
     documents = {name: json.loads(_whole(campaign[name], rows)) for name in _DOCUMENTS if name in campaign}
     creatives = {row["sk"].partition("#")[2]: row for row in rows if row["sk"].startswith("creative#")}
     objects = [ObjectEntry.model_validate(row) for row in rows if row["sk"].startswith("object#")]
@@ -169,7 +201,12 @@ def creation_of(rows: list[Row]) -> Creation:
         "objects": {entry.tag: entry for entry in objects},
         "outbox": [OutboxEntry.model_validate_json(row["entry"]) for row in messages],
     }
-    return Creation.model_validate(campaign | documents | parts)
+    return Creation.model_validate(campaign | documents | _small(campaign) | parts)
+
+
+def _small(campaign: Row) -> dict[str, Any]:
+    """Return the documents of a row that are never long."""
+    return {name: json.loads(campaign[name]) for name in _SMALL if name in campaign}
 
 
 def _whole(text: str, rows: list[Row]) -> str:

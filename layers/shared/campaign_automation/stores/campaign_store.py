@@ -24,7 +24,16 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
-from campaign_automation.models.campaign import Campaign, Creation, ObjectEntry, OutboxEntry, State, Stop
+from campaign_automation.models.campaign import (
+    Campaign,
+    Creation,
+    ObjectEntry,
+    OutboxEntry,
+    Resume,
+    State,
+    Stop,
+    Targets,
+)
 from campaign_automation.models.campaigns import AdCopy, Creative
 from campaign_automation.models.common import AdAccount, Level
 from campaign_automation.stores.answer_store import Claim, claim_after, claim_key, claim_put, standing_claim
@@ -33,6 +42,7 @@ from campaign_automation.stores.campaign_rows import (
     Listed,
     Pending,
     account_key,
+    adopted_of,
     asset_key,
     campaign_key,
     campaign_row,
@@ -40,6 +50,7 @@ from campaign_automation.stores.campaign_rows import (
     creation_of,
     creative_key,
     creative_row,
+    head_of,
     in_parts,
     list_key,
     list_row,
@@ -76,7 +87,7 @@ from campaign_automation.utils.clock import now_ms
 from campaign_automation.utils.error_handler import StoreError
 
 _CLAIM_TRIES = 3
-_RUN = Lease(holder="run_id", until="run_held_until")
+RUN = Lease(holder="run_id", until="run_held_until")
 _NOT_STOPPED = Absent("stop_requested")
 _CREATING = Equals("state", "creating")
 _OPEN = AnyOf(_CREATING, Equals("state", "needs_reconciliation"))
@@ -116,14 +127,22 @@ class CampaignStore:
         raise StoreError("the idempotency key changed hands while the campaign was stored; ask again")
 
     async def load(self, tenant: str, campaign_id: str) -> Creation | None:
-        """Return the whole campaign, read in one query, or None for an id this tenant does not have."""
-        rows = await self._table.query(partition(tenant, campaign_id))
-        return creation_of(rows) if rows else None
+        """Return the whole creation, read in one query, or None for an id this tenant has none of."""
+        known = await self.known(tenant, campaign_id)
+        return known if isinstance(known, Creation) else None
 
     async def campaign(self, tenant: str, campaign_id: str) -> Campaign | None:
         """Return the campaign as it is on its platform, or None for an id this tenant does not have there."""
-        creation = await self.load(tenant, campaign_id)
-        return None if creation is None else creation.campaign()
+        known = await self.known(tenant, campaign_id)
+        return known.campaign() if isinstance(known, Creation) else known
+
+    async def known(self, tenant: str, campaign_id: str) -> Creation | Campaign | None:
+        """Return the creation, or the campaign that was made elsewhere, or None for an unknown id."""
+        rows = await self._table.query(partition(tenant, campaign_id))
+        head = head_of(rows)
+        if head is None:
+            return None
+        return adopted_of(head, rows) if "adopted" in head else creation_of(head, rows)
 
     async def state_of(self, tenant: str, campaign_id: str) -> str | None:
         row = await self._campaign(tenant, campaign_id)
@@ -228,6 +247,14 @@ class CampaignStore:
         values = changed_parts({"stop_requested": stop, **visit_at(now_ms())})
         return await self._table.try_write(Update(campaign_key(campaign), set=values, when=when))
 
+    async def plan_resume(self, campaign: Campaign, resume: Resume | None) -> None:
+        """Store when a pause ends, or that it does not; the next visit of the reconciler looks at it."""
+        await self._table.write(Update(campaign_key(campaign), set=changed_parts({"resume": resume})))
+
+    async def set_targets(self, campaign: Campaign, targets: Targets) -> None:
+        values = changed_parts({"targets": targets})
+        await self._table.write(Update(campaign_key(campaign), set=values, add={"revision": 1}))
+
     # --- changes of existing campaigns -----------------------------------------------------------------
 
     async def begin_run(
@@ -238,7 +265,7 @@ class CampaignStore:
         A run whose time is over has died, and its lease is taken over, as is a lease of the run itself. A
         stopped creation begins no run but one that `stops`; elsewhere a new run is younger than the stop.
         """
-        conditions = [_RUN.free_for(run_id), _no_old_run_but(run_id)]
+        conditions = [RUN.free_for(run_id), _no_old_run_but(run_id)]
         remove = [_OLD_RUN_UNTIL]
         if campaign.state == "creating" and not stops:
             conditions.append(_NOT_STOPPED)
@@ -262,10 +289,10 @@ class CampaignStore:
 
     async def renew_run(self, campaign: Campaign, run_id: str, seconds: int, *, stops: bool) -> bool:
         """Hold the lease for longer. Return False when it is lost, or a stop was asked for meanwhile."""
-        held = _RUN.held_by(run_id)
+        held = RUN.held_by(run_id)
         when = held if stops else AllOf(held, _NOT_STOPPED)
         return await self._table.try_write(
-            Update(campaign_key(campaign), set=_RUN.taken(run_id, seconds), when=when)
+            Update(campaign_key(campaign), set=RUN.taken(run_id, seconds), when=when)
         )
 
     async def end_run(
@@ -284,14 +311,14 @@ class CampaignStore:
         number was taken meanwhile: only the entries are stored then; and when another run has the lease.
         """
         # Apart from the rest, since a campaign may have more objects than one transaction takes.
-        if not await self._write_while(campaign, _RUN.held_by(run_id), seen):
+        if not await self._write_while(campaign, RUN.held_by(run_id), seen):
             return False
         end = Update(
             campaign_key(campaign),
             set=changed_parts(parts),
-            remove=(*_RUN.attributes, _OLD_RUN_UNTIL, *(["stop_requested"] if is_stopped else [])),
+            remove=(*RUN.attributes, _OLD_RUN_UNTIL, *(["stop_requested"] if is_stopped else [])),
             add={"revision": 1},
-            when=_RUN.held_by(run_id),
+            when=RUN.held_by(run_id),
         )
         operations: list[Operation] = [end]
         if message:
@@ -406,7 +433,7 @@ def _taken(tenant: str, claim: Claim, after: Claim | None) -> Put:
 
 def _run_taken(campaign: Creation | Campaign, run_id: str, seconds: int) -> Row:
     """Return what the row says of a run: its lease, and the visit that settles it should it die."""
-    taken: Row = _RUN.taken(run_id, seconds)
+    taken: Row = RUN.taken(run_id, seconds)
     if campaign.state == "creating":
         return taken  # it is visited anyway, and a stopped one soon
     return taken | visit_at(now_ms() + _SETTLED_AFTER_MS)

@@ -154,6 +154,11 @@ class WriteRefusedError(StoreError):
 class Table(ABC):
     """The port. Reads are consistent except `indexed`; engines implement the methods with an underscore."""
 
+    @property
+    def place(self) -> str:
+        """The place where the rows are kept, for those who operate the module."""
+        return type(self).__name__
+
     async def get(self, key: Key) -> Row | None:
         row = await self._get(key)
         return None if row is None else _current(row)

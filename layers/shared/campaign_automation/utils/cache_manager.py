@@ -50,6 +50,15 @@ class CacheManager:
         await self.set(tenant, what, ttl_seconds, value)
         return value
 
+    @property
+    def is_on(self) -> bool:
+        return self._client is not None
+
+    async def is_up(self) -> bool:
+        """Return whether the cache takes a value and gives it back."""
+        await self.set("health", "ping", 60, True)
+        return bool(await self.get("health", "ping"))
+
     async def get(self, tenant: str, what: str) -> Any:
         """Return the value, or None."""
         key = self._key(tenant, what)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from campaign_automation.adapters.limits.limit import SHARES, Block, CallLimit, Kind, Ledger, next_block
 
 TIKTOK = CallLimit("app", 10, "calls", 1, 0.1)
+NOW = 1_700_000_000_000
 META = CallLimit("account", 60, "points", 300, 10, block=60, write=3)
 
 Asked = tuple[int, Kind, int]  # milliseconds after the one before, class, calls
@@ -78,3 +79,10 @@ def test_the_ledger_stays_short() -> None:
         now = 1_700_000_000_000 + minute * 60_000
         _, ledger = next_block(ledger, google, "write", 1, 1, now)
     assert len(ledger) <= 26
+
+
+def test_blocks_of_a_clock_that_was_set_back_hold_nobody_up() -> None:
+    day = CallLimit("app", 100, "operations a day", 86_400, 3_600)
+    ahead: Ledger = [(NOW + hours * 3_600_000, 90) for hours in (3, 30, 200)]
+    block, _ = next_block(ahead, day, "write", 1, 0, NOW)
+    assert block.start == NOW

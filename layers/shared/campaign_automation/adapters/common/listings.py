@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
-from campaign_automation.adapters.common.reading import id_of, text_of
+from campaign_automation.adapters.base import CampaignNode
+from campaign_automation.adapters.common.reading import UNREADABLE, id_of, text_of
+from campaign_automation.models.accounts import FoundCampaign
+from campaign_automation.models.common import Objective
+from campaign_automation.utils.observability import logger
 
 T = TypeVar("T")
 
@@ -26,3 +30,31 @@ def ids_by_name(objects: Iterable[tuple[Any, Any]], wanted: Container[str]) -> d
         if (name := text_of(told)) in wanted:
             found.setdefault(name, []).append(id_of(platform_id))
     return found
+
+
+def found_campaigns(rows: Iterable[T], read: Callable[[T], FoundCampaign]) -> list[FoundCampaign]:
+    """The live campaigns in the rows, each once: pages overlap where somebody adds or removes meanwhile."""
+    found: dict[str, FoundCampaign] = {}
+    for row in rows:
+        try:
+            campaign = read(row)
+        except UNREADABLE as error:
+            logger.warning("campaign not read", reason=repr(error))
+            continue
+        found[campaign.platform_id] = campaign
+    return [campaign for campaign in found.values() if campaign.status != "deleted"]
+
+
+def found_campaign(
+    node: CampaignNode, objective: Objective | None, limits: Iterable[str] = ()
+) -> FoundCampaign:
+    """A campaign of a list, from its node."""
+    unread = (f"its {name} is set to something that this module does not know" for name in node.unread)
+    return FoundCampaign(
+        **node.model_dump(include=set(FoundCampaign.model_fields)),
+        objective=objective,
+        limits=[*limits, *unread],
+    )
+
+
+TOTAL_BUDGET = "it has a total budget instead of a daily one, which is changed on the platform"

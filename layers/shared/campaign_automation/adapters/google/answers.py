@@ -21,6 +21,7 @@ from campaign_automation.adapters.base import (
     failed,
 )
 from campaign_automation.adapters.common import refusals
+from campaign_automation.adapters.common.listings import found_campaign
 from campaign_automation.adapters.common.options.rules import parameters_of
 from campaign_automation.adapters.common.outcomes import left_open
 from campaign_automation.adapters.common.reading import (
@@ -39,6 +40,7 @@ from campaign_automation.adapters.google.options import bidding
 from campaign_automation.adapters.google.options.criteria import Stored
 from campaign_automation.adapters.google.options.rules import GOOGLE_SEARCH, SEARCH_PARTNERS
 from campaign_automation.adapters.google.queries import KINDS
+from campaign_automation.models.accounts import FoundCampaign
 from campaign_automation.models.common import Level, StoredTargeting
 from campaign_automation.utils.error_handler import (
     PlatformError,
@@ -84,6 +86,16 @@ def campaign_node(row: Row, daily_budget: Decimal) -> CampaignNode:
         starts_at=lambda: _moment(row, row.campaign.start_date_time),
     )
     return node_of(CampaignNode, fields)
+
+
+def found(row: Row) -> FoundCampaign:
+    """A campaign of the account's list; a budget that other campaigns spend too is one of its limits."""
+    node = campaign_node(row, facts.from_micros(row.campaign_budget.amount_micros))
+    channel = enum_name(row.campaign, "advertising_channel_type")
+    bidding = enum_name(row.campaign, "bidding_strategy_type").lower()
+    goals = (name for name, goal in facts.GOALS.items() if goal == (channel, bidding))
+    problem = _budget_problem(row)
+    return found_campaign(node, next(goals, None), [problem.message] if problem else [])
 
 
 def is_removed(row: Row) -> bool:

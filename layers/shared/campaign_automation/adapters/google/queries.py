@@ -41,6 +41,11 @@ ADS = (
 CAMPAIGN = (
     f"SELECT {_CAMPAIGN}, campaign_budget.amount_micros FROM campaign WHERE campaign.id = {{campaign_id}}"
 )
+CAMPAIGNS = (
+    f"SELECT {_CAMPAIGN}, campaign_budget.amount_micros, campaign_budget.explicitly_shared,"
+    " campaign_budget.reference_count, campaign_budget.period FROM campaign"
+    " WHERE campaign.status != 'REMOVED'"
+)
 # Of the actions that count as conversions; a page view that nobody bids on may look back for longer.
 LOOKBACKS = (
     "SELECT conversion_action.click_through_lookback_window_days,"

@@ -17,6 +17,10 @@ Ledger = list[tuple[int, int]]  # the last moment of a block in epoch millisecon
 SHARES: dict[Kind, float] = {"read": 0.8, "write": 0.9}
 
 
+# Nobody waits longer for a block: functions end before, and in process a caller's deadline is shorter.
+LONGEST_QUEUE_SECONDS = 3_600
+
+
 class CallLimit(NamedTuple):
     """At most `most` points in any `seconds`, counted for the app or for each account.
 
@@ -90,4 +94,4 @@ def _plausible(ledger: Ledger, limit: CallLimit, now: int) -> Ledger:
 
 def _farthest(limit: CallLimit, now: int) -> int:
     """Return the moment beyond which a block is only explained by a clock that was set back."""
-    return now + int((10 * limit.seconds + limit.grain + 60) * 1000)
+    return now + int((min(10 * limit.seconds, LONGEST_QUEUE_SECONDS) + limit.grain + 60) * 1000)

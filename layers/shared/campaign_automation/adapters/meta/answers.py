@@ -13,6 +13,7 @@ from campaign_automation.adapters.base import (
     CampaignNode,
     DailyInsight,
 )
+from campaign_automation.adapters.common.listings import TOTAL_BUDGET, found_campaign
 from campaign_automation.adapters.common.options.rules import parameters_of
 from campaign_automation.adapters.common.reading import (
     UNREADABLE,
@@ -26,7 +27,9 @@ from campaign_automation.adapters.common.reading import (
     rows_of,
     text_of,
 )
+from campaign_automation.adapters.meta import facts
 from campaign_automation.adapters.meta.options import bidding, targeting
+from campaign_automation.models.accounts import FoundCampaign
 from campaign_automation.models.common import Level, StoredTargeting
 
 DELETED = ("DELETED", "ARCHIVED")
@@ -94,6 +97,14 @@ def campaign_node(item: Mapping[str, Any], step: Decimal) -> CampaignNode:
         created_at=lambda: _moment(item.get("created_time")),
     )
     return node_of(CampaignNode, fields)
+
+
+def found(item: Mapping[str, Any], step: Decimal) -> FoundCampaign:
+    """A campaign of the account's list; older objectives count as those that took their place."""
+    node = campaign_node(item, step)
+    has_total = amount_of(item.get("lifetime_budget") or 0) > 0
+    objective = facts.OBJECTIVES.get(str(item.get("objective")))
+    return found_campaign(node, objective, [TOTAL_BUDGET] if has_total else [])
 
 
 def _daily_budget(item: Mapping[str, Any], step: Decimal) -> Decimal | None:

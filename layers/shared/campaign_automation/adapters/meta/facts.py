@@ -113,6 +113,18 @@ LIMIT = CallLimit("account", 9000, "points in 300 s for each ad account", 300, 1
 # Days even each other out within a week. Source: Meta's blog of 29 May 2025.
 SPEND = SpendEnvelope(day=Decimal("1.75"), week=Decimal(7), month=Decimal(31))
 
+# Campaigns of before 2022 have other objectives. Source: "Outcome-Driven Ads Experiences", the mapping there.
+OBJECTIVES: dict[str, Objective] = {goal.objective: name for name, goal in GOALS.items()} | {
+    "CONVERSIONS": Objective.SALES,
+    "PRODUCT_CATALOG_SALES": Objective.SALES,
+    "LINK_CLICKS": Objective.TRAFFIC,
+    "REACH": Objective.AWARENESS,
+    "BRAND_AWARENESS": Objective.AWARENESS,
+    "LEAD_GENERATION": Objective.LEADS,
+    "POST_ENGAGEMENT": Objective.ENGAGEMENT,
+    "APP_INSTALLS": Objective.APP_PROMOTION,
+}
+
 NAME_LIMIT = 400  # unverified
 ADSETS_PER_CAMPAIGN = 200
 BATCH_LIMIT = 50
@@ -121,6 +133,7 @@ FEWEST_CELLS, MOST_CELLS = 2, 5  # of a split test; the upper one is unverified,
 CAMPAIGN_FIELDS = (
     "id,name,objective,status,effective_status,special_ad_categories,issues_info,daily_budget,created_time"
 )
+FOUND_FIELDS = "id,name,objective,status,effective_status,daily_budget,lifetime_budget,created_time"
 ADSET_FIELDS = (
     "id,name,status,effective_status,daily_budget,bid_strategy,targeting,issues_info,learning_stage_info,"
     "bid_amount,bid_constraints,start_time,end_time,attribution_spec"

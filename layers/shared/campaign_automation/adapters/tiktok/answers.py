@@ -23,6 +23,7 @@ from campaign_automation.adapters.tiktok import facts
 from campaign_automation.adapters.tiktok.options import bidding
 from campaign_automation.adapters.tiktok.options.rules import PLACEMENTS
 from campaign_automation.adapters.tiktok.requests import ages_of
+from campaign_automation.models.accounts import FoundCampaign
 from campaign_automation.models.common import Gender, Level, StoredTargeting
 
 _STATUS = {"ENABLE": "active", "DISABLE": "paused", "DELETE": "deleted"}
@@ -74,6 +75,15 @@ def campaign_node(item: Mapping[str, Any], family: facts.Family) -> CampaignNode
         created_at=lambda: _moment(item["create_time"]) if "create_time" in item else None,
     )
     return node_of(CampaignNode, fields)
+
+
+def found(item: Mapping[str, Any], family: facts.Family) -> FoundCampaign:
+    """A campaign of the account's list."""
+    has_total = item.get("budget_mode") == "BUDGET_MODE_TOTAL"
+    objective = facts.OBJECTIVES.get(str(item.get("objective_type")))
+    return listings.found_campaign(
+        campaign_node(item, family), objective, [listings.TOTAL_BUDGET] if has_total else []
+    )
 
 
 def adset_node(item: Mapping[str, Any], family: facts.Family) -> AdSetNode:

@@ -102,6 +102,13 @@ GOALS: dict[Objective, Goal] = {
         "total_purchase_value",
     ),
 }
+# Campaigns of before have other objectives; that these took their place is unverified.
+OBJECTIVES: dict[str, Objective] = {goal.objective: name for name, goal in GOALS.items()} | {
+    "CONVERSIONS": Objective.SALES,
+    "PRODUCT_SALES": Objective.SALES,
+    "APP_INSTALL": Objective.APP_PROMOTION,
+    "ENGAGEMENT": Objective.ENGAGEMENT,
+}
 APP_PROMOTION_TYPES = {"android": "APP_ANDROID", "ios": "APP_IOS"}
 
 # The first and last age of each bucket; the last one is open. Source: "Enumeration - Targeting Age Group".

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Literal
 
 from campaign_automation.adapters.base import Access, Outcome, Tree, failed
-from campaign_automation.adapters.common.listings import chunks
+from campaign_automation.adapters.common.listings import chunks, found_campaigns
 from campaign_automation.adapters.common.outcomes import is_gone, left_open, looked_up, with_gone_removed
 from campaign_automation.adapters.common.reading import id_of, id_or_none, text_of, tree_of
 from campaign_automation.adapters.common.refusals import gone
@@ -21,6 +21,7 @@ from campaign_automation.adapters.tiktok.answers import (
     ad_node,
     adset_node,
     campaign_node,
+    found,
     has_unnamed,
     id_field,
     ids_by_name,
@@ -30,6 +31,7 @@ from campaign_automation.adapters.tiktok.echo import Echoes
 from campaign_automation.adapters.tiktok.errors import is_nothing_to_update
 from campaign_automation.adapters.tiktok.facts import PLATFORM
 from campaign_automation.adapters.tiktok.wire import Answer, TikTokWire
+from campaign_automation.models.accounts import FoundCampaign
 from campaign_automation.models.common import Level, Objective
 from campaign_automation.utils.error_handler import (
     PlatformAuthError,
@@ -70,6 +72,12 @@ class TikTokObjects:
             for name, ids in ids_by_name(items, level, family, set(names)).items():
                 found.setdefault(name, []).extend(ids)
         return found
+
+    async def campaigns(self, access: Access) -> list[FoundCampaign]:
+        """Return the live campaigns of both families."""
+        listed = await self._list_both(access, Level.CAMPAIGN, {})
+        rows = [(item, family) for family, items in listed for item in items]
+        return found_campaigns(rows, lambda row: found(*row))
 
     async def campaign_names(self, access: Access) -> dict[str, str]:
         """Return the names of the live campaigns of both families, by id."""

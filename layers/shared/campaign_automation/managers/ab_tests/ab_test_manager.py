@@ -26,7 +26,7 @@ from campaign_automation.models.ab_tests import (
 from campaign_automation.models.campaign import FINAL, Campaign, Creation
 from campaign_automation.models.campaigns import CampaignAccepted, CampaignCreated
 from campaign_automation.models.common import Context, Level
-from campaign_automation.stores.ab_test_store import AbTest, AbTestStore, ab_test_id
+from campaign_automation.stores.ab_test_store import AbTest, AbTestStore, ab_test_id, campaign_id_of
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import (
     CampaignAutomationError,
@@ -173,7 +173,7 @@ class AbTestManager:
 
     async def load(self, tenant: str, test_id: str) -> tuple[AbTest, Creation]:
         """Load a test and its creation. Raises NotFoundError, for another tenant's test too."""
-        test = await self._store.load(tenant, test_id)
+        test = await self._store.load(tenant, ab_test_id(campaign_id_of(test_id)))
         if test is None:
             raise NotFoundError(f"test {test_id} is not known", field="test_id")
         return test, await self._campaigns.load(tenant, test.campaign_id)

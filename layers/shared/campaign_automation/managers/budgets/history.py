@@ -57,7 +57,9 @@ def history_of(
         rest_days=frozenset(
             day
             for owner in {tag, campaign.tag}
-            for day in _rest_days(_statuses(happened, owner, zone), created, today)
+            for day in _rest_days(
+                _statuses(happened, owner, zone), created, today, _ran_before(happened, owner)
+            )
         ),
         budget=budget,
         changes=[(_day(item, zone), _amount(item.before), _amount(item.after)) for item in budgets],
@@ -82,10 +84,19 @@ def _statuses(records: Iterable[AuditRecord], tag: str, zone: ZoneInfo) -> list[
     ]
 
 
-def _rest_days(changes: Sequence[tuple[date, str]], created: date, today: date) -> set[date]:
+def _ran_before(records: Iterable[AuditRecord], tag: str) -> bool:
+    """Return whether the object was active when it was first changed here, as one made elsewhere may be."""
+    own = (item for item in records if item.operation == "set_status" and item.entity_id == tag)
+    first = next(own, None)
+    return first is not None and (first.before or {}).get("status") == "active"
+
+
+def _rest_days(
+    changes: Sequence[tuple[date, str]], created: date, today: date, ran_before: bool
+) -> set[date]:
     """Return the days of rest, from the creation on, which makes everything paused."""
     # An ad set that was started with its campaign left no change of its own in the trail.
-    resting: date | None = created if changes else None
+    resting: date | None = created if changes and not ran_before else None
     days = {created}
     for day, status in changes:
         if status != "active":

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from campaign_automation.adapters.base import AdNode, AdSetNode, Node, Tree
 from campaign_automation.managers.campaigns.wording import differs
 from campaign_automation.models.campaign import Creation
-from campaign_automation.models.campaigns import AdSetPlan, CampaignPlan, Lookalike
+from campaign_automation.models.campaigns import AdSetPlan, CampaignPlan
 
 _SECOND, _DAY = timedelta(seconds=1), timedelta(days=1)
 
@@ -84,7 +84,7 @@ def _compare_adset(
         ("ages", _ages(asked), _ages(node)),
         ("countries", _countries(asked), _countries(node)),
         *((field.replace("_", " "), *_both(asked, node, field)) for field in _PEOPLE),
-        ("audiences", _asked_audiences(asked, plan), _sorted(node, "audiences")),
+        ("audiences", plan.audiences(asked), _sorted(node, "audiences")),
         *_placements(asked, node),
         ("bid strategy", asked.bid_strategy, node.bid_strategy),
         ("bid target", asked.bid_target, node.bid_target),
@@ -110,11 +110,6 @@ def _countries(item: AdSetPlan | AdSetNode) -> list[str] | None:
 
 def _both(asked: AdSetPlan, node: AdSetNode, field: str) -> tuple[list[str] | None, list[str] | None]:
     return _sorted(asked, field), _sorted(node, field)
-
-
-def _asked_audiences(asked: AdSetPlan, plan: CampaignPlan) -> list[str]:
-    lookalike = [plan.audience.lookalike] if isinstance(plan.audience, Lookalike) else []
-    return sorted({*lookalike, *asked.targeting.audiences})
 
 
 def _placements(asked: AdSetPlan, node: AdSetNode) -> Iterator[tuple[str, object, object]]:

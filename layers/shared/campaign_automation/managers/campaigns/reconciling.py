@@ -20,6 +20,7 @@ from campaign_automation.managers.campaigns.creation import CampaignCreation
 from campaign_automation.managers.campaigns.planning import is_tag
 from campaign_automation.managers.changes.gate import WriteGate
 from campaign_automation.managers.changes.items import DesiredChange, new_run
+from campaign_automation.managers.changes.resuming import Resumes
 from campaign_automation.managers.shared.accounts import AccountDirectory, with_access
 from campaign_automation.managers.shared.notices import Notices
 from campaign_automation.models.campaign import Campaign, Creation
@@ -61,12 +62,14 @@ class Reconciler:
         visits: VisitStore,
         creation: CampaignCreation,
         gate: WriteGate,
+        resumes: Resumes,
         executions: Executions | None = None,
     ) -> None:
         self._store = store
         self._visits = visits
         self._creation = creation
         self._gate = gate
+        self._resumes = resumes
         self._executions = executions
 
     async def sweep(self) -> dict[str, int]:
@@ -103,26 +106,36 @@ class Reconciler:
         outcome, retry_ms = "failed", _RETRY_MS
         looks: dict[str, Any] = {}
         try:
-            outcome, looks = await self._reconcile(await self._creation.load(tenant, campaign_id))
+            outcome, looks = await self._reconcile(await self._known(tenant, campaign_id))
         except CampaignAutomationError as error:
             logger.warning("not reconciled", campaign_id=campaign_id, code=error.code, reason=error.message)
             retry_ms = max(retry_ms, int(1000 * error.details.get("retry_after", 0)))
         except Exception:  # of one campaign: the others are still to be visited
             logger.exception("not reconciled", campaign_id=campaign_id)
-        after = await self._creation.load(tenant, campaign_id)
+        after = await self._known(tenant, campaign_id)
         due = _next_visit(after, outcome, looks, clock.now_ms() + retry_ms)
         await self._visits.end(after, token, due, **looks)
         return outcome
 
-    async def _reconcile(self, creation: Creation) -> tuple[str, dict[str, Any]]:
+    async def _known(self, tenant: str, campaign_id: str) -> Creation | Campaign:
+        """Return the creation, or the campaign that was made elsewhere."""
+        known = await self._store.known(tenant, campaign_id)
+        return await self._creation.load(tenant, campaign_id) if known is None else known
+
+    async def _reconcile(self, creation: Creation | Campaign) -> tuple[str, dict[str, Any]]:
         """Return the outcome, and what the row then says of further searches."""
+        if isinstance(creation, Campaign):
+            await self._settle(creation)
+            await self._resumes.carry_out(creation)
+            return creation.state, {}
         if creation.is_open:
             if creation.state == "creating" and await self._goes_on(creation):
                 return "waiting", {}
             await self._end(creation)
             creation = await self._creation.load(creation.tenant, creation.campaign_id)
         elif (campaign := creation.campaign()) and creation.state == "created":
-            await self._settle(creation, campaign)
+            await self._settle(campaign)
+            await self._resumes.carry_out(campaign)
         looks: dict[str, Any] = {}
         if creation.look_at is not None and creation.look_at <= clock.now_ms():
             await self._creation.look_again(creation)
@@ -154,11 +167,11 @@ class Reconciler:
             await self._creation.run_step("give_up", *key, failure=failure)
             raise
 
-    async def _settle(self, creation: Creation, campaign: Campaign) -> None:
+    async def _settle(self, campaign: Campaign) -> None:
         """Conclude what earlier changes left open, and stop again what was stopped by force."""
         run = new_run(_ACTOR, wording.SETTLE_REASON)
-        if creation.stop_requested in _STOPPED:
-            status = _STOPPED[creation.stop_requested]
+        if campaign.stop_requested in _STOPPED:
+            status = _STOPPED[campaign.stop_requested]
             stop = DesiredChange(Level.CAMPAIGN, campaign.tag, "status", status)
             for item in await self._gate.apply(campaign, [stop], run):
                 if item.error is not None:
@@ -176,8 +189,13 @@ def _reason(creation: Creation) -> CampaignAutomationError:
     return ConflictError(wording.STOPPED, retryable=False)
 
 
-def _next_visit(creation: Creation, outcome: str, looks: dict[str, Any], retry_at: int) -> int | None:
+def _next_visit(
+    creation: Creation | Campaign, outcome: str, looks: dict[str, Any], retry_at: int
+) -> int | None:
     """Return the time of the next visit, or None for a campaign that needs no more."""
+    resume_at = creation.resume.at_ms if creation.resume else None
+    if isinstance(creation, Campaign):
+        return retry_at if outcome == "failed" or creation.stop_requested else resume_at
     if outcome == "failed":
         return max(retry_at, creation.undo_at or 0)
     if outcome == "waiting":
@@ -186,7 +204,9 @@ def _next_visit(creation: Creation, outcome: str, looks: dict[str, Any], retry_a
         return max(retry_at, creation.undo_at or 0)
     look_at: int | None = looks.get("look_at", creation.look_at)
     # A stop that still stands was by force: it is made sure of once more.
-    return retry_at if creation.stop_requested else look_at
+    if creation.stop_requested:
+        return retry_at
+    return min(filter(None, (look_at, resume_at)), default=None)
 
 
 class OrphanSearch:

@@ -28,6 +28,7 @@ from campaign_automation.managers.campaign_manager import CampaignManager
 from campaign_automation.managers.campaigns import wording
 from campaign_automation.managers.shared.accounts import days_left, token_warnings
 from campaign_automation.managers.shared.platform_access import Patience, Platforms
+from campaign_automation.managers.shared.view import follow
 from campaign_automation.models.campaign import Campaign, Creation
 from campaign_automation.models.campaigns import (
     AdSetState,
@@ -39,6 +40,7 @@ from campaign_automation.models.campaigns import (
     TokenHealth,
 )
 from campaign_automation.models.common import Context, Level
+from campaign_automation.stores.ab_test_store import campaign_id_of
 from campaign_automation.stores.campaign_store import CampaignStore
 from campaign_automation.utils import clock
 from campaign_automation.utils.cache_manager import CacheManager
@@ -93,9 +95,14 @@ class CampaignStatusReader:
             lambda: self._read_and_keep(context.user_id, campaign_id, key),
         )
 
+    async def last(self, campaign: Campaign) -> CampaignStatus | None:
+        """Return the status as it was last read, at most a day ago, or None."""
+        kept = await self._kept(campaign.tenant, f"status:{campaign.campaign_id}")
+        return None if kept is None else kept.answer
+
     async def _our_id(self, tenant: str, campaign_id: str) -> str:
-        if campaign_id.startswith("cmp_"):
-            return campaign_id
+        if (ours := campaign_id_of(campaign_id)).startswith("cmp_"):
+            return ours
         return await self._store.resolve(tenant, campaign_id) or campaign_id
 
     async def _fresh(self, tenant: str, campaign_id: str, key: str) -> CampaignStatus | None:
@@ -120,15 +127,22 @@ class CampaignStatusReader:
             return None
 
     async def _read_and_keep(self, tenant: str, campaign_id: str, key: str) -> CampaignStatus:
-        creation = await self._campaigns.load(tenant, campaign_id)
-        campaign = creation.campaign()
-        if creation.state != "created" or campaign is None:
-            return _unfinished_status(creation)
+        known = await self._campaigns.known(tenant, campaign_id)
+        if isinstance(known, Creation):
+            made = known.campaign()
+            if known.state != "created" or made is None:
+                return _unfinished_status(known)
+            campaign = made
+        elif known.state == "deleted":
+            return _without_tree(known, "deleted", [], [])
+        else:
+            campaign = known
         try:
             answer, is_whole = await self._read(campaign)
         except PlatformError as error:
             if error.code == "5000":
-                return _unseen_status(campaign, error)
+                # No sign that it is gone: the token may have lost a permission.
+                return _without_tree(campaign, "not_visible", [error.message], [wording.NOT_VISIBLE])
             return await self._stale(tenant, key, error)
         # An answer without figures is not kept: the next request may get them.
         if is_whole:
@@ -160,6 +174,7 @@ class CampaignStatusReader:
             return tree, figures, access
 
         tree, (figures, warnings), access = await platform.ask("status", _PATIENCE, read)
+        follow(campaign, tree)
         if platform.states is not None:
             await platform.states.ads_refused(campaign, tree)
         warnings = [*warnings, *token_warnings(access, campaign.platform)]
@@ -212,18 +227,18 @@ def _unfinished_status(creation: Creation) -> CampaignStatus:
     )
 
 
-def _unseen_status(campaign: Campaign, error: PlatformError) -> CampaignStatus:
-    """Return the status of a campaign that its platform does not show, which is no sign that it is gone."""
+def _without_tree(campaign: Campaign, status: str, issues: list[str], warnings: list[str]) -> CampaignStatus:
+    """Return the status of a campaign that its platform does not show."""
     state = CampaignState(
         campaign_id=campaign.campaign_id,
         platform=campaign.platform,
         platform_campaign_id=campaign.root_id,
         name=campaign.name,
-        status="not_visible",
+        status=status,
         currency=campaign.account.currency,
-        issues=[error.message],
+        issues=issues,
     )
-    return CampaignStatus(campaign=state, as_of=iso_now(), warnings=[wording.NOT_VISIBLE])
+    return CampaignStatus(campaign=state, as_of=iso_now(), warnings=warnings)
 
 
 def _status(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from campaign_automation.managers.changes import wording
-from campaign_automation.managers.changes.guards import Limits, Refusal, check_account, check_switch
+from campaign_automation.managers.changes.guards import Limits, Refusal, cap_in, check_account, check_switch
 from campaign_automation.managers.shared.switches import Switches
 from campaign_automation.models.campaign import Campaign
 from campaign_automation.models.common import AdAccount
@@ -59,6 +59,20 @@ class Commitments:
         standing = (await self._committed(campaign.tenant, campaign.account)).get(campaign.campaign_id)
         if amount != (standing or 0):
             await self._commit(campaign, amount or None)
+
+    async def take_in(self, campaign: Campaign, amount: Decimal) -> None:
+        """Commit what a campaign that was made elsewhere spends a day already, whatever the cap."""
+        await self._commit(campaign, amount or None)
+
+    async def cap_of(self, account: AdAccount) -> Decimal | None:
+        """Return the stricter cap of setting and row; None without any, which refuses every raise."""
+        own = await self._switches.cap(account.platform_account_id, account.currency)
+        stated = cap_in(self._limits, account.platform_account_id, account.currency)
+        return min((cap for cap in (own, stated) if cap is not None), default=None)
+
+    async def over_cap(self, account: AdAccount, total: Decimal) -> Refusal | None:
+        """Return the refusal of raises in an account whose campaigns may spend `total` a day."""
+        return await self._check(account, total)
 
     async def release(self, tenant: str, account: AdAccount, campaign_id: str) -> None:
         """Forget the commitment of a campaign that spends nothing any more."""

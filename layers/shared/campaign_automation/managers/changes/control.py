@@ -20,6 +20,7 @@ from campaign_automation.managers.changes.items import (
     skipped_items,
     status_of,
 )
+from campaign_automation.managers.changes.resuming import Resumes, moment_of
 from campaign_automation.managers.changes.wording import (
     CAMPAIGN_DELETED,
     NOTHING_MADE,
@@ -27,7 +28,7 @@ from campaign_automation.managers.changes.wording import (
     creation_stopped_message,
     managed_message,
 )
-from campaign_automation.models.campaign import Campaign, ObjectEntry, Stop
+from campaign_automation.models.campaign import Campaign, Creation, ObjectEntry, Stop
 from campaign_automation.models.changes import (
     CampaignManaged,
     ManageCampaign,
@@ -52,12 +53,14 @@ class CampaignControl:
         self,
         campaigns: CampaignManager,
         gate: WriteGate,
+        resumes: Resumes,
         executions: Executions | None = None,
         categories: Sequence[str] | None = None,
     ) -> None:
         """Take the special ad categories that the deployment declares for campaigns without a declaration."""
         self._campaigns = campaigns
         self._gate = gate
+        self._resumes = resumes
         self._executions = executions
         self._categories = categories
 
@@ -100,15 +103,21 @@ class CampaignControl:
 
     async def _change(self, campaign: Campaign, request: ManageCampaign, context: Context) -> CampaignManaged:
         status = _STATUS[request.action]
+        if campaign.is_adopted and not _knows(campaign, request.entity_ids or []):
+            await self._gate.look(campaign)
+        until = None if request.until is None else moment_of(request.until, campaign)
         wanted = list(_wanted(campaign, request, status))
         run = new_run(context.actor, request.reason)
         items = await self._gate.apply(campaign, wanted, run, dry_run=request.dry_run)
-        _raise_failure(items)
+        raise_failure(items)
+        if not request.dry_run:
+            await self._resumes.plan(campaign, run, items, until)
         return CampaignManaged(
             status=status_of(items),
             confirmed=is_confirmed(items),
             campaign_id=campaign.campaign_id,
             new_status=status,
+            resumes_at=until,
             run_id=None if request.dry_run else run.run_id,
             changed=changed_items(items),
             skipped=skipped_items(items),
@@ -122,8 +131,8 @@ class CampaignControl:
         First nothing new is sent, then the execution ends, then the platform is told. What the creation made
         is removed, or kept paused, by the reconciler: a request of a dead step may still be on its way.
         """
-        creation = await self._campaigns.load(context.user_id, request.campaign_id)
-        if creation.state != "creating":
+        creation = await self._campaigns.known(context.user_id, request.campaign_id)
+        if not isinstance(creation, Creation) or creation.state != "creating":
             return None
         if not request.dry_run:
             if not await self._campaigns.request_stop(creation, stop):
@@ -156,6 +165,11 @@ def _wanted(campaign: Campaign, request: ManageCampaign, status: str) -> Iterato
         yield DesiredChange(Level.CAMPAIGN, campaign.tag, "status", status)
 
 
+def _knows(campaign: Campaign, names: Sequence[str]) -> bool:
+    ids = {entry.platform_id for entry in campaign.objects.values()}
+    return all(name in campaign.objects or name in ids for name in names)
+
+
 def _entities(campaign: Campaign, request: ManageCampaign) -> list[ObjectEntry]:
     known = {
         name: entry
@@ -171,7 +185,7 @@ def _entities(campaign: Campaign, request: ManageCampaign) -> list[ObjectEntry]:
     return list({known[item].tag: known[item] for item in request.entity_ids or []}.values())
 
 
-def _raise_failure(items: Sequence[ChangeResult]) -> None:
+def raise_failure(items: Sequence[ChangeResult]) -> None:
     """Raise the error of a request of which nothing was done; a success needs a change, or nothing to do."""
     # The campaign itself is always the last item, when the request is about it.
     last = items[-1]

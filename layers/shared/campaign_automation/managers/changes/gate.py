@@ -142,6 +142,10 @@ class WriteGate:
         if campaign.root.status == "deleted":
             await self._commitments.follow(campaign, Decimal(0))
 
+    async def look(self, campaign: Campaign) -> CampaignView:
+        """Read the campaign; one that was made elsewhere then has the objects that people added."""
+        return await self._view(campaign)
+
     async def settle(self, campaign: Campaign, run: Run) -> bool:
         """Conclude what earlier runs left open by what the platform shows now, and tell the Web Platform.
 

@@ -93,11 +93,15 @@ def check_budget(current: Decimal, day_ago: Decimal, new: Decimal, limits: Limit
     return None
 
 
+def cap_in(limits: Limits, account_id: str, currency: str) -> Decimal | None:
+    """Return the cap of an account; that of its currency holds for all accounts without one of their own."""
+    caps = {bare_id(name): cap for name, cap in limits.account_caps.items()}
+    return caps.get(bare_id(account_id), limits.account_caps.get(currency))
+
+
 def check_account(total: Decimal, account_id: str, currency: str, limits: Limits) -> Refusal | None:
     """Check `total`, the daily spend of all active campaigns of the account, against its cap."""
-    # An account's own cap comes first; that of its currency holds for all accounts without one.
-    caps = {bare_id(name): cap for name, cap in limits.account_caps.items()}
-    cap = caps.get(bare_id(account_id), limits.account_caps.get(currency))
+    cap = cap_in(limits, account_id, currency)
     if cap is None:
         return _missing("ACCOUNT_DAILY_BUDGET_CAPS", f" for {account_id} or {currency}")
     if total > cap:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from campaign_automation.managers.campaign_manager import CampaignManager
 from campaign_automation.managers.changes import wording
@@ -17,6 +17,7 @@ from campaign_automation.managers.changes.items import (
     new_run,
     status_of,
 )
+from campaign_automation.managers.changes.updating import TargetChanges, target_items
 from campaign_automation.models.campaign import Campaign
 from campaign_automation.models.changes import (
     AuditRecord,
@@ -34,17 +35,21 @@ from campaign_automation.utils.error_handler import NotFoundError
 class _Plan(NamedTuple):
     wanted: list[DesiredChange]
     impossible: list[SkippedItem]
+    targets: dict[str, Decimal | None]
 
 
 class ChangeHistory:
-    def __init__(self, campaigns: CampaignManager, audit: AuditStore, gate: WriteGate) -> None:
+    def __init__(
+        self, campaigns: CampaignManager, audit: AuditStore, gate: WriteGate, targets: TargetChanges
+    ) -> None:
+        self._targets = targets
         self._campaigns = campaigns
         self._audit = audit
         self._gate = gate
 
     async def trail(self, request: GetAudit, context: Context) -> AuditTrail:
         """Return one page of a campaign's audit trail, oldest first."""
-        campaign = await self._campaigns.load(context.user_id, request.campaign_id)
+        campaign = await self._campaigns.known(context.user_id, request.campaign_id)
         records = await self._audit.page(
             campaign.tenant, campaign.campaign_id, after=request.after or "", limit=request.limit
         )
@@ -71,14 +76,16 @@ class ChangeHistory:
         items: list[ChangeResult] = []
         if plan.wanted:
             items = await self._gate.apply(campaign, plan.wanted, run, dry_run=request.dry_run)
-        restored = changed_items(items)
+        restored = [*changed_items(items), *target_items(campaign, plan.targets)]
+        if plan.targets and not request.dry_run:
+            await self._targets.set(campaign, plan.targets, run)
         left = plan.impossible + [_left(item) for item in items if item.result in ("skipped", "failed")]
         return ChangeUndone(
             status=status_of(items),
             confirmed=is_confirmed(items),
             campaign_id=campaign.campaign_id,
             undone_run_id=request.run_id,
-            run_id=run.run_id if items and not request.dry_run else None,
+            run_id=run.run_id if restored and not request.dry_run else None,
             restored=restored,
             not_restored=left,
             message=wording.undone_message(len(restored), len(left), dry_run=request.dry_run),
@@ -86,11 +93,13 @@ class ChangeHistory:
 
 
 def _plan(campaign: Campaign, records: Sequence[AuditRecord], trail: Sequence[AuditRecord]) -> _Plan:
-    plan = _Plan([], [])
+    plan = _Plan([], [], {})
     for record in reversed(records):
         reason = _obstacle(record, trail)
         if reason:
             plan.impossible.append(SkippedItem(id=record.entity_id, reason=reason))
+        elif record.operation == "set_target":
+            plan.targets.update({name: _amount(value) for name, value in (record.before or {}).items()})
         # A change that failed left nothing to put back; one of unknown outcome may have been applied.
         elif record.outcome != "failed" and record.entity_id in campaign.objects:
             plan.wanted.append(_back(record))
@@ -108,7 +117,7 @@ def _obstacle(record: AuditRecord, trail: Sequence[AuditRecord]) -> str:
     if record.operation == "lift_end":
         return wording.LIFTED_END_STAYS
     ((field, before),) = (record.before or {"status": None}).items()
-    if before is None:
+    if before is None and record.operation != "set_target":
         return wording.unknown_before(field)
     # A later change of the same field is somebody's newer decision, which an undo must not overrule.
     later = (
@@ -123,6 +132,10 @@ def _obstacle(record: AuditRecord, trail: Sequence[AuditRecord]) -> str:
     if (change := next(later, None)) is not None:
         return wording.changed_since(change.run_id, field)
     return ""
+
+
+def _amount(value: Any) -> Decimal | None:
+    return None if value is None else Decimal(value)
 
 
 def _back(record: AuditRecord) -> DesiredChange:

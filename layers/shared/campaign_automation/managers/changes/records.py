@@ -149,6 +149,21 @@ def split_ended(campaign: Campaign, entry: ObjectEntry, run: Run) -> AuditRecord
     return _of_run(campaign, entry, run, operation="end_split", after={"split": "ended"})
 
 
+def target_set(
+    campaign: Campaign, run: Run, name: str, before: Decimal | None, after: Decimal | None
+) -> AuditRecord:
+    """Return the record of a target that was set: it is ours alone, so it is applied at once."""
+    return _of_run(
+        campaign,
+        campaign.root,
+        run,
+        operation="set_target",
+        before={name: _text(before)},
+        after={name: _text(after)},
+        outcome="applied",
+    )
+
+
 def ended_split(record: AuditRecord, run_id: str | None) -> bool:
     """Return whether the run ended a platform's split test, as far as is known."""
     return record.operation == "end_split" and record.run_id == run_id and record.outcome != "failed"

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple, get_args
 
 from campaign_automation.managers.changes.control import CampaignControl
 from campaign_automation.managers.changes.wording import stopped_message
-from campaign_automation.models.campaign import Creation
+from campaign_automation.models.campaign import Campaign, Creation
 from campaign_automation.models.changes import FailedItem, ManageCampaign
 from campaign_automation.models.common import Context
 from campaign_automation.models.switches import AllStopped, StopAll
@@ -48,7 +48,7 @@ class CampaignStops:
         campaigns = await self._campaigns(request)
         limit, deadline = asyncio.Semaphore(_CONCURRENT), time.monotonic() + _SECONDS
 
-        async def one(creation: Creation) -> Stopped:
+        async def one(creation: Creation | Campaign) -> Stopped:
             async with limit:
                 if time.monotonic() > deadline:
                     return Stopped("left", creation.campaign_id)
@@ -56,7 +56,7 @@ class CampaignStops:
 
         return _answer(request, await asyncio.gather(*map(one, campaigns)))
 
-    async def _pause(self, creation: Creation, request: StopAll, caller: Context) -> Stopped:
+    async def _pause(self, creation: Creation | Campaign, request: StopAll, caller: Context) -> Stopped:
         campaign_id = creation.campaign_id
         pause = ManageCampaign(
             campaign_id=campaign_id, action="pause", reason=request.reason, dry_run=request.dry_run
@@ -71,7 +71,7 @@ class CampaignStops:
             return Stopped("failed", campaign_id, CampaignAutomationError("an internal error"))
         return Stopped("paused" if managed.changed else "already", campaign_id)
 
-    async def _campaigns(self, request: StopAll) -> list[Creation]:
+    async def _campaigns(self, request: StopAll) -> list[Creation | Campaign]:
         """Return the campaigns of the scope that may spend, those known to run first."""
         owners: set[tuple[str, str]] = set()
         for account in await self._tags.accounts():
@@ -79,7 +79,7 @@ class CampaignStops:
         # Campaigns that were made before tags were kept are in their tenants' lists.
         for tenant in {tenant for tenant, _ in owners} | ({request.tenant} if request.tenant else set()):
             owners |= {(tenant, item.campaign_id) for item in await self._store.campaigns(tenant)}
-        loaded = await asyncio.gather(*(self._store.load(*owner) for owner in sorted(owners)))
+        loaded = await asyncio.gather(*(self._store.known(*owner) for owner in sorted(owners)))
         concerned = [creation for creation in loaded if creation and _concerns(request, creation)]
         return sorted(concerned, key=lambda creation: not _is_running(creation))
 
@@ -99,16 +99,19 @@ def _answer(request: StopAll, stopped: Sequence[Stopped]) -> AllStopped:
     )
 
 
-def _concerns(request: StopAll, creation: Creation) -> bool:
+def _concerns(request: StopAll, creation: Creation | Campaign) -> bool:
     """Return whether the campaign is in the scope of the request, and may spend."""
     account = creation.account.platform_account_id if creation.account else None
     given = (request.platform, request.account, request.tenant)
-    own = (creation.spec.platform, account, creation.tenant)
+    platform = creation.spec.platform if isinstance(creation, Creation) else creation.platform
+    own = (platform, account, creation.tenant)
     in_scope = all(wanted in (None, found) for wanted, found in zip(given, own, strict=True))
     return in_scope and creation.state in _MAY_SPEND
 
 
-def _is_running(creation: Creation) -> bool:
+def _is_running(creation: Creation | Campaign) -> bool:
+    if isinstance(creation, Campaign):
+        return creation.root.status == "active"
     root = creation.objects.get(creation.plan.tag) if creation.plan else None
     return (
         creation.state == "creating" or creation.activated or (root is not None and root.status == "active")

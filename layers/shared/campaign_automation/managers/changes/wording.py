@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 
 from campaign_automation.models.common import Level
+from campaign_automation.utils import clock
 from campaign_automation.utils.plurals import counted
 
 _DONE = {"active": "started", "paused": "paused", "deleted": "deleted"}
@@ -83,6 +85,28 @@ def unknown_before(field: str) -> str:
 def changed_since(run_id: str, field: str) -> str:
     """Return the reason why a value that a later run changed stays."""
     return f"changed_since: run {run_id} changed its {field} again"
+
+
+def pause_over(moment: datetime) -> str:
+    """Return the reason that the audit trail shows for a start after a pause."""
+    return f"the pause until {clock.iso(moment)} is over"
+
+
+def updated_message(changed: int, targets: Sequence[str], *, dry_run: bool) -> str:
+    """Return the message of a change of budgets and targets."""
+    parts = [counted(changed, "budget")] if changed else []
+    parts += [name.replace("_", " ") for name in targets]
+    if not parts:
+        return "nothing was changed, see skipped and failed"
+    return f"{'would change' if dry_run else 'changed'} {' and '.join(parts)}"
+
+
+def no_daily_budget() -> str:
+    """Return the refusal of a budget for a campaign of which no running part has a daily one."""
+    return (
+        "daily_budget: the campaign has no running ad set with a daily budget; start one, or give"
+        " adset_budgets"
+    )
 
 
 UNDECLARED = (

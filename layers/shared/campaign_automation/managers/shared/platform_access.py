@@ -88,6 +88,9 @@ class Platforms:
         self._connect_url = connect_url
         self.states = states
 
+    def has(self, platform: str) -> bool:
+        return platform in self._adapters
+
     def adapter(self, platform: str) -> PlatformAdapter:
         return self._adapters[platform]
 

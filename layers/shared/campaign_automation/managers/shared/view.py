@@ -6,13 +6,74 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from campaign_automation.adapters.base import AdSetNode, CampaignNode, Node, Tree
-from campaign_automation.models.campaign import Campaign
-from campaign_automation.models.common import Level
+from campaign_automation.models.campaign import Campaign, ObjectEntry
+from campaign_automation.models.common import Level, narrowing_of
 from campaign_automation.utils.error_handler import PlatformError
 
 Value = str | Decimal | None
 _STOPPED = ("paused", "deleted")
+_MANAGED = ("id", "status", "daily_budget")
 Values = Mapping[tuple[str, str], Value]  # by our tag and the field
+
+
+def entries_of(tag: str, tree: Tree) -> dict[str, ObjectEntry]:
+    """Return the entries of a campaign that was made elsewhere, from its tree; `tag` is its own."""
+    entries = {tag: _entry(Level.CAMPAIGN, tag, tree.campaign)}
+    for adset in tree.adsets:
+        if adset.status != "deleted":
+            entries[adset.platform_id] = _entry(Level.ADSET, adset.platform_id, adset)
+    for ad in tree.ads:
+        # An ad of an unknown ad set has no place; it is stopped with its campaign.
+        if ad.status != "deleted" and ad.adset_id in entries:
+            entries[ad.platform_id] = _entry(Level.AD, ad.platform_id, ad, parent=ad.adset_id)
+    return entries
+
+
+def _entry(level: Level, tag: str, node: Node, parent: str | None = None) -> ObjectEntry:
+    return ObjectEntry(
+        level=level,
+        tag=tag,
+        name=node.name,
+        state="created",
+        platform_id=node.platform_id,
+        status=node.status,
+        daily_budget=node.daily_budget if isinstance(node, CampaignNode | AdSetNode) else None,
+        parent=parent,
+    )
+
+
+def follow(campaign: Campaign, tree: Tree) -> None:
+    """Let a campaign that was made elsewhere have the objects that people added, and lose those they removed.
+
+    Of the others stays what was last seen here: a person's change of them is not taken for ours. In a
+    campaign made here the ad sets that somebody narrowed get an issue.
+    """
+    if not campaign.is_adopted:
+        _note_narrowed(campaign, tree)
+        return
+    shown, known = entries_of(campaign.tag, tree), campaign.objects
+    new = {tag: item for tag, item in shown.items() if tag not in known or known[tag].state != "created"}
+    gone = {
+        tag: entry.model_copy(update={"state": "gone", "status": "deleted"})
+        for tag, entry in known.items()
+        if tag not in shown and entry.state == "created" and entry.level not in tree.lost
+    }
+    campaign.objects = known | new | gone
+
+
+def _note_narrowed(campaign: Campaign, tree: Tree) -> None:
+    """Note the ad sets that were narrowed since they were made: they are not what was asked for any more."""
+    nodes = {node.platform_id: node for node in tree.adsets}
+    for entry in campaign.objects.values():
+        node = nodes.get(entry.platform_id or "")
+        if node is None or node.targeting is None or "targeting" in node.unread:
+            continue
+        asked = (entry.planned_narrowing or "").split(", ")
+        added = [item for item in narrowing_of(node.targeting) if item not in asked]
+        if added:
+            fields = dict.fromkeys(item.partition(" ")[0].replace("_", " ") for item in added)
+            node.issues.append(f"targeting: changed on the platform, also by {', '.join(fields)}")
+            node.unread.append("targeting")
 
 
 class CampaignView:
@@ -26,6 +87,8 @@ class CampaignView:
         self._campaign = campaign
         self.tree = tree
         self.unseen = unseen
+        if tree is not None:
+            follow(campaign, tree)
         self.platform = campaign.platform
         self.lacks_declaration = campaign.lacks_declaration
         nodes: list[Node] = [tree.campaign, *tree.adsets, *tree.ads] if tree else []
@@ -69,11 +132,15 @@ class CampaignView:
 
     def unread(self, level: Level) -> dict[str, list[str]]:
         """Return our live objects of a level with settings that this module does not know, and the fields."""
-        tags = [entry.tag for entry in self._campaign.objects.values() if entry.level is level]
+        campaign = self._campaign
+        tags = [entry.tag for entry in campaign.objects.values() if entry.level is level]
         nodes = {tag: self.node(tag) for tag in tags}
         fields = {
             tag: node.unread if node else ["id"] for tag, node in nodes.items() if node or self._is_lost(tag)
         }
+        if campaign.is_adopted:
+            # Its targeting is its owner's affair, known or not: what is managed here has to be read.
+            fields = {tag: [item for item in found if item in _MANAGED] for tag, found in fields.items()}
         return {
             tag: found for tag, found in fields.items() if found and self.live(tag, "status") != "deleted"
         }

@@ -62,6 +62,10 @@ class DynamoTable(Table):
         self._make_client = client
 
     @property
+    def place(self) -> str:
+        return f"DynamoDB table {self._name}"
+
+    @property
     def _client(self) -> Any:
         return self._make_client()
 

@@ -92,6 +92,10 @@ class SqliteTable(Table):
         self._process = 0
         self._writes = 0
 
+    @property
+    def place(self) -> str:
+        return f"SQLite {self.path}"
+
     def close(self) -> None:
         """Close the file; the next call opens it again. What is kept in memory stays."""
         if self.path != MEMORY:

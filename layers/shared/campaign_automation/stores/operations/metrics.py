@@ -10,9 +10,10 @@ writes a second for one row, and a longer row counts as several.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from random import SystemRandom
-from typing import Any, TypeVar
+from typing import Any
 
 from campaign_automation.stores.table import Key, Table, Update
 from campaign_automation.utils.clock import now_ms
@@ -26,13 +27,11 @@ _GAUGES = frozenset(family.code for family in FAMILIES.values() if family.kind =
 _RANDOM = SystemRandom()  # a snapshot clones the state of the module's own generator
 
 
-T = TypeVar("T")
-
-
-async def counted(store: MetricStore | None, work: Awaitable[T]) -> T:
-    """Do `work`, and store what this process counted, where a scrape is to see it."""
+@asynccontextmanager
+async def counted(store: MetricStore | None) -> AsyncIterator[None]:
+    """Store at the end what this process counted, where a scrape is to see it."""
     try:
-        return await work
+        yield
     finally:
         if store is not None:
             await store.add(tally)

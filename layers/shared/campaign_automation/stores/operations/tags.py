@@ -4,6 +4,7 @@
 |---------------------------|---------|----------------------------------------------|
 | tags#<platform>:<account> | <tag>   | whose campaign has the tag, for ever         |
 |                           | account | a tenant of it, and when it is searched next |
+|                           | imported#<id> | whose the campaign is that was made elsewhere (owners.py) |
 
 No caller asks for these rows, so they are those of the account, with the tags of all its tenants.
 """
@@ -14,6 +15,7 @@ from typing import NamedTuple
 
 from campaign_automation.models.campaign import Creation
 from campaign_automation.models.common import AdAccount
+from campaign_automation.stores.operations.owners import IMPORTED, imported_of, owners_pk
 from campaign_automation.stores.table import Absent, Key, Put, Row, Table, Update, Value
 from campaign_automation.utils.clock import now_ms
 
@@ -31,16 +33,28 @@ class SearchedAccount(NamedTuple):
     ad_account_id: str
 
 
+class Known(NamedTuple):
+    """Tenant and campaign of all that is known of an account: by our tags, and by the platform's ids."""
+
+    tags: dict[str, tuple[str, str]]
+    imported: dict[str, tuple[str, str]]
+
+
 class TagStore:
     def __init__(self, table: Table) -> None:
         self._table = table
 
     async def keep(self, creation: Creation, account: AdAccount, tag: str) -> None:
         """Keep that a campaign's tag is ours, and have its account searched from tomorrow on."""
-        pk = f"tags#{creation.spec.platform}:{account.platform_account_id}"
+        pk = owners_pk(creation.spec.platform, account.platform_account_id)
         ours = {"tenant": creation.tenant, "campaign_id": creation.campaign_id}
         await self._table.write(Put({"pk": pk, "sk": tag, **ours}))
-        searched = {"tenant": creation.tenant, "ad_account_id": account.ad_account_id}
+        await self.keep_account(creation.tenant, creation.spec.platform, account)
+
+    async def keep_account(self, tenant: str, platform: str, account: AdAccount) -> None:
+        """Have an account with campaigns of ours searched from tomorrow on."""
+        pk = owners_pk(platform, account.platform_account_id)
+        searched = {"tenant": tenant, "ad_account_id": account.ad_account_id}
         row = {"pk": pk, "sk": _SEARCHED, **searched, **_search_at(now_ms() + DAY_MS)}
         await self._table.try_write(Put(row, when=Absent()))
 
@@ -52,8 +66,12 @@ class TagStore:
 
     async def of(self, account: SearchedAccount) -> dict[str, tuple[str, str]]:
         """Return the tenant and campaign of each tag of the account that was ever planned here."""
-        rows = await self._table.query(account.pk)
-        return {row["sk"]: (row["tenant"], row["campaign_id"]) for row in rows if row["sk"] != _SEARCHED}
+        return _tags_of(await self._table.query(account.pk))
+
+    async def known(self, platform: str, account: str) -> Known:
+        """Return all that was planned on an account or taken in from it."""
+        rows = await self._table.query(owners_pk(platform, account))
+        return Known(_tags_of(rows), imported_of(rows))
 
     async def accounts(self) -> list[str]:
         """Return the keys of all accounts that campaigns were ever planned on."""
@@ -66,6 +84,11 @@ class TagStore:
 
     async def searched(self, account: SearchedAccount, next_at: int) -> None:
         await self._table.write(Update(Key(account.pk, _SEARCHED), set=_search_at(next_at)))
+
+
+def _tags_of(rows: list[Row]) -> dict[str, tuple[str, str]]:
+    tags = (row for row in rows if row["sk"] != _SEARCHED and not row["sk"].startswith(IMPORTED))
+    return {row["sk"]: (row["tenant"], row["campaign_id"]) for row in tags}
 
 
 def _search_at(due: int) -> dict[str, Value]:

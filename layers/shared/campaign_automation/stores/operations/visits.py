@@ -9,7 +9,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from campaign_automation.models.campaign import Creation
+from campaign_automation.models.campaign import Campaign, Creation
 from campaign_automation.stores.campaign_rows import (
     TO_RECONCILE,
     Pending,
@@ -42,7 +42,7 @@ class VisitStore:
         claim = Update(key, set=taken, when=_VISIT.free_for(token))
         return token if await self._table.try_write(claim) else None
 
-    async def end(self, creation: Creation, token: str, due: int | None, **parts: Any) -> None:
+    async def end(self, creation: Creation | Campaign, token: str, due: int | None, **parts: Any) -> None:
         """Give the lease back; the next visit is at `due`, unless something new asks for an earlier one."""
         key, held = campaign_key(creation), _VISIT.held_by(token)
         gone = _VISIT.attributes
