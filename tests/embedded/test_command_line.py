@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from campaign_automation.actions import ACTIONS
 
 
@@ -52,6 +54,15 @@ def test_an_error_is_its_envelope_and_an_exit_code(tmp_path: Path) -> None:
     assert (code, answer["error"]["details"]["field"]) == (1, "rule_id")
     code, answer, _ = run(tmp_path, "run-due")
     assert (code, answer["error"]["code"]) == (1, "4000")
+
+
+@pytest.mark.parametrize("limits", [5, {"step": 20}])
+def test_wrong_limits_are_told_with_those_that_there_are(tmp_path: Path, limits: Any) -> None:
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps({"limits": limits}))
+    code, _, errors = run(tmp_path, "run-due", "--config", str(path))
+    assert code == 2
+    assert "limits: should be a JSON object that may hold account_daily_budget" in errors
 
 
 def test_wrong_arguments_are_named(tmp_path: Path) -> None:

@@ -24,8 +24,11 @@ class Redis:
         self.kept = {}
     async def get(self, key):
         return self.kept.get(key)
-    async def set(self, key, value, ex=None):
+    async def set(self, key, value, ex=None, nx=False):
+        if nx and key in self.kept:
+            return None
         self.kept[key] = value
+        return True
     async def delete(self, *keys):
         for key in keys:
             self.kept.pop(key, None)

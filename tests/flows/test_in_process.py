@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,20 +16,10 @@ from local.cloud import Cloud
 from tests.support.api import Api
 from tests.support.builders import request_body
 from tests.support.cuts import cut
-from tests.support.module import environment, execute
+from tests.support.module import Engine, environment, execute, warnings_of
 from tests.support.sandbox import Sandbox
 
 WHOLE_TREE = {"campaigns": 1, "adsets": 3, "creatives": 2, "ads": 6}
-
-
-Engine = dict[str, str | None]
-
-
-@pytest.fixture(params=["dynamodb", "sqlite"])
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Engine:
-    """The variables that choose the engine."""
-    is_embedded = request.param == "sqlite"
-    return {"TABLE_NAME": None, "CAMPAIGN_AUTOMATION_HOME": str(tmp_path)} if is_embedded else {}
 
 
 @pytest.fixture
@@ -97,9 +86,7 @@ def comparable(answer: dict[str, Any], sandbox: Sandbox) -> Any:
         for ad in answer["ads"]
     ]
     strip_video_ids = [(ad[0], ad[1], ad[2].replace("video_id", "")) for ad in ads if "video_id" not in ad[2]]
-    # The first answer of an embedded store names its file.
-    warnings = [item for item in answer["warnings"] if not item.startswith("everything is kept in ")]
-    return adsets, strip_video_ids, len(ads), answers, warnings, answer["message"]
+    return adsets, strip_video_ids, len(ads), answers, warnings_of(answer), answer["message"]
 
 
 @pytest.mark.usefixtures("settings")

@@ -14,7 +14,7 @@ from campaign_automation import CampaignAutomation
 from local.cloud import Cloud
 from tests.support.api import Api
 from tests.support.builders import request_body
-from tests.support.module import environment, execute
+from tests.support.module import Engine, environment, execute, warnings_of
 from tests.support.sandbox import Sandbox
 
 ACCOUNTS = {"meta": "act_100000000000001", "tiktok": "7000000000000000123", "google": "1230000003"}
@@ -107,31 +107,42 @@ def test_what_somebody_writes_into_the_cache_decides_nothing(
 
 
 @pytest.fixture
-def module(cloud: Cloud) -> Iterator[CampaignAutomation]:
+def settings(cloud: Cloud, engine: Engine) -> Iterator[None]:
+    with environment(cloud, **engine, CACHE_URL=""):
+        yield
+
+
+@pytest.fixture
+def made_id(settings: None) -> str:
+    """A campaign that another process has made."""
+    return str(execute(CampaignAutomation(), "create_campaign", request_body())["campaign_id"])
+
+
+@pytest.fixture
+def module(settings: None) -> CampaignAutomation:
     """A process of its own that has read no token yet, without a cache."""
-    with environment(cloud, CACHE_URL=""):
-        yield CampaignAutomation()
+    return CampaignAutomation()
 
 
-def test_a_token_near_its_end_is_told(module: CampaignAutomation, sandbox: Sandbox, campaign_id: str) -> None:
+def test_a_token_near_its_end_is_told(module: CampaignAutomation, sandbox: Sandbox, made_id: str) -> None:
     sandbox.patch_account("meta", ACCOUNTS["meta"], token_days=10)
-    shown = execute(module, "get_campaign_status", {"campaign_id": campaign_id})
+    shown = execute(module, "get_campaign_status", {"campaign_id": made_id})
     assert shown["token"]["days_left"] == 10
-    assert "expires in 10 days" in shown["warnings"][0]
+    assert "expires in 10 days" in warnings_of(shown)[0]
 
 
 def test_a_token_far_from_its_end_is_no_warning(
-    module: CampaignAutomation, sandbox: Sandbox, campaign_id: str
+    module: CampaignAutomation, sandbox: Sandbox, made_id: str
 ) -> None:
     sandbox.patch_account("meta", ACCOUNTS["meta"], token_days=15)
-    shown = execute(module, "get_campaign_status", {"campaign_id": campaign_id})
-    assert (shown["token"]["days_left"], shown["warnings"]) == (15, [])
+    shown = execute(module, "get_campaign_status", {"campaign_id": made_id})
+    assert (shown["token"]["days_left"], warnings_of(shown)) == (15, [])
 
 
 def test_a_token_renewed_meanwhile_is_taken_over_and_tried_once(
-    module: CampaignAutomation, sandbox: Sandbox, campaign_id: str
+    module: CampaignAutomation, sandbox: Sandbox, made_id: str
 ) -> None:
-    asked = {"campaign_id": campaign_id}
+    asked = {"campaign_id": made_id}
     assert execute(module, "get_campaign_status", asked)["source"] == "live"
     sandbox.patch_account("meta", ACCOUNTS["meta"], token="sandbox-meta-token-123-renewed")
     renewed = execute(module, "get_campaign_status", asked)
@@ -140,11 +151,11 @@ def test_a_token_renewed_meanwhile_is_taken_over_and_tried_once(
 
 
 def test_a_refused_token_is_asked_for_once_more_and_an_expired_account_once(
-    module: CampaignAutomation, sandbox: Sandbox, campaign_id: str
+    module: CampaignAutomation, sandbox: Sandbox, made_id: str
 ) -> None:
     def reads_of_the_token() -> int:
         before = sandbox.operations("web_platform")["get_ad_account_token"]
-        error = execute(module, "manage_campaign", {"campaign_id": campaign_id, "action": "start"})["error"]
+        error = execute(module, "manage_campaign", {"campaign_id": made_id, "action": "start"})["error"]
         assert (error["code"], error["type"]) == ("6001", "AD_ACCOUNT_TOKEN_EXPIRED")
         assert error["details"]["action_url"] == "https://web-platform.example/ad-accounts/meta"
         return sandbox.operations("web_platform")["get_ad_account_token"] - before
@@ -158,9 +169,9 @@ def test_a_refused_token_is_asked_for_once_more_and_an_expired_account_once(
 
 
 def test_a_creation_takes_over_a_token_renewed_meanwhile(
-    module: CampaignAutomation, sandbox: Sandbox, campaign_id: str
+    module: CampaignAutomation, sandbox: Sandbox, made_id: str
 ) -> None:
-    execute(module, "get_campaign_status", {"campaign_id": campaign_id})  # the token is kept now
+    execute(module, "get_campaign_status", {"campaign_id": made_id})  # the token is kept now
     sandbox.patch_account("meta", ACCOUNTS["meta"], token="sandbox-meta-token-123-renewed")
     created = execute(module, "create_campaign", request_body(name="With the new token"))
     assert created["status"] == "success", created

@@ -20,6 +20,8 @@ from campaign_automation.settings import get_settings
 from campaign_automation.wiring import Wiring
 from local.cloud import Cloud
 
+# The variables that choose the engine of the table.
+Engine = dict[str, str | None]
 ACCOUNT_NUMBERS = {"meta": "1001", "tiktok": "1002", "google": "1003"}
 
 
@@ -66,6 +68,11 @@ def execute(
             await module.aclose()
 
     return asyncio.run(call())
+
+
+def warnings_of(answer: dict[str, Any]) -> list[str]:
+    """The warnings but that of an embedded store's first answer, which names its file."""
+    return [item for item in answer["warnings"] if not item.startswith("everything is kept in ")]
 
 
 def change_by_hand(cloud: Cloud, platform: str, level: Level, platform_id: str, status: str) -> None:

@@ -11,6 +11,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     else:
         try:
             configuration = _configuration(asked.config)
-        except (OSError, ValueError, TypeError) as error:
+        except (OSError, ValueError) as error:
             parser.error(f"--config: {error}")
         answer = asyncio.run(_run(asked, configuration))
     print(json.dumps(answer, indent=2, ensure_ascii=False))  # noqa: T201
@@ -76,8 +77,15 @@ def _configuration(path: Path | None) -> dict[str, Any]:
     if unknown := sorted(given.keys() - set(_CONFIGURABLE)):
         raise ValueError(f"{path}: {', '.join(unknown)} is not known; it may hold {', '.join(_CONFIGURABLE)}")
     if "limits" in given:
-        given["limits"] = Limits(**given["limits"])
+        given["limits"] = _limits(given["limits"])
     return dict(given)
+
+
+def _limits(given: Any) -> Limits:
+    names = [field.name for field in fields(Limits)]
+    if not isinstance(given, dict) or given.keys() - set(names):
+        raise ValueError(f"limits: should be a JSON object that may hold {', '.join(names)}")
+    return Limits(**given)
 
 
 def _parser() -> argparse.ArgumentParser:

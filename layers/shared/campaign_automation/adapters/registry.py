@@ -21,6 +21,7 @@ from campaign_automation.adapters.tiktok import facts as tiktok
 from campaign_automation.clients.media_client import MediaClient
 from campaign_automation.models.common import Platform, SpendEnvelope
 from campaign_automation.settings import Settings
+from campaign_automation.utils.error_handler import needing_extra
 from campaign_automation.utils.secrets import read_secret
 
 AppSecret = Callable[[], dict[str, Any]]
@@ -137,7 +138,8 @@ class Adapters(Mapping[str, PlatformAdapter]):
             entry = PLATFORMS[platform]
             app = app_secret(platform, self._settings, self._apps)
             calls = Calls(platform, self._limit(entry.limit, platform), self._limits)
-            self._built[platform] = entry.build(app, self._media, calls, self._settings)
+            with needing_extra(platform):  # the extras have the platforms' names
+                self._built[platform] = entry.build(app, self._media, calls, self._settings)
         return self._built[platform]
 
     def _limit(self, documented: CallLimit, platform: str) -> CallLimit | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from campaign_automation.adapters.registry import app_secret
 from campaign_automation.models.common import Platform
 from campaign_automation.settings import Settings
+from campaign_automation.utils.error_handler import needing_extra
 
 if TYPE_CHECKING:
     from campaign_automation.adapters.google.tokens import GoogleTokens
@@ -43,7 +44,8 @@ class AccountRenewal:
 
     @cached_property
     def _google(self) -> GoogleTokens:
-        from campaign_automation.adapters.google.tokens import GoogleTokens
+        with needing_extra(Platform.GOOGLE):
+            from campaign_automation.adapters.google.tokens import GoogleTokens
 
         app = app_secret(Platform.GOOGLE, self._settings, self._apps)
         return GoogleTokens(app, self._settings.google_token_url)

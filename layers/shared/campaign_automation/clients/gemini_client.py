@@ -28,6 +28,11 @@ class TextModel(Protocol):
     async def generate_content(self, prompt: str, *, model: str) -> dict[str, Any]: ...
 
 
+def as_answer(answer: Any) -> Any:
+    """Return a model's answer as a mapping: clients handed in may answer the text itself."""
+    return {"text": answer} if isinstance(answer, str) else answer
+
+
 class GeminiClient:
     """The client: `generate_content(prompt, model=...) -> {"text", "model", "tokens"}`, without retries.
 

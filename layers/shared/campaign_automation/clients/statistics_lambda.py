@@ -25,6 +25,10 @@ class LambdaStatistics:
         self._function_name = function_name
         self._client = client
 
+    @property
+    def is_installed(self) -> bool:
+        return True
+
     async def compute(self, operation: str, payload: dict[str, Any]) -> dict[str, Any]:
         event = json.dumps({"operation": operation, "packed": packed(payload)}).encode()
         if len(event) > MAX_PAYLOAD_BYTES:

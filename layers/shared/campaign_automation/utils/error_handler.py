@@ -20,6 +20,8 @@ rename it together with statemachines/.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from campaign_automation.utils import clock
@@ -232,6 +234,18 @@ def error_body(error: CampaignAutomationError) -> dict[str, Any]:
 def error_from_body(body: dict[str, Any]) -> CampaignAutomationError:
     """Return the error that `error_body` described, for an answer that is given later."""
     return CampaignAutomationError(body["message"], code=body["code"], **body["details"])
+
+
+@contextmanager
+def needing_extra(extra: str) -> Iterator[None]:
+    """Raise ConfigurationError for a library that is not installed, with the extra that brings it."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            f"{error.name} is not installed; `pip install campaign-automation[{extra}]` brings it",
+            extra=extra,
+        ) from error
 
 
 def envelope(error: Exception, request_id: str) -> dict[str, Any]:

@@ -17,9 +17,15 @@ def read_secret(secret_id: str | None, purpose: str) -> dict[str, Any]:
     if secret_id is None:
         raise ConfigurationError(f"no secret is configured for {purpose}", setting=purpose)
     from aws_lambda_powertools.utilities import parameters
+    from botocore.exceptions import BotoCoreError
 
     try:
         value = parameters.get_secret(secret_id, transform="json", max_age=MAX_AGE_SECONDS)
+    except parameters.TransformParameterError as error:
+        raise ConfigurationError(f"the secret {secret_id} ({purpose}) is no JSON", setting=purpose) from error
+    except BotoCoreError as error:  # no region, or no credentials
+        message = f"the secret {secret_id} ({purpose}) cannot be read: {error}"
+        raise ConfigurationError(message, setting=purpose) from error
     except parameters.GetParameterError as error:
         reason = "missing" if "ResourceNotFoundException" in str(error) else "unreadable"
         raise ConfigurationError(

@@ -159,6 +159,23 @@ def test_the_plain_text_of_a_model_handed_in_is_the_primary_text() -> None:
     assert (written.headline, written.description) == (template.headline, template.description)
 
 
+@pytest.mark.parametrize(
+    "answer", ["```\n{}\n```", "```text\n{}```", '"{}"', '```\n"{}"\n```', "\u201c{}\u201d"]
+)
+def test_a_plain_text_is_taken_out_of_what_models_put_around_it(answer: str) -> None:
+    assert write_plain(answer.format("Made for muddy paths.")).primary_text == "Made for muddy paths."
+
+
+def test_a_client_may_answer_the_text_itself() -> None:
+    class Bare(Model):
+        async def generate_content(self, prompt: str, *, model: str) -> Any:
+            return (await super().generate_content(prompt, model=model))["text"]
+
+    writer = Copywriter(Bare("Made for muddy paths."), ["strong"], takes_plain_text=True)
+    written = asyncio.run(writer.write(creative(), "sales", "en", LIMITS))
+    assert (written.primary_text, written.source) == ("Made for muddy paths.", "strong")
+
+
 def test_a_plain_text_passes_the_same_checks() -> None:
     assert write_plain("Now only $5!", "x" * 126).source == TEMPLATE
     assert write_plain('{"primary_text": 3', "Made for muddy paths.").source == "fast"

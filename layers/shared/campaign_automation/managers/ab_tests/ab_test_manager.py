@@ -151,6 +151,8 @@ class AbTestManager:
         warnings = _warnings(test, creation, made, has_shares=has_shares)
         if self._schedules is not None and not await self._schedules.is_driven():
             warnings.append(wording.NOT_DRIVEN)
+        if not self._sizing.has_statistics:
+            warnings.append(wording.NOT_ANALYSED)
         return _created(test, creation, made, warnings, has_scheduler=self._schedules is not None)
 
     # --- ending ----------------------------------------------------------------------------------------

@@ -47,6 +47,10 @@ class AbTestSizing:
         self._insights = insights
         self._statistics = statistics
 
+    @property
+    def has_statistics(self) -> bool:
+        return self._statistics.is_installed
+
     async def required_sample(self, request: CreateAbTest, tenant: str) -> RequiredSample:
         """Return the sample; unknown numbers are None, and no reason to refuse.
 

@@ -23,6 +23,10 @@ NOT_DRIVEN = (
     "nothing has carried out what is due within the last hour: a test is checked and ended while a process"
     " calls run_due() or is in background()"
 )
+NOT_ANALYSED = (
+    "scipy is not installed: the test ends in time, but nothing analyses it before;"
+    " `pip install campaign-automation[statistics]` brings it"
+)
 NOT_SPLIT = (
     "not randomised: the platform has no split test for these ad sets, so its auctions decide who sees which"
     " variant, and one person may see several"

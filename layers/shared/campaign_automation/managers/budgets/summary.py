@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 
-from campaign_automation.clients.gemini_client import TextModel
+from campaign_automation.clients.gemini_client import TextModel, as_answer
 from campaign_automation.managers.budgets.wording import summary_text
 from campaign_automation.managers.campaigns.copywriting import TEMPLATE
 from campaign_automation.models.budgets import Optimization, Summary
@@ -39,9 +39,8 @@ class Narrator:
         model = self._models[-1]
         try:
             async with asyncio.timeout(_LONGEST_SECONDS):
-                answer = await self._text_model.generate_content(
-                    _prompt(optimizations, numbers, language), model=model
-                )
+                prompt = _prompt(optimizations, numbers, language)
+                answer = as_answer(await self._text_model.generate_content(prompt, model=model))
             text = _text_of(str(answer["text"]))
         except Exception as error:  # any client may be handed in, and a summary is not worth a failure
             logger.warning("summary not phrased", model=model, reason=f"{type(error).__name__}: {error}")

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import ConfigDict, ValidationError
 
 from campaign_automation.adapters.base import CopyLimits
-from campaign_automation.clients.gemini_client import TextModel
+from campaign_automation.clients.gemini_client import TextModel, as_answer
 from campaign_automation.managers.campaigns.wording import claim_warning
 from campaign_automation.models.campaigns import AdCopy, CreateCampaign, Creative
 from campaign_automation.models.common import Record
@@ -43,6 +43,10 @@ _CLAIMS = re.compile(
     r"|discount|sale|money[- ]back|limited time|only today|award\w*|certified)\b"
     r"|免费|保证|最佳|最便宜|第一|打折|限时|认证"
 )
+
+# What models put around a plain text.
+_FENCED = re.compile(r"```(?:\w*\n)?(.*?)```", re.DOTALL)
+_QUOTED = re.compile('["\u201c]([^"\u201c\u201d]+)["\u201d]')
 
 # Only some platforms refuse emoji, see CopyLimits.emoji.
 _EMOJI = re.compile("[\U0001f000-\U0001faff\u2600-\u27bf\ufe0f]")
@@ -123,7 +127,7 @@ class Copywriter:
         assert self._text_model is not None  # write() checks
         try:
             async with asyncio.timeout_at(until):
-                answer = await self._text_model.generate_content(prompt, model=model)
+                answer = as_answer(await self._text_model.generate_content(prompt, model=model))
             draft = self._parsed(answer["text"], template)
         except AiModelError:
             raise
@@ -151,7 +155,17 @@ class Copywriter:
         except ValueError:  # pydantic's ValidationError is one too
             if not self._takes_plain_text or "{" in text:
                 raise
-        return _Draft(primary_text=text, headline=template.headline, description=template.description)
+        return _Draft(
+            primary_text=_unwrapped(text), headline=template.headline, description=template.description
+        )
+
+
+def _unwrapped(text: str) -> str:
+    """Return a plain text without the fence or the quotation marks that models put around it."""
+    if fenced := _FENCED.fullmatch(text.strip()):
+        text = fenced[1]
+    quoted = _QUOTED.fullmatch(text.strip())
+    return quoted[1] if quoted else text
 
 
 def find_problems(copy: AdCopy, creative: Creative, limits: CopyLimits) -> list[str]:

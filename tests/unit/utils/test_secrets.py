@@ -1,0 +1,38 @@
+"""Secrets that cannot be read are the operator's to mend."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import boto3
+import pytest
+from aws_lambda_powertools.utilities.parameters.constants import DEFAULT_PROVIDERS
+from moto import mock_aws
+
+from campaign_automation.utils.error_handler import ConfigurationError
+from campaign_automation.utils.secrets import read_secret
+from local.cloud.aws import CREDENTIALS
+
+
+@pytest.fixture(autouse=True)
+def nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """No client of secrets was made before, and nothing says where AWS is."""
+    monkeypatch.setattr("os.environ", {"HOME": str(tmp_path)})
+    monkeypatch.delitem(DEFAULT_PROVIDERS, "secrets", raising=False)
+    yield
+    DEFAULT_PROVIDERS.pop("secrets", None)
+
+
+def test_without_a_region_the_secret_is_named() -> None:
+    with pytest.raises(ConfigurationError, match=r"the secret a \(Meta\) cannot be read: .*region"):
+        read_secret("a", "Meta")
+
+
+@pytest.mark.parametrize(("value", "told"), [("no JSON", "is no JSON"), ("[1]", "is not a JSON object")])
+def test_a_secret_of_another_shape_is_named(monkeypatch: pytest.MonkeyPatch, value: str, told: str) -> None:
+    monkeypatch.setattr("os.environ", dict(CREDENTIALS))
+    with mock_aws():
+        boto3.client("secretsmanager").create_secret(Name="a", SecretString=value)
+        with pytest.raises(ConfigurationError, match=told):
+            read_secret("a", "Meta")
