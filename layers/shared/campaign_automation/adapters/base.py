@@ -24,7 +24,8 @@ from campaign_automation.models.campaigns import (
     Creative,
     Figures,
 )
-from campaign_automation.models.common import AdAccount, AgeGroup, Level, Record, StoredTargeting
+from campaign_automation.models.common import AdAccount, AgeGroup, Level, Objective, Record, StoredTargeting
+from campaign_automation.models.creation.options import Keyword
 from campaign_automation.utils.error_handler import CampaignAutomationError, InvalidRequestError
 
 
@@ -117,6 +118,7 @@ class CampaignNode(Node):
 
     daily_budget: Budget | None = None
     created_at: datetime | None = None
+    negative_keywords: list[Keyword] = []
 
 
 class AdSetNode(Node):
@@ -132,6 +134,7 @@ class AdSetNode(Node):
     placed: list[str] = []
     bid_strategy: str = "unknown"
     bid_target: Budget | None = None
+    keywords: list[Keyword] | None = None  # None where they were not read
     in_learning: bool | None = None
     attribution_days: int | None = None
     scheduled_budget: Budget | None = None
@@ -245,6 +248,10 @@ class PlatformAdapter(Protocol):
 
     def check_creatives(self, spec: CreateCampaign, creatives: Sequence[Creative]) -> None:
         """Raise InvalidRequestError for a creative that the objective's ads cannot show."""
+        ...
+
+    def keywords_of(self, objective: Objective, creatives: Sequence[Creative]) -> list[Keyword]:
+        """Return the keywords of ads of these creatives, where none are asked for."""
         ...
 
     async def upload(self, access: Access, creative: Creative, known: str | None) -> str:

@@ -30,7 +30,13 @@ from campaign_automation.models.common import (
     Text,
     unique,
 )
-from campaign_automation.models.creation.options import BidStrategy, CreationOptions, Schedule, Tracking
+from campaign_automation.models.creation.options import (
+    BidStrategy,
+    CreationOptions,
+    Keyword,
+    Schedule,
+    Tracking,
+)
 
 CreativeId = Annotated[Text, Field(max_length=64)]
 _Url = Annotated[HttpUrl, PlainSerializer(str)]
@@ -155,6 +161,7 @@ class AdSetPlan(Model):
     targeting: Targeting
     placements: Literal["automatic"] | list[str] = "automatic"
     bid_strategy: BidStrategy = "lowest_cost"
+    keywords: Annotated[list[Keyword], Later] = []
     bid_target: Annotated[Amount | None, Later] = None  # the cost or the return that the strategy bids for
 
 
@@ -192,6 +199,7 @@ class CampaignPlan(Model):
     ends_at: datetime | None = None
     starts_at: Annotated[datetime | None, Later] = None
     call_to_action: Annotated[str | None, Later] = None
+    negative_keywords: Annotated[list[Keyword], Later] = []
     tracking: Annotated[Tracking | None, Later] = None
 
 
@@ -230,6 +238,7 @@ class AdSetResult(Model):
     placements: str | list[str]
     bid_strategy: str
     bid_target: Annotated[Amount | None, Later] = None
+    keywords: Annotated[list[Keyword], Later] = []
 
 
 class AdResult(Model):

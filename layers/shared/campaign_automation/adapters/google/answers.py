@@ -75,13 +75,14 @@ def _reasons(message: Any) -> Iterator[str]:
         yield value.name if value else "UNKNOWN"
 
 
-def campaign_node(row: Row, daily_budget: Decimal) -> CampaignNode:
+def campaign_node(row: Row, stored: Stored) -> CampaignNode:
     campaign = row.campaign
     fields = _node_fields(
         campaign,
         id_of(campaign.id),
         name=lambda: text_of(campaign.name),
-        daily_budget=lambda: _positive(daily_budget),
+        daily_budget=lambda: _positive(stored.daily_budget),
+        negative_keywords=lambda: list(stored.negative_keywords),
         ends_at=lambda: _moment(row, row.campaign.end_date_time),
         starts_at=lambda: _moment(row, row.campaign.start_date_time),
     )
@@ -130,6 +131,7 @@ def adset_node(row: Row, stored: Stored) -> AdSetNode:
         targeting=lambda: _targeting(stored, group_id),
         placements=lambda: _placements(row.campaign),
         placed=lambda: _placed(row.campaign),
+        keywords=lambda: stored.keywords.get(group_id),
         bid_strategy=lambda: bidding.strategy_of(row.campaign),
         bid_target=lambda: bidding.target_of(row.campaign),
         in_learning=lambda: _in_learning(row.campaign),

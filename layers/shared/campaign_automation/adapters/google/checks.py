@@ -188,6 +188,9 @@ def _has_spare_ads(spec: CreateCampaign, count: int) -> bool:
     return facts.GOALS[spec.objective].channel == facts.SEARCH and count > facts.ENABLED_SEARCH_ADS
 
 
+_BROAD = ", and the keywords are the creatives' names and tags, in broad match: give keywords for others"
+
+
 def warnings_for(spec: CreateCampaign, account: AdAccount) -> Iterator[str]:
     """Warnings on everything that Google reads differently than it was asked."""
     channel = facts.GOALS[spec.objective].channel
@@ -200,8 +203,8 @@ def warnings_for(spec: CreateCampaign, account: AdAccount) -> Iterator[str]:
     yield from _age_warnings(spec)
     if channel == facts.SEARCH:
         yield (
-            "google: search ads show text only; images and videos of the creatives are not shown, and the"
-            " keywords are the creatives' names and tags"
+            "google: search ads show text only; images and videos of the creatives are not shown"
+            f"{'' if spec.keywords else _BROAD}"
         )
         count = len(spec.creative_ids or spec.creatives or [])
         if _has_spare_ads(spec, count):

@@ -9,7 +9,9 @@ from decimal import Decimal
 from typing import Any
 
 from campaign_automation.adapters.google.options import criteria
+from campaign_automation.adapters.google.options.keywords import echoed
 from campaign_automation.models.common import AgeGroup
+from campaign_automation.models.creation.options import Keyword
 
 _FRESH_SECONDS = 300
 _MOST = 200
@@ -22,11 +24,12 @@ class Echo:
     daily_budget: Decimal
     countries: list[str]
     ages: dict[str, AgeGroup] = field(default_factory=dict)
+    keywords: dict[str, list[Keyword]] = field(default_factory=dict)
     since: float = field(default_factory=time.monotonic)
 
     @property
     def stored(self) -> criteria.Stored:
-        return criteria.Stored(self.daily_budget, self.countries, self.ages)
+        return criteria.Stored(self.daily_budget, self.countries, self.ages, keywords=self.keywords)
 
     def is_fresh(self) -> bool:
         return time.monotonic() - self.since < _FRESH_SECONDS
@@ -51,6 +54,11 @@ class Echoes:
         echo = self._echoes.get(campaign_id)
         if echo:
             echo.ages |= criteria.echoed_ages(response, ids) or {}
+
+    def keywords(self, campaign_id: str, response: Any) -> None:
+        """Add the keywords of new ads, as the answer of their creation tells them."""
+        if echo := self._echoes.get(campaign_id):
+            echo.keywords |= echoed(response)
 
     def take(self, campaign_id: str) -> Echo | None:
         """Return the echo once, while it is fresh."""

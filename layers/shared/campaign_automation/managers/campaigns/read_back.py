@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -10,6 +10,7 @@ from campaign_automation.adapters.base import AdNode, AdSetNode, Node, Tree
 from campaign_automation.managers.campaigns.wording import differs
 from campaign_automation.models.campaign import Creation
 from campaign_automation.models.campaigns import AdSetPlan, CampaignPlan, Lookalike
+from campaign_automation.models.creation.options import Keyword
 
 _SECOND, _DAY = timedelta(seconds=1), timedelta(days=1)
 
@@ -37,6 +38,9 @@ def _compare_campaign(plan: CampaignPlan, tree: Tree) -> Iterator[Drift]:
     budget, total = tree.campaign.daily_budget, sum(adset.daily_budget for adset in plan.adsets)
     if budget is not None and budget != total:
         yield Drift(differs("the campaign's daily budget is", budget, total), True)
+    negative, wanted = words_of(tree.campaign.negative_keywords), words_of(plan.negative_keywords)
+    if wanted and negative != wanted:
+        yield Drift(differs("the campaign's negative keywords are", negative, wanted), True)
     if tree.campaign.name != plan.name:
         yield Drift(differs("the campaign is named", repr(tree.campaign.name), repr(plan.name)), False)
 
@@ -86,6 +90,7 @@ def _compare_adset(
         *((field.replace("_", " "), *_both(asked, node, field)) for field in _PEOPLE),
         ("audiences", _asked_audiences(asked, plan), _sorted(node, "audiences")),
         *_placements(asked, node),
+        *_keywords(asked, node),
         ("bid strategy", asked.bid_strategy, node.bid_strategy),
         ("bid target", asked.bid_target, node.bid_target),
     )
@@ -115,6 +120,16 @@ def _both(asked: AdSetPlan, node: AdSetNode, field: str) -> tuple[list[str] | No
 def _asked_audiences(asked: AdSetPlan, plan: CampaignPlan) -> list[str]:
     lookalike = [plan.audience.lookalike] if isinstance(plan.audience, Lookalike) else []
     return sorted({*lookalike, *asked.targeting.audiences})
+
+
+def _keywords(asked: AdSetPlan, node: AdSetNode) -> Iterator[tuple[str, object, object]]:
+    # None: they were not read. A plan of an earlier version holds none.
+    if asked.keywords and node.keywords is not None:
+        yield "keywords", words_of(asked.keywords), words_of(node.keywords)
+
+
+def words_of(keywords: Sequence[Keyword]) -> list[str]:
+    return sorted(f"{item.text.casefold()} ({item.match_type})" for item in keywords)
 
 
 def _placements(asked: AdSetPlan, node: AdSetNode) -> Iterator[tuple[str, object, object]]:

@@ -10,8 +10,10 @@ from typing import Any, NamedTuple
 from campaign_automation.adapters.google import facts
 from campaign_automation.adapters.google.messages import enum_name
 from campaign_automation.adapters.google.options import targeting
+from campaign_automation.adapters.google.options.keywords import keyword_of
 from campaign_automation.adapters.google.requests import reached_ages
 from campaign_automation.models.common import AgeGroup, Gender
+from campaign_automation.models.creation.options import Keyword
 
 Row = Any  # a raw GoogleAdsRow
 
@@ -32,6 +34,8 @@ class Stored(NamedTuple):
     excluded_countries: Sequence[str] = ()
     audiences: Mapping[str, list[str]] = MappingProxyType({})
     excluded_audiences: Mapping[str, list[str]] = MappingProxyType({})
+    keywords: Mapping[str, list[Keyword]] = MappingProxyType({})
+    negative_keywords: Sequence[Keyword] = ()
 
 
 def stored_of(daily_budget: Decimal, places: Iterable[Row], people: Iterable[Row]) -> Stored:
@@ -39,7 +43,9 @@ def stored_of(daily_budget: Decimal, places: Iterable[Row], people: Iterable[Row
     places, people = list(places), list(people)
     criteria = [row.campaign_criterion for row in places]
     languages = [item for item in criteria if _kind_of(item) == "LANGUAGE"]
-    words = [_place_of(item) for item in criteria if item not in languages]
+    negatives = [item for item in criteria if _kind_of(item) == "KEYWORD"]
+    others = [item for item in criteria if item not in languages and item not in negatives]
+    words = [_place_of(item) for item in others]
     excluded = [word for word in words if word.startswith(_WITHOUT) and word[-2:] in facts.GEO_TARGETS]
     keys = [word for word in words if word.isdigit()]
     return Stored(
@@ -53,7 +59,19 @@ def stored_of(daily_budget: Decimal, places: Iterable[Row], people: Iterable[Row
         excluded_countries=[word.removeprefix(_WITHOUT) for word in excluded],
         audiences=audiences_of(people, negative=False),
         excluded_audiences=audiences_of(people, negative=True),
+        keywords=keywords_of(people),
+        negative_keywords=[keyword_of(item) for item in negatives],
     )
+
+
+def keywords_of(rows: Iterable[Row]) -> dict[str, list[Keyword]]:
+    """Keywords by ad group."""
+    found: dict[str, list[Keyword]] = {}
+    for row in rows:
+        criterion = row.ad_group_criterion
+        if _kind_of(criterion) == "KEYWORD" and not criterion.negative:
+            found.setdefault(str(row.ad_group.id), []).append(keyword_of(criterion))
+    return found
 
 
 _WITHOUT = "without "
@@ -95,7 +113,7 @@ def narrowed(rows: Iterable[Row]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for row in rows:
         kind = _kind_of(row.ad_group_criterion)
-        if row.ad_group_criterion.negative and kind not in ("AGE_RANGE", "GENDER", "USER_LIST"):
+        if row.ad_group_criterion.negative and kind not in ("AGE_RANGE", "GENDER", "USER_LIST", "KEYWORD"):
             kinds = found.setdefault(str(row.ad_group.id), [])
             kinds += [] if kind.lower() in kinds else [kind.lower()]
     return found
