@@ -11,7 +11,6 @@ from typing import Any
 from campaign_automation.adapters.google.options import criteria
 from campaign_automation.adapters.google.options.keywords import echoed
 from campaign_automation.models.common import AgeGroup
-from campaign_automation.models.creation.options import Keyword
 
 _FRESH_SECONDS = 300
 _MOST = 200
@@ -24,12 +23,12 @@ class Echo:
     daily_budget: Decimal
     countries: list[str]
     ages: dict[str, AgeGroup] = field(default_factory=dict)
-    keywords: dict[str, list[Keyword]] = field(default_factory=dict)
+    keywords: dict[str, list[Any]] = field(default_factory=dict)
     since: float = field(default_factory=time.monotonic)
 
     @property
     def stored(self) -> criteria.Stored:
-        return criteria.Stored(self.daily_budget, self.countries, self.ages, keywords=self.keywords)
+        return criteria.Stored(self.daily_budget, self.countries, self.ages, keywords=self.keywords or None)
 
     def is_fresh(self) -> bool:
         return time.monotonic() - self.since < _FRESH_SECONDS

@@ -17,11 +17,7 @@ from campaign_automation.adapters.google import facts
 from campaign_automation.adapters.google.facts import PLATFORM
 from campaign_automation.adapters.google.messages import Operation, new_operation, set_enum
 from campaign_automation.adapters.google.options.bidding import set_app_goal, set_bidding
-from campaign_automation.adapters.google.options.keywords import (
-    broad,
-    keyword_operations,
-    negative_operations,
-)
+from campaign_automation.adapters.google.options.keywords import keyword_operations, negative_operations
 from campaign_automation.adapters.google.options.rules import SEARCH_PARTNERS
 from campaign_automation.adapters.google.options.targeting import (
     audience_operations,
@@ -355,7 +351,7 @@ def _keyword_operations(
 def default_keywords(creatives: Sequence[Creative]) -> list[Keyword]:
     """Return the names and tags of creatives as broad keywords, as many as an ad group gets at most."""
     texts = dict.fromkeys(text for creative in creatives for text in keywords(creative))
-    return broad(list(texts)[: facts.KEYWORDS_PER_AD_GROUP])
+    return [Keyword(text=text) for text in list(texts)[: facts.KEYWORDS_PER_AD_GROUP]]
 
 
 def keywords(creative: Creative) -> list[str]:

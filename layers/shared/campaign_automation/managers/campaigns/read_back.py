@@ -38,9 +38,10 @@ def _compare_campaign(plan: CampaignPlan, tree: Tree) -> Iterator[Drift]:
     budget, total = tree.campaign.daily_budget, sum(adset.daily_budget for adset in plan.adsets)
     if budget is not None and budget != total:
         yield Drift(differs("the campaign's daily budget is", budget, total), True)
-    negative, wanted = words_of(tree.campaign.negative_keywords), words_of(plan.negative_keywords)
-    if wanted and negative != wanted:
-        yield Drift(differs("the campaign's negative keywords are", negative, wanted), True)
+    if tree.campaign.negative_keywords is not None:
+        stored, wanted = _words(tree.campaign.negative_keywords), _words(plan.negative_keywords)
+        if stored != wanted:
+            yield Drift(differs("the campaign's negative keywords are", stored, wanted), True)
     if tree.campaign.name != plan.name:
         yield Drift(differs("the campaign is named", repr(tree.campaign.name), repr(plan.name)), False)
 
@@ -125,10 +126,10 @@ def _asked_audiences(asked: AdSetPlan, plan: CampaignPlan) -> list[str]:
 def _keywords(asked: AdSetPlan, node: AdSetNode) -> Iterator[tuple[str, object, object]]:
     # None: they were not read. A plan of an earlier version holds none.
     if asked.keywords and node.keywords is not None:
-        yield "keywords", words_of(asked.keywords), words_of(node.keywords)
+        yield "keywords", _words(asked.keywords), _words(node.keywords)
 
 
-def words_of(keywords: Sequence[Keyword]) -> list[str]:
+def _words(keywords: Sequence[Keyword]) -> list[str]:
     return sorted(f"{item.text.casefold()} ({item.match_type})" for item in keywords)
 
 

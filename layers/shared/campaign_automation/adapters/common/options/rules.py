@@ -161,7 +161,13 @@ def _check_keywords(spec: CreateCampaign, rules: OptionRules) -> None:
         asked: list[Keyword] = getattr(spec, field)
         if asked and rules.keywords is None:
             raise refused(field, rules.name, "has no keywords in these campaigns; leave it out")
+        known: set[tuple[str, str]] = set()
         for index, keyword in enumerate(asked):
+            # Case and spaces make no other keyword.
+            same = (" ".join(keyword.text.casefold().split()), keyword.match_type)
+            if same in known:
+                raise refused(f"{field}.{index}", rules.name, f"takes {keyword.text!r} once per match type")
+            known.add(same)
             _check_keyword(f"{field}.{index}.text", keyword.text, rules)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from types import MappingProxyType
@@ -10,10 +11,8 @@ from typing import Any, NamedTuple
 from campaign_automation.adapters.google import facts
 from campaign_automation.adapters.google.messages import enum_name
 from campaign_automation.adapters.google.options import targeting
-from campaign_automation.adapters.google.options.keywords import keyword_of
 from campaign_automation.adapters.google.requests import reached_ages
 from campaign_automation.models.common import AgeGroup, Gender
-from campaign_automation.models.creation.options import Keyword
 
 Row = Any  # a raw GoogleAdsRow
 
@@ -21,7 +20,7 @@ Row = Any  # a raw GoogleAdsRow
 class Stored(NamedTuple):
     """A campaign's budget and criteria as Google stored them.
 
-    `ages`, the genders that are left, and what else narrows are by ad group id.
+    `ages`, the genders that are left, what else narrows, and the criteria of keywords are by ad group id.
     """
 
     daily_budget: Decimal
@@ -34,8 +33,12 @@ class Stored(NamedTuple):
     excluded_countries: Sequence[str] = ()
     audiences: Mapping[str, list[str]] = MappingProxyType({})
     excluded_audiences: Mapping[str, list[str]] = MappingProxyType({})
-    keywords: Mapping[str, list[Keyword]] = MappingProxyType({})
-    negative_keywords: Sequence[Keyword] = ()
+    keywords: Mapping[str, Sequence[Row]] | None = None
+    negative_keywords: Sequence[Row] | None = None
+
+    def keywords_of(self, group_id: str) -> Sequence[Row] | None:
+        """Return the keywords of one ad group; None where they were not read."""
+        return None if self.keywords is None else self.keywords.get(group_id, ())
 
 
 def stored_of(daily_budget: Decimal, places: Iterable[Row], people: Iterable[Row]) -> Stored:
@@ -43,9 +46,7 @@ def stored_of(daily_budget: Decimal, places: Iterable[Row], people: Iterable[Row
     places, people = list(places), list(people)
     criteria = [row.campaign_criterion for row in places]
     languages = [item for item in criteria if _kind_of(item) == "LANGUAGE"]
-    negatives = [item for item in criteria if _kind_of(item) == "KEYWORD"]
-    others = [item for item in criteria if item not in languages and item not in negatives]
-    words = [_place_of(item) for item in others]
+    words = [_place_of(item) for item in criteria if _kind_of(item) not in ("LANGUAGE", "KEYWORD")]
     excluded = [word for word in words if word.startswith(_WITHOUT) and word[-2:] in facts.GEO_TARGETS]
     keys = [word for word in words if word.isdigit()]
     return Stored(
@@ -60,17 +61,17 @@ def stored_of(daily_budget: Decimal, places: Iterable[Row], people: Iterable[Row
         audiences=audiences_of(people, negative=False),
         excluded_audiences=audiences_of(people, negative=True),
         keywords=keywords_of(people),
-        negative_keywords=[keyword_of(item) for item in negatives],
+        negative_keywords=[item for item in criteria if _kind_of(item) == "KEYWORD"],
     )
 
 
-def keywords_of(rows: Iterable[Row]) -> dict[str, list[Keyword]]:
-    """Keywords by ad group."""
-    found: dict[str, list[Keyword]] = {}
+def keywords_of(rows: Iterable[Row]) -> dict[str, list[Row]]:
+    """Criteria of keywords by ad group."""
+    found: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
         criterion = row.ad_group_criterion
         if _kind_of(criterion) == "KEYWORD" and not criterion.negative:
-            found.setdefault(str(row.ad_group.id), []).append(keyword_of(criterion))
+            found[str(row.ad_group.id)].append(criterion)
     return found
 
 

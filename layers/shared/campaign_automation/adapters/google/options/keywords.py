@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from campaign_automation.adapters.google.messages import Operation, enum_name, new_operation, set_enum
@@ -42,16 +42,12 @@ def keyword_of(criterion: Any) -> Keyword:
     return Keyword.model_validate({"text": criterion.keyword.text, "match_type": kind})
 
 
-def echoed(response: Any) -> dict[str, list[Keyword]]:
-    """Return the keywords by ad group that the answer of a create tells as stored."""
-    found: dict[str, list[Keyword]] = {}
+def echoed(response: Any) -> dict[str, list[Any]]:
+    """Return the criteria of keywords by ad group that the answer of a create tells as stored."""
+    found: dict[str, list[Any]] = {}
     for answer in response.mutate_operation_responses:
         criterion = answer.ad_group_criterion_result.ad_group_criterion
         if criterion.keyword.text:
             group_id = criterion.ad_group.rpartition("/")[2]
-            found.setdefault(group_id, []).append(keyword_of(criterion))
+            found.setdefault(group_id, []).append(criterion)
     return found
-
-
-def broad(texts: Sequence[str]) -> list[Keyword]:
-    return [Keyword(text=text) for text in texts]
