@@ -28,7 +28,11 @@ class Echo:
 
     @property
     def stored(self) -> criteria.Stored:
-        return criteria.Stored(self.daily_budget, self.countries, self.ages, keywords=self.keywords or None)
+        # An echo is kept only of campaigns without other criteria.
+        words = self.keywords or None
+        return criteria.Stored(
+            self.daily_budget, self.countries, self.ages, keywords=words, negative_keywords=()
+        )
 
     def is_fresh(self) -> bool:
         return time.monotonic() - self.since < _FRESH_SECONDS
