@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from datetime import datetime, time, timedelta
 from decimal import Decimal
+from functools import partial
 from itertools import count
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -15,14 +16,14 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from campaign_automation.adapters.base import Access, AdOrder, CreativeOrder, PlatformAdapter, Tree
-from campaign_automation.managers.campaigns.planning import plan_campaign
+from campaign_automation.managers.campaigns.planning import plan_campaign, with_keywords
 from campaign_automation.managers.campaigns.read_back import compare
 from campaign_automation.models.campaign import Creation, ObjectEntry
 from campaign_automation.models.campaigns import CampaignPlan, CreateCampaign, Creative
 from campaign_automation.models.common import AdAccount, Context, Level
 from campaign_automation.utils.error_handler import InvalidRequestError
 from tests.support import google, meta, tiktok
-from tests.support.builders import copy, spec
+from tests.support.builders import copy, creative, spec
 from tests.support.sandbox import Sandbox
 
 PLATFORMS = ("meta", "tiktok", "google")
@@ -247,6 +248,45 @@ def test_a_target_where_nothing_is_sold_is_refused_by_name(
         "bid_strategy",
         ["lowest_cost"],
     )
+
+
+KEYWORDS = {
+    "keywords": [{"text": "trail shoe", "match_type": "exact"}, {"text": "running"}],
+    "negative_keywords": [{"text": "used", "match_type": "phrase"}],
+}
+
+
+def test_keywords_are_asked_and_read_back_on_search_and_refused_elsewhere(bench: Bench) -> None:
+    if bench.platform != "google":
+        for field, value in KEYWORDS.items():
+            with pytest.raises(InvalidRequestError, match="has no keywords") as refused:
+                bench.check(**{field: value})
+            assert refused.value.details["field"] == field
+        return
+    for sign in ("a!b", "[exact]", '"phrase"', "one two three four five six seven eight nine ten eleven"):
+        with pytest.raises(InvalidRequestError, match=r"keywords\.0\.text"):
+            bench.check(keywords=[{"text": sign}])
+    creation, tree = bench.create(**KEYWORDS)
+    plan = creation.planned()[0]
+    assert compare(plan, tree, creation) == []
+    assert [(item.text, item.match_type) for item in tree.adsets[0].keywords or []] == [
+        ("trail shoe", "exact"),
+        ("running", "broad"),
+    ]
+    other = [item.model_copy(update={"keywords": item.keywords[:1]}) for item in plan.adsets]
+    changed = plan.model_copy(update={"adsets": other, "negative_keywords": plan.adsets[0].keywords})
+    told = [item.message for item in compare(changed, tree, creation) if item.is_serious]
+    assert any("negative keywords" in text for text in told)
+    assert any(": keywords " in text for text in told)
+
+
+def test_without_keywords_the_plan_shows_those_of_the_creatives(bench: Bench) -> None:
+    shoe = creative(name="Trail shoe", tags=["running"])
+    plan = plan_campaign(bench.spec(), bench.account, "cmp_1")
+    full = with_keywords(plan, [shoe], partial(bench.adapter.keywords_of, plan.objective))
+    expected = ["trail shoe", "running"] if bench.platform == "google" else []
+    assert all([item.text for item in adset.keywords] == expected for adset in full.adsets)
+    assert {item.match_type for adset in full.adsets for item in adset.keywords} <= {"broad"}
 
 
 def test_a_difference_in_each_setting_is_told(bench: Bench, control: Sandbox) -> None:

@@ -24,7 +24,8 @@ from campaign_automation.adapters.base import (
 )
 from campaign_automation.models.accounts import FoundCampaign
 from campaign_automation.models.campaigns import AdSetPlan, CampaignPlan, CreateCampaign, Creative
-from campaign_automation.models.common import AdAccount, AgeGroup, Level, StoredTargeting
+from campaign_automation.models.common import AdAccount, AgeGroup, Level, Objective, StoredTargeting
+from campaign_automation.models.creation.options import Keyword
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import PlatformError, PlatformRejectedError
 from tests.support.builders import account
@@ -113,6 +114,9 @@ class FakeAdapter:
 
     def check_creatives(self, spec: CreateCampaign, creatives: Sequence[Creative]) -> None:
         return
+
+    def keywords_of(self, objective: Objective, creatives: Sequence[Creative]) -> list[Keyword]:
+        return []
 
     async def upload(self, access: Access, creative: Creative, known: str | None) -> str:
         return known or "asset"

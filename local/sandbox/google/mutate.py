@@ -147,7 +147,8 @@ def _give_name(draft: Draft, kind: Kind, message: Message) -> None:
     own = draft.store.next_id()
     if kind.name == "campaign_criterion":
         kind_of = message.WhichOneof("criterion")
-        own = int(str(getattr(getattr(message, kind_of), _CONSTANTS[kind_of])).rpartition("/")[2])
+        if kind_of in _CONSTANTS:
+            own = int(str(getattr(getattr(message, kind_of), _CONSTANTS[kind_of])).rpartition("/")[2])
     if "criterion_id" in message.DESCRIPTOR.fields_by_name:
         message.criterion_id = own
     elif kind.name == "ad_group_ad":

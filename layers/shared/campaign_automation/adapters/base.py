@@ -24,7 +24,8 @@ from campaign_automation.models.campaigns import (
     Creative,
     Figures,
 )
-from campaign_automation.models.common import AdAccount, AgeGroup, Level, Record, StoredTargeting
+from campaign_automation.models.common import AdAccount, AgeGroup, Level, Objective, Record, StoredTargeting
+from campaign_automation.models.creation.options import Keyword
 from campaign_automation.utils.error_handler import CampaignAutomationError, InvalidRequestError
 
 
@@ -117,14 +118,15 @@ class CampaignNode(Node):
 
     daily_budget: Budget | None = None
     created_at: datetime | None = None
+    negative_keywords: list[Keyword] | None = None  # None where they were not read
 
 
 class AdSetNode(Node):
     """`in_learning`: the platform still learns how to deliver it, so its figures are not yet what they will
     be; None where the platform does not tell. `scheduled_budget` takes the place of `daily_budget` at 00:00
     of the account's next day. `placed` names the chosen placements, as far as they have names here.
-    `attribution_days`: conversions are counted for so many days after a click or a
-    view, whichever is longer."""
+    `keywords` is None where they were not read. `attribution_days`: conversions are counted for so many days
+    after a click or a view, whichever is longer."""
 
     daily_budget: Budget | None = None
     targeting: StoredTargeting | None = None
@@ -132,6 +134,7 @@ class AdSetNode(Node):
     placed: list[str] = []
     bid_strategy: str = "unknown"
     bid_target: Budget | None = None
+    keywords: list[Keyword] | None = None
     in_learning: bool | None = None
     attribution_days: int | None = None
     scheduled_budget: Budget | None = None
@@ -208,8 +211,7 @@ class PlatformAdapter(Protocol):
     `levels` are the objects that it knows, parents first; `budget_level` is the one with our budgets. The
     description of an account is kept for `account_seconds`; 0 reads it for each creation. `has_end_times`:
     the objects of `budget_level` are created with the plan's `ends_at`, at which the platform stops them.
-    `needs_category_declaration`: nothing may be started before somebody has said which special ad categories
-    apply.
+    `needs_category_declaration`: nothing may be started before special ad categories are declared.
     """
 
     platform: str
@@ -245,6 +247,10 @@ class PlatformAdapter(Protocol):
 
     def check_creatives(self, spec: CreateCampaign, creatives: Sequence[Creative]) -> None:
         """Raise InvalidRequestError for a creative that the objective's ads cannot show."""
+        ...
+
+    def keywords_of(self, objective: Objective, creatives: Sequence[Creative]) -> list[Keyword]:
+        """Return the keywords of ads of these creatives, where none are asked for."""
         ...
 
     async def upload(self, access: Access, creative: Creative, known: str | None) -> str:
@@ -353,7 +359,6 @@ class PlatformAdapter(Protocol):
         """Read delivery by account day, both ends included, of one level in campaigns of one objective.
 
         One report serves all of them (TikTok: one for each 30 days), plus its further pages.
-
         Only the rows that the platform gave: Meta and Google leave out days without delivery, TikTok what is
         deleted. `fill_days` adds the days of zeros. Conversions are the objective's canonical event, counted
         once. Raises InvalidRequestError for a window that is not 1 to 90 days.
@@ -370,7 +375,8 @@ async def read_figures(
     """
     levels = [level for level in adapter.levels if level is not Level.CREATIVE]
     reports = [adapter.read_daily(access, level, [campaign_id], day, day, objective) for level in levels]
-    return dict(zip(levels, map(_figures_by_id, await asyncio.gather(*reports)), strict=True))
+    days = [{row.entity_id: figures(row) for row in rows} for rows in await asyncio.gather(*reports)]
+    return dict(zip(levels, days, strict=True))
 
 
 def failed(tag: str, error: CampaignAutomationError) -> Outcome:
@@ -409,23 +415,17 @@ def fill_days(
 
 
 def _no_delivery(entity_id: str, parents: Parents, day: date) -> DailyInsight:
-    nothing = Decimal(0)
     return DailyInsight(
         entity_id=entity_id,
         campaign_id=parents.campaign_id,
         adset_id=parents.adset_id,
         day=day,
-        spend=nothing,
+        spend=Decimal(0),
         impressions=0,
         clicks=0,
-        conversions=nothing,
-        revenue=nothing,
+        conversions=Decimal(0),
+        revenue=Decimal(0),
     )
-
-
-def _figures_by_id(rows: Iterable[DailyInsight]) -> dict[str, Figures]:
-    """One day's rows as figures by object."""
-    return {row.entity_id: figures(row) for row in rows}
 
 
 def ratio(numerator: Decimal | None, denominator: Decimal | None) -> Decimal | None:

@@ -39,7 +39,8 @@ from campaign_automation.adapters.limits.calls import Calls
 from campaign_automation.clients.media_client import MediaClient
 from campaign_automation.models.accounts import FoundCampaign
 from campaign_automation.models.campaigns import AdSetPlan, CampaignPlan, CreateCampaign, Creative
-from campaign_automation.models.common import AdAccount, AgeGroup, Level
+from campaign_automation.models.common import AdAccount, AgeGroup, Level, Objective
+from campaign_automation.models.creation.options import Keyword
 from campaign_automation.utils.error_handler import AccountError, CampaignAutomationError, PlatformError
 
 _DUPLICATE_NAMES = ("campaign_error.DUPLICATE_CAMPAIGN_NAME", "ad_group_error.DUPLICATE_ADGROUP_NAME")
@@ -130,6 +131,10 @@ class GoogleAdapter:
     def check_creatives(self, spec: CreateCampaign, creatives: Sequence[Creative]) -> None:
         checks.check_creatives(spec, creatives)
 
+    def keywords_of(self, objective: Objective, creatives: Sequence[Creative]) -> list[Keyword]:
+        is_search = facts.GOALS[objective].channel == facts.SEARCH
+        return requests.default_keywords(creatives) if is_search else []
+
     @typed_errors(PLATFORM)
     async def upload(self, access: Access, creative: Creative, known: str | None) -> str:
         """Upload nothing yet: only Demand Gen ads show files, and `create_ads` uploads theirs."""
@@ -200,6 +205,7 @@ class GoogleAdapter:
             response = await self._wire.mutate(access, "create_ad", operations)
         except CampaignAutomationError as error:
             return [Outcome(order.tag, error=error) for order in orders]
+        self._echoes.keywords(campaign_id, response)
         ids = answers.created_ids(response, "ad_group_ad")
         return [Outcome(order.tag, item) for order, item in zip(orders, ids, strict=True)]
 
@@ -431,6 +437,6 @@ def _tree_of_echo(echo: Echo, rows: Sequence[Any]) -> Tree | None:
 def _tree(campaign: Any, groups: Sequence[Any], ads: Sequence[Any], stored: Stored) -> Tree:
     """Build the tree; rows of `groups` may repeat an ad group."""
     distinct = {row.ad_group.id: row for row in groups}
-    root = answers.campaign_node(campaign, stored.daily_budget)
+    root = answers.campaign_node(campaign, stored)
     adset_node = partial(answers.adset_node, stored=stored)
     return tree_of(root, list(distinct.values()), ads, adset_node, answers.ad_node)

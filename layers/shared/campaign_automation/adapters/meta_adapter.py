@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from functools import partial
 from typing import Any
-
-from facebook_business.adobjects.adaccount import AdAccount as MetaAccount
-from facebook_business.api import FacebookAdsApi
 
 from campaign_automation.adapters.base import (
     Access,
@@ -42,7 +37,6 @@ from campaign_automation.adapters.common.reading import (
     zone_of,
 )
 from campaign_automation.adapters.common.refusals import require_asset
-from campaign_automation.adapters.common.videos import cover_of
 from campaign_automation.adapters.limits.calls import Calls
 from campaign_automation.adapters.meta import facts
 from campaign_automation.adapters.meta.answers import (
@@ -56,6 +50,7 @@ from campaign_automation.adapters.meta.answers import (
 )
 from campaign_automation.adapters.meta.errors import is_too_much
 from campaign_automation.adapters.meta.facts import NAME, PLATFORM
+from campaign_automation.adapters.meta.files import MetaFiles
 from campaign_automation.adapters.meta.options.rules import rules
 from campaign_automation.adapters.meta.requests import (
     adset_params,
@@ -75,6 +70,7 @@ from campaign_automation.clients.media_client import MediaClient
 from campaign_automation.models.accounts import FoundCampaign
 from campaign_automation.models.campaigns import AdSetPlan, CampaignPlan, CreateCampaign, Creative
 from campaign_automation.models.common import AdAccount, AgeGroup, Level, Objective
+from campaign_automation.models.creation.options import Keyword
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import (
     PlatformError,
@@ -113,10 +109,10 @@ class MetaAdapter:
         calls: Calls | None = None,
     ) -> None:
         self._app = app
-        self._media = media
         self._version = api_version
         self._wire = MetaWire(app, graph_url, api_version, timeout_seconds, calls)
         self._studies = MetaStudies(self._wire)
+        self._files = MetaFiles(self._wire, media)
 
     # --- the account -----------------------------------------------------------------------------------
 
@@ -175,53 +171,12 @@ class MetaAdapter:
     def check_creatives(self, spec: CreateCampaign, creatives: Sequence[Creative]) -> None:
         """Refuse nothing: images and videos serve every objective."""
 
-    # --- files -----------------------------------------------------------------------------------------
+    def keywords_of(self, objective: Objective, creatives: Sequence[Creative]) -> list[Keyword]:
+        return []
 
     @typed_errors(PLATFORM)
     async def upload(self, access: Access, creative: Creative, known: str | None) -> str:
-        """JSON {"image_hash"} or {"video_id", "image_url"}.
-
-        An image's hash is that of its content, so a second upload makes nothing new; a video is uploaded once
-        and then waited for.
-        """
-        asset: dict[str, str] = json.loads(known) if known else {}
-        if creative.file_type == "image":
-            asset = asset or {"image_hash": await self._upload_image(access, creative)}
-        elif "image_url" not in asset:
-            video_id = asset.get("video_id") or await self._upload_video(access, creative)
-            asset = {"video_id": video_id, "image_url": await self._video_picture(access, video_id)}
-        return json.dumps(asset)
-
-    async def _upload_image(self, access: Access, creative: Creative) -> str:
-        content = base64.b64encode(await self._media.fetch(creative.file_url)).decode()
-
-        def upload(api: FacebookAdsApi) -> str:
-            image = MetaAccount(access.platform_account_id, api=api).create_ad_image(
-                params={"bytes": content}
-            )
-            return text_of(image["hash"])
-
-        return await self._wire.run(access, "upload_image", upload)
-
-    async def _upload_video(self, access: Access, creative: Creative) -> str:
-        def upload(api: FacebookAdsApi) -> str:
-            params = {"file_url": creative.file_url, "name": creative.name}
-            video = MetaAccount(access.platform_account_id, api=api).create_ad_video(params=params)
-            return id_of(video["id"])
-
-        return await self._wire.run(access, "upload_video", upload)
-
-    async def _video_picture(self, access: Access, video_id: str) -> str:
-        async def look() -> str | None:
-            video = await self._wire.get(access, "read_video", video_id, "status,picture")
-            state = fields_of(video.get("status")).get("video_status")
-            if state == "error":
-                raise PlatformRejectedError(
-                    "meta: the video could not be processed", platform=PLATFORM, code="6003"
-                )
-            return text_of(video["picture"]) if state == "ready" else None
-
-        return await cover_of(PLATFORM, look)
+        return await self._files.upload(access, creative, known)
 
     # --- creating --------------------------------------------------------------------------------------
 

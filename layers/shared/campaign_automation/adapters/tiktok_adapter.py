@@ -48,6 +48,7 @@ from campaign_automation.clients.media_client import MediaClient
 from campaign_automation.models.accounts import FoundCampaign
 from campaign_automation.models.campaigns import AdSetPlan, CampaignPlan, CreateCampaign, Creative
 from campaign_automation.models.common import AdAccount, AgeGroup, Level, Objective
+from campaign_automation.models.creation.options import Keyword
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import AccountError
 
@@ -186,6 +187,9 @@ class TikTokAdapter:
 
     def check_creatives(self, spec: CreateCampaign, creatives: Sequence[Creative]) -> None:
         """Refuse nothing: images and videos serve every objective."""
+
+    def keywords_of(self, objective: Objective, creatives: Sequence[Creative]) -> list[Keyword]:
+        return []
 
     @typed_errors(PLATFORM)
     async def upload(self, access: Access, creative: Creative, known: str | None) -> str:

@@ -35,7 +35,7 @@ from campaign_automation.utils.error_handler import (
 from campaign_automation.utils.observability import logger
 
 # What a plan says of the whole campaign beside its objects, shown in a dry run.
-_DELIVERY = {"starts_at", "ends_at", "call_to_action", "tracking"}
+_DELIVERY = {"starts_at", "ends_at", "call_to_action", "negative_keywords", "tracking"}
 IsOver = Callable[[str], Awaitable[bool]]
 
 
@@ -233,6 +233,7 @@ def _adset_results(creation: Creation) -> list[AdSetResult]:
             placements=adset.placements,
             bid_strategy=adset.bid_strategy,
             bid_target=adset.bid_target,
+            keywords=adset.keywords,
         )
         for adset in creation.planned()[0].adsets
     ]

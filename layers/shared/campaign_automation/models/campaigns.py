@@ -31,7 +31,13 @@ from campaign_automation.models.common import (
     narrowing_of,
     unique,
 )
-from campaign_automation.models.creation.options import BidStrategy, CreationOptions, Schedule, Tracking
+from campaign_automation.models.creation.options import (
+    BidStrategy,
+    CreationOptions,
+    Keyword,
+    Schedule,
+    Tracking,
+)
 
 CreativeId = Annotated[Text, Field(max_length=64)]
 _Url = Annotated[HttpUrl, PlainSerializer(str)]
@@ -156,6 +162,7 @@ class AdSetPlan(Model):
     targeting: Targeting
     placements: Literal["automatic"] | list[str] = "automatic"
     bid_strategy: BidStrategy = "lowest_cost"
+    keywords: Annotated[list[Keyword], Later] = []
     bid_target: Annotated[Amount | None, Later] = None  # the cost or the return that the strategy bids for
 
 
@@ -193,6 +200,7 @@ class CampaignPlan(Model):
     ends_at: datetime | None = None
     starts_at: Annotated[datetime | None, Later] = None
     call_to_action: Annotated[str | None, Later] = None
+    negative_keywords: Annotated[list[Keyword], Later] = []
     tracking: Annotated[Tracking | None, Later] = None
 
     def audiences(self, adset: AdSetPlan) -> list[str]:
@@ -240,6 +248,7 @@ class AdSetResult(Model):
     placements: str | list[str]
     bid_strategy: str
     bid_target: Annotated[Amount | None, Later] = None
+    keywords: Annotated[list[Keyword], Later] = []
 
 
 class AdResult(Model):

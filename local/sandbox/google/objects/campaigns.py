@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from local.sandbox.google.draft import Draft
 from local.sandbox.google.errors import AdsError, not_found, required, too_long
+from local.sandbox.google.keywords import check_keyword
 from local.sandbox.google.messages import Message, enum_name, set_enum
 from local.sandbox.google.store import is_removed
 
@@ -301,6 +302,14 @@ def _check_language(criterion: Message) -> Iterator[AdsError]:
     set_enum(criterion, "type_", "LANGUAGE")
 
 
+def _check_negative_keyword(criterion: Message) -> Iterator[AdsError]:
+    if not criterion.negative:
+        code = "campaign_criterion_error.CANNOT_TARGET_CRITERION"
+        yield AdsError(code, "A campaign's keywords are negative ones.", "keyword")
+    yield from check_keyword(criterion)
+    set_enum(criterion, "type_", "KEYWORD")
+
+
 def _check_location(criterion: Message) -> Iterator[AdsError]:
     place = criterion.location.geo_target_constant.removeprefix("geoTargetConstants/")
     number = int(place) if place.isdigit() else 0
@@ -312,7 +321,11 @@ def _check_location(criterion: Message) -> Iterator[AdsError]:
     set_enum(criterion, "type_", "LOCATION")
 
 
-_CRITERIA = {"location": _check_location, "language": _check_language}
+_CRITERIA = {
+    "location": _check_location,
+    "language": _check_language,
+    "keyword": _check_negative_keyword,
+}
 
 
 def check_removal(draft: Draft, message: Message) -> Iterator[AdsError]:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from local.sandbox.google.draft import Draft
 from local.sandbox.google.errors import AdsError, not_found, required, too_long
+from local.sandbox.google.keywords import check_keyword
 from local.sandbox.google.messages import Message, enum_name, set_enum
 from local.sandbox.google.store import is_removed
 
 MAX_NAME = 254
-MAX_KEYWORD = 80
-MAX_KEYWORD_WORDS = 10
-_NOT_IN_KEYWORDS = re.compile(r"[!@%,*()^;~`<>?\\|={}\x00-\x1f]")
 GROUP_TYPES = {"SEARCH": "SEARCH_STANDARD", "DEMAND_GEN": "UNSPECIFIED", "MULTI_CHANNEL": "UNSPECIFIED"}
 
 
@@ -71,7 +68,7 @@ def check_new_criterion(draft: Draft, criterion: Message) -> Iterator[AdsError]:
     if kind == "user_list":
         yield from _check_user_list(draft, criterion)
     else:
-        yield from _check_keyword(criterion) if kind == "keyword" else _check_people(criterion, kind)
+        yield from check_keyword(criterion) if kind == "keyword" else _check_people(criterion, kind)
     set_enum(criterion, "type_", kind.upper())
     if any(_is_same(other, criterion) for other in draft.living("ad_group_criterion")):
         code = "mutate_error.RESOURCE_ALREADY_EXISTS"
@@ -90,24 +87,6 @@ def _check_kind(channel: str, kind: str, is_negative: bool) -> Iterator[AdsError
         what = "EXCLUDE" if is_negative else "ADD"
         code = f"ad_group_criterion_error.CANNOT_{what}_CRITERIA_TYPE"
         yield AdsError(code, f"{kind} does not fit {channel} campaigns.")
-
-
-def _check_keyword(criterion: Message) -> Iterator[AdsError]:
-    text = criterion.keyword.text
-    if not text.strip():
-        yield required("keyword", "text")
-    if len(text) > MAX_KEYWORD:
-        yield AdsError(
-            "criterion_error.KEYWORD_TEXT_TOO_LONG", "Keyword text is too long.", "keyword", "text"
-        )
-    if len(text.split()) > MAX_KEYWORD_WORDS:
-        code = "criterion_error.KEYWORD_HAS_TOO_MANY_WORDS"
-        yield AdsError(code, "Keyword text has too many words.", "keyword", "text")
-    if _NOT_IN_KEYWORDS.search(text):
-        code = "criterion_error.KEYWORD_HAS_INVALID_CHARS"
-        yield AdsError(code, "Keyword text has invalid characters or symbols.", "keyword", "text")
-    if not criterion.keyword.match_type:
-        yield required("keyword", "match_type")
 
 
 def _check_user_list(draft: Draft, criterion: Message) -> Iterator[AdsError]:

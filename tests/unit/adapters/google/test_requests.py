@@ -148,7 +148,7 @@ def order(**changes: object) -> CreativeOrder:
 def test_keywords_are_names_and_tags_as_google_takes_them(
     name: str, tags: list[str], found: list[str]
 ) -> None:
-    assert keywords(order(name=name, tags=tags)) == found
+    assert keywords(builders.creative(name=name, tags=tags)) == found
 
 
 def test_quotes_in_names_cannot_leave_the_query() -> None:

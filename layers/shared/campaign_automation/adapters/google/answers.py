@@ -38,10 +38,12 @@ from campaign_automation.adapters.google.facts import PLATFORM
 from campaign_automation.adapters.google.messages import enum_name
 from campaign_automation.adapters.google.options import bidding
 from campaign_automation.adapters.google.options.criteria import Stored
+from campaign_automation.adapters.google.options.keywords import keyword_of
 from campaign_automation.adapters.google.options.rules import GOOGLE_SEARCH, SEARCH_PARTNERS
 from campaign_automation.adapters.google.queries import KINDS
 from campaign_automation.models.accounts import FoundCampaign
 from campaign_automation.models.common import Level, StoredTargeting
+from campaign_automation.models.creation.options import Keyword
 from campaign_automation.utils.error_handler import (
     PlatformError,
     PlatformRejectedError,
@@ -75,13 +77,14 @@ def _reasons(message: Any) -> Iterator[str]:
         yield value.name if value else "UNKNOWN"
 
 
-def campaign_node(row: Row, daily_budget: Decimal) -> CampaignNode:
+def campaign_node(row: Row, stored: Stored) -> CampaignNode:
     campaign = row.campaign
     fields = _node_fields(
         campaign,
         id_of(campaign.id),
         name=lambda: text_of(campaign.name),
-        daily_budget=lambda: _positive(daily_budget),
+        daily_budget=lambda: _positive(stored.daily_budget),
+        negative_keywords=lambda: _keywords(stored.negative_keywords),
         ends_at=lambda: _moment(row, row.campaign.end_date_time),
         starts_at=lambda: _moment(row, row.campaign.start_date_time),
     )
@@ -90,7 +93,7 @@ def campaign_node(row: Row, daily_budget: Decimal) -> CampaignNode:
 
 def found(row: Row) -> FoundCampaign:
     """A campaign of the account's list; a budget that other campaigns spend too is one of its limits."""
-    node = campaign_node(row, facts.from_micros(row.campaign_budget.amount_micros))
+    node = campaign_node(row, Stored(facts.from_micros(row.campaign_budget.amount_micros), [], {}))
     channel = enum_name(row.campaign, "advertising_channel_type")
     bidding = enum_name(row.campaign, "bidding_strategy_type").lower()
     goals = (name for name, goal in facts.GOALS.items() if goal == (channel, bidding))
@@ -107,6 +110,10 @@ def _positive(budget: Decimal) -> Decimal:
     if budget <= 0:
         raise ValueError("no daily budget")
     return budget
+
+
+def _keywords(criteria: Sequence[Row] | None) -> list[Keyword] | None:
+    return None if criteria is None else [keyword_of(item) for item in criteria]
 
 
 def _moment(row: Row, text: str) -> datetime | None:
@@ -130,6 +137,7 @@ def adset_node(row: Row, stored: Stored) -> AdSetNode:
         targeting=lambda: _targeting(stored, group_id),
         placements=lambda: _placements(row.campaign),
         placed=lambda: _placed(row.campaign),
+        keywords=lambda: _keywords(stored.keywords_of(group_id)),
         bid_strategy=lambda: bidding.strategy_of(row.campaign),
         bid_target=lambda: bidding.target_of(row.campaign),
         in_learning=lambda: _in_learning(row.campaign),

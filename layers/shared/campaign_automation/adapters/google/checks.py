@@ -188,6 +188,12 @@ def _has_spare_ads(spec: CreateCampaign, count: int) -> bool:
     return facts.GOALS[spec.objective].channel == facts.SEARCH and count > facts.ENABLED_SEARCH_ADS
 
 
+_BROAD = (
+    "google: without keywords the ads are shown for the creatives' names and tags in broad match, so for"
+    " searches that are only like them; give keywords with match types for others"
+)
+
+
 def warnings_for(spec: CreateCampaign, account: AdAccount) -> Iterator[str]:
     """Warnings on everything that Google reads differently than it was asked."""
     channel = facts.GOALS[spec.objective].channel
@@ -199,10 +205,9 @@ def warnings_for(spec: CreateCampaign, account: AdAccount) -> Iterator[str]:
         )
     yield from _age_warnings(spec)
     if channel == facts.SEARCH:
-        yield (
-            "google: search ads show text only; images and videos of the creatives are not shown, and the"
-            " keywords are the creatives' names and tags"
-        )
+        yield "google: search ads show text only; images and videos of the creatives are not shown"
+        if not spec.keywords:
+            yield _BROAD
         count = len(spec.creative_ids or spec.creatives or [])
         if _has_spare_ads(spec, count):
             yield (

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from campaign_automation.adapters.google.options import criteria
+from campaign_automation.adapters.google.options.keywords import echoed
 from campaign_automation.models.common import AgeGroup
 
 _FRESH_SECONDS = 300
@@ -22,11 +23,16 @@ class Echo:
     daily_budget: Decimal
     countries: list[str]
     ages: dict[str, AgeGroup] = field(default_factory=dict)
+    keywords: dict[str, list[Any]] = field(default_factory=dict)
     since: float = field(default_factory=time.monotonic)
 
     @property
     def stored(self) -> criteria.Stored:
-        return criteria.Stored(self.daily_budget, self.countries, self.ages)
+        # An echo is kept only of campaigns without other criteria.
+        words = self.keywords or None
+        return criteria.Stored(
+            self.daily_budget, self.countries, self.ages, keywords=words, negative_keywords=()
+        )
 
     def is_fresh(self) -> bool:
         return time.monotonic() - self.since < _FRESH_SECONDS
@@ -51,6 +57,11 @@ class Echoes:
         echo = self._echoes.get(campaign_id)
         if echo:
             echo.ages |= criteria.echoed_ages(response, ids) or {}
+
+    def keywords(self, campaign_id: str, response: Any) -> None:
+        """Add the keywords of new ads, as the answer of their creation tells them."""
+        if echo := self._echoes.get(campaign_id):
+            echo.keywords |= echoed(response)
 
     def take(self, campaign_id: str) -> Echo | None:
         """Return the echo once, while it is fresh."""

@@ -17,6 +17,7 @@ from campaign_automation.adapters.google import facts
 from campaign_automation.adapters.google.facts import PLATFORM
 from campaign_automation.adapters.google.messages import Operation, new_operation, set_enum
 from campaign_automation.adapters.google.options.bidding import set_app_goal, set_bidding
+from campaign_automation.adapters.google.options.keywords import keyword_operations, negative_operations
 from campaign_automation.adapters.google.options.rules import SEARCH_PARTNERS
 from campaign_automation.adapters.google.options.targeting import (
     audience_operations,
@@ -25,8 +26,9 @@ from campaign_automation.adapters.google.options.targeting import (
     place_operations,
     restrict_to_audiences,
 )
-from campaign_automation.models.campaigns import AdCopy, AdSetPlan, CampaignPlan
+from campaign_automation.models.campaigns import AdCopy, AdSetPlan, CampaignPlan, Creative
 from campaign_automation.models.common import AdAccount, AgeGroup, Level
+from campaign_automation.models.creation.options import Keyword
 from campaign_automation.utils.error_handler import PlatformRejectedError
 
 _OBJECTS = {
@@ -56,6 +58,7 @@ def campaign_operations(
         campaign,
         *place_operations(campaign_name, targeting),
         *language_operations(campaign_name, targeting),
+        *negative_operations(campaign_name, plan.negative_keywords),
     ]
 
 
@@ -257,7 +260,7 @@ def ad_operations(
             ad = operation.ad_group_ad_operation.create.ad
             ad.final_url_suffix = query_of(plan.tracking.url_parameters)
     if channel == facts.SEARCH:
-        operations += _keyword_operations(customer_id, orders)
+        operations += _keyword_operations(customer_id, orders, plan)
     return operations
 
 
@@ -329,26 +332,32 @@ def _add_pictures(
     content.business_name = str(app["business_name"])
 
 
-def _keyword_operations(customer_id: str, orders: Sequence[AdOrder]) -> Iterator[Operation]:
-    """Operations for the keywords of each ad group: the names and tags of all its creatives."""
-    by_group: dict[str, dict[str, None]] = {}
+def _keyword_operations(
+    customer_id: str, orders: Sequence[AdOrder], plan: CampaignPlan
+) -> Iterator[Operation]:
+    """Operations for the keywords of each ad group: the planned ones, else those of its creatives."""
+    by_group: dict[str, list[AdOrder]] = {}
     for order in orders:
-        by_group.setdefault(order.adset_id, {}).update(dict.fromkeys(keywords(order.creative)))
-    for group_id, texts in by_group.items():
-        for text in list(texts)[: facts.KEYWORDS_PER_AD_GROUP]:
-            operation = new_operation()
-            criterion = operation.ad_group_criterion_operation.create
-            criterion.ad_group = f"customers/{customer_id}/adGroups/{group_id}"
-            set_enum(criterion, "status", "ENABLED")
-            criterion.keyword.text = text
-            set_enum(criterion.keyword, "match_type", "BROAD")
-            yield operation
+        by_group.setdefault(order.adset_id, []).append(order)
+    planned = {
+        ad.tag: adset.keywords for adset in plan.adsets for ad in plan.ads if ad.adset_tag == adset.tag
+    }
+    for group_id, members in by_group.items():
+        # A plan of an earlier version holds none.
+        chosen = planned.get(members[0].tag) or default_keywords([item.creative.creative for item in members])
+        yield from keyword_operations(f"customers/{customer_id}/adGroups/{group_id}", chosen)
 
 
-def keywords(order: CreativeOrder) -> list[str]:
+def default_keywords(creatives: Sequence[Creative]) -> list[Keyword]:
+    """Return the names and tags of creatives as broad keywords, as many as an ad group gets at most."""
+    texts = dict.fromkeys(text for creative in creatives for text in keywords(creative))
+    return [Keyword(text=text) for text in list(texts)[: facts.KEYWORDS_PER_AD_GROUP]]
+
+
+def keywords(creative: Creative) -> list[str]:
     """The creative's name and tags as keywords: no symbols, no repeats, within Google's limits."""
     found = []
-    for text in (order.creative.name, *order.creative.tags):
+    for text in (creative.name, *creative.tags):
         words = _NOT_IN_KEYWORDS.sub(" ", text).casefold().split()[: facts.KEYWORD_WORDS]
         while len(" ".join(words)) > facts.KEYWORD_CHARACTERS and len(words) > 1:
             words.pop()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import combinations, product
@@ -12,8 +13,16 @@ from itertools import combinations, product
 from campaign_automation.managers.campaigns import wording
 from campaign_automation.models.ab_tests import AbTestTerms
 from campaign_automation.models.campaign import Creation
-from campaign_automation.models.campaigns import AdPlan, AdSetPlan, CampaignPlan, CreateCampaign, CreativePlan
+from campaign_automation.models.campaigns import (
+    AdPlan,
+    AdSetPlan,
+    CampaignPlan,
+    CreateCampaign,
+    Creative,
+    CreativePlan,
+)
 from campaign_automation.models.common import AdAccount, AgeGroup, Level, Targeting
+from campaign_automation.models.creation.options import Keyword
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import InvalidRequestError
 from campaign_automation.utils.money import Money, split_evenly
@@ -74,6 +83,22 @@ def overlap_warnings(spec: CreateCampaign) -> list[str]:
     ]
 
 
+def with_keywords(
+    plan: CampaignPlan, creatives: Sequence[Creative], of: Callable[[Sequence[Creative]], list[Keyword]]
+) -> CampaignPlan:
+    """Return the plan with the keywords that the creatives of each ad set give, where none were asked."""
+    known = {creative.creative_id: creative for creative in creatives}
+    shown = {
+        adset.tag: [known[ad.creative_id] for ad in plan.ads if ad.adset_tag == adset.tag]
+        for adset in plan.adsets
+    }
+    adsets = [
+        adset if adset.keywords else adset.model_copy(update={"keywords": of(shown[adset.tag])})
+        for adset in plan.adsets
+    ]
+    return plan.model_copy(update={"adsets": adsets})
+
+
 def request_warnings(spec: CreateCampaign, language: str) -> list[str]:
     """Return warnings of what the request means otherwise than it may seem; `language` is the caller's."""
     warnings = []
@@ -110,6 +135,7 @@ def _plan(
         eu_political_advertising=spec.eu_political_advertising,
         starts_at=spec.start_time,
         call_to_action=spec.call_to_action,
+        negative_keywords=spec.negative_keywords,
         tracking=spec.tracking,
     )
 
@@ -126,6 +152,7 @@ def _plan_adset(
         daily_budget=budget,
         targeting=cell,
         placements=spec.placements,
+        keywords=spec.keywords,
         bid_strategy=spec.bid_strategy,
         bid_target=None if spec.bid_strategy == "lowest_cost" else getattr(spec, spec.bid_strategy),
     )

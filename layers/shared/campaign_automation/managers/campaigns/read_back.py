@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -10,6 +10,7 @@ from campaign_automation.adapters.base import AdNode, AdSetNode, Node, Tree
 from campaign_automation.managers.campaigns.wording import differs
 from campaign_automation.models.campaign import Creation
 from campaign_automation.models.campaigns import AdSetPlan, CampaignPlan
+from campaign_automation.models.creation.options import Keyword
 
 _SECOND, _DAY = timedelta(seconds=1), timedelta(days=1)
 
@@ -37,6 +38,10 @@ def _compare_campaign(plan: CampaignPlan, tree: Tree) -> Iterator[Drift]:
     budget, total = tree.campaign.daily_budget, sum(adset.daily_budget for adset in plan.adsets)
     if budget is not None and budget != total:
         yield Drift(differs("the campaign's daily budget is", budget, total), True)
+    if tree.campaign.negative_keywords is not None:
+        stored, wanted = _words(tree.campaign.negative_keywords), _words(plan.negative_keywords)
+        if stored != wanted:
+            yield Drift(differs("the campaign's negative keywords are", stored, wanted), True)
     if tree.campaign.name != plan.name:
         yield Drift(differs("the campaign is named", repr(tree.campaign.name), repr(plan.name)), False)
 
@@ -86,6 +91,7 @@ def _compare_adset(
         *((field.replace("_", " "), *_both(asked, node, field)) for field in _PEOPLE),
         ("audiences", plan.audiences(asked), _sorted(node, "audiences")),
         *_placements(asked, node),
+        *_keywords(asked, node),
         ("bid strategy", asked.bid_strategy, node.bid_strategy),
         ("bid target", asked.bid_target, node.bid_target),
     )
@@ -110,6 +116,16 @@ def _countries(item: AdSetPlan | AdSetNode) -> list[str] | None:
 
 def _both(asked: AdSetPlan, node: AdSetNode, field: str) -> tuple[list[str] | None, list[str] | None]:
     return _sorted(asked, field), _sorted(node, field)
+
+
+def _keywords(asked: AdSetPlan, node: AdSetNode) -> Iterator[tuple[str, object, object]]:
+    # None: they were not read. A plan of an earlier version holds none.
+    if asked.keywords and node.keywords is not None:
+        yield "keywords", _words(asked.keywords), _words(node.keywords)
+
+
+def _words(keywords: Sequence[Keyword]) -> list[str]:
+    return sorted(f"{item.text.casefold()} ({item.match_type})" for item in keywords)
 
 
 def _placements(asked: AdSetPlan, node: AdSetNode) -> Iterator[tuple[str, object, object]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from campaign_automation.adapters.base import Access, AdOrder, CreativeOrder, Outcome, PlatformAdapter, Tree
@@ -24,6 +25,7 @@ from campaign_automation.managers.campaigns.planning import (
     plan_test,
     platform_end,
     request_warnings,
+    with_keywords,
 )
 from campaign_automation.managers.campaigns.read_back import compare
 from campaign_automation.managers.campaigns.splits import Splits
@@ -146,6 +148,10 @@ class CreationSteps:
         told = [text for text in claim_warnings(creation.spec, creatives) if text not in creation.warnings]
         if told:
             await self._store.update(creation, warnings=[*creation.warnings, *told])
+        plan, _ = creation.planned()
+        of = partial(self._adapter(creation).keywords_of, plan.objective)
+        if (full := with_keywords(plan, creatives, of)) != plan:
+            await self._store.update(creation, plan=full)
 
     async def write_copy(self, creation: Creation, *, creative_id: str) -> None:
         """Write the copy of one creative, unless it is there."""

@@ -64,6 +64,13 @@ def _lower(value: object) -> object:
 Language = Annotated[str, BeforeValidator(_lower), Field(pattern=r"^([a-z]{2}(-[a-z]{4})?|[0-9]{1,6})$")]
 
 
+class Keyword(Model):
+    """A search that shows an ad, or as a negative one keeps it from being shown."""
+
+    text: Annotated[Text, Field(max_length=80)]
+    match_type: Literal["broad", "phrase", "exact"] = "broad"
+
+
 PlaceKey = Annotated[str, Field(pattern=r"^[0-9]{1,12}$")]
 AudienceId = Annotated[str, Field(pattern=r"^[0-9]{1,24}$")]
 Placement = Annotated[str, BeforeValidator(_lower), Field(pattern=r"^[a-z][a-z_]{1,39}$")]
@@ -83,6 +90,8 @@ class CreationOptions(Model):
     cities: Annotated[list[PlaceKey], Field(max_length=200), AfterValidator(unique), Later] = []
     audiences: Annotated[list[AudienceId], Field(max_length=50), AfterValidator(unique), Later] = []
     excluded_audiences: Annotated[list[AudienceId], Field(max_length=50), AfterValidator(unique), Later] = []
+    keywords: Annotated[list[Keyword], Field(max_length=100), AfterValidator(unique), Later] = []
+    negative_keywords: Annotated[list[Keyword], Field(max_length=500), AfterValidator(unique), Later] = []
     placements: Annotated[
         Literal["automatic"]
         | Annotated[list[Placement], Field(min_length=1, max_length=10), AfterValidator(unique)],

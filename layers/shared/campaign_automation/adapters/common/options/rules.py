@@ -16,7 +16,7 @@ from campaign_automation.adapters.base import CopyLimits
 from campaign_automation.adapters.common.text import display_width, has_emoji
 from campaign_automation.models.campaigns import CreateCampaign
 from campaign_automation.models.common import AdAccount
-from campaign_automation.models.creation.options import GivenTexts
+from campaign_automation.models.creation.options import GivenTexts, Keyword
 from campaign_automation.utils.error_handler import InvalidRequestError
 
 _PARTS = ("primary_text", "headline", "description")
@@ -45,6 +45,13 @@ class TextRules(NamedTuple):
     nowhere: re.Pattern[str] | None = None
 
 
+class KeywordRules(NamedTuple):
+    """The most words of a keyword, and the signs that stand in none."""
+
+    words: int
+    signs: re.Pattern[str]
+
+
 class OptionRules(NamedTuple):
     """The settings that a platform's campaigns of one kind take; what is empty here cannot be given.
 
@@ -64,6 +71,7 @@ class OptionRules(NamedTuple):
     audiences: bool = True
     excluded_countries: bool = True
     bid_strategies: Collection[str] = ()  # beside lowest cost
+    keywords: KeywordRules | None = None
 
 
 def refused(field: str, name: str, problem: str, allowed: Any = None) -> InvalidRequestError:
@@ -77,6 +85,7 @@ def check_options(spec: CreateCampaign, rules: OptionRules, account: AdAccount, 
     _check_tracking(spec, rules)
     _check_people(spec, rules)
     _check_places(spec, rules)
+    _check_keywords(spec, rules)
     _check_times(spec, now)
     _check_bidding(spec, rules, account)
     return [
@@ -145,6 +154,31 @@ def _check_places(spec: CreateCampaign, rules: OptionRules) -> None:
         words = f"give automatic or some of {', '.join(known)}" if known else "leave it out"
         problem = f"cannot place these ads on {', '.join(strange)}; {words}"
         raise refused("placements", rules.name, problem, ["automatic", *known])
+
+
+def _check_keywords(spec: CreateCampaign, rules: OptionRules) -> None:
+    for field in ("keywords", "negative_keywords"):
+        asked: list[Keyword] = getattr(spec, field)
+        if asked and rules.keywords is None:
+            raise refused(field, rules.name, "has no keywords in these campaigns; leave it out")
+        known: set[tuple[str, str]] = set()
+        for index, keyword in enumerate(asked):
+            # Case and spaces make no other keyword.
+            same = (" ".join(keyword.text.casefold().split()), keyword.match_type)
+            if same in known:
+                raise refused(f"{field}.{index}", rules.name, f"takes {keyword.text!r} once per match type")
+            known.add(same)
+            _check_keyword(f"{field}.{index}.text", keyword.text, rules)
+
+
+def _check_keyword(field: str, text: str, rules: OptionRules) -> None:
+    if rules.keywords is None:
+        return
+    if sign := rules.keywords.signs.search(text):
+        raise refused(field, rules.name, f"takes no {sign.group()!r} in a keyword; the match type is a field")
+    if len(text.split()) > rules.keywords.words:
+        problem = f"takes at most {rules.keywords.words} words in a keyword"
+        raise refused(field, rules.name, problem, f"<= {rules.keywords.words} words")
 
 
 def _check_times(spec: CreateCampaign, now: datetime) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from types import MappingProxyType
@@ -19,7 +20,7 @@ Row = Any  # a raw GoogleAdsRow
 class Stored(NamedTuple):
     """A campaign's budget and criteria as Google stored them.
 
-    `ages`, the genders that are left, and what else narrows are by ad group id.
+    `ages`, the genders that are left, what else narrows, and the criteria of keywords are by ad group id.
     """
 
     daily_budget: Decimal
@@ -32,6 +33,12 @@ class Stored(NamedTuple):
     excluded_countries: Sequence[str] = ()
     audiences: Mapping[str, list[str]] = MappingProxyType({})
     excluded_audiences: Mapping[str, list[str]] = MappingProxyType({})
+    keywords: Mapping[str, Sequence[Row]] | None = None
+    negative_keywords: Sequence[Row] | None = None
+
+    def keywords_of(self, group_id: str) -> Sequence[Row] | None:
+        """Return the keywords of one ad group; None where they were not read."""
+        return None if self.keywords is None else self.keywords.get(group_id, ())
 
 
 def stored_of(daily_budget: Decimal, places: Iterable[Row], people: Iterable[Row]) -> Stored:
@@ -39,7 +46,7 @@ def stored_of(daily_budget: Decimal, places: Iterable[Row], people: Iterable[Row
     places, people = list(places), list(people)
     criteria = [row.campaign_criterion for row in places]
     languages = [item for item in criteria if _kind_of(item) == "LANGUAGE"]
-    words = [_place_of(item) for item in criteria if item not in languages]
+    words = [_place_of(item) for item in criteria if _kind_of(item) not in ("LANGUAGE", "KEYWORD")]
     excluded = [word for word in words if word.startswith(_WITHOUT) and word[-2:] in facts.GEO_TARGETS]
     keys = [word for word in words if word.isdigit()]
     return Stored(
@@ -53,7 +60,19 @@ def stored_of(daily_budget: Decimal, places: Iterable[Row], people: Iterable[Row
         excluded_countries=[word.removeprefix(_WITHOUT) for word in excluded],
         audiences=audiences_of(people, negative=False),
         excluded_audiences=audiences_of(people, negative=True),
+        keywords=keywords_of(people),
+        negative_keywords=[item for item in criteria if _kind_of(item) == "KEYWORD"],
     )
+
+
+def keywords_of(rows: Iterable[Row]) -> dict[str, list[Row]]:
+    """Criteria of keywords by ad group."""
+    found: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        criterion = row.ad_group_criterion
+        if _kind_of(criterion) == "KEYWORD" and not criterion.negative:
+            found[str(row.ad_group.id)].append(criterion)
+    return found
 
 
 _WITHOUT = "without "
@@ -95,7 +114,7 @@ def narrowed(rows: Iterable[Row]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for row in rows:
         kind = _kind_of(row.ad_group_criterion)
-        if row.ad_group_criterion.negative and kind not in ("AGE_RANGE", "GENDER", "USER_LIST"):
+        if row.ad_group_criterion.negative and kind not in ("AGE_RANGE", "GENDER", "USER_LIST", "KEYWORD"):
             kinds = found.setdefault(str(row.ad_group.id), [])
             kinds += [] if kind.lower() in kinds else [kind.lower()]
     return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from campaign_automation.adapters.common.options.rules import OptionRules, TextRules
+from campaign_automation.adapters.common.options.rules import KeywordRules, OptionRules, TextRules
 from campaign_automation.adapters.google import facts
 from campaign_automation.adapters.google.facts import NAME, PLATFORM
 from campaign_automation.models.common import Objective
@@ -42,6 +42,9 @@ GENDER_UNKNOWN = "UNDETERMINED"
 _REPEATED = re.compile(r"([!?.,;:])\1")
 
 
+# Symbols that a keyword may not hold; quotes and brackets write match types. Source: "About keywords".
+_KEYWORDS = KeywordRules(facts.KEYWORD_WORDS, re.compile(r"[!@%,*()^;~`<>?\\|={}\[\]\"]"))
+
 # Targets stand inside the biddings that maximise conversions or their value.
 BID_STRATEGIES = {
     Objective.SALES: ("target_cpa", "target_roas"),
@@ -77,4 +80,5 @@ def rules(objective: Objective) -> OptionRules:
         if channel == facts.SEARCH
         else {},
         audiences=channel == facts.SEARCH,
+        keywords=_KEYWORDS if channel == facts.SEARCH else None,
     )
