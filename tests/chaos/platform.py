@@ -26,8 +26,10 @@ from campaign_automation.adapters.base import (
     failed,
 )
 from campaign_automation.adapters.common.refusals import gone, outcome_unknown
+from campaign_automation.models.accounts import FoundCampaign
 from campaign_automation.models.campaigns import AdSetPlan, CampaignPlan, CreateCampaign, Creative
-from campaign_automation.models.common import AdAccount, AgeGroup, Level
+from campaign_automation.models.common import AdAccount, AgeGroup, Level, Objective
+from campaign_automation.models.creation.options import Keyword
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import (
     CampaignAutomationError,
@@ -191,6 +193,9 @@ class MemoryPlatform:
     def check_creatives(self, spec: CreateCampaign, creatives: Sequence[Creative]) -> None:
         return
 
+    def keywords_of(self, objective: Objective, creatives: Sequence[Creative]) -> list[Keyword]:
+        return []
+
     # --- creating ----------------------------------------------------------------------------------------
 
     async def upload(self, access: Access, creative: Creative, known: str | None) -> str:
@@ -287,6 +292,23 @@ class MemoryPlatform:
             return found
 
         return await self._call(f"list_{_NAMES[level]}s", act)
+
+    async def list_campaigns(self, access: Access, account: AdAccount) -> list[FoundCampaign]:
+        def act() -> list[FoundCampaign]:
+            campaigns = (item for item in self.alive() if item.level is Level.CAMPAIGN)
+            return [
+                FoundCampaign(
+                    platform_id=item.platform_id,
+                    name=item.name,
+                    status=item.status,
+                    platform_status=item.status.upper(),
+                    objective="sales",
+                    daily_budget=item.daily_budget,
+                )
+                for item in campaigns
+            ]
+
+        return await self._call("list_campaigns", act)
 
     async def campaign_names(self, access: Access) -> dict[str, str]:
         return await self._call(
