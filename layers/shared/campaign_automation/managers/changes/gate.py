@@ -61,8 +61,7 @@ _SETTLED_MS = 14 * _DAY_MS  # how far back open intents are settled
 class WriteGate:
     """The way of every change: claim, read, settle, guard, record, send, read back, conclude, tell.
 
-    `seconds` bounds one change: a function that is killed gives the campaign back only when its claim is
-    over.
+    `seconds` bounds one change: a killed function gives the campaign back only when its claim is over.
     """
 
     def __init__(
