@@ -89,7 +89,7 @@ def test_a_user_id_in_the_body_changes_nothing(api: Api, other_api: Api, sandbox
 @pytest.mark.parametrize(
     "header", [{}, {"Authorization": "Bearer nonsense"}, {"Authorization": "Basic eA=="}]
 )
-def test_without_a_token_there_are_only_the_document_and_the_sign_of_life(cloud: Cloud, header: dict[str, str]) -> None:
+def test_without_a_token_there_are_only_document_and_health(cloud: Cloud, header: dict[str, str]) -> None:
     with httpx.Client(base_url=cloud.info["api_url"], headers=header, timeout=600) as client:
         for route in ACTIONS.values():
             if route.name == "get_health":
