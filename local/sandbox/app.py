@@ -11,7 +11,7 @@ from local.sandbox.core.world import World
 from local.sandbox.gemini import Gemini, gemini_app
 from local.sandbox.google.server import GoogleServer
 from local.sandbox.google.service import GoogleAds
-from local.sandbox.google.token_endpoint import token_app
+from local.sandbox.google_tokens import token_app
 from local.sandbox.meta.graph import Graph
 from local.sandbox.meta.server import meta_app
 from local.sandbox.tiktok.api import TikTok

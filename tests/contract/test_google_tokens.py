@@ -20,7 +20,7 @@ from campaign_automation.utils.error_handler import (
     PlatformAuthError,
     PlatformUnavailableError,
 )
-from local.sandbox.google.token_endpoint import CLIENT_ID, CLIENT_SECRET, ROBOT, refresh_token
+from local.sandbox.google_tokens import CLIENT_ID, CLIENT_SECRET, ROBOT, refresh_token
 from tests.support import google
 from tests.support.google import CUSTOMER
 from tests.support.sandbox import Sandbox

@@ -31,7 +31,7 @@ from campaign_automation.wiring import Wiring
 # The worker of a step died or ran out of time, on its last try too.
 _WORKER_DIED = ("Runtime.ExitError", "Lambda.Unknown", "Sandbox.Timedout", "States.Timeout")
 
-# What begins by then ends in the function's 110 seconds; looking back can wait for the next sweep.
+# A visit that begins by then ends in the function's 110 seconds; looking back can wait for the next sweep.
 _RECONCILE_SECONDS = 75
 
 Event = Mapping[str, Any]

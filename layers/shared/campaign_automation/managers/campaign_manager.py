@@ -34,7 +34,7 @@ from campaign_automation.utils.error_handler import (
 )
 from campaign_automation.utils.observability import logger
 
-# What a plan says of the whole campaign beside its objects, shown in a dry run.
+# The settings of a plan beside its objects, shown in a dry run.
 _DELIVERY = {"starts_at", "ends_at", "call_to_action", "negative_keywords", "tracking"}
 IsOver = Callable[[str], Awaitable[bool]]
 

@@ -158,7 +158,7 @@ class CampaignAdoption:
 
     async def _adopt(self, campaign: Campaign, view: CampaignView) -> bool:
         """Store the campaign. Return False when another tenant took it in meanwhile."""
-        # What it may spend comes first: the account's cap must not miss a campaign that is ours.
+        # The commitment of its budget comes first: the account's cap must not miss a campaign that is ours.
         await self._commitments.take_in(campaign, view.daily_spend())
         if not await self._adoptions.adopt(campaign):
             await self._commitments.release(campaign.tenant, campaign.account, campaign.campaign_id)

@@ -44,7 +44,7 @@ _CLAIMS = re.compile(
     r"|免费|保证|最佳|最便宜|第一|打折|限时|认证"
 )
 
-# What models put around a plain text.
+# Fences and quotation marks, which models put around a plain text.
 _FENCED = re.compile(r"```(?:\w*\n)?(.*?)```", re.DOTALL)
 _QUOTED = re.compile('["\u201c]([^"\u201c\u201d]+)["\u201d]')
 

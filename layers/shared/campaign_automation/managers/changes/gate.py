@@ -313,7 +313,7 @@ class WriteGate:
         if view.live(wanted.tag, "status") == "deleted":
             return result("skipped", wording.OBJECT_DELETED)
         if view.unseen is not None:
-            # What stops spend needs no look; nothing else is changed unseen.
+            # A stop of spend needs no look; nothing else is changed unseen.
             is_stop = wanted.value in _STOPS
             return result("planned") if is_stop else result("failed")._replace(error=view.unseen)
         refusal = check_change(

@@ -73,7 +73,7 @@ class LookingBack:
         except Exception:  # of one campaign: the others are still to be looked at
             logger.exception("not looked at again", campaign_id=campaign.campaign_id)
             emit("decisions_not_looked_at_total")
-        # Whatever has its verdict now is due no more; a figure of the rest may still come.
+        # A decision with its verdict is due no more; a figure of the rest may still come.
         for one in due:
             await self._store.postpone(one, clock.now_ms() + _LATER_MS)
 

@@ -35,7 +35,7 @@ _NUMBER = re.compile(r"0|[1-9][0-9]{0,17}")
 _DEAD_TOKEN = re.compile(r"token (?:has |is )?(?:expired|revoked|invalid)|re-?authori[sz]e", re.IGNORECASE)
 _LAST_SECOND = 1e11  # of the year 5138; larger numbers count milliseconds
 _MISSING = object()
-# What a header can carry: other characters fail in the platform's client, and look like its fault.
+# The characters of a header: others fail in the platform's client, and look like its fault.
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 TOKEN_SECONDS = 300
 WARN_DAYS = 14
