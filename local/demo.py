@@ -22,7 +22,7 @@ from local.demo_ab_test import ab_test
 from local.demo_budget import budget_chapter
 from local.demo_control import control
 from local.demo_rules import rules
-from local.sandbox.core.unkind import DEFAULT_SEED
+from local.sandbox.unkind import DEFAULT_SEED
 
 BUDGET = Decimal(100)
 REQUEST: dict[str, Any] = {

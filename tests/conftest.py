@@ -12,7 +12,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 from local.cloud import Cloud, start
 from local.cloud.workers.worker import TIME_LIMITS
-from local.sandbox.core.unkind import DEFAULT_SEED
+from local.sandbox.unkind import DEFAULT_SEED
 from tests.support.api import Api
 from tests.support.aws import client
 from tests.support.limits import forget_limits

@@ -114,8 +114,11 @@ class House(ABC):
     async def advance(self, *, days: int = 0, hours: int = 0) -> None: ...
 
     async def abort(self, perform: Perform, nth: int, then: str) -> tuple[Json, bool]:
-        """Stop the execution of a creation at a point, after which its caller does something else."""
-        raise NotImplementedError
+        """Stop the execution of a creation at a point, after which its caller does something else.
+
+        Raises ValueError for a house in which no execution runs apart from its caller.
+        """
+        raise ValueError(f"{type(self).__name__}: no execution runs here that could be stopped")
 
     def restart(self, table: Table | None = None) -> None:
         """Go on in a new process, which knows what the table says."""

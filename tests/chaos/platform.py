@@ -62,7 +62,7 @@ _LEVELS = {
 
 
 class World:
-    """What the platforms of one case share: faults, calls, and requests that are carried out late."""
+    """The faults, calls, and requests carried out late, which the platforms of one case share."""
 
     def __init__(self) -> None:
         self.faults = FaultBook()

@@ -40,7 +40,7 @@ _ROLES = ["viewer", "buyer", "approver", "operator"]
 
 @dataclass
 class Told:
-    """What somebody was told of a campaign, and what people did to it past the module."""
+    """The answers that somebody got about a campaign, and the changes people made past the module."""
 
     platform: str
     tests: list[str] = field(default_factory=list)

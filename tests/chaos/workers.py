@@ -68,10 +68,15 @@ def in_sandbox(work: Callable[[Sandbox, Any], Coroutine[Any, Any, A]], subject: 
 @contextmanager
 def quiet() -> Iterator[None]:
     """Show no logs and metrics of the module: it works in earnest, thousands of times."""
-    for handler in logger.handlers:
+    levels = {handler: handler.level for handler in logger.handlers}
+    for handler in levels:
         handler.setLevel(logging.CRITICAL)
-    with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
-        yield
+    try:
+        with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
+            yield
+    finally:  # tests of logs run in the same process
+        for handler, level in levels.items():
+            handler.setLevel(level)
 
 
 # --- against the sandbox ------------------------------------------------------------------------------------

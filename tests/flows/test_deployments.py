@@ -84,7 +84,7 @@ def test_switches_caps_and_stops_are_for_operators(own_cloud: Cloud) -> None:
         limits = operator.http.get("/v1/limits").json()
         assert [(item["scope"], item["is_on"]) for item in limits["switches"]] == [("tenant:user_123", True)]
         assert [(item["name"], item["daily_budget"]) for item in limits["caps"]] == [("USD", 400)]
-        # What stops spend passes the switch.
+        # A stop of spend passes the switch.
         stopped = operator.http.post("/v1/stops", json=stop).json()
         assert (stopped["paused"], stopped["failed"], stopped["left"]) == ([campaign_id], [], 0), stopped
         again = buyer.manage(campaign_id, "start").json()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from local.cloud import Cloud
-from local.sandbox.core.unkind import NAME
+from local.sandbox.unkind import NAME
 from tests.flows.test_rules import Rules
 from tests.support.api import Api
 from tests.support.builders import request_body

@@ -27,7 +27,7 @@ _OF_THE_SERVER = 500
 
 @dataclass
 class Door:
-    """What came in is answered; `problems` are the answers that no input may have."""
+    """Answers all that comes in; `problems` are the answers that no input may have."""
 
     house: MemoryHouse
     runner: asyncio.Runner

@@ -1,4 +1,4 @@
-"""What surrounds a deployment: alarms, canaries, dashboards, and two stages in one account."""
+"""The surroundings of a deployment: alarms, canaries, dashboards, and two stages in one account."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from local.sandbox.core.unkind import NAME
+from local.sandbox.unkind import NAME
 from tests.sandbox.google_client import GoogleClient, tree
 from tests.sandbox.support import ACCOUNT, Graph, Sandbox, adset_params
 

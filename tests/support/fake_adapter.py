@@ -76,7 +76,7 @@ class FakeAdapter:
         self._nodes[platform_id] = self._nodes[platform_id].model_copy(update=changes)
 
     def elsewhere(self, name: str, *budgets: int | None, status: str = "active", **root: Any) -> str:
-        """What a person makes in the platform's own interface: a campaign with an ad set per budget.
+        """Make what a person makes in the platform's own interface: a campaign with an ad set per budget.
 
         Each ad set has an ad. Return the campaign's id.
         """

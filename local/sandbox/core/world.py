@@ -13,7 +13,7 @@ from local.sandbox.core.faults import FaultBook
 from local.sandbox.core.hidden import Hidden
 from local.sandbox.core.limits import Quotas
 from local.sandbox.core.records import DayRecord, Level
-from local.sandbox.core.unkind import Unkind
+from local.sandbox.unkind import Unkind
 
 Json = dict[str, Any]
 

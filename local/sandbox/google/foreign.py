@@ -1,8 +1,8 @@
 """Rows of a colleague's ad group and ad, without what our clients would have set."""
 
-from local.sandbox.core.unkind import NAME, Unkind, foreign_id
 from local.sandbox.google.gaql import Query
 from local.sandbox.google.messages import Message, set_enum
+from local.sandbox.unkind import NAME, Unkind, foreign_id
 
 _LIVE = "campaign.status"
 _LEVELS = ("campaign", "ad_group", "ad_group_ad")

@@ -5,11 +5,11 @@ from datetime import date, datetime
 from typing import NamedTuple
 
 from local.sandbox.core.hidden import Hidden
-from local.sandbox.core.unkind import Unkind
 from local.sandbox.tiktok import errors
 from local.sandbox.tiktok.objects import media
 from local.sandbox.tiktok.params import Params
 from local.sandbox.tiktok.store import Account, Family, Kind, Node, TikTokStore
+from local.sandbox.unkind import Unkind
 
 KINDS: dict[str, Kind] = {"campaign": "campaign", "adgroup": "adgroup", "ad": "ad"}
 

@@ -161,7 +161,7 @@ def test_after_a_restored_table_later_campaigns_are_told_and_left_alone(house: H
     (notice,) = [item for item in house.web.notifications if lost["name"] in item["message"]]
     assert lost["platform_campaign_id"] in str(notice)
     assert lost["platform_campaign_id"] in house.platform._nodes
-    # What the copy says of the earlier one is old: the platform is read before anything is changed, and the
+    # The copy knows an old state of the earlier one: the platform is read before anything is changed, and the
     # pause that the copy does not know counts as a person's.
     status = house.ask("get_campaign_status", campaign_id=earlier["campaign_id"])
     assert status["campaign"]["status"] == "paused"

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from local.sandbox.core.unkind import NAME, Json, Unkind, foreign_id, shown
+from local.sandbox.unkind import NAME, Json, Unkind, foreign_id, shown
 
 
 def foreign_rows(path: str, asked: Collection[str], unkind: Unkind) -> list[Json]:

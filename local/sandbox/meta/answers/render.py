@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from local.sandbox.core.unkind import Unkind
 from local.sandbox.meta.answers.additions import widened, with_catalog
 from local.sandbox.meta.answers.fields import Field
 from local.sandbox.meta.answers.foreign import foreign_rows
@@ -16,6 +15,7 @@ from local.sandbox.meta.objects.adsets import moment_of
 from local.sandbox.meta.objects.media import video_picture, video_status
 from local.sandbox.meta.objects.studies import shown_cells, shown_times
 from local.sandbox.meta.store import Account, Json, Kind, MetaStore, Node
+from local.sandbox.unkind import Unkind
 
 ACCOUNT_EDGES: dict[str, Kind] = {
     "campaigns": "campaign",

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from local.sandbox.core.unkind import NAME, Json, foreign_id, parent_of
 from local.sandbox.tiktok.store import Family, Kind
+from local.sandbox.unkind import NAME, Json, foreign_id, parent_of
 
 
 def foreign_rows(filtering: Mapping[str, Any], kind: Kind, family: Family) -> list[Json]:
