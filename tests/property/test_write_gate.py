@@ -24,7 +24,7 @@ from campaign_automation.models.common import Context, Level
 from campaign_automation.stores import lease
 from campaign_automation.stores.engines.sqlite import SqliteTable
 from campaign_automation.stores.table import Table
-from campaign_automation.utils import clock
+from campaign_automation.utils import clock, retry_strategy
 from campaign_automation.utils.error_handler import (
     ConflictError,
     PlatformRejectedError,
@@ -316,6 +316,10 @@ def test_a_request_without_an_answer_is_settled_though_the_next_one_was_refused(
             raise error
         return [Outcome(item, error=error) for item in ids]
 
+    async def at_once(_: float) -> None:
+        return None
+
+    monkeypatch.setattr(retry_strategy, "_sleep", at_once)
     with monkeypatch.context() as patch:
         patch.setattr(house.adapter, "set_status", not_at_once)
         (item,) = house.apply(creation, [DesiredChange(Level.ADSET, tag, "status", "active")])
