@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all chaos fuzz up down invoke lint format docs build deploy deploy-check bench lock
+.PHONY: help setup demo test test-all chaos fuzz up down invoke lint lint-deploy format docs build deploy deploy-check bench lock
 # Hundreds of processes start in a test run: each would compile all that it imports anew.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -49,6 +49,9 @@ lint: setup     ## Style, types, room doors and the template
 	@$(PY) -m mypy
 	@.venv/bin/lint-imports
 	@.venv/bin/cfn-lint --template template.yaml --append-rules cfn_lint_serverless.rules
+
+lint-deploy: setup ## checkov on the transformed template, in an environment of its own
+	@sh local/lint_deploy.sh
 
 format: setup   ## Rewrite the code in the house style
 	@$(PY) -m ruff check --fix .
