@@ -33,9 +33,9 @@ class Sandbox:
         """Objects of colleagues in the lists, missing fields and small pages from here on; None ends it."""
         self._http.put("/unkind", json={"seed": seed}).raise_for_status()
 
-    def hide(self, campaign_id: str, *, writes: bool = False) -> None:
-        """Let the platform not show a campaign from here on; with `writes` it refuses changes of it, too."""
-        self._http.put(f"/hidden/{campaign_id}", json={"writes": writes}).raise_for_status()
+    def hide(self, object_id: str, *, writes: bool = False) -> None:
+        """Let the platform not show a campaign or split test from here on; with `writes` it refuses changes of it, too."""
+        self._http.put(f"/hidden/{object_id}", json={"writes": writes}).raise_for_status()
 
     def show_all(self) -> None:
         """End what `hide` began."""

@@ -87,6 +87,10 @@ class TikTokObjects:
             for item in items
         }
 
+    async def adsets(self, access: Access) -> list[facts.Params]:
+        """Return the fields of all live manual ad groups of the account."""
+        return await self._list(access, "list_adsets", Level.ADSET, "manual", {})
+
     async def read_tree(self, access: Access, campaign_id: str) -> Tree:
         """Read a campaign with its ad groups and ads; of a deleted one the campaign alone.
 
