@@ -34,7 +34,8 @@ class Sandbox:
         self._http.put("/unkind", json={"seed": seed}).raise_for_status()
 
     def hide(self, object_id: str, *, writes: bool = False) -> None:
-        """Let the platform not show a campaign or split test from here on; with `writes` it refuses changes of it, too."""
+        """Let the platform not show a campaign or split test from here on; with `writes` it takes no change
+        of it either."""
         self._http.put(f"/hidden/{object_id}", json={"writes": writes}).raise_for_status()
 
     def show_all(self) -> None:

@@ -177,7 +177,16 @@ class AuditRecord(Model):
     campaign_id: str
     actor: str
     reason: str
-    operation: Literal["create", "set_status", "set_budget", "remove", "end_split", "lift_end", "set_target"]
+    operation: Literal[
+        "create",
+        "set_status",
+        "set_budget",
+        "remove",
+        "end_split",
+        "lift_end",
+        "set_target",
+        "release_commitment",
+    ]
     level: Level
     entity_id: str
     platform_id: str | None = None

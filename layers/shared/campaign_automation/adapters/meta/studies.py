@@ -67,7 +67,7 @@ class MetaStudies:
         except PlatformRejectedError as error:
             if not is_gone(error):
                 raise
-        # The same answer means a study that this token may not see now; the list of the account tells them apart.
+        # A study that this token may not see now gets the same answer; the account's list tells them apart.
         studies = await self._list(access, access.platform_account_id)
         return next((item for item in studies if item.get("id") == study_id), None)
 

@@ -72,7 +72,7 @@ class TikTokSplits:
                 raise
 
     async def _is_over(self, access: Access, test: facts.Params) -> bool:
-        """Return whether the test has ended: as it tells itself, or when it is not shown as its ad groups do."""
+        """Return whether the test has ended, by its own status, or by its ad groups when it is not shown."""
         try:
             result = await self._wire.get(access, "read_split", "split_test/result/get", test)
         except PlatformRejectedError as error:
