@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from datetime import datetime
 from typing import Any
 
 import httpx
 
+from local.sandbox.unkind import DEFAULT_SEED
+
+# The seed of unkind platforms, with which a run can be repeated.
+UNKIND_SEED = int(os.environ.get("UNKIND_SEED", DEFAULT_SEED))
 LIVE = {"ACTIVE", "PAUSED"}
 
 
