@@ -25,7 +25,7 @@ _STATES: tuple[State, ...] = (
     "active",
     "archived",
 )
-_OBJECTIVES = ("sales", "sales", "sales", "traffic", "sales", "leads", "sales", "unknown")
+_OBJECTIVES = ("sales", "sales", "sales", "traffic", "sales", "leads", "sales", "unknown", "sales")
 _PLACES: tuple[Place, ...] = ("country", "region", "country", "city")
 _AGES: tuple[Ages, ...] = ("all", "adults", "none", "unknown", "all")
 _THEMES = (

@@ -312,10 +312,10 @@ class WriteGate:
             return result("already", f"already_{wanted.value}" if wanted.field == "status" else "already_so")
         if view.live(wanted.tag, "status") == "deleted":
             return result("skipped", wording.OBJECT_DELETED)
-        if view.unseen is not None:
+        if error := view.refusal(wanted.field):
             # A stop of spend needs no look; nothing else is changed unseen.
             is_stop = wanted.value in _STOPS
-            return result("planned") if is_stop else result("failed")._replace(error=view.unseen)
+            return result("planned") if is_stop else result("failed")._replace(error=error)
         refusal = check_change(
             wanted.value,
             live,
