@@ -26,6 +26,7 @@ ACCOUNTS: dict[str, tuple[str, str, list[Any]]] = {
     "google": ("1230000003", "user_lists", ["11", "22"]),
 }
 TEXT = "Made for wet trails"
+DESCRIPTION: dict[str, Json] = {"meta": {"description": TEXT}, "tiktok": {}, "google": {"description": TEXT}}
 OWN: dict[str, Json] = {
     "meta": {
         "call_to_action": "book_now",
@@ -50,7 +51,7 @@ def asked_of(platform: str, sandbox: Sandbox) -> Json:
         platform=platform,
         creative_ids=["1"],
         age_groups=[[18, 65]],
-        texts=[{"creative_id": "1", "primary_text": TEXT, "description": TEXT}],
+        texts=[{"creative_id": "1", "primary_text": TEXT} | DESCRIPTION[platform]],
         start_time=start.isoformat(),
         end_time=end.isoformat(),
         genders=["female"],
