@@ -35,6 +35,7 @@ REQUEST: dict[str, Any] = {
     "name": "Autumn running shoes",
 }
 PLATFORMS = ("meta", "tiktok", "google")
+_ACCEPTED = 202
 
 
 def main(argv: list[str]) -> int:
@@ -141,7 +142,10 @@ class Api:
         self._http.close()
 
     def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        return dict(self._http.post(path, json=body).json())
+        """The answer; of a creation that goes on, once it is there: the same request is the same creation."""
+        while (answer := self._http.post(path, json=body)).status_code == _ACCEPTED:
+            pass
+        return dict(answer.json())
 
     def patch(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         return dict(self._http.patch(path, json=body).json())

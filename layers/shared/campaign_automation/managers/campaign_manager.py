@@ -197,7 +197,7 @@ def created_result(creation: Creation) -> CampaignCreated:
         campaign_id=creation.campaign_id,
         platform=creation.spec.platform,
         platform_campaign_id=creation.platform_id(plan.tag),
-        name=plan.name,
+        name=_name(creation),
         campaign_status=_status(creation),
         currency=account.currency,
         adsets=_adset_results(creation),
@@ -207,6 +207,12 @@ def created_result(creation: Creation) -> CampaignCreated:
         warnings=creation.warnings,
         message=wording.created_message(len(plan.adsets), len(plan.ads), dry_run=is_dry),
     )
+
+
+def _name(creation: Creation) -> str:
+    plan, _ = creation.planned()
+    root = creation.objects.get(plan.tag)
+    return root.renamed if root and root.renamed else plan.name
 
 
 def _state(creation: Creation) -> Literal["created", "planned", "deleted"]:

@@ -311,7 +311,8 @@ class CampaignStore:
         number was taken meanwhile: only the entries are stored then; and when another run has the lease.
         """
         # Apart from the rest, since a campaign may have more objects than one transaction takes.
-        if not await self._write_while(campaign, RUN.held_by(run_id), seen):
+        entries = list(seen)
+        if not await self._write_while(campaign, RUN.held_by(run_id), entries):
             return False
         end = Update(
             campaign_key(campaign),
@@ -325,6 +326,8 @@ class CampaignStore:
             operations.append(Put(outbox_row(campaign, message), when=Absent()))
         if parts.get("state") == "deleted":
             operations.append(Delete(list_key(campaign)))
+        elif campaign.state == "created" and (name := _new_name(entries)):
+            operations.append(Update(list_key(campaign), set={"name": name}))
         return await self._table.try_write(*operations)
 
     async def committed(self, tenant: str, account: str) -> dict[str, Decimal]:
@@ -423,6 +426,10 @@ class CampaignStore:
 
     async def _campaign(self, tenant: str, campaign_id: str) -> Row | None:
         return await self._table.get(Key(partition(tenant, campaign_id), "campaign"))
+
+
+def _new_name(entries: Iterable[ObjectEntry]) -> str | None:
+    return next((entry.renamed for entry in entries if entry.renamed), None)
 
 
 def _taken(tenant: str, claim: Claim, after: Claim | None) -> Put:
