@@ -22,6 +22,7 @@ from local.demo_ab_test import ab_test
 from local.demo_budget import budget_chapter
 from local.demo_control import control
 from local.demo_rules import rules
+from local.demo_whole_account import whole_account
 from local.sandbox.unkind import DEFAULT_SEED
 
 BUDGET = Decimal(100)
@@ -34,6 +35,7 @@ REQUEST: dict[str, Any] = {
     "name": "Autumn running shoes",
 }
 PLATFORMS = ("meta", "tiktok", "google")
+_ACCEPTED = 202
 
 
 def main(argv: list[str]) -> int:
@@ -53,6 +55,7 @@ def main(argv: list[str]) -> int:
             api.reset()
             chapters["ab_test"] = ab_test(api, say)
             chapters["rules"] = rules(api, cloud, say)
+            chapters["whole_account"] = whole_account(api, cloud, say)
         show_counters(cloud)
     ok = all(item.pop("ok") for item in (*campaigns.values(), *chapters.values()))
     print(json.dumps({"ok": ok, "campaigns": campaigns, **chapters}), flush=True)
@@ -139,7 +142,13 @@ class Api:
         self._http.close()
 
     def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        return dict(self._http.post(path, json=body).json())
+        """The answer; of a creation that goes on, once it is there: the same request is the same creation."""
+        while (answer := self._http.post(path, json=body)).status_code == _ACCEPTED:
+            pass
+        return dict(answer.json())
+
+    def patch(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        return dict(self._http.patch(path, json=body).json())
 
     def get(self, path: str) -> dict[str, Any]:
         return dict(self._http.get(path).json())

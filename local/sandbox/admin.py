@@ -45,6 +45,7 @@ class Admin:
             ("POST", "/late"): self.late,
             ("GET", "/calls"): self.calls,
             ("PUT", "/accounts/{platform}/{id}"): self.account,
+            ("POST", "/elsewhere/{platform}/{id}"): self.elsewhere,
             ("PUT", "/reviews/{platform}/{id}"): self.review,
             ("PUT", "/creatives/{id}"): self.creative,
             ("PUT", "/credits/{id}"): self.credit,
@@ -131,6 +132,11 @@ class Admin:
 
     def account(self, request: Request, body: Any) -> Json:
         return self._ad_platform(request).patch_account(request.path_params["id"], body)
+
+    def elsewhere(self, request: Request, body: Any) -> list[Any]:
+        """{"count": 20, "seed"?}: puts campaigns made elsewhere into the account."""
+        platform, seed = self._ad_platform(request), body.get("seed", self._world.seed)
+        return platform.add_elsewhere(request.path_params["id"], int(body["count"]), int(seed))
 
     def review(self, request: Request, body: Any) -> Json:
         return self._ad_platform(request).set_review(request.path_params["id"], body)

@@ -441,6 +441,9 @@ def test_budget_that_others_spend_is_not_changed(adapter: GoogleAdapter, sandbox
     (found,) = run(adapter.list_campaigns(ACCESS, created.account))
     assert (found.daily_budget, len(found.limits)) == (100, 1)
     assert "shares its budget" in found.limits[0]
+    run(adapter.read_tree(ACCESS, created.campaign_id, "USD"))  # what the creation itself was answered
+    tree = run(adapter.read_tree(ACCESS, created.campaign_id, "USD"))
+    assert tree.campaign.fixed_budget == found.limits[0]
     (stored,) = resources(sandbox, "campaignBudgets")
     assert stored["amountMicros"] == "100000000"
 

@@ -1,144 +1,200 @@
-"""A day in an account that is full of campaigns made elsewhere, through the real template."""
+"""A day in an account that is full of campaigns made elsewhere: found, taken in, and managed like our own.
+
+The module runs in this process, against platforms that answer as real accounts may.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import json
+from collections.abc import Iterator
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
-import httpx
 import pytest
 
 from campaign_automation import CampaignAutomation
+from campaign_automation.models.common import Level
 from local.cloud import Cloud
-from tests.flows.test_rules import Rules, rules
-from tests.support.api import Api
-from tests.support.aws import reconcile_campaigns
-from tests.support.builders import request_body
 from tests.support.cuts import slow
-from tests.support.module import delete_by_hand, edit_in_ads_manager, environment
+from tests.support.in_process import aws_in_process, cloud_of
+from tests.support.memory_table import MemoryTable
+from tests.support.module import ACCOUNT_NUMBERS
+from tests.support.processes import running_sandbox
 from tests.support.sandbox import Sandbox
 
-__all__ = ["rules"]
+Json = dict[str, Any]
+ACCOUNTS = {"meta": "act_100000000000001", "tiktok": "7000000000000000123", "google": "1230000003"}
+RAISE = Decimal("1.1")
+STOP = {
+    "rule_name": "stop what spends",
+    "condition": {"metric": "spend", "operator": "greater_than", "value": 1, "time_range": "3d"},
+    "action": {"type": "pause_adset"},
+    "schedule": "rate(15 minutes)",
+    "applies_to": {"all": True},
+    "max_affected": {"share": 1},
+    "confirm": True,
+}
 
-ODD = {"geo_locations": {"countries": ["US"], "regions": [{"key": "3847"}]}, "genders": [2]}
-COUNT = 5
-AGES = {"age_min": 18, "age_max": 65}
-ACCOUNT = "act_100000000000001"
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    """The platforms alone: nothing here is about the functions."""
+    with running_sandbox(tmp_path_factory.mktemp("platforms")) as running:
+        yield cloud_of(running)
 
 
-def made_elsewhere(cloud: Cloud, platform: str, count: int) -> list[str]:
-    """Running campaigns of one ad set, made by a module that keeps them for itself; their platform ids."""
-    body = request_body(platform=platform, daily_budget=60, age_groups=[[18, 65]])
-    body |= {"creative_ids": ["1"], "activate": True}
+class Day:
+    """One buyer's module, and the account that others filled."""
 
-    async def create() -> list[str]:
-        module = CampaignAutomation(store="memory")
-        caller = {"user_id": "user_123"}
-        made = await asyncio.gather(
-            *(
-                module.execute("create_campaign", {**body, "name": f"Elsewhere {number}"}, caller)
-                for number in range(count)
-            )
+    def __init__(self, sandbox: Sandbox, platform: str, count: int) -> None:
+        self.sandbox = sandbox
+        self.platform = platform
+        self.module = CampaignAutomation(table=MemoryTable())
+        sandbox.patch_account("tiktok", ACCOUNTS["tiktok"], calls_per_minute=1_000_000)
+        self.planned = {item["id"]: item for item in sandbox.elsewhere(platform, ACCOUNTS[platform], count)}
+        self.ours: dict[str, str] = {}
+
+    async def ask(self, name: str, /, **parameters: Any) -> Json:
+        return await self.module.execute(name, parameters, {"user_id": "user_123"})
+
+    async def done(self, name: str, /, **parameters: Any) -> Json:
+        answer = await self.ask(name, **parameters)
+        assert answer["status"] == "success", answer
+        return answer
+
+    async def campaign(self, platform_id: str) -> Json:
+        shown = await self.done("get_campaign_status", campaign_id=self.ours[platform_id])
+        return dict(shown["campaign"])
+
+    async def pass_time(self, **amount: int) -> list[Json]:
+        self.sandbox.advance(**amount)
+        return await self.module.run_due()
+
+    async def delete_by_hand(self, platform_id: str) -> None:
+        parts = self.module._parts()
+        access = await parts.accounts.access("user_123", self.platform, ACCOUNT_NUMBERS[self.platform])
+        (outcome,) = await parts.adapters[self.platform].remove(access, Level.CAMPAIGN, [platform_id])
+        assert outcome.error is None, outcome.error
+
+    def budget(self, platform_id: str) -> Decimal:
+        """The daily budget with which the campaign was made, all in all."""
+        return Decimal(sum(self.planned[platform_id]["budgets"]))
+
+    def fixed(self) -> list[str]:
+        """The campaigns whose budgets cannot be changed from here."""
+        return self.like("total", *(["shared"] if self.platform == "google" else []))
+
+    def like(self, *budgets: str, state: str = "active") -> list[str]:
+        """The campaigns that are ours with one of these kinds of budget."""
+        chosen: list[Json] = [item for item in self.planned.values() if item["id"] in self.ours]
+        return [item["id"] for item in chosen if item["budget"] in budgets and item["state"] == state]
+
+
+@pytest.mark.parametrize(
+    ("platform", "count"), [("meta", 10), *(pytest.param(name, 20, marks=slow) for name in ACCOUNTS)]
+)
+def test_a_day(cloud: Cloud, sandbox: Sandbox, platform: str, count: int) -> None:
+    async def scenario() -> None:
+        day = Day(sandbox, platform, count)
+        await take_over(day)
+        await change_by_hand(day)
+        await pause_until_tomorrow(day)
+        await optimise_three(day)
+        await act_by_rule(day)
+        await day.module.aclose()
+
+    with aws_in_process(cloud):
+        asyncio.run(scenario())
+
+
+async def take_over(day: Day) -> None:
+    """Everything is found and taken in, but what is archived, and what is deleted while somebody looks."""
+    listed = await day.done("list_account_campaigns", platform=day.platform, limit=200)
+    rows = {item["platform_campaign_id"]: item for item in listed["campaigns"]}
+    living = [item for item, made in day.planned.items() if made["state"] != "archived"]
+    assert rows.keys() & day.planned.keys() == set(living)
+    for item in living:
+        row, made = rows[item], day.planned[item]
+        objective = None if made["objective"] == "unknown" else made["objective"]
+        assert (row["owner"], row["status"], row["objective"]) == ("nobody", made["state"], objective)
+
+    deleted = living[-1]
+    await day.delete_by_hand(deleted)
+    asked = {"platform": day.platform, "platform_campaign_ids": living}
+    dry = await day.ask("import_campaigns", **asked, dry_run=True)
+    answer = await day.ask("import_campaigns", **asked)
+    assert dry["imported"] == answer["imported"]
+    assert (answer["status"], [item["id"] for item in answer["failed"]]) == ("partial", [deleted])
+    day.ours = {item["platform_campaign_id"]: item["campaign_id"] for item in answer["imported"]}
+    assert list(day.ours) == living[:-1]
+    for item in answer["imported"]:
+        made, is_fixed = (
+            day.planned[item["platform_campaign_id"]],
+            item["platform_campaign_id"] in day.fixed(),
         )
-        await module.aclose()
-        assert {item["status"] for item in made} == {"success"}, made
-        return [item["platform_campaign_id"] for item in made]
-
-    with environment(cloud):
-        return asyncio.run(create())
-
-
-def with_campaign_budget(cloud: Cloud) -> str:
-    """A running campaign on Meta that has the budget of its two ad sets; its id."""
-    url = f"{cloud.info['sandbox']['meta']}/v26.0/{ACCOUNT}"
-
-    def post(edge: str, **fields: Any) -> str:
-        data = {name: item if isinstance(item, str) else json.dumps(item) for name, item in fields.items()}
-        data |= {"access_token": "sandbox-meta-token-123", "status": "ACTIVE"}
-        answer = httpx.post(f"{url}/{edge}", data=data, verify=False)
-        assert answer.status_code == 200, answer.text
-        return str(answer.json()["id"])
-
-    campaign_id = post(
-        "campaigns",
-        name="Elsewhere with one budget",
-        objective="OUTCOME_SALES",
-        special_ad_categories=[],
-        daily_budget="6000",
-    )
-    for number in range(2):
-        post(
-            "adsets",
-            name=f"Half {number}",
-            campaign_id=campaign_id,
-            optimization_goal="OFFSITE_CONVERSIONS",
-            billing_event="IMPRESSIONS",
-            targeting={**ODD, **AGES, "targeting_automation": {"advantage_audience": 0}},
-            promoted_object={"pixel_id": "400000000000001", "custom_event_type": "PURCHASE"},
-        )
-    return campaign_id
+        assert len(item["limits"]) == is_fixed + (made["objective"] == "unknown"), item
+        if not is_fixed or made["budget"] == "total":
+            assert item["daily_budget"] == (None if is_fixed else sum(made["budgets"])), item
+    again = await day.ask("import_campaigns", platform=day.platform, platform_campaign_ids=living[:-1])
+    assert (again["imported"], len(again["skipped"])) == ([], len(day.ours))
 
 
-@slow
-@pytest.mark.parametrize("platform", ["meta"])
-def test_a_day_in_an_account_that_is_full_of_campaigns_made_elsewhere(
-    api: Api, cloud: Cloud, sandbox: Sandbox, rules: Rules, platform: str
-) -> None:
-    ids = made_elsewhere(cloud, platform, COUNT)
-    if platform == "meta":
-        ids.insert(0, with_campaign_budget(cloud))
-        for adset_id in sandbox.state("meta")["adsets"]:
-            edit_in_ads_manager(cloud, adset_id, targeting={**ODD, **AGES})
+async def change_by_hand(day: Day) -> None:
+    """One raise stays, one is undone, and budgets that are not ours to change are refused by name."""
+    undone, raised = day.like("adset")[0], day.like("campaign")[0]
+    for platform_id in (undone, raised):
+        total, campaign_id = day.budget(platform_id) * RAISE, day.ours[platform_id]
+        answer = await day.done("update_campaign", campaign_id=campaign_id, daily_budget=float(total))
+        assert sum(item["after"] for item in answer["changed"]) == total, answer
+        if platform_id == undone:
+            back = await day.done("undo_change", campaign_id=campaign_id, run_id=answer["run_id"])
+            assert len(back["restored"]) == len(answer["changed"])
+    for platform_id in day.fixed():
+        for is_dry in (True, False):
+            asked = {"campaign_id": day.ours[platform_id], "daily_budget": 75, "dry_run": is_dry}
+            error = (await day.ask("update_campaign", **asked))["error"]
+            assert (error["code"], error["details"]["field"]) == ("4005", "daily_budget")
+    stopped = day.like("total")[0]
+    await day.done("manage_campaign", campaign_id=day.ours[stopped], action="pause")
+    assert (await day.campaign(stopped))["status"] == "paused"
 
-    listed = api.http.get("/v1/account-campaigns", params={"platform": platform, "limit": 200}).json()
-    nobodys = {item["platform_campaign_id"] for item in listed["campaigns"] if item["owner"] == "nobody"}
-    assert set(ids) <= nobodys, listed
 
-    delete_by_hand(cloud, platform, ids[-1])  # while somebody looks at the list
-    answer = api.http.post(
-        "/v1/campaign-imports", json={"platform": platform, "platform_campaign_ids": ids}
-    ).json()
-    assert answer["status"] == "partial", answer
-    assert [item["id"] for item in answer["failed"]] == [ids[-1]]
-    ours = {item["platform_campaign_id"]: item["campaign_id"] for item in answer["imported"]}
-    assert list(ours) == ids[:-1]
+async def pause_until_tomorrow(day: Day) -> None:
+    """It is started again the next day, when the budgets of the day before are in force everywhere."""
+    undone, raised = day.like("adset")[0], day.like("campaign")[0]
+    paused = day.like("adset")[1]
+    today = date.fromisoformat((await day.campaign(paused))["day"])
+    until = str(today + timedelta(days=1))
+    answer = await day.done("manage_campaign", campaign_id=day.ours[paused], action="pause", until=until)
+    assert answer["resumes_at"].startswith(until)
+    await day.pass_time(advance_hours=1)
+    assert (await day.campaign(paused))["status"] == "paused"
+    await day.pass_time(advance_days=1, advance_hours=1)
+    assert (await day.campaign(paused))["status"] == "active"
+    assert (await day.campaign(undone))["daily_budget"] == day.budget(undone)
+    assert (await day.campaign(raised))["daily_budget"] == day.budget(raised) * RAISE
 
-    # One is raised by hand, which is taken back.
-    first = ours[ids[0]]
-    raised = api.http.patch(f"/v1/campaigns/{first}", json={"daily_budget": 66}).json()
-    assert sum(item["after"] for item in raised["changed"]) == 66, raised
-    assert api.status(first).json()["campaign"]["daily_budget"] == 66
-    assert len(api.undo(first, raised["run_id"]).json()["restored"]) == 1
-    assert api.status(first).json()["campaign"]["daily_budget"] == 60
 
-    # One is paused until tomorrow: what began before is settled at once, the rest by the sweep of tomorrow.
-    second = ours[ids[1]]
-    today = api.status(second).json()["campaign"]["day"]
-    tomorrow = str(date.fromisoformat(today) + timedelta(days=1))
-    paused = api.manage(second, "pause", until=tomorrow).json()
-    assert paused["resumes_at"].startswith(tomorrow), paused
-    sandbox.advance(advance_hours=1)
-    reconcile_campaigns(cloud)
-    assert api.status(second).json()["campaign"]["status"] == "paused"
-    sandbox.advance(advance_days=3)
-    reconcile_campaigns(cloud)
-    rules.tick()
-    assert api.status(second).json()["campaign"]["status"] == "active"
+async def optimise_three(day: Day) -> None:
+    """A total over both budget models is kept to the cent."""
+    three = [*day.like("adset")[-2:], day.like("campaign")[-1]]
+    total, ids = sum(map(day.budget, three)), [day.ours[item] for item in three]
+    answer = await day.done("optimize_budget", campaign_ids=ids, total_daily_budget=float(total))
+    placed = Decimal(str(answer["total_after"]))
+    assert placed == total or (placed < total and answer["not_placed"]), answer
+    assert {item["campaign_id"] for item in answer["optimizations"]} == set(ids)
 
-    # A total is optimised over three of them, exactly.
-    three = [ours[item] for item in ids[1:4]]
-    optimized = api.optimize(three[0], campaign_ids=three[1:], total_daily_budget=180).json()
-    assert optimized["status"] == "success", optimized
-    # A part may find no place today; it is told, and nothing is spent beyond the total.
-    placed = Decimal(str(optimized["total_after"]))
-    assert placed == 180 or (placed < 180 and optimized["not_placed"]), optimized
 
-    # A rule over everything acts on them, once the reports of the last day are complete.
-    sandbox.advance(advance_hours=12)
-    made = rules.create({"all": True}, confirm=True, max_affected={"share": 1}).json()  # type: ignore[arg-type]
-    fired = rules.fire(made["rule_id"])["answer"]
-    assert fired["acted"] >= 1, fired
-    assert {item["level"] for item in fired["changed"]} == {"adset"}
+async def act_by_rule(day: Day) -> None:
+    """A rule over everything acts on campaigns that were made elsewhere."""
+    made = await day.done("create_rule", **STOP)
+    runs = await day.pass_time(advance_hours=12)
+    (answer,) = (item["answer"] for item in runs if item["schedule"] == made["rule_id"])
+    assert answer["acted"] == len(answer["changed"]) > 3, answer
+    stopped = {item["platform_id"] for item in answer["changed"]}
+    assert stopped <= {
+        item["id"].rpartition("/")[2]
+        for item in day.sandbox.state(day.platform)["adsets"].values()
+        if item["status"] == "PAUSED"
+    }

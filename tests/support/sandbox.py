@@ -98,6 +98,11 @@ class Sandbox:
     def patch_account(self, platform: str, account_id: str, **changes: Any) -> None:
         self._http.put(f"/accounts/{platform}/{account_id}", json=changes).raise_for_status()
 
+    def elsewhere(self, platform: str, account_id: str, count: int, seed: int = 1) -> list[dict[str, Any]]:
+        """Put campaigns made elsewhere into an account; their ids, and what was planned of each."""
+        answer = self._http.post(f"/elsewhere/{platform}/{account_id}", json={"count": count, "seed": seed})
+        return list(answer.raise_for_status().json())
+
     def review(self, platform: str, ad_id: str, **changes: Any) -> None:
         self._http.put(f"/reviews/{platform}/{ad_id}", json=changes).raise_for_status()
 

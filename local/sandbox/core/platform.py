@@ -2,12 +2,15 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from datetime import datetime
+from contextlib import AbstractContextManager
+from dataclasses import asdict
+from datetime import datetime, timedelta
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
 from local.sandbox.core.accounts import Binding, bind, patch
 from local.sandbox.core.clock import whole_hour
+from local.sandbox.core.elsewhere import HISTORY_DAYS, MadeElsewhere, planned
 from local.sandbox.core.records import DayRecord, Level
 from local.sandbox.core.world import Json, World
 from local.sandbox.seeds import Seed
@@ -34,6 +37,8 @@ class Store(Protocol[AccountT]):
     last_id: int
 
     def state(self) -> Json: ...
+
+    def alone(self) -> AbstractContextManager[None]: ...
 
 
 _SKIPPED_IDS = 10_000_000
@@ -100,6 +105,19 @@ class SandboxPlatform(ABC, Generic[StoreT, AccountT, SeedT]):
         self.patch_extras(account, changes)
         return {"id": account.binding.platform_account_id, "ad_account_id": account.binding.number}
 
+    def add_elsewhere(self, account_id: str, count: int, seed: int) -> list[Json]:
+        """Add campaigns that somebody made elsewhere, with the delivery of their last two weeks; tell their
+        ids and what was planned. Raises LookupError for an unknown account."""
+        account = self.store.accounts.get(self.own_id(account_id))
+        if account is None:
+            raise LookupError(f"no account {account_id}")
+        now, until = self.now(), self._delivered_until
+        with self.store.alone():
+            plans = list(planned(count, seed))
+            ids = [self.build_elsewhere(account, plan, plan.made_at(now)) for plan in plans]
+            self.deliver(until - timedelta(days=HISTORY_DAYS), until)
+        return [{"id": item, **asdict(plan)} for item, plan in zip(ids, plans, strict=True)]
+
     def _add_account(self, seed: SeedT, now: datetime) -> AccountT:
         binding = bind(self.world.accounts, self.name, seed, now)
         account = self.seeded_account(seed, binding, now)
@@ -132,6 +150,10 @@ class SandboxPlatform(ABC, Generic[StoreT, AccountT, SeedT]):
     @abstractmethod
     def deliver(self, start: datetime, end: datetime) -> None:
         """Deliver every running ad from `start` to `end`, whole hours."""
+
+    @abstractmethod
+    def build_elsewhere(self, account: AccountT, plan: MadeElsewhere, made_at: datetime) -> str:
+        """Build one campaign past all checks, as people and other programs leave them; its id."""
 
     def patch_extras(self, account: AccountT, changes: Json) -> None:
         """Carry out the keys of `extras`."""

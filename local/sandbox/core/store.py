@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any, ClassVar, Generic, TypeVar
@@ -67,6 +68,13 @@ class NodeStore(Generic[AccountT, NodeT]):
     def next_id(self) -> str:
         self.last_id += self.id_step
         return str(self.last_id)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Hold only what is added meanwhile, so that nothing else is delivered with it."""
+        others, self.nodes = self.nodes, {}
+        yield
+        self.nodes = others | self.nodes
 
     def of_kind(self, account_id: str, kind: str) -> list[NodeT]:
         """Newest first, deleted ones included."""

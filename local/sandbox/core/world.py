@@ -42,6 +42,9 @@ class AdPlatform(Platform, Protocol):
     def patch_account(self, account_id: str, changes: Json) -> Json:
         """Changes an ad account, or creates it when `user_id` is given. Raises LookupError, ValueError."""
 
+    def add_elsewhere(self, account_id: str, count: int, seed: int) -> list[Json]:
+        """Adds campaigns that somebody made elsewhere. Raises LookupError for an unknown account."""
+
     def set_review(self, ad_id: str, changes: Json) -> Json:
         """Ends the review of one ad: {"outcome": "approved" or "disapproved"}, and what the platform adds.
         Raises LookupError, ValueError."""

@@ -4,10 +4,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from local.sandbox.core.accounts import Binding
+from local.sandbox.core.elsewhere import MadeElsewhere
 from local.sandbox.core.platform import SandboxPlatform
 from local.sandbox.core.reviews import LONG_AGO, is_refused
 from local.sandbox.google import gaql
 from local.sandbox.google.delivery import deliver
+from local.sandbox.google.elsewhere import build
 from local.sandbox.google.errors import AdsError, Refusal, day_used_up, expired_token, not_found, required
 from local.sandbox.google.foreign import foreign_rows, without_optional
 from local.sandbox.google.messages import KINDS, Message, enum_name, set_enum
@@ -72,6 +74,9 @@ class GoogleAds(SandboxPlatform[Store, Account, GoogleSeed]):
 
     def deliver(self, start: datetime, end: datetime) -> None:
         deliver(self.store, self.world.seed, start, end)
+
+    def build_elsewhere(self, account: Account, plan: MadeElsewhere, made_at: datetime) -> str:
+        return build(self.store, account, plan, made_at)
 
     def patch_extras(self, account: Account, changes: Json) -> None:
         """`undeclared_campaign` adds a campaign without its declaration on EU political advertising; `ai_max`

@@ -1,6 +1,7 @@
 """Accounts of the Google sandbox, and resources by name in the vendor's own messages."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from typing import Any
@@ -73,6 +74,13 @@ class Store:
     def next_id(self) -> int:
         self.last_id += 1
         return self.last_id
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Hold only what is added meanwhile, so that nothing else is delivered with it."""
+        others, self.resources = self.resources, {}
+        yield
+        self.resources = others | self.resources
 
     def of_kind(self, customer_id: str, kind: str) -> Iterator[Message]:
         prefix = f"customers/{customer_id}/{KINDS[kind].collection}/"

@@ -71,7 +71,8 @@ def _audience_key(adset: Node) -> str:
     """Ad sets that reach the same people meet the same market."""
     targeting = adset.data["targeting"]
     places = sorted(targeting.get("geo_locations", {}).get("countries", []))
-    return f"{places}/{targeting['age_min']}-{targeting['age_max']}/{targeting.get('genders')}"
+    ages = f"{targeting.get('age_min')}-{targeting.get('age_max')}"
+    return f"{places}/{ages}/{targeting.get('genders')}"
 
 
 def _creative_key(store: MetaStore, ad: Node) -> str:

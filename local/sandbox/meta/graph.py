@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from local.sandbox.core.accounts import Binding
+from local.sandbox.core.elsewhere import MadeElsewhere
 from local.sandbox.core.platform import SandboxPlatform
 from local.sandbox.meta import errors
 from local.sandbox.meta.admin import PATCHED, default_seed, patch_token, refusal
@@ -18,6 +19,7 @@ from local.sandbox.meta.answers.listing import page_size
 from local.sandbox.meta.answers.render import ACCOUNT_EDGES, ACCOUNT_LISTS, NODE_EDGES, Reader, static_edge
 from local.sandbox.meta.answers.status import CLOSED
 from local.sandbox.meta.delivery import deliver
+from local.sandbox.meta.elsewhere import build
 from local.sandbox.meta.limits import UsageMeter
 from local.sandbox.meta.objects import ads, adsets, campaigns, creatives, media, studies
 from local.sandbox.meta.objects.adsets import starts_learning
@@ -80,6 +82,9 @@ class Graph(SandboxPlatform[MetaStore, Account, MetaSeed]):
 
     def deliver(self, start: datetime, end: datetime) -> None:
         deliver(self.store, self.world.seed, start, end)
+
+    def build_elsewhere(self, account: Account, plan: MadeElsewhere, made_at: datetime) -> str:
+        return build(self.store, account, plan, made_at)
 
     def set_review(self, ad_id: str, changes: Json) -> Json:
         """{"outcome": "approved" or "disapproved", "policy"?, "text"?}: ends one ad's review at once."""

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from local.sandbox.core.accounts import Binding
+from local.sandbox.core.elsewhere import MadeElsewhere
 from local.sandbox.core.platform import SandboxPlatform
 from local.sandbox.core.store import Json
 from local.sandbox.seeds import TIKTOK_SEEDS, TikTokSeed
@@ -13,6 +14,7 @@ from local.sandbox.tiktok.admin import PATCHED, default_seed, refusal
 from local.sandbox.tiktok.answers.status import CLOSED
 from local.sandbox.tiktok.context import Call, Context
 from local.sandbox.tiktok.delivery import apply_due_budgets, deliver
+from local.sandbox.tiktok.elsewhere import build
 from local.sandbox.tiktok.limits import RateMeter
 from local.sandbox.tiktok.store import Account, TikTokStore, seeded_account
 
@@ -38,6 +40,9 @@ class TikTok(SandboxPlatform[TikTokStore, Account, TikTokSeed]):
 
     def deliver(self, start: datetime, end: datetime) -> None:
         deliver(self.store, self.world.seed, start, end)
+
+    def build_elsewhere(self, account: Account, plan: MadeElsewhere, made_at: datetime) -> str:
+        return build(self.store, account, plan, made_at)
 
     def advance(self, now: datetime) -> None:
         super().advance(now)

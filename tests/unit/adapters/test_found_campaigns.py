@@ -57,6 +57,13 @@ def test_a_total_budget_is_a_limit_with_what_to_do_instead() -> None:
         assert found.objective == "sales"
 
 
+def test_traffic_campaigns_of_tiktok_are_known_under_the_name_that_is_read_back() -> None:
+    rows = (
+        {"campaign_id": "7", "campaign_name": "A", "objective_type": word} for word in ("LANDING_PAGE", "X")
+    )
+    assert [found_on_tiktok(row, "manual").objective for row in rows] == ["traffic", None]
+
+
 def test_what_cannot_be_read_is_a_limit() -> None:
     (found,) = read(on_meta(status="PAINTED"))
     assert (found.status, found.limits) == (

@@ -100,8 +100,7 @@ Budget = Annotated[Decimal, Field(ge=0)]
 class Node(Record):
     """One object as the platform stored it. `status` is ours (active, paused, deleted), `platform_status`
     the platform's effective one. `unread` names the fields that the platform answered in a form unknown
-    here; they keep their defaults, and `issues` says so. At `ends_at` the platform stops it by itself, and it
-    shows nothing before `starts_at`."""
+    here; they keep their defaults, and `issues` says so. It is shown from `starts_at` to `ends_at`."""
 
     platform_id: str
     name: str
@@ -126,10 +125,11 @@ class Node(Record):
 
 class CampaignNode(Node):
     """`daily_budget` only where the budget belongs to the campaign: always on Google Ads, elsewhere where the
-    platform spreads one budget over the ad sets. So with `bid_strategy`, but on TikTok bids are the ad sets'.
-    `created_at` only where the platform tells it."""
+    platform spreads it over the ad sets; `fixed_budget` is the reason why it is not changed from here. So
+    with `bid_strategy`, but on TikTok bids are the ad sets'. `created_at` is None where it is not told."""
 
     daily_budget: Budget | None = None
+    fixed_budget: str | None = None
     bid_strategy: str | None = None
     bid_target: Budget | None = None
     created_at: datetime | None = None
@@ -137,11 +137,10 @@ class CampaignNode(Node):
 
 
 class AdSetNode(Node):
-    """`in_learning`: the platform still learns how to deliver it, so its figures are not yet what they will
-    be; None where the platform does not tell. `scheduled_budget` takes the place of `daily_budget` at 00:00
-    of the account's next day. `placed` names the chosen placements, as far as they have names here.
-    `keywords` is None where they were not read. `attribution_days`: conversions are counted for so many days
-    after a click or a view, whichever is longer."""
+    """`in_learning`: the platform still learns how to deliver it; None where it does not tell.
+    `scheduled_budget` takes the place of `daily_budget` at 00:00 of the account's next day. `placed` names
+    the chosen placements, as far as they have names here. `keywords` is None where they were not read.
+    `attribution_days`: conversions count for so many days after a click or a view, the longer of both."""
 
     daily_budget: Budget | None = None
     targeting: StoredTargeting | None = None

@@ -1,5 +1,6 @@
 """Synchronous reports: delivered days added up by level and, if asked, by day."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from decimal import Decimal
@@ -62,8 +63,12 @@ def report(store: TikTokStore, account: Account, params: Params, today: date) ->
     if foreign:
         raise wrong(f"metrics: {min(foreign)} is not supported at this data level.")
     nodes = [node for node in _nodes(store, account, kind, id_name) if _wanted(node, params)]
+    by_node: dict[str, list[DayRecord]] = defaultdict(list)
+    for record in store.records.values():
+        if first <= record.day <= last:
+            by_node[record.id_at(level)].append(record)
     rows = [
-        _row(store, node, level, id_name, days, is_daily, metrics, today)
+        _row(store, node, by_node[node.id], id_name, days, is_daily, metrics, today)
         for node in nodes
         for days in _spans(first, last, is_daily)
     ]
@@ -126,18 +131,14 @@ def _spans(first: date, last: date, is_daily: bool) -> Iterator[tuple[date, date
 def _row(
     store: TikTokStore,
     node: Node,
-    level: Level,
+    delivered: list[DayRecord],
     id_name: str,
     days: tuple[date, date],
     is_daily: bool,
     metrics: list[str],
     today: date,
 ) -> Json:
-    records = [
-        record.known(today)
-        for record in store.records.values()
-        if record.id_at(level) == node.id and days[0] <= record.day <= days[1]
-    ]
+    records = [record.known(today) for record in delivered if days[0] <= record.day <= days[1]]
     total = added_up(records, _head(node, days[0]))
     event = _event(store, records)
     # Ids are numbers here, unlike everywhere else.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -165,6 +166,44 @@ def test_a_campaign_budget_is_the_one_that_is_managed(house: OneTenant) -> None:
     taken = take(house)[theirs]
     assert (taken["daily_budget"], taken["limits"]) == (80, [])
     assert house.status(theirs)["campaign"]["daily_budget"] == 80
+
+
+def test_a_budget_that_is_not_ours_to_change_is_refused_also_in_a_dry_run(house: OneTenant) -> None:
+    shared = house.adapter.elsewhere("Shared", None, daily_budget=Decimal(80), fixed_budget="it is shared")
+    total = house.adapter.elsewhere("Total", None, fixed_budget="it is a total")
+    taken = take(house)
+    assert (taken[shared]["daily_budget"], taken[total]["daily_budget"]) == (80, None)
+    assert taken[total]["limits"] == []  # told by the list of the account
+    for platform_id, words in ((shared, "it is shared"), (total, "it is a total")):
+        for is_dry in (True, False):
+            asked = {"campaign_id": platform_id, "daily_budget": 90, "dry_run": is_dry}
+            refused = house.ask("update_campaign", asked)["error"]
+            assert (refused["code"], refused["details"]["field"]) == ("4005", "daily_budget")
+            assert words in refused["message"]
+        pause = {"campaign_id": platform_id, "action": "pause"}
+        assert house.done("manage_campaign", pause)["new_status"] == "paused"
+
+
+def test_a_full_account_is_read_a_few_campaigns_at_a_time(house: OneTenant) -> None:
+    for number in range(12):
+        house.adapter.elsewhere(f"C{number}", 30)
+    take(house)
+    parent, reading, most = house.adapter.read_tree, 0, 0
+
+    async def read_tree(access: Any, campaign_id: str, currency: str) -> Any:
+        nonlocal reading, most
+        reading += 1
+        most = max(most, reading)
+        await asyncio.sleep(0)
+        tree = await parent(access, campaign_id, currency)
+        reading -= 1
+        return tree
+
+    house.adapter.read_tree = read_tree  # type: ignore[method-assign]
+    condition = {"metric": "spend", "operator": "greater_than", "value": 1, "time_range": "3d"}
+    rule = {"rule_name": "r", "condition": condition, "action": {"type": "pause_adset"}, "confirm": True}
+    house.done("create_rule", rule | {"applies_to": {"all": True}, "schedule": "rate(1 day)"})
+    assert 1 < most <= 6
 
 
 # --- the account's cap -------------------------------------------------------------------------------------

@@ -59,15 +59,13 @@ def _readable(rows: Iterable[T], read: Callable[[T], R]) -> Iterator[R]:
         yield found
 
 
-def found_campaign(
-    node: CampaignNode, objective: Objective | None, limits: Iterable[str] = ()
-) -> FoundCampaign:
-    """A campaign of a list, from its node."""
+def found_campaign(node: CampaignNode, objective: Objective | None) -> FoundCampaign:
+    """A campaign of a list, from its node; a budget that is not changed from here is one of its limits."""
     unread = (f"its {name} is set to something that this module does not know" for name in node.unread)
     return FoundCampaign(
         **node.model_dump(include=set(FoundCampaign.model_fields)),
         objective=objective,
-        limits=[*limits, *unread],
+        limits=[*([node.fixed_budget] if node.fixed_budget else []), *unread],
     )
 
 

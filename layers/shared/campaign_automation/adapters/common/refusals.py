@@ -26,6 +26,13 @@ def gone(platform: str, problem: str) -> PlatformRejectedError:
     return PlatformRejectedError(f"{platform}: {problem}", platform=platform, code="5000")
 
 
+def fixed_budget(platform: str, reason: str) -> PlatformRejectedError:
+    """The refusal of a change of a budget that is not changed from here."""
+    return PlatformRejectedError(
+        f"{platform}: {reason}", platform=platform, code="4005", field="daily_budget"
+    )
+
+
 # --- the account -------------------------------------------------------------------------------------------
 
 

@@ -84,7 +84,8 @@ def campaign_node(row: Row, stored: Stored) -> CampaignNode:
         campaign,
         id_of(campaign.id),
         name=lambda: text_of(campaign.name),
-        daily_budget=lambda: _positive(stored.daily_budget),
+        daily_budget=lambda: None if _is_total(row) else _positive(stored.daily_budget),
+        fixed_budget=lambda: _fixed_budget(row),
         bid_strategy=lambda: bidding.strategy_of(campaign),
         bid_target=lambda: bidding.target_of(campaign),
         negative_keywords=lambda: _keywords(stored.negative_keywords),
@@ -95,13 +96,12 @@ def campaign_node(row: Row, stored: Stored) -> CampaignNode:
 
 
 def found(row: Row) -> FoundCampaign:
-    """A campaign of the account's list; a budget that other campaigns spend too is one of its limits."""
+    """A campaign of the account's list."""
     node = campaign_node(row, Stored(facts.from_micros(row.campaign_budget.amount_micros), [], {}))
     channel = enum_name(row.campaign, "advertising_channel_type")
     bidding = enum_name(row.campaign, "bidding_strategy_type").lower()
     goals = (name for name, goal in facts.GOALS.items() if goal == (channel, bidding))
-    problem = _budget_problem(row)
-    return found_campaign(node, next(goals, None), [problem.message] if problem else [])
+    return found_campaign(node, next(goals, None))
 
 
 def goal_of(row: Row, objective: Objective) -> facts.Goal:
@@ -121,7 +121,6 @@ def is_removed(row: Row) -> bool:
 
 
 def _positive(budget: Decimal) -> Decimal:
-    # A campaign with a total budget shows none for a day.
     if budget <= 0:
         raise ValueError("no daily budget")
     return budget
@@ -311,22 +310,24 @@ def budget_refusals(rows: Iterable[Row], campaign_ids: Sequence[str]) -> dict[st
 
 
 def _budget_problem(row: Row) -> PlatformRejectedError | None:
-    campaign_id, budget = str(row.campaign.id), row.campaign_budget
     if is_removed(row):
-        return gone(campaign_id)
+        return gone(str(row.campaign.id))
+    problem = _fixed_budget(row)
+    return refusals.fixed_budget(PLATFORM, problem) if problem else None
+
+
+def _fixed_budget(row: Row) -> str | None:
+    budget = row.campaign_budget
     problem = None
     if budget.explicitly_shared or budget.reference_count > 1:
         problem = "shares its budget with other campaigns"
-    elif enum_name(budget, "period") == "CUSTOM_PERIOD":
+    elif _is_total(row):
         problem = "has a total budget instead of a daily one"
-    if problem is None:
-        return None
-    return PlatformRejectedError(
-        f"google: the campaign {campaign_id} {problem}: change it in Google Ads",
-        platform=PLATFORM,
-        code="4005",
-        field="daily_budget",
-    )
+    return problem and f"the campaign {row.campaign.id} {problem}: change it in Google Ads"
+
+
+def _is_total(row: Row) -> bool:
+    return enum_name(row.campaign_budget, "period") == "CUSTOM_PERIOD"
 
 
 def _failures(

@@ -18,6 +18,10 @@ _CAMPAIGN = (
     " campaign.network_settings.target_google_search, campaign.network_settings.target_search_network,"
     " campaign.start_date_time, campaign.end_date_time, customer.time_zone"
 )
+_BUDGET = (
+    "campaign_budget.amount_micros, campaign_budget.explicitly_shared, campaign_budget.reference_count,"
+    " campaign_budget.period"
+)
 _AD_GROUP = (
     "ad_group.id, ad_group.name, ad_group.status, ad_group.primary_status, ad_group.primary_status_reasons"
 )
@@ -38,14 +42,8 @@ ADS = (
     f"SELECT {_CAMPAIGN}, {_AD_GROUP}, {_AD} FROM ad_group_ad WHERE campaign.id = {{campaign_id}}"
     " AND ad_group.status != 'REMOVED' AND ad_group_ad.status != 'REMOVED'"
 )
-CAMPAIGN = (
-    f"SELECT {_CAMPAIGN}, campaign_budget.amount_micros FROM campaign WHERE campaign.id = {{campaign_id}}"
-)
-CAMPAIGNS = (
-    f"SELECT {_CAMPAIGN}, campaign_budget.amount_micros, campaign_budget.explicitly_shared,"
-    " campaign_budget.reference_count, campaign_budget.period FROM campaign"
-    " WHERE campaign.status != 'REMOVED'"
-)
+CAMPAIGN = f"SELECT {_CAMPAIGN}, {_BUDGET} FROM campaign WHERE campaign.id = {{campaign_id}}"
+CAMPAIGNS = f"SELECT {_CAMPAIGN}, {_BUDGET} FROM campaign WHERE campaign.status != 'REMOVED'"
 # Of the actions that count as conversions; a page view that nobody bids on may look back for longer.
 LOOKBACKS = (
     "SELECT conversion_action.click_through_lookback_window_days,"

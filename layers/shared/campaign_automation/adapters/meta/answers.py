@@ -98,6 +98,7 @@ def campaign_node(
     fields = _node_fields(
         item,
         daily_budget=lambda: _daily_budget(item, step),
+        fixed_budget=lambda: TOTAL_BUDGET if amount_of(item.get("lifetime_budget") or 0) > 0 else None,
         bid_strategy=lambda: None if strategy is None else bidding.strategy_of(strategy),
         bid_target=lambda: bidding.campaign_target(strategy, adsets, step),
         created_at=lambda: _moment(item.get("created_time")),
@@ -108,9 +109,8 @@ def campaign_node(
 def found(item: Mapping[str, Any], step: Decimal) -> FoundCampaign:
     """A campaign of the account's list; older objectives count as those that took their place."""
     node = campaign_node(item, step)
-    has_total = amount_of(item.get("lifetime_budget") or 0) > 0
     objective = facts.OBJECTIVES.get(str(item.get("objective")))
-    return found_campaign(node, objective, [TOTAL_BUDGET] if has_total else [])
+    return found_campaign(node, objective)
 
 
 def _daily_budget(item: Mapping[str, Any], step: Decimal) -> Decimal | None:

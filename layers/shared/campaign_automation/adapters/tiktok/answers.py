@@ -28,7 +28,8 @@ from campaign_automation.models.common import Gender, Level, StoredTargeting
 
 _STATUS = {"ENABLE": "active", "DISABLE": "paused", "DELETE": "deleted"}
 _DAILY = ("BUDGET_MODE_DAY", "BUDGET_MODE_DYNAMIC_DAILY_BUDGET")
-_NOT_DAILY = ("BUDGET_MODE_TOTAL", "BUDGET_MODE_INFINITE")
+_TOTAL = "BUDGET_MODE_TOTAL"
+_NOT_DAILY = (_TOTAL, "BUDGET_MODE_INFINITE")
 _EVERY_GENDER = "GENDER_UNLIMITED"
 _GENDERS: dict[str, list[Gender]] = {_EVERY_GENDER: [], "GENDER_MALE": ["male"], "GENDER_FEMALE": ["female"]}
 _PLACED = {name: word for word, name in PLACEMENTS.items()}
@@ -72,6 +73,7 @@ def campaign_node(item: Mapping[str, Any], family: facts.Family) -> CampaignNode
         Level.CAMPAIGN,
         family,
         daily_budget=lambda: daily_budget(item) or None,
+        fixed_budget=lambda: listings.TOTAL_BUDGET if item.get("budget_mode") == _TOTAL else None,
         created_at=lambda: _moment(item["create_time"]) if "create_time" in item else None,
     )
     return node_of(CampaignNode, fields)
@@ -79,11 +81,8 @@ def campaign_node(item: Mapping[str, Any], family: facts.Family) -> CampaignNode
 
 def found(item: Mapping[str, Any], family: facts.Family) -> FoundCampaign:
     """A campaign of the account's list."""
-    has_total = item.get("budget_mode") == "BUDGET_MODE_TOTAL"
     objective = facts.OBJECTIVES.get(str(item.get("objective_type")))
-    return listings.found_campaign(
-        campaign_node(item, family), objective, [listings.TOTAL_BUDGET] if has_total else []
-    )
+    return listings.found_campaign(campaign_node(item, family), objective)
 
 
 def adset_node(item: Mapping[str, Any], family: facts.Family) -> AdSetNode:

@@ -104,6 +104,7 @@ GOALS: dict[Objective, Goal] = {
 }
 # Campaigns of before have other objectives; that these took their place is unverified.
 OBJECTIVES: dict[str, Objective] = {goal.objective: name for name, goal in GOALS.items()} | {
+    "LANDING_PAGE": Objective.TRAFFIC,  # the name under which traffic campaigns are read back
     "CONVERSIONS": Objective.SALES,
     "PRODUCT_SALES": Objective.SALES,
     "APP_INSTALL": Objective.APP_PROMOTION,

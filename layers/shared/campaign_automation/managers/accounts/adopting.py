@@ -284,7 +284,7 @@ def _limits(tree: Tree, item: OwnedCampaign) -> list[str]:
     found = [] if item.found.objective else [wording.UNKNOWN_OBJECTIVE]
     has_budget = tree.campaign.daily_budget is not None
     without = [node for node in tree.adsets if node.status != "deleted" and node.daily_budget is None]
-    if without and not has_budget:
+    if without and not has_budget and not tree.campaign.fixed_budget:
         found.append(wording.without_daily_budget(len(without)))
     return [*found, *(wording.lost(level) for level in tree.lost)]
 
@@ -297,11 +297,18 @@ def _imported(adopted: Adopted) -> ImportedCampaign:
         name=campaign.name,
         campaign_status=str(view.live(campaign.tag, "status")),
         objective=campaign.objective,
-        daily_budget=view.daily_spend({(campaign.tag, "status"): "active"}),
+        daily_budget=_daily_budget(campaign, view),
         adsets=len(campaign.made(Level.ADSET)),
         ads=len(campaign.made(Level.AD)),
         limits=list(adopted.limits),
     )
+
+
+def _daily_budget(campaign: Campaign, view: CampaignView) -> Decimal | None:
+    """Return the campaign's daily budget as if it were active; None for a total budget."""
+    if view.refusal("daily_budget") and view.live(campaign.tag, "daily_budget") is None:
+        return None
+    return view.daily_spend({(campaign.tag, "status"): "active"})
 
 
 def _others(platform_id: str) -> ConflictError:

@@ -316,9 +316,9 @@ class WriteGate:
             return result("already", f"already_{wanted.value}" if wanted.field == "status" else "already_so")
         if view.live(wanted.tag, "status") == "deleted":
             return result("skipped", wording.OBJECT_DELETED)
-        if view.unseen is not None:
+        if error := view.refusal(wanted.field):
             # A stop of spend needs no look; nothing else is changed unseen.
-            return result("planned") if wanted.is_stop else result("failed")._replace(error=view.unseen)
+            return result("planned") if wanted.is_stop else result("failed")._replace(error=error)
         seen = view.seen(wanted.tag, wanted.field)
         if refusal := check_wanted(wanted, live, seen, day_ago, self._limits):
             return result("skipped", f"{refusal.code}: {refusal.message}")

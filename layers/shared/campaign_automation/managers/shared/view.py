@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import cast, get_args
 
 from campaign_automation.adapters.base import AdSetNode, CampaignNode, Node, Tree
+from campaign_automation.adapters.common.refusals import fixed_budget
 from campaign_automation.models.campaign import Campaign, ObjectEntry
 from campaign_automation.models.common import Level, narrowing_of
 from campaign_automation.models.creation.settings import SettingField
@@ -111,6 +112,13 @@ class CampaignView:
         if field in get_args(SettingField):
             return node.setting(cast("SettingField", field)) if node else None
         return node.daily_budget if isinstance(node, CampaignNode | AdSetNode) else None
+
+    def refusal(self, field: str) -> PlatformError | None:
+        """Return the reason for which a field of the campaign cannot be changed now, or None."""
+        fixed = self.tree and self.tree.campaign.fixed_budget
+        if field == "daily_budget" and fixed:
+            return fixed_budget(self.platform, fixed)
+        return self.unseen
 
     def scheduled_budget(self, tag: str) -> Decimal | None:
         """Return the daily budget that the platform takes over at the next midnight, where there is one."""

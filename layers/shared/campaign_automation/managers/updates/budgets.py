@@ -28,6 +28,8 @@ def wanted_budgets(campaign: Campaign, view: CampaignView, request: UpdateCampai
     total = Decimal(request.daily_budget or 0)
     if view.live(campaign.tag, "daily_budget") is not None:
         return [DesiredChange(Level.CAMPAIGN, campaign.tag, "daily_budget", total)]
+    if error := view.refusal("daily_budget"):
+        raise error
     shares = _spread(campaign, view, total)
     return [DesiredChange(Level.ADSET, tag, "daily_budget", amount) for tag, amount in shares.items()]
 
