@@ -113,12 +113,12 @@ def test_a_caller_that_only_reads_writes_no_user(house: House) -> None:
 
 
 class Unwilling(MemoryWebPlatform):
-    """Raises what `errors` names for a tool, as long as it stands there; `late` creates act after that."""
+    """Raises what `errors` names for a tool, as long as it stands there; `late` calls act after that."""
 
     def __init__(self) -> None:
         super().__init__()
         self.errors: dict[str, Exception] = {}
-        self.late: list[dict[str, Any]] = []
+        self.late: list[tuple[str, dict[str, Any]]] = []
         self.pages: list[dict[str, Any]] = []
         self.asked: list[dict[str, Any]] = []
 
@@ -128,14 +128,14 @@ class Unwilling(MemoryWebPlatform):
             if self.pages:
                 return self.pages[arguments["page"] - 1]
         if name in self.errors:
-            if name == "create_campaign":
-                self.late.append(arguments)
+            if name in ("create_campaign", "update_campaign"):
+                self.late.append((name, arguments))
             raise self.errors[name]
         return await super().call_tool(name, arguments)
 
     async def act_late(self) -> None:
-        for arguments in self.late[:1]:
-            await super().call_tool("create_campaign", arguments)
+        for name, arguments in self.late[:1]:
+            await super().call_tool(name, arguments)
 
 
 REFUSED = WebPlatformError("create_campaign: it broke", code="3003", retryable=False)
@@ -311,6 +311,91 @@ def test_a_create_that_never_acted_is_sent_again_after_a_while(
     monkeypatch.setattr(clock, "now_ms", lambda: later)
     assert house.sweep()["after"] == 0
     assert len(unwilling.campaigns) == 1
+
+
+# --- updates that act late --------------------------------------------------------------------------------
+
+
+def pass_minutes(monkeypatch: pytest.MonkeyPatch, minutes: int) -> None:
+    later = clock.now() + timedelta(minutes=minutes)
+    monkeypatch.setattr(clock, "now", lambda: later)
+
+
+def leave_unanswered(house: House, unwilling: Unwilling, *actions: str) -> str:
+    """Make a campaign and change it; the first change is never answered, the others are."""
+    campaign_id = house.create()["campaign_id"]
+    for action in actions:
+        unwilling.errors = {} if unwilling.late else {"update_campaign": SLOW}
+        assert house.manage(campaign_id, action)["status"] == "success"
+    unwilling.errors = {}
+    return str(campaign_id)
+
+
+@pytest.mark.parametrize("minutes", [0, 3])
+def test_an_update_that_acts_after_a_newer_one_does_not_last(
+    house: House, unwilling: Unwilling, monkeypatch: pytest.MonkeyPatch, minutes: int
+) -> None:
+    leave_unanswered(house, unwilling, "start", "pause")
+    assert house.sweep() == {"before": 0, "after": 0}
+    pass_minutes(monkeypatch, minutes)
+    house.sweep()
+    asyncio.run(unwilling.act_late())
+    (known,) = unwilling.campaigns.values()
+    assert known["status"] == "active"
+    pass_minutes(monkeypatch, 61)
+    assert house.sweep()["after"] == 0
+    assert known["status"] == "paused"
+
+
+def test_after_an_update_without_an_answer_the_state_is_told_twice_more(
+    house: House, unwilling: Unwilling, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leave_unanswered(house, unwilling, "start", "pause")
+    told = []
+    for _ in range(5):
+        before = len(unwilling.writes)
+        pass_minutes(monkeypatch, 31)
+        assert house.sweep()["after"] == 0
+        told += [(name, body["status"]) for name, body in unwilling.writes[before:]]
+    assert told == [("update_campaign", "paused")] * 2
+
+
+def test_a_change_meanwhile_is_the_confirmation(
+    house: House, unwilling: Unwilling, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    campaign_id = leave_unanswered(house, unwilling, "start", "pause")
+    pass_minutes(monkeypatch, 61)
+    house.manage(campaign_id, "start")
+    before = len(unwilling.writes)
+    pass_minutes(monkeypatch, 61)
+    house.sweep()
+    assert len(unwilling.writes) == before
+    (known,) = unwilling.campaigns.values()
+    assert known["status"] == "active"
+
+
+def test_an_update_that_acts_after_a_delete_does_not_bring_the_record_back(
+    house: House, unwilling: Unwilling, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leave_unanswered(house, unwilling, "start", "delete")
+    asyncio.run(unwilling.act_late())
+    pass_minutes(monkeypatch, 3)
+    assert house.sweep()["after"] == 0
+    assert unwilling.writes[-1][0] == "delete_campaign"
+
+
+def test_a_held_back_update_is_not_sent_after_a_newer_one(house: House, unwilling: Unwilling) -> None:
+    campaign_id = house.create()["campaign_id"]
+    unwilling.errors["update_campaign"] = REFUSED
+    house.manage(campaign_id, "start")
+    sweep_until_quarantined(house)
+    unwilling.errors.clear()
+    house.manage(campaign_id, "pause")
+    assert ask(house, "resend_quarantined_messages", OPERATOR)["item_ids"] == [campaign_id]
+    assert house.sweep()["after"] == 0
+    (known,) = unwilling.campaigns.values()
+    assert known["status"] == "paused"
+    assert ask(house, "list_quarantined_messages", OPERATOR)["messages"] == []
 
 
 def listed(count: int, *, days_ago: int) -> list[dict[str, Any]]:

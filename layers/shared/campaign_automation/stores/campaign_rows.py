@@ -27,6 +27,9 @@ from campaign_automation.utils.clock import now_ms
 SECOND_LOOK_MS = 5 * 60_000  # after that a platform has seldom more to come
 OLD_RUN_UNTIL = "run_until"  # epoch milliseconds, as runs were held before all leases counted seconds
 _DRY_RUN_SECONDS = 24 * 3600
+TO_CONFIRM = (
+    "confirm"  # under this key it holds updates without an answer, after which the state is told again
+)
 TO_RECONCILE = "reconcile"  # under this key the outbox's index holds the campaigns to be looked at again
 _FIRST_VISIT_MS = 60_000  # most creations are over by then
 _WITH_MESSAGES: dict[str, Literal["campaign", "notice"]] = {"campaign": "campaign", "notice": "notice"}
@@ -143,9 +146,10 @@ def object_row(creation: Creation | Campaign, entry: ObjectEntry) -> Row:
 def outbox_row(creation: Creation | Campaign, entry: OutboxEntry) -> Row:
     pk = partition(creation.tenant, creation.campaign_id)
     row = {"pk": pk, "sk": f"outbox#{entry.number:06d}", "entry": entry.model_dump_json()}
-    # Only unsent rows carry the index key, so the index holds exactly what is still to be sent.
-    state = "quarantined" if entry.is_quarantined else "pending"
-    return row if entry.sent else {**row, "outbox": state, "due": now_ms()}
+    # Only rows with something still to be sent carry the index key.
+    if entry.sent:
+        return row if entry.confirm_at is None else {**row, "outbox": TO_CONFIRM, "due": entry.confirm_at}
+    return {**row, "outbox": "quarantined" if entry.is_quarantined else "pending", "due": now_ms()}
 
 
 def list_row(creation: Creation) -> Row:
