@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import uuid
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from campaign_automation import CampaignAutomation
 from campaign_automation.capability import run_action
+from campaign_automation.clients.outbox_lambda import OutboxFunction
 from campaign_automation.managers.shared.notices import REFUSALS
 from campaign_automation.managers.shared.outbox import in_turns
 from campaign_automation.stores.campaign_rows import Pending
 from campaign_automation.stores.notice_store import notice_row
 from campaign_automation.stores.table import Key, Put, Update
+from campaign_automation.tasks import sweep_outbox
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import (
     AccountError,
@@ -396,6 +400,73 @@ def test_a_held_back_update_is_not_sent_after_a_newer_one(house: House, unwillin
     (known,) = unwilling.campaigns.values()
     assert known["status"] == "paused"
     assert ask(house, "list_quarantined_messages", OPERATOR)["messages"] == []
+
+
+# --- a Web Platform that hangs ----------------------------------------------------------------------------
+
+
+class Hanging(MemoryWebPlatform):
+    """Answers no write before it is `awake`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.awake = asyncio.Event()
+
+    async def call_tool(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        if not name.startswith("get_"):
+            await self.awake.wait()
+        return await super().call_tool(name, arguments)
+
+
+def test_no_answer_of_a_process_waits_for_a_web_platform_that_hangs(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("campaign_automation.wiring.PATIENCE_SECONDS", 0.01)
+    web_platform = Hanging()
+    module = CampaignAutomation(
+        mcp_client=web_platform, adapters={"meta": house.adapter}, table=MemoryTable()
+    )
+
+    async def scenario() -> None:
+        created = await module.execute("create_campaign", request_body(), CALLER)
+        start = {"campaign_id": created["campaign_id"], "action": "start"}
+        assert (await module.execute("manage_campaign", start, CALLER))["new_status"] == "active"
+        assert web_platform.campaigns == {}
+        web_platform.awake.set()
+        await module.aclose()
+
+    asyncio.run(scenario())
+    (known,) = web_platform.campaigns.values()
+    assert known["status"] == "active"
+
+
+def test_an_answer_of_a_process_that_may_end_tells_before_it(house: House) -> None:
+    module = CampaignAutomation(
+        mcp_client=house.web_platform, adapters={"meta": house.adapter}, table=MemoryTable()
+    )
+    answer = asyncio.run(module.execute("create_campaign", request_body(), CALLER))
+    assert answer["status"] == "success"
+    (known,) = house.web_platform.campaigns.values()
+    assert known["status"] == "paused"
+
+
+def test_a_function_hands_its_messages_over_and_the_outbox_sends_those_of_the_campaign(house: House) -> None:
+    handed: list[dict[str, Any]] = []
+
+    class Client:
+        def invoke(self, *, FunctionName: str, InvocationType: str, Payload: bytes) -> None:
+            assert (FunctionName, InvocationType) == ("outbox:live", "Event")
+            handed.append(json.loads(Payload))
+
+    campaign_id = house.create()["campaign_id"]
+    house.wiring.outbox._function = OutboxFunction("outbox:live", Client)
+    assert house.manage(campaign_id, "start")["new_status"] == "active"
+    assert house.manage(campaign_id, "start")["changed"] == []
+    (known,) = house.web_platform.campaigns.values()
+    assert (known["status"], handed) == ("paused", [{"tenant": "u", "campaign_id": campaign_id}] * 2)
+    for event in handed:
+        assert asyncio.run(sweep_outbox(house.wiring, event)) == {"told": True}
+    assert known["status"] == "active"
 
 
 def listed(count: int, *, days_ago: int) -> list[dict[str, Any]]:

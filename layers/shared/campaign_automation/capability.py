@@ -123,11 +123,11 @@ class CampaignAutomation:
         """Carry out what is due, when it is due, as long as the block lasts. Raises ConfigurationError."""
         outbox = self._parts().outbox
         task = asyncio.create_task(self._run_due_forever())
-        outbox.in_background = True
+        patience, outbox.patience = outbox.patience, 0.0
         try:
             yield
         finally:
-            outbox.in_background = False
+            outbox.patience = patience
             await outbox.drain()
             task.cancel()
             await asyncio.wait([task])

@@ -63,7 +63,7 @@ from campaign_automation.managers.shared.first_party_revenue import FirstPartyRe
 from campaign_automation.managers.shared.idempotency import Idempotency
 from campaign_automation.managers.shared.insights import Insights
 from campaign_automation.managers.shared.notices import Notices
-from campaign_automation.managers.shared.outbox import Outbox
+from campaign_automation.managers.shared.outbox import PATIENCE_SECONDS, Outbox
 from campaign_automation.managers.shared.platform_access import Platforms
 from campaign_automation.managers.shared.quarantine import Quarantine
 from campaign_automation.managers.shared.switches import Switches
@@ -138,7 +138,10 @@ class Wiring(Foundation):
 
     @cached_property
     def outbox(self) -> Outbox:
-        return Outbox(self.store, self.tools, self.notices)
+        outbox = Outbox(self.store, self.tools, self.notices, self._outbox_function)
+        if self._runs_due and self._outbox_function is None:
+            outbox.patience = PATIENCE_SECONDS
+        return outbox
 
     @cached_property
     def retelling(self) -> Retelling:

@@ -32,6 +32,7 @@ class LocalVerbs:
         ticker: Ticker,
         clock: SandboxClock,
         deploy: Callable[[dict[str, Any]], dict[str, str]],
+        unawaited: Callable[[], int],
     ) -> None:
         self._api = api
         self._identity = identity
@@ -39,9 +40,11 @@ class LocalVerbs:
         self._ticker = ticker
         self._clock = clock
         self._deploy_again = deploy
+        self._unawaited = unawaited
         self._map = Map(
             [
                 Rule(JWKS_PATH, methods=["GET"], endpoint=self._jwks),
+                Rule("/_local/background", methods=["GET"], endpoint=self._background),
                 Rule("/_local/deploy", methods=["POST"], endpoint=self._deploy),
                 Rule("/_local/logs", methods=["GET"], endpoint=self._logs),
                 Rule("/_local/metrics", methods=["GET"], endpoint=self._metrics),
@@ -69,6 +72,10 @@ class LocalVerbs:
 
     def _jwks(self, request: Request) -> Any:
         return self._identity.jwks()
+
+    def _background(self, request: Request) -> Any:
+        """The invocations that go on without a caller."""
+        return {"running": self._unawaited()}
 
     def _deploy(self, request: Request) -> Any:
         """{"template"?: path, "parameters"?: {name: value}}: update the stack; answers its parameters."""

@@ -27,3 +27,13 @@ class Aws:
         from botocore.config import Config
 
         return boto3.client("lambda", config=Config(read_timeout=20, retries={"total_max_attempts": 2}))
+
+    @cached_property
+    def handing_over(self) -> Any:
+        """The Lambda client for what goes on without its caller: what is not taken at once is left."""
+        import boto3
+        from botocore.config import Config
+
+        return boto3.client(
+            "lambda", config=Config(connect_timeout=1, read_timeout=3, retries={"total_max_attempts": 1})
+        )

@@ -106,7 +106,8 @@ class WriteGate:
                 raise not_in_time(campaign.platform) from error
         if run.is_automatic and self._platforms.states is not None:
             await self._platforms.states.held_back(campaign, [item.reason for item in results])
-        await self._outbox.tell(campaign.tenant, campaign.campaign_id)
+        if held.has_news:
+            await self._outbox.tell(campaign.tenant, campaign.campaign_id)
         return results
 
     async def _apply(

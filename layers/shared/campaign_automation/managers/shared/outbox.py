@@ -13,6 +13,7 @@ from collections import deque
 from typing import Any
 
 from campaign_automation.clients.mcp_client import ToolCaller
+from campaign_automation.clients.outbox_lambda import OutboxFunction
 from campaign_automation.managers.shared.notices import (
     REFUSALS,
     Notices,
@@ -42,6 +43,7 @@ from campaign_automation.utils.observability import emit, logger
 SWEEP_LIMIT = 5000  # the messages whose keys one sweep reads
 _SWEEP_SECONDS = 80  # the function that sweeps may run for 110
 _DELIVERY_SECONDS = 120  # longer than any function lives that delivers
+PATIENCE_SECONDS = 1.0  # of an answer, where the program may end after it
 _CLOSING_SECONDS = 10  # for messages under way; what is not sent by then the next sweep sends
 # A create without an answer may still be carried out, so that a look right after it proves nothing.
 _GRACE_MS = 120_000
@@ -54,7 +56,9 @@ _CHANGES = (UPDATE, DELETE)  # each tells the whole state, so that the newest al
 class Outbox:
     """The messages, written with the state they report; `deliver` sends the pending ones and may fail.
 
-    While `in_background` is set the process goes on after an answer: no caller waits for the Web Platform.
+    No caller waits for a Web Platform that hangs. Messages are handed to a `function` where there is one.
+    Elsewhere a process that goes on after its answers has `patience`: the seconds that an answer waits for a
+    delivery, which then goes on beside it; None waits for its end. Who `tells_later` sees to the delivery.
     """
 
     def __init__(
@@ -62,11 +66,14 @@ class Outbox:
         store: CampaignStore,
         tools: ToolCaller | None,
         notices: Notices | None = None,
+        function: OutboxFunction | None = None,
     ) -> None:
         self._store = store
         self._tools = tools
         self._notices = notices
-        self.in_background = False
+        self._function = function
+        self.patience: float | None = None
+        self.tells_later = False
         self._under_way: set[asyncio.Task[Exception | None]] = set()
 
     # --- messages ---------------------------------------------------------------------------------------
@@ -102,15 +109,26 @@ class Outbox:
     # --- delivery ---------------------------------------------------------------------------------------
 
     async def tell(self, tenant: str, campaign_id: str) -> None:
-        """Send the campaign's messages, now or beside what the caller goes on with."""
-        if not self.in_background:
-            await self.deliver(tenant, campaign_id)
+        """Have the campaign's messages sent; what hangs goes on without the caller."""
+        if self._tools is None or self.tells_later:
             return
+        if self._function is not None:
+            await self._function.send(tenant, campaign_id)
+        elif self.patience is None:
+            await self.deliver(tenant, campaign_id)
+        else:
+            await self._tell_beside(tenant, campaign_id, self.patience)
+
+    async def _tell_beside(self, tenant: str, campaign_id: str, patience: float) -> None:
         # In a context of its own: the caller's deadline is not the message's.
         delivery = self.deliver(tenant, campaign_id)
         task = asyncio.create_task(delivery, context=contextvars.Context())
         self._under_way.add(task)  # the event loop itself keeps only a weak reference
         task.add_done_callback(self._under_way.discard)
+        # Programs that end after an answer have told the Web Platform, unless it hangs.
+        done, _ = await asyncio.wait([task], timeout=patience)
+        for told in done:
+            told.result()  # what ends the process ends its caller too
 
     async def drain(self) -> None:
         """Wait for the messages under way, for some seconds; none is lost by that, each is a row."""
