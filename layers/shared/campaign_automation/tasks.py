@@ -97,7 +97,12 @@ async def reconcile_rules(parts: Wiring, event: Event) -> dict[str, Any]:
 
 async def reconcile_campaigns(parts: Wiring, event: Event) -> dict[str, Any]:
     """End the creations that nothing carries on, settle what nobody answered for, search for orphans, and
-    look again at decisions whose days are over."""
+    look again at decisions whose days are over.
+
+    An operator's {"tenant", "campaign_id"} has that campaign alone visited, due or not.
+    """
+    if "campaign_id" in event:
+        return {"outcome": await parts.reconciler.visit(event["tenant"], event["campaign_id"])}
     until = time.monotonic() + _RECONCILE_SECONDS
     visits = await parts.reconciler.sweep()
     searched = await parts.orphans.sweep()

@@ -110,6 +110,12 @@ class CampaignManager:
         """Ask the steps of a creation to send nothing more. Return False for one that has ended."""
         return await self._store.request_stop(creation, stop)
 
+    async def have_visited(self, tenant: str, campaign_id: str) -> None:
+        """See to it that the reconciler ends a creation of an older version that nothing carries on."""
+        creation = await self.load(tenant, campaign_id)
+        if creation.is_open and creation.due is None and await self._store.have_visited(creation):
+            logger.info("creation without visits found", campaign_id=campaign_id)
+
     async def declare(self, campaign: Campaign) -> None:
         """Store that somebody declared that no special ad category applies to the campaign."""
         creation = await self.load(campaign.tenant, campaign.campaign_id)

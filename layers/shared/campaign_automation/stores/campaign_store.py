@@ -248,6 +248,11 @@ class CampaignStore:
         values = changed_parts({"stop_requested": stop, **visit_at(now_ms())})
         return await self._table.try_write(Update(campaign_key(campaign), set=values, when=when))
 
+    async def have_visited(self, creation: Creation) -> bool:
+        """Let the reconciler visit an open creation that no version of before gave a time for it."""
+        when = AllOf(_OPEN, Absent("due"))
+        return await self._table.try_write(Update(campaign_key(creation), set=visit_at(now_ms()), when=when))
+
     async def plan_resume(self, campaign: Campaign, resume: Resume | None) -> None:
         """Store when a pause ends, or that it does not; the next visit of the reconciler looks at it."""
         await self._table.write(Update(campaign_key(campaign), set=changed_parts({"resume": resume})))

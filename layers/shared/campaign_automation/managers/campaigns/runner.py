@@ -52,6 +52,8 @@ class StateMachine:
         self._campaigns = campaigns
 
     async def run(self, opened: Opened, context: Context) -> None:
+        if not opened.is_new:
+            await self._campaigns.have_visited(context.user_id, opened.campaign_id)
         # Also for a campaign opened before: its first caller may have died before it started anything.
         payload = {
             "tenant": context.user_id,
