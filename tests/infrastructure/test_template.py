@@ -250,7 +250,24 @@ def functions(transformed: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 def tasks() -> dict[str, dict[str, Any]]:
     inner = MACHINE["States"]["Write Copy"]["ItemProcessor"]["States"]
-    return {name: state for name, state in (MACHINE["States"] | inner).items() if state["Type"] == "Task"}
+    states = MACHINE["States"] | inner
+    return {name: item for name, item in states.items() if item["Type"] == "Task" and not hands_over(item)}
+
+
+def hands_over(task: dict[str, Any]) -> bool:
+    """Whether a task leaves what it begins to the outbox's own function."""
+    return task.get("Parameters", {}).get("InvocationType") == "Event"
+
+
+def test_the_web_platform_is_told_in_states_that_wait_for_nothing_and_fail_nothing() -> None:
+    told = {name: item for name, item in MACHINE["States"].items() if hands_over(item)}
+    assert {name: task["Next"] for name, task in told.items()} == {
+        "Tell Web Platform": "Done",
+        "Tell Of Undo": "Rolled Back",
+    }
+    for task in told.values():
+        (catch,) = task["Catch"]
+        assert (catch["ErrorEquals"], catch["Next"]) == (["States.ALL"], task["Next"])
 
 
 def test_each_task_has_a_time_limit_retries_and_a_way_out() -> None:
@@ -299,7 +316,7 @@ def test_a_step_ends_before_the_state_machine_starts_it_again(transformed: dict[
 
 def test_every_failure_before_the_end_is_undone() -> None:
     for name, state in MACHINE["States"].items():
-        if name in ("Undo", "Give Up") or state["Type"] not in ("Task", "Map"):
+        if name in ("Undo", "Give Up") or state["Type"] not in ("Task", "Map") or hands_over(state):
             continue
         (catch,) = state["Catch"]
         assert (catch["ErrorEquals"], catch["Next"]) == (["States.ALL"], "Undo"), name

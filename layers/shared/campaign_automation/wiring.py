@@ -67,6 +67,7 @@ from campaign_automation.managers.shared.outbox import PATIENCE_SECONDS, Outbox
 from campaign_automation.managers.shared.platform_access import Platforms
 from campaign_automation.managers.shared.quarantine import Quarantine
 from campaign_automation.managers.shared.switches import Switches
+from campaign_automation.managers.shared.trail_search import TrailSearch
 from campaign_automation.models.common import Platform
 from campaign_automation.stores.answer_store import AnswerStore
 from campaign_automation.stores.engines.sqlite import SqliteTable
@@ -74,6 +75,7 @@ from campaign_automation.stores.insight_store import InsightStore
 from campaign_automation.stores.notice_store import NoticeStore
 from campaign_automation.stores.operations.forecasts import ForecastStore
 from campaign_automation.stores.operations.owners import AdoptionStore
+from campaign_automation.stores.operations.requests import RequestStore
 from campaign_automation.stores.operations.schedules import TableScheduler
 from campaign_automation.stores.operations.switches import SwitchStore
 from campaign_automation.stores.operations.tags import TagStore
@@ -150,6 +152,11 @@ class Wiring(Foundation):
     @cached_property
     def quarantine(self) -> Quarantine:
         return Quarantine(self.store)
+
+    @cached_property
+    def trail_search(self) -> TrailSearch:
+        requests, tags = RequestStore(self._table), TagStore(self._table)
+        return TrailSearch(self.audit, requests, self.store, tags)
 
     @cached_property
     def notices(self) -> Notices:

@@ -11,6 +11,7 @@ from campaign_automation.models.campaigns import AdCopy, Creative
 from campaign_automation.models.common import AdAccount, Level, Platform, Record
 from campaign_automation.stores.lease import machine_now
 from campaign_automation.stores.notice_store import Notice
+from campaign_automation.stores.operations.requests import request_puts
 from campaign_automation.stores.table import (
     Absent,
     AnyOf,
@@ -18,6 +19,7 @@ from campaign_automation.stores.table import (
     Condition,
     Equals,
     Key,
+    Put,
     Row,
     Value,
     document,
@@ -99,6 +101,12 @@ def campaign_row(creation: Creation) -> Row:
     row |= {name: document(getattr(creation, name)) for name in ("spec", "context", "test")}
     times = {"created_at": now_ms(), "updated_at": now_ms(), **_lifetime(creation)}
     return {**campaign_key(creation)._asdict(), **row, **times, **visit_at(now_ms() + _FIRST_VISIT_MS)}
+
+
+def requests_of(creation: Creation) -> list[Put]:
+    """Return what leads from the caller's request to the campaign."""
+    asked = None if creation.spec.dry_run else creation.context.request_id
+    return request_puts(creation.tenant, creation.campaign_id, [asked])
 
 
 def visit_at(due: int | None) -> dict[str, Value]:

@@ -65,6 +65,7 @@ from campaign_automation.stores.campaign_rows import (
     pending_of,
     pointer_key,
     released,
+    requests_of,
     visit_at,
 )
 from campaign_automation.stores.lease import DELIVERY, Lease, machine_now
@@ -114,7 +115,7 @@ class CampaignStore:
         A claim is taken from the one of `after`, whose campaign is over.
         """
         row, parts = in_parts(creation, campaign_row(creation))
-        puts = [Put(row, when=Absent()), *map(Put, parts)]
+        puts = [Put(row, when=Absent()), *map(Put, parts), *requests_of(creation)]
         if claim is None:
             await self._table.write(*puts)
             return None

@@ -91,7 +91,7 @@ class WriteGate:
         """Carry out what the guards allow, in the given order, with one result for each change.
 
         Raises ConflictError while another change of the campaign goes on, PlatformError when the platform
-        cannot even be read, and when it did not answer in time: what was sent is settled by the next run.
+        cannot be read or did not answer in time: what was sent is settled by the next run.
         """
         if dry_run:
             view, trail = await self._look(campaign)
@@ -150,8 +150,7 @@ class WriteGate:
         """Conclude what earlier runs left open by what the platform shows now, and tell the Web Platform.
 
         A run that died may also have concluded its changes without telling of them. Return whether anything
-        was open. Raises ConflictError while a change of the campaign goes on, PlatformError when the platform
-        cannot be read.
+        was open. Raises ConflictError while a change goes on, PlatformError when the platform cannot be read.
         """
         if campaign.run_id is None and not any(map(_is_open, await self._trail(campaign))):
             return False
