@@ -123,7 +123,7 @@ def test_each_function_may_do_to_the_table_what_it_does(rights: dict[str, set[Ri
         assert allowed == expected.get(role, set()), role
     with_index = holders(rights, lambda right: right.resource == "Table/index/outbox")
     reconcilers = {"ReconcileRulesFunctionRole", "ReconcileCampaignsFunctionRole"}
-    operators = {"ManageCampaignFunctionRole", "AccountFunctionRole"}
+    operators = {"ManageCampaignFunctionRole", "AccountFunctionRole", "GetAuditFunctionRole"}
     assert with_index == {*operators, "OutboxFunctionRole", *reconcilers}
 
 
@@ -155,6 +155,17 @@ def test_schedules_functions_and_topics_are_for_those_who_need_them(rights: dict
     }
     assert set(expected) - asked <= {("sns:Publish", "arn:topic")}
     assert {right: who(*right) for right in asked} == {right: expected[right] for right in asked}
+
+
+def test_messages_are_handed_over_by_those_who_change_campaigns(rights: dict[str, set[Right]]) -> None:
+    found = holders(
+        rights, lambda right: right.action == "lambda:InvokeFunction" and "Outbox" in right.resource
+    )
+    changing = {"ManageCampaign", "UndoChange", "OptimizeBudget", "EvaluateRule", "ReconcileCampaigns"}
+    tests = {"CreateAbTest", "AnalyzeAbTest", "CancelAbTest", "CheckAbTest"}
+    functions = {f"{name}FunctionRole" for name in changing | tests}
+    others = {"CreateCampaignStateMachineRole", "OutboxFunctionEveryFiveMinutesRole"}
+    assert found == functions | others
 
 
 def test_executions_are_stopped_by_a_pause_and_looked_at_by_the_reconciler(

@@ -21,6 +21,8 @@ def reconcile_campaigns(cloud: Cloud) -> None:
 
 def settle(cloud: Cloud, seconds: float = 120) -> None:
     """Wait until no creation, and nothing that was handed over, goes on without its caller."""
+    if "aws_endpoint" not in cloud.info:
+        return  # everything is in this process
     deadline = time.monotonic() + seconds
     while _is_busy(cloud) and time.monotonic() < deadline:
         time.sleep(0.05)
