@@ -30,6 +30,7 @@ from campaign_automation.models.accounts import FoundCampaign
 from campaign_automation.models.campaigns import AdSetPlan, CampaignPlan, CreateCampaign, Creative
 from campaign_automation.models.common import AdAccount, AgeGroup, Level, Objective
 from campaign_automation.models.creation.options import Keyword
+from campaign_automation.models.creation.settings import Bidding, End, Setting
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import (
     CampaignAutomationError,
@@ -373,10 +374,22 @@ class MemoryPlatform:
 
         return await self._each(f"delete_{_NAMES[level]}", ids, act)
 
-    async def lift_end(self, access: Access, platform_id: str) -> Outcome:
-        level = _NAMES[self.budget_level]
-        found = await self._each(f"update_{level}", [platform_id], lambda item: self._set(item, ends_at=None))
-        return found[0]
+    def check_setting(
+        self, setting: Setting, before: Bidding | None, objective: Objective, account: AdAccount
+    ) -> None:
+        return
+
+    async def change_setting(
+        self,
+        access: Access,
+        account: AdAccount,
+        objective: Objective,
+        level: Level,
+        ids: Sequence[str],
+        setting: Setting,
+    ) -> list[Outcome]:
+        changes = {"ends_at": setting.moment} if isinstance(setting, End) else {}
+        return await self._each(f"update_{_NAMES[level]}", ids, lambda item: self._set(item, **changes))
 
     def _set(self, item: str, **changes: Any) -> Outcome:
         if not self.is_alive(item):

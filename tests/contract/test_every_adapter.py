@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from functools import partial
 from itertools import product
 from typing import Any, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
@@ -32,7 +33,8 @@ from campaign_automation.managers.campaigns.planning import plan_campaign
 from campaign_automation.managers.campaigns.read_back import compare
 from campaign_automation.models.campaign import Creation, ObjectEntry
 from campaign_automation.models.campaigns import CampaignPlan, CreateCampaign, Creative
-from campaign_automation.models.common import AdAccount, Context, Level
+from campaign_automation.models.common import AdAccount, Context, Level, Objective
+from campaign_automation.models.creation.settings import Bidding, End, Name, Setting
 from campaign_automation.utils.error_handler import (
     AccountError,
     CampaignAutomationError,
@@ -93,6 +95,16 @@ class Bench:
         self.adapter.check(asked, account)
         fitted = asked.model_copy(update={"age_groups": self.adapter.fit_ages(asked.age_groups)})
         return plan_campaign(fitted, account, campaign), account
+
+    def change(
+        self, creation: Creation, setting: Setting, ids: Sequence[str], level: Level | None = None
+    ) -> list[str | None]:
+        """Change a setting, of the level that has the budgets, and return the codes of the refusals."""
+        _, account = creation.planned()
+        target = account, creation.spec.objective, level or self.adapter.budget_level, ids
+        outcomes = self.run(self.adapter.change_setting(self.access, *target, setting))
+        assert [item.tag for item in outcomes] == list(ids)
+        return [item.error and item.error.code for item in outcomes]
 
     async def create_campaign(self, plan: CampaignPlan, account: AdAccount) -> Outcome:
         return self._kept([await self.adapter.create_campaign(self.access, plan, account)])[0]
@@ -306,12 +318,93 @@ def test_the_platform_stops_at_the_end_time_unless_it_is_lifted(bench: Bench, sa
     sandbox.advance(advance_days=4)
     assert bench.spend_of_today(creation, sandbox) == 0
     for item in bench.budget_ids(creation):
-        lifted = [bench.run(bench.adapter.lift_end(bench.access, item)) for _ in range(2)]
-        assert [outcome.error for outcome in lifted] == [None, None]
+        lifted = [bench.change(creation, End(None), [item]) for _ in range(2)]
+        assert lifted == [[None], [None]]
     tree = bench.tree(creation)
     assert {node.ends_at for node in (tree.campaign, *tree.adsets)} == {None}
-    sandbox.advance(advance_days=1)
+    sandbox.advance(advance_days=1, advance_hours=_until_noon(sandbox))
     assert bench.spend_of_today(creation, sandbox) > 0
+
+
+def _until_noon(sandbox: Sandbox) -> int:
+    return -(sandbox.now() - timedelta(hours=17)).hour % 24  # of the account, whose day may just have begun
+
+
+def test_name_and_end_change_and_stay_when_they_are_as_asked(bench: Bench, sandbox: Sandbox) -> None:
+    creation = bench.run(bench.create_tree(bench.spec()))
+    plan, account = creation.planned()
+    name = Name(f"Renamed {plan.tag}")
+    zone = ZoneInfo(account.time_zone)
+    day = (sandbox.now() + timedelta(days=20)).astimezone(zone).date()
+    end = End(datetime.combine(day, time(23, 59, 59), zone))  # of a whole day, as Google asks for
+    for _ in range(2):
+        assert bench.change(creation, name, [bench.ids[plan.tag]], Level.CAMPAIGN) == [None]
+        assert set(bench.change(creation, end, bench.budget_ids(creation))) == {None}
+    tree = bench.tree(creation)
+    assert tree.campaign.setting("name") == name.text
+    holders = [tree.campaign] if bench.adapter.budget_level is Level.CAMPAIGN else tree.adsets
+    assert {node.setting("end_time") for node in holders} == {end.text}
+    found = bench.run(bench.adapter.find(bench.access, Level.CAMPAIGN, [name.text], None))
+    assert found == {name.text: [bench.ids[plan.tag]]}
+
+
+BIDS = {  # how a campaign is made, and what it is changed to
+    "another target": ("target_cpa", "target_cpa 7.5"),
+    "to a target": ("lowest_cost", "target_cpa 7.5"),
+    "from a target": ("target_cpa", "lowest_cost"),
+    "to another target": ("target_cpa", "target_roas 2.5"),
+}
+SWITCHES = {
+    "meta": ("another target", "to a target", "from a target"),
+    "tiktok": ("another target",),
+    "google": tuple(BIDS),
+}
+
+
+@pytest.mark.parametrize("case", BIDS)
+def test_a_bidding_changes_or_is_refused_by_name(bench: Bench, case: str) -> None:
+    strategy, asked = BIDS[case]
+    asked_bidding = Bidding.of(asked)
+    assert asked_bidding is not None
+    creation = bench.run(bench.create_tree(bench.spec(bid_strategy=strategy, target_cpa=5)))
+    _, account = creation.planned()
+    tree = bench.tree(creation)
+    is_campaigns = tree.campaign.setting("bid_strategy") is not None
+    level, nodes = (Level.CAMPAIGN, [tree.campaign]) if is_campaigns else (Level.ADSET, tree.adsets)
+    before = Bidding.of(str(nodes[0].setting("bid_strategy")))
+    assert before is not None
+    assert before.strategy == strategy
+    check = partial(bench.adapter.check_setting, asked_bidding, before, creation.spec.objective, account)
+    if case not in SWITCHES[bench.platform]:
+        with pytest.raises(InvalidRequestError, match="duplicate it with bid_strategy") as refusal:
+            check()
+        assert refusal.value.details["field"] == "bid_strategy"
+        return
+    check()
+    ids = [node.platform_id for node in nodes]
+    for _ in range(2):
+        assert set(bench.change(creation, asked_bidding, ids, level)) == {None}
+    after = bench.tree(creation)
+    changed = [after.campaign] if is_campaigns else after.adsets
+    assert {node.setting("bid_strategy") for node in changed} == {asked}
+
+
+@pytest.mark.parametrize(
+    ("setting", "field"),
+    [
+        (End(datetime(2020, 1, 1, tzinfo=UTC)), "end_time"),
+        (Name("x" * 600), "name"),
+        (Bidding("target_cpa", Decimal("0.001")), "target_cpa"),
+        (Bidding("target_roas", Decimal(5000)), "target_roas"),
+    ],
+)
+def test_settings_that_no_platform_takes_are_refused_by_field(
+    bench: Bench, setting: Setting, field: str
+) -> None:
+    account = bench.run(bench.adapter.describe_account(bench.access))
+    with pytest.raises(InvalidRequestError) as refusal:
+        bench.adapter.check_setting(setting, Bidding("lowest_cost"), Objective.SALES, account)
+    assert refusal.value.details["field"] == field
 
 
 @pytest.mark.parametrize("level", LEVELS)

@@ -10,7 +10,7 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -39,7 +39,8 @@ from campaign_automation.adapters.tiktok_adapter import TikTokAdapter
 from campaign_automation.clients.media_client import MediaClient
 from campaign_automation.managers.campaigns.planning import plan_campaign
 from campaign_automation.models.campaigns import CampaignPlan
-from campaign_automation.models.common import AdAccount, Level
+from campaign_automation.models.common import AdAccount, Level, Objective
+from campaign_automation.models.creation.settings import End
 from campaign_automation.utils.error_handler import CampaignAutomationError
 from campaign_automation.utils.observability import logger
 from local.cloud import Cloud
@@ -58,7 +59,7 @@ OPERATIONS_BY_KIND = {
     "find": ("find_campaigns", "find_adsets", "find_ads"),
     "tree": ("read_tree",),
     "daily": ("daily_of_campaigns", "daily_of_adsets", "daily_of_ads"),
-    "change": ("set_status", "set_budgets", "create_split", "end_split", "lift_end", "remove"),
+    "change": ("set_status", "set_budgets", "create_split", "end_split", "lift_end", "set_end", "remove"),
 }
 OPERATIONS = [operation for operations in OPERATIONS_BY_KIND.values() for operation in operations]
 # The fields by which an object is known and stopped, and the messages that hold them.
@@ -212,7 +213,15 @@ class Bench:
         await adapter.end_split(self.access, self.account, self.known["split"] or "1")
 
     async def _lift_end(self, adapter: PlatformAdapter) -> Outcome:
-        return await adapter.lift_end(self.access, self.budget_ids[0])
+        return (await self._change_setting(adapter, End(None)))[0]
+
+    async def _set_end(self, adapter: PlatformAdapter) -> list[Outcome]:
+        return await self._change_setting(adapter, End(datetime(2031, 1, 1, 4, 59, 59, tzinfo=UTC)))
+
+    async def _change_setting(self, adapter: PlatformAdapter, end: End) -> list[Outcome]:
+        ids = self.budget_ids[:1]
+        target = self.access, self.account, Objective.SALES, adapter.budget_level, ids
+        return await adapter.change_setting(*target, end)
 
     async def _remove(self, adapter: PlatformAdapter) -> list[Outcome]:
         return await adapter.remove(self.access, Level.AD, self.ids(Level.AD)[:1])

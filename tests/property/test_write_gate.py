@@ -17,7 +17,7 @@ from campaign_automation.managers.changes.guards import Limits
 from campaign_automation.managers.changes.history import ChangeHistory
 from campaign_automation.managers.changes.items import ChangeResult, DesiredChange, new_run
 from campaign_automation.managers.changes.leases import CampaignLeases
-from campaign_automation.managers.changes.updating import TargetChanges
+from campaign_automation.managers.changes.targets import TargetChanges
 from campaign_automation.models.campaign import Creation
 from campaign_automation.models.changes import AuditRecord, ChangeUndone, UndoChange
 from campaign_automation.models.common import Context, Level

@@ -22,13 +22,35 @@ from campaign_automation.adapters.base import (
     SplitOrder,
     Tree,
 )
+from campaign_automation.adapters.common.options.rules import OptionRules, TextRules
+from campaign_automation.adapters.common.options.settings import check_setting
 from campaign_automation.models.accounts import FoundCampaign
 from campaign_automation.models.campaigns import AdSetPlan, CampaignPlan, CreateCampaign, Creative
 from campaign_automation.models.common import AdAccount, AgeGroup, Level, Objective, StoredTargeting
 from campaign_automation.models.creation.options import Keyword
+from campaign_automation.models.creation.settings import Bidding, End, Name, Setting
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import PlatformError, PlatformRejectedError
 from tests.support.builders import account
+
+_AS_PLANNED = {"daily_budget", "targeting", "placements", "bid_strategy", "bid_target"}
+# Costs can be bid for, and changed, but no returns.
+RULES = OptionRules(
+    platform="fake",
+    name="The platform",
+    texts=TextRules(100),
+    bid_strategies=("target_cpa", "target_roas"),
+    bid_switches=(frozenset({"lowest_cost", "target_cpa"}),),
+)
+
+
+def changes_of(setting: Setting) -> dict[str, Any]:
+    """Return the fields of a node that a setting changes."""
+    if isinstance(setting, Name):
+        return {"name": setting.text}
+    if isinstance(setting, End):
+        return {"ends_at": setting.moment}
+    return {"bid_strategy": setting.strategy, "bid_target": setting.target}
 
 
 class FakeAdapter:
@@ -141,7 +163,7 @@ class FakeAdapter:
                 campaign_id,
                 ends_at=plan.ends_at,
                 starts_at=plan.starts_at,
-                **adset.model_dump(include={"daily_budget", "targeting", "placements", "bid_strategy"}),
+                **adset.model_dump(include=_AS_PLANNED),
             )
             for adset in adsets
         ]
@@ -234,9 +256,24 @@ class FakeAdapter:
     async def create_split(self, access: Access, account: AdAccount, order: SplitOrder) -> str | None:
         return None
 
-    async def lift_end(self, access: Access, platform_id: str) -> Outcome:
-        self.change(platform_id, ends_at=None)
-        return Outcome(platform_id, platform_id)
+    def check_setting(
+        self, setting: Setting, before: Bidding | None, objective: Objective, account: AdAccount
+    ) -> None:
+        check_setting(setting, before, objective, account, RULES, clock.now())
+
+    async def change_setting(
+        self,
+        access: Access,
+        account: AdAccount,
+        objective: Objective,
+        level: Level,
+        ids: Sequence[str],
+        setting: Setting,
+    ) -> list[Outcome]:
+        self.calls.append("change_setting")
+        for item in ids:
+            self.change(item, **changes_of(setting))
+        return [Outcome(item, item) for item in ids]
 
     async def end_split(self, access: Access, account: AdAccount, split_id: str) -> None:
         return

@@ -43,7 +43,7 @@ from campaign_automation.managers.changes.history import ChangeHistory
 from campaign_automation.managers.changes.resuming import Resumes
 from campaign_automation.managers.changes.retelling import Retelling
 from campaign_automation.managers.changes.stopping import CampaignStops
-from campaign_automation.managers.changes.updating import CampaignUpdates, TargetChanges
+from campaign_automation.managers.changes.targets import TargetChanges
 from campaign_automation.managers.decisions.earlier_decisions import EarlierDecisions
 from campaign_automation.managers.decisions.looking_back import LookingBack
 from campaign_automation.managers.notices.states import StateNotices
@@ -68,6 +68,7 @@ from campaign_automation.managers.shared.platform_access import Platforms
 from campaign_automation.managers.shared.quarantine import Quarantine
 from campaign_automation.managers.shared.switches import Switches
 from campaign_automation.managers.shared.trail_search import TrailSearch
+from campaign_automation.managers.updates.updating import CampaignUpdates
 from campaign_automation.models.common import Platform
 from campaign_automation.stores.answer_store import AnswerStore
 from campaign_automation.stores.engines.sqlite import SqliteTable
@@ -197,7 +198,7 @@ class Wiring(Foundation):
         """The state machine where the settings name it, else this process."""
         if self._executions is None:
             return InProcess(self.creation, self.campaigns, self.reconciler)
-        return StateMachine(self._executions, self.campaigns)
+        return StateMachine(self._executions, self.campaigns, VisitStore(self._table))
 
     @cached_property
     def _executions(self) -> Executions | None:
@@ -254,7 +255,8 @@ class Wiring(Foundation):
 
     @cached_property
     def updates(self) -> CampaignUpdates:
-        return CampaignUpdates(self.campaigns, self.gate, TargetChanges(self.store, self.audit))
+        targets = TargetChanges(self.store, self.audit)
+        return CampaignUpdates(self.campaigns, self.gate, targets, self.adapters)
 
     @cached_property
     def stops(self) -> CampaignStops:

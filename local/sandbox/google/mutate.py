@@ -183,6 +183,10 @@ def _update(draft: Draft, kind: Kind, inner: Message) -> tuple[list[AdsError], M
     inner.update_mask.MergeMessage(
         inner.update, message, replace_message_field=True, replace_repeated_field=True
     )
+    for path in inner.update_mask.paths:
+        parent, _, field = path.partition(".")
+        if field and inner.update.HasField(parent):  # also one that is left empty
+            getattr(message, parent).SetInParent()
     errors = list(_UPDATES[kind.name](draft, message, list(inner.update_mask.paths)))
     for error in errors:
         error.path = [("update", None), *error.path]
@@ -197,6 +201,9 @@ def _check_mask(kind: Kind, mask: FieldMask) -> Iterator[AdsError]:
             yield AdsError(
                 "field_mask_error.FIELD_NOT_FOUND", f"The field {path} was not found.", "update_mask"
             )
+        elif any(known.startswith(f"{path}.") for known in MUTABLE[kind.name]):
+            words = f"The field {path} has subfields, which have to be named."
+            yield AdsError("field_mask_error.FIELD_HAS_SUBFIELDS", words, "update_mask")
         elif path not in MUTABLE[kind.name]:
             words = f"The field {path} cannot be modified."
             yield AdsError("field_error.IMMUTABLE_FIELD", words, "update", *path.split("."))
@@ -251,7 +258,15 @@ _UPDATES: dict[str, Callable[[Draft, Message, list[str]], Iterator[AdsError]]] =
 }
 MUTABLE: dict[str, set[str]] = {
     "campaign_budget": {"amount_micros", "name", "explicitly_shared"},
-    "campaign": {"name", "status", "contains_eu_political_advertising", "end_date_time", "network_settings"},
+    "campaign": {
+        "name",
+        "status",
+        "contains_eu_political_advertising",
+        "end_date_time",
+        "network_settings",
+        "app_campaign_setting.bidding_strategy_goal_type",
+        *campaigns.BID_PATHS,
+    },
     "campaign_criterion": set(),
     "ad_group": {"name", "status"},
     "ad_group_criterion": {"status"},

@@ -25,7 +25,7 @@ async def manage_campaign(parts: Wiring, request: ManageCampaign, caller: Contex
 
 @action("PATCH", "/v1/campaigns/{campaign_id}", key=Key.GIVEN)
 async def update_campaign(parts: Wiring, request: UpdateCampaign, caller: Context) -> CampaignUpdated:
-    """Change budgets and targets of a campaign."""
+    """Change budgets, targets, name, end and bid strategy of a campaign."""
     return await parts.updates.update(request, caller)
 
 

@@ -8,8 +8,8 @@ creates again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Literal, NamedTuple, Protocol
 
@@ -26,6 +26,7 @@ from campaign_automation.models.campaigns import (
 )
 from campaign_automation.models.common import AdAccount, AgeGroup, Level, Objective, Record, StoredTargeting
 from campaign_automation.models.creation.options import Keyword
+from campaign_automation.models.creation.settings import Bidding, End, Setting, SettingField
 from campaign_automation.utils.error_handler import CampaignAutomationError, InvalidRequestError
 
 
@@ -111,12 +112,26 @@ class Node(Record):
     ends_at: datetime | None = None
     starts_at: datetime | None = None
 
+    def setting(self, field: SettingField) -> str | None:
+        """Return the text of a setting; None of one that the object does not have, or that was not read."""
+        if {"end_time": "ends_at"}.get(field, field) in self.unread:
+            return None
+        if field == "end_time":
+            return End(self.ends_at).text
+        if field == "name":
+            return self.name
+        strategy = getattr(self, "bid_strategy", None)  # of campaigns and ad sets
+        return None if strategy is None else Bidding(strategy, getattr(self, "bid_target", None)).text
+
 
 class CampaignNode(Node):
     """`daily_budget` only where the budget belongs to the campaign: always on Google Ads, elsewhere where the
-    platform spreads one budget over the ad sets. `created_at` only where the platform tells it."""
+    platform spreads one budget over the ad sets. So with `bid_strategy`, but on TikTok bids are the ad sets'.
+    `created_at` only where the platform tells it."""
 
     daily_budget: Budget | None = None
+    bid_strategy: str | None = None
+    bid_target: Budget | None = None
     created_at: datetime | None = None
     negative_keywords: list[Keyword] | None = None  # None where they were not read
 
@@ -192,13 +207,6 @@ class SplitOrder(NamedTuple):
     adset_ids: Sequence[str]
     start: datetime
     end: datetime
-
-
-class Parents(NamedTuple):
-    """The parents of an object; an ad set names itself as `adset_id`."""
-
-    campaign_id: str
-    adset_id: str | None = None
 
 
 LONGEST_REPORT_DAYS = 90
@@ -343,8 +351,29 @@ class PlatformAdapter(Protocol):
         """End the test now; ended or gone already is a success. On TikTok its ad groups stop with it."""
         ...
 
-    async def lift_end(self, access: Access, platform_id: str) -> Outcome:
-        """Let an object of `budget_level` run on without an end; to have none already is a success."""
+    def check_setting(
+        self, setting: Setting, before: Bidding | None, objective: Objective, account: AdAccount
+    ) -> None:
+        """Raise InvalidRequestError, by the request's field, for a setting that the platform does not take.
+
+        `before` is the bidding that a new one takes the place of.
+        """
+        ...
+
+    async def change_setting(
+        self,
+        access: Access,
+        account: AdAccount,
+        objective: Objective,
+        level: Level,
+        ids: Sequence[str],
+        setting: Setting,
+    ) -> list[Outcome]:
+        """Give objects of one level and campaign a name, an end or a bidding: one outcome per id.
+
+        Names are of campaigns, ends of objects of `budget_level`, biddings of the objects that show one in
+        the tree. To have the setting already is a success.
+        """
         ...
 
     async def read_daily(
@@ -360,8 +389,8 @@ class PlatformAdapter(Protocol):
 
         One report serves all of them (TikTok: one for each 30 days), plus its further pages.
         Only the rows that the platform gave: Meta and Google leave out days without delivery, TikTok what is
-        deleted. `fill_days` adds the days of zeros. Conversions are the objective's canonical event, counted
-        once. Raises InvalidRequestError for a window that is not 1 to 90 days.
+        deleted. `delivery.fill_days` adds the days of zeros. Conversions are the objective's canonical event,
+        counted once. Raises InvalidRequestError for a window that is not 1 to 90 days.
         """
         ...
 
@@ -392,40 +421,6 @@ def check_window(since: date, until: date) -> None:
             field="since",
             allowed=f"1 to {LONGEST_REPORT_DAYS} days",
         )
-
-
-def fill_days(
-    rows: Iterable[DailyInsight], ids: Mapping[str, Parents], since: date, until: date
-) -> list[DailyInsight]:
-    """Add rows of zeros to a complete report, one per object of `ids` and day of the window without a row.
-
-    Rows are ordered by id and day; objects that are not in `ids` are kept as they are. `ids` maps each object
-    to its parents. The window must hold only days on which the objects existed.
-    """
-    # Platforms leave out days without delivery.
-    known = {(row.entity_id, row.day): row for row in rows}
-    days = [since + timedelta(days=offset) for offset in range((until - since).days + 1)]
-    zeros = {
-        (item, day): _no_delivery(item, parents, day)
-        for item, parents in ids.items()
-        for day in days
-        if (item, day) not in known
-    }
-    return [row for _, row in sorted((known | zeros).items())]
-
-
-def _no_delivery(entity_id: str, parents: Parents, day: date) -> DailyInsight:
-    return DailyInsight(
-        entity_id=entity_id,
-        campaign_id=parents.campaign_id,
-        adset_id=parents.adset_id,
-        day=day,
-        spend=Decimal(0),
-        impressions=0,
-        clicks=0,
-        conversions=Decimal(0),
-        revenue=Decimal(0),
-    )
 
 
 def ratio(numerator: Decimal | None, denominator: Decimal | None) -> Decimal | None:

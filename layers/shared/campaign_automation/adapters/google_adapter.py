@@ -25,14 +25,14 @@ from campaign_automation.adapters.base import (
 from campaign_automation.adapters.common.accounts import configured, known_step
 from campaign_automation.adapters.common.budgets import Amounts, BudgetOutcomes, budget_outcome, set_budgets
 from campaign_automation.adapters.common.listings import found_campaigns, ids_by_name
-from campaign_automation.adapters.common.outcomes import Look, looked_up, with_gone_removed
 from campaign_automation.adapters.common.reading import tree_of, typed_errors, zone_of
 from campaign_automation.adapters.google import answers, checks, facts, queries, requests
 from campaign_automation.adapters.google.echo import Echo, Echoes
 from campaign_automation.adapters.google.facts import PLATFORM
 from campaign_automation.adapters.google.files import GoogleFiles
 from campaign_automation.adapters.google.lookbacks import Lookbacks
-from campaign_automation.adapters.google.messages import Operation, enum_name
+from campaign_automation.adapters.google.messages import enum_name
+from campaign_automation.adapters.google.options.changing import GoogleSettings, change_each
 from campaign_automation.adapters.google.options.criteria import Stored, stored_of
 from campaign_automation.adapters.google.wire import GoogleWire
 from campaign_automation.adapters.limits.calls import Calls
@@ -41,6 +41,7 @@ from campaign_automation.models.accounts import FoundCampaign
 from campaign_automation.models.campaigns import AdSetPlan, CampaignPlan, CreateCampaign, Creative
 from campaign_automation.models.common import AdAccount, AgeGroup, Level, Objective
 from campaign_automation.models.creation.options import Keyword
+from campaign_automation.models.creation.settings import Bidding, Setting
 from campaign_automation.utils.error_handler import AccountError, CampaignAutomationError, PlatformError
 
 _DUPLICATE_NAMES = ("campaign_error.DUPLICATE_CAMPAIGN_NAME", "ad_group_error.DUPLICATE_ADGROUP_NAME")
@@ -86,6 +87,7 @@ class GoogleAdapter:
         self._files = GoogleFiles(self._wire, media)
         self._echoes = Echoes()
         self._lookbacks = Lookbacks(self._wire)
+        self._settings = GoogleSettings(self._wire)
 
     # --- the account -----------------------------------------------------------------------------------
 
@@ -320,7 +322,7 @@ class GoogleAdapter:
         customer_id = access.platform_account_id
         operations = [requests.status_operation(customer_id, level, item, status) for item in ids]
         look = partial(self._with_status, access, level, status)
-        return await self._change(access, f"update_{level}", operations, ids, look)
+        return await change_each(self._wire, access, f"update_{level}", operations, ids, look)
 
     async def _with_status(
         self, access: Access, level: Level, status: str, ids: Sequence[str]
@@ -356,8 +358,8 @@ class GoogleAdapter:
             if item not in outcomes
         }
         look = partial(self._with_budget, access, amounts)
-        changed = await self._change(
-            access, "update_campaign", list(operations.values()), list(operations), look
+        changed = await change_each(
+            self._wire, access, "update_campaign", list(operations.values()), list(operations), look
         )
         for outcome in changed:
             self._echoes.forget(outcome.tag)
@@ -376,7 +378,9 @@ class GoogleAdapter:
         customer_id = access.platform_account_id
         operations = [requests.remove_operation(customer_id, level, item) for item in ids]
         look = partial(self._with_status, access, level, "deleted")
-        return await self._change(access, f"delete_{level}", operations, ids, look, is_done=_is_removed)
+        return await change_each(
+            self._wire, access, f"delete_{level}", operations, ids, look, is_done=_is_removed
+        )
 
     @typed_errors(PLATFORM)
     async def create_split(self, access: Access, account: AdAccount, order: SplitOrder) -> str | None:
@@ -387,37 +391,24 @@ class GoogleAdapter:
     async def end_split(self, access: Access, account: AdAccount, split_id: str) -> None:
         """Do nothing: no split is ever created."""
 
+    def check_setting(
+        self, setting: Setting, before: Bidding | None, objective: Objective, account: AdAccount
+    ) -> None:
+        checks.check_setting(setting, before, objective, account)
+
     @typed_errors(PLATFORM)
-    async def lift_end(self, access: Access, platform_id: str) -> Outcome:
-        operation = requests.lift_end_operation(access.platform_account_id, platform_id)
-        look = partial(self._without_end, access)
-        return (await self._change(access, "update_campaign", [operation], [platform_id], look))[0]
-
-    async def _without_end(self, access: Access, ids: Sequence[str]) -> Collection[str]:
-        rows = await self._wire.search(access, "list_campaigns", queries.ends_of(ids))
-        return {str(row.campaign.id) for row in rows if not row.campaign.end_date_time}
-
-    async def _change(
+    async def change_setting(
         self,
         access: Access,
-        operation: str,
-        operations: Sequence[Operation],
+        account: AdAccount,
+        objective: Objective,
+        level: Level,
         ids: Sequence[str],
-        look: Look,
-        is_done: Callable[[Outcome], bool] = lambda _: False,
+        setting: Setting,
     ) -> list[Outcome]:
-        """Do each operation that can be done, and return one outcome per id.
-
-        `is_done` tells the refusals that count as done, `look` decides what Google left open.
-        """
-        if not operations:
-            return []
-        try:
-            response, request_id = await self._wire.mutate_each(access, operation, operations)
-        except PlatformError as error:
-            return with_gone_removed([failed(item, error) for item in ids], is_done)
-        outcomes = with_gone_removed(answers.outcomes_of(response, ids, request_id), is_done)
-        return await looked_up(outcomes, look)
+        for campaign_id in ids:
+            self._echoes.forget(campaign_id)
+        return await self._settings.change(access, account, objective, ids, setting)
 
 
 def _is_removed(outcome: Outcome) -> bool:

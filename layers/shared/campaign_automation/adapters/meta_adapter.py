@@ -25,6 +25,7 @@ from campaign_automation.adapters.common.ages import open_end_warnings
 from campaign_automation.adapters.common.budgets import Amounts, BudgetOutcomes, budget_outcome, set_budgets
 from campaign_automation.adapters.common.listings import found_campaigns, ids_by_name
 from campaign_automation.adapters.common.options.rules import check_options
+from campaign_automation.adapters.common.options.settings import check_setting
 from campaign_automation.adapters.common.outcomes import is_gone, with_gone_removed
 from campaign_automation.adapters.common.reading import (
     amount_of,
@@ -51,6 +52,7 @@ from campaign_automation.adapters.meta.answers import (
 from campaign_automation.adapters.meta.errors import is_too_much
 from campaign_automation.adapters.meta.facts import NAME, PLATFORM
 from campaign_automation.adapters.meta.files import MetaFiles
+from campaign_automation.adapters.meta.options.bidding import campaign_params
 from campaign_automation.adapters.meta.options.rules import rules
 from campaign_automation.adapters.meta.requests import (
     adset_params,
@@ -62,6 +64,7 @@ from campaign_automation.adapters.meta.requests import (
     dsa_warnings,
     refuse_blocked,
     require_app,
+    setting_params,
     version_warnings,
 )
 from campaign_automation.adapters.meta.studies import MetaStudies
@@ -71,6 +74,7 @@ from campaign_automation.models.accounts import FoundCampaign
 from campaign_automation.models.campaigns import AdSetPlan, CampaignPlan, CreateCampaign, Creative
 from campaign_automation.models.common import AdAccount, AgeGroup, Level, Objective
 from campaign_automation.models.creation.options import Keyword
+from campaign_automation.models.creation.settings import Bidding, Setting
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import (
     PlatformError,
@@ -296,7 +300,7 @@ class MetaAdapter:
         step = facts.budget_step(currency) or Decimal(1)
         adsets = await self._whole_edge(access, data, Level.ADSET, facts.ADSET_FIELDS)
         ads = await self._whole_edge(access, data, Level.AD, facts.AD_FIELDS)
-        campaign = campaign_node({**data, "id": campaign_id}, step)
+        campaign = campaign_node({**data, "id": campaign_id}, step, adsets)
         return tree_of(campaign, adsets, ads, partial(adset_node, step=step), ad_node)
 
     async def _expanded(self, access: Access, campaign_id: str) -> dict[str, Any]:
@@ -379,6 +383,36 @@ class MetaAdapter:
         outcomes = await send(access, f"update_{level}", calls)
         return {outcome.tag: budget_outcome(outcome, "now") for outcome in outcomes}
 
+    def check_setting(
+        self, setting: Setting, before: Bidding | None, objective: Objective, account: AdAccount
+    ) -> None:
+        known = rules(self.copy_limits, objective)
+        check_setting(setting, before, objective, account, known, clock.now())
+
+    @typed_errors(PLATFORM)
+    async def change_setting(
+        self,
+        access: Access,
+        account: AdAccount,
+        objective: Objective,
+        level: Level,
+        ids: Sequence[str],
+        setting: Setting,
+    ) -> list[Outcome]:
+        if isinstance(setting, Bidding) and level is Level.CAMPAIGN:
+            return [await self._change_campaign_bidding(access, account, item, setting) for item in ids]
+        params = setting_params(setting, account.budget_step)
+        calls: dict[str, Call] = {item: ("POST", (item,), params) for item in ids}
+        # A batch may not hold several ad sets of the same campaign.
+        return await self._wire.send_each(access, f"update_{level}", calls)
+
+    async def _change_campaign_bidding(
+        self, access: Access, account: AdAccount, campaign_id: str, bidding: Bidding
+    ) -> Outcome:
+        adsets = await self._list(access, Level.ADSET, campaign_id, ())
+        params = campaign_params(bidding, [id_of(item["id"]) for item in adsets], account.budget_step)
+        return await self._wire.send(access, "update_campaign", campaign_id, ("POST", (campaign_id,), params))
+
     @typed_errors(PLATFORM)
     async def remove(self, access: Access, level: Level, ids: Sequence[str]) -> list[Outcome]:
         calls: dict[str, Call] = {item: ("DELETE", (item,), {}) for item in ids}
@@ -406,9 +440,3 @@ class MetaAdapter:
     @typed_errors(PLATFORM)
     async def end_split(self, access: Access, account: AdAccount, split_id: str) -> None:
         await self._studies.end(access, split_id)
-
-    @typed_errors(PLATFORM)
-    async def lift_end(self, access: Access, platform_id: str) -> Outcome:
-        # An end_time of 0 removes the end. Source: reference page "Ad Set".
-        call: Call = ("POST", (platform_id,), {"end_time": 0})
-        return await self._wire.send(access, "update_adset", platform_id, call)

@@ -25,6 +25,7 @@ from campaign_automation.adapters.common.accounts import configured, known_step,
 from campaign_automation.adapters.common.budgets import set_budgets
 from campaign_automation.adapters.common.listings import chunks
 from campaign_automation.adapters.common.options.rules import check_options
+from campaign_automation.adapters.common.options.settings import check_setting
 from campaign_automation.adapters.common.reading import id_of, rows_of, text_of, typed_errors, zone_of
 from campaign_automation.adapters.limits.calls import Calls
 from campaign_automation.adapters.tiktok import checks, facts, requests
@@ -33,7 +34,7 @@ from campaign_automation.adapters.tiktok.creation import TikTokCreation
 from campaign_automation.adapters.tiktok.echo import Echoes
 from campaign_automation.adapters.tiktok.facts import PLATFORM
 from campaign_automation.adapters.tiktok.files import TikTokFiles
-from campaign_automation.adapters.tiktok.objects import Setting, TikTokObjects
+from campaign_automation.adapters.tiktok.objects import FamilySetting, TikTokObjects
 from campaign_automation.adapters.tiktok.options.rules import rules
 from campaign_automation.adapters.tiktok.reports import (
     ReportOrder,
@@ -49,6 +50,7 @@ from campaign_automation.models.accounts import FoundCampaign
 from campaign_automation.models.campaigns import AdSetPlan, CampaignPlan, CreateCampaign, Creative
 from campaign_automation.models.common import AdAccount, AgeGroup, Level, Objective
 from campaign_automation.models.creation.options import Keyword
+from campaign_automation.models.creation.settings import Bidding, Setting
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import AccountError
 
@@ -85,7 +87,7 @@ class TikTokAdapter:
         *,
         api_url: str = "https://business-api.tiktok.com/open_api/v1.3",
         timeout_seconds: float = 30,
-        family: Setting = "auto",
+        family: FamilySetting = "auto",
         manual_ends: date = facts.MANUAL_CREATION_ENDS,
         today: Callable[[], date] = _today,
         ads_per_adset: int = facts.ADS_PER_ADSET,
@@ -307,9 +309,23 @@ class TikTokAdapter:
         self._echoes.forget()
         return await self._objects.remove(access, level, ids)
 
+    def check_setting(
+        self, setting: Setting, before: Bidding | None, objective: Objective, account: AdAccount
+    ) -> None:
+        check_setting(setting, before, objective, account, rules(objective), clock.now())
+
     @typed_errors(PLATFORM)
-    async def lift_end(self, access: Access, platform_id: str) -> Outcome:
-        return await self._objects.lift_end(access, platform_id)
+    async def change_setting(
+        self,
+        access: Access,
+        account: AdAccount,
+        objective: Objective,
+        level: Level,
+        ids: Sequence[str],
+        setting: Setting,
+    ) -> list[Outcome]:
+        self._echoes.forget()
+        return await self._objects.change_setting(access, level, ids, setting)
 
     # --- split tests -----------------------------------------------------------------------------------
 

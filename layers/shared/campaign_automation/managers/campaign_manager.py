@@ -110,12 +110,6 @@ class CampaignManager:
         """Ask the steps of a creation to send nothing more. Return False for one that has ended."""
         return await self._store.request_stop(creation, stop)
 
-    async def have_visited(self, tenant: str, campaign_id: str) -> None:
-        """See to it that the reconciler ends a creation of an older version that nothing carries on."""
-        creation = await self.load(tenant, campaign_id)
-        if creation.is_open and creation.due is None and await self._store.have_visited(creation):
-            logger.info("creation without visits found", campaign_id=campaign_id)
-
     async def declare(self, campaign: Campaign) -> None:
         """Store that somebody declared that no special ad category applies to the campaign."""
         creation = await self.load(campaign.tenant, campaign.campaign_id)
@@ -203,7 +197,7 @@ def created_result(creation: Creation) -> CampaignCreated:
         campaign_id=creation.campaign_id,
         platform=creation.spec.platform,
         platform_campaign_id=creation.platform_id(plan.tag),
-        name=plan.name,
+        name=_name(creation),
         campaign_status=_status(creation),
         currency=account.currency,
         adsets=_adset_results(creation),
@@ -213,6 +207,12 @@ def created_result(creation: Creation) -> CampaignCreated:
         warnings=creation.warnings,
         message=wording.created_message(len(plan.adsets), len(plan.ads), dry_run=is_dry),
     )
+
+
+def _name(creation: Creation) -> str:
+    plan, _ = creation.planned()
+    root = creation.objects.get(plan.tag)
+    return root.renamed if root and root.renamed else plan.name
 
 
 def _state(creation: Creation) -> Literal["created", "planned", "deleted"]:

@@ -31,7 +31,8 @@ class ObjectEntry(Record):
     creative of an ad, `planned_budget` the budget that the object was created with, `planned_narrowing` what
     an ad set was narrowed by beside ages and countries, as "genders female, places 3847". `sent_at` is the
     time of the first attempt (epoch milliseconds); after one that was never answered the object is
-    `unanswered`: the platform may still make it, and a second one beside it.
+    `unanswered`: the platform may still make it, and a second one beside it. `name` is that of its creation,
+    by which it is found; since it may have been `renamed`.
     """
 
     level: Level
@@ -50,6 +51,7 @@ class ObjectEntry(Record):
     planned_narrowing: str | None = None
     parent: str | None = None
     creative_id: str | None = None
+    renamed: str | None = None
 
 
 class OutboxEntry(Record):
@@ -245,7 +247,7 @@ class Creation(_Stored):
             platform=self.spec.platform,
             account=self.account,
             tag=plan.tag,
-            name=plan.name,
+            name=self.objects[plan.tag].renamed or plan.name,
             objective=self.spec.objective,
             target_roas=(self.targets or self.spec).target_roas,
             target_cpa=(self.targets or self.spec).target_cpa,

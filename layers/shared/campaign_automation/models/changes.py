@@ -8,13 +8,35 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, AwareDatetime, Field, model_validator
 
-from campaign_automation.models.common import Amount, Answer, Level, Model, PositiveAmount, Text, unique
+from campaign_automation.models.common import (
+    Amount,
+    Answer,
+    Later,
+    Level,
+    Model,
+    PositiveAmount,
+    Text,
+    unique,
+)
+from campaign_automation.models.creation.options import BidStrategy
 
 CampaignId = Annotated[Text, Field(max_length=128)]
 Reason = Annotated[Text, Field(max_length=500)]
 Flag = Annotated[bool, Field(strict=True)]
 Value = str | int | float | None
 LONGEST_SEARCH = timedelta(days=31)
+Operation = Literal[
+    "create",
+    "set_status",
+    "set_budget",
+    "remove",
+    "end_split",
+    "lift_end",
+    "set_target",
+    "set_name",
+    "set_end",
+    "set_bidding",
+]
 
 
 class ManageCampaign(Model):
@@ -61,7 +83,9 @@ class ChangedItem(Model):
     level: Level
     id: str
     platform_id: str
-    field: Literal["status", "daily_budget", "target_roas", "target_cpa"] = "status"
+    field: Literal[
+        "status", "daily_budget", "target_roas", "target_cpa", "name", "end_time", "bid_strategy"
+    ] = "status"
     before: Value
     after: Value
     effective: Literal["now", "next_day"] = "now"
@@ -105,10 +129,11 @@ class CampaignManaged(Answer):
 
 
 class UpdateCampaign(Model):
-    """Parameters of update_campaign: budgets and targets; what is left out stays as it is.
+    """Parameters of update_campaign: budgets, targets and settings; what is left out stays as it is.
 
     `daily_budget` is the whole campaign's: its own where it has one, else spread over its running ad sets in
-    proportion to theirs. `adset_budgets` sets them one by one, by our ids or the platform's.
+    proportion to theirs. `adset_budgets` sets them one by one, by our ids or the platform's. With `end_time`
+    "none" the campaign runs on; `bid_strategy` bids for the target given here, else for the campaign's.
     """
 
     campaign_id: CampaignId
@@ -118,8 +143,18 @@ class UpdateCampaign(Model):
     )
     target_roas: PositiveAmount | None = None
     target_cpa: PositiveAmount | None = None
+    # Left out where they are not given: the digest of a request is that of versions before them.
+    name: Annotated[Annotated[Text, Field(max_length=200)] | None, Later] = None
+    end_time: Annotated[AwareDatetime | Literal["none"] | None, Later] = None
+    bid_strategy: Annotated[BidStrategy | None, Later] = None
     reason: Reason = "asked by the user"
     dry_run: Flag = False
+
+    @property
+    def is_for_platform(self) -> bool:
+        """Return whether anything is to be written to the platform."""
+        asked = (self.daily_budget, self.adset_budgets, self.name, self.end_time, self.bid_strategy)
+        return any(value is not None for value in asked)
 
     @property
     def targets(self) -> dict[str, Decimal]:
@@ -131,8 +166,10 @@ class UpdateCampaign(Model):
     def _consistent(self) -> Self:
         if self.daily_budget is not None and self.adset_budgets is not None:
             raise ValueError("give either daily_budget or adset_budgets")
-        if self.daily_budget is None and self.adset_budgets is None and not self.targets:
-            raise ValueError("give daily_budget, adset_budgets, target_roas or target_cpa")
+        if not self.is_for_platform and not self.targets:
+            raise ValueError(
+                "give daily_budget, adset_budgets, target_roas, target_cpa, name, end_time or bid_strategy"
+            )
         return self
 
 
@@ -178,7 +215,7 @@ class AuditRecord(Model):
     campaign_id: str
     actor: str
     reason: str
-    operation: Literal["create", "set_status", "set_budget", "remove", "end_split", "lift_end", "set_target"]
+    operation: Operation
     level: Level
     entity_id: str
     platform_id: str | None = None

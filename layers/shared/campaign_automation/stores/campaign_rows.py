@@ -206,7 +206,9 @@ def adopted_of(campaign: Row, rows: list[Row]) -> Campaign:
     # The row has an attribute of the name for the index of visits.
     parts = {"is_adopted": True, "outbox": [], "objects": {entry.tag: entry for entry in objects}}
     adopted, small = json.loads(campaign["adopted"]), _small(campaign)
-    return Campaign.model_validate(campaign | adopted | small | (small.get("targets") or {}) | parts)
+    name = next((entry.renamed for entry in objects if entry.renamed), adopted["name"])
+    later = small | (small.get("targets") or {}) | {"name": name}
+    return Campaign.model_validate(campaign | adopted | later | parts)
 
 
 def creation_of(campaign: Row, rows: list[Row]) -> Creation:

@@ -249,11 +249,6 @@ class CampaignStore:
         values = changed_parts({"stop_requested": stop, **visit_at(now_ms())})
         return await self._table.try_write(Update(campaign_key(campaign), set=values, when=when))
 
-    async def have_visited(self, creation: Creation) -> bool:
-        """Let the reconciler visit an open creation that no version of before gave a time for it."""
-        when = AllOf(_OPEN, Absent("due"))
-        return await self._table.try_write(Update(campaign_key(creation), set=visit_at(now_ms()), when=when))
-
     async def plan_resume(self, campaign: Campaign, resume: Resume | None) -> None:
         """Store when a pause ends, or that it does not; the next visit of the reconciler looks at it."""
         await self._table.write(Update(campaign_key(campaign), set=changed_parts({"resume": resume})))
@@ -318,7 +313,8 @@ class CampaignStore:
         number was taken meanwhile: only the entries are stored then; and when another run has the lease.
         """
         # Apart from the rest, since a campaign may have more objects than one transaction takes.
-        if not await self._write_while(campaign, RUN.held_by(run_id), seen):
+        entries = list(seen)
+        if not await self._write_while(campaign, RUN.held_by(run_id), entries):
             return False
         end = Update(
             campaign_key(campaign),
@@ -332,6 +328,8 @@ class CampaignStore:
             operations.append(Put(outbox_row(campaign, message), when=Absent()))
         if parts.get("state") == "deleted":
             operations.append(Delete(list_key(campaign)))
+        elif campaign.state == "created" and (name := _new_name(entries)):
+            operations.append(Update(list_key(campaign), set={"name": name}))
         return await self._table.try_write(*operations)
 
     async def committed(self, tenant: str, account: str) -> dict[str, Decimal]:
@@ -377,8 +375,7 @@ class CampaignStore:
 
     async def to_confirm(self, limit: int) -> list[Pending]:
         """Return the updates without an answer after which it is time to tell the state again."""
-        now = now_ms()
-        return [item for item in await self._waiting(TO_CONFIRM, limit) if item.since <= now]
+        return [item for item in await self._waiting(TO_CONFIRM, limit) if item.since <= now_ms()]
 
     async def quarantined(self, limit: int) -> list[Pending]:
         """Return the messages of all tenants that are sent no more, the oldest first, at most `limit`."""
@@ -433,6 +430,10 @@ class CampaignStore:
 
     async def _campaign(self, tenant: str, campaign_id: str) -> Row | None:
         return await self._table.get(Key(partition(tenant, campaign_id), "campaign"))
+
+
+def _new_name(entries: Iterable[ObjectEntry]) -> str | None:
+    return next((entry.renamed for entry in entries if entry.renamed), None)
 
 
 def _taken(tenant: str, claim: Claim, after: Claim | None) -> Put:

@@ -34,6 +34,12 @@ BIDDING = {
     },
     "MULTI_CHANNEL": {"maximize_conversions", "maximize_conversion_value", "target_cpa", "target_roas"},
 }
+# The fields of a bidding that an update may name, in whose place it sets one of another kind.
+BID_PATHS = {
+    "maximize_conversions.target_cpa_micros",
+    "maximize_conversion_value.target_roas",
+    "target_spend.cpc_bid_ceiling_micros",
+}
 WITHOUT_SHARED_BUDGET = ("DEMAND_GEN", "PERFORMANCE_MAX", "MULTI_CHANNEL")
 DEMAND_GEN_MINIMUM_MICROS = 5_000_000
 # Places that take no location targeting: under sanctions, or in Google's list without an entry.
@@ -267,8 +273,22 @@ def check_campaign(draft: Draft, campaign: Message, paths: list[str]) -> Iterato
         yield from _check_name(draft, campaign)
     if "end_date_time" in paths:
         yield from _check_times(draft, campaign)
+    if BID_PATHS & set(paths):
+        yield from _check_new_bidding(campaign)
     if enum_name(campaign, "status") == "REMOVED":
         yield AdsError("enum_error.ENUM_VALUE_NOT_PERMITTED", "Use remove to remove.", "status")
+
+
+def _check_new_bidding(campaign: Message) -> Iterator[AdsError]:
+    """An app campaign's goal goes with its bidding."""
+    channel = enum_name(campaign, "advertising_channel_type")
+    yield from _check_bidding(campaign, channel)
+    goal = enum_name(campaign.app_campaign_setting, "bidding_strategy_goal_type")
+    has_target = bool(campaign.maximize_conversions.target_cpa_micros)
+    if channel == "MULTI_CHANNEL" and has_target != (goal == "OPTIMIZE_INSTALLS_TARGET_INSTALL_COST"):
+        code = "campaign_error.NOT_COMPATIBLE_WITH_BIDDING_STRATEGY_TYPE"
+        words = "The goal does not fit the bidding strategy."
+        yield AdsError(code, words, "app_campaign_setting", "bidding_strategy_goal_type")
 
 
 def _check_declarations(draft: Draft) -> Iterator[AdsError]:

@@ -118,7 +118,18 @@ def changed_adset(store: MetaStore, account: Account, node: Node, params: Params
         _check_goal(changes["optimization_goal"], campaign)
     if changes.get("end_time") == "0":  # an ongoing ad set
         changes["end_time"] = None
-    return changes | _changed_bidding(params)
+    return changes | _new_bidding(node, campaign, params, changes)
+
+
+def _new_bidding(node: Node, campaign: Node, params: Params, changes: Json) -> Json:
+    found = _changed_bidding(params)
+    if "bid_strategy" not in found:
+        return found
+    if owns_budget(campaign):
+        raise wrong_param("bid_strategy belongs to the campaign, which has the budget", "bid_strategy")
+    _check_bid(found["bid_strategy"], params, str({**node.data, **changes}["optimization_goal"]))
+    bids = dict.fromkeys(("bid_amount", "bid_constraints"))
+    return bids | found
 
 
 def starts_learning(node: Node, changes: Json) -> bool:

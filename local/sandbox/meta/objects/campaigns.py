@@ -47,7 +47,8 @@ _CREATE = {
     "is_adset_budget_sharing_enabled",
     *_STORED_AS_SENT,
 }
-_UPDATE = _CREATE - {"objective", "buying_type"}
+_UPDATE = _CREATE - {"objective", "buying_type"} | {"adset_bid_amounts"}
+_WITH_AMOUNTS = ("LOWEST_COST_WITH_BID_CAP", "COST_CAP")
 
 
 def new_campaign(account: Account, params: Params) -> tuple[Json, str]:
@@ -77,7 +78,26 @@ def changed_campaign(store: MetaStore, account: Account, node: Node, params: Par
         changes |= _categories(params)
     if "bid_strategy" in params:
         changes["bid_strategy"] = params.choice("bid_strategy", BID_STRATEGIES)
+        _bid_on_adsets(store, node, params, changes["bid_strategy"])
     return changes | _optional(params)
+
+
+def _bid_on_adsets(store: MetaStore, node: Node, params: Params, strategy: str) -> None:
+    """The amounts of a campaign's new strategy, which stand on its ad sets."""
+    if not owns_budget(node):
+        raise wrong_param("bid_strategy belongs to the ad sets, which have the budgets", "bid_strategy")
+    amounts = params.mapping("adset_bid_amounts") if "adset_bid_amounts" in params else {}
+    adsets = _living_adsets(store, node)
+    missing = [adset.id for adset in adsets if not amounts.get(adset.id)]
+    if strategy in _WITH_AMOUNTS and missing:
+        raise invalid(
+            2490487,
+            "Bid Amount Required",
+            f"The bid strategy {strategy} needs adset_bid_amounts of all ad sets.",
+            "adset_bid_amounts",
+        )
+    for adset in adsets:
+        adset.data["bid_amount"] = amounts.get(adset.id)
 
 
 def read_name(params: Params) -> str:

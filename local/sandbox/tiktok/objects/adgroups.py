@@ -79,6 +79,19 @@ _MANUAL = _COMMON | _TARGETING | {"pacing", "dayparting"}
 _SMART_PLUS = _COMMON | {"targeting_spec", "targeting_optimization_mode"}
 
 
+_UPDATE = {
+    "adgroup_id",
+    "adgroup_name",
+    "bid_type",
+    "budget",
+    "conversion_bid_price",
+    "deep_bid_type",
+    "roas_bid",
+    "schedule_end_time",
+    "schedule_type",
+}
+
+
 def new_adgroup(
     store: TikTokStore, account: Account, campaign: Node, params: Params, family: Family, now: datetime
 ) -> Json:
@@ -97,9 +110,10 @@ def new_adgroup(
 
 
 def changed_adgroup(account: Account, campaign: Node, node: Node, params: Params, spent: float) -> Json:
-    """The checked fields of adgroup/update/: name, budget and end. Raises TikTokError."""
-    params.only({"adgroup_id", "adgroup_name", "budget", "schedule_type", "schedule_end_time"})
+    """The checked fields of adgroup/update/: name, budget, end and bid. Raises TikTokError."""
+    params.only(_UPDATE)
     changes = _changed_end(node, params) if "schedule_type" in params else {}
+    changes |= _changed_bid(node, params)
     if "adgroup_name" in params:
         changes["adgroup_name"] = read_name(params, "adgroup_name")
     if "budget" in params:
@@ -107,6 +121,22 @@ def changed_adgroup(account: Account, campaign: Node, node: Node, params: Params
             raise wrong("budget: The campaign's budget is optimized; the ad group has none of its own.")
         changes["budget"] = float(read_budget(params, account, "adgroup"))
         refuse_under_spend(changes["budget"], spent)
+    return changes
+
+
+def _changed_bid(node: Node, params: Params) -> Json:
+    """A new bid of the same type; one that is sent without its type is ignored."""
+    kind = params.choice("bid_type", (NO_BID, CUSTOM_BID)) if "bid_type" in params else None
+    if kind is None:
+        return {}
+    if kind != node.data["bid_type"] or params.text("deep_bid_type") != node.data.get("deep_bid_type", ""):
+        raise wrong("bid_type: The bidding strategy of an ad group cannot be changed.")
+    changes: Json = {}
+    for field in ("conversion_bid_price", "roas_bid"):
+        if field in node.data and (bid := params.amount(field)):
+            changes[field] = float(bid)
+    if changes.get("conversion_bid_price", 0) >= node.data["budget"] > 0:
+        raise wrong("conversion_bid_price: The bid must be less than the budget.")
     return changes
 
 

@@ -521,3 +521,19 @@ def test_a_clock_that_is_set_back_holds_nothing_up_for_longer_than_a_day() -> No
         await platform.call(calls)
 
     virtual_time.run(back())
+
+
+def test_a_block_that_was_leased_by_a_later_clock_is_not_waited_for() -> None:
+    platform, table = Platform("meta"), CountingTable()
+    (calls,) = processes(1, META, "meta", table)
+
+    async def back() -> float:
+        await asyncio.sleep(100)
+        await platform.call(calls)
+        table.clear()
+        clock._offset -= timedelta(seconds=90)
+        before = clock.now_ms()
+        await platform.call(calls)
+        return (clock.now_ms() - before) / 1000
+
+    assert virtual_time.run(back()) < 1

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from campaign_automation.adapters.base import DailyInsight, Parents, fill_days
+from campaign_automation.adapters.base import DailyInsight
+from campaign_automation.adapters.delivery import Parents, fill_days
 from campaign_automation.adapters.meta import facts
 from campaign_automation.adapters.meta.answers import ad_node, adset_node, campaign_node, insight_of_row
 from campaign_automation.models.common import Level, Objective

@@ -94,7 +94,6 @@ def test_a_campaign_budget_is_set_as_a_whole(house: OneTenant) -> None:
         ({"daily_budget": 100.001}, "1001", "no multiple"),
         ({"daily_budget": 2}, "1001", "below 1"),
         ({}, "1001", "give daily_budget"),
-        ({"name": "Other"}, "1001", "name"),
     ],
 )
 def test_what_cannot_be_is_refused_by_name(

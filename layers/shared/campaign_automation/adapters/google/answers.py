@@ -42,8 +42,9 @@ from campaign_automation.adapters.google.options.keywords import keyword_of
 from campaign_automation.adapters.google.options.rules import GOOGLE_SEARCH, SEARCH_PARTNERS
 from campaign_automation.adapters.google.queries import KINDS
 from campaign_automation.models.accounts import FoundCampaign
-from campaign_automation.models.common import Level, StoredTargeting
+from campaign_automation.models.common import Level, Objective, StoredTargeting
 from campaign_automation.models.creation.options import Keyword
+from campaign_automation.models.creation.settings import Setting, field_of
 from campaign_automation.utils.error_handler import (
     PlatformError,
     PlatformRejectedError,
@@ -84,6 +85,8 @@ def campaign_node(row: Row, stored: Stored) -> CampaignNode:
         id_of(campaign.id),
         name=lambda: text_of(campaign.name),
         daily_budget=lambda: _positive(stored.daily_budget),
+        bid_strategy=lambda: bidding.strategy_of(campaign),
+        bid_target=lambda: bidding.target_of(campaign),
         negative_keywords=lambda: _keywords(stored.negative_keywords),
         ends_at=lambda: _moment(row, row.campaign.end_date_time),
         starts_at=lambda: _moment(row, row.campaign.start_date_time),
@@ -99,6 +102,18 @@ def found(row: Row) -> FoundCampaign:
     goals = (name for name, goal in facts.GOALS.items() if goal == (channel, bidding))
     problem = _budget_problem(row)
     return found_campaign(node, next(goals, None), [problem.message] if problem else [])
+
+
+def goal_of(row: Row, objective: Objective) -> facts.Goal:
+    """Return the objective's channel and bidding; of a campaign of another channel its own."""
+    goal, channel = facts.GOALS[objective], enum_name(row.campaign, "advertising_channel_type")
+    own = enum_name(row.campaign, "bidding_strategy_type").lower()
+    return goal if goal.channel == channel else facts.Goal(channel, own)
+
+
+def has_setting(row: Row, setting: Setting) -> bool:
+    node = campaign_node(row, Stored(facts.from_micros(row.campaign_budget.amount_micros), [], {}))
+    return node.setting(field_of(setting)) == setting.text
 
 
 def is_removed(row: Row) -> bool:

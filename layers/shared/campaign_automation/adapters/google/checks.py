@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from campaign_automation.adapters.common.ages import open_end_warnings
 from campaign_automation.adapters.common.options import rules as options
+from campaign_automation.adapters.common.options import settings
 from campaign_automation.adapters.common.refusals import (
     adults_only,
     all_genders,
@@ -22,7 +23,8 @@ from campaign_automation.adapters.google.facts import NAME, PLATFORM
 from campaign_automation.adapters.google.options.rules import GOOGLE_SEARCH, SEARCH_PARTNERS, rules
 from campaign_automation.adapters.google.requests import app_store, fit_ages
 from campaign_automation.models.campaigns import CreateCampaign, Creative, Lookalike
-from campaign_automation.models.common import AdAccount
+from campaign_automation.models.common import AdAccount, Objective
+from campaign_automation.models.creation.settings import Bidding, End, Setting
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import AccountError, InvalidRequestError
 
@@ -159,6 +161,13 @@ def check_options(spec: CreateCampaign, account: AdAccount) -> list[str]:
 
 
 _END_OF_DAY = time(23, 59, 59)
+
+
+def check_setting(setting: Setting, before: Bidding | None, objective: Objective, account: AdAccount) -> None:
+    """Raise InvalidRequestError for a name, an end or a bidding that Google does not take."""
+    settings.check_setting(setting, before, objective, account, rules(objective), clock.now())
+    if isinstance(setting, End) and setting.moment is not None:
+        _whole_day("end_time", setting.moment.astimezone(ZoneInfo(account.time_zone)), _END_OF_DAY)
 
 
 def _whole_day(field: str, asked: datetime, edge: time) -> None:

@@ -13,7 +13,7 @@ KINDS = {Level.CAMPAIGN: "campaign", Level.ADSET: "ad_group", Level.AD: "ad_grou
 
 _CAMPAIGN = (
     "campaign.id, campaign.name, campaign.status, campaign.primary_status, campaign.primary_status_reasons,"
-    " campaign.advertising_channel_type, campaign.bidding_strategy_type,"
+    " campaign.advertising_channel_type, campaign.bidding_strategy_type, campaign.bidding_strategy,"
     " campaign.maximize_conversions.target_cpa_micros, campaign.maximize_conversion_value.target_roas,"
     " campaign.network_settings.target_google_search, campaign.network_settings.target_search_network,"
     " campaign.start_date_time, campaign.end_date_time, customer.time_zone"
@@ -98,13 +98,6 @@ def statuses_of(level: Level, resource_names: Iterable[str]) -> str:
     return (
         f"SELECT {kind}.resource_name, {kind}.status FROM {kind}"
         f" WHERE {kind}.resource_name IN {_quoted(resource_names)}"
-    )
-
-
-def ends_of(campaign_ids: Iterable[str]) -> str:
-    return (
-        "SELECT campaign.id, campaign.end_date_time FROM campaign"
-        f" WHERE campaign.id IN {_numbers(campaign_ids)}"
     )
 
 

@@ -16,7 +16,7 @@ from campaign_automation.adapters.common.text import display_width
 from campaign_automation.adapters.google import facts
 from campaign_automation.adapters.google.facts import PLATFORM
 from campaign_automation.adapters.google.messages import Operation, new_operation, set_enum
-from campaign_automation.adapters.google.options.bidding import set_app_goal, set_bidding
+from campaign_automation.adapters.google.options.bidding import set_app_goal, set_bidding, set_target
 from campaign_automation.adapters.google.options.keywords import keyword_operations, negative_operations
 from campaign_automation.adapters.google.options.rules import SEARCH_PARTNERS
 from campaign_automation.adapters.google.options.targeting import (
@@ -29,6 +29,7 @@ from campaign_automation.adapters.google.options.targeting import (
 from campaign_automation.models.campaigns import AdCopy, AdSetPlan, CampaignPlan, Creative
 from campaign_automation.models.common import AdAccount, AgeGroup, Level
 from campaign_automation.models.creation.options import Keyword
+from campaign_automation.models.creation.settings import End, Name, Setting
 from campaign_automation.utils.error_handler import PlatformRejectedError
 
 _OBJECTS = {
@@ -128,8 +129,6 @@ def _app_settings(campaign: Any, app: Mapping[str, Any]) -> None:
     setting = campaign.app_campaign_setting
     setting.app_id = str(app["app_id"])
     set_enum(setting, "app_store", app_store(app))
-    goal = "OPTIMIZE_INSTALLS_WITHOUT_TARGET_INSTALL_COST"
-    set_enum(setting, "bidding_strategy_goal_type", goal)
     set_app_goal(campaign)
 
 
@@ -391,13 +390,32 @@ def status_operation(customer_id: str, level: Level, platform_id: str, status: s
     return operation
 
 
-def lift_end_operation(customer_id: str, campaign_id: str) -> Operation:
-    """Clear the campaign's end: the mask names a field that is left empty."""
+def setting_operation(
+    customer_id: str, campaign_id: str, setting: Setting, account: AdAccount, goal: facts.Goal
+) -> Operation:
+    """Give a campaign a name, an end or a bidding; the one without a target is that of `goal`."""
     operation = new_operation()
     inner = operation.campaign_operation
     inner.update.resource_name = resource_name(customer_id, Level.CAMPAIGN, campaign_id)
-    inner.update_mask.paths.append("end_date_time")
+    inner.update_mask.paths.extend(_set(inner.update, setting, account, goal))
     return operation
+
+
+def _set(campaign: Any, setting: Setting, account: AdAccount, goal: facts.Goal) -> list[str]:
+    """Set the fields of a setting, and return their paths."""
+    if isinstance(setting, Name):
+        campaign.name = setting.text
+        return ["name"]
+    if isinstance(setting, End):
+        # A mask that names a field which is left empty clears it.
+        if setting.moment is not None:
+            campaign.end_date_time = end_of_day(setting.moment, account.time_zone)
+        return ["end_date_time"]
+    paths = [set_target(campaign, setting, goal.bidding)]
+    if goal.channel == facts.APP:
+        set_app_goal(campaign)
+        paths.append("app_campaign_setting.bidding_strategy_goal_type")
+    return paths
 
 
 def budget_operation(resource_name: str, daily: Decimal) -> Operation:

@@ -58,6 +58,7 @@ class Scope:
         self._loads = 0
         self._block = _NOTHING
         self._left = 0
+        self._leased_at = 0
         self._waiting: list[_Waiting] = []
         self._lead = 0  # milliseconds that the last lease took: the next block starts when it is there
         self._answered_at = 0
@@ -134,7 +135,7 @@ class Scope:
         try:
             async with self._lock:
                 if mine.block is None:
-                    if points > self._left or not is_current(self._block, limit, now_ms()):
+                    if points > self._left or not self._is_usable(limit):
                         await self._lease(limit, kind, points)
                     self._give(mine)
                 block = mine.block or self._block
@@ -147,6 +148,11 @@ class Scope:
         finally:
             if mine in self._waiting:
                 self._waiting.remove(mine)
+
+    def _is_usable(self, limit: CallLimit) -> bool:
+        now = now_ms()
+        # A clock that was set back would have the block wait until it is there again.
+        return now >= self._leased_at and is_current(self._block, limit, now)
 
     def _give(self, first: _Waiting) -> None:
         """Give the block to `first`, and to the others that wait as far as it goes.
@@ -175,7 +181,7 @@ class Scope:
             saving = now_ms()
             if await self._save():
                 self._lead = min(max(now_ms() - saving, 0), _LONGEST_LEAD_MS)
-                self._block, self._left = block, block.points - debt
+                self._block, self._left, self._leased_at = block, block.points - debt, saving
                 return
             await pause(drawn(0, 0.01 * (turn + 1)))
         raise PlatformRateLimitError(

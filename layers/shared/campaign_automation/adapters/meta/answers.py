@@ -90,10 +90,16 @@ def ids_of(edge: Any) -> list[str]:
     return [id_of(item["id"]) for item in rows_of(fields_of(edge).get("data"))]
 
 
-def campaign_node(item: Mapping[str, Any], step: Decimal) -> CampaignNode:
+def campaign_node(
+    item: Mapping[str, Any], step: Decimal, adsets: Sequence[Mapping[str, Any]] = ()
+) -> CampaignNode:
+    # Only a campaign with a budget of its own has a bid strategy; the amounts stand on its ad sets.
+    strategy = None if item.get("daily_budget") is None else item.get("bid_strategy")
     fields = _node_fields(
         item,
         daily_budget=lambda: _daily_budget(item, step),
+        bid_strategy=lambda: None if strategy is None else bidding.strategy_of(strategy),
+        bid_target=lambda: bidding.campaign_target(strategy, adsets, step),
         created_at=lambda: _moment(item.get("created_time")),
     )
     return node_of(CampaignNode, fields)

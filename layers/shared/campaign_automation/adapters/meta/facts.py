@@ -131,7 +131,8 @@ BATCH_LIMIT = 50
 FEWEST_CELLS, MOST_CELLS = 2, 5  # of a split test; the upper one is unverified, from third-party clients
 
 CAMPAIGN_FIELDS = (
-    "id,name,objective,status,effective_status,special_ad_categories,issues_info,daily_budget,created_time"
+    "id,name,objective,status,effective_status,special_ad_categories,issues_info,daily_budget,"
+    "bid_strategy,created_time"
 )
 FOUND_FIELDS = "id,name,objective,status,effective_status,daily_budget,lifetime_budget,created_time"
 ADSET_FIELDS = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from campaign_automation.adapters.base import CreativeOrder
@@ -22,10 +23,11 @@ from campaign_automation.adapters.common.refusals import (
 )
 from campaign_automation.adapters.meta import facts
 from campaign_automation.adapters.meta.facts import NAME, PLATFORM
-from campaign_automation.adapters.meta.options.bidding import bidding_params
+from campaign_automation.adapters.meta.options.bidding import bidding_params, strategy_params
 from campaign_automation.adapters.meta.options.targeting import audiences_params, people_params, places_params
 from campaign_automation.models.campaigns import AdSetPlan, CampaignPlan, CreateCampaign, Lookalike
 from campaign_automation.models.common import AdAccount
+from campaign_automation.models.creation.settings import Bidding, End, Setting
 from campaign_automation.utils.error_handler import InvalidRequestError
 from campaign_automation.utils.money import to_units
 
@@ -52,6 +54,16 @@ def adset_params(plan: CampaignPlan, account: AdAccount, campaign_id: str, adset
     if set(adset.targeting.countries) & facts.EU_COUNTRIES:
         params |= _dsa_params(plan, account)
     return params
+
+
+def setting_params(setting: Setting, step: Decimal) -> facts.Params:
+    """Return the parameters that give an object the setting."""
+    if isinstance(setting, Bidding):
+        return strategy_params(setting, step)
+    if isinstance(setting, End):
+        # An end_time of 0 removes the end. Source: reference page "Ad Set".
+        return {"end_time": 0 if setting.moment is None else int(setting.moment.timestamp())}
+    return {"name": setting.text}
 
 
 def _targeting(plan: CampaignPlan, adset: AdSetPlan) -> facts.Params:

@@ -30,9 +30,11 @@ from campaign_automation.adapters.tiktok.answers import (
 from campaign_automation.adapters.tiktok.echo import Echoes
 from campaign_automation.adapters.tiktok.errors import is_nothing_to_update
 from campaign_automation.adapters.tiktok.facts import PLATFORM
+from campaign_automation.adapters.tiktok.requests import setting_body
 from campaign_automation.adapters.tiktok.wire import Answer, TikTokWire
 from campaign_automation.models.accounts import FoundCampaign
 from campaign_automation.models.common import Level, Objective
+from campaign_automation.models.creation.settings import Setting
 from campaign_automation.utils.error_handler import (
     PlatformAuthError,
     PlatformError,
@@ -40,17 +42,16 @@ from campaign_automation.utils.error_handler import (
     PlatformUnavailableError,
 )
 
-Setting = Literal["auto", "manual", "smart_plus"]
+FamilySetting = Literal["auto", "manual", "smart_plus"]
 Stored = dict[str, tuple[facts.Family, facts.Params]]
 
-_NO_END = "SCHEDULE_FROM_NOW"
 _OPERATION_STATUS = {"active": "ENABLE", "paused": "DISABLE"}
 
 
 class TikTokObjects:
     """Campaigns, ad groups and ads of an account; `setting` "manual" leaves Smart+ out."""
 
-    def __init__(self, wire: TikTokWire, echoes: Echoes, setting: Setting) -> None:
+    def __init__(self, wire: TikTokWire, echoes: Echoes, setting: FamilySetting) -> None:
         self._wire = wire
         self._echoes = echoes
         self._setting = setting
@@ -205,23 +206,34 @@ class TikTokObjects:
         deleted = await self._deleted(access, level, refused)
         return with_gone_removed(outcomes, lambda item: item.tag in deleted)
 
-    async def lift_end(self, access: Access, adset_id: str) -> Outcome:
-        """Let an ad group run on without an end."""
-        stored = await self.stored(access, Level.ADSET, [adset_id])
-        family = stored[adset_id][0] if adset_id in stored else "manual"
-        body = {"adgroup_id": adset_id, "schedule_type": _NO_END}
+    async def change_setting(
+        self, access: Access, level: Level, ids: Sequence[str], setting: Setting
+    ) -> list[Outcome]:
+        """Give each object the setting, in a request of its own."""
+        stored = await self.stored(access, level, ids)
+        changes = (self._change_setting(access, level, item, setting, stored) for item in ids)
+        return await asyncio.gather(*changes)
+
+    async def _change_setting(
+        self, access: Access, level: Level, item: str, setting: Setting, stored: Stored
+    ) -> Outcome:
+        family = stored[item][0] if item in stored else "manual"
+        wanted = setting_body(setting)
+        body = {f"{facts.NOUNS[level]}_id": item, **wanted}
         try:
             answer = await self._wire.change(
-                access, "update_adset", path_of(Level.ADSET, family, "update"), body
+                access, f"update_{level}", path_of(level, family, "update"), body
             )
         except PlatformError as error:
-            return Outcome(adset_id, adset_id) if is_nothing_to_update(error) else failed(adset_id, error)
-        outcomes = await looked_up(change_outcomes([adset_id], answer), partial(self._without_end, access))
-        return outcomes[0]
+            return Outcome(item, item) if is_nothing_to_update(error) else failed(item, error)
+        look = partial(self._with_fields, access, level, wanted)
+        return (await looked_up(change_outcomes([item], answer), look))[0]
 
-    async def _without_end(self, access: Access, ids: Sequence[str]) -> set[str]:
-        stored = await self.stored(access, Level.ADSET, ids)
-        return {item for item, (_, data) in stored.items() if data.get("schedule_type") == _NO_END}
+    async def _with_fields(
+        self, access: Access, level: Level, wanted: facts.Params, ids: Sequence[str]
+    ) -> set[str]:
+        stored = await self.stored(access, level, ids)
+        return {item for item, (_, data) in stored.items() if wanted.items() <= data.items()}
 
     async def _change(
         self, access: Access, level: Level, ids: Sequence[str], operation_status: str

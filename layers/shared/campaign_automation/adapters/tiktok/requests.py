@@ -12,10 +12,11 @@ from campaign_automation.adapters.base import AdOrder, CreativeOrder
 from campaign_automation.adapters.common.ages import fit_to_buckets, years
 from campaign_automation.adapters.common.options.rules import with_parameters
 from campaign_automation.adapters.tiktok import facts
-from campaign_automation.adapters.tiktok.options.bidding import bidding_body
+from campaign_automation.adapters.tiktok.options.bidding import bid_body, bidding_body
 from campaign_automation.adapters.tiktok.options.rules import GENDERS, LANGUAGES, PLACEMENTS
 from campaign_automation.models.campaigns import AdSetPlan, CampaignPlan, Lookalike
 from campaign_automation.models.common import AdAccount, AgeGroup, Objective
+from campaign_automation.models.creation.settings import Bidding, Name, Setting
 
 
 def request_id(tag: str) -> str:
@@ -135,6 +136,18 @@ def _by_family(plan: CampaignPlan, adset: AdSetPlan, family: facts.Family) -> fa
         "targeting_optimization_mode": "MANUAL",  # ages would be a mere suggestion otherwise
         "targeting_spec": targeting,
     }
+
+
+def setting_body(setting: Setting) -> facts.Params:
+    """The fields that give a campaign its name, or an ad group its end or its bid."""
+    if isinstance(setting, Bidding):
+        return bid_body(setting)
+    if isinstance(setting, Name):
+        return {"campaign_name": setting.text}
+    if setting.moment is None:
+        return {"schedule_type": "SCHEDULE_FROM_NOW"}
+    end = setting.moment.astimezone(UTC).strftime(facts.TIME)
+    return {"schedule_type": "SCHEDULE_START_END", "schedule_end_time": end}
 
 
 def _targeting(plan: CampaignPlan, adset: AdSetPlan) -> facts.Params:

@@ -185,15 +185,16 @@ def _entities(campaign: Campaign, request: ManageCampaign) -> list[ObjectEntry]:
     return list({known[item].tag: known[item] for item in request.entity_ids or []}.values())
 
 
-def raise_failure(items: Sequence[ChangeResult]) -> None:
-    """Raise the error of a request of which nothing was done; a success needs a change, or nothing to do."""
-    # The campaign itself is always the last item, when the request is about it.
+def raise_failure(items: Sequence[ChangeResult], decisive: Sequence[ChangeResult] = ()) -> None:
+    """Raise the error of a request of which nothing was done; a success needs a change, or nothing to do.
+
+    `decisive` are the items that count; left out, the campaign itself where the request is about it.
+    """
+    # The campaign itself is then always the last item.
     last = items[-1]
-    is_campaign = last.wanted.level is Level.CAMPAIGN
-    if last.result == "failed" and (is_campaign or all(item.result == "failed" for item in items)):
-        assert last.error is not None
+    decisive = decisive or ([last] if last.wanted.level is Level.CAMPAIGN else items)
+    if last.error is not None and all(item.result == "failed" for item in decisive):
         raise last.error
-    decisive = [last] if is_campaign else items
     if all(item.result == "skipped" for item in decisive):
         code, _, message = last.reason.partition(": ")
         if code not in GUARDS:

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal
 
-from campaign_automation.adapters.base import Access, BudgetOutcome, Outcome, PlatformAdapter, Tree
+from campaign_automation.adapters.base import Access, BudgetOutcome, Outcome, Tree
 from campaign_automation.managers.changes import records, wording
 from campaign_automation.managers.changes.commitments import Commitments
-from campaign_automation.managers.changes.guards import Limits, check_change
+from campaign_automation.managers.changes.guards import Limits, check_wanted
 from campaign_automation.managers.changes.items import (
     ChangeResult,
     DesiredChange,
@@ -27,15 +27,18 @@ from campaign_automation.managers.changes.items import (
     adset_entries,
     entries_seen,
     planned_values,
+    request_of,
+    stop_of,
 )
 from campaign_automation.managers.changes.leases import CampaignLeases, Held
 from campaign_automation.managers.shared.outbox import Outbox
 from campaign_automation.managers.shared.platform_access import Patience, PlatformAccount, Platforms
 from campaign_automation.managers.shared.switches import KILL_SWITCH, Switches
 from campaign_automation.managers.shared.view import CampaignView
-from campaign_automation.models.campaign import Campaign, Stop
+from campaign_automation.models.campaign import Campaign
 from campaign_automation.models.changes import AuditRecord
 from campaign_automation.models.common import Level
+from campaign_automation.models.creation.settings import End
 from campaign_automation.stores.audit_store import AuditStore, audit_ids, id_at
 from campaign_automation.stores.campaign_store import CampaignStore
 from campaign_automation.utils.clock import now_ms
@@ -51,7 +54,6 @@ from campaign_automation.utils.urgency import stopping_spend
 
 # A read of the campaign does not show these: the caller that began one repeats it until it is known.
 _OUTSIDE_THE_TREE = ("create", "end_split", "lift_end")
-_STOPS: dict[str | Decimal, Stop] = {"paused": "pause", "deleted": "delete"}
 _PATIENCE = Patience(total=10.0, waits_as_asked=True)
 _LOOKS = 2  # for a campaign that is not shown: one odd answer hinders no change
 _DAY_MS = 24 * 3600 * 1000
@@ -96,10 +98,10 @@ class WriteGate:
         if dry_run:
             view, trail = await self._look(campaign)
             return await self._guard(campaign, view, trail, wanted)
-        async with self._leases.held(campaign, run, _stop_of(wanted)) as held:
+        async with self._leases.held(campaign, run, stop_of(wanted)) as held:
             try:
                 # No limit of calls holds a pause up, nor the reads that it needs.
-                with stopping_spend(all(item.value in _STOPS for item in wanted)):
+                with stopping_spend(all(item.is_stop for item in wanted)):
                     async with time_limit(self._seconds):
                         results = await self._apply(campaign, wanted, held)
             except TimeoutError as error:
@@ -189,9 +191,10 @@ class WriteGate:
         entry = campaign.root if is_campaigns else campaign.objects[adset_tag]
 
         async def send(access: Access) -> None:
-            outcome = await platform.adapter.lift_end(access, entry.platform_id or "")
-            if outcome.error is not None:
-                raise outcome.error
+            target = access, campaign.account, campaign.objective, entry.level, [entry.platform_id or ""]
+            for outcome in await platform.adapter.change_setting(*target, End(None)):
+                if outcome.error is not None:
+                    raise outcome.error
 
         async with self._leases.held(campaign, run):
             await self._send_recorded(platform, records.end_lifted(campaign, entry, run), send)
@@ -314,19 +317,11 @@ class WriteGate:
             return result("skipped", wording.OBJECT_DELETED)
         if view.unseen is not None:
             # A stop of spend needs no look; nothing else is changed unseen.
-            is_stop = wanted.value in _STOPS
-            return result("planned") if is_stop else result("failed")._replace(error=view.unseen)
-        refusal = check_change(
-            wanted.value,
-            live,
-            view.seen(wanted.tag, wanted.field),
-            day_ago,
-            self._limits,
-            takes_back=wanted.takes_back,
-        )
-        if refusal:
+            return result("planned") if wanted.is_stop else result("failed")._replace(error=view.unseen)
+        seen = view.seen(wanted.tag, wanted.field)
+        if refusal := check_wanted(wanted, live, seen, day_ago, self._limits):
             return result("skipped", f"{refusal.code}: {refusal.message}")
-        if wanted.value == "active" and view.lacks_declaration:
+        if (wanted.field, wanted.value) == ("status", "active") and view.lacks_declaration:
             return result("skipped", f"undeclared: {wording.UNDECLARED}")
         return result("planned")
 
@@ -384,7 +379,7 @@ class WriteGate:
             await self._leases.renew(held)
             if any(item.raises_spend for item in waiting.values()):
                 await self._switches.check(*_account_of(campaign))
-            request = _request(platform.adapter, campaign, waiting)
+            request = request_of(platform.adapter, campaign, waiting)
             passing: list[CampaignAutomationError] = []
             for outcome in await platform.call(request):
                 if outcome.error is not None and outcome.error.retryable:
@@ -404,23 +399,6 @@ class WriteGate:
         return self._platforms.of(campaign.tenant, campaign.platform, campaign.account)
 
 
-def _request(
-    adapter: PlatformAdapter, campaign: Campaign, waiting: Mapping[str, ChangeResult]
-) -> Callable[[Access], Awaitable[Sequence[Outcome | BudgetOutcome]]]:
-    """Return the one request for a batch of changes, by the platform's ids."""
-    first = next(iter(waiting.values())).wanted
-
-    async def request(access: Access) -> Sequence[Outcome | BudgetOutcome]:
-        if first.operation == "remove":
-            return await adapter.remove(access, first.level, list(waiting))
-        if first.operation == "set_status":
-            return await adapter.set_status(access, first.level, list(waiting), str(first.value))
-        budgets = {key: Decimal(item.wanted.value) for key, item in waiting.items()}
-        return await adapter.set_budgets(access, campaign.account, first.level, budgets)
-
-    return request
-
-
 def _account_of(campaign: Campaign) -> tuple[str, str, str]:
     return campaign.tenant, campaign.platform, campaign.account.platform_account_id
 
@@ -437,13 +415,6 @@ def _without_raises(results: list[ChangeResult], reason: str) -> list[ChangeResu
 
 def _id_of(outcome: Outcome | BudgetOutcome) -> str:
     return outcome.platform_id if isinstance(outcome, BudgetOutcome) else outcome.tag
-
-
-def _stop_of(wanted: Sequence[DesiredChange]) -> Stop | None:
-    """Return the stop that changes are which do nothing but end the spend of the whole campaign."""
-    if len(wanted) != 1 or wanted[0].level is not Level.CAMPAIGN:
-        return None
-    return _STOPS.get(wanted[0].value)
 
 
 def _is_open(record: AuditRecord) -> bool:

@@ -8,6 +8,8 @@ from typing import NamedTuple, Self
 
 from campaign_automation.adapters.common.account_ids import bare_id
 from campaign_automation.managers.changes import wording
+from campaign_automation.managers.changes.items import DesiredChange, may_raise
+from campaign_automation.managers.shared.view import Value
 from campaign_automation.settings import Settings
 
 LARGE_PERCENT = Decimal(20)  # a budget change beyond it is marked sensitive in the audit trail
@@ -49,6 +51,28 @@ def check_switch(limits: Limits) -> Refusal | None:
         return _missing("KILL_SWITCH")
     if limits.is_stopped:
         return Refusal("kill_switch", wording.KILL_SWITCH_ON)
+    return None
+
+
+def check_wanted(
+    wanted: DesiredChange,
+    live: Value,
+    seen: Sequence[Value],
+    day_ago: Decimal | None,
+    limits: Limits,
+) -> Refusal | None:
+    """Check one change of an object against what is live there, as in check_change.
+
+    A setting is not checked against what was last seen, since a person's request names the value that holds;
+    an undo `expected` another one than it finds only where somebody changed it since.
+    """
+    if wanted.setting is None:
+        takes_back = wanted.takes_back
+        return check_change(wanted.value, live, seen, day_ago, limits, takes_back=takes_back)
+    if may_raise(wanted.field, live, str(wanted.value)) and (refusal := check_switch(limits)):
+        return refusal
+    if wanted.expected not in (None, live):
+        return Refusal("changed_by_other", wording.changed_by_other(live, wanted.expected))
     return None
 
 

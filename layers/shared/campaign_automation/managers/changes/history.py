@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast, get_args
 
 from campaign_automation.managers.campaign_manager import CampaignManager
 from campaign_automation.managers.changes import wording
@@ -17,7 +17,7 @@ from campaign_automation.managers.changes.items import (
     new_run,
     status_of,
 )
-from campaign_automation.managers.changes.updating import TargetChanges, target_items
+from campaign_automation.managers.changes.targets import TargetChanges, target_items
 from campaign_automation.models.campaign import Campaign
 from campaign_automation.models.changes import (
     AuditRecord,
@@ -28,6 +28,7 @@ from campaign_automation.models.changes import (
     UndoChange,
 )
 from campaign_automation.models.common import Context
+from campaign_automation.models.creation.settings import Bidding, SettingField
 from campaign_automation.stores.audit_store import AuditStore
 from campaign_automation.utils.error_handler import NotFoundError
 
@@ -117,7 +118,8 @@ def _obstacle(record: AuditRecord, trail: Sequence[AuditRecord]) -> str:
     if record.operation == "lift_end":
         return wording.LIFTED_END_STAYS
     ((field, before),) = (record.before or {"status": None}).items()
-    if before is None and record.operation != "set_target":
+    is_known = before is not None and (field != "bid_strategy" or Bidding.of(before) is not None)
+    if not is_known and record.operation != "set_target":
         return wording.unknown_before(field)
     # A later change of the same field is somebody's newer decision, which an undo must not overrule.
     later = (
@@ -142,6 +144,10 @@ def _back(record: AuditRecord) -> DesiredChange:
     ((field, before),) = (record.before or {}).items()
     if field == "daily_budget":
         return DesiredChange(record.level, record.entity_id, "daily_budget", Decimal(before), takes_back=True)
+    if field in get_args(SettingField):
+        expected = (record.after or {}).get(field)
+        tag, name = record.entity_id, cast("SettingField", field)
+        return DesiredChange(record.level, tag, name, before, takes_back=True, expected=expected)
     # An object that was paused on its own stays so on the next start of the campaign.
     held = bool(record.evidence.get("held"))
     return DesiredChange(record.level, record.entity_id, "status", str(before), holds=held)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Literal, NamedTuple
 
-from campaign_automation.adapters.base import BudgetOutcome, Outcome
+from campaign_automation.adapters.base import Access, BudgetOutcome, Outcome, PlatformAdapter
 from campaign_automation.managers.changes.wording import not_as_set
 from campaign_automation.managers.shared.view import CampaignView, Value
-from campaign_automation.models.campaign import Campaign, ObjectEntry
-from campaign_automation.models.changes import AuditRecord, ChangedItem, FailedItem, SkippedItem
+from campaign_automation.models.campaign import Campaign, ObjectEntry, Stop
+from campaign_automation.models.changes import AuditRecord, ChangedItem, FailedItem, Operation, SkippedItem
 from campaign_automation.models.common import Level
+from campaign_automation.models.creation.settings import NO_END, Setting, SettingField, setting_of
 from campaign_automation.utils.error_handler import CampaignAutomationError, PlatformError, error_body
 
 # After a guard's refusal the caller must change something, so it is an error when nothing else was done.
@@ -26,15 +27,24 @@ GUARDS = (
     "undeclared",
 )
 
-Field = Literal["status", "daily_budget"]
+Field = Literal["status", "daily_budget"] | SettingField
+_OPERATIONS: Mapping[Field, Operation] = {
+    "daily_budget": "set_budget",
+    "status": "set_status",
+    "name": "set_name",
+    "end_time": "set_end",
+    "bid_strategy": "set_bidding",
+}
 Result = Literal["changed", "planned", "already", "skipped", "failed"]
 
 
 class DesiredChange(NamedTuple):
-    """One object as it should be: `value` is active, paused or deleted, or a budget in the major unit.
+    """One object as it should be.
 
+    `value` is active, paused or deleted, a budget in the major unit, or the text of a setting.
     An object that is paused with `holds` stays paused when its campaign is started. `takes_back`: the value
-    is the one before a change of ours, which the caps on steps do not bind.
+    is the one before a change of ours, which the caps on steps do not bind. A setting that is not as it is
+    `expected` to be was changed by somebody else.
     """
 
     level: Level
@@ -43,16 +53,27 @@ class DesiredChange(NamedTuple):
     value: str | Decimal
     holds: bool = False
     takes_back: bool = False
+    expected: str | None = None
 
     @property
-    def operation(self) -> Literal["set_budget", "set_status", "remove"]:
-        if self.field == "daily_budget":
-            return "set_budget"
-        return "remove" if self.value == "deleted" else "set_status"
+    def operation(self) -> Operation:
+        return "remove" if self.is_stop and self.value == "deleted" else _OPERATIONS[self.field]
+
+    @property
+    def is_stop(self) -> bool:
+        """Return whether it ends spend, which no guard holds back."""
+        return self.field == "status" and self.value in ("paused", "deleted")
+
+    @property
+    def setting(self) -> Setting | None:
+        """The setting; None of a status or budget."""
+        if self.field == "status" or self.field == "daily_budget":
+            return None
+        return setting_of(self.field, str(self.value))
 
     @property
     def batch(self) -> tuple[Level, str, str]:
-        """The key of changes that can be sent together: one level, one operation, for statuses one value."""
+        """The key of changes that can be sent together: one level, one operation, save budgets one value."""
         return self.level, self.operation, "" if self.field == "daily_budget" else str(self.value)
 
 
@@ -93,7 +114,9 @@ class ChangeResult(NamedTuple):
     def raises_spend(self) -> bool:
         if isinstance(self.wanted.value, Decimal):
             return not isinstance(self.before, Decimal) or self.wanted.value > self.before
-        return self.wanted.value == "active"
+        if self.wanted.field == "status":
+            return self.wanted.value == "active"
+        return may_raise(self.wanted.field, self.before, str(self.wanted.value))
 
     def answered(self, outcome: Outcome | BudgetOutcome) -> ChangeResult:
         """Return the result with the platform's answer to the change."""
@@ -145,6 +168,10 @@ class Shown(NamedTuple):
             is_scheduled = item.effective == "next_day" and not item.error
             return cls(wanted.tag, {"scheduled_budget": wanted.value if is_scheduled else None})
         is_so = item.result in ("changed", "already")
+        if wanted.field == "name":
+            return cls(wanted.tag, {"renamed": wanted.value} if is_so else {})
+        if wanted.field != "status":
+            return cls(wanted.tag, {})
         return cls(wanted.tag, {"held": wanted.holds} if is_so else {})
 
     @classmethod
@@ -154,6 +181,8 @@ class Shown(NamedTuple):
             is_scheduled = record.evidence.get("effective") == "next_day"
             asked = Decimal((record.after or {})["daily_budget"]) if is_scheduled else None
             return cls(record.entity_id, {"scheduled_budget": asked})
+        if record.operation == "set_name":
+            return cls(record.entity_id, {"renamed": (record.after or {})["name"]})
         return cls(record.entity_id, {"held": record.holds} if record.operation == "set_status" else {})
 
 
@@ -175,12 +204,46 @@ def entries_seen(campaign: Campaign, view: CampaignView, shown: Iterable[Shown])
     return list(entries.values())
 
 
+def may_raise(field: Field, before: Value, value: str) -> bool:
+    """Return whether a setting can lead to more spend: a later end, or any other bidding."""
+    if field != "end_time":
+        return field == "bid_strategy"
+    return value == NO_END or (before != NO_END and value > str(before))
+
+
 def new_run(actor: str, reason: str, evidence: Mapping[str, dict[str, Any]] | None = None) -> Run:
     return Run(f"run_{uuid.uuid4().hex[:20]}", actor, reason, evidence or {})
 
 
 def planned_values(items: Iterable[ChangeResult]) -> dict[tuple[str, str], Value]:
     return {(item.wanted.tag, item.wanted.field): item.wanted.value for item in items}
+
+
+def request_of(
+    adapter: PlatformAdapter, campaign: Campaign, waiting: Mapping[str, ChangeResult]
+) -> Callable[[Access], Awaitable[Sequence[Outcome | BudgetOutcome]]]:
+    """Return the one request for a batch of changes, by the platform's ids."""
+    first = next(iter(waiting.values())).wanted
+
+    async def request(access: Access) -> Sequence[Outcome | BudgetOutcome]:
+        ids, level, account = list(waiting), first.level, campaign.account
+        if first.operation == "remove":
+            return await adapter.remove(access, level, ids)
+        if first.operation == "set_status":
+            return await adapter.set_status(access, level, ids, str(first.value))
+        if (setting := first.setting) is not None:
+            return await adapter.change_setting(access, account, campaign.objective, level, ids, setting)
+        budgets = {key: Decimal(item.wanted.value) for key, item in waiting.items()}
+        return await adapter.set_budgets(access, account, level, budgets)
+
+    return request
+
+
+def stop_of(wanted: Sequence[DesiredChange]) -> Stop | None:
+    """Return the stop that changes are which do nothing but end the spend of the whole campaign."""
+    if len(wanted) != 1 or wanted[0].level is not Level.CAMPAIGN or not wanted[0].is_stop:
+        return None
+    return "pause" if wanted[0].value == "paused" else "delete"
 
 
 def changed_items(items: Sequence[ChangeResult]) -> list[ChangedItem]:

@@ -38,7 +38,7 @@ def intended(campaign: Campaign, run: Run, item: ChangeResult) -> AuditRecord:
             "after": {wanted.field: _text(wanted.value)},
             "holds": wanted.holds,
             "evidence": run.evidence.get(wanted.tag, {}) | ({"held": True} if item.entry.held else {}),
-            "sensitive": wanted.operation == "remove"
+            "sensitive": wanted.operation in ("remove", "set_bidding")
             or (is_budget and is_large(Decimal(str(item.before)), Decimal(wanted.value))),
             **_origin(campaign),
         }

@@ -92,13 +92,17 @@ def pause_over(moment: datetime) -> str:
     return f"the pause until {clock.iso(moment)} is over"
 
 
-def updated_message(changed: int, targets: Sequence[str], *, dry_run: bool) -> str:
-    """Return the message of a change of budgets and targets."""
-    parts = [counted(changed, "budget")] if changed else []
-    parts += [name.replace("_", " ") for name in targets]
+def updated_message(fields: Sequence[str], *, dry_run: bool) -> str:
+    """Return the message of a change of budgets, settings and targets, by the `fields` of all objects."""
+    budgets = fields.count("daily_budget")
+    parts = [counted(budgets, "budget")] if budgets else []
+    parts += [name.replace("_", " ") for name in dict.fromkeys(fields) if name != "daily_budget"]
     if not parts:
         return "nothing was changed, see skipped and failed"
     return f"{'would change' if dry_run else 'changed'} {' and '.join(parts)}"
+
+
+TESTS_OWN = "belongs to the A/B test of this campaign; cancel the test to change it"
 
 
 def no_daily_budget() -> str:

@@ -17,11 +17,10 @@ from zoneinfo import ZoneInfo
 from campaign_automation.adapters.base import (
     LONGEST_REPORT_DAYS,
     DailyInsight,
-    Parents,
     PlatformAdapter,
     Tree,
-    fill_days,
 )
+from campaign_automation.adapters.delivery import Parents, fill_days
 from campaign_automation.managers.shared.first_party_revenue import FirstPartyRevenue
 from campaign_automation.managers.shared.platform_access import Patience, PlatformAccount, Platforms
 from campaign_automation.managers.shared.view import CampaignView

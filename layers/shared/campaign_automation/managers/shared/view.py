@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
+from typing import cast, get_args
 
 from campaign_automation.adapters.base import AdSetNode, CampaignNode, Node, Tree
 from campaign_automation.models.campaign import Campaign, ObjectEntry
 from campaign_automation.models.common import Level, narrowing_of
+from campaign_automation.models.creation.settings import SettingField
 from campaign_automation.utils.error_handler import PlatformError
 
 Value = str | Decimal | None
@@ -99,10 +101,15 @@ class CampaignView:
         return self._nodes.get(entry.platform_id or "") if entry else None
 
     def live(self, tag: str, field: str) -> Value:
-        """Return the live status (active, paused, deleted, unknown) or daily budget in the major unit."""
+        """Return the live value of a field.
+
+        The status (active, paused, deleted, unknown), the daily budget in the major unit, a setting's text.
+        """
         node = self.node(tag)
         if field == "status":
             return self._status(tag, node)
+        if field in get_args(SettingField):
+            return node.setting(cast("SettingField", field)) if node else None
         return node.daily_budget if isinstance(node, CampaignNode | AdSetNode) else None
 
     def scheduled_budget(self, tag: str) -> Decimal | None:
@@ -150,6 +157,8 @@ class CampaignView:
         entry = self._campaign.objects[tag]
         if field == "status":
             return (entry.status or "paused",)
+        if field != "daily_budget":
+            return (self.live(tag, field),)  # a setting is nobody's but the one's who changes it
         first = entry.planned_budget if entry.daily_budget is None else entry.daily_budget
         return (first,) if entry.scheduled_budget is None else (first, entry.scheduled_budget)
 

@@ -35,7 +35,9 @@ def whole_state(campaign: Campaign, status: str) -> dict[str, Any]:
         for level in (Level.ADSET, Level.AD)
     }
     parts = {name: objects for name, objects in changed.items() if objects}
+    name = {"name": campaign.root.renamed} if campaign.root.renamed else {}
     return {
+        **name,
         "status": status,
         "budget": float(_daily_budget(campaign)),
         "targeting": {**created.arguments["targeting"], **parts},

@@ -9,14 +9,16 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from campaign_automation.adapters.base import CopyLimits
 from campaign_automation.adapters.common.text import display_width, has_emoji
 from campaign_automation.models.campaigns import CreateCampaign
-from campaign_automation.models.common import AdAccount
+from campaign_automation.models.common import AdAccount, Objective
 from campaign_automation.models.creation.options import GivenTexts, Keyword
+from campaign_automation.models.creation.settings import Bidding
 from campaign_automation.utils.error_handler import InvalidRequestError
 
 _PARTS = ("primary_text", "headline", "description")
@@ -24,6 +26,7 @@ _LINES = {"more_headlines": "headline", "more_descriptions": "description"}
 # The macros of all three platforms, so that one of another platform is recognised and not sent as text.
 _MACRO = re.compile(r"\{\{[^{}]*\}\}|\{[^{}]*\}|__[A-Za-z0-9]+(?:_[A-Za-z0-9]+)*__")
 _NONE: Mapping[str, Any] = MappingProxyType({})
+LOWEST_COST = "lowest_cost"
 
 
 class TextRules(NamedTuple):
@@ -71,6 +74,9 @@ class OptionRules(NamedTuple):
     audiences: bool = True
     excluded_countries: bool = True
     bid_strategies: Collection[str] = ()  # beside lowest cost
+    bid_switches: Collection[frozenset[str]] = ()  # between which an existing campaign can be moved
+    name_width: int = 255  # of a campaign's name, with our tag
+    name_emoji: bool = True
     keywords: KeywordRules | None = None
 
 
@@ -87,7 +93,8 @@ def check_options(spec: CreateCampaign, rules: OptionRules, account: AdAccount, 
     _check_places(spec, rules)
     _check_keywords(spec, rules)
     _check_times(spec, now)
-    _check_bidding(spec, rules, account)
+    bidding = Bidding(spec.bid_strategy, None if spec.bid_strategy == LOWEST_COST else _target_of(spec))
+    check_bidding(bidding, spec.objective, rules, account)
     return [
         warning for index, texts in enumerate(spec.texts or []) for warning in _texts(index, texts, rules)
     ]
@@ -191,19 +198,21 @@ def _check_times(spec: CreateCampaign, now: datetime) -> None:
         raise InvalidRequestError("end_time: lies in the past", field="end_time")
 
 
-def _check_bidding(spec: CreateCampaign, rules: OptionRules, account: AdAccount) -> None:
-    asked, known = spec.bid_strategy, ["lowest_cost", *sorted(rules.bid_strategies)]
+def _target_of(spec: CreateCampaign) -> Decimal | None:
+    target: Decimal | None = getattr(spec, spec.bid_strategy)
+    return target
+
+
+def check_bidding(bidding: Bidding, objective: Objective, rules: OptionRules, account: AdAccount) -> None:
+    """Raise InvalidRequestError for a strategy that the objective does not have, or a target out of range."""
+    (asked, target), known = bidding, [LOWEST_COST, *sorted(rules.bid_strategies)]
     if asked not in known:
-        problem = f"cannot bid by {asked} in {spec.objective} campaigns; give {' or '.join(known)}"
+        problem = f"cannot bid by {asked} in {objective} campaigns; give {' or '.join(known)}"
         raise refused("bid_strategy", rules.name, problem, known)
-    if asked == "target_cpa" and spec.target_cpa and spec.target_cpa % account.budget_step:
+    if asked == "target_cpa" and target and target % account.budget_step:
         problem = f"takes amounts in steps of {account.budget_step} {account.currency}"
         raise refused("target_cpa", rules.name, problem, f"multiples of {account.budget_step}")
-    if (
-        asked == "target_roas"
-        and spec.target_roas
-        and (spec.target_roas > 1000 or spec.target_roas * 100 % 1)
-    ):
+    if asked == "target_roas" and target and (target > 1000 or target * 100 % 1):
         raise refused("target_roas", rules.name, "takes a return of 0.01 to 1000, with two decimals")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import combinations
 
 from campaign_automation.adapters.common.options.rules import KeywordRules, OptionRules, TextRules
 from campaign_automation.adapters.google import facts
@@ -53,6 +54,10 @@ BID_STRATEGIES = {
 }
 
 
+# The bidding is one field of the campaign, and any of those that its channel takes can be set.
+_SWITCHES = tuple(frozenset(pair) for pair in combinations(("lowest_cost", "target_cpa", "target_roas"), 2))
+
+
 def rules(objective: Objective) -> OptionRules:
     """Return the rules of an objective's campaigns."""
     channel = facts.GOALS[objective].channel
@@ -75,6 +80,7 @@ def rules(objective: Objective) -> OptionRules:
         macros=() if is_app else MACROS,  # app ads have no URL
         languages=LANGUAGES,
         bid_strategies=BID_STRATEGIES.get(objective, ()),
+        bid_switches=_SWITCHES,
         genders=not is_app,
         placements={name: name for name in (GOOGLE_SEARCH, SEARCH_PARTNERS)}
         if channel == facts.SEARCH

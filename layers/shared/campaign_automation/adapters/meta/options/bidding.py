@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 from campaign_automation.adapters.common.reading import amount_of, fields_of, text_of
 from campaign_automation.models.campaigns import AdSetPlan
+from campaign_automation.models.creation.settings import Bidding
 from campaign_automation.utils.money import to_units
 
 LOWEST_COST, COST_CAP = "LOWEST_COST_WITHOUT_CAP", "COST_CAP"
@@ -18,13 +19,30 @@ _ROAS_UNITS = 10_000
 
 def bidding_params(adset: AdSetPlan, goal: str, step: Decimal) -> dict[str, Any]:
     """Return goal and bid strategy; a floor of the return needs the goal VALUE."""
-    target = adset.bid_target
-    if target is None or adset.bid_strategy == "lowest_cost":
-        return {"optimization_goal": goal, "bid_strategy": LOWEST_COST}
-    if adset.bid_strategy == "target_cpa":
-        return {"optimization_goal": goal, "bid_strategy": COST_CAP, "bid_amount": to_units(target, step)}
-    floor = {"roas_average_floor": int(target * _ROAS_UNITS)}
-    return {"optimization_goal": "VALUE", "bid_strategy": RETURN_FLOOR, "bid_constraints": floor}
+    bidding = strategy_params(Bidding(adset.bid_strategy, adset.bid_target), step)
+    return {"optimization_goal": "VALUE" if "bid_constraints" in bidding else goal, **bidding}
+
+
+def strategy_params(bidding: Bidding, step: Decimal) -> dict[str, Any]:
+    """Return the bid strategy of an ad set with its target."""
+    strategy, target = bidding
+    if target is None or strategy == "lowest_cost":
+        return {"bid_strategy": LOWEST_COST}
+    if strategy == "target_cpa":
+        return {"bid_strategy": COST_CAP, "bid_amount": to_units(target, step)}
+    return {
+        "bid_strategy": RETURN_FLOOR,
+        "bid_constraints": {"roas_average_floor": int(target * _ROAS_UNITS)},
+    }
+
+
+def campaign_params(bidding: Bidding, adset_ids: Sequence[str], step: Decimal) -> dict[str, Any]:
+    """Return the bid strategy of a campaign with a budget of its own, with the amounts of its ad sets."""
+    params = strategy_params(bidding, step)
+    if amount := params.pop("bid_amount", None):
+        # Source: "Advantage+ campaign budget": the amounts are to be set along with the strategy.
+        params["adset_bid_amounts"] = dict.fromkeys(adset_ids, amount)
+    return params
 
 
 def strategy_of(told: Any) -> str:
@@ -32,6 +50,15 @@ def strategy_of(told: Any) -> str:
     if told is None:
         return "unknown"
     return _OURS.get(told) or text_of(told)
+
+
+def campaign_target(strategy: Any, adsets: Sequence[Mapping[str, Any]], step: Decimal) -> Decimal | None:
+    """Return the one target of all ad sets under a campaign's own budget, else None.
+
+    Raises an error of UNREADABLE.
+    """
+    targets = {target_of({**item, "bid_strategy": strategy}, step) for item in adsets}
+    return targets.pop() if len(targets) == 1 else None
 
 
 def target_of(item: Mapping[str, Any], step: Decimal) -> Decimal | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from campaign_automation.adapters.base import CopyLimits
 from campaign_automation.adapters.common.options.rules import OptionRules, TextRules
-from campaign_automation.adapters.meta.facts import NAME, PLATFORM
+from campaign_automation.adapters.meta.facts import NAME, NAME_LIMIT, PLATFORM
 from campaign_automation.models.common import Objective
 
 # Longer text is cut, and past this refused (unverified: from third-party pages of ad formats).
@@ -48,4 +48,7 @@ def rules(shown: CopyLimits, objective: Objective) -> OptionRules:
         own_languages=True,
         placements=PLACEMENTS,
         bid_strategies=BID_STRATEGIES.get(objective, ()),
+        # A floor of the return needs another goal, which an ad set keeps as it was made (unverified).
+        bid_switches=(frozenset({"lowest_cost", "target_cpa"}),),
+        name_width=NAME_LIMIT,
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 from campaign_automation.adapters.common.reading import amount_of, text_of
 from campaign_automation.models.campaigns import AdSetPlan
+from campaign_automation.models.creation.settings import Bidding
 
 NO_BID, CUSTOM, RETURN_FLOOR = "BID_TYPE_NO_BID", "BID_TYPE_CUSTOM", "VO_MIN_ROAS"
 
@@ -18,17 +19,18 @@ def bidding_body(adset: AdSetPlan, goal: str) -> dict[str, Any]:
     A bid without its type is said to be ignored, so both are sent and read back. That a target return goes
     with the type of a bid is unverified.
     """
-    target = adset.bid_target
-    if target is None or adset.bid_strategy == "lowest_cost":
-        return {"optimization_goal": goal, "bid_type": NO_BID}
-    if adset.bid_strategy == "target_cpa":
-        return {"optimization_goal": goal, "bid_type": CUSTOM, "conversion_bid_price": float(target)}
-    return {
-        "optimization_goal": "VALUE",
-        "bid_type": CUSTOM,
-        "deep_bid_type": RETURN_FLOOR,
-        "roas_bid": float(target),
-    }
+    bid = bid_body(Bidding(adset.bid_strategy, adset.bid_target))
+    return {"optimization_goal": "VALUE" if "roas_bid" in bid else goal, **bid}
+
+
+def bid_body(bidding: Bidding) -> dict[str, Any]:
+    """Return the type of a bid with the bid."""
+    strategy, target = bidding
+    if target is None or strategy == "lowest_cost":
+        return {"bid_type": NO_BID}
+    if strategy == "target_cpa":
+        return {"bid_type": CUSTOM, "conversion_bid_price": float(target)}
+    return {"bid_type": CUSTOM, "deep_bid_type": RETURN_FLOOR, "roas_bid": float(target)}
 
 
 def strategy_of(item: Mapping[str, Any]) -> str:

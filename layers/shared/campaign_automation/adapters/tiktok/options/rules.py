@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from campaign_automation.adapters.common.options.rules import OptionRules, TextRules
-from campaign_automation.adapters.tiktok.facts import NAME, PLATFORM
+from campaign_automation.adapters.tiktok.facts import NAME, NAME_LIMIT, PLATFORM
 from campaign_automation.models.common import Objective
 
 # Source: "Enumeration - Call-to-action", without those of live, hashtag and message ads.
@@ -41,6 +41,10 @@ RULES = OptionRules(
     languages=LANGUAGES,
     placements=PLACEMENTS,
     excluded_countries=False,  # "Create an ad group" has no such field
+    # Bids change, their types do not: third-party clients of "Update an ad group" disagree on those.
+    bid_switches=(),
+    name_width=NAME_LIMIT,
+    name_emoji=False,
 )
 # Targets where a result is paid for; a target return only for eligible (allow-listed) value campaigns.
 BID_STRATEGIES = {

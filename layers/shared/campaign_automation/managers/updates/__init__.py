@@ -1,0 +1,1 @@
+"""Changes of a campaign's budgets, targets and settings that a person asks for."""
