@@ -51,8 +51,7 @@ def concluded(record: AuditRecord, item: ChangeResult, view: CampaignView | None
     What was not read back is an outcome only where the answer settled it. What was never answered stays open
     though it is not seen: the platform may carry it out after it was read.
     """
-    may_come = item.result == "failed" and item.error and item.error.details.get("outcome_unknown")
-    is_open = may_come or not item.confirmed
+    is_open = not item.confirmed or (item.result == "failed" and item.may_come)
     outcome = "unknown" if is_open else {"changed": "applied"}.get(item.result, "failed")
     live = None if view is None else {item.wanted.field: _text(view.live(item.wanted.tag, item.wanted.field))}
     return record.model_copy(
