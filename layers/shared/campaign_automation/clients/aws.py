@@ -21,8 +21,8 @@ class Aws:
 
     def drop_connections(self) -> None:
         """Close what is open: a copy of this process must not go on with connections of the original."""
-        clients = [*self._clients.values(), *([self.statistics] if "statistics" in self.__dict__ else [])]
-        for client in clients:
+        own = [self.__dict__[name] for name in ("statistics", "handing_over") if name in self.__dict__]
+        for client in (*self._clients.values(), *own):
             client.close()
 
     @cached_property
