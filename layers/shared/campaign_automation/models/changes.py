@@ -36,6 +36,7 @@ Operation = Literal[
     "set_name",
     "set_end",
     "set_bidding",
+    "release_commitment",
 ]
 
 

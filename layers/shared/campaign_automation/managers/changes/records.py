@@ -164,6 +164,20 @@ def target_set(
     )
 
 
+def commitment_released(campaign: Campaign, run: Run, amount: Decimal) -> AuditRecord:
+    """Return the record of a share of the account's cap that an operator gave back."""
+    return _of_run(
+        campaign,
+        campaign.root,
+        run,
+        operation="release_commitment",
+        before={"committed": _text(amount)},
+        after={"committed": None},
+        outcome="applied",
+        sensitive=True,
+    )
+
+
 def ended_split(record: AuditRecord, run_id: str | None) -> bool:
     """Return whether the run ended a platform's split test, as far as is known."""
     return record.operation == "end_split" and record.run_id == run_id and record.outcome != "failed"
