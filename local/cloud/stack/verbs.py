@@ -11,8 +11,8 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
+from local.cloud.api.gateway import Gateway
 from local.cloud.backing import SandboxClock
-from local.cloud.front_door import Application
 from local.cloud.identity import LIFETIME_SECONDS, Identity
 from local.cloud.stack.intrinsics import TemplateError
 from local.cloud.telemetry import Telemetry
@@ -26,13 +26,12 @@ class LocalVerbs:
 
     def __init__(
         self,
-        api: Application,
+        api: Gateway,
         identity: Identity,
         telemetry: Telemetry,
         ticker: Ticker,
         clock: SandboxClock,
         deploy: Callable[[dict[str, Any]], dict[str, str]],
-        unawaited: Callable[[], int],
     ) -> None:
         self._api = api
         self._identity = identity
@@ -40,7 +39,6 @@ class LocalVerbs:
         self._ticker = ticker
         self._clock = clock
         self._deploy_again = deploy
-        self._unawaited = unawaited
         self._map = Map(
             [
                 Rule(JWKS_PATH, methods=["GET"], endpoint=self._jwks),
@@ -75,7 +73,7 @@ class LocalVerbs:
 
     def _background(self, request: Request) -> Any:
         """The invocations that go on without a caller."""
-        return {"running": self._unawaited()}
+        return {"running": self._api.unawaited}
 
     def _deploy(self, request: Request) -> Any:
         """{"template"?: path, "parameters"?: {name: value}}: update the stack; answers its parameters."""
