@@ -12,7 +12,7 @@ from xdist.scheduler import LoadScopeScheduling
 from local.cloud import Cloud, start
 from local.cloud.workers.worker import TIME_LIMITS
 from tests.support.api import Api
-from tests.support.aws import client
+from tests.support.aws import client, settle
 from tests.support.limits import forget_limits
 from tests.support.sandbox import UNKIND_SEED, Sandbox
 from tests.support.secrets import assert_no_secret, log_of
@@ -81,7 +81,9 @@ def disable_schedule(cloud: Cloud, function: str) -> None:
 def sandbox(request: pytest.FixtureRequest, cloud: Cloud) -> Iterator[Sandbox]:
     """The platforms as seeded, without faults; in flows unkind, unless they count calls."""
     is_unkind = "flows" in request.path.parts and request.node.get_closest_marker("counts_calls") is None
-    with Sandbox(cloud.info["sandbox"]["admin"]) as control:
+    with Sandbox(cloud.info["sandbox"]["admin"], lambda: settle(cloud)) as control:
+        control.reset_faults()
+        settle(cloud)  # what an earlier test left under way would reach the next one's platforms
         control.reset()
         forget_limits(cloud)
         control.unkind(UNKIND_SEED if is_unkind else None)

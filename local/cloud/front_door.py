@@ -59,7 +59,7 @@ class FrontDoor:
         kind = environ.get("HTTP_X_AMZ_INVOCATION_TYPE", "RequestResponse")
         try:
             if kind == "Event":
-                self._runtime.submit(name, payload)
+                self._runtime.hand_over(name, payload)
                 return answer(start_response, "202 Accepted", b"")
             version = self._runtime.version_of(name)
             outcome = self._runtime.invoke(name, payload)

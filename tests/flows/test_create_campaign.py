@@ -11,7 +11,7 @@ import pytest
 
 from local.cloud import Cloud
 from tests.support.api import Api
-from tests.support.aws import reconcile_campaigns
+from tests.support.aws import reconcile_campaigns, settle
 from tests.support.builders import request_body
 from tests.support.cuts import cut
 from tests.support.sandbox import Sandbox
@@ -438,6 +438,7 @@ def test_the_sample_events_of_tasks_fail_by_their_name(
 
 
 def invoke(cloud: Cloud, function: str, event: bytes) -> dict[str, Any]:
+    settle(cloud)
     client = boto3.client(
         "lambda",
         endpoint_url=cloud.info["aws_endpoint"],

@@ -99,8 +99,10 @@ async def _furnish(house: MemoryHouse) -> dict[str, str]:
     test = await create_test(house)
     await with_a_rule(house, LOWER)
     await create(house, activate=True)
+    made = await house.parts.creation.load(USER, house.campaign_id)
     return {
         "campaign_id": house.campaign_id,
+        "request_id": str(made.context.request_id),
         "test_id": test["test_id"],
         "rule_id": house.known["rule"],
         "template": "pause_losers",

@@ -123,7 +123,7 @@ def test_each_function_may_do_to_the_table_what_it_does(rights: dict[str, set[Ri
         assert allowed == expected.get(role, set()), role
     with_index = holders(rights, lambda right: right.resource == "Table/index/outbox")
     reconcilers = {"ReconcileRulesFunctionRole", "ReconcileCampaignsFunctionRole"}
-    operators = {"ManageCampaignFunctionRole", "AccountFunctionRole"}
+    operators = {"ManageCampaignFunctionRole", "AccountFunctionRole", "GetAuditFunctionRole"}
     assert with_index == {*operators, "OutboxFunctionRole", *reconcilers}
 
 
@@ -155,6 +155,17 @@ def test_schedules_functions_and_topics_are_for_those_who_need_them(rights: dict
     }
     assert set(expected) - asked <= {("sns:Publish", "arn:topic")}
     assert {right: who(*right) for right in asked} == {right: expected[right] for right in asked}
+
+
+def test_messages_are_handed_over_by_those_who_change_campaigns(rights: dict[str, set[Right]]) -> None:
+    found = holders(
+        rights, lambda right: right.action == "lambda:InvokeFunction" and "Outbox" in right.resource
+    )
+    changing = {"ManageCampaign", "UndoChange", "OptimizeBudget", "EvaluateRule", "ReconcileCampaigns"}
+    tests = {"CreateAbTest", "AnalyzeAbTest", "CancelAbTest", "CheckAbTest"}
+    functions = {f"{name}FunctionRole" for name in changing | tests}
+    others = {"CreateCampaignStateMachineRole", "OutboxFunctionEveryFiveMinutesRole"}
+    assert found == functions | others
 
 
 def test_executions_are_stopped_by_a_pause_and_looked_at_by_the_reconciler(
@@ -250,7 +261,24 @@ def functions(transformed: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 def tasks() -> dict[str, dict[str, Any]]:
     inner = MACHINE["States"]["Write Copy"]["ItemProcessor"]["States"]
-    return {name: state for name, state in (MACHINE["States"] | inner).items() if state["Type"] == "Task"}
+    states = MACHINE["States"] | inner
+    return {name: item for name, item in states.items() if item["Type"] == "Task" and not hands_over(item)}
+
+
+def hands_over(task: dict[str, Any]) -> bool:
+    """Whether a task leaves what it begins to the outbox's own function."""
+    return task.get("Parameters", {}).get("InvocationType") == "Event"
+
+
+def test_the_web_platform_is_told_in_states_that_wait_for_nothing_and_fail_nothing() -> None:
+    told = {name: item for name, item in MACHINE["States"].items() if hands_over(item)}
+    assert {name: task["Next"] for name, task in told.items()} == {
+        "Tell Web Platform": "Done",
+        "Tell Of Undo": "Rolled Back",
+    }
+    for task in told.values():
+        (catch,) = task["Catch"]
+        assert (catch["ErrorEquals"], catch["Next"]) == (["States.ALL"], task["Next"])
 
 
 def test_each_task_has_a_time_limit_retries_and_a_way_out() -> None:
@@ -299,7 +327,7 @@ def test_a_step_ends_before_the_state_machine_starts_it_again(transformed: dict[
 
 def test_every_failure_before_the_end_is_undone() -> None:
     for name, state in MACHINE["States"].items():
-        if name in ("Undo", "Give Up") or state["Type"] not in ("Task", "Map"):
+        if name in ("Undo", "Give Up") or state["Type"] not in ("Task", "Map") or hands_over(state):
             continue
         (catch,) = state["Catch"]
         assert (catch["ErrorEquals"], catch["Next"]) == (["States.ALL"], "Undo"), name

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import uuid
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from campaign_automation import CampaignAutomation
 from campaign_automation.capability import run_action
+from campaign_automation.clients.outbox_lambda import OutboxFunction
 from campaign_automation.managers.shared.notices import REFUSALS
 from campaign_automation.managers.shared.outbox import in_turns
 from campaign_automation.stores.campaign_rows import Pending
 from campaign_automation.stores.notice_store import notice_row
 from campaign_automation.stores.table import Key, Put, Update
+from campaign_automation.tasks import sweep_outbox
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import (
     AccountError,
@@ -113,12 +117,12 @@ def test_a_caller_that_only_reads_writes_no_user(house: House) -> None:
 
 
 class Unwilling(MemoryWebPlatform):
-    """Raises what `errors` names for a tool, as long as it stands there; `late` creates act after that."""
+    """Raises what `errors` names for a tool, as long as it stands there; `late` calls act after that."""
 
     def __init__(self) -> None:
         super().__init__()
         self.errors: dict[str, Exception] = {}
-        self.late: list[dict[str, Any]] = []
+        self.late: list[tuple[str, dict[str, Any]]] = []
         self.pages: list[dict[str, Any]] = []
         self.asked: list[dict[str, Any]] = []
 
@@ -128,14 +132,14 @@ class Unwilling(MemoryWebPlatform):
             if self.pages:
                 return self.pages[arguments["page"] - 1]
         if name in self.errors:
-            if name == "create_campaign":
-                self.late.append(arguments)
+            if name in ("create_campaign", "update_campaign"):
+                self.late.append((name, arguments))
             raise self.errors[name]
         return await super().call_tool(name, arguments)
 
     async def act_late(self) -> None:
-        for arguments in self.late[:1]:
-            await super().call_tool("create_campaign", arguments)
+        for name, arguments in self.late[:1]:
+            await super().call_tool(name, arguments)
 
 
 REFUSED = WebPlatformError("create_campaign: it broke", code="3003", retryable=False)
@@ -311,6 +315,158 @@ def test_a_create_that_never_acted_is_sent_again_after_a_while(
     monkeypatch.setattr(clock, "now_ms", lambda: later)
     assert house.sweep()["after"] == 0
     assert len(unwilling.campaigns) == 1
+
+
+# --- updates that act late --------------------------------------------------------------------------------
+
+
+def pass_minutes(monkeypatch: pytest.MonkeyPatch, minutes: int) -> None:
+    later = clock.now() + timedelta(minutes=minutes)
+    monkeypatch.setattr(clock, "now", lambda: later)
+
+
+def leave_unanswered(house: House, unwilling: Unwilling, *actions: str) -> str:
+    """Make a campaign and change it; the first change is never answered, the others are."""
+    campaign_id = house.create()["campaign_id"]
+    for action in actions:
+        unwilling.errors = {} if unwilling.late else {"update_campaign": SLOW}
+        assert house.manage(campaign_id, action)["status"] == "success"
+    unwilling.errors = {}
+    return str(campaign_id)
+
+
+@pytest.mark.parametrize("minutes", [0, 3])
+def test_an_update_that_acts_after_a_newer_one_does_not_last(
+    house: House, unwilling: Unwilling, monkeypatch: pytest.MonkeyPatch, minutes: int
+) -> None:
+    leave_unanswered(house, unwilling, "start", "pause")
+    assert house.sweep() == {"before": 0, "after": 0}
+    pass_minutes(monkeypatch, minutes)
+    house.sweep()
+    asyncio.run(unwilling.act_late())
+    (known,) = unwilling.campaigns.values()
+    assert known["status"] == "active"
+    pass_minutes(monkeypatch, 61)
+    assert house.sweep()["after"] == 0
+    assert known["status"] == "paused"
+
+
+def test_after_an_update_without_an_answer_the_state_is_told_twice_more(
+    house: House, unwilling: Unwilling, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leave_unanswered(house, unwilling, "start", "pause")
+    told = []
+    for _ in range(5):
+        before = len(unwilling.writes)
+        pass_minutes(monkeypatch, 31)
+        assert house.sweep()["after"] == 0
+        told += [(name, body["status"]) for name, body in unwilling.writes[before:]]
+    assert told == [("update_campaign", "paused")] * 2
+
+
+def test_a_change_meanwhile_is_the_confirmation(
+    house: House, unwilling: Unwilling, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    campaign_id = leave_unanswered(house, unwilling, "start", "pause")
+    pass_minutes(monkeypatch, 61)
+    house.manage(campaign_id, "start")
+    before = len(unwilling.writes)
+    pass_minutes(monkeypatch, 61)
+    house.sweep()
+    assert len(unwilling.writes) == before
+    (known,) = unwilling.campaigns.values()
+    assert known["status"] == "active"
+
+
+def test_an_update_that_acts_after_a_delete_does_not_bring_the_record_back(
+    house: House, unwilling: Unwilling, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leave_unanswered(house, unwilling, "start", "delete")
+    asyncio.run(unwilling.act_late())
+    pass_minutes(monkeypatch, 3)
+    assert house.sweep()["after"] == 0
+    assert unwilling.writes[-1][0] == "delete_campaign"
+
+
+def test_a_held_back_update_is_not_sent_after_a_newer_one(house: House, unwilling: Unwilling) -> None:
+    campaign_id = house.create()["campaign_id"]
+    unwilling.errors["update_campaign"] = REFUSED
+    house.manage(campaign_id, "start")
+    sweep_until_quarantined(house)
+    unwilling.errors.clear()
+    house.manage(campaign_id, "pause")
+    assert ask(house, "resend_quarantined_messages", OPERATOR)["item_ids"] == [campaign_id]
+    assert house.sweep()["after"] == 0
+    (known,) = unwilling.campaigns.values()
+    assert known["status"] == "paused"
+    assert ask(house, "list_quarantined_messages", OPERATOR)["messages"] == []
+
+
+# --- a Web Platform that hangs ----------------------------------------------------------------------------
+
+
+class Hanging(MemoryWebPlatform):
+    """Answers no write before it is `awake`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.awake = asyncio.Event()
+
+    async def call_tool(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        if not name.startswith("get_"):
+            await self.awake.wait()
+        return await super().call_tool(name, arguments)
+
+
+def test_no_answer_of_a_process_waits_for_a_web_platform_that_hangs(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("campaign_automation.wiring.PATIENCE_SECONDS", 0.01)
+    web_platform = Hanging()
+    module = CampaignAutomation(
+        mcp_client=web_platform, adapters={"meta": house.adapter}, table=MemoryTable()
+    )
+
+    async def scenario() -> None:
+        created = await module.execute("create_campaign", request_body(), CALLER)
+        start = {"campaign_id": created["campaign_id"], "action": "start"}
+        assert (await module.execute("manage_campaign", start, CALLER))["new_status"] == "active"
+        assert web_platform.campaigns == {}
+        web_platform.awake.set()
+        await module.aclose()
+
+    asyncio.run(scenario())
+    (known,) = web_platform.campaigns.values()
+    assert known["status"] == "active"
+
+
+def test_an_answer_of_a_process_that_may_end_tells_before_it(house: House) -> None:
+    module = CampaignAutomation(
+        mcp_client=house.web_platform, adapters={"meta": house.adapter}, table=MemoryTable()
+    )
+    answer = asyncio.run(module.execute("create_campaign", request_body(), CALLER))
+    assert answer["status"] == "success"
+    (known,) = house.web_platform.campaigns.values()
+    assert known["status"] == "paused"
+
+
+def test_a_function_hands_its_messages_over_and_the_outbox_sends_those_of_the_campaign(house: House) -> None:
+    handed: list[dict[str, Any]] = []
+
+    class Client:
+        def invoke(self, *, FunctionName: str, InvocationType: str, Payload: bytes) -> None:
+            assert (FunctionName, InvocationType) == ("outbox:live", "Event")
+            handed.append(json.loads(Payload))
+
+    campaign_id = house.create()["campaign_id"]
+    house.wiring.outbox._function = OutboxFunction("outbox:live", Client)
+    assert house.manage(campaign_id, "start")["new_status"] == "active"
+    assert house.manage(campaign_id, "start")["changed"] == []
+    (known,) = house.web_platform.campaigns.values()
+    assert (known["status"], handed) == ("paused", [{"tenant": "u", "campaign_id": campaign_id}] * 2)
+    for event in handed:
+        assert asyncio.run(sweep_outbox(house.wiring, event)) == {"told": True}
+    assert known["status"] == "active"
 
 
 def listed(count: int, *, days_ago: int) -> list[dict[str, Any]]:

@@ -21,13 +21,14 @@ import pytest
 
 from campaign_automation.adapters.base import AdNode, AdSetNode, CampaignNode
 from campaign_automation.capability import run_action
+from campaign_automation.managers.campaign_manager import Opened
 from campaign_automation.managers.shared.idempotency import action_claim
 from campaign_automation.models.campaign import Creation
 from campaign_automation.models.common import AdAccount, Context, Level
 from campaign_automation.stores import lease
 from campaign_automation.stores.rule_store import RuleHead, Tick
 from campaign_automation.stores.table import Put
-from campaign_automation.tasks import creation_step
+from campaign_automation.tasks import creation_step, reconcile_campaigns
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import ConflictError, NotFoundError
 from campaign_automation.wiring import Wiring
@@ -224,6 +225,35 @@ def test_what_waits_is_delivered_in_time(house: House, monkeypatch: pytest.Monke
     told = {"user_id": "u", "title": "T", "message": "m", "category": "system"}
     assert house.web_platform.notifications == [told]
     assert all(entry.sent for entry in house.load("waiting").outbox)
+
+
+class StoppedExecutions:
+    """The executions of an older version, all of which were stopped."""
+
+    async def start(self, name: str, payload: dict[str, Any]) -> None:
+        """One of that name was started before."""
+
+    async def status(self, name: str) -> str:
+        return "ABORTED"
+
+
+@pytest.mark.parametrize("is_asked", [True, False])
+def test_a_creation_from_before_the_reconciler_is_ended_once_somebody_asks(
+    house: House, is_asked: bool
+) -> None:
+    house.bring_back("half")
+    house.wiring.__dict__["_executions"] = StoppedExecutions()
+    assert (house.load("half").due, house.load("half").state) == (None, "creating")
+    assert run(house.wiring.reconciler.sweep()) == {}
+    if is_asked:  # the same request under its key
+        opened = Opened(IDS["half"], "meta", is_new=False)
+        run(house.wiring.runner.run(opened, Context(user_id="u", wait_seconds=0)))
+        assert run(house.wiring.reconciler.sweep()) == {"rolled_back": 1}
+    else:
+        event = {"tenant": "u", "campaign_id": IDS["half"]}
+        assert run(reconcile_campaigns(house.wiring, event)) == {"outcome": "rolled_back"}
+    assert house.load("half").state == "rolled_back"
+    assert house.adapter.node_ids() == []
 
 
 # --- rules and tests -------------------------------------------------------------------------------------

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
+from urllib.request import urlopen
 
 import boto3
 
@@ -15,6 +17,26 @@ def reconcile_campaigns(cloud: Cloud) -> None:
     name = "campaign-automation-local-ReconcileCampaignsFunction:live"
     answer = client(cloud, "lambda").invoke(FunctionName=name, Payload=b"{}")
     assert "failed" not in json.loads(answer["Payload"].read())
+
+
+def settle(cloud: Cloud, seconds: float = 120) -> None:
+    """Wait until no creation, and nothing that was handed over, goes on without its caller."""
+    if "aws_endpoint" not in cloud.info:
+        return  # everything is in this process
+    deadline = time.monotonic() + seconds
+    while _is_busy(cloud) and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+
+def _is_busy(cloud: Cloud) -> bool:
+    machines = client(cloud, "stepfunctions")
+    # In this order: a creation hands its messages over before it ends.
+    for machine in machines.list_state_machines()["stateMachines"]:
+        running = {"stateMachineArn": machine["stateMachineArn"], "statusFilter": "RUNNING"}
+        if machines.list_executions(**running)["executions"]:
+            return True
+    with urlopen(f"{cloud.info['api_url']}/_local/background") as answer:
+        return bool(json.load(answer)["running"])
 
 
 def client(cloud: Cloud, service: str) -> Any:

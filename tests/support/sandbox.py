@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -17,7 +18,9 @@ LIVE = {"ACTIVE", "PAUSED"}
 
 
 class Sandbox:
-    def __init__(self, admin_url: str) -> None:
+    def __init__(self, admin_url: str, settle: Callable[[], None] = lambda: None) -> None:
+        """`settle` waits for what goes on without a caller; the Web Platform is told so."""
+        self._settle = settle
         self._http = httpx.Client(base_url=admin_url, timeout=600, verify=False)
 
     def __enter__(self) -> Sandbox:
@@ -71,6 +74,8 @@ class Sandbox:
         return int(self._http.post("/late").json()["acted"])
 
     def state(self, platform: str) -> dict[str, Any]:
+        if platform == "web_platform":
+            self._settle()
         return dict(self._http.get("/state").json()[platform])
 
     def live(self, platform: str, kind: str) -> list[dict[str, Any]]:

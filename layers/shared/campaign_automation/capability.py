@@ -24,7 +24,7 @@ from campaign_automation.models.common import Context
 from campaign_automation.stores.operations.metrics import counted
 from campaign_automation.stores.table import Table
 from campaign_automation.tasks import due_runner
-from campaign_automation.utils import clock
+from campaign_automation.utils import clock, observability
 from campaign_automation.utils.cache_manager import RedisClient
 from campaign_automation.utils.error_handler import (
     CampaignAutomationError,
@@ -123,11 +123,11 @@ class CampaignAutomation:
         """Carry out what is due, when it is due, as long as the block lasts. Raises ConfigurationError."""
         outbox = self._parts().outbox
         task = asyncio.create_task(self._run_due_forever())
-        outbox.in_background = True
+        patience, outbox.patience = outbox.patience, 0.0
         try:
             yield
         finally:
-            outbox.in_background = False
+            outbox.patience = patience
             await outbox.drain()
             task.cancel()
             await asyncio.wait([task])
@@ -189,6 +189,7 @@ class CampaignAutomation:
 async def run_action(parts: Wiring, name: Any, parameters: Any, context: Any) -> dict[str, Any]:
     """Parse, run, count and answer one action. A repeated idempotency key repeats the answer given before."""
     started, request_id = time.monotonic(), _request_id(context)
+    answering = observability.request_id.set(request_id)
     try:
         action, request, caller = await _prepare(parts, name, parameters, context, request_id)
         claim = action.claim(caller, request)
@@ -200,6 +201,8 @@ async def run_action(parts: Wiring, name: Any, parameters: Any, context: Any) ->
         answer: dict[str, Any] = once.answer.model_dump(mode="json", by_alias=True)
     except Exception as error:
         answer = _failed(error, name, request_id)
+    finally:
+        observability.request_id.reset(answering)
     emit("campaign_automation_requests_total", action=_label(name), status=str(answer["status"]))
     seconds = time.monotonic() - started
     emit("campaign_automation_request_duration_seconds", seconds, action=_label(name))

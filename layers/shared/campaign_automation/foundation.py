@@ -13,6 +13,7 @@ from campaign_automation.clients.gemini_client import GeminiClient, TextModel
 from campaign_automation.clients.given_tools import GivenTools
 from campaign_automation.clients.mcp_client import McpClient, ToolCaller
 from campaign_automation.clients.media_client import MediaClient, TrustedFiles
+from campaign_automation.clients.outbox_lambda import OutboxFunction
 from campaign_automation.clients.statistics_lambda import LambdaStatistics
 from campaign_automation.managers.shared.accounts import (
     AccountDirectory,
@@ -123,6 +124,11 @@ class Foundation:
         if name is None:
             return InProcessStatistics()
         return LambdaStatistics(name, lambda: self._aws.statistics)
+
+    @cached_property
+    def _outbox_function(self) -> OutboxFunction | None:
+        name = self.settings.outbox_function_name
+        return None if name is None else OutboxFunction(name, lambda: self._aws.handing_over)
 
     def due_runner(self, handlers: Mapping[str, Handler], rates: Mapping[str, str]) -> DueRunner:
         return DueRunner(DueRuns(self._table), TableScheduler(self._table, SWEEPS), handlers, rates)

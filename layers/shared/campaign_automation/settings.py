@@ -69,6 +69,9 @@ class Settings(BaseModel):
     statistics_function_name: str | None = Field(
         None, description="the function with numpy and scipy, for functions that have neither"
     )
+    outbox_function_name: str | None = Field(
+        None, description="the function that tells the Web Platform, for those whose callers wait"
+    )
     preload_platforms: Names = Field(
         (), description="platforms whose SDKs a function imports while it starts"
     )
@@ -192,9 +195,8 @@ class Settings(BaseModel):
     @property
     def in_process(self) -> Self:
         """The same settings for a process that runs creations and computations itself."""
-        return self.model_copy(
-            update={"create_campaign_state_machine_arn": None, "statistics_function_name": None}
-        )
+        functions = "create_campaign_state_machine_arn", "statistics_function_name", "outbox_function_name"
+        return self.model_copy(update=dict.fromkeys(functions))
 
     def required(self, name: str) -> str:
         """Return the setting `name`. Raises SettingsError when it is not set."""

@@ -65,6 +65,7 @@ async def creation_step(parts: Wiring, event: Event) -> dict[str, Any]:
     arguments = {name: event[name] for name in ("creative_id",) if name in event}
     if "failure" in event:
         arguments["failure"] = failure_body(event["failure"])
+    parts.outbox.tells_later = True  # in a state of its own, after whatever releases the caller
     # The state machine retries on its own; each retry carries its number.
     if retries := int(event.get("retries", 0)):
         emit("retries_total", what=event["step"])
@@ -96,7 +97,12 @@ async def reconcile_rules(parts: Wiring, event: Event) -> dict[str, Any]:
 
 async def reconcile_campaigns(parts: Wiring, event: Event) -> dict[str, Any]:
     """End the creations that nothing carries on, settle what nobody answered for, search for orphans, and
-    look again at decisions whose days are over."""
+    look again at decisions whose days are over.
+
+    An operator's {"tenant", "campaign_id"} has that campaign alone visited, due or not.
+    """
+    if "campaign_id" in event:
+        return {"outcome": await parts.reconciler.visit(event["tenant"], event["campaign_id"])}
     until = time.monotonic() + _RECONCILE_SECONDS
     visits = await parts.reconciler.sweep()
     searched = await parts.orphans.sweep()
@@ -112,8 +118,12 @@ async def check_ab_test(parts: Wiring, event: Event) -> dict[str, Any]:
 async def sweep_outbox(parts: Wiring, event: Event) -> dict[str, Any]:
     """Send the Web Platform the messages it has not acknowledged yet, and count the active rules.
 
-    An operator's {"retell_since": "<time>"} first queues what was told since then once more.
+    A change's {"tenant", "campaign_id"} sends the messages of that campaign alone. An operator's
+    {"retell_since": "<time>"} first queues what was told since then once more.
     """
+    if "campaign_id" in event:
+        failure = await parts.outbox.deliver(event["tenant"], event["campaign_id"])
+        return {"told": failure is None}
     told = {}
     if since := event.get("retell_since"):
         told = await parts.retelling.since(int(datetime.fromisoformat(since).timestamp() * 1000))

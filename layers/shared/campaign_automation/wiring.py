@@ -64,10 +64,11 @@ from campaign_automation.managers.shared.first_party_revenue import FirstPartyRe
 from campaign_automation.managers.shared.idempotency import Idempotency
 from campaign_automation.managers.shared.insights import Insights
 from campaign_automation.managers.shared.notices import Notices
-from campaign_automation.managers.shared.outbox import Outbox
+from campaign_automation.managers.shared.outbox import PATIENCE_SECONDS, Outbox
 from campaign_automation.managers.shared.platform_access import Platforms
 from campaign_automation.managers.shared.quarantine import Quarantine
 from campaign_automation.managers.shared.switches import Switches
+from campaign_automation.managers.shared.trail_search import TrailSearch
 from campaign_automation.managers.updates.updating import CampaignUpdates
 from campaign_automation.models.common import Platform
 from campaign_automation.stores.answer_store import AnswerStore
@@ -76,6 +77,7 @@ from campaign_automation.stores.insight_store import InsightStore
 from campaign_automation.stores.notice_store import NoticeStore
 from campaign_automation.stores.operations.forecasts import ForecastStore
 from campaign_automation.stores.operations.owners import AdoptionStore
+from campaign_automation.stores.operations.requests import RequestStore
 from campaign_automation.stores.operations.schedules import TableScheduler
 from campaign_automation.stores.operations.switches import SwitchStore
 from campaign_automation.stores.operations.tags import TagStore
@@ -165,7 +167,10 @@ class Wiring(Foundation):
 
     @cached_property
     def outbox(self) -> Outbox:
-        return Outbox(self.store, self.tools, self.notices)
+        outbox = Outbox(self.store, self.tools, self.notices, self._outbox_function)
+        if self._runs_due and self._outbox_function is None:
+            outbox.patience = PATIENCE_SECONDS
+        return outbox
 
     @cached_property
     def retelling(self) -> Retelling:
@@ -174,6 +179,11 @@ class Wiring(Foundation):
     @cached_property
     def quarantine(self) -> Quarantine:
         return Quarantine(self.store)
+
+    @cached_property
+    def trail_search(self) -> TrailSearch:
+        requests, tags = RequestStore(self._table), TagStore(self._table)
+        return TrailSearch(self.audit, requests, self.store, tags)
 
     @cached_property
     def notices(self) -> Notices:
@@ -214,7 +224,7 @@ class Wiring(Foundation):
         """The state machine where the settings name it, else this process."""
         if self._executions is None:
             return InProcess(self.creation, self.campaigns, self.reconciler)
-        return StateMachine(self._executions, self.campaigns)
+        return StateMachine(self._executions, self.campaigns, VisitStore(self._table))
 
     @cached_property
     def _executions(self) -> Executions | None:

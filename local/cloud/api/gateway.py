@@ -67,6 +67,11 @@ class Gateway:
         response.headers["x-amzn-RequestId"] = call.request_id
         return response(environ, start_response)
 
+    @property
+    def unawaited(self) -> int:
+        """The number of invocations that go on without a caller."""
+        return self._runtime.unawaited
+
     def _answer(self, call: Call) -> Response:
         if len(call.body) > LARGEST_BODY:
             raise GatewayError("REQUEST_TOO_LARGE", "Request size exceeded 10485760 bytes")

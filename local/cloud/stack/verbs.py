@@ -11,8 +11,8 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
+from local.cloud.api.gateway import Gateway
 from local.cloud.backing import SandboxClock
-from local.cloud.front_door import Application
 from local.cloud.identity import LIFETIME_SECONDS, Identity
 from local.cloud.stack.intrinsics import TemplateError
 from local.cloud.telemetry import Telemetry
@@ -26,7 +26,7 @@ class LocalVerbs:
 
     def __init__(
         self,
-        api: Application,
+        api: Gateway,
         identity: Identity,
         telemetry: Telemetry,
         ticker: Ticker,
@@ -42,6 +42,7 @@ class LocalVerbs:
         self._map = Map(
             [
                 Rule(JWKS_PATH, methods=["GET"], endpoint=self._jwks),
+                Rule("/_local/background", methods=["GET"], endpoint=self._background),
                 Rule("/_local/deploy", methods=["POST"], endpoint=self._deploy),
                 Rule("/_local/logs", methods=["GET"], endpoint=self._logs),
                 Rule("/_local/metrics", methods=["GET"], endpoint=self._metrics),
@@ -69,6 +70,10 @@ class LocalVerbs:
 
     def _jwks(self, request: Request) -> Any:
         return self._identity.jwks()
+
+    def _background(self, request: Request) -> Any:
+        """The invocations that go on without a caller."""
+        return {"running": self._api.unawaited}
 
     def _deploy(self, request: Request) -> Any:
         """{"template"?: path, "parameters"?: {name: value}}: update the stack; answers its parameters."""

@@ -29,6 +29,7 @@ class Runtime:
         self._telemetry = telemetry
         self._pools: dict[str, _Pool] = {}
         self._threads = ThreadPoolExecutor(INVOCATIONS_AT_ONCE, thread_name_prefix="invocation")
+        self._unawaited: set[Future[Outcome]] = set()
 
     def deploy(self, functions: Mapping[str, Function]) -> None:
         """Serve `functions`, by name and by name:qualifier, instead of those before.
@@ -54,6 +55,17 @@ class Runtime:
     def submit(self, name: str, payload: bytes) -> Future[Outcome]:
         """Invoke in the background. Raises UnknownFunctionError at once."""
         return self._threads.submit(self._pool(name).invoke, payload)
+
+    def hand_over(self, name: str, payload: bytes) -> None:
+        """Invoke for a caller that does not wait for the answer. Raises UnknownFunctionError at once."""
+        future = self.submit(name, payload)
+        self._unawaited.add(future)
+        future.add_done_callback(self._unawaited.discard)
+
+    @property
+    def unawaited(self) -> int:
+        """The number of invocations that go on without a caller."""
+        return len(self._unawaited)
 
     def version_of(self, name: str) -> str:
         """Return the version that an invocation by `name` runs. Raises UnknownFunctionError."""

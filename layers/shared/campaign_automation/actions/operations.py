@@ -1,8 +1,10 @@
-"""The actions of those who operate the deployment: kill switches, caps, and the stop of all campaigns."""
+"""The actions of those who operate the deployment: kill switches, caps, the stop of all campaigns, and the
+search for what happened."""
 
 from __future__ import annotations
 
 from campaign_automation.actions.action import Key, action
+from campaign_automation.models.changes import AuditFound, FindRequest, RequestFound, SearchAudit
 from campaign_automation.models.common import Context, Role
 from campaign_automation.models.switches import (
     AccountCapSet,
@@ -49,3 +51,15 @@ async def list_limits(parts: Wiring, request: ListLimits, caller: Context) -> Li
 async def stop_all(parts: Wiring, request: StopAll, caller: Context) -> AllStopped:
     """Pause every campaign of an account, a platform, a tenant or the deployment."""
     return await parts.stops.stop(request, caller)
+
+
+@action("GET", "/v1/audit", role=Role.OPERATOR)
+async def search_audit(parts: Wiring, request: SearchAudit, caller: Context) -> AuditFound:
+    """List the changes of all campaigns of an account or a tenant in a time, of everybody or one actor."""
+    return await parts.trail_search.changes(request, caller)
+
+
+@action("GET", "/v1/requests/{request_id}", role=Role.OPERATOR)
+async def find_request(parts: Wiring, request: FindRequest, caller: Context) -> RequestFound:
+    """Show the campaigns that a request was about, by its id or the platform's, with their trails."""
+    return await parts.trail_search.request(request, caller)

@@ -21,8 +21,8 @@ class Aws:
 
     def drop_connections(self) -> None:
         """Close what is open: a copy of this process must not go on with connections of the original."""
-        clients = [*self._clients.values(), *([self.statistics] if "statistics" in self.__dict__ else [])]
-        for client in clients:
+        own = [self.__dict__[name] for name in ("statistics", "handing_over") if name in self.__dict__]
+        for client in (*self._clients.values(), *own):
             client.close()
 
     @cached_property
@@ -33,3 +33,13 @@ class Aws:
         from botocore.config import Config
 
         return boto3.client("lambda", config=Config(read_timeout=20, retries={"total_max_attempts": 2}))
+
+    @cached_property
+    def handing_over(self) -> Any:
+        """The Lambda client for what goes on without its caller: what is not taken at once is left."""
+        import boto3
+        from botocore.config import Config
+
+        return boto3.client(
+            "lambda", config=Config(connect_timeout=1, read_timeout=3, retries={"total_max_attempts": 1})
+        )

@@ -58,7 +58,8 @@ class OutboxEntry(Record):
     """One message of a campaign to the Web Platform.
 
     After too many `refusals` it is quarantined: an operator looks at its `error` and sends it again.
-    `doubtful_since` (epoch milliseconds): it was sent then and not answered, so it may still be carried out.
+    `doubtful_since` (epoch milliseconds): it was sent then and not answered, so it may still be carried out,
+    also after newer ones; at `confirm_at` what was told last is told once more.
     """
 
     number: int
@@ -70,10 +71,16 @@ class OutboxEntry(Record):
     error: str | None = None
     is_quarantined: bool = False
     doubtful_since: int | None = None
+    confirm_at: int | None = None
 
     @property
     def is_waiting(self) -> bool:
         return not self.sent and not self.is_quarantined
+
+    def is_due(self, now: int) -> bool:
+        """Return whether there is something to send at `now`: the message, or what confirms the state."""
+        is_to_confirm = self.sent and self.confirm_at is not None and self.confirm_at <= now
+        return self.is_waiting or is_to_confirm
 
 
 class Resume(Record):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
 
@@ -24,6 +24,7 @@ CampaignId = Annotated[Text, Field(max_length=128)]
 Reason = Annotated[Text, Field(max_length=500)]
 Flag = Annotated[bool, Field(strict=True)]
 Value = str | int | float | None
+LONGEST_SEARCH = timedelta(days=31)
 Operation = Literal[
     "create",
     "set_status",
@@ -206,7 +207,7 @@ class AuditRecord(Model):
 
     `outcome`: applied, failed (the platform refused: nothing changed), or unknown (no reliable answer yet).
     `read_back` is the value that the platform showed afterwards. An object whose pause `holds` is not started
-    with its campaign.
+    with its campaign. `request_id` is that of the caller, `account` the platform's id of the ad account.
     """
 
     audit_id: str
@@ -228,6 +229,10 @@ class AuditRecord(Model):
     platform_request_id: str | None = None
     sensitive: bool = False
     holds: bool = False
+    # Later: records of before have none of these.
+    platform: str | None = None
+    account: str | None = None
+    request_id: str | None = None
     at: str
 
 
@@ -238,6 +243,62 @@ class AuditTrail(Model):
     campaign_id: str
     records: list[AuditRecord]
     next: str | None = None
+
+
+class SearchAudit(Model):
+    """The changes of all campaigns of an account or a tenant, oldest first; without either the caller's own.
+
+    From `since` (a day ago) to `until` (now), at most 31 days. `actor` is as the trail names it, with or
+    without its kind. `after` is `next` of the page before; a page with few records is not always the last.
+    """
+
+    account: CampaignId | None = None
+    tenant: CampaignId | None = None
+    actor: CampaignId | None = None
+    since: AwareDatetime | None = None
+    until: AwareDatetime | None = None
+    after: CampaignId | None = None
+    limit: Annotated[int, Field(ge=1, le=500)] = 100
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.since and self.until and not timedelta(0) < self.until - self.since <= LONGEST_SEARCH:
+            raise ValueError("until: is at most 31 days behind since")
+        return self
+
+
+class AuditFound(Model):
+    """A page of changes of several campaigns; `next` is the value of `after` for the next one, or null."""
+
+    status: Literal["success"] = "success"
+    records: list[AuditRecord]
+    next: str | None = None
+
+
+class FindRequest(Model):
+    """The request to find: a caller's request id (the correlation id of the logs), or a platform's."""
+
+    request_id: CampaignId
+    after: CampaignId | None = None
+    limit: Annotated[int, Field(ge=1, le=500)] = 100
+
+
+class CampaignTrail(Model):
+    """A campaign that a request was about, with a page of its trail."""
+
+    tenant: str
+    campaign_id: str
+    platform: str
+    account: str | None = None
+    state: str
+    records: list[AuditRecord]
+    next: str | None = None
+
+
+class RequestFound(Model):
+    status: Literal["success"] = "success"
+    request_id: str
+    campaigns: list[CampaignTrail]
 
 
 class UndoChange(Model):

@@ -6,9 +6,11 @@
 |                          | <audit_id>#1   | the change with its outcome                         |
 |                          | <audit_id>#2   | the same, with what became of the decision          |
 | <tenant>#open#<campaign> | <audit_id>     | the change, until its outcome is stored             |
+| <tenant>#trail#<day>     | <audit_id>     | the latest of the first two, for some months        |
 
 The first row without the second is an unknown outcome. Ids begin with the time, so a partition is in order.
-A trail grows for years, so what is open in it is found without reading it.
+A trail grows for years, so what is open in it is found without reading it. The changes of all campaigns of a
+day (UTC) stand together for whoever looks for one, and requests lead to them (operations/requests.py).
 """
 
 from __future__ import annotations
@@ -16,16 +18,30 @@ from __future__ import annotations
 import itertools
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
 
 from campaign_automation.models.changes import AuditRecord
-from campaign_automation.stores.table import Absent, Delete, Key, Operation, Put, Row, Table, in_groups
-from campaign_automation.utils.clock import now_ms
+from campaign_automation.stores.lease import machine_now
+from campaign_automation.stores.operations.requests import KEPT_SECONDS, request_puts
+from campaign_automation.stores.table import (
+    Absent,
+    AnyOf,
+    Delete,
+    Equals,
+    Key,
+    Operation,
+    Put,
+    Row,
+    Table,
+    in_groups,
+)
+from campaign_automation.utils.clock import at_ms, now_ms
 
 
-def audit_ids(at_ms: int | None = None) -> Iterator[str]:
-    """Return ids that sort in the order in which they are taken, from `at_ms` (epoch milliseconds) or now."""
+def audit_ids(from_ms: int | None = None) -> Iterator[str]:
+    """Return ids that sort in the order in which they are taken, from `from_ms` or now (epoch ms)."""
     # Numbered, so that the records of one run keep their order within one millisecond.
-    stem = f"{at_ms or now_ms():013d}-{uuid.uuid4().hex[:8]}"
+    stem = f"{from_ms or now_ms():013d}-{uuid.uuid4().hex[:8]}"
     return (f"{stem}-{number:04d}" for number in itertools.count())
 
 
@@ -46,15 +62,20 @@ class AuditStore:
     async def intend(self, records: Sequence[AuditRecord]) -> None:
         """Store the records of changes that are about to be sent."""
         # The open row first: a group of writes may end between the two, and nothing is sent before both.
-        pairs = ((Put(_open_row(record)), Put(_row(record, "0"), when=Absent())) for record in records)
-        await self._append(itertools.chain.from_iterable(pairs))
+        rows = ((Put(_open_row(record)), Put(_row(record, "0"), when=Absent())) for record in records)
+        found = [Put(_trail_row(record, is_open=True), when=Absent()) for record in records]
+        await self._append([*itertools.chain.from_iterable(rows), *found, *_requests(records)])
 
     async def conclude(self, records: Sequence[AuditRecord]) -> None:
         """Store records with their outcomes. Those that were concluded before stay as they were."""
         rows: list[Operation] = [Put(_row(record, "1"), when=Absent()) for record in records]
         # Creates have no intent here: the journal of their creation holds it.
         intended = [record for record in records if record.operation != "create"]
-        await self._append([*rows, *(Delete(_open_key(record)) for record in intended)])
+        is_first = AnyOf(Absent(), Equals("is_open", True))
+        found = [Put(_trail_row(record), when=is_first) for record in records]
+        await self._append(
+            [*rows, *(Delete(_open_key(record)) for record in intended), *found, *_requests(records)]
+        )
 
     async def look_again(self, records: Sequence[AuditRecord]) -> None:
         """Store applied records with what became of their decision. The first such record stays."""
@@ -77,6 +98,11 @@ class AuditStore:
         most = None if limit is None else 3 * limit
         rows = await self._table.query(_pk(tenant, campaign_id), since=since, limit=most)
         return _merged(rows)[:limit]
+
+    async def of_day(self, tenant: str, day: date, *, since: str, limit: int) -> list[AuditRecord]:
+        """Return at most `limit` changes of all campaigns of a tenant on a day (UTC), from an id on."""
+        rows = await self._table.query(_trail_pk(tenant, day), since=since, limit=limit)
+        return [AuditRecord.model_validate_json(row["record"]) for row in rows]
 
     async def since(self, tenant: str, campaign_id: str, at_ms: int) -> list[AuditRecord]:
         return _merged(await self._table.query(_pk(tenant, campaign_id), since=id_at(at_ms)))
@@ -105,6 +131,31 @@ def _row(record: AuditRecord, number: str) -> dict[str, str]:
         "sk": f"{record.audit_id}#{number}",
         "record": record.model_dump_json(),
     }
+
+
+def _trail_row(record: AuditRecord, *, is_open: bool | None = None) -> Row:
+    return {
+        "pk": _trail_pk(record.tenant, at_ms(time_of(record.audit_id)).date()),
+        "sk": record.audit_id,
+        "record": record.model_dump_json(),
+        "is_open": is_open,
+        "expires_at": machine_now() + KEPT_SECONDS,
+    }
+
+
+def _requests(records: Sequence[AuditRecord]) -> list[Operation]:
+    puts = [
+        put
+        for record in records
+        for put in request_puts(
+            record.tenant, record.campaign_id, (record.request_id, record.platform_request_id)
+        )
+    ]
+    return list({put.key: put for put in puts}.values())  # the changes of one request share a row
+
+
+def _trail_pk(tenant: str, day: date) -> str:
+    return f"{tenant}#trail#{day.isoformat()}"
 
 
 def _open_row(record: AuditRecord) -> dict[str, str]:

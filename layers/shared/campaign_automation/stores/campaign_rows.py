@@ -11,6 +11,7 @@ from campaign_automation.models.campaigns import AdCopy, Creative
 from campaign_automation.models.common import AdAccount, Level, Platform, Record
 from campaign_automation.stores.lease import machine_now
 from campaign_automation.stores.notice_store import Notice
+from campaign_automation.stores.operations.requests import request_puts
 from campaign_automation.stores.table import (
     Absent,
     AnyOf,
@@ -18,6 +19,7 @@ from campaign_automation.stores.table import (
     Condition,
     Equals,
     Key,
+    Put,
     Row,
     Value,
     document,
@@ -27,6 +29,9 @@ from campaign_automation.utils.clock import now_ms
 SECOND_LOOK_MS = 5 * 60_000  # after that a platform has seldom more to come
 OLD_RUN_UNTIL = "run_until"  # epoch milliseconds, as runs were held before all leases counted seconds
 _DRY_RUN_SECONDS = 24 * 3600
+TO_CONFIRM = (
+    "confirm"  # under this key it holds updates without an answer, after which the state is told again
+)
 TO_RECONCILE = "reconcile"  # under this key the outbox's index holds the campaigns to be looked at again
 _FIRST_VISIT_MS = 60_000  # most creations are over by then
 _WITH_MESSAGES: dict[str, Literal["campaign", "notice"]] = {"campaign": "campaign", "notice": "notice"}
@@ -98,6 +103,12 @@ def campaign_row(creation: Creation) -> Row:
     return {**campaign_key(creation)._asdict(), **row, **times, **visit_at(now_ms() + _FIRST_VISIT_MS)}
 
 
+def requests_of(creation: Creation) -> list[Put]:
+    """Return what leads from the caller's request to the campaign."""
+    asked = None if creation.spec.dry_run else creation.context.request_id
+    return request_puts(creation.tenant, creation.campaign_id, [asked])
+
+
 def visit_at(due: int | None) -> dict[str, Value]:
     """Return the attributes of a campaign row that the reconciler visits at `due`, or not at all."""
     return {"outbox": None if due is None else TO_RECONCILE, "due": due}
@@ -143,9 +154,10 @@ def object_row(creation: Creation | Campaign, entry: ObjectEntry) -> Row:
 def outbox_row(creation: Creation | Campaign, entry: OutboxEntry) -> Row:
     pk = partition(creation.tenant, creation.campaign_id)
     row = {"pk": pk, "sk": f"outbox#{entry.number:06d}", "entry": entry.model_dump_json()}
-    # Only unsent rows carry the index key, so the index holds exactly what is still to be sent.
-    state = "quarantined" if entry.is_quarantined else "pending"
-    return row if entry.sent else {**row, "outbox": state, "due": now_ms()}
+    # Only rows with something still to be sent carry the index key.
+    if entry.sent:
+        return row if entry.confirm_at is None else {**row, "outbox": TO_CONFIRM, "due": entry.confirm_at}
+    return {**row, "outbox": "quarantined" if entry.is_quarantined else "pending", "due": now_ms()}
 
 
 def list_row(creation: Creation) -> Row:

@@ -39,6 +39,7 @@ from campaign_automation.models.common import AdAccount
 from campaign_automation.stores.answer_store import Claim, claim_after, claim_key, claim_put, standing_claim
 from campaign_automation.stores.campaign_rows import (
     OLD_RUN_UNTIL,
+    TO_CONFIRM,
     Head,
     Listed,
     Pending,
@@ -64,6 +65,7 @@ from campaign_automation.stores.campaign_rows import (
     pending_of,
     pointer_key,
     released,
+    requests_of,
     visit_at,
 )
 from campaign_automation.stores.lease import DELIVERY, Lease, machine_now
@@ -113,7 +115,7 @@ class CampaignStore:
         A claim is taken from the one of `after`, whose campaign is over.
         """
         row, parts = in_parts(creation, campaign_row(creation))
-        puts = [Put(row, when=Absent()), *map(Put, parts)]
+        puts = [Put(row, when=Absent()), *map(Put, parts), *requests_of(creation)]
         if claim is None:
             await self._table.write(*puts)
             return None
@@ -345,11 +347,9 @@ class CampaignStore:
 
     # --- messages to the Web Platform ------------------------------------------------------------------
 
-    async def mark_sent(
-        self, campaign: Creation | Campaign, entry: OutboxEntry, answer: dict[str, Any]
-    ) -> None:
-        sent = entry.model_copy(update={"sent": True, "answer": answer})
-        await self._table.write(Put(outbox_row(campaign, sent)))
+    async def save_message(self, campaign: Creation | Campaign, entry: OutboxEntry) -> None:
+        """Replace a message that was taken, or is to be sent again from now on."""
+        await self._table.write(Put(outbox_row(campaign, entry)))
 
     async def claim_delivery(self, campaign: Creation | Campaign, seconds: int) -> str | None:
         """Take the lease of sending the campaign's messages. Return its token, None if another sends."""
@@ -372,6 +372,10 @@ class CampaignStore:
     async def pending(self, limit: int) -> list[Pending]:
         """Return the messages of all tenants that wait longest for their acknowledgement, at most `limit`."""
         return await self._waiting("pending", limit)
+
+    async def to_confirm(self, limit: int) -> list[Pending]:
+        """Return the updates without an answer after which it is time to tell the state again."""
+        return [item for item in await self._waiting(TO_CONFIRM, limit) if item.since <= now_ms()]
 
     async def quarantined(self, limit: int) -> list[Pending]:
         """Return the messages of all tenants that are sent no more, the oldest first, at most `limit`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from contextvars import ContextVar
 
 from aws_lambda_powertools import Logger, single_metric
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
@@ -15,6 +16,8 @@ from campaign_automation.utils.error_handler import redact
 from campaign_automation.utils.metrics.families import Tally
 
 NAMESPACE = "CampaignAutomation"
+# The caller's, of what is being answered; None in what no caller asked for.
+request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 # They log every request, some with its whole URL.
 LIBRARIES = (
     "asyncio",

@@ -11,6 +11,7 @@ from campaign_automation.managers.campaign_manager import CampaignManager, Opene
 from campaign_automation.managers.campaigns.creation import CampaignCreation
 from campaign_automation.managers.campaigns.reconciling import Reconciler
 from campaign_automation.models.common import Context
+from campaign_automation.stores.operations.visits import VisitStore
 from campaign_automation.utils import clock
 
 DEFAULT_WAIT_SECONDS = 20  # the gateway gives up after 29 s
@@ -47,11 +48,16 @@ class InProcess:
 class StateMachine:
     """The runner with one execution per campaign, named after it: a second start of it does nothing."""
 
-    def __init__(self, executions: Executions, campaigns: CampaignManager) -> None:
+    def __init__(self, executions: Executions, campaigns: CampaignManager, visits: VisitStore) -> None:
         self._executions = executions
         self._campaigns = campaigns
+        self._visits = visits
 
     async def run(self, opened: Opened, context: Context) -> None:
+        if not opened.is_new:
+            creation = await self._campaigns.load(context.user_id, opened.campaign_id)
+            if creation.is_open and creation.due is None:
+                await self._visits.plan(creation)
         # Also for a campaign opened before: its first caller may have died before it started anything.
         payload = {
             "tenant": context.user_id,

@@ -76,7 +76,8 @@ class Undo:
         if creation.account is not None:
             await self._commitments.release(creation.tenant, creation.account, creation.campaign_id)
         emit("compensations_total", outcome="rolled_back")
-        await self._outbox.tell(creation.tenant, creation.campaign_id)
+        if creation.outbox:
+            await self._outbox.tell(creation.tenant, creation.campaign_id)
 
     async def keep(self, creation: Creation, campaign: Campaign, gate: WriteGate) -> None:
         """Pause a whole campaign whose start was stopped, and end its creation as created.

@@ -94,7 +94,7 @@ class WriteGate:
         """Carry out what the guards allow, in the given order, with one result for each change.
 
         Raises ConflictError while another change of the campaign goes on, PlatformError when the platform
-        cannot even be read, and when it did not answer in time: what was sent is settled by the next run.
+        cannot be read or did not answer in time: what was sent is settled by the next run.
         """
         if dry_run:
             view, trail = await self._look(campaign)
@@ -109,7 +109,8 @@ class WriteGate:
                 raise not_in_time(campaign.platform) from error
         if run.is_automatic and self._platforms.states is not None:
             await self._platforms.states.held_back(campaign, [item.reason for item in results])
-        await self._outbox.tell(campaign.tenant, campaign.campaign_id)
+        if held.has_news:
+            await self._outbox.tell(campaign.tenant, campaign.campaign_id)
         return results
 
     async def _apply(
@@ -152,8 +153,7 @@ class WriteGate:
         """Conclude what earlier runs left open by what the platform shows now, and tell the Web Platform.
 
         A run that died may also have concluded its changes without telling of them. Return whether anything
-        was open. Raises ConflictError while a change of the campaign goes on, PlatformError when the platform
-        cannot be read.
+        was open. Raises ConflictError while a change goes on, PlatformError when the platform cannot be read.
         """
         if campaign.run_id is None and not any(map(_is_open, await self._trail(campaign))):
             return False

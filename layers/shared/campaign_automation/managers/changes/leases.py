@@ -28,7 +28,8 @@ class Held:
     """The lease of one run, and the entries that it saw; a `stop` ends the spend of the whole campaign.
 
     `follows`: the run that had the campaign when it was loaded, and may have died. A run that `is_unread`
-    could not read what it did: it ends as if it had died, so that the next one looks.
+    could not read what it did: it ends as if it had died, so that the next one looks. One that `has_news`
+    left a message for the Web Platform, or found one that waits.
     """
 
     campaign: Campaign
@@ -37,6 +38,7 @@ class Held:
     is_taken_over: bool = False
     follows: str | None = None
     is_unread: bool = False
+    has_news: bool = False
     seen: dict[str, ObjectEntry] = field(default_factory=dict)
 
     def saw(self, entries: Iterable[ObjectEntry]) -> None:
@@ -112,6 +114,7 @@ class CampaignLeases:
             if await self._store.end_run(
                 campaign, run.run_id, seen=held.seen.values(), message=message, is_stopped=is_stopped, **parts
             ):
+                held.has_news = message is not None or any(entry.is_waiting for entry in campaign.outbox)
                 return
             fresh = await self._store.campaign(campaign.tenant, campaign.campaign_id)
             if fresh is None or fresh.run_id != run.run_id:

@@ -15,6 +15,7 @@ from campaign_automation.models.common import Level
 from campaign_automation.stores.audit_store import audit_ids
 from campaign_automation.utils.clock import iso_now
 from campaign_automation.utils.error_handler import CampaignAutomationError, error_body
+from campaign_automation.utils.observability import request_id
 
 
 def intended(campaign: Campaign, run: Run, item: ChangeResult) -> AuditRecord:
@@ -39,7 +40,7 @@ def intended(campaign: Campaign, run: Run, item: ChangeResult) -> AuditRecord:
             "evidence": run.evidence.get(wanted.tag, {}) | ({"held": True} if item.entry.held else {}),
             "sensitive": wanted.operation in ("remove", "set_bidding")
             or (is_budget and is_large(Decimal(str(item.before)), Decimal(wanted.value))),
-            "at": iso_now(),
+            **_origin(campaign),
         }
     )
 
@@ -205,9 +206,19 @@ def _of_run(campaign: Campaign, entry: ObjectEntry, run: Run, **more: Any) -> Au
         "level": entry.level,
         "entity_id": entry.tag,
         "platform_id": entry.platform_id,
-        "at": iso_now(),
+        **_origin(campaign),
     }
     return AuditRecord.model_validate(values | more)
+
+
+def _origin(campaign: Campaign) -> dict[str, str | None]:
+    """Return what finds a record again: its account, the request that asked for it, and the time."""
+    return {
+        "platform": campaign.platform,
+        "account": campaign.account.platform_account_id,
+        "request_id": request_id.get(),
+        "at": iso_now(),
+    }
 
 
 def _of_creation(creation: Creation, entry: ObjectEntry, **more: Any) -> AuditRecord:
@@ -220,6 +231,9 @@ def _of_creation(creation: Creation, entry: ObjectEntry, **more: Any) -> AuditRe
         "level": entry.level,
         "entity_id": entry.tag,
         "platform_id": entry.platform_id,
+        "platform": creation.spec.platform,
+        "account": creation.account and creation.account.platform_account_id,
+        "request_id": creation.context.request_id,
         "at": iso_now(),
     }
     return AuditRecord.model_validate(values | more)

@@ -13,6 +13,7 @@ from collections import deque
 from typing import Any
 
 from campaign_automation.clients.mcp_client import ToolCaller
+from campaign_automation.clients.outbox_lambda import OutboxFunction
 from campaign_automation.managers.shared.notices import (
     REFUSALS,
     Notices,
@@ -42,15 +43,22 @@ from campaign_automation.utils.observability import emit, logger
 SWEEP_LIMIT = 5000  # the messages whose keys one sweep reads
 _SWEEP_SECONDS = 80  # the function that sweeps may run for 110
 _DELIVERY_SECONDS = 120  # longer than any function lives that delivers
+PATIENCE_SECONDS = 1.0  # of an answer, where the program may end after it
 _CLOSING_SECONDS = 10  # for messages under way; what is not sent by then the next sweep sends
 # A create without an answer may still be carried out, so that a look right after it proves nothing.
 _GRACE_MS = 120_000
+# An update without one may be carried out after a newer one: then what was told last is told once more, soon
+# and, for a platform that is slower still, an hour later.
+_CONFIRMED_AFTER_MS = (_GRACE_MS, 60 * 60_000)
+_CHANGES = (UPDATE, DELETE)  # each tells the whole state, so that the newest alone counts
 
 
 class Outbox:
     """The messages, written with the state they report; `deliver` sends the pending ones and may fail.
 
-    While `in_background` is set the process goes on after an answer: no caller waits for the Web Platform.
+    No caller waits for a Web Platform that hangs. Messages are handed to a `function` where there is one.
+    Elsewhere a process that goes on after its answers has `patience`: the seconds that an answer waits for a
+    delivery, which then goes on beside it; None waits for its end. Who `tells_later` sees to the delivery.
     """
 
     def __init__(
@@ -58,11 +66,14 @@ class Outbox:
         store: CampaignStore,
         tools: ToolCaller | None,
         notices: Notices | None = None,
+        function: OutboxFunction | None = None,
     ) -> None:
         self._store = store
         self._tools = tools
         self._notices = notices
-        self.in_background = False
+        self._function = function
+        self.patience: float | None = None
+        self.tells_later = False
         self._under_way: set[asyncio.Task[Exception | None]] = set()
 
     # --- messages ---------------------------------------------------------------------------------------
@@ -98,15 +109,26 @@ class Outbox:
     # --- delivery ---------------------------------------------------------------------------------------
 
     async def tell(self, tenant: str, campaign_id: str) -> None:
-        """Send the campaign's messages, now or beside what the caller goes on with."""
-        if not self.in_background:
-            await self.deliver(tenant, campaign_id)
+        """Have the campaign's messages sent; what hangs goes on without the caller."""
+        if self._tools is None or self.tells_later:
             return
+        if self._function is not None:
+            await self._function.send(tenant, campaign_id)
+        elif self.patience is None:
+            await self.deliver(tenant, campaign_id)
+        else:
+            await self._tell_beside(tenant, campaign_id, self.patience)
+
+    async def _tell_beside(self, tenant: str, campaign_id: str, patience: float) -> None:
         # In a context of its own: the caller's deadline is not the message's.
         delivery = self.deliver(tenant, campaign_id)
         task = asyncio.create_task(delivery, context=contextvars.Context())
         self._under_way.add(task)  # the event loop itself keeps only a weak reference
         task.add_done_callback(self._under_way.discard)
+        # Programs that end after an answer have told the Web Platform, unless it hangs.
+        done, _ = await asyncio.wait([task], timeout=patience)
+        for told in done:
+            told.result()  # what ends the process ends its caller too
 
     async def drain(self) -> None:
         """Wait for the messages under way, for some seconds; none is lost by that, each is a row."""
@@ -131,7 +153,8 @@ class Outbox:
         failure = None
         while failure is None and self._tools is not None:
             creation = await self._store.load(tenant, campaign_id)
-            if creation is None or not any(entry.is_waiting for entry in creation.outbox):
+            now = clock.now_ms()
+            if creation is None or not any(entry.is_due(now) for entry in creation.outbox):
                 return None
             # Two processes could both find that the campaign is not recorded there, and record it twice.
             token = await self._store.claim_delivery(creation, _DELIVERY_SECONDS)
@@ -144,13 +167,21 @@ class Outbox:
         return failure
 
     async def _deliver(self, tools: ToolCaller, creation: Creation) -> Exception | None:
+        await self._begin_confirmation(creation)
         answers: dict[str, dict[str, Any]] = {}
-        for entry in creation.outbox:
+        newest = max(
+            (item.number for item in creation.outbox if item.sent and item.tool in _CHANGES), default=0
+        )
+        for entry in list(creation.outbox):
             if entry.sent:
                 answers[entry.tool] = entry.answer
-            elif entry.tool in (UPDATE, DELETE) and CREATE not in answers:
+            elif entry.tool in _CHANGES and CREATE not in answers:
                 await self._quarantine(creation, entry, "the campaign is not recorded there")
+            elif entry.is_waiting and entry.tool == UPDATE and entry.number < newest:
+                # An operator released it, and a newer state was told meanwhile.
+                await self._store.save_message(creation, entry.model_copy(update={"sent": True}))
             elif not entry.is_quarantined:
+                sent_at = clock.now_ms()
                 try:
                     answers[entry.tool] = await self._send(tools, creation, entry, answers)
                 except asyncio.CancelledError:  # the process ends: the request may still be carried out
@@ -162,8 +193,38 @@ class Outbox:
                     if not await self._refused(creation, entry, error):
                         return error
                 else:
-                    await self._store.mark_sent(creation, entry, answers[entry.tool])
+                    await self._note_told(creation, entry, answers[entry.tool], sent_at=sent_at)
         return None
+
+    async def _begin_confirmation(self, creation: Creation) -> None:
+        """Let what was told last be sent again, where an update may have been carried out after it."""
+        now = clock.now_ms()
+        newest = next((entry for entry in reversed(creation.outbox) if entry.tool in _CHANGES), None)
+        if newest is None or not any(entry.sent and entry.is_due(now) for entry in creation.outbox):
+            return
+        if newest.is_quarantined:
+            await self._confirm(creation, now)  # nothing newer than what an operator decides on
+        elif newest.sent:
+            again = newest.model_copy(update={"sent": False})
+            await self._store.save_message(creation, again)
+            creation.outbox = [again if entry is newest else entry for entry in creation.outbox]
+
+    async def _note_told(
+        self, creation: Creation, entry: OutboxEntry, answer: dict[str, Any], *, sent_at: int
+    ) -> None:
+        """Store an acknowledged message, and which doubts it ends."""
+        told = {"sent": True, "answer": answer, "confirm_at": _confirm_at(entry, sent_at)}
+        await self._store.save_message(creation, entry.model_copy(update=told))
+        if entry.tool in _CHANGES:
+            await self._confirm(creation, sent_at)
+
+    async def _confirm(self, creation: Creation, sent_at: int) -> None:
+        """Store of updates that were not answered when the state is told again, now that it was told."""
+        for number, entry in enumerate(creation.outbox):
+            due = _confirm_at(entry, sent_at)
+            if entry.sent and due != entry.confirm_at:
+                creation.outbox[number] = entry.model_copy(update={"confirm_at": due})
+                await self._store.save_message(creation, creation.outbox[number])
 
     async def _refused(self, creation: Creation, entry: OutboxEntry, error: Exception) -> bool:
         """Keep a message that was not taken, and return whether it is quarantined now."""
@@ -192,7 +253,7 @@ class Outbox:
         arguments = {"user_id": creation.tenant, **entry.arguments}
         if entry.tool == CREATE:
             return await self._record(tools, creation, entry, arguments)
-        if entry.tool not in (UPDATE, DELETE):  # a notice, which older versions sent with the campaign
+        if entry.tool not in _CHANGES:  # a notice, which older versions sent with the campaign
             return await tools.call_tool(entry.tool, with_known_category(arguments))
         try:
             return await tools.call_tool(entry.tool, {**arguments, "campaign_id": answers[CREATE]["id"]})
@@ -233,7 +294,7 @@ class Outbox:
         oldest = min((item.since for item in waiting), default=None)
         emit("outbox_age_seconds", 0 if oldest is None else (clock.now_ms() - oldest) / 1000)
         until = time.monotonic() + _SWEEP_SECONDS
-        for item in in_turns(waiting):
+        for item in in_turns([*waiting, *await self._store.to_confirm(SWEEP_LIMIT)]):
             failure = await self._sweep_one(item, waiting)
             is_throttled = isinstance(failure, CampaignAutomationError) and failure.code == "1003"
             if is_throttled or time.monotonic() > until:
@@ -256,6 +317,14 @@ class Outbox:
                 if row[:3] == item[:3]:
                     await self._store.quarantine(row)
             return error
+
+
+def _confirm_at(entry: OutboxEntry, told_at: int) -> int | None:
+    """Return when the state is told again after an update without an answer; told last at `told_at`."""
+    if entry.doubtful_since is None or entry.tool != UPDATE:
+        return None
+    times = (entry.doubtful_since + after for after in _CONFIRMED_AFTER_MS)
+    return next((at for at in times if told_at < at), None)
 
 
 def in_turns(waiting: list[Pending]) -> list[Pending]:

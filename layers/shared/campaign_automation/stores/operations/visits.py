@@ -35,6 +35,11 @@ class VisitStore:
         rows = await self._table.indexed(TO_RECONCILE, limit=limit)
         return [item for item in map(pending_of, rows) if item is not None and item.since <= now_ms()]
 
+    async def plan(self, creation: Creation) -> None:
+        """Let an open creation be visited that an older version gave no time for it."""
+        values = visit_at(now_ms())
+        await self._table.try_write(Update(campaign_key(creation), set=values, when=Absent("due")))
+
     async def begin(self, tenant: str, campaign_id: str, seconds: int) -> str | None:
         """Take the lease of one visit of the reconciler. Return its token, None if another is there."""
         token, key = uuid.uuid4().hex, Key(partition(tenant, campaign_id), "campaign")
