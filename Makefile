@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all chaos fuzz up down lint format docs build deploy deploy-check bench lock
+.PHONY: help setup demo test test-all chaos fuzz up down invoke lint lint-deploy format docs build deploy deploy-check bench lock
 # Hundreds of processes start in a test run: each would compile all that it imports anew.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -9,6 +9,8 @@ ARCH ?= arm64
 ARGS ?=
 CONFIG ?= default
 PARAMETERS ?=
+BRIDGE ?= auto
+EVENT ?= events/create_campaign.json
 
 help:           ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile
@@ -32,11 +34,14 @@ chaos: setup    ## Run the fault matrix and the simulation (SEED=7 repeats a his
 fuzz: setup     ## Send hostile input to the HTTP door and the tasks (ARGS="--cases 10000 --seed 1")
 	@$(PY) -m tests.fuzz $(ARGS)
 
-up: setup       ## Run the local cloud in the foreground (PORT=8080)
-	@$(PY) -m local up --port $(PORT)
+up: setup       ## Run the local cloud in the foreground (PORT=8080, BRIDGE=address for containers, or none)
+	@$(PY) -m local up --port $(PORT) --bridge $(BRIDGE)
 
 down: setup     ## Stop the local cloud of this clone
 	@$(PY) -m local down
+
+invoke: setup   ## Run a function against it (EVENT=events/create_campaign.json, FUNCTION=MetaStepFunction)
+	@$(PY) -m local invoke $(EVENT) $(if $(FUNCTION),--function $(FUNCTION))
 
 lint: setup     ## Style, types, room doors and the template
 	@$(PY) -m ruff check .
@@ -44,6 +49,9 @@ lint: setup     ## Style, types, room doors and the template
 	@$(PY) -m mypy
 	@.venv/bin/lint-imports
 	@.venv/bin/cfn-lint --template template.yaml --append-rules cfn_lint_serverless.rules
+
+lint-deploy: setup ## checkov on the transformed template, in an environment of its own
+	@sh local/lint_deploy.sh
 
 format: setup   ## Rewrite the code in the house style
 	@$(PY) -m ruff check --fix .

@@ -21,6 +21,7 @@ UNUSED = (
     "botocore*",
     "s3transfer*",
     "bin",
+    "examples",  # of google-ads
     "googleapiclient/discovery_cache/documents",
     "google/ads/googleads/v2[3-5]",  # one API version is called, the others are 16 MiB each
     "google/ai/generativelanguage_v1",

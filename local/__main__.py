@@ -1,4 +1,4 @@
-"""`python -m local up|down|demo`."""
+"""`python -m local up|down|demo|invoke`."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ ROOT = Path(__file__).parents[1]
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run one command. The demo reads its own arguments."""
-    if argv[:1] == ["demo"]:
-        demo = importlib.import_module("local.demo")
-        return int(demo.main(list(argv[1:])) or 0)
+    """Run one command. The demo and invoke read their own arguments."""
+    if argv[:1] in (["demo"], ["invoke"]):
+        command = importlib.import_module(f"local.{argv[0]}")
+        return int(command.main(list(argv[1:])) or 0)
     arguments = _parser().parse_args(argv)
     return _up(arguments) if arguments.command == "up" else _down(arguments)
 
@@ -29,17 +29,25 @@ def _parser() -> argparse.ArgumentParser:
         "--mcp", choices=("customer", "standard", "none"), default="customer", help="Web Platform dialect"
     )
     up.add_argument("--template", type=Path, default=ROOT / "template.yaml")
+    up.add_argument(
+        "--bridge",
+        default="auto",
+        help="address at which containers reach this machine; auto looks for Docker's bridge",
+    )
     up.add_argument("--parent", type=int, help="stop when this process is no longer the parent")
     down = commands.add_parser("down", help="stop the one that runs in --dir")
     commands.add_parser("demo", help="create a campaign end to end and show what was made")
+    commands.add_parser("invoke", help="run one function with an event against the one that runs")
     for command in (up, down):
         command.add_argument("--dir", type=Path, default=ROOT / ".local", help="where its state is kept")
     return parser
 
 
 def _up(arguments: argparse.Namespace) -> int:
+    from local.cloud import bridge
     from local.cloud.supervisor import Options, run
 
+    address = bridge.find() if arguments.bridge == "auto" else arguments.bridge
     return run(
         Options(
             directory=arguments.dir.resolve(),
@@ -47,6 +55,7 @@ def _up(arguments: argparse.Namespace) -> int:
             port=arguments.port,
             mcp=arguments.mcp,
             parent=arguments.parent,
+            bridge=None if address == "none" else address,
         )
     )
 

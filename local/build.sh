@@ -18,3 +18,4 @@ fi
 export SAM_CLI_TELEMETRY=0 LAYER_ARCH="$arch" PYTHON="$PWD/.venv/bin/python" PATH="$PWD/.venv/bin:$PATH"
 "$sam" validate --lint --region us-east-1
 "$sam" build --parameter-overrides "Architecture=$arch" ReleaseId=build --region us-east-1
+.venv/bin/python -m local.built .aws-sam/build/template.yaml "$arch"

@@ -8,6 +8,7 @@ lambda_handler = handler(
     "duplicate_campaign",
     "set_kill_switch",
     "set_account_cap",
+    "release_commitment",
     "list_limits",
     "stop_all",
     "list_quarantined_messages",

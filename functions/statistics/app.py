@@ -2,8 +2,10 @@
 
 from typing import Any
 
-from campaign_automation.optimizers.operations import answer
+from campaign_automation.optimizers.operations import answer, preload
 from campaign_automation.utils.observability import logger
+
+preload()
 
 
 @logger.inject_lambda_context(clear_state=True)

@@ -73,18 +73,22 @@ class Cloud:
 
 
 def start(
-    directory: Path | str, port: int = 0, mcp: str = "customer", template: Path | str | None = None
+    directory: Path | str,
+    port: int = 0,
+    mcp: str = "customer",
+    template: Path | str | None = None,
+    bridge: str = "none",
 ) -> Cloud:
     """Start a local cloud that keeps its state in `directory`, and wait until it is ready.
 
     Port 0 takes a free one. `mcp` is the dialect of the Web Platform, "customer" or "standard"; "none" is a
-    stack without one.
+    stack without one. `bridge` is an address at which containers reach it too.
     It also stops when this process ends. Raises CloudError with the log.
     """
     folder = Path(directory).resolve()
     folder.mkdir(parents=True, exist_ok=True)
     argv = [sys.executable, "-m", "local", "up", "--dir", str(folder), "--port", str(port), "--mcp", mcp]
-    argv += ["--parent", str(os.getpid())]
+    argv += ["--parent", str(os.getpid()), "--bridge", bridge]
     if template is not None:
         argv += ["--template", str(Path(template).resolve())]
     log = folder / "cloud.log"

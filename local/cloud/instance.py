@@ -42,13 +42,12 @@ def held(directory: Path) -> Iterator[None]:
             (directory / name).unlink(missing_ok=True)
 
 
-def publish(directory: Path, info: dict[str, Any]) -> None:
+def publish(directory: Path, info: dict[str, Any], sam_environment: dict[str, dict[str, str]]) -> None:
     """Write cloud.json in one step, so that whoever sees it sees all of it.
 
-    sam-env.json beside it carries the functions' variables for `sam local invoke --env-vars`.
+    sam-env.json beside it carries the functions' variables for the SAM CLI (`env_vars` in samconfig.toml).
     """
-    parameters = {"Parameters": info["environment"]}
-    (directory / SAM_ENVIRONMENT).write_text(json.dumps(parameters, indent=2) + "\n")
+    (directory / SAM_ENVIRONMENT).write_text(json.dumps(sam_environment, indent=2) + "\n")
     unfinished = directory / f"{INFO}.new"
     unfinished.write_text(json.dumps(info, indent=2) + "\n")
     unfinished.replace(directory / INFO)

@@ -16,7 +16,7 @@ from typing import Any
 
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
-from local.cloud import instance
+from local.cloud import bridge, instance
 from local.cloud.api.gateway import Gateway
 from local.cloud.aws import CREDENTIALS, Clients
 from local.cloud.backing import Sandbox, SandboxClock, StartError, Valkey
@@ -32,6 +32,7 @@ from local.cloud.stack.template import TransformProcess
 from local.cloud.stack.verbs import JWKS_PATH, LocalVerbs
 from local.cloud.telemetry import Telemetry
 from local.cloud.ticker import Ticker, deleter, deliverer, stored_schedules
+from local.cloud.workers import forks
 from local.cloud.workers.runtime import Runtime
 from local.release import PARAMETER, release_id
 
@@ -61,6 +62,7 @@ EARLY_PARAMETERS = {
     "EuPoliticalAdvertising": "false",
     "AccountDailyBudgetCaps": "USD:1000000,EUR:1000000",
     "PlatformCallLimits": "tiktok:1000",  # as many as the sandbox takes until limits are enforced there
+    "PreloadPlatforms": "",  # no snapshot here: a function loads the SDK that it uses, when it does
     "AccountConnectUrl": "https://web-platform.example/ad-accounts/{platform}",
 }
 LATER_PARAMETERS = (
@@ -80,13 +82,15 @@ TICK_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class Options:
-    """What `up` was asked for. With `parent`, the cloud ends when that process is no longer its parent."""
+    """What `up` was asked for. With `parent`, the cloud ends when that process is no longer its parent; with
+    `bridge`, functions in containers reach it at that address too."""
 
     directory: Path
     template: Path
     port: int = 0
     mcp: str = "customer"
     parent: int | None = None
+    bridge: str | None = None
 
 
 class _Stop(BaseException):
@@ -102,7 +106,8 @@ def run(options: Options) -> int:
     try:
         with instance.held(options.directory), ExitStack() as stack:
             cloud = _LocalCloud(options, stack)
-            instance.publish(options.directory, cloud.info)
+            instance.publish(options.directory, cloud.info, cloud.sam_environment())
+            print(cloud.containers_are_told(), flush=True)
             print(f"ready: API {cloud.info['api_url']}, AWS {cloud.info['aws_endpoint']}", flush=True)
             return cloud.watch()
     except _Stop:
@@ -125,6 +130,8 @@ class _LocalCloud:
         early = early_parameters(options.template)
         transform = TransformProcess(options.template, early, LATER_PARAMETERS)
         stack.callback(transform.stop)
+        forks.prepare()
+        stack.callback(forks.stop)
         self._sandbox = Sandbox(self._children, options.directory)
         self._valkey = Valkey(self._children, options.directory)
         import_moto()
@@ -149,6 +156,7 @@ class _LocalCloud:
         self._serve(api_server)
         stack.callback(_every(TICK_SECONDS, self._background_tick))
         self.info = self._info()
+        self._open_to_containers()
 
     def watch(self) -> int:
         """Stay until the parent is gone (0) or one of the servers has ended by itself (1)."""
@@ -232,6 +240,17 @@ class _LocalCloud:
             "ClockUrl": self._sandbox_urls["admin"] + "/clock",
         }
 
+    def _open_to_containers(self) -> None:
+        address = self._options.bridge
+        if address not in (None, bridge.DESKTOP):
+            self._stack.callback(bridge.Relays(address, bridge.ports_of(self.info["environment"])).close)
+
+    def containers_are_told(self) -> str:
+        """Return the line of `up` on sam local: where its containers reach this cloud."""
+        if self._options.bridge is None:
+            return "containers: no bridge of Docker or Podman here, nothing listens but on loopback"
+        return f"containers: reach this cloud at {self._options.bridge}, as .local/sam-env.json says"
+
     def _api(self) -> LocalVerbs:
         apis = list(self._deployment.stack.apis.values())
         if len(apis) != 1:
@@ -240,6 +259,14 @@ class _LocalCloud:
         return LocalVerbs(
             gateway, self._identity, self._telemetry, self._ticker, self._clock, self._deploy_again
         )
+
+    def sam_environment(self) -> dict[str, dict[str, str]]:
+        """Return the variables of each function by its logical id, as a container is to have them."""
+        address = self._options.bridge or bridge.LOOPBACK
+        return {
+            name.removeprefix(f"{STACK}-"): bridge.reached_at(address, function.environment)
+            for name, function in self._deployment.stack.functions.items()
+        }
 
     def _background_tick(self) -> None:
         self._ticker.tick(self._clock.assumed())

@@ -184,10 +184,22 @@ def test_a_function_starts_with_only_what_its_layers_hold(starts: Starts, functi
         **dict.fromkeys(needed, "x"),
         "JWKS_URL": "https://issuer.example/keys",
         "AWS_DEFAULT_REGION": "us-east-1",
-        "PRELOAD_PLATFORMS": str(own.get("PRELOAD_PLATFORMS", "")),
+        "PRELOAD_PLATFORMS": preloaded(own),
     }
     started = starts.start(folder_of(function), environment, importable(layer_names(function)))
     assert started.error == ""
+
+
+def preloaded(variables: dict[str, Any]) -> str:
+    """The platforms whose SDKs the function loads while it starts, as a deployment's defaults say."""
+    value = variables.get("PRELOAD_PLATFORMS", "")
+    return str(TEMPLATE["Parameters"][value["Ref"]]["Default"] if isinstance(value, dict) else value)
+
+
+def test_functions_with_the_layers_of_platforms_load_their_sdks_before_the_snapshot() -> None:
+    for name, function in FUNCTIONS.items():
+        held = {layer for layer in ("meta", "google") if layer in layer_names(name)}
+        assert held <= set(preloaded(function.get("Environment", {}).get("Variables", {})).split(",")), name
 
 
 def test_a_function_cannot_start_with_what_its_layers_do_not_hold(starts: Starts) -> None:
@@ -195,12 +207,12 @@ def test_a_function_cannot_start_with_what_its_layers_do_not_hold(starts: Starts
     assert "is in no layer" in starts.start("statistics", environment, ()).error
 
 
-LAZY = {"numpy", "scipy", "pandas", "boto3", "facebook_business", "google.ads", "google.generativeai", "grpc"}
+LAZY = {"numpy", "scipy", "pandas", "facebook_business", "google.ads", "google.generativeai", "grpc"}
 
 
 @pytest.mark.parametrize("function", sorted(set(FOLDERS) - {"statistics"}))
 def test_a_function_starts_without_libraries_that_it_did_not_ask_for(starts: Starts, function: str) -> None:
-    """SDKs, numpy and boto3 are loaded by the part that needs them; each costs a cold start."""
+    """SDKs and numpy are loaded where they are asked for; each costs a cold start."""
     needed = ("TABLE_NAME", "JWT_ISSUER", "JWT_AUDIENCE")
     environment = {
         **dict.fromkeys(needed, "x"),

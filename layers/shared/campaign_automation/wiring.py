@@ -24,6 +24,7 @@ from campaign_automation.managers.accounts.adopting import CampaignAdoption
 from campaign_automation.managers.accounts.health import HealthChecks
 from campaign_automation.managers.accounts.listing import CampaignLists
 from campaign_automation.managers.accounts.overview import AccountOverview
+from campaign_automation.managers.accounts.releasing import CommitmentReleases
 from campaign_automation.managers.budgets.budget_manager import BudgetManager
 from campaign_automation.managers.budgets.summary import SUMMARY_SCHEMA, Narrator
 from campaign_automation.managers.campaign_manager import CampaignManager
@@ -80,7 +81,10 @@ from campaign_automation.stores.operations.schedules import TableScheduler
 from campaign_automation.stores.operations.switches import SwitchStore
 from campaign_automation.stores.operations.tags import TagStore
 from campaign_automation.stores.operations.visits import VisitStore
-from campaign_automation.utils.secrets import read_secret
+from campaign_automation.utils.cache_manager import load_redis
+from campaign_automation.utils.secrets import load_reader, read_secret
+from campaign_automation.utils.snapshots import after_restore, reseed
+from campaign_automation.utils.tls import ssl_context
 
 
 class Wiring(Foundation):
@@ -92,14 +96,36 @@ class Wiring(Foundation):
     """
 
     def preload(self, *models: type[BaseModel]) -> None:
-        """Import the SDKs and build the models that this function will need while it starts, when it has the
-        full processor."""
+        """Import the SDKs and build the models and clients that this function will need while it starts: then
+        it has the full processor, and a snapshot holds them."""
         for model in models:
             model.model_rebuild()
         for platform in self.settings.preload_platforms:
             self.adapters[platform]
         if self.settings.gemini_secret_id is not None:
             load_sdk()
+        self._preload_clients()
+        after_restore(reseed)
+        after_restore(self._aws.drop_connections)
+
+    def _preload_clients(self) -> None:
+        """Build the clients of AWS that the settings give work; none of them calls anything yet."""
+        settings = self.settings
+        if settings.preload_platforms or settings.gemini_secret_id is not None:
+            load_reader()
+            ssl_context()
+            if settings.cache_url is not None:
+                load_redis()
+        used = {
+            "dynamodb": settings.table_name,
+            "stepfunctions": settings.create_campaign_state_machine_arn,
+            "scheduler": settings.rule_schedule_group or settings.ab_test_schedule_group,
+            "sns": settings.notification_topic_arn,
+        }
+        for service in (service for service, name in used.items() if name is not None):
+            self._aws.client(service)
+        if settings.statistics_function_name is not None:
+            self._aws.statistics  # noqa: B018 - built by being asked for
 
     async def aclose(self) -> None:
         """Close the connections that the module opened itself, once its messages are sent."""
@@ -271,6 +297,10 @@ class Wiring(Foundation):
     @cached_property
     def duplicates(self) -> CampaignDuplicates:
         return CampaignDuplicates(self.campaigns, self._account_reader, self.gate, self.adapters)
+
+    @cached_property
+    def commitment_releases(self) -> CommitmentReleases:
+        return CommitmentReleases(self.campaigns, self.gate, self.audit, self.commitments)
 
     @cached_property
     def lists(self) -> CampaignLists:

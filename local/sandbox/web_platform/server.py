@@ -12,7 +12,7 @@ from local.sandbox.core.http import exchange
 from local.sandbox.web_platform import mcp_customer
 from local.sandbox.web_platform.files import file
 from local.sandbox.web_platform.mcp_standard import StandardEndpoint, session_manager
-from local.sandbox.web_platform.store import WebPlatformStore
+from local.sandbox.web_platform.store import ASKED_AT, WebPlatformStore
 
 
 class WebPlatform:
@@ -53,4 +53,5 @@ class WebPlatform:
         )
 
     async def _customer(self, request: Request) -> Response:
+        ASKED_AT.set(f"http://{request.headers['host']}")
         return await mcp_customer.serve(self._store, request)

@@ -1,5 +1,6 @@
 """What the Web Platform knows: creatives, campaigns, notifications, credits."""
 
+from contextvars import ContextVar
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
@@ -10,6 +11,8 @@ from local.sandbox.seeds import CREATIVE_RANGES, STYLES, TAGS
 Json = dict[str, Any]
 STARTING_CREDIT = 1000.0
 EXTENSIONS = {"image": "png", "video": "mp4"}
+# The address that a request came to: a function in a container reaches files there, and not on loopback.
+ASKED_AT: ContextVar[str] = ContextVar("asked_at")
 
 
 @dataclass

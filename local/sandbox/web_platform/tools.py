@@ -8,7 +8,7 @@ from typing import Any
 from local.sandbox.core.accounts import Binding
 from local.sandbox.web_platform.arguments import Argument, Json, Signature, ToolRefusal, amount, checked
 from local.sandbox.web_platform.reports import report
-from local.sandbox.web_platform.store import CampaignRow, WebPlatformStore
+from local.sandbox.web_platform.store import ASKED_AT, CampaignRow, WebPlatformStore
 
 PLATFORMS = ("meta", "tiktok", "google")
 OBJECTIVES = ("awareness", "traffic", "engagement", "leads", "conversions", "sales")
@@ -81,12 +81,12 @@ def _get_creative(store: WebPlatformStore, arguments: Json) -> Json:
     creative = store.creative(arguments["user_id"], arguments["creative_id"])
     if creative is None:
         raise ToolRefusal(f"Creative {arguments['creative_id']} not found", {"parameter": "creative_id"})
-    return creative.shown(store.world.base_url)
+    return creative.shown(ASKED_AT.get(store.world.base_url))
 
 
 def _get_creatives(store: WebPlatformStore, arguments: Json) -> Json:
     found = [
-        creative.shown(store.world.base_url)
+        creative.shown(ASKED_AT.get(store.world.base_url))
         for creative in store.creatives.values()
         if creative.user_id == arguments["user_id"]
         and arguments.get("status", creative.status) == creative.status

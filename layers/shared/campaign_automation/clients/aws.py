@@ -19,6 +19,12 @@ class Aws:
             self._clients[service] = boto3.client(service)
         return self._clients[service]
 
+    def drop_connections(self) -> None:
+        """Close what is open: a copy of this process must not go on with connections of the original."""
+        clients = [*self._clients.values(), *([self.statistics] if "statistics" in self.__dict__ else [])]
+        for client in clients:
+            client.close()
+
     @cached_property
     def statistics(self) -> Any:
         """The Lambda client for computations, with two attempts of 20 seconds."""

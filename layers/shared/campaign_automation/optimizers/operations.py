@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -34,6 +35,13 @@ OPERATIONS: dict[str, Callable[[Payload], Payload]] = {
     "plan_ab_test": _plan_ab_test,
     "analyze_ab_test": _analyze_ab_test,
 }
+
+
+def preload() -> None:
+    """Import numpy and scipy and build the models: what each computation would begin with."""
+    importlib.import_module("scipy.special")
+    for model in (BudgetProblem, TestPlanRequest, AbTestProblem):
+        model.model_rebuild()
 
 
 def run(operation: str, payload: Payload) -> Payload:

@@ -9,6 +9,14 @@ from campaign_automation.utils.error_handler import ConfigurationError
 MAX_AGE_SECONDS = 300
 
 
+def load_reader() -> None:
+    """Build the client that reads secrets, as reading the first would."""
+    from aws_lambda_powertools.utilities.parameters import SecretsProvider
+    from aws_lambda_powertools.utilities.parameters.constants import DEFAULT_PROVIDERS
+
+    DEFAULT_PROVIDERS.setdefault("secrets", SecretsProvider())
+
+
 def read_secret(secret_id: str | None, purpose: str) -> dict[str, Any]:
     """Return the JSON object behind `secret_id`, kept in memory for five minutes.
 

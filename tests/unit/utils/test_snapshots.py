@@ -1,0 +1,53 @@
+"""What the copies of a snapshot do not share."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+
+import pytest
+import snapshot_restore_py
+from awslambdaric.lambda_runtime_hooks_runner import run_after_restore
+
+from campaign_automation.models.campaigns import CreateCampaign
+from campaign_automation.settings import Settings
+from campaign_automation.wiring import Wiring
+from local.cloud.aws import CREDENTIALS
+
+
+@pytest.fixture(autouse=True)
+def hooks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name, value in CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
+    snapshot_restore_py.get_after_restore().clear()
+    yield
+    snapshot_restore_py.get_after_restore().clear()
+
+
+def preloaded() -> Wiring:
+    parts = Wiring(Settings(table_name="table", create_campaign_state_machine_arn="arn"))
+    parts.preload(CreateCampaign)
+    return parts
+
+
+def test_each_copy_draws_its_own_numbers() -> None:
+    preloaded()
+    before = random.getstate()
+    run_after_restore()
+    first = random.getstate()
+    random.setstate(before)
+    run_after_restore()
+    assert len({before, first, random.getstate()}) == 3
+
+
+def test_the_clients_of_a_function_are_built_before_the_snapshot_and_hold_no_connection_after_it() -> None:
+    parts = preloaded()
+    made = parts._aws._clients
+    assert set(made) == {"dynamodb", "stepfunctions"}
+    sessions = [client._endpoint.http_session for client in made.values()]
+    for session in sessions:
+        session._manager.connection_from_url("https://aws.example")
+        assert len(session._manager.pools) == 1
+    run_after_restore()
+    assert [len(session._manager.pools) for session in sessions] == [0, 0]
+    assert parts._aws.client("dynamodb") is made["dynamodb"]
