@@ -1,10 +1,11 @@
-"""Change campaigns; for operators kill switches, caps, stops of all, and refused messages."""
+"""Change and copy campaigns; for operators kill switches, caps, stops of all, and refused messages."""
 
 from campaign_automation.api.http import handler
 
 lambda_handler = handler(
     "manage_campaign",
     "update_campaign",
+    "duplicate_campaign",
     "set_kill_switch",
     "set_account_cap",
     "release_commitment",

@@ -29,7 +29,7 @@ from campaign_automation.adapters.common.refusals import gone, outcome_unknown
 from campaign_automation.models.accounts import FoundCampaign
 from campaign_automation.models.campaigns import AdSetPlan, CampaignPlan, CreateCampaign, Creative
 from campaign_automation.models.common import AdAccount, AgeGroup, Level, Objective
-from campaign_automation.models.creation.options import Keyword
+from campaign_automation.models.creation.options import GivenTexts, Keyword
 from campaign_automation.models.creation.settings import Bidding, End, Setting
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import (
@@ -373,6 +373,9 @@ class MemoryPlatform:
             return Outcome(item, item)
 
         return await self._each(f"delete_{_NAMES[level]}", ids, act)
+
+    def fit_texts(self, objective: Objective, texts: GivenTexts) -> GivenTexts:
+        return texts
 
     def check_setting(
         self, setting: Setting, before: Bidding | None, objective: Objective, account: AdAccount

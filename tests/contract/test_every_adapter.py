@@ -34,6 +34,7 @@ from campaign_automation.managers.campaigns.read_back import compare
 from campaign_automation.models.campaign import Creation, ObjectEntry
 from campaign_automation.models.campaigns import CampaignPlan, CreateCampaign, Creative
 from campaign_automation.models.common import AdAccount, Context, Level, Objective
+from campaign_automation.models.creation.options import GivenTexts
 from campaign_automation.models.creation.settings import Bidding, End, Name, Setting
 from campaign_automation.utils.error_handler import (
     AccountError,
@@ -387,6 +388,31 @@ def test_a_bidding_changes_or_is_refused_by_name(bench: Bench, case: str) -> Non
     after = bench.tree(creation)
     changed = [after.campaign] if is_campaigns else after.adsets
     assert {node.setting("bid_strategy") for node in changed} == {asked}
+
+
+def test_texts_are_fitted_to_what_the_ads_show(bench: Bench) -> None:
+    asked = GivenTexts(
+        creative_id="1",
+        primary_text="Run further, whatever the weather. " * 4,  # too long for two of them
+        headline="A trail shoe!",  # not in a headline of Google
+        description="Light, with a firm grip.",
+        more_headlines=["Light and firm", "Run further", "See the details"],
+        more_descriptions=["Have a look \U0001f45f", "Find out more"],
+    )
+    account = bench.run(bench.adapter.describe_account(bench.access))
+    with pytest.raises(InvalidRequestError):
+        bench.adapter.check(bench.spec(texts=[asked]), account)
+    fitted = bench.adapter.fit_texts(Objective.SALES, asked)
+    bench.adapter.check(bench.spec(texts=[fitted]), account)
+    kept = fitted.model_dump(exclude={"creative_id"}, exclude_defaults=True)
+    assert (
+        set(kept)
+        == {
+            "meta": {"primary_text", "headline", "description"},
+            "tiktok": set(),
+            "google": {"description", "more_headlines", "more_descriptions"},
+        }[bench.platform]
+    )
 
 
 @pytest.mark.parametrize(

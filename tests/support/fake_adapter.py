@@ -22,23 +22,30 @@ from campaign_automation.adapters.base import (
     SplitOrder,
     Tree,
 )
-from campaign_automation.adapters.common.options.rules import OptionRules, TextRules
+from campaign_automation.adapters.common.options.rules import OptionRules, TextRules, fit_texts
 from campaign_automation.adapters.common.options.settings import check_setting
 from campaign_automation.models.accounts import FoundCampaign
 from campaign_automation.models.campaigns import AdSetPlan, CampaignPlan, CreateCampaign, Creative
-from campaign_automation.models.common import AdAccount, AgeGroup, Level, Objective, StoredTargeting
-from campaign_automation.models.creation.options import Keyword
+from campaign_automation.models.common import (
+    AdAccount,
+    AgeGroup,
+    Level,
+    Objective,
+    StoredTargeting,
+    Targeting,
+)
+from campaign_automation.models.creation.options import GivenTexts, Keyword
 from campaign_automation.models.creation.settings import Bidding, End, Name, Setting
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import PlatformError, PlatformRejectedError
 from tests.support.builders import account
 
-_AS_PLANNED = {"daily_budget", "targeting", "placements", "bid_strategy", "bid_target"}
+_AS_PLANNED = {"daily_budget", "placements", "bid_strategy", "bid_target"}
 # Costs can be bid for, and changed, but no returns.
 RULES = OptionRules(
     platform="fake",
     name="The platform",
-    texts=TextRules(100),
+    texts=TextRules(100, 40, 30),
     bid_strategies=("target_cpa", "target_roas"),
     bid_switches=(frozenset({"lowest_cost", "target_cpa"}),),
 )
@@ -51,6 +58,12 @@ def changes_of(setting: Setting) -> dict[str, Any]:
     if isinstance(setting, End):
         return {"ends_at": setting.moment}
     return {"bid_strategy": setting.strategy, "bid_target": setting.target}
+
+
+def _stored(targeting: Targeting) -> StoredTargeting:
+    places = targeting.places
+    shown = targeting.model_dump(include=set(StoredTargeting.model_fields))
+    return StoredTargeting(**{**shown, "places": places, **({"countries": []} if places else {})})
 
 
 class FakeAdapter:
@@ -164,6 +177,7 @@ class FakeAdapter:
                 ends_at=plan.ends_at,
                 starts_at=plan.starts_at,
                 **adset.model_dump(include=_AS_PLANNED),
+                targeting=_stored(adset.targeting),
             )
             for adset in adsets
         ]
@@ -255,6 +269,9 @@ class FakeAdapter:
 
     async def create_split(self, access: Access, account: AdAccount, order: SplitOrder) -> str | None:
         return None
+
+    def fit_texts(self, objective: Objective, texts: GivenTexts) -> GivenTexts:
+        return fit_texts(texts, RULES)
 
     def check_setting(
         self, setting: Setting, before: Bidding | None, objective: Objective, account: AdAccount

@@ -47,6 +47,7 @@ from campaign_automation.managers.changes.stopping import CampaignStops
 from campaign_automation.managers.changes.targets import TargetChanges
 from campaign_automation.managers.decisions.earlier_decisions import EarlierDecisions
 from campaign_automation.managers.decisions.looking_back import LookingBack
+from campaign_automation.managers.duplicates.duplicating import CampaignDuplicates
 from campaign_automation.managers.notices.states import StateNotices
 from campaign_automation.managers.rules.account_snapshot import AccountSnapshots
 from campaign_automation.managers.rules.applying import RuleWriter
@@ -302,6 +303,10 @@ class Wiring(Foundation):
     def adoption(self) -> CampaignAdoption:
         stores = self.store, AdoptionStore(self._table), TagStore(self._table)
         return CampaignAdoption(*stores, self.campaigns, self._account_reader, self.commitments)
+
+    @cached_property
+    def duplicates(self) -> CampaignDuplicates:
+        return CampaignDuplicates(self.campaigns, self._account_reader, self.gate, self.adapters)
 
     @cached_property
     def commitment_releases(self) -> CommitmentReleases:

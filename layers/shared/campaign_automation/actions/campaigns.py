@@ -1,4 +1,4 @@
-"""The actions on campaigns: create and show."""
+"""The actions on campaigns: create, copy and show."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from campaign_automation.models.campaigns import (
     GetCampaignStatus,
 )
 from campaign_automation.models.common import Context
+from campaign_automation.models.creation.duplicates import DuplicateCampaign
 from campaign_automation.wiring import Wiring
 
 
@@ -20,6 +21,16 @@ async def create_campaign(
 ) -> CampaignCreated | CampaignAccepted:
     """Create a whole campaign, paused, or tell that its creation goes on."""
     opened = await parts.campaigns.open_creation(request, caller)
+    await parts.runner.run(opened, caller)
+    return await parts.campaigns.outcome(caller.user_id, opened.campaign_id, replayed=not opened.is_new)
+
+
+@action("POST", "/v1/campaigns/{campaign_id}/duplicate", key=Key.CAMPAIGN, success=201)
+async def duplicate_campaign(
+    parts: Wiring, request: DuplicateCampaign, caller: Context
+) -> CampaignCreated | CampaignAccepted:
+    """Create a copy of a campaign, paused, on the same or another platform or account."""
+    opened = await parts.duplicates.open(request, caller)
     await parts.runner.run(opened, caller)
     return await parts.campaigns.outcome(caller.user_id, opened.campaign_id, replayed=not opened.is_new)
 

@@ -25,7 +25,7 @@ from campaign_automation.models.campaigns import (
     Figures,
 )
 from campaign_automation.models.common import AdAccount, AgeGroup, Level, Objective, Record, StoredTargeting
-from campaign_automation.models.creation.options import Keyword
+from campaign_automation.models.creation.options import GivenTexts, Keyword
 from campaign_automation.models.creation.settings import Bidding, End, Setting, SettingField
 from campaign_automation.utils.error_handler import CampaignAutomationError, InvalidRequestError
 
@@ -348,6 +348,10 @@ class PlatformAdapter(Protocol):
 
     async def end_split(self, access: Access, account: AdAccount, split_id: str) -> None:
         """End the test now; one shown to be over is a success. On TikTok its ad groups stop with it."""
+        ...
+
+    def fit_texts(self, objective: Objective, texts: GivenTexts) -> GivenTexts:
+        """Return the texts without the parts and lines that the objective's ads cannot show."""
         ...
 
     def check_setting(

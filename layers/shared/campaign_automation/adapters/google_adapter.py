@@ -25,6 +25,7 @@ from campaign_automation.adapters.base import (
 from campaign_automation.adapters.common.accounts import configured, known_step
 from campaign_automation.adapters.common.budgets import Amounts, BudgetOutcomes, budget_outcome, set_budgets
 from campaign_automation.adapters.common.listings import found_campaigns, ids_by_name, names_by_id
+from campaign_automation.adapters.common.options.rules import fit_texts
 from campaign_automation.adapters.common.reading import tree_of, typed_errors, zone_of
 from campaign_automation.adapters.google import answers, checks, facts, queries, requests
 from campaign_automation.adapters.google.echo import Echo, Echoes
@@ -34,13 +35,14 @@ from campaign_automation.adapters.google.lookbacks import Lookbacks
 from campaign_automation.adapters.google.messages import enum_name
 from campaign_automation.adapters.google.options.changing import GoogleSettings, change_each
 from campaign_automation.adapters.google.options.criteria import Stored, stored_of
+from campaign_automation.adapters.google.options.rules import rules
 from campaign_automation.adapters.google.wire import GoogleWire
 from campaign_automation.adapters.limits.calls import Calls
 from campaign_automation.clients.media_client import MediaClient
 from campaign_automation.models.accounts import FoundCampaign
 from campaign_automation.models.campaigns import AdSetPlan, CampaignPlan, CreateCampaign, Creative
 from campaign_automation.models.common import AdAccount, AgeGroup, Level, Objective
-from campaign_automation.models.creation.options import Keyword
+from campaign_automation.models.creation.options import GivenTexts, Keyword
 from campaign_automation.models.creation.settings import Bidding, Setting
 from campaign_automation.utils.error_handler import AccountError, CampaignAutomationError, PlatformError
 
@@ -390,6 +392,9 @@ class GoogleAdapter:
     @typed_errors(PLATFORM)
     async def end_split(self, access: Access, account: AdAccount, split_id: str) -> None:
         """Do nothing: no split is ever created."""
+
+    def fit_texts(self, objective: Objective, texts: GivenTexts) -> GivenTexts:
+        return fit_texts(texts, rules(objective))
 
     def check_setting(
         self, setting: Setting, before: Bidding | None, objective: Objective, account: AdAccount

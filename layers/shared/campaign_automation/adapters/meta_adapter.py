@@ -24,7 +24,7 @@ from campaign_automation.adapters.common.accounts import configured, known_step,
 from campaign_automation.adapters.common.ages import open_end_warnings
 from campaign_automation.adapters.common.budgets import Amounts, BudgetOutcomes, budget_outcome, set_budgets
 from campaign_automation.adapters.common.listings import found_campaigns, ids_by_name, names_by_id
-from campaign_automation.adapters.common.options.rules import check_options
+from campaign_automation.adapters.common.options.rules import check_options, fit_texts
 from campaign_automation.adapters.common.options.settings import check_setting
 from campaign_automation.adapters.common.outcomes import is_gone, with_gone_removed
 from campaign_automation.adapters.common.reading import (
@@ -73,7 +73,7 @@ from campaign_automation.clients.media_client import MediaClient
 from campaign_automation.models.accounts import FoundCampaign
 from campaign_automation.models.campaigns import AdSetPlan, CampaignPlan, CreateCampaign, Creative
 from campaign_automation.models.common import AdAccount, AgeGroup, Level, Objective
-from campaign_automation.models.creation.options import Keyword
+from campaign_automation.models.creation.options import GivenTexts, Keyword
 from campaign_automation.models.creation.settings import Bidding, Setting
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import (
@@ -382,6 +382,9 @@ class MetaAdapter:
         send = self._wire.send_each if level is Level.ADSET else self._wire.send_all
         outcomes = await send(access, f"update_{level}", calls)
         return {outcome.tag: budget_outcome(outcome, "now") for outcome in outcomes}
+
+    def fit_texts(self, objective: Objective, texts: GivenTexts) -> GivenTexts:
+        return fit_texts(texts, rules(self.copy_limits, objective))
 
     def check_setting(
         self, setting: Setting, before: Bidding | None, objective: Objective, account: AdAccount

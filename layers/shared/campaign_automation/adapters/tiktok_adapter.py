@@ -24,7 +24,7 @@ from campaign_automation.adapters.base import (
 from campaign_automation.adapters.common.accounts import configured, known_step, with_only_assets
 from campaign_automation.adapters.common.budgets import set_budgets
 from campaign_automation.adapters.common.listings import chunks
-from campaign_automation.adapters.common.options.rules import check_options
+from campaign_automation.adapters.common.options.rules import check_options, fit_texts
 from campaign_automation.adapters.common.options.settings import check_setting
 from campaign_automation.adapters.common.reading import id_of, rows_of, text_of, typed_errors, zone_of
 from campaign_automation.adapters.limits.calls import Calls
@@ -49,7 +49,7 @@ from campaign_automation.clients.media_client import MediaClient
 from campaign_automation.models.accounts import FoundCampaign
 from campaign_automation.models.campaigns import AdSetPlan, CampaignPlan, CreateCampaign, Creative
 from campaign_automation.models.common import AdAccount, AgeGroup, Level, Objective
-from campaign_automation.models.creation.options import Keyword
+from campaign_automation.models.creation.options import GivenTexts, Keyword
 from campaign_automation.models.creation.settings import Bidding, Setting
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import AccountError
@@ -308,6 +308,9 @@ class TikTokAdapter:
     async def remove(self, access: Access, level: Level, ids: Sequence[str]) -> list[Outcome]:
         self._echoes.forget()
         return await self._objects.remove(access, level, ids)
+
+    def fit_texts(self, objective: Objective, texts: GivenTexts) -> GivenTexts:
+        return fit_texts(texts, rules(objective))
 
     def check_setting(
         self, setting: Setting, before: Bidding | None, objective: Objective, account: AdAccount

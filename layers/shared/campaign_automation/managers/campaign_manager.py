@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable, Container
 from decimal import Decimal
 from typing import Literal, NamedTuple
 
+from pydantic import BaseModel
+
 from campaign_automation.managers.campaigns import wording
 from campaign_automation.managers.shared.idempotency import REPLAYED, creation_claim, refuse_other_request
 from campaign_automation.models.ab_tests import AbTestTerms
@@ -47,6 +49,13 @@ class Opened(NamedTuple):
     is_new: bool
 
 
+class Origin(NamedTuple):
+    """The campaign that a creation is a copy of, and the request of the copy."""
+
+    campaign_id: str
+    request: BaseModel
+
+
 class CampaignManager:
     def __init__(self, store: CampaignStore, platforms: Container[str]) -> None:
         self._store = store
@@ -60,6 +69,7 @@ class CampaignManager:
         context: Context,
         test: AbTestTerms | None = None,
         is_over: IsOver | None = None,
+        origin: Origin | None = None,
     ) -> Opened:
         """Store the request under its idempotency key; the same key and body give the same campaign again.
 
@@ -74,7 +84,11 @@ class CampaignManager:
                 allowed=[platform for platform in Platform if platform in self._platforms],
             )
         campaign_id = f"cmp_{uuid.uuid4().hex[:20]}"
-        claim = None if spec.dry_run else creation_claim(context, spec, test, campaign_id)
+        claim = (
+            None
+            if spec.dry_run
+            else creation_claim(context, origin.request if origin else spec, test, campaign_id)
+        )
         creation = Creation(
             tenant=context.user_id,
             campaign_id=campaign_id,
@@ -83,6 +97,7 @@ class CampaignManager:
             context=context,
             test=test,
             claim=claim and claim.key,
+            duplicated_from=origin and origin.campaign_id,
             created_at=0,
             updated_at=0,
         )
@@ -137,6 +152,7 @@ class CampaignManager:
                 status_url=f"/v1/campaigns/{campaign_id}",
                 message=wording.CREATING,
                 replayed=replayed,
+                duplicated_from=creation.duplicated_from,
             )
         raise _failure(creation)
 
@@ -205,6 +221,7 @@ def created_result(creation: Creation) -> CampaignCreated:
         drift=creation.drift,
         changes=_changes(creation) if is_dry else None,
         warnings=creation.warnings,
+        duplicated_from=creation.duplicated_from,
         message=wording.created_message(len(plan.adsets), len(plan.ads), dry_run=is_dry),
     )
 

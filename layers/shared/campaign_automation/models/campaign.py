@@ -196,6 +196,7 @@ class Creation(_Stored):
     spec: CreateCampaign
     context: Context
     claim: str | None = None
+    duplicated_from: str | None = None  # our id of the campaign that it is a copy of
     account: AdAccount | None = None
     plan: CampaignPlan | None = None
     failure: dict[str, Any] | None = None

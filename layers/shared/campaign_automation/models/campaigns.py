@@ -285,6 +285,7 @@ class CampaignCreated(Answer):
     drift: list[str] = []
     changes: list[Change] | None = None
     warnings: list[str] = []
+    duplicated_from: Annotated[str | None, Later] = None
     message: str
 
 
@@ -295,6 +296,7 @@ class CampaignAccepted(Answer):
     state: Literal["creating"] = "creating"
     campaign_id: str
     status_url: str
+    duplicated_from: Annotated[str | None, Later] = None
     message: str
 
 

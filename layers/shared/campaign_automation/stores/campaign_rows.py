@@ -41,6 +41,7 @@ _PART = 75_000
 # Of a campaign made elsewhere; the rest of it are the attributes of its row and its objects.
 _ADOPTED = {"platform", "account", "tag", "name", "objective", "target_roas", "target_cpa", "created_by"}
 _DOCUMENTS = ("spec", "context", "test", "account", "plan", "failure", "warnings", "drift", "held_copies")
+_HEAD = {"tenant", "campaign_id", "state", "claim", "duplicated_from"}
 _SMALL = ("resume", "targets")
 
 
@@ -97,7 +98,7 @@ def pointer_key(tenant: str, platform_campaign_id: str) -> Key:
 
 
 def campaign_row(creation: Creation) -> Row:
-    row = creation.model_dump(include={"tenant", "campaign_id", "state", "claim"}, exclude_none=True)
+    row = creation.model_dump(include=_HEAD, exclude_none=True)
     row |= {name: document(getattr(creation, name)) for name in ("spec", "context", "test")}
     times = {"created_at": now_ms(), "updated_at": now_ms(), **_lifetime(creation)}
     return {**campaign_key(creation)._asdict(), **row, **times, **visit_at(now_ms() + _FIRST_VISIT_MS)}

@@ -22,7 +22,6 @@ from typing import Any, NamedTuple, TypeVar
 from pydantic import BaseModel
 
 from campaign_automation.models.ab_tests import AbTestTerms
-from campaign_automation.models.campaigns import CreateCampaign
 from campaign_automation.models.common import Context
 from campaign_automation.stores.answer_store import AnswerStore, Claim
 from campaign_automation.utils.error_handler import ConflictError
@@ -90,11 +89,9 @@ class Idempotency:
             await self._store.keep(tenant, claim, once.answer.model_dump_json())
 
 
-def creation_claim(
-    context: Context, spec: CreateCampaign, test: AbTestTerms | None, campaign_id: str
-) -> Claim:
+def creation_claim(context: Context, request: BaseModel, test: AbTestTerms | None, campaign_id: str) -> Claim:
     """Return the claim of a creation, to be stored with its campaign."""
-    digest = _sha256(spec.model_dump_json() + (test.model_dump_json() if test else ""))
+    digest = _sha256(request.model_dump_json() + (test.model_dump_json() if test else ""))
     if context.idempotency_key:
         key, seconds = f"given:{context.idempotency_key}", KEPT_SECONDS
     else:

@@ -51,7 +51,7 @@ def _spread(campaign: Campaign, view: CampaignView, total: Decimal) -> dict[str,
 
     Raises InvalidRequestError for a total that is no multiple of a step or too low.
     """
-    budgets = {tag: view.live(tag, "daily_budget") for tag in _running(campaign, view)}
+    budgets = {tag: view.live(tag, "daily_budget") for tag in running_adsets(campaign, view)}
     known = {tag: value for tag, value in budgets.items() if isinstance(value, Decimal) and value > 0}
     if not known:
         raise InvalidRequestError(no_daily_budget(), field="daily_budget")
@@ -76,7 +76,7 @@ def _spread(campaign: Campaign, view: CampaignView, total: Decimal) -> dict[str,
     return {tag: amount * step for tag, amount in zip(known, done.amounts, strict=True)}
 
 
-def _running(campaign: Campaign, view: CampaignView) -> Sequence[str]:
+def running_adsets(campaign: Campaign, view: CampaignView) -> Sequence[str]:
     """Return the ad sets that are active; where none is, those that start with the campaign."""
     entries = [item for item in campaign.made(Level.ADSET) if view.live(item.tag, "status") != "deleted"]
     active = [item.tag for item in entries if view.live(item.tag, "status") == "active"]

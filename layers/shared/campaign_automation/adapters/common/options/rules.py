@@ -235,6 +235,31 @@ def _texts(index: int, texts: GivenTexts, rules: OptionRules) -> Iterator[str]:
             raise refused(f"texts.{index}.{lines}", rules.name, problem, f"<= {most - 1} entries")
 
 
+def fit_texts(texts: GivenTexts, rules: OptionRules) -> GivenTexts:
+    """Return the texts without the parts and lines that the platform refuses."""
+    parts = {part: _if_it_fits(part, getattr(texts, part), rules) for part in _PARTS}
+    more = {name: _fitting(part, getattr(texts, name), rules) for name, part in _LINES.items()}
+    return texts.model_copy(update={**parts, **more})
+
+
+def _if_it_fits(part: str, line: str | None, rules: OptionRules) -> str | None:
+    return line if line and _fits(part, line, rules) else None
+
+
+def _fitting(part: str, lines: Sequence[str], rules: OptionRules) -> list[str]:
+    """Return as many of further lines as an ad shows."""
+    most: int = getattr(rules.texts, f"{part}s")
+    return [line for line in lines if _fits(part, line, rules)][: most - 1]
+
+
+def _fits(part: str, line: str, rules: OptionRules) -> bool:
+    try:
+        list(_line(part, part, line, rules))
+    except InvalidRequestError:
+        return False
+    return True
+
+
 def _line(field: str, part: str, line: str, rules: OptionRules) -> Iterator[str]:
     most, texts = getattr(rules.texts, part), rules.texts
     if most is None:

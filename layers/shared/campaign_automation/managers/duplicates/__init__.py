@@ -1,0 +1,1 @@
+"""Copies of campaigns, on the same or another platform or account."""
