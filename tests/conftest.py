@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,18 +11,16 @@ from xdist.scheduler import LoadScopeScheduling
 
 from local.cloud import Cloud, start
 from local.cloud.workers.worker import TIME_LIMITS
-from local.sandbox.unkind import DEFAULT_SEED
 from tests.support.api import Api
 from tests.support.aws import client
 from tests.support.limits import forget_limits
-from tests.support.sandbox import Sandbox
+from tests.support.sandbox import UNKIND_SEED, Sandbox
 from tests.support.secrets import assert_no_secret, log_of
 
 # A slow example on a busy machine is no failure; a failing one says how to repeat it.
 settings.register_profile("tests", deadline=None, database=None, print_blob=True)
 settings.load_profile("tests")
 
-UNKIND_SEED = int(os.environ.get("UNKIND_SEED", DEFAULT_SEED))
 # Tests that share what takes seconds to start, by the beginning of their ids.
 SHARING = {
     "tests/contract/test_every_adapter.py": "local cloud",

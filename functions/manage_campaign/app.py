@@ -7,6 +7,7 @@ lambda_handler = handler(
     "update_campaign",
     "set_kill_switch",
     "set_account_cap",
+    "release_commitment",
     "list_limits",
     "stop_all",
     "list_quarantined_messages",

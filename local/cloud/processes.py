@@ -8,9 +8,9 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Protocol, TypeVar
 
 STOP_SECONDS = 5.0
 
@@ -22,11 +22,25 @@ alive = set()
 for line in sys.stdin:
     (alive.add if line[0] == "+" else alive.discard)(int(line[1:]))
 for pid in alive:
-    try:
-        os.killpg(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
+    for kill in (os.killpg, os.kill):  # a group is led a moment after a process was forked
+        try:
+            kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
 """
+
+
+class Child(Protocol):
+    """A process with a number, as subprocess.Popen has them."""
+
+    pid: int
+
+    def poll(self) -> int | None: ...
+
+    def wait(self, timeout: float | None = None) -> int: ...
+
+
+C = TypeVar("C", bound=Child)
 
 
 class Children:
@@ -36,7 +50,7 @@ class Children:
         self._guard = subprocess.Popen(
             [sys.executable, "-I", "-c", GUARD], stdin=subprocess.PIPE, start_new_session=True, text=True
         )
-        self._alive: dict[int, subprocess.Popen[bytes]] = {}
+        self._alive: dict[int, Child] = {}
         self._lock = threading.Lock()
         self._closed = False
 
@@ -49,10 +63,8 @@ class Children:
         output: int | IO[bytes] = subprocess.PIPE,
     ) -> subprocess.Popen[bytes]:
         """Start `argv` in a process group of its own, stdout and stderr going to `output` together."""
-        with self._lock:
-            if self._closed:
-                raise RuntimeError("the local cloud is stopping")
-            child = subprocess.Popen(
+        return self.keep(
+            lambda: subprocess.Popen(
                 list(argv),
                 cwd=cwd,
                 env=None if env is None else dict(env),
@@ -61,17 +73,25 @@ class Children:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+        )
+
+    def keep(self, start: Callable[[], C]) -> C:
+        """Start a process by `start`, which gives it a process group of its own."""
+        with self._lock:
+            if self._closed:
+                raise RuntimeError("the local cloud is stopping")
+            child = start()
             self._alive[child.pid] = child
             self._tell_guard(f"+{child.pid}")
         return child
 
-    def kill(self, child: subprocess.Popen[bytes]) -> None:
+    def kill(self, child: Child) -> None:
         """Kill the child and whatever it started, and reap it."""
         _signal_group(child, signal.SIGKILL)
         child.wait()
         self.forget(child)
 
-    def forget(self, child: subprocess.Popen[bytes]) -> None:
+    def forget(self, child: Child) -> None:
         """Take a child that has ended off the list."""
         with self._lock:
             if self._alive.pop(child.pid, None):
@@ -99,8 +119,9 @@ class Children:
             self._guard.stdin.flush()
 
 
-def _signal_group(child: subprocess.Popen[bytes], number: signal.Signals) -> None:
+def _signal_group(child: Child, number: signal.Signals) -> None:
     # Once reaped, the number may belong to somebody else.
     if child.poll() is None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(child.pid, number)
+        for send in (os.killpg, os.kill):  # a group is led a moment after a process was forked
+            with contextlib.suppress(ProcessLookupError):
+                send(child.pid, number)

@@ -32,6 +32,7 @@ from local.cloud.stack.template import TransformProcess
 from local.cloud.stack.verbs import JWKS_PATH, LocalVerbs
 from local.cloud.telemetry import Telemetry
 from local.cloud.ticker import Ticker, deleter, deliverer, stored_schedules
+from local.cloud.workers import forks
 from local.cloud.workers.runtime import Runtime
 from local.release import PARAMETER, release_id
 
@@ -129,6 +130,8 @@ class _LocalCloud:
         early = early_parameters(options.template)
         transform = TransformProcess(options.template, early, LATER_PARAMETERS)
         stack.callback(transform.stop)
+        forks.prepare()
+        stack.callback(forks.stop)
         self._sandbox = Sandbox(self._children, options.directory)
         self._valkey = Valkey(self._children, options.directory)
         import_moto()

@@ -70,8 +70,7 @@ def _simulate(pool: ProcessPoolExecutor, arguments: argparse.Namespace) -> tuple
 
 def _matrix(pool: ProcessPoolExecutor, arguments: argparse.Namespace) -> Iterator[Result]:
     for where, cases in _cases(pool, arguments).items():
-        jobs = 1 if where == CLOUD else arguments.jobs  # one local cloud has workers of its own
-        slices = [part for index in range(jobs) if (part := cases[index::jobs])]
+        slices = [part for index in range(arguments.jobs) if (part := cases[index :: arguments.jobs])]
         for part in pool.map(_RUN[where], slices):
             yield from part
 
@@ -194,7 +193,7 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--steps", type=int, default=10_000, help="of the simulation")
     parser.add_argument("--memory", type=int, default=1500, help="cases on platforms in memory, at least")
-    parser.add_argument("--cases", type=int, default=500, help="cases against the sandbox, at least")
+    parser.add_argument("--cases", type=int, default=250, help="cases against the sandbox, at least")
     parser.add_argument("--workers", type=int, default=150, help="cases through the local cloud")
     parser.add_argument("--seed", type=int, default=1, help="draws cases and histories")
     parser.add_argument("--jobs", type=int, default=2)

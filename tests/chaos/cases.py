@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from tests.chaos.aborts import Abort, broken_stops
 from tests.chaos.actions import ACTIONS, Action
-from tests.chaos.house import WEB_PLATFORM, House, Json, Killed, MortalTable, crashes
+from tests.chaos.house import HELD_SECONDS, WEB_PLATFORM, House, Json, Killed, MortalTable, crashes
 from tests.chaos.invariants import UNTYPED, Violation, broken_promises, look, violations
 
 SANDBOX, MEMORY, CLOUD = "sandbox", "memory", "cloud"
@@ -52,7 +52,11 @@ class Fault(NamedTuple):
 
 
 class Kill(NamedTuple):
-    """The process ends at its `nth` write to the table: before it, or after it and before what follows."""
+    """The process ends at its `nth` write to the table: before it, or after it and before what follows.
+
+    A worker of the local cloud (`nth` is 0) ends while the platform leaves the call of the fault without an
+    answer: before the call, or after it, which at the next call is after the record of the one before.
+    """
 
     nth: int
     after: bool
@@ -75,7 +79,8 @@ class Case:
             how = f"{fault.nth}+" if fault.lasts else str(fault.nth)
             parts += [*where, fault.operation, fault.kind, how]
         if self.kill:
-            parts += ["kill", f"{'after' if self.kill.after else 'before'}_write", str(self.kill.nth)]
+            when = f"{'after' if self.kill.after else 'before'}_write" if self.kill.nth else "worker"
+            parts += ["kill", when, str(self.kill.nth)]
         if self.abort:
             parts += ["abort", self.abort.then or "nothing", str(self.abort.nth)]
         return ".".join(parts)
@@ -87,10 +92,10 @@ def parse(name: str) -> Case:
     platform, action, *parts = name.removeprefix(f"{where}.").split(".")
     if platform not in PLATFORMS or action not in ACTIONS:
         raise ValueError(f"{name} names no case")
-    if parts[:1] == ["kill"]:
-        _, when, nth = parts
-        return Case(platform, action, kill=Kill(int(nth), when == "after_write"), where=where)
-    faults, abort = [], None
+    faults, kill, abort = [], None, None
+    if parts[-3:-2] == ["kill"]:
+        parts, (when, nth) = parts[:-3], parts[-2:]
+        kill = Kill(int(nth), when == "after_write")
     if parts[-3:-2] == ["abort"]:
         parts, (then, nth) = parts[:-3], parts[-2:]
         abort = Abort(int(nth), then.replace("nothing", ""))
@@ -98,7 +103,7 @@ def parse(name: str) -> Case:
         asked = WEB_PLATFORM if parts[0] == WEB_PLATFORM else platform
         operation, kind, nth, *parts = parts[asked == WEB_PLATFORM :]
         faults.append(Fault(asked, operation, kind, int(nth.rstrip("+")), nth.endswith("+")))
-    return Case(platform, action, tuple(faults), abort=abort, where=where)
+    return Case(platform, action, tuple(faults), kill, abort, where)
 
 
 @dataclass(frozen=True)
@@ -192,10 +197,13 @@ async def run(build: Build, case: Case) -> Result:
 
 async def _perform(house: House, action: Action, case: Case) -> tuple[Json, bool]:
     """Return the answer that the caller got, and whether what should go wrong did."""
+    held = {"hang_seconds": HELD_SECONDS} if case.where == CLOUD and (case.kill or case.abort) else {}
     for fault in case.faults:
-        house.fault(fault.platform, fault.operation, **fault.description)
+        house.fault(fault.platform, fault.operation, **{**fault.description, **held})
     if case.abort:
         return await house.abort(action.perform, *case.abort)
+    if case.kill and not case.kill.nth:
+        return await house.kill(action.perform, case.action)
     table = MortalTable(house.table, case.kill.nth, after=case.kill.after) if case.kill else None
     if table:
         house.restart(table)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -15,21 +16,26 @@ from campaign_automation.actions import ACTIONS
 from campaign_automation.models.campaign import Creation
 from campaign_automation.stores.table import Table
 from local.cloud import Cloud, start
-from tests.chaos.house import USER, Json, Perform, SandboxHouse
+from local.cloud.workers.worker import TIME_LIMITS
+from tests.chaos.house import HELD_SECONDS, USER, WEB_PLATFORM, Json, Perform, SandboxHouse
 from tests.conftest import disable_schedule
 from tests.support.api import Api
 from tests.support.aws import client
 from tests.support.module import environment
+from tests.support.processes import kill_workers
 from tests.support.sandbox import Sandbox
 
 _SCHEDULED = ("ReconcileCampaignsFunction", "OutboxFunction")
 _PATIENCE_SECONDS = 120
-_HELD_SECONDS = 3  # how long the platform leaves the step without an answer that is to be stopped
+_TIME_LIMITS = "20"  # times as long as AWS allows
+_STEPS = {"meta": "MetaStepFunction", "tiktok": "TikTokStepFunction", "google": "GoogleStepFunction"}
+_LEASES = ("run_held_until", "reconciled_until", "delivery_until")
 
 
 @contextmanager
 def running_cloud(folder: Path) -> Iterator[Cloud]:
-    """A local cloud whose sweeps run by command alone."""
+    """A local cloud whose sweeps run by command alone; a machine at work is slower than AWS is."""
+    os.environ[TIME_LIMITS] = _TIME_LIMITS
     with start(folder) as cloud:
         for function in _SCHEDULED:
             disable_schedule(cloud, function)
@@ -71,29 +77,64 @@ class CloudHouse(SandboxHouse):
         self._headers = {"Prefer": "respond-async"}
         accepted = await perform(self)
         self._headers = {}
-        is_met = _until(lambda: any(item["seen"] >= item["nth"] for item in self.sandbox.faults()))
+        is_met = _until(self._is_held)
         machines = client(self._cloud, "stepfunctions")
         (machine,) = machines.list_state_machines()["stateMachines"]
         execution = machine["stateMachineArn"].replace(":stateMachine:", ":execution:")
         machines.stop_execution(executionArn=f"{execution}:{self.campaign_id}")
         if then:
             await self.ask("manage_campaign", campaign_id=self.campaign_id, action=then, confirm=True)
-        await asyncio.sleep(_HELD_SECONDS)  # the stopped step hears from the platform only now
+        await asyncio.sleep(HELD_SECONDS)  # the stopped step hears from the platform only now
         self.end_faults()
         return accepted, is_met
+
+    async def kill(self, perform: Perform, action: str) -> tuple[Json, bool]:
+        """End the worker of the step, the action or the outbox, while the call of the fault is open."""
+        # Of a creation the function dies that carries it out, and its caller waits for the outcome.
+        worker = "UndoChangeFunction" if action == "undo" else "ManageCampaignFunction"
+        worker = _STEPS[self.platform] if action.startswith("create") else worker
+        if any(item["platform"] == WEB_PLATFORM for item in self.sandbox.faults()):
+            worker = "OutboxFunction"
+        asked = asyncio.create_task(asyncio.to_thread(asyncio.run, perform(self)))
+        is_met = await asyncio.to_thread(_until, self._is_held)
+        killed = kill_workers(self._cloud.info["pid"], worker)
+        answer = await asked
+        self.end_faults()
+        self._end_leases()
+        return answer if "status" in answer else {"status": "killed"}, is_met and killed > 0
+
+    def _is_held(self) -> bool:
+        return any(item["seen"] >= item["nth"] for item in self.sandbox.faults())
+
+    def _end_leases(self) -> None:
+        """Let the leases of the dead be over: they count the seconds of the machine."""
+        dynamodb, name = client(self._cloud, "dynamodb"), self._cloud.info["environment"]["TABLE_NAME"]
+        for item in self._rows():
+            for lease in item.keys() & set(_LEASES):
+                dynamodb.update_item(
+                    TableName=name,
+                    Key={"pk": item["pk"], "sk": item["sk"]},
+                    UpdateExpression="SET #until = :over",
+                    ExpressionAttributeNames={"#until": lease},
+                    ExpressionAttributeValues={":over": {"N": "1"}},
+                )
 
     async def creations(self) -> list[Creation]:
         ids = sorted(set(self._ids()) - self._others)
         return [await self.parts.creation.load(USER, item) for item in ids]
 
     def _ids(self) -> Iterator[str]:
+        for item in self._rows():
+            tenant, _, campaign_id = item["pk"]["S"].partition("#campaign#")
+            if tenant == USER and item["sk"]["S"] == "campaign":
+                yield campaign_id
+
+    def _rows(self) -> Iterator[Json]:
         pages = client(self._cloud, "dynamodb").get_paginator("scan")
-        asked = {"TableName": self._cloud.info["environment"]["TABLE_NAME"], "ProjectionExpression": "pk, sk"}
-        for page in pages.paginate(**asked):
-            for item in page["Items"]:
-                tenant, _, campaign_id = item["pk"]["S"].partition("#campaign#")
-                if tenant == USER and item["sk"]["S"] == "campaign":
-                    yield campaign_id
+        names = {f"#{number}": name for number, name in enumerate(("pk", "sk", *_LEASES))}
+        asked = {"ProjectionExpression": ", ".join(names), "ExpressionAttributeNames": names}
+        for page in pages.paginate(TableName=self._cloud.info["environment"]["TABLE_NAME"], **asked):
+            yield from page["Items"]
 
 
 def _until(holds: Callable[[], bool]) -> bool:

@@ -29,6 +29,7 @@ WEB_PLATFORM = "web_platform"
 OPERATOR_ROLES = ["viewer", "buyer", "approver", "operator"]
 # The reconciler visits within minutes, again after an hour, and once more for what was stopped by force.
 HOURS = (0, 1, 2, 1)
+HELD_SECONDS = 5  # how long a platform leaves the call of a worker open that is to be stopped or ended
 ODD_ANSWER = "answer not read"
 
 Json = dict[str, Any]
@@ -119,6 +120,13 @@ class House(ABC):
         Raises ValueError for a house in which no execution runs apart from its caller.
         """
         raise ValueError(f"{type(self).__name__}: no execution runs here that could be stopped")
+
+    async def kill(self, perform: Perform, action: str) -> tuple[Json, bool]:
+        """End the worker that carries the action out while the platform leaves its call without an answer.
+
+        Raises ValueError for a house that has no workers.
+        """
+        raise ValueError(f"{type(self).__name__}: no worker runs here that could be ended")
 
     def restart(self, table: Table | None = None) -> None:
         """Go on in a new process, which knows what the table says."""

@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -24,6 +25,7 @@ from tests.chaos.cases import (
     PLATFORMS,
     Case,
     Fault,
+    Kill,
     Result,
     aborts,
     calls_of,
@@ -53,8 +55,8 @@ _CLOUD_ACTIONS = (
     "status",
 )
 _CLOUD_KINDS = ("timeout_before", "timeout_after", "drop_connection", "http_500", "policy", "garbage")
-# The steps during which an execution is stopped, by what they ask of the platform.
-_HELD = ("create_campaign", "create_adset", "create_ad", "read_campaign", "update_campaign")
+_KILLED_ACTIONS = ("create_active", "create_paused", "pause", "start", "delete", "pause_adset", "undo")
+_HELD_KINDS = ("timeout_before", "timeout_after")
 
 
 def in_sandbox(work: Callable[[Sandbox, Any], Coroutine[Any, Any, A]], subject: Any) -> A:
@@ -132,22 +134,27 @@ def run_histories(seeds: Sequence[int]) -> list[Outcome]:
 
 
 def through_workers(cases: Sequence[Case], count: int, seed: int) -> list[Case]:
-    """Return `count` cases for the local cloud: stopped executions, and faults of those found elsewhere."""
+    """Return `count` cases for the local cloud, of actions and faults that were found elsewhere.
+
+    A quarter are ended workers, a sixth stopped executions.
+    """
+    short = [case for case in cases if len(case.faults) == 1 and _is_short(case.faults[0])]
+    held = [case for case in short if case.faults[0].kind in _HELD_KINDS]
+    killed = [
+        replace(case, kill=Kill(0, after=False), where=CLOUD)
+        for case in held
+        if case.action in _KILLED_ACTIONS
+    ]
     stopped = [
-        Case(
-            platform, "create_active", (Fault(platform, operation, kind),), abort=Abort(0, then), where=CLOUD
-        )
-        for platform in PLATFORMS
-        for operation in _HELD
-        for kind, then in (("timeout_after", "pause"), ("timeout_before", ""), ("timeout_after", "delete"))
+        replace(case, abort=Abort(0, then), where=CLOUD)
+        for case in held
+        for then in ("", "pause", "delete")
+        if case.action == "create_active"
     ]
-    found = [
-        Case(case.platform, case.action, case.faults, where=CLOUD)
-        for case in cases
-        if case.action in _CLOUD_ACTIONS and len(case.faults) == 1 and _is_short(case.faults[0])
-    ]
+    found = [replace(case, where=CLOUD) for case in short if case.action in _CLOUD_ACTIONS]
     chance = random.Random(f"workers {seed}")
-    chosen = chance.sample(stopped, min(len(stopped), count // 4))
+    chosen = chance.sample(killed, min(len(killed), count // 4))
+    chosen += chance.sample(stopped, min(len(stopped), count // 6))
     return chosen + chance.sample(found, min(len(found), count - len(chosen)))
 
 

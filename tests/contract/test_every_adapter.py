@@ -816,6 +816,21 @@ def test_a_split_test_ends_and_ending_it_again_is_a_success(
     assert is_over
 
 
+@pytest.mark.parametrize("bench", ["meta", "tiktok"], indirect=True)
+def test_a_split_test_that_is_not_shown_is_not_taken_for_ended(bench: Bench, sandbox: Sandbox) -> None:
+    split = _split(bench, starts_in=timedelta(hours=-1))
+    made = split.create()
+    assert made is not None
+    sandbox.hide(made, writes=True)
+    with pytest.raises(PlatformRejectedError) as refused:
+        split.end(made)
+    assert refused.value.code == "5000"
+    sandbox.show_all()
+    split.end(made)
+    sandbox.hide(made, writes=True)
+    split.end(made)  # the lists of the account tell that it is over
+
+
 def test_a_split_of_three_is_one_only_where_the_platform_takes_three(bench: Bench, sandbox: Sandbox) -> None:
     split = _split(bench, adsets=3)
     made = split.create()

@@ -11,7 +11,7 @@ import pytest
 from campaign_automation import CampaignAutomation, Limits
 from local.cloud.backing import sandbox_urls
 from tests.support.processes import running_sandbox
-from tests.support.sandbox import Sandbox
+from tests.support.sandbox import UNKIND_SEED, Sandbox
 
 Module = Callable[..., CampaignAutomation]
 
@@ -26,6 +26,7 @@ def urls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
 def sandbox(urls: dict[str, str]) -> Iterator[Sandbox]:
     with Sandbox(urls["admin"]) as control:
         control.reset()
+        control.unkind(UNKIND_SEED)
         yield control
 
 

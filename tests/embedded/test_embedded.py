@@ -91,7 +91,7 @@ def test_a_campaign_is_made_and_known_after_a_restart(
 
 RULE = {
     "rule_name": "stop",
-    "condition": {"metric": "spend", "operator": "greater_than_or_equal", "value": 0, "time_range": "1d"},
+    "condition": {"metric": "spend", "operator": "greater_than_or_equal", "value": 0, "time_range": "today"},
     "action": {"type": "pause_campaign"},
     "schedule": "rate(6 hours)",
 }

@@ -15,7 +15,7 @@ from local.cloud import Cloud
 from local.cloud.workers.worker import TIME_LIMITS
 from tests.support.api import Api
 from tests.support.builders import request_body
-from tests.support.sandbox import Sandbox
+from tests.support.sandbox import UNKIND_SEED, Sandbox
 
 ROOT = Path(__file__).parents[2]
 TITLE = "Campaign Automation"
@@ -40,7 +40,8 @@ def own_cloud(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(TIME_LIMITS, "20")
         running = local_cloud.start(tmp_path_factory.mktemp("cloud"), template=bundle / "template.yaml")
-    with running:
+    with running, Sandbox(running.info["sandbox"]["admin"]) as sandbox:
+        sandbox.unkind(UNKIND_SEED)
         yield running
 
 

@@ -14,7 +14,7 @@ from local import cloud as local_cloud
 from local.cloud import Cloud
 from tests.support.api import Api
 from tests.support.builders import request_body
-from tests.support.sandbox import Sandbox
+from tests.support.sandbox import UNKIND_SEED, Sandbox
 
 ACCOUNT = {"platform_account_id": "1230000003", "access_token": "sandbox-google-token-123"}
 
@@ -36,6 +36,8 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
         )
         name = "campaign-automation/local/accounts/user_123/google"
         secrets.create_secret(Name=name, SecretString=json.dumps(ACCOUNT))
+        with Sandbox(running.info["sandbox"]["admin"]) as sandbox:
+            sandbox.unkind(UNKIND_SEED)
         yield running
 
 

@@ -12,11 +12,11 @@ from tests.fuzz.inputs import documented, malformed, payloads
 
 
 def fuzz(cases: int, seed: int) -> Door:
-    """Send as many inputs: half about the document, a third malformed, the rest payloads of tasks."""
+    """Send at least as many inputs: half about the document, a third malformed, the rest to tasks."""
     with quiet(), open_door(seed) as door:
         documented(door, cases // 2, seed)
         malformed(door, cases // 3, seed)
-        payloads(door, cases - cases // 2 - cases // 3, seed)
+        payloads(door, cases - door.seen.total(), seed)
     return door
 
 

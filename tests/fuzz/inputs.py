@@ -89,20 +89,21 @@ def malformed(door: Door, count: int, chance: int) -> None:
 
 def payloads(door: Door, count: int, chance: int) -> None:
     """Hand `count` payloads to the tasks that the state machine and the schedules call."""
+    share = -(-count // 4)
     ids = st.one_of(_TEXTS, st.sampled_from(list(door.known.values())))
     steps = st.fixed_dictionaries(
         {"step": st.sampled_from(sorted({*STEPS} - {"give_up"})), "tenant": _TEXTS, "campaign_id": ids},
         optional={"creative_id": _TEXTS, "failure": st.dictionaries(_TEXTS, _JSON, max_size=3)},
     )
     ticks = st.dictionaries(st.sampled_from(["tenant", "rule_id", "test_id", "scheduled_time"]), _JSON)
-    _each(steps, count // 4, chance, lambda event: door.task(creation_step, event))
-    _each(ticks, count // 4, chance, lambda event: door.task(evaluate_rule, event))
-    _each(ticks, count // 4, chance, lambda event: door.task(check_ab_test, event))
+    _each(steps, share, chance, lambda event: door.task(creation_step, event))
+    _each(ticks, share, chance, lambda event: door.task(evaluate_rule, event))
+    _each(ticks, share, chance, lambda event: door.task(check_ab_test, event))
     causes = st.one_of(
         _JSON, _JSON.map(_dumped), st.dictionaries(st.just("errorMessage"), _JSON).map(_dumped)
     )
     failures = st.fixed_dictionaries({}, optional={"Error": _JSON, "Cause": causes})
-    _each(failures, count // 4, chance, lambda failure: _judge_failure(door, failure))
+    _each(failures, share, chance, lambda failure: _judge_failure(door, failure))
 
 
 def _judge_failure(door: Door, failure: Any) -> None:

@@ -66,6 +66,8 @@ FOUND = (
     "tiktok.cancel_test.list_ads.auth_expired.3",
     # A budget waits for midnight, and the platform could not be read when it was set.
     "tiktok.rule_budget.read_campaign.rate_limit.3",
+    # A request was never answered, and the next one was not sent, as the platform does not answer.
+    "meta.start.batch.late_success.1+",
 )
 
 

@@ -7,6 +7,7 @@ The answers are recorded once from the sandbox, so every field that an adapter a
 from __future__ import annotations
 
 import asyncio
+import itertools
 import re
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -38,6 +39,7 @@ from campaign_automation.adapters.meta_adapter import MetaAdapter
 from campaign_automation.adapters.tiktok_adapter import TikTokAdapter
 from campaign_automation.clients.media_client import MediaClient
 from campaign_automation.managers.campaigns.planning import plan_campaign
+from campaign_automation.models.accounts import FoundCampaign
 from campaign_automation.models.campaigns import CampaignPlan
 from campaign_automation.models.common import AdAccount, Level, Objective
 from campaign_automation.models.creation.settings import End
@@ -54,9 +56,10 @@ PLATFORMS = ("meta", "tiktok", "google")
 ACCOUNTS = {"meta": "act_100000000000001", "tiktok": "7000000000000000123", "google": "1230000003"}
 # In the order in which they are recorded: each needs what those before it made.
 OPERATIONS_BY_KIND = {
-    "account": ("describe_account", "upload_image", "upload_video"),
+    "account": ("describe_account", "upload_image", "upload_video", "check_account"),
     "create": ("create",),
     "find": ("find_campaigns", "find_adsets", "find_ads"),
+    "list": ("list_campaigns", "campaign_names"),
     "tree": ("read_tree",),
     "daily": ("daily_of_campaigns", "daily_of_adsets", "daily_of_ads"),
     "change": ("set_status", "set_budgets", "create_split", "end_split", "lift_end", "set_end", "remove"),
@@ -187,6 +190,15 @@ class Bench:
         parent = None if level is Level.CAMPAIGN else self.ids(Level.CAMPAIGN)[0]
         return await adapter.find(self.access, level, names, parent)
 
+    async def _check_account(self, adapter: PlatformAdapter) -> None:
+        await adapter.check_account(self.access)
+
+    async def _list_campaigns(self, adapter: PlatformAdapter) -> list[FoundCampaign]:
+        return await adapter.list_campaigns(self.access, self.account)
+
+    async def _campaign_names(self, adapter: PlatformAdapter) -> dict[str, str]:
+        return await adapter.campaign_names(self.access)
+
     async def _read_tree(self, adapter: PlatformAdapter) -> Tree:
         return await adapter.read_tree(self.access, self.ids(Level.CAMPAIGN)[0], "USD")
 
@@ -280,6 +292,7 @@ def _record(bench: Bench, sandbox: Sandbox, loop: asyncio.AbstractEventLoop) -> 
     bench.known["account"] = run("describe_account")
     bench.known["asset"] = run("upload_image")
     run("upload_video")
+    run("check_account")
     asked = spec(
         platform=bench.platform,
         age_groups=AGES,
@@ -304,7 +317,7 @@ def _record(bench: Bench, sandbox: Sandbox, loop: asyncio.AbstractEventLoop) -> 
     sandbox.advance(advance_days=2)
     bench.known["now"] = sandbox.now()
     bench.known["today"] = sandbox.now().date()
-    for operation in OPERATIONS[4:]:
+    for operation in OPERATIONS[OPERATIONS.index("create") + 1 :]:
         run(operation)
     return recorded
 
@@ -347,8 +360,18 @@ def check(result: Any) -> None:
     elif isinstance(result, list):
         for item in result:
             check(item)
+    elif isinstance(result, FoundCampaign):
+        _check_found(result)
     elif isinstance(result, dict):
-        assert all(ID.fullmatch(item) for ids in result.values() for item in ids), result
+        # Ids by name, or names by id.
+        ids = [item for item in result if isinstance(result[item], str)]
+        assert all(map(ID.fullmatch, ids or itertools.chain.from_iterable(result.values()))), result
+
+
+def _check_found(campaign: FoundCampaign) -> None:
+    assert ID.fullmatch(campaign.platform_id), campaign
+    assert campaign.status in ("active", "paused", "unknown")
+    assert type(campaign).model_validate(campaign.model_dump()) == campaign
 
 
 def _check_node(node: Node) -> None:
@@ -435,6 +458,40 @@ def test_an_id_and_a_status_are_enough_for_a_node(
     before, after = play.run("read_tree"), play.run("read_tree", spoils)
     assert isinstance(after, Tree), after
     assert _statuses(after) == _statuses(before)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("operation", OPERATIONS_BY_KIND["list"])
+@FEW
+@given(data=st.data())
+def test_an_odd_campaign_costs_no_other_of_the_account(
+    plays: dict[str, Play], name: str, operation: str, data: st.DataObject
+) -> None:
+    play = plays[name]
+    rows = _campaign_rows(play.recorded[operation])
+    odd = data.draw(st.sampled_from(sorted(rows)))
+    spoils = data.draw(play.spoils(operation, odd, partial(_is_under, rows[odd])))
+    before, after = (_by_id(play.run(operation, each)) for each in ((), spoils))
+    for platform_id, campaign in before.items():
+        assert platform_id == odd or after[platform_id] == campaign
+
+
+def _by_id(found: Any) -> dict[str, Any]:
+    return found if isinstance(found, dict) else {item.platform_id: item for item in found}
+
+
+def _campaign_rows(recorded: Recorded) -> dict[str, tuple[int, Path]]:
+    """The rows of campaigns: where they stand among the answers, by the campaign's id."""
+    found: dict[str, tuple[int, Path]] = {}
+    for number, (_, answer) in enumerate(recorded.answers):
+        if hasattr(answer, "results"):
+            ids = [str(row.campaign.id) for row in answer.results]
+            holder = "results"
+        else:
+            holder = "data" if "data" in answer else "list"
+            ids = [row.get("campaign_id", row.get("id")) for row in answer[holder]]
+        found |= {item: (number, (holder, index)) for index, item in enumerate(ids)}
+    return found
 
 
 def _is_under(row: tuple[int, Path], number: int, path: Path) -> bool:

@@ -24,8 +24,12 @@ from campaign_automation.models.common import Context, Level
 from campaign_automation.stores import lease
 from campaign_automation.stores.engines.sqlite import SqliteTable
 from campaign_automation.stores.table import Table
-from campaign_automation.utils import clock
-from campaign_automation.utils.error_handler import ConflictError, PlatformUnavailableError
+from campaign_automation.utils import clock, retry_strategy
+from campaign_automation.utils.error_handler import (
+    ConflictError,
+    PlatformRejectedError,
+    PlatformUnavailableError,
+)
 from campaign_automation.wiring import Wiring
 from tests.support.builders import request_body
 from tests.support.fake_adapter import FakeAdapter
@@ -293,6 +297,38 @@ def test_an_outcome_that_nobody_could_read_back_stays_unknown(
     monkeypatch.setattr(house.adapter, "read_tree", real)
     house.apply(creation, [budget(creation, "31")])
     assert [record.outcome for record in house.audit(creation)] == ["applied"]
+
+
+@pytest.mark.parametrize("in_parts", [False, True])
+def test_a_request_without_an_answer_is_settled_though_the_next_one_was_refused(
+    house: House, monkeypatch: pytest.MonkeyPatch, in_parts: bool
+) -> None:
+    """The platform may carry the first request out after it refused the second."""
+    creation = house.create()
+    tag = creation.plan.adsets[0].tag  # type: ignore[union-attr]
+    unanswered = PlatformUnavailableError("no answer", platform="meta", outcome_unknown=True)
+    refused = PlatformRejectedError("not now", platform="meta")
+    answers = iter([unanswered, refused])
+
+    async def not_at_once(_: Access, __: Level, ids: Sequence[str], ___: str) -> list[Outcome]:
+        error = next(answers)
+        if error is unanswered and not in_parts:
+            raise error
+        return [Outcome(item, error=error) for item in ids]
+
+    async def at_once(_: float) -> None:
+        return None
+
+    monkeypatch.setattr(retry_strategy, "_sleep", at_once)
+    with monkeypatch.context() as patch:
+        patch.setattr(house.adapter, "set_status", not_at_once)
+        (item,) = house.apply(creation, [DesiredChange(Level.ADSET, tag, "status", "active")])
+    assert item.error is refused
+    assert [record.outcome for record in house.audit(creation)] == ["unknown"]
+    house.adapter.change(creation.objects[tag].platform_id or "", status="active")
+    house.apply(creation, [])
+    assert [record.outcome for record in house.audit(creation)] == ["applied"]
+    assert house.load(creation.campaign_id).objects[tag].status == "active"
 
 
 def test_a_platform_that_hangs_is_cut_off_in_time_and_settled_later(

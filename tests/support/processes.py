@@ -63,11 +63,7 @@ def kill_workers(cloud_pid: int, function: str) -> int:
     killed = 0
     for pid in descendants(cloud_pid):
         with suppress(OSError):
-            if f"AWS_LAMBDA_FUNCTION_NAME=campaign-automation-local-{function}\0" in _environment(pid):
+            if f"campaign-automation-local-{function}" in (PROC / str(pid) / "cwd").readlink().parts:
                 os.kill(pid, signal.SIGKILL)
                 killed += 1
     return killed
-
-
-def _environment(pid: int) -> str:
-    return (PROC / str(pid) / "environ").read_text()

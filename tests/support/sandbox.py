@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from datetime import datetime
 from typing import Any
 
 import httpx
 
+from local.sandbox.unkind import DEFAULT_SEED
+
+# The seed of unkind platforms, with which a run can be repeated.
+UNKIND_SEED = int(os.environ.get("UNKIND_SEED", DEFAULT_SEED))
 LIVE = {"ACTIVE", "PAUSED"}
 
 
@@ -33,9 +38,10 @@ class Sandbox:
         """Objects of colleagues in the lists, missing fields and small pages from here on; None ends it."""
         self._http.put("/unkind", json={"seed": seed}).raise_for_status()
 
-    def hide(self, campaign_id: str, *, writes: bool = False) -> None:
-        """Let the platform not show a campaign from here on; with `writes` it refuses changes of it, too."""
-        self._http.put(f"/hidden/{campaign_id}", json={"writes": writes}).raise_for_status()
+    def hide(self, object_id: str, *, writes: bool = False) -> None:
+        """Let the platform not show a campaign or split test from here on; with `writes` it takes no change
+        of it either."""
+        self._http.put(f"/hidden/{object_id}", json={"writes": writes}).raise_for_status()
 
     def show_all(self) -> None:
         """End what `hide` began."""

@@ -24,6 +24,7 @@ from campaign_automation.managers.accounts.adopting import CampaignAdoption
 from campaign_automation.managers.accounts.health import HealthChecks
 from campaign_automation.managers.accounts.listing import CampaignLists
 from campaign_automation.managers.accounts.overview import AccountOverview
+from campaign_automation.managers.accounts.releasing import CommitmentReleases
 from campaign_automation.managers.budgets.budget_manager import BudgetManager
 from campaign_automation.managers.budgets.summary import SUMMARY_SCHEMA, Narrator
 from campaign_automation.managers.campaign_manager import CampaignManager
@@ -291,6 +292,10 @@ class Wiring(Foundation):
     def adoption(self) -> CampaignAdoption:
         stores = self.store, AdoptionStore(self._table), TagStore(self._table)
         return CampaignAdoption(*stores, self.campaigns, self._account_reader, self.commitments)
+
+    @cached_property
+    def commitment_releases(self) -> CommitmentReleases:
+        return CommitmentReleases(self.campaigns, self.gate, self.audit, self.commitments)
 
     @cached_property
     def lists(self) -> CampaignLists:

@@ -6,7 +6,6 @@ import json
 import os
 import queue
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -18,6 +17,7 @@ from pathlib import Path
 from local.cloud.aws import CREDENTIALS
 from local.cloud.processes import Children
 from local.cloud.telemetry import Telemetry
+from local.cloud.workers.forks import Fork, Program
 
 # AWS allows ten seconds; a loaded laptop imports more slowly than Lambda does.
 INIT_SECONDS = 30.0
@@ -114,15 +114,16 @@ class Worker:
         self._events.put(None)
         self._api.close()
 
-    def _spawn(self) -> subprocess.Popen[bytes]:
-        process = self._children.spawn(
-            [sys.executable, "-m", "awslambdaric", self._function.handler],
-            cwd=self._function.directory,
-            env=self._environment(),
-        )
-        assert process.stdout
-        self._telemetry.follow(os.dup(process.stdout.fileno()), self._function.name)
-        process.stdout.close()
+    def _spawn(self) -> Fork:
+        function = self._function
+        program = Program(function.handler, function.directory, function.layers, self._environment())
+        read, written = os.pipe()
+        try:
+            process = self._children.keep(lambda: Fork(program, written))
+        except BaseException:
+            os.close(read)
+            raise
+        self._telemetry.follow(read, function.name)
         return process
 
     def _environment(self) -> dict[str, str]:

@@ -1,11 +1,11 @@
-"""Campaigns that the platforms do not show to the token, as after a lost permission or in an odd answer."""
+"""Objects that the platforms do not show to the token, as after a lost permission or in an odd answer."""
 
 from dataclasses import dataclass, field
 
 
 @dataclass
 class Hidden:
-    """The ids of the campaigns; those of `closed` take no change either."""
+    """The ids of campaigns and split tests; those of `closed` take no change either."""
 
     campaigns: set[str] = field(default_factory=set)
     closed: set[str] = field(default_factory=set)

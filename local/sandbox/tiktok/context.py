@@ -8,7 +8,7 @@ from local.sandbox.core.hidden import Hidden
 from local.sandbox.tiktok import errors
 from local.sandbox.tiktok.objects import media
 from local.sandbox.tiktok.params import Params
-from local.sandbox.tiktok.store import Account, Family, Kind, Node, TikTokStore
+from local.sandbox.tiktok.store import Account, Family, Kind, Node, Split, TikTokStore
 from local.sandbox.unkind import Unkind
 
 KINDS: dict[str, Kind] = {"campaign": "campaign", "adgroup": "adgroup", "ad": "ad"}
@@ -63,3 +63,11 @@ class Context(NamedTuple):
         if alive and node.gone:
             raise errors.deleted(node.noun, object_id)
         return node
+
+    def own_split(self) -> Split:
+        """The account's split test that the call names. Raises TikTokError."""
+        split_id = self.params.required("split_test_group_id")
+        split = self.store.splits.get(split_id)
+        if split is None or split.account_id != self.account.id or split_id in self.hidden.campaigns:
+            raise errors.not_found("split test", split_id)
+        return split

@@ -8,7 +8,6 @@ from local.sandbox.tiktok.answers.reports import report
 from local.sandbox.tiktok.context import KINDS, Context
 from local.sandbox.tiktok.delivery import apply_due_budgets
 from local.sandbox.tiktok.objects import media
-from local.sandbox.tiktok.objects.splits import own_split
 from local.sandbox.tiktok.params import Params
 from local.sandbox.tiktok.store import Node
 
@@ -78,5 +77,5 @@ def video_info(context: Context, _: str) -> Json:
 
 
 def split_result(context: Context, _: str) -> Json:
-    split = own_split(context.store, context.account, context.params)
+    split = context.own_split()
     return {"split_test_status": split.status(context.now), "object_ids": split.adgroup_ids}

@@ -123,5 +123,5 @@ def create_split(context: Context, _: str) -> Json:
 
 
 def stop_split(context: Context, _: str) -> Json:
-    end_split(context.store, context.account, context.params, context.now)
+    end_split(context.store, context.own_split(), context.now)
     return {}

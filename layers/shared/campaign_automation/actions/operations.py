@@ -7,9 +7,11 @@ from campaign_automation.models.common import Context, Role
 from campaign_automation.models.switches import (
     AccountCapSet,
     AllStopped,
+    CommitmentReleased,
     KillSwitchSet,
     LimitsShown,
     ListLimits,
+    ReleaseCommitment,
     SetAccountCap,
     SetKillSwitch,
     StopAll,
@@ -27,6 +29,14 @@ async def set_kill_switch(parts: Wiring, request: SetKillSwitch, caller: Context
 async def set_account_cap(parts: Wiring, request: SetAccountCap, caller: Context) -> AccountCapSet:
     """Set or lift the most that active campaigns of an account, or a currency's accounts, commit a day."""
     return await parts.switches.set_cap(request, caller)
+
+
+@action("POST", "/v1/commitment-releases", key=Key.GIVEN, role=Role.OPERATOR)
+async def release_commitment(
+    parts: Wiring, request: ReleaseCommitment, caller: Context
+) -> CommitmentReleased:
+    """Stop counting a campaign for its account's cap which its platform never shows again."""
+    return await parts.commitment_releases.release(request, caller)
 
 
 @action("GET", "/v1/limits", role=Role.OPERATOR)

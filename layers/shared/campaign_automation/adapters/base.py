@@ -348,7 +348,7 @@ class PlatformAdapter(Protocol):
         ...
 
     async def end_split(self, access: Access, account: AdAccount, split_id: str) -> None:
-        """End the test now; ended or gone already is a success. On TikTok its ad groups stop with it."""
+        """End the test now; one shown to be over is a success. On TikTok its ad groups stop with it."""
         ...
 
     def check_setting(

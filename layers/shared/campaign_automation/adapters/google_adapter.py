@@ -24,7 +24,7 @@ from campaign_automation.adapters.base import (
 )
 from campaign_automation.adapters.common.accounts import configured, known_step
 from campaign_automation.adapters.common.budgets import Amounts, BudgetOutcomes, budget_outcome, set_budgets
-from campaign_automation.adapters.common.listings import found_campaigns, ids_by_name
+from campaign_automation.adapters.common.listings import found_campaigns, ids_by_name, names_by_id
 from campaign_automation.adapters.common.reading import tree_of, typed_errors, zone_of
 from campaign_automation.adapters.google import answers, checks, facts, queries, requests
 from campaign_automation.adapters.google.echo import Echo, Echoes
@@ -264,7 +264,7 @@ class GoogleAdapter:
     @typed_errors(PLATFORM)
     async def campaign_names(self, access: Access) -> dict[str, str]:
         rows = await self._wire.search(access, "list_campaigns", queries.CAMPAIGN_NAMES)
-        return {str(row.campaign.id): row.campaign.name for row in rows}
+        return names_by_id(rows, lambda row: (row.campaign.id, row.campaign.name))
 
     @typed_errors(PLATFORM)
     async def read_tree(self, access: Access, campaign_id: str, currency: str) -> Tree:

@@ -23,7 +23,7 @@ from campaign_automation.adapters.base import (
 from campaign_automation.adapters.common.accounts import configured, known_step, with_only_assets
 from campaign_automation.adapters.common.ages import open_end_warnings
 from campaign_automation.adapters.common.budgets import Amounts, BudgetOutcomes, budget_outcome, set_budgets
-from campaign_automation.adapters.common.listings import found_campaigns, ids_by_name
+from campaign_automation.adapters.common.listings import found_campaigns, ids_by_name, names_by_id
 from campaign_automation.adapters.common.options.rules import check_options
 from campaign_automation.adapters.common.options.settings import check_setting
 from campaign_automation.adapters.common.outcomes import is_gone, with_gone_removed
@@ -275,7 +275,7 @@ class MetaAdapter:
     @typed_errors(PLATFORM)
     async def campaign_names(self, access: Access) -> dict[str, str]:
         items = await self._list(access, Level.CAMPAIGN, access.platform_account_id, ())
-        return {id_of(item["id"]): text_of(item["name"]) for item in items}
+        return names_by_id(items, lambda item: (item["id"], item["name"]))
 
     async def _list(
         self, access: Access, level: Level, parent: str, names: Sequence[str]

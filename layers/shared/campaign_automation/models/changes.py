@@ -35,6 +35,7 @@ Operation = Literal[
     "set_name",
     "set_end",
     "set_bidding",
+    "release_commitment",
 ]
 
 

@@ -1,4 +1,4 @@
-"""The shapes of what operators do at run time: kill switches, account caps, and stops of all campaigns."""
+"""The shapes of what operators do at run time: kill switches, account caps, stops of all campaigns."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from campaign_automation.models.changes import FailedItem, Flag, Reason
+from campaign_automation.models.changes import CampaignId, FailedItem, Flag, Reason
 from campaign_automation.models.common import Amount, Answer, Model, Platform, Record, Text
 
 Id = Annotated[Text, Field(max_length=128)]
@@ -106,6 +106,18 @@ class SetAccountCap(Model):
     reason: Reason
 
 
+class ReleaseCommitment(Model):
+    """Parameters of release_commitment: a campaign, of the caller or of `tenant`, that is not shown any more.
+
+    `reason` says how it is known that it spends nothing.
+    """
+
+    campaign_id: CampaignId
+    tenant: Id | None = None
+    reason: Reason
+    dry_run: Flag = False
+
+
 class ListLimits(Model):
     """Parameters of list_limits: how many changes of each kind are listed too."""
 
@@ -123,6 +135,18 @@ class AccountCapSet(Answer):
     status: Literal["success"] = "success"
     name: str
     daily_budget: Amount | None
+    message: str
+
+
+class CommitmentReleased(Answer):
+    """The daily budget that the campaign no longer counts for in its account's cap."""
+
+    status: Literal["success"] = "success"
+    campaign_id: str
+    platform_account_id: str
+    released: Amount
+    currency: str
+    run_id: str | None
     message: str
 
 

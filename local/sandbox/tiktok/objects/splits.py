@@ -41,22 +41,14 @@ def new_split(store: TikTokStore, account: Account, params: Params, now: datetim
     return split
 
 
-def end_split(store: TikTokStore, account: Account, params: Params, now: datetime) -> None:
+def end_split(store: TikTokStore, split: Split, now: datetime) -> None:
     """split_test/end/: both ad groups stop with it. Raises TikTokError."""
-    split = own_split(store, account, params)
     if split.status(now) in ("CANCELLED", "COMPLETED"):
         raise wrong("split_test_group_id: The split test has already ended.")
     split.ended = True
     for group in (store.nodes[group_id] for group_id in split.adgroup_ids):
         if not group.gone:
             group.operation_status = "DISABLE"
-
-
-def own_split(store: TikTokStore, account: Account, params: Params) -> Split:
-    split = store.splits.get(params.required("split_test_group_id"))
-    if split is None or split.account_id != account.id:
-        raise not_found("split test", params.text("split_test_group_id"))
-    return split
 
 
 def split_fields(store: TikTokStore, node: Node, now: datetime) -> Json:

@@ -12,6 +12,7 @@ from campaign_automation.models.common import Objective
 from campaign_automation.utils.observability import logger
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 
 def chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
@@ -34,15 +35,28 @@ def ids_by_name(objects: Iterable[tuple[Any, Any]], wanted: Container[str]) -> d
 
 def found_campaigns(rows: Iterable[T], read: Callable[[T], FoundCampaign]) -> list[FoundCampaign]:
     """The live campaigns in the rows, each once: pages overlap where somebody adds or removes meanwhile."""
-    found: dict[str, FoundCampaign] = {}
+    found = {campaign.platform_id: campaign for campaign in _readable(rows, read)}
+    return [campaign for campaign in found.values() if campaign.status != "deleted"]
+
+
+def names_by_id(rows: Iterable[T], read: Callable[[T], tuple[Any, Any]]) -> dict[str, str]:
+    """The names of the campaigns in the rows, from their (id, name) pairs; one that has none has no tag."""
+    return dict(_readable(rows, lambda row: _named(*read(row))))
+
+
+def _named(platform_id: Any, name: Any) -> tuple[str, str]:
+    return id_of(platform_id), text_of(name)
+
+
+def _readable(rows: Iterable[T], read: Callable[[T], R]) -> Iterator[R]:
+    """Yield what is read of each row, without those of an unknown form: the others are still to be found."""
     for row in rows:
         try:
-            campaign = read(row)
+            found = read(row)
         except UNREADABLE as error:
             logger.warning("campaign not read", reason=repr(error))
             continue
-        found[campaign.platform_id] = campaign
-    return [campaign for campaign in found.values() if campaign.status != "deleted"]
+        yield found
 
 
 def found_campaign(

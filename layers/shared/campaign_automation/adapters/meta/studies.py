@@ -5,9 +5,12 @@ Source: platforms.md section 2.2, after the reference pages "Business Ad Studies
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from campaign_automation.adapters.base import Access, SplitOrder
+from campaign_automation.adapters.common.outcomes import is_gone
 from campaign_automation.adapters.common.reading import fields_of, id_of
 from campaign_automation.adapters.meta import facts
 from campaign_automation.adapters.meta.facts import PLATFORM
@@ -16,7 +19,7 @@ from campaign_automation.models.common import AdAccount
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import PlatformAuthError, PlatformRejectedError
 
-_FIELDS = "id,name,canceled_time"
+_FIELDS = "id,name,start_time,end_time,canceled_time"
 
 
 class MetaStudies:
@@ -45,22 +48,28 @@ class MetaStudies:
     async def end(self, access: Access, study_id: str) -> None:
         """End the study now, keeping its results; one that has not begun is deleted.
 
-        Ended or gone already is a success.
+        One that ended before, or that neither Meta nor the account's list shows, is a success.
         """
-        try:
-            study = await self._wire.get(access, "read_study", study_id, "start_time,end_time,canceled_time")
-        except PlatformRejectedError as error:
-            if error.code == "5000":
-                return
-            raise
+        study = await self._read(access, study_id)
         now = clock.now()
-        if study.get("canceled_time") or datetime.fromisoformat(study["end_time"]) <= now:
+        if study is None or study.get("canceled_time") or datetime.fromisoformat(study["end_time"]) <= now:
             return
         if datetime.fromisoformat(study["start_time"]) >= now:
             await self._send(access, "delete_study", study_id, ("DELETE", (study_id,), {}))
             return
         params = {"end_time": int(now.timestamp())}
         await self._send(access, "update_study", study_id, ("POST", (study_id,), params))
+
+    async def _read(self, access: Access, study_id: str) -> Mapping[str, Any] | None:
+        """Return the study, or None when the account's list shows that it is gone."""
+        try:
+            return await self._wire.get(access, "read_study", study_id, _FIELDS)
+        except PlatformRejectedError as error:
+            if not is_gone(error):
+                raise
+        # A study that this token may not see now gets the same answer; the account's list tells them apart.
+        studies = await self._list(access, access.platform_account_id)
+        return next((item for item in studies if item.get("id") == study_id), None)
 
     async def _business_id(self, access: Access, account: AdAccount) -> str | None:
         configured = account.facts.get("business_id")
@@ -72,10 +81,13 @@ class MetaStudies:
         return id_of(owner) if owner else None
 
     async def _find(self, access: Access, business_id: str, name: str) -> str | None:
-        params = {"fields": _FIELDS, "limit": 200}
-        studies = await self._wire.get_all(access, "list_studies", business_id, "ad_studies", params)
+        studies = await self._list(access, business_id)
         alive = (item for item in studies if not item.get("canceled_time"))
         return next((id_of(item["id"]) for item in alive if item.get("name") == name), None)
+
+    async def _list(self, access: Access, owner_id: str) -> list[dict[str, Any]]:
+        params = {"fields": _FIELDS, "limit": 200}
+        return await self._wire.get_all(access, "list_studies", owner_id, "ad_studies", params)
 
     async def _send(self, access: Access, operation: str, tag: str, call: Call) -> str:
         outcome = await self._wire.send(access, operation, tag, call)

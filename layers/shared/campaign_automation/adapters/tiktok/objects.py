@@ -7,14 +7,15 @@ like for ad groups, ads and Upgraded Smart+.
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Sequence
 from functools import partial
 from typing import Literal
 
 from campaign_automation.adapters.base import Access, Outcome, Tree, failed
-from campaign_automation.adapters.common.listings import chunks, found_campaigns
+from campaign_automation.adapters.common.listings import chunks, found_campaigns, names_by_id
 from campaign_automation.adapters.common.outcomes import is_gone, left_open, looked_up, with_gone_removed
-from campaign_automation.adapters.common.reading import id_of, id_or_none, text_of, tree_of
+from campaign_automation.adapters.common.reading import id_of, id_or_none, tree_of
 from campaign_automation.adapters.common.refusals import gone
 from campaign_automation.adapters.tiktok import facts
 from campaign_automation.adapters.tiktok.answers import (
@@ -82,11 +83,13 @@ class TikTokObjects:
 
     async def campaign_names(self, access: Access) -> dict[str, str]:
         """Return the names of the live campaigns of both families, by id."""
-        return {
-            id_of(item[id_field(Level.CAMPAIGN, family)]): text_of(item["campaign_name"])
-            for family, items in await self._list_both(access, Level.CAMPAIGN, {})
-            for item in items
-        }
+        listed = await self._list_both(access, Level.CAMPAIGN, {})
+        items = itertools.chain.from_iterable(items for _, items in listed)
+        return names_by_id(items, lambda item: (item["campaign_id"], item["campaign_name"]))
+
+    async def adsets(self, access: Access) -> list[facts.Params]:
+        """Return the fields of all live manual ad groups of the account."""
+        return await self._list(access, "list_adsets", Level.ADSET, "manual", {})
 
     async def read_tree(self, access: Access, campaign_id: str) -> Tree:
         """Read a campaign with its ad groups and ads; of a deleted one the campaign alone.

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from campaign_automation.adapters.base import Access, SplitOrder
+from campaign_automation.adapters.common.outcomes import is_gone
 from campaign_automation.adapters.common.reading import id_or_none
 from campaign_automation.adapters.common.refusals import gone
 from campaign_automation.adapters.tiktok import facts
@@ -62,16 +63,29 @@ class TikTokSplits:
         return split_id
 
     async def end(self, access: Access, split_id: str) -> None:
-        """End the test now, which also stops both ad groups. Ended or gone already is a success."""
+        """End the test now, which also stops both ad groups. One that is over is a success."""
         body: facts.Params = {"split_test_group_id": split_id}
         try:
             await self._wire.post(access, "end_split", "split_test/end", body)
-        except PlatformRejectedError as error:
-            if error.code == "5000":
-                return
-            result = await self._wire.get(access, "read_split", "split_test/result/get", body)
-            if result.get("split_test_status") not in _ENDED:
+        except PlatformRejectedError:
+            if not await self._is_over(access, body):
                 raise
+
+    async def _is_over(self, access: Access, test: facts.Params) -> bool:
+        """Return whether the test has ended, by its own status, or by its ad groups when it is not shown."""
+        try:
+            result = await self._wire.get(access, "read_split", "split_test/result/get", test)
+        except PlatformRejectedError as error:
+            if not is_gone(error):
+                raise
+            groups = await self._objects.adsets(access)
+            return not any(_goes_on(group, test["split_test_group_id"]) for group in groups)
+        return result.get("split_test_status") in _ENDED
+
+
+def _goes_on(group: Mapping[str, object], split_id: str) -> bool:
+    is_in_it = id_or_none(group, "split_test_group_id") == split_id
+    return is_in_it and group.get("split_test_status") not in _ENDED
 
 
 def _refuse_missing(adset_ids: Sequence[str], stored: Stored) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from campaign_automation.managers.changes.guards import Refusal
 from campaign_automation.models.common import Level
 from campaign_automation.utils.plurals import counted
@@ -35,6 +37,21 @@ def imported(count: int, failed: int, left: int, *, dry_run: bool) -> str:
 def released(name: str, *, dry_run: bool) -> str:
     """Return the message of a release."""
     return f"{name} {'would be' if dry_run else 'is'} forgotten here; on its platform nothing changes"
+
+
+SHOWN = (
+    "campaign_id: its platform shows the campaign, so its share of the cap follows what it may spend: pause"
+    " it to give the share back"
+)
+OTHER_TENANT = "tenant: only a token with the role operator reaches campaigns of other tenants"
+
+
+def commitment_released(amount: Decimal, currency: str, account: str, *, dry_run: bool) -> str:
+    """Return the message of a share of the account's cap that was given back."""
+    if not amount:
+        return f"nothing to do: the campaign counts for nothing in the cap of {account}"
+    would = "would not count" if dry_run else "no longer counts"
+    return f"the campaign {would} for {amount} {currency} a day in the cap of {account}"
 
 
 def over_cap(refusal: Refusal) -> str:

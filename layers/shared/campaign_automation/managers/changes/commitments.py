@@ -56,8 +56,7 @@ class Commitments:
 
     async def follow(self, campaign: Campaign, amount: Decimal) -> None:
         """Commit the `amount` that the campaign may spend now, also a higher one that others have set."""
-        standing = (await self._committed(campaign.tenant, campaign.account)).get(campaign.campaign_id)
-        if amount != (standing or 0):
+        if amount != await self.standing(campaign):
             await self._commit(campaign, amount or None)
 
     async def take_in(self, campaign: Campaign, amount: Decimal) -> None:
@@ -73,6 +72,12 @@ class Commitments:
     async def over_cap(self, account: AdAccount, total: Decimal) -> Refusal | None:
         """Return the refusal of raises in an account whose campaigns may spend `total` a day."""
         return await self._check(account, total)
+
+    async def standing(self, campaign: Campaign) -> Decimal:
+        """Return what the campaign commits a day in the account currency's major unit, 0 for nothing."""
+        return (await self._committed(campaign.tenant, campaign.account)).get(
+            campaign.campaign_id, Decimal(0)
+        )
 
     async def release(self, tenant: str, account: AdAccount, campaign_id: str) -> None:
         """Forget the commitment of a campaign that spends nothing any more."""

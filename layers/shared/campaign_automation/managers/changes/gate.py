@@ -14,7 +14,7 @@ import itertools
 from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal
 
-from campaign_automation.adapters.base import Access, BudgetOutcome, Outcome, Tree
+from campaign_automation.adapters.base import Access, Tree
 from campaign_automation.managers.changes import records, wording
 from campaign_automation.managers.changes.commitments import Commitments
 from campaign_automation.managers.changes.guards import Limits, check_wanted
@@ -23,6 +23,7 @@ from campaign_automation.managers.changes.items import (
     DesiredChange,
     Result,
     Run,
+    Sending,
     Shown,
     adset_entries,
     entries_seen,
@@ -371,29 +372,21 @@ class WriteGate:
         The values are absolute, so one that was applied and is sent again changes nothing.
         """
         campaign, platform = held.campaign, self._platform(held.campaign)
-        waiting = {item.entry.platform_id or "": item for item in batch}
-        done: list[ChangeResult] = []
+        sending = Sending(batch)
 
         async def attempt() -> None:
             # Each time anew: a person may have stopped the campaign while this run waited.
             await self._leases.renew(held)
-            if any(item.raises_spend for item in waiting.values()):
+            if any(item.raises_spend for item in sending.waiting.values()):
                 await self._switches.check(*_account_of(campaign))
-            request = request_of(platform.adapter, campaign, waiting)
-            passing: list[CampaignAutomationError] = []
-            for outcome in await platform.call(request):
-                if outcome.error is not None and outcome.error.retryable:
-                    passing.append(outcome.error)
-                else:
-                    done.append(waiting.pop(_id_of(outcome)).answered(outcome))
-            if passing:
-                raise passing[0]  # with_retries comes back, and `waiting` holds only what failed
+            with sending.noted():
+                sending.take(await platform.call(request_of(platform.adapter, campaign, sending.waiting)))
 
         try:
             await platform.retried(batch[0].wanted.operation, _PATIENCE, attempt)
         except CampaignAutomationError as error:
-            done += [item._replace(result="failed", error=error) for item in waiting.values()]
-        return done
+            sending.give_up(error)
+        return sending.done
 
     def _platform(self, campaign: Campaign) -> PlatformAccount:
         return self._platforms.of(campaign.tenant, campaign.platform, campaign.account)
@@ -411,10 +404,6 @@ def _without_raises(results: list[ChangeResult], reason: str) -> list[ChangeResu
         else item
         for item in results
     ]
-
-
-def _id_of(outcome: Outcome | BudgetOutcome) -> str:
-    return outcome.platform_id if isinstance(outcome, BudgetOutcome) else outcome.tag
 
 
 def _is_open(record: AuditRecord) -> bool:

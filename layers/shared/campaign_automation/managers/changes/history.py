@@ -109,14 +109,10 @@ def _plan(campaign: Campaign, records: Sequence[AuditRecord], trail: Sequence[Au
 
 def _obstacle(record: AuditRecord, trail: Sequence[AuditRecord]) -> str:
     """Return the reason why a change cannot be put back, or an empty string."""
-    if record.operation == "create":
-        return wording.CREATE_STAYS
+    if record.operation in wording.STAYS:
+        return wording.STAYS[record.operation]
     if record.operation == "remove" and record.outcome != "failed":
         return wording.REMOVAL_STAYS
-    if record.operation == "end_split":
-        return wording.SPLIT_STAYS
-    if record.operation == "lift_end":
-        return wording.LIFTED_END_STAYS
     ((field, before),) = (record.before or {"status": None}).items()
     is_known = before is not None and (field != "bid_strategy" or Bidding.of(before) is not None)
     if not is_known and record.operation != "set_target":

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any, Literal, NamedTuple
 
@@ -92,7 +94,10 @@ class Run(NamedTuple):
 
 
 class ChangeResult(NamedTuple):
-    """The outcome of one desired change. `reason` begins with a code when the object was left as it is."""
+    """The outcome of one desired change. `reason` begins with a code when the object was left as it is.
+
+    `may_come`: a request for it was never answered, so that the platform may carry it out later.
+    """
 
     wanted: DesiredChange
     entry: ObjectEntry
@@ -104,6 +109,7 @@ class ChangeResult(NamedTuple):
     audit_id: str = ""
     request_id: str | None = None
     confirmed: bool = True
+    may_come: bool = False
 
     @property
     def is_done(self) -> bool:
@@ -151,6 +157,56 @@ class ChangeResult(NamedTuple):
         return self._replace(
             result="failed", error=PlatformError(message, platform=str(view.platform), retryable=False)
         )
+
+
+class Sending:
+    """Like changes on their way to the platform: those that wait, by platform id, and those that are done.
+
+    What one attempt left without an answer may still be carried out, whatever a later attempt is answered.
+    """
+
+    def __init__(self, batch: Iterable[ChangeResult]) -> None:
+        self.waiting = {item.entry.platform_id or "": item for item in batch}
+        self.done: list[ChangeResult] = []
+        self._unanswered: set[str] = set()
+
+    @contextmanager
+    def noted(self) -> Iterator[None]:
+        """Note what a request without an answer may have changed."""
+        try:
+            yield
+        except CampaignAutomationError as error:
+            self._note(error, self.waiting)
+            raise
+        except asyncio.CancelledError:  # an attempt that took too long was cut
+            self._unanswered.update(self.waiting)
+            raise
+
+    def take(self, outcomes: Iterable[Outcome | BudgetOutcome]) -> None:
+        """Take over the answers; raise a passing failure, so that only what failed so is sent again."""
+        passing: list[CampaignAutomationError] = []
+        for outcome in outcomes:
+            key = outcome.platform_id if isinstance(outcome, BudgetOutcome) else outcome.tag
+            if outcome.error is not None:
+                self._note(outcome.error, [key])
+            if outcome.error is not None and outcome.error.retryable:
+                passing.append(outcome.error)
+            else:
+                self._end(key, self.waiting.pop(key).answered(outcome))
+        if passing:
+            raise passing[0]
+
+    def give_up(self, error: CampaignAutomationError) -> None:
+        """End what still waits with the error of the last attempt."""
+        for key, item in self.waiting.items():
+            self._end(key, item._replace(result="failed", error=error))
+
+    def _note(self, error: CampaignAutomationError, keys: Iterable[str]) -> None:
+        if error.details.get("outcome_unknown"):
+            self._unanswered.update(keys)
+
+    def _end(self, key: str, item: ChangeResult) -> None:
+        self.done.append(item._replace(may_come=key in self._unanswered))
 
 
 class Shown(NamedTuple):

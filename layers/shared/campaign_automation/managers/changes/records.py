@@ -50,8 +50,7 @@ def concluded(record: AuditRecord, item: ChangeResult, view: CampaignView | None
     What was not read back is an outcome only where the answer settled it. What was never answered stays open
     though it is not seen: the platform may carry it out after it was read.
     """
-    may_come = item.result == "failed" and item.error and item.error.details.get("outcome_unknown")
-    is_open = may_come or not item.confirmed
+    is_open = not item.confirmed or (item.result == "failed" and item.may_come)
     outcome = "unknown" if is_open else {"changed": "applied"}.get(item.result, "failed")
     live = None if view is None else {item.wanted.field: _text(view.live(item.wanted.tag, item.wanted.field))}
     return record.model_copy(
@@ -161,6 +160,20 @@ def target_set(
         before={name: _text(before)},
         after={name: _text(after)},
         outcome="applied",
+    )
+
+
+def commitment_released(campaign: Campaign, run: Run, amount: Decimal) -> AuditRecord:
+    """Return the record of a share of the account's cap that an operator gave back."""
+    return _of_run(
+        campaign,
+        campaign.root,
+        run,
+        operation="release_commitment",
+        before={"committed": _text(amount)},
+        after={"committed": None},
+        outcome="applied",
+        sensitive=True,
     )
 
 

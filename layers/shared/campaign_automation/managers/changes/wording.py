@@ -25,10 +25,14 @@ CAMPAIGN_DELETED = "the campaign is deleted: nothing in it can be changed"
 
 # Reasons of items that were left as they are: the code stands before the colon, see docs/changes.md.
 OBJECT_DELETED = "deleted: the object no longer exists on the platform"
-CREATE_STAYS = "created: undo does not delete; use manage_campaign with action delete"
 REMOVAL_STAYS = "deleted: the platform does not bring deleted objects back"
-SPLIT_STAYS = "ended: a platform's split test does not begin again"
-LIFTED_END_STAYS = "runs_on: the end of a test that is over is not set again"
+# By operation: what undo never puts back.
+STAYS = {
+    "create": "created: undo does not delete; use manage_campaign with action delete",
+    "end_split": "ended: a platform's split test does not begin again",
+    "lift_end": "runs_on: the end of a test that is over is not set again",
+    "release_commitment": "released: once it is shown again, the campaign counts from its next change on",
+}
 
 
 def already_message(status: str) -> str:
