@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all chaos fuzz up down invoke lint lint-deploy format docs build deploy deploy-check bench lock
+.PHONY: help setup demo test test-all chaos fuzz mutants up down invoke lint lint-deploy format docs build deploy deploy-check bench lock
 # Hundreds of processes start in a test run: each would compile all that it imports anew.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -33,6 +33,9 @@ chaos: setup    ## Run the fault matrix and the simulation (SEED=7 repeats a his
 
 fuzz: setup     ## Send hostile input to the HTTP door and the tasks (ARGS="--cases 10000 --seed 1")
 	@$(PY) -m tests.fuzz $(ARGS)
+
+mutants: setup  ## Put faults into the code that guards money, and count those no test finds (ARGS="--only money")
+	@$(PY) -m tests.mutation $(ARGS)
 
 up: setup       ## Run the local cloud in the foreground (PORT=8080, BRIDGE=address for containers, or none)
 	@$(PY) -m local up --port $(PORT) --bridge $(BRIDGE)

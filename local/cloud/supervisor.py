@@ -124,14 +124,14 @@ class _LocalCloud:
         self._options = options
         self._stack = stack
         self._telemetry = Telemetry()
+        forks.prepare()
+        stack.callback(forks.stop)
         self._children = Children()
         stack.callback(self._children.stop)
         # Three processes start while this one spends its seconds on importing moto.
         early = early_parameters(options.template)
         transform = TransformProcess(options.template, early, LATER_PARAMETERS)
         stack.callback(transform.stop)
-        forks.prepare()
-        stack.callback(forks.stop)
         self._sandbox = Sandbox(self._children, options.directory)
         self._valkey = Valkey(self._children, options.directory)
         import_moto()

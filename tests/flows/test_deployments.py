@@ -75,13 +75,22 @@ def test_switches_caps_and_stops_are_for_operators(own_cloud: Cloud) -> None:
         switch = {"scope": "tenant", "tenant": "user_123", "is_on": True, "reason": "an incident"}
         cap = {"name": "USD", "daily_budget": 400, "reason": "a smaller week"}
         stop = {"scope": "tenant", "tenant": "user_123", "reason": "an incident"}
-        for path, refused in (("kill-switches", switch), ("account-caps", cap), ("stops", stop)):
+        release = {"campaign_id": "cmp_1", "reason": "it spends nothing"}
+        for path, refused in (
+            ("kill-switches", switch),
+            ("account-caps", cap),
+            ("commitment-releases", release),
+            ("stops", stop),
+        ):
             assert buyer.http.post(f"/v1/{path}", json=refused).status_code == 403
         assert buyer.http.get("/v1/limits").status_code == 403
         campaign_id = buyer.create(request_body(platform="google", name="Switched")).json()["campaign_id"]
         assert buyer.manage(campaign_id, "start").json()["new_status"] == "active"
         assert operator.http.post("/v1/kill-switches", json=switch).json()["is_on"] is True
         assert operator.http.post("/v1/account-caps", json=cap).json()["daily_budget"] == 400
+        release |= {"campaign_id": campaign_id, "tenant": "user_123"}
+        shown = operator.http.post("/v1/commitment-releases", json=release)
+        assert (shown.status_code, shown.json()["error"]["code"]) == (409, "5004"), shown.text
         limits = operator.http.get("/v1/limits").json()
         assert [(item["scope"], item["is_on"]) for item in limits["switches"]] == [("tenant:user_123", True)]
         assert [(item["name"], item["daily_budget"]) for item in limits["caps"]] == [("USD", 400)]

@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 from campaign_automation.adapters.google import facts as google_facts
 from campaign_automation.adapters.meta import facts as meta_facts
 from campaign_automation.adapters.tiktok import facts as tiktok_facts
-from campaign_automation.utils.money import Money, split_evenly, to_units
+from campaign_automation.utils.money import (
+    Money,
+    currency_exponent,
+    split_evenly,
+    to_major,
+    to_minor,
+    to_units,
+)
 
 STEPS = st.sampled_from([Decimal(1), Decimal("0.01"), Decimal("0.001")])
 TABLES = {
@@ -59,3 +66,15 @@ def test_split_gives_the_rest_to_the_first() -> None:
 def test_an_amount_finer_than_the_step_is_refused() -> None:
     with pytest.raises(ValueError, match=r"100\.5 is not a multiple of 1"):
         to_units(Decimal("100.5"), Decimal(1))
+
+
+@pytest.mark.parametrize(("currency", "places"), [("USD", 2), ("XTS", 2), ("JPY", 0), ("KWD", 3)])
+def test_amounts_have_the_places_of_their_minor_unit(currency: str, places: int) -> None:
+    amount = Decimal(1234567).scaleb(-places)
+    assert currency_exponent(currency) == places
+    assert to_minor(amount, places) == 1234567
+    assert to_major(1234567, places) == amount
+
+
+def test_half_a_minor_unit_is_rounded_to_the_even_one() -> None:
+    assert [to_minor(Decimal(amount), 2) for amount in ("0.005", "0.015", "0.025")] == [0, 2, 2]
