@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 from samtranslator.yaml_helper import yaml_parse
 
 from local import cloud
+from local.built import differences
 from local.cloud.aws import CREDENTIALS, REGION
 from local.cloud.instance import SAM_ENVIRONMENT
 from local.release import BUILT
@@ -101,6 +102,8 @@ def built_layers() -> dict[str, Path]:
     found = {path.name: path / "python" for path in sorted((ROOT / BUILT).glob("*Layer"))}
     if not found:
         raise SystemExit(f"no layers are built; `make build ARCH={os.uname().machine}` builds them")
+    if difference := next(differences(ROOT / BUILT), None):
+        raise SystemExit(f"{difference}; build again")
     return found
 
 

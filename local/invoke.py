@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from local.built import differences
 from local.cloud import instance
 from local.cloud.aws import CREDENTIALS, REGION
 from local.release import BUILT
@@ -76,6 +77,8 @@ def why_not_sam() -> str | None:
         return "there is no SAM CLI, `make build` brings one"
     if not (ROOT / BUILT / "template.yaml").exists():
         return "nothing is built, see `make build`"
+    if difference := next(differences(ROOT / BUILT), None):
+        return f"{difference}, see `make build`"
     docker = shutil.which("docker")
     if docker is None:
         return "there is no Docker"

@@ -17,6 +17,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from local.built import differences
+
 ROOT = Path(__file__).parents[1]
 BUILT = Path(".aws-sam/build")
 # `sam build` leaves these where they are; layers and template are below BUILT.
@@ -83,6 +85,8 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--config-env", default="default", help="section of samconfig.toml")
     parser.add_argument("parameters", nargs="*", help="Name=value, before what samconfig.toml says")
     given = parser.parse_args(argv)
+    if difference := next(differences(ROOT / BUILT), None):
+        raise SystemExit(f"{difference}; build again")
     arguments = deploy_arguments(ROOT, given.config_env, given.parameters)
     return subprocess.run([given.sam, *arguments], cwd=ROOT).returncode
 

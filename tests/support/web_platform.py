@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from typing import Any
 
 from campaign_automation.utils.error_handler import (
@@ -25,6 +26,7 @@ class MemoryWebPlatform:
         self.writes: list[tuple[str, dict[str, Any]]] = []
         self.notifications: list[dict[str, Any]] = []
         self.outages: Iterator[str | None] = iter(outages)
+        self.token_ends: datetime | None = None
         self._ids = itertools.count(1)
         self._platform = "meta"
 
@@ -48,6 +50,7 @@ class MemoryWebPlatform:
                 "platform": self._platform,
                 "platform_account_id": ACCOUNTS[self._platform],
                 "access_token": "t",
+                "token_expires_at": self.token_ends and self.token_ends.isoformat(),
             }
         if name == "get_creative":
             page = "https://shop.example/1"

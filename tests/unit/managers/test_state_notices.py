@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -13,6 +14,7 @@ from campaign_automation.managers.changes.guards import Limits
 from campaign_automation.managers.changes.items import DesiredChange, new_run
 from campaign_automation.models.common import Level
 from campaign_automation.settings import parse_settings
+from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import PlatformAuthError
 from campaign_automation.wiring import Wiring
 from tests.support.builders import request_body
@@ -77,6 +79,29 @@ def test_a_token_that_is_refused_for_good_is_told_once(house: House) -> None:
     (notice,) = house.told()
     assert (notice["category"], notice["notification_type"]) == ("token_expired", "urgent")
     assert notice["action_url"] == "https://shop.example/connect/meta"
+
+
+@pytest.mark.parametrize(("days", "told"), [(15, []), (13, ["13 days"]), (2, ["2 days"]), (-1, [])])
+def test_a_token_that_ends_soon_is_told_ahead_once(house: House, days: int, told: list[str]) -> None:
+    house.web_platform.token_ends = clock.now() + timedelta(days=days, hours=1)
+    for _ in range(3):
+        house.status()
+    notices = house.told()
+    assert [notice["title"].partition(" ends in ")[2] for notice in notices] == told
+    for notice in notices:
+        assert (notice["category"], notice["notification_type"]) == ("token_expired", "important")
+        assert notice["action_url"] == "https://shop.example/connect/meta"
+
+
+def test_a_token_that_was_told_of_is_told_of_again_in_its_last_days_and_a_new_one_too(house: House) -> None:
+    ends = clock.now() + timedelta(days=10, hours=1)
+    for _ in range(2):
+        house.web_platform.token_ends = ends
+        house.status()
+    assert len(house.told()) == 1
+    house.web_platform.token_ends = clock.now() + timedelta(days=1, hours=1)
+    house.status()
+    assert len(house.told()) == 2
 
 
 def test_a_token_without_a_permission_is_no_expired_one(house: House) -> None:

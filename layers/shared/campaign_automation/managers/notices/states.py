@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from campaign_automation.adapters.base import Access, AdNode, Tree
 from campaign_automation.managers.notices import wording
+from campaign_automation.managers.shared.accounts import days_left
 from campaign_automation.managers.shared.notices import Notices
 from campaign_automation.models.campaign import Campaign
 from campaign_automation.utils import clock
@@ -22,6 +23,7 @@ from campaign_automation.utils.observability import logger
 # The platforms' words for an ad that a review refused.
 _REFUSED = ("DISAPPROVED", "AUDIT_DENY", "REJECT")
 _CAP = "account_cap"
+_TOLD_WITHIN = (3, 14)  # days
 
 
 class StateNotices:
@@ -36,6 +38,18 @@ class StateNotices:
         mark = _mark([access.token.get_secret_value()]) if access else "none"
         notice = wording.token_expired(platform, account, url)
         await self._tell(tenant, f"token-{platform}-{account}-{mark}", notice)
+
+    async def token_expires(
+        self, tenant: str, platform: str, account: str, access: Access, url: str | None
+    ) -> None:
+        """Tell of a token that ends within two weeks, and again within three days."""
+        days = days_left(access)
+        within = next((limit for limit in _TOLD_WITHIN if days is not None and 0 <= days <= limit), None)
+        if within is None or days is None:
+            return
+        mark = _mark([access.token.get_secret_value(), str(access.expires_at)])
+        notice = wording.token_expires(platform, account, days, url)
+        await self._tell(tenant, f"token-ends-{within}-{platform}-{account}-{mark}", notice)
 
     async def ads_refused(self, campaign: Campaign, tree: Tree) -> None:
         """Tell of our ads that a review has refused; told anew when others are, or for other reasons."""

@@ -23,6 +23,19 @@ def token_expired(platform: str, account: str, url: str | None) -> dict[str, Any
     }
 
 
+def token_expires(platform: str, account: str, days: int, url: str | None) -> dict[str, Any]:
+    """Return the arguments of create_notification for an account whose token ends soon."""
+    # The Web Platform has one category for tokens.
+    return {
+        "notification_type": "important",
+        "category": "token_expired",
+        "title": f"The token of an ad account ends in {counted(days, 'day')}",
+        "message": f"{platform}: connect the ad account {account} again before that. Afterwards rules,"
+        " optimisation and pauses cannot reach its campaigns.",
+        **({"action_url": url} if url else {}),
+    }
+
+
 def ads_refused(campaign_id: str, name: str, ads: Sequence[AdNode]) -> dict[str, Any]:
     """Return the arguments of create_notification for the refused ads of a campaign."""
     named = [f"{ad.name} ({'; '.join(ad.issues) or ad.platform_status})" for ad in ads[:_MOST_NAMED]]

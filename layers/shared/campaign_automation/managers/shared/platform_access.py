@@ -39,7 +39,8 @@ class PlatformAccount:
     states: StateNotices | None = None
 
     async def call(self, call: Callable[[Access], Awaitable[T]]) -> T:
-        """Return the answer of `call`; a refused token is read anew once, and then told to its owner."""
+        """Return the answer of `call`; a refused token is read anew once, and then told to its
+        owner, and so is one that ends soon."""
         platform, used = self.adapter.platform, None
 
         async def remembered(access: Access) -> T:
@@ -50,12 +51,17 @@ class PlatformAccount:
         account = self.account.ad_account_id or self.account.platform_account_id
         who = self.accounts, self.tenant, platform, account
         try:
-            return await with_access(*who, remembered, connect_url=self.connect_url)
+            answer = await with_access(*who, remembered, connect_url=self.connect_url)
         except PlatformAuthError as error:
             if error.code == "6001" and self.states is not None:
                 known, url = self.account.platform_account_id, error.details.get("action_url")
                 await self.states.token_refused(self.tenant, platform, known, used, url)
             raise
+        if used is not None and self.states is not None:
+            url = self.connect_url and self.connect_url.replace("{platform}", platform)
+            known = self.account.platform_account_id
+            await self.states.token_expires(self.tenant, platform, known, used, url)
+        return answer
 
     async def ask(self, what: str, patience: Patience, call: Callable[[Access], Awaitable[T]]) -> T:
         """Return the answer of `call`, retried after passing failures: for reads and absolute values."""
