@@ -1,4 +1,4 @@
-"""Change and copy campaigns; for operators kill switches, caps, stops of all, and refused messages."""
+"""Change, copy and extend campaigns; for operators switches, caps, stops of all, and refused messages."""
 
 from campaign_automation.api.http import handler
 
@@ -6,6 +6,7 @@ lambda_handler = handler(
     "manage_campaign",
     "update_campaign",
     "duplicate_campaign",
+    "add_ads",
     "set_kill_switch",
     "set_account_cap",
     "release_commitment",

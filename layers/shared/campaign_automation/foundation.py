@@ -15,6 +15,8 @@ from campaign_automation.clients.mcp_client import McpClient, ToolCaller
 from campaign_automation.clients.media_client import MediaClient, TrustedFiles
 from campaign_automation.clients.outbox_lambda import OutboxFunction
 from campaign_automation.clients.statistics_lambda import LambdaStatistics
+from campaign_automation.managers.campaigns.copywriting import COPY_SCHEMA, Copywriter
+from campaign_automation.managers.campaigns.creatives import CreativeLibrary
 from campaign_automation.managers.shared.accounts import (
     AccountDirectory,
 )
@@ -107,6 +109,16 @@ class Foundation:
             timeout_seconds=self.settings.gemini_timeout_seconds,
             response_schema=response_schema,
         )
+
+    @cached_property
+    def _library(self) -> CreativeLibrary:
+        return CreativeLibrary(self.tools, self.cache)
+
+    @cached_property
+    def _copywriter(self) -> Copywriter:
+        takes_plain_text = self._gemini_client is not None
+        models = self.settings.gemini_models
+        return Copywriter(self._text_model(COPY_SCHEMA), models, takes_plain_text=takes_plain_text)
 
     @cached_property
     def adapters(self) -> Mapping[str, PlatformAdapter]:

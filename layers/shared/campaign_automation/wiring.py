@@ -25,12 +25,11 @@ from campaign_automation.managers.accounts.health import HealthChecks
 from campaign_automation.managers.accounts.listing import CampaignLists
 from campaign_automation.managers.accounts.overview import AccountOverview
 from campaign_automation.managers.accounts.releasing import CommitmentReleases
+from campaign_automation.managers.ads.adding import AdAdditions
 from campaign_automation.managers.budgets.budget_manager import BudgetManager
 from campaign_automation.managers.budgets.summary import SUMMARY_SCHEMA, Narrator
 from campaign_automation.managers.campaign_manager import CampaignManager
-from campaign_automation.managers.campaigns.copywriting import COPY_SCHEMA, Copywriter
 from campaign_automation.managers.campaigns.creation import CampaignCreation
-from campaign_automation.managers.campaigns.creatives import CreativeLibrary
 from campaign_automation.managers.campaigns.journal import Journal
 from campaign_automation.managers.campaigns.reconciling import OrphanSearch, Reconciler
 from campaign_automation.managers.campaigns.runner import InProcess, Runner, StateMachine
@@ -205,12 +204,8 @@ class Wiring(Foundation):
             TagStore(self._table),
             self.accounts,
             self.adapters,
-            CreativeLibrary(self.tools, self.cache),
-            Copywriter(
-                self._text_model(COPY_SCHEMA),
-                self.settings.gemini_models,
-                takes_plain_text=self._gemini_client is not None,
-            ),
+            self._library,
+            self._copywriter,
             Journal(self.store, self.audit, self.notices, self.switches),
             self.gate,
             self.commitments,
@@ -219,6 +214,24 @@ class Wiring(Foundation):
             self.settings.request_defaults,
         )
         return CampaignCreation(self.store, self.accounts, steps, self.settings.account_connect_url)
+
+    @cached_property
+    def additions(self) -> AdAdditions:
+        settings = self.settings
+        return AdAdditions(
+            self.campaigns,
+            self.store,
+            self.audit,
+            self.platforms,
+            self._library,
+            self._copywriter,
+            self.gate,
+            self.outbox,
+            self.notices,
+            self.switches,
+            settings.request_defaults,
+            settings.change_timeout_seconds,
+        )
 
     @cached_property
     def runner(self) -> Runner:

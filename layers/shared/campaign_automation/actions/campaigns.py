@@ -1,4 +1,4 @@
-"""The actions on campaigns: create, copy and show."""
+"""The actions on campaigns: create, copy, add to and show."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from campaign_automation.models.campaigns import (
     GetCampaignStatus,
 )
 from campaign_automation.models.common import Context
+from campaign_automation.models.creation.additions import AddAds, AdsAdded
 from campaign_automation.models.creation.duplicates import DuplicateCampaign
 from campaign_automation.wiring import Wiring
 
@@ -33,6 +34,12 @@ async def duplicate_campaign(
     opened = await parts.duplicates.open(request, caller)
     await parts.runner.run(opened, caller)
     return await parts.campaigns.outcome(caller.user_id, opened.campaign_id, replayed=not opened.is_new)
+
+
+@action("POST", "/v1/campaigns/{campaign_id}/ads", key=Key.DERIVED)
+async def add_ads(parts: Wiring, request: AddAds, caller: Context) -> AdsAdded:
+    """Add ads of further creatives to a campaign, paused, to all or some of its ad sets."""
+    return await parts.additions.add(request, caller)
 
 
 @action("GET", "/v1/campaigns/{campaign_id}")

@@ -183,7 +183,8 @@ class CampaignPlan(Model):
     """The objects that one creation asks of the platform; each carries its tag in its name.
 
     `ends_at` is the time at which the platform itself stops the delivery, also when this module is gone, and
-    `starts_at` the earliest at which it shows an ad, whatever is switched on before.
+    `starts_at` the earliest at which it shows an ad, whatever is switched on before. The ads of an addition
+    are for ad sets that exist, with keywords of their own.
     """
 
     tag: str
@@ -202,6 +203,7 @@ class CampaignPlan(Model):
     call_to_action: Annotated[str | None, Later] = None
     negative_keywords: Annotated[list[Keyword], Later] = []
     tracking: Annotated[Tracking | None, Later] = None
+    is_addition: Annotated[bool, Later] = False
 
     def audiences(self, adset: AdSetPlan) -> list[str]:
         """Return the lists of people whom an ad set reaches, with the campaign's lookalike."""

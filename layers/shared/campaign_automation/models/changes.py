@@ -27,6 +27,7 @@ Value = str | int | float | None
 LONGEST_SEARCH = timedelta(days=31)
 Operation = Literal[
     "create",
+    "add",
     "set_status",
     "set_budget",
     "remove",

@@ -249,7 +249,7 @@ def ad_operations(
     app: Mapping[str, Any],
     plan: CampaignPlan,
 ) -> list[Operation]:
-    """Operations for the ads, then for the keywords of search ads.
+    """Operations for the ads, then for the keywords of search ads in new ad groups.
 
     `pictures` maps a file's URL to its "<field> <asset>".
     """
@@ -258,7 +258,7 @@ def ad_operations(
         for operation in operations:
             ad = operation.ad_group_ad_operation.create.ad
             ad.final_url_suffix = query_of(plan.tracking.url_parameters)
-    if channel == facts.SEARCH:
+    if channel == facts.SEARCH and not plan.is_addition:
         operations += _keyword_operations(customer_id, orders, plan)
     return operations
 

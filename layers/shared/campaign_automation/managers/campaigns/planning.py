@@ -5,10 +5,11 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import combinations, product
+from typing import Any
 
 from campaign_automation.managers.campaigns import wording
 from campaign_automation.models.ab_tests import AbTestTerms
@@ -99,6 +100,14 @@ def with_keywords(
     return plan.model_copy(update={"adsets": adsets})
 
 
+def with_defaults(spec: CreateCampaign, defaults: Mapping[str, Any]) -> CreateCampaign:
+    """Return the request with the deployment's own declarations where it makes none."""
+    missing = {
+        name: value for name, value in defaults.items() if getattr(spec, name) is None and value is not None
+    }
+    return spec.model_copy(update=missing)
+
+
 def request_warnings(spec: CreateCampaign, language: str) -> list[str]:
     """Return warnings of what the request means otherwise than it may seem; `language` is the caller's."""
     warnings = []
@@ -110,6 +119,11 @@ def request_warnings(spec: CreateCampaign, language: str) -> list[str]:
         if getattr(spec, target) is not None and target != spec.bid_strategy
     ]
     return warnings
+
+
+def added_tag(campaign_id: str, level: Level, *parts: str) -> str:
+    """Return the tag of an object that is added later, the same for the same `parts`."""
+    return _tag(campaign_id, level, "|".join(parts))
 
 
 def split_tag(campaign_id: str) -> str:
@@ -293,7 +307,7 @@ def _cell_name(cell: Targeting) -> str:
     return f"{countries} {cell.age_min}-{cell.age_max}"
 
 
-def _tag(campaign_id: str, level: Level, index: int) -> str:
+def _tag(campaign_id: str, level: Level, index: int | str) -> str:
     """Return the tag of an object, always the same for the same object of the same campaign."""
     digest = hashlib.sha256(f"{campaign_id}|{level}|{index}".encode()).digest()
     return "ca-" + base64.b32encode(digest).decode()[:10].lower()

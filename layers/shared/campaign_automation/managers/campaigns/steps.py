@@ -6,14 +6,13 @@ kept, those of unknown outcome are looked up, and only missing ones are made.
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from campaign_automation.adapters.base import Access, AdOrder, CreativeOrder, Outcome, PlatformAdapter, Tree
+from campaign_automation.adapters.base import Access, Outcome, PlatformAdapter, Tree
 from campaign_automation.adapters.platform_facts import sunset_warnings
+from campaign_automation.managers.ads.making import AdMaker
 from campaign_automation.managers.campaigns import wording
 from campaign_automation.managers.campaigns.copywriting import Copywriter, claim_warnings
 from campaign_automation.managers.campaigns.creatives import CreativeLibrary
@@ -25,6 +24,7 @@ from campaign_automation.managers.campaigns.planning import (
     plan_test,
     platform_end,
     request_warnings,
+    with_defaults,
     with_keywords,
 )
 from campaign_automation.managers.campaigns.read_back import compare
@@ -37,7 +37,7 @@ from campaign_automation.managers.shared.accounts import AccountDirectory
 from campaign_automation.managers.shared.notices import Notices
 from campaign_automation.managers.shared.outbox import Outbox
 from campaign_automation.models.campaign import FINAL, Campaign, Creation, State
-from campaign_automation.models.campaigns import AdPlan, CreateCampaign, Creative, CreativePlan
+from campaign_automation.models.campaigns import CreateCampaign
 from campaign_automation.models.common import AdAccount, Level
 from campaign_automation.stores.campaign_store import CampaignStore
 from campaign_automation.stores.operations.tags import TagStore
@@ -47,10 +47,7 @@ from campaign_automation.utils.error_handler import (
     PlatformRateLimitError,
     PlatformRejectedError,
 )
-from campaign_automation.utils.observability import logger
 
-# Invalid request, not found, creative rejected: a reference of a deleted file may give any of these.
-_PERHAPS_A_MISSING_FILE = frozenset({"1001", "5000", "6003"})
 _SETTLE_SECONDS = 120  # until the reconciler looks at a start that was not read back
 
 
@@ -83,6 +80,7 @@ class CreationSteps:
         self._commitments = commitments
         self._outbox = outbox
         self._defaults = defaults
+        self._ads = AdMaker(store, journal)
         self._splits = Splits(store, journal)
         self._undo = Undo(store, journal, self._splits, commitments, outbox, notices)
 
@@ -90,7 +88,7 @@ class CreationSteps:
 
     async def plan(self, creation: Creation) -> dict[str, Any]:
         """Read the account, check the request and store the exact plan, before any write to the platform."""
-        spec = self._with_defaults(creation.spec)
+        spec = with_defaults(creation.spec, self._defaults)
         adapter = self._adapter(creation)
         ad_account_id = await self._accounts.choose(creation.tenant, spec.platform, spec.ad_account_id)
         access = await self._accounts.access(creation.tenant, spec.platform, ad_account_id)
@@ -130,14 +128,6 @@ class CreationSteps:
         if adapter.account_seconds:
             await self._store.keep_account(creation.tenant, key, account, adapter.account_seconds)
         return account
-
-    def _with_defaults(self, spec: CreateCampaign) -> CreateCampaign:
-        missing = {
-            name: value
-            for name, value in self._defaults.items()
-            if getattr(spec, name) is None and value is not None
-        }
-        return spec.model_copy(update=missing)
 
     async def fetch_creatives(self, creation: Creation) -> None:
         """Fetch the creatives from the Web Platform or the request, and check them."""
@@ -197,54 +187,7 @@ class CreationSteps:
 
     async def create_ads(self, creation: Creation) -> None:
         """Upload the files, then create the creative objects where the platform has them, then the ads."""
-        planned = await self._planned(creation)
-        assets = await self._known_assets(planned)
-        try:
-            await self._create_ads_with(planned, await self._upload(planned, assets))
-        except PlatformRejectedError as error:
-            if not assets or error.code not in _PERHAPS_A_MISSING_FILE:
-                raise
-            # A file that was uploaded long ago may have been deleted since: upload once more.
-            logger.info("files uploaded anew", campaign_id=creation.campaign_id)
-            await self._create_ads_with(planned, await self._upload(planned, {}))
-
-    async def _create_ads_with(self, planned: Planned, orders: Mapping[str, CreativeOrder]) -> None:
-        plan, account, adapter, access = planned.plan, planned.account, planned.adapter, planned.access
-        if Level.CREATIVE in adapter.levels:
-
-            async def send_creatives(tags: Sequence[str]) -> list[Outcome]:
-                missing = [order for order in orders.values() if order.tag in tags]
-                return await adapter.create_creatives(access, plan, account, missing)
-
-            names = {item.tag: item.name for item in plan.creatives}
-            await self._journal.make(planned, Level.CREATIVE, names, send_creatives)
-
-        async def send_ads(tags: Sequence[str]) -> list[Outcome]:
-            missing = [_ad_order(planned, ad, orders) for ad in plan.ads if ad.tag in tags]
-            return await adapter.create_ads(access, plan, account, planned.made_id(plan.tag), missing)
-
-        await self._journal.make(planned, Level.AD, {ad.tag: ad.name for ad in plan.ads}, send_ads)
-
-    async def _known_assets(self, planned: Planned) -> dict[str, str]:
-        """Return the platform's references of files uploaded before, by creative."""
-        asked = list(planned.creation.creatives.values())
-        known = await asyncio.gather(*(self._store.asset(*_asset_key(planned, item)) for item in asked))
-        return {item.creative_id: asset for item, asset in zip(asked, known, strict=True) if asset}
-
-    async def _upload(self, planned: Planned, known: Mapping[str, str]) -> dict[str, CreativeOrder]:
-        """Return an order for each creative, its file uploaded once per account and URL."""
-        creation = planned.creation
-
-        async def order(item: CreativePlan) -> CreativeOrder:
-            creative = creation.creatives[item.creative_id]
-            before = known.get(item.creative_id)
-            asset = await planned.adapter.upload(planned.access, creative, before)
-            if asset != before:
-                await self._store.save_asset(*_asset_key(planned, creative), asset)
-            return CreativeOrder(item.tag, item.name, creative, creation.copies[item.creative_id], asset)
-
-        orders = await asyncio.gather(*map(order, planned.plan.creatives))
-        return {order.creative.creative_id: order for order in orders}
+        await self._ads.make(await self._planned(creation))
 
     async def create_split(self, creation: Creation) -> None:
         """Create the platform's own split test over the ad sets of an A/B test, where it has one."""
@@ -394,15 +337,3 @@ def _of_one_adset(creation: Creation, spec: CreateCampaign) -> CreateCampaign:
         name: value and value[:1] for name in ("creative_ids", "creatives") for value in [getattr(spec, name)]
     }
     return spec.model_copy(update=one)
-
-
-def _asset_key(planned: Planned, creative: Creative) -> tuple[str, str, str]:
-    digest = hashlib.sha256(creative.file_url.encode()).hexdigest()
-    account = f"{planned.creation.spec.platform}:{planned.access.platform_account_id}"
-    return planned.creation.tenant, account, digest
-
-
-def _ad_order(planned: Planned, ad: AdPlan, orders: Mapping[str, CreativeOrder]) -> AdOrder:
-    creative = orders[ad.creative_id]
-    adset_id = planned.made_id(ad.adset_tag)
-    return AdOrder(ad.tag, ad.name, adset_id, creative, planned.creation.platform_id(creative.tag))

@@ -17,7 +17,7 @@ from decimal import Decimal
 from campaign_automation.adapters.base import Access, Tree
 from campaign_automation.managers.changes import records, wording
 from campaign_automation.managers.changes.commitments import Commitments
-from campaign_automation.managers.changes.guards import Limits, check_wanted
+from campaign_automation.managers.changes.guards import Limits, check_switch, check_wanted
 from campaign_automation.managers.changes.items import (
     ChangeResult,
     DesiredChange,
@@ -45,6 +45,7 @@ from campaign_automation.stores.campaign_store import CampaignStore
 from campaign_automation.utils.clock import now_ms
 from campaign_automation.utils.error_handler import (
     CampaignAutomationError,
+    GuardRefusedError,
     PlatformError,
     error_body,
     not_in_time,
@@ -54,7 +55,7 @@ from campaign_automation.utils.retry_strategy import time_limit
 from campaign_automation.utils.urgency import stopping_spend
 
 # A read of the campaign does not show these: the caller that began one repeats it until it is known.
-_OUTSIDE_THE_TREE = ("create", "end_split", "lift_end")
+_OUTSIDE_THE_TREE = ("create", "add", "end_split", "lift_end")
 _PATIENCE = Patience(total=10.0, waits_as_asked=True)
 _LOOKS = 2  # for a campaign that is not shown: one odd answer hinders no change
 _DAY_MS = 24 * 3600 * 1000
@@ -144,6 +145,12 @@ class WriteGate:
         held.saw([entry.model_copy(update={"status": "deleted"}) for entry in deleted])
         if campaign.root.status == "deleted":
             await self._commitments.follow(campaign, Decimal(0))
+
+    async def check_switches(self, campaign: Campaign) -> None:
+        """Raise GuardRefusedError while a kill switch, or its missing setting, holds new objects back."""
+        if refusal := check_switch(self._limits):
+            raise GuardRefusedError(refusal.message, guard=refusal.code)
+        await self._switches.check(*_account_of(campaign))
 
     async def look(self, campaign: Campaign) -> CampaignView:
         """Read the campaign; one that was made elsewhere then has the objects that people added."""

@@ -27,7 +27,7 @@ from campaign_automation.models.changes import (
     SkippedItem,
     UndoChange,
 )
-from campaign_automation.models.common import Context
+from campaign_automation.models.common import Context, Level
 from campaign_automation.models.creation.settings import Bidding, SettingField
 from campaign_automation.stores.audit_store import AuditStore
 from campaign_automation.utils.error_handler import NotFoundError
@@ -101,10 +101,18 @@ def _plan(campaign: Campaign, records: Sequence[AuditRecord], trail: Sequence[Au
             plan.impossible.append(SkippedItem(id=record.entity_id, reason=reason))
         elif record.operation == "set_target":
             plan.targets.update({name: _amount(value) for name, value in (record.before or {}).items()})
+        elif record.operation == "add" and record.level is Level.CREATIVE:
+            continue  # it shows nothing by itself
         # A change that failed left nothing to put back; one of unknown outcome may have been applied.
         elif record.outcome != "failed" and record.entity_id in campaign.objects:
-            plan.wanted.append(_back(record))
+            wanted = [item for item in plan.wanted if not _goes_with(item, record)]
+            plan.wanted[:] = [*wanted, _back(record)]
     return plan
+
+
+def _goes_with(item: DesiredChange, record: AuditRecord) -> bool:
+    """Return whether a change is of an object that goes, as the record says that the run added it."""
+    return record.operation == "add" and item.tag == record.entity_id
 
 
 def _obstacle(record: AuditRecord, trail: Sequence[AuditRecord]) -> str:
@@ -113,6 +121,8 @@ def _obstacle(record: AuditRecord, trail: Sequence[AuditRecord]) -> str:
         return wording.STAYS[record.operation]
     if record.operation == "remove" and record.outcome != "failed":
         return wording.REMOVAL_STAYS
+    if record.operation == "add":
+        return ""  # whatever became of it since: a person asks for the end of what the run added
     ((field, before),) = (record.before or {"status": None}).items()
     is_known = before is not None and (field != "bid_strategy" or Bidding.of(before) is not None)
     if not is_known and record.operation != "set_target":

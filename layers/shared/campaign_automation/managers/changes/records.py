@@ -105,6 +105,24 @@ def created(creation: Creation, entry: ObjectEntry, error: CampaignAutomationErr
     )
 
 
+def added(
+    campaign: Campaign, run: Run, entry: ObjectEntry, error: CampaignAutomationError | None
+) -> AuditRecord:
+    """Return the record of an object that was added to a campaign: before it was as if it were deleted."""
+    after = {"status": "paused", "name": entry.name, "adset": entry.parent, "creative_id": entry.creative_id}
+    return _of_run(
+        campaign,
+        entry,
+        run,
+        operation="add",
+        before={"status": "deleted"},
+        after={name: value for name, value in after.items() if value is not None},
+        outcome="failed" if error else "applied",
+        error=error and error_body(error),
+        platform_request_id=error and error.details.get("platform_request_id"),
+    )
+
+
 def removed(creation: Creation, entry: ObjectEntry, audit_id: str) -> AuditRecord:
     """Return the record of an object that the undo of a creation removed."""
     return _of_creation(

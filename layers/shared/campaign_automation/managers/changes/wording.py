@@ -106,6 +106,14 @@ def updated_message(fields: Sequence[str], *, dry_run: bool) -> str:
     return f"{'would change' if dry_run else 'changed'} {' and '.join(parts)}"
 
 
+def added_message(ads: int, failed: int, *, dry_run: bool) -> str:
+    """Return the message of an addition, by the numbers of ads that were made and that were not."""
+    if not ads and not failed:
+        return "nothing to do: its ad sets show these creatives already"
+    message = f"{'would add' if dry_run else 'added'} {counted(ads, 'ad')}"
+    return f"{message}; {failed} {_were(failed)} not made, see failed" if failed else message
+
+
 TESTS_OWN = "belongs to the A/B test of this campaign; cancel the test to change it"
 
 

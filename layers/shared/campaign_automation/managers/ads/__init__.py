@@ -1,0 +1,1 @@
+"""Ads: made with their campaign, or added to it later."""

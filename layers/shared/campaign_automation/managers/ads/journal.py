@@ -1,0 +1,69 @@
+"""The journal of ads that are added to a campaign: under the lease of a change, not of a creation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from campaign_automation.managers.campaigns.journal import Journal
+from campaign_automation.managers.changes import records
+from campaign_automation.managers.changes.leases import CampaignLeases, Held
+from campaign_automation.managers.shared.notices import Notices
+from campaign_automation.managers.shared.switches import Switches
+from campaign_automation.models.campaign import Creation, ObjectEntry
+from campaign_automation.models.campaigns import AdPlan
+from campaign_automation.stores.audit_store import AuditStore
+from campaign_automation.stores.campaign_store import CampaignStore
+from campaign_automation.utils.error_handler import CampaignAutomationError
+
+
+class AdditionJournal(Journal):
+    """The journal of one run that adds `ads`; `refused` are the errors of what was not made, by tag."""
+
+    def __init__(
+        self,
+        store: CampaignStore,
+        audit: AuditStore,
+        notices: Notices,
+        switches: Switches,
+        leases: CampaignLeases,
+        held: Held,
+        ads: Sequence[AdPlan],
+    ) -> None:
+        super().__init__(store, audit, notices, switches)
+        self._leases = leases
+        self._held = held
+        self._places = {ad.tag: {"parent": ad.adset_tag, "creative_id": ad.creative_id} for ad in ads}
+        self.refused: dict[str, CampaignAutomationError] = {}
+
+    async def attempt(self, creation: Creation, entries: Sequence[ObjectEntry]) -> None:
+        """Write the entries of ads that are about to be sent.
+
+        Raises ConflictError when the lease is lost or the campaign was stopped, GuardRefusedError while a
+        kill switch is on.
+        """
+        campaign = self._held.campaign
+        account = campaign.account.platform_account_id
+        await self._switches.check(campaign.tenant, campaign.platform, account)
+        await self._leases.renew(self._held)
+        # The plan of the creation does not hold them, so that their entries tell where they belong.
+        await self.write(
+            creation, [item.model_copy(update=self._places.get(item.tag, {})) for item in entries]
+        )
+
+    async def write(self, creation: Creation, entries: Sequence[ObjectEntry]) -> None:
+        await super().write(creation, entries)
+        self._held.saw(entries)
+
+    async def record_created(
+        self,
+        creation: Creation,
+        entries: Iterable[ObjectEntry],
+        refused: Mapping[str, CampaignAutomationError] | None = None,
+    ) -> None:
+        """Record what was added in the audit trail; what is unknown only once it is known."""
+        self.refused |= refused or {}
+        known = [entry for entry in entries if entry.state != "sent"]
+        made, run = self._held.campaign, self._held.run
+        await self._audit.conclude(
+            [records.added(made, run, entry, self.refused.get(entry.tag)) for entry in known]
+        )
