@@ -32,7 +32,7 @@ from campaign_automation.adapters.base import (
 from campaign_automation.managers.campaigns.planning import plan_campaign
 from campaign_automation.managers.campaigns.read_back import compare
 from campaign_automation.models.campaign import Creation, ObjectEntry
-from campaign_automation.models.campaigns import CampaignPlan, CreateCampaign, Creative
+from campaign_automation.models.campaigns import AdPlan, CampaignPlan, CreateCampaign, Creative, CreativePlan
 from campaign_automation.models.common import AdAccount, Context, Level, Objective
 from campaign_automation.models.creation.options import GivenTexts
 from campaign_automation.models.creation.settings import Bidding, End, Name, Setting
@@ -1009,3 +1009,27 @@ def test_an_ad_set_under_a_campaign_budget_is_refused(bench: Bench, cloud: Cloud
     assert bench.run(set_to(Level.CAMPAIGN, campaign)).effective == "now"
     tree = bench.run(bench.adapter.read_tree(bench.access, campaign, "USD"))
     assert (tree.campaign.daily_budget, tree.adsets[0].daily_budget) == (Decimal(80), None)
+
+
+def test_ads_are_added_to_ad_sets_that_exist(bench: Bench) -> None:
+    creation = bench.run(bench.create_tree(bench.spec()))
+    plan, account = creation.planned()
+    before = bench.tree(creation)
+    creative = CreativePlan(tag="ca-zzzzzzzzz2", name="Another ca-zzzzzzzzz2", creative_id="5")
+    ads = [
+        AdPlan(tag=tag, name=f"Another {tag}", adset_tag=adset.tag, creative_id="5")
+        for adset, tag in zip(plan.adsets, ("ca-zzzzzzzzz3", "ca-zzzzzzzzz4"), strict=False)
+    ]
+    added = plan.model_copy(update={"creatives": [creative], "ads": ads, "is_addition": True})
+    outcomes = bench.run(bench.create_ads(added, account))
+    assert [item.error for item in outcomes] == [None, None]
+    names = [ad.name for ad in ads]
+    found = bench.run(bench.adapter.find(bench.access, Level.AD, names, bench.ids[plan.tag]))
+    assert found == {ad.name: [bench.ids[ad.tag]] for ad in ads}
+    after = bench.tree(creation)
+    new = {(ad.platform_id, ad.adset_id, ad.status) for ad in after.ads} - {
+        (ad.platform_id, ad.adset_id, ad.status) for ad in before.ads
+    }
+    assert new == {(bench.ids[ad.tag], bench.ids[ad.adset_tag], "paused") for ad in ads}
+    # Ad sets keep the keywords that they have.
+    assert [node.keywords for node in after.adsets] == [node.keywords for node in before.adsets]
