@@ -138,6 +138,8 @@ def test_a_lost_answer_is_looked_up_and_not_sent_again(
     assert (sent, answer["status"], len(answer["ads"])) == (1, "success", len(made["adsets"]))
     ads = [ad for ad in shown(house, made) if ad[1] == "2"]
     assert len(ads) == len(made["adsets"])
+    house.done("undo_change", {"campaign_id": made["campaign_id"], "run_id": answer["run_id"]})
+    assert {ad[1] for ad in shown(house, made)} == {"1"}
 
 
 def test_what_the_platform_refuses_is_told_and_the_rest_stays(

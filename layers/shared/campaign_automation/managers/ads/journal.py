@@ -61,9 +61,12 @@ class AdditionJournal(Journal):
         refused: Mapping[str, CampaignAutomationError] | None = None,
     ) -> None:
         """Record what was added in the audit trail; what is unknown only once it is known."""
-        self.refused |= refused or {}
         known = [entry for entry in entries if entry.state != "sent"]
-        made, run = self._held.campaign, self._held.run
+        # What an earlier try left without an answer may have been made all the same.
+        made = {entry.tag for entry in known if entry.state == "created"}
+        errors = self.refused | dict(refused or {})
+        self.refused = {tag: error for tag, error in errors.items() if tag not in made}
+        campaign, run = self._held.campaign, self._held.run
         await self._audit.conclude(
-            [records.added(made, run, entry, self.refused.get(entry.tag)) for entry in known]
+            [records.added(campaign, run, entry, self.refused.get(entry.tag)) for entry in known]
         )
