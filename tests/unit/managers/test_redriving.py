@@ -33,7 +33,7 @@ class Functions:
         self.calls: list[tuple[str, str, dict[str, Any]]] = []
         self.refuses = 0
 
-    def invoke(self, *, FunctionName: str, InvocationType: str, Payload: bytes) -> None:  # noqa: N803
+    def invoke(self, *, FunctionName: str, InvocationType: str, Payload: bytes) -> None:
         if self.refuses:
             self.refuses -= 1
             raise ClientError({"Error": {"Code": "TooManyRequestsException"}}, "Invoke")
