@@ -92,7 +92,7 @@ class Day:
 
 
 @pytest.mark.parametrize(
-    ("platform", "count"), [("meta", 7), *(pytest.param(name, 20, marks=slow) for name in ACCOUNTS)]
+    ("platform", "count"), [("meta", 10), *(pytest.param(name, 20, marks=slow) for name in ACCOUNTS)]
 )
 def test_a_day(cloud: Cloud, sandbox: Sandbox, platform: str, count: int) -> None:
     async def scenario() -> None:
