@@ -261,7 +261,13 @@ class _LocalCloud:
             raise TemplateError(f"the gateway serves exactly one API, the template has {len(apis)}")
         gateway = Gateway(apis[0], self._runtime)
         return LocalVerbs(
-            gateway, self._identity, self._telemetry, self._ticker, self._clock, self._deploy_again
+            gateway,
+            self._identity,
+            self._telemetry,
+            self._ticker,
+            self._clock,
+            self._front_door.usage,
+            self._deploy_again,
         )
 
     def sam_environment(self) -> dict[str, dict[str, str]]:
