@@ -1,4 +1,4 @@
-"""Change and copy campaigns; for operators kill switches, caps, stops of all, and refused messages."""
+"""Change and copy campaigns; for operators switches, caps, stops of all, refused messages, failed calls."""
 
 from campaign_automation.api.http import handler
 
@@ -13,4 +13,6 @@ lambda_handler = handler(
     "stop_all",
     "list_quarantined_messages",
     "resend_quarantined_messages",
+    "list_dead_letters",
+    "redrive_dead_letters",
 )

@@ -7,6 +7,7 @@ from functools import cached_property
 from pydantic import BaseModel
 
 from campaign_automation.adapters.renewal import AccountRenewal
+from campaign_automation.clients.dead_letters import DeadLetters
 from campaign_automation.clients.gemini_client import load_sdk
 from campaign_automation.clients.scheduler import EventBridge, Target
 from campaign_automation.clients.step_functions import Executions
@@ -49,6 +50,7 @@ from campaign_automation.managers.decisions.earlier_decisions import EarlierDeci
 from campaign_automation.managers.decisions.looking_back import LookingBack
 from campaign_automation.managers.duplicates.duplicating import CampaignDuplicates
 from campaign_automation.managers.notices.states import StateNotices
+from campaign_automation.managers.redriving import Redriving
 from campaign_automation.managers.rules.account_snapshot import AccountSnapshots
 from campaign_automation.managers.rules.applying import RuleWriter
 from campaign_automation.managers.rules.checks import RuleChecks
@@ -78,6 +80,7 @@ from campaign_automation.stores.insight_store import InsightStore
 from campaign_automation.stores.notice_store import NoticeStore
 from campaign_automation.stores.operations.forecasts import ForecastStore
 from campaign_automation.stores.operations.owners import AdoptionStore
+from campaign_automation.stores.operations.redrives import RedriveStore
 from campaign_automation.stores.operations.requests import RequestStore
 from campaign_automation.stores.operations.schedules import TableScheduler
 from campaign_automation.stores.operations.switches import SwitchStore
@@ -180,6 +183,17 @@ class Wiring(Foundation):
     @cached_property
     def quarantine(self) -> Quarantine:
         return Quarantine(self.store)
+
+    @cached_property
+    def redriving(self) -> Redriving:
+        settings, aws = self.settings, self._aws
+        letters = settings.schedule_dead_letters_url and DeadLetters(
+            settings.schedule_dead_letters_url,
+            settings.scheduled_function_arns,
+            lambda: aws.client("sqs"),
+            lambda: aws.client("lambda"),
+        )
+        return Redriving(letters or None, RedriveStore(self._table))
 
     @cached_property
     def trail_search(self) -> TrailSearch:
