@@ -133,6 +133,11 @@ class Foundation:
     def due_runner(self, handlers: Mapping[str, Handler], rates: Mapping[str, str]) -> DueRunner:
         return DueRunner(DueRuns(self._table), TableScheduler(self._table, SWEEPS), handlers, rates)
 
+    @property
+    def scheduler(self) -> Any:
+        """The client of EventBridge Scheduler, which `preload` builds where the settings name a group."""
+        return self._aws.client("scheduler")
+
     # --- stores ----------------------------------------------------------------------------------------
 
     @cached_property

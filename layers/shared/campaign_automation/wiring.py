@@ -441,4 +441,4 @@ class Wiring(Foundation):
         return RuleSchedules(self._event_bridge(settings.rule_schedule_group, target))
 
     def _event_bridge(self, group: str, target: Target) -> EventBridge:
-        return EventBridge(group, target, lambda: self._aws.client("scheduler"))
+        return EventBridge(group, target, lambda: self.scheduler)
