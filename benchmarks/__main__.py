@@ -1,7 +1,7 @@
 """`python -m benchmarks [name ...]`: run the named modules of this package, or all, and print their tables.
 
 A benchmark is a module with `run() -> str`; a new file needs no entry anywhere. One that is simulated takes
-`seeds`, `markets` or `everything` and has short defaults.
+`seeds`, `markets` or `everything` and has short defaults; `cost` takes `write` and `given`.
 """
 
 from __future__ import annotations
@@ -44,7 +44,18 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seeds", type=int, help="simulations of each case (default: a quick look)")
     parser.add_argument("--markets", nargs="+", help="the simulated markets, by name (default: all)")
     parser.add_argument("--everything", action="store_true", default=None, help="all strategies too")
+    parser.add_argument(
+        "--write", action="store_true", default=None, help="cost: keep the counts, for the docs"
+    )
+    parser.add_argument(
+        "--set", nargs="+", type=_price, dest="given", metavar="NAME=VALUE", help="cost: other prices"
+    )
     return parser
+
+
+def _price(text: str) -> tuple[str, float]:
+    name, _, value = text.partition("=")
+    return name, float(value)
 
 
 def _taken(run: Callable[..., str], options: argparse.Namespace) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Generated documentation: docs/settings.md and the README's table of actions.
+"""Generated documentation: docs/settings.md, docs/costs.md and the README's table of actions.
 
 `python -m local.docs` writes them; a test compares them with the code.
 """
@@ -10,11 +10,12 @@ from typing import Any
 
 from pydantic.fields import FieldInfo
 
+from benchmarks import _costs, _quotas
 from campaign_automation.actions import ACTIONS
 from campaign_automation.settings import Settings
 
 ROOT = Path(__file__).parents[1]
-README, SETTINGS = ROOT / "README.md", ROOT / "docs" / "settings.md"
+README, SETTINGS, COSTS = ROOT / "README.md", ROOT / "docs" / "settings.md", ROOT / "docs" / "costs.md"
 BEGIN, END = "<!-- actions -->", "<!-- /actions -->"
 
 
@@ -55,6 +56,12 @@ def readme(text: str) -> str:
     return f"{before}{BEGIN}\n{actions_table()}\n{END}{after}"
 
 
+def costs_page() -> str:
+    """Return docs/costs.md, from the counts that the benchmark kept."""
+    found = _costs.counts()
+    return _costs.page(found, _quotas.table(found), _quotas.sources())
+
+
 def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "required"
@@ -66,6 +73,7 @@ def _default(field: FieldInfo) -> str:
 
 def write() -> None:
     SETTINGS.write_text(settings_page())
+    COSTS.write_text(costs_page())
     README.write_text(readme(README.read_text()))
 
 

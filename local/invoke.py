@@ -12,7 +12,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -56,13 +57,17 @@ def function_of(event: Path) -> str:
     return found
 
 
-def functions() -> Iterator[tuple[str, str]]:
-    """Yield logical id and folder of each function of the template."""
+@cache
+def functions() -> list[tuple[str, str]]:
+    """Return logical id and folder of each function of the template."""
     from samtranslator.yaml_helper import yaml_parse
 
-    for name, resource in yaml_parse((ROOT / "template.yaml").read_text())["Resources"].items():
-        if resource["Type"] == "AWS::Serverless::Function":
-            yield name, Path(resource["Properties"]["CodeUri"]).name
+    resources = yaml_parse((ROOT / "template.yaml").read_text())["Resources"]
+    return [
+        (name, Path(resource["Properties"]["CodeUri"]).name)
+        for name, resource in resources.items()
+        if resource["Type"] == "AWS::Serverless::Function"
+    ]
 
 
 def sam_cli() -> str | None:

@@ -1,4 +1,4 @@
-"""Change, copy and extend campaigns; for operators switches, caps, stops of all, and refused messages."""
+"""Change, copy and extend campaigns; for operators switches, caps, stops, refused messages, failed calls."""
 
 from campaign_automation.api.http import handler
 
@@ -14,4 +14,6 @@ lambda_handler = handler(
     "stop_all",
     "list_quarantined_messages",
     "resend_quarantined_messages",
+    "list_dead_letters",
+    "redrive_dead_letters",
 )

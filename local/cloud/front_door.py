@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from local.cloud.stack.permissions import INVOKE, Permissions
+from local.cloud.usage import Usage, Writes
 from local.cloud.workers.runtime import Runtime, UnknownFunctionError
 
 Environ = dict[str, Any]
@@ -35,6 +36,7 @@ class FrontDoor:
         self._locks = {service: threading.RLock() for service in LOCKED_SERVICES}
         self._transactions = Transactions(moto)
         self.permissions = Permissions({})
+        self.usage = Usage()
         self.on_schedule_created: Callable[[str, str], None] = lambda group, name: None
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -43,6 +45,7 @@ class FrontDoor:
         environ["wsgi.input"] = io.BytesIO(body)
         if refusal := self.permissions.refusal(environ, body):
             return _denied(start_response, refusal)
+        self.usage.call(environ, body)
         if invoke := INVOKE.fullmatch(path):
             return self._invoke(unquote(invoke[1]), environ, start_response)
         if (schedule := SCHEDULE.fullmatch(path)) and environ["REQUEST_METHOD"] == "POST":
@@ -51,8 +54,17 @@ class FrontDoor:
         if lock is None or target == UNLOCKED_TARGET:
             return self._moto(environ, start_response)
         with lock:
-            application = self._transactions if target == TRANSACTION else self._moto
-            return list(application(environ, start_response))
+            return self._counted(target, body, environ, start_response)
+
+    def _counted(
+        self, target: str, body: bytes, environ: Environ, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        application = self._transactions if target == TRANSACTION else self._moto
+        writes = Writes(target, body)
+        answered = list(application(environ, start_response))
+        self.usage.read(target, body, b"".join(answered))
+        self.usage.add("write_units", writes.units())
+        return answered
 
     def _invoke(self, name: str, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         payload = read_body(environ)

@@ -20,6 +20,7 @@ from local.cloud import bridge, instance
 from local.cloud.api.gateway import Gateway
 from local.cloud.aws import CREDENTIALS, Clients
 from local.cloud.backing import Sandbox, SandboxClock, StartError, Valkey
+from local.cloud.failed_calls import FailedCalls
 from local.cloud.front_door import FrontDoor
 from local.cloud.identity import Identity
 from local.cloud.moto_seams import import_moto, moto_application, point_moto_at
@@ -144,6 +145,8 @@ class _LocalCloud:
         self._sandbox_urls = self._sandbox.wait()
         self._redis_url = self._valkey.wait()
         self._clock = SandboxClock(self._sandbox_urls["admin"])
+        self._failed_calls = FailedCalls(self._aws, lambda: self._front_door.permissions)
+        self._runtime.on_ended = self._failed_calls
         self._ticker = self._make_ticker()
         self._api_server = api_server
         self._deploying = threading.Lock()
@@ -211,6 +214,7 @@ class _LocalCloud:
         self._deployment = deploy(template, parameters, STACK, self._aws, archive=self._archive, onto=onto)
         stack = self._deployment.stack
         self._runtime.deploy(stack.served())
+        self._failed_calls.destinations = stack.destinations
         self._front_door.permissions = Permissions(stack.statements())
         self._api_server.app = self._api()
 
@@ -257,7 +261,13 @@ class _LocalCloud:
             raise TemplateError(f"the gateway serves exactly one API, the template has {len(apis)}")
         gateway = Gateway(apis[0], self._runtime)
         return LocalVerbs(
-            gateway, self._identity, self._telemetry, self._ticker, self._clock, self._deploy_again
+            gateway,
+            self._identity,
+            self._telemetry,
+            self._ticker,
+            self._clock,
+            self._front_door.usage,
+            self._deploy_again,
         )
 
     def sam_environment(self) -> dict[str, dict[str, str]]:

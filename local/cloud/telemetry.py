@@ -26,6 +26,7 @@ class Telemetry:
         self._sums: dict[str, dict[str, dict[str, float]]] = defaultdict(
             lambda: defaultdict(lambda: defaultdict(float))
         )
+        self._bytes = 0
         self._lock = threading.Lock()
         self._pumps: set[Pump] = set()
 
@@ -50,12 +51,14 @@ class Telemetry:
         if not isinstance(record, dict):
             record = {"message": line}
         with self._lock:
+            self._bytes += len(line.encode())
             if not self._add_metrics(record):
                 self._records.append({"function_name": function_name, **record})
 
     def report(self, record: Record) -> None:
         """Add a record of the platform itself, such as the end of an invocation."""
         with self._lock:
+            self._bytes += len(json.dumps(record))
             self._records.append(record)
 
     def logs(self, correlation_id: str | None = None) -> list[Record]:
@@ -63,6 +66,12 @@ class Telemetry:
         self._settle()
         with self._lock:
             return [r for r in self._records if correlation_id in (None, r.get("correlation_id"))]
+
+    def logged_bytes(self) -> int:
+        """The size of all that was printed, metrics included: both are billed as logs."""
+        self._settle()
+        with self._lock:
+            return self._bytes
 
     def metrics(self) -> Sums:
         """{namespace: {metric: {"dimension=value,...": sum}}}, the dimensions in alphabetical order."""

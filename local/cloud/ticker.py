@@ -172,7 +172,7 @@ def deliverer(runtime: Runtime, aws: Clients, permissions: Callable[[], Permissi
 
 def _invoke(runtime: Runtime, arn: str, text: str) -> tuple[bool, Any]:
     try:
-        outcome = runtime.invoke(arn, text.encode())
+        outcome = runtime.invoke_unawaited(arn, text.encode())
     except UnknownFunctionError:
         return True, {"errorMessage": f"no function {arn}"}
     return outcome.failed, json.loads(outcome.payload)

@@ -39,6 +39,7 @@ def write_greeting(template: Path, text: str) -> None:
     module.write_text(f'GREETING = "{text}"\n')
 
 
+@pytest.mark.slow
 def test_the_alias_serves_what_was_published_until_the_release_changes(
     own_cloud: Cloud, template: Path
 ) -> None:

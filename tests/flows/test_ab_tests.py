@@ -331,7 +331,7 @@ def ended(cloud: Cloud, test_id: str) -> list[dict[str, Any]]:
 
 def titles(sandbox: Sandbox, test_id: str) -> list[str]:
     told = sandbox.state("web_platform")["notifications"]
-    return [item["title"] for item in told if item["extra_data"].get("test_id") == test_id]
+    return [item["title"] for item in told if item.get("extra_data", {}).get("test_id") == test_id]
 
 
 def test_a_new_process_finds_the_test_and_its_looks(tests: Tests, cloud: Cloud, sandbox: Sandbox) -> None:

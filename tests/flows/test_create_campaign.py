@@ -13,7 +13,7 @@ from local.cloud import Cloud
 from tests.support.api import Api
 from tests.support.aws import reconcile_campaigns, settle
 from tests.support.builders import request_body
-from tests.support.cuts import cut
+from tests.support.cuts import cut, slow
 from tests.support.sandbox import Sandbox
 
 EVENTS = Path(__file__).parents[2] / "events"
@@ -152,13 +152,17 @@ def test_after_a_rollback_the_key_is_free_again(api: Api, sandbox: Sandbox) -> N
 @pytest.mark.parametrize(
     ("operation", "nth"),
     [
-        ("read_account", 1),
-        ("create_campaign", 1),
-        ("create_adset", 2),
-        ("upload_image", 1),
-        ("create_creative", 2),
-        ("create_ad", 4),
-        ("read_campaign", 1),
+        *(("create_adset", 2), ("read_campaign", 1)),
+        *(
+            pytest.param(operation, nth, marks=slow)
+            for operation, nth in (
+                ("read_account", 1),
+                ("create_campaign", 1),
+                ("upload_image", 1),
+                ("create_creative", 2),
+                ("create_ad", 4),
+            )
+        ),
     ],
 )
 def test_whatever_step_is_refused_nothing_is_left_behind(
@@ -222,7 +226,12 @@ def test_an_expired_token_says_so(api: Api, sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize(
-    "operation", ["create_campaign", "create_adset", "create_creative", "create_ad", "batch", "upload_video"]
+    "operation",
+    cut(
+        ["create_campaign", "create_adset", "create_creative", "create_ad", "batch", "upload_video"],
+        "create_campaign",
+        "create_ad",
+    ),
 )
 @pytest.mark.parametrize("kind", cut(["drop_after", "timeout_after", "garbage"], "drop_after"))
 def test_a_lost_answer_makes_no_duplicate(api: Api, sandbox: Sandbox, operation: str, kind: str) -> None:
@@ -264,7 +273,9 @@ def test_without_gemini_the_template_writes_and_says_so(api: Api, sandbox: Sandb
     assert {ad["copy_source"] for ad in body["ads"]} == {"template"}
 
 
-@pytest.mark.parametrize("behaviour", ["too_long", "invented_price", "not_json", "blocked"])
+@pytest.mark.parametrize(
+    "behaviour", cut(["too_long", "invented_price", "not_json", "blocked"], "invented_price")
+)
 def test_bad_copy_is_not_used(api: Api, sandbox: Sandbox, behaviour: str) -> None:
     sandbox.gemini(behaviour)
     body = api.create(request_body(name=f"Copy {behaviour}")).json()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -14,6 +17,7 @@ from local import cloud as local_cloud
 from local.cloud import Cloud
 from local.cloud.workers.worker import TIME_LIMITS
 from tests.support.api import Api
+from tests.support.aws import client, settle
 from tests.support.builders import request_body
 from tests.support.sandbox import UNKIND_SEED, Sandbox
 
@@ -126,3 +130,41 @@ def test_messages_that_were_refused_are_for_operators(own_cloud: Cloud) -> None:
         assert operator.http.get("/v1/quarantined-messages").json()["messages"] == []
         record = list(sandbox.state("web_platform")["campaigns"].values())[-1]
         assert (record["targeting"]["campaign_id"], record["status"]) == (campaign_id, "paused")
+
+
+def test_a_call_that_failed_is_kept_and_an_operator_has_it_made_again(own_cloud: Cloud) -> None:
+    own_cloud.deploy(JwtRolesClaim="roles", KillSwitch="false")
+    rule_id = f"rule_{uuid.uuid4().hex[:12]}"  # nobody's, so that its tick fails each time
+    tick = {"tenant": "user_123", "rule_id": rule_id, "scheduled_time": "2026-11-28T06:00:00Z"}
+    name = "campaign-automation-local-EvaluateRuleFunction"
+    client(own_cloud, "lambda").invoke(
+        FunctionName=f"{name}:live", InvocationType="Event", Payload=json.dumps(tick).encode()
+    )
+    settle(own_cloud)
+    url = own_cloud.info["api_url"]
+    with (
+        Api(url, own_cloud.token("user_123", roles=["buyer"])) as buyer,
+        Api(url, own_cloud.token("user_789", roles=["operator"])) as operator,
+    ):
+        assert buyer.http.get("/v1/dead-letters").status_code == 403
+
+        def kept() -> dict[str, Any]:
+            answer = operator.http.get("/v1/dead-letters", params={"limit": 100})
+            assert answer.status_code == 200, answer.text
+            (letter,) = [item for item in answer.json()["letters"] if item["item_id"] == rule_id]
+            return dict(letter)
+
+        first = kept()
+        assert (first["function"], first["tenant"], first["error"][:13]) == (
+            name,
+            "user_123",
+            "NotFoundError",
+        )
+        chosen, key = {"letter_ids": [first["letter_id"]]}, {"Idempotency-Key": uuid.uuid4().hex}
+        for is_replayed in (False, True):
+            answer = operator.http.post("/v1/dead-letters/redrives", json=chosen, headers=key).json()
+            assert (answer["letter_ids"], answer["failed"]) == (chosen["letter_ids"], []), answer
+            assert answer["replayed"] == is_replayed
+        settle(own_cloud)
+        # The function was called once more: of its second failure there is one letter, and the first is gone.
+        assert kept()["letter_id"] != first["letter_id"]

@@ -19,6 +19,7 @@ from samtranslator.yaml_helper import yaml_parse
 from campaign_automation.actions import ACTIONS
 from campaign_automation.api.openapi import document
 from layers.build_layer import UNUSED, UNUSED_ANYWHERE, UNUSED_SUFFIXES
+from tests.support.cuts import cut
 from tests.support.starts import Starts, starting
 
 ROOT = Path(__file__).parents[2]
@@ -134,6 +135,13 @@ def requirements(layer: str) -> dict[str, str]:
     return dict(re.findall(r"^([A-Za-z0-9._-]+)==([^\s\\;]+)", text, re.MULTILINE))
 
 
+# Of the callers' functions and of those with libraries of their own; each start takes seconds.
+ONE_OF_EACH_KIND = (
+    "AuthorizerFunction",
+    "GetCampaignStatusFunction",
+    "StatisticsFunction",
+    "WriteCopyFunction",
+)
 LAYERS = sorted({layer for name in NAMES for layer in layer_names(name)})
 
 
@@ -169,7 +177,7 @@ def distributions() -> dict[str, set[str]]:
     return {module: set(map(normal, names)) for module, names in packages_distributions().items()}
 
 
-@pytest.mark.parametrize("function", NAMES)
+@pytest.mark.parametrize("function", cut(NAMES, *ONE_OF_EACH_KIND))
 def test_a_function_starts_with_only_what_its_layers_hold(starts: Starts, function: str) -> None:
     needed = (
         "TABLE_NAME",
@@ -210,7 +218,9 @@ def test_a_function_cannot_start_with_what_its_layers_do_not_hold(starts: Starts
 LAZY = {"numpy", "scipy", "pandas", "facebook_business", "google.ads", "google.generativeai", "grpc"}
 
 
-@pytest.mark.parametrize("function", sorted(set(FOLDERS) - {"statistics"}))
+@pytest.mark.parametrize(
+    "function", cut(sorted(set(FOLDERS) - {"statistics"}), "create_campaign", "platform_step")
+)
 def test_a_function_starts_without_libraries_that_it_did_not_ask_for(starts: Starts, function: str) -> None:
     """SDKs and numpy are loaded where they are asked for; each costs a cold start."""
     needed = ("TABLE_NAME", "JWT_ISSUER", "JWT_AUDIENCE")

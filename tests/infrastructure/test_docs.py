@@ -19,6 +19,7 @@ MAX_WORDS, MAX_ROW = 3000, 160
 
 def test_the_generated_parts_are_what_the_code_says() -> None:
     assert docs.SETTINGS.read_text() == docs.settings_page()
+    assert docs.COSTS.read_text() == docs.costs_page(), "run `make docs`"
     assert docs.readme(README) == README, "run `make docs`"
 
 

@@ -11,6 +11,7 @@ from campaign_automation import CampaignAutomation
 from campaign_automation.capability import run_action
 from campaign_automation.utils import clock
 from tests.support.builders import request_body
+from tests.support.cuts import slow
 from tests.support.memory_table import MemoryTable
 from tests.support.sandbox import Sandbox
 
@@ -20,12 +21,12 @@ TREES = {
 }
 # Those that make a second object: TikTok takes a request_id once.
 LATE = [
-    ("meta", "create_campaign", True),
+    pytest.param("meta", "create_campaign", True, marks=slow),
     ("meta", "create_adset", True),
-    ("meta", "create_creative", True),
+    pytest.param("meta", "create_creative", True, marks=slow),
     ("meta", "create_ad", True),
     ("tiktok", "create_campaign", False),
-    ("tiktok", "create_adset", False),
+    pytest.param("tiktok", "create_adset", False, marks=slow),
     ("tiktok", "create_ad", True),
 ]
 

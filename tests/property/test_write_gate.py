@@ -331,6 +331,30 @@ def test_a_request_without_an_answer_is_settled_though_the_next_one_was_refused(
     assert house.load(creation.campaign_id).objects[tag].status == "active"
 
 
+@pytest.mark.parametrize("is_first_unanswered", [True, False])
+def test_the_end_of_a_split_that_was_never_answered_is_not_called_failed(
+    house: House, monkeypatch: pytest.MonkeyPatch, is_first_unanswered: bool
+) -> None:
+    """A try without an answer may still be carried out, whatever the next one was answered."""
+    creation = house.create()
+    first = PlatformUnavailableError("no answer", platform="meta", outcome_unknown=is_first_unanswered)
+    answers = iter([first, PlatformRejectedError("not now", platform="meta")])
+
+    async def not_at_once(*_: Any) -> None:
+        raise next(answers)
+
+    async def at_once(_: float) -> None:
+        return None
+
+    monkeypatch.setattr(retry_strategy, "_sleep", at_once)
+    monkeypatch.setattr(house.adapter, "end_split", not_at_once)
+    campaign = campaign_of(house.wiring, creation.campaign_id)
+    with pytest.raises(PlatformRejectedError):
+        asyncio.run(house.gate().end_split(campaign, campaign.root.tag, new_run("user:u", "test")))
+    expected = "unknown" if is_first_unanswered else "failed"
+    assert [record.outcome for record in house.audit(creation)] == [expected]
+
+
 def test_a_platform_that_hangs_is_cut_off_in_time_and_settled_later(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:

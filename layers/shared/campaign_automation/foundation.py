@@ -22,6 +22,7 @@ from campaign_automation.managers.shared.accounts import (
 )
 from campaign_automation.managers.shared.due_runs import SWEEPS, DueRunner, Handler
 from campaign_automation.managers.shared.statistics import InProcessStatistics, Statistics
+from campaign_automation.managers.shared.switches import Switches
 from campaign_automation.settings import Settings, get_settings
 from campaign_automation.stores.ab_test_store import AbTestStore
 from campaign_automation.stores.audit_store import AuditStore
@@ -30,6 +31,7 @@ from campaign_automation.stores.engines.dynamodb import DynamoTable
 from campaign_automation.stores.operations.call_limits import CallLimitStore
 from campaign_automation.stores.operations.metrics import MetricStore
 from campaign_automation.stores.operations.schedules import DueRuns, TableScheduler
+from campaign_automation.stores.operations.switches import SwitchStore
 from campaign_automation.stores.rule_store import RuleStore
 from campaign_automation.stores.table import Table
 from campaign_automation.stores.tenant_store import TenantStore
@@ -144,6 +146,17 @@ class Foundation:
 
     def due_runner(self, handlers: Mapping[str, Handler], rates: Mapping[str, str]) -> DueRunner:
         return DueRunner(DueRuns(self._table), TableScheduler(self._table, SWEEPS), handlers, rates)
+
+    @property
+    def scheduler(self) -> Any:
+        """The client of EventBridge Scheduler, which `preload` builds where the settings name a group."""
+        return self._aws.client("scheduler")
+
+    @cached_property
+    def switches(self) -> Switches:
+        settings = self.settings
+        store = SwitchStore(self._table)
+        return Switches(store, settings.kill_switch, settings.account_daily_budget_caps)
 
     # --- stores ----------------------------------------------------------------------------------------
 

@@ -113,6 +113,10 @@ class Settings(BaseModel):
     )
     ab_test_schedule_role_arn: str | None = Field(None, description="the role in which they call it")
     schedule_dead_letters_arn: str | None = Field(None, description="the queue of calls that nobody took")
+    schedule_dead_letters_url: str | None = Field(
+        None, description="the same queue, where operators have its calls made again"
+    )
+    scheduled_function_arns: Names = Field((), description="the functions whose calls may be made again")
     activate_ab_tests: bool = Field(True, description="whether a test that does not say so starts at once")
     notification_topic_arn: str | None = Field(None, description="an SNS topic that gets all notices too")
 

@@ -128,7 +128,7 @@ async def sweep_outbox(parts: Wiring, event: Event) -> dict[str, Any]:
     if since := event.get("retell_since"):
         told = await parts.retelling.since(int(datetime.fromisoformat(since).timestamp() * 1000))
     if group := parts.settings.rule_schedule_group:
-        emit("campaign_automation_active_rules", count_active_rules(group))
+        emit("campaign_automation_active_rules", count_active_rules(parts.scheduler, group))
     return {**told, **await parts.outbox.sweep()}
 
 

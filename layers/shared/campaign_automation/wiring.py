@@ -7,6 +7,7 @@ from functools import cached_property
 from pydantic import BaseModel
 
 from campaign_automation.adapters.renewal import AccountRenewal
+from campaign_automation.clients.dead_letters import DeadLetters
 from campaign_automation.clients.gemini_client import load_sdk
 from campaign_automation.clients.scheduler import EventBridge, Target
 from campaign_automation.clients.step_functions import Executions
@@ -48,6 +49,7 @@ from campaign_automation.managers.decisions.earlier_decisions import EarlierDeci
 from campaign_automation.managers.decisions.looking_back import LookingBack
 from campaign_automation.managers.duplicates.duplicating import CampaignDuplicates
 from campaign_automation.managers.notices.states import StateNotices
+from campaign_automation.managers.redriving import Redriving
 from campaign_automation.managers.rules.account_snapshot import AccountSnapshots
 from campaign_automation.managers.rules.applying import RuleWriter
 from campaign_automation.managers.rules.checks import RuleChecks
@@ -67,7 +69,6 @@ from campaign_automation.managers.shared.notices import Notices
 from campaign_automation.managers.shared.outbox import PATIENCE_SECONDS, Outbox
 from campaign_automation.managers.shared.platform_access import Platforms
 from campaign_automation.managers.shared.quarantine import Quarantine
-from campaign_automation.managers.shared.switches import Switches
 from campaign_automation.managers.shared.trail_search import TrailSearch
 from campaign_automation.managers.updates.updating import CampaignUpdates
 from campaign_automation.models.common import Platform
@@ -77,9 +78,9 @@ from campaign_automation.stores.insight_store import InsightStore
 from campaign_automation.stores.notice_store import NoticeStore
 from campaign_automation.stores.operations.forecasts import ForecastStore
 from campaign_automation.stores.operations.owners import AdoptionStore
+from campaign_automation.stores.operations.redrives import RedriveStore
 from campaign_automation.stores.operations.requests import RequestStore
 from campaign_automation.stores.operations.schedules import TableScheduler
-from campaign_automation.stores.operations.switches import SwitchStore
 from campaign_automation.stores.operations.tags import TagStore
 from campaign_automation.stores.operations.visits import VisitStore
 from campaign_automation.utils.cache_manager import load_redis
@@ -181,6 +182,17 @@ class Wiring(Foundation):
         return Quarantine(self.store)
 
     @cached_property
+    def redriving(self) -> Redriving:
+        settings, aws = self.settings, self._aws
+        letters = settings.schedule_dead_letters_url and DeadLetters(
+            settings.schedule_dead_letters_url,
+            settings.scheduled_function_arns,
+            lambda: aws.client("sqs"),
+            lambda: aws.client("lambda"),
+        )
+        return Redriving(letters or None, RedriveStore(self._table))
+
+    @cached_property
     def trail_search(self) -> TrailSearch:
         requests, tags = RequestStore(self._table), TagStore(self._table)
         return TrailSearch(self.audit, requests, self.store, tags)
@@ -273,12 +285,6 @@ class Wiring(Foundation):
             self.switches,
             self.settings.change_timeout_seconds,
         )
-
-    @cached_property
-    def switches(self) -> Switches:
-        settings = self.settings
-        store = SwitchStore(self._table)
-        return Switches(store, settings.kill_switch, settings.account_daily_budget_caps)
 
     @cached_property
     def commitments(self) -> Commitments:
@@ -440,4 +446,4 @@ class Wiring(Foundation):
         return RuleSchedules(self._event_bridge(settings.rule_schedule_group, target))
 
     def _event_bridge(self, group: str, target: Target) -> EventBridge:
-        return EventBridge(group, target, lambda: self._aws.client("scheduler"))
+        return EventBridge(group, target, lambda: self.scheduler)

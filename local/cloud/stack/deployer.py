@@ -31,6 +31,7 @@ CHANGEABLE = {
     MANAGED_POLICY,
     "AWS::IAM::Role",
     "AWS::Lambda::Alias",
+    "AWS::Lambda::EventInvokeConfig",
     "AWS::Logs::LogGroup",
 }
 

@@ -72,6 +72,7 @@ def needs_of(environ: Mapping[str, Any], body: bytes) -> Iterator[Need]:
     if service == "DynamoDB_20120810":
         yield from _table_needs(operation, json.loads(body))
     elif service in SERVICES:
+        operation = operation.removesuffix("Batch")  # a batch needs the right to its single requests
         yield Need(f"{SERVICES[service]}:{operation}", _named_resource(SERVICES[service], json.loads(body)))
     elif invoke := INVOKE.fullmatch(path):
         yield Need("lambda:InvokeFunction", _full(unquote(invoke[1]), "lambda", "function:{}"))

@@ -40,7 +40,6 @@ SKIPPED = {
     "AWS::EC2::VPCEndpoint": "no VPC",
     "AWS::ElastiCache::ServerlessCache": "a Valkey server of our own stands in",
     "AWS::IAM::Policy": "only policies that a role names are enforced",
-    "AWS::Lambda::EventInvokeConfig": "asynchronous invocations are tried once",
     "AWS::Lambda::Permission": "permissions are not enforced",
     "AWS::Logs::MetricFilter": "metrics are read at /_local/metrics",
     "AWS::SNS::Subscription": "nobody to notify",
@@ -95,6 +94,7 @@ class Stack:
     apis: dict[str, RestApi] = field(default_factory=dict)
     roles: dict[str, Role] = field(default_factory=dict)
     policies: dict[str, list[Statement]] = field(default_factory=dict)
+    destinations: dict[str, str] = field(default_factory=dict)
 
     def physical_name(self, logical_id: str, given: str | None = None) -> str:
         """The name the template gives, or one made from stack and logical id as CloudFormation does."""
@@ -192,6 +192,15 @@ def deploy_alias(stack: Stack, logical_id: str, properties: Properties) -> Physi
     alias_arn = f"{function_arn}:{properties['Name']}"
     stack.aliases[alias_arn] = f"{function_arn}:{properties['FunctionVersion']}"
     return Physical(alias_arn, {"AliasArn": alias_arn})
+
+
+def deploy_failure_destination(stack: Stack, logical_id: str, properties: Properties) -> Physical:
+    """AWS::Lambda::EventInvokeConfig: where failed asynchronous calls go; they are tried once here."""
+    name = f"{_function_name(properties['FunctionName'])}:{properties['Qualifier']}"
+    on_failure = properties.get("DestinationConfig", {}).get("OnFailure")
+    if on_failure is not None:
+        stack.destinations[name] = on_failure["Destination"]
+    return Physical(name)
 
 
 def deploy_rest_api(stack: Stack, logical_id: str, properties: Properties) -> Physical:
@@ -306,6 +315,7 @@ DEPLOY: dict[str, Deploy] = {
     "AWS::IAM::ManagedPolicy": deploy_managed_policy,
     "AWS::IAM::Role": deploy_role,
     "AWS::Lambda::Alias": deploy_alias,
+    "AWS::Lambda::EventInvokeConfig": deploy_failure_destination,
     "AWS::Lambda::Function": deploy_function,
     "AWS::Lambda::LayerVersion": deploy_layer,
     "AWS::Lambda::Version": deploy_version,

@@ -17,6 +17,7 @@ from local.cloud.identity import LIFETIME_SECONDS, Identity
 from local.cloud.stack.intrinsics import TemplateError
 from local.cloud.telemetry import Telemetry
 from local.cloud.ticker import Ticker, UnknownScheduleError
+from local.cloud.usage import Usage
 
 JWKS_PATH = "/.well-known/jwks.json"
 
@@ -31,6 +32,7 @@ class LocalVerbs:
         telemetry: Telemetry,
         ticker: Ticker,
         clock: SandboxClock,
+        usage: Usage,
         deploy: Callable[[dict[str, Any]], dict[str, str]],
     ) -> None:
         self._api = api
@@ -38,6 +40,7 @@ class LocalVerbs:
         self._telemetry = telemetry
         self._ticker = ticker
         self._clock = clock
+        self._usage = usage
         self._deploy_again = deploy
         self._map = Map(
             [
@@ -47,6 +50,7 @@ class LocalVerbs:
                 Rule("/_local/logs", methods=["GET"], endpoint=self._logs),
                 Rule("/_local/metrics", methods=["GET"], endpoint=self._metrics),
                 Rule("/_local/tick", methods=["POST"], endpoint=self._tick),
+                Rule("/_local/usage", methods=["GET"], endpoint=self._counts),
                 Rule("/_local/tokens", methods=["POST"], endpoint=self._token),
                 Rule("/_local/schedules/<path:name>/fire", methods=["POST"], endpoint=self._fire),
             ]
@@ -84,6 +88,10 @@ class LocalVerbs:
 
     def _metrics(self, request: Request) -> Any:
         return self._telemetry.metrics()
+
+    def _counts(self, request: Request) -> Any:
+        """The calls to AWS and their request units since the start, and the bytes that functions logged."""
+        return {**self._usage.counted(), "log_bytes": self._telemetry.logged_bytes()}
 
     def _tick(self, request: Request) -> Any:
         """By the sandbox's clock, or by {"now": "2026-12-01T12:00:00Z"}."""

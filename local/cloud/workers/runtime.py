@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from local.cloud.processes import Children
@@ -30,6 +30,8 @@ class Runtime:
         self._pools: dict[str, _Pool] = {}
         self._threads = ThreadPoolExecutor(INVOCATIONS_AT_ONCE, thread_name_prefix="invocation")
         self._unawaited: set[Future[Outcome]] = set()
+        # Called with name, payload and outcome of each call for which nobody waits.
+        self.on_ended: Callable[[str, bytes, Outcome], None] = lambda name, payload, outcome: None
 
     def deploy(self, functions: Mapping[str, Function]) -> None:
         """Serve `functions`, by name and by name:qualifier, instead of those before.
@@ -58,9 +60,16 @@ class Runtime:
 
     def hand_over(self, name: str, payload: bytes) -> None:
         """Invoke for a caller that does not wait for the answer. Raises UnknownFunctionError at once."""
-        future = self.submit(name, payload)
+        self._pool(name)
+        future = self._threads.submit(self.invoke_unawaited, name, payload)
         self._unawaited.add(future)
         future.add_done_callback(self._unawaited.discard)
+
+    def invoke_unawaited(self, name: str, payload: bytes) -> Outcome:
+        """Invoke as for a caller that does not wait: what fails goes where such failures go."""
+        outcome = self.invoke(name, payload)
+        self.on_ended(name, payload, outcome)
+        return outcome
 
     @property
     def unawaited(self) -> int:

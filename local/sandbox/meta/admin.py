@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 from local.sandbox.meta.store import Account, Json
+from local.sandbox.meta.tokens import NEVER
 from local.sandbox.seeds import MetaSeed
 
 PATCHED = frozenset(
@@ -27,9 +28,10 @@ PATCHED = frozenset(
 
 
 def patch_token(account: Account, changes: Json, now: datetime) -> None:
-    """`token_days` moves the expiry of the account's token, `token` replaces it."""
+    """`token_days` moves the expiry of the account's token (None: it has none), `token` replaces it."""
     if "token_days" in changes:
-        account.binding.token_expires_at = now + timedelta(days=changes["token_days"], minutes=5)
+        days = changes["token_days"]
+        account.binding.token_expires_at = NEVER if days is None else now + timedelta(days=days, minutes=5)
     account.binding.access_token = changes.get("token", account.binding.access_token)
 
 

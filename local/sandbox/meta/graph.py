@@ -25,6 +25,7 @@ from local.sandbox.meta.objects import ads, adsets, campaigns, creatives, media,
 from local.sandbox.meta.objects.adsets import starts_learning
 from local.sandbox.meta.params import Params
 from local.sandbox.meta.store import Account, Json, Kind, MetaStore, Node, seeded_account
+from local.sandbox.meta.tokens import PATH, debugged
 from local.sandbox.seeds import META_APP_SECRET, META_SEEDS, MetaSeed
 
 Files = Mapping[str, tuple[str, bytes]]
@@ -94,6 +95,8 @@ class Graph(SandboxPlatform[MetaStore, Account, MetaSeed]):
         """The name faults and the call log use for this call."""
         if not call.path:
             return "batch"
+        if call.path == PATH:
+            return PATH
         if call.edge == "ad_studies":
             return "create_study" if call.method == "POST" else "list_studies"
         if call.target.startswith("act_"):
@@ -109,6 +112,8 @@ class Graph(SandboxPlatform[MetaStore, Account, MetaSeed]):
         """Answers one call; refusals become the documented error bodies."""
         account: Account | None = None
         try:
+            if call.path == PATH:
+                return GraphReply(200, debugged(self.world.accounts, call.params, self.now()))
             account, node = self._admitted(call)
             operation = self.operation(call)
             if not self.world.quotas.takes(

@@ -22,6 +22,8 @@ from campaign_automation.stores.audit_store import AuditStore
 from campaign_automation.stores.operations.call_limits import CallLimitStore
 from campaign_automation.stores.operations.forecasts import Calibration, ForecastStore
 from campaign_automation.stores.operations.metrics import MetricStore
+from campaign_automation.stores.operations.redrives import RedriveStore
+from campaign_automation.stores.operations.requests import RequestStore
 from campaign_automation.stores.operations.schedules import DueRuns, TableScheduler
 from campaign_automation.stores.operations.switches import SwitchStore
 from campaign_automation.stores.operations.tags import TagStore
@@ -59,6 +61,8 @@ KINDS = {
     "visit": Kind("operations/visits", r"[^#]+#campaign#cmp_\w+", "campaign"),
     "audit": Kind("audit_store", r"[^#]+#audit#cmp_\w+", r"\d{13}-.+#\d"),
     "open change": Kind("audit_store", r"[^#]+#open#cmp_\w+", r"\d{13}-.+"),
+    "dated change": Kind("audit_store", r"[^#]+#trail#\d{4}-\d\d-\d\d", r"\d{13}-.+"),
+    "request": Kind("operations/requests", "request#.+", r"[^#]+#cmp_\w+"),
     "answer": Kind("answer_store", r"[^#]+#key#.+", "claim"),
     "insight": Kind("insight_store", r"[^#]+#insights#.+", r"\d{4}-\d\d-\d\d"),
     "notice": Kind("notice_store", r"[^#]+#notice#.+", r"outbox#000001"),
@@ -81,6 +85,7 @@ KINDS = {
     "forecast": Kind("operations/forecasts", r"[^#]+#forecasts#cmp_\w+", r"\d{13}-.+"),
     "calibration": Kind("operations/forecasts", r"[^#]+#calibration", ".+"),
     "schedule": Kind("operations/schedules", r"#schedules#\w+", ".+"),
+    "redrive": Kind("operations/redrives", "redrives", r"[\w-]+"),
     "driver": Kind("operations/schedules", "#schedules", "driver"),
 }
 WITHOUT = {
@@ -193,3 +198,15 @@ def test_schedules_are_read_and_when_the_next_is_due(table: MemoryTable) -> None
 def test_a_change_that_is_open_is_read(table: MemoryTable) -> None:
     (record,) = run(AuditStore(table).recent("u", CAMPAIGN, 10**13 - 1, open_since=0))
     assert (record.campaign_id, record.outcome) == (CAMPAIGN, "unknown")
+
+
+def test_a_call_that_was_made_again_is_read(table: MemoryTable) -> None:
+    redrive = run(RedriveStore(table).find("4d6e1f6e-0c53-4a2b-8f8e-2f1d9f5f3b10"))
+    assert redrive is not None
+    assert (redrive.actor, redrive.is_sent) == ("user:ann", True)
+
+
+def test_changes_are_found_by_their_day_and_campaigns_by_a_request(table: MemoryTable) -> None:
+    (record,) = run(AuditStore(table).of_day("u", date(2026, 12, 18), since="0", limit=9))
+    assert (record.campaign_id, record.outcome) == (CAMPAIGN, "unknown")
+    assert run(RequestStore(table).campaigns("7f2c-1", 9)) == [("u", CAMPAIGN)]

@@ -1,13 +1,17 @@
-"""The actions on messages that the Web Platform refuses: list, and send again."""
+"""Actions on what was given up: messages that the Web Platform refused, calls that functions failed at."""
 
 from __future__ import annotations
 
 from campaign_automation.actions.action import Key, action
 from campaign_automation.models.common import Context, Role
 from campaign_automation.models.messages import (
+    DeadLetters,
+    DeadLettersRedriven,
+    ListDeadLetters,
     ListQuarantinedMessages,
     MessagesResent,
     QuarantinedMessages,
+    RedriveDeadLetters,
     ResendMessages,
 )
 from campaign_automation.wiring import Wiring
@@ -27,3 +31,17 @@ async def resend_quarantined_messages(
 ) -> MessagesResent:
     """Let quarantined messages be sent again, some or all."""
     return await parts.quarantine.resend(request, caller)
+
+
+@action("GET", "/v1/dead-letters", role=Role.OPERATOR)
+async def list_dead_letters(parts: Wiring, request: ListDeadLetters, caller: Context) -> DeadLetters:
+    """List the calls that scheduled functions failed at after their retries."""
+    return await parts.redriving.list_letters(request, caller)
+
+
+@action("POST", "/v1/dead-letters/redrives", key=Key.GIVEN, role=Role.OPERATOR)
+async def redrive_dead_letters(
+    parts: Wiring, request: RedriveDeadLetters, caller: Context
+) -> DeadLettersRedriven:
+    """Make failed calls of scheduled functions again, some or all, each once."""
+    return await parts.redriving.redrive(request, caller)

@@ -174,9 +174,6 @@ def list_schedules(client: Any, group: str) -> Iterator[dict[str, Any]]:
         yield from page["Schedules"]
 
 
-def count_active_rules(group: str) -> int:
+def count_active_rules(client: Any, group: str) -> int:
     """Return the number of enabled schedules in `group`."""
-    import boto3
-
-    schedules = list_schedules(boto3.client("scheduler"), group)
-    return sum(schedule["State"] == "ENABLED" for schedule in schedules)
+    return sum(schedule["State"] == "ENABLED" for schedule in list_schedules(client, group))

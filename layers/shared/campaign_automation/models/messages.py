@@ -1,4 +1,4 @@
-"""The requests and answers of the actions on messages that the Web Platform refuses."""
+"""Requests and answers about what was given up: messages that the Web Platform refused, calls that failed."""
 
 from __future__ import annotations
 
@@ -52,4 +52,65 @@ class ResendMessages(Model):
 class MessagesResent(Answer):
     status: Literal["success"] = "success"
     item_ids: list[str]
+    message: str
+
+
+class ListDeadLetters(Model):
+    """The oldest calls that scheduled functions failed at, of all tenants."""
+
+    limit: Annotated[int, Field(ge=1, le=MOST_MESSAGES)] = 50
+
+
+class DeadLetter(Model):
+    """A call that was given up. Of its input only ids are shown: `item_id` is a rule, test or campaign."""
+
+    letter_id: str
+    function: str
+    failed_at: datetime
+    condition: str
+    error: str
+    tenant: str | None = None
+    item_id: str | None = None
+    scheduled_time: str | None = None
+
+
+class DeadLetters(Model):
+    status: Literal["success"] = "success"
+    letters: list[DeadLetter]
+    message: str
+
+
+class RedriveDeadLetters(Model):
+    """The calls to make again: some, or all, at most a hundred at once."""
+
+    letter_ids: (
+        Annotated[
+            list[Annotated[Text, Field(max_length=128)]],
+            Field(min_length=1, max_length=MOST_MESSAGES),
+            AfterValidator(unique),
+        ]
+        | None
+    ) = None
+
+
+class Redrive(Model):
+    """One call that was made again. `is_sent`: its function has taken it."""
+
+    function: str
+    actor: str
+    at: datetime
+    is_sent: bool = False
+
+
+class NotRedriven(Model):
+    letter_id: str
+    reason: str
+
+
+class DeadLettersRedriven(Answer):
+    """`failed` letters stay in the queue."""
+
+    status: Literal["success"] = "success"
+    letter_ids: list[str]
+    failed: list[NotRedriven]
     message: str

@@ -208,6 +208,33 @@ def test_a_slow_table_leaves_most_of_the_limit_to_use() -> None:
     assert seconds < 2 * 24  # of the 24 seconds that 240 calls need at the full limit
 
 
+class HeldUpTable(CountingTable):
+    """A table whose process gets no processor for a while, now and then, after a lease is stored."""
+
+    def __init__(self, random: Random) -> None:
+        super().__init__()
+        self._random = random
+
+    async def _write(self, operations: Sequence[Operation]) -> None:
+        await super()._write(operations)
+        if self._random.random() < 0.5:
+            await asyncio.sleep(self._random.uniform(0.3, 1.5))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_process_that_is_held_up_behind_its_lease_sends_nothing_late(seed: int) -> None:
+    platform = Platform(tiktok=10)
+    random = Random(seed)
+    calls = processes(4, TIKTOK, table=HeldUpTable(random))
+
+    async def at_once() -> None:
+        await asyncio.gather(*(patient(platform, calls[n % 4], random) for n in range(240)))
+
+    virtual_time.run(at_once())
+    assert platform.taken == 240
+    assert platform.quotas.listing()["refused"].get("tiktok", 0) <= 2
+
+
 # --- the time of an attempt -------------------------------------------------------------------------------
 
 

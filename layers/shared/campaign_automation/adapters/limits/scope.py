@@ -109,9 +109,14 @@ class Scope:
 
         Raises PlatformRateLimitError at once when that is later than the caller can wait.
         """
-        if self._limit is not None:
+        if self._limit is None:
+            return
+        while True:
             block = await self._take(self._limit, kind, self._limit.points(kind, count))
             await _until(block.start)
+            # A process that was held up must not send in a stretch whose calls are counted by later blocks.
+            if now_ms() <= block.end:
+                return
 
     async def _refresh(self, kind: Kind) -> None:
         """Read the row when what is known is old or says no: an operator or a probe may have opened it."""

@@ -25,6 +25,7 @@ from campaign_automation.managers.changes.items import (
     Run,
     Sending,
     Shown,
+    Unanswered,
     adset_entries,
     entries_seen,
     planned_values,
@@ -212,11 +213,18 @@ class WriteGate:
     ) -> None:
         """Send a change that the tree does not show: the platform's answer is its outcome."""
         await self._audit.intend([record])
+        unanswered = Unanswered()
+
+        async def noted(access: Access) -> None:
+            with unanswered.noted([record.entity_id]):
+                await send(access)
+
         try:
-            await platform.ask(record.operation, _PATIENCE, send)
+            await platform.ask(record.operation, _PATIENCE, noted)
         except CampaignAutomationError as error:
-            # After a passing failure the outcome is unknown: the intent stays open and the caller repeats it.
-            if not error.retryable:
+            # After a passing failure, or a try without an answer, the outcome is unknown: the intent stays
+            # open, and the caller repeats what may be repeated.
+            if not error.retryable and record.entity_id not in unanswered:
                 failed = {"outcome": "failed", "error": error_body(error)}
                 await self._audit.conclude([record.model_copy(update=failed)])
             raise
@@ -386,7 +394,7 @@ class WriteGate:
             await self._leases.renew(held)
             if any(item.raises_spend for item in sending.waiting.values()):
                 await self._switches.check(*_account_of(campaign))
-            with sending.noted():
+            with sending.unanswered.noted(sending.waiting):
                 sending.take(await platform.call(request_of(platform.adapter, campaign, sending.waiting)))
 
         try:

@@ -159,28 +159,42 @@ class ChangeResult(NamedTuple):
         )
 
 
-class Sending:
-    """Like changes on their way to the platform: those that wait, by platform id, and those that are done.
+class Unanswered:
+    """The objects, by some key, that a request without an answer may have changed.
 
-    What one attempt left without an answer may still be carried out, whatever a later attempt is answered.
+    The platform may still carry such a request out, whatever a later attempt is answered.
     """
+
+    def __init__(self) -> None:
+        self._keys: set[str] = set()
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._keys
+
+    @contextmanager
+    def noted(self, keys: Iterable[str]) -> Iterator[None]:
+        """Note of one attempt what it leaves without an answer."""
+        try:
+            yield
+        except CampaignAutomationError as error:
+            self.note(error, keys)
+            raise
+        except asyncio.CancelledError:  # an attempt that took too long was cut
+            self._keys.update(keys)
+            raise
+
+    def note(self, error: CampaignAutomationError, keys: Iterable[str]) -> None:
+        if error.details.get("outcome_unknown"):
+            self._keys.update(keys)
+
+
+class Sending:
+    """Like changes on their way to the platform: those that wait, by platform id, and those that are done."""
 
     def __init__(self, batch: Iterable[ChangeResult]) -> None:
         self.waiting = {item.entry.platform_id or "": item for item in batch}
         self.done: list[ChangeResult] = []
-        self._unanswered: set[str] = set()
-
-    @contextmanager
-    def noted(self) -> Iterator[None]:
-        """Note what a request without an answer may have changed."""
-        try:
-            yield
-        except CampaignAutomationError as error:
-            self._note(error, self.waiting)
-            raise
-        except asyncio.CancelledError:  # an attempt that took too long was cut
-            self._unanswered.update(self.waiting)
-            raise
+        self.unanswered = Unanswered()
 
     def take(self, outcomes: Iterable[Outcome | BudgetOutcome]) -> None:
         """Take over the answers; raise a passing failure, so that only what failed so is sent again."""
@@ -188,7 +202,7 @@ class Sending:
         for outcome in outcomes:
             key = outcome.platform_id if isinstance(outcome, BudgetOutcome) else outcome.tag
             if outcome.error is not None:
-                self._note(outcome.error, [key])
+                self.unanswered.note(outcome.error, [key])
             if outcome.error is not None and outcome.error.retryable:
                 passing.append(outcome.error)
             else:
@@ -201,12 +215,8 @@ class Sending:
         for key, item in self.waiting.items():
             self._end(key, item._replace(result="failed", error=error))
 
-    def _note(self, error: CampaignAutomationError, keys: Iterable[str]) -> None:
-        if error.details.get("outcome_unknown"):
-            self._unanswered.update(keys)
-
     def _end(self, key: str, item: ChangeResult) -> None:
-        self.done.append(item._replace(may_come=key in self._unanswered))
+        self.done.append(item._replace(may_come=key in self.unanswered))
 
 
 class Shown(NamedTuple):
