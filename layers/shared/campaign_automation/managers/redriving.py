@@ -68,7 +68,12 @@ class Redriving:
                 await letters.send(letter)
                 # Noted before the deletion: a letter that could not be deleted is not sent a second time.
                 await self._redrives.note(letter.letter_id, redrive.model_copy(update={"is_sent": True}))
-                logger.info("dead letter sent again", **redrive.model_dump(mode="json", exclude={"is_sent"}))
+                logger.info(
+                    "dead letter sent again",
+                    letter_id=letter.letter_id,
+                    function=redrive.function,
+                    actor=redrive.actor,
+                )
             await letters.delete(letter)
         except CampaignAutomationError as error:
             return error.message
