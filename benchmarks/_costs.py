@@ -15,7 +15,7 @@ COUNTS = HERE / "counts.json"
 TEMPLATE: dict[str, Any] = yaml_parse((HERE.parent / "template.yaml").read_text())
 RESOURCES: Mapping[str, Any] = TEMPLATE["Resources"]
 SWEEPS = {"OutboxFunction": 5, "ReconcileCampaignsFunction": 2, "ReconcileRulesFunction": 15}  # minutes
-# What one run of each counted thing costs is the sum of these counts, each at the price of this name.
+# A run costs the sum of these counts, each at the price of this name.
 PRICED = {
     "api_requests": "api_request",
     "transitions": "transition",

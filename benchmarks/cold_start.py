@@ -27,7 +27,7 @@ from local.release import BUILT
 ROOT = Path(__file__).parents[1]
 STARTS = 3
 PLATFORM_LAYERS = {"MetaDependenciesLayer", "GoogleDependenciesLayer"}
-# What Lambda's Python brings along; the layers hold everything else.
+# Lambda's Python brings these along; the layers hold everything else.
 RUNTIME = (
     "boto3 botocore s3transfer jmespath dateutil six.py urllib3 snapshot_restore_py.py awslambdaric".split()
 )

@@ -20,7 +20,6 @@ from local.cloud import bridge, instance
 from local.cloud.api.gateway import Gateway
 from local.cloud.aws import CREDENTIALS, Clients
 from local.cloud.backing import Sandbox, SandboxClock, StartError, Valkey
-from local.cloud.failed_calls import FailedCalls
 from local.cloud.front_door import FrontDoor
 from local.cloud.identity import Identity
 from local.cloud.moto_seams import import_moto, moto_application, point_moto_at
@@ -34,6 +33,7 @@ from local.cloud.stack.verbs import JWKS_PATH, LocalVerbs
 from local.cloud.telemetry import Telemetry
 from local.cloud.ticker import Ticker, deleter, deliverer, stored_schedules
 from local.cloud.workers import forks
+from local.cloud.workers.failed_calls import FailedCalls
 from local.cloud.workers.runtime import Runtime
 from local.release import PARAMETER, release_id
 
@@ -83,7 +83,7 @@ TICK_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class Options:
-    """What `up` was asked for. With `parent`, the cloud ends when that process is no longer its parent; with
+    """The options of `up`. With `parent`, the cloud ends when that process is no longer its parent; with
     `bridge`, functions in containers reach it at that address too."""
 
     directory: Path

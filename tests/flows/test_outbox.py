@@ -19,7 +19,7 @@ KINDS = ("http_500", "drop_connection", "drop_after", "garbage")
 
 
 def sweep(cloud: Cloud) -> dict[str, Any]:
-    """What the schedule does every five minutes; nothing else sends meanwhile."""
+    """Do as the schedule does every five minutes; nothing else sends meanwhile."""
     settle(cloud)
     schedule = f"{cloud.info['api_url']}/_local/schedules/OutboxFunctionEveryFiveMinutes/fire"
     answer = httpx.post(schedule, timeout=600).json()

@@ -54,7 +54,7 @@ TESTS = [
 # own, which imports the product without faults, and no simulation, which takes seconds.
 _TOO_MUCH = ("sqlite", "carries_no_scipy", "test_simulation")
 _OPTIONS = ["-p", "no:cacheprovider", "-p", "no:xdist", "-k", f"not ({' or '.join(_TOO_MUCH)})"]
-# What no test reads: log lines, metrics and annotations.
+# No test reads log lines, metrics and annotations.
 _LEFT_OUT = [r"logger\.", r"\bemit\("]
 _COPIED = ["local", "events", "functions", "statemachines", "layers", "docs", "benchmarks", "template.yaml"]
 _SURVIVED, _NO_TEST = 0, 33  # mutmut's exit codes; all others are found or cut

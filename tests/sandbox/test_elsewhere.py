@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from local.sandbox.core.elsewhere import HISTORY_DAYS, planned
 from local.sandbox.core.world import World
+from local.sandbox.elsewhere.plan import HISTORY_DAYS, planned
 from local.sandbox.google.service import GoogleAds
 from local.sandbox.meta.graph import Graph
 from local.sandbox.tiktok.api import TikTok

@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo
 
 from local.sandbox.core.accounts import Binding, bind, patch
 from local.sandbox.core.clock import whole_hour
-from local.sandbox.core.elsewhere import HISTORY_DAYS, MadeElsewhere, planned
 from local.sandbox.core.records import DayRecord, Level
 from local.sandbox.core.world import Json, World
+from local.sandbox.elsewhere.plan import HISTORY_DAYS, MadeElsewhere, planned
 from local.sandbox.seeds import Seed
 
 

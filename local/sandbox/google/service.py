@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from local.sandbox.core.accounts import Binding
-from local.sandbox.core.elsewhere import MadeElsewhere
 from local.sandbox.core.platform import SandboxPlatform
 from local.sandbox.core.reviews import LONG_AGO, is_refused
+from local.sandbox.elsewhere.google import build
+from local.sandbox.elsewhere.plan import MadeElsewhere
 from local.sandbox.google import gaql
 from local.sandbox.google.delivery import deliver
-from local.sandbox.google.elsewhere import build
 from local.sandbox.google.errors import AdsError, Refusal, day_used_up, expired_token, not_found, required
 from local.sandbox.google.foreign import foreign_rows, without_optional
 from local.sandbox.google.messages import KINDS, Message, enum_name, set_enum

@@ -8,8 +8,9 @@ from datetime import datetime
 from typing import Any
 
 from local.sandbox.core.accounts import Binding
-from local.sandbox.core.elsewhere import MadeElsewhere
 from local.sandbox.core.platform import SandboxPlatform
+from local.sandbox.elsewhere.meta import build
+from local.sandbox.elsewhere.plan import MadeElsewhere
 from local.sandbox.meta import errors
 from local.sandbox.meta.admin import PATCHED, default_seed, patch_token, refusal
 from local.sandbox.meta.answers import additions
@@ -19,7 +20,6 @@ from local.sandbox.meta.answers.listing import page_size
 from local.sandbox.meta.answers.render import ACCOUNT_EDGES, ACCOUNT_LISTS, NODE_EDGES, Reader, static_edge
 from local.sandbox.meta.answers.status import CLOSED
 from local.sandbox.meta.delivery import deliver
-from local.sandbox.meta.elsewhere import build
 from local.sandbox.meta.limits import UsageMeter
 from local.sandbox.meta.objects import ads, adsets, campaigns, creatives, media, studies
 from local.sandbox.meta.objects.adsets import starts_learning

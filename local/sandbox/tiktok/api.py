@@ -5,16 +5,16 @@ from datetime import datetime
 from typing import Any
 
 from local.sandbox.core.accounts import Binding
-from local.sandbox.core.elsewhere import MadeElsewhere
 from local.sandbox.core.platform import SandboxPlatform
 from local.sandbox.core.store import Json
+from local.sandbox.elsewhere.plan import MadeElsewhere
+from local.sandbox.elsewhere.tiktok import build
 from local.sandbox.seeds import TIKTOK_SEEDS, TikTokSeed
 from local.sandbox.tiktok import creates, errors, reads, updates
 from local.sandbox.tiktok.admin import PATCHED, default_seed, refusal
 from local.sandbox.tiktok.answers.status import CLOSED
 from local.sandbox.tiktok.context import Call, Context
 from local.sandbox.tiktok.delivery import apply_due_budgets, deliver
-from local.sandbox.tiktok.elsewhere import build
 from local.sandbox.tiktok.limits import RateMeter
 from local.sandbox.tiktok.store import Account, TikTokStore, seeded_account
 

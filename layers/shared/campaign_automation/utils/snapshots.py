@@ -19,5 +19,5 @@ def after_restore(refresh: AfterRestore) -> None:
 
 def reseed() -> None:
     """Give the module's own generator another state: libraries draw their pauses from it."""
-    # What we draw ourselves comes from the system, and uuid4 does too.
+    # Our own chance comes from the system, and uuid4 does too.
     random.seed()

@@ -116,7 +116,7 @@ def test_an_undo_removes_what_the_run_added(house: OneTenant, made: dict[str, An
     undone = house.done("undo_change", undo)
     assert (undone["status"], undone["not_restored"]) == ("success", [])
     assert shown(house, made) == before
-    # What was removed can be added again, as other ads.
+    # Removed ads can be added again, as other ads.
     again = add(house, made, "2", activate=activate, reason="after all")
     assert {ad["ad_id"] for ad in again["ads"]}.isdisjoint({ad["ad_id"] for ad in answer["ads"]})
 

@@ -62,7 +62,7 @@ class AdditionJournal(Journal):
     ) -> None:
         """Record what was added in the audit trail; what is unknown only once it is known."""
         known = [entry for entry in entries if entry.state != "sent"]
-        # What an earlier try left without an answer may have been made all the same.
+        # An ad of an earlier try without an answer may have been made all the same.
         made = {entry.tag for entry in known if entry.state == "created"}
         errors = self.refused | dict(refused or {})
         self.refused = {tag: error for tag, error in errors.items() if tag not in made}

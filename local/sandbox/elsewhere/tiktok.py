@@ -3,9 +3,9 @@ and zip codes, of age groups that clients do not know."""
 
 from datetime import datetime, timedelta
 
-from local.sandbox.core.elsewhere import MadeElsewhere
 from local.sandbox.core.reviews import LONG_AGO
 from local.sandbox.core.store import Json
+from local.sandbox.elsewhere.plan import MadeElsewhere
 from local.sandbox.tiktok.delivery import UNITS_PER_DOLLAR
 from local.sandbox.tiktok.objects.adgroups import NO_BID
 from local.sandbox.tiktok.objects.campaigns import DAY, DYNAMIC, INFINITE, TOTAL

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 
 from local.cloud import Cloud
-from local.demo_control import Caller
+from local.demo.control import Caller
 
 # So much money in three ad sets buys ever less: below this ROAS the shop loses on each sale.
 BUDGET, BREAK_EVEN, ENOUGH_SPENT, MOST_DAYS = 2400, 4, 2000, 10

@@ -18,11 +18,11 @@ from typing import Any
 import httpx
 
 from local.cloud import Cloud, start
-from local.demo_ab_test import ab_test
-from local.demo_budget import budget_chapter
-from local.demo_control import control
-from local.demo_rules import rules
-from local.demo_whole_account import whole_account
+from local.demo.ab_test import ab_test
+from local.demo.budget import budget_chapter
+from local.demo.control import control
+from local.demo.rules import rules
+from local.demo.whole_account import whole_account
 from local.sandbox.unkind import DEFAULT_SEED
 
 BUDGET = Decimal(100)

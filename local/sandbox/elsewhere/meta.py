@@ -4,8 +4,8 @@ import hashlib
 from datetime import datetime, timedelta
 
 from local.sandbox.core.delivery import UNITS_PER_DOLLAR
-from local.sandbox.core.elsewhere import MadeElsewhere
 from local.sandbox.core.reviews import LONG_AGO
+from local.sandbox.elsewhere.plan import MadeElsewhere
 from local.sandbox.meta.store import Account, Json, MetaStore, Node
 
 _OBJECTIVES = {

@@ -4,8 +4,8 @@ that are left out."""
 from datetime import datetime
 
 from local.sandbox.core.delivery import UNITS_PER_DOLLAR
-from local.sandbox.core.elsewhere import MadeElsewhere
 from local.sandbox.core.reviews import LONG_AGO
+from local.sandbox.elsewhere.plan import MadeElsewhere
 from local.sandbox.google.messages import KINDS, Message, set_enum
 from local.sandbox.google.store import Account, Review, Store
 

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 
 from local.cloud import Cloud
-from local.demo_control import Caller, show_trail
+from local.demo.control import Caller, show_trail
 
 ACCOUNT, COUNT = "act_100000000000001", 8
 RAISE = 1.1

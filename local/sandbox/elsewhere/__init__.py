@@ -1,0 +1,1 @@
+"""Campaigns made elsewhere, as buyers have them: a plan, and a builder for each platform."""
