@@ -28,8 +28,10 @@ SHARING = {
     "tests/flows/test_cache_servers.py": "cache servers",
     "tests/flows/test_deployments.py": "second deployment",
     "tests/flows/test_without_web_platform.py": "without Web Platform",
-    # A quarter of the flows runs beside the others, on a local cloud of its own: the tests wait for it more
+    # A third of the flows runs beside the others, on a local cloud of its own: the tests wait for it more
     # than they compute, so that one cloud leaves a core idle for minutes.
+    "tests/flows/test_ab_tests.py": "local cloud of the rules",
+    "tests/flows/test_status.py": "local cloud of the rules",
     "tests/flows/test_outbox.py": "local cloud of the rules",
     "tests/flows/test_rules.py": "local cloud of the rules",
     "tests/flows/": "local cloud",
