@@ -33,7 +33,7 @@ from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import ConflictError, NotFoundError
 from campaign_automation.wiring import Wiring
 from tests.support.fake_adapter import FakeAdapter
-from tests.support.table import empty_table
+from tests.support.table import empty_table, kept_rows, put_back
 from tests.support.web_platform import MemoryWebPlatform
 
 T = TypeVar("T")
@@ -62,14 +62,10 @@ class House:
     """The module over the stored rows, at the moment at which they were taken."""
 
     def __init__(self) -> None:
-        empty_table()
         self.adapter = FakeAdapter("meta")
         self.adapter._ids = count(1000)
         self.web_platform = MemoryWebPlatform()
         self.wiring = Wiring(mcp_client=self.web_platform, adapters={"meta": self.adapter})
-        for row in STORED["rows"]:
-            # Past `write`, which would give the rows the number that they lack.
-            run(self.wiring._table._write([Put({name: value_of(value) for name, value in row.items()})]))
 
     def load(self, name: str) -> Creation:
         creation = run(self.wiring.store.load("u", IDS[name]))
@@ -106,8 +102,19 @@ def set_machine_time(patch: pytest.MonkeyPatch, seconds: int) -> None:
     patch.setattr(lease, "time", SimpleNamespace(time=lambda: seconds))
 
 
+@pytest.fixture(scope="module")
+def stored_rows(module_settings: None) -> Any:
+    empty_table()
+    table = Wiring(mcp_client=MemoryWebPlatform(), adapters={})._table
+    for row in STORED["rows"]:
+        # Past `write`, which would give the rows the number that they lack.
+        run(table._write([Put({name: value_of(value) for name, value in row.items()})]))
+    return kept_rows()
+
+
 @pytest.fixture
-def house(module_settings: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
+def house(stored_rows: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
+    put_back(stored_rows)
     set_machine_time(monkeypatch, TAKEN_AT)
     yield House()
     asyncio.run(clock.synchronise(None))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import threading
 from collections.abc import Callable
@@ -25,6 +26,16 @@ def make_table(name: str = "Table") -> None:
 def empty_table(name: str = "Table") -> None:
     """Take all rows away, in moto itself: through its API it would be a new client and a new table."""
     get_backend("dynamodb")[ACCOUNT][REGION].tables[name].items.clear()
+
+
+def kept_rows(name: str = "Table") -> Any:
+    """Return the rows as moto has them, for `put_back`, which is quicker than writing them anew."""
+    return copy.deepcopy(get_backend("dynamodb")[ACCOUNT][REGION].tables[name].items)
+
+
+def put_back(rows: Any, name: str = "Table") -> None:
+    """Hold exactly the rows that were kept."""
+    get_backend("dynamodb")[ACCOUNT][REGION].tables[name].items = copy.deepcopy(rows)
 
 
 @cache
