@@ -1,4 +1,4 @@
-"""What the copies of a snapshot do not share."""
+"""Hooks after a restore, for state that copies of a snapshot must not share."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ class House:
         )
 
     def pages(self, **parameters: Any) -> list[dict[str, Any]]:
-        """Whatever a search finds, page by page."""
+        """Return the results of a search, read page by page."""
         found: list[dict[str, Any]] = []
         after: dict[str, str] = {}
         while True:
