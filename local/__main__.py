@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 def main(argv: Sequence[str]) -> int:
     """Run one command. The demo and invoke read their own arguments."""
     if argv[:1] in (["demo"], ["invoke"]):
-        command = importlib.import_module(f"local.{argv[0]}")
+        command = importlib.import_module({"demo": "local.demo.main", "invoke": "local.invoke"}[argv[0]])
         return int(command.main(list(argv[1:])) or 0)
     arguments = _parser().parse_args(argv)
     return _up(arguments) if arguments.command == "up" else _down(arguments)
