@@ -23,6 +23,8 @@ from campaign_automation.managers.accounts.listing import CampaignLists
 from campaign_automation.managers.accounts.overview import AccountOverview
 from campaign_automation.managers.accounts.releasing import CommitmentReleases
 from campaign_automation.managers.ads.adding import AdAdditions
+from campaign_automation.managers.ads.replacing import CopyReplacements
+from campaign_automation.managers.ads.run import AdRuns
 from campaign_automation.managers.budgets.budget_manager import BudgetManager
 from campaign_automation.managers.budgets.summary import SUMMARY_SCHEMA, Narrator
 from campaign_automation.managers.campaign_manager import CampaignManager
@@ -140,20 +142,40 @@ class Wiring(SharedParts):
 
     @cached_property
     def additions(self) -> AdAdditions:
-        settings = self.settings
         return AdAdditions(
             self.campaigns,
-            self.store,
-            self.audit,
             self.platforms,
             self._library,
             self._copywriter,
             self.gate,
+            self._ad_runs,
+            self.settings.request_defaults,
+        )
+
+    @cached_property
+    def replacements(self) -> CopyReplacements:
+        return CopyReplacements(
+            self.campaigns,
+            self.platforms,
+            self._library,
+            self._copywriter,
+            self.gate,
+            self._ad_runs,
+            self.settings.request_defaults,
+        )
+
+    @cached_property
+    def _ad_runs(self) -> AdRuns:
+        return AdRuns(
+            self.campaigns,
+            self.store,
+            self.audit,
+            self.platforms,
+            self.gate,
             self.outbox,
             self.notices,
             self.switches,
-            settings.request_defaults,
-            settings.change_timeout_seconds,
+            self.settings.change_timeout_seconds,
         )
 
     @cached_property

@@ -13,6 +13,7 @@ from campaign_automation.models.campaigns import (
 from campaign_automation.models.common import Context
 from campaign_automation.models.creation.additions import AddAds, AdsAdded
 from campaign_automation.models.creation.duplicates import DuplicateCampaign
+from campaign_automation.models.creation.replacements import CopyReplaced, ReplaceCopy
 from campaign_automation.wiring import Wiring
 
 
@@ -40,6 +41,12 @@ async def duplicate_campaign(
 async def add_ads(parts: Wiring, request: AddAds, caller: Context) -> AdsAdded:
     """Add ads of further creatives to a campaign, paused, to all or some of its ad sets."""
     return await parts.additions.add(request, caller)
+
+
+@action("PATCH", "/v1/campaigns/{campaign_id}/ads", key=Key.GIVEN)
+async def replace_copy(parts: Wiring, request: ReplaceCopy, caller: Context) -> CopyReplaced:
+    """Give ads other texts: in place on Google Ads, elsewhere by new ads in the old ones' place."""
+    return await parts.replacements.replace(request, caller)
 
 
 @action("GET", "/v1/campaigns/{campaign_id}")

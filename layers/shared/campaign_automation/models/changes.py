@@ -37,6 +37,7 @@ Operation = Literal[
     "set_name",
     "set_end",
     "set_bidding",
+    "set_copy",
     "release_commitment",
 ]
 
@@ -86,7 +87,7 @@ class ChangedItem(Model):
     id: str
     platform_id: str
     field: Literal[
-        "status", "daily_budget", "target_roas", "target_cpa", "name", "end_time", "bid_strategy"
+        "status", "daily_budget", "target_roas", "target_cpa", "name", "end_time", "bid_strategy", "copy"
     ] = "status"
     before: Value
     after: Value

@@ -6,7 +6,7 @@ import asyncio
 import json
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pydantic import ConfigDict, ValidationError
@@ -210,14 +210,19 @@ def _is_whole(given: GivenTexts, limits: CopyLimits) -> bool:
 def claim_warnings(spec: CreateCampaign, creatives: Sequence[Creative]) -> list[str]:
     """Return warnings of the caller's own texts with figures or claims that their products do not state."""
     known = {creative.creative_id: creative for creative in creatives}
-    warnings = []
-    for index, texts in enumerate(spec.texts or []):
-        for name, value in texts:
-            lines = value if isinstance(value, list) else [value] if name in PARTS and value else []
-            claims = _invented(" ".join(lines), known[texts.creative_id])
-            if claims:
-                warnings.append(claim_warning(f"texts.{index}.{name}", claims))
-    return warnings
+    return [
+        warning
+        for index, texts in enumerate(spec.texts or [])
+        for warning in claims_in(f"texts.{index}", texts, known[texts.creative_id])
+    ]
+
+
+def claims_in(field: str, texts: GivenTexts, creative: Creative) -> Iterator[str]:
+    """Yield a warning for each part of the texts with figures or claims that the product does not state."""
+    for name, value in texts:
+        lines = value if isinstance(value, list) else [value] if name in PARTS and value else []
+        if claims := _invented(" ".join(lines), creative):
+            yield claim_warning(f"{field}.{name}", claims)
 
 
 def _fixed_lines(given: GivenTexts) -> str:
