@@ -102,6 +102,7 @@ def test_a_day(cloud: Cloud, sandbox: Sandbox, platform: str, count: int) -> Non
         await pause_until_tomorrow(day)
         await optimise_three(day)
         await act_by_rule(day)
+        await advertise_anew(day)
         await day.module.aclose()
 
     with aws_in_process(cloud):
@@ -198,3 +199,29 @@ async def act_by_rule(day: Day) -> None:
         for item in day.sandbox.state(day.platform)["adsets"].values()
         if item["status"] == "PAUSED"
     }
+
+
+async def advertise_anew(day: Day) -> None:
+    """A campaign of somebody else's gets an ad of ours, and other texts; an undo takes both back."""
+    texts = {"primary_text": "Run on", "headline": "Light", "description": "See it"}
+    campaign_id = day.ours[day.like("adset")[-1]]
+
+    async def ads() -> dict[str, str]:
+        shown = await day.done("get_campaign_status", campaign_id=campaign_id)
+        return {ad["ad_id"]: ad["status"] for ad in shown["ads"] if ad["status"] != "deleted"}
+
+    before = await ads()
+    page = "https://shop.example.com/run"
+    added = await day.done("add_ads", campaign_id=campaign_id, creative_ids=["1"], product_url=page)
+    new = {ad["ad_id"]: "paused" for ad in added["ads"]}
+    assert await ads() == before | new
+    old = next(iter(before))
+    asked = [{"ad_id": old, "creative_id": "1", **texts}]
+    replaced = await day.done("replace_copy", campaign_id=campaign_id, texts=asked)
+    (ad,) = replaced["ads"]
+    assert ad["replaces"] == (None if day.platform == "google" else old)
+    assert (await ads())[ad["ad_id"]] == before[old]
+    for run in (replaced["run_id"], added["run_id"]):
+        undone = await day.done("undo_change", campaign_id=campaign_id, run_id=run)
+        assert undone["not_restored"] == []
+    assert await ads() == before

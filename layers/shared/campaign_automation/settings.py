@@ -69,6 +69,10 @@ class Settings(BaseModel):
     statistics_function_name: str | None = Field(
         None, description="the function with numpy and scipy, for functions that have neither"
     )
+    write_copy_function_name: str | None = Field(
+        None,
+        description="the function with the text model, for functions that have neither its SDK nor its key",
+    )
     outbox_function_name: str | None = Field(
         None, description="the function that tells the Web Platform, for those whose callers wait"
     )
@@ -199,8 +203,8 @@ class Settings(BaseModel):
     @property
     def in_process(self) -> Self:
         """The same settings for a process that runs creations and computations itself."""
-        functions = "create_campaign_state_machine_arn", "statistics_function_name", "outbox_function_name"
-        return self.model_copy(update=dict.fromkeys(functions))
+        names = "statistics_function_name", "write_copy_function_name", "outbox_function_name"
+        return self.model_copy(update=dict.fromkeys(("create_campaign_state_machine_arn", *names)))
 
     def required(self, name: str) -> str:
         """Return the setting `name`. Raises SettingsError when it is not set."""

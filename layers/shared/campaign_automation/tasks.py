@@ -9,6 +9,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
+from campaign_automation.clients.gemini_client import as_answer
 from campaign_automation.clients.scheduler import count_active_rules
 from campaign_automation.managers.shared import due_runs
 from campaign_automation.managers.shared.due_runs import DueRunner
@@ -19,6 +20,7 @@ from campaign_automation.settings import get_settings
 from campaign_automation.stores.operations.metrics import counted
 from campaign_automation.utils import clock, event_loop
 from campaign_automation.utils.error_handler import (
+    AiModelError,
     CampaignAutomationError,
     PlatformRateLimitError,
     error_body,
@@ -81,6 +83,18 @@ async def creation_step(parts: Wiring, event: Event) -> dict[str, Any]:
             await wait_as_asked(error)
         error.args = (json.dumps(error_body(error)),)
         raise
+
+
+async def write_copy(parts: Wiring, event: Event) -> dict[str, Any]:
+    """Carry out the step of a creation, or answer a {"prompt", "model"} of a function without text models."""
+    if "prompt" not in event:
+        return await creation_step(parts, event)
+    try:
+        if (model := parts.copy_model) is None:
+            return {"error": "no text model is configured"}
+        return dict(as_answer(await model.generate_content(event["prompt"], model=event["model"])))
+    except AiModelError as error:
+        return {"error": error.message}
 
 
 async def evaluate_rule(parts: Wiring, event: Event) -> dict[str, Any]:

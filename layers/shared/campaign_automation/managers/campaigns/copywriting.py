@@ -65,15 +65,21 @@ class Copywriter:
     """The writer of ad copy. `models` are tried in order, each with the problems of the draft before it.
 
     With `takes_plain_text` an answer that is no JSON is the primary text; our own client asks for JSON by
-    a schema, so there such an answer is an apology and no copy.
+    a schema, so there such an answer is an apology and no copy. After `seconds` it is the template.
     """
 
     def __init__(
-        self, text_model: TextModel | None, models: Sequence[str], *, takes_plain_text: bool = False
+        self,
+        text_model: TextModel | None,
+        models: Sequence[str],
+        *,
+        takes_plain_text: bool = False,
+        seconds: float = ATTEMPT_TIMEOUT_SECONDS,
     ) -> None:
         self._text_model = text_model
         self._models = models
         self._takes_plain_text = takes_plain_text
+        self._seconds = seconds
 
     async def write(
         self,
@@ -107,7 +113,7 @@ class Copywriter:
         """Return the first draft without a problem, else the template; `fixed` names the given lines."""
         prompt = _prompt(creative, objective, language, limits) + fixed
         problems: list[str] = []
-        until = asyncio.get_running_loop().time() + ATTEMPT_TIMEOUT_SECONDS
+        until = asyncio.get_running_loop().time() + self._seconds
         for model in self._models if self._text_model else ():
             try:
                 copy = await self._draft(_with_problems(prompt, problems), model, template, until)
