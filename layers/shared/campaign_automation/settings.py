@@ -71,7 +71,7 @@ class Settings(BaseModel):
     )
     write_copy_function_name: str | None = Field(
         None,
-        description="the function with the text model, for functions that have neither its SDK nor its key",
+        description="the function with a text model, for functions that have neither SDK nor key",
     )
     outbox_function_name: str | None = Field(
         None, description="the function that tells the Web Platform, for those whose callers wait"
