@@ -204,7 +204,7 @@ async def act_by_rule(day: Day) -> None:
 
 async def advertise_anew(day: Day) -> None:
     """A campaign of somebody else's gets an ad of ours, and other texts; an undo takes both back."""
-    texts = {"primary_text": "Run on", "headline": "Light", "description": "See it"}
+    texts = {"primary_text": "Run on"}
     campaign_id = day.ours[day.like("adset")[-1]]
 
     async def shown(level: str) -> dict[str, str]:

@@ -132,7 +132,7 @@ def test_schedules_functions_and_topics_are_for_those_who_need_them(rights: dict
         found = holders(rights, lambda right: (right.action, right.resource) == (action, resource))
         return {role.removesuffix("Role").removesuffix("Function") for role in found}
 
-    rules, tests = (f"{SCHEDULES}/{group}/*" for group in ("RuleScheduleGroup", "AbTestScheduleGroup"))
+    rules, tests, pauses = (f"{SCHEDULES}/{kind}ScheduleGroup/*" for kind in ("Rule", "AbTest", "Pause"))
     ab_tests = {"CreateAbTest", "AnalyzeAbTest", "CancelAbTest", "CheckAbTest"}
     steps = {"MetaStep", "TikTokStep", "GoogleStep"}
     expected = {
@@ -143,6 +143,10 @@ def test_schedules_functions_and_topics_are_for_those_who_need_them(rights: dict
         ("scheduler:ListSchedules", f"{SCHEDULES}/*/*"): {"Outbox", "ReconcileRules"},
         ("scheduler:CreateSchedule", tests): {"CreateAbTest", "ReconcileRules"},
         ("scheduler:DeleteSchedule", tests): ab_tests,
+        ("scheduler:CreateSchedule", pauses): {"ManageCampaign"},
+        ("scheduler:UpdateSchedule", pauses): {"ManageCampaign"},
+        ("scheduler:DeleteSchedule", pauses): {"ManageCampaign"},
+        ("iam:PassRole", "PauseScheduleRole"): {"ManageCampaign"},
         ("iam:PassRole", "RuleScheduleRole"): {"CreateRule", "ManageRules", "ReconcileRules"},
         ("iam:PassRole", "AbTestScheduleRole"): {"CreateAbTest", "ReconcileRules"},
         ("sns:Publish", "arn:topic"): {"Outbox", "EvaluateRule", "CheckAbTest", "ReconcileCampaigns", *steps},
@@ -155,6 +159,15 @@ def test_schedules_functions_and_topics_are_for_those_who_need_them(rights: dict
     }
     assert set(expected) - asked <= {("sns:Publish", "arn:topic")}
     assert {right: who(*right) for right in asked} == {right: expected[right] for right in asked}
+
+
+def test_texts_are_written_for_creations_and_for_added_ads(rights: dict[str, set[Right]]) -> None:
+    writes = holders(
+        rights, lambda right: right.action == "lambda:InvokeFunction" and "WriteCopy" in right.resource
+    )
+    assert writes == {"CreateCampaignStateMachineRole", "ManageCampaignFunctionRole"}
+    keys = holders(rights, lambda right: right.resource == "GeminiSecret")
+    assert keys == {"WriteCopyFunctionRole"}
 
 
 def test_messages_are_handed_over_by_those_who_change_campaigns(rights: dict[str, set[Right]]) -> None:

@@ -116,6 +116,9 @@ class Settings(BaseModel):
         None, description="the function that tests' schedules call"
     )
     ab_test_schedule_role_arn: str | None = Field(None, description="the role in which they call it")
+    pause_schedule_group: str | None = Field(None, description="the group of the schedules that end pauses")
+    reconcile_campaigns_function_arn: str | None = Field(None, description="the function that they call")
+    pause_schedule_role_arn: str | None = Field(None, description="the role in which they call it")
     schedule_dead_letters_arn: str | None = Field(None, description="the queue of calls that nobody took")
     schedule_dead_letters_url: str | None = Field(
         None, description="the same queue, where operators have its calls made again"

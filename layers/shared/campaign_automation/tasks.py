@@ -113,7 +113,7 @@ async def reconcile_campaigns(parts: Wiring, event: Event) -> dict[str, Any]:
     """End the creations that nothing carries on, settle what nobody answered for, search for orphans, and
     look again at decisions whose days are over.
 
-    An operator's {"tenant", "campaign_id"} has that campaign alone visited, due or not.
+    A {"tenant", "campaign_id"}, of a pause's schedule or an operator's, has that campaign alone visited.
     """
     if "campaign_id" in event:
         return {"outcome": await parts.reconciler.visit(event["tenant"], event["campaign_id"])}
@@ -163,6 +163,7 @@ def due_runner(parts: Wiring) -> DueRunner:
     handlers: dict[str, due_runs.Handler] = {
         due_runs.RULES: partial(evaluate_rule, parts),
         due_runs.AB_TESTS: partial(check_ab_test, parts),
+        due_runs.PAUSES: partial(reconcile_campaigns, parts),
         due_runs.SWEEPS: sweep,
     }
     return parts.due_runner(handlers, {name: rate for name, (rate, _) in SWEEPS.items()})

@@ -39,7 +39,7 @@ from campaign_automation.managers.changes.control import CampaignControl
 from campaign_automation.managers.changes.gate import WriteGate
 from campaign_automation.managers.changes.guards import Limits
 from campaign_automation.managers.changes.history import ChangeHistory
-from campaign_automation.managers.changes.resuming import Resumes
+from campaign_automation.managers.changes.resuming import PauseSchedules, Resumes
 from campaign_automation.managers.changes.stopping import CampaignStops
 from campaign_automation.managers.changes.targets import TargetChanges
 from campaign_automation.managers.decisions.earlier_decisions import EarlierDecisions
@@ -51,7 +51,7 @@ from campaign_automation.managers.rules.checks import RuleChecks
 from campaign_automation.managers.rules.evaluation import RuleEvaluation
 from campaign_automation.managers.rules.rule_manager import RuleManager
 from campaign_automation.managers.rules.schedules import RuleSchedules
-from campaign_automation.managers.shared.due_runs import AB_TESTS, RULES
+from campaign_automation.managers.shared.due_runs import AB_TESTS, PAUSES, RULES
 from campaign_automation.managers.updates.updating import CampaignUpdates
 from campaign_automation.models.common import Platform
 from campaign_automation.shared_parts import SharedParts
@@ -99,7 +99,9 @@ class Wiring(SharedParts):
         used = {
             "dynamodb": settings.table_name,
             "stepfunctions": settings.create_campaign_state_machine_arn,
-            "scheduler": settings.rule_schedule_group or settings.ab_test_schedule_group,
+            "scheduler": settings.rule_schedule_group
+            or settings.ab_test_schedule_group
+            or settings.pause_schedule_group,
             "sns": settings.notification_topic_arn,
         }
         for service in (service for service, name in used.items() if name is not None):
@@ -230,7 +232,20 @@ class Wiring(SharedParts):
 
     @cached_property
     def _resumes(self) -> Resumes:
-        return Resumes(self.store, self.audit, self.gate)
+        return Resumes(self.store, self.audit, self.gate, self._pause_schedules)
+
+    @cached_property
+    def _pause_schedules(self) -> PauseSchedules | None:
+        """The schedules that end pauses, or None in a process that makes none."""
+        settings = self.settings
+        if settings.pause_schedule_group is None:
+            return PauseSchedules(TableScheduler(self._table, PAUSES)) if self._runs_due else None
+        target = Target(
+            settings.required("reconcile_campaigns_function_arn"),
+            settings.required("pause_schedule_role_arn"),
+            settings.required("schedule_dead_letters_arn"),
+        )
+        return PauseSchedules(self._event_bridge(settings.pause_schedule_group, target))
 
     @cached_property
     def updates(self) -> CampaignUpdates:
