@@ -101,9 +101,8 @@ def _edit(draft: Draft, inner: Message, answer: Message) -> Iterator[AdsError]:
     if inner.WhichOneof("operation") != "update":
         yield AdsError("mutate_error.MUTATE_NOT_ALLOWED", "Ads are created with their ad group ad.")
         return
-    found = [
-        item for item in draft.living("ad_group_ad") if item.ad.resource_name == inner.update.resource_name
-    ]
+    own = inner.update.resource_name.removeprefix(f"customers/{draft.account.id}/ads/")
+    found = [item for item in draft.living("ad_group_ad") if item.resource_name.endswith(f"~{own}")]
     if not found:
         yield not_found("ad_operation", "update", "resource_name")
         return
@@ -115,7 +114,7 @@ def _edit(draft: Draft, inner: Message, answer: Message) -> Iterator[AdsError]:
     yield from errors
     if not errors:
         draft.store.resources[message.resource_name] = message
-        answer.ad_result.resource_name = message.ad.resource_name
+        answer.ad_result.resource_name = inner.update.resource_name
         _hand_in(draft, message)
 
 
