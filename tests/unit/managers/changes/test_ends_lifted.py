@@ -1,4 +1,4 @@
-"""The platform's own end of a test is lifted: a change that the tree does not show, so its answer is recorded."""
+"""The platform's own end of a test, lifted: the tree does not show it, so its answer is recorded."""
 
 from __future__ import annotations
 
