@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from samtranslator.yaml_helper import yaml_parse
 
 from local.cloud.stack.deployer import active_resources
 from local.cloud.stack.intrinsics import Physical, Resolver, parameter_values, pseudo_parameters
@@ -39,6 +40,7 @@ SCHEDULED = {
     for name in ("Outbox", "EvaluateRule", "ReconcileCampaigns", "ReconcileRules", "CheckAbTest")
 }
 MOST_METRICS = 10  # of one alarm
+CANARY = ("SpendingFunctionsAlarm", "CreationStepsAlarm", "SpendingInternalErrorsAlarm")
 
 
 @pytest.fixture(scope="module")
@@ -59,20 +61,85 @@ def watched(alarm: dict[str, Any]) -> list[tuple[str, str]]:
     return [(item["MetricName"], item["Dimensions"][0]["Value"].get("Ref")) for item in stats]
 
 
-def test_each_function_has_an_alarm_on_its_errors_of_ten_metrics_at_most(
+def test_each_function_has_alarms_on_its_errors_and_throttles_of_ten_metrics_at_most(
     resources: dict[str, Any],
 ) -> None:
     alarms = of_type(resources, "AWS::CloudWatch::Alarm")
     maths = {name: watched(alarm) for name, alarm in alarms.items() if "Metrics" in alarm}
     assert all(0 < len(found) <= MOST_METRICS for found in maths.values()), maths
-    errors = {function for found in maths.values() for metric, function in found if metric == "Errors"}
-    functions = set(of_type(resources, "AWS::Lambda::Function"))
-    # The document's function and the scrape's own change nothing, and the API's 5xx alarm sees them.
-    assert functions - errors <= {"GetOpenapiFunction", "GetMetricsFunction"}
-    throttled = {function for found in maths.values() for metric, function in found if metric == "Throttles"}
-    assert throttled >= SPENDING
+    functions = sorted(of_type(resources, "AWS::Lambda::Function"))
+    for name in ("Errors", "Throttles"):
+        seen = [function for found in maths.values() for metric, function in found if metric == name]
+        assert sorted(seen) == functions, name
     ended = {metric for metric, _ in maths["ExecutionsEndedAlarm"]}
     assert ended == {"ExecutionsTimedOut", "ExecutionsAborted"}
+
+
+def test_faults_that_are_answered_for_have_alarms_of_their_own(resources: dict[str, Any]) -> None:
+    """Lambda counts no error of a function that answers 500, or goes on with the next of its campaigns."""
+    alarms = of_type(resources, "AWS::CloudWatch::Alarm")
+    seen = {
+        function: name
+        for name, alarm in alarms.items()
+        for metric, function in watched(alarm)
+        if metric == "internal_errors_total"
+    }
+    apps = {name: (ROOT / folder / "app.py").read_text() for name, folder in folders().items()}
+    # A computation, the authorizer, the document and the scrape raise what they do not expect.
+    answering = {name for name, text in apps.items() if re.search(r"import (handler|.*task)\n", text)}
+    assert answering - {"WriteCopyFunction"} == set(seen)
+    assert {name for name, alarm in seen.items() if alarm == "SpendingInternalErrorsAlarm"} == SPENDING
+
+
+def folders() -> dict[str, str]:
+    functions = yaml_parse((ROOT / "template.yaml").read_text())["Resources"]
+    return {
+        name: item["Properties"]["CodeUri"]
+        for name, item in functions.items()
+        if item["Type"] == "AWS::Serverless::Function"
+    }
+
+
+def test_errors_that_are_answers_are_taken_off_lambdas_count(resources: dict[str, Any]) -> None:
+    alarms = of_type(resources, "AWS::CloudWatch::Alarm")
+    for name, alarm in alarms.items():
+        found = watched(alarm)
+        answers = {function for metric, function in found if metric == "errors_as_answers_total"}
+        assert answers <= {function for metric, function in found if metric == "Errors"}, name
+        if not answers:
+            continue
+        (expression,) = [query["Expression"] for query in alarm["Metrics"] if "Expression" in query]
+        added, taken = expression.split(" - ")
+        ids = {
+            query["Id"]: query["MetricStat"]["Metric"] for query in alarm["Metrics"] if "MetricStat" in query
+        }
+        plus = {key for key, metric in ids.items() if metric["MetricName"] != "errors_as_answers_total"}
+        assert set(re.findall(r"\b[am]\d+", added)) == plus, name
+        # A count that there never was has no data; a series of zeros beside it has.
+        of_answers = set(re.findall(r"\ba\d+\b", taken))
+        zeros = {ids[key]["Dimensions"][0]["Value"]["Ref"] for key in re.findall(r"\b(m\d+) \* 0", taken)}
+        assert of_answers == ids.keys() - plus
+        assert zeros >= answers, name
+
+
+RAISING = {
+    "MetaStepFunction": "CreationStepsAlarm",
+    "TikTokStepFunction": "CreationStepsAlarm",
+    "GoogleStepFunction": "CreationStepsAlarm",
+    "WriteCopyFunction": "OtherFunctionsAlarm",
+    "AuthorizerFunction": "FrontFunctionsAlarm",
+}
+
+
+def test_functions_that_answer_by_an_error_are_those_whose_answers_are_taken_off(
+    resources: dict[str, Any],
+) -> None:
+    apps = {name: (ROOT / folder / "app.py").read_text() for name, folder in folders().items()}
+    raising = {name for name, text in apps.items() if re.search(r"creation_step|raised_as_answer", text)}
+    assert raising == RAISING.keys()
+    alarms = of_type(resources, "AWS::CloudWatch::Alarm")
+    for function, alarm in RAISING.items():
+        assert ("errors_as_answers_total", function) in watched(alarms[alarm])
 
 
 def test_what_is_left_behind_has_an_alarm_apart_from_harmless_rollbacks(resources: dict[str, Any]) -> None:
@@ -88,10 +155,12 @@ def test_functions_that_spend_are_replaced_by_canaries_under_an_alarm(
     groups = of_type(resources, "AWS::CodeDeploy::DeploymentGroup")
     assert {name.removesuffix("DeploymentGroup") for name in groups} == SPENDING
     for group in groups.values():
-        assert group["AlarmConfiguration"]["Alarms"] == [{"Name": {"Ref": "SpendingFunctionsAlarm"}}]
+        assert group["AlarmConfiguration"]["Alarms"] == [{"Name": {"Ref": name}} for name in CANARY]
         assert "DEPLOYMENT_STOP_ON_ALARM" in group["AutoRollbackConfiguration"]["Events"]
-    alarm = of_type(resources, "AWS::CloudWatch::Alarm")["SpendingFunctionsAlarm"]
-    assert {function for _, function in watched(alarm)} == SPENDING
+    alarms = of_type(resources, "AWS::CloudWatch::Alarm")
+    found = [pair for name in CANARY for pair in watched(alarms[name])]
+    for metric in ("Errors", "internal_errors_total"):
+        assert {function for name, function in found if name == metric} == SPENDING
     for name in SPENDING:
         assert "CodeDeployLambdaAliasUpdate" in resources[f"{name}Aliaslive"]["UpdatePolicy"]
 
