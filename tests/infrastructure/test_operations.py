@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from samtranslator.yaml_helper import yaml_parse
 
+from campaign_automation.actions import ACTIONS
+from campaign_automation.api.http import respond
+from campaign_automation.settings import Settings
+from campaign_automation.stores.engines.sqlite import SqliteTable
+from campaign_automation.tasks import creation_step
+from campaign_automation.utils.error_handler import CampaignAutomationError
+from campaign_automation.utils.observability import NAMESPACE
+from campaign_automation.wiring import Wiring
 from local.cloud.stack.deployer import active_resources
 from local.cloud.stack.intrinsics import Physical, Resolver, parameter_values, pseudo_parameters
 from local.cloud.stack.resources import DEPLOY
@@ -284,3 +294,86 @@ def test_the_second_emulator_is_spared_few_types_each_with_its_reason(resources:
     spared = {item["Type"] for item in resources.values() if is_unsupported(item)}
     assert spared == set(UNSUPPORTED)
     assert set(UNSUPPORTED) <= set(DEPLOY)
+
+
+class Failing(SqliteTable):
+    """A table whose reads meet a fault of the module itself."""
+
+    async def _query(self, *arguments: Any, **options: Any) -> Any:
+        raise ZeroDivisionError
+
+    _get = _query
+
+
+@pytest.fixture
+def in_lambda(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "campaign-automation-dev")
+    return lambda function: monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", f"dev:{function}")
+
+
+def watched_series(alarm: str, function: str) -> tuple[str, str, dict[str, str]]:
+    """Namespace, name and dimensions of the module's own metric that `alarm` of stage dev watches."""
+    metrics = [query["MetricStat"]["Metric"] for query in resolved("dev")[alarm]["Metrics"][1:]]
+    (found,) = [
+        (metric["Namespace"], metric["MetricName"], dimensions)
+        for metric in metrics
+        if metric["Namespace"] == NAMESPACE
+        and (dimensions := {item["Name"]: item["Value"] for item in metric["Dimensions"]})["function"]
+        == f"dev:{function}"
+    ]
+    return found
+
+
+def printed_series(output: str) -> list[tuple[str, str, dict[str, str]]]:
+    """Namespace, name and dimensions of each metric in the lines that a function printed."""
+    records = [json.loads(line) for line in output.splitlines() if '"_aws"' in line]
+    return [
+        (entry["Namespace"], metric["Name"], {name: record[name] for name in names})
+        for record in records
+        for entry in record["_aws"]["CloudWatchMetrics"]
+        for names in entry["Dimensions"]
+        for metric in entry["Metrics"]
+    ]
+
+
+def test_an_internal_error_of_a_function_that_spends_is_what_the_canarys_alarm_watches(
+    in_lambda: Callable[[str], None], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    in_lambda("ManageCampaignFunction")
+    parts = Wiring(Settings(), table=Failing(tmp_path / "table"))
+    event = {
+        "pathParameters": {"campaign_id": "c-1"},
+        "body": '{"action": "pause"}',
+        "requestContext": {"requestId": "r1", "authorizer": {"principalId": "user_1"}},
+    }
+    answer = asyncio.run(respond(parts, ACTIONS["manage_campaign"], event))
+    assert (answer["statusCode"], json.loads(answer["body"])["error"]["code"]) == (500, "1000")
+    watched = watched_series("SpendingInternalErrorsAlarm", "ManageCampaignFunction")
+    assert printed_series(capsys.readouterr().out).count(watched) == 1
+
+
+def test_an_expected_error_is_no_internal_one(
+    in_lambda: Callable[[str], None], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    in_lambda("ManageCampaignFunction")
+    parts = Wiring(Settings(), table=SqliteTable(tmp_path / "table"))
+    event = {"body": "{}", "requestContext": {"requestId": "r1", "authorizer": {"principalId": "user_1"}}}
+    assert asyncio.run(respond(parts, ACTIONS["manage_campaign"], event))["statusCode"] == 400
+    names = {name for _, name, _ in printed_series(capsys.readouterr().out)}
+    assert "campaign_automation_requests_total" in names
+    assert "internal_errors_total" not in names
+
+
+def test_a_step_that_is_refused_is_taken_off_and_one_that_crashes_is_not(
+    in_lambda: Callable[[str], None], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    in_lambda("MetaStepFunction")
+    event = {"step": "plan", "tenant": "user_1", "campaign_id": "c-1"}
+    watched = watched_series("CreationStepsAlarm", "MetaStepFunction")
+    with pytest.raises(CampaignAutomationError):
+        asyncio.run(creation_step(Wiring(Settings(), table=SqliteTable(tmp_path / "table")), event))
+    assert printed_series(capsys.readouterr().out) == [watched]
+    with pytest.raises(ZeroDivisionError):
+        asyncio.run(creation_step(Wiring(Settings(), table=Failing(tmp_path / "failing")), event))
+    assert printed_series(capsys.readouterr().out) == []
