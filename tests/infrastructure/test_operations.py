@@ -210,6 +210,19 @@ def test_functions_in_the_vpc_reach_the_cache_by_its_group_and_everything_else_b
     assert "CidrIp" not in egress
 
 
+def test_only_functions_that_reach_the_cache_know_it(resources: dict[str, Any]) -> None:
+    """One outside the VPC would wait for a cache that it cannot reach, request by request."""
+    names = {"CACHE_URL", "CACHE_CLUSTER", "CACHE_SECRET_ID"}
+    functions = of_type(resources, "AWS::Lambda::Function")
+    for name, item in functions.items():
+        known = names & item["Environment"]["Variables"].keys()
+        assert known == (names if "VpcConfig" in item else set()), name
+    in_vpc = {
+        name for name, item in of_type(resources, "AWS::Lambda::Function").items() if "VpcConfig" in item
+    }
+    assert len(in_vpc) == 5
+
+
 def test_secrets_of_a_failed_first_create_do_not_stay(resources: dict[str, Any]) -> None:
     secrets = [item for item in resources.values() if item["Type"] == "AWS::SecretsManager::Secret"]
     assert {item["DeletionPolicy"] for item in secrets} == {"RetainExceptOnCreate"}
