@@ -421,7 +421,7 @@ class Hanging(MemoryWebPlatform):
 def test_no_answer_of_a_process_waits_for_a_web_platform_that_hangs(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("campaign_automation.wiring.PATIENCE_SECONDS", 0.01)
+    monkeypatch.setattr("campaign_automation.shared_parts.PATIENCE_SECONDS", 0.01)
     web_platform = Hanging()
     module = CampaignAutomation(
         mcp_client=web_platform, adapters={"meta": house.adapter}, table=MemoryTable()

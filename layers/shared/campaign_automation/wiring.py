@@ -6,13 +6,9 @@ from functools import cached_property
 
 from pydantic import BaseModel
 
-from campaign_automation.adapters.renewal import AccountRenewal
-from campaign_automation.clients.dead_letters import DeadLetters
 from campaign_automation.clients.gemini_client import load_sdk
 from campaign_automation.clients.scheduler import EventBridge, Target
 from campaign_automation.clients.step_functions import Executions
-from campaign_automation.clients.topic import Topic
-from campaign_automation.foundation import Foundation
 from campaign_automation.managers.ab_tests.ab_test_manager import AbTestManager
 from campaign_automation.managers.ab_tests.analysis import AbTestAnalyst
 from campaign_automation.managers.ab_tests.applying import AbTestApplier
@@ -42,54 +38,34 @@ from campaign_automation.managers.changes.gate import WriteGate
 from campaign_automation.managers.changes.guards import Limits
 from campaign_automation.managers.changes.history import ChangeHistory
 from campaign_automation.managers.changes.resuming import Resumes
-from campaign_automation.managers.changes.retelling import Retelling
 from campaign_automation.managers.changes.stopping import CampaignStops
 from campaign_automation.managers.changes.targets import TargetChanges
 from campaign_automation.managers.decisions.earlier_decisions import EarlierDecisions
 from campaign_automation.managers.decisions.looking_back import LookingBack
 from campaign_automation.managers.duplicates.duplicating import CampaignDuplicates
-from campaign_automation.managers.notices.states import StateNotices
-from campaign_automation.managers.redriving import Redriving
 from campaign_automation.managers.rules.account_snapshot import AccountSnapshots
 from campaign_automation.managers.rules.applying import RuleWriter
 from campaign_automation.managers.rules.checks import RuleChecks
 from campaign_automation.managers.rules.evaluation import RuleEvaluation
 from campaign_automation.managers.rules.rule_manager import RuleManager
 from campaign_automation.managers.rules.schedules import RuleSchedules
-from campaign_automation.managers.shared.accounts import (
-    AccountDirectory,
-    SecretAccounts,
-    WebPlatformAccounts,
-)
 from campaign_automation.managers.shared.due_runs import AB_TESTS, RULES
-from campaign_automation.managers.shared.first_party_revenue import FirstPartyRevenue
-from campaign_automation.managers.shared.idempotency import Idempotency
-from campaign_automation.managers.shared.insights import Insights
-from campaign_automation.managers.shared.notices import Notices
-from campaign_automation.managers.shared.outbox import PATIENCE_SECONDS, Outbox
-from campaign_automation.managers.shared.platform_access import Platforms
-from campaign_automation.managers.shared.quarantine import Quarantine
-from campaign_automation.managers.shared.trail_search import TrailSearch
 from campaign_automation.managers.updates.updating import CampaignUpdates
 from campaign_automation.models.common import Platform
-from campaign_automation.stores.answer_store import AnswerStore
+from campaign_automation.shared_parts import SharedParts
 from campaign_automation.stores.engines.sqlite import SqliteTable
-from campaign_automation.stores.insight_store import InsightStore
-from campaign_automation.stores.notice_store import NoticeStore
 from campaign_automation.stores.operations.forecasts import ForecastStore
 from campaign_automation.stores.operations.owners import AdoptionStore
-from campaign_automation.stores.operations.redrives import RedriveStore
-from campaign_automation.stores.operations.requests import RequestStore
 from campaign_automation.stores.operations.schedules import TableScheduler
 from campaign_automation.stores.operations.tags import TagStore
 from campaign_automation.stores.operations.visits import VisitStore
 from campaign_automation.utils.cache_manager import load_redis
-from campaign_automation.utils.secrets import load_reader, read_secret
+from campaign_automation.utils.secrets import load_reader
 from campaign_automation.utils.snapshots import after_restore, reseed
 from campaign_automation.utils.tls import ssl_context
 
 
-class Wiring(Foundation):
+class Wiring(SharedParts):
     """The parts that actions and tasks need; clients, adapters and a table handed in replace those of the
     settings.
 
@@ -137,71 +113,6 @@ class Wiring(Foundation):
             await self._own_redis.aclose()
         if isinstance(table := self.__dict__.get("_table"), SqliteTable):
             table.close()
-
-    # --- parts that several subjects share ------------------------------------------------------------
-
-    @cached_property
-    def accounts(self) -> AccountDirectory:
-        if self._given_accounts is not None:
-            return self._given_accounts
-        if self.tools is not None:
-            return WebPlatformAccounts(self.tools, self.settings.account_connect_url)
-        return SecretAccounts(
-            lambda name: read_secret(name, "the ad account"),
-            self.settings.stage,
-            AccountRenewal(self.settings, self._given_apps),
-            self.settings.account_connect_url,
-        )
-
-    @cached_property
-    def platforms(self) -> Platforms:
-        states = StateNotices(self.notices)
-        return Platforms(self.accounts, self.adapters, self.settings.account_connect_url, states)
-
-    @cached_property
-    def idempotency(self) -> Idempotency:
-        return Idempotency(AnswerStore(self._table))
-
-    @cached_property
-    def insights(self) -> Insights:
-        return Insights(InsightStore(self._table), self.platforms, FirstPartyRevenue(self.tools))
-
-    @cached_property
-    def outbox(self) -> Outbox:
-        outbox = Outbox(self.store, self.tools, self.notices, self._outbox_function)
-        if self._runs_due and self._outbox_function is None:
-            outbox.patience = PATIENCE_SECONDS
-        return outbox
-
-    @cached_property
-    def retelling(self) -> Retelling:
-        return Retelling(self.store, TagStore(self._table), self.outbox)
-
-    @cached_property
-    def quarantine(self) -> Quarantine:
-        return Quarantine(self.store)
-
-    @cached_property
-    def redriving(self) -> Redriving:
-        settings, aws = self.settings, self._aws
-        letters = settings.schedule_dead_letters_url and DeadLetters(
-            settings.schedule_dead_letters_url,
-            settings.scheduled_function_arns,
-            lambda: aws.client("sqs"),
-            lambda: aws.client("lambda"),
-        )
-        return Redriving(letters or None, RedriveStore(self._table))
-
-    @cached_property
-    def trail_search(self) -> TrailSearch:
-        requests, tags = RequestStore(self._table), TagStore(self._table)
-        return TrailSearch(self.audit, requests, self.store, tags)
-
-    @cached_property
-    def notices(self) -> Notices:
-        arn = self.settings.notification_topic_arn
-        publish = None if arn is None else Topic(arn, lambda: self._aws.client("sns")).publish
-        return Notices(NoticeStore(self._table), self.tools, publish)
 
     # --- campaigns and their changes ------------------------------------------------------------------
 
