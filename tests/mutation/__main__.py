@@ -135,8 +135,9 @@ def _settings(areas: Set[str]) -> str:
         "do_not_mutate_patterns": _LEFT_OUT,
     }
     lines = [f"{name} = {json.dumps(value)}" for name, value in values.items()]
-    # Tests that take four times as long as without a fault, and some seconds, go round in circles.
-    more = ["timeout_multiplier = 2.0", "timeout_constant = 2.0"]
+    # Tests that take five times as long as without a fault, and half a minute, go round in circles. On a busy
+    # machine less would count faults as found that no test finds.
+    more = ["timeout_multiplier = 5.0", "timeout_constant = 6.0"]
     switched_off = ["use_git_change_detection = false", "track_dependencies = false"]
     return "\n".join(["", "[tool.mutmut]", *lines, *more, *switched_off, ""])
 
