@@ -50,8 +50,8 @@ TESTS = [
     "tests/unit/managers/campaigns/test_reconciling.py",
     "tests/property/test_write_gate.py",
 ]
-# The store in SQLite alone, as the contract of tables compares the engines; that in DynamoDB starts a sandbox.
-# No test in a process of its own, which imports the product without faults, and no simulation, which takes
+# The store in SQLite alone, as the contract of tables compares the engines, and DynamoDB starts a sandbox. No
+# test in a process of its own, which imports the product without faults, and no simulation, which takes
 # seconds.
 _TOO_MUCH = ("dynamodb", "carries_no_scipy", "test_simulation")
 _OPTIONS = ["-p", "no:cacheprovider", "-p", "no:xdist", "-k", f"not ({' or '.join(_TOO_MUCH)})"]
