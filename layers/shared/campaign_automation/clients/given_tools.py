@@ -16,6 +16,7 @@ from campaign_automation.utils.error_handler import (
     WebPlatformUnavailableError,
 )
 from campaign_automation.utils.retry_strategy import ATTEMPT_TIMEOUT_SECONDS
+from campaign_automation.utils.validation import whole
 
 TOO_MANY_REQUESTS = 429
 _OURS = tuple(code for code in CODES if code.startswith("300"))
@@ -48,7 +49,11 @@ class GivenTools:
             ) from error
         if not isinstance(answer, Mapping):
             raise WebPlatformError(f"{name}: the client answered no object", code="3003", retryable=False)
-        return tool_data(name, {"result": dict(answer)})
+        try:
+            result = whole(answer)
+        except ValueError as error:
+            raise WebPlatformError(f"{name}: the answer {error}", code="3003", retryable=False) from error
+        return tool_data(name, {"result": result})
 
 
 def _translated(name: str, error: Exception) -> CampaignAutomationError:

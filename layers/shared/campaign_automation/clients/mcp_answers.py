@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Iterator, Mapping
@@ -19,6 +18,7 @@ from campaign_automation.utils.error_handler import (
     WebPlatformError,
     WebPlatformUnavailableError,
 )
+from campaign_automation.utils.validation import json_of
 
 _TOOL_FAILED = -32000
 _UNKNOWN_METHOD = -32601
@@ -84,8 +84,8 @@ def _messages(answer: httpx.Response) -> Iterator[Any]:
     is_stream = answer.headers.get("content-type", "").startswith("text/event-stream")
     for text in _events(answer.text) if is_stream else [answer.text]:
         try:
-            found = json.loads(text)
-        except (ValueError, RecursionError):
+            found = json_of(text)
+        except ValueError:
             continue
         yield from found if isinstance(found, list) else [found]
 
@@ -130,8 +130,8 @@ def _structured(result: dict[str, Any], text: str) -> dict[str, Any]:
     data = result.get("structuredContent")
     if data is None:
         try:
-            data = json.loads(text)
-        except (ValueError, RecursionError):
+            data = json_of(text)
+        except ValueError:
             data = {"text": text}
     # The official server wraps what is not an object as {"result": ...}.
     if isinstance(data, dict) and set(data) == {"result"} and isinstance(data["result"], dict):

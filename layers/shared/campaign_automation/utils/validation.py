@@ -1,7 +1,12 @@
-"""The parsing of input: wrong input becomes one typed error with the field, the fault and the right form."""
+"""The parsing of input: wrong input becomes one typed error with the field, the fault and the right form.
+
+What others answer is not refused for its text: half of a character is replaced where their JSON is read.
+"""
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
@@ -56,6 +61,40 @@ def is_whole(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+NOT_A_CHARACTER = "\ufffd"  # Unicode's sign for what could not be read
+_HALF = re.compile("[\ud800-\udfff]|\\\\u[dD][89a-fA-F]")  # raw, or as JSON spells it
+
+
+def json_of(content: str | bytes) -> Any:
+    """Return the value of JSON text, with U+FFFD for what UTF-8 cannot carry.
+
+    Raises ValueError for what is no JSON or is nested too deep to be read.
+    """
+    text = content if isinstance(content, str) else content.decode("utf-8-sig", "replace")
+    try:
+        value = json.loads(text)
+    except RecursionError:
+        raise ValueError("is nested too deep") from None
+    return whole(value) if _HALF.search(text) else value
+
+
+def whole(value: Any) -> Any:
+    """Return a value of JSON with U+FFFD for each half of a character. Raises ValueError when it is too deep."""
+    try:
+        return _whole(value)
+    except RecursionError:
+        raise ValueError("is nested too deep") from None
+
+
+def _whole(value: Any) -> Any:
+    if isinstance(value, str):
+        # UTF-16 also joins two halves that were sent one by one.
+        return value if is_whole(value) else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, Mapping):
+        return {_whole(name): _whole(part) for name, part in value.items()}
+    return [_whole(part) for part in value] if isinstance(value, list) else value
 
 
 def _path(path: str, part: Any) -> str:

@@ -19,6 +19,7 @@ from campaign_automation.adapters.base import AdNode, AdSetNode, CampaignNode, N
 from campaign_automation.adapters.common.refusals import outcome_unknown
 from campaign_automation.models.common import Level, StoredTargeting
 from campaign_automation.utils.observability import logger
+from campaign_automation.utils.validation import whole
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -63,10 +64,10 @@ def id_of(value: Any) -> str:
 
 
 def text_of(value: Any) -> str:
-    """Return a text that is not empty. Raises ValueError for anything else."""
+    """Return a text that is not empty and that UTF-8 can carry. Raises ValueError for anything else."""
     if not isinstance(value, str) or not value:
         raise ValueError("is no text")
-    return value
+    return str(whole(value))
 
 
 def amount_of(value: Any) -> Decimal:

@@ -18,6 +18,7 @@ from campaign_automation.adapters.tiktok.errors import OK, PARTLY_DONE, is_per_s
 from campaign_automation.adapters.tiktok.facts import PLATFORM
 from campaign_automation.utils.retry_strategy import with_retries
 from campaign_automation.utils.tls import ssl_context
+from campaign_automation.utils.validation import json_of
 
 Send = Callable[[httpx.AsyncClient], Awaitable[httpx.Response]]
 
@@ -140,8 +141,8 @@ def opened(answer: httpx.Response) -> Answer:
     """Open the envelope {code, message, request_id, data}. Raises PlatformError for any code of failure."""
     # HTTP 200 does not mean success: TikTok answers it to refusals as well.
     try:
-        body = answer.json()
-    except (ValueError, RecursionError):
+        body = json_of(answer.content)
+    except ValueError:
         body = None
     code = body.get("code") if isinstance(body, dict) else None
     if not isinstance(code, int) or isinstance(code, bool):
