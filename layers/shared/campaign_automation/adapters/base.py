@@ -28,6 +28,7 @@ from campaign_automation.models.common import AdAccount, AgeGroup, Level, Object
 from campaign_automation.models.creation.options import GivenTexts, Keyword
 from campaign_automation.models.creation.settings import Bidding, End, Setting, SettingField
 from campaign_automation.utils.error_handler import CampaignAutomationError, InvalidRequestError
+from campaign_automation.utils.money import LARGEST_AMOUNT
 
 
 class Access(BaseModel, frozen=True):
@@ -94,7 +95,7 @@ class BudgetOutcome(NamedTuple):
     request_id: str | None = None
 
 
-Budget = Annotated[Decimal, Field(ge=0)]
+Budget = Annotated[Decimal, Field(ge=0, lt=LARGEST_AMOUNT)]
 
 
 class Node(Record):
@@ -164,8 +165,8 @@ class AdNode(Node):
 
 
 class Tree(Record):
-    """A campaign with its objects. `lost` are the levels with objects that were answered without an id: of
-    those nothing is known, so that an object which is missing here need not be deleted. `lookback_days` is
+    """A campaign with its objects. `lost` are the levels with objects that were not shown, or without an id:
+    of those nothing is known, so that an object which is missing here need not be deleted. `lookback_days` is
     the attribution window where it belongs to the account."""
 
     campaign: CampaignNode

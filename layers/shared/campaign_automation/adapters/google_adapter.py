@@ -26,7 +26,7 @@ from campaign_automation.adapters.common.accounts import configured, known_step
 from campaign_automation.adapters.common.budgets import Amounts, BudgetOutcomes, budget_outcome, set_budgets
 from campaign_automation.adapters.common.listings import found_campaigns, ids_by_name, names_by_id
 from campaign_automation.adapters.common.options.rules import fit_texts
-from campaign_automation.adapters.common.reading import tree_of, typed_errors, zone_of
+from campaign_automation.adapters.common.reading import distinct_insights, tree_of, typed_errors, zone_of
 from campaign_automation.adapters.google import answers, checks, facts, queries, requests
 from campaign_automation.adapters.google.echo import Echo, Echoes
 from campaign_automation.adapters.google.facts import PLATFORM
@@ -256,7 +256,7 @@ class GoogleAdapter:
             name = names[0] if is_lone else by_tag.get(answers.tag_of(row))
             if name:
                 found.setdefault(name, []).append(answers.ad_id(row))
-        return found
+        return {name: list(dict.fromkeys(ids)) for name, ids in found.items()}
 
     @typed_errors(PLATFORM)
     async def list_campaigns(self, access: Access, account: AdAccount) -> list[FoundCampaign]:
@@ -313,7 +313,7 @@ class GoogleAdapter:
             return []
         query = queries.daily_figures(level, campaign_ids, since, until)
         rows = await self._wire.search(access, "insights", query)
-        return [answers.insight_of_row(row, level) for row in rows]
+        return distinct_insights(answers.insight_of_row(row, level) for row in rows)
 
     # --- changing --------------------------------------------------------------------------------------
 

@@ -29,11 +29,8 @@ from campaign_automation.adapters.common.options.settings import check_setting
 from campaign_automation.adapters.common.outcomes import is_gone, with_gone_removed
 from campaign_automation.adapters.common.reading import (
     amount_of,
-    fields_of,
-    id_of,
-    rows_of,
+    distinct_insights,
     text_of,
-    tree_of,
     typed_errors,
     zone_of,
 )
@@ -42,14 +39,11 @@ from campaign_automation.adapters.limits.calls import Calls
 from campaign_automation.adapters.meta import facts
 from campaign_automation.adapters.meta.answers import (
     DELETED,
-    ad_node,
-    adset_node,
-    campaign_node,
+    MISSING,
     found,
     ids_of,
     insight_of_row,
 )
-from campaign_automation.adapters.meta.errors import is_too_much
 from campaign_automation.adapters.meta.facts import NAME, PLATFORM
 from campaign_automation.adapters.meta.files import MetaFiles
 from campaign_automation.adapters.meta.options.bidding import campaign_params
@@ -68,6 +62,7 @@ from campaign_automation.adapters.meta.requests import (
     version_warnings,
 )
 from campaign_automation.adapters.meta.studies import MetaStudies
+from campaign_automation.adapters.meta.trees import MetaTrees
 from campaign_automation.adapters.meta.wire import Call, MetaWire
 from campaign_automation.clients.media_client import MediaClient
 from campaign_automation.models.accounts import FoundCampaign
@@ -79,11 +74,9 @@ from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import (
     PlatformError,
     PlatformRejectedError,
-    PlatformUnavailableError,
 )
 from campaign_automation.utils.money import to_units
 
-_ADS_PAGE = 500
 _REPORTED: tuple[Level, ...] = (Level.CAMPAIGN, Level.ADSET, Level.AD)
 _EDGES = {Level.CAMPAIGN: "campaigns", Level.ADSET: "adsets", Level.AD: "ads", Level.CREATIVE: "adcreatives"}
 
@@ -117,6 +110,7 @@ class MetaAdapter:
         self._wire = MetaWire(app, graph_url, api_version, timeout_seconds, calls)
         self._studies = MetaStudies(self._wire)
         self._files = MetaFiles(self._wire, media)
+        self._trees = MetaTrees(self._wire)
 
     # --- the account -----------------------------------------------------------------------------------
 
@@ -143,8 +137,8 @@ class MetaAdapter:
     def _account_facts(self, account_id: str, data: Mapping[str, Any]) -> dict[str, Any]:
         """Page, pixel and app: those that the secret names, else the account's only one."""
         found: dict[str, Any] = {
-            "page_ids": ids_of(data.get("promote_pages")),
-            "pixel_ids": ids_of(data.get("adspixels")),
+            "page_ids": ids_of(data.get("promote_pages", MISSING)),
+            "pixel_ids": ids_of(data.get("adspixels", MISSING)),
             "dsa_beneficiary": data.get("default_dsa_beneficiary"),
             "dsa_payor": data.get("default_dsa_payor"),
         }
@@ -296,37 +290,7 @@ class MetaAdapter:
 
     @typed_errors(PLATFORM)
     async def read_tree(self, access: Access, campaign_id: str, currency: str) -> Tree:
-        data = await self._expanded(access, campaign_id)
-        step = facts.budget_step(currency) or Decimal(1)
-        adsets = await self._whole_edge(access, data, Level.ADSET, facts.ADSET_FIELDS)
-        ads = await self._whole_edge(access, data, Level.AD, facts.AD_FIELDS)
-        campaign = campaign_node({**data, "id": campaign_id}, step, adsets)
-        return tree_of(campaign, adsets, ads, partial(adset_node, step=step), ad_node)
-
-    async def _expanded(self, access: Access, campaign_id: str) -> dict[str, Any]:
-        """The campaign with the first pages of its ad sets and ads, halved as long as Meta asks for less."""
-        adsets, ads = facts.ADSETS_PER_CAMPAIGN, _ADS_PAGE
-        while True:
-            fields = (
-                f"{facts.CAMPAIGN_FIELDS},adsets.limit({adsets}){{{facts.ADSET_FIELDS}}},"
-                f"ads.limit({ads}){{{facts.AD_FIELDS}}}"
-            )
-            try:
-                return await self._wire.get(access, "read_campaign", campaign_id, fields)
-            except PlatformUnavailableError as error:
-                if not is_too_much(error) or adsets == 1:
-                    raise
-            adsets, ads = adsets // 2, ads // 2
-
-    async def _whole_edge(
-        self, access: Access, data: Mapping[str, Any], level: Level, fields: str
-    ) -> list[Any]:
-        """The expanded edge, or all its pages when the expansion held only the first."""
-        edge = fields_of(data.get(_EDGES[level]))
-        if "next" not in fields_of(edge.get("paging")):
-            return rows_of(edge.get("data"))
-        params = {"fields": fields, "limit": 200}
-        return await self._wire.get_all(access, f"list_{level}s", data["id"], _EDGES[level], params)
+        return await self._trees.read(access, campaign_id, currency)
 
     @typed_errors(PLATFORM)
     async def read_daily(
@@ -352,7 +316,7 @@ class MetaAdapter:
         }
         rows = await self._wire.get_all(access, "insights", access.platform_account_id, "insights", params)
         actions = facts.GOALS[Objective(objective)].result_actions
-        return [insight_of_row(row, level, actions) for row in rows]
+        return distinct_insights(insight_of_row(row, level, actions) for row in rows)
 
     # --- changing --------------------------------------------------------------------------------------
 
@@ -413,7 +377,7 @@ class MetaAdapter:
         self, access: Access, account: AdAccount, campaign_id: str, bidding: Bidding
     ) -> Outcome:
         adsets = await self._list(access, Level.ADSET, campaign_id, ())
-        params = campaign_params(bidding, [id_of(item["id"]) for item in adsets], account.budget_step)
+        params = campaign_params(bidding, ids_of({"data": adsets}), account.budget_step)
         return await self._wire.send(access, "update_campaign", campaign_id, ("POST", (campaign_id,), params))
 
     @typed_errors(PLATFORM)

@@ -16,6 +16,7 @@ from campaign_automation.utils.error_handler import InvalidRequestError
 
 M = TypeVar("M", bound=BaseModel)
 
+_LONGEST_WORDS = 1000  # characters: what is longer is a page or a dump
 _DEEPEST = 1000  # levels of a request; the models refuse what has more than they know
 
 
@@ -81,17 +82,27 @@ def json_of(content: str | bytes) -> Any:
 
 
 def whole(value: Any) -> Any:
-    """Return a value of JSON with U+FFFD for each half of a character. Raises ValueError when it is too deep."""
+    """Return a value of JSON with U+FFFD for each half of a character. Raises ValueError for one too deep."""
     try:
         return _whole(value)
     except RecursionError:
         raise ValueError("is nested too deep") from None
 
 
+def _mended(text: str) -> str:
+    # UTF-16 also joins two halves that were sent one by one.
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def words_of(value: Any) -> str | None:
+    """Return a reason or an id that somebody's answer tells; None for an object, which is never shown raw."""
+    is_told = isinstance(value, str | int) and not isinstance(value, bool)
+    return str(value).strip()[:_LONGEST_WORDS] or None if is_told else None
+
+
 def _whole(value: Any) -> Any:
     if isinstance(value, str):
-        # UTF-16 also joins two halves that were sent one by one.
-        return value if is_whole(value) else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        return value if is_whole(value) else _mended(value)
     if isinstance(value, Mapping):
         return {_whole(name): _whole(part) for name, part in value.items()}
     return [_whole(part) for part in value] if isinstance(value, list) else value

@@ -17,7 +17,7 @@ from campaign_automation.adapters.base import Access, Outcome, failed
 from campaign_automation.adapters.common.calls import CONNECT_SECONDS, without_usable_body
 from campaign_automation.adapters.common.listings import chunks
 from campaign_automation.adapters.common.pages import Pages
-from campaign_automation.adapters.common.reading import id_or_none
+from campaign_automation.adapters.common.reading import id_or_none, listed
 from campaign_automation.adapters.limits.calls import Calls
 from campaign_automation.adapters.limits.limit import Kind
 from campaign_automation.adapters.meta import facts
@@ -240,14 +240,14 @@ def _all_pages(
     items: list[dict[str, Any]] = []
     while True:
         try:
-            data = api.call("GET", path, params=page).json()
+            data = _body(api.call("GET", path, params=page))
         except PlatformUnavailableError as error:
             if not is_too_much(error) or page.get("limit", 1) <= 1:
                 raise
             page["limit"] //= 2
             pages.turn_to(("limit", page["limit"], page.get("after")))
             continue
-        items += data["data"]
+        items += listed(data, "data")
         after = _next_cursor(data.get("paging") or {}, pages)
         if after is None:
             return items
