@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -34,8 +35,10 @@ def test_lists_on_meta_end_with_a_colleagues_object_and_have_small_pages(
 ) -> None:
     made = [graph.post(f"{ACCOUNT}/adsets", **adset_params(campaign_id))["id"] for _ in range(8)]
     pages = _pages(graph, f"{campaign_id}/adsets", limit=200)
-    rows = [row for page in pages for row in page]
     assert len(pages) > 1
+    # Each page begins with the last row of the one before.
+    assert all(later[0] == earlier[-1] for earlier, later in itertools.pairwise(pages))
+    rows = pages[0] + [row for page in pages[1:] for row in page[1:]]
     assert [row["id"] for row in rows if row["name"] != NAME] == made[::-1]
     assert rows[-1]["name"] == NAME
     assert "age_min" not in rows[-1]["targeting"]
