@@ -12,6 +12,8 @@ from typing import Any
 Json = dict[str, Any]
 DEFAULT_SEED = 1
 NAME = "Colleague's own, do not touch"
+# Ends with half of an emoji, as a tool leaves it that counts in UTF-16; JSON carries it, and UTF-8 does not.
+CUT_NAME = f"{NAME} \ud83d"
 # Fewest and most rows of a page. Reports have hundreds of rows, and each page is a call.
 _OBJECTS, _FIGURES = (3, 6), (40, 80)
 
