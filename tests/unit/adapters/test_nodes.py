@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from campaign_automation.adapters.base import AdNode, AdSetNode, CampaignNode, DailyInsight, Node, Tree
+from campaign_automation.adapters.base import DailyInsight
 from campaign_automation.adapters.common.listings import ids_by_name
 from campaign_automation.adapters.common.reading import distinct_insights, node_of, tree_of
+from campaign_automation.adapters.tree import AdNode, AdSetNode, CampaignNode, Node, Tree
 from campaign_automation.models.common import Level
 
 FIELDS = {"platform_id": "7", "name": "N", "status": "active", "platform_status": "ACTIVE"}
