@@ -39,7 +39,11 @@ UNCOUNTED: tuple[tuple[tuple[str, ...], str, str], ...] = (
     (("set_rule_state", "delete_rule"), "create_rule", "one write and one call of the scheduler"),
     (("update_campaign", "undo_change"), "manage_campaign", "calls as the fields and objects changed"),
     (("stop_all",), "manage_campaign", "as often as campaigns are paused"),
-    (("add_ads", "duplicate_campaign"), "create_campaign", "in one function, without steps; calls by ads"),
+    (
+        ("add_ads", "replace_copy", "duplicate_campaign"),
+        "create_campaign",
+        "in one function, without steps; calls by ads",
+    ),
     (("list_accounts", "list_account_campaigns"), "get_campaign_status", "calls by the account's campaigns"),
     (("import_campaigns", "release_campaign"), "get_campaign_status", "calls and rows by campaign"),
     (("set_account_cap", "set_kill_switch", "release_commitment"), "create_rule", "operators' single writes"),

@@ -1,6 +1,6 @@
 """The copy of one creative, for the state machine: {"step": "write_copy", "creative_id", ...}; or one text of
 a model, for functions that have none: {"prompt", "model"}."""
 
-from campaign_automation.tasks import task, write_copy
+from campaign_automation.tasks import creation_step_or_text, task
 
-lambda_handler = task(write_copy, correlation_id="request_id")
+lambda_handler = task(creation_step_or_text, correlation_id="request_id")

@@ -93,7 +93,7 @@ async def creation_step(parts: Wiring, event: Event) -> dict[str, Any]:
         raise
 
 
-async def write_copy(parts: Wiring, event: Event) -> dict[str, Any]:
+async def creation_step_or_text(parts: Wiring, event: Event) -> dict[str, Any]:
     """Carry out the step of a creation, or answer a {"prompt", "model"} of a function without text models."""
     if "prompt" not in event:
         return await creation_step(parts, event)

@@ -12,7 +12,7 @@ from botocore.exceptions import ReadTimeoutError
 
 from campaign_automation.clients.copy_lambda import LambdaTextModel
 from campaign_automation.settings import parse_settings
-from campaign_automation.tasks import write_copy
+from campaign_automation.tasks import creation_step_or_text
 from campaign_automation.utils.error_handler import AiModelError
 from campaign_automation.wiring import Wiring
 from tests.support.memory_table import MemoryTable
@@ -38,7 +38,7 @@ class Functions:
         assert FunctionName == "writer"
         if self._failure:
             raise self._failure
-        answer = asyncio.run(write_copy(self._parts, json.loads(Payload)))
+        answer = asyncio.run(creation_step_or_text(self._parts, json.loads(Payload)))
         return {"Payload": io.BytesIO(json.dumps(answer).encode())}
 
 
