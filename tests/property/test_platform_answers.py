@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 import re
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from pydantic import SecretStr
+from pydantic import BaseModel, SecretStr
 
 from campaign_automation.adapters.base import (
     Access,
@@ -42,7 +43,7 @@ from campaign_automation.models.accounts import FoundCampaign
 from campaign_automation.models.campaigns import CampaignPlan
 from campaign_automation.models.common import AdAccount, Level, Objective
 from campaign_automation.models.creation.settings import End
-from campaign_automation.utils.error_handler import CampaignAutomationError
+from campaign_automation.utils.error_handler import CampaignAutomationError, error_body
 from campaign_automation.utils.observability import logger
 from local.cloud import Cloud
 from local.sandbox import seeds
@@ -64,6 +65,7 @@ OPERATIONS_BY_KIND = {
     "change": ("set_status", "set_budgets", "create_split", "end_split", "lift_end", "set_end", "remove"),
 }
 OPERATIONS = [operation for operations in OPERATIONS_BY_KIND.values() for operation in operations]
+ALWAYS_ASKED = ("describe_account", "create", "find_campaigns", "list_campaigns", "read_tree", "set_status")
 # The fields by which an object is known and stopped, and the messages that hold them.
 NEEDED = {"id", "status", "operation_status", "adgroup_id", "ad_id", "smart_plus_ad_id", "resource_name"}
 Under = Callable[[int, Path], bool]
@@ -343,7 +345,8 @@ ID = re.compile(r"\d+(~\d+)?")
 
 
 def check(result: Any) -> None:
-    """Fail for anything but a value, nodes with issues or a typed error."""
+    """Fail for anything but a value, nodes with issues or a typed error, all of it fit to be sent on."""
+    json.dumps(result, ensure_ascii=False, default=_plain).encode()
     if isinstance(result, Tree):
         for node in (result.campaign, *result.adsets, *result.ads):
             _check_node(node)
@@ -367,6 +370,13 @@ def check(result: Any) -> None:
         assert all(map(ID.fullmatch, ids or itertools.chain.from_iterable(result.values()))), result
 
 
+def _plain(value: Any) -> Any:
+    """The parts of a value as an answer or a stored row would hold them."""
+    if isinstance(value, BaseModel):
+        return value.model_dump()
+    return error_body(value) if isinstance(value, CampaignAutomationError) else str(value)
+
+
 def _check_found(campaign: FoundCampaign) -> None:
     assert ID.fullmatch(campaign.platform_id), campaign
     assert campaign.status in ("active", "paused", "unknown")
@@ -385,6 +395,8 @@ def _check_node(node: Node) -> None:
 def test_what_is_recorded_is_read(plays: dict[str, Play], name: str, operation: str) -> None:
     result = plays[name].run(operation)
     assert not isinstance(result, Exception), result
+    if operation in ALWAYS_ASKED:
+        assert plays[name].recorded[operation].answers  # else the property would try nothing
     check(result)
 
 
