@@ -20,7 +20,7 @@ from campaign_automation.adapters.base import (
     PlatformAdapter,
     Tree,
 )
-from campaign_automation.adapters.delivery import Parents, fill_days
+from campaign_automation.adapters.delivery import Parents, fill_days, windows
 from campaign_automation.managers.shared.first_party_revenue import FirstPartyRevenue
 from campaign_automation.managers.shared.platform_access import Patience, PlatformAccount, Platforms
 from campaign_automation.managers.shared.view import CampaignView
@@ -37,6 +37,7 @@ T = TypeVar("T")
 USUAL_ATTRIBUTION_DAYS = 7  # where nobody tells the window
 SNAPSHOT_DAYS = 35  # conversions arrive for four weeks at most
 _PATIENCE = Patience(total=8.0, attempt=15.0)
+_MOST_CAMPAIGNS = 100  # of one report: their ids stand in its URL
 _AT_ONCE = 6  # campaigns of an account that are read at the same time: the time of each is its own
 
 
@@ -134,6 +135,23 @@ class Insights:
         since = min(_first_day(item, today, days) for item in group)
         adapter = self._platforms.adapter(group[0].platform)
         return await self._report(adapter, group, level, since, today - timedelta(days=1))
+
+    async def between(
+        self, group: Sequence[Campaign], level: Level, first: date, last: date
+    ) -> list[DailyInsight]:
+        """Return the bare report of any length on campaigns of one account and objective, both days included.
+
+        It has no row where nothing was delivered, and none of objects that the platform does not show.
+        """
+        adapter = self._platforms.adapter(group[0].platform)
+        rows: list[DailyInsight] = []
+        # One after the other: all count for the one account's limits.
+        for since, until in windows(first, last, LONGEST_REPORT_DAYS):
+            for start in range(0, len(group), _MOST_CAMPAIGNS):
+                part = group[start : start + _MOST_CAMPAIGNS]
+                rows += await self._report(adapter, part, level, since, until)
+        check_rows(rows)
+        return rows
 
     async def _read_group(self, group: Sequence[Campaign], wanted: _Wanted) -> list[CampaignInsights]:
         account, adapter = group[0].account, self._platforms.adapter(group[0].platform)
@@ -327,16 +345,17 @@ def by_object(rows: Iterable[DailyInsight], level: Level) -> list[DailyInsight]:
         key = (row.campaign_id, row.day)
         before = days.get(key)
         whole = row.model_copy(update={"entity_id": row.campaign_id, "adset_id": None})
-        days[key] = whole if before is None else _added(before, whole)
+        days[key] = whole if before is None else added(before, whole)
     return list(days.values())
 
 
-def _added(one: DailyInsight, other: DailyInsight) -> DailyInsight:
+def added(one: DailyInsight, other: DailyInsight) -> DailyInsight:
+    """Return the first row with the figures of both; an unknown part makes a sum unknown."""
     return one.model_copy(update={name: _sum(getattr(one, name), getattr(other, name)) for name in _NUMBERS})
 
 
 def _sum(one: Decimal | None, other: Decimal | None) -> Decimal | None:
-    return None if one is None or other is None else one + other  # an unknown part makes the sum unknown
+    return None if one is None or other is None else one + other
 
 
 def snapshots_of(reports: Mapping[date, Mapping[date, Decimal]]) -> list[MaturitySnapshot]:
