@@ -72,6 +72,9 @@ class Settings(BaseModel):
     outbox_function_name: str | None = Field(
         None, description="the function that tells the Web Platform, for those whose callers wait"
     )
+    collect_insights_function_name: str | None = Field(
+        None, description="the function that fetches figures of days past, for those whose callers wait"
+    )
     preload_platforms: Names = Field(
         (), description="platforms whose SDKs a function imports while it starts"
     )
@@ -199,7 +202,12 @@ class Settings(BaseModel):
     @property
     def in_process(self) -> Self:
         """The same settings for a process that runs creations and computations itself."""
-        functions = "create_campaign_state_machine_arn", "statistics_function_name", "outbox_function_name"
+        functions = [
+            "create_campaign_state_machine_arn",
+            "statistics_function_name",
+            "outbox_function_name",
+            "collect_insights_function_name",
+        ]
         return self.model_copy(update=dict.fromkeys(functions))
 
     def required(self, name: str) -> str:

@@ -14,6 +14,7 @@ from campaign_automation.managers.shared import due_runs
 from campaign_automation.managers.shared.due_runs import DueRunner
 from campaign_automation.models.ab_tests import AbTestTick
 from campaign_automation.models.campaign import Campaign, Creation
+from campaign_automation.models.reports import CollectionJob
 from campaign_automation.models.rules.rule import RuleTick
 from campaign_automation.settings import get_settings
 from campaign_automation.stores.operations.metrics import counted
@@ -33,6 +34,8 @@ _WORKER_DIED = ("Runtime.ExitError", "Lambda.Unknown", "Sandbox.Timedout", "Stat
 
 # A visit that begins by then ends in the function's 110 seconds; looking back can wait for the next sweep.
 _RECONCILE_SECONDS = 75
+# Of an account, the figures of all its campaigns are read in less than the two minutes that are left then.
+_COLLECT_SECONDS = 480
 
 Event = Mapping[str, Any]
 Task = Callable[[Wiring, Event], Awaitable[dict[str, Any]]]
@@ -132,7 +135,15 @@ async def sweep_outbox(parts: Wiring, event: Event) -> dict[str, Any]:
     return {**told, **await parts.outbox.sweep()}
 
 
+async def collect_insights(parts: Wiring, event: Event) -> dict[str, Any]:
+    """Collect the daily figures of the accounts that are due, or the history that a report misses."""
+    if "campaign_ids" in event:
+        return {"fetched": await parts.collector.fetch(parse(CollectionJob, dict(event)))}
+    return await parts.collector.sweep(time.monotonic() + _COLLECT_SECONDS)
+
+
 SWEEPS: Mapping[str, tuple[str, Task]] = {
+    "collect_insights": ("rate(1 hour)", collect_insights),
     "outbox": ("rate(5 minutes)", sweep_outbox),
     "reconcile_campaigns": ("rate(2 minutes)", reconcile_campaigns),
     "reconcile_rules": ("rate(15 minutes)", reconcile_rules),

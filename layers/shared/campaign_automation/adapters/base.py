@@ -27,6 +27,7 @@ from campaign_automation.models.campaigns import (
 from campaign_automation.models.common import AdAccount, AgeGroup, Level, Objective, Record, StoredTargeting
 from campaign_automation.models.creation.options import GivenTexts, Keyword
 from campaign_automation.models.creation.settings import Bidding, End, Setting, SettingField
+from campaign_automation.models.reports import DailyInsight as DailyInsight  # part of this contract
 from campaign_automation.utils.error_handler import CampaignAutomationError, InvalidRequestError
 
 
@@ -180,23 +181,6 @@ class Tree(Record):
         windows = [item.attribution_days for item in self.adsets] + [self.lookback_days]
         known = [days for days in windows if days is not None]
         return min(max(*known, 1), 90) if known else None
-
-
-class DailyInsight(BaseModel, frozen=True):
-    """The delivery of one object on one day of the account's time zone, as far as the platform knows by now.
-
-    Conversions and revenue of recent days still grow. None is a figure that the platform did not give.
-    """
-
-    entity_id: str
-    campaign_id: str
-    adset_id: str | None  # None at campaign level
-    day: date
-    spend: Decimal | None
-    impressions: int | None
-    clicks: int | None
-    conversions: Decimal | None
-    revenue: Decimal | None
 
 
 class SplitOrder(NamedTuple):

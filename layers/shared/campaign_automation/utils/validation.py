@@ -78,7 +78,7 @@ def _problem(model: type[BaseModel], item: dict[str, Any]) -> dict[str, Any]:
         path, sentence = [name], rest
     problem: dict[str, Any] = {"field": ".".join(path) or "parameters", "problem": sentence}
     if item["type"] == "extra_forbidden" and len(path) == 1:
-        problem["allowed"] = sorted(model.model_fields)
+        problem["allowed"] = sorted(field.alias or name for name, field in model.model_fields.items())
     elif "expected" in item.get("ctx", {}):
         problem["allowed"] = item["ctx"]["expected"]
     return problem

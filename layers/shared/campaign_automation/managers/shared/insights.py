@@ -345,17 +345,16 @@ def by_object(rows: Iterable[DailyInsight], level: Level) -> list[DailyInsight]:
         key = (row.campaign_id, row.day)
         before = days.get(key)
         whole = row.model_copy(update={"entity_id": row.campaign_id, "adset_id": None})
-        days[key] = whole if before is None else added(before, whole)
+        days[key] = whole if before is None else _added(before, whole)
     return list(days.values())
 
 
-def added(one: DailyInsight, other: DailyInsight) -> DailyInsight:
-    """Return the first row with the figures of both; an unknown part makes a sum unknown."""
+def _added(one: DailyInsight, other: DailyInsight) -> DailyInsight:
     return one.model_copy(update={name: _sum(getattr(one, name), getattr(other, name)) for name in _NUMBERS})
 
 
 def _sum(one: Decimal | None, other: Decimal | None) -> Decimal | None:
-    return None if one is None or other is None else one + other
+    return None if one is None or other is None else one + other  # an unknown part makes the sum unknown
 
 
 def snapshots_of(reports: Mapping[date, Mapping[date, Decimal]]) -> list[MaturitySnapshot]:

@@ -1,4 +1,4 @@
-"""The shapes of reports: figures of campaigns, ad sets or ads by day or in total, as each platform claims them.
+"""The shapes of reports: figures of campaigns, ad sets or ads by day or in total, as platforms claim them.
 
 A figure that is None is unknown, never 0; so is a ratio whose divisor is 0.
 """
@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, model_validator
 
 from campaign_automation.models.changes import CampaignId
 from campaign_automation.models.common import Amount, Level, Model, Objective, Platform, unique
@@ -40,6 +41,23 @@ def _date(value: Any) -> Any:
 Day = Annotated[date, BeforeValidator(_date)]
 ReportLevel = Annotated[Literal[Level.CAMPAIGN, Level.ADSET, Level.AD], BeforeValidator(_level)]
 Source = Literal["stored", "live"]
+
+
+class DailyInsight(BaseModel, frozen=True):
+    """The delivery of one object on one day of the account's time zone, as far as the platform knows by now.
+
+    Conversions and revenue of recent days still grow. None is a figure that the platform did not give.
+    """
+
+    entity_id: str
+    campaign_id: str
+    adset_id: str | None  # None at campaign level
+    day: date
+    spend: Decimal | None
+    impressions: int | None
+    clicks: int | None
+    conversions: Decimal | None
+    revenue: Decimal | None
 
 
 class GetReport(Model):
@@ -141,6 +159,7 @@ class ReportBlock(Model):
     total: ReportFigures
     rows: list[ReportRow]
     problem: str | None = None
+    warnings: list[str] = []
 
 
 class PlatformClaim(ReportFigures):
@@ -208,3 +227,4 @@ class CollectionJob(Model):
     level: ReportLevel
     campaign_ids: list[str]
     first_day: Day
+    last_day: Day

@@ -19,10 +19,10 @@ from decimal import Decimal
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from campaign_automation.adapters.base import DailyInsight
 from campaign_automation.models.common import Level
+from campaign_automation.models.reports import DailyInsight
 from campaign_automation.stores.lease import Lease, machine_now
-from campaign_automation.stores.table import Key, Put, Row, Table, Update
+from campaign_automation.stores.table import Key, Put, Row, Table, Update, Value
 from campaign_automation.utils.clock import at_ms, now_ms
 
 BLOCK_DAYS = 28
@@ -111,11 +111,11 @@ class DailyFigureStore:
 
     async def end(self, tenant: str, name: str, next_at: int, failure: str | None = None) -> None:
         """Give the lease back, and note when the collection is due again and what it failed at."""
-        failed = {"failure": failure, "failed_at": now_ms()} if failure else {"failure": None}
-        values = {"next_at": next_at, **failed, **_lifetime()}
+        failed_at = None if failure is None else now_ms()
+        values: dict[str, Value] = {"next_at": next_at, "failure": failure, "failed_at": failed_at}
         gone = _COLLECTING.attributes
         await self._table.write(
-            Update(_collection_key(tenant, name), set=values, remove=gone, makes_row=True)
+            Update(_collection_key(tenant, name), set=values | _lifetime(), remove=gone, makes_row=True)
         )
 
 
@@ -170,7 +170,7 @@ def _insight(stored: Iterable[Any]) -> DailyInsight:
     )
 
 
-def _lifetime() -> dict[str, int]:
+def _lifetime() -> dict[str, Value]:
     return {"expires_at": machine_now() + KEPT_DAYS * 24 * 3600}
 
 
