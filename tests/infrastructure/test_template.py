@@ -34,6 +34,8 @@ EVERY_PLATFORM = {
         "EvaluateRule",
         "CreateAbTest",
         "AnalyzeAbTest",
+        "Reports",
+        "CollectInsights",
         "CancelAbTest",
         "CheckAbTest",
         "ReconcileCampaigns",
@@ -122,7 +124,11 @@ def test_each_function_may_do_to_the_table_what_it_does(rights: dict[str, set[Ri
         allowed = {right.action for right in found if right.action.startswith("dynamodb:")}
         assert allowed == expected.get(role, set()), role
     with_index = holders(rights, lambda right: right.resource == "Table/index/outbox")
-    reconcilers = {"ReconcileRulesFunctionRole", "ReconcileCampaignsFunctionRole"}
+    reconcilers = {
+        "ReconcileRulesFunctionRole",
+        "ReconcileCampaignsFunctionRole",
+        "CollectInsightsFunctionRole",
+    }
     operators = {"ManageCampaignFunctionRole", "AccountFunctionRole", "GetAuditFunctionRole"}
     assert with_index == {*operators, "OutboxFunctionRole", *reconcilers}
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from campaign_automation.managers.reports import wording
 from campaign_automation.managers.reports.coverage import AccountScope
-from campaign_automation.managers.reports.figures import is_unseen, rows_of, total_of, with_ratios
+from campaign_automation.managers.reports.figures import is_deleted, rows_of, total_of, with_ratios
 from campaign_automation.managers.reports.reading import AccountRows
 from campaign_automation.managers.shared.first_party_revenue import Revenue
 from campaign_automation.models.common import Level
@@ -27,7 +27,11 @@ def block_of(
     level, by_day = Level(request.level), request.by == "day"
     pairs = [(item, read.rows[item.campaign_id]) for item in scope.campaigns]
     rows = [row for item, days in pairs for row in rows_of(item, level, days, revenue, by_day=by_day)]
-    warnings = [wording.deleted(item.name) for item, days in pairs if is_unseen(item, days)]
+    warnings = [
+        wording.deleted(item.name, max((row.day for row in days), default=None))
+        for item, days in pairs
+        if is_deleted(item)
+    ]
     if len({item.objective for item in scope.campaigns}) > 1:
         warnings.append(wording.MIXED_OBJECTIVES)
     total = ReportFigures(**with_ratios(total_of(pairs, revenue)))

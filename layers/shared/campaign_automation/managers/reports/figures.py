@@ -81,7 +81,11 @@ def rows_of(
 
 def is_unseen(campaign: Campaign, days: Sequence[DailyInsight]) -> bool:
     """Return whether a campaign's figures are unknown: platforms do not report all that is deleted."""
-    return not days and "deleted" in (campaign.state, campaign.root.status)
+    return not days and is_deleted(campaign)
+
+
+def is_deleted(campaign: Campaign) -> bool:
+    return "deleted" in (campaign.state, campaign.root.status)
 
 
 def total_of(

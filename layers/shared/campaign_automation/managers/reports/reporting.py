@@ -67,8 +67,8 @@ class Reports:
     async def _asked(self, request: GetReport, tenant: str) -> list[Campaign]:
         """Return the campaigns that are asked for; without names all of the tenant."""
         if request.campaigns is None:
-            ids = [item.campaign_id for item in await self._store.campaigns(tenant)]
-            campaigns = await load_all(self._store, tenant, ids)
+            listed = await self._store.campaigns(tenant, deleted_too=True)
+            campaigns = await load_all(self._store, tenant, [item.campaign_id for item in listed])
         else:
             named = [await self._campaigns.load_created(tenant, item) for item in request.campaigns]
             campaigns = list({item.campaign_id: item for item in named}.values())

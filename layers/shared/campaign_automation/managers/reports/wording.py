@@ -33,6 +33,8 @@ def reported(campaigns: int, accounts: int, first: date, last: date) -> str:
     return f"{counted(campaigns, 'campaign')} of {counted(accounts, 'ad account')}, {first} to {last}"
 
 
-def deleted(name: str) -> str:
-    """Return the warning of a campaign that its platform may not report any more."""
-    return f"{name} is deleted and its platform shows no figures of it: they are unknown"
+def deleted(name: str, last: date | None) -> str:
+    """Return the warning of a campaign that its platform may not report any more; `last` is known of it."""
+    if last is None:
+        return f"{name} is deleted and its platform shows no figures of it: they are unknown"
+    return f"{name} is deleted: what it spent after {last} may be missing"
