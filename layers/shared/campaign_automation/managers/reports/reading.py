@@ -95,5 +95,10 @@ def _stored_reading(scope: AccountScope, stored: Mapping[str, Blocks]) -> list[R
 
 def _reading(source: str, span: Span, as_of: datetime) -> ReportReading:
     return ReportReading.model_validate(
-        {"source": source, "first_day": span.first, "last_day": span.last, "as_of": as_of}
+        {
+            "source": source,
+            "first_day": span.first,
+            "last_day": span.last,
+            "as_of": as_of.replace(microsecond=0),
+        }
     )
