@@ -25,7 +25,7 @@ from campaign_automation.stores.operations.daily_figures import (
 from campaign_automation.stores.operations.tags import TagStore
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import CampaignAutomationError
-from campaign_automation.utils.observability import emit, logger
+from campaign_automation.utils.observability import emit, internal_error, logger
 
 COLLECTING_SECONDS = 600  # longer than the function that collects may run
 LEVELS = (Level.CAMPAIGN, Level.ADSET, Level.AD)
@@ -89,6 +89,9 @@ class Collector:
             emit("insights_not_collected_total")
             logger.warning("insights not collected", code=error.code, reason=error.message)
             return f"{error.code}: {error.message}"
+        except Exception:  # of one account: the others are still to be collected
+            internal_error("insights not collected")
+            return "1000: an internal error while its figures were collected"
         return None
 
     async def _collect(self, group: Sequence[Campaign], level: Level, span: Span | None) -> None:
