@@ -121,6 +121,9 @@ class Settings(BaseModel):
     )
     scheduled_function_arns: Names = Field((), description="the functions whose calls may be made again")
     activate_ab_tests: bool = Field(True, description="whether a test that does not say so starts at once")
+    webhook_private_hosts: Names = Field(
+        (), description="hosts of webhooks that may stand in a private network, without TLS too"
+    )
     notification_topic_arn: str | None = Field(None, description="an SNS topic that gets all notices too")
 
     mcp_url: str | None = Field(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -122,7 +123,7 @@ async def check_ab_test(parts: Wiring, event: Event) -> dict[str, Any]:
 
 
 async def sweep_outbox(parts: Wiring, event: Event) -> dict[str, Any]:
-    """Send the Web Platform the messages it has not acknowledged yet, and count the active rules.
+    """Send the Web Platform and webhooks what they have not taken yet, and count the active rules.
 
     A change's {"tenant", "campaign_id"} sends the messages of that campaign alone. An operator's
     {"retell_since": "<time>"} first queues what was told since then once more.
@@ -135,14 +136,18 @@ async def sweep_outbox(parts: Wiring, event: Event) -> dict[str, Any]:
         told = await parts.retelling.since(int(datetime.fromisoformat(since).timestamp() * 1000))
     if group := parts.settings.rule_schedule_group:
         emit("campaign_automation_active_rules", count_active_rules(parts.scheduler, group))
-    return {**told, **await parts.outbox.sweep()}
+    sent, messages = await asyncio.gather(parts.webhooks.sweep(), parts.outbox.sweep())
+    return {**told, **messages, **sent}
 
 
 async def collect_insights(parts: Wiring, event: Event) -> dict[str, Any]:
-    """Collect the daily figures of the accounts that are due, or the history that a report misses."""
+    """Send the digests that are due and collect the daily figures of accounts that are, or the history that a
+    report misses."""
     if "campaign_ids" in event:
         return {"fetched": await parts.collector.fetch(parse(CollectionJob, dict(event)))}
-    return await parts.collector.sweep(time.monotonic() + _COLLECT_SECONDS)
+    until = time.monotonic() + _COLLECT_SECONDS
+    digests = await parts.digests.sweep(until)
+    return {"digests": digests, **await parts.collector.sweep(until)}
 
 
 SWEEPS: Mapping[str, tuple[str, Task]] = {

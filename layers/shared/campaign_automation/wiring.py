@@ -43,6 +43,7 @@ from campaign_automation.managers.changes.targets import TargetChanges
 from campaign_automation.managers.decisions.earlier_decisions import EarlierDecisions
 from campaign_automation.managers.decisions.looking_back import LookingBack
 from campaign_automation.managers.duplicates.duplicating import CampaignDuplicates
+from campaign_automation.managers.notices.digest import Digests
 from campaign_automation.managers.reports.collecting import Collector
 from campaign_automation.managers.reports.history import History
 from campaign_automation.managers.reports.reading import AccountFigures
@@ -274,6 +275,10 @@ class Wiring(SharedParts):
     @cached_property
     def collector(self) -> Collector:
         return Collector(self._figures, self.store, TagStore(self._table), self.insights)
+
+    @cached_property
+    def digests(self) -> Digests:
+        return Digests(self._webhook_store, self.reports, self.audit, self._rule_store, self.notices)
 
     @cached_property
     def _figures(self) -> DailyFigureStore:

@@ -69,7 +69,7 @@ from campaign_automation.stores.campaign_rows import (
     visit_at,
 )
 from campaign_automation.stores.lease import DELIVERY, Lease, machine_now
-from campaign_automation.stores.notice_store import Notice, notice_row
+from campaign_automation.stores.notice_store import Notice, notice_puts
 from campaign_automation.stores.table import (
     MAX_OPERATIONS,
     Absent,
@@ -219,7 +219,7 @@ class CampaignStore:
         when = AllOf(_OPEN, _NOT_STOPPED) if unless_stopped else _OPEN
         operations: list[Operation] = [Update(campaign_key(creation), set=values, when=when), *map(Put, rows)]
         operations += [Put(outbox_row(creation, entry)) for entry in outbox]
-        operations += [Put(notice_row(notice)) for notice in notices]
+        operations += notice_puts(notices)
         if state == "rolled_back" and await self._has_claim(creation):
             operations.append(Delete(claim_key(creation.tenant, creation.claim or "")))
         if platform_id := creation.plan and creation.platform_id(creation.plan.tag):
