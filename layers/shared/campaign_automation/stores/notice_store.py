@@ -28,8 +28,8 @@ _ROW = "outbox#000001"
 class Notice(Record):
     """A notice to a user: the arguments of the Web Platform's create_notification, and waiting channels.
 
-    After too many `refusals` it is quarantined, as an OutboxEntry is. `since` is in epoch milliseconds. `only`
-    are the channels that it is for, where it is not for all of its tenant's.
+    After too many `refusals` it is quarantined, as an OutboxEntry is. `since` is in epoch milliseconds.
+    `only` are the channels that it is for, where it is not for all of its tenant's.
     """
 
     tenant: str
@@ -71,7 +71,7 @@ class NoticeStore:
 
 
 def notice_puts(notices: Iterable[Notice], when: Condition | None = None) -> list[Put]:
-    """Return the rows of notices: those for the channels of people, and the events for the tenant's webhook."""
+    """Return the rows of notices: those for people, and the events for their tenants' webhooks."""
     items = list(notices)
     events = [
         WebhookEvent(item.tenant, item.notice_id, "notice", item.since, item.arguments)

@@ -80,7 +80,7 @@ def webhook_tried(error: str | None) -> str:
     return "the webhook took the event" if error is None else f"the webhook did not take the event: {error}"
 
 
-def not_read(platform: str, account: str, problem: str | None) -> str:
+def not_read(platform: str, account: str, problem: str) -> str:
     """Return the line on an account that could not be read."""
     return f"{platform} account {account} could not be read: {problem}"
 

@@ -109,7 +109,7 @@ class WebhookStore:
         await self._table.write_in_groups(Delete(event.key) for event in events)
 
     async def begin_sending(self, tenant: str, seconds: int) -> str | None:
-        """Take the lease of sending, so that one process at a time keeps the order; None if another has it."""
+        """Take the lease of sending, for the order of the events. Return its token, None if it is taken."""
         token = uuid.uuid4().hex
         claim = Update(
             _settings_key(tenant), set=_SENDING.taken(token, seconds), when=_SENDING.free_for(token)
