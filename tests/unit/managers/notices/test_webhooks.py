@@ -17,6 +17,7 @@ import pytest
 
 from campaign_automation.clients.webhook_client import WebhookClient
 from campaign_automation.stores.operations.webhooks import WebhookStore
+from campaign_automation.stores.table import Put
 from campaign_automation.tasks import collect_insights, sweep_outbox
 from campaign_automation.utils import clock
 from tests.support.builders import request_body
@@ -149,6 +150,17 @@ def test_events_are_signed_and_the_secret_is_rotated_without_a_gap(house: House,
     assert [signed_by(both, item) for item in (first, second)] == [True, True]
     assert [signed_by(after, item) for item in (first, second)] == [False, True]
     assert before["webhook-timestamp"] == str(int(NOON.timestamp()))
+
+
+def test_a_tenant_whose_events_cannot_be_read_holds_nobody_up(house: House, receiver: Receiver) -> None:
+    house.set(webhook_url=receiver.url)
+    row = {"pk": "another#webhook", "sk": "event#0000000000001#x", "outbox": "webhooks", "due": 1}
+    asyncio.run(house.table.write(Put(row)))
+    settings = {"pk": "another#notifications", "sk": "settings", "settings": "no JSON"}
+    asyncio.run(house.table.write(Put(settings)))
+    house.tell(1)
+    house.sweep()
+    assert len(receiver.taken) == 1
 
 
 def test_without_a_webhook_nothing_waits(house: House) -> None:

@@ -13,10 +13,12 @@ from campaign_automation.clients.webhook_client import Delivery, WebhookClient
 from campaign_automation.models.notices import NotificationSettings
 from campaign_automation.stores.operations.webhooks import Failing, WebhookEvent, WebhookStore
 from campaign_automation.utils import clock
-from campaign_automation.utils.observability import emit, logger
+from campaign_automation.utils.error_handler import CampaignAutomationError
+from campaign_automation.utils.observability import emit, internal_error, logger
 
 _MOST_EVENTS = 5000  # whose keys one sweep reads
 _AT_ONCE = 8  # tenants
+_SWEEP_SECONDS = 80.0  # the function that sweeps may run for 110
 _TENANT_SECONDS = 20.0  # of one tenant in a sweep; the next one goes on
 _LEASE_SECONDS = 120  # longer than the function lives that sends
 
@@ -27,15 +29,27 @@ class Webhooks:
         self._client = client
 
     async def sweep(self) -> dict[str, int]:
-        """Send what waits for all tenants, some at the same time; return how many events were sent."""
+        """Send what waits for all tenants, some at the same time; return how many events were sent.
+
+        A tenant whose turn does not come in time, or that fails, is served by the next sweep.
+        """
         tenants = await self._store.waiting(_MOST_EVENTS)
-        limit = asyncio.Semaphore(_AT_ONCE)
+        limit, until = asyncio.Semaphore(_AT_ONCE), time.monotonic() + _SWEEP_SECONDS
 
         async def one(tenant: str) -> int:
             async with limit:
-                return await self.deliver(tenant)
+                return 0 if time.monotonic() > until else await self._deliver_safely(tenant)
 
         return {"webhooks": len(tenants), "events": sum(await asyncio.gather(*map(one, tenants)))}
+
+    async def _deliver_safely(self, tenant: str) -> int:
+        try:
+            return await self.deliver(tenant)
+        except CampaignAutomationError as error:
+            logger.warning("webhook not served", reason=error.message)
+        except Exception:  # of one tenant: the others are still to be told
+            internal_error("webhook not served")
+        return 0
 
     async def deliver(self, tenant: str) -> int:
         """Send a tenant's events in order until one is not taken; return how many were.
