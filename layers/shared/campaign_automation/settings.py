@@ -95,6 +95,9 @@ class Settings(BaseModel):
     change_timeout_seconds: int = Field(
         24, gt=0, lt=60, description="of one change; what is not answered by then is settled by the next one"
     )
+    approve_own_proposals: bool = Field(
+        False, description="true: whoever proposed may approve too, where they have the role"
+    )
     special_ad_categories: Annotated[Names, AfterValidator(_none_alone)] | None = Field(
         None, description="`NONE` or categories: the declaration for requests without one"
     )

@@ -43,6 +43,11 @@ from campaign_automation.managers.changes.targets import TargetChanges
 from campaign_automation.managers.decisions.earlier_decisions import EarlierDecisions
 from campaign_automation.managers.decisions.looking_back import LookingBack
 from campaign_automation.managers.duplicates.duplicating import CampaignDuplicates
+from campaign_automation.managers.proposals.asking import ProposalRequests
+from campaign_automation.managers.proposals.creating import ProposedCreations
+from campaign_automation.managers.proposals.deciding import ProposalDecisions
+from campaign_automation.managers.proposals.executing import ProposalExecution
+from campaign_automation.managers.proposals.making import ProposalMaker
 from campaign_automation.managers.rules.account_snapshot import AccountSnapshots
 from campaign_automation.managers.rules.applying import RuleWriter
 from campaign_automation.managers.rules.checks import RuleChecks
@@ -59,6 +64,7 @@ from campaign_automation.stores.operations.owners import AdoptionStore
 from campaign_automation.stores.operations.schedules import TableScheduler
 from campaign_automation.stores.operations.tags import TagStore
 from campaign_automation.stores.operations.visits import VisitStore
+from campaign_automation.stores.proposal_store import ProposalStore
 from campaign_automation.utils.cache_manager import load_redis
 from campaign_automation.utils.secrets import load_reader
 from campaign_automation.utils.snapshots import after_restore, reseed
@@ -222,6 +228,40 @@ class Wiring(SharedParts):
     @cached_property
     def history(self) -> ChangeHistory:
         return ChangeHistory(self.campaigns, self.audit, self.gate, TargetChanges(self.store, self.audit))
+
+    # --- proposals ------------------------------------------------------------------------------------
+
+    @cached_property
+    def proposals(self) -> ProposalDecisions:
+        allows_own = self.settings.approve_own_proposals
+        return ProposalDecisions(self._proposal_store, self.proposal_execution, allows_own=allows_own)
+
+    @cached_property
+    def proposal_requests(self) -> ProposalRequests:
+        return ProposalRequests(self.proposal_maker, self.budgets, self.updates, self._proposed_creations)
+
+    @cached_property
+    def proposal_execution(self) -> ProposalExecution:
+        return ProposalExecution(
+            self._proposal_store,
+            self.campaigns,
+            self.gate,
+            self.audit,
+            TargetChanges(self.store, self.audit),
+            self._proposed_creations,
+        )
+
+    @cached_property
+    def _proposed_creations(self) -> ProposedCreations:
+        return ProposedCreations(self.campaigns, self.duplicates, self.runner, self.audit)
+
+    @cached_property
+    def proposal_maker(self) -> ProposalMaker:
+        return ProposalMaker(self._proposal_store, self.notices)
+
+    @cached_property
+    def _proposal_store(self) -> ProposalStore:
+        return ProposalStore(self._table)
 
     # --- whole accounts -------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from campaign_automation.actions import (
     changes,
     messages,
     operations,
+    proposals,
     rules,
 )
 from campaign_automation.actions.action import ACTIONS
@@ -21,5 +22,6 @@ __all__ = [
     "changes",
     "messages",
     "operations",
+    "proposals",
     "rules",
 ]
