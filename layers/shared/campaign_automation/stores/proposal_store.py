@@ -76,6 +76,11 @@ class ProposalStore:
         gone = _WORK.attributes if is_left else ()
         return await self._table.try_write(_update(proposal, due, _WORK.held_by(token), gone))
 
+    async def leave(self, proposal: Proposal, token: str) -> None:
+        """Give the lease back and nothing else."""
+        key = _key(proposal.tenant, proposal.proposal_id)
+        await self._table.try_write(Update(key, remove=_WORK.attributes, when=_WORK.held_by(token)))
+
 
 def _update(proposal: Proposal, due: int | None, when: Condition, gone: Iterable[str] = ()) -> Update:
     removed = [*gone, *(("outbox", "due") if due is None else ())]

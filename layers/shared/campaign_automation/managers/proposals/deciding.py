@@ -155,15 +155,19 @@ class ProposalDecisions:
         _, late = await asyncio.wait(tasks, timeout=seconds)
         for task in late:
             task.cancel()
-        results = await asyncio.gather(*tasks, return_exceptions=True)
-        done = []
-        for before, result in zip(proposals, results, strict=True):
-            if isinstance(result, Proposal):
-                done.append(result)
-                continue
-            logger.warning("proposal left", proposal_id=before.proposal_id, reason=type(result).__name__)
-            done.append(await self.load(before.tenant, before.proposal_id))
-        return done
+        await asyncio.wait(tasks)
+        return [await self._outcome(*pair) for pair in zip(proposals, tasks, strict=True)]
+
+    async def _outcome(self, before: Proposal, task: asyncio.Task[Proposal]) -> Proposal:
+        """Return the proposal as the task left it; one that was cut or crashed is carried on with later."""
+        try:
+            return await task
+        except (Exception, asyncio.CancelledError) as error:
+            # It is approved, and the reconciler carries it on: the caller sees it as it stands.
+            logger.warning(
+                "proposal left", proposal_id=before.proposal_id, reason=str(error), kind=type(error).__name__
+            )
+            return await self.load(before.tenant, before.proposal_id)
 
 
 def _decided(

@@ -121,7 +121,7 @@ class ProposalExecution:
         except CampaignAutomationError as error:
             work = _after_error(work, error)
         except BaseException:
-            await self._store.keep(work, token, clock.now_ms() + RETRY_MS, is_left=True)
+            await self._store.leave(work, token)  # as it is stored: what was begun is noted there
             raise
         due = None if work.is_ended else clock.now_ms() + RETRY_MS
         if await self._store.keep(work, token, due, is_left=True) and work.is_ended:
