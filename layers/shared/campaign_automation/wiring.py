@@ -249,6 +249,7 @@ class Wiring(SharedParts):
             self.audit,
             TargetChanges(self.store, self.audit),
             self._proposed_creations,
+            self.decisions,
         )
 
     @cached_property
@@ -381,7 +382,7 @@ class Wiring(SharedParts):
     @cached_property
     def rule_evaluation(self) -> RuleEvaluation:
         writer = RuleWriter(self.gate, self.decisions)
-        return RuleEvaluation(self._rule_store, self._snapshots, writer, self.notices)
+        return RuleEvaluation(self._rule_store, self._snapshots, writer, self.notices, self.proposal_maker)
 
     @cached_property
     def _rule_schedules(self) -> RuleSchedules | None:

@@ -49,6 +49,7 @@ class ProposalRequests:
                 batch.campaign,
                 batch.run,
                 [planned.results[item.tag] for item in batch.changes],
+                attribution_days=planned.answer.attribution.days,
                 budgets=batch.budgets,
             )
             for batch in planned.batches

@@ -17,6 +17,8 @@ from campaign_automation.managers.campaign_manager import CampaignManager
 from campaign_automation.managers.changes.gate import WriteGate
 from campaign_automation.managers.changes.items import ChangeResult, Run
 from campaign_automation.managers.changes.targets import TargetChanges
+from campaign_automation.managers.decisions.earlier_decisions import EarlierDecisions
+from campaign_automation.managers.decisions.keeping import unpredicted
 from campaign_automation.managers.proposals import wording
 from campaign_automation.managers.proposals.creating import ProposedCreations
 from campaign_automation.managers.proposals.plans import (
@@ -28,10 +30,11 @@ from campaign_automation.managers.proposals.plans import (
     text_of,
 )
 from campaign_automation.managers.proposals.receipts import Results, receipts_of, records_of, state_of
+from campaign_automation.models.budgets import DecisionKind
 from campaign_automation.models.campaign import Campaign
 from campaign_automation.models.changes import AuditRecord
 from campaign_automation.models.proposals import Proposal, ProposedChange, ProposedRun
-from campaign_automation.stores.audit_store import AuditStore
+from campaign_automation.stores.audit_store import AuditStore, time_of
 from campaign_automation.stores.proposal_store import ProposalKey, ProposalStore
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import CampaignAutomationError, ConflictError
@@ -68,7 +71,9 @@ class ProposalExecution:
         audit: AuditStore,
         targets: TargetChanges,
         creations: ProposedCreations,
+        decisions: EarlierDecisions,
     ) -> None:
+        self._decisions = decisions
         self._store = store
         self._campaigns = campaigns
         self._gate = gate
@@ -216,12 +221,22 @@ class ProposalExecution:
         for work in works:
             trail = await self._trail(proposal, work.run)
             receipts += receipts_of(work.run, trail, results, work.changed)
+            await self._look_back(proposal, work, records_of(work.run, trail).values())
         done = proposal.model_copy(update={"receipts": receipts})
         is_open = any(not item.confirmed or _may_pass(item) for item in results.values())
         is_open = is_open or any(item.outcome == "unknown" for item in receipts)
         if is_open and proposal.visits < _MOST_VISITS:
             return done
         return done.model_copy(update={"state": state_of(receipts), "note": wording.ended(receipts)})
+
+    async def _look_back(self, proposal: Proposal, work: _Work, records: Iterable[AuditRecord]) -> None:
+        """Have an automatic decision looked at again, by its first change: kept once, however often."""
+        first = min((item.audit_id for item in records if item.outcome == "applied"), default=None)
+        if work.run.attribution_days is None or first is None:
+            return
+        kind: DecisionKind = "rule" if proposal.action == "create_rule" else "optimization"
+        days, run_id = work.run.attribution_days, work.run.run_id
+        await self._decisions.keep([unpredicted(work.campaign, run_id, kind, days, time_of(first))])
 
     async def _trail(self, proposal: Proposal, run: ProposedRun) -> list[AuditRecord]:
         decided = proposal.decided_at or proposal.created_at

@@ -23,6 +23,7 @@ def planned_run(
     results: Iterable[ChangeResult],
     *,
     actor: str | None = None,
+    attribution_days: int | None = None,
     targets: Mapping[str, Decimal] | None = None,
     budgets: Mapping[str, Decimal] | None = None,
 ) -> ProposedRun:
@@ -37,6 +38,7 @@ def planned_run(
         run_id=run.run_id,
         reason=run.reason,
         actor=actor,
+        attribution_days=attribution_days,
         changes=[*changes, *(_target(campaign, name, value) for name, value in (targets or {}).items())],
         evidence={tag: dict(found) for tag, found in run.evidence.items() if tag in kept},
     )

@@ -54,12 +54,16 @@ class ProposedChange(Model):
 
 
 class ProposedRun(Model):
-    """The changes of one campaign, under the run that will make them. Without an actor the approver is it."""
+    """The changes of one campaign, under the run that will make them. Without an actor the approver is it.
+
+    With `attribution_days` the decision is looked at again, once its days are over.
+    """
 
     campaign_id: str
     run_id: str
     reason: str
     actor: str | None = None
+    attribution_days: Annotated[int | None, Later] = None
     changes: list[ProposedChange]
     evidence: dict[str, dict[str, Any]] = {}
 
