@@ -13,7 +13,8 @@ from decimal import Decimal
 from random import Random
 from typing import Any
 
-from campaign_automation.adapters.base import Access, AdSetNode, CampaignNode, DailyInsight
+from campaign_automation.adapters.base import Access, DailyInsight
+from campaign_automation.adapters.tree import AdSetNode, CampaignNode
 from campaign_automation.managers.budgets.budget_manager import BudgetManager
 from campaign_automation.managers.budgets.summary import Narrator
 from campaign_automation.managers.changes.commitments import Commitments

@@ -12,20 +12,17 @@ from typing import Any, TypeVar
 
 from campaign_automation.adapters.base import (
     Access,
-    AdNode,
     AdOrder,
-    AdSetNode,
     BudgetOutcome,
-    CampaignNode,
     CopyLimits,
     CreativeOrder,
     DailyInsight,
     Outcome,
     SplitOrder,
-    Tree,
     failed,
 )
 from campaign_automation.adapters.common.refusals import gone, outcome_unknown
+from campaign_automation.adapters.tree import AdNode, AdSetNode, CampaignNode, Tree
 from campaign_automation.models.accounts import FoundCampaign
 from campaign_automation.models.campaigns import AdSetPlan, CampaignPlan, CreateCampaign, Creative
 from campaign_automation.models.common import AdAccount, AgeGroup, Level, Objective

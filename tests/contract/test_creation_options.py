@@ -15,7 +15,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from campaign_automation.adapters.base import Access, AdOrder, CreativeOrder, PlatformAdapter, Tree
+from campaign_automation.adapters.base import Access, AdOrder, CreativeOrder, PlatformAdapter
+from campaign_automation.adapters.tree import Tree
 from campaign_automation.managers.campaigns.planning import plan_campaign, with_keywords
 from campaign_automation.managers.campaigns.read_back import compare
 from campaign_automation.models.campaign import Creation, ObjectEntry

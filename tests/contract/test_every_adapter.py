@@ -26,9 +26,9 @@ from campaign_automation.adapters.base import (
     Outcome,
     PlatformAdapter,
     SplitOrder,
-    Tree,
     read_figures,
 )
+from campaign_automation.adapters.tree import Tree
 from campaign_automation.managers.campaigns.planning import plan_campaign
 from campaign_automation.managers.campaigns.read_back import compare
 from campaign_automation.models.campaign import Creation, ObjectEntry

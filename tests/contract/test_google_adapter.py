@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from campaign_automation.adapters.base import Access, AdSetNode, Tree, read_figures
+from campaign_automation.adapters.base import Access, read_figures
 from campaign_automation.adapters.google.requests import budget_operation
 from campaign_automation.adapters.google_adapter import GoogleAdapter
+from campaign_automation.adapters.tree import AdSetNode, Tree
 from campaign_automation.managers.campaigns.read_back import compare
 from campaign_automation.models.common import Level
 from campaign_automation.utils.error_handler import (

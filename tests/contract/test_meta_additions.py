@@ -9,8 +9,9 @@ from typing import Any
 import httpx
 import pytest
 
-from campaign_automation.adapters.base import AdOrder, CreativeOrder, Tree
+from campaign_automation.adapters.base import AdOrder, CreativeOrder
 from campaign_automation.adapters.meta_adapter import MetaAdapter
+from campaign_automation.adapters.tree import Tree
 from campaign_automation.managers.campaigns.planning import plan_campaign
 from tests.support import meta
 from tests.support.builders import copy, creative, spec

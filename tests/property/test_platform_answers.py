@@ -27,16 +27,15 @@ from campaign_automation.adapters.base import (
     BudgetOutcome,
     CreativeOrder,
     DailyInsight,
-    Node,
     Outcome,
     PlatformAdapter,
     SplitOrder,
-    Tree,
 )
 from campaign_automation.adapters.common import videos
 from campaign_automation.adapters.google_adapter import GoogleAdapter
 from campaign_automation.adapters.meta_adapter import MetaAdapter
 from campaign_automation.adapters.tiktok_adapter import TikTokAdapter
+from campaign_automation.adapters.tree import Node, Tree
 from campaign_automation.clients.media_client import MediaClient
 from campaign_automation.managers.campaigns.planning import plan_campaign
 from campaign_automation.models.accounts import FoundCampaign

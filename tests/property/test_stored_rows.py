@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from campaign_automation.adapters.base import AdNode, AdSetNode, CampaignNode
+from campaign_automation.adapters.tree import AdNode, AdSetNode, CampaignNode
 from campaign_automation.capability import run_action
 from campaign_automation.managers.campaign_manager import Opened
 from campaign_automation.managers.shared.idempotency import action_claim

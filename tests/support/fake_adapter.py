@@ -10,20 +10,17 @@ from typing import Any
 
 from campaign_automation.adapters.base import (
     Access,
-    AdNode,
     AdOrder,
-    AdSetNode,
     BudgetOutcome,
-    CampaignNode,
     CopyLimits,
     CreativeOrder,
     DailyInsight,
     Outcome,
     SplitOrder,
-    Tree,
 )
 from campaign_automation.adapters.common.options.rules import OptionRules, TextRules, fit_texts
 from campaign_automation.adapters.common.options.settings import check_setting
+from campaign_automation.adapters.tree import AdNode, AdSetNode, CampaignNode, Tree
 from campaign_automation.models.accounts import FoundCampaign
 from campaign_automation.models.campaigns import AdSetPlan, CampaignPlan, CreateCampaign, Creative
 from campaign_automation.models.common import (

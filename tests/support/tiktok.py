@@ -13,8 +13,9 @@ from typing import Any, TypeVar
 import httpx
 from pydantic import SecretStr
 
-from campaign_automation.adapters.base import Access, AdOrder, CreativeOrder, Outcome, Tree
+from campaign_automation.adapters.base import Access, AdOrder, CreativeOrder, Outcome
 from campaign_automation.adapters.tiktok_adapter import TikTokAdapter
+from campaign_automation.adapters.tree import Tree
 from campaign_automation.clients.media_client import MediaClient
 from campaign_automation.managers.campaigns.planning import plan_campaign
 from campaign_automation.models.campaigns import CampaignPlan, CreateCampaign

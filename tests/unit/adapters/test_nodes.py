@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from campaign_automation.adapters.base import AdNode, AdSetNode, CampaignNode, Node
 from campaign_automation.adapters.common.reading import node_of
+from campaign_automation.adapters.tree import AdNode, AdSetNode, CampaignNode, Node
 
 FIELDS = {"platform_id": "7", "name": "N", "status": "active", "platform_status": "ACTIVE"}
 

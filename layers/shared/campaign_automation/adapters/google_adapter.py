@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
@@ -18,26 +17,25 @@ from campaign_automation.adapters.base import (
     DailyInsight,
     Outcome,
     SplitOrder,
-    Tree,
     check_window,
     failed,
 )
 from campaign_automation.adapters.common.accounts import configured, known_step
 from campaign_automation.adapters.common.budgets import Amounts, BudgetOutcomes, budget_outcome, set_budgets
-from campaign_automation.adapters.common.listings import found_campaigns, ids_by_name, names_by_id
+from campaign_automation.adapters.common.listings import found_campaigns, names_by_id
 from campaign_automation.adapters.common.options.rules import fit_texts
-from campaign_automation.adapters.common.reading import tree_of, typed_errors, zone_of
+from campaign_automation.adapters.common.reading import typed_errors, zone_of
 from campaign_automation.adapters.google import answers, checks, facts, queries, requests
-from campaign_automation.adapters.google.echo import Echo, Echoes
 from campaign_automation.adapters.google.facts import PLATFORM
 from campaign_automation.adapters.google.files import GoogleFiles
-from campaign_automation.adapters.google.lookbacks import Lookbacks
 from campaign_automation.adapters.google.messages import enum_name
 from campaign_automation.adapters.google.options.changing import GoogleSettings, change_each
-from campaign_automation.adapters.google.options.criteria import Stored, stored_of
 from campaign_automation.adapters.google.options.rules import rules
+from campaign_automation.adapters.google.reading.echo import Echoes
+from campaign_automation.adapters.google.reading.reader import GoogleReader
 from campaign_automation.adapters.google.wire import GoogleWire
 from campaign_automation.adapters.limits.calls import Calls
+from campaign_automation.adapters.tree import Tree
 from campaign_automation.clients.media_client import MediaClient
 from campaign_automation.models.accounts import FoundCampaign
 from campaign_automation.models.campaigns import AdSetPlan, CampaignPlan, CreateCampaign, Creative
@@ -88,7 +86,7 @@ class GoogleAdapter:
         self._wire = GoogleWire(app, endpoint, timeout_seconds, calls)
         self._files = GoogleFiles(self._wire, media)
         self._echoes = Echoes()
-        self._lookbacks = Lookbacks(self._wire)
+        self._reader = GoogleReader(self._wire, self._echoes)
         self._settings = GoogleSettings(self._wire)
 
     # --- the account -----------------------------------------------------------------------------------
@@ -224,7 +222,7 @@ class GoogleAdapter:
         """The outcomes after `error`; objects of an earlier try, whose answer was lost, are found by name."""
         # Our names end with our tag, so a name that is taken already is our own object's.
         if error.details.get("platform_code") in _DUPLICATE_NAMES:
-            found = await self.find(access, level, list(names.values()), campaign_id)
+            found = await self._reader.find(access, level, list(names.values()), campaign_id)
             if all(name in found for name in names.values()):
                 return [Outcome(tag, found[name][0]) for tag, name in names.items()]
         return [Outcome(tag, error=error) for tag in names]
@@ -235,28 +233,7 @@ class GoogleAdapter:
     async def find(
         self, access: Access, level: Level, names: Sequence[str], campaign_id: str | None
     ) -> dict[str, list[str]]:
-        """Find campaigns and ad groups by exact name, and ads, which have no name, by our tag at its end."""
-        if level is Level.AD:
-            return await self._find_ads(access, names, campaign_id)
-        query = queries.by_name(level, names, campaign_id)
-        rows = await self._wire.search(access, f"list_{level}s", query)
-        items = (getattr(row, queries.KINDS[level]) for row in rows)
-        found = ids_by_name(((item.name, item.id) for item in items), set(names))
-        return {name: found[name] for name in names if name in found}
-
-    async def _find_ads(
-        self, access: Access, names: Sequence[str], campaign_id: str | None
-    ) -> dict[str, list[str]]:
-        """Find ads by tag; an app campaign's ad has no URL and so no tag, but is alone in its campaign."""
-        by_tag = {name.rpartition(" ")[2]: name for name in names}
-        found: dict[str, list[str]] = {}
-        for row in await self._wire.search(access, "list_ads", queries.ads_with_tags(campaign_id)):
-            is_app = enum_name(row.campaign, "advertising_channel_type") == facts.APP
-            is_lone = is_app and campaign_id is not None and len(names) == 1
-            name = names[0] if is_lone else by_tag.get(answers.tag_of(row))
-            if name:
-                found.setdefault(name, []).append(answers.ad_id(row))
-        return found
+        return await self._reader.find(access, level, names, campaign_id)
 
     @typed_errors(PLATFORM)
     async def list_campaigns(self, access: Access, account: AdAccount) -> list[FoundCampaign]:
@@ -270,32 +247,7 @@ class GoogleAdapter:
 
     @typed_errors(PLATFORM)
     async def read_tree(self, access: Access, campaign_id: str, currency: str) -> Tree:
-        """Read the tree: with one query right after the creation, whose answers told the rest, else five."""
-        echo = self._echoes.take(campaign_id)
-        if echo:
-            tree = _tree_of_echo(echo, await self._query(access, campaign_id, queries.ADS))
-            if tree:
-                return tree
-        return await self._read_whole_tree(access, campaign_id)
-
-    async def _read_whole_tree(self, access: Access, campaign_id: str) -> Tree:
-        # Google does not answer budgets or criteria in one query with ads.
-        asked = (queries.CAMPAIGN, queries.AD_GROUPS, queries.ADS, queries.PLACES, queries.PEOPLE)
-        campaigns, groups, ads, places, people = await asyncio.gather(
-            *(self._query(access, campaign_id, query) for query in asked)
-        )
-        if not campaigns:
-            raise answers.gone(campaign_id)
-        # Google shows removed campaigns for ever, and what was in them as it was.
-        if answers.is_removed(campaigns[0]):
-            groups, ads = [], []
-        budget = facts.from_micros(campaigns[0].campaign_budget.amount_micros)
-        stored = stored_of(budget, places, people)
-        lookback = await self._lookbacks.of(access)
-        return _tree(campaigns[0], groups, ads, stored).model_copy(update={"lookback_days": lookback})
-
-    async def _query(self, access: Access, campaign_id: str, query: str) -> list[Any]:
-        return await self._wire.search(access, "read_campaign", queries.of_campaign(query, campaign_id))
+        return await self._reader.tree(access, campaign_id)
 
     @typed_errors(PLATFORM)
     async def read_daily(
@@ -420,19 +372,3 @@ def _is_removed(outcome: Outcome) -> bool:
     """Return whether Google says that the object is removed already: a missing one may be hidden only."""
     error = outcome.error
     return error is not None and error.details.get("platform_code") == _ALREADY_REMOVED
-
-
-def _tree_of_echo(echo: Echo, rows: Sequence[Any]) -> Tree | None:
-    """The tree of the ads in `rows` and of the echo; None when it lacks an ad group."""
-    groups = {str(row.ad_group.id) for row in rows}
-    if not rows or not groups <= echo.ages.keys():
-        return None
-    return _tree(rows[0], rows, rows, echo.stored)
-
-
-def _tree(campaign: Any, groups: Sequence[Any], ads: Sequence[Any], stored: Stored) -> Tree:
-    """Build the tree; rows of `groups` may repeat an ad group."""
-    distinct = {row.ad_group.id: row for row in groups}
-    root = answers.campaign_node(campaign, stored)
-    adset_node = partial(answers.adset_node, stored=stored)
-    return tree_of(root, list(distinct.values()), ads, adset_node, answers.ad_node)

@@ -17,7 +17,6 @@ from campaign_automation.adapters.base import (
     DailyInsight,
     Outcome,
     SplitOrder,
-    Tree,
     check_window,
 )
 from campaign_automation.adapters.common.accounts import configured, known_step, with_only_assets
@@ -29,11 +28,8 @@ from campaign_automation.adapters.common.options.settings import check_setting
 from campaign_automation.adapters.common.outcomes import is_gone, with_gone_removed
 from campaign_automation.adapters.common.reading import (
     amount_of,
-    fields_of,
     id_of,
-    rows_of,
     text_of,
-    tree_of,
     typed_errors,
     zone_of,
 )
@@ -42,18 +38,14 @@ from campaign_automation.adapters.limits.calls import Calls
 from campaign_automation.adapters.meta import facts
 from campaign_automation.adapters.meta.answers import (
     DELETED,
-    ad_node,
-    adset_node,
-    campaign_node,
     found,
     ids_of,
-    insight_of_row,
 )
-from campaign_automation.adapters.meta.errors import is_too_much
 from campaign_automation.adapters.meta.facts import NAME, PLATFORM
 from campaign_automation.adapters.meta.files import MetaFiles
 from campaign_automation.adapters.meta.options.bidding import campaign_params
 from campaign_automation.adapters.meta.options.rules import rules
+from campaign_automation.adapters.meta.reader import EDGES, MetaReader
 from campaign_automation.adapters.meta.requests import (
     adset_params,
     check_categories,
@@ -69,6 +61,7 @@ from campaign_automation.adapters.meta.requests import (
 )
 from campaign_automation.adapters.meta.studies import MetaStudies
 from campaign_automation.adapters.meta.wire import Call, MetaWire
+from campaign_automation.adapters.tree import Tree
 from campaign_automation.clients.media_client import MediaClient
 from campaign_automation.models.accounts import FoundCampaign
 from campaign_automation.models.campaigns import AdSetPlan, CampaignPlan, CreateCampaign, Creative
@@ -78,14 +71,8 @@ from campaign_automation.models.creation.settings import Bidding, Setting
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import (
     PlatformError,
-    PlatformRejectedError,
-    PlatformUnavailableError,
 )
 from campaign_automation.utils.money import to_units
-
-_ADS_PAGE = 500
-_REPORTED: tuple[Level, ...] = (Level.CAMPAIGN, Level.ADSET, Level.AD)
-_EDGES = {Level.CAMPAIGN: "campaigns", Level.ADSET: "adsets", Level.AD: "ads", Level.CREATIVE: "adcreatives"}
 
 
 class MetaAdapter:
@@ -115,6 +102,7 @@ class MetaAdapter:
         self._app = app
         self._version = api_version
         self._wire = MetaWire(app, graph_url, api_version, timeout_seconds, calls)
+        self._reader = MetaReader(self._wire)
         self._studies = MetaStudies(self._wire)
         self._files = MetaFiles(self._wire, media)
 
@@ -209,7 +197,7 @@ class MetaAdapter:
         adsets: Sequence[AdSetPlan],
     ) -> list[Outcome]:
         """One request per ad set: a batch may not hold several ad sets of the same campaign."""
-        path = (access.platform_account_id, _EDGES[Level.ADSET])
+        path = (access.platform_account_id, EDGES[Level.ADSET])
         calls: dict[str, Call] = {
             adset.tag: ("POST", path, adset_params(plan, account, campaign_id, adset)) for adset in adsets
         }
@@ -243,13 +231,13 @@ class MetaAdapter:
         return await self._create_batched(access, Level.AD, params)
 
     async def _create(self, access: Access, level: Level, tag: str, params: facts.Params) -> Outcome:
-        call = ("POST", (access.platform_account_id, _EDGES[level]), params)
+        call = ("POST", (access.platform_account_id, EDGES[level]), params)
         return await self._wire.send(access, f"create_{level}", tag, call)
 
     async def _create_batched(
         self, access: Access, level: Level, params: Mapping[str, facts.Params]
     ) -> list[Outcome]:
-        path = (access.platform_account_id, _EDGES[level])
+        path = (access.platform_account_id, EDGES[level])
         calls = {tag: ("POST", path, item) for tag, item in params.items()}
         return await self._wire.send_all(access, f"create_{level}", calls)
 
@@ -262,71 +250,24 @@ class MetaAdapter:
         parent = access.platform_account_id
         if level in (Level.ADSET, Level.AD) and campaign_id:
             parent = campaign_id
-        items = await self._list(access, level, parent, names)
+        items = await self._reader.children(access, level, parent, names)
         return ids_by_name(((item["name"], item.get("id")) for item in items), set(names))
 
     @typed_errors(PLATFORM)
     async def list_campaigns(self, access: Access, account: AdAccount) -> list[FoundCampaign]:
         params = {"fields": facts.FOUND_FIELDS, "limit": 200}
         parent = access.platform_account_id
-        rows = await self._wire.get_all(access, "list_campaigns", parent, _EDGES[Level.CAMPAIGN], params)
+        rows = await self._wire.get_all(access, "list_campaigns", parent, EDGES[Level.CAMPAIGN], params)
         return found_campaigns(rows, partial(found, step=account.budget_step))
 
     @typed_errors(PLATFORM)
     async def campaign_names(self, access: Access) -> dict[str, str]:
-        items = await self._list(access, Level.CAMPAIGN, access.platform_account_id, ())
+        items = await self._reader.children(access, Level.CAMPAIGN, access.platform_account_id, ())
         return names_by_id(items, lambda item: (item["id"], item["name"]))
-
-    async def _list(
-        self, access: Access, level: Level, parent: str, names: Sequence[str]
-    ) -> list[dict[str, Any]]:
-        params: facts.Params = {"limit": 200}
-        if level is Level.CAMPAIGN and len(names) == 1:
-            # CONTAIN on this edge is unverified: a refusal is answered by the list without a filter.
-            tag = names[0].rsplit(" ", 1)[-1]
-            params["filtering"] = [{"field": "name", "operator": "CONTAIN", "value": tag}]
-
-        arguments = (access, f"list_{level}s", parent, _EDGES[level])
-        try:
-            return await self._wire.get_all(*arguments, params)
-        except PlatformRejectedError:
-            if params.pop("filtering", None) is None:
-                raise
-            return await self._wire.get_all(*arguments, params)
 
     @typed_errors(PLATFORM)
     async def read_tree(self, access: Access, campaign_id: str, currency: str) -> Tree:
-        data = await self._expanded(access, campaign_id)
-        step = facts.budget_step(currency) or Decimal(1)
-        adsets = await self._whole_edge(access, data, Level.ADSET, facts.ADSET_FIELDS)
-        ads = await self._whole_edge(access, data, Level.AD, facts.AD_FIELDS)
-        campaign = campaign_node({**data, "id": campaign_id}, step, adsets)
-        return tree_of(campaign, adsets, ads, partial(adset_node, step=step), ad_node)
-
-    async def _expanded(self, access: Access, campaign_id: str) -> dict[str, Any]:
-        """The campaign with the first pages of its ad sets and ads, halved as long as Meta asks for less."""
-        adsets, ads = facts.ADSETS_PER_CAMPAIGN, _ADS_PAGE
-        while True:
-            fields = (
-                f"{facts.CAMPAIGN_FIELDS},adsets.limit({adsets}){{{facts.ADSET_FIELDS}}},"
-                f"ads.limit({ads}){{{facts.AD_FIELDS}}}"
-            )
-            try:
-                return await self._wire.get(access, "read_campaign", campaign_id, fields)
-            except PlatformUnavailableError as error:
-                if not is_too_much(error) or adsets == 1:
-                    raise
-            adsets, ads = adsets // 2, ads // 2
-
-    async def _whole_edge(
-        self, access: Access, data: Mapping[str, Any], level: Level, fields: str
-    ) -> list[Any]:
-        """The expanded edge, or all its pages when the expansion held only the first."""
-        edge = fields_of(data.get(_EDGES[level]))
-        if "next" not in fields_of(edge.get("paging")):
-            return rows_of(edge.get("data"))
-        params = {"fields": fields, "limit": 200}
-        return await self._wire.get_all(access, f"list_{level}s", data["id"], _EDGES[level], params)
+        return await self._reader.tree(access, campaign_id, currency)
 
     @typed_errors(PLATFORM)
     async def read_daily(
@@ -339,20 +280,7 @@ class MetaAdapter:
         objective: str,
     ) -> list[DailyInsight]:
         check_window(since, until)
-        if not campaign_ids:
-            return []
-        parents = [f"{each}_id" for each in _REPORTED[: _REPORTED.index(level) + 1]]
-        params = {
-            "level": str(level),
-            "filtering": [{"field": "campaign.id", "operator": "IN", "value": list(campaign_ids)}],
-            "time_range": {"since": since.isoformat(), "until": until.isoformat()},
-            "time_increment": 1,
-            "fields": ",".join([*parents, "spend,impressions,clicks,actions,action_values"]),
-            "limit": 500,
-        }
-        rows = await self._wire.get_all(access, "insights", access.platform_account_id, "insights", params)
-        actions = facts.GOALS[Objective(objective)].result_actions
-        return [insight_of_row(row, level, actions) for row in rows]
+        return await self._reader.daily(access, level, campaign_ids, since, until, objective)
 
     # --- changing --------------------------------------------------------------------------------------
 
@@ -412,7 +340,7 @@ class MetaAdapter:
     async def _change_campaign_bidding(
         self, access: Access, account: AdAccount, campaign_id: str, bidding: Bidding
     ) -> Outcome:
-        adsets = await self._list(access, Level.ADSET, campaign_id, ())
+        adsets = await self._reader.children(access, Level.ADSET, campaign_id, ())
         params = campaign_params(bidding, [id_of(item["id"]) for item in adsets], account.budget_step)
         return await self._wire.send(access, "update_campaign", campaign_id, ("POST", (campaign_id,), params))
 

@@ -18,7 +18,6 @@ from campaign_automation.adapters.base import (
     DailyInsight,
     Outcome,
     SplitOrder,
-    Tree,
     check_window,
 )
 from campaign_automation.adapters.common.accounts import configured, known_step, with_only_assets
@@ -45,6 +44,7 @@ from campaign_automation.adapters.tiktok.reports import (
 )
 from campaign_automation.adapters.tiktok.splits import TikTokSplits
 from campaign_automation.adapters.tiktok.wire import TikTokWire
+from campaign_automation.adapters.tree import Tree
 from campaign_automation.clients.media_client import MediaClient
 from campaign_automation.models.accounts import FoundCampaign
 from campaign_automation.models.campaigns import AdSetPlan, CampaignPlan, CreateCampaign, Creative

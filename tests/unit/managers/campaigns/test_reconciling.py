@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from campaign_automation.adapters.base import Access, CampaignNode, DailyInsight, Outcome
+from campaign_automation.adapters.base import Access, DailyInsight, Outcome
+from campaign_automation.adapters.tree import CampaignNode
 from campaign_automation.capability import run_action
 from campaign_automation.managers.changes import leases
 from campaign_automation.models.campaign import Creation

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from campaign_automation.adapters.base import CampaignNode
+from campaign_automation.adapters.tree import CampaignNode
 from campaign_automation.capability import run_action
 from campaign_automation.managers.shared import switches
 from campaign_automation.settings import parse_settings

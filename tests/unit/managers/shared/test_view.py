@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from campaign_automation.adapters.base import AdSetNode, CampaignNode, Tree
+from campaign_automation.adapters.tree import AdSetNode, CampaignNode, Tree
 from campaign_automation.managers.shared.view import CampaignView
 from campaign_automation.models.campaign import Campaign, ObjectEntry
 from campaign_automation.models.common import Level, Objective, Platform

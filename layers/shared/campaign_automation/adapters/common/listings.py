@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
-from campaign_automation.adapters.base import CampaignNode
 from campaign_automation.adapters.common.reading import UNREADABLE, id_of, text_of
+from campaign_automation.adapters.tree import CampaignNode
 from campaign_automation.models.accounts import FoundCampaign
 from campaign_automation.models.common import Objective
 from campaign_automation.utils.observability import logger

@@ -15,8 +15,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 
-from campaign_automation.adapters.base import AdNode, AdSetNode, CampaignNode, Node, Tree
 from campaign_automation.adapters.common.refusals import outcome_unknown
+from campaign_automation.adapters.tree import AdNode, AdSetNode, CampaignNode, Node, Tree
 from campaign_automation.models.common import Level, StoredTargeting
 from campaign_automation.utils.observability import logger
 

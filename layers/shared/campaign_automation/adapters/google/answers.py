@@ -11,15 +11,7 @@ from zoneinfo import ZoneInfo
 from google.ads.googleads.v26.errors.types.errors import GoogleAdsFailure
 from google.protobuf.message import DecodeError
 
-from campaign_automation.adapters.base import (
-    AdNode,
-    AdSetNode,
-    BudgetOutcome,
-    CampaignNode,
-    DailyInsight,
-    Outcome,
-    failed,
-)
+from campaign_automation.adapters.base import BudgetOutcome, DailyInsight, Outcome, failed
 from campaign_automation.adapters.common import refusals
 from campaign_automation.adapters.common.listings import found_campaign
 from campaign_automation.adapters.common.options.rules import parameters_of
@@ -41,6 +33,7 @@ from campaign_automation.adapters.google.options.criteria import Stored
 from campaign_automation.adapters.google.options.keywords import keyword_of
 from campaign_automation.adapters.google.options.rules import GOOGLE_SEARCH, SEARCH_PARTNERS
 from campaign_automation.adapters.google.queries import KINDS
+from campaign_automation.adapters.tree import AdNode, AdSetNode, CampaignNode
 from campaign_automation.models.accounts import FoundCampaign
 from campaign_automation.models.common import Level, Objective, StoredTargeting
 from campaign_automation.models.creation.options import Keyword

@@ -7,12 +7,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from campaign_automation.adapters.base import (
-    AdNode,
-    AdSetNode,
-    CampaignNode,
-    DailyInsight,
-)
+from campaign_automation.adapters.base import DailyInsight
 from campaign_automation.adapters.common.listings import TOTAL_BUDGET, found_campaign
 from campaign_automation.adapters.common.options.rules import parameters_of
 from campaign_automation.adapters.common.reading import (
@@ -29,6 +24,7 @@ from campaign_automation.adapters.common.reading import (
 )
 from campaign_automation.adapters.meta import facts
 from campaign_automation.adapters.meta.options import bidding, targeting
+from campaign_automation.adapters.tree import AdNode, AdSetNode, CampaignNode
 from campaign_automation.models.accounts import FoundCampaign
 from campaign_automation.models.common import Level, StoredTargeting
 

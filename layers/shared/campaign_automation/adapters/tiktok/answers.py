@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from campaign_automation.adapters.base import AdNode, AdSetNode, CampaignNode
 from campaign_automation.adapters.common import listings
 from campaign_automation.adapters.common.options.rules import parameters_of
 from campaign_automation.adapters.common.reading import (
@@ -23,6 +22,7 @@ from campaign_automation.adapters.tiktok import facts
 from campaign_automation.adapters.tiktok.options import bidding
 from campaign_automation.adapters.tiktok.options.rules import PLACEMENTS
 from campaign_automation.adapters.tiktok.requests import ages_of
+from campaign_automation.adapters.tree import AdNode, AdSetNode, CampaignNode
 from campaign_automation.models.accounts import FoundCampaign
 from campaign_automation.models.common import Gender, Level, StoredTargeting
 

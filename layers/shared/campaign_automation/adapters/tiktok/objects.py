@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Literal
 
-from campaign_automation.adapters.base import Access, Outcome, Tree, failed
+from campaign_automation.adapters.base import Access, Outcome, failed
 from campaign_automation.adapters.common.listings import chunks, found_campaigns, names_by_id
 from campaign_automation.adapters.common.outcomes import is_gone, left_open, looked_up, with_gone_removed
 from campaign_automation.adapters.common.reading import id_of, id_or_none, tree_of
@@ -33,6 +33,7 @@ from campaign_automation.adapters.tiktok.errors import is_nothing_to_update
 from campaign_automation.adapters.tiktok.facts import PLATFORM
 from campaign_automation.adapters.tiktok.requests import setting_body
 from campaign_automation.adapters.tiktok.wire import Answer, TikTokWire
+from campaign_automation.adapters.tree import Tree
 from campaign_automation.models.accounts import FoundCampaign
 from campaign_automation.models.common import Level, Objective
 from campaign_automation.models.creation.settings import Setting

@@ -11,7 +11,8 @@ from decimal import Decimal
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from campaign_automation.adapters.base import Access, Tree
+from campaign_automation.adapters.base import Access
+from campaign_automation.adapters.tree import Tree
 from campaign_automation.managers.accounts import wording
 from campaign_automation.managers.accounts.accounts_read import PATIENCE, AccountReader, OwnedCampaign
 from campaign_automation.managers.campaign_manager import CampaignManager

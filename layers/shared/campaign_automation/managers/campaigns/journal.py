@@ -7,13 +7,8 @@ from datetime import timedelta
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from campaign_automation.adapters.base import (
-    LONGEST_REPORT_DAYS,
-    Access,
-    CampaignNode,
-    Outcome,
-    PlatformAdapter,
-)
+from campaign_automation.adapters.base import LONGEST_REPORT_DAYS, Access, Outcome, PlatformAdapter
+from campaign_automation.adapters.tree import CampaignNode
 from campaign_automation.managers.campaigns import wording
 from campaign_automation.managers.changes import records
 from campaign_automation.managers.shared.notices import Notices

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from campaign_automation.adapters.base import AdNode, AdSetNode, Node, Tree
+from campaign_automation.adapters.tree import AdNode, AdSetNode, Node, Tree
 from campaign_automation.managers.campaigns.wording import differs
 from campaign_automation.models.campaign import Creation
 from campaign_automation.models.campaigns import AdSetPlan, CampaignPlan

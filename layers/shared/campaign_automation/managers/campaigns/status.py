@@ -14,16 +14,8 @@ from decimal import Decimal
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from campaign_automation.adapters.base import (
-    Access,
-    AdNode,
-    AdSetNode,
-    FiguresByLevel,
-    Node,
-    PlatformAdapter,
-    Tree,
-    read_figures,
-)
+from campaign_automation.adapters.base import Access, FiguresByLevel, PlatformAdapter, read_figures
+from campaign_automation.adapters.tree import AdNode, AdSetNode, Node, Tree
 from campaign_automation.managers.campaign_manager import CampaignManager
 from campaign_automation.managers.campaigns import wording
 from campaign_automation.managers.shared.accounts import days_left, token_warnings

@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from campaign_automation.adapters.base import Access, Outcome, PlatformAdapter, Tree
+from campaign_automation.adapters.base import Access, Outcome, PlatformAdapter
 from campaign_automation.adapters.platform_facts import sunset_warnings
+from campaign_automation.adapters.tree import Tree
 from campaign_automation.managers.ads.making import AdMaker
 from campaign_automation.managers.campaigns import wording
 from campaign_automation.managers.campaigns.copywriting import Copywriter, claim_warnings

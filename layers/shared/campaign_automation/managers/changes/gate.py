@@ -14,7 +14,8 @@ import itertools
 from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal
 
-from campaign_automation.adapters.base import Access, Tree
+from campaign_automation.adapters.base import Access
+from campaign_automation.adapters.tree import Tree
 from campaign_automation.managers.changes import records, wording
 from campaign_automation.managers.changes.commitments import Commitments
 from campaign_automation.managers.changes.guards import Limits, check_switch, check_wanted

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, NoReturn
 
-from campaign_automation.adapters.base import AdSetNode, Tree
+from campaign_automation.adapters.tree import AdSetNode, Tree
 from campaign_automation.models.common import Level, StoredTargeting
 from campaign_automation.utils.error_handler import InvalidRequestError
 

@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from campaign_automation.adapters.base import Access, AdNode, Tree
+from campaign_automation.adapters.base import Access
+from campaign_automation.adapters.tree import AdNode, Tree
 from campaign_automation.managers.notices import wording
 from campaign_automation.managers.shared.accounts import days_left
 from campaign_automation.managers.shared.notices import Notices

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from campaign_automation.adapters.base import AdNode
+from campaign_automation.adapters.tree import AdNode
 from campaign_automation.utils.plurals import counted
 
 _MOST_NAMED = 10

@@ -14,13 +14,9 @@ from decimal import Decimal
 from typing import NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
-from campaign_automation.adapters.base import (
-    LONGEST_REPORT_DAYS,
-    DailyInsight,
-    PlatformAdapter,
-    Tree,
-)
+from campaign_automation.adapters.base import LONGEST_REPORT_DAYS, DailyInsight, PlatformAdapter
 from campaign_automation.adapters.delivery import Parents, fill_days
+from campaign_automation.adapters.tree import Tree
 from campaign_automation.managers.shared.first_party_revenue import FirstPartyRevenue
 from campaign_automation.managers.shared.platform_access import Patience, PlatformAccount, Platforms
 from campaign_automation.managers.shared.view import CampaignView

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import cast, get_args
 
-from campaign_automation.adapters.base import AdSetNode, CampaignNode, Node, Tree
 from campaign_automation.adapters.common.refusals import fixed_budget
+from campaign_automation.adapters.tree import AdSetNode, CampaignNode, Node, Tree
 from campaign_automation.models.campaign import Campaign, ObjectEntry
 from campaign_automation.models.common import Level, narrowing_of
 from campaign_automation.models.creation.settings import SettingField

@@ -1,0 +1,1 @@
+"""Reads of campaigns: by name, as a tree, and what answers of creations told already."""

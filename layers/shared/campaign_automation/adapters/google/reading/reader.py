@@ -1,0 +1,99 @@
+"""Reads of Google's objects: ids by name or tag, and a campaign's whole tree."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from campaign_automation.adapters.base import Access
+from campaign_automation.adapters.common.listings import ids_by_name
+from campaign_automation.adapters.common.reading import tree_of
+from campaign_automation.adapters.google import answers, facts, queries
+from campaign_automation.adapters.google.messages import enum_name
+from campaign_automation.adapters.google.options.criteria import Stored, stored_of
+from campaign_automation.adapters.google.reading.echo import Echo, Echoes
+from campaign_automation.adapters.google.reading.lookbacks import Lookbacks
+from campaign_automation.adapters.google.wire import GoogleWire
+from campaign_automation.adapters.tree import Tree
+from campaign_automation.models.common import Level
+
+
+class GoogleReader:
+    """The reads of one adapter; `echoes` hold what answers of its creations told already."""
+
+    def __init__(self, wire: GoogleWire, echoes: Echoes) -> None:
+        self._wire = wire
+        self._echoes = echoes
+        self._lookbacks = Lookbacks(wire)
+
+    async def find(
+        self, access: Access, level: Level, names: Sequence[str], campaign_id: str | None
+    ) -> dict[str, list[str]]:
+        """Find campaigns and ad groups by exact name, and ads, which have no name, by our tag at its end."""
+        if level is Level.AD:
+            return await self._find_ads(access, names, campaign_id)
+        query = queries.by_name(level, names, campaign_id)
+        rows = await self._wire.search(access, f"list_{level}s", query)
+        items = (getattr(row, queries.KINDS[level]) for row in rows)
+        found = ids_by_name(((item.name, item.id) for item in items), set(names))
+        return {name: found[name] for name in names if name in found}
+
+    async def _find_ads(
+        self, access: Access, names: Sequence[str], campaign_id: str | None
+    ) -> dict[str, list[str]]:
+        """Find ads by tag; an app campaign's ad has no URL and so no tag, but is alone in its campaign."""
+        by_tag = {name.rpartition(" ")[2]: name for name in names}
+        found: dict[str, list[str]] = {}
+        for row in await self._wire.search(access, "list_ads", queries.ads_with_tags(campaign_id)):
+            is_app = enum_name(row.campaign, "advertising_channel_type") == facts.APP
+            is_lone = is_app and campaign_id is not None and len(names) == 1
+            name = names[0] if is_lone else by_tag.get(answers.tag_of(row))
+            if name:
+                found.setdefault(name, []).append(answers.ad_id(row))
+        return found
+
+    async def tree(self, access: Access, campaign_id: str) -> Tree:
+        """Read the tree: with one query right after the creation, whose answers told the rest, else five."""
+        echo = self._echoes.take(campaign_id)
+        if echo:
+            tree = _tree_of_echo(echo, await self._query(access, campaign_id, queries.ADS))
+            if tree:
+                return tree
+        return await self._read_whole_tree(access, campaign_id)
+
+    async def _read_whole_tree(self, access: Access, campaign_id: str) -> Tree:
+        # Google does not answer budgets or criteria in one query with ads.
+        asked = (queries.CAMPAIGN, queries.AD_GROUPS, queries.ADS, queries.PLACES, queries.PEOPLE)
+        campaigns, groups, ads, places, people = await asyncio.gather(
+            *(self._query(access, campaign_id, query) for query in asked)
+        )
+        if not campaigns:
+            raise answers.gone(campaign_id)
+        # Google shows removed campaigns for ever, and what was in them as it was.
+        if answers.is_removed(campaigns[0]):
+            groups, ads = [], []
+        budget = facts.from_micros(campaigns[0].campaign_budget.amount_micros)
+        stored = stored_of(budget, places, people)
+        lookback = await self._lookbacks.of(access)
+        return _tree(campaigns[0], groups, ads, stored).model_copy(update={"lookback_days": lookback})
+
+    async def _query(self, access: Access, campaign_id: str, query: str) -> list[Any]:
+        return await self._wire.search(access, "read_campaign", queries.of_campaign(query, campaign_id))
+
+
+def _tree_of_echo(echo: Echo, rows: Sequence[Any]) -> Tree | None:
+    """The tree of the ads in `rows` and of the echo; None when it lacks an ad group."""
+    groups = {str(row.ad_group.id) for row in rows}
+    if not rows or not groups <= echo.ages.keys():
+        return None
+    return _tree(rows[0], rows, rows, echo.stored)
+
+
+def _tree(campaign: Any, groups: Sequence[Any], ads: Sequence[Any], stored: Stored) -> Tree:
+    """Build the tree; rows of `groups` may repeat an ad group."""
+    distinct = {row.ad_group.id: row for row in groups}
+    root = answers.campaign_node(campaign, stored)
+    adset_node = partial(answers.adset_node, stored=stored)
+    return tree_of(root, list(distinct.values()), ads, adset_node, answers.ad_node)

@@ -1,0 +1,107 @@
+"""Reads of Meta's objects and their delivery: lists, a campaign's whole tree, daily reports."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+from functools import partial
+from typing import Any
+
+from campaign_automation.adapters.base import Access, DailyInsight
+from campaign_automation.adapters.common.reading import fields_of, rows_of, tree_of
+from campaign_automation.adapters.meta import facts
+from campaign_automation.adapters.meta.answers import ad_node, adset_node, campaign_node, insight_of_row
+from campaign_automation.adapters.meta.errors import is_too_much
+from campaign_automation.adapters.meta.wire import MetaWire
+from campaign_automation.adapters.tree import Tree
+from campaign_automation.models.common import Level, Objective
+from campaign_automation.utils.error_handler import PlatformRejectedError, PlatformUnavailableError
+
+EDGES = {Level.CAMPAIGN: "campaigns", Level.ADSET: "adsets", Level.AD: "ads", Level.CREATIVE: "adcreatives"}
+_ADS_PAGE = 500
+_REPORTED: tuple[Level, ...] = (Level.CAMPAIGN, Level.ADSET, Level.AD)
+
+
+class MetaReader:
+    """The reads of one adapter."""
+
+    def __init__(self, wire: MetaWire) -> None:
+        self._wire = wire
+
+    async def children(
+        self, access: Access, level: Level, parent: str, names: Sequence[str]
+    ) -> list[dict[str, Any]]:
+        """Return all objects of a level, at least those with the names; none asks for no name."""
+        params: facts.Params = {"limit": 200}
+        if level is Level.CAMPAIGN and len(names) == 1:
+            # CONTAIN on this edge is unverified: a refusal is answered by the list without a filter.
+            tag = names[0].rsplit(" ", 1)[-1]
+            params["filtering"] = [{"field": "name", "operator": "CONTAIN", "value": tag}]
+
+        arguments = (access, f"list_{level}s", parent, EDGES[level])
+        try:
+            return await self._wire.get_all(*arguments, params)
+        except PlatformRejectedError:
+            if params.pop("filtering", None) is None:
+                raise
+            return await self._wire.get_all(*arguments, params)
+
+    async def tree(self, access: Access, campaign_id: str, currency: str) -> Tree:
+        """Read a campaign with its ad sets and ads, mostly with one request."""
+        data = await self._expanded(access, campaign_id)
+        step = facts.budget_step(currency) or Decimal(1)
+        adsets = await self._whole_edge(access, data, Level.ADSET, facts.ADSET_FIELDS)
+        ads = await self._whole_edge(access, data, Level.AD, facts.AD_FIELDS)
+        campaign = campaign_node({**data, "id": campaign_id}, step, adsets)
+        return tree_of(campaign, adsets, ads, partial(adset_node, step=step), ad_node)
+
+    async def _expanded(self, access: Access, campaign_id: str) -> dict[str, Any]:
+        """The campaign with the first pages of its ad sets and ads, halved as long as Meta asks for less."""
+        adsets, ads = facts.ADSETS_PER_CAMPAIGN, _ADS_PAGE
+        while True:
+            fields = (
+                f"{facts.CAMPAIGN_FIELDS},adsets.limit({adsets}){{{facts.ADSET_FIELDS}}},"
+                f"ads.limit({ads}){{{facts.AD_FIELDS}}}"
+            )
+            try:
+                return await self._wire.get(access, "read_campaign", campaign_id, fields)
+            except PlatformUnavailableError as error:
+                if not is_too_much(error) or adsets == 1:
+                    raise
+            adsets, ads = adsets // 2, ads // 2
+
+    async def _whole_edge(
+        self, access: Access, data: Mapping[str, Any], level: Level, fields: str
+    ) -> list[Any]:
+        """The expanded edge, or all its pages when the expansion held only the first."""
+        edge = fields_of(data.get(EDGES[level]))
+        if "next" not in fields_of(edge.get("paging")):
+            return rows_of(edge.get("data"))
+        params = {"fields": fields, "limit": 200}
+        return await self._wire.get_all(access, f"list_{level}s", data["id"], EDGES[level], params)
+
+    async def daily(
+        self,
+        access: Access,
+        level: Level,
+        campaign_ids: Sequence[str],
+        since: date,
+        until: date,
+        objective: str,
+    ) -> list[DailyInsight]:
+        """Read delivery by account day of campaigns of one objective."""
+        if not campaign_ids:
+            return []
+        parents = [f"{each}_id" for each in _REPORTED[: _REPORTED.index(level) + 1]]
+        params = {
+            "level": str(level),
+            "filtering": [{"field": "campaign.id", "operator": "IN", "value": list(campaign_ids)}],
+            "time_range": {"since": since.isoformat(), "until": until.isoformat()},
+            "time_increment": 1,
+            "fields": ",".join([*parents, "spend,impressions,clicks,actions,action_values"]),
+            "limit": 500,
+        }
+        rows = await self._wire.get_all(access, "insights", access.platform_account_id, "insights", params)
+        actions = facts.GOALS[Objective(objective)].result_actions
+        return [insight_of_row(row, level, actions) for row in rows]
