@@ -111,4 +111,5 @@ def _line(answers: list[str], limits: dict[str, Any], seconds: float) -> str:
     total = sum(limits["taken"].values()) + refused
     each = ", ".join(f"{name} {calls(name, 0)}" for name in ACCOUNTS)
     outcomes = ", ".join(f"{count} {name}" for name, count in Counter(answers).most_common())
-    return f"{outcomes} in {seconds:.0f} s; calls: {each}; {refused} refused ({100 * refused / total:.2f} %)"
+    share = 100 * refused / max(total, 1)
+    return f"{outcomes} in {seconds:.0f} s; calls: {each}; {refused} refused ({share:.2f} %)"

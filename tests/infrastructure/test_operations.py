@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from samtranslator.yaml_helper import yaml_parse
 
+from campaign_automation.actions import ACTIONS
+from campaign_automation.api.http import respond
+from campaign_automation.settings import Settings
+from campaign_automation.stores.engines.sqlite import SqliteTable
+from campaign_automation.tasks import creation_step
+from campaign_automation.utils.error_handler import CampaignAutomationError
+from campaign_automation.utils.observability import NAMESPACE
+from campaign_automation.wiring import Wiring
 from local.cloud.stack.deployer import active_resources
 from local.cloud.stack.intrinsics import Physical, Resolver, parameter_values, pseudo_parameters
 from local.cloud.stack.resources import DEPLOY
@@ -39,6 +50,7 @@ SCHEDULED = {
     for name in ("Outbox", "EvaluateRule", "ReconcileCampaigns", "ReconcileRules", "CheckAbTest")
 }
 MOST_METRICS = 10  # of one alarm
+CANARY = ("SpendingFunctionsAlarm", "CreationStepsAlarm", "SpendingInternalErrorsAlarm", "ProposalsAlarm")
 
 
 @pytest.fixture(scope="module")
@@ -59,20 +71,85 @@ def watched(alarm: dict[str, Any]) -> list[tuple[str, str]]:
     return [(item["MetricName"], item["Dimensions"][0]["Value"].get("Ref")) for item in stats]
 
 
-def test_each_function_has_an_alarm_on_its_errors_of_ten_metrics_at_most(
+def test_each_function_has_alarms_on_its_errors_and_throttles_of_ten_metrics_at_most(
     resources: dict[str, Any],
 ) -> None:
     alarms = of_type(resources, "AWS::CloudWatch::Alarm")
     maths = {name: watched(alarm) for name, alarm in alarms.items() if "Metrics" in alarm}
     assert all(0 < len(found) <= MOST_METRICS for found in maths.values()), maths
-    errors = {function for found in maths.values() for metric, function in found if metric == "Errors"}
-    functions = set(of_type(resources, "AWS::Lambda::Function"))
-    # The document's function and the scrape's own change nothing, and the API's 5xx alarm sees them.
-    assert functions - errors <= {"GetOpenapiFunction", "GetMetricsFunction"}
-    throttled = {function for found in maths.values() for metric, function in found if metric == "Throttles"}
-    assert throttled >= SPENDING
+    functions = sorted(of_type(resources, "AWS::Lambda::Function"))
+    for name in ("Errors", "Throttles"):
+        seen = [function for found in maths.values() for metric, function in found if metric == name]
+        assert sorted(seen) == functions, name
     ended = {metric for metric, _ in maths["ExecutionsEndedAlarm"]}
     assert ended == {"ExecutionsTimedOut", "ExecutionsAborted"}
+
+
+def test_faults_that_are_answered_for_have_alarms_of_their_own(resources: dict[str, Any]) -> None:
+    """Lambda counts no error of a function that answers 500, or goes on with the next of its campaigns."""
+    alarms = of_type(resources, "AWS::CloudWatch::Alarm")
+    seen = {
+        function: name
+        for name, alarm in alarms.items()
+        for metric, function in watched(alarm)
+        if metric == "internal_errors_total"
+    }
+    apps = {name: (ROOT / folder / "app.py").read_text() for name, folder in folders().items()}
+    # A computation, the authorizer, the document and the scrape raise what they do not expect.
+    answering = {name for name, text in apps.items() if re.search(r"import (handler|.*task)\n", text)}
+    assert answering - {"WriteCopyFunction"} == set(seen)
+    assert {name for name, alarm in seen.items() if alarm in CANARY} == SPENDING
+
+
+def folders() -> dict[str, str]:
+    functions = yaml_parse((ROOT / "template.yaml").read_text())["Resources"]
+    return {
+        name: item["Properties"]["CodeUri"]
+        for name, item in functions.items()
+        if item["Type"] == "AWS::Serverless::Function"
+    }
+
+
+def test_errors_that_are_answers_are_taken_off_lambdas_count(resources: dict[str, Any]) -> None:
+    alarms = of_type(resources, "AWS::CloudWatch::Alarm")
+    for name, alarm in alarms.items():
+        found = watched(alarm)
+        answers = {function for metric, function in found if metric == "errors_as_answers_total"}
+        assert answers <= {function for metric, function in found if metric == "Errors"}, name
+        if not answers:
+            continue
+        (expression,) = [query["Expression"] for query in alarm["Metrics"] if "Expression" in query]
+        added, taken = expression.split(" - ")
+        ids = {
+            query["Id"]: query["MetricStat"]["Metric"] for query in alarm["Metrics"] if "MetricStat" in query
+        }
+        plus = {key for key, metric in ids.items() if metric["MetricName"] != "errors_as_answers_total"}
+        assert set(re.findall(r"\b[am]\d+", added)) == plus, name
+        # A count that there never was has no data; a series of zeros beside it has.
+        of_answers = set(re.findall(r"\ba\d+\b", taken))
+        zeros = {ids[key]["Dimensions"][0]["Value"]["Ref"] for key in re.findall(r"\b(m\d+) \* 0", taken)}
+        assert of_answers == ids.keys() - plus
+        assert zeros >= answers, name
+
+
+RAISING = {
+    "MetaStepFunction": "CreationStepsAlarm",
+    "TikTokStepFunction": "CreationStepsAlarm",
+    "GoogleStepFunction": "CreationStepsAlarm",
+    "WriteCopyFunction": "OtherFunctionsAlarm",
+    "AuthorizerFunction": "FrontFunctionsAlarm",
+}
+
+
+def test_functions_that_answer_by_an_error_are_those_whose_answers_are_taken_off(
+    resources: dict[str, Any],
+) -> None:
+    apps = {name: (ROOT / folder / "app.py").read_text() for name, folder in folders().items()}
+    raising = {name for name, text in apps.items() if re.search(r"creation_step|raised_as_answer", text)}
+    assert raising == RAISING.keys()
+    alarms = of_type(resources, "AWS::CloudWatch::Alarm")
+    for function, alarm in RAISING.items():
+        assert ("errors_as_answers_total", function) in watched(alarms[alarm])
 
 
 def test_what_is_left_behind_has_an_alarm_apart_from_harmless_rollbacks(resources: dict[str, Any]) -> None:
@@ -87,13 +164,13 @@ def test_functions_that_spend_are_replaced_by_canaries_under_an_alarm(
 ) -> None:
     groups = of_type(resources, "AWS::CodeDeploy::DeploymentGroup")
     assert {name.removesuffix("DeploymentGroup") for name in groups} == SPENDING
-    alarms, seen = of_type(resources, "AWS::CloudWatch::Alarm"), set()
-    for name, group in groups.items():
-        (alarm,) = (item["Name"]["Ref"] for item in group["AlarmConfiguration"]["Alarms"])
-        assert ("Errors", name.removesuffix("DeploymentGroup")) in watched(alarms[alarm])
+    for group in groups.values():
+        assert group["AlarmConfiguration"]["Alarms"] == [{"Name": {"Ref": name}} for name in CANARY]
         assert "DEPLOYMENT_STOP_ON_ALARM" in group["AutoRollbackConfiguration"]["Events"]
-        seen |= {function for _, function in watched(alarms[alarm])}
-    assert seen == SPENDING  # what only reads takes no version back
+    alarms = of_type(resources, "AWS::CloudWatch::Alarm")
+    found = [pair for name in CANARY for pair in watched(alarms[name])]
+    for metric in ("Errors", "internal_errors_total"):
+        assert {function for name, function in found if name == metric} == SPENDING
     for name in SPENDING:
         assert "CodeDeployLambdaAliasUpdate" in resources[f"{name}Aliaslive"]["UpdatePolicy"]
 
@@ -131,6 +208,19 @@ def test_functions_in_the_vpc_reach_the_cache_by_its_group_and_everything_else_b
     assert (egress["FromPort"], egress["ToPort"]) == (6379, 6380)
     assert "DestinationSecurityGroupId" in egress
     assert "CidrIp" not in egress
+
+
+def test_only_functions_that_reach_the_cache_know_it(resources: dict[str, Any]) -> None:
+    """One outside the VPC would wait for a cache that it cannot reach, request by request."""
+    names = {"CACHE_URL", "CACHE_CLUSTER", "CACHE_SECRET_ID"}
+    functions = of_type(resources, "AWS::Lambda::Function")
+    for name, item in functions.items():
+        known = names & item["Environment"]["Variables"].keys()
+        assert known == (names if "VpcConfig" in item else set()), name
+    in_vpc = {
+        name for name, item in of_type(resources, "AWS::Lambda::Function").items() if "VpcConfig" in item
+    }
+    assert len(in_vpc) == 5
 
 
 def test_secrets_of_a_failed_first_create_do_not_stay(resources: dict[str, Any]) -> None:
@@ -217,3 +307,86 @@ def test_the_second_emulator_is_spared_few_types_each_with_its_reason(resources:
     spared = {item["Type"] for item in resources.values() if is_unsupported(item)}
     assert spared == set(UNSUPPORTED)
     assert set(UNSUPPORTED) <= set(DEPLOY)
+
+
+class Failing(SqliteTable):
+    """A table whose reads meet a fault of the module itself."""
+
+    async def _query(self, *arguments: Any, **options: Any) -> Any:
+        raise ZeroDivisionError
+
+    _get = _query
+
+
+@pytest.fixture
+def in_lambda(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "campaign-automation-dev")
+    return lambda function: monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", f"dev:{function}")
+
+
+def watched_series(alarm: str, function: str) -> tuple[str, str, dict[str, str]]:
+    """Namespace, name and dimensions of the module's own metric that `alarm` of stage dev watches."""
+    metrics = [query["MetricStat"]["Metric"] for query in resolved("dev")[alarm]["Metrics"][1:]]
+    (found,) = [
+        (metric["Namespace"], metric["MetricName"], dimensions)
+        for metric in metrics
+        if metric["Namespace"] == NAMESPACE
+        and (dimensions := {item["Name"]: item["Value"] for item in metric["Dimensions"]})["function"]
+        == f"dev:{function}"
+    ]
+    return found
+
+
+def printed_series(output: str) -> list[tuple[str, str, dict[str, str]]]:
+    """Namespace, name and dimensions of each metric in the lines that a function printed."""
+    records = [json.loads(line) for line in output.splitlines() if '"_aws"' in line]
+    return [
+        (entry["Namespace"], metric["Name"], {name: record[name] for name in names})
+        for record in records
+        for entry in record["_aws"]["CloudWatchMetrics"]
+        for names in entry["Dimensions"]
+        for metric in entry["Metrics"]
+    ]
+
+
+def test_an_internal_error_of_a_function_that_spends_is_what_the_canarys_alarm_watches(
+    in_lambda: Callable[[str], None], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    in_lambda("ManageCampaignFunction")
+    parts = Wiring(Settings(), table=Failing(tmp_path / "table"))
+    event = {
+        "pathParameters": {"campaign_id": "c-1"},
+        "body": '{"action": "pause"}',
+        "requestContext": {"requestId": "r1", "authorizer": {"principalId": "user_1"}},
+    }
+    answer = asyncio.run(respond(parts, ACTIONS["manage_campaign"], event))
+    assert (answer["statusCode"], json.loads(answer["body"])["error"]["code"]) == (500, "1000")
+    watched = watched_series("SpendingInternalErrorsAlarm", "ManageCampaignFunction")
+    assert printed_series(capsys.readouterr().out).count(watched) == 1
+
+
+def test_an_expected_error_is_no_internal_one(
+    in_lambda: Callable[[str], None], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    in_lambda("ManageCampaignFunction")
+    parts = Wiring(Settings(), table=SqliteTable(tmp_path / "table"))
+    event = {"body": "{}", "requestContext": {"requestId": "r1", "authorizer": {"principalId": "user_1"}}}
+    assert asyncio.run(respond(parts, ACTIONS["manage_campaign"], event))["statusCode"] == 400
+    names = {name for _, name, _ in printed_series(capsys.readouterr().out)}
+    assert "campaign_automation_requests_total" in names
+    assert "internal_errors_total" not in names
+
+
+def test_a_step_that_is_refused_is_taken_off_and_one_that_crashes_is_not(
+    in_lambda: Callable[[str], None], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    in_lambda("MetaStepFunction")
+    event = {"step": "plan", "tenant": "user_1", "campaign_id": "c-1"}
+    watched = watched_series("CreationStepsAlarm", "MetaStepFunction")
+    with pytest.raises(CampaignAutomationError):
+        asyncio.run(creation_step(Wiring(Settings(), table=SqliteTable(tmp_path / "table")), event))
+    assert printed_series(capsys.readouterr().out) == [watched]
+    with pytest.raises(ZeroDivisionError):
+        asyncio.run(creation_step(Wiring(Settings(), table=Failing(tmp_path / "failing")), event))
+    assert printed_series(capsys.readouterr().out) == []

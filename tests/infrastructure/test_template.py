@@ -37,6 +37,7 @@ EVERY_PLATFORM = {
         "CancelAbTest",
         "CheckAbTest",
         "ReconcileCampaigns",
+        "Proposals",
     )
 }
 PLATFORM_STEPS = {f"{platform}StepFunctionRole" for platform in ("Meta", "TikTok", "Google")}
@@ -112,7 +113,7 @@ def test_each_function_may_do_to_the_table_what_it_does(rights: dict[str, set[Ri
         # These write only what they count, metrics and calls to platforms.
         "GetCampaignStatusFunctionRole": {get, query, put, update},
         "GetAuditFunctionRole": {get, query, put, update},
-        "CreateCampaignFunctionRole": {get, query, put, update},
+        "CreateCampaignFunctionRole": {get, query, put, update, delete},
         "GetMetricsFunctionRole": {query},
         "OutboxFunctionRole": {get, query, put, update},
         "ReconcileRulesFunctionRole": {get, query, update},
@@ -163,7 +164,7 @@ def test_messages_are_handed_over_by_those_who_change_campaigns(rights: dict[str
     )
     changing = {"ManageCampaign", "UndoChange", "OptimizeBudget", "EvaluateRule", "ReconcileCampaigns"}
     tests = {"CreateAbTest", "AnalyzeAbTest", "CancelAbTest", "CheckAbTest"}
-    functions = {f"{name}FunctionRole" for name in changing | tests}
+    functions = {f"{name}FunctionRole" for name in changing | tests | {"Proposals"}}
     others = {"CreateCampaignStateMachineRole", "OutboxFunctionEveryFiveMinutesRole"}
     assert found == functions | others
 
@@ -204,13 +205,13 @@ def test_the_stack_stays_below_the_limits_of_aws(transformed: dict[str, Any]) ->
 
 
 def test_the_template_stays_short() -> None:
-    """1,300 lines for the 22 functions it began with, and 32 for each that came later; alarms and dashboard,
-    one line per metric, are counted apart."""
+    """1,300 lines for the 22 functions it began with, and 32 for each that came later; alarms and dashboard
+    are counted apart, without the one line for each metric of an alarm."""
     text = (ROOT / "template.yaml").read_text()
     added = text.count("Type: AWS::Serverless::Function") - 22
     rest, alarms = text.split("  # --- Alarms and dashboard")
     assert len(rest.splitlines()) < 1300 + 32 * added
-    assert len(alarms.splitlines()) < 220
+    assert sum("MetricStat" not in line for line in alarms.splitlines()) < 157 + 6 * added  # an alarm for each
 
 
 def test_the_gateway_refuses_in_the_envelope(transformed: dict[str, Any]) -> None:

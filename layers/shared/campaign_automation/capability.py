@@ -34,7 +34,7 @@ from campaign_automation.utils.error_handler import (
     envelope,
 )
 from campaign_automation.utils.metrics.exposition import OPENMETRICS, TEXT, exposition
-from campaign_automation.utils.observability import emit, logger
+from campaign_automation.utils.observability import count_internal_error, emit, internal_error, logger
 from campaign_automation.utils.retry_strategy import deadline
 from campaign_automation.utils.validation import is_whole, parse
 from campaign_automation.wiring import Wiring
@@ -148,7 +148,7 @@ class CampaignAutomation:
                 await self._run_due()
                 pause = await self._due_runner.seconds_to_next(_LONGEST_PAUSE_SECONDS)
             except Exception:  # of any kind: a store that is away for a while comes back
-                logger.exception("due runs failed")
+                internal_error("due runs failed")
                 pause = _LONGEST_PAUSE_SECONDS
             await asyncio.sleep(max(pause, _SHORTEST_PAUSE_SECONDS))
 
@@ -244,8 +244,10 @@ def _request_id(context: Any) -> str:
 def _failed(error: Exception, action: Any, request_id: str) -> dict[str, Any]:
     if isinstance(error, CampaignAutomationError):
         logger.warning("action failed", action=_label(action), code=error.code, reason=error.message)
+        if error.code == CampaignAutomationError.code:  # an internal error of a step, say
+            count_internal_error()
     else:
-        logger.exception("action failed unexpectedly", action=_label(action))
+        internal_error("action failed unexpectedly", action=_label(action))
     return envelope(error, request_id)
 
 

@@ -23,7 +23,7 @@ from campaign_automation.utils.error_handler import (
     PlatformRateLimitError,
     error_body,
 )
-from campaign_automation.utils.observability import emit, logger
+from campaign_automation.utils.observability import emit, logger, raised_as_answer
 from campaign_automation.utils.retry_strategy import MAX_RETRIES, wait_as_asked
 from campaign_automation.utils.validation import parse
 from campaign_automation.wiring import Wiring
@@ -62,6 +62,7 @@ async def creation_step(parts: Wiring, event: Event) -> dict[str, Any]:
     An expected error is raised under its class name, which the state machine matches, with its envelope as
     the text, which Undo reads.
     """
+    started_ms = time.time_ns() // 1_000_000  # the machine's time, as of Lambda's own metrics
     arguments = {name: event[name] for name in ("creative_id",) if name in event}
     if "failure" in event:
         arguments["failure"] = failure_body(event["failure"])
@@ -79,6 +80,8 @@ async def creation_step(parts: Wiring, event: Event) -> dict[str, Any]:
         if isinstance(error, PlatformRateLimitError) and retries < MAX_RETRIES:
             # A state machine's own waits are fixed; the step ends when the platform takes it again.
             await wait_as_asked(error)
+        if error.code != CampaignAutomationError.code:
+            raised_as_answer(started_ms)
         error.args = (json.dumps(error_body(error)),)
         raise
 

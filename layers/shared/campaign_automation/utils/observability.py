@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 from contextvars import ContextVar
+from typing import Any
 
 from aws_lambda_powertools import Logger, single_metric
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
@@ -77,8 +78,11 @@ _UNITS = {"seconds": MetricUnit.Seconds}
 tally = Tally()  # of this process, stored after each invocation where a scrape is to see it
 
 
-def emit(name: str, value: float = 1, **dimensions: str) -> None:
-    """Count one metric, and in Lambda emit it as EMF; elsewhere nobody reads standard output for metrics."""
+def emit(name: str, value: float = 1, *, at_ms: int | None = None, **dimensions: str) -> None:
+    """Count one metric, and in Lambda emit it as EMF; elsewhere nobody reads standard output for metrics.
+
+    `at_ms` is the time that it is counted at, in place of now.
+    """
     tally.count(name, value, dimensions)
     if "AWS_LAMBDA_FUNCTION_NAME" not in os.environ:
         return
@@ -87,6 +91,32 @@ def emit(name: str, value: float = 1, **dimensions: str) -> None:
     with single_metric(name=name, unit=unit, value=value, namespace=NAMESPACE) as metric:
         for key, dimension in dimensions.items():
             metric.add_dimension(name=key, value=dimension)
+        if at_ms is not None:
+            metric.set_timestamp(at_ms)
+
+
+def internal_error(message: str, **facts: Any) -> None:
+    """Log the exception at hand, which is a fault of the module itself, and count it for the alarms."""
+    logger.exception(message, stacklevel=3, **facts)
+    count_internal_error()
+
+
+def count_internal_error() -> None:
+    """Count a fault of the module itself that its function answers for, so that Lambda sees no error."""
+    emit("internal_errors_total", function=_function())
+
+
+def raised_as_answer(started_ms: int) -> None:
+    """Count an invocation whose error is an answer: Lambda counts it as failed, and the alarms take it off.
+
+    `started_ms` puts it beside Lambda's own count, which is of the time of the call.
+    """
+    emit("errors_as_answers_total", at_ms=started_ms, function=_function())
+
+
+def _function() -> str:
+    """Return the function's name, which alarms watch; a process of its own has none."""
+    return os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "process")
 
 
 def platform_call(platform: str, operation: str, status: str) -> None:

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from campaign_automation.adapters.common.refusals import outcome_unknown
 from campaign_automation.adapters.tree import AdNode, AdSetNode, CampaignNode, Node, Tree
 from campaign_automation.models.common import Level, StoredTargeting
-from campaign_automation.utils.observability import logger
+from campaign_automation.utils.observability import internal_error, logger
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -46,7 +46,7 @@ def typed_errors(
             try:
                 return await method(*args, **options)
             except UNREADABLE as error:
-                logger.exception("answer not read", platform=platform, operation=method.__name__)
+                internal_error("answer not read", platform=platform, operation=method.__name__)
                 message = f"{platform}: the answer to {method.__name__} is of an unknown form"
                 raise outcome_unknown(platform, message) from error
 

@@ -1,8 +1,9 @@
 """The documented limits of platforms, and the arithmetic of calls in a rolling window.
 
 Calls are leased in blocks. An entry of the ledger is the last moment at which a block may be used, with its
-points; a block is used within `grain` seconds before it. So any stretch of `seconds` sees at most the blocks
-of `seconds + grain` in the ledger, and never more than the limit.
+points; a block is used within `grain` seconds before it, and its calls arrive up to `late` seconds after it.
+So any stretch of `seconds` sees at most the blocks of `seconds + late + grain` in the ledger, and never more
+than the limit.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ class CallLimit(NamedTuple):
     """At most `most` points in any `seconds`, counted for the app or for each account.
 
     `unit` names a point. A call costs `read` points, a write `write` for each object. A leased block holds up
-    to `block` points, as long as most of the limit is free.
+    to `block` points, as long as most of the limit is free. Platforms count calls when they arrive: `late` is
+    how many seconds one may be under way longer than another.
     """
 
     scope: Literal["app", "account"]
@@ -36,6 +38,12 @@ class CallLimit(NamedTuple):
     block: int = 1
     read: int = 1
     write: int = 1
+    late: float = 0
+
+    @property
+    def counts_ms(self) -> int:
+        """Milliseconds for which a block counts after its end."""
+        return int((self.seconds + self.late) * 1000)
 
     def points(self, kind: Kind, count: int) -> int:
         return count * (self.read if kind == "read" else self.write)
@@ -74,13 +82,13 @@ def _earliest(entries: Ledger, limit: CallLimit, room: int, now: int) -> int:
     start = max(now, entries[-1][0] - int(limit.grain * 1000)) if entries else now
     left = _counting(entries, limit, start)
     while sum(points for _, points in left) > room:
-        start = max(start, left[0][0] + int(limit.seconds * 1000))
+        start = max(start, left[0][0] + limit.counts_ms)
         left = left[1:]
     return start
 
 
 def _counting(entries: Ledger, limit: CallLimit, start: int) -> Ledger:
-    return [entry for entry in entries if entry[0] > start - limit.seconds * 1000]
+    return [entry for entry in entries if entry[0] > start - limit.counts_ms]
 
 
 def is_current(block: Block, limit: CallLimit, now: int) -> bool:

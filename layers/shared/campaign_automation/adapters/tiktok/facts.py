@@ -264,7 +264,8 @@ NARROWING = (
 EVERYBODY = ("GENDER_UNLIMITED", "ALL")
 
 # The basic tier; its 600 calls a minute and 864,000 a day are the same. Source: "Rate limits".
-LIMIT = CallLimit("app", 10, "calls a second of the app", 1, 0.1)
+# `late`: recorded on a busy machine, calls arrived 3 to 380 ms after they were sent, 19 of 20 within 190 ms.
+LIMIT = CallLimit("app", 10, "calls a second of the app", 1, 0.1, late=0.2)
 
 # Documented for budgets that are an average over a week; of others no excess is named. Source: "Budget".
 SPEND = SpendEnvelope(day=Decimal("1.25"), week=Decimal(7), month=Decimal(31))

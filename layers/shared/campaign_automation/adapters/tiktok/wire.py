@@ -109,21 +109,25 @@ class TikTokWire:
 
     async def _call(self, access: Access, operation: str, send: Send, kind: Kind = "write") -> Answer:
         async def attempt() -> Answer:
-            async with self._calls.made(access.platform_account_id, operation, kind):
-                return await self._answer(send)
+            # The client is there before the call's turn: TikTok counts calls when they arrive.
+            async with (
+                httpx.AsyncClient(timeout=self._timeout, verify=ssl_context()) as http,
+                self._calls.made(access.platform_account_id, operation, kind),
+            ):
+                return await _answer(http, send)
 
         # A call over the limit per second was refused before TikTok acted: creates may be sent again.
         return await with_retries(attempt, what=operation, is_retryable=is_per_second)
 
-    async def _answer(self, send: Send) -> Answer:
-        try:
-            async with httpx.AsyncClient(timeout=self._timeout, verify=ssl_context()) as http:
-                answer = await send(http)
-        except httpx.TimeoutException as error:
-            raise unavailable("tiktok: no answer in time") from error
-        except httpx.HTTPError as error:
-            raise unavailable(f"tiktok: the connection failed ({type(error).__name__})") from error
-        return opened(answer)
+
+async def _answer(http: httpx.AsyncClient, send: Send) -> Answer:
+    try:
+        answer = await send(http)
+    except httpx.TimeoutException as error:
+        raise unavailable("tiktok: no answer in time") from error
+    except httpx.HTTPError as error:
+        raise unavailable(f"tiktok: the connection failed ({type(error).__name__})") from error
+    return opened(answer)
 
 
 def _goes_on(data: facts.Params, page: int) -> bool:

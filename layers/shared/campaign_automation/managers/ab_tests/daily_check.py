@@ -14,7 +14,8 @@ from campaign_automation.models.ab_tests import AbTestChecked, AbTestTick
 from campaign_automation.models.campaign import Campaign
 from campaign_automation.stores.ab_test_store import AbTest, AbTestStore
 from campaign_automation.utils import clock
-from campaign_automation.utils.observability import logger
+from campaign_automation.utils.error_handler import CampaignAutomationError
+from campaign_automation.utils.observability import internal_error, logger
 
 _NEVER_BEGAN = ("rolled_back", "planned")
 
@@ -78,8 +79,10 @@ class AbTestChecks:
         try:
             interim = await self._analyst.read(test, campaign)
             message, verdict = f"{message} {interim.summary}", interim.analysis.verdict
-        except Exception as error:  # of any kind: nothing may keep the campaign spending
-            logger.warning("test not read at its end", test_id=test.test_id, reason=str(error))
+        except CampaignAutomationError as error:
+            logger.warning("test not read at its end", test_id=test.test_id, reason=error.message)
+        except Exception:  # of any kind: nothing may keep the campaign spending
+            internal_error("test not read at its end", test_id=test.test_id)
         run = new_run(f"test:{test.test_id}", "the test's days are over")
         await self._ending.stop(test, campaign, run, "finished", message=message)
         return AbTestChecked(test_id=test.test_id, test_state="finished", verdict=verdict, told=True)

@@ -22,7 +22,7 @@ from campaign_automation.utils.error_handler import (
     WebPlatformUnavailableError,
     error_body,
 )
-from campaign_automation.utils.observability import logger
+from campaign_automation.utils.observability import internal_error, logger
 from campaign_automation.utils.retry_strategy import seconds_left, with_retries
 
 LONGEST_WAIT_SECONDS = 60.0  # for a platform that throttles, where no caller's deadline says otherwise
@@ -73,7 +73,7 @@ class CampaignCreation:
             await self._run_forward(tenant, campaign_id)
         except Exception as error:
             if not isinstance(error, CampaignAutomationError):
-                logger.exception("creation failed unexpectedly", campaign_id=campaign_id)
+                internal_error("creation failed unexpectedly", campaign_id=campaign_id)
                 error = CampaignAutomationError(wording.INTERNAL_ERROR)
             await self._run_back(tenant, campaign_id, error_body(error))
 

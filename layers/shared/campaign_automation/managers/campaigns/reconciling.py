@@ -36,7 +36,7 @@ from campaign_automation.utils.error_handler import (
     StoreError,
     error_body,
 )
-from campaign_automation.utils.observability import emit, logger
+from campaign_automation.utils.observability import emit, internal_error, logger
 
 _ACTOR = "system:reconciler"
 _MOST_VISITS = 500  # of one sweep
@@ -111,7 +111,7 @@ class Reconciler:
             logger.warning("not reconciled", campaign_id=campaign_id, code=error.code, reason=error.message)
             retry_ms = max(retry_ms, int(1000 * error.details.get("retry_after", 0)))
         except Exception:  # of one campaign: the others are still to be visited
-            logger.exception("not reconciled", campaign_id=campaign_id)
+            internal_error("not reconciled", campaign_id=campaign_id)
         after = await self._known(tenant, campaign_id)
         due = _next_visit(after, outcome, looks, clock.now_ms() + retry_ms)
         await self._visits.end(after, token, due, **looks)
@@ -243,7 +243,7 @@ class OrphanSearch:
                 logger.warning("account not searched", account=account.pk, reason=error.message)
                 pause_ms = _LATER_MS
             except Exception:  # of one account: the others are still to be searched
-                logger.exception("account not searched", account=account.pk)
+                internal_error("account not searched", account=account.pk)
                 pause_ms = _LATER_MS
             if pause_ms == _LATER_MS:
                 emit("orphan_searches_failed_total", platform=account.platform)

@@ -16,7 +16,7 @@ from campaign_automation.models.switches import AllStopped, StopAll
 from campaign_automation.stores.campaign_store import CampaignStore
 from campaign_automation.stores.operations.tags import TagStore
 from campaign_automation.utils.error_handler import CampaignAutomationError, error_body
-from campaign_automation.utils.observability import emit, logger
+from campaign_automation.utils.observability import emit, internal_error
 
 _SECONDS = 12.0  # after that no pause begins, so that the last one ends before the gateway gives up
 _CONCURRENT = 5
@@ -67,7 +67,7 @@ class CampaignStops:
         except CampaignAutomationError as error:
             return Stopped("failed", campaign_id, error)
         except Exception:  # of one campaign: the others are still to be stopped
-            logger.exception("not stopped", campaign_id=campaign_id)
+            internal_error("not stopped", campaign_id=campaign_id)
             return Stopped("failed", campaign_id, CampaignAutomationError("an internal error"))
         return Stopped("paused" if managed.changed else "already", campaign_id)
 

@@ -18,7 +18,7 @@ from campaign_automation.stores.audit_store import AuditStore
 from campaign_automation.stores.operations.forecasts import DueDecision, ForecastStore, StoredForecast
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import CampaignAutomationError
-from campaign_automation.utils.observability import emit, logger
+from campaign_automation.utils.observability import emit, internal_error, logger
 
 _MOST_DECISIONS = 200  # whose keys one sweep reads
 _MOST_CAMPAIGNS = 20  # of one sweep; each costs a platform two or three reads
@@ -71,7 +71,7 @@ class LookingBack:
         except CampaignAutomationError as error:
             logger.warning("not looked at again", campaign_id=campaign.campaign_id, reason=error.message)
         except Exception:  # of one campaign: the others are still to be looked at
-            logger.exception("not looked at again", campaign_id=campaign.campaign_id)
+            internal_error("not looked at again", campaign_id=campaign.campaign_id)
             emit("decisions_not_looked_at_total")
         # A decision with its verdict is due no more; a figure of the rest may still come.
         for one in due:

@@ -10,7 +10,7 @@ from campaign_automation.stores.operations.schedules import DueRun, DueRuns, Tab
 from campaign_automation.stores.table import Key
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import CampaignAutomationError, envelope
-from campaign_automation.utils.observability import emit, logger
+from campaign_automation.utils.observability import emit, internal_error, logger
 
 RULES, AB_TESTS, SWEEPS = "rules", "ab_tests", "sweeps"
 # A sweep that fails is simply due again after its interval.
@@ -80,7 +80,10 @@ class DueRunner:
         if not again:
             await self._runs.done(run)
             emit("ticks_given_up_total")
-        logger.warning("tick failed", schedule=run.schedule.name, again=again, reason=str(error))
+        if isinstance(error, CampaignAutomationError):
+            logger.warning("tick failed", schedule=run.schedule.name, again=again, reason=error.message)
+        else:
+            internal_error("tick failed", schedule=run.schedule.name, again=again)
         return _ran(run, "error", envelope(error, run.holder))
 
 

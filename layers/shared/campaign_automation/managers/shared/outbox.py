@@ -38,7 +38,7 @@ from campaign_automation.utils.error_handler import (
     NotFoundError,
     WebPlatformUnavailableError,
 )
-from campaign_automation.utils.observability import emit, logger
+from campaign_automation.utils.observability import emit, internal_error, logger
 
 SWEEP_LIMIT = 5000  # the messages whose keys one sweep reads
 _SWEEP_SECONDS = 80  # the function that sweeps may run for 110
@@ -311,7 +311,7 @@ class Outbox:
             logger.warning("message not read", kind=item.kind, id=item.item_id, reason=error.message)
             return error
         except Exception as error:  # a row that cannot be read must not hold the others up
-            logger.exception("message quarantined", kind=item.kind, id=item.item_id)
+            internal_error("message quarantined", kind=item.kind, id=item.item_id)
             emit("outbox_quarantined_total", tool="unreadable")
             for row in waiting:
                 if row[:3] == item[:3]:

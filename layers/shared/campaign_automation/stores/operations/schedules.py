@@ -34,7 +34,7 @@ from campaign_automation.stores.table import (
     Value,
 )
 from campaign_automation.utils import clock
-from campaign_automation.utils.observability import logger
+from campaign_automation.utils.observability import internal_error
 
 RUN_SECONDS = 900  # of the lease of one run; a process that dies keeps it that long
 
@@ -218,7 +218,7 @@ def _readable(row: Row) -> tuple[Schedule, datetime] | None:
     try:
         return _schedule(row), clock.at_ms(int(row["scheduled"]))
     except (KeyError, TypeError, ValueError):
-        logger.exception("schedule not read", schedule=row["sk"])
+        internal_error("schedule not read", schedule=row["sk"])
         return None
 
 

@@ -48,6 +48,9 @@ FAMILIES: dict[str, Family] = {
         "cp", "counter", "Creations that were taken back or could not be.", ("outcome",)
     ),
     "rule_evaluations_total": Family("re", "counter", "Ticks of rules.", ("result",)),
+    "internal_errors_total": Family(
+        "ie", "counter", "Faults of the module itself, answered for as code 1000.", ("function",)
+    ),
     "cache_requests_total": Family("ca", "counter", "Hits and misses of the cache.", ("result",)),
     "reconcile_age_seconds": Family("ra", "gauge", "Age of the oldest campaign that awaits a visit."),
     "outbox_age_seconds": Family("oa", "gauge", "Age of the oldest message to the Web Platform."),
