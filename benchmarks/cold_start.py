@@ -12,7 +12,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -38,6 +38,13 @@ started = time.process_time()
 import app
 ready = time.process_time()
 loaded = set(sys.modules)
+built = []
+if creator := sys.modules.get("botocore.client"):
+    make = creator.ClientCreator.create_client
+    def create_client(self, service_name, *arguments, **options):
+        built.append(f"client:{service_name}")
+        return make(self, service_name, *arguments, **options)
+    creator.ClientCreator.create_client = create_client
 context = type("Context", (), dict.fromkeys(
     ("function_name", "memory_limit_in_mb", "invoked_function_arn", "aws_request_id"), "cold-start"))()
 try:
@@ -46,7 +53,8 @@ except Exception as error:
     if type(error).__name__ not in ("NotFoundError", "Exception"):
         raise
 done = time.process_time()
-print("measured", json.dumps([ready - started, done - ready, sorted(set(sys.modules) - loaded)]))
+print("measured", json.dumps([ready - started, done - ready, built + sorted(set(sys.modules) - loaded),
+    sorted(loaded)]))
 """
 NAIVE = """
 import importlib, pkgutil
@@ -64,7 +72,7 @@ def lambda_handler(event, context):
 
 
 class Start(NamedTuple):
-    """CPU seconds of init and handler, and the SDKs that the handler was the first to import."""
+    """CPU seconds of init and handler, and the SDKs and clients that the handler was the first to need."""
 
     init: float
     handler: float
@@ -112,6 +120,11 @@ def layers_of(properties: Mapping[str, Any]) -> list[str]:
     return ["SharedLayer", "CoreDependenciesLayer", *own]
 
 
+def late(needed: Sequence[str]) -> list[str]:
+    """Return the SDKs and clients among what a handler was the first to need."""
+    return sorted(name for name in needed if name in SDKS or name.startswith("client:"))
+
+
 class _Bench:
     def __init__(self, folder: Path, layers: Mapping[str, Path], running: cloud.Cloud) -> None:
         self._folder, self._layers = folder, layers
@@ -155,5 +168,5 @@ class _Bench:
         measured = [line for line in done.stdout.splitlines() if line.startswith("measured ")]
         if not measured:
             raise SystemExit(f"{folder.name} did not start:\n{done.stderr}")
-        init, handler, imported = json.loads(measured[0].removeprefix("measured "))
-        return Start(init, handler, sorted(sdk for sdk in SDKS if sdk in imported))
+        init, handler, imported, _ = json.loads(measured[0].removeprefix("measured "))
+        return Start(init, handler, late(imported))

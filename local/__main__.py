@@ -34,6 +34,13 @@ def _parser() -> argparse.ArgumentParser:
         default="auto",
         help="address at which containers reach this machine; auto looks for Docker's bridge",
     )
+    up.add_argument(
+        "--parameters",
+        nargs="*",
+        default=[],
+        metavar="NAME=VALUE",
+        help="values of the template's parameters",
+    )
     up.add_argument("--parent", type=int, help="stop when this process is no longer the parent")
     down = commands.add_parser("down", help="stop the one that runs in --dir")
     commands.add_parser("demo", help="create a campaign end to end and show what was made")
@@ -56,6 +63,7 @@ def _up(arguments: argparse.Namespace) -> int:
             mcp=arguments.mcp,
             parent=arguments.parent,
             bridge=None if address == "none" else address,
+            parameters=dict(pair.split("=", 1) for pair in arguments.parameters),
         )
     )
 

@@ -10,7 +10,7 @@ import sys
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,11 @@ from local.release import PARAMETER, release_id
 
 STACK = "campaign-automation-local"
 AUDIENCE = "campaign-automation"
-USERS = ("user_123", "user_456")
+USERS = {
+    "user_123": ["viewer", "buyer"],
+    "user_456": ["viewer", "buyer"],
+    "operator": ["operator"],
+}
 MCP_PATHS = {"customer": "/api/v1/mcp", "standard": "/mcp"}
 SECRETS: dict[str, dict[str, Any]] = {
     "campaign-automation/local/meta": {"app_id": "900000000000001", "app_secret": "sandbox-meta-app-secret"},
@@ -84,7 +88,7 @@ TICK_SECONDS = 1.0
 @dataclass(frozen=True)
 class Options:
     """The options of `up`. With `parent`, the cloud ends when that process is no longer its parent; with
-    `bridge`, functions in containers reach it at that address too."""
+    `bridge`, functions in containers reach it at that address too; `parameters` are the template's."""
 
     directory: Path
     template: Path
@@ -92,6 +96,7 @@ class Options:
     mcp: str = "customer"
     parent: int | None = None
     bridge: str | None = None
+    parameters: Mapping[str, str] = field(default_factory=dict)
 
 
 class _Stop(BaseException):
@@ -130,7 +135,7 @@ class _LocalCloud:
         self._children = Children()
         stack.callback(self._children.stop)
         # Three processes start while this one spends its seconds on importing moto.
-        early = early_parameters(options.template)
+        early = early_parameters(options.template, options.parameters)
         transform = TransformProcess(options.template, early, LATER_PARAMETERS)
         stack.callback(transform.stop)
         self._sandbox = Sandbox(self._children, options.directory)
@@ -203,7 +208,7 @@ class _LocalCloud:
 
     def _deploy_again(self, request: dict[str, Any]) -> dict[str, str]:
         path = Path(request.get("template", self._options.template))
-        early = early_parameters(path, request.get("parameters", {}))
+        early = early_parameters(path, {**self._options.parameters, **request.get("parameters", {})})
         with self._deploying:
             transform = TransformProcess(path, early, LATER_PARAMETERS)
             self._deploy(transform.result(), early, onto=self._deployment.stack)
@@ -284,7 +289,8 @@ class _LocalCloud:
     def _info(self) -> dict[str, Any]:
         return {
             "api_url": self._api_url,
-            "tokens": {user: self._identity.token(user) for user in USERS},
+            # Read where a parameter names the claim of roles.
+            "tokens": {user: self._identity.token(user, roles=roles) for user, roles in USERS.items()},
             "aws_endpoint": self._aws_endpoint,
             "redis_url": self._redis_url,
             "sandbox": self._sandbox_urls,

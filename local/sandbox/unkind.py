@@ -1,5 +1,5 @@
 """Answers as unkind as those of real accounts: objects of colleagues in the lists, optional fields missing,
-small pages.
+small pages that overlap.
 
 Everything is drawn from a seed and from the object that is shown, so that the same question has the same
 answer in every run.
@@ -12,6 +12,8 @@ from typing import Any
 Json = dict[str, Any]
 DEFAULT_SEED = 1
 NAME = "Colleague's own, do not touch"
+# Ends with half of an emoji, as a tool leaves it that counts in UTF-16; JSON carries it, and UTF-8 does not.
+CUT_NAME = f"{NAME} \ud83d"
 # Fewest and most rows of a page. Reports have hundreds of rows, and each page is a call.
 _OBJECTS, _FIGURES = (3, 6), (40, 80)
 
@@ -31,6 +33,11 @@ class Unkind:
         if not self.is_on:
             return asked
         return min(asked, self._random("pages").randint(*(_FIGURES if of_figures else _OBJECTS)))
+
+    @property
+    def overlap(self) -> int:
+        """The rows with which a page repeats the end of the one before, as where objects come and go."""
+        return 1 if self.is_on else 0
 
     def without(self, row: Json, optional: Collection[str], object_id: str) -> Json:
         """The row of an object without some of its optional fields."""

@@ -151,6 +151,7 @@ def test_broken_authorizer_is_a_500_without_a_reason(anonymous: httpx.Client, to
         ('{"name": 7}', "7 is not of type 'string'"),
         ("[]", "[] is not of type 'object'"),
         ("not json", "is not of type 'object'"),
+        ("[" * 20_000 + "]" * 20_000, "is not of type 'object'"),
         ("", "None is not of type 'object'"),
     ],
 )

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from benchmarks import _costs, _quotas
+from campaign_automation.actions import ACTIONS
 from local import docs
 
 RUN: dict[str, Any] = {
@@ -27,7 +28,7 @@ def test_a_run_costs_what_its_counts_cost() -> None:
     seconds = 0.1 * 1769 / 256 + 2  # 256 MB have their part of a processor, and wait for the platform
     assert cost.functions == pytest.approx(2 * 0.0000002 + seconds * 256 / 1024 * 0.0000133334)
     assert cost.table == pytest.approx(2 * 0.000000125 + 3 * 0.000000625)
-    assert (cost.steps, cost.tokens) == pytest.approx((0.000025, 10 * 0.000009))
+    assert (cost.steps, cost.tokens) == pytest.approx((0.000025, 10 * 0.00000375))
     assert cost.rest == pytest.approx(0.0000035 + 1000 / 1e9 * 0.5)
 
 
@@ -38,11 +39,27 @@ def test_prices_are_replaced_by_name() -> None:
 
 
 def test_every_price_has_its_source_and_counts_their_functions() -> None:
-    assert all(row["source"].startswith("https://") for row in _costs.Prices().rows.values())
+    rows = _costs.Prices().rows.values()
+    assert all(row["source"].startswith("https://") for row in rows)
+    assert {row["checked"] for row in rows} <= {"the page", "second hand", "no"}
     found = _costs.counts()
     runs = [*found["runs"].values(), *found["sweeps"].values(), *found["prometheus"].values()]
     assert {name for run in runs for name in run["functions"]} <= _costs.RESOURCES.keys()
     assert set(_costs.SWEEPS) == set(found["sweeps"])
+
+
+def test_every_action_is_counted_or_of_the_kind_of_one_that_is() -> None:
+    counted = {name.partition(",")[0] for name in _costs.counts()["runs"]} & ACTIONS.keys()
+    others = [name for names, _, _ in _costs.UNCOUNTED for name in names]
+    assert sorted([*counted, *others]) == sorted(ACTIONS)
+    assert {like for _, like, _ in _costs.UNCOUNTED} <= counted
+    text = docs.COSTS.read_text()
+    assert all(f"{name}" in text for name in ACTIONS)
+
+
+def test_the_price_of_tokens_is_that_of_the_model_that_is_asked_first() -> None:
+    first = _costs.TEMPLATE["Parameters"]["GeminiModels"]["Default"].partition(",")[0]
+    assert first in _costs.Prices().rows["token"]["unit"]
 
 
 def test_prometheus_adds_a_write_to_each_invocation() -> None:

@@ -23,6 +23,7 @@ from campaign_automation.utils.error_handler import (
     PlatformRateLimitError,
     PlatformRejectedError,
     PlatformUnavailableError,
+    error_body,
 )
 
 JUNK: st.SearchStrategy[Any] = st.recursive(
@@ -30,8 +31,8 @@ JUNK: st.SearchStrategy[Any] = st.recursive(
     | st.booleans()
     | st.integers()
     | st.floats()
-    | st.text(max_size=8)
-    | st.sampled_from(["", "15"]),
+    | st.text(max_size=8).map(lambda text: text.replace("{", "("))
+    | st.sampled_from(["", "15", "\ud83d", "\ude00\ud83d"]),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=6,
 )
@@ -47,7 +48,10 @@ BODIES = st.sampled_from(
         b"\xff",
     ]
 )
-OPTIONAL = ("message", "type", "error_subcode", "is_transient", "fbtrace_id", "error_data", "error_user_msg")
+OPTIONAL = (
+    "message", "type", "error_subcode", "is_transient", "fbtrace_id", "error_data", "error_user_msg",
+    "error_user_title",
+)  # fmt: skip
 USAGE = "x-business-use-case-usage"
 
 
@@ -55,7 +59,9 @@ def checked(error: PlatformError, platform: str) -> PlatformError:
     assert error.details["platform"] == platform
     wait = error.details.get("retry_after")
     assert wait is None or (isinstance(wait, int) and 0 < wait <= LONGEST_WAIT_SECONDS)
-    json.dumps(error.details, allow_nan=False)
+    json.dumps(error_body(error), allow_nan=False, ensure_ascii=False).encode()
+    assert "{" not in error.message, error.message  # no object is shown raw
+    assert error.details.get("platform_code") != "None"
     return error
 
 
@@ -73,6 +79,9 @@ def meta_answer(body: bytes, status: int, headers: dict[str, str] | None = None)
 
 @given(code=JUNK, more=st.dictionaries(st.sampled_from(OPTIONAL), JUNK), status=STATUSES)
 @example(code=190, more={"error_subcode": 463, "error_data": None}, status=400)
+@example(code=True, more={"error_subcode": 463, "error_user_msg": {"a": 1}}, status=400)
+@example(code=1, more={"message": {"a": 1}, "fbtrace_id": {"a": 1}, "is_transient": "false"}, status=400)
+@example(code=100, more={"message": "\ud83d", "error_data": {"blame_field_specs": [[{"a": 1}]]}}, status=400)
 def test_any_error_of_meta_is_typed(code: Any, more: dict[str, Any], status: int) -> None:
     meta_answer(json.dumps({"error": {"code": code, **more}}).encode(), status)
 
@@ -90,6 +99,13 @@ def test_any_error_of_meta_is_typed(code: Any, more: dict[str, Any], status: int
 def test_a_lost_token_of_meta_stays_a_lost_token(more: dict[str, Any]) -> None:
     error = meta_answer(json.dumps({"error": {"code": 190, "error_subcode": 463, **more}}).encode(), 400)
     assert (type(error), error.code) == (PlatformAuthError, "6001")
+
+
+@pytest.mark.parametrize("code", [True, 1.5, None, {}, "x"])
+def test_what_is_no_code_of_meta_is_none(code: Any) -> None:
+    error = meta_answer(json.dumps({"error": {"code": code, "error_subcode": 463}}).encode(), 400)
+    assert "platform_code" not in error.details
+    assert error.message == "meta: no reason given"
 
 
 @given(usage=st.one_of(JUNK, st.dictionaries(st.text(max_size=3), JUNK)))

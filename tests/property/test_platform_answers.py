@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 import re
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from pydantic import SecretStr
+from pydantic import BaseModel, SecretStr
 
 from campaign_automation.adapters.base import (
     Access,
@@ -42,7 +43,7 @@ from campaign_automation.models.accounts import FoundCampaign
 from campaign_automation.models.campaigns import CampaignPlan
 from campaign_automation.models.common import AdAccount, Level, Objective
 from campaign_automation.models.creation.settings import End
-from campaign_automation.utils.error_handler import CampaignAutomationError
+from campaign_automation.utils.error_handler import CampaignAutomationError, error_body
 from campaign_automation.utils.observability import logger
 from local.cloud import Cloud
 from local.sandbox import seeds
@@ -343,7 +344,8 @@ ID = re.compile(r"\d+(~\d+)?")
 
 
 def check(result: Any) -> None:
-    """Fail for anything but a value, nodes with issues or a typed error."""
+    """Fail for anything but a value, nodes with issues or a typed error, all of it fit to be sent on."""
+    json.dumps(result, ensure_ascii=False, default=_plain).encode()
     if isinstance(result, Tree):
         for node in (result.campaign, *result.adsets, *result.ads):
             _check_node(node)
@@ -365,6 +367,13 @@ def check(result: Any) -> None:
         # Ids by name, or names by id.
         ids = [item for item in result if isinstance(result[item], str)]
         assert all(map(ID.fullmatch, ids or itertools.chain.from_iterable(result.values()))), result
+
+
+def _plain(value: Any) -> Any:
+    """The parts of a value as an answer or a stored row would hold them."""
+    if isinstance(value, BaseModel):
+        return value.model_dump()
+    return error_body(value) if isinstance(value, CampaignAutomationError) else str(value)
 
 
 def _check_found(campaign: FoundCampaign) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from local.sandbox.unkind import NAME
+from local.sandbox.unkind import CUT_NAME, NAME
 from tests.sandbox.google_client import GoogleClient, tree
 from tests.sandbox.support import ACCOUNT, Graph, Sandbox, adset_params
 
@@ -34,10 +35,12 @@ def test_lists_on_meta_end_with_a_colleagues_object_and_have_small_pages(
 ) -> None:
     made = [graph.post(f"{ACCOUNT}/adsets", **adset_params(campaign_id))["id"] for _ in range(8)]
     pages = _pages(graph, f"{campaign_id}/adsets", limit=200)
-    rows = [row for page in pages for row in page]
     assert len(pages) > 1
-    assert [row["id"] for row in rows if row["name"] != NAME] == made[::-1]
-    assert rows[-1]["name"] == NAME
+    # Each page begins with the last row of the one before.
+    assert all(later[0] == earlier[-1] for earlier, later in itertools.pairwise(pages))
+    rows = pages[0] + [row for page in pages[1:] for row in page[1:]]
+    assert [row["id"] for row in rows if row["name"] != CUT_NAME] == made[::-1]
+    assert rows[-1]["name"] == CUT_NAME
     assert "age_min" not in rows[-1]["targeting"]
     assert _pages(graph, f"{campaign_id}/adsets", limit=200) == pages  # the same seed, the same answers
 
@@ -46,7 +49,7 @@ def test_it_is_kind_again_without_a_seed(graph: Graph, sandbox: Sandbox, campaig
     sandbox.admin("PUT", "/unkind", {"seed": None})
     graph.post(f"{ACCOUNT}/adsets", **adset_params(campaign_id))
     ((row,),) = _pages(graph, f"{campaign_id}/adsets", limit=200)
-    assert row["name"] != NAME
+    assert row["name"] != CUT_NAME
 
 
 def test_a_search_by_name_finds_no_colleagues_object(graph: Graph, campaign_id: str) -> None:
@@ -81,4 +84,4 @@ def test_google_leaves_computed_fields_empty(google: GoogleClient, sandbox: Sand
 
 def test_meta_lists_a_colleagues_campaign_in_the_account(graph: Graph, campaign_id: str) -> None:
     rows = graph.get(f"{ACCOUNT}/campaigns", fields="id,name")["data"]
-    assert [row["name"] for row in rows].count(NAME) == 1
+    assert [row["name"] for row in rows].count(CUT_NAME) == 1

@@ -28,7 +28,7 @@ Path = tuple[Any, ...]
 # Values that a field may hold instead of those that the vendor documents.
 JSON_SPOILS: tuple[Any, ...] = (
     MISSING, None, "", "UNKNOWN_WORD", "-", "NaN", "1e9999", "2026-13-45", 7, -1, 1.5, 10**30, True,
-    [], {}, [None], ["x"], {"x": 1}, [{"x": 1}],
+    [], {}, [None], ["x"], {"x": 1}, [{"x": 1}], "\ud83d", "shoes \ude00\ud83d", {"\ud83d": "\ud83d"},
 )  # fmt: skip
 MESSAGE_SPOILS = (MISSING, "odd", "extreme")
 # Pages have rules of their own: an answer with a broken end of its pages is not a broken row.

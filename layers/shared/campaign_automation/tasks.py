@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
 
+from pydantic import BaseModel
+
 from campaign_automation.clients.scheduler import count_active_rules
 from campaign_automation.managers.shared import due_runs
 from campaign_automation.managers.shared.due_runs import DueRunner
-from campaign_automation.models.ab_tests import AbTestTick
+from campaign_automation.models.ab_tests import AbTestChecked, AbTestTick
 from campaign_automation.models.campaign import Campaign, Creation
+from campaign_automation.models.rules.answers import RuleEvaluated
 from campaign_automation.models.rules.rule import RuleTick
 from campaign_automation.settings import get_settings
+from campaign_automation.stores.ab_test_store import AbTest, TestLook
 from campaign_automation.stores.operations.metrics import counted
+from campaign_automation.stores.rule_store import RuleHead
 from campaign_automation.utils import clock, event_loop
 from campaign_automation.utils.error_handler import (
     CampaignAutomationError,
@@ -41,7 +46,7 @@ Task = Callable[[Wiring, Event], Awaitable[dict[str, Any]]]
 def task(run: Task, *, correlation_id: str | None = None) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
     """Return the Lambda handler of `run`; `correlation_id` is the path of the id in its payload."""
     parts = Wiring(get_settings())
-    parts.preload(Creation, Campaign)
+    parts.preload(Creation, Campaign, *MODELS.get(run, ()))
 
     @logger.inject_lambda_context(correlation_id_path=correlation_id, clear_state=True)
     def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -141,6 +146,14 @@ SWEEPS: Mapping[str, tuple[str, Task]] = {
     "outbox": ("rate(5 minutes)", sweep_outbox),
     "reconcile_campaigns": ("rate(2 minutes)", reconcile_campaigns),
     "reconcile_rules": ("rate(15 minutes)", reconcile_rules),
+}
+
+
+# What a task reads and answers beside campaigns.
+MODELS: Mapping[Task, Sequence[type[BaseModel]]] = {
+    evaluate_rule: (RuleTick, RuleHead, RuleEvaluated),
+    check_ab_test: (AbTestTick, AbTest, TestLook, AbTestChecked),
+    reconcile_rules: (RuleHead, AbTest),
 }
 
 

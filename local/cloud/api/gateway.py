@@ -205,7 +205,7 @@ def _event_body(body: bytes) -> tuple[str | None, bool]:
 def _json_body(body: bytes) -> Any:
     try:
         return json.loads(body) if body else None
-    except ValueError:
+    except (ValueError, RecursionError):
         return body.decode(errors="replace")
 
 

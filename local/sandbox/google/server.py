@@ -91,7 +91,7 @@ class GoogleServer:
             rows = self._google.search(request.customer_id, request.query, caller)
             has_figures = "metrics." in request.query
             size = self._world.unkind.page_size(PAGE_ROWS, of_figures=has_figures)
-            page, token = page_of(rows, request, size)
+            page, token = page_of(rows, request, size, self._world.unkind.overlap)
             return SearchResponse(results=page, next_page_token=token, total_results_count=len(rows))
 
         twist = lambda kind: odd_page(kind, request, act)  # noqa: E731

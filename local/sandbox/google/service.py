@@ -211,7 +211,9 @@ def search_operation(text: str) -> str:
     return _LISTS.get(query.resource, "read_campaign")
 
 
-def page_of(rows: list[Message], request: Message, size: int = PAGE_ROWS) -> tuple[list[Message], str]:
+def page_of(
+    rows: list[Message], request: Message, size: int = PAGE_ROWS, overlap: int = 0
+) -> tuple[list[Message], str]:
     """One page and the token of the next; pages are of a fixed size. Raises Refusal."""
     if request.page_size:
         words = "Setting the page size is not supported: pages have a fixed size of 10000 rows."
@@ -220,4 +222,4 @@ def page_of(rows: list[Message], request: Message, size: int = PAGE_ROWS) -> tup
         raise Refusal([AdsError("request_error.INVALID_PAGE_TOKEN", "Page token is invalid.")])
     start = int(request.page_token or 0)
     end = start + size
-    return rows[start:end], str(end) if end < len(rows) else ""
+    return rows[max(start - overlap, 0) : end], str(end) if end < len(rows) else ""

@@ -245,7 +245,7 @@ class Graph(SandboxPlatform[MetaStore, Account, MetaSeed]):
             size = self.world.unkind.page_size(page_size(params.values), of_figures=True)
             params = Params(params.values | {"limit": str(size)})
         today = now.astimezone(account.zone).date()
-        return insights(Query(self.store, account, node, params, today), call.path)
+        return insights(Query(self.store, account, node, params, today), call.path, self.world.unkind.overlap)
 
     # --- writes ----------------------------------------------------------------------------------------
 

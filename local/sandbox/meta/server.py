@@ -7,11 +7,11 @@ from urllib.parse import parse_qsl
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from local.sandbox.core.faults import Kind
-from local.sandbox.core.http import Files, exchange, read_form
+from local.sandbox.core.http import EscapedJSON, Files, exchange, read_form
 from local.sandbox.meta.batch import Batch
 from local.sandbox.meta.errors import GraphError, unknown_path
 from local.sandbox.meta.faulted import faulted_reply, odd_pages
@@ -106,7 +106,7 @@ async def _read_call(request: Request, path: str, version: str | None) -> GraphC
 def _response(graph: Graph, reply: GraphReply, version: str | None) -> Response:
     trace: Any = reply.body["error"]["fbtrace_id"] if _refused(reply) else graph.trace_id()
     headers = {"x-fb-trace-id": trace, "x-fb-rev": "1027000000", "facebook-api-version": version or LATEST}
-    return JSONResponse(reply.body, reply.status, headers | reply.headers)
+    return EscapedJSON(reply.body, reply.status, headers | reply.headers)
 
 
 def _refused(reply: GraphReply) -> bool:

@@ -47,7 +47,7 @@ def list_objects(context: Context, noun: str) -> Json:
 
 def daily_report(context: Context, _: str) -> Json:
     params = _in_small_pages(context, of_figures=True)
-    return report(context.store, context.account, params, context.today)
+    return report(context.store, context.account, params, context.today, context.unkind.overlap)
 
 
 def _in_small_pages(context: Context, *, of_figures: bool = False) -> Params:

@@ -6,11 +6,11 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from local.sandbox.core.faults import Kind
-from local.sandbox.core.http import Files, exchange, read_form
+from local.sandbox.core.http import EscapedJSON, Files, exchange, read_form
 from local.sandbox.tiktok.api import TikTok
 from local.sandbox.tiktok.context import Call
 from local.sandbox.tiktok.errors import TikTokError, wrong
@@ -58,7 +58,7 @@ def _answer(tiktok: TikTok, code: int, message: str, data: Any = None, status: i
     body: dict[str, Any] = {"code": code, "message": message, "request_id": _request_id(tiktok)}
     if code in (0, PARTLY_DONE):
         body["data"] = data
-    return JSONResponse(body, status)
+    return EscapedJSON(body, status)
 
 
 def _request_id(tiktok: TikTok) -> str:

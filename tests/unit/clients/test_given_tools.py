@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 import httpx
 import pytest
 
 from campaign_automation.clients.given_tools import GivenTools
+from campaign_automation.clients.mcp_answers import failure as failed_as
 from campaign_automation.utils.error_handler import CampaignAutomationError
 
 
@@ -104,6 +106,39 @@ def test_a_call_that_was_cut_may_have_acted(result: Any) -> None:
 )
 def test_an_answer_is_the_tools_data(result: Any) -> None:
     assert call(result) == {"id": 7}
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        {"name": "shoes \ud83d"},
+        {"content": [{"type": "text", "text": '{"name": "shoes \\ud83d"}'}]},
+        {"content": [{"type": "text", "text": {"odd": 1}}, {"type": "text", "text": '{"name": "shoes �"}'}]},
+    ],
+)
+def test_half_a_character_is_replaced(result: Any) -> None:
+    assert call(result) == {"name": "shoes �"}
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (RuntimeError("no \ud83d"), "get_creative: no �"),
+        (Coded("no", -32000, {"parameter": "\ud83d"}), "get_creative: no"),
+        (Wrapped(Coded("x", True)), "get_creative: wrapped"),
+    ],
+)
+def test_the_words_of_a_failure_can_be_sent_on(error: Exception, message: str) -> None:
+    with pytest.raises(CampaignAutomationError) as failure:
+        call(error)
+    assert failure.value.message == message
+    json.dumps(failure.value.details, ensure_ascii=False).encode()
+
+
+def test_an_object_for_a_message_is_not_shown_raw() -> None:
+    assert failed_as("get_creative", {"code": -32000, "message": {"a": 1}}).message == (
+        "get_creative: no reason given"
+    )
 
 
 def test_a_cancelled_caller_stays_cancelled() -> None:

@@ -24,7 +24,7 @@ from campaign_automation.adapters.common.accounts import configured, known_step
 from campaign_automation.adapters.common.budgets import Amounts, BudgetOutcomes, budget_outcome, set_budgets
 from campaign_automation.adapters.common.listings import found_campaigns, names_by_id
 from campaign_automation.adapters.common.options.rules import fit_texts
-from campaign_automation.adapters.common.reading import typed_errors, zone_of
+from campaign_automation.adapters.common.reading import distinct_insights, typed_errors, zone_of
 from campaign_automation.adapters.google import answers, checks, facts, queries, requests
 from campaign_automation.adapters.google.facts import PLATFORM
 from campaign_automation.adapters.google.files import GoogleFiles
@@ -265,7 +265,7 @@ class GoogleAdapter:
             return []
         query = queries.daily_figures(level, campaign_ids, since, until)
         rows = await self._wire.search(access, "insights", query)
-        return [answers.insight_of_row(row, level) for row in rows]
+        return distinct_insights(answers.insight_of_row(row, level) for row in rows)
 
     # --- changing --------------------------------------------------------------------------------------
 

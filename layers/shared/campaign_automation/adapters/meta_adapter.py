@@ -28,7 +28,6 @@ from campaign_automation.adapters.common.options.settings import check_setting
 from campaign_automation.adapters.common.outcomes import is_gone, with_gone_removed
 from campaign_automation.adapters.common.reading import (
     amount_of,
-    id_of,
     text_of,
     typed_errors,
     zone_of,
@@ -38,6 +37,7 @@ from campaign_automation.adapters.limits.calls import Calls
 from campaign_automation.adapters.meta import facts
 from campaign_automation.adapters.meta.answers import (
     DELETED,
+    MISSING,
     found,
     ids_of,
 )
@@ -131,8 +131,8 @@ class MetaAdapter:
     def _account_facts(self, account_id: str, data: Mapping[str, Any]) -> dict[str, Any]:
         """Page, pixel and app: those that the secret names, else the account's only one."""
         found: dict[str, Any] = {
-            "page_ids": ids_of(data.get("promote_pages")),
-            "pixel_ids": ids_of(data.get("adspixels")),
+            "page_ids": ids_of(data.get("promote_pages", MISSING)),
+            "pixel_ids": ids_of(data.get("adspixels", MISSING)),
             "dsa_beneficiary": data.get("default_dsa_beneficiary"),
             "dsa_payor": data.get("default_dsa_payor"),
         }
@@ -341,7 +341,7 @@ class MetaAdapter:
         self, access: Access, account: AdAccount, campaign_id: str, bidding: Bidding
     ) -> Outcome:
         adsets = await self._reader.children(access, Level.ADSET, campaign_id, ())
-        params = campaign_params(bidding, [id_of(item["id"]) for item in adsets], account.budget_step)
+        params = campaign_params(bidding, ids_of({"data": adsets}), account.budget_step)
         return await self._wire.send(access, "update_campaign", campaign_id, ("POST", (campaign_id,), params))
 
     @typed_errors(PLATFORM)

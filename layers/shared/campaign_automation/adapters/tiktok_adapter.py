@@ -25,7 +25,15 @@ from campaign_automation.adapters.common.budgets import set_budgets
 from campaign_automation.adapters.common.listings import chunks
 from campaign_automation.adapters.common.options.rules import check_options, fit_texts
 from campaign_automation.adapters.common.options.settings import check_setting
-from campaign_automation.adapters.common.reading import id_of, rows_of, text_of, typed_errors, zone_of
+from campaign_automation.adapters.common.reading import (
+    distinct_insights,
+    id_of,
+    listed,
+    rows_of,
+    text_of,
+    typed_errors,
+    zone_of,
+)
 from campaign_automation.adapters.limits.calls import Calls
 from campaign_automation.adapters.tiktok import checks, facts, requests
 from campaign_automation.adapters.tiktok.budgets import TikTokBudgets
@@ -138,7 +146,7 @@ class TikTokAdapter:
         advertiser_id = access.platform_account_id
         asked: facts.Params = {"advertiser_ids": [advertiser_id], "fields": _ACCOUNT_FIELDS}
         info = await self._wire.get(access, "read_account", "advertiser/info", asked)
-        if found := rows_of(info.get("list")):
+        if found := listed(info, "list"):
             return dict(found[0])
         raise AccountError(f"tiktok: the account {advertiser_id} cannot be seen with its token", code="1004")
 
@@ -146,10 +154,10 @@ class TikTokAdapter:
         self, account_id: str, identities: Mapping[str, Any], pixels: Mapping[str, Any]
     ) -> dict[str, Any]:
         """Identity, pixel and app: those that the secret names, else the account's only one."""
-        known = {text_of(str(item["identity_id"])): item for item in rows_of(identities.get("identity_list"))}
+        known = {text_of(str(item["identity_id"])): item for item in rows_of(identities["identity_list"])}
         found: dict[str, Any] = {
             "identity_ids": list(known),
-            "pixel_ids": [id_of(item["pixel_id"]) for item in rows_of(pixels.get("pixels"))],
+            "pixel_ids": list(dict.fromkeys(id_of(item["pixel_id"]) for item in rows_of(pixels["pixels"]))),
         }
         settings = with_only_assets(configured(self._app, account_id), found, ("identity", "pixel"))
         chosen = known.get(settings.get("identity_id", ""), {})
@@ -282,9 +290,9 @@ class TikTokAdapter:
                 for order in orders
             )
         )
-        return [
+        return distinct_insights(
             insight_of_row(row, order) for order, rows in zip(orders, reports, strict=True) for row in rows
-        ]
+        )
 
     # --- changing --------------------------------------------------------------------------------------
 

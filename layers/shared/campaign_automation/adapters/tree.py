@@ -11,8 +11,9 @@ from pydantic import Field
 from campaign_automation.models.common import Level, Record, StoredTargeting
 from campaign_automation.models.creation.options import Keyword
 from campaign_automation.models.creation.settings import Bidding, End, SettingField
+from campaign_automation.utils.money import LARGEST_AMOUNT
 
-Budget = Annotated[Decimal, Field(ge=0)]
+Budget = Annotated[Decimal, Field(ge=0, lt=LARGEST_AMOUNT)]
 
 
 class Node(Record):
@@ -82,8 +83,8 @@ class AdNode(Node):
 
 
 class Tree(Record):
-    """A campaign with its objects. `lost` are the levels with objects that were answered without an id: of
-    those nothing is known, so that an object which is missing here need not be deleted. `lookback_days` is
+    """A campaign with its objects. `lost` are the levels with objects that were not shown, or without an id:
+    of those nothing is known, so that an object which is missing here need not be deleted. `lookback_days` is
     the attribution window where it belongs to the account."""
 
     campaign: CampaignNode

@@ -22,15 +22,17 @@ from campaign_automation.wiring import Wiring
 def scrape_handler() -> Handler:
     """Return the Lambda handler of the scrape."""
     parts = Wiring(get_settings())
+    parts.preload()
 
     @logger.inject_lambda_context(correlation_id_path="requestContext.requestId", clear_state=True)
     def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-        return event_loop.run(_scrape(parts, event))
+        return event_loop.run(scrape(parts, event))
 
     return lambda_handler
 
 
-async def _scrape(parts: Wiring, event: Event) -> dict[str, Any]:
+async def scrape(parts: Wiring, event: Event) -> dict[str, Any]:
+    """Return the proxy response with all counts, in the format that the scraper accepts."""
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
     try:
         if Role.OPERATOR not in caller_of(event)["roles"]:

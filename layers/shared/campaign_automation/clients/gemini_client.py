@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from campaign_automation.utils.error_handler import AiModelError
 from campaign_automation.utils.observability import emit, logger
+from campaign_automation.utils.validation import whole
 
 _MODELS_PER_PAGE = 1000
 
@@ -30,7 +31,7 @@ class TextModel(Protocol):
 
 def as_answer(answer: Any) -> Any:
     """Return a model's answer as a mapping: clients handed in may answer the text itself."""
-    return {"text": answer} if isinstance(answer, str) else answer
+    return whole({"text": answer} if isinstance(answer, str) else answer)
 
 
 class GeminiClient:

@@ -16,6 +16,7 @@ from campaign_automation.utils.error_handler import (
     WebPlatformUnavailableError,
 )
 from campaign_automation.utils.retry_strategy import ATTEMPT_TIMEOUT_SECONDS
+from campaign_automation.utils.validation import whole, words_of
 
 TOO_MANY_REQUESTS = 429
 _OURS = tuple(code for code in CODES if code.startswith("300"))
@@ -48,7 +49,11 @@ class GivenTools:
             ) from error
         if not isinstance(answer, Mapping):
             raise WebPlatformError(f"{name}: the client answered no object", code="3003", retryable=False)
-        return tool_data(name, {"result": dict(answer)})
+        try:
+            result = whole(answer)
+        except ValueError as error:
+            raise WebPlatformError(f"{name}: the answer {error}", code="3003", retryable=False) from error
+        return tool_data(name, {"result": result})
 
 
 def _translated(name: str, error: Exception) -> CampaignAutomationError:
@@ -82,13 +87,12 @@ def from_exception(name: str, error: Exception) -> CampaignAutomationError:
             f"{name}: the Web Platform cannot be reached: {type(error).__name__}", outcome_unknown=True
         )
     told = getattr(error, "error", error)  # the official SDK keeps code and data on a part of the exception
-    code, text = getattr(told, "code", None), str(getattr(told, "message", None) or error)
+    code, text = getattr(told, "code", None), words_of(getattr(told, "message", None)) or whole(str(error))
     if str(code) in _OURS:
         kind = WebPlatformUnavailableError if str(code) in ("3000", "3004") else WebPlatformError
         return kind(f"{name}: {text}", code=str(code))
-    return failure(
-        name, {"code": code, "message": text or type(error).__name__, "data": getattr(told, "data", None)}
-    )
+    data = whole(getattr(told, "data", None))
+    return failure(name, {"code": code, "message": text or type(error).__name__, "data": data})
 
 
 def not_answered(name: str) -> WebPlatformUnavailableError:

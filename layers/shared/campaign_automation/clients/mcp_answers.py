@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Iterator, Mapping
@@ -19,6 +18,7 @@ from campaign_automation.utils.error_handler import (
     WebPlatformError,
     WebPlatformUnavailableError,
 )
+from campaign_automation.utils.validation import json_of, words_of
 
 _TOOL_FAILED = -32000
 _UNKNOWN_METHOD = -32601
@@ -84,8 +84,8 @@ def _messages(answer: httpx.Response) -> Iterator[Any]:
     is_stream = answer.headers.get("content-type", "").startswith("text/event-stream")
     for text in _events(answer.text) if is_stream else [answer.text]:
         try:
-            found = json.loads(text)
-        except (ValueError, RecursionError):
+            found = json_of(text)
+        except ValueError:
             continue
         yield from found if isinstance(found, list) else [found]
 
@@ -113,7 +113,8 @@ def tool_data(name: str, message: dict[str, Any]) -> dict[str, Any]:
     result: Any = message.get("result")
     if not _is_standard(result):
         return result if isinstance(result, dict) else {"result": result}
-    text = "".join(str(part.get("text") or "") for part in result["content"])
+    texts = (part.get("text") for part in result["content"])
+    text = "".join(part for part in texts if isinstance(part, str))
     data = _structured(result, text)
     if result.get("isError"):
         raise _told(name, text, data)
@@ -130,8 +131,8 @@ def _structured(result: dict[str, Any], text: str) -> dict[str, Any]:
     data = result.get("structuredContent")
     if data is None:
         try:
-            data = json.loads(text)
-        except (ValueError, RecursionError):
+            data = json_of(text)
+        except ValueError:
             data = {"text": text}
     # The official server wraps what is not an object as {"result": ...}.
     if isinstance(data, dict) and set(data) == {"result"} and isinstance(data["result"], dict):
@@ -150,7 +151,8 @@ def failure(name: str, error: Any) -> CampaignAutomationError:
     if not isinstance(error, dict):
         error = {"code": _TOOL_FAILED, "message": error}
     # The customer's server reports every failure as -32000, so message and data decide.
-    code, message = error.get("code"), str(error.get("message") or "no reason given")[:_LONGEST_TEXT]
+    code = error.get("code")
+    message = (words_of(error.get("message")) or "no reason given")[:_LONGEST_TEXT]
     data = error["data"] if isinstance(error.get("data"), dict) else {}
     if code == _UNKNOWN_METHOD or _names_no_tool(name, message):
         return WebPlatformError(f"the Web Platform has no tool {name}", code="3001", tool=name)

@@ -18,6 +18,8 @@ from pydantic import (
     model_validator,
 )
 
+from campaign_automation.utils.money import LARGEST_AMOUNT
+
 # ISO 3166-1 alpha-2, officially assigned (249 codes).
 COUNTRIES = frozenset(
     "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS"
@@ -178,7 +180,7 @@ Amount = Annotated[
 ]
 
 
-PositiveAmount = Annotated[Amount, Field(gt=0, lt=10**12), AfterValidator(_large_enough)]
+PositiveAmount = Annotated[Amount, Field(gt=0, lt=LARGEST_AMOUNT), AfterValidator(_large_enough)]
 
 
 Country = Annotated[str, AfterValidator(_country)]

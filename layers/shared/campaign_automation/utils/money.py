@@ -5,6 +5,8 @@ from __future__ import annotations
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import NamedTuple
 
+# More than any day's budget in any currency; in millionths, as Google counts, it still fits into 64 bits.
+LARGEST_AMOUNT = 10**12
 # ISO 4217 where it is not 2: the decimal places of a currency's minor unit.
 _EXPONENTS = {
     **dict.fromkeys("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF".split(), 0),

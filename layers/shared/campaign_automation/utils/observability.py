@@ -40,7 +40,19 @@ class _RedactingFormatter(LambdaPowertoolsFormatter):
     """The formatter that redacts whole lines, stack traces too: SDK exceptions quote URLs with tokens."""
 
     def serialize(self, log: LogRecord) -> str:
-        return redact(super().serialize(log))
+        try:
+            line = super().serialize(log)
+        except Exception:  # of any class: an object's own text may raise, and a log line must not
+            line = super().serialize({name: _shown(value) for name, value in log.items()})
+        # Texts of the world outside may hold what no log can carry.
+        return redact(line).encode(errors="backslashreplace").decode()
+
+
+def _shown(value: object) -> str:
+    try:
+        return str(value)
+    except Exception:
+        return f"a {type(value).__name__} that cannot be shown"
 
 
 class _Redacted(logging.Formatter):
@@ -51,7 +63,7 @@ class _Redacted(logging.Formatter):
         self._formatter = formatter
 
     def format(self, record: logging.LogRecord) -> str:
-        return redact(self._formatter.format(record))
+        return redact(self._formatter.format(record)).encode(errors="backslashreplace").decode()
 
 
 def keep_secrets() -> None:

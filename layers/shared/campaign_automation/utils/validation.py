@@ -1,7 +1,12 @@
-"""The parsing of input: wrong input becomes one typed error with the field, the fault and the right form."""
+"""The parsing of input: wrong input becomes one typed error with the field, the fault and the right form.
+
+What others answer is not refused for its text: half of a character is replaced where their JSON is read.
+"""
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
@@ -11,6 +16,7 @@ from campaign_automation.utils.error_handler import InvalidRequestError
 
 M = TypeVar("M", bound=BaseModel)
 
+_LONGEST_WORDS = 1000  # characters: what is longer is a page or a dump
 _DEEPEST = 1000  # levels of a request; the models refuse what has more than they know
 
 
@@ -56,6 +62,50 @@ def is_whole(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+NOT_A_CHARACTER = "\ufffd"  # Unicode's sign for what could not be read
+_HALF = re.compile("[\ud800-\udfff]|\\\\u[dD][89a-fA-F]")  # raw, or as JSON spells it
+
+
+def json_of(content: str | bytes) -> Any:
+    """Return the value of JSON text, with U+FFFD for what UTF-8 cannot carry.
+
+    Raises ValueError for what is no JSON or is nested too deep to be read.
+    """
+    text = content if isinstance(content, str) else content.decode("utf-8-sig", "replace")
+    try:
+        value = json.loads(text)
+    except RecursionError:
+        raise ValueError("is nested too deep") from None
+    return whole(value) if _HALF.search(text) else value
+
+
+def whole(value: Any) -> Any:
+    """Return a value of JSON with U+FFFD for each half of a character. Raises ValueError for one too deep."""
+    try:
+        return _whole(value)
+    except RecursionError:
+        raise ValueError("is nested too deep") from None
+
+
+def _mended(text: str) -> str:
+    # UTF-16 also joins two halves that were sent one by one.
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def words_of(value: Any) -> str | None:
+    """Return a reason or an id that somebody's answer tells; None for an object, which is never shown raw."""
+    is_told = isinstance(value, str | int) and not isinstance(value, bool)
+    return str(value).strip()[:_LONGEST_WORDS] or None if is_told else None
+
+
+def _whole(value: Any) -> Any:
+    if isinstance(value, str):
+        return value if is_whole(value) else _mended(value)
+    if isinstance(value, Mapping):
+        return {_whole(name): _whole(part) for name, part in value.items()}
+    return [_whole(part) for part in value] if isinstance(value, list) else value
 
 
 def _path(path: str, part: Any) -> str:

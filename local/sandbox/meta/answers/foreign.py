@@ -2,14 +2,14 @@
 
 from collections.abc import Collection
 
-from local.sandbox.unkind import NAME, Json, Unkind, foreign_id, shown
+from local.sandbox.unkind import CUT_NAME, Json, Unkind, foreign_id, shown
 
 
 def foreign_rows(path: str, asked: Collection[str], unkind: Unkind) -> list[Json]:
     """The colleague's paused ad set and its ad in the lists of a campaign, his campaign in the account's."""
     parent, _, edge = path.partition("/")
     if parent.startswith("act_") and edge == "campaigns":
-        theirs = {"id": foreign_id(parent[4:], "campaign"), "name": NAME, "status": "PAUSED"}
+        theirs = {"id": foreign_id(parent[4:], "campaign"), "name": CUT_NAME, "status": "PAUSED"}
         return [shown({**theirs, "effective_status": "PAUSED"}, ["id", *asked])]
     if not parent.isdigit() or edge not in ("adsets", "ads"):
         return []
@@ -21,7 +21,7 @@ def foreign_rows(path: str, asked: Collection[str], unkind: Unkind) -> list[Json
     )
     adset = {
         "id": foreign_id(parent, "adset"),
-        "name": NAME,
+        "name": CUT_NAME,
         "status": "PAUSED",
         "effective_status": "PAUSED",
         "daily_budget": "5000",
@@ -29,7 +29,7 @@ def foreign_rows(path: str, asked: Collection[str], unkind: Unkind) -> list[Json
     }
     ad = {
         "id": foreign_id(parent, "ad"),
-        "name": NAME,
+        "name": CUT_NAME,
         "adset_id": adset["id"],
         "status": "PAUSED",
         "effective_status": "ADSET_PAUSED",

@@ -83,13 +83,13 @@ class Query:
         return records
 
 
-def insights(query: Query, path: str) -> Json:
+def insights(query: Query, path: str, overlap: int = 0) -> Json:
     """The answer of GET <object>/insights; objects without delivery have no row. Raises GraphError."""
     query.params.only(_KNOWN)
     first, last = asked_period(query.params, query.today)
     names = [field.name for field in parse_fields(query.params.text("fields"))]
     rows = [_shown(query, row, names or ["impressions", "spend"]) for row in _rows(query, first, last)]
-    return _page(rows, query.params, path)
+    return _page(rows, query.params, path, overlap)
 
 
 def _rows(query: Query, first: date, last: date) -> Iterator[Row]:
@@ -146,14 +146,14 @@ def _owner_and_part(name: str) -> tuple[Level, str]:
     return LEVELS[owner], part
 
 
-def _page(rows: list[Json], params: Params, path: str) -> Json:
+def _page(rows: list[Json], params: Params, path: str, overlap: int) -> Json:
     """Insights rows page by position; the order is stable while no time passes."""
     after = params.text("after", "0")
     if not after.isdigit():
         raise wrong_param("Invalid cursor", "after")
     start = int(after)
     end = start + page_size(params.values)
-    answer: Json = {"data": rows[start:end]}
+    answer: Json = {"data": rows[max(start - overlap, 0) : end]}
     if answer["data"]:
         answer["paging"] = {"cursors": {"before": str(start), "after": str(min(end, len(rows)))}}
         if end < len(rows):

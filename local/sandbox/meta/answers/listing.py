@@ -34,7 +34,9 @@ def select(store: MetaStore, nodes: list[Node], arguments: Mapping[str, str], no
     return [node for node in shown if all(_passes(node, entry) for entry in other)]
 
 
-def page(nodes: list[Node], arguments: Mapping[str, str], path: str) -> tuple[list[Node], Json]:
+def page(
+    nodes: list[Node], arguments: Mapping[str, str], path: str, overlap: int = 0
+) -> tuple[list[Node], Json]:
     """One page and its `paging`; `next` only when more exists, no paging at all when nothing is shown."""
     after = _decoded_cursor(arguments["after"]) if arguments.get("after") else None
     left = [node for node in nodes if after is None or node.id < after]
@@ -42,12 +44,13 @@ def page(nodes: list[Node], arguments: Mapping[str, str], path: str) -> tuple[li
     shown = left[:limit]
     if not shown:
         return [], {}
+    told = [node for node in nodes if after is not None and node.id >= after][-overlap:] if overlap else []
     paging: Json = {"cursors": {"before": _cursor(shown[0].id), "after": _cursor(shown[-1].id)}}
     if len(left) > limit:
         paging["next"] = (
             f"https://graph.facebook.com/v26.0/{path}?limit={limit}&after={_cursor(shown[-1].id)}"
         )
-    return shown, paging
+    return told + shown, paging
 
 
 def page_size(arguments: Mapping[str, str]) -> int:

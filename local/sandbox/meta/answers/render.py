@@ -76,7 +76,7 @@ class Reader:
         """One page of `nodes`, filtered as `arguments` say."""
         found = select(self.store, nodes, arguments, self.now)
         size = self.unkind.page_size(page_size(arguments))
-        shown, paging = page(found, {**arguments, "limit": str(size)}, path)
+        shown, paging = page(found, {**arguments, "limit": str(size)}, path, self.unkind.overlap)
         answer: Json = {"data": [self.node(node, fields) for node in shown]}
         if (
             self.unkind.is_on

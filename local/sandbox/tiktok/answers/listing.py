@@ -52,16 +52,16 @@ def listing(context: Context, kind: Kind) -> Json:
     ]
     if unkind.is_on:
         rows += foreign_rows(filtering.values, kind, context.family) if rows else []
-    return paged(rows, params)
+    return paged(rows, params, unkind.overlap)
 
 
-def paged(rows: list[Json], params: Params) -> Json:
+def paged(rows: list[Json], params: Params, overlap: int = 0) -> Json:
     """One page of the rows, with page_info."""
     page = params.integer("page", 1, 1, 10_000_000)
     size = params.integer("page_size", 10, 1, MAX_PAGE)
     total = {"total_page": math.ceil(len(rows) / size), "total_number": len(rows)}
     return {
-        "list": rows[(page - 1) * size : page * size],
+        "list": rows[max((page - 1) * size - overlap, 0) : page * size],
         "page_info": {"page": page, "page_size": size, **total},
     }
 

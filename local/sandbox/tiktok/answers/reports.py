@@ -39,7 +39,7 @@ METRICS: dict[str, Callable[[DayRecord, str], str]] = {
 }
 
 
-def report(store: TikTokStore, account: Account, params: Params, today: date) -> Json:
+def report(store: TikTokStore, account: Account, params: Params, today: date, overlap: int = 0) -> Json:
     """report/integrated/get/: every live object of the level has its row, of zeros if need be."""
     params.only(
         {
@@ -72,7 +72,7 @@ def report(store: TikTokStore, account: Account, params: Params, today: date) ->
         for node in nodes
         for days in _spans(first, last, is_daily)
     ]
-    return paged(rows, params)
+    return paged(rows, params, overlap)
 
 
 def _dimensions(params: Params, kind: Kind) -> tuple[str, bool]:

@@ -115,4 +115,4 @@ def test_an_answer_without_an_envelope_is_an_open_outcome(body: str) -> None:
     ],
 )
 def test_a_page_follows_by_count_or_after_a_full_one(info: Any, rows: int, goes_on: bool) -> None:
-    assert _goes_on({"list": [{}] * rows, "page_info": info}, 1) == goes_on
+    assert _goes_on({"page_info": info}, 1, rows) == goes_on

@@ -30,7 +30,8 @@ def ids_by_name(objects: Iterable[tuple[Any, Any]], wanted: Container[str]) -> d
     for told, platform_id in objects:
         if (name := text_of(told)) in wanted:
             found.setdefault(name, []).append(id_of(platform_id))
-    return found
+    # Pages overlap where somebody adds or removes meanwhile: one object told twice is no duplicate.
+    return {name: list(dict.fromkeys(ids)) for name, ids in found.items()}
 
 
 def found_campaigns(rows: Iterable[T], read: Callable[[T], FoundCampaign]) -> list[FoundCampaign]:

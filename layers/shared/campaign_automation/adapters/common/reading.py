@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from datetime import date
 from decimal import Decimal, InvalidOperation
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
@@ -15,10 +16,12 @@ from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 
+from campaign_automation.adapters.base import DailyInsight
 from campaign_automation.adapters.common.refusals import outcome_unknown
 from campaign_automation.adapters.tree import AdNode, AdSetNode, CampaignNode, Node, Tree
 from campaign_automation.models.common import Level, StoredTargeting
 from campaign_automation.utils.observability import internal_error, logger
+from campaign_automation.utils.validation import whole
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -63,10 +66,10 @@ def id_of(value: Any) -> str:
 
 
 def text_of(value: Any) -> str:
-    """Return a text that is not empty. Raises ValueError for anything else."""
+    """Return a text that is not empty and that UTF-8 can carry. Raises ValueError for anything else."""
     if not isinstance(value, str) or not value:
         raise ValueError("is no text")
-    return value
+    return str(whole(value))
 
 
 def amount_of(value: Any) -> Decimal:
@@ -107,6 +110,17 @@ def id_or_none(value: Any, field: str) -> str | None:
         return id_of(fields_of(value)[field])
     except UNREADABLE:
         return None
+
+
+def listed(answer: Any, field: str) -> list[Any]:
+    """Return the list in one field of an answer. Raises an error of UNREADABLE where there is none.
+
+    A list that is missing is not an empty one: to take it for that would show objects as gone.
+    """
+    rows = answer[field]
+    if not isinstance(rows, list):
+        raise ValueError(f"{field} is no list")
+    return rows
 
 
 def rows_of(value: Any) -> list[Any]:
@@ -186,29 +200,76 @@ def _unread_issue(name: str) -> str:
 
 def tree_of(
     campaign: CampaignNode,
-    adsets: Sequence[Any],
-    ads: Sequence[Any],
+    adsets: Sequence[Any] | None,
+    ads: Sequence[Any] | None,
     adset_node: Callable[[Any], AdSetNode],
     ad_node: Callable[[Any], AdNode],
 ) -> Tree:
-    """Return the tree of rows that are read one by one; those without a readable id are counted as lost."""
-    adset_nodes, ad_nodes = list(_nodes(adsets, adset_node)), list(_nodes(ads, ad_node))
-    lost = {Level.ADSET: len(adsets) - len(adset_nodes), Level.AD: len(ads) - len(ad_nodes)}
-    found = {level: count for level, count in lost.items() if count}
-    campaign.issues.extend(_lost_issue(level, count) for level, count in found.items())
-    return Tree(campaign=campaign, adsets=adset_nodes, ads=ad_nodes, lost=list(found))
+    """Return the tree of rows that are read one by one; None stands for a list that was not shown.
+
+    Rows without a readable id make their level lost, as a list does that was not shown. A row that is told
+    again, as where pages overlap, counts once.
+    """
+    adset_nodes, lost_adsets = _nodes(adsets, adset_node)
+    ad_nodes, lost_ads = _nodes(ads, ad_node)
+    issues = {Level.ADSET: _lost_issue(Level.ADSET, lost_adsets), Level.AD: _lost_issue(Level.AD, lost_ads)}
+    lost = {level: issue for level, issue in issues.items() if issue}
+    campaign.issues.extend(lost.values())
+    return Tree(campaign=campaign, adsets=adset_nodes, ads=ad_nodes, lost=list(lost))
 
 
-def _nodes(rows: Iterable[Any], node_of_row: Callable[[Any], N]) -> Iterable[N]:
+def _nodes(rows: Iterable[Any] | None, node_of_row: Callable[[Any], N]) -> tuple[list[N], int | None]:
+    """Return the nodes in the rows, and the number of rows that are none; None when there are no rows."""
+    if rows is None:
+        return [], None
+    found: dict[str, N] = {}
+    unreadable = 0
     for row in rows:
         try:
             node = node_of_row(row)
         except UNREADABLE as error:
             logger.warning("row not read", reason=repr(error))
+            unreadable += 1
             continue
-        yield node
+        earlier = found.get(node.platform_id)
+        found[node.platform_id] = node if earlier is None else _told_again(earlier, node)
+    return list(found.values()), unreadable
 
 
-def _lost_issue(level: Level, count: int) -> str:
+def _told_again(earlier: N, later: N) -> N:
+    """Return a node that one list tells twice: the later one, with an issue for what they tell otherwise."""
+    differing = [name for name in type(later).model_fields if getattr(earlier, name) != getattr(later, name)]
+    if differing:
+        later.issues.append(f"told twice with another {', '.join(differing).replace('_', ' ')}")
+    return later
+
+
+def _lost_issue(level: Level, count: int | None) -> str | None:
+    if count is None:
+        return f"the {_NOUNS[level]}s were not shown"
     were = f"{_NOUNS[level]} was" if count == 1 else f"{_NOUNS[level]}s were"
-    return f"{count} {were} answered without an id"
+    return f"{count} {were} answered without an id" if count else None
+
+
+# --- reports ------------------------------------------------------------------------------------------------
+
+_FIGURES = ("spend", "impressions", "clicks", "conversions", "revenue")
+
+
+def distinct_insights(rows: Iterable[DailyInsight]) -> list[DailyInsight]:
+    """Return one row for each object and day: rows told again count once.
+
+    A figure of which two rows of an object and day tell different values is unknown, and never their sum.
+    """
+    found: dict[tuple[str, date], DailyInsight] = {}
+    for row in rows:
+        key = row.entity_id, row.day
+        found[key] = _agreed(found[key], row) if key in found else row
+    return list(found.values())
+
+
+def _agreed(one: DailyInsight, other: DailyInsight) -> DailyInsight:
+    differing = [name for name in _FIGURES if getattr(one, name) != getattr(other, name)]
+    if differing:
+        logger.warning("figures told twice", platform_id=one.entity_id, day=str(one.day), fields=differing)
+    return one.model_copy(update=dict.fromkeys(differing))

@@ -19,6 +19,7 @@ from campaign_automation.utils.error_handler import (
     PlatformAuthError,
     PlatformUnavailableError,
 )
+from campaign_automation.utils.validation import whole, words_of
 
 TOKEN_URL = "https://oauth2.googleapis.com/token"  # noqa: S105  # an address
 _SCOPES = ("https://www.googleapis.com/auth/adwords",)
@@ -104,7 +105,8 @@ class GoogleTokens:
 def _reason(error: RefreshError) -> str:
     """Return Google's word for the refusal, as invalid_grant; its answer may hold what it was asked with."""
     body = error.args[1] if len(error.args) > 1 else None
-    return str(body["error"]) if isinstance(body, Mapping) and "error" in body else "it was refused"
+    told = words_of(whole(body.get("error"))) if isinstance(body, Mapping) else None
+    return told or "it was refused"
 
 
 def _incomplete(what: str) -> ConfigurationError:

@@ -17,6 +17,7 @@ from campaign_automation.adapters.common.reading import (
     fields_of,
     figure_of,
     id_of,
+    listed,
     node_of,
     read_fields,
     rows_of,
@@ -28,6 +29,7 @@ from campaign_automation.adapters.tree import AdNode, AdSetNode, CampaignNode
 from campaign_automation.models.accounts import FoundCampaign
 from campaign_automation.models.common import Level, StoredTargeting
 
+MISSING = object()
 DELETED = ("DELETED", "ARCHIVED")
 _STATUS = {"ACTIVE": "active", "PAUSED": "paused", **dict.fromkeys(DELETED, "deleted")}
 # Effective statuses that are reasons in themselves, where Meta gives no other.
@@ -82,8 +84,9 @@ def _review_issues(feedback: Mapping[str, Any]) -> Iterator[str]:
 
 
 def ids_of(edge: Any) -> list[str]:
-    """Return the ids of an edge's objects."""
-    return [id_of(item["id"]) for item in rows_of(fields_of(edge).get("data"))]
+    """Return the ids of an edge's objects; MISSING stands for one that Meta left out, as it does if empty."""
+    rows = [] if edge is MISSING else listed(edge, "data")
+    return list(dict.fromkeys(id_of(item["id"]) for item in rows))
 
 
 def campaign_node(

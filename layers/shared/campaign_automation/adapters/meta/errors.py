@@ -20,6 +20,7 @@ from campaign_automation.utils.error_handler import (
     PlatformRejectedError,
     PlatformUnavailableError,
 )
+from campaign_automation.utils.validation import words_of
 
 _APP_LIMIT = 4
 _RATE_LIMITS = {_APP_LIMIT, 17, 32, 613, *range(80000, 80015)}
@@ -37,7 +38,7 @@ def translate(error: Mapping[str, Any], http_status: int | None, headers: Mappin
     """
     code, subcode = _number(error.get("code")), _number(error.get("error_subcode"))
     facts = _facts(error, code, subcode, headers)
-    text = str(error.get("message", ""))
+    text = words_of(error.get("message")) or ""
     if code == 190 or code in {102, 104}:
         return _auth(code, subcode, text, facts)
     if code in _RATE_LIMITS or http_status == TOO_MANY_REQUESTS:
@@ -59,9 +60,11 @@ def translate(error: Mapping[str, Any], http_status: int | None, headers: Mappin
 
 def _number(value: Any) -> int | None:
     """A code, which may come as text; None for anything that is no whole number."""
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        return None
     try:
-        return None if value is None or isinstance(value, bool) else int(value)
-    except (TypeError, ValueError, OverflowError):
+        return int(value)
+    except ValueError:
         return None
 
 
@@ -91,7 +94,8 @@ def _fault(
     error: Mapping[str, Any], code: int | None, http_status: int | None, facts: dict[str, Any]
 ) -> PlatformError:
     transient = error.get("is_transient")
-    if "reduce the amount of data" in str(error.get("message", "")):
+    transient = transient if isinstance(transient, bool) else None
+    if "reduce the amount of data" in (words_of(error.get("message")) or ""):
         return PlatformUnavailableError(_say(error), platform=PLATFORM, reduce_page=True, **facts)
     is_fault = (
         transient or _is_server_side(http_status) or code in {-2, 2} or (code == 1 and transient is None)
@@ -111,16 +115,17 @@ def _is_server_side(http_status: int | None) -> bool:
 
 
 def _say(error: Mapping[str, Any]) -> str:
-    return f"meta: {error.get('error_user_msg') or error.get('message') or 'no reason given'}"
+    told = (words_of(error.get(name)) for name in ("error_user_msg", "message", "error_user_title"))
+    return f"meta: {next(filter(None, told), 'no reason given')}"
 
 
 def _facts(
     error: Mapping[str, Any], code: int | None, subcode: int | None, headers: Mapping[str, str]
 ) -> dict[str, Any]:
-    trace = error.get("fbtrace_id") or headers.get("x-fb-trace-id")
+    told = f"{code}/{subcode}" if subcode else str(code)
     return {
-        "platform_code": f"{code}/{subcode}" if subcode else str(code),
-        "platform_request_id": str(trace) if trace else None,
+        "platform_code": None if code is None else told,
+        "platform_request_id": words_of(error.get("fbtrace_id")) or headers.get("x-fb-trace-id"),
         "field": _blamed_field(error.get("error_data")),
     }
 
@@ -131,4 +136,4 @@ def _blamed_field(error_data: Any) -> str | None:
         error_data = parsed(error_data)
     specs = error_data.get("blame_field_specs") if isinstance(error_data, dict) else None
     first = specs[0] if isinstance(specs, list) and specs else None
-    return ".".join(str(part) for part in first) if isinstance(first, list) and first else None
+    return ".".join(filter(None, map(words_of, first))) or None if isinstance(first, list) else None

@@ -9,9 +9,21 @@ from functools import partial
 from typing import Any
 
 from campaign_automation.adapters.base import Access, DailyInsight
-from campaign_automation.adapters.common.reading import fields_of, rows_of, tree_of
+from campaign_automation.adapters.common.reading import (
+    UNREADABLE,
+    distinct_insights,
+    fields_of,
+    listed,
+    tree_of,
+)
 from campaign_automation.adapters.meta import facts
-from campaign_automation.adapters.meta.answers import ad_node, adset_node, campaign_node, insight_of_row
+from campaign_automation.adapters.meta.answers import (
+    MISSING,
+    ad_node,
+    adset_node,
+    campaign_node,
+    insight_of_row,
+)
 from campaign_automation.adapters.meta.errors import is_too_much
 from campaign_automation.adapters.meta.wire import MetaWire
 from campaign_automation.adapters.tree import Tree
@@ -51,9 +63,10 @@ class MetaReader:
         """Read a campaign with its ad sets and ads, mostly with one request."""
         data = await self._expanded(access, campaign_id)
         step = facts.budget_step(currency) or Decimal(1)
-        adsets = await self._whole_edge(access, data, Level.ADSET, facts.ADSET_FIELDS)
-        ads = await self._whole_edge(access, data, Level.AD, facts.AD_FIELDS)
-        campaign = campaign_node({**data, "id": campaign_id}, step, adsets)
+        whole = {**data, "id": campaign_id}
+        adsets = await self._whole_edge(access, whole, Level.ADSET, facts.ADSET_FIELDS)
+        ads = await self._whole_edge(access, whole, Level.AD, facts.AD_FIELDS)
+        campaign = campaign_node(whole, step, adsets or ())
         return tree_of(campaign, adsets, ads, partial(adset_node, step=step), ad_node)
 
     async def _expanded(self, access: Access, campaign_id: str) -> dict[str, Any]:
@@ -73,11 +86,15 @@ class MetaReader:
 
     async def _whole_edge(
         self, access: Access, data: Mapping[str, Any], level: Level, fields: str
-    ) -> list[Any]:
-        """The expanded edge, or all its pages when the expansion held only the first."""
-        edge = fields_of(data.get(EDGES[level]))
-        if "next" not in fields_of(edge.get("paging")):
-            return rows_of(edge.get("data"))
+    ) -> list[Any] | None:
+        """The expanded edge, or all its pages when the expansion held only the first; None for no list."""
+        edge = data.get(EDGES[level], MISSING)
+        try:
+            if edge is not MISSING and "next" not in fields_of(edge.get("paging")):
+                return listed(edge, "data")
+        except UNREADABLE:
+            return None
+        # An edge that is left out of an expansion may be empty, and its own address says so.
         params = {"fields": fields, "limit": 200}
         return await self._wire.get_all(access, f"list_{level}s", data["id"], EDGES[level], params)
 
@@ -104,4 +121,4 @@ class MetaReader:
         }
         rows = await self._wire.get_all(access, "insights", access.platform_account_id, "insights", params)
         actions = facts.GOALS[Objective(objective)].result_actions
-        return [insight_of_row(row, level, actions) for row in rows]
+        return distinct_insights(insight_of_row(row, level, actions) for row in rows)

@@ -5,11 +5,11 @@ Source: platforms.md section 2.7, after the vendor's page "Rate Limits".
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from campaign_automation.adapters.common.calls import wait_seconds
+from campaign_automation.utils.validation import json_of
 
 _COUNTS = ("call_count", "total_cputime", "total_time")
 
@@ -48,6 +48,6 @@ def _highest(entries: Iterable[Any]) -> int:
 def parsed(text: str) -> Any:
     """Return the value of JSON text, or None."""
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
+        return json_of(text)
+    except ValueError:
         return None

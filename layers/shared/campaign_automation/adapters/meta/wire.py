@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 from typing import Any, TypeVar
@@ -18,7 +17,7 @@ from campaign_automation.adapters.base import Access, Outcome, failed
 from campaign_automation.adapters.common.calls import CONNECT_SECONDS, without_usable_body
 from campaign_automation.adapters.common.listings import chunks
 from campaign_automation.adapters.common.pages import Pages
-from campaign_automation.adapters.common.reading import id_or_none
+from campaign_automation.adapters.common.reading import id_or_none, listed
 from campaign_automation.adapters.limits.calls import Calls
 from campaign_automation.adapters.limits.limit import Kind
 from campaign_automation.adapters.meta import facts
@@ -27,6 +26,7 @@ from campaign_automation.adapters.meta.facts import PLATFORM
 from campaign_automation.adapters.meta.usage import Usage, usage_of
 from campaign_automation.utils.error_handler import PlatformError, PlatformUnavailableError
 from campaign_automation.utils.observability import platform_call
+from campaign_automation.utils.validation import json_of, whole
 
 T = TypeVar("T")
 Call = tuple[str, tuple[str, ...], facts.Params]  # method, path, parameters
@@ -58,7 +58,7 @@ class MetaWire:
         """One node with its fields; edges may be expanded in them."""
 
         def read(api: FacebookAdsApi) -> dict[str, Any]:
-            data: dict[str, Any] = api.call("GET", (node, ""), params={"fields": fields}).json()
+            data: dict[str, Any] = _body(api.call("GET", (node, ""), params={"fields": fields}))
             return data
 
         return await self.run(access, operation, read, "read")
@@ -165,8 +165,8 @@ def _refuse_failure(answer: requests.Response, **_: Any) -> None:
     if answer.is_redirect:
         return
     try:
-        body = json.loads(answer.content)
-    except (ValueError, RecursionError):
+        body = json_of(answer.content)
+    except ValueError:
         body = None
     is_failure = answer.status_code >= 400 or not isinstance(body, dict | list)
     if is_failure or (isinstance(body, dict) and body.get("error")):
@@ -198,23 +198,32 @@ def _callbacks(tag: str, outcomes: dict[str, Outcome]) -> dict[str, Callable[[Fa
         outcomes[tag] = _success(tag, answer)
 
     def failure(answer: FacebookResponse) -> None:
-        error = _platform_error(answer.json(), answer.status(), answer.headers())
+        error = _platform_error(_body(answer), answer.status(), answer.headers())
         outcomes[tag] = failed(tag, error)
 
     return {"success": success, "failure": failure}
+
+
+def _body(answer: FacebookResponse) -> Any:
+    """The JSON of an answer; None for what cannot be read."""
+    try:
+        return whole(answer.json())
+    except (ValueError, RecursionError):
+        return None
 
 
 def _by_name(headers: Any) -> dict[str, str]:
     """Headers by lower-case name; the items of a batch have them as a list, or not at all."""
     if isinstance(headers, Mapping):
         return {str(name).lower(): str(value) for name, value in headers.items()}
-    entries = [item for item in headers or () if isinstance(item, dict)] if isinstance(headers, list) else []
+    items = whole(headers) if isinstance(headers, list) else []
+    entries = [item for item in items if isinstance(item, dict)]
     return {str(item.get("name")).lower(): str(item.get("value")) for item in entries}
 
 
 def _success(tag: str, answer: FacebookResponse) -> Outcome:
     """The outcome of a call that worked; an update or delete answers no id, and its tag is the id."""
-    body = answer.json()
+    body = _body(answer)
     if not isinstance(body, dict):
         return Outcome(tag, error=unavailable("meta: an answer that is no object"))
     # The tag of a create is no id, so that one which is answered without its id is found to have none.
@@ -231,14 +240,14 @@ def _all_pages(
     items: list[dict[str, Any]] = []
     while True:
         try:
-            data = api.call("GET", path, params=page).json()
+            data = _body(api.call("GET", path, params=page))
         except PlatformUnavailableError as error:
             if not is_too_much(error) or page.get("limit", 1) <= 1:
                 raise
             page["limit"] //= 2
             pages.turn_to(("limit", page["limit"], page.get("after")))
             continue
-        items += data["data"]
+        items += listed(data, "data")
         after = _next_cursor(data.get("paging") or {}, pages)
         if after is None:
             return items

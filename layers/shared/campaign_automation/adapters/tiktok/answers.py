@@ -25,6 +25,7 @@ from campaign_automation.adapters.tiktok.requests import ages_of
 from campaign_automation.adapters.tree import AdNode, AdSetNode, CampaignNode
 from campaign_automation.models.accounts import FoundCampaign
 from campaign_automation.models.common import Gender, Level, StoredTargeting
+from campaign_automation.utils.validation import words_of
 
 _STATUS = {"ENABLE": "active", "DISABLE": "paused", "DELETE": "deleted"}
 _DAILY = ("BUDGET_MODE_DAY", "BUDGET_MODE_DYNAMIC_DAILY_BUDGET")
@@ -218,4 +219,4 @@ def _error_list(data: Any) -> list[tuple[set[str], str]]:
 
 def _partial_error(entry: Mapping[str, Any]) -> tuple[set[str], str]:
     ids = {str(value) for name, value in entry.items() if name.endswith("_id") and name != "request_id"}
-    return ids, str(entry.get("error_message") or entry.get("message") or "not done")
+    return ids, words_of(entry.get("error_message")) or words_of(entry.get("message")) or "not done"

@@ -21,6 +21,7 @@ from campaign_automation.utils.error_handler import (
     PlatformRejectedError,
     PlatformUnavailableError,
 )
+from campaign_automation.utils.validation import words_of
 
 __all__ = ["is_gone", "is_nothing_to_update", "translate", "unavailable"]
 
@@ -54,9 +55,8 @@ def translate(body: Mapping[str, Any]) -> PlatformError:
 
     A fault or a conflict says `outcome_unknown`: TikTok may have acted.
     """
-    code, text = int(body.get("code", -1)), str(body.get("message") or "no reason given")
-    request_id = body.get("request_id")
-    facts = {"platform_code": str(code), "platform_request_id": str(request_id) if request_id else None}
+    code, text = int(body.get("code", -1)), words_of(body.get("message")) or "no reason given"
+    facts = {"platform_code": str(code), "platform_request_id": words_of(body.get("request_id"))}
     return (
         _access_problem(code, text, facts)
         or _limit(code, text, facts)

@@ -11,6 +11,7 @@ import httpx
 from campaign_automation.adapters.base import Access
 from campaign_automation.adapters.common.calls import CONNECT_SECONDS, without_usable_body
 from campaign_automation.adapters.common.pages import Pages
+from campaign_automation.adapters.common.reading import count_of
 from campaign_automation.adapters.limits.calls import Calls
 from campaign_automation.adapters.limits.limit import Kind
 from campaign_automation.adapters.tiktok import facts
@@ -18,6 +19,7 @@ from campaign_automation.adapters.tiktok.errors import OK, PARTLY_DONE, is_per_s
 from campaign_automation.adapters.tiktok.facts import PLATFORM
 from campaign_automation.utils.retry_strategy import with_retries
 from campaign_automation.utils.tls import ssl_context
+from campaign_automation.utils.validation import json_of, words_of
 
 Send = Callable[[httpx.AsyncClient], Awaitable[httpx.Response]]
 
@@ -72,11 +74,15 @@ class TikTokWire:
         while True:
             paged = {**params, "page": page, "page_size": facts.PAGE_SIZE}
             data = await self.get(access, operation, path, paged)
-            items += data.get("list") or []
-            if not _goes_on(data, page):
-                return items
+            rows = _rows(data, path)
+            items += rows
+            if not _goes_on(data, page, len(rows)):
+                break
             page += 1
             pages.turn_to(page)
+        if not items and _counted(data):
+            raise unavailable(f"tiktok: {path} counts {_counted(data)} objects and shows none")
+        return items
 
     async def post(self, access: Access, operation: str, path: str, body: facts.Params) -> Any:
         """Write, and return the `data` of the answer: an object, or a list for an uploaded video.
@@ -130,22 +136,39 @@ async def _answer(http: httpx.AsyncClient, send: Send) -> Answer:
     return opened(answer)
 
 
-def _goes_on(data: facts.Params, page: int) -> bool:
+def _rows(data: facts.Params, path: str) -> list[Any]:
+    """The rows of a page. A missing list is an empty one only where the page counts no rows."""
+    rows = data.get("list")
+    if isinstance(rows, list):
+        return rows
+    if rows is None and _told(data, "total_number") == 0:
+        return []
+    raise unavailable(f"tiktok: {path} answered without its list")
+
+
+def _goes_on(data: facts.Params, page: int, rows: int) -> bool:
     """Return whether a page follows; a full page without a count may have one."""
+    total = _told(data, "total_page")
+    return rows >= facts.PAGE_SIZE if total is None else page < total
+
+
+def _counted(data: facts.Params) -> int:
+    """The number of rows that a list says it has; 0 where it does not say."""
+    return _told(data, "total_number") or 0
+
+
+def _told(data: facts.Params, name: str) -> int | None:
+    """A count of the list's pages or rows."""
     info = data.get("page_info")
-    total = info.get("total_page") if isinstance(info, dict) else None
-    try:
-        return page < int(total)  # type: ignore[arg-type]  # whatever it is, int() refuses what is no count
-    except (TypeError, ValueError):
-        return len(data.get("list") or []) >= facts.PAGE_SIZE
+    return count_of(info.get(name)) if isinstance(info, Mapping) else None
 
 
 def opened(answer: httpx.Response) -> Answer:
     """Open the envelope {code, message, request_id, data}. Raises PlatformError for any code of failure."""
     # HTTP 200 does not mean success: TikTok answers it to refusals as well.
     try:
-        body = answer.json()
-    except (ValueError, RecursionError):
+        body = json_of(answer.content)
+    except ValueError:
         body = None
     code = body.get("code") if isinstance(body, dict) else None
     if not isinstance(code, int) or isinstance(code, bool):
@@ -155,9 +178,8 @@ def opened(answer: httpx.Response) -> Answer:
     data = body.get("data") or {}
     if not isinstance(data, dict | list):
         raise unavailable("tiktok: an answer whose data is no object")
-    request_id = body.get("request_id")
-    problem = str(body.get("message") or "done in part") if code == PARTLY_DONE else None
-    return Answer(data, str(request_id) if request_id else None, problem)
+    problem = (words_of(body.get("message")) or "done in part") if code == PARTLY_DONE else None
+    return Answer(data, words_of(body.get("request_id")), problem)
 
 
 def _token(access: Access) -> dict[str, str]:

@@ -66,8 +66,8 @@ def without_daily_budget(count: int) -> str:
 
 
 def lost(level: Level) -> str:
-    """Return the limit of objects that the platform answered without an id."""
-    return f"the platform answered {level}s without an id, which cannot be managed"
+    """Return the limit of objects that the platform did not show, or without an id."""
+    return f"the platform did not show all {level}s with their ids, and the others cannot be managed"
 
 
 def unknown_spend(reason: str) -> str:

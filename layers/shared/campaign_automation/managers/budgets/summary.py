@@ -12,6 +12,7 @@ from campaign_automation.managers.budgets.wording import summary_text
 from campaign_automation.managers.campaigns.copywriting import TEMPLATE
 from campaign_automation.models.budgets import Optimization, Summary
 from campaign_automation.utils.observability import emit, logger
+from campaign_automation.utils.validation import NOT_A_CHARACTER, json_of
 
 _LONGEST_SECONDS = 3.0  # an optimisation ends in 5; the template needs no time
 _LONGEST_TEXT = 600
@@ -73,12 +74,15 @@ def numbers_of(optimizations: Sequence[Optimization], currency: str) -> dict[str
 
 
 def problem_of(text: str, numbers: Mapping[str, str]) -> str | None:
-    """Return the reason a text is refused: its own numbers, unknown placeholders, no words or too many."""
+    """Return the reason a text is refused: its own numbers, unknown placeholders, half of a character,
+    no words or too many."""
     if not text.strip() or len(text) > _LONGEST_TEXT:
         return f"{len(text)} characters"
     names = _NAMES.findall(text)
     if unknown := set(names) - set(numbers):
         return f"unknown placeholders: {sorted(unknown)}"
+    if NOT_A_CHARACTER in text:
+        return "half of a character"
     words = _NAMES.sub("", text)
     if re.search(r"[\d{}]", words) or _NUMBER_WORDS.search(words):
         return "numbers of its own"
@@ -103,4 +107,4 @@ def _prompt(optimizations: Sequence[Optimization], numbers: Mapping[str, str], l
 def _text_of(text: str) -> str:
     """Return the summary out of the answer, which models like to wrap into a code fence."""
     fenced = re.search(r"\{.*\}", text, re.DOTALL)
-    return " ".join(str(json.loads(fenced.group() if fenced else text)["summary"]).split())
+    return " ".join(str(json_of(fenced.group() if fenced else text)["summary"]).split())

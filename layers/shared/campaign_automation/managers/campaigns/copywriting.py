@@ -20,6 +20,7 @@ from campaign_automation.models.creation.options import GivenTexts
 from campaign_automation.utils.error_handler import AiModelError
 from campaign_automation.utils.observability import emit, logger
 from campaign_automation.utils.retry_strategy import ATTEMPT_TIMEOUT_SECONDS
+from campaign_automation.utils.validation import NOT_A_CHARACTER, json_of
 
 TEMPLATE, REQUEST = "template", "request"
 PARTS = ("primary_text", "headline", "description")
@@ -149,15 +150,17 @@ class Copywriter:
 
         Raises ValueError for another one, with half a character in it too, which no platform takes.
         """
-        text.encode()
         try:
-            return _Draft.model_validate(_json_object(text))
+            draft = _Draft.model_validate(_json_object(text))
         except ValueError:  # pydantic's ValidationError is one too
             if not self._takes_plain_text or "{" in text:
                 raise
-        return _Draft(
-            primary_text=_unwrapped(text), headline=template.headline, description=template.description
-        )
+            draft = _Draft(
+                primary_text=_unwrapped(text), headline=template.headline, description=template.description
+            )
+        if NOT_A_CHARACTER in draft.model_dump_json():
+            raise ValueError("holds half of a character")
+        return draft
 
 
 def _unwrapped(text: str) -> str:
@@ -348,7 +351,7 @@ def _with_problems(prompt: str, problems: Sequence[str]) -> str:
 def _json_object(text: str) -> Any:
     """Return the JSON object in a model's answer; models often wrap it into a code fence."""
     fenced = re.search(r"\{.*\}", text, re.DOTALL)
-    return json.loads(fenced.group() if fenced else text)
+    return json_of(fenced.group() if fenced else text)
 
 
 def _tidy(text: str) -> str:

@@ -63,8 +63,10 @@ class FirstPartyRevenue:
                 "page_size": _PAGE_SIZE,
             },
         )
-        days = (_day(row) for row in answer["metrics"])
-        return {day: amount for day, amount in days if amount is not None}
+        days = dict.fromkeys(_day(row) for row in answer["metrics"])  # a row may be told again
+        told = [day for day, _ in days]
+        # Of two figures of one day neither is known to be right.
+        return {day: amount for day, amount in days if amount is not None and told.count(day) == 1}
 
 
 def _day(row: Mapping[str, Any]) -> tuple[date, Decimal | None]:

@@ -91,8 +91,7 @@ async def find_record(tools: ToolCaller, creation: Creation) -> dict[str, Any] |
     asked = {"user_id": creation.tenant, "platform": creation.spec.platform, "page_size": _PAGE_SIZE}
     for page in range(1, _MOST_PAGES + 1):
         answer = await tools.call_tool("get_campaigns", {**asked, "page": page})
-        listed = answer.get("campaigns")
-        records = [item for item in listed if isinstance(item, dict)] if isinstance(listed, list) else []
+        records = _records(answer)
         for record in records:
             targeting = record.get("targeting")
             if isinstance(targeting, dict) and targeting.get("campaign_id") == creation.campaign_id:
@@ -102,6 +101,14 @@ async def find_record(tools: ToolCaller, creation: Creation) -> dict[str, Any] |
     raise WebPlatformError(
         f"the Web Platform lists more than {_MOST_PAGES * _PAGE_SIZE} campaigns", code="3003", retryable=False
     )
+
+
+def _records(answer: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the records of a page. Raises WebPlatformError where it has no list, not even an empty one."""
+    listed = answer.get("campaigns")
+    if not isinstance(listed, list):
+        raise WebPlatformError("get_campaigns answered without its campaigns", code="3003")
+    return [item for item in listed if isinstance(item, dict)]
 
 
 def _is_past(records: list[dict[str, Any]], creation: Creation) -> bool:

@@ -43,7 +43,7 @@ class Stored(NamedTuple):
 
 def stored_of(daily_budget: Decimal, places: Iterable[Row], people: Iterable[Row]) -> Stored:
     """Return what the rows of a campaign's criteria and of its ad groups' tell."""
-    places, people = list(places), list(people)
+    places, people = _distinct(places), _distinct(people)
     criteria = [row.campaign_criterion for row in places]
     languages = [item for item in criteria if _kind_of(item) == "LANGUAGE"]
     words = [_place_of(item) for item in criteria if _kind_of(item) not in ("LANGUAGE", "KEYWORD")]
@@ -63,6 +63,11 @@ def stored_of(daily_budget: Decimal, places: Iterable[Row], people: Iterable[Row
         keywords=keywords_of(people),
         negative_keywords=[item for item in criteria if _kind_of(item) == "KEYWORD"],
     )
+
+
+def _distinct(rows: Iterable[Row]) -> list[Row]:
+    """Return the rows without those that are told again."""
+    return list({row.SerializeToString(deterministic=True): row for row in rows}.values())
 
 
 def keywords_of(rows: Iterable[Row]) -> dict[str, list[Row]]:

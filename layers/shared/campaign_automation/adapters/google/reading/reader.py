@@ -52,7 +52,7 @@ class GoogleReader:
             name = names[0] if is_lone else by_tag.get(answers.tag_of(row))
             if name:
                 found.setdefault(name, []).append(answers.ad_id(row))
-        return found
+        return {name: list(dict.fromkeys(ids)) for name, ids in found.items()}
 
     async def tree(self, access: Access, campaign_id: str) -> Tree:
         """Read the tree: with one query right after the creation, whose answers told the rest, else five."""
