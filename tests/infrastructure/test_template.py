@@ -91,6 +91,7 @@ def test_each_secret_is_readable_only_by_the_functions_that_need_it(rights: dict
         "GoogleSecret": {"GoogleStepFunctionRole", *EVERY_PLATFORM},
         "WebPlatformSecret": {*PLATFORM_STEPS, *EVERY_PLATFORM, "OutboxFunctionRole"},
         "GeminiSecret": {"WriteCopyFunctionRole"},
+        "LinksSecret": {"AuthorizerFunctionRole", "ProposalsFunctionRole", "OutboxFunctionRole"},
     }
     others = {
         "arn:cache": {"GetCampaignStatusFunctionRole", "AccountFunctionRole", *PLATFORM_STEPS},
@@ -211,7 +212,9 @@ def test_the_template_stays_short() -> None:
     added = text.count("Type: AWS::Serverless::Function") - 22
     rest, alarms = text.split("  # --- Alarms and dashboard")
     assert len(rest.splitlines()) < 1300 + 32 * added
-    assert sum("MetricStat" not in line for line in alarms.splitlines()) < 157 + 6 * added  # an alarm for each
+    assert (
+        sum("MetricStat" not in line for line in alarms.splitlines()) < 157 + 6 * added
+    )  # an alarm for each
 
 
 def test_the_gateway_refuses_in_the_envelope(transformed: dict[str, Any]) -> None:

@@ -179,6 +179,13 @@ class Settings(BaseModel):
         False, description="true: what is counted is stored after each request, for GET /metrics"
     )
 
+    public_url: str | None = Field(
+        None, description="where people reach the API, for links in notices; unset: no links"
+    )
+    link_secret_id: str | None = Field(
+        None, description="the secret with the keys of links; for functions that make or check them"
+    )
+
     jwt_issuer: str | None = Field(None, description="the issuer of callers' tokens; for the authorizer")
     jwt_audience: str | None = Field(None, description="their audience; for the authorizer")
     jwks_url: str | None = Field(None, description="the issuer's public keys; for the authorizer")

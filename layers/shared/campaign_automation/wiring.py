@@ -234,7 +234,8 @@ class Wiring(SharedParts):
     @cached_property
     def proposals(self) -> ProposalDecisions:
         allows_own = self.settings.approve_own_proposals
-        return ProposalDecisions(self._proposal_store, self.proposal_execution, allows_own=allows_own)
+        stored, execution = self._proposal_store, self.proposal_execution
+        return ProposalDecisions(stored, execution, self.links, allows_own=allows_own)
 
     @cached_property
     def proposal_requests(self) -> ProposalRequests:

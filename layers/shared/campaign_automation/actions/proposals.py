@@ -7,7 +7,9 @@ from campaign_automation.models.common import Context, Role
 from campaign_automation.models.proposals import (
     ApproveProposal,
     GetProposal,
+    LinkProposal,
     ListProposals,
+    ProposalLink,
     ProposalList,
     ProposalsDecided,
     ProposalShown,
@@ -26,6 +28,12 @@ async def list_proposals(parts: Wiring, request: ListProposals, caller: Context)
 async def get_proposal(parts: Wiring, request: GetProposal, caller: Context) -> ProposalShown:
     """Show a proposal with its plan, its state and the receipts of its writes."""
     return await parts.proposals.get(request, caller)
+
+
+@action("GET", "/v1/proposals/{proposal_id}/link", role=Role.APPROVER)
+async def link_proposal(parts: Wiring, request: LinkProposal, caller: Context) -> ProposalLink:
+    """Show a link that opens the page of a proposal for 15 minutes, to read it and decide."""
+    return await parts.proposals.link(request, caller)
 
 
 @action("POST", "/v1/proposal-approvals", key=Key.GIVEN, role=Role.APPROVER)

@@ -76,6 +76,12 @@ class ProposalStore:
         gone = _WORK.attributes if is_left else ()
         return await self._table.try_write(_update(proposal, due, _WORK.held_by(token), gone))
 
+    async def use_link(self, tenant: str, proposal_id: str, token_id: str) -> bool:
+        """Note that a link to decide was used. Return False for one that was used before."""
+        used = f"used#{token_id}"
+        update = Update(_key(tenant, proposal_id), set={used: machine_now()}, when=Absent(used))
+        return await self._table.try_write(update)
+
     async def leave(self, proposal: Proposal, token: str) -> None:
         """Give the lease back and nothing else."""
         key = _key(proposal.tenant, proposal.proposal_id)

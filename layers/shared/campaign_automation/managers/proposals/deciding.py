@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from campaign_automation.managers.notices.links import Links
 from campaign_automation.managers.proposals import wording
 from campaign_automation.managers.proposals.executing import RETRY_MS, ProposalExecution
 from campaign_automation.models.changes import FailedItem
@@ -12,9 +13,11 @@ from campaign_automation.models.common import Context
 from campaign_automation.models.proposals import (
     ApproveProposal,
     GetProposal,
+    LinkProposal,
     ListProposals,
     Proposal,
     ProposalHead,
+    ProposalLink,
     ProposalList,
     ProposalsDecided,
     ProposalShown,
@@ -27,6 +30,7 @@ from campaign_automation.stores.proposal_store import ProposalStore
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import (
     CampaignAutomationError,
+    ConfigurationError,
     ConflictError,
     ForbiddenError,
     GuardRefusedError,
@@ -34,13 +38,17 @@ from campaign_automation.utils.error_handler import (
     error_body,
 )
 from campaign_automation.utils.observability import emit, logger
+from campaign_automation.utils.signed_links import LINK_SECONDS
 
 _PAGE = 100
 _MARGIN_SECONDS = 5  # between the end of the work and the end of the caller's time
 
 
 class ProposalDecisions:
-    def __init__(self, store: ProposalStore, execution: ProposalExecution, *, allows_own: bool) -> None:
+    def __init__(
+        self, store: ProposalStore, execution: ProposalExecution, links: Links, *, allows_own: bool
+    ) -> None:
+        self._links = links
         self._store = store
         self._execution = execution
         self._allows_own = allows_own
@@ -73,6 +81,24 @@ class ProposalDecisions:
         if proposal is None:
             raise NotFoundError(f"proposal {proposal_id} {wording.UNKNOWN}", field="proposal_ids")
         return proposal
+
+    async def link(self, request: LinkProposal, context: Context) -> ProposalLink:
+        """Return a link to the page of a proposal, for the caller.
+
+        Raises ConfigurationError where the deployment has no URL at which it could be opened.
+        """
+        await self.load(context.user_id, request.proposal_id)
+        person = context.person or context.user_id
+        url = self._links.url(context.user_id, person, f"proposals/{request.proposal_id}")
+        if url is None:
+            raise ConfigurationError(wording.NO_PUBLIC_URL, setting="public_url")
+        return ProposalLink(url=url, expires_in_seconds=LINK_SECONDS)
+
+    async def use_link(self, proposal_id: str, link_id: str, context: Context) -> None:
+        """Use up the token of a form. Raises ConflictError for one that was used before."""
+        await self.load(context.user_id, proposal_id)
+        if not await self._store.use_link(context.user_id, proposal_id, link_id):
+            raise ConflictError(wording.LINK_USED, field="token")
 
     # --- deciding -------------------------------------------------------------------------------------------
 

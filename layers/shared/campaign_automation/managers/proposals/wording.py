@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from campaign_automation.managers.notices.links import LINK_TO
 from campaign_automation.models.proposals import Proposal, Receipt
 from campaign_automation.utils import clock
 from campaign_automation.utils.plurals import counted
@@ -13,6 +14,8 @@ UNKNOWN = "is not known"
 OWN = "was proposed by you: another person has to approve it (APPROVE_OWN_PROPOSALS allows one's own)"
 EXPIRED = "nobody decided on it in time"
 NOT_THE_PLAN = "the stored plan does not have its digest"
+LINK_USED = "this form was used before; open the link again to see the proposal as it is"
+NO_PUBLIC_URL = "links: this deployment has no PUBLIC_URL at which they could be opened"
 GOES_ON = "the creation goes on"
 CREATION_ENDED = {
     "rolled_back": "the creation failed and was undone",
@@ -78,5 +81,6 @@ def notice(proposal: Proposal) -> dict[str, Any]:
         "title": "A proposal waits for your decision",
         "message": f"{proposal.summary}. Proposed by {proposal.proposed_by}: {proposal.reason}. It expires at"
         f" {clock.iso(proposal.expires_at)}.",
+        LINK_TO: f"proposals/{proposal.proposal_id}",
         "extra_data": {"proposal_id": proposal.proposal_id, "action": proposal.action},
     }

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Collection
 from typing import Any
 
 from campaign_automation.clients.mcp_client import ToolCaller
+from campaign_automation.managers.notices.links import LINK_TO, Links
 from campaign_automation.stores.notice_store import Channel, Notice, NoticeStore
 from campaign_automation.utils.error_handler import CampaignAutomationError, redact
 from campaign_automation.utils.observability import emit, logger
@@ -32,7 +33,14 @@ Publish = Callable[[str, str], None]  # subject and message
 class Notices:
     """The notices that go through the Web Platform, and through a topic where the deployment has one."""
 
-    def __init__(self, store: NoticeStore, tools: ToolCaller | None, publish: Publish | None = None) -> None:
+    def __init__(
+        self,
+        store: NoticeStore,
+        tools: ToolCaller | None,
+        publish: Publish | None = None,
+        links: Links | None = None,
+    ) -> None:
+        self._links = links
         self._store = store
         self._tools = tools
         self._publish = publish
@@ -86,10 +94,14 @@ class Notices:
     def _send(self, channel: Channel, notice: Notice) -> Awaitable[Any]:
         if channel == "topic":
             assert self._publish is not None
-            message = json.dumps({"tenant": notice.tenant, **notice.arguments}, ensure_ascii=False)
+            # Who reads the topic is not the owner: no link that decides goes there.
+            told = {name: value for name, value in notice.arguments.items() if name != LINK_TO}
+            message = json.dumps({"tenant": notice.tenant, **told}, ensure_ascii=False)
             return asyncio.to_thread(self._publish, notice.arguments["title"], message)
         assert self._tools is not None
         arguments = with_known_category(notice.arguments)
+        if LINK_TO in arguments and self._links is not None:
+            arguments = self._links.with_link(notice.tenant, arguments)
         return self._tools.call_tool(TOOL, {"user_id": notice.tenant, **arguments})
 
 

@@ -200,6 +200,18 @@ class GetProposal(Model):
     proposal_id: ProposalId
 
 
+class LinkProposal(GetProposal):
+    """The proposal whose page is to be opened."""
+
+
+class ProposalLink(Model):
+    """A link to the page of a proposal, good for a quarter of an hour; who has it may decide."""
+
+    status: Literal["success"] = "success"
+    url: str
+    expires_in_seconds: int
+
+
 class ApproveProposal(Model):
     """The proposals to carry out, each once; all must be the caller's tenant's."""
 
