@@ -169,7 +169,7 @@ def test_without_a_url_there_are_no_links() -> None:
     proposal_id = house.propose()
     assert "action_url" not in told(house)
     error = house.ask("link_proposal", {"proposal_id": proposal_id})["error"]
-    assert (error["code"], error["details"]["setting"]) == ("4000", "public_url")
+    assert (error["code"], error["details"]["setting"]) == ("5000", "public_url")
 
 
 def test_a_topic_gets_no_link(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,7 +30,6 @@ from campaign_automation.stores.proposal_store import ProposalStore
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import (
     CampaignAutomationError,
-    ConfigurationError,
     ConflictError,
     ForbiddenError,
     GuardRefusedError,
@@ -85,13 +84,13 @@ class ProposalDecisions:
     async def link(self, request: LinkProposal, context: Context) -> ProposalLink:
         """Return a link to the page of a proposal, for the caller.
 
-        Raises ConfigurationError where the deployment has no URL at which it could be opened.
+        Raises NotFoundError where the deployment has no URL at which it could be opened.
         """
         await self.load(context.user_id, request.proposal_id)
         person = context.person or context.user_id
         url = self._links.url(context.user_id, person, f"proposals/{request.proposal_id}")
         if url is None:
-            raise ConfigurationError(wording.NO_PUBLIC_URL, setting="public_url")
+            raise NotFoundError(wording.NO_PUBLIC_URL, setting="public_url")
         return ProposalLink(url=url, expires_in_seconds=LINK_SECONDS)
 
     async def use_link(self, proposal_id: str, link_id: str, context: Context) -> None:
