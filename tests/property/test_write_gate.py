@@ -21,6 +21,7 @@ from campaign_automation.managers.changes.targets import TargetChanges
 from campaign_automation.models.campaign import Creation
 from campaign_automation.models.changes import AuditRecord, ChangeUndone, UndoChange
 from campaign_automation.models.common import Context, Level
+from campaign_automation.settings import parse_settings
 from campaign_automation.stores import lease
 from campaign_automation.stores.engines.sqlite import SqliteTable
 from campaign_automation.stores.table import Table
@@ -33,21 +34,30 @@ from campaign_automation.utils.error_handler import (
 from campaign_automation.wiring import Wiring
 from tests.support.builders import request_body
 from tests.support.fake_adapter import FakeAdapter
+from tests.support.one_tenant import SETTINGS
 from tests.support.parts import campaign_of, gate_with
 from tests.support.table import empty_table
 from tests.support.web_platform import MemoryWebPlatform
 
+WIDE = {"ACCOUNT_DAILY_BUDGET_CAPS": "USD:1000000"}
 LIMITS = Limits(Decimal(50), Decimal(50), {"USD": Decimal(150)}, False)
 
 
 class House:
-    """One tenant's campaigns on a platform in memory, with a gate of given limits."""
+    """One tenant's campaigns on a platform in memory, with a gate of given limits.
+
+    Without a table of its own it works in that of the environment's settings.
+    """
 
     def __init__(self, table: Table | None = None) -> None:
-        empty_table()
+        if table is None:
+            empty_table()
         self.adapter = FakeAdapter("meta")
         self.web_platform = MemoryWebPlatform()
-        self.wiring = Wiring(mcp_client=self.web_platform, adapters={"meta": self.adapter}, table=table)
+        settings = None if table is None else parse_settings({**SETTINGS, **WIDE})
+        self.wiring = Wiring(
+            settings, mcp_client=self.web_platform, adapters={"meta": self.adapter}, table=table
+        )
 
     def create(self, **changes: Any) -> Creation:
         from campaign_automation.capability import run_action
@@ -83,8 +93,11 @@ class House:
 
 
 @pytest.fixture(params=["dynamodb", "sqlite"])
-def house(request: pytest.FixtureRequest, module_settings: None, tmp_path: Path) -> House:
-    return House(SqliteTable(tmp_path / "store.db") if request.param == "sqlite" else None)
+def house(request: pytest.FixtureRequest, tmp_path: Path) -> House:
+    if request.param == "sqlite":
+        return House(SqliteTable(tmp_path / "store.db"))
+    request.getfixturevalue("module_settings")
+    return House()
 
 
 @pytest.fixture(autouse=True)

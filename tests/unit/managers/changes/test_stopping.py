@@ -1,0 +1,116 @@
+"""The stop of all campaigns, and campaigns whose pause, undo or release ends what was begun."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from campaign_automation.managers.changes import stopping
+from campaign_automation.utils.error_handler import PlatformRejectedError
+from tests.support.builders import request_body
+from tests.support.fake_adapter import FakeAdapter
+from tests.support.one_tenant import OneTenant
+
+
+class Watched(FakeAdapter):
+    """A platform that notes which campaigns are paused, in which order, and how many at once."""
+
+    def __init__(self, platform: str = "meta") -> None:
+        super().__init__(platform)
+        self.paused: list[str] = []
+        self.at_once = self.most_at_once = 0
+        self.broken: dict[str, Exception] = {}
+
+    async def set_status(self, *args: Any) -> list[Any]:
+        _, _, ids, status = args
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
+        await asyncio.sleep(0.01)
+        self.at_once -= 1
+        if error := self.broken.get(ids[0]):
+            raise error
+        if status == "paused":
+            self.paused += ids
+        return await super().set_status(*args)
+
+
+@pytest.fixture
+def platform() -> Watched:
+    return Watched()
+
+
+@pytest.fixture
+def house(platform: Watched) -> OneTenant:
+    return OneTenant(platform, FakeAdapter("tiktok"), ACCOUNT_DAILY_BUDGET_CAPS="USD:100000")
+
+
+def create(house: OneTenant, number: int, **more: Any) -> dict[str, Any]:
+    return house.done(
+        "create_campaign", request_body(**{"daily_budget": 10 + number, "activate": True, **more})
+    )
+
+
+def stop_all(house: OneTenant, **more: Any) -> dict[str, Any]:
+    asked = {"scope": "deployment", "reason": "too dear", **more}
+    return house.ask("stop_all", asked, person="anna")
+
+
+def test_those_that_run_are_paused_before_those_whose_state_is_not_known(
+    house: OneTenant, platform: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stopping, "_CONCURRENT", 1)
+    made = [create(house, number, activate=number % 2 == 0) for number in range(6)]
+    for item in made:  # somebody started them all
+        platform.change(item["platform_campaign_id"], status="active")
+    answer = stop_all(house)
+    assert len(answer["paused"]) == 6
+    running = {item["platform_campaign_id"] for item in made[::2]}
+    assert set(platform.paused[:3]) == running
+
+
+def test_five_at_once_are_paused(house: OneTenant, platform: Watched) -> None:
+    for number in range(8):
+        create(house, number)
+    assert len(stop_all(house)["paused"]) == 8
+    assert platform.most_at_once == 5
+
+
+def test_each_pause_is_on_record_with_the_person_and_the_reason(house: OneTenant) -> None:
+    made = create(house, 1)
+    answer = stop_all(house)
+    assert (answer["scope"], answer["left"], answer["failed"]) == ("deployment", 0, [])
+    assert answer["message"] == "paused 1 campaign, 0 were paused before"
+    record = house.done("get_audit", {"campaign_id": made["campaign_id"]})["records"][-1]
+    assert (record["operation"], record["after"]) == ("set_status", {"status": "paused"})
+    assert (record["actor"], record["reason"]) == ("user:anna", "too dear")
+
+
+def test_an_error_of_ours_at_one_campaign_leaves_the_others_stopped(
+    house: OneTenant, platform: Watched
+) -> None:
+    odd, refused, other = (create(house, number) for number in range(3))
+    platform.broken[odd["platform_campaign_id"]] = ZeroDivisionError()
+    platform.broken[refused["platform_campaign_id"]] = PlatformRejectedError("no", platform="meta")
+    answer = stop_all(house)
+    assert (answer["status"], answer["paused"]) == ("partial", [other["campaign_id"]])
+    codes = {item["id"]: item["error"]["code"] for item in answer["failed"]}
+    assert codes == {odd["campaign_id"]: "1000", refused["campaign_id"]: "1001"}
+    assert answer["message"] == "paused 1 campaign, 0 were paused before; 2 could not be paused, see failed"
+
+
+def test_what_is_deleted_needs_no_stop(house: OneTenant) -> None:
+    gone, other = create(house, 1), create(house, 2)
+    house.done("manage_campaign", {"campaign_id": gone["campaign_id"], "action": "delete", "confirm": True})
+    answer = stop_all(house)
+    assert (answer["paused"], answer["already_paused"]) == ([other["campaign_id"]], [])
+
+
+def test_a_campaign_that_was_made_elsewhere_is_stopped_too(house: OneTenant, platform: Watched) -> None:
+    theirs = platform.elsewhere("Summer", 30)
+    house.done("import_campaigns", {"all": True, "platform": "meta"})
+    stop_all(house, scope="platform", platform="tiktok")
+    assert platform.node(theirs).status == "active"
+    assert len(stop_all(house, scope="account", platform="meta", account="act_1")["paused"]) == 1
+    assert platform.node(theirs).status == "paused"
