@@ -16,6 +16,7 @@ from local.cloud import Cloud
 from tests.support.api import Api
 from tests.support.aws import client
 from tests.support.builders import request_body
+from tests.support.cuts import slow
 from tests.support.sandbox import Sandbox
 
 
@@ -82,6 +83,7 @@ def test_a_proposal_is_approved_from_the_link_that_its_owner_gets(
     assert (refused.status_code, shown(api, left["proposal_id"])["state"]) == (422, "stale"), refused.text
 
 
+@slow
 def test_a_link_that_is_over_opens_nothing(cloud: Cloud, api: Api, running: dict[str, Any]) -> None:
     proposal_id = propose(api, running["campaign_id"], 120)
     secret = client(cloud, "secretsmanager").get_secret_value(SecretId="campaign-automation/local/links")

@@ -70,7 +70,7 @@ async def decide_proposal(parts: Wiring, event: Event) -> dict[str, Any]:
             decided = await parts.proposals.reject(parse(RejectProposal, asked), context)
     except CampaignAutomationError as error:
         return _refused(error)
-    return _page(200, "Proposal", _proposal(decided.proposals[0]), "")
+    return _page(200, "Proposal", _proposal(decided.proposals[0]))
 
 
 PROPOSAL_PAGES = {("GET", _PATH): show_proposal, ("POST", _PATH): decide_proposal}

@@ -9,14 +9,21 @@ from typing import Any
 
 import pytest
 
+from campaign_automation.managers.changes.items import new_run
 from campaign_automation.models.rules.rule import RuleTick
 from campaign_automation.settings import parse_settings
+from campaign_automation.tasks import reconcile_campaigns
 from campaign_automation.utils import clock
 from tests.support.one_tenant import SETTINGS, OneTenant
+from tests.support.parts import campaign_of
 from tests.support.rules import body, is_
 from tests.support.running_house import House, pass_days, shifting
 
 BOSS = {"person": "boss"}
+
+
+class Died(BaseException):
+    """The end of the process at this point."""
 
 
 class Tenant(OneTenant):
@@ -150,3 +157,53 @@ def test_a_rule_that_finds_nothing_asks_nobody(tenant: Tenant) -> None:
 def test_a_notification_cannot_be_proposed(tenant: Tenant) -> None:
     asked = body(mode="propose", action={"type": "send_notification", "parameters": {"message": "m"}})
     assert tenant.ask("create_rule", asked)["error"]["code"] == "1001"
+
+
+def test_what_was_made_before_a_crash_is_not_made_again(tenant: Tenant) -> None:
+    """Paused, then started again by a person while the approved rest waited: it stays started."""
+    poor, second, _ = tenant.house.units("meta")
+    for unit in tenant.house.units("meta"):
+        tenant.house.deliver("meta", unit, revenue=50 if unit in (poor, second) else 500)
+    rule_id = rule_of(tenant)
+    proposal_id = tick(tenant, rule_id)["proposal_id"]
+    send = tenant.adapter.set_status
+
+    async def dies(access: Any, level: Any, ids: Any, status: str) -> Any:
+        await send(access, level, [poor], status)
+        raise Died
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tenant.adapter, "set_status", dies)
+        with pytest.raises(Died):
+            tenant.approve(proposal_id)
+    asyncio.run(tenant.wiring.gate.settle(campaign_of(tenant.wiring, tenant.campaign_id), new_run("x", "y")))
+    tenant.adapter.change(poor, status="active")
+    clock._offset += timedelta(minutes=5)
+    asyncio.run(reconcile_campaigns(tenant.wiring, {}))
+    view = tenant.done("get_proposal", {"proposal_id": proposal_id})["proposal"]
+    assert tenant.adapter.node(poor).status == "active"
+    assert tenant.adapter.node(second).status == "paused"
+    assert view["state"] == "verified", view
+
+
+def test_raises_have_the_money_that_was_freed_before_a_crash(tenant: Tenant) -> None:
+    shifting(tenant.house)
+    before = sum(tenant.budgets())
+    made = tenant.ask("optimize_budget", {"campaign_id": tenant.campaign_id, "mode": "propose"})
+    send, calls = tenant.adapter.set_budgets, []
+
+    async def dies(*arguments: Any) -> Any:
+        calls.append(arguments)
+        if len(calls) == 2:  # the lowers are through, and the raises never leave
+            raise Died
+        return await send(*arguments)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tenant.adapter, "set_budgets", dies)
+        with pytest.raises(Died):
+            tenant.approve(made["proposal_id"])
+    assert sum(tenant.budgets()) < before
+    clock._offset += timedelta(minutes=5)
+    asyncio.run(reconcile_campaigns(tenant.wiring, {}))
+    view = tenant.done("get_proposal", {"proposal_id": made["proposal_id"]})["proposal"]
+    assert (view["state"], sum(tenant.budgets())) == ("verified", before), view

@@ -301,6 +301,23 @@ def test_a_guard_that_refuses_leaves_nothing_in_force(house: OneTenant, running:
     assert "kill switch" in view["note"]
 
 
+def test_what_takes_too_long_goes_on_without_the_caller(house: OneTenant, running: dict[str, Any]) -> None:
+    made = raise_budget(house, running)
+    send = house.adapter.set_budgets
+
+    async def hangs(*arguments: Any) -> Any:
+        await asyncio.sleep(60)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(house.adapter, "set_budgets", hangs)
+        answer = approve(house, made, deadline_seconds=6)
+    assert [item["state"] for item in answer["proposals"]] == ["executing"]
+    assert house.adapter.set_budgets == send
+    clock._offset += timedelta(minutes=5)
+    assert sweep(house)["carried_on"] == 1
+    assert shown(house, made)["state"] == "verified"
+
+
 # --- campaigns ---------------------------------------------------------------------------------------------
 
 

@@ -36,7 +36,7 @@ from campaign_automation.utils.error_handler import (
     NotFoundError,
     error_body,
 )
-from campaign_automation.utils.observability import emit, logger
+from campaign_automation.utils.observability import emit, internal_error, logger
 from campaign_automation.utils.signed_links import LINK_SECONDS
 
 _PAGE = 100
@@ -187,12 +187,11 @@ class ProposalDecisions:
         """Return the proposal as the task left it; one that was cut or crashed is carried on with later."""
         try:
             return await task
-        except (Exception, asyncio.CancelledError) as error:
-            # It is approved, and the reconciler carries it on: the caller sees it as it stands.
-            logger.warning(
-                "proposal left", proposal_id=before.proposal_id, reason=str(error), kind=type(error).__name__
-            )
-            return await self.load(before.tenant, before.proposal_id)
+        except asyncio.CancelledError:
+            logger.info("proposal left to the reconciler", proposal_id=before.proposal_id)
+        except Exception:  # of one proposal: it is approved, and the others have their outcome
+            internal_error("proposal not carried out", proposal_id=before.proposal_id)
+        return await self.load(before.tenant, before.proposal_id)
 
 
 def _decided(

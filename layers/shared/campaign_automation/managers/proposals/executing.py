@@ -22,6 +22,7 @@ from campaign_automation.managers.decisions.keeping import unpredicted
 from campaign_automation.managers.proposals import wording
 from campaign_automation.managers.proposals.creating import ProposedCreations
 from campaign_automation.managers.proposals.plans import (
+    BUDGET,
     TARGETS,
     desired_of,
     digest_of,
@@ -38,7 +39,7 @@ from campaign_automation.stores.audit_store import AuditStore, time_of
 from campaign_automation.stores.proposal_store import ProposalKey, ProposalStore
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import CampaignAutomationError, ConflictError
-from campaign_automation.utils.observability import emit, logger
+from campaign_automation.utils.observability import emit, internal_error, logger
 
 _LEASE_SECONDS = 120  # longer than any function lives that carries one out
 RETRY_MS = 60_000
@@ -48,18 +49,33 @@ _DAY_MS = 24 * 3600_000
 
 
 class _Work(NamedTuple):
-    """A run with its campaign as it is, and the changes that do not fit it any more, with what changed."""
+    """A run with its campaign as it is, its records, and the changes that fit it no more, with the reason."""
 
     run: ProposedRun
     campaign: Campaign
-    is_begun: bool
+    records: dict[tuple[str, str], AuditRecord]
     changed: dict[tuple[str, str], str]
 
     @property
     def open_run(self) -> ProposedRun:
-        """The run without the changes that do not fit any more."""
-        kept = [item for item in self.run.changes if (item.id, item.field) not in self.changed]
+        """The run without the changes that do not fit any more, and without those that are made.
+
+        What an earlier process changed is not sent again: a person may have changed it back since.
+        """
+        gone = self.changed.keys() | self._made
+        kept = [item for item in self.run.changes if (item.id, item.field) not in gone]
         return self.run.model_copy(update={"changes": kept})
+
+    @property
+    def freed(self) -> Decimal:
+        """The money a day that the changes freed which are made, below 0 where they took some."""
+        made = [item for item in self.run.changes if (item.id, item.field) in self._made]
+        after = [Decimal(item.after or 0) if item.field == BUDGET else Decimal(0) for item in made]
+        return sum((Decimal(item.budget or 0) for item in made), Decimal(0)) - sum(after, Decimal(0))
+
+    @property
+    def _made(self) -> set[tuple[str, str]]:
+        return {key for key, record in self.records.items() if record.outcome == "applied"}
 
 
 class ProposalExecution:
@@ -99,12 +115,14 @@ class ProposalExecution:
         if proposal is None or proposal.is_ended:
             return None  # the index is a moment behind
         if proposal.state == "open":
+            if proposal.expires_at > clock.now():
+                return None
             await self.expire(proposal)
             return "expired"
         try:
             await self.carry_out(proposal, wait_seconds=0)
         except Exception:  # of one proposal: the others are still to be visited
-            logger.exception("proposal not carried on with", proposal_id=proposal.proposal_id)
+            internal_error("proposal not carried on with", proposal_id=proposal.proposal_id)
         return "carried_on"
 
     async def expire(self, proposal: Proposal) -> None:
@@ -162,7 +180,7 @@ class ProposalExecution:
                 raise
             return proposal.model_copy(update={"state": "stale", "note": f"plan_stale: {error.message}"})
         changed = [item for work in works for item in work.changed.values()]
-        if changed and not any(work.is_begun for work in works):
+        if changed and not any(work.records for work in works):
             return proposal.model_copy(update={"state": "stale", "note": wording.stale(changed)})
         begun = proposal.model_copy(update={"state": "executing"})
         await self._begin(begun, token)
@@ -182,13 +200,15 @@ class ProposalExecution:
                 raise item.error
             live[item.wanted.tag, item.wanted.field] = text_of(item.before)
         changed = _changed([item for item in run.changes if (item.id, item.field) not in done], live)
-        return _Work(run, campaign, bool(done), changed)
+        return _Work(run, campaign, done, changed)
 
     async def _write(self, proposal: Proposal, works: list[_Work]) -> Results:
         results: list[ChangeResult] = []
         if proposal.plan.moves_budgets:
             batches = [self._batch(proposal, work) for work in works]
             applier, room = BudgetApplier(self._gate), proposal.plan.room
+            if room is not None:
+                room += sum((work.freed for work in works), Decimal(0))
             results += (await applier.apply(batches, room=room, dry_run=False)).values()
         else:
             for work in works:
@@ -268,7 +288,8 @@ def _may_pass(item: ChangeResult) -> bool:
 def _after_error(proposal: Proposal, error: CampaignAutomationError) -> Proposal:
     """Return the proposal after a failure of the whole of it, which is tried again as long as it may pass."""
     logger.warning("proposal not carried out", proposal_id=proposal.proposal_id, reason=error.message)
-    if error.retryable and proposal.visits < _MOST_VISITS:
+    # A creation that is opened has an outcome of its own, which is asked for until it is known.
+    if (error.retryable and proposal.visits < _MOST_VISITS) or proposal.campaign_id is not None:
         return proposal.model_copy(update={"state": "executing", "note": error.message})
     state = state_of(proposal.receipts) if proposal.receipts else "rolled_back"
     return proposal.model_copy(update={"state": state, "note": error.message})
