@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from campaign_automation.models.proposals import Proposal
 from campaign_automation.stores.lease import Lease, machine_now
-from campaign_automation.stores.notice_store import Notice, notice_row
+from campaign_automation.stores.notice_store import Notice, notice_puts
 from campaign_automation.stores.table import Absent, AllOf, Condition, Equals, Key, Put, Row, Table, Update
 from campaign_automation.utils import clock
 
@@ -40,7 +40,7 @@ class ProposalStore:
         """Store a new proposal with its notices, all or nothing. Return False when there is one of its id."""
         due = _ms(proposal.expires_at)
         row = {**_key(proposal.tenant, proposal.proposal_id)._asdict(), **_values(proposal, due)}
-        told = [Put(notice_row(notice), when=Absent()) for notice in notices]
+        told = notice_puts(notices, when=Absent())
         return await self._table.try_write(Put(row, when=Absent()), *told)
 
     async def load(self, tenant: str, proposal_id: str) -> Proposal | None:
