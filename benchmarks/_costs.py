@@ -41,6 +41,9 @@ UNCOUNTED: tuple[tuple[tuple[str, ...], str, str], ...] = (
     (("stop_all",), "manage_campaign", "as often as campaigns are paused"),
     (("add_ads", "duplicate_campaign"), "create_campaign", "in one function, without steps; calls by ads"),
     (("list_accounts", "list_account_campaigns"), "get_campaign_status", "calls by the account's campaigns"),
+    (("get_report",), "get_campaign_status", "reports of the last days by account, rows by 28 days"),
+    (("get_notifications",), "list_rules", "rows of the table and no platform"),
+    (("set_notifications", "try_webhook"), "create_rule", "single writes, and one call of the webhook"),
     (("import_campaigns", "release_campaign"), "get_campaign_status", "calls and rows by campaign"),
     (("set_account_cap", "set_kill_switch", "release_commitment"), "create_rule", "operators' single writes"),
     (

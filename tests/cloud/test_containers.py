@@ -42,6 +42,7 @@ def variables_of(cloud: Cloud) -> dict[str, dict[str, str]]:
     return written
 
 
+@pytest.mark.slow
 def test_everything_that_a_function_calls_is_reached_at_the_address_of_the_bridge(bridged: Cloud) -> None:
     for variables in variables_of(bridged).values():
         for name, value in variables.items():
@@ -50,6 +51,7 @@ def test_everything_that_a_function_calls_is_reached_at_the_address_of_the_bridg
                 socket.create_connection((ADDRESS, int(port)), timeout=60).close()
 
 
+@pytest.mark.slow
 def test_a_relay_carries_requests_and_answers(bridged: Cloud) -> None:
     endpoint = bridged.info["aws_endpoint"].replace(bridge.LOOPBACK, ADDRESS)
     session = boto3.session.Session("local", "local", region_name=REGION)
@@ -133,6 +135,7 @@ def test_every_event_names_its_function_by_its_own_name() -> None:
         assert known[function_of(event)] == event.stem
 
 
+@pytest.mark.slow
 def test_make_invoke_says_what_answered(bridged: Cloud) -> None:
     if why_not_sam() is None:
         pytest.skip("a container of the SAM CLI answers here")

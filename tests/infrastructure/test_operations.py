@@ -47,7 +47,10 @@ SPENDING = {
 }
 SCHEDULED = {
     f"{name}Function"
-    for name in ("Outbox", "EvaluateRule", "ReconcileCampaigns", "ReconcileRules", "CheckAbTest")
+    for name in (
+        *("Outbox", "EvaluateRule", "ReconcileCampaigns", "ReconcileRules", "CheckAbTest"),
+        "CollectInsights",
+    )
 }
 MOST_METRICS = 10  # of one alarm
 CANARY = ("SpendingFunctionsAlarm", "CreationStepsAlarm", "SpendingInternalErrorsAlarm")

@@ -34,6 +34,8 @@ EVERY_PLATFORM = {
         "EvaluateRule",
         "CreateAbTest",
         "AnalyzeAbTest",
+        "Reports",
+        "CollectInsights",
         "CancelAbTest",
         "CheckAbTest",
         "ReconcileCampaigns",
@@ -114,7 +116,8 @@ def test_each_function_may_do_to_the_table_what_it_does(rights: dict[str, set[Ri
         "GetAuditFunctionRole": {get, query, put, update},
         "CreateCampaignFunctionRole": {get, query, put, update},
         "GetMetricsFunctionRole": {query},
-        "OutboxFunctionRole": {get, query, put, update},
+        "OutboxFunctionRole": {get, query, put, update, delete},
+        "NoticesFunctionRole": {get, query, put, update, delete},
         "ReconcileRulesFunctionRole": {get, query, update},
         "WriteCopyFunctionRole": {query, update},
     }
@@ -122,7 +125,11 @@ def test_each_function_may_do_to_the_table_what_it_does(rights: dict[str, set[Ri
         allowed = {right.action for right in found if right.action.startswith("dynamodb:")}
         assert allowed == expected.get(role, set()), role
     with_index = holders(rights, lambda right: right.resource == "Table/index/outbox")
-    reconcilers = {"ReconcileRulesFunctionRole", "ReconcileCampaignsFunctionRole"}
+    reconcilers = {
+        "ReconcileRulesFunctionRole",
+        "ReconcileCampaignsFunctionRole",
+        "CollectInsightsFunctionRole",
+    }
     operators = {"ManageCampaignFunctionRole", "AccountFunctionRole", "GetAuditFunctionRole"}
     assert with_index == {*operators, "OutboxFunctionRole", *reconcilers}
 
@@ -145,7 +152,10 @@ def test_schedules_functions_and_topics_are_for_those_who_need_them(rights: dict
         ("scheduler:DeleteSchedule", tests): ab_tests,
         ("iam:PassRole", "RuleScheduleRole"): {"CreateRule", "ManageRules", "ReconcileRules"},
         ("iam:PassRole", "AbTestScheduleRole"): {"CreateAbTest", "ReconcileRules"},
-        ("sns:Publish", "arn:topic"): {"Outbox", "EvaluateRule", "CheckAbTest", "ReconcileCampaigns", *steps},
+        ("sns:Publish", "arn:topic"): {
+            *("Outbox", "EvaluateRule", "CheckAbTest", "ReconcileCampaigns", "CollectInsights"),
+            *steps,
+        },
     }
     asked = {
         right

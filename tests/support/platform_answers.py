@@ -19,8 +19,6 @@ from requests.adapters import HTTPAdapter
 
 from campaign_automation.adapters.base import Access, PlatformAdapter
 from campaign_automation.adapters.google.errors import unavailable as google_unavailable
-from campaign_automation.adapters.tiktok.errors import unavailable as tiktok_unavailable
-from campaign_automation.adapters.tiktok.wire import Answer, opened
 
 MISSING = "(missing)"
 _INT64 = 2**63 - 1
@@ -258,7 +256,10 @@ class _TikTokRecorder(httpx.AsyncClient):
 
 def _answering(player: _Player) -> httpx.AsyncClient:
     def handle(request: httpx.Request) -> httpx.Response:
-        data = player.next(_path_key(request.method, str(request.url).partition("?")[0]))
+        try:
+            data = player.next(_path_key(request.method, str(request.url).partition("?")[0]))
+        except NoAnswerError as error:
+            raise httpx.ConnectError(str(error)) from None
         body = {"code": 0, "message": "OK", "request_id": "1", "data": data}
         return httpx.Response(200, text=json.dumps(body))
 
@@ -270,24 +271,16 @@ def _path_key(method: str, url: Any) -> str:
 
 
 def _record_tiktok(wire: Any, kept: list[tuple[str, Any]]) -> None:
-    async def answer(send: Any) -> Answer:
-        async with _TikTokRecorder() as http:
-            http.kept = kept
-            return opened(await send(http))
+    def client() -> httpx.AsyncClient:
+        http = _TikTokRecorder()
+        http.kept = kept
+        return http
 
-    wire._answer = answer
+    wire._client = client
 
 
 def _play_tiktok(wire: Any, player: _Player) -> None:
-    http = _answering(player)
-
-    async def answer(send: Any) -> Answer:
-        try:
-            return opened(await send(http))
-        except NoAnswerError as error:
-            raise tiktok_unavailable(str(error)) from None
-
-    wire._answer = answer
+    wire._client = lambda: _answering(player)
 
 
 class _GoogleRecorder:

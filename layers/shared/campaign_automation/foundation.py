@@ -9,11 +9,11 @@ from typing import Any
 from campaign_automation.adapters.base import PlatformAdapter
 from campaign_automation.adapters.registry import Adapters
 from campaign_automation.clients.aws import Aws
+from campaign_automation.clients.background_lambda import BackgroundFunction
 from campaign_automation.clients.gemini_client import GeminiClient, TextModel
 from campaign_automation.clients.given_tools import GivenTools
 from campaign_automation.clients.mcp_client import McpClient, ToolCaller
 from campaign_automation.clients.media_client import MediaClient, TrustedFiles
-from campaign_automation.clients.outbox_lambda import OutboxFunction
 from campaign_automation.clients.statistics_lambda import LambdaStatistics
 from campaign_automation.managers.campaigns.copywriting import COPY_SCHEMA, Copywriter
 from campaign_automation.managers.campaigns.creatives import CreativeLibrary
@@ -140,9 +140,14 @@ class Foundation:
         return LambdaStatistics(name, lambda: self._aws.statistics)
 
     @cached_property
-    def _outbox_function(self) -> OutboxFunction | None:
+    def _outbox_function(self) -> BackgroundFunction | None:
         name = self.settings.outbox_function_name
-        return None if name is None else OutboxFunction(name, lambda: self._aws.handing_over)
+        return None if name is None else BackgroundFunction(name, lambda: self._aws.handing_over)
+
+    @cached_property
+    def _collecting_function(self) -> BackgroundFunction | None:
+        name = self.settings.collect_insights_function_name
+        return None if name is None else BackgroundFunction(name, lambda: self._aws.handing_over)
 
     def due_runner(self, handlers: Mapping[str, Handler], rates: Mapping[str, str]) -> DueRunner:
         return DueRunner(DueRuns(self._table), TableScheduler(self._table, SWEEPS), handlers, rates)

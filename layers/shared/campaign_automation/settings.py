@@ -72,6 +72,9 @@ class Settings(BaseModel):
     outbox_function_name: str | None = Field(
         None, description="the function that tells the Web Platform, for those whose callers wait"
     )
+    collect_insights_function_name: str | None = Field(
+        None, description="the function that fetches figures of days past, for those whose callers wait"
+    )
     preload_platforms: Names = Field(
         (), description="platforms whose SDKs a function imports while it starts"
     )
@@ -118,6 +121,9 @@ class Settings(BaseModel):
     )
     scheduled_function_arns: Names = Field((), description="the functions whose calls may be made again")
     activate_ab_tests: bool = Field(True, description="whether a test that does not say so starts at once")
+    webhook_private_hosts: Names = Field(
+        (), description="hosts of webhooks that may stand in a private network, without TLS too"
+    )
     notification_topic_arn: str | None = Field(None, description="an SNS topic that gets all notices too")
 
     mcp_url: str | None = Field(
@@ -199,7 +205,12 @@ class Settings(BaseModel):
     @property
     def in_process(self) -> Self:
         """The same settings for a process that runs creations and computations itself."""
-        functions = "create_campaign_state_machine_arn", "statistics_function_name", "outbox_function_name"
+        functions = [
+            "create_campaign_state_machine_arn",
+            "statistics_function_name",
+            "outbox_function_name",
+            "collect_insights_function_name",
+        ]
         return self.model_copy(update=dict.fromkeys(functions))
 
     def required(self, name: str) -> str:

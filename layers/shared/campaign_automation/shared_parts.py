@@ -7,9 +7,12 @@ from functools import cached_property
 from campaign_automation.adapters.renewal import AccountRenewal
 from campaign_automation.clients.dead_letters import DeadLetters
 from campaign_automation.clients.topic import Topic
+from campaign_automation.clients.webhook_client import WebhookClient
 from campaign_automation.foundation import Foundation
 from campaign_automation.managers.changes.retelling import Retelling
+from campaign_automation.managers.notices.settings import NotificationChoices
 from campaign_automation.managers.notices.states import StateNotices
+from campaign_automation.managers.notices.webhooks import Webhooks
 from campaign_automation.managers.redriving import Redriving
 from campaign_automation.managers.shared.accounts import (
     AccountDirectory,
@@ -30,6 +33,7 @@ from campaign_automation.stores.notice_store import NoticeStore
 from campaign_automation.stores.operations.redrives import RedriveStore
 from campaign_automation.stores.operations.requests import RequestStore
 from campaign_automation.stores.operations.tags import TagStore
+from campaign_automation.stores.operations.webhooks import WebhookStore
 from campaign_automation.utils.secrets import read_secret
 
 
@@ -97,4 +101,16 @@ class SharedParts(Foundation):
     def notices(self) -> Notices:
         arn = self.settings.notification_topic_arn
         publish = None if arn is None else Topic(arn, lambda: self._aws.client("sns")).publish
-        return Notices(NoticeStore(self._table), self.tools, publish)
+        return Notices(NoticeStore(self._table), self._webhook_store, self.tools, publish)
+
+    @cached_property
+    def webhooks(self) -> Webhooks:
+        return Webhooks(self._webhook_store, WebhookClient(self.settings.webhook_private_hosts))
+
+    @cached_property
+    def notification_choices(self) -> NotificationChoices:
+        return NotificationChoices(self._webhook_store, self.webhooks)
+
+    @cached_property
+    def _webhook_store(self) -> WebhookStore:
+        return WebhookStore(self._table)

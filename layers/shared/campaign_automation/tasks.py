@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -16,6 +17,7 @@ from campaign_automation.managers.shared import due_runs
 from campaign_automation.managers.shared.due_runs import DueRunner
 from campaign_automation.models.ab_tests import AbTestChecked, AbTestTick
 from campaign_automation.models.campaign import Campaign, Creation
+from campaign_automation.models.reports import CollectionJob
 from campaign_automation.models.rules.answers import RuleEvaluated
 from campaign_automation.models.rules.rule import RuleTick
 from campaign_automation.settings import get_settings
@@ -38,6 +40,8 @@ _WORKER_DIED = ("Runtime.ExitError", "Lambda.Unknown", "Sandbox.Timedout", "Stat
 
 # A visit that begins by then ends in the function's 110 seconds; looking back can wait for the next sweep.
 _RECONCILE_SECONDS = 75
+# Of an account, the figures of all its campaigns are read in less than the two minutes that are left then.
+_COLLECT_SECONDS = 480
 
 Event = Mapping[str, Any]
 Task = Callable[[Wiring, Event], Awaitable[dict[str, Any]]]
@@ -124,7 +128,7 @@ async def check_ab_test(parts: Wiring, event: Event) -> dict[str, Any]:
 
 
 async def sweep_outbox(parts: Wiring, event: Event) -> dict[str, Any]:
-    """Send the Web Platform the messages it has not acknowledged yet, and count the active rules.
+    """Send the Web Platform and webhooks what they have not taken yet, and count the active rules.
 
     A change's {"tenant", "campaign_id"} sends the messages of that campaign alone. An operator's
     {"retell_since": "<time>"} first queues what was told since then once more.
@@ -137,10 +141,22 @@ async def sweep_outbox(parts: Wiring, event: Event) -> dict[str, Any]:
         told = await parts.retelling.since(int(datetime.fromisoformat(since).timestamp() * 1000))
     if group := parts.settings.rule_schedule_group:
         emit("campaign_automation_active_rules", count_active_rules(parts.scheduler, group))
-    return {**told, **await parts.outbox.sweep()}
+    sent, messages = await asyncio.gather(parts.webhooks.sweep(), parts.outbox.sweep())
+    return {**told, **messages, **sent}
+
+
+async def collect_insights(parts: Wiring, event: Event) -> dict[str, Any]:
+    """Send the digests that are due and collect the daily figures of accounts that are, or the history that a
+    report misses."""
+    if "campaign_ids" in event:
+        return {"fetched": await parts.collector.fetch(parse(CollectionJob, dict(event)))}
+    until = time.monotonic() + _COLLECT_SECONDS
+    digests = await parts.digests.sweep(until)
+    return {"digests": digests, **await parts.collector.sweep(until)}
 
 
 SWEEPS: Mapping[str, tuple[str, Task]] = {
+    "collect_insights": ("rate(1 hour)", collect_insights),
     "outbox": ("rate(5 minutes)", sweep_outbox),
     "reconcile_campaigns": ("rate(2 minutes)", reconcile_campaigns),
     "reconcile_rules": ("rate(15 minutes)", reconcile_rules),

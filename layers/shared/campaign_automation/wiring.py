@@ -43,6 +43,11 @@ from campaign_automation.managers.changes.targets import TargetChanges
 from campaign_automation.managers.decisions.earlier_decisions import EarlierDecisions
 from campaign_automation.managers.decisions.looking_back import LookingBack
 from campaign_automation.managers.duplicates.duplicating import CampaignDuplicates
+from campaign_automation.managers.notices.digest import Digests
+from campaign_automation.managers.reports.collecting import Collector
+from campaign_automation.managers.reports.history import History
+from campaign_automation.managers.reports.reading import AccountFigures
+from campaign_automation.managers.reports.reporting import Reports
 from campaign_automation.managers.rules.account_snapshot import AccountSnapshots
 from campaign_automation.managers.rules.applying import RuleWriter
 from campaign_automation.managers.rules.checks import RuleChecks
@@ -50,10 +55,12 @@ from campaign_automation.managers.rules.evaluation import RuleEvaluation
 from campaign_automation.managers.rules.rule_manager import RuleManager
 from campaign_automation.managers.rules.schedules import RuleSchedules
 from campaign_automation.managers.shared.due_runs import AB_TESTS, RULES
+from campaign_automation.managers.shared.first_party_revenue import FirstPartyRevenue
 from campaign_automation.managers.updates.updating import CampaignUpdates
 from campaign_automation.models.common import Platform
 from campaign_automation.shared_parts import SharedParts
 from campaign_automation.stores.engines.sqlite import SqliteTable
+from campaign_automation.stores.operations.daily_figures import DailyFigureStore
 from campaign_automation.stores.operations.forecasts import ForecastStore
 from campaign_automation.stores.operations.owners import AdoptionStore
 from campaign_automation.stores.operations.schedules import TableScheduler
@@ -255,6 +262,27 @@ class Wiring(SharedParts):
     def health(self) -> HealthChecks:
         scheduler = "run_due and background of this process" if self._runs_due else "EventBridge Scheduler"
         return HealthChecks(self._table, self.store, self.cache, self.tools, scheduler)
+
+    # --- reports --------------------------------------------------------------------------------------
+
+    @cached_property
+    def reports(self) -> Reports:
+        figures = AccountFigures(self._figures, self.insights)
+        history = History(self._figures, figures, self.collector, self._collecting_function)
+        first_party = FirstPartyRevenue(self.tools)
+        return Reports(self.store, self.campaigns, figures, history, first_party)
+
+    @cached_property
+    def collector(self) -> Collector:
+        return Collector(self._figures, self.store, TagStore(self._table), self.insights)
+
+    @cached_property
+    def digests(self) -> Digests:
+        return Digests(self._webhook_store, self.reports, self.audit, self._rule_store, self.notices)
+
+    @cached_property
+    def _figures(self) -> DailyFigureStore:
+        return DailyFigureStore(self._table)
 
     # --- budgets, A/B tests and rules -----------------------------------------------------------------
 

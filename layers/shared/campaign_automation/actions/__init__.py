@@ -7,7 +7,9 @@ from campaign_automation.actions import (
     campaigns,
     changes,
     messages,
+    notices,
     operations,
+    reports,
     rules,
 )
 from campaign_automation.actions.action import ACTIONS
@@ -20,6 +22,8 @@ __all__ = [
     "campaigns",
     "changes",
     "messages",
+    "notices",
     "operations",
+    "reports",
     "rules",
 ]

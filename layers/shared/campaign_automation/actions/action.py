@@ -71,7 +71,8 @@ class Action:
     @property
     def query_names(self) -> list[str]:
         """The parameters of a GET that its path does not name."""
-        own = [name for name in self.request.model_fields if name not in self.path_names]
+        fields = self.request.model_fields.items()
+        own = [field.alias or name for name, field in fields if name not in self.path_names]
         return own if self.method == "GET" else []
 
     @property

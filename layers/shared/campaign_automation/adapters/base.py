@@ -28,6 +28,7 @@ from campaign_automation.models.campaigns import (
 from campaign_automation.models.common import AdAccount, AgeGroup, Level, Objective
 from campaign_automation.models.creation.options import GivenTexts, Keyword
 from campaign_automation.models.creation.settings import Bidding, Setting
+from campaign_automation.models.reports import DailyInsight as DailyInsight  # part of this contract
 from campaign_automation.utils.error_handler import CampaignAutomationError, InvalidRequestError
 
 
@@ -93,23 +94,6 @@ class BudgetOutcome(NamedTuple):
     effective: Literal["now", "next_day"] | None = None
     error: CampaignAutomationError | None = None
     request_id: str | None = None
-
-
-class DailyInsight(BaseModel, frozen=True):
-    """The delivery of one object on one day of the account's time zone, as far as the platform knows by now.
-
-    Conversions and revenue of recent days still grow. None is a figure that the platform did not give.
-    """
-
-    entity_id: str
-    campaign_id: str
-    adset_id: str | None  # None at campaign level
-    day: date
-    spend: Decimal | None
-    impressions: int | None
-    clicks: int | None
-    conversions: Decimal | None
-    revenue: Decimal | None
 
 
 class SplitOrder(NamedTuple):

@@ -34,6 +34,7 @@ from campaign_automation.adapters.common.reading import (
     typed_errors,
     zone_of,
 )
+from campaign_automation.adapters.delivery import windows
 from campaign_automation.adapters.limits.calls import Calls
 from campaign_automation.adapters.tiktok import checks, facts, requests
 from campaign_automation.adapters.tiktok.budgets import TikTokBudgets
@@ -44,11 +45,11 @@ from campaign_automation.adapters.tiktok.files import TikTokFiles
 from campaign_automation.adapters.tiktok.objects import FamilySetting, TikTokObjects
 from campaign_automation.adapters.tiktok.options.rules import rules
 from campaign_automation.adapters.tiktok.reports import (
+    DAYS_PER_REPORT,
     ReportOrder,
     dimension_of,
     insight_of_row,
     report_params,
-    windows,
 )
 from campaign_automation.adapters.tiktok.splits import TikTokSplits
 from campaign_automation.adapters.tiktok.wire import TikTokWire
@@ -282,7 +283,7 @@ class TikTokAdapter:
             ReportOrder(level, dimension_of(level, family), some, first, last, goal)
             for family, members in families.items()
             for some in chunks(members, facts.IDS_PER_FILTER)
-            for first, last in windows(since, until)
+            for first, last in windows(since, until, DAYS_PER_REPORT)
         ]
         reports = await asyncio.gather(
             *(

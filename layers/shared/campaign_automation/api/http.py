@@ -23,6 +23,11 @@ Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
 
 # API Gateway closes after 29 s; the answer must be on its way before that.
 LONGEST_WAIT_SECONDS = 25
+CSV = "text/csv"
+_CSV_HEADERS = {
+    "Content-Type": f"{CSV}; charset=utf-8",
+    "Content-Disposition": 'attachment; filename="report.csv"',
+}
 _NOBODY: Mapping[str, Any] = {"principalId": "nobody", "roles": "viewer"}
 _WAIT = re.compile(r"\bwait\s*=\s*([0-9]{1,9})")
 
@@ -44,7 +49,7 @@ def handler(*names: str) -> Handler:
 async def respond(parts: Wiring, action: Action, event: Event) -> dict[str, Any]:
     """Return the proxy response of `action` to `event`."""
     try:
-        parameters = _body(event) if action.has_body else _query(event)
+        parameters = _body(event) if action.has_body else _query(event, action)
     except InvalidRequestError as error:
         return response(envelope(error, event["requestContext"]["requestId"]), action.success)
     parameters |= event.get("pathParameters") or {}
@@ -55,8 +60,7 @@ async def respond(parts: Wiring, action: Action, event: Event) -> dict[str, Any]
 
 def caller_of(event: Event) -> dict[str, Any]:
     """Return the caller's context: tenant, person and roles as the authorizer verified them."""
-    # API Gateway hands header names on as the client wrote them.
-    headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+    headers = _headers(event)
     # Public routes have no authorizer.
     verified = event["requestContext"].get("authorizer") or _NOBODY
     context = {
@@ -79,9 +83,20 @@ def _roles(verified: Mapping[str, Any]) -> list[str]:
     return str(verified.get("roles", "viewer buyer")).split()
 
 
-def _query(event: Event) -> dict[str, Any]:
-    """Return the query's parameters; the models read numbers from their text."""
-    return dict(event.get("queryStringParameters") or {})
+def _query(event: Event, action: Action) -> dict[str, Any]:
+    """Return the query's parameters; the models read numbers from their text.
+
+    Where an action has formats, a caller may name one by the Accept header too.
+    """
+    given = dict(event.get("queryStringParameters") or {})
+    if "format" in action.query_names and CSV in _headers(event).get("accept", ""):
+        given.setdefault("format", "csv")
+    return given
+
+
+def _headers(event: Event) -> dict[str, str]:
+    # API Gateway hands header names on as the client wrote them.
+    return {name.lower(): value for name, value in (event.get("headers") or {}).items()}
 
 
 def _body(event: Event) -> dict[str, Any]:
@@ -98,6 +113,8 @@ def _body(event: Event) -> dict[str, Any]:
 
 def response(answer: Mapping[str, Any], success: int) -> dict[str, Any]:
     """Return the proxy response with `answer`; `success` is its status unless it says otherwise."""
+    if answer.get("csv") is not None:
+        return {"statusCode": success, "headers": _CSV_HEADERS, "body": answer["csv"]}
     headers = {"Content-Type": "application/json"}
     status = success
     if answer["status"] == "error":

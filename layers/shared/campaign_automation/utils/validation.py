@@ -124,14 +124,19 @@ def _problem(model: type[BaseModel], item: dict[str, Any]) -> dict[str, Any]:
     sentence = _sentence(item)
     # A check of several fields together has no path: its sentence names the one to change.
     name, colon, rest = sentence.partition(": ")
-    if not path and colon and name in model.model_fields:
+    if not path and colon and name in _names(model):
         path, sentence = [name], rest
     problem: dict[str, Any] = {"field": ".".join(path) or "parameters", "problem": sentence}
     if item["type"] == "extra_forbidden" and len(path) == 1:
-        problem["allowed"] = sorted(model.model_fields)
+        problem["allowed"] = sorted(_names(model))
     elif "expected" in item.get("ctx", {}):
         problem["allowed"] = item["ctx"]["expected"]
     return problem
+
+
+def _names(model: type[BaseModel]) -> set[str]:
+    """Return the names of a model's fields as callers write them."""
+    return {field.alias or name for name, field in model.model_fields.items()}
 
 
 def _is_union_branch(part: Any) -> bool:

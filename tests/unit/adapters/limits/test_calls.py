@@ -11,6 +11,7 @@ from random import Random
 
 import pytest
 
+from campaign_automation.adapters.limits import scope
 from campaign_automation.adapters.limits.calls import Calls
 from campaign_automation.adapters.limits.limit import CallLimit, Kind
 from campaign_automation.adapters.meta.facts import LIMIT as META
@@ -255,6 +256,27 @@ def test_a_process_that_is_held_up_behind_its_lease_sends_nothing_late(seed: int
     virtual_time.run(at_once())
     assert platform.taken == 240
     assert platform.quotas.listing()["refused"].get("tiktok", 0) <= 2
+
+
+def test_a_process_that_always_wakes_too_late_for_its_block_leases_longer_ones(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    platform = Platform(tiktok=10)
+    calls = processes(2, TIKTOK)
+
+    async def starved(seconds: float) -> None:
+        await asyncio.sleep(seconds + 0.3)
+
+    async def at_once() -> float:
+        started = clock.now()
+        await asyncio.gather(*(patient(platform, calls[n % 2], Random(n)) for n in range(120)))
+        return (clock.now() - started).total_seconds()
+
+    monkeypatch.setattr(scope, "pause", starved)
+    seconds = virtual_time.run(at_once())
+    assert platform.taken == 120
+    assert platform.quotas.listing()["refused"].get("tiktok", 0) <= 1
+    assert seconds < 4 * 12  # of the 12 seconds that 120 calls need at the full limit
 
 
 # --- the time of an attempt -------------------------------------------------------------------------------

@@ -362,8 +362,8 @@ def test_what_no_object_shows_is_recorded_at_the_campaign(
 
 
 def test_each_record_of_a_run_has_an_id_of_its_own(campaign: Campaign) -> None:
-    ids = [records.split_ended(campaign, campaign.root, RUN).audit_id for _ in range(3)]
-    assert ids == sorted(set(ids))
+    ids = {records.split_ended(campaign, campaign.root, RUN).audit_id for _ in range(3)}
+    assert len(ids) == 3
 
 
 @pytest.mark.parametrize(

@@ -58,10 +58,11 @@ class Block(NamedTuple):
 
 
 def next_block(
-    ledger: Ledger, limit: CallLimit, kind: Kind, points: int, waiting: int, now: int
+    ledger: Ledger, limit: CallLimit, kind: Kind, points: int, waiting: int, now: int, longer: int = 0
 ) -> tuple[Block, Ledger]:
     """Return the earliest block of at least `points` and the ledger with it; it serves all that are `waiting`
-    as far as they fit, and calls to come while most of the limit is free."""
+    as far as they fit, and calls to come while most of the limit is free. It lasts `longer` milliseconds more
+    for a process that is seldom in time."""
     most = max(int(limit.most * SHARES[kind]), 1)
     points = min(points, most)  # what is more than the whole limit goes when nothing else does
     entries = _plausible(ledger, limit, now)
@@ -69,10 +70,10 @@ def next_block(
     entries = _counting(entries, limit, start)
     free = most - sum(used for _, used in entries)
     size = max(points, min(waiting, free), min(limit.block, free // 20))
-    if entries and entries[-1][0] >= start:
+    if entries and entries[-1][0] >= start + longer:
         end, used = entries.pop()
         return Block(start, end, size), [*entries, (end, used + size)]
-    end = start + int(limit.grain * 1000)
+    end = start + int(limit.grain * 1000) + longer
     return Block(start, end, size), [*entries, (end, size)]
 
 

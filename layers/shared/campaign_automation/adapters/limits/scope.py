@@ -61,6 +61,7 @@ class Scope:
         self._leased_at = 0
         self._waiting: list[_Waiting] = []
         self._lead = 0  # milliseconds that the last lease took: the next block starts when it is there
+        self._longer = 0  # and by which the next block is longer, as calls came too late for theirs
         self._answered_at = 0
         self._ahead = 0  # calls under way for whose answer others wait
         self._turn = asyncio.Event()
@@ -116,7 +117,11 @@ class Scope:
             await _until(block.start)
             # A process that was held up must not send in a stretch whose calls are counted by later blocks.
             if now_ms() <= block.end:
+                self._longer = self._longer * 9 // 10
                 return
+            # Nor may it lose one block after the other: the next lasts as long as this call needed.
+            needed = now_ms() - block.start - int(self._limit.grain * 1000)
+            self._longer = min(max(self._longer, needed), _LONGEST_LEAD_MS)
 
     async def _refresh(self, kind: Kind) -> None:
         """Read the row when what is known is old or says no: an operator or a probe may have opened it."""
@@ -179,7 +184,13 @@ class Scope:
                 await self._load()
             waiting = sum(each.points for each in self._waiting)
             block, used = next_block(
-                self._state.used, limit, kind, points + debt, waiting + debt, now_ms() + self._lead
+                self._state.used,
+                limit,
+                kind,
+                points + debt,
+                waiting + debt,
+                now_ms() + self._lead,
+                self._longer,
             )
             self._in_time(limit, block)
             self._state.used = used

@@ -117,13 +117,16 @@ class TikTokWire:
         async def attempt() -> Answer:
             # The client is there before the call's turn: TikTok counts calls when they arrive.
             async with (
-                httpx.AsyncClient(timeout=self._timeout, verify=ssl_context()) as http,
+                self._client() as http,
                 self._calls.made(access.platform_account_id, operation, kind),
             ):
                 return await _answer(http, send)
 
         # A call over the limit per second was refused before TikTok acted: creates may be sent again.
         return await with_retries(attempt, what=operation, is_retryable=is_per_second)
+
+    def _client(self) -> httpx.AsyncClient:
+        return httpx.AsyncClient(timeout=self._timeout, verify=ssl_context())
 
 
 async def _answer(http: httpx.AsyncClient, send: Send) -> Answer:

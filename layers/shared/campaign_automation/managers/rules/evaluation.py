@@ -114,7 +114,8 @@ class RuleEvaluation:
         )
         # Named after the tick: the same tick again writes the same notice.
         moment = tick.scheduled_time.strftime("%Y%m%dT%H%M%S")
-        return self._notices.notice(head.tenant, f"{head.rule_id}-{head.version}-{moment}", arguments)
+        notice_id = f"{head.rule_id}-{head.version}-{moment}"
+        return self._notices.notice(head.tenant, notice_id, arguments, head.rule.notify_by)
 
 
 def _not_now_reason(head: RuleHead) -> str:

@@ -13,7 +13,8 @@ from pydantic import (
     model_validator,
 )
 
-from campaign_automation.models.common import Level, Model, Platform, Record, Text, unique
+from campaign_automation.models.common import Later, Level, Model, Platform, Record, Text, unique
+from campaign_automation.models.notices import Channels
 from campaign_automation.models.rules.actions import Action
 from campaign_automation.models.rules.conditions import Condition, leaves, shallow
 from campaign_automation.models.rules.vocabulary import (
@@ -84,6 +85,7 @@ class CreateRule(Model):
     `certainty` c: a condition on cpa, roas, cpc, ctr, conversion_rate or conversions counts as met only if
     the data support it with probability c. `settle` is the time that an object is left as it is after any
     change of ours, `cooldown` after this rule's own. Of two rules the higher `priority` wins.
+    `notify_by` are the channels that are told, where they are not all of the tenant's.
     """
 
     rule_name: Annotated[Text, Field(max_length=200)]
@@ -103,6 +105,7 @@ class CreateRule(Model):
     active_hours: ActiveHours | None = None
     blackout_dates: Annotated[list[date], Field(max_length=366), AfterValidator(unique)] = []
     expires: AwareDatetime | None = None
+    notify_by: Annotated[Channels | None, Later] = None
     confirm: Flag = False
     dry_run: Flag = False
 
