@@ -58,6 +58,7 @@ def test_start_turns_on_children_first_and_pause_holds_the_campaign(
 
 
 @on_every_platform
+@pytest.mark.slow
 def test_what_was_paused_on_its_own_is_not_started_with_its_campaign(
     api: Api, sandbox: Sandbox, created: dict[str, Any], platform: str
 ) -> None:
@@ -143,6 +144,7 @@ def test_a_lost_answer_is_resolved_by_looking(
 
 
 @on_every_platform
+@pytest.mark.slow
 def test_a_start_is_undone_and_the_undo_is_undone(
     api: Api, sandbox: Sandbox, created: dict[str, Any], platform: str
 ) -> None:
@@ -157,6 +159,7 @@ def test_a_start_is_undone_and_the_undo_is_undone(
     assert {statuses(sandbox, platform, kind).pop() for kind in LEVELS} == {"ACTIVE"}
 
 
+@pytest.mark.slow
 def test_undo_names_what_it_cannot_restore(api: Api, created: dict[str, Any], platform: str) -> None:
     campaign_id, ad = created["campaign_id"], created["ads"][0]["ad_id"]
     creation = api.audit(campaign_id)[0]["run_id"]
@@ -207,6 +210,7 @@ def replay(records: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     return state
 
 
+@pytest.mark.slow
 def test_every_record_tells_who_why_and_what(api: Api, created: dict[str, Any], platform: str) -> None:
     campaign_id = created["campaign_id"]
     api.manage(campaign_id, "start", reason="the season begins")
