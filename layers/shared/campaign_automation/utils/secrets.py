@@ -44,3 +44,11 @@ def read_secret(secret_id: str | None, purpose: str, *, is_fresh: bool = False) 
     if not isinstance(value, dict):
         raise ConfigurationError(f"the secret {secret_id} ({purpose}) is not a JSON object", setting=purpose)
     return value
+
+
+def read_field(secret_id: str | None, purpose: str, field: str) -> str:
+    """Return the text under `field` in the secret. Raises ConfigurationError when it holds none there."""
+    value = read_secret(secret_id, purpose).get(field)
+    if not isinstance(value, str) or not value:
+        raise ConfigurationError(f"the secret {secret_id} ({purpose}) lacks {field!r}", setting=purpose)
+    return value
