@@ -320,7 +320,8 @@ class Wiring(SharedParts):
 
     @cached_property
     def digests(self) -> Digests:
-        return Digests(self._webhook_store, self.reports, self.audit, self._rule_store, self.notices)
+        stores = self._webhook_store, self.reports, self.audit, self._rule_store
+        return Digests(*stores, self.proposals, self.notices)
 
     @cached_property
     def _figures(self) -> DailyFigureStore:
