@@ -38,6 +38,9 @@ UNCOUNTED: tuple[tuple[tuple[str, ...], str, str], ...] = (
     (("create_rule_from_template", "update_rule"), "create_rule", "the same checks and schedule"),
     (("set_rule_state", "delete_rule"), "create_rule", "one write and one call of the scheduler"),
     (("update_campaign", "undo_change"), "manage_campaign", "calls as the fields and objects changed"),
+    (("approve_proposal",), "manage_campaign", "as the plan's writes, or starts a creation"),
+    (("list_proposals", "get_proposal", "link_proposal"), "list_rules", "rows of the table and no platform"),
+    (("reject_proposal",), "list_rules", "two writes and no platform"),
     (("stop_all",), "manage_campaign", "as often as campaigns are paused"),
     (
         ("add_ads", "replace_copy", "duplicate_campaign"),

@@ -17,6 +17,7 @@ import pytest
 from samtranslator.yaml_helper import yaml_parse
 
 from local import cloud as local_cloud
+from local import invoke as local_invoke
 from local.built import with_architecture
 from local.cloud import Cloud, bridge
 from local.cloud.aws import REGION
@@ -145,3 +146,18 @@ def test_make_invoke_says_what_answered(bridged: Cloud) -> None:
     )
     assert "in the local cloud's own runtime" in done.stderr
     assert json.loads(done.stdout) is not None, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("event", "function", "told"),
+    [
+        ("outbox", "NoFunction", "no function NoFunction"),
+        ("no_event", "ProbeFunction", "no file .*no_event.json"),
+    ],
+)
+def test_make_invoke_says_what_it_does_not_find(bridged: Cloud, event: str, function: str, told: str) -> None:
+    if why_not_sam() is None:
+        pytest.skip("a container of the SAM CLI answers here")
+    path = str(ROOT / "events" / f"{event}.json")
+    with pytest.raises(SystemExit, match=told):
+        local_invoke.main([path, "--function", function, "--dir", str(bridged.directory)])

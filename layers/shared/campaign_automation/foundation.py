@@ -38,7 +38,7 @@ from campaign_automation.stores.table import Table
 from campaign_automation.stores.tenant_store import TenantStore
 from campaign_automation.utils.cache_manager import CacheManager, RedisClient, connect
 from campaign_automation.utils.retry_strategy import ATTEMPT_TIMEOUT_SECONDS
-from campaign_automation.utils.secrets import read_secret
+from campaign_automation.utils.secrets import read_field, read_secret
 
 _QUICK_COPY_SECONDS = 9.0  # of the 29 that callers wait
 
@@ -91,7 +91,7 @@ class Foundation:
             return None
         return McpClient(
             self.settings.mcp_url,
-            lambda: str(read_secret(self.settings.mcp_secret_id, "the Web Platform")["token"]),
+            lambda: read_field(self.settings.mcp_secret_id, "the Web Platform", "token"),
             timeout_seconds=self.settings.mcp_timeout_seconds,
             user_prefix=self.settings.web_platform_user_prefix,
             user_of=self.tenants.web_platform_user if self._has_users_of_its_own else None,
@@ -110,7 +110,7 @@ class Foundation:
         if self._gemini_client is not None or self.settings.gemini_secret_id is None:
             return self._gemini_client
         return GeminiClient(
-            lambda: str(read_secret(self.settings.gemini_secret_id, "Gemini")["api_key"]),
+            lambda: read_field(self.settings.gemini_secret_id, "Gemini", "api_key"),
             endpoint=self.settings.gemini_endpoint,
             timeout_seconds=self.settings.gemini_timeout_seconds,
             response_schema=response_schema,

@@ -102,6 +102,9 @@ class Settings(BaseModel):
     change_timeout_seconds: int = Field(
         24, gt=0, lt=60, description="of one change; what is not answered by then is settled by the next one"
     )
+    approve_own_proposals: bool = Field(
+        False, description="true: whoever proposed may approve too, where they have the role"
+    )
     special_ad_categories: Annotated[Names, AfterValidator(_none_alone)] | None = Field(
         None, description="`NONE` or categories: the declaration for requests without one"
     )
@@ -187,6 +190,13 @@ class Settings(BaseModel):
 
     prometheus_metrics: bool = Field(
         False, description="true: what is counted is stored after each request, for GET /metrics"
+    )
+
+    public_url: str | None = Field(
+        None, description="where people reach the API, for links in notices; unset: no links"
+    )
+    link_secret_id: str | None = Field(
+        None, description="the secret with the keys of links; for functions that make or check them"
     )
 
     jwt_issuer: str | None = Field(None, description="the issuer of callers' tokens; for the authorizer")

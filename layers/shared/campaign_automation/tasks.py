@@ -122,8 +122,8 @@ async def reconcile_rules(parts: Wiring, event: Event) -> dict[str, Any]:
 
 
 async def reconcile_campaigns(parts: Wiring, event: Event) -> dict[str, Any]:
-    """End the creations that nothing carries on, settle what nobody answered for, search for orphans, and
-    look again at decisions whose days are over.
+    """End the creations that nothing carries on, settle what nobody answered for, search for orphans, carry
+    on with approved proposals, and look again at decisions whose days are over.
 
     A {"tenant", "campaign_id"}, of a pause's schedule or an operator's, has that campaign alone visited.
     """
@@ -132,7 +132,9 @@ async def reconcile_campaigns(parts: Wiring, event: Event) -> dict[str, Any]:
     until = time.monotonic() + _RECONCILE_SECONDS
     visits = await parts.reconciler.sweep()
     searched = await parts.orphans.sweep()
-    return {**visits, "searched": searched, "looked_back": await parts.looking_back.sweep(until)}
+    proposals = await parts.proposal_execution.sweep(until)
+    looked_back = await parts.looking_back.sweep(until)
+    return {**visits, "searched": searched, "proposals": proposals, "looked_back": looked_back}
 
 
 async def check_ab_test(parts: Wiring, event: Event) -> dict[str, Any]:

@@ -46,6 +46,11 @@ from campaign_automation.managers.decisions.earlier_decisions import EarlierDeci
 from campaign_automation.managers.decisions.looking_back import LookingBack
 from campaign_automation.managers.duplicates.duplicating import CampaignDuplicates
 from campaign_automation.managers.notices.digest import Digests
+from campaign_automation.managers.proposals.asking import ProposalRequests
+from campaign_automation.managers.proposals.creating import ProposedCreations
+from campaign_automation.managers.proposals.deciding import ProposalDecisions
+from campaign_automation.managers.proposals.executing import ProposalExecution
+from campaign_automation.managers.proposals.making import ProposalMaker
 from campaign_automation.managers.reports.collecting import Collector
 from campaign_automation.managers.reports.history import History
 from campaign_automation.managers.reports.reading import AccountFigures
@@ -68,6 +73,7 @@ from campaign_automation.stores.operations.owners import AdoptionStore
 from campaign_automation.stores.operations.schedules import TableScheduler
 from campaign_automation.stores.operations.tags import TagStore
 from campaign_automation.stores.operations.visits import VisitStore
+from campaign_automation.stores.proposal_store import ProposalStore
 from campaign_automation.utils.cache_manager import load_redis
 from campaign_automation.utils.secrets import load_reader
 from campaign_automation.utils.snapshots import after_restore, reseed
@@ -267,6 +273,42 @@ class Wiring(SharedParts):
     def history(self) -> ChangeHistory:
         return ChangeHistory(self.campaigns, self.audit, self.gate, TargetChanges(self.store, self.audit))
 
+    # --- proposals ------------------------------------------------------------------------------------
+
+    @cached_property
+    def proposals(self) -> ProposalDecisions:
+        allows_own = self.settings.approve_own_proposals
+        stored, execution = self._proposal_store, self.proposal_execution
+        return ProposalDecisions(stored, execution, self.links, allows_own=allows_own)
+
+    @cached_property
+    def proposal_requests(self) -> ProposalRequests:
+        return ProposalRequests(self.proposal_maker, self.budgets, self.updates, self._proposed_creations)
+
+    @cached_property
+    def proposal_execution(self) -> ProposalExecution:
+        return ProposalExecution(
+            self._proposal_store,
+            self.campaigns,
+            self.gate,
+            self.audit,
+            TargetChanges(self.store, self.audit),
+            self._proposed_creations,
+            self.decisions,
+        )
+
+    @cached_property
+    def _proposed_creations(self) -> ProposedCreations:
+        return ProposedCreations(self.campaigns, self.duplicates, self.runner, self.audit)
+
+    @cached_property
+    def proposal_maker(self) -> ProposalMaker:
+        return ProposalMaker(self._proposal_store, self.notices)
+
+    @cached_property
+    def _proposal_store(self) -> ProposalStore:
+        return ProposalStore(self._table)
+
     # --- whole accounts -------------------------------------------------------------------------------
 
     @cached_property
@@ -315,7 +357,8 @@ class Wiring(SharedParts):
 
     @cached_property
     def digests(self) -> Digests:
-        return Digests(self._webhook_store, self.reports, self.audit, self._rule_store, self.notices)
+        stores = self._webhook_store, self.reports, self.audit, self._rule_store
+        return Digests(*stores, self.proposals, self.notices)
 
     @cached_property
     def _figures(self) -> DailyFigureStore:
@@ -406,7 +449,7 @@ class Wiring(SharedParts):
     @cached_property
     def rule_evaluation(self) -> RuleEvaluation:
         writer = RuleWriter(self.gate, self.decisions)
-        return RuleEvaluation(self._rule_store, self._snapshots, writer, self.notices)
+        return RuleEvaluation(self._rule_store, self._snapshots, writer, self.notices, self.proposal_maker)
 
     @cached_property
     def _rule_schedules(self) -> RuleSchedules | None:

@@ -14,14 +14,17 @@ from campaign_automation.models.common import Context
 from campaign_automation.models.creation.additions import AddAds, AdsAdded
 from campaign_automation.models.creation.duplicates import DuplicateCampaign
 from campaign_automation.models.creation.replacements import CopyReplaced, ReplaceCopy
+from campaign_automation.models.proposals import ProposalMade
 from campaign_automation.wiring import Wiring
 
 
 @action("POST", "/v1/campaigns", key=Key.CAMPAIGN, success=201)
 async def create_campaign(
     parts: Wiring, request: CreateCampaign, caller: Context
-) -> CampaignCreated | CampaignAccepted:
+) -> CampaignCreated | CampaignAccepted | ProposalMade:
     """Create a whole campaign, paused, or tell that its creation goes on."""
+    if request.proposes:
+        return await parts.proposal_requests.create(request, caller)
     opened = await parts.campaigns.open_creation(request, caller)
     await parts.runner.run(opened, caller)
     return await parts.campaigns.outcome(caller.user_id, opened.campaign_id, replayed=not opened.is_new)
@@ -30,8 +33,10 @@ async def create_campaign(
 @action("POST", "/v1/campaigns/{campaign_id}/duplicate", key=Key.CAMPAIGN, success=201)
 async def duplicate_campaign(
     parts: Wiring, request: DuplicateCampaign, caller: Context
-) -> CampaignCreated | CampaignAccepted:
+) -> CampaignCreated | CampaignAccepted | ProposalMade:
     """Create a copy of a campaign, paused, on the same or another platform or account."""
+    if request.proposes:
+        return await parts.proposal_requests.duplicate(request, caller)
     opened = await parts.duplicates.open(request, caller)
     await parts.runner.run(opened, caller)
     return await parts.campaigns.outcome(caller.user_id, opened.campaign_id, replayed=not opened.is_new)

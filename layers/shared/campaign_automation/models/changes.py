@@ -15,6 +15,7 @@ from campaign_automation.models.common import (
     Level,
     Model,
     PositiveAmount,
+    Proposable,
     Text,
     unique,
 )
@@ -131,7 +132,7 @@ class CampaignManaged(Answer):
         return not any(item.error["details"].get("retryable") for item in self.failed)
 
 
-class UpdateCampaign(Model):
+class UpdateCampaign(Proposable):
     """Parameters of update_campaign: budgets, targets and settings; what is left out stays as it is.
 
     `daily_budget` is the whole campaign's: its own where it has one, else spread over its running ad sets in

@@ -17,7 +17,7 @@ from campaign_automation.managers.campaigns.wording import claim_warning
 from campaign_automation.models.campaigns import AdCopy, CreateCampaign, Creative
 from campaign_automation.models.common import Record
 from campaign_automation.models.creation.options import GivenTexts
-from campaign_automation.utils.error_handler import AiModelError
+from campaign_automation.utils.error_handler import AiModelError, ConfigurationError
 from campaign_automation.utils.observability import emit, logger
 from campaign_automation.utils.retry_strategy import ATTEMPT_TIMEOUT_SECONDS
 from campaign_automation.utils.validation import NOT_A_CHARACTER, json_of
@@ -138,6 +138,8 @@ class Copywriter:
             draft = self._parsed(answer["text"], template)
         except AiModelError:
             raise
+        except ConfigurationError as error:  # the log is to name the secret
+            raise AiModelError(error.message, model=model) from error
         except (ValidationError, ValueError, KeyError, TypeError) as error:
             raise AiModelError(f"{model} did not answer in the asked shape", model=model) from error
         except Exception as error:  # any client may be handed in, with exceptions of its own
