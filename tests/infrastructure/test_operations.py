@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from samtranslator.yaml_helper import yaml_parse
@@ -133,6 +133,57 @@ def test_errors_that_are_answers_are_taken_off_lambdas_count(resources: dict[str
         zeros = {ids[key]["Dimensions"][0]["Value"]["Ref"] for key in re.findall(r"\b(m\d+) \* 0", taken)}
         assert of_answers == ids.keys() - plus
         assert zeros >= answers, name
+
+
+class Sum(NamedTuple):
+    """One metric's sum of a period as metric maths takes it: None where nothing was counted."""
+
+    value: float | None
+
+    def __mul__(self, factor: object) -> Sum:  # type: ignore[override]
+        assert isinstance(factor, int)
+        return Sum(None if self.value is None else self.value * factor)
+
+    def __sub__(self, other: Sum) -> Sum:
+        return Sum(None if self.value is None or other.value is None else self.value - other.value)
+
+
+def total(sums: list[Sum]) -> Sum:
+    """SUM skips what has no data, and has none itself when nothing has."""
+    found = [item.value for item in sums if item.value is not None]
+    return Sum(sum(found) if found else None)
+
+
+def evaluated(alarm: dict[str, Any], counted: dict[str, float]) -> float | None:
+    """What the alarm compares with its threshold in a period in which only `counted` has data."""
+    (expression,) = [query["Expression"] for query in alarm["Metrics"] if "Expression" in query]
+    names = [query["Id"] for query in alarm["Metrics"] if "MetricStat" in query]
+    sums = {name: Sum(counted.get(name)) for name in names}
+    found: Sum = eval(expression, {"SUM": total, "METRICS": lambda: list(sums.values()), **sums})
+    return found.value
+
+
+def test_each_metric_alone_moves_its_alarm_whatever_else_had_no_data(resources: dict[str, Any]) -> None:
+    """A function that nobody called has no data, and a difference with no data is none."""
+    alarms = of_type(resources, "AWS::CloudWatch::Alarm")
+    maths = [alarm for alarm in alarms.values() if "Metrics" in alarm]
+    assert maths
+    for alarm in maths:
+        metrics = {
+            query["Id"]: query["MetricStat"]["Metric"] for query in alarm["Metrics"] if "MetricStat" in query
+        }
+        for one, metric in metrics.items():
+            if metric["MetricName"] == "errors_as_answers_total":
+                function = metric["Dimensions"][0]["Value"]
+                (errors,) = [
+                    name
+                    for name, item in metrics.items()
+                    if item["MetricName"] == "Errors" and item["Dimensions"][0]["Value"] == function
+                ]
+                assert evaluated(alarm, {errors: 7, one: 5}) == 2
+            else:
+                assert evaluated(alarm, {one: 3}) == 3, (alarm["AlarmDescription"], one)
+                assert evaluated(alarm, dict.fromkeys(metrics, 0) | {one: 3}) == 3
 
 
 RAISING = {
