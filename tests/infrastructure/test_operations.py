@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import json
 import re
@@ -444,3 +445,37 @@ def test_a_step_that_is_refused_is_taken_off_and_one_that_crashes_is_not(
     with pytest.raises(ZeroDivisionError):
         asyncio.run(creation_step(Wiring(Settings(), table=Failing(tmp_path / "failing")), event))
     assert printed_series(capsys.readouterr().out) == []
+
+
+def emitted() -> dict[str, set[frozenset[str]]]:
+    """The dimensions that the code gives each metric."""
+    found: dict[str, set[frozenset[str]]] = {}
+    for path in (ROOT / "layers/shared/campaign_automation").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            match node:
+                case ast.Call(func=ast.Name(id="emit"), args=[ast.Constant(value=str(name)), *_]):
+                    given = {keyword.arg or "" for keyword in node.keywords} - {"value", "at_ms"}
+                    found.setdefault(name, set()).add(frozenset({*given, "service"}))
+    return found
+
+
+def test_alarms_dashboard_and_table_name_the_dimensions_that_are_emitted(resources: dict[str, Any]) -> None:
+    """CloudWatch shows a metric under exactly its dimensions; under others there is no data, and no alarm."""
+    known, named = emitted(), set()
+    for alarm in of_type(resources, "AWS::CloudWatch::Alarm").values():
+        queries = [item["MetricStat"]["Metric"] for item in alarm.get("Metrics", []) if "MetricStat" in item]
+        for metric in [item for item in queries or [alarm] if item["Namespace"] == NAMESPACE]:
+            named.add((metric["MetricName"], frozenset(item["Name"] for item in metric["Dimensions"])))
+    body = of_type(resources, "AWS::CloudWatch::Dashboard")["Dashboard"]["DashboardBody"]["Fn::Sub"]
+    for dimensions, name in re.findall(r"\{CampaignAutomation,([\w,]+)\} MetricName=(\w+)", body):
+        named.add((name, frozenset(dimensions.split(","))))
+    named |= {(name, frozenset({"service"})) for name in re.findall(r'"CampaignAutomation", "(\w+)"', body)}
+    section = (ROOT / "docs/operating.md").read_text().partition("## Metrics\n")[2].partition("\n## ")[0]
+    for row in re.findall(r"^\| (\w+_[\w, ]+) \| .* \| ([^|]+) \|$", section, re.MULTILINE):
+        names, of_each = row[0].split(", "), row[1].split("; ")
+        for name, dimensions in zip(
+            names, of_each if len(of_each) > 1 else of_each * len(names), strict=True
+        ):
+            named.add((name, frozenset({*dimensions.replace("-", "").split(", "), "service"} - {""})))
+    assert len(named) > 40
+    assert {pair for pair in named if known.get(pair[0]) != {pair[1]}} == set()
