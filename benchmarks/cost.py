@@ -160,7 +160,7 @@ class _Meter:
                 lambda: self._ask("POST", f"{path}/state", {"action": next(states), "confirm": True}), api=1
             ),
             "update_rule": self._of(
-                lambda: self._ask("PUT", path, {**RULE, "rule_name": uuid.uuid4().hex}), api=1
+                lambda: self._ask("PUT", path, {"rule": {**RULE, "rule_name": uuid.uuid4().hex}}), api=1
             ),
             "delete_rule": self._of(lambda: self._ask("DELETE", f"/v1/rules/{rules.pop()}"), api=1),
             "evaluation of a rule": ticked,
