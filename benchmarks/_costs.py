@@ -42,7 +42,11 @@ UNCOUNTED: tuple[tuple[tuple[str, ...], str, str], ...] = (
     (("list_proposals", "get_proposal", "link_proposal"), "list_rules", "rows of the table and no platform"),
     (("reject_proposal",), "list_rules", "two writes and no platform"),
     (("stop_all",), "manage_campaign", "as often as campaigns are paused"),
-    (("add_ads", "duplicate_campaign"), "create_campaign", "in one function, without steps; calls by ads"),
+    (
+        ("add_ads", "replace_copy", "duplicate_campaign"),
+        "create_campaign",
+        "in one function, without steps; calls by ads",
+    ),
     (("list_accounts", "list_account_campaigns"), "get_campaign_status", "calls by the account's campaigns"),
     (("get_report",), "get_campaign_status", "reports of the last days by account, rows by 28 days"),
     (("get_notifications",), "list_rules", "rows of the table and no platform"),

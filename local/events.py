@@ -32,6 +32,7 @@ UNKNOWN = (
 NOTES = {
     "create_ab_test": "`Prefer: respond-async` in it does not wait for the creation, which goes on.",
     "account": "The function's first action, `list_campaigns`; nothing has been made yet.",
+    "proposals": "The function's first action, `list_proposals`; nothing has been proposed yet.",
     "authorizer": "Refused by design: API Gateway makes its 401 of this error. `cloud.json` has tokens.",
     "get_metrics": "Text for Prometheus; in a deployment the parameter `PrometheusMetrics` turns it on.",
 }

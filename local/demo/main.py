@@ -21,6 +21,7 @@ from local.cloud import Cloud, start
 from local.demo.ab_test import ab_test
 from local.demo.budget import budget_chapter
 from local.demo.control import control
+from local.demo.proposals import proposals
 from local.demo.report import report
 from local.demo.rules import rules
 from local.demo.whole_account import whole_account
@@ -52,6 +53,7 @@ def main(argv: list[str]) -> int:
         campaigns = {platform: create(cloud, platform) for platform in PLATFORMS}
         with Api(cloud) as api:
             chapters = {"control": control(api, campaigns["meta"]["campaign_id"], say)}
+            chapters["proposals"] = proposals(api, cloud, campaigns["tiktok"]["campaign_id"], say)
             chapters["budget"] = budget_chapter(cloud)
             api.reset()
             chapters["ab_test"] = ab_test(api, say)

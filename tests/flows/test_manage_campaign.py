@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -259,3 +260,16 @@ def test_unknown_objects_are_refused_by_name_before_anything_is_sent(
     error = api.manage(created["campaign_id"], "start", **body).json()["error"]
     assert (error["code"], error["details"]["field"]) == ("5000", "entity_ids")
     assert writes(sandbox, platform) == before
+
+
+def test_a_pause_until_a_moment_ends_by_a_schedule_of_its_own(
+    api: Api, cloud: Cloud, sandbox: Sandbox, created: dict[str, Any]
+) -> None:
+    campaign_id = created["campaign_id"]
+    api.manage(campaign_id, "start")
+    until = (sandbox.now() + timedelta(hours=3)).isoformat()
+    assert api.manage(campaign_id, "pause", until=until).json()["status"] == "success"
+    assert statuses(sandbox, "meta", "campaigns") == {"PAUSED"}
+    sandbox.advance(advance_hours=4)
+    assert f"{campaign_id}-resume" in [item["schedule"] for item in cloud.tick() if not item["failed"]]
+    assert statuses(sandbox, "meta", "campaigns") == {"ACTIVE"}

@@ -10,6 +10,7 @@ from campaign_automation.adapters.base import PlatformAdapter
 from campaign_automation.adapters.registry import Adapters
 from campaign_automation.clients.aws import Aws
 from campaign_automation.clients.background_lambda import BackgroundFunction
+from campaign_automation.clients.copy_lambda import LambdaTextModel
 from campaign_automation.clients.gemini_client import GeminiClient, TextModel
 from campaign_automation.clients.given_tools import GivenTools
 from campaign_automation.clients.mcp_client import McpClient, ToolCaller
@@ -36,7 +37,10 @@ from campaign_automation.stores.rule_store import RuleStore
 from campaign_automation.stores.table import Table
 from campaign_automation.stores.tenant_store import TenantStore
 from campaign_automation.utils.cache_manager import CacheManager, RedisClient, connect
+from campaign_automation.utils.retry_strategy import ATTEMPT_TIMEOUT_SECONDS
 from campaign_automation.utils.secrets import read_field, read_secret
+
+_QUICK_COPY_SECONDS = 9.0  # of the 29 that callers wait
 
 
 class Foundation:
@@ -117,10 +121,25 @@ class Foundation:
         return CreativeLibrary(self.tools, self.cache)
 
     @cached_property
+    def copy_model(self) -> TextModel | None:
+        """The model that writes copy: of this process, or of a function of its own."""
+        name = self.settings.write_copy_function_name
+        if name is None or self._gemini_client is not None:
+            return self._text_model(COPY_SCHEMA)
+        return LambdaTextModel(name, lambda: self._aws.writing)
+
+    @cached_property
     def _copywriter(self) -> Copywriter:
-        takes_plain_text = self._gemini_client is not None
-        models = self.settings.gemini_models
-        return Copywriter(self._text_model(COPY_SCHEMA), models, takes_plain_text=takes_plain_text)
+        return self._copywriter_of(ATTEMPT_TIMEOUT_SECONDS)
+
+    @cached_property
+    def _quick_copywriter(self) -> Copywriter:
+        """The copywriter of requests that write to a platform afterwards, while their caller waits."""
+        return self._copywriter_of(_QUICK_COPY_SECONDS)
+
+    def _copywriter_of(self, seconds: float) -> Copywriter:
+        plain, models = self._gemini_client is not None, self.settings.gemini_models
+        return Copywriter(self.copy_model, models, takes_plain_text=plain, seconds=seconds)
 
     @cached_property
     def adapters(self) -> Mapping[str, PlatformAdapter]:

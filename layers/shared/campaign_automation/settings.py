@@ -69,6 +69,10 @@ class Settings(BaseModel):
     statistics_function_name: str | None = Field(
         None, description="the function with numpy and scipy, for functions that have neither"
     )
+    write_copy_function_name: str | None = Field(
+        None,
+        description="the function with a text model, for functions that have neither SDK nor key",
+    )
     outbox_function_name: str | None = Field(
         None, description="the function that tells the Web Platform, for those whose callers wait"
     )
@@ -98,6 +102,9 @@ class Settings(BaseModel):
     change_timeout_seconds: int = Field(
         24, gt=0, lt=60, description="of one change; what is not answered by then is settled by the next one"
     )
+    approve_own_proposals: bool = Field(
+        False, description="true: whoever proposed may approve too, where they have the role"
+    )
     special_ad_categories: Annotated[Names, AfterValidator(_none_alone)] | None = Field(
         None, description="`NONE` or categories: the declaration for requests without one"
     )
@@ -115,6 +122,9 @@ class Settings(BaseModel):
         None, description="the function that tests' schedules call"
     )
     ab_test_schedule_role_arn: str | None = Field(None, description="the role in which they call it")
+    pause_schedule_group: str | None = Field(None, description="the group of the schedules that end pauses")
+    reconcile_campaigns_function_arn: str | None = Field(None, description="the function that they call")
+    pause_schedule_role_arn: str | None = Field(None, description="the role in which they call it")
     schedule_dead_letters_arn: str | None = Field(None, description="the queue of calls that nobody took")
     schedule_dead_letters_url: str | None = Field(
         None, description="the same queue, where operators have its calls made again"
@@ -182,6 +192,13 @@ class Settings(BaseModel):
         False, description="true: what is counted is stored after each request, for GET /metrics"
     )
 
+    public_url: str | None = Field(
+        None, description="where people reach the API, for links in notices; unset: no links"
+    )
+    link_secret_id: str | None = Field(
+        None, description="the secret with the keys of links; for functions that make or check them"
+    )
+
     jwt_issuer: str | None = Field(None, description="the issuer of callers' tokens; for the authorizer")
     jwt_audience: str | None = Field(None, description="their audience; for the authorizer")
     jwks_url: str | None = Field(None, description="the issuer's public keys; for the authorizer")
@@ -208,6 +225,7 @@ class Settings(BaseModel):
         functions = [
             "create_campaign_state_machine_arn",
             "statistics_function_name",
+            "write_copy_function_name",
             "outbox_function_name",
             "collect_insights_function_name",
         ]

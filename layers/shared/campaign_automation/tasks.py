@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from campaign_automation.clients.gemini_client import as_answer
 from campaign_automation.clients.scheduler import count_active_rules
 from campaign_automation.managers.shared import due_runs
 from campaign_automation.managers.shared.due_runs import DueRunner
@@ -26,6 +27,7 @@ from campaign_automation.stores.operations.metrics import counted
 from campaign_automation.stores.rule_store import RuleHead
 from campaign_automation.utils import clock, event_loop
 from campaign_automation.utils.error_handler import (
+    AiModelError,
     CampaignAutomationError,
     PlatformRateLimitError,
     error_body,
@@ -95,6 +97,18 @@ async def creation_step(parts: Wiring, event: Event) -> dict[str, Any]:
         raise
 
 
+async def creation_step_or_text(parts: Wiring, event: Event) -> dict[str, Any]:
+    """Carry out the step of a creation, or answer a {"prompt", "model"} of a function without text models."""
+    if "prompt" not in event:
+        return await creation_step(parts, event)
+    try:
+        if (model := parts.copy_model) is None:
+            return {"error": "no text model is configured"}
+        return dict(as_answer(await model.generate_content(event["prompt"], model=event["model"])))
+    except AiModelError as error:
+        return {"error": error.message}
+
+
 async def evaluate_rule(parts: Wiring, event: Event) -> dict[str, Any]:
     """Carry out one tick of a rule, as its schedule sends it."""
     result = await parts.rule_evaluation.evaluate(parse(RuleTick, dict(event)))
@@ -108,17 +122,19 @@ async def reconcile_rules(parts: Wiring, event: Event) -> dict[str, Any]:
 
 
 async def reconcile_campaigns(parts: Wiring, event: Event) -> dict[str, Any]:
-    """End the creations that nothing carries on, settle what nobody answered for, search for orphans, and
-    look again at decisions whose days are over.
+    """End the creations that nothing carries on, settle what nobody answered for, search for orphans, carry
+    on with approved proposals, and look again at decisions whose days are over.
 
-    An operator's {"tenant", "campaign_id"} has that campaign alone visited, due or not.
+    A {"tenant", "campaign_id"}, of a pause's schedule or an operator's, has that campaign alone visited.
     """
     if "campaign_id" in event:
         return {"outcome": await parts.reconciler.visit(event["tenant"], event["campaign_id"])}
     until = time.monotonic() + _RECONCILE_SECONDS
     visits = await parts.reconciler.sweep()
     searched = await parts.orphans.sweep()
-    return {**visits, "searched": searched, "looked_back": await parts.looking_back.sweep(until)}
+    proposals = await parts.proposal_execution.sweep(until)
+    looked_back = await parts.looking_back.sweep(until)
+    return {**visits, "searched": searched, "proposals": proposals, "looked_back": looked_back}
 
 
 async def check_ab_test(parts: Wiring, event: Event) -> dict[str, Any]:
@@ -181,6 +197,7 @@ def due_runner(parts: Wiring) -> DueRunner:
     handlers: dict[str, due_runs.Handler] = {
         due_runs.RULES: partial(evaluate_rule, parts),
         due_runs.AB_TESTS: partial(check_ab_test, parts),
+        due_runs.PAUSES: partial(reconcile_campaigns, parts),
         due_runs.SWEEPS: sweep,
     }
     return parts.due_runner(handlers, {name: rate for name, (rate, _) in SWEEPS.items()})

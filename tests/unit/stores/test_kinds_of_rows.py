@@ -7,6 +7,7 @@ the kinds that came after it, as the module stored them on 2026-11-28; neither i
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import re
 from collections.abc import Awaitable
@@ -31,6 +32,7 @@ from campaign_automation.stores.operations.schedules import DueRuns, TableSchedu
 from campaign_automation.stores.operations.switches import SwitchStore
 from campaign_automation.stores.operations.tags import TagStore
 from campaign_automation.stores.operations.webhooks import WebhookStore
+from campaign_automation.stores.proposal_store import ProposalStore
 from campaign_automation.stores.table import Put, Row
 from campaign_automation.stores.tenant_store import TenantStore
 from tests.support.memory_table import MemoryTable
@@ -94,6 +96,7 @@ KINDS = {
     "event": Kind("operations/webhooks", r"[^#]+#webhook", r"event#\d{13}#.+"),
     "schedule": Kind("operations/schedules", r"#schedules#\w+", ".+"),
     "redrive": Kind("operations/redrives", "redrives", r"[\w-]+"),
+    "proposal": Kind("proposal_store", r"[^#]+#proposals", r"prop_\w+"),
     "driver": Kind("operations/schedules", "#schedules", "driver"),
 }
 WITHOUT = {
@@ -149,9 +152,11 @@ def table() -> MemoryTable:
 
 
 def plain(row: dict[str, Any]) -> Row:
-    return {
-        name: Decimal(value["$decimal"]) if isinstance(value, dict) else value for name, value in row.items()
-    }
+    return {name: _plain(value) if isinstance(value, dict) else value for name, value in row.items()}
+
+
+def _plain(value: dict[str, str]) -> Decimal | bytes:
+    return Decimal(value["$decimal"]) if "$decimal" in value else base64.b64decode(value["$bytes"])
 
 
 def test_switches_and_caps_are_read_with_their_changes(table: MemoryTable) -> None:
@@ -240,3 +245,13 @@ def test_changes_are_found_by_their_day_and_campaigns_by_a_request(table: Memory
     (record,) = run(AuditStore(table).of_day("u", date(2026, 12, 18), since="0", limit=9))
     assert (record.campaign_id, record.outcome) == (CAMPAIGN, "unknown")
     assert run(RequestStore(table).campaigns("7f2c-1", 9)) == [("u", CAMPAIGN)]
+
+
+def test_a_proposal_is_read_with_its_plan_and_its_receipts(table: MemoryTable) -> None:
+    (proposal,) = run(ProposalStore(table).page("u", "", 9))
+    assert (proposal.state, proposal.decided_by) == ("verified", "user:boss")
+    (planned,) = proposal.plan.runs
+    assert {(item.field, item.before, item.after) for item in planned.changes} == {
+        ("daily_budget", "30", "40.00")
+    }
+    assert [item.outcome for item in proposal.receipts] == ["applied"] * 3

@@ -9,6 +9,7 @@ from campaign_automation.actions import (
     messages,
     notices,
     operations,
+    proposals,
     reports,
     rules,
 )
@@ -24,6 +25,7 @@ __all__ = [
     "messages",
     "notices",
     "operations",
+    "proposals",
     "reports",
     "rules",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -13,13 +13,14 @@ from campaign_automation.actions.action import Action
 from campaign_automation.capability import run_action
 from campaign_automation.settings import get_settings
 from campaign_automation.stores.operations.metrics import counted
-from campaign_automation.utils import event_loop
+from campaign_automation.utils import clock, event_loop
 from campaign_automation.utils.error_handler import CODES, InvalidRequestError, envelope
 from campaign_automation.utils.observability import logger
 from campaign_automation.wiring import Wiring
 
 Event = Mapping[str, Any]
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
+Page = Callable[[Wiring, Event], Awaitable[dict[str, Any]]]
 
 # API Gateway closes after 29 s; the answer must be on its way before that.
 LONGEST_WAIT_SECONDS = 25
@@ -32,18 +33,29 @@ _NOBODY: Mapping[str, Any] = {"principalId": "nobody", "roles": "viewer"}
 _WAIT = re.compile(r"\bwait\s*=\s*([0-9]{1,9})")
 
 
-def handler(*names: str) -> Handler:
-    """Return the Lambda handler of the actions `names`; their SDKs are loaded while it starts."""
+def handler(*names: str, pages: Mapping[tuple[str, str], Page] = {}) -> Handler:
+    """Return the Lambda handler of the actions `names`; their SDKs are loaded while it starts.
+
+    `pages` are the routes, by method and path, that answer people with HTML.
+    """
     routes = {(ACTIONS[name].method, ACTIONS[name].path): ACTIONS[name] for name in names}
     parts = Wiring(get_settings())
     parts.preload(*(model for action in routes.values() for model in action.models))
 
     @logger.inject_lambda_context(correlation_id_path="requestContext.requestId", clear_state=True)
     def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-        action = routes[event["httpMethod"], event["resource"]]
-        return event_loop.run(respond(parts, action, event))
+        route = event["httpMethod"], event["resource"]
+        if route in pages:
+            return event_loop.run(_show(parts, pages[route], event))
+        return event_loop.run(respond(parts, routes[route], event))
 
     return lambda_handler
+
+
+async def _show(parts: Wiring, page: Page, event: Event) -> dict[str, Any]:
+    await clock.synchronise(parts.settings.clock_url)
+    async with counted(parts.metrics):
+        return await page(parts, event)
 
 
 async def respond(parts: Wiring, action: Action, event: Event) -> dict[str, Any]:

@@ -247,8 +247,11 @@ def test_the_digest_tells_spend_changes_and_problems_once_a_day(house: House) ->
         asyncio.run(collect_insights(house.wiring, {}))
     assert notified(house) == ["Your campaigns on 2026-06-01"]
     house.pass_by(days=1)
+    update = {"campaign_id": campaign["campaign_id"], "name": "Another", "mode": "propose"}
+    assert house.ask("update_campaign", update)["status"] == "accepted"
     asyncio.run(collect_insights(house.wiring, {}))
-    assert notified(house) == ["Your campaigns on 2026-06-01", "Your campaigns on 2026-06-02"]
+    assert notified(house)[-1] == "Your campaigns on 2026-06-02"
     message = house.web_platform.notifications[-1]["message"]
     assert message.startswith("Spent 0 USD (meta 0)")
     assert "by user" in message
+    assert "Open: a proposal waits until 2026-06-05" in message

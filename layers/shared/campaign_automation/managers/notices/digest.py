@@ -10,11 +10,13 @@ from zoneinfo import ZoneInfo
 
 from campaign_automation.managers.notices import wording
 from campaign_automation.managers.notices.settings import next_digest
+from campaign_automation.managers.proposals.deciding import ProposalDecisions
 from campaign_automation.managers.reports.reporting import Reports
 from campaign_automation.managers.shared.notices import Notices
 from campaign_automation.models.changes import AuditRecord
 from campaign_automation.models.common import Context
 from campaign_automation.models.notices import Digest
+from campaign_automation.models.proposals import ListProposals
 from campaign_automation.models.reports import GetReport, Report
 from campaign_automation.stores.audit_store import AuditStore
 from campaign_automation.stores.operations.webhooks import WebhookStore
@@ -30,12 +32,19 @@ _AGAIN_MS = 3600_000  # after a failure
 
 class Digests:
     def __init__(
-        self, store: WebhookStore, reports: Reports, audit: AuditStore, rules: RuleStore, notices: Notices
+        self,
+        store: WebhookStore,
+        reports: Reports,
+        audit: AuditStore,
+        rules: RuleStore,
+        proposals: ProposalDecisions,
+        notices: Notices,
     ) -> None:
         self._store = store
         self._reports = reports
         self._audit = audit
         self._rules = rules
+        self._proposals = proposals
         self._notices = notices
 
     async def sweep(self, until: float) -> int:
@@ -89,7 +98,11 @@ class Digests:
         rules = [wording.to_review(head.rule.rule_name) for head in heads if head.state == "needs_review"]
         failing = (await self._store.settings(tenant)).failing
         webhook = [] if failing is None else [wording.webhook_failing(failing.error)]
-        return [*unread, *rules, *webhook]
+        return [*unread, *rules, *await self._open_proposals(tenant), *webhook]
+
+    async def _open_proposals(self, tenant: str) -> list[str]:
+        listed = await self._proposals.list_proposals(ListProposals(), Context(user_id=tenant))
+        return [wording.proposal_waits(item.summary, item.expires_at) for item in listed.proposals]
 
 
 def _changes(trail: Iterable[AuditRecord]) -> Counter[str]:

@@ -90,6 +90,11 @@ def to_review(rule_name: str) -> str:
     return f"the rule {rule_name} waits to be reviewed"
 
 
+def proposal_waits(summary: str, expires_at: str) -> str:
+    """Return the line on a proposal that nobody has decided on."""
+    return f"a proposal waits until {expires_at}: {summary}"
+
+
 def webhook_failing(error: str) -> str:
     """Return the line on a webhook that takes nothing."""
     return f"the webhook takes no events: {error}"

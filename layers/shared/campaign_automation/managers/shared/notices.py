@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Any
 
 from campaign_automation.clients.mcp_client import ToolCaller
+from campaign_automation.managers.notices.links import LINK_TO, Links
 from campaign_automation.models.notices import Channel
 from campaign_automation.stores.notice_store import Notice, NoticeStore
 from campaign_automation.stores.operations.webhooks import WebhookStore
@@ -41,7 +42,9 @@ class Notices:
         choices: WebhookStore,
         tools: ToolCaller | None,
         publish: Publish | None = None,
+        links: Links | None = None,
     ) -> None:
+        self._links = links
         self._store = store
         self._choices = choices
         self._tools = tools
@@ -111,10 +114,14 @@ class Notices:
     def _send(self, channel: Channel, notice: Notice) -> Awaitable[Any]:
         if channel == "topic":
             assert self._publish is not None
-            message = json.dumps({"tenant": notice.tenant, **notice.arguments}, ensure_ascii=False)
+            # Who reads the topic is not the owner: no link that decides goes there.
+            told = {name: value for name, value in notice.arguments.items() if name != LINK_TO}
+            message = json.dumps({"tenant": notice.tenant, **told}, ensure_ascii=False)
             return asyncio.to_thread(self._publish, notice.arguments["title"], message)
         assert self._tools is not None
         arguments = with_known_category(notice.arguments)
+        if LINK_TO in arguments and self._links is not None:
+            arguments = self._links.with_link(notice.tenant, arguments)
         return self._tools.call_tool(TOOL, {"user_id": notice.tenant, **arguments})
 
 
