@@ -23,6 +23,7 @@ from campaign_automation.utils.validation import json_of, words_of
 _TOOL_FAILED = -32000
 _UNKNOWN_METHOD = -32601
 _INVALID_PARAMETERS = -32602
+_NO_CREDITS = "6011"
 # The words that describe a refused argument; others in `data` are the server's own.
 _FACTS = ("parameter", "expected", "allowed_values", "received")
 _LONGEST_TEXT = 500
@@ -179,9 +180,10 @@ def failure(name: str, error: Any) -> CampaignAutomationError:
     data = error["data"] if isinstance(error.get("data"), dict) else {}
     if code == _UNKNOWN_METHOD or _names_no_tool(name, message):
         return WebPlatformError(f"the Web Platform has no tool {name}", code="3001", tool=name)
-    if _says(r"insufficient credit|not enough credit", message) or {"required", "available"} <= set(data):
+    is_short = str(code) == _NO_CREDITS or {"required", "available"} <= set(data)
+    if is_short or _says(r"insufficient credit|not enough credit", message):
         known = {key: data.get(key) for key in ("required", "available")}
-        return AccountError("not enough credits", code="6011", **known)
+        return AccountError("not enough credits", code=_NO_CREDITS, **known)
     if _says(r"service token", message):
         return token_refused()
     if _says(r"rate limit|too many requests", message):
