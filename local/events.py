@@ -32,9 +32,11 @@ UNKNOWN = (
 NOTES = {
     "create_ab_test": "`Prefer: respond-async` in it does not wait for the creation, which goes on.",
     "account": "The function's first action, `list_campaigns`; nothing has been made yet.",
+    "proposals": "The function's first action, `list_proposals`; nothing has been proposed yet.",
     "authorizer": "Refused by design: API Gateway makes its 401 of this error. `cloud.json` has tokens.",
-    "get_metrics": "Not kept by design: the parameter `PrometheusMetrics` is off in the local cloud.",
+    "get_metrics": "Text for Prometheus; in a deployment the parameter `PrometheusMetrics` turns it on.",
 }
+AS_UP = {"JwtRolesClaim": "roles", "PrometheusMetrics": "true"}  # as the Makefile's `up` deploys
 _MOST_TEXT, _MOST_FIELDS, _DEPTH = 160, 20, 4
 _IDS = re.compile(
     r"(cmp|abt|rule|run)_(?!0{20})[0-9a-f]{20}|(?<!\w)(ca-[a-z2-7]{10}|\d{15,})"
@@ -47,6 +49,7 @@ _TEXTS = frozenset({"copy"})
 def main() -> None:
     """Write the page."""
     with tempfile.TemporaryDirectory() as folder, cloud.start(folder) as running:
+        running.deploy(**AS_UP)
         PAGE.write_text(page(running.info))
 
 
@@ -80,9 +83,11 @@ def section(name: str, answer: Any) -> str:
 
 
 def shown(answer: Any) -> Any:
-    """Return the answer without what differs between runs; the body of a response is shown as JSON."""
+    """Return the answer without what differs between runs; a body of JSON is shown as such."""
     if isinstance(answer, dict) and "body" in answer:
-        answer = {"statusCode": answer["statusCode"], "body": json.loads(answer["body"])}
+        is_json = answer["headers"]["Content-Type"] == "application/json"
+        body = json.loads(answer["body"]) if is_json else answer["body"]
+        answer = {"statusCode": answer["statusCode"], "body": body}
     if isinstance(answer, dict) and "errorType" in answer:
         answer = {name: answer[name] for name in ("errorType", "errorMessage")}
     return _settled(answer, _DEPTH)

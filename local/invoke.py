@@ -33,6 +33,8 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--function", help="its logical id; the event's name tells it where it is left out")
     parser.add_argument("--dir", type=Path, default=ROOT / ".local", help="where its state is kept")
     given = parser.parse_args(argv)
+    if not given.event.is_file():
+        raise SystemExit(f"there is no file {given.event}")
     function = given.function or function_of(given.event)
     info = instance.read(given.dir)
     if not info:
@@ -117,5 +119,8 @@ def invoke(info: dict[str, Any], function: str, event: Any) -> tuple[Any, str | 
         aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
         config=Config(read_timeout=600, retries={"max_attempts": 0}),
     )
-    answer = client.invoke(FunctionName=f"{STACK}-{function}", Payload=json.dumps(event))
+    try:
+        answer = client.invoke(FunctionName=f"{STACK}-{function}", Payload=json.dumps(event))
+    except client.exceptions.ResourceNotFoundException:
+        raise SystemExit(f"the local cloud has no function {function}") from None
     return json.load(answer["Payload"]), answer.get("FunctionError")

@@ -17,13 +17,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from campaign_automation.settings import SettingsError, parse_settings
 from local.built import differences
+from local.cloud.stack.intrinsics import TemplateError, parameter_values
 
 ROOT = Path(__file__).parents[1]
 BUILT = Path(".aws-sam/build")
 # `sam build` leaves these where they are; layers and template are below BUILT.
 SOURCES = (BUILT, Path("functions"), Path("statemachines"))
 PARAMETER = "ReleaseId"
+_LEAST_WAF_LIMIT = 10  # of AWS WAF's rules by rate
 
 
 def release_id(paths: Iterable[Path], parameters: Mapping[str, str]) -> str:
@@ -49,26 +52,71 @@ def deploy_arguments(root: Path, config_env: str, overrides: Sequence[str]) -> l
     """Return the arguments of `sam deploy` for the bundle built in `root`.
 
     Parameter values come from `config_env` in samconfig.toml, then from `overrides` ("Name=value"). All
-    are passed, the template's defaults too, so that what is deployed is what was hashed.
+    are passed, the template's defaults too, so that what is deployed is what was hashed. Raises SystemExit
+    when the section is not there, or with what is wrong with a value.
     """
-    values = {**_defaults(root), **_pairs(_configured(root, config_env)), **_pairs(overrides)}
+    template = _template(root)
+    values = {**_defaults(template), **_pairs(_configured(root, config_env)), **_pairs(overrides)}
+    try:
+        check(template, values)
+    except (TemplateError, SettingsError) as error:
+        raise SystemExit(f"nothing was deployed: {error}") from None
     values[PARAMETER] = release_id([root / path for path in SOURCES], values)
     passed = [f"{name}={json.dumps(value)}" for name, value in values.items()]
     tags = ["project=campaign-automation", f"stage={values['Stage']}"]
     return ["deploy", "--config-env", config_env, "--tags", *tags, "--parameter-overrides", *passed]
 
 
-def _defaults(root: Path) -> dict[str, str]:
+def check(template: Mapping[str, Any], values: Mapping[str, str]) -> None:
+    """Check parameter values as CloudFormation would, and as every function does when it starts.
+
+    SAM overlooks names that the template does not know, and a wrong setting is found by functions that do not
+    start any more, those that pause included. Raises TemplateError or SettingsError.
+    """
+    parameter_values(template["Parameters"], {**values, PARAMETER: "check"})
+    if values.get("VpcId") and not values.get("SubnetIds"):
+        raise TemplateError("parameter VpcId needs SubnetIds")
+    if 0 < float(values.get("WafRequestLimit", 0)) < _LEAST_WAF_LIMIT:
+        raise TemplateError(f"parameter WafRequestLimit must be 0, or at least {_LEAST_WAF_LIMIT}")
+    parse_settings(dict(_variables(template, values)))
+
+
+def _variables(template: Mapping[str, Any], values: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield the functions' variables that are parameters, with their values."""
+    holders = [
+        template["Globals"]["Function"],
+        *(item["Properties"] for item in template["Resources"].values()),
+    ]
+    for holder in holders:
+        for name, value in holder.get("Environment", {}).get("Variables", {}).items():
+            if isinstance(value, dict) and value.get("Ref") in values:
+                yield name, values[value["Ref"]]
+
+
+def _template(root: Path) -> dict[str, Any]:
     from samtranslator.yaml_helper import yaml_parse
 
-    declared = yaml_parse((root / BUILT / "template.yaml").read_text())["Parameters"]
+    built: dict[str, Any] = yaml_parse((root / BUILT / "template.yaml").read_text())
+    return built
+
+
+def _defaults(template: Mapping[str, Any]) -> dict[str, str]:
+    declared = template["Parameters"]
     return {name: str(spec["Default"]) for name, spec in declared.items() if "Default" in spec}
 
 
 def _configured(root: Path, config_env: str) -> list[str]:
     configuration = tomllib.loads((root / "samconfig.toml").read_text())
-    deployment: dict[str, Any] = configuration.get(config_env, {}).get("deploy", {}).get("parameters", {})
-    given = deployment.get("parameter_overrides", [])
+    sections = {
+        name: section["deploy"].get("parameters", {})
+        for name, section in configuration.items()
+        if isinstance(section, dict) and "deploy" in section
+    }
+    if config_env not in sections:
+        raise SystemExit(
+            f"samconfig.toml has no section [{config_env}.deploy.parameters]; there are {', '.join(sections)}"
+        )
+    given = sections[config_env].get("parameter_overrides", [])
     return shlex.split(given) if isinstance(given, str) else list(given)
 
 

@@ -7,6 +7,7 @@ lambda_handler = handler(
     "update_campaign",
     "duplicate_campaign",
     "add_ads",
+    "replace_copy",
     "set_kill_switch",
     "set_account_cap",
     "release_commitment",

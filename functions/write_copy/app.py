@@ -1,5 +1,6 @@
-"""The copy of one creative, for the state machine: {"step": "write_copy", "creative_id", ...}."""
+"""The copy of one creative, for the state machine: {"step": "write_copy", "creative_id", ...}; or one text of
+a model, for functions that have none: {"prompt", "model"}."""
 
-from campaign_automation.tasks import creation_step, task
+from campaign_automation.tasks import creation_step_or_text, task
 
-lambda_handler = task(creation_step, correlation_id="request_id")
+lambda_handler = task(creation_step_or_text, correlation_id="request_id")

@@ -67,11 +67,13 @@ EARLY_PARAMETERS = {
     "EuPoliticalAdvertising": "false",
     "AccountDailyBudgetCaps": "USD:1000000,EUR:1000000",
     "PlatformCallLimits": "tiktok:1000",  # as many as the sandbox takes until limits are enforced there
+    "ApproveOwnProposals": "true",  # its users are alone in their tenants
     "PreloadPlatforms": "",  # no snapshot here: a function loads the SDK that it uses, when it does
     "AccountConnectUrl": "https://web-platform.example/ad-accounts/{platform}",
 }
 LATER_PARAMETERS = (
     "JwtIssuer",
+    "PublicUrl",
     "JwksUrl",
     "McpUrl",
     "GeminiEndpoint",
@@ -238,6 +240,7 @@ class _LocalCloud:
         path = MCP_PATHS.get(self._options.mcp)
         return {
             "JwtIssuer": self._api_url,
+            "PublicUrl": self._api_url,
             "JwksUrl": self._api_url + JWKS_PATH,
             "McpUrl": f"{self._sandbox_urls['web_platform']}{path}" if path else "",
             "GeminiEndpoint": self._sandbox_urls["gemini"],

@@ -21,6 +21,8 @@ from local.cloud import Cloud, start
 from local.demo.ab_test import ab_test
 from local.demo.budget import budget_chapter
 from local.demo.control import control
+from local.demo.proposals import proposals
+from local.demo.report import report
 from local.demo.rules import rules
 from local.demo.whole_account import whole_account
 from local.sandbox.unkind import DEFAULT_SEED
@@ -51,10 +53,12 @@ def main(argv: list[str]) -> int:
         campaigns = {platform: create(cloud, platform) for platform in PLATFORMS}
         with Api(cloud) as api:
             chapters = {"control": control(api, campaigns["meta"]["campaign_id"], say)}
+            chapters["proposals"] = proposals(api, cloud, campaigns["tiktok"]["campaign_id"], say)
             chapters["budget"] = budget_chapter(cloud)
             api.reset()
             chapters["ab_test"] = ab_test(api, say)
             chapters["rules"] = rules(api, cloud, say)
+            chapters["report"] = report(api, cloud, chapters["rules"]["campaign_id"], say)
             chapters["whole_account"] = whole_account(api, cloud, say)
         show_counters(cloud)
     ok = all(item.pop("ok") for item in (*campaigns.values(), *chapters.values()))
@@ -152,6 +156,9 @@ class Api:
 
     def get(self, path: str) -> dict[str, Any]:
         return dict(self._http.get(path).json())
+
+    def text(self, path: str) -> str:
+        return self._http.get(path).text
 
     def reset(self) -> None:
         """The sandbox's own market again; the chapter before had another one."""

@@ -46,6 +46,7 @@ def rules(api: Caller, cloud: Cloud, say: Callable[[str], None]) -> dict[str, An
     paused = [item["entity_id"] for item in mine]
     return {
         "ok": runs[-1]["acted"] >= 1 and len(paused) == len(set(paused)) and bool(runs[-1]["notification"]),
+        "campaign_id": campaign_id,
         "rule_id": rule_id,
         "evaluations": len(runs) + len(after),
         "paused": len(paused),

@@ -17,6 +17,7 @@ import pytest
 from samtranslator.yaml_helper import yaml_parse
 
 from local import cloud as local_cloud
+from local import invoke as local_invoke
 from local.built import with_architecture
 from local.cloud import Cloud, bridge
 from local.cloud.aws import REGION
@@ -41,6 +42,7 @@ def variables_of(cloud: Cloud) -> dict[str, dict[str, str]]:
     return written
 
 
+@pytest.mark.slow
 def test_everything_that_a_function_calls_is_reached_at_the_address_of_the_bridge(bridged: Cloud) -> None:
     for variables in variables_of(bridged).values():
         for name, value in variables.items():
@@ -49,6 +51,7 @@ def test_everything_that_a_function_calls_is_reached_at_the_address_of_the_bridg
                 socket.create_connection((ADDRESS, int(port)), timeout=60).close()
 
 
+@pytest.mark.slow
 def test_a_relay_carries_requests_and_answers(bridged: Cloud) -> None:
     endpoint = bridged.info["aws_endpoint"].replace(bridge.LOOPBACK, ADDRESS)
     session = boto3.session.Session("local", "local", region_name=REGION)
@@ -132,6 +135,7 @@ def test_every_event_names_its_function_by_its_own_name() -> None:
         assert known[function_of(event)] == event.stem
 
 
+@pytest.mark.slow
 def test_make_invoke_says_what_answered(bridged: Cloud) -> None:
     if why_not_sam() is None:
         pytest.skip("a container of the SAM CLI answers here")
@@ -142,3 +146,18 @@ def test_make_invoke_says_what_answered(bridged: Cloud) -> None:
     )
     assert "in the local cloud's own runtime" in done.stderr
     assert json.loads(done.stdout) is not None, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("event", "function", "told"),
+    [
+        ("outbox", "NoFunction", "no function NoFunction"),
+        ("no_event", "ProbeFunction", "no file .*no_event.json"),
+    ],
+)
+def test_make_invoke_says_what_it_does_not_find(bridged: Cloud, event: str, function: str, told: str) -> None:
+    if why_not_sam() is None:
+        pytest.skip("a container of the SAM CLI answers here")
+    path = str(ROOT / "events" / f"{event}.json")
+    with pytest.raises(SystemExit, match=told):
+        local_invoke.main([path, "--function", function, "--dir", str(bridged.directory)])

@@ -15,6 +15,7 @@ from local.cloud import Cloud
 from local.cloud.api.authorizer import Authorizer, Authorizers, evaluate
 from local.cloud.api.gateway import Gateway
 from local.cloud.api.gateway_responses import GatewayError, GatewayResponses
+from local.cloud.stack.intrinsics import TemplateError
 from local.cloud.stack.resources import RestApi
 from local.cloud.workers.worker import Outcome
 
@@ -243,6 +244,37 @@ def test_authorizer_is_asked_again_when_its_answer_is_too_old() -> None:
     for token in ("a", "a", "b", "a"):
         authorizers.authorize(authorizer, token, METHOD_ARN)
     assert asked == ["a", "b", "a"]
+
+
+def test_a_request_authorizer_is_told_the_whole_request_and_only_asked_with_its_query() -> None:
+    scheme = {
+        "name": "Unused",
+        "x-amazon-apigateway-authorizer": {
+            "type": "request",
+            "authorizerUri": "f",
+            "identitySource": "method.request.querystring.token",
+            "authorizerResultTtlInSeconds": 0,
+        },
+    }
+    authorizer = Authorizer.from_scheme(scheme, lambda uri: uri)
+    assert authorizer.queries == ("token",)
+    told: list[dict[str, Any]] = []
+
+    def invoke(name: str, payload: bytes) -> Outcome:
+        told.append(json.loads(payload))
+        answer = {"principalId": "u", "policyDocument": {"Statement": [policy("Allow", METHOD_ARN)]}}
+        return Outcome(json.dumps(answer).encode())
+
+    authorizers = Authorizers(invoke)
+    event = {"type": "REQUEST", "methodArn": METHOD_ARN, "path": "/v1/x"}
+    for _ in range(2):  # no answer is kept
+        assert authorizers.authorize(authorizer, "t", METHOD_ARN, event) == {"principalId": "u"}
+    assert told == [event, event]
+    with pytest.raises(GatewayError):
+        authorizers.authorize(authorizer, None, METHOD_ARN, event)
+    bare = {"name": "x", "x-amazon-apigateway-authorizer": {"type": "request", "authorizerUri": "f"}}
+    with pytest.raises(TemplateError):
+        Authorizer.from_scheme(bare, str)
 
 
 def test_default_of_a_class_customises_what_has_no_response_of_its_own() -> None:

@@ -120,12 +120,18 @@ def test_parameters_take_given_values_defaults_and_lists() -> None:
         ({"Url": "u", "Nope": "1", "Other": "2"}, "no parameter named Nope, Other"),
         ({}, "no value for the template's parameter Url"),
         ({"Url": "u", "Stage": "prod"}, "Stage must be one of"),
+        ({"Url": "u", "Caps": "USD=5"}, "Caps must be of the form"),
+        ({"Url": "u", "Percent": "51"}, "Percent must be at most 50"),
+        ({"Url": "u", "Percent": "-1"}, "Percent must be at least 0"),
+        ({"Url": "u", "Percent": "much"}, "Percent must be a number"),
     ],
 )
 def test_wrong_parameters_are_named(given: dict[str, str], message: str) -> None:
     declared = {
         "Url": {"Type": "String"},
         "Stage": {"Type": "String", "Default": "dev", "AllowedValues": ["dev", "local"]},
+        "Caps": {"Type": "String", "Default": "", "AllowedPattern": "([A-Z]+:[0-9]+)?"},
+        "Percent": {"Type": "Number", "Default": 50, "MinValue": 0, "MaxValue": 50},
     }
     with pytest.raises(TemplateError, match=message):
         parameter_values(declared, given)

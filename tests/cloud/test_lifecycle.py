@@ -133,11 +133,13 @@ def test_clouds_run_side_by_side(cloud: Cloud, others: Others) -> None:
     assert refused.status_code == 401
 
 
+@pytest.mark.slow
 def test_template_that_cannot_be_deployed_is_told(others: Others) -> None:
     assert isinstance(others.failure, CloudError)
     assert "does not know the type of Queue (AWS::RoboMaker::Robot)" in str(others.failure)
 
 
+@pytest.mark.slow
 def test_down_leaves_nothing_behind(others: Others) -> None:
     good = others.good
     assert httpx.get(good.info["api_url"] + "/v1/open", timeout=600).status_code == 201
@@ -149,6 +151,7 @@ def test_down_leaves_nothing_behind(others: Others) -> None:
     assert "no local cloud runs" in local("down", "--dir", str(good.directory)).stdout
 
 
+@pytest.mark.slow
 def test_cloud_ends_with_the_process_that_started_it(others: Others) -> None:
     processes = descendants(others.starter.wait())
     others.starter.end()

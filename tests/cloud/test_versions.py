@@ -65,6 +65,7 @@ def test_the_release_follows_layer_and_parameters_by_itself(own_cloud: Cloud, te
     assert releases[2] == releases[3]
 
 
+@pytest.mark.slow
 def test_what_cannot_be_changed_is_refused(own_cloud: Cloud, template: Path) -> None:
     changed = template.with_name("changed.yaml")
     changed.write_text(template.read_text().replace("VisibilityTimeout: 60", "VisibilityTimeout: 61"))

@@ -32,7 +32,14 @@ from campaign_automation.adapters.tree import Tree
 from campaign_automation.managers.campaigns.planning import plan_campaign
 from campaign_automation.managers.campaigns.read_back import compare
 from campaign_automation.models.campaign import Creation, ObjectEntry
-from campaign_automation.models.campaigns import AdPlan, CampaignPlan, CreateCampaign, Creative, CreativePlan
+from campaign_automation.models.campaigns import (
+    AdCopy,
+    AdPlan,
+    CampaignPlan,
+    CreateCampaign,
+    Creative,
+    CreativePlan,
+)
 from campaign_automation.models.common import AdAccount, Context, Level, Objective
 from campaign_automation.models.creation.options import GivenTexts
 from campaign_automation.models.creation.settings import Bidding, End, Name, Setting
@@ -1033,3 +1040,29 @@ def test_ads_are_added_to_ad_sets_that_exist(bench: Bench) -> None:
     assert new == {(bench.ids[ad.tag], bench.ids[ad.adset_tag], "paused") for ad in ads}
     # Ad sets keep the keywords that they have.
     assert [node.keywords for node in after.adsets] == [node.keywords for node in before.adsets]
+
+
+def test_other_texts_are_an_edit_of_the_ad_or_another_ad(bench: Bench, sandbox: Sandbox) -> None:
+    creation = bench.run(bench.create_tree(bench.spec()))
+    objective, (first, *others) = creation.spec.objective, bench.tree(creation).ads
+    copy = AdCopy(
+        primary_text="Run on",
+        headline="Light",
+        description="See it",
+        source="request",
+        more_headlines=["Lighter", "Lightest"],
+    )
+    lines = bench.adapter.lines_of(objective, copy)
+    assert (lines is not None) == bench.adapter.edits_copies == (first.setting("copy") is not None)
+    # Ads that are replaced show whose page or identity they have.
+    assert bool(first.shown_by) != bench.adapter.edits_copies
+    if lines is None:
+        return
+    sandbox.fault(bench.platform, "update_ad", "timeout_after", hang_seconds=0.2)
+    for _ in range(3):  # after a lost answer, and where it is so already
+        errors = bench.change(creation, lines, [first.platform_id], Level.AD)
+    assert errors == [None]
+    shown = {ad.platform_id: ad.setting("copy") for ad in bench.tree(creation).ads}
+    assert shown == {first.platform_id: lines.text} | {ad.platform_id: ad.setting("copy") for ad in others}
+    (gone,) = bench.change(creation, lines, ["1~2"], Level.AD)
+    assert gone == "5000"

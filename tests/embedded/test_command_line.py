@@ -32,6 +32,7 @@ def config(home: Path) -> str:
     return str(path)
 
 
+@pytest.mark.slow
 def test_actions_are_listed_with_their_parameters(tmp_path: Path) -> None:
     code, listed, _ = run(tmp_path, "actions")
     assert code == 0
@@ -47,6 +48,7 @@ def test_an_action_is_called_and_due_runs_are_carried_out(tmp_path: Path) -> Non
     assert (tmp_path / ".campaign_automation" / "store.db").exists()
 
 
+@pytest.mark.slow
 def test_an_error_is_its_envelope_and_an_exit_code(tmp_path: Path) -> None:
     code, answer, _ = run(
         tmp_path, "call", "get_rule", "--user", "me", "--json", "-", "--config", config(tmp_path), given="{}"
@@ -65,6 +67,7 @@ def test_wrong_limits_are_told_with_those_that_there_are(tmp_path: Path, limits:
     assert "limits: should be a JSON object that may hold account_daily_budget" in errors
 
 
+@pytest.mark.slow
 def test_wrong_arguments_are_named(tmp_path: Path) -> None:
     code, _, errors = run(tmp_path, "call", "list_rules", "--user", "me", "--json", "[1]")
     assert code == 2

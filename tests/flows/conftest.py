@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.cuts import cut
 from tests.support.module import Engine
 
 
-@pytest.fixture(params=["dynamodb", "sqlite"])
+@pytest.fixture(params=cut(["dynamodb", "sqlite"], "sqlite"))
 def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Engine:
     """The variables that choose the engine."""
     is_embedded = request.param == "sqlite"

@@ -203,6 +203,7 @@ def test_a_dry_run_shows_the_test_and_writes_nothing(tests: Tests, sandbox: Sand
     assert sandbox.left_behind("meta") == {}
 
 
+@pytest.mark.slow
 def test_a_key_makes_one_test(tests: Tests, sandbox: Sandbox) -> None:
     key = uuid.uuid4().hex
     first, again = tests.create(key=key), tests.create(key=key)
@@ -211,6 +212,7 @@ def test_a_key_makes_one_test(tests: Tests, sandbox: Sandbox) -> None:
     assert tests.create(key=key, mode="open_ended").json()["error"]["code"] == "5004"
 
 
+@pytest.mark.slow
 def test_without_activation_it_waits_for_somebody_to_start_it(tests: Tests, sandbox: Sandbox) -> None:
     created = tests.made(activate=False)
     assert created["campaign_status"] == "paused"
@@ -262,6 +264,7 @@ def test_a_test_that_cannot_finish_is_refused_with_the_numbers_unless_it_is_forc
     assert tests.made(minimum_detectable_effect=2, dry_run=True)["required_sample"]["can_finish"]
 
 
+@pytest.mark.slow
 def test_a_given_rate_tells_the_sample_where_there_is_no_history(tests: Tests) -> None:
     sample = tests.made(baseline_rate=0.2, dry_run=True)["required_sample"]
     assert (sample["source"], sample["days_needed"], sample["can_finish"]) == ("given", None, None)
@@ -280,6 +283,7 @@ def test_a_failed_creation_leaves_no_split_and_no_test(tests: Tests, sandbox: Sa
     assert tests.analyze(test_id)["error"]["code"] == "5004"
 
 
+@pytest.mark.slow
 def test_its_schedule_tells_once_that_it_may_stop_and_ends_it_in_the_end(
     tests: Tests, cloud: Cloud, sandbox: Sandbox
 ) -> None:
@@ -334,6 +338,7 @@ def titles(sandbox: Sandbox, test_id: str) -> list[str]:
     return [item["title"] for item in told if item.get("extra_data", {}).get("test_id") == test_id]
 
 
+@pytest.mark.slow
 def test_a_new_process_finds_the_test_and_its_looks(tests: Tests, cloud: Cloud, sandbox: Sandbox) -> None:
     test_id = tests.made()["test_id"]
     sandbox.advance(advance_days=3)

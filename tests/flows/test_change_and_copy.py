@@ -38,6 +38,7 @@ def ends(status: dict[str, Any]) -> set[str | None]:
 
 
 @pytest.mark.parametrize("platform", cut(ELSEWHERE, "meta"))
+@pytest.mark.slow
 def test_settings_are_changed_undone_and_copied(api: Api, sandbox: Sandbox, platform: str) -> None:
     made = api.create(creation(platform)).json()
     path = f"/v1/campaigns/{made['campaign_id']}"

@@ -90,6 +90,7 @@ def test_a_caller_that_does_not_wait_is_told_where_to_ask(api: Api, sandbox: San
     assert sandbox.left_behind("meta") == WHOLE_TREE
 
 
+@pytest.mark.slow
 def test_inline_creatives_need_no_web_platform_lookup(api: Api, sandbox: Sandbox, cloud: Cloud) -> None:
     files = f"{cloud.info['sandbox']['web_platform']}/files"
     creative = {
@@ -126,12 +127,14 @@ def test_the_same_key_with_another_body_is_a_conflict(api: Api, sandbox: Sandbox
     assert sandbox.left_behind("meta") == WHOLE_TREE
 
 
+@pytest.mark.slow
 def test_two_users_may_use_the_same_key(api: Api, other_api: Api) -> None:
     assert api.create(request_body(), key="k3").status_code == 201
     answer = other_api.create(request_body(creative_ids=["101"]), key="k3")
     assert answer.status_code == 201
 
 
+@pytest.mark.slow
 def test_without_a_key_the_same_request_is_not_carried_out_twice(api: Api, sandbox: Sandbox) -> None:
     body = request_body(name="No key given")
     first, second = (api.create(body, key="").json() for _ in range(2))
@@ -139,6 +142,7 @@ def test_without_a_key_the_same_request_is_not_carried_out_twice(api: Api, sandb
     assert sandbox.left_behind("meta") == WHOLE_TREE
 
 
+@pytest.mark.slow
 def test_after_a_rollback_the_key_is_free_again(api: Api, sandbox: Sandbox) -> None:
     sandbox.fault("meta", "create_ad", "policy")
     assert api.create(request_body(), key="k4").status_code == 422
@@ -186,6 +190,7 @@ def test_a_refused_activation_takes_everything_back(api: Api, sandbox: Sandbox) 
     assert all(item["deleted"] for item in sandbox.state("web_platform")["campaigns"].values())
 
 
+@pytest.mark.slow
 def test_a_platform_that_stays_down_is_an_error_after_the_retries(api: Api, sandbox: Sandbox) -> None:
     sandbox.fault("meta", "create_campaign", "http_500", times=4)
     answer = api.create(request_body())
@@ -195,6 +200,7 @@ def test_a_platform_that_stays_down_is_an_error_after_the_retries(api: Api, sand
     assert sandbox.left_behind("meta") == {}
 
 
+@pytest.mark.slow
 def test_a_short_fault_is_retried_and_the_campaign_is_made(api: Api, sandbox: Sandbox) -> None:
     sandbox.fault("meta", "create_campaign", "http_500", times=2)
     assert api.create(request_body()).status_code == 201
@@ -241,7 +247,7 @@ def test_a_lost_answer_makes_no_duplicate(api: Api, sandbox: Sandbox, operation:
     assert sandbox.left_behind("meta") == WHOLE_TREE
 
 
-@pytest.mark.parametrize("operation", ["create_adset", "batch"])
+@pytest.mark.parametrize("operation", cut(["create_adset", "batch"], "batch"))
 def test_a_request_that_never_arrived_is_sent_again(api: Api, sandbox: Sandbox, operation: str) -> None:
     sandbox.fault("meta", operation, "drop_connection")
     assert api.create(request_body()).status_code == 201

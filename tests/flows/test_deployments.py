@@ -108,6 +108,41 @@ def test_switches_caps_and_stops_are_for_operators(own_cloud: Cloud) -> None:
         assert any("operator_1" in item["actor"] and item["after"] == {"status": "paused"} for item in trail)
 
 
+def test_a_proposal_is_approved_by_another_person_of_the_tenant(own_cloud: Cloud) -> None:
+    own_cloud.deploy(
+        JwtRolesClaim="roles", JwtTenantClaim="tenant", JwtWebPlatformUserClaim="tenant", KillSwitch="false"
+    )
+    url, tenant = own_cloud.info["api_url"], {"tenant": "user_123"}
+    with (
+        Api(url, own_cloud.token("ann", roles=["buyer", "approver"], **tenant)) as ann,
+        Api(url, own_cloud.token("bob", roles=["approver"], **tenant)) as bob,
+        Api(url, own_cloud.token("eve", roles=["approver"], tenant="user_456")) as eve,
+    ):
+        ann.http.headers["Prefer"] = "wait=20"  # a proposal waits for a person: nothing comes of asking again
+        body = {**request_body(platform="meta", name="Asked"), "mode": "propose"}
+        made = ann.http.post("/v1/campaigns", json=body)
+        assert (made.status_code, made.json()["status"]) == (202, "accepted"), made.text
+        asked = {"proposal_ids": [made.json()["proposal_id"]]}
+        assert made.headers["Location"] == f"/v1/proposals/{made.json()['proposal_id']}"
+        assert ann.http.post("/v1/proposal-approvals", json=asked).status_code == 403  # her own
+        assert eve.http.post("/v1/proposal-approvals", json=asked).status_code == 404
+        done = bob.http.post("/v1/proposal-approvals", json=asked)
+        assert done.status_code == 200, done.text
+        (view,) = done.json()["proposals"]
+        assert (view["state"], view["decided_by"]) == ("verified", "user:bob"), view
+        (campaign_id,) = view["campaign_ids"]
+        ids = {item["id"]: item["platform_id"] for item in view["receipts"]}
+        shown = ann.status(campaign_id).json()
+        assert {item["adset_id"] for item in shown["adsets"]} <= set(ids)
+        budget = {"daily_budget": 120, "mode": "propose"}
+        made = ann.http.patch(f"/v1/campaigns/{campaign_id}", json=budget).json()
+        asked = {"proposal_ids": [made["proposal_id"]]}
+        (view,) = bob.http.post("/v1/proposal-approvals", json=asked).json()["proposals"]
+        assert view["state"] == "verified", view
+        assert all(item["platform_request_id"] for item in view["receipts"]), view
+        assert sum(item["daily_budget"] for item in ann.status(campaign_id).json()["adsets"]) == 120
+
+
 def test_messages_that_were_refused_are_for_operators(own_cloud: Cloud) -> None:
     own_cloud.deploy(JwtRolesClaim="roles", KillSwitch="false")
     url, admin = own_cloud.info["api_url"], own_cloud.info["sandbox"]["admin"]

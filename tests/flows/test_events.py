@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -12,7 +13,7 @@ from local.cloud import Cloud
 from local.cloud.workers.worker import TIME_LIMITS
 
 # Their answers depend on nothing that other tests may have made.
-ALONE = ("authorizer", "get_campaign_status")
+ALONE = ("authorizer", "get_campaign_status", "get_openapi")
 
 
 @pytest.mark.parametrize("name", ALONE)
@@ -26,7 +27,13 @@ def fresh_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
         patch.setenv(TIME_LIMITS, "20")
         running = local_cloud.start(tmp_path_factory.mktemp("events"))
     with running:
+        running.deploy(**events.AS_UP)
         yield running
+
+
+def test_make_up_deploys_what_the_page_is_written_with() -> None:
+    (command,) = re.findall(r"-m local up .* --parameters (.*)", (events.ROOT / "Makefile").read_text())
+    assert dict(pair.split("=") for pair in command.split()) == events.AS_UP
 
 
 @pytest.mark.slow

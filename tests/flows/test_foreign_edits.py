@@ -82,6 +82,7 @@ def test_objects_of_colleagues_are_shown_and_marked(api: Api, edited: dict[str, 
 
 
 @pytest.mark.parametrize("platform", ["tiktok", pytest.param("google", marks=pytest.mark.slow)])
+@pytest.mark.slow
 def test_colleagues_on_other_platforms_do_not_hinder(api: Api, platform: str) -> None:
     created = api.create(request_body(platform=platform)).json()
     assert created["status"] == "success", created
@@ -94,6 +95,7 @@ def test_colleagues_on_other_platforms_do_not_hinder(api: Api, platform: str) ->
         assert (answer["status"], answer["failed"]) == ("success", []), answer
 
 
+@pytest.mark.slow
 def test_an_edit_beside_the_countries_has_an_issue(api: Api, cloud: Cloud, edited: dict[str, Any]) -> None:
     odd = edited["adsets"][1]
     edit_in_ads_manager(cloud, odd["platform_adset_id"], targeting=REGIONS, name="Renamed by hand")
@@ -103,6 +105,7 @@ def test_an_edit_beside_the_countries_has_an_issue(api: Api, cloud: Cloud, edite
     assert "also by zips, user_os" in issue
 
 
+@pytest.mark.slow
 def test_a_refusal_on_one_placement_is_shown(api: Api, sandbox: Sandbox, edited: dict[str, Any]) -> None:
     ad = edited["ads"][0]
     sandbox.review("meta", ad["platform_ad_id"], outcome="disapproved", placement="facebook", policy="Claims")
@@ -111,6 +114,7 @@ def test_a_refusal_on_one_placement_is_shown(api: Api, sandbox: Sandbox, edited:
     assert shown["issues"] == ["Claims (facebook): The ad does not follow our policies."]
 
 
+@pytest.mark.slow
 def test_an_image_that_was_removed_from_the_library_is_shown(
     api: Api, cloud: Cloud, sandbox: Sandbox, edited: dict[str, Any]
 ) -> None:
@@ -150,6 +154,7 @@ def test_a_campaign_deleted_by_hand_is_shown_as_deleted(api: Api, cloud: Cloud, 
     assert paused.status_code in (200, 409), paused.text
 
 
+@pytest.mark.slow
 def test_an_ad_set_archived_by_hand_is_shown_as_deleted(
     api: Api, cloud: Cloud, edited: dict[str, Any]
 ) -> None:
@@ -160,6 +165,7 @@ def test_an_ad_set_archived_by_hand_is_shown_as_deleted(
     assert (gone["status"], gone["name"], len(gone["issues"])) == ("deleted", odd["name"], 1)
 
 
+@pytest.mark.slow
 def test_a_campaign_archived_by_hand_is_shown_as_deleted(
     api: Api, cloud: Cloud, edited: dict[str, Any]
 ) -> None:
@@ -189,6 +195,7 @@ def test_a_campaign_that_is_not_shown_is_not_taken_for_deleted(
     assert api.status(campaign_id).json()["campaign"]["status"] == "paused"
 
 
+@pytest.mark.slow
 def test_optimize_budget_leaves_it_out_and_says_why(
     api: Api, sandbox: Sandbox, edited: dict[str, Any]
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -58,6 +59,7 @@ def test_start_turns_on_children_first_and_pause_holds_the_campaign(
 
 
 @on_every_platform
+@pytest.mark.slow
 def test_what_was_paused_on_its_own_is_not_started_with_its_campaign(
     api: Api, sandbox: Sandbox, created: dict[str, Any], platform: str
 ) -> None:
@@ -143,6 +145,7 @@ def test_a_lost_answer_is_resolved_by_looking(
 
 
 @on_every_platform
+@pytest.mark.slow
 def test_a_start_is_undone_and_the_undo_is_undone(
     api: Api, sandbox: Sandbox, created: dict[str, Any], platform: str
 ) -> None:
@@ -157,6 +160,7 @@ def test_a_start_is_undone_and_the_undo_is_undone(
     assert {statuses(sandbox, platform, kind).pop() for kind in LEVELS} == {"ACTIVE"}
 
 
+@pytest.mark.slow
 def test_undo_names_what_it_cannot_restore(api: Api, created: dict[str, Any], platform: str) -> None:
     campaign_id, ad = created["campaign_id"], created["ads"][0]["ad_id"]
     creation = api.audit(campaign_id)[0]["run_id"]
@@ -207,6 +211,7 @@ def replay(records: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     return state
 
 
+@pytest.mark.slow
 def test_every_record_tells_who_why_and_what(api: Api, created: dict[str, Any], platform: str) -> None:
     campaign_id = created["campaign_id"]
     api.manage(campaign_id, "start", reason="the season begins")
@@ -255,3 +260,16 @@ def test_unknown_objects_are_refused_by_name_before_anything_is_sent(
     error = api.manage(created["campaign_id"], "start", **body).json()["error"]
     assert (error["code"], error["details"]["field"]) == ("5000", "entity_ids")
     assert writes(sandbox, platform) == before
+
+
+def test_a_pause_until_a_moment_ends_by_a_schedule_of_its_own(
+    api: Api, cloud: Cloud, sandbox: Sandbox, created: dict[str, Any]
+) -> None:
+    campaign_id = created["campaign_id"]
+    api.manage(campaign_id, "start")
+    until = (sandbox.now() + timedelta(hours=3)).isoformat()
+    assert api.manage(campaign_id, "pause", until=until).json()["status"] == "success"
+    assert statuses(sandbox, "meta", "campaigns") == {"PAUSED"}
+    sandbox.advance(advance_hours=4)
+    assert f"{campaign_id}-resume" in [item["schedule"] for item in cloud.tick() if not item["failed"]]
+    assert statuses(sandbox, "meta", "campaigns") == {"ACTIVE"}

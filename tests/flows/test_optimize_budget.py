@@ -114,6 +114,7 @@ def test_a_plan_on_what_somebody_changed_is_stale_and_writes_nothing(
     assert writes(sandbox, platform) == sent
 
 
+@pytest.mark.slow
 def test_a_refused_budget_is_told_and_the_others_change(
     api: Api, sandbox: Sandbox, running: dict[str, Any], platform: str
 ) -> None:
@@ -171,6 +172,7 @@ def test_a_decision_is_looked_at_again_when_its_days_are_over(api: Api, sandbox:
     assert {item["evidence"]["looked_at_again"]["verdict"] for item in changed} == {earlier["verdict"]}
 
 
+@pytest.mark.slow
 def test_a_lone_campaign_that_does_well_is_brought_to_the_asked_total(api: Api, sandbox: Sandbox) -> None:
     """One budget is too few for curves, and the written rules would raise it to 360."""
     campaign_id = start(api, sandbox, "google", target_roas=1.5)["campaign_id"]
@@ -181,6 +183,7 @@ def test_a_lone_campaign_that_does_well_is_brought_to_the_asked_total(api: Api, 
     assert answer["asked_total"] == {"asked": 200, "after": 200, "outcome": "met"}
 
 
+@pytest.mark.slow
 def test_on_tiktok_a_budget_below_what_today_spent_waits_for_midnight(api: Api, sandbox: Sandbox) -> None:
     campaign_id = start(api, sandbox, "tiktok", target_cpa=0.5)["campaign_id"]
     to_hour(sandbox, 22)

@@ -74,6 +74,7 @@ def test_nobody_waits_for_a_web_platform_that_hangs_and_it_learns_everything_lat
     assert known["status"] == "paused"
 
 
+@pytest.mark.slow
 def test_depth_and_age_are_told(api: Api, sandbox: Sandbox, cloud: Cloud, waiting_before: int) -> None:
     sandbox.fault("web_platform", "create_campaign", "http_500", times=0)
     api.create(request_body())

@@ -207,6 +207,7 @@ def test_the_gate_caps_what_a_rule_may_raise(api: Api, sandbox: Sandbox, rules: 
     )
 
 
+@pytest.mark.slow
 def test_active_rules_are_counted_and_a_lost_schedule_is_made_again(
     api: Api, sandbox: Sandbox, rules: Rules
 ) -> None:
@@ -261,6 +262,7 @@ def test_a_rule_that_would_touch_too_much_touches_nothing_and_waits_for_a_person
     assert rules.fire(rule_id)["answer"]["acted"] == 3
 
 
+@pytest.mark.slow
 def test_an_observing_rule_says_once_what_it_would_have_done(
     api: Api, sandbox: Sandbox, rules: Rules
 ) -> None:
@@ -277,6 +279,7 @@ def test_an_observing_rule_says_once_what_it_would_have_done(
 
 
 @slow
+@pytest.mark.slow
 def test_rules_that_want_the_same_otherwise_need_a_priority(api: Api, sandbox: Sandbox, rules: Rules) -> None:
     campaign_id = rules.running()["campaign_id"]
     first = rules.create([campaign_id], rule_name="pauses").json()["rule_id"]
@@ -343,6 +346,7 @@ def test_a_platform_that_cannot_be_read_leaves_its_objects_undecidable(
     assert sum(rules.metrics()["rule_undecidable_total"].values()) >= 3
 
 
+@pytest.mark.slow
 def test_a_notice_outlives_the_web_platforms_downtime(api: Api, sandbox: Sandbox, rules: Rules) -> None:
     campaign_id = rules.running()["campaign_id"]
     action = {"type": "send_notification", "parameters": {"message": "look at this"}}

@@ -14,6 +14,7 @@ from campaign_automation import CampaignAutomation
 from local.cloud import Cloud
 from tests.support.api import Api
 from tests.support.builders import request_body
+from tests.support.cuts import cut
 from tests.support.module import Engine, environment, execute, warnings_of
 from tests.support.sandbox import Sandbox
 
@@ -41,6 +42,7 @@ def test_a_second_look_comes_from_the_cache_and_asks_no_platform(
     assert len(sandbox.calls("meta")) == calls
 
 
+@pytest.mark.slow
 def test_after_five_minutes_it_is_read_anew(api: Api, sandbox: Sandbox, campaign_id: str) -> None:
     first = api.status(campaign_id).json()
     sandbox.advance(advance_hours=1)
@@ -49,7 +51,7 @@ def test_after_five_minutes_it_is_read_anew(api: Api, sandbox: Sandbox, campaign
     assert second["as_of"] > first["as_of"]
 
 
-@pytest.mark.parametrize("platform", ["meta", "tiktok", "google"])
+@pytest.mark.parametrize("platform", cut(["meta", "tiktok", "google"], "meta"))
 def test_when_the_platform_fails_the_last_answer_comes_with_its_age(
     api: Api, sandbox: Sandbox, platform: str
 ) -> None:
@@ -73,6 +75,7 @@ def test_without_a_last_answer_the_failure_is_the_answer(
     assert error["details"]["action_url"] == "https://web-platform.example/ad-accounts/meta"
 
 
+@pytest.mark.slow
 def test_many_at_once_cause_one_reading(api: Api, sandbox: Sandbox, campaign_id: str) -> None:
     api.status(campaign_id)  # a warm function
     sandbox.advance(advance_hours=1)
@@ -96,7 +99,7 @@ def test_the_cache_may_be_flushed_at_any_moment(
         )
 
 
-@pytest.mark.parametrize("wrong", [None, 7, {"revision": 0, "answer": {"of": "another version"}}])
+@pytest.mark.parametrize("wrong", cut([None, 7, {"revision": 0, "answer": {"of": "another version"}}], 7))
 def test_what_somebody_writes_into_the_cache_decides_nothing(
     api: Api, server: redis.Redis, campaign_id: str, wrong: Any
 ) -> None:
@@ -131,6 +134,7 @@ def test_a_token_near_its_end_is_told(module: CampaignAutomation, sandbox: Sandb
     assert "expires in 10 days" in warnings_of(shown)[0]
 
 
+@pytest.mark.slow
 def test_a_token_far_from_its_end_is_no_warning(
     module: CampaignAutomation, sandbox: Sandbox, made_id: str
 ) -> None:

@@ -24,6 +24,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "undo_change": {"run_id": "run_1"},
     "update_campaign": {"daily_budget": 50},
     "add_ads": {"creative_ids": ["1"]},
+    "replace_copy": {"texts": [{"ad_id": "1", "headline": "Mine"}]},
 }
 UNKNOWN_TEST = "abt_00000000000000000000"
 WITH_TEST = [route for route in ACTIONS.values() if "{test_id}" in route.path]

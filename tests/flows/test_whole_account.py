@@ -6,6 +6,7 @@ The module runs in this process, against platforms that answer as real accounts 
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterator
 from datetime import date, timedelta
 from decimal import Decimal
@@ -60,7 +61,7 @@ class Day:
 
     async def done(self, name: str, /, **parameters: Any) -> Json:
         answer = await self.ask(name, **parameters)
-        assert answer["status"] == "success", answer
+        assert answer["status"] == "success", json.dumps(answer, indent=1)
         return answer
 
     async def campaign(self, platform_id: str) -> Json:
@@ -102,6 +103,7 @@ def test_a_day(cloud: Cloud, sandbox: Sandbox, platform: str, count: int) -> Non
         await pause_until_tomorrow(day)
         await optimise_three(day)
         await act_by_rule(day)
+        await advertise_anew(day)
         await day.module.aclose()
 
     with aws_in_process(cloud):
@@ -198,3 +200,37 @@ async def act_by_rule(day: Day) -> None:
         for item in day.sandbox.state(day.platform)["adsets"].values()
         if item["status"] == "PAUSED"
     }
+
+
+async def advertise_anew(day: Day) -> None:
+    """A campaign of somebody else's gets an ad of ours, and other texts; an undo takes both back."""
+    texts = {"primary_text": "Run on"}
+    campaign_id = day.ours[day.like("adset")[-1]]
+
+    async def shown(level: str) -> dict[str, str]:
+        state = await day.done("get_campaign_status", campaign_id=campaign_id)
+        items = {item[f"{level}_id"]: item["status"] for item in state[f"{level}s"]}
+        return {name: status for name, status in items.items() if status != "deleted"}
+
+    async def ads() -> dict[str, str]:
+        return await shown("ad")
+
+    # An unkind platform shows objects of colleagues, too, which exist nowhere.
+    made, before = day.sandbox.state(day.platform), await ads()
+    old = next(ad for ad in before if ad in made["ads"])
+    adsets = [item for item in await shown("adset") if item in made["adsets"]]
+    page = "https://shop.example.com/run"
+    added = await day.done(
+        "add_ads", campaign_id=campaign_id, creative_ids=["1"], product_url=page, adset_ids=adsets
+    )
+    new = {ad["ad_id"]: "paused" for ad in added["ads"]}
+    assert await ads() == before | new
+    asked = [{"ad_id": old, "creative_id": "1", **texts}]
+    replaced = await day.done("replace_copy", campaign_id=campaign_id, texts=asked)
+    (ad,) = replaced["ads"]
+    assert ad["replaces"] == (None if day.platform == "google" else old)
+    assert (await ads())[ad["ad_id"]] == before[old]
+    for run in (replaced["run_id"], added["run_id"]):
+        undone = await day.done("undo_change", campaign_id=campaign_id, run_id=run)
+        assert undone["not_restored"] == []
+    assert await ads() == before

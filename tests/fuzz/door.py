@@ -100,12 +100,15 @@ async def _furnish(house: MemoryHouse) -> dict[str, str]:
     await with_a_rule(house, LOWER)
     await create(house, activate=True)
     made = await house.parts.creation.load(USER, house.campaign_id)
+    asked = {"campaign_id": house.campaign_id, "target_roas": 9, "mode": "propose"}
+    proposal = await house.ask("update_campaign", **asked)
     return {
         "campaign_id": house.campaign_id,
         "request_id": str(made.context.request_id),
         "test_id": test["test_id"],
         "rule_id": house.known["rule"],
         "template": "pause_losers",
+        "proposal_id": proposal["proposal_id"],
     }
 
 

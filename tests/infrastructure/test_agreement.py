@@ -18,6 +18,7 @@ from samtranslator.yaml_helper import yaml_parse
 
 from campaign_automation.actions import ACTIONS
 from campaign_automation.api.openapi import document
+from campaign_automation.api.pages import PROPOSAL_PAGES
 from layers.build_layer import UNUSED, UNUSED_ANYWHERE, UNUSED_SUFFIXES
 from tests.support.cuts import cut
 from tests.support.starts import Starts, starting
@@ -82,6 +83,8 @@ def test_every_folder_is_deployed_and_every_function_has_its_folder() -> None:
 def test_each_action_has_a_function_a_route_and_a_row_in_the_readme() -> None:
     documented = {(action.method, action.path): action.name for action in ACTIONS.values()}
     deployed = {(method, path): folder for method, path, folder in routes() if folder not in NO_ACTIONS}
+    assert set(PROPOSAL_PAGES) <= set(deployed)
+    deployed = {route: folder for route, folder in deployed.items() if route not in PROPOSAL_PAGES}
     readme = (ROOT / "README.md").read_text()
     assert len(documented) == len(ACTIONS)
     assert set(documented) == set(deployed)

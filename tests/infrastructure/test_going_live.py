@@ -62,6 +62,8 @@ def read_fields() -> set[str]:
                     pass
                 case ast.Subscript(value=holder, slice=key):
                     pass
+                case ast.Call(func=ast.Name(id="read_field"), args=[_, _, key]):
+                    holder = ast.Name("app")
                 case _:
                     continue
             if isinstance(key, ast.Constant) and HOLDER.search(ast.unparse(holder)):

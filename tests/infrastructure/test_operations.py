@@ -42,15 +42,18 @@ SPENDING = {
     f"{name}Function"
     for name in (
         *("ManageCampaign", "UndoChange", "OptimizeBudget", "CreateAbTest", "AnalyzeAbTest", "CheckAbTest"),
-        *("EvaluateRule", "MetaStep", "TikTokStep", "GoogleStep"),
+        *("EvaluateRule", "MetaStep", "TikTokStep", "GoogleStep", "Proposals"),
     )
 }
 SCHEDULED = {
     f"{name}Function"
-    for name in ("Outbox", "EvaluateRule", "ReconcileCampaigns", "ReconcileRules", "CheckAbTest")
+    for name in (
+        *("Outbox", "EvaluateRule", "ReconcileCampaigns", "ReconcileRules", "CheckAbTest"),
+        "CollectInsights",
+    )
 }
 MOST_METRICS = 10  # of one alarm
-CANARY = ("SpendingFunctionsAlarm", "CreationStepsAlarm", "SpendingInternalErrorsAlarm")
+CANARY = ("SpendingFunctionsAlarm", "CreationStepsAlarm", "SpendingInternalErrorsAlarm", "ProposalsAlarm")
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +101,7 @@ def test_faults_that_are_answered_for_have_alarms_of_their_own(resources: dict[s
     # A computation, the authorizer, the document and the scrape raise what they do not expect.
     answering = {name for name, text in apps.items() if re.search(r"import (handler|.*task)\n", text)}
     assert answering - {"WriteCopyFunction"} == set(seen)
-    assert {name for name, alarm in seen.items() if alarm == "SpendingInternalErrorsAlarm"} == SPENDING
+    assert {name for name, alarm in seen.items() if alarm in CANARY} == SPENDING
 
 
 def folders() -> dict[str, str]:

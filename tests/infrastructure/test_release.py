@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
+import re
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
+from samtranslator.yaml_helper import yaml_parse
 
+from campaign_automation.settings import SettingsError
+from local.cloud.stack.intrinsics import TemplateError
 from local.cloud.stack.template import transform
-from local.release import BUILT, deploy_arguments
+from local.release import BUILT, check, deploy_arguments
 
 ROOT = Path(__file__).parents[2]
+TEMPLATE: dict[str, Any] = yaml_parse((ROOT / "template.yaml").read_text())
+VALUES = dict.fromkeys(("JwtIssuer", "JwtAudience", "JwksUrl"), "x") | {"AccountDailyBudgetCaps": "USD:1"}
 MODULE = BUILT / "SharedLayer" / "python" / "module.py"
 SAMCONFIG = """
 version = 0.1
 [default.deploy.parameters]
-parameter_overrides = 'JwtIssuer="https://issuer" JwksUrl=https://issuer/keys'
+parameter_overrides = '''JwtIssuer="https://issuer" JwksUrl=https://issuer/keys
+JwtAudience=a AccountDailyBudgetCaps=USD:1'''
 [prod.deploy.parameters]
-parameter_overrides = ["Stage=prod", 'AccountDailyBudgetCaps="USD:5000,EUR:4000"']
+parameter_overrides = ["Stage=prod", 'AccountDailyBudgetCaps="USD:5000,EUR:4000"',
+    "JwtIssuer=i", "JwtAudience=a", "JwksUrl=k"]
+[empty.deploy.parameters]
+stack_name = "empty"
 """
 
 
@@ -86,6 +98,42 @@ def test_values_come_from_the_template_samconfig_and_the_command_line(bundle: Pa
     assert (values["Stage"], values["AccountDailyBudgetCaps"]) == ("prod", "USD:5000,EUR:4000")
 
 
+@pytest.mark.parametrize(
+    ("override", "named"),
+    [
+        ("Killswitch=true", "no parameter named Killswitch"),
+        ("KillSwitch", "KillSwitch"),
+        ("KillSwitch=yes", "KillSwitch must be one of"),
+        ("Stage=Prod", "Stage must be of the form"),
+        ("MaxBudgetStepPercent=90", "MaxBudgetStepPercent must be at most 50"),
+        ("AccountDailyBudgetCaps=USD:5000;EUR:4000", "AccountDailyBudgetCaps must be of the form"),
+        ("AccountDailyBudgetCaps=USD:5,000", "AccountDailyBudgetCaps must be of the form"),
+        ("PlatformCallLimits=meta=9000", "PlatformCallLimits must be of the form"),
+        ("PreloadPlatforms=meta,google_ads", "PreloadPlatforms must be of the form"),
+        ("SpecialAdCategories=NONE,HOUSING", "SPECIAL_AD_CATEGORIES: .*stands alone"),
+        ("VpcId=vpc-1", "VpcId needs SubnetIds"),
+        ("WafRequestLimit=5", "WafRequestLimit"),
+    ],
+)
+def test_a_value_that_would_do_nothing_or_stop_every_function_is_refused(override: str, named: str) -> None:
+    name, _, value = override.partition("=")
+    with pytest.raises((TemplateError, SettingsError), match=named):
+        check(TEMPLATE, {**VALUES, name: value})
+
+
+def test_values_are_checked_before_anything_is_deployed(bundle: Path) -> None:
+    """SAM overlooks parameters that the template does not know."""
+    with pytest.raises(SystemExit, match=r"nothing was deployed: .* no parameter named Killswitch"):
+        deploy_arguments(bundle, "default", ["Killswitch=true"])
+
+
+def test_a_section_that_is_not_there_or_lacks_values_is_refused(bundle: Path) -> None:
+    with pytest.raises(SystemExit, match=r"no section \[prdo.deploy.parameters\]; there are default, prod"):
+        deploy_arguments(bundle, "prdo", [])
+    with pytest.raises(SystemExit, match="AccountDailyBudgetCaps, JwksUrl, JwtAudience, JwtIssuer"):
+        deploy_arguments(bundle, "empty", [])
+
+
 def test_versions_that_nobody_calls_any_more_are_deleted() -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
@@ -94,3 +142,15 @@ def test_versions_that_nobody_calls_any_more_are_deleted() -> None:
         item["DeletionPolicy"] for item in resources.values() if item["Type"] == "AWS::Lambda::Version"
     }
     assert policies == {"Delete"}
+
+
+def test_the_section_of_the_guide_can_be_deployed(bundle: Path) -> None:
+    (section,) = re.findall(r"```toml\n(.*?)```", (ROOT / "docs" / "going-live.md").read_text(), re.DOTALL)
+    (bundle / "samconfig.toml").write_text(section)
+    values = passed(bundle, config_env="prod")
+    assert (values["Stage"], values["JwtRolesClaim"]) == ("prod", "roles")
+    # The CLI takes nothing of another section.
+    own = tomllib.loads((ROOT / "samconfig.toml").read_text())["default"]["deploy"]["parameters"]
+    given = tomllib.loads(section)["prod"]["deploy"]["parameters"]
+    assert own.keys() - {"confirm_changeset"} <= given.keys()
+    assert given["capabilities"] == own["capabilities"]

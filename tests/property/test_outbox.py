@@ -12,7 +12,7 @@ import pytest
 
 from campaign_automation import CampaignAutomation
 from campaign_automation.capability import run_action
-from campaign_automation.clients.outbox_lambda import OutboxFunction
+from campaign_automation.clients.background_lambda import BackgroundFunction
 from campaign_automation.managers.shared.notices import REFUSALS
 from campaign_automation.managers.shared.outbox import in_turns
 from campaign_automation.stores.campaign_rows import Pending
@@ -459,7 +459,7 @@ def test_a_function_hands_its_messages_over_and_the_outbox_sends_those_of_the_ca
             handed.append(json.loads(Payload))
 
     campaign_id = house.create()["campaign_id"]
-    house.wiring.outbox._function = OutboxFunction("outbox:live", Client)
+    house.wiring.outbox._function = BackgroundFunction("outbox:live", Client)
     assert house.manage(campaign_id, "start")["new_status"] == "active"
     assert house.manage(campaign_id, "start")["changed"] == []
     (known,) = house.web_platform.campaigns.values()

@@ -26,6 +26,7 @@ from campaign_automation.models.common import AdAccount, Context, Level
 from campaign_automation.models.rules.answers import RuleCreated, RuleEvaluated
 from campaign_automation.models.rules.rule import CreateRule, RuleFromTemplate, RuleTick
 from campaign_automation.settings import get_settings
+from campaign_automation.stores.operations.webhooks import WebhookStore
 from campaign_automation.stores.rule_store import RuleStore
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import (
@@ -419,6 +420,16 @@ def test_a_rule_whose_write_failed_tells_its_owner(house: House, monkeypatch: py
     [notice] = house.web_platform.notifications
     assert "Not paused 3 ad sets, as the change failed" in notice["message"]
     assert "meta: not now" in notice["message"]
+
+
+def test_a_rule_tells_the_channels_that_it_names_alone(house: House) -> None:
+    rule_id = house.create_rule(**PAUSE, notify_by=["webhook"]).rule_id
+    [result] = house.tick(rule_id, clock.now())
+    assert result.notification
+    assert house.web_platform.notifications == []
+    store = WebhookStore(house.wiring._table)
+    (event,) = asyncio.run(store.events("u"))
+    assert event.data["message"] == result.notification
 
 
 def test_the_defaults_of_a_rule_stand_in_the_answer(house: House) -> None:

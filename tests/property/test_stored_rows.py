@@ -350,7 +350,7 @@ def test_a_key_of_a_call_that_died_is_free_in_time(house: House, monkeypatch: py
         request = Context(user_id="u")
         caller = Context(user_id="u", idempotency_key="running-1")
         claim = action_claim(caller, "a", request, derive=False)
-        async with house.wiring.idempotency.once("u", claim, Context) as once:
+        async with house.wiring.idempotency.once("u", claim, Context.model_validate_json) as once:
             assert once.answer is None
             once.answer = request
         return once.answer

@@ -33,6 +33,7 @@ from campaign_automation.utils.error_handler import (
 )
 from campaign_automation.wiring import Wiring
 from tests.support.builders import request_body
+from tests.support.cuts import cut
 from tests.support.fake_adapter import FakeAdapter
 from tests.support.one_tenant import SETTINGS
 from tests.support.parts import campaign_of, gate_with
@@ -92,7 +93,7 @@ class House:
         return Decimal(self.adapter.node(creation.objects[tag].platform_id or "").daily_budget)
 
 
-@pytest.fixture(params=["dynamodb", "sqlite"])
+@pytest.fixture(params=cut(["dynamodb", "sqlite"], "sqlite"))
 def house(request: pytest.FixtureRequest, tmp_path: Path) -> House:
     if request.param == "sqlite":
         return House(SqliteTable(tmp_path / "store.db"))

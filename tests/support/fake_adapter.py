@@ -18,11 +18,11 @@ from campaign_automation.adapters.base import (
     Outcome,
     SplitOrder,
 )
-from campaign_automation.adapters.common.options.rules import OptionRules, TextRules, fit_texts
+from campaign_automation.adapters.common.options.rules import OptionRules, TextRules, check_texts, fit_texts
 from campaign_automation.adapters.common.options.settings import check_setting
 from campaign_automation.adapters.tree import AdNode, AdSetNode, CampaignNode, Tree
 from campaign_automation.models.accounts import FoundCampaign
-from campaign_automation.models.campaigns import AdSetPlan, CampaignPlan, CreateCampaign, Creative
+from campaign_automation.models.campaigns import AdCopy, AdSetPlan, CampaignPlan, CreateCampaign, Creative
 from campaign_automation.models.common import (
     AdAccount,
     AgeGroup,
@@ -32,7 +32,7 @@ from campaign_automation.models.common import (
     Targeting,
 )
 from campaign_automation.models.creation.options import GivenTexts, Keyword
-from campaign_automation.models.creation.settings import Bidding, End, Name, Setting
+from campaign_automation.models.creation.settings import Bidding, Copy, End, Name, Setting
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import PlatformError, PlatformRejectedError
 from tests.support.builders import account
@@ -54,6 +54,8 @@ def changes_of(setting: Setting) -> dict[str, Any]:
         return {"name": setting.text}
     if isinstance(setting, End):
         return {"ends_at": setting.moment}
+    if isinstance(setting, Copy):
+        return {"lines": setting}
     return {"bid_strategy": setting.strategy, "bid_target": setting.target}
 
 
@@ -69,6 +71,7 @@ class FakeAdapter:
     copy_limits = CopyLimits(100, 40, 30)
     account_seconds = 0
     has_end_times = True
+    edits_copies = False
     needs_category_declaration = False
 
     def __init__(self, platform: str) -> None:
@@ -273,6 +276,14 @@ class FakeAdapter:
 
     def fit_texts(self, objective: Objective, texts: GivenTexts) -> GivenTexts:
         return fit_texts(texts, RULES)
+
+    def check_texts(self, objective: Objective, texts: Sequence[GivenTexts]) -> list[str]:
+        return check_texts(texts, RULES)
+
+    def lines_of(self, objective: Objective, copy: AdCopy) -> Copy | None:
+        if not self.edits_copies:
+            return None
+        return Copy((copy.headline, *copy.more_headlines), (copy.primary_text, copy.description))
 
     def check_setting(
         self, setting: Setting, before: Bidding | None, objective: Objective, account: AdAccount

@@ -14,6 +14,7 @@ from campaign_automation.managers.changes.guards import Limits
 from campaign_automation.models.budgets import BudgetOptimized, OptimizeBudget
 from campaign_automation.models.campaign import Creation
 from campaign_automation.models.common import Context, Level
+from campaign_automation.settings import Settings
 from campaign_automation.utils import clock
 from campaign_automation.utils.validation import parse
 from campaign_automation.wiring import Wiring
@@ -48,11 +49,11 @@ class WebPlatform(MemoryWebPlatform):
 class House:
     """One tenant with running campaigns, nine days old, on platforms in memory."""
 
-    def __init__(self, table: MemoryTable | None = None) -> None:
+    def __init__(self, table: MemoryTable | None = None, settings: Settings | None = None) -> None:
         self.adapters = {platform: FakeAdapter(platform) for platform in PLATFORMS}
         self.web_platform = WebPlatform()
         table = table or MemoryTable()
-        self.wiring = Wiring(mcp_client=self.web_platform, adapters=self.adapters, table=table)
+        self.wiring = Wiring(settings, mcp_client=self.web_platform, adapters=self.adapters, table=table)
         self.limit(LIMITS)
         self.creations: dict[str, Creation] = {}
 

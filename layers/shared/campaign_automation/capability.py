@@ -195,7 +195,7 @@ async def run_action(parts: Wiring, name: Any, parameters: Any, context: Any) ->
         claim = action.claim(caller, request)
         with deadline(caller.deadline_seconds):
             refresh = action.refresh and partial(action.refresh, parts, caller)
-            async with parts.idempotency.once(caller.user_id, claim, action.answer, refresh) as once:
+            async with parts.idempotency.once(caller.user_id, claim, action.kept_answer, refresh) as once:
                 if once.answer is None:
                     once.answer = await action.perform(parts, request, caller)
         answer: dict[str, Any] = once.answer.model_dump(mode="json", by_alias=True)

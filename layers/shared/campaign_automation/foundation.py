@@ -9,11 +9,12 @@ from typing import Any
 from campaign_automation.adapters.base import PlatformAdapter
 from campaign_automation.adapters.registry import Adapters
 from campaign_automation.clients.aws import Aws
+from campaign_automation.clients.background_lambda import BackgroundFunction
+from campaign_automation.clients.copy_lambda import LambdaTextModel
 from campaign_automation.clients.gemini_client import GeminiClient, TextModel
 from campaign_automation.clients.given_tools import GivenTools
 from campaign_automation.clients.mcp_client import McpClient, ToolCaller
 from campaign_automation.clients.media_client import MediaClient, TrustedFiles
-from campaign_automation.clients.outbox_lambda import OutboxFunction
 from campaign_automation.clients.statistics_lambda import LambdaStatistics
 from campaign_automation.managers.campaigns.copywriting import COPY_SCHEMA, Copywriter
 from campaign_automation.managers.campaigns.creatives import CreativeLibrary
@@ -36,7 +37,10 @@ from campaign_automation.stores.rule_store import RuleStore
 from campaign_automation.stores.table import Table
 from campaign_automation.stores.tenant_store import TenantStore
 from campaign_automation.utils.cache_manager import CacheManager, RedisClient, connect
-from campaign_automation.utils.secrets import read_secret
+from campaign_automation.utils.retry_strategy import ATTEMPT_TIMEOUT_SECONDS
+from campaign_automation.utils.secrets import read_field, read_secret
+
+_QUICK_COPY_SECONDS = 9.0  # of the 29 that callers wait
 
 
 class Foundation:
@@ -87,7 +91,7 @@ class Foundation:
             return None
         return McpClient(
             self.settings.mcp_url,
-            lambda: str(read_secret(self.settings.mcp_secret_id, "the Web Platform")["token"]),
+            lambda: read_field(self.settings.mcp_secret_id, "the Web Platform", "token"),
             timeout_seconds=self.settings.mcp_timeout_seconds,
             user_prefix=self.settings.web_platform_user_prefix,
             user_of=self.tenants.web_platform_user if self._has_users_of_its_own else None,
@@ -106,7 +110,7 @@ class Foundation:
         if self._gemini_client is not None or self.settings.gemini_secret_id is None:
             return self._gemini_client
         return GeminiClient(
-            lambda: str(read_secret(self.settings.gemini_secret_id, "Gemini")["api_key"]),
+            lambda: read_field(self.settings.gemini_secret_id, "Gemini", "api_key"),
             endpoint=self.settings.gemini_endpoint,
             timeout_seconds=self.settings.gemini_timeout_seconds,
             response_schema=response_schema,
@@ -117,10 +121,25 @@ class Foundation:
         return CreativeLibrary(self.tools, self.cache)
 
     @cached_property
+    def copy_model(self) -> TextModel | None:
+        """The model that writes copy: of this process, or of a function of its own."""
+        name = self.settings.write_copy_function_name
+        if name is None or self._gemini_client is not None:
+            return self._text_model(COPY_SCHEMA)
+        return LambdaTextModel(name, lambda: self._aws.writing)
+
+    @cached_property
     def _copywriter(self) -> Copywriter:
-        takes_plain_text = self._gemini_client is not None
-        models = self.settings.gemini_models
-        return Copywriter(self._text_model(COPY_SCHEMA), models, takes_plain_text=takes_plain_text)
+        return self._copywriter_of(ATTEMPT_TIMEOUT_SECONDS)
+
+    @cached_property
+    def _quick_copywriter(self) -> Copywriter:
+        """The copywriter of requests that write to a platform afterwards, while their caller waits."""
+        return self._copywriter_of(_QUICK_COPY_SECONDS)
+
+    def _copywriter_of(self, seconds: float) -> Copywriter:
+        plain, models = self._gemini_client is not None, self.settings.gemini_models
+        return Copywriter(self.copy_model, models, takes_plain_text=plain, seconds=seconds)
 
     @cached_property
     def adapters(self) -> Mapping[str, PlatformAdapter]:
@@ -140,9 +159,14 @@ class Foundation:
         return LambdaStatistics(name, lambda: self._aws.statistics)
 
     @cached_property
-    def _outbox_function(self) -> OutboxFunction | None:
+    def _outbox_function(self) -> BackgroundFunction | None:
         name = self.settings.outbox_function_name
-        return None if name is None else OutboxFunction(name, lambda: self._aws.handing_over)
+        return None if name is None else BackgroundFunction(name, lambda: self._aws.handing_over)
+
+    @cached_property
+    def _collecting_function(self) -> BackgroundFunction | None:
+        name = self.settings.collect_insights_function_name
+        return None if name is None else BackgroundFunction(name, lambda: self._aws.handing_over)
 
     def due_runner(self, handlers: Mapping[str, Handler], rates: Mapping[str, str]) -> DueRunner:
         return DueRunner(DueRuns(self._table), TableScheduler(self._table, SWEEPS), handlers, rates)

@@ -69,8 +69,15 @@ class Settings(BaseModel):
     statistics_function_name: str | None = Field(
         None, description="the function with numpy and scipy, for functions that have neither"
     )
+    write_copy_function_name: str | None = Field(
+        None,
+        description="the function with a text model, for functions that have neither SDK nor key",
+    )
     outbox_function_name: str | None = Field(
         None, description="the function that tells the Web Platform, for those whose callers wait"
+    )
+    collect_insights_function_name: str | None = Field(
+        None, description="the function that fetches figures of days past, for those whose callers wait"
     )
     preload_platforms: Names = Field(
         (), description="platforms whose SDKs a function imports while it starts"
@@ -95,6 +102,9 @@ class Settings(BaseModel):
     change_timeout_seconds: int = Field(
         24, gt=0, lt=60, description="of one change; what is not answered by then is settled by the next one"
     )
+    approve_own_proposals: bool = Field(
+        False, description="true: whoever proposed may approve too, where they have the role"
+    )
     special_ad_categories: Annotated[Names, AfterValidator(_none_alone)] | None = Field(
         None, description="`NONE` or categories: the declaration for requests without one"
     )
@@ -112,12 +122,18 @@ class Settings(BaseModel):
         None, description="the function that tests' schedules call"
     )
     ab_test_schedule_role_arn: str | None = Field(None, description="the role in which they call it")
+    pause_schedule_group: str | None = Field(None, description="the group of the schedules that end pauses")
+    reconcile_campaigns_function_arn: str | None = Field(None, description="the function that they call")
+    pause_schedule_role_arn: str | None = Field(None, description="the role in which they call it")
     schedule_dead_letters_arn: str | None = Field(None, description="the queue of calls that nobody took")
     schedule_dead_letters_url: str | None = Field(
         None, description="the same queue, where operators have its calls made again"
     )
     scheduled_function_arns: Names = Field((), description="the functions whose calls may be made again")
     activate_ab_tests: bool = Field(True, description="whether a test that does not say so starts at once")
+    webhook_private_hosts: Names = Field(
+        (), description="hosts of webhooks that may stand in a private network, without TLS too"
+    )
     notification_topic_arn: str | None = Field(None, description="an SNS topic that gets all notices too")
 
     mcp_url: str | None = Field(
@@ -176,6 +192,13 @@ class Settings(BaseModel):
         False, description="true: what is counted is stored after each request, for GET /metrics"
     )
 
+    public_url: str | None = Field(
+        None, description="where people reach the API, for links in notices; unset: no links"
+    )
+    link_secret_id: str | None = Field(
+        None, description="the secret with the keys of links; for functions that make or check them"
+    )
+
     jwt_issuer: str | None = Field(None, description="the issuer of callers' tokens; for the authorizer")
     jwt_audience: str | None = Field(None, description="their audience; for the authorizer")
     jwks_url: str | None = Field(None, description="the issuer's public keys; for the authorizer")
@@ -199,7 +222,13 @@ class Settings(BaseModel):
     @property
     def in_process(self) -> Self:
         """The same settings for a process that runs creations and computations itself."""
-        functions = "create_campaign_state_machine_arn", "statistics_function_name", "outbox_function_name"
+        functions = [
+            "create_campaign_state_machine_arn",
+            "statistics_function_name",
+            "write_copy_function_name",
+            "outbox_function_name",
+            "collect_insights_function_name",
+        ]
         return self.model_copy(update=dict.fromkeys(functions))
 
     def required(self, name: str) -> str:

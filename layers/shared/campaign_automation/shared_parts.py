@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import Any
 
 from campaign_automation.adapters.renewal import AccountRenewal
 from campaign_automation.clients.dead_letters import DeadLetters
 from campaign_automation.clients.topic import Topic
+from campaign_automation.clients.webhook_client import WebhookClient
 from campaign_automation.foundation import Foundation
 from campaign_automation.managers.changes.retelling import Retelling
+from campaign_automation.managers.notices.links import Links
+from campaign_automation.managers.notices.settings import NotificationChoices
 from campaign_automation.managers.notices.states import StateNotices
+from campaign_automation.managers.notices.webhooks import Webhooks
 from campaign_automation.managers.redriving import Redriving
 from campaign_automation.managers.shared.accounts import (
     AccountDirectory,
@@ -30,7 +35,9 @@ from campaign_automation.stores.notice_store import NoticeStore
 from campaign_automation.stores.operations.redrives import RedriveStore
 from campaign_automation.stores.operations.requests import RequestStore
 from campaign_automation.stores.operations.tags import TagStore
+from campaign_automation.stores.operations.webhooks import WebhookStore
 from campaign_automation.utils.secrets import read_secret
+from campaign_automation.utils.signed_links import LinkKeys
 
 
 class SharedParts(Foundation):
@@ -97,4 +104,25 @@ class SharedParts(Foundation):
     def notices(self) -> Notices:
         arn = self.settings.notification_topic_arn
         publish = None if arn is None else Topic(arn, lambda: self._aws.client("sns")).publish
-        return Notices(NoticeStore(self._table), self.tools, publish)
+        return Notices(NoticeStore(self._table), self._webhook_store, self.tools, publish, self.links)
+
+    @cached_property
+    def links(self) -> Links:
+        secret_id = self.settings.link_secret_id
+
+        def read(is_fresh: bool) -> dict[str, Any]:
+            return read_secret(secret_id, "links", is_fresh=is_fresh)
+
+        return Links(LinkKeys(read), self.settings.public_url)
+
+    @cached_property
+    def webhooks(self) -> Webhooks:
+        return Webhooks(self._webhook_store, WebhookClient(self.settings.webhook_private_hosts))
+
+    @cached_property
+    def notification_choices(self) -> NotificationChoices:
+        return NotificationChoices(self._webhook_store, self.webhooks)
+
+    @cached_property
+    def _webhook_store(self) -> WebhookStore:
+        return WebhookStore(self._table)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -11,11 +12,13 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from campaign_automation.clients.gemini_client import as_answer
 from campaign_automation.clients.scheduler import count_active_rules
 from campaign_automation.managers.shared import due_runs
 from campaign_automation.managers.shared.due_runs import DueRunner
 from campaign_automation.models.ab_tests import AbTestChecked, AbTestTick
 from campaign_automation.models.campaign import Campaign, Creation
+from campaign_automation.models.reports import CollectionJob
 from campaign_automation.models.rules.answers import RuleEvaluated
 from campaign_automation.models.rules.rule import RuleTick
 from campaign_automation.settings import get_settings
@@ -24,6 +27,7 @@ from campaign_automation.stores.operations.metrics import counted
 from campaign_automation.stores.rule_store import RuleHead
 from campaign_automation.utils import clock, event_loop
 from campaign_automation.utils.error_handler import (
+    AiModelError,
     CampaignAutomationError,
     PlatformRateLimitError,
     error_body,
@@ -38,6 +42,8 @@ _WORKER_DIED = ("Runtime.ExitError", "Lambda.Unknown", "Sandbox.Timedout", "Stat
 
 # A visit that begins by then ends in the function's 110 seconds; looking back can wait for the next sweep.
 _RECONCILE_SECONDS = 75
+# Of an account, the figures of all its campaigns are read in less than the two minutes that are left then.
+_COLLECT_SECONDS = 480
 
 Event = Mapping[str, Any]
 Task = Callable[[Wiring, Event], Awaitable[dict[str, Any]]]
@@ -91,6 +97,18 @@ async def creation_step(parts: Wiring, event: Event) -> dict[str, Any]:
         raise
 
 
+async def creation_step_or_text(parts: Wiring, event: Event) -> dict[str, Any]:
+    """Carry out the step of a creation, or answer a {"prompt", "model"} of a function without text models."""
+    if "prompt" not in event:
+        return await creation_step(parts, event)
+    try:
+        if (model := parts.copy_model) is None:
+            return {"error": "no text model is configured"}
+        return dict(as_answer(await model.generate_content(event["prompt"], model=event["model"])))
+    except AiModelError as error:
+        return {"error": error.message}
+
+
 async def evaluate_rule(parts: Wiring, event: Event) -> dict[str, Any]:
     """Carry out one tick of a rule, as its schedule sends it."""
     result = await parts.rule_evaluation.evaluate(parse(RuleTick, dict(event)))
@@ -104,17 +122,19 @@ async def reconcile_rules(parts: Wiring, event: Event) -> dict[str, Any]:
 
 
 async def reconcile_campaigns(parts: Wiring, event: Event) -> dict[str, Any]:
-    """End the creations that nothing carries on, settle what nobody answered for, search for orphans, and
-    look again at decisions whose days are over.
+    """End the creations that nothing carries on, settle what nobody answered for, search for orphans, carry
+    on with approved proposals, and look again at decisions whose days are over.
 
-    An operator's {"tenant", "campaign_id"} has that campaign alone visited, due or not.
+    A {"tenant", "campaign_id"}, of a pause's schedule or an operator's, has that campaign alone visited.
     """
     if "campaign_id" in event:
         return {"outcome": await parts.reconciler.visit(event["tenant"], event["campaign_id"])}
     until = time.monotonic() + _RECONCILE_SECONDS
     visits = await parts.reconciler.sweep()
     searched = await parts.orphans.sweep()
-    return {**visits, "searched": searched, "looked_back": await parts.looking_back.sweep(until)}
+    proposals = await parts.proposal_execution.sweep(until)
+    looked_back = await parts.looking_back.sweep(until)
+    return {**visits, "searched": searched, "proposals": proposals, "looked_back": looked_back}
 
 
 async def check_ab_test(parts: Wiring, event: Event) -> dict[str, Any]:
@@ -124,7 +144,7 @@ async def check_ab_test(parts: Wiring, event: Event) -> dict[str, Any]:
 
 
 async def sweep_outbox(parts: Wiring, event: Event) -> dict[str, Any]:
-    """Send the Web Platform the messages it has not acknowledged yet, and count the active rules.
+    """Send the Web Platform and webhooks what they have not taken yet, and count the active rules.
 
     A change's {"tenant", "campaign_id"} sends the messages of that campaign alone. An operator's
     {"retell_since": "<time>"} first queues what was told since then once more.
@@ -137,10 +157,22 @@ async def sweep_outbox(parts: Wiring, event: Event) -> dict[str, Any]:
         told = await parts.retelling.since(int(datetime.fromisoformat(since).timestamp() * 1000))
     if group := parts.settings.rule_schedule_group:
         emit("campaign_automation_active_rules", count_active_rules(parts.scheduler, group))
-    return {**told, **await parts.outbox.sweep()}
+    sent, messages = await asyncio.gather(parts.webhooks.sweep(), parts.outbox.sweep())
+    return {**told, **messages, **sent}
+
+
+async def collect_insights(parts: Wiring, event: Event) -> dict[str, Any]:
+    """Send the digests that are due and collect the daily figures of accounts that are, or the history that a
+    report misses."""
+    if "campaign_ids" in event:
+        return {"fetched": await parts.collector.fetch(parse(CollectionJob, dict(event)))}
+    until = time.monotonic() + _COLLECT_SECONDS
+    digests = await parts.digests.sweep(until)
+    return {"digests": digests, **await parts.collector.sweep(until)}
 
 
 SWEEPS: Mapping[str, tuple[str, Task]] = {
+    "collect_insights": ("rate(1 hour)", collect_insights),
     "outbox": ("rate(5 minutes)", sweep_outbox),
     "reconcile_campaigns": ("rate(2 minutes)", reconcile_campaigns),
     "reconcile_rules": ("rate(15 minutes)", reconcile_rules),
@@ -165,6 +197,7 @@ def due_runner(parts: Wiring) -> DueRunner:
     handlers: dict[str, due_runs.Handler] = {
         due_runs.RULES: partial(evaluate_rule, parts),
         due_runs.AB_TESTS: partial(check_ab_test, parts),
+        due_runs.PAUSES: partial(reconcile_campaigns, parts),
         due_runs.SWEEPS: sweep,
     }
     return parts.due_runner(handlers, {name: rate for name, (rate, _) in SWEEPS.items()})

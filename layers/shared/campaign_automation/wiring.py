@@ -23,6 +23,8 @@ from campaign_automation.managers.accounts.listing import CampaignLists
 from campaign_automation.managers.accounts.overview import AccountOverview
 from campaign_automation.managers.accounts.releasing import CommitmentReleases
 from campaign_automation.managers.ads.adding import AdAdditions
+from campaign_automation.managers.ads.replacing import CopyReplacements
+from campaign_automation.managers.ads.run import AdRuns
 from campaign_automation.managers.budgets.budget_manager import BudgetManager
 from campaign_automation.managers.budgets.summary import SUMMARY_SCHEMA, Narrator
 from campaign_automation.managers.campaign_manager import CampaignManager
@@ -37,28 +39,41 @@ from campaign_automation.managers.changes.control import CampaignControl
 from campaign_automation.managers.changes.gate import WriteGate
 from campaign_automation.managers.changes.guards import Limits
 from campaign_automation.managers.changes.history import ChangeHistory
-from campaign_automation.managers.changes.resuming import Resumes
+from campaign_automation.managers.changes.resuming import PauseSchedules, Resumes
 from campaign_automation.managers.changes.stopping import CampaignStops
 from campaign_automation.managers.changes.targets import TargetChanges
 from campaign_automation.managers.decisions.earlier_decisions import EarlierDecisions
 from campaign_automation.managers.decisions.looking_back import LookingBack
 from campaign_automation.managers.duplicates.duplicating import CampaignDuplicates
+from campaign_automation.managers.notices.digest import Digests
+from campaign_automation.managers.proposals.asking import ProposalRequests
+from campaign_automation.managers.proposals.creating import ProposedCreations
+from campaign_automation.managers.proposals.deciding import ProposalDecisions
+from campaign_automation.managers.proposals.executing import ProposalExecution
+from campaign_automation.managers.proposals.making import ProposalMaker
+from campaign_automation.managers.reports.collecting import Collector
+from campaign_automation.managers.reports.history import History
+from campaign_automation.managers.reports.reading import AccountFigures
+from campaign_automation.managers.reports.reporting import Reports
 from campaign_automation.managers.rules.account_snapshot import AccountSnapshots
 from campaign_automation.managers.rules.applying import RuleWriter
 from campaign_automation.managers.rules.checks import RuleChecks
 from campaign_automation.managers.rules.evaluation import RuleEvaluation
 from campaign_automation.managers.rules.rule_manager import RuleManager
 from campaign_automation.managers.rules.schedules import RuleSchedules
-from campaign_automation.managers.shared.due_runs import AB_TESTS, RULES
+from campaign_automation.managers.shared.due_runs import AB_TESTS, PAUSES, RULES
+from campaign_automation.managers.shared.first_party_revenue import FirstPartyRevenue
 from campaign_automation.managers.updates.updating import CampaignUpdates
 from campaign_automation.models.common import Platform
 from campaign_automation.shared_parts import SharedParts
 from campaign_automation.stores.engines.sqlite import SqliteTable
+from campaign_automation.stores.operations.daily_figures import DailyFigureStore
 from campaign_automation.stores.operations.forecasts import ForecastStore
 from campaign_automation.stores.operations.owners import AdoptionStore
 from campaign_automation.stores.operations.schedules import TableScheduler
 from campaign_automation.stores.operations.tags import TagStore
 from campaign_automation.stores.operations.visits import VisitStore
+from campaign_automation.stores.proposal_store import ProposalStore
 from campaign_automation.utils.cache_manager import load_redis
 from campaign_automation.utils.secrets import load_reader
 from campaign_automation.utils.snapshots import after_restore, reseed
@@ -97,7 +112,9 @@ class Wiring(SharedParts):
         used = {
             "dynamodb": settings.table_name,
             "stepfunctions": settings.create_campaign_state_machine_arn,
-            "scheduler": settings.rule_schedule_group or settings.ab_test_schedule_group,
+            "scheduler": settings.rule_schedule_group
+            or settings.ab_test_schedule_group
+            or settings.pause_schedule_group,
             "sns": settings.notification_topic_arn,
         }
         for service in (service for service, name in used.items() if name is not None):
@@ -140,20 +157,40 @@ class Wiring(SharedParts):
 
     @cached_property
     def additions(self) -> AdAdditions:
-        settings = self.settings
         return AdAdditions(
+            self.campaigns,
+            self.platforms,
+            self._library,
+            self._quick_copywriter,
+            self.gate,
+            self._ad_runs,
+            self.settings.request_defaults,
+        )
+
+    @cached_property
+    def replacements(self) -> CopyReplacements:
+        return CopyReplacements(
+            self.campaigns,
+            self.platforms,
+            self._library,
+            self._quick_copywriter,
+            self.gate,
+            self._ad_runs,
+            self.settings.request_defaults,
+        )
+
+    @cached_property
+    def _ad_runs(self) -> AdRuns:
+        return AdRuns(
             self.campaigns,
             self.store,
             self.audit,
             self.platforms,
-            self._library,
-            self._copywriter,
             self.gate,
             self.outbox,
             self.notices,
             self.switches,
-            settings.request_defaults,
-            settings.change_timeout_seconds,
+            self.settings.change_timeout_seconds,
         )
 
     @cached_property
@@ -208,7 +245,20 @@ class Wiring(SharedParts):
 
     @cached_property
     def _resumes(self) -> Resumes:
-        return Resumes(self.store, self.audit, self.gate)
+        return Resumes(self.store, self.audit, self.gate, self._pause_schedules)
+
+    @cached_property
+    def _pause_schedules(self) -> PauseSchedules | None:
+        """The schedules that end pauses, or None in a process that makes none."""
+        settings = self.settings
+        if settings.pause_schedule_group is None:
+            return PauseSchedules(TableScheduler(self._table, PAUSES)) if self._runs_due else None
+        target = Target(
+            settings.required("reconcile_campaigns_function_arn"),
+            settings.required("pause_schedule_role_arn"),
+            settings.required("schedule_dead_letters_arn"),
+        )
+        return PauseSchedules(self._event_bridge(settings.pause_schedule_group, target))
 
     @cached_property
     def updates(self) -> CampaignUpdates:
@@ -222,6 +272,42 @@ class Wiring(SharedParts):
     @cached_property
     def history(self) -> ChangeHistory:
         return ChangeHistory(self.campaigns, self.audit, self.gate, TargetChanges(self.store, self.audit))
+
+    # --- proposals ------------------------------------------------------------------------------------
+
+    @cached_property
+    def proposals(self) -> ProposalDecisions:
+        allows_own = self.settings.approve_own_proposals
+        stored, execution = self._proposal_store, self.proposal_execution
+        return ProposalDecisions(stored, execution, self.links, allows_own=allows_own)
+
+    @cached_property
+    def proposal_requests(self) -> ProposalRequests:
+        return ProposalRequests(self.proposal_maker, self.budgets, self.updates, self._proposed_creations)
+
+    @cached_property
+    def proposal_execution(self) -> ProposalExecution:
+        return ProposalExecution(
+            self._proposal_store,
+            self.campaigns,
+            self.gate,
+            self.audit,
+            TargetChanges(self.store, self.audit),
+            self._proposed_creations,
+            self.decisions,
+        )
+
+    @cached_property
+    def _proposed_creations(self) -> ProposedCreations:
+        return ProposedCreations(self.campaigns, self.duplicates, self.runner, self.audit)
+
+    @cached_property
+    def proposal_maker(self) -> ProposalMaker:
+        return ProposalMaker(self._proposal_store, self.notices)
+
+    @cached_property
+    def _proposal_store(self) -> ProposalStore:
+        return ProposalStore(self._table)
 
     # --- whole accounts -------------------------------------------------------------------------------
 
@@ -255,6 +341,28 @@ class Wiring(SharedParts):
     def health(self) -> HealthChecks:
         scheduler = "run_due and background of this process" if self._runs_due else "EventBridge Scheduler"
         return HealthChecks(self._table, self.store, self.cache, self.tools, scheduler)
+
+    # --- reports --------------------------------------------------------------------------------------
+
+    @cached_property
+    def reports(self) -> Reports:
+        figures = AccountFigures(self._figures, self.insights)
+        history = History(self._figures, figures, self.collector, self._collecting_function)
+        first_party = FirstPartyRevenue(self.tools)
+        return Reports(self.store, self.campaigns, figures, history, first_party)
+
+    @cached_property
+    def collector(self) -> Collector:
+        return Collector(self._figures, self.store, TagStore(self._table), self.insights)
+
+    @cached_property
+    def digests(self) -> Digests:
+        stores = self._webhook_store, self.reports, self.audit, self._rule_store
+        return Digests(*stores, self.proposals, self.notices)
+
+    @cached_property
+    def _figures(self) -> DailyFigureStore:
+        return DailyFigureStore(self._table)
 
     # --- budgets, A/B tests and rules -----------------------------------------------------------------
 
@@ -341,7 +449,7 @@ class Wiring(SharedParts):
     @cached_property
     def rule_evaluation(self) -> RuleEvaluation:
         writer = RuleWriter(self.gate, self.decisions)
-        return RuleEvaluation(self._rule_store, self._snapshots, writer, self.notices)
+        return RuleEvaluation(self._rule_store, self._snapshots, writer, self.notices, self.proposal_maker)
 
     @cached_property
     def _rule_schedules(self) -> RuleSchedules | None:

@@ -1,4 +1,4 @@
-"""Lambda TOKEN authorizers: asks the function, keeps its policy for a while, evaluates it."""
+"""Lambda authorizers of both kinds: asks the function, keeps its policy for a while, evaluates it."""
 
 from __future__ import annotations
 
@@ -19,27 +19,36 @@ Policy = dict[str, Any]
 
 DEFAULT_TTL_SECONDS = 300
 INVOKE_ACTION = "execute-api:Invoke"
+_SOURCE = re.compile(r"method\.request\.querystring\.(\w+)")
 
 
 @dataclass(frozen=True)
 class Authorizer:
-    """One authorizer of an API, from its security scheme."""
+    """One authorizer of an API, from its security scheme.
+
+    A TOKEN one gets the `header`; a REQUEST one the whole request, where all its `queries` are there.
+    """
 
     function: str
     header: str
     expression: str | None
     ttl_seconds: float
+    queries: tuple[str, ...] = ()
 
     @classmethod
     def from_scheme(cls, scheme: Mapping[str, Any], function_of_uri: Callable[[str], str]) -> Authorizer:
         settings = scheme["x-amazon-apigateway-authorizer"]
-        if settings["type"] != "token":
-            raise TemplateError(f"only TOKEN authorizers run here, not {settings['type']}")
+        queries: list[str] = []
+        if settings["type"] == "request":
+            queries = _SOURCE.findall(settings.get("identitySource", ""))
+        if settings["type"] != "token" and not queries:
+            raise TemplateError("only TOKEN authorizers and REQUEST ones by query strings run here")
         return cls(
             function=function_of_uri(settings["authorizerUri"]),
             header=scheme["name"],
             expression=settings.get("identityValidationExpression"),
             ttl_seconds=float(settings.get("authorizerResultTtlInSeconds", DEFAULT_TTL_SECONDS)),
+            queries=tuple(queries),
         )
 
 
@@ -52,11 +61,21 @@ class Authorizers:
         self._cache: dict[tuple[str, str], tuple[float, Policy]] = {}
         self._lock = threading.Lock()
 
-    def authorize(self, authorizer: Authorizer, token: str | None, method_arn: str) -> dict[str, Any]:
-        """The authorizer context for the integration. Raises GatewayError when the call may not pass."""
+    def authorize(
+        self,
+        authorizer: Authorizer,
+        token: str | None,
+        method_arn: str,
+        request: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """The authorizer context for the integration. Raises GatewayError when the call may not pass.
+
+        `token` is the caller's identity, `request` the event of a REQUEST authorizer.
+        """
         if not token or (authorizer.expression and not re.fullmatch(authorizer.expression, token)):
             raise GatewayError("UNAUTHORIZED", "Unauthorized")
-        policy = self._policy(authorizer, token, method_arn)
+        event = request or {"type": "TOKEN", "methodArn": method_arn, "authorizationToken": token}
+        policy = self._policy(authorizer, token, event)
         effect = evaluate(policy["policyDocument"], method_arn)
         if effect != "Allow":
             explicit = " with an explicit deny" if effect == "Deny" else ""
@@ -65,19 +84,18 @@ class Authorizers:
         context = {name: _text(value) for name, value in policy.get("context", {}).items()}
         return {"principalId": policy["principalId"], **context}
 
-    def _policy(self, authorizer: Authorizer, token: str, method_arn: str) -> Policy:
+    def _policy(self, authorizer: Authorizer, token: str, event: Mapping[str, Any]) -> Policy:
         key = (authorizer.function, token)
         with self._lock:
             expires, policy = self._cache.get(key, (0.0, {}))
         if self._clock() < expires:
             return policy
-        policy = self._ask(authorizer, token, method_arn)
+        policy = self._ask(authorizer, event)
         with self._lock:
             self._cache[key] = (self._clock() + authorizer.ttl_seconds, policy)
         return policy
 
-    def _ask(self, authorizer: Authorizer, token: str, method_arn: str) -> Policy:
-        event = {"type": "TOKEN", "methodArn": method_arn, "authorizationToken": token}
+    def _ask(self, authorizer: Authorizer, event: Mapping[str, Any]) -> Policy:
         outcome = self._invoke(authorizer.function, json.dumps(event).encode())
         answer = json.loads(outcome.payload)
         if outcome.failed:

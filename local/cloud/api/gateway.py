@@ -15,7 +15,7 @@ from typing import Any
 
 from werkzeug.wrappers import Request, Response
 
-from local.cloud.api.authorizer import Authorizers
+from local.cloud.api.authorizer import Authorizer, Authorizers
 from local.cloud.api.gateway_responses import GatewayError, GatewayResponses
 from local.cloud.api.routes import Route, RouteTable
 from local.cloud.aws import ACCOUNT, REGION
@@ -25,6 +25,11 @@ from local.cloud.workers.worker import Outcome, stretched
 
 INTEGRATION_SECONDS = 29.0
 LARGEST_BODY = 10 * 1024 * 1024
+# Of a request, what a REQUEST authorizer is told.
+_TOLD = (
+    *("resource", "path", "httpMethod", "headers", "multiValueHeaders", "queryStringParameters"),
+    *("multiValueQueryStringParameters", "pathParameters", "stageVariables", "requestContext"),
+)
 
 
 @dataclass
@@ -78,13 +83,22 @@ class Gateway:
         route, call.path_parameters = self._routes.find(call.request.method, call.request.path)
         call.route = route
         if route.authorizer:
-            token = call.request.headers.get(route.authorizer.header)
-            call.authorizer = self._authorizers.authorize(route.authorizer, token, call.method_arn)
+            call.authorizer = self._authorize(route.authorizer, call)
         route.check_parameters(call.request.args, call.request.headers)
         # Models apply to JSON only, which is also what a body without a type is taken for.
         if (call.request.mimetype or "application/json") == "application/json":
             route.check_body(_json_body(call.body))
         return integration_response(self._ask(route.function, proxy_event(call)))
+
+    def _authorize(self, authorizer: Authorizer, call: Call) -> dict[str, Any]:
+        if not authorizer.queries:
+            token = call.request.headers.get(authorizer.header)
+            return self._authorizers.authorize(authorizer, token, call.method_arn)
+        given = [call.request.args.get(name, "") for name in authorizer.queries]
+        identity = ",".join(given) if all(given) else None
+        whole = proxy_event(call)
+        event = {"type": "REQUEST", "methodArn": call.method_arn, **{name: whole[name] for name in _TOLD}}
+        return self._authorizers.authorize(authorizer, identity, call.method_arn, event)
 
     def _ask(self, function: str, event: dict[str, Any]) -> Outcome:
         future = self._runtime.submit(function, json.dumps(event).encode())

@@ -46,7 +46,7 @@ def pseudo_parameters(stack: str) -> dict[str, Node]:
 def parameter_values(declared: Mapping[str, Node], given: Mapping[str, str]) -> dict[str, Node]:
     """Value of every declared parameter: the given one, else its Default; lists come back as lists.
 
-    Raises TemplateError naming parameters that are not declared, have no value, or break AllowedValues.
+    Raises TemplateError naming parameters that are not declared, have no value, or one that is not allowed.
     """
     if unknown := sorted(set(given) - set(declared)):
         raise TemplateError(f"the template declares no parameter named {', '.join(unknown)}")
@@ -60,8 +60,23 @@ def _parameter(name: str, spec: Mapping[str, Node], given: str | None) -> Node:
     value = str(spec.get("Default", "")) if given is None else given
     if "AllowedValues" in spec and value not in map(str, spec["AllowedValues"]):
         raise TemplateError(f"parameter {name} must be one of {spec['AllowedValues']}, not {value!r}")
+    if "AllowedPattern" in spec and not re.fullmatch(spec["AllowedPattern"], value):
+        raise TemplateError(f"parameter {name} must be of the form {spec['AllowedPattern']}, not {value!r}")
+    if spec["Type"] == "Number":
+        _check_number(name, spec, value)
     is_list = spec["Type"] == "CommaDelimitedList" or spec["Type"].startswith("List<")
     return [item.strip() for item in value.split(",") if item.strip()] if is_list else value
+
+
+def _check_number(name: str, spec: Mapping[str, Node], value: str) -> None:
+    try:
+        number = float(value)
+    except ValueError:
+        raise TemplateError(f"parameter {name} must be a number, not {value!r}") from None
+    if number < spec.get("MinValue", number):
+        raise TemplateError(f"parameter {name} must be at least {spec['MinValue']}, not {value}")
+    if number > spec.get("MaxValue", number):
+        raise TemplateError(f"parameter {name} must be at most {spec['MaxValue']}, not {value}")
 
 
 class Resolver:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import secrets
 import shutil
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -253,9 +254,12 @@ def deploy_table(stack: Stack, logical_id: str, properties: Properties) -> Physi
 
 
 def deploy_secret(stack: Stack, logical_id: str, properties: Properties) -> Physical:
-    """AWS::SecretsManager::Secret, with a value only if the template states one."""
+    """AWS::SecretsManager::Secret, with a value only if the template states or generates one."""
     name = stack.physical_name(logical_id, properties.get("Name"))
     value = {"SecretString": properties["SecretString"]} if "SecretString" in properties else {}
+    if made := properties.get("GenerateSecretString"):
+        filled = json.loads(made["SecretStringTemplate"]) | {made["GenerateStringKey"]: secrets.token_hex(32)}
+        value = {"SecretString": json.dumps(filled)}
     secret_arn = stack.aws["secretsmanager"].create_secret(Name=name, **value)["ARN"]
     return Physical(secret_arn, {"Id": secret_arn})
 

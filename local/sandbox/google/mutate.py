@@ -71,6 +71,9 @@ def target_of(operation: Message) -> str:
 
 def _apply(draft: Draft, operation: Message, answer: Message, echo: bool) -> Iterator[AdsError]:
     name = operation.WhichOneof("operation") or ""
+    if name == "ad_operation":
+        yield from _edit(draft, operation.ad_operation, answer)
+        return
     kind = KINDS.get(name.removesuffix("_operation"))
     if kind is None:
         yield AdsError("mutate_error.MUTATE_NOT_ALLOWED", f"{name or 'This operation'} is not supported.")
@@ -91,6 +94,28 @@ def _apply(draft: Draft, operation: Message, answer: Message, echo: bool) -> Ite
     result.resource_name = message.resource_name
     if echo and verb != "remove":
         getattr(result, kind.name).CopyFrom(message)
+
+
+def _edit(draft: Draft, inner: Message, answer: Message) -> Iterator[AdsError]:
+    """Edit the texts of an ad, which then goes into review again."""
+    if inner.WhichOneof("operation") != "update":
+        yield AdsError("mutate_error.MUTATE_NOT_ALLOWED", "Ads are created with their ad group ad.")
+        return
+    own = inner.update.resource_name.removeprefix(f"customers/{draft.account.id}/ads/")
+    found = [item for item in draft.living("ad_group_ad") if item.resource_name.endswith(f"~{own}")]
+    if not found:
+        yield not_found("ad_operation", "update", "resource_name")
+        return
+    message = KINDS["ad_group_ad"].message()
+    message.CopyFrom(found[0])
+    errors = list(ads.edit(message, inner.update, list(inner.update_mask.paths)))
+    for error in errors:
+        error.path = [("ad_operation", None), ("update", None), *error.path]
+    yield from errors
+    if not errors:
+        draft.store.resources[message.resource_name] = message
+        answer.ad_result.resource_name = inner.update.resource_name
+        _hand_in(draft, message)
 
 
 def _create(draft: Draft, kind: Kind, inner: Message) -> tuple[list[AdsError], Message | None]:

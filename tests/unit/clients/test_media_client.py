@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from campaign_automation.clients.media_client import MediaClient, TrustedFiles, _is_public
+from campaign_automation.clients.media_client import MediaClient, TrustedFiles
+from campaign_automation.clients.public_addresses import is_public
 from campaign_automation.utils.error_handler import AccountError, WebPlatformUnavailableError
 
 
@@ -148,4 +149,4 @@ def test_what_is_no_address_of_the_web_is_refused(url: str) -> None:
     ],
 )
 def test_an_address_that_carries_another_one_is_not_public(address: str, public: bool) -> None:
-    assert _is_public(ipaddress.ip_address(address)) is public
+    assert is_public(ipaddress.ip_address(address)) is public

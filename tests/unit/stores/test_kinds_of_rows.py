@@ -7,6 +7,7 @@ the kinds that came after it, as the module stored them on 2026-11-28; neither i
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import re
 from collections.abc import Awaitable
@@ -18,8 +19,11 @@ from typing import Any, NamedTuple, TypeVar
 import pytest
 
 from campaign_automation.adapters.limits.state import State
+from campaign_automation.models.common import Level
+from campaign_automation.models.notices import Digest
 from campaign_automation.stores.audit_store import AuditStore
 from campaign_automation.stores.operations.call_limits import CallLimitStore
+from campaign_automation.stores.operations.daily_figures import DailyFigureStore
 from campaign_automation.stores.operations.forecasts import Calibration, ForecastStore
 from campaign_automation.stores.operations.metrics import MetricStore
 from campaign_automation.stores.operations.redrives import RedriveStore
@@ -27,6 +31,8 @@ from campaign_automation.stores.operations.requests import RequestStore
 from campaign_automation.stores.operations.schedules import DueRuns, TableScheduler
 from campaign_automation.stores.operations.switches import SwitchStore
 from campaign_automation.stores.operations.tags import TagStore
+from campaign_automation.stores.operations.webhooks import WebhookStore
+from campaign_automation.stores.proposal_store import ProposalStore
 from campaign_automation.stores.table import Put, Row
 from campaign_automation.stores.tenant_store import TenantStore
 from tests.support.memory_table import MemoryTable
@@ -84,8 +90,13 @@ KINDS = {
     "owner": Kind("operations/owners", r"tags#\w+:.+", r"imported#.+"),
     "forecast": Kind("operations/forecasts", r"[^#]+#forecasts#cmp_\w+", r"\d{13}-.+"),
     "calibration": Kind("operations/forecasts", r"[^#]+#calibration", ".+"),
+    "figures": Kind("operations/daily_figures", r"[^#]+#figures#cmp_\w+", r"\w+#\d{4}-\d\d-\d\d#\d{3}"),
+    "collection": Kind("operations/daily_figures", r"[^#]+#collections", r"\w+:[^#]+#\w+"),
+    "notification settings": Kind("operations/webhooks", r"[^#]+#notifications", "settings"),
+    "event": Kind("operations/webhooks", r"[^#]+#webhook", r"event#\d{13}#.+"),
     "schedule": Kind("operations/schedules", r"#schedules#\w+", ".+"),
     "redrive": Kind("operations/redrives", "redrives", r"[\w-]+"),
+    "proposal": Kind("proposal_store", r"[^#]+#proposals", r"prop_\w+"),
     "driver": Kind("operations/schedules", "#schedules", "driver"),
 }
 WITHOUT = {
@@ -119,7 +130,8 @@ def test_each_store_that_writes_has_its_kinds() -> None:
         for path in STORES.rglob("*.py")
         if re.search(r"\b(Put|Update)\(", path.read_text()) and path.parent.name != "engines"
     }
-    assert writing - {"table"} == {kind.store for kind in KINDS.values()}
+    # campaign_rows makes the operations that campaign_store writes.
+    assert writing - {"table", "campaign_rows"} == {kind.store for kind in KINDS.values()}
 
 
 # --- the kinds that came later ---------------------------------------------------------------------------
@@ -140,9 +152,11 @@ def table() -> MemoryTable:
 
 
 def plain(row: dict[str, Any]) -> Row:
-    return {
-        name: Decimal(value["$decimal"]) if isinstance(value, dict) else value for name, value in row.items()
-    }
+    return {name: _plain(value) if isinstance(value, dict) else value for name, value in row.items()}
+
+
+def _plain(value: dict[str, str]) -> Decimal | bytes:
+    return Decimal(value["$decimal"]) if "$decimal" in value else base64.b64decode(value["$bytes"])
 
 
 def test_switches_and_caps_are_read_with_their_changes(table: MemoryTable) -> None:
@@ -195,6 +209,27 @@ def test_schedules_are_read_and_when_the_next_is_due(table: MemoryTable) -> None
     run(store.is_driven())  # the time of the last driver is read, whenever that was
 
 
+def test_daily_figures_are_read_and_when_they_are_collected(table: MemoryTable) -> None:
+    store = DailyFigureStore(table)
+    day = date(2026, 11, 20)
+    (block,) = run(store.read("u", CAMPAIGN, Level.ADSET, day, day)).values()
+    (row,) = block.rows
+    assert (block.first, block.last) == (date(2026, 11, 8), date(2026, 11, 27))
+    assert (row.day, row.spend, row.clicks, row.revenue) == (day, Decimal("12.34"), 20, None)
+    collection = run(store.collection("u", "meta:act_1#daily"))
+    assert (collection.next_at, collection.failure) == (1795932000000, "4002: meta did not answer in time")
+
+
+def test_notification_settings_and_events_are_read(table: MemoryTable) -> None:
+    store = WebhookStore(table)
+    settings, failing = run(store.settings("u"))
+    assert (settings.webhook_url, settings.channels) == ("https://example.com/hooks", ["webhook"])
+    assert (settings.digest, settings.secrets[0].secret) == (Digest(at="07:30"), "whsec_AAAA")
+    assert failing == (1795856510014, "HTTP 503")
+    (event,) = run(store.events("u"))
+    assert (event.event_id, event.kind, event.data) == ("rule_1-1-x", "notice", {"title": "t"})
+
+
 def test_a_change_that_is_open_is_read(table: MemoryTable) -> None:
     (record,) = run(AuditStore(table).recent("u", CAMPAIGN, 10**13 - 1, open_since=0))
     assert (record.campaign_id, record.outcome) == (CAMPAIGN, "unknown")
@@ -210,3 +245,13 @@ def test_changes_are_found_by_their_day_and_campaigns_by_a_request(table: Memory
     (record,) = run(AuditStore(table).of_day("u", date(2026, 12, 18), since="0", limit=9))
     assert (record.campaign_id, record.outcome) == (CAMPAIGN, "unknown")
     assert run(RequestStore(table).campaigns("7f2c-1", 9)) == [("u", CAMPAIGN)]
+
+
+def test_a_proposal_is_read_with_its_plan_and_its_receipts(table: MemoryTable) -> None:
+    (proposal,) = run(ProposalStore(table).page("u", "", 9))
+    assert (proposal.state, proposal.decided_by) == ("verified", "user:boss")
+    (planned,) = proposal.plan.runs
+    assert {(item.field, item.before, item.after) for item in planned.changes} == {
+        ("daily_budget", "30", "40.00")
+    }
+    assert [item.outcome for item in proposal.receipts] == ["applied"] * 3

@@ -11,7 +11,7 @@ from aws_lambda_powertools.utilities.parameters.constants import DEFAULT_PROVIDE
 from moto import mock_aws
 
 from campaign_automation.utils.error_handler import ConfigurationError
-from campaign_automation.utils.secrets import read_secret
+from campaign_automation.utils.secrets import read_field, read_secret
 from local.cloud.aws import CREDENTIALS
 
 
@@ -36,3 +36,16 @@ def test_a_secret_of_another_shape_is_named(monkeypatch: pytest.MonkeyPatch, val
         boto3.client("secretsmanager").create_secret(Name="a", SecretString=value)
         with pytest.raises(ConfigurationError, match=told):
             read_secret("a", "Meta")
+
+
+@pytest.mark.parametrize(
+    "value", ["{}", '{"token": null}', '{"token": ""}', '{"token": 5}', '{"Token": "t"}']
+)
+def test_a_secret_without_its_field_is_the_operators_to_mend(
+    monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    monkeypatch.setattr("os.environ", dict(CREDENTIALS))
+    with mock_aws():
+        boto3.client("secretsmanager").create_secret(Name="a", SecretString=value)
+        with pytest.raises(ConfigurationError, match=r"the secret a \(the Web Platform\) lacks 'token'"):
+            read_field("a", "the Web Platform", "token")

@@ -7,7 +7,10 @@ from campaign_automation.actions import (
     campaigns,
     changes,
     messages,
+    notices,
     operations,
+    proposals,
+    reports,
     rules,
 )
 from campaign_automation.actions.action import ACTIONS
@@ -20,6 +23,9 @@ __all__ = [
     "campaigns",
     "changes",
     "messages",
+    "notices",
     "operations",
+    "proposals",
+    "reports",
     "rules",
 ]

@@ -5,16 +5,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import chain
 from typing import Any, TypeVar, get_args, get_type_hints
 
 from pydantic import BaseModel
 
 from campaign_automation.managers.shared.idempotency import Now, action_claim
 from campaign_automation.models.campaign import Campaign, Creation
-from campaign_automation.models.common import Context, Role
+from campaign_automation.models.common import Context, Proposable, Role
 from campaign_automation.stores.answer_store import Claim
 from campaign_automation.wiring import Wiring
 
@@ -47,7 +49,7 @@ class Action:
     is_destructive: bool
     is_public: bool
     request: type[BaseModel]
-    answers: dict[int, type[BaseModel]]  # by HTTP status; those of changes are an Answer
+    answers: dict[int, tuple[type[BaseModel], ...]]  # by HTTP status; those of changes are an Answer
     perform: Perform[Any, Any]
     refresh: Refresh | None
 
@@ -71,7 +73,8 @@ class Action:
     @property
     def query_names(self) -> list[str]:
         """The parameters of a GET that its path does not name."""
-        own = [name for name in self.request.model_fields if name not in self.path_names]
+        fields = self.request.model_fields.items()
+        own = [field.alias or name for name, field in fields if name not in self.path_names]
         return own if self.method == "GET" else []
 
     @property
@@ -81,21 +84,27 @@ class Action:
     @property
     def models(self) -> list[type[BaseModel]]:
         """The models that a function with this action builds while it starts."""
-        return [Context, Creation, Campaign, self.request, *self.answers.values()]
+        return [Context, Creation, Campaign, self.request, *chain.from_iterable(self.answers.values())]
 
-    @property
-    def answer(self) -> type[BaseModel]:
-        """The answer that an idempotency key repeats."""
-        return self.answers[self.success]
+    def kept_answer(self, text: str) -> BaseModel:
+        """Return the answer that an idempotency key repeats, of the kind that it was."""
+        # Of the two that may answer 202, a creation that goes on is never kept.
+        is_accepted = json.loads(text)["status"] == "accepted"
+        kind = self.answers[202][-1] if is_accepted else self.answers[self.success][0]
+        return kind.model_validate_json(text)
 
     def claim(self, caller: Context, request: BaseModel) -> Claim | None:
         """Return the claim under which `request` is carried out once, or None.
 
-        A dry run claims no key: a caller plans, and then carries out under the same one.
+        A dry run claims no key: a caller plans, and then carries out under the same one. A creation that is
+        only proposed makes no campaign, with which its key would be claimed.
         """
-        if self.key in (Key.NONE, Key.CAMPAIGN) or getattr(request, "dry_run", False):
+        proposes = isinstance(request, Proposable) and request.proposes
+        if self.key is Key.NONE or getattr(request, "dry_run", False):
             return None
-        return action_claim(caller, self.name, request, derive=self.key is Key.DERIVED)
+        if self.key is Key.CAMPAIGN and not proposes:
+            return None
+        return action_claim(caller, self.name, request, derive=self.key is not Key.GIVEN)
 
 
 ACTIONS: dict[str, Action] = {}
@@ -115,15 +124,15 @@ def action(
     """Enter the decorated function into ACTIONS under its own name.
 
     Its `request` parameter's type parses the parameters; the types it returns are the answers, `success` the
-    status of the first; a second one means that the work goes on (202). Without `role` buyers may call an
-    action that changes, viewers one that only reads; a `public` one needs no token over HTTP. `refresh`
-    brings an answer that is repeated up to date.
+    status of the first; the others mean that the work goes on, or waits for a person (202). Without `role`
+    buyers may call an action that changes, viewers one that only reads; a `public` one needs no token over
+    HTTP. `refresh` brings an answer that is repeated up to date.
     """
 
     def register(perform: Perform[R, A]) -> Perform[R, A]:
         name: str = perform.__name__
         hints = get_type_hints(perform)
-        answers = get_args(hints["return"]) or (hints["return"],)
+        first, *later = get_args(hints["return"]) or (hints["return"],)
         ACTIONS[name] = Action(
             name=name,
             method=method,
@@ -134,7 +143,7 @@ def action(
             is_destructive=destructive,
             is_public=public,
             request=hints["request"],
-            answers=dict(zip((success, 202), answers, strict=False)),
+            answers={success: (first,), **({202: tuple(later)} if later else {})},
             perform=perform,
             refresh=refresh,
         )

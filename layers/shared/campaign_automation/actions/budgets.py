@@ -5,10 +5,15 @@ from __future__ import annotations
 from campaign_automation.actions.action import Key, action
 from campaign_automation.models.budgets import BudgetOptimized, OptimizeBudget
 from campaign_automation.models.common import Context
+from campaign_automation.models.proposals import ProposalMade
 from campaign_automation.wiring import Wiring
 
 
 @action("POST", "/v1/campaigns/{campaign_id}/budget-optimizations", key=Key.GIVEN)
-async def optimize_budget(parts: Wiring, request: OptimizeBudget, caller: Context) -> BudgetOptimized:
-    """Decide on daily budgets and carry the decisions out."""
+async def optimize_budget(
+    parts: Wiring, request: OptimizeBudget, caller: Context
+) -> BudgetOptimized | ProposalMade:
+    """Decide on daily budgets and carry the decisions out, or propose them."""
+    if request.proposes:
+        return await parts.proposal_requests.budgets(request, caller)
     return await parts.budgets.optimize(request, caller)

@@ -13,14 +13,18 @@ from campaign_automation.models.campaigns import (
 from campaign_automation.models.common import Context
 from campaign_automation.models.creation.additions import AddAds, AdsAdded
 from campaign_automation.models.creation.duplicates import DuplicateCampaign
+from campaign_automation.models.creation.replacements import CopyReplaced, ReplaceCopy
+from campaign_automation.models.proposals import ProposalMade
 from campaign_automation.wiring import Wiring
 
 
 @action("POST", "/v1/campaigns", key=Key.CAMPAIGN, success=201)
 async def create_campaign(
     parts: Wiring, request: CreateCampaign, caller: Context
-) -> CampaignCreated | CampaignAccepted:
+) -> CampaignCreated | CampaignAccepted | ProposalMade:
     """Create a whole campaign, paused, or tell that its creation goes on."""
+    if request.proposes:
+        return await parts.proposal_requests.create(request, caller)
     opened = await parts.campaigns.open_creation(request, caller)
     await parts.runner.run(opened, caller)
     return await parts.campaigns.outcome(caller.user_id, opened.campaign_id, replayed=not opened.is_new)
@@ -29,8 +33,10 @@ async def create_campaign(
 @action("POST", "/v1/campaigns/{campaign_id}/duplicate", key=Key.CAMPAIGN, success=201)
 async def duplicate_campaign(
     parts: Wiring, request: DuplicateCampaign, caller: Context
-) -> CampaignCreated | CampaignAccepted:
+) -> CampaignCreated | CampaignAccepted | ProposalMade:
     """Create a copy of a campaign, paused, on the same or another platform or account."""
+    if request.proposes:
+        return await parts.proposal_requests.duplicate(request, caller)
     opened = await parts.duplicates.open(request, caller)
     await parts.runner.run(opened, caller)
     return await parts.campaigns.outcome(caller.user_id, opened.campaign_id, replayed=not opened.is_new)
@@ -40,6 +46,12 @@ async def duplicate_campaign(
 async def add_ads(parts: Wiring, request: AddAds, caller: Context) -> AdsAdded:
     """Add ads of further creatives to a campaign, paused, to all or some of its ad sets."""
     return await parts.additions.add(request, caller)
+
+
+@action("PATCH", "/v1/campaigns/{campaign_id}/ads", key=Key.GIVEN)
+async def replace_copy(parts: Wiring, request: ReplaceCopy, caller: Context) -> CopyReplaced:
+    """Give ads other texts: in place on Google Ads, elsewhere by new ads in the old ones' place."""
+    return await parts.replacements.replace(request, caller)
 
 
 @action("GET", "/v1/campaigns/{campaign_id}")

@@ -14,6 +14,7 @@ from campaign_automation.models.changes import (
     UpdateCampaign,
 )
 from campaign_automation.models.common import Context
+from campaign_automation.models.proposals import ProposalMade
 from campaign_automation.wiring import Wiring
 
 
@@ -24,8 +25,12 @@ async def manage_campaign(parts: Wiring, request: ManageCampaign, caller: Contex
 
 
 @action("PATCH", "/v1/campaigns/{campaign_id}", key=Key.GIVEN)
-async def update_campaign(parts: Wiring, request: UpdateCampaign, caller: Context) -> CampaignUpdated:
+async def update_campaign(
+    parts: Wiring, request: UpdateCampaign, caller: Context
+) -> CampaignUpdated | ProposalMade:
     """Change budgets, targets, name, end and bid strategy of a campaign."""
+    if request.proposes:
+        return await parts.proposal_requests.update(request, caller)
     return await parts.updates.update(request, caller)
 
 

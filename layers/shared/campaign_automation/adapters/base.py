@@ -27,7 +27,8 @@ from campaign_automation.models.campaigns import (
 )
 from campaign_automation.models.common import AdAccount, AgeGroup, Level, Objective
 from campaign_automation.models.creation.options import GivenTexts, Keyword
-from campaign_automation.models.creation.settings import Bidding, Setting
+from campaign_automation.models.creation.settings import Bidding, Copy, Setting
+from campaign_automation.models.reports import DailyInsight as DailyInsight  # part of this contract
 from campaign_automation.utils.error_handler import CampaignAutomationError, InvalidRequestError
 
 
@@ -95,23 +96,6 @@ class BudgetOutcome(NamedTuple):
     request_id: str | None = None
 
 
-class DailyInsight(BaseModel, frozen=True):
-    """The delivery of one object on one day of the account's time zone, as far as the platform knows by now.
-
-    Conversions and revenue of recent days still grow. None is a figure that the platform did not give.
-    """
-
-    entity_id: str
-    campaign_id: str
-    adset_id: str | None  # None at campaign level
-    day: date
-    spend: Decimal | None
-    impressions: int | None
-    clicks: int | None
-    conversions: Decimal | None
-    revenue: Decimal | None
-
-
 class SplitOrder(NamedTuple):
     """A split test to create: one ad set per cell, from `start` to `end`."""
 
@@ -132,6 +116,7 @@ class PlatformAdapter(Protocol):
     description of an account is kept for `account_seconds`; 0 reads it for each creation. `has_end_times`:
     the objects of `budget_level` are created with the plan's `ends_at`, at which the platform stops them.
     `needs_category_declaration`: nothing may be started before special ad categories are declared.
+    `edits_copies`: other texts are given to an ad itself, and elsewhere to another ad.
     """
 
     platform: str
@@ -141,6 +126,7 @@ class PlatformAdapter(Protocol):
     account_seconds: int
     has_end_times: bool
     needs_category_declaration: bool
+    edits_copies: bool
 
     async def describe_account(self, access: Access) -> AdAccount:
         """Read the account. Raises AccountError when it cannot advertise now."""
@@ -267,6 +253,17 @@ class PlatformAdapter(Protocol):
         """Return the texts without the parts and lines that the objective's ads cannot show."""
         ...
 
+    def check_texts(self, objective: Objective, texts: Sequence[GivenTexts]) -> list[str]:
+        """Return warnings. Raises InvalidRequestError, by field, for a line that the ads cannot show."""
+        ...
+
+    def lines_of(self, objective: Objective, copy: AdCopy) -> Copy | None:
+        """Return the copy as the lines of an ad that is edited in place; None where ads keep their contents.
+
+        Raises PlatformRejectedError (6003) for too few lines that fit.
+        """
+        ...
+
     def check_setting(
         self, setting: Setting, before: Bidding | None, objective: Objective, account: AdAccount
     ) -> None:
@@ -285,10 +282,10 @@ class PlatformAdapter(Protocol):
         ids: Sequence[str],
         setting: Setting,
     ) -> list[Outcome]:
-        """Give objects of one level and campaign a name, an end or a bidding: one outcome per id.
+        """Give objects of one level and campaign a name, an end, a bidding or a copy: one outcome per id.
 
-        Names are of campaigns, ends of objects of `budget_level`, biddings of the objects that show one in
-        the tree. To have the setting already is a success.
+        Names are of campaigns, copies of ads, ends of objects of `budget_level`, biddings of the objects that
+        show one in the tree. To have the setting already is a success.
         """
         ...
 

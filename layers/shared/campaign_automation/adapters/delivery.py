@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import NamedTuple
@@ -15,6 +15,14 @@ class Parents(NamedTuple):
 
     campaign_id: str
     adset_id: str | None = None
+
+
+def windows(since: date, until: date, days: int) -> Iterator[tuple[date, date]]:
+    """Split the time from `since` to `until` into windows of at most `days`, which one report can hold."""
+    while since <= until:
+        last = min(since + timedelta(days=days - 1), until)
+        yield since, last
+        since = last + timedelta(days=1)
 
 
 def fill_days(

@@ -23,14 +23,15 @@ from campaign_automation.adapters.base import (
 from campaign_automation.adapters.common.accounts import configured, known_step
 from campaign_automation.adapters.common.budgets import Amounts, BudgetOutcomes, budget_outcome, set_budgets
 from campaign_automation.adapters.common.listings import found_campaigns, names_by_id
-from campaign_automation.adapters.common.options.rules import fit_texts
+from campaign_automation.adapters.common.options.rules import check_texts, fit_texts
 from campaign_automation.adapters.common.reading import distinct_insights, typed_errors, zone_of
 from campaign_automation.adapters.google import answers, checks, facts, queries, requests
 from campaign_automation.adapters.google.facts import PLATFORM
 from campaign_automation.adapters.google.files import GoogleFiles
 from campaign_automation.adapters.google.messages import enum_name
-from campaign_automation.adapters.google.options.changing import GoogleSettings, change_each
+from campaign_automation.adapters.google.options.changing import GoogleSettings, change_copies, change_each
 from campaign_automation.adapters.google.options.rules import rules
+from campaign_automation.adapters.google.options.texts import lines_of
 from campaign_automation.adapters.google.reading.echo import Echoes
 from campaign_automation.adapters.google.reading.reader import GoogleReader
 from campaign_automation.adapters.google.wire import GoogleWire
@@ -38,10 +39,10 @@ from campaign_automation.adapters.limits.calls import Calls
 from campaign_automation.adapters.tree import Tree
 from campaign_automation.clients.media_client import MediaClient
 from campaign_automation.models.accounts import FoundCampaign
-from campaign_automation.models.campaigns import AdSetPlan, CampaignPlan, CreateCampaign, Creative
+from campaign_automation.models.campaigns import AdCopy, AdSetPlan, CampaignPlan, CreateCampaign, Creative
 from campaign_automation.models.common import AdAccount, AgeGroup, Level, Objective
 from campaign_automation.models.creation.options import GivenTexts, Keyword
-from campaign_automation.models.creation.settings import Bidding, Setting
+from campaign_automation.models.creation.settings import Bidding, Copy, Setting
 from campaign_automation.utils.error_handler import AccountError, CampaignAutomationError, PlatformError
 
 _DUPLICATE_NAMES = ("campaign_error.DUPLICATE_CAMPAIGN_NAME", "ad_group_error.DUPLICATE_ADGROUP_NAME")
@@ -72,6 +73,7 @@ class GoogleAdapter:
     account_seconds = 0
     has_end_times = True
     needs_category_declaration = False
+    edits_copies = True
 
     def __init__(
         self,
@@ -348,6 +350,12 @@ class GoogleAdapter:
     def fit_texts(self, objective: Objective, texts: GivenTexts) -> GivenTexts:
         return fit_texts(texts, rules(objective))
 
+    def check_texts(self, objective: Objective, texts: Sequence[GivenTexts]) -> list[str]:
+        return check_texts(texts, rules(objective))
+
+    def lines_of(self, objective: Objective, copy: AdCopy) -> Copy | None:
+        return lines_of(copy, facts.GOALS[objective].channel)
+
     def check_setting(
         self, setting: Setting, before: Bidding | None, objective: Objective, account: AdAccount
     ) -> None:
@@ -363,6 +371,8 @@ class GoogleAdapter:
         ids: Sequence[str],
         setting: Setting,
     ) -> list[Outcome]:
+        if isinstance(setting, Copy):
+            return await change_copies(self._wire, access, ids, setting)
         for campaign_id in ids:
             self._echoes.forget(campaign_id)
         return await self._settings.change(access, account, objective, ids, setting)

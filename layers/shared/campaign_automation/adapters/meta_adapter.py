@@ -23,8 +23,8 @@ from campaign_automation.adapters.common.accounts import configured, known_step,
 from campaign_automation.adapters.common.ages import open_end_warnings
 from campaign_automation.adapters.common.budgets import Amounts, BudgetOutcomes, budget_outcome, set_budgets
 from campaign_automation.adapters.common.listings import found_campaigns, ids_by_name, names_by_id
-from campaign_automation.adapters.common.options.rules import check_options, fit_texts
-from campaign_automation.adapters.common.options.settings import check_setting
+from campaign_automation.adapters.common.options.rules import check_options, check_texts, fit_texts
+from campaign_automation.adapters.common.options.settings import check_setting, of_campaign
 from campaign_automation.adapters.common.outcomes import is_gone, with_gone_removed
 from campaign_automation.adapters.common.reading import (
     amount_of,
@@ -64,10 +64,10 @@ from campaign_automation.adapters.meta.wire import Call, MetaWire
 from campaign_automation.adapters.tree import Tree
 from campaign_automation.clients.media_client import MediaClient
 from campaign_automation.models.accounts import FoundCampaign
-from campaign_automation.models.campaigns import AdSetPlan, CampaignPlan, CreateCampaign, Creative
+from campaign_automation.models.campaigns import AdCopy, AdSetPlan, CampaignPlan, CreateCampaign, Creative
 from campaign_automation.models.common import AdAccount, AgeGroup, Level, Objective
 from campaign_automation.models.creation.options import GivenTexts, Keyword
-from campaign_automation.models.creation.settings import Bidding, Setting
+from campaign_automation.models.creation.settings import Bidding, Copy, Setting
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import (
     PlatformError,
@@ -88,6 +88,7 @@ class MetaAdapter:
     account_seconds = 0
     has_end_times = True
     needs_category_declaration = True
+    edits_copies = False
 
     def __init__(
         self,
@@ -314,6 +315,13 @@ class MetaAdapter:
     def fit_texts(self, objective: Objective, texts: GivenTexts) -> GivenTexts:
         return fit_texts(texts, rules(self.copy_limits, objective))
 
+    def check_texts(self, objective: Objective, texts: Sequence[GivenTexts]) -> list[str]:
+        return check_texts(texts, rules(self.copy_limits, objective))
+
+    def lines_of(self, objective: Objective, copy: AdCopy) -> Copy | None:
+        """Return None: an ad keeps its creative, so that other texts are another ad."""
+        return None
+
     def check_setting(
         self, setting: Setting, before: Bidding | None, objective: Objective, account: AdAccount
     ) -> None:
@@ -332,7 +340,7 @@ class MetaAdapter:
     ) -> list[Outcome]:
         if isinstance(setting, Bidding) and level is Level.CAMPAIGN:
             return [await self._change_campaign_bidding(access, account, item, setting) for item in ids]
-        params = setting_params(setting, account.budget_step)
+        params = setting_params(of_campaign(setting), account.budget_step)
         calls: dict[str, Call] = {item: ("POST", (item,), params) for item in ids}
         # A batch may not hold several ad sets of the same campaign.
         return await self._wire.send_each(access, f"update_{level}", calls)

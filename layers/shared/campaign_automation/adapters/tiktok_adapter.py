@@ -23,8 +23,8 @@ from campaign_automation.adapters.base import (
 from campaign_automation.adapters.common.accounts import configured, known_step, with_only_assets
 from campaign_automation.adapters.common.budgets import set_budgets
 from campaign_automation.adapters.common.listings import chunks
-from campaign_automation.adapters.common.options.rules import check_options, fit_texts
-from campaign_automation.adapters.common.options.settings import check_setting
+from campaign_automation.adapters.common.options.rules import check_options, check_texts, fit_texts
+from campaign_automation.adapters.common.options.settings import check_setting, of_campaign
 from campaign_automation.adapters.common.reading import (
     distinct_insights,
     id_of,
@@ -34,6 +34,7 @@ from campaign_automation.adapters.common.reading import (
     typed_errors,
     zone_of,
 )
+from campaign_automation.adapters.delivery import windows
 from campaign_automation.adapters.limits.calls import Calls
 from campaign_automation.adapters.tiktok import checks, facts, requests
 from campaign_automation.adapters.tiktok.budgets import TikTokBudgets
@@ -44,21 +45,21 @@ from campaign_automation.adapters.tiktok.files import TikTokFiles
 from campaign_automation.adapters.tiktok.objects import FamilySetting, TikTokObjects
 from campaign_automation.adapters.tiktok.options.rules import rules
 from campaign_automation.adapters.tiktok.reports import (
+    DAYS_PER_REPORT,
     ReportOrder,
     dimension_of,
     insight_of_row,
     report_params,
-    windows,
 )
 from campaign_automation.adapters.tiktok.splits import TikTokSplits
 from campaign_automation.adapters.tiktok.wire import TikTokWire
 from campaign_automation.adapters.tree import Tree
 from campaign_automation.clients.media_client import MediaClient
 from campaign_automation.models.accounts import FoundCampaign
-from campaign_automation.models.campaigns import AdSetPlan, CampaignPlan, CreateCampaign, Creative
+from campaign_automation.models.campaigns import AdCopy, AdSetPlan, CampaignPlan, CreateCampaign, Creative
 from campaign_automation.models.common import AdAccount, AgeGroup, Level, Objective
 from campaign_automation.models.creation.options import GivenTexts, Keyword
-from campaign_automation.models.creation.settings import Bidding, Setting
+from campaign_automation.models.creation.settings import Bidding, Copy, Setting
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import AccountError
 
@@ -87,6 +88,7 @@ class TikTokAdapter:
     account_seconds = 3600  # describing it takes three calls
     has_end_times = True
     needs_category_declaration = False
+    edits_copies = False
 
     def __init__(
         self,
@@ -241,6 +243,9 @@ class TikTokAdapter:
         orders: Sequence[AdOrder],
     ) -> list[Outcome]:
         family = self._family(plan.objective)
+        if plan.is_addition:  # to a campaign that may be of the other one
+            families = await self._objects.by_family(access, [campaign_id], plan.objective)
+            family = next(iter(families), family)
         return await self._creation.ads(access, plan, account, family, campaign_id, orders)
 
     # --- reading ---------------------------------------------------------------------------------------
@@ -282,7 +287,7 @@ class TikTokAdapter:
             ReportOrder(level, dimension_of(level, family), some, first, last, goal)
             for family, members in families.items()
             for some in chunks(members, facts.IDS_PER_FILTER)
-            for first, last in windows(since, until)
+            for first, last in windows(since, until, DAYS_PER_REPORT)
         ]
         reports = await asyncio.gather(
             *(
@@ -320,6 +325,13 @@ class TikTokAdapter:
     def fit_texts(self, objective: Objective, texts: GivenTexts) -> GivenTexts:
         return fit_texts(texts, rules(objective))
 
+    def check_texts(self, objective: Objective, texts: Sequence[GivenTexts]) -> list[str]:
+        return check_texts(texts, rules(objective))
+
+    def lines_of(self, objective: Objective, copy: AdCopy) -> Copy | None:
+        """Return None: other texts are another ad here, as its review begins anew."""
+        return None
+
     def check_setting(
         self, setting: Setting, before: Bidding | None, objective: Objective, account: AdAccount
     ) -> None:
@@ -336,7 +348,7 @@ class TikTokAdapter:
         setting: Setting,
     ) -> list[Outcome]:
         self._echoes.forget()
-        return await self._objects.change_setting(access, level, ids, setting)
+        return await self._objects.change_setting(access, level, ids, of_campaign(setting))
 
     # --- split tests -----------------------------------------------------------------------------------
 

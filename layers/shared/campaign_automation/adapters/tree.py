@@ -10,9 +10,10 @@ from pydantic import Field
 
 from campaign_automation.models.common import Level, Record, StoredTargeting
 from campaign_automation.models.creation.options import Keyword
-from campaign_automation.models.creation.settings import Bidding, End, SettingField
+from campaign_automation.models.creation.settings import Bidding, Copy, End, SettingField
 from campaign_automation.utils.money import LARGEST_AMOUNT
 
+_ATTRIBUTES = {"end_time": "ends_at", "copy": "lines"}  # settings that nodes call otherwise
 Budget = Annotated[Decimal, Field(ge=0, lt=LARGEST_AMOUNT)]
 
 
@@ -32,8 +33,11 @@ class Node(Record):
 
     def setting(self, field: SettingField) -> str | None:
         """Return the text of a setting; None of one that the object does not have, or that was not read."""
-        if {"end_time": "ends_at"}.get(field, field) in self.unread:
+        if _ATTRIBUTES.get(field, field) in self.unread:
             return None
+        if field == "copy":  # of ads
+            lines: Copy | None = getattr(self, "lines", None)
+            return lines and lines.text
         if field == "end_time":
             return End(self.ends_at).text
         if field == "name":
@@ -74,12 +78,18 @@ class AdSetNode(Node):
 
 
 class AdNode(Node):
-    """An ad. None is what the platform does not show of it, or its ads do not have."""
+    """An ad. None is what the platform does not show of it, or its ads do not have.
+
+    `shown_by` is the page or identity under which it is shown, as facts of an account, `lines` those of an ad
+    that is edited in place.
+    """
 
     adset_id: str
     primary_text: str | None = None
     call_to_action: str | None = None
     url_parameters: dict[str, str] | None = None
+    shown_by: dict[str, str] = {}
+    lines: Copy | None = None
 
 
 class Tree(Record):

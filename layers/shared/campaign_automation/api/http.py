@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -13,38 +13,55 @@ from campaign_automation.actions.action import Action
 from campaign_automation.capability import run_action
 from campaign_automation.settings import get_settings
 from campaign_automation.stores.operations.metrics import counted
-from campaign_automation.utils import event_loop
+from campaign_automation.utils import clock, event_loop
 from campaign_automation.utils.error_handler import CODES, InvalidRequestError, envelope
 from campaign_automation.utils.observability import logger
 from campaign_automation.wiring import Wiring
 
 Event = Mapping[str, Any]
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
+Page = Callable[[Wiring, Event], Awaitable[dict[str, Any]]]
 
 # API Gateway closes after 29 s; the answer must be on its way before that.
 LONGEST_WAIT_SECONDS = 25
+CSV = "text/csv"
+_CSV_HEADERS = {
+    "Content-Type": f"{CSV}; charset=utf-8",
+    "Content-Disposition": 'attachment; filename="report.csv"',
+}
 _NOBODY: Mapping[str, Any] = {"principalId": "nobody", "roles": "viewer"}
 _WAIT = re.compile(r"\bwait\s*=\s*([0-9]{1,9})")
 
 
-def handler(*names: str) -> Handler:
-    """Return the Lambda handler of the actions `names`; their SDKs are loaded while it starts."""
+def handler(*names: str, pages: Mapping[tuple[str, str], Page] = {}) -> Handler:
+    """Return the Lambda handler of the actions `names`; their SDKs are loaded while it starts.
+
+    `pages` are the routes, by method and path, that answer people with HTML.
+    """
     routes = {(ACTIONS[name].method, ACTIONS[name].path): ACTIONS[name] for name in names}
     parts = Wiring(get_settings())
     parts.preload(*(model for action in routes.values() for model in action.models))
 
     @logger.inject_lambda_context(correlation_id_path="requestContext.requestId", clear_state=True)
     def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-        action = routes[event["httpMethod"], event["resource"]]
-        return event_loop.run(respond(parts, action, event))
+        route = event["httpMethod"], event["resource"]
+        if route in pages:
+            return event_loop.run(_show(parts, pages[route], event))
+        return event_loop.run(respond(parts, routes[route], event))
 
     return lambda_handler
+
+
+async def _show(parts: Wiring, page: Page, event: Event) -> dict[str, Any]:
+    await clock.synchronise(parts.settings.clock_url)
+    async with counted(parts.metrics):
+        return await page(parts, event)
 
 
 async def respond(parts: Wiring, action: Action, event: Event) -> dict[str, Any]:
     """Return the proxy response of `action` to `event`."""
     try:
-        parameters = _body(event) if action.has_body else _query(event)
+        parameters = _body(event) if action.has_body else _query(event, action)
     except InvalidRequestError as error:
         return response(envelope(error, event["requestContext"]["requestId"]), action.success)
     parameters |= event.get("pathParameters") or {}
@@ -55,8 +72,7 @@ async def respond(parts: Wiring, action: Action, event: Event) -> dict[str, Any]
 
 def caller_of(event: Event) -> dict[str, Any]:
     """Return the caller's context: tenant, person and roles as the authorizer verified them."""
-    # API Gateway hands header names on as the client wrote them.
-    headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+    headers = _headers(event)
     # Public routes have no authorizer.
     verified = event["requestContext"].get("authorizer") or _NOBODY
     context = {
@@ -79,9 +95,20 @@ def _roles(verified: Mapping[str, Any]) -> list[str]:
     return str(verified.get("roles", "viewer buyer")).split()
 
 
-def _query(event: Event) -> dict[str, Any]:
-    """Return the query's parameters; the models read numbers from their text."""
-    return dict(event.get("queryStringParameters") or {})
+def _query(event: Event, action: Action) -> dict[str, Any]:
+    """Return the query's parameters; the models read numbers from their text.
+
+    Where an action has formats, a caller may name one by the Accept header too.
+    """
+    given = dict(event.get("queryStringParameters") or {})
+    if "format" in action.query_names and CSV in _headers(event).get("accept", ""):
+        given.setdefault("format", "csv")
+    return given
+
+
+def _headers(event: Event) -> dict[str, str]:
+    # API Gateway hands header names on as the client wrote them.
+    return {name.lower(): value for name, value in (event.get("headers") or {}).items()}
 
 
 def _body(event: Event) -> dict[str, Any]:
@@ -98,6 +125,8 @@ def _body(event: Event) -> dict[str, Any]:
 
 def response(answer: Mapping[str, Any], success: int) -> dict[str, Any]:
     """Return the proxy response with `answer`; `success` is its status unless it says otherwise."""
+    if answer.get("csv") is not None:
+        return {"statusCode": success, "headers": _CSV_HEADERS, "body": answer["csv"]}
     headers = {"Content-Type": "application/json"}
     status = success
     if answer["status"] == "error":

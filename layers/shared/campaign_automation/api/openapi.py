@@ -57,7 +57,12 @@ def document() -> dict[str, Any]:
 def _schemas() -> dict[str, Any]:
     actions = ACTIONS.values()
     inputs = [(action.request, "validation") for action in actions if action.has_body]
-    outputs = [(model, "serialization") for action in actions for model in action.answers.values()]
+    outputs = [
+        (model, "serialization")
+        for action in actions
+        for models in action.answers.values()
+        for model in models
+    ]
     _, definitions = models_json_schema(
         [*inputs, *outputs],  # type: ignore[list-item]
         ref_template="#/components/schemas/{model}",
@@ -89,15 +94,15 @@ def _operation(action: Action) -> dict[str, Any]:
             *(_HEADERS if action.changes else []),
         ],
         "responses": {
-            str(status): _content(model.__name__, model.__doc__ or action.name)
-            for status, model in action.answers.items()
+            str(status): _content([model.__name__ for model in models], models[0].__doc__ or action.name)
+            for status, models in action.answers.items()
         }
-        | {"default": _content("Error", "the error envelope")},
+        | {"default": _content(["Error"], "the error envelope")},
     }
     if action.is_public:
         operation["security"] = []
     if action.has_body:
-        operation["requestBody"] = {"required": True, **_content(action.request.__name__, "")}
+        operation["requestBody"] = {"required": True, **_content([action.request.__name__], "")}
         operation["requestBody"].pop("description")
     return operation
 
@@ -116,6 +121,7 @@ _HEADERS: list[dict[str, Any]] = [
 ]
 
 
-def _content(model: str, description: str) -> dict[str, Any]:
-    schema = {"$ref": f"#/components/schemas/{model}"}
+def _content(models: list[str], description: str) -> dict[str, Any]:
+    references = [{"$ref": f"#/components/schemas/{model}"} for model in models]
+    schema = references[0] if len(references) == 1 else {"oneOf": references}
     return {"description": description, "content": {"application/json": {"schema": schema}}}

@@ -21,7 +21,9 @@ class Aws:
 
     def drop_connections(self) -> None:
         """Close what is open: a copy of this process must not go on with connections of the original."""
-        own = [self.__dict__[name] for name in ("statistics", "handing_over") if name in self.__dict__]
+        own = [
+            self.__dict__[name] for name in ("statistics", "writing", "handing_over") if name in self.__dict__
+        ]
         for client in (*self._clients.values(), *own):
             client.close()
 
@@ -33,6 +35,14 @@ class Aws:
         from botocore.config import Config
 
         return boto3.client("lambda", config=Config(read_timeout=20, retries={"total_max_attempts": 2}))
+
+    @cached_property
+    def writing(self) -> Any:
+        """The Lambda client for texts: one attempt, as the writer goes on to another model or a template."""
+        import boto3
+        from botocore.config import Config
+
+        return boto3.client("lambda", config=Config(read_timeout=10, retries={"total_max_attempts": 1}))
 
     @cached_property
     def handing_over(self) -> Any:

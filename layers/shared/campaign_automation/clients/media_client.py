@@ -1,32 +1,24 @@
 """The client that fetches a creative's file for platforms that want its bytes.
 
-A URL given by a caller must not make us read from inside our own network. So the address that was checked is
-the address that is connected to: a name that answers another address the second time is of no use.
+A URL given by a caller must not make us read from inside our own network (public_addresses.py).
 """
 
 from __future__ import annotations
 
 import asyncio
-import ipaddress
-import socket
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 from urllib.parse import unquote
 
 import httpx
 
+from campaign_automation.clients.public_addresses import PORTS, AddressRefusedError, answer_of
 from campaign_automation.utils.error_handler import AccountError, WebPlatformUnavailableError
-from campaign_automation.utils.tls import ssl_context
-
-Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 MAX_BYTES = 30 * 1024 * 1024  # Meta's limit for an image
 _LATER = (408, 425, 429)
 _MAX_REDIRECTS = 3
-_PORTS = {"http": 80, "https": 443}
-# Addresses of IPv4 inside IPv6: RFC 6052 (NAT64) and RFC 8215 (its local use).
-_NAT64 = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("64:ff9b:1::/48"))
 
 
 class TrustedFiles(NamedTuple):
@@ -80,51 +72,20 @@ class MediaClient:
 
     @asynccontextmanager
     async def _answer(self, url: httpx.URL) -> AsyncIterator[httpx.Response]:
-        """Open the answer of the very address that was checked."""
-        address = await self._checked_address(url)
-        # By address, but the certificate and the server's choice of site are of the name.
-        request = httpx.Request(
-            "GET",
-            url.copy_with(host=str(address)),
-            headers={"Host": url.netloc.decode(), "Accept": "*/*"},
-            extensions={"sni_hostname": url.host},
-        )
-        # No proxy of the environment: it would resolve the name a second time.
-        async with httpx.AsyncClient(timeout=self._timeout, verify=ssl_context(), trust_env=False) as http:
-            answer = await http.send(request, stream=True)
-            try:
-                yield answer
-            finally:
-                await answer.aclose()
-
-    async def _checked_address(self, url: httpx.URL) -> Address:
-        """Return an address of the host. Raises AccountError unless all are public, or the file trusted."""
-        if url.scheme not in _PORTS or not url.host:
-            raise _refused(str(url), "has no address of http or https")
-        try:
-            found = await asyncio.to_thread(socket.getaddrinfo, url.host, None, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError) as error:
-            raise _refused(str(url), "has a host name that cannot be resolved") from error
-        addresses = [ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]
+        """Open the file's answer. Raises AccountError unless its address is public, or the file trusted."""
         is_trusted = self._trusted is not None and self._trusted.hold(url)
-        if not is_trusted and not all(map(_is_public, addresses)):
-            raise _refused(str(url), "is not on the public internet")
-        return addresses[0]
+        accepts = {"Accept": "*/*"}
+        try:
+            async with answer_of(
+                "GET", url, accepts, timeout_seconds=self._timeout, may_be_private=is_trusted
+            ) as answer:
+                yield answer
+        except AddressRefusedError as error:
+            raise _refused(str(url), str(error)) from error
 
 
 def _origin(url: httpx.URL) -> tuple[str, str, int]:
-    return url.scheme, url.host, url.port or _PORTS.get(url.scheme, 0)
-
-
-def _is_public(address: Address) -> bool:
-    """Return whether an address is public, and the address of IPv4 that it may hold too."""
-    if not address.is_global or address.is_multicast:
-        return False
-    if isinstance(address, ipaddress.IPv4Address):
-        return True
-    # An address that only carries another one leads wherever a gateway decides.
-    carries = address.ipv4_mapped or address.sixtofour or address.teredo
-    return not carries and not any(address in network for network in _NAT64)
+    return url.scheme, url.host, url.port or PORTS.get(url.scheme, 0)
 
 
 def _check_status(url: str, answer: httpx.Response) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
-from collections.abc import Awaitable, Callable, Container
+from collections.abc import Awaitable, Callable, Container, Iterable
 from decimal import Decimal
 from typing import Literal, NamedTuple
 
@@ -38,6 +39,7 @@ from campaign_automation.utils.observability import logger
 
 # The settings of a plan beside its objects, shown in a dry run.
 _DELIVERY = {"starts_at", "ends_at", "call_to_action", "negative_keywords", "tracking"}
+_AT_ONCE = 16  # campaigns that are loaded at the same time
 IsOver = Callable[[str], Awaitable[bool]]
 
 
@@ -184,6 +186,18 @@ class CampaignManager:
                 f"the campaign is {known.state}: there is nothing to change", field="campaign_id"
             )
         return campaign
+
+
+async def load_all(store: CampaignStore, tenant: str, ids: Iterable[str]) -> list[Campaign]:
+    """Return those of the tenant's campaigns that are known, in the order of `ids`."""
+    limit = asyncio.Semaphore(_AT_ONCE)
+
+    async def load(campaign_id: str) -> Campaign | None:
+        async with limit:
+            return await store.campaign(tenant, campaign_id)
+
+    loaded = await asyncio.gather(*map(load, ids))
+    return [item for item in loaded if item is not None]
 
 
 def _unknown(campaign_id: str) -> NotFoundError:

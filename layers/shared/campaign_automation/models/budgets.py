@@ -24,13 +24,14 @@ from campaign_automation.models.common import (
     Level,
     Model,
     PositiveAmount,
+    Proposable,
     unique,
 )
 
 MAX_CAMPAIGNS = 50
 
 
-class OptimizeBudget(Model):
+class OptimizeBudget(Proposable):
     """Parameters of optimize_budget; contract.md section 2.
 
     `campaign_ids` adds campaigns of the same currency to `campaign_id`. `auto` allocates where the data carry
@@ -61,8 +62,10 @@ class OptimizeBudget(Model):
             raise ValueError("campaign_id: is required, or campaign_ids")
         if self.optimization_strategy == "rules" and self.target_marginal_cpa is not None:
             raise ValueError("target_marginal_cpa: goes with optimization_strategy auto or allocate")
-        if self.dry_run and self.plan_digest:
-            raise ValueError("plan_digest: carries a plan out, so it does not go with dry_run")
+        if (self.dry_run or self.proposes) and self.plan_digest:
+            raise ValueError(
+                "plan_digest: carries a plan out, so it does not go with dry_run or mode propose"
+            )
         return self
 
     @property

@@ -25,6 +25,7 @@ from campaign_automation.models.common import (
     OrderedAges,
     Platform,
     PositiveAmount,
+    Proposable,
     StoredTargeting,
     Targeting,
     Text,
@@ -124,7 +125,7 @@ class CampaignTerms(CreationOptions):
         return self
 
 
-class CreateCampaign(CampaignTerms, Schedule):
+class CreateCampaign(CampaignTerms, Schedule, Proposable):
     """Parameters of create_campaign; contract.md section 2."""
 
     objective: AnyObjective

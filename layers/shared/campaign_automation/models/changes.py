@@ -15,6 +15,7 @@ from campaign_automation.models.common import (
     Level,
     Model,
     PositiveAmount,
+    Proposable,
     Text,
     unique,
 )
@@ -37,6 +38,7 @@ Operation = Literal[
     "set_name",
     "set_end",
     "set_bidding",
+    "set_copy",
     "release_commitment",
 ]
 
@@ -86,7 +88,7 @@ class ChangedItem(Model):
     id: str
     platform_id: str
     field: Literal[
-        "status", "daily_budget", "target_roas", "target_cpa", "name", "end_time", "bid_strategy"
+        "status", "daily_budget", "target_roas", "target_cpa", "name", "end_time", "bid_strategy", "copy"
     ] = "status"
     before: Value
     after: Value
@@ -130,7 +132,7 @@ class CampaignManaged(Answer):
         return not any(item.error["details"].get("retryable") for item in self.failed)
 
 
-class UpdateCampaign(Model):
+class UpdateCampaign(Proposable):
     """Parameters of update_campaign: budgets, targets and settings; what is left out stays as it is.
 
     `daily_budget` is the whole campaign's: its own where it has one, else spread over its running ad sets in

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import (
     AfterValidator,
@@ -15,6 +15,7 @@ from pydantic import (
     Field,
     PlainSerializer,
     WithJsonSchema,
+    model_validator,
 )
 
 from campaign_automation.utils.money import LARGEST_AMOUNT
@@ -92,6 +93,30 @@ class Answer(Model):
     """
 
     replayed: bool = False
+
+
+USUAL_HOURS = 48
+# Left out of the JSON where it is usual: the digest of a request is that of versions before it.
+ProposalHours = Annotated[
+    int, Field(ge=1, le=168, strict=True, exclude_if=lambda value: value == USUAL_HOURS)
+]
+
+
+class Proposable(Model):
+    """A request that may be proposed: with `mode` propose its plan is stored, and waits `proposal_hours`."""
+
+    mode: Annotated[Literal["act", "propose"], Field(exclude_if=lambda value: value == "act")] = "act"
+    proposal_hours: ProposalHours = USUAL_HOURS
+
+    @property
+    def proposes(self) -> bool:
+        return self.mode == "propose"
+
+    @model_validator(mode="after")
+    def _acts_or_proposes(self) -> Self:
+        if self.proposes and getattr(self, "dry_run", False):
+            raise ValueError("mode: propose stores a plan, dry_run only shows it; give one of them")
+        return self
 
 
 def _country(value: str) -> str:

@@ -21,7 +21,7 @@ from campaign_automation.models.ab_values import (
     Unit,
 )
 from campaign_automation.models.common import Record
-from campaign_automation.stores.notice_store import Notice, notice_row
+from campaign_automation.stores.notice_store import Notice, notice_puts
 from campaign_automation.stores.table import (
     Absent,
     AllOf,
@@ -133,7 +133,7 @@ class AbTestStore:
         remove: tuple[str, ...] = (),
     ) -> bool:
         operations: list[Operation] = [Update(_key(test), set=values, when=when, remove=remove)]
-        operations += [Put(notice_row(notice), when=Absent()) for notice in notices]
+        operations += notice_puts(notices, when=Absent())
         return await self._table.try_write(*operations)
 
 

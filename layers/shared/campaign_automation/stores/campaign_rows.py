@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from typing import Any, Literal, NamedTuple
 
 from campaign_automation.models.campaign import Campaign, Creation, ObjectEntry, OutboxEntry, State
@@ -21,6 +22,7 @@ from campaign_automation.stores.table import (
     Key,
     Put,
     Row,
+    Update,
     Value,
     document,
 )
@@ -164,6 +166,24 @@ def outbox_row(creation: Creation | Campaign, entry: OutboxEntry) -> Row:
 def list_row(creation: Creation) -> Row:
     plan, account = creation.planned()
     return _listed(creation, creation.spec.platform, account, plan.name)
+
+
+def list_changes(
+    campaign: Creation | Campaign, entries: Iterable[ObjectEntry], *, is_deleted: bool
+) -> list[Put | Update]:
+    """Return what a change does to the campaign's row in the list: of one that we deleted reports still ask,
+    and a new name is seen there."""
+    if is_deleted:
+        shown = campaign.campaign() if isinstance(campaign, Creation) else campaign
+        row = shown and _listed(shown, shown.platform, shown.account, shown.name)
+        return [Put({**row, "is_deleted": True})] if row else []
+    name = _new_name(entries)
+    is_listed = campaign.state == "created"
+    return [Update(list_key(campaign), set={"name": name})] if name and is_listed else []
+
+
+def _new_name(entries: Iterable[ObjectEntry]) -> str | None:
+    return next((entry.renamed for entry in entries if entry.renamed), None)
 
 
 def _listed(campaign: Creation | Campaign, platform: Platform, account: AdAccount, name: str) -> Row:

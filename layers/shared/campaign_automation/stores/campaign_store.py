@@ -8,7 +8,7 @@
 |                                 | object#<level>#<tag> | the journal entry of one platform object     |
 |                                 | outbox#<n>           | a message for the Web Platform               |
 | <tenant>#platform#<id>          | pointer              | our id of a platform's campaign              |
-| <tenant>#campaigns              | <id>                 | that it exists: platform, account, name      |
+| <tenant>#campaigns              | <id>                 | that it exists, or did: platform, name       |
 | <tenant>#budgets#<account>      | <id>                 | the daily budget that an active one may use  |
 | <tenant>#asset#<account>#<hash> | asset                | an image or video already uploaded           |
 | <tenant>#account#<account>      | account              | the account as last read, for a while        |
@@ -55,7 +55,7 @@ from campaign_automation.stores.campaign_rows import (
     head_of,
     in_parts,
     later_visits,
-    list_key,
+    list_changes,
     list_row,
     message_of,
     no_old_run_but,
@@ -69,7 +69,7 @@ from campaign_automation.stores.campaign_rows import (
     visit_at,
 )
 from campaign_automation.stores.lease import DELIVERY, Lease, machine_now
-from campaign_automation.stores.notice_store import Notice, notice_row
+from campaign_automation.stores.notice_store import Notice, notice_puts
 from campaign_automation.stores.table import (
     MAX_OPERATIONS,
     Absent,
@@ -154,9 +154,10 @@ class CampaignStore:
         row = await self._campaign(tenant, campaign_id)
         return None if row is None else Head(str(row["state"]), int(row.get("revision", 0)))
 
-    async def campaigns(self, tenant: str) -> list[Listed]:
-        """Return every campaign of the tenant that was created and not deleted by us."""
-        return [Listed.model_validate(row) for row in await self._table.query(f"{tenant}#campaigns")]
+    async def campaigns(self, tenant: str, *, deleted_too: bool = False) -> list[Listed]:
+        """Return every campaign of the tenant that was created and not deleted by us, or those too."""
+        rows = await self._table.query(f"{tenant}#campaigns")
+        return [Listed.model_validate(row) for row in rows if deleted_too or not row.get("is_deleted")]
 
     async def resolve(self, tenant: str, platform_campaign_id: str) -> str | None:
         """Return our id for the platform's, or None."""
@@ -218,7 +219,7 @@ class CampaignStore:
         when = AllOf(_OPEN, _NOT_STOPPED) if unless_stopped else _OPEN
         operations: list[Operation] = [Update(campaign_key(creation), set=values, when=when), *map(Put, rows)]
         operations += [Put(outbox_row(creation, entry)) for entry in outbox]
-        operations += [Put(notice_row(notice)) for notice in notices]
+        operations += notice_puts(notices)
         if state == "rolled_back" and await self._has_claim(creation):
             operations.append(Delete(claim_key(creation.tenant, creation.claim or "")))
         if platform_id := creation.plan and creation.platform_id(creation.plan.tag):
@@ -326,10 +327,7 @@ class CampaignStore:
         operations: list[Operation] = [end]
         if message:
             operations.append(Put(outbox_row(campaign, message), when=Absent()))
-        if parts.get("state") == "deleted":
-            operations.append(Delete(list_key(campaign)))
-        elif campaign.state == "created" and (name := _new_name(entries)):
-            operations.append(Update(list_key(campaign), set={"name": name}))
+        operations += list_changes(campaign, entries, is_deleted=parts.get("state") == "deleted")
         return await self._table.try_write(*operations)
 
     async def committed(self, tenant: str, account: str) -> dict[str, Decimal]:
@@ -430,10 +428,6 @@ class CampaignStore:
 
     async def _campaign(self, tenant: str, campaign_id: str) -> Row | None:
         return await self._table.get(Key(partition(tenant, campaign_id), "campaign"))
-
-
-def _new_name(entries: Iterable[ObjectEntry]) -> str | None:
-    return next((entry.renamed for entry in entries if entry.renamed), None)
 
 
 def _taken(tenant: str, claim: Claim, after: Claim | None) -> Put:

@@ -8,17 +8,18 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field
 
 from campaign_automation.models.common import Record
+from campaign_automation.models.notices import Channel
 from campaign_automation.stores.lease import DELIVERY, machine_now
-from campaign_automation.stores.table import Absent, AllOf, Equals, Key, Put, Row, Table, Update
+from campaign_automation.stores.operations.webhooks import WebhookEvent, event_row
+from campaign_automation.stores.table import Absent, AllOf, Condition, Equals, Key, Put, Row, Table, Update
 from campaign_automation.utils.clock import now_ms
-
-Channel = Literal["web_platform", "topic"]
 
 _KEPT = timedelta(days=30)
 _ROW = "outbox#000001"
@@ -28,12 +29,14 @@ class Notice(Record):
     """A notice to a user: the arguments of the Web Platform's create_notification, and waiting channels.
 
     After too many `refusals` it is quarantined, as an OutboxEntry is. `since` is in epoch milliseconds.
+    `only` are the channels that it is for, where it is not for all of its tenant's.
     """
 
     tenant: str
     notice_id: str
     arguments: dict[str, Any]
     waiting: list[Channel]
+    only: list[Channel] | None = None
     refusals: int = 0
     error: str | None = None
     is_quarantined: bool = False
@@ -50,7 +53,7 @@ class NoticeStore:
 
     async def add(self, notice: Notice) -> bool:
         """Store a new notice. Return False when there is one with its id."""
-        return await self._table.try_write(Put(notice_row(notice), when=Absent()))
+        return await self._table.try_write(*notice_puts([notice], when=Absent()))
 
     async def claim(self, notice: Notice, seconds: int) -> bool:
         """Take the lease of delivering a waiting notice. Return whether this process has it now."""
@@ -65,6 +68,20 @@ class NoticeStore:
     async def save(self, notice: Notice) -> None:
         """Replace the notice, which ends its lease too."""
         await self._table.write(Put(notice_row(notice)))
+
+
+def notice_puts(notices: Iterable[Notice], when: Condition | None = None) -> list[Put]:
+    """Return the rows of notices: those for people, and the events for their tenants' webhooks."""
+    items = list(notices)
+    events = [
+        WebhookEvent(item.tenant, item.notice_id, "notice", item.since, item.arguments)
+        for item in items
+        if item.only is None or "webhook" in item.only
+    ]
+    return [
+        *(Put(notice_row(item), when=when) for item in items),
+        *(Put(event_row(event)) for event in events),
+    ]
 
 
 def notice_row(notice: Notice) -> Row:

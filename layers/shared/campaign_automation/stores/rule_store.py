@@ -25,7 +25,7 @@ from campaign_automation.models.common import Record
 from campaign_automation.models.rules.answers import RuleEvaluated
 from campaign_automation.models.rules.rule import CreateRule, StoredRule
 from campaign_automation.stores.lease import Lease, machine_now
-from campaign_automation.stores.notice_store import Notice, notice_row
+from campaign_automation.stores.notice_store import Notice, notice_puts
 from campaign_automation.stores.table import (
     Absent,
     AllOf,
@@ -219,7 +219,7 @@ def _finish(
         operations.append(Put({"pk": _pk(tick.head), "sk": "told", "packed": packed}))
     if result.outcome != "needs_review":
         operations.append(_update(tick.head, {"last_run": clock.iso(tick.scheduled_time)}))
-    return operations + [Put(notice_row(notice), when=Absent()) for notice in notices]
+    return operations + notice_puts(notices, when=Absent())
 
 
 def _held(tick: Tick) -> Condition:

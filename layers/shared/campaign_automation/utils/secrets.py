@@ -17,8 +17,8 @@ def load_reader() -> None:
     DEFAULT_PROVIDERS.setdefault("secrets", SecretsProvider())
 
 
-def read_secret(secret_id: str | None, purpose: str) -> dict[str, Any]:
-    """Return the JSON object behind `secret_id`, kept in memory for five minutes.
+def read_secret(secret_id: str | None, purpose: str, *, is_fresh: bool = False) -> dict[str, Any]:
+    """Return the JSON object behind `secret_id`, kept in memory for five minutes, or read anew.
 
     Raises ConfigurationError when it is not configured or not filled in, naming `purpose`.
     """
@@ -28,7 +28,9 @@ def read_secret(secret_id: str | None, purpose: str) -> dict[str, Any]:
     from botocore.exceptions import BotoCoreError
 
     try:
-        value = parameters.get_secret(secret_id, transform="json", max_age=MAX_AGE_SECONDS)
+        value = parameters.get_secret(
+            secret_id, transform="json", max_age=MAX_AGE_SECONDS, force_fetch=is_fresh
+        )
     except parameters.TransformParameterError as error:
         raise ConfigurationError(f"the secret {secret_id} ({purpose}) is no JSON", setting=purpose) from error
     except BotoCoreError as error:  # no region, or no credentials
@@ -41,4 +43,12 @@ def read_secret(secret_id: str | None, purpose: str) -> dict[str, Any]:
         ) from error
     if not isinstance(value, dict):
         raise ConfigurationError(f"the secret {secret_id} ({purpose}) is not a JSON object", setting=purpose)
+    return value
+
+
+def read_field(secret_id: str | None, purpose: str, field: str) -> str:
+    """Return the text under `field` in the secret. Raises ConfigurationError when it holds none there."""
+    value = read_secret(secret_id, purpose).get(field)
+    if not isinstance(value, str) or not value:
+        raise ConfigurationError(f"the secret {secret_id} ({purpose}) lacks {field!r}", setting=purpose)
     return value

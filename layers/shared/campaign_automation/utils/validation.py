@@ -128,12 +128,12 @@ def _problem(model: type[BaseModel], value: Any, item: dict[str, Any]) -> dict[s
     sentence = _sentence(item)
     # A check of several fields together has the path of their object: its sentence names the one to change.
     name, colon, rest = sentence.partition(": ")
-    known = model.model_fields if not path else holder if isinstance(holder, Mapping) else ()
+    known = _names(model) if not path else holder if isinstance(holder, Mapping) else ()
     if colon and name in known:
         path, sentence = [*path, name], rest
     problem: dict[str, Any] = {"field": ".".join(path) or "parameters", "problem": sentence}
     if item["type"] == "extra_forbidden" and len(path) == 1:
-        problem["allowed"] = sorted(model.model_fields)
+        problem["allowed"] = sorted(_names(model))
     elif "expected" in item.get("ctx", {}):
         problem["allowed"] = item["ctx"]["expected"]
     return problem
@@ -157,6 +157,11 @@ def _place_of(value: Any, item: dict[str, Any]) -> tuple[list[str], Any]:
         else:
             value = None
     return path, value
+
+
+def _names(model: type[BaseModel]) -> set[str]:
+    """Return the names of a model's fields as callers write them."""
+    return {field.alias or name for name, field in model.model_fields.items()}
 
 
 def _is_union_branch(part: Any) -> bool:

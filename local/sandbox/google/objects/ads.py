@@ -88,6 +88,22 @@ def check_ad(draft: Draft, ad_group_ad: Message, paths: list[str]) -> Iterator[A
     yield from _check_room(draft, ad_group_ad, channel_of(draft, group))
 
 
+def edit(ad_group_ad: Message, new: Message, paths: list[str]) -> Iterator[AdsError]:
+    """Exchange the lines that the mask names; nothing else of an ad can be edited here."""
+    kind = ad_group_ad.ad.WhichOneof("ad_data")
+    lines = {f"{kind}.{each.field}": each for each in LINES[kind]}
+    if not paths:
+        yield AdsError("field_mask_error.FIELD_MASK_MISSING", "The field mask must be provided.")
+    for path in paths:
+        if path not in lines:
+            yield AdsError("field_error.IMMUTABLE_FIELD", f"The field {path} cannot be modified.", path)
+            continue
+        content, field = getattr(ad_group_ad.ad, kind), lines[path].field
+        content.ClearField(field)
+        getattr(content, field).extend(getattr(getattr(new, kind), field))
+        yield from _check_lines(getattr(content, field), lines[path], kind)
+
+
 def _check_urls(ad: Message, kind: str) -> Iterator[AdsError]:
     yield from _check_suffix(ad, kind)
     if kind == "app_ad":

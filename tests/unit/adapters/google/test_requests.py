@@ -13,16 +13,10 @@ from hypothesis import strategies as st
 from campaign_automation.adapters.base import CreativeOrder
 from campaign_automation.adapters.common.text import display_width
 from campaign_automation.adapters.google import facts
+from campaign_automation.adapters.google.options.texts import descriptions, headlines
 from campaign_automation.adapters.google.pictures import check_picture, frame_of, size_of
 from campaign_automation.adapters.google.queries import by_name
-from campaign_automation.adapters.google.requests import (
-    descriptions,
-    excluded_ages,
-    fit_ages,
-    headlines,
-    keywords,
-    reached_ages,
-)
+from campaign_automation.adapters.google.requests import excluded_ages, fit_ages, keywords, reached_ages
 from campaign_automation.models.common import COUNTRIES, AgeGroup, Level
 from campaign_automation.utils.error_handler import AccountError, InvalidRequestError, PlatformRejectedError
 from tests.support import builders

@@ -13,12 +13,18 @@ import pytest
 from pydantic import SecretStr
 
 from campaign_automation.adapters.base import Access, AdOrder, CreativeOrder, DailyInsight, Outcome
+from campaign_automation.adapters.delivery import windows
 from campaign_automation.adapters.tiktok import facts
 from campaign_automation.adapters.tiktok.answers import adset_node, partial_errors
 from campaign_automation.adapters.tiktok.echo import FRESH_SECONDS, Echo, Echoes
 from campaign_automation.adapters.tiktok.errors import translate
 from campaign_automation.adapters.tiktok.objects import change_outcomes
-from campaign_automation.adapters.tiktok.reports import ReportOrder, dimension_of, insight_of_row, windows
+from campaign_automation.adapters.tiktok.reports import (
+    DAYS_PER_REPORT,
+    ReportOrder,
+    dimension_of,
+    insight_of_row,
+)
 from campaign_automation.adapters.tiktok.wire import Answer
 from campaign_automation.adapters.tiktok_adapter import TikTokAdapter
 from campaign_automation.clients.media_client import MediaClient
@@ -106,7 +112,7 @@ def test_a_row_knows_its_day_and_its_parents() -> None:
 
 def test_ninety_days_are_three_reports_without_a_gap() -> None:
     first, last = date(2026, 8, 28), date(2026, 11, 25)
-    found = list(windows(first, last))
+    found = list(windows(first, last, DAYS_PER_REPORT))
     assert [(until - since).days for since, until in found] == [29, 29, 29]
     assert (found[0][0], found[-1][1]) == (first, last)
     assert all(after[0] - before[1] == timedelta(days=1) for before, after in pairwise(found))

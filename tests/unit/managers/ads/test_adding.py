@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -174,11 +175,47 @@ def test_campaigns_that_take_no_ads_are_refused(house: OneTenant, made: dict[str
     test = {"test_name": "T", "creative_ids": ["1", "2"], "daily_budget": 100, "daily_checks": False}
     test_id = house.done("create_ab_test", test)["test_id"]
     assert refusal(house, {"campaign_id": test_id}, "3") == ("5004", "campaign_id")
-    elsewhere = house.adapter.elsewhere("Theirs", 20)
-    (taken,) = house.done("import_campaigns", {"platform_campaign_ids": [elsewhere]})["imported"]
-    assert refusal(house, taken, "3") == ("5004", "campaign_id")
     house.done("manage_campaign", {"campaign_id": made["campaign_id"], "action": "delete", "confirm": True})
     assert refusal(house, made, "3") == ("5004", "campaign_id")
+
+
+def test_ads_are_added_to_a_campaign_made_elsewhere(house: OneTenant) -> None:
+    elsewhere = house.adapter.elsewhere("Theirs", 20, 30)
+    (taken,) = house.done("import_campaigns", {"platform_campaign_ids": [elsewhere]})["imported"]
+    before = shown(house, taken)
+    answer = add(house, taken, "2", activate=True)
+    assert (answer["status"], answer["confirmed"], len(answer["ads"])) == ("success", True, 2)
+    new = {(ad["adset_id"], "2", "active", False) for ad in answer["ads"]}
+    assert shown(house, taken) == before | new
+    again = add(house, taken, "2", reason="once more")
+    assert (again["ads"], len(again["skipped"])) == ([], 2)
+    house.done("undo_change", {"campaign_id": taken["campaign_id"], "run_id": answer["run_id"]})
+    assert shown(house, taken) == before
+
+
+def test_a_lost_ad_of_a_campaign_made_elsewhere_is_taken_over_when_it_appears(
+    house: OneTenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = house.adapter.elsewhere("Theirs", 20)
+    (taken,) = house.done("import_campaigns", {"platform_campaign_ids": [elsewhere]})["imported"]
+    create, late = house.adapter.create_ads, []
+
+    async def lost(*arguments: Any) -> list[Outcome]:
+        late.append(arguments)
+        error = PlatformUnavailableError("lost", platform="meta", outcome_unknown=True)
+        return [Outcome(order.tag, error=error) for order in arguments[-1]]
+
+    monkeypatch.setattr(house.adapter, "create_ads", lost)
+    assert house.ask("add_ads", _asked(taken, "2"))["status"] == "error"
+    for _ in range(2):  # the platform carries out both requests later
+        asyncio.run(create(*late[0]))
+    ads = [ad for ad in house.status(taken["campaign_id"])["ads"] if ad["creative_id"] == "2"]
+    assert len(ads) == 1
+    start = {"campaign_id": taken["campaign_id"], "action": "start"}
+    house.done("manage_campaign", {**start, "level": "ad", "entity_ids": [ads[0]["ad_id"]]})
+    house.done("manage_campaign", start)
+    statuses = [ad["status"] for ad in house.status(taken["campaign_id"])["ads"]]
+    assert sorted(statuses) == ["active", "active", "paused"]  # the second copy is not started
 
 
 def test_bad_requests_are_refused_by_field(house: OneTenant, made: dict[str, Any]) -> None:

@@ -17,7 +17,7 @@ from campaign_automation.managers.campaigns.copywriting import (
     template_copy,
 )
 from campaign_automation.models.campaigns import AdCopy
-from campaign_automation.utils.error_handler import AiModelError
+from campaign_automation.utils.error_handler import AiModelError, ConfigurationError
 from tests.support.builders import copy, creative
 
 LIMITS = CopyLimits(125, 40, 30)
@@ -62,6 +62,7 @@ def test_the_model_that_really_answered_is_named() -> None:
     "failure",
     [
         AiModelError("down"),
+        ConfigurationError("the secret gemini (Gemini) lacks 'api_key'"),
         RuntimeError("a client of somebody else"),
         "not json",
         '{"headline": "x"}',

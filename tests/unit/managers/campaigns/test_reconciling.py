@@ -332,6 +332,16 @@ def test_a_creation_that_died_leaves_nothing_and_frees_its_key(
     asyncio.run(scenario())
 
 
+def test_visits_do_not_keep_a_dead_creation_alive(house: House) -> None:
+    async def scenario() -> None:
+        await house.dies("create_ads", 1, "after", request_body())
+        for minutes in (2, 6, 11, 14):
+            assert await house.sweep(minutes=minutes) == {"waiting": 1}
+        assert await house.sweep(minutes=16) == {"rolled_back": 1}
+
+    asyncio.run(scenario())
+
+
 def test_who_asks_again_in_the_process_ends_what_died_there(house: House) -> None:
     async def scenario() -> None:
         await house.dies("create_ads", 1, "after", request_body())

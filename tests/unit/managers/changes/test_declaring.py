@@ -157,6 +157,7 @@ def test_of_a_campaign_its_own_result_decides_and_else_all_of_them() -> None:
         raise_failure([outcome(Level.CAMPAIGN, "skipped", reason="account_cap: too much")])
     assert refused.value.details["guard"] == "account_cap"
     assert refused.value.details["skipped"] == [{"id": "t", "reason": "account_cap: too much"}]
-    with pytest.raises(ConflictError, match="deleted: gone"):
+    with pytest.raises(ConflictError, match="deleted: gone") as conflict:
         raise_failure([outcome(Level.CAMPAIGN, "skipped", reason="deleted: gone")])
+    assert conflict.value.details["field"] == "campaign_id"
     raise_failure([outcome(Level.ADSET, "already")])

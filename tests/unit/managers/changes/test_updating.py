@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
 
+from campaign_automation.managers.shared.due_runs import PAUSES
+from campaign_automation.stores.operations.schedules import TableScheduler
+from campaign_automation.tasks import reconcile_campaigns
 from campaign_automation.utils import clock
+from campaign_automation.utils.error_handler import CampaignAutomationError
 from tests.support.builders import request_body
 from tests.support.one_tenant import OneTenant
 
@@ -172,6 +178,37 @@ def test_a_pause_until_a_moment_ends_by_itself(house: OneTenant, running: dict[s
     last = house.done("get_audit", {"campaign_id": running["campaign_id"]})["records"][-1]
     assert last["reason"].startswith("the pause until")
     visit(house, later, hours=10)
+    assert root(house, running) == "active"
+
+
+def test_a_pause_has_a_schedule_of_its_own(house: OneTenant, running: dict[str, Any], later: Any) -> None:
+    schedules, campaign_id = TableScheduler(house.table, PAUSES), running["campaign_id"]
+
+    def tick() -> dict[str, str]:
+        return asyncio.run(schedules.tick(f"{campaign_id}-resume")) or {}
+
+    pause(house, campaign_id)
+    planned = tick()
+    assert planned == {"tenant": "u", "campaign_id": campaign_id}
+    for hours, status in ((7, "paused"), (9, "active")):
+        later(hours=hours)
+        house.run(partial(reconcile_campaigns, house.wiring, planned))
+        assert root(house, running) == status
+    later(hours=0)
+    pause(house, campaign_id)
+    house.done("manage_campaign", {"campaign_id": campaign_id, "action": "pause"})
+    assert tick() == {}
+
+
+def test_a_pause_stands_without_a_schedule(
+    house: OneTenant, running: dict[str, Any], later: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def unreachable(*_: Any, **__: Any) -> None:
+        raise CampaignAutomationError("the scheduler did not answer", code="4000")
+
+    monkeypatch.setattr(TableScheduler, "put", unreachable)
+    assert pause(house, running["campaign_id"])["resumes_at"] is not None
+    visit(house, later, hours=9)
     assert root(house, running) == "active"
 
 

@@ -8,12 +8,19 @@ from typing import Any
 
 from campaign_automation.adapters.common.account_ids import bare_id
 from campaign_automation.adapters.common.refusals import unknown_currency
+from campaign_automation.utils.error_handler import ConfigurationError
 
 
 def configured(app: Callable[[], Mapping[str, Any]], account_id: str) -> dict[str, Any]:
-    """Return the entry of one ad account in the platform's secret, empty when it has none."""
-    accounts = app().get("accounts", {})
-    # Written by people, as the ids of the accounts are.
+    """Return the entry of one ad account in the platform's secret, empty when it has none.
+
+    Raises ConfigurationError when the secret holds something else there: people write it.
+    """
+    accounts = app().get("accounts") or {}
+    if not isinstance(accounts, Mapping) or not all(isinstance(own, Mapping) for own in accounts.values()):
+        message = "accounts in the platform's secret should hold an object for each ad account's id"
+        raise ConfigurationError(message, setting="accounts")
+    # Ids are written by people too.
     return next((dict(own) for name, own in accounts.items() if bare_id(name) == bare_id(account_id)), {})
 
 

@@ -32,6 +32,7 @@ from campaign_automation.adapters.google.options import bidding
 from campaign_automation.adapters.google.options.criteria import Stored
 from campaign_automation.adapters.google.options.keywords import keyword_of
 from campaign_automation.adapters.google.options.rules import GOOGLE_SEARCH, SEARCH_PARTNERS
+from campaign_automation.adapters.google.options.texts import lines_shown
 from campaign_automation.adapters.google.queries import KINDS
 from campaign_automation.adapters.tree import AdNode, AdSetNode, CampaignNode
 from campaign_automation.models.accounts import FoundCampaign
@@ -204,6 +205,7 @@ def ad_node(row: Row) -> AdNode:
         primary_text=lambda: _first_description(ad_group_ad.ad),
         url_parameters=lambda: parameters_of(ad_group_ad.ad.final_url_suffix),
         adset_id=lambda: id_of(group.id),
+        lines=lambda: lines_shown(ad_group_ad.ad),
     )
     topics = [f"policy: {entry.topic}" for entry in ad_group_ad.policy_summary.policy_topic_entries]
     fields["issues"] += topics
@@ -227,10 +229,8 @@ def tag_of(row: Row) -> str:
 
 
 def _first_description(ad: Any) -> str | None:
-    for content in (ad.responsive_search_ad, ad.demand_gen_multi_asset_ad, ad.app_ad):
-        if content.descriptions:
-            return str(content.descriptions[0].text)
-    return None
+    lines = lines_shown(ad)
+    return lines.descriptions[0] if lines and lines.descriptions else None
 
 
 def insight_of_row(row: Row, level: Level) -> DailyInsight:

@@ -25,11 +25,16 @@ _BUDGET = (
 _AD_GROUP = (
     "ad_group.id, ad_group.name, ad_group.status, ad_group.primary_status, ad_group.primary_status_reasons"
 )
+_LINES = (
+    "ad_group_ad.ad.responsive_search_ad.headlines, ad_group_ad.ad.responsive_search_ad.descriptions,"
+    " ad_group_ad.ad.demand_gen_multi_asset_ad.headlines,"
+    " ad_group_ad.ad.demand_gen_multi_asset_ad.descriptions,"
+    " ad_group_ad.ad.app_ad.headlines, ad_group_ad.ad.app_ad.descriptions"
+)
 _AD = (
     "ad_group_ad.ad.id, ad_group_ad.status, ad_group_ad.primary_status, ad_group_ad.primary_status_reasons,"
     " ad_group_ad.ad.url_custom_parameters, ad_group_ad.ad.final_url_suffix,"
-    " ad_group_ad.ad.responsive_search_ad.descriptions,"
-    " ad_group_ad.ad.demand_gen_multi_asset_ad.descriptions, ad_group_ad.ad.app_ad.descriptions,"
+    f" {_LINES},"
     " ad_group_ad.policy_summary.policy_topic_entries"
 )
 # A row may show fields of parents, but neither a budget beside ad groups nor criteria beside ads (query_error
@@ -96,6 +101,15 @@ def statuses_of(level: Level, resource_names: Iterable[str]) -> str:
     return (
         f"SELECT {kind}.resource_name, {kind}.status FROM {kind}"
         f" WHERE {kind}.resource_name IN {_quoted(resource_names)}"
+    )
+
+
+def copies_of(resource_names: Iterable[str]) -> str:
+    """The texts of these ads that are not removed."""
+    return (
+        f"SELECT ad_group_ad.resource_name, {_LINES} FROM ad_group_ad"
+        f" WHERE ad_group_ad.resource_name IN {_quoted(resource_names)}"
+        " AND ad_group_ad.status != 'REMOVED'"
     )
 
 

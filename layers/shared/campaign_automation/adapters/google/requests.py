@@ -12,9 +12,7 @@ from zoneinfo import ZoneInfo
 from campaign_automation.adapters.base import AdOrder, CreativeOrder
 from campaign_automation.adapters.common.ages import fit_to_buckets, years
 from campaign_automation.adapters.common.options.rules import query_of
-from campaign_automation.adapters.common.text import display_width
 from campaign_automation.adapters.google import facts
-from campaign_automation.adapters.google.facts import PLATFORM
 from campaign_automation.adapters.google.messages import Operation, new_operation, set_enum
 from campaign_automation.adapters.google.options.bidding import set_app_goal, set_bidding, set_target
 from campaign_automation.adapters.google.options.keywords import keyword_operations, negative_operations
@@ -26,11 +24,11 @@ from campaign_automation.adapters.google.options.targeting import (
     place_operations,
     restrict_to_audiences,
 )
-from campaign_automation.models.campaigns import AdCopy, AdSetPlan, CampaignPlan, Creative
+from campaign_automation.adapters.google.options.texts import AD_KINDS, add_lines
+from campaign_automation.models.campaigns import AdSetPlan, CampaignPlan, Creative
 from campaign_automation.models.common import AdAccount, AgeGroup, Level
 from campaign_automation.models.creation.options import Keyword
-from campaign_automation.models.creation.settings import End, Name, Setting
-from campaign_automation.utils.error_handler import PlatformRejectedError
+from campaign_automation.models.creation.settings import CampaignSetting, End, Name
 
 _OBJECTS = {
     Level.CAMPAIGN: ("campaign_operation", "campaigns"),
@@ -270,56 +268,14 @@ def _ad(
     ad_group_ad = operation.ad_group_ad_operation.create
     ad_group_ad.ad_group = f"customers/{customer_id}/adGroups/{order.adset_id}"
     set_enum(ad_group_ad, "status", "PAUSED")
-    content = getattr(ad_group_ad.ad, _AD_KINDS[channel])
-    _add_lines(content, order.creative.copy, channel)
+    content = getattr(ad_group_ad.ad, AD_KINDS[channel])
+    add_lines(content, order.creative.copy, channel)
     if channel != facts.APP:
         ad_group_ad.ad.final_urls.append(order.creative.creative.product_url)
         ad_group_ad.ad.url_custom_parameters.add(key=facts.TAG_PARAMETER, value=order.tag)
     if channel == facts.DEMAND_GEN:
         _add_pictures(content, order.creative, pictures, app)
     return operation
-
-
-_AD_KINDS = {
-    facts.SEARCH: "responsive_search_ad",
-    facts.DEMAND_GEN: "demand_gen_multi_asset_ad",
-    facts.APP: "app_ad",
-}
-
-
-def _add_lines(content: Any, copy: AdCopy, channel: str) -> None:
-    for line in headlines(copy, channel):
-        content.headlines.add(text=line)
-    for line in descriptions(copy, channel):
-        content.descriptions.add(text=line)
-
-
-def headlines(copy: AdCopy, channel: str) -> list[str]:
-    """Return different headlines that fit. Raises PlatformRejectedError (6003) when there are too few."""
-    return _fitting([copy.headline, *copy.more_headlines], facts.HEADLINES[channel], "headlines")
-
-
-def descriptions(copy: AdCopy, channel: str) -> list[str]:
-    """Return the descriptions that fit, led by the primary text, for which Google has no field of its own."""
-    lines = [copy.primary_text, copy.description, *copy.more_descriptions]
-    return _fitting(lines, facts.DESCRIPTIONS[channel], "descriptions")
-
-
-def _fitting(lines: Iterable[str], limits: facts.LineLimits, what: str) -> list[str]:
-    """Return the different lines that fit, uncut."""
-    different: dict[str, str] = {}
-    for line in lines:
-        different.setdefault(line.casefold(), line)
-    fitting = [line for line in different.values() if display_width(line) <= limits.width]
-    if len(fitting) < limits.fewest:
-        raise PlatformRejectedError(
-            f"google: the copy has {len(fitting)} {what} of at most {limits.width} characters (East Asian"
-            f" ones count two), and an ad needs {limits.fewest}",
-            platform=PLATFORM,
-            code="6003",
-            field=what,
-        )
-    return fitting[: limits.most]
 
 
 def _add_pictures(
@@ -391,7 +347,7 @@ def status_operation(customer_id: str, level: Level, platform_id: str, status: s
 
 
 def setting_operation(
-    customer_id: str, campaign_id: str, setting: Setting, account: AdAccount, goal: facts.Goal
+    customer_id: str, campaign_id: str, setting: CampaignSetting, account: AdAccount, goal: facts.Goal
 ) -> Operation:
     """Give a campaign a name, an end or a bidding; the one without a target is that of `goal`."""
     operation = new_operation()
@@ -401,7 +357,7 @@ def setting_operation(
     return operation
 
 
-def _set(campaign: Any, setting: Setting, account: AdAccount, goal: facts.Goal) -> list[str]:
+def _set(campaign: Any, setting: CampaignSetting, account: AdAccount, goal: facts.Goal) -> list[str]:
     """Set the fields of a setting, and return their paths."""
     if isinstance(setting, Name):
         campaign.name = setting.text

@@ -30,6 +30,7 @@ from campaign_automation.adapters.google.facts import PLATFORM
 from campaign_automation.adapters.google.messages import Operation
 from campaign_automation.adapters.limits.calls import Calls
 from campaign_automation.adapters.limits.limit import Kind
+from campaign_automation.utils.error_handler import AccountError, ConfigurationError
 
 T = TypeVar("T")
 
@@ -128,7 +129,7 @@ class GoogleWire:
         # Its own constructor demands credentials that it refreshes itself, and cannot do without TLS.
         app = self._app()
         login = app.get("login_customer_id")
-        manager = platform_account_id(PLATFORM, login) if login else None
+        manager = _manager(login) if login else None
         channel = grpc.intercept_channel(
             self._make_channel(),
             MetadataInterceptor(app.get("developer_token"), manager, None),
@@ -160,6 +161,15 @@ class _RequestIds(grpc.UnaryUnaryClientInterceptor):  # type: ignore[misc]  # gr
         trailer = {entry[0]: entry[1] for entry in call.trailing_metadata() or ()}
         self._thread.request_id = trailer.get("request-id")
         return call
+
+
+def _manager(login: object) -> str:
+    """Return the manager account's id as Google takes it: the operator wrote it, no caller did."""
+    try:
+        return platform_account_id(PLATFORM, login)
+    except AccountError as error:
+        message = f"login_customer_id in the secret of Google Ads: {error.message}"
+        raise ConfigurationError(message, setting="login_customer_id") from error
 
 
 def _translated(

@@ -208,8 +208,14 @@ def ad_node(item: Mapping[str, Any]) -> AdNode:
         call_to_action=lambda: fields_of(_content(item).get("call_to_action")).get("type"),
         url_parameters=lambda: parameters_of(fields_of(item.get("creative")).get("url_tags") or ""),
         adset_id=lambda: id_of(item["adset_id"]),
+        shown_by=lambda: _page(item),
     )
     return node_of(AdNode, {"adset_id": "", **fields})
+
+
+def _page(ad: Mapping[str, Any]) -> dict[str, str]:
+    page = fields_of(fields_of(ad.get("creative")).get("object_story_spec")).get("page_id")
+    return {"page_id": id_of(page)} if page else {}
 
 
 def _content(ad: Mapping[str, Any]) -> Mapping[str, Any]:

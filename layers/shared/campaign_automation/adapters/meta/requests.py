@@ -27,7 +27,7 @@ from campaign_automation.adapters.meta.options.bidding import bidding_params, st
 from campaign_automation.adapters.meta.options.targeting import audiences_params, people_params, places_params
 from campaign_automation.models.campaigns import AdSetPlan, CampaignPlan, CreateCampaign, Lookalike
 from campaign_automation.models.common import AdAccount
-from campaign_automation.models.creation.settings import Bidding, End, Setting
+from campaign_automation.models.creation.settings import Bidding, CampaignSetting, End
 from campaign_automation.utils.error_handler import InvalidRequestError
 from campaign_automation.utils.money import to_units
 
@@ -56,7 +56,7 @@ def adset_params(plan: CampaignPlan, account: AdAccount, campaign_id: str, adset
     return params
 
 
-def setting_params(setting: Setting, step: Decimal) -> facts.Params:
+def setting_params(setting: CampaignSetting, step: Decimal) -> facts.Params:
     """Return the parameters that give an object the setting."""
     if isinstance(setting, Bidding):
         return strategy_params(setting, step)

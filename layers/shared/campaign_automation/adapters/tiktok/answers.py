@@ -181,8 +181,18 @@ def ad_node(item: Mapping[str, Any], family: facts.Family) -> AdNode:
         call_to_action=lambda: _first(item, "call_to_action"),
         url_parameters=lambda: parameters_of(_first(item, "landing_page_url") or ""),
         adset_id=lambda: id_of(item["adgroup_id"]),
+        shown_by=lambda: _identity(item),
     )
     return node_of(AdNode, {"adset_id": "", **fields})
+
+
+def _identity(ad: Mapping[str, Any]) -> dict[str, str]:
+    """Return the identity of a manual ad, or of a Smart+ ad's configuration."""
+    held = ad if ad.get("identity_id") else fields_of(ad.get("ad_configuration"))
+    if not (held.get("identity_id") and held.get("identity_type")):
+        return {}
+    names = ("identity_id", "identity_type", facts.LENDER)
+    return {name: text_of(value) for name in names if (value := held.get(name))}
 
 
 def _first(ad: Mapping[str, Any], field: str) -> str | None:

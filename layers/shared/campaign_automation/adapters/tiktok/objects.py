@@ -36,7 +36,7 @@ from campaign_automation.adapters.tiktok.wire import Answer, TikTokWire
 from campaign_automation.adapters.tree import Tree
 from campaign_automation.models.accounts import FoundCampaign
 from campaign_automation.models.common import Level, Objective
-from campaign_automation.models.creation.settings import Setting
+from campaign_automation.models.creation.settings import CampaignSetting
 from campaign_automation.utils.error_handler import (
     PlatformAuthError,
     PlatformError,
@@ -218,7 +218,7 @@ class TikTokObjects:
         return with_gone_removed(outcomes, lambda item: item.tag in deleted)
 
     async def change_setting(
-        self, access: Access, level: Level, ids: Sequence[str], setting: Setting
+        self, access: Access, level: Level, ids: Sequence[str], setting: CampaignSetting
     ) -> list[Outcome]:
         """Give each object the setting, in a request of its own."""
         stored = await self.stored(access, level, ids)
@@ -226,7 +226,7 @@ class TikTokObjects:
         return await asyncio.gather(*changes)
 
     async def _change_setting(
-        self, access: Access, level: Level, item: str, setting: Setting, stored: Stored
+        self, access: Access, level: Level, item: str, setting: CampaignSetting, stored: Stored
     ) -> Outcome:
         family = stored[item][0] if item in stored else "manual"
         wanted = setting_body(setting)

@@ -6,8 +6,8 @@ Source: platforms.md section 3.6, after "Run a synchronous report" and "Basic re
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any, NamedTuple
 
 from campaign_automation.adapters.base import DailyInsight
@@ -33,14 +33,6 @@ class ReportOrder(NamedTuple):
 def dimension_of(level: Level, family: str) -> str:
     """The report's name of the objects' ids; Smart+ ads have an id of their own."""
     return "ad_id_v2" if (level, family) == (Level.AD, "smart_plus") else f"{facts.NOUNS[level]}_id"
-
-
-def windows(since: date, until: date) -> Iterator[tuple[date, date]]:
-    """Split the days into windows that one report can hold."""
-    while since <= until:
-        last = min(since + timedelta(days=DAYS_PER_REPORT - 1), until)
-        yield since, last
-        since = last + timedelta(days=1)
 
 
 def report_params(order: ReportOrder) -> facts.Params:

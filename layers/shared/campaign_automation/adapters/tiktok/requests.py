@@ -16,7 +16,7 @@ from campaign_automation.adapters.tiktok.options.bidding import bid_body, biddin
 from campaign_automation.adapters.tiktok.options.rules import GENDERS, LANGUAGES, PLACEMENTS
 from campaign_automation.models.campaigns import AdSetPlan, CampaignPlan, Lookalike
 from campaign_automation.models.common import AdAccount, AgeGroup, Objective
-from campaign_automation.models.creation.settings import Bidding, Name, Setting
+from campaign_automation.models.creation.settings import Bidding, CampaignSetting, Name
 
 
 def request_id(tag: str) -> str:
@@ -138,7 +138,7 @@ def _by_family(plan: CampaignPlan, adset: AdSetPlan, family: facts.Family) -> fa
     }
 
 
-def setting_body(setting: Setting) -> facts.Params:
+def setting_body(setting: CampaignSetting) -> facts.Params:
     """The fields that give a campaign its name, or an ad group its end or its bid."""
     if isinstance(setting, Bidding):
         return bid_body(setting)

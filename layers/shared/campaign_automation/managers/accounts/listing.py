@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from campaign_automation.managers.ab_tests.ab_test_manager import terms_of
+from campaign_automation.managers.campaign_manager import load_all
 from campaign_automation.managers.campaigns.status import CampaignStatusReader
 from campaign_automation.models.accounts import CampaignList, LastFigures, ListCampaigns, ListedCampaign
 from campaign_automation.models.accounts.ab_test_lists import (
@@ -27,7 +28,6 @@ from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import NotFoundError
 
 T = TypeVar("T")
-_AT_ONCE = 16
 
 
 class CampaignLists:
@@ -78,14 +78,7 @@ class CampaignLists:
         return AbTestShown(**dict(_test_shown(test, campaign)), required_sample=test.sample)
 
     async def _loaded(self, tenant: str, listed: Sequence[Listed]) -> list[Campaign]:
-        limit = asyncio.Semaphore(_AT_ONCE)
-
-        async def load(campaign_id: str) -> Campaign | None:
-            async with limit:
-                return await self._store.campaign(tenant, campaign_id)
-
-        loaded = await asyncio.gather(*(load(item.campaign_id) for item in listed))
-        return [item for item in loaded if item is not None]
+        return await load_all(self._store, tenant, [item.campaign_id for item in listed])
 
 
 def _is_asked(item: Listed, request: ListCampaigns) -> bool:

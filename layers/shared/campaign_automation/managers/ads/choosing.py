@@ -76,13 +76,16 @@ def plan_creatives(
     campaign: Campaign, ads: Sequence[AdPlan], creatives: Mapping[str, Creative], copies: Mapping[str, AdCopy]
 ) -> list[CreativePlan]:
     """Return the creative objects of the ads; one with other texts, or another file, is another object."""
-    plans = []
-    for creative_id in dict.fromkeys(ad.creative_id for ad in ads):
-        shown = creatives[creative_id].model_dump_json(), copies[creative_id].model_dump_json()
-        tag = added_tag(campaign.campaign_id, Level.CREATIVE, *shown)
-        name = f"{_plain(campaign.root)} | creative {creative_id} {tag}"
-        plans.append(CreativePlan(tag=tag, name=name, creative_id=creative_id))
-    return plans
+    ids = dict.fromkeys(ad.creative_id for ad in ads)
+    return [creative_plan(campaign, creatives[item], copies[item]) for item in ids]
+
+
+def creative_plan(campaign: Campaign, creative: Creative, copy: AdCopy) -> CreativePlan:
+    """Return the creative object of one creative with one copy."""
+    shown = creative.model_dump_json(), copy.model_dump_json()
+    tag = added_tag(campaign.campaign_id, Level.CREATIVE, *shown)
+    name = f"{plain_name(campaign.root)} | creative {creative.creative_id} {tag}"
+    return CreativePlan(tag=tag, name=name, creative_id=creative.creative_id)
 
 
 def _there(campaign: Campaign, view: CampaignView, adset: ObjectEntry, creative_id: str) -> str | None:
@@ -101,7 +104,7 @@ def _ad(campaign: Campaign, view: CampaignView, adset: ObjectEntry, creative_id:
         for tag in _tags(campaign, adset, creative_id)
         if (known := campaign.objects.get(tag)) is None or known.state != "created"
     )
-    name = f"{_plain(adset)} | creative {creative_id} {tag}"
+    name = f"{plain_name(adset)} | creative {creative_id} {tag}"
     return AdPlan(tag=tag, name=name, adset_tag=adset.tag, creative_id=creative_id)
 
 
@@ -111,6 +114,6 @@ def _tags(campaign: Campaign, adset: ObjectEntry, creative_id: str) -> Iterator[
         yield added_tag(campaign.campaign_id, Level.AD, adset.tag, creative_id, str(number))
 
 
-def _plain(entry: ObjectEntry) -> str:
+def plain_name(entry: ObjectEntry) -> str:
     """Return the name of an object without its tag."""
     return entry.name.removesuffix(entry.tag).strip()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from campaign_automation.managers.campaigns.journal import Journal
 from campaign_automation.managers.changes import records
@@ -10,14 +11,21 @@ from campaign_automation.managers.changes.leases import CampaignLeases, Held
 from campaign_automation.managers.shared.notices import Notices
 from campaign_automation.managers.shared.switches import Switches
 from campaign_automation.models.campaign import Creation, ObjectEntry
-from campaign_automation.models.campaigns import AdPlan
 from campaign_automation.stores.audit_store import AuditStore
 from campaign_automation.stores.campaign_store import CampaignStore
 from campaign_automation.utils.error_handler import CampaignAutomationError
 
 
+class Place(NamedTuple):
+    """The ad set of a new ad and the creative that it shows; `replaces` is the ad whose place it takes."""
+
+    adset_tag: str
+    creative_id: str
+    replaces: ObjectEntry | None = None
+
+
 class AdditionJournal(Journal):
-    """The journal of one run that adds `ads`; `refused` are the errors of what was not made, by tag."""
+    """The journal of one run that adds ads: their places, and the errors of what was `refused`, by tag."""
 
     def __init__(
         self,
@@ -27,12 +35,12 @@ class AdditionJournal(Journal):
         switches: Switches,
         leases: CampaignLeases,
         held: Held,
-        ads: Sequence[AdPlan],
+        places: Mapping[str, Place],
     ) -> None:
         super().__init__(store, audit, notices, switches)
         self._leases = leases
         self._held = held
-        self._places = {ad.tag: {"parent": ad.adset_tag, "creative_id": ad.creative_id} for ad in ads}
+        self._places = places
         self.refused: dict[str, CampaignAutomationError] = {}
 
     async def attempt(self, creation: Creation, entries: Sequence[ObjectEntry]) -> None:
@@ -46,9 +54,12 @@ class AdditionJournal(Journal):
         await self._switches.check(campaign.tenant, campaign.platform, account)
         await self._leases.renew(self._held)
         # The plan of the creation does not hold them, so that their entries tell where they belong.
-        await self.write(
-            creation, [item.model_copy(update=self._places.get(item.tag, {})) for item in entries]
-        )
+        await self.write(creation, [self._placed(item) for item in entries])
+
+    def _placed(self, entry: ObjectEntry) -> ObjectEntry:
+        if (place := self._places.get(entry.tag)) is None:
+            return entry
+        return entry.model_copy(update={"parent": place.adset_tag, "creative_id": place.creative_id})
 
     async def write(self, creation: Creation, entries: Sequence[ObjectEntry]) -> None:
         await super().write(creation, entries)
@@ -68,5 +79,12 @@ class AdditionJournal(Journal):
         self.refused = {tag: error for tag, error in errors.items() if tag not in made}
         campaign, run = self._held.campaign, self._held.run
         await self._audit.conclude(
-            [records.added(campaign, run, entry, self.refused.get(entry.tag)) for entry in known]
+            [
+                records.added(campaign, run, entry, self.refused.get(entry.tag), self._replaced_by(entry))
+                for entry in known
+            ]
         )
+
+    def _replaced_by(self, entry: ObjectEntry) -> ObjectEntry | None:
+        place = self._places.get(entry.tag)
+        return place and place.replaces

@@ -56,7 +56,8 @@ class AdMaker:
         """Return the platform's references of files uploaded before, by creative."""
         asked = list(planned.creation.creatives.values())
         known = await asyncio.gather(*(self._store.asset(*_asset_key(planned, item)) for item in asked))
-        return {item.creative_id: asset for item, asset in zip(asked, known, strict=True) if asset}
+        keys = planned.creation.creatives
+        return {key: asset for key, asset in zip(keys, known, strict=True) if asset}
 
     async def _upload(self, planned: Planned, known: Mapping[str, str]) -> dict[str, CreativeOrder]:
         """Return an order for each creative, its file uploaded once per account and URL."""
@@ -70,8 +71,9 @@ class AdMaker:
                 await self._store.save_asset(*_asset_key(planned, creative), asset)
             return CreativeOrder(item.tag, item.name, creative, creation.copies[item.creative_id], asset)
 
-        orders = await asyncio.gather(*map(order, planned.plan.creatives))
-        return {order.creative.creative_id: order for order in orders}
+        plans = planned.plan.creatives
+        orders = await asyncio.gather(*map(order, plans))
+        return {item.creative_id: made for item, made in zip(plans, orders, strict=True)}
 
 
 def _asset_key(planned: Planned, creative: Creative) -> tuple[str, str, str]:

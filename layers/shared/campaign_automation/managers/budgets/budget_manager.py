@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from decimal import Decimal
+from typing import NamedTuple
 
 from campaign_automation.managers.budgets import plan_digest
-from campaign_automation.managers.budgets.applying import BudgetApplier, batches_of
+from campaign_automation.managers.budgets.applying import Batch, BudgetApplier, Results, batches_of
 from campaign_automation.managers.budgets.forecasting import forecasts_of, with_hindsight
 from campaign_automation.managers.budgets.problem import EVIDENCE_DAYS, BudgetProposal, build_problem
 from campaign_automation.managers.budgets.report import report
@@ -33,6 +34,15 @@ from campaign_automation.utils.observability import emit
 _DAY_MS = 24 * 3600 * 1000
 
 
+class Optimized(NamedTuple):
+    """The answer, with the changes of each campaign and their results; `room` as in BudgetApplier."""
+
+    answer: BudgetOptimized
+    batches: list[Batch]
+    results: Results
+    room: Decimal | None
+
+
 class BudgetManager:
     def __init__(
         self,
@@ -54,6 +64,10 @@ class BudgetManager:
         self._tests = tests
         self._earlier = earlier
 
+    async def plan(self, request: OptimizeBudget, context: Context) -> Optimized:
+        """Decide as `optimize` does and write nothing."""
+        return await self._optimize(request.model_copy(update={"mode": "act", "dry_run": True}), context)
+
     async def optimize(self, request: OptimizeBudget, context: Context) -> BudgetOptimized:
         """Decide on every active budget and, unless it is a dry run, carry the decisions out.
 
@@ -61,6 +75,9 @@ class BudgetManager:
         Raises InvalidRequestError, before anything is written, for campaigns of two currencies and a total
         that cannot be met; GuardRefusedError (`plan_stale`) when the plan of `plan_digest` is not today's.
         """
+        return (await self._optimize(request, context)).answer
+
+    async def _optimize(self, request: OptimizeBudget, context: Context) -> Optimized:
         if request.plan_digest:
             plan_digest.refuse_expired(request.plan_digest)
         campaigns = await self._load(request, context)
@@ -69,8 +86,8 @@ class BudgetManager:
             plan_digest.refuse_stale(request.plan_digest, proposal)
         maturity = measure_maturity(proposal.problem.snapshots, proposal.problem.attribution_window_days)
         hindsight = await self._earlier.look_again(proposal.facts, maturity)
-        batches = batches_of(proposal, context.actor, request.reason)
-        results = await self._applier.apply(batches, room=_room(proposal, request), dry_run=request.dry_run)
+        batches, room = batches_of(proposal, context.actor, request.reason), _room(proposal, request)
+        results = await self._applier.apply(batches, room=room, dry_run=request.dry_run)
         run_ids = {batch.campaign.campaign_id: batch.run.run_id for batch in batches}
         answer = report(request, proposal, results, run_ids)
         forecasts = forecasts_of(proposal, answer.optimizations, run_ids, hindsight)
@@ -80,7 +97,7 @@ class BudgetManager:
         for item in answer.optimizations:
             emit("budget_decisions_total", action=item.action, outcome=item.outcome or "none")
         summary = await self._narrator.summary(answer.optimizations, answer.currency, context.language)
-        return answer.model_copy(update={"summary": summary})
+        return Optimized(answer.model_copy(update={"summary": summary}), batches, results, room)
 
     async def _load(self, request: OptimizeBudget, context: Context) -> list[Campaign]:
         loaded = await asyncio.gather(

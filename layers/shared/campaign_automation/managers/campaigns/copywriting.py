@@ -6,7 +6,7 @@ import asyncio
 import json
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pydantic import ConfigDict, ValidationError
@@ -17,7 +17,7 @@ from campaign_automation.managers.campaigns.wording import claim_warning
 from campaign_automation.models.campaigns import AdCopy, CreateCampaign, Creative
 from campaign_automation.models.common import Record
 from campaign_automation.models.creation.options import GivenTexts
-from campaign_automation.utils.error_handler import AiModelError
+from campaign_automation.utils.error_handler import AiModelError, ConfigurationError
 from campaign_automation.utils.observability import emit, logger
 from campaign_automation.utils.retry_strategy import ATTEMPT_TIMEOUT_SECONDS
 from campaign_automation.utils.validation import NOT_A_CHARACTER, json_of
@@ -66,15 +66,21 @@ class Copywriter:
     """The writer of ad copy. `models` are tried in order, each with the problems of the draft before it.
 
     With `takes_plain_text` an answer that is no JSON is the primary text; our own client asks for JSON by
-    a schema, so there such an answer is an apology and no copy.
+    a schema, so there such an answer is an apology and no copy. After `seconds` it is the template.
     """
 
     def __init__(
-        self, text_model: TextModel | None, models: Sequence[str], *, takes_plain_text: bool = False
+        self,
+        text_model: TextModel | None,
+        models: Sequence[str],
+        *,
+        takes_plain_text: bool = False,
+        seconds: float = ATTEMPT_TIMEOUT_SECONDS,
     ) -> None:
         self._text_model = text_model
         self._models = models
         self._takes_plain_text = takes_plain_text
+        self._seconds = seconds
 
     async def write(
         self,
@@ -108,7 +114,7 @@ class Copywriter:
         """Return the first draft without a problem, else the template; `fixed` names the given lines."""
         prompt = _prompt(creative, objective, language, limits) + fixed
         problems: list[str] = []
-        until = asyncio.get_running_loop().time() + ATTEMPT_TIMEOUT_SECONDS
+        until = asyncio.get_running_loop().time() + self._seconds
         for model in self._models if self._text_model else ():
             try:
                 copy = await self._draft(_with_problems(prompt, problems), model, template, until)
@@ -132,6 +138,8 @@ class Copywriter:
             draft = self._parsed(answer["text"], template)
         except AiModelError:
             raise
+        except ConfigurationError as error:  # the log is to name the secret
+            raise AiModelError(error.message, model=model) from error
         except (ValidationError, ValueError, KeyError, TypeError) as error:
             raise AiModelError(f"{model} did not answer in the asked shape", model=model) from error
         except Exception as error:  # any client may be handed in, with exceptions of its own
@@ -213,14 +221,19 @@ def _is_whole(given: GivenTexts, limits: CopyLimits) -> bool:
 def claim_warnings(spec: CreateCampaign, creatives: Sequence[Creative]) -> list[str]:
     """Return warnings of the caller's own texts with figures or claims that their products do not state."""
     known = {creative.creative_id: creative for creative in creatives}
-    warnings = []
-    for index, texts in enumerate(spec.texts or []):
-        for name, value in texts:
-            lines = value if isinstance(value, list) else [value] if name in PARTS and value else []
-            claims = _invented(" ".join(lines), known[texts.creative_id])
-            if claims:
-                warnings.append(claim_warning(f"texts.{index}.{name}", claims))
-    return warnings
+    return [
+        warning
+        for index, texts in enumerate(spec.texts or [])
+        for warning in claims_in(f"texts.{index}", texts, known[texts.creative_id])
+    ]
+
+
+def claims_in(field: str, texts: GivenTexts, creative: Creative) -> Iterator[str]:
+    """Yield a warning for each part of the texts with figures or claims that the product does not state."""
+    for name, value in texts:
+        lines = value if isinstance(value, list) else [value] if name in PARTS and value else []
+        if claims := _invented(" ".join(lines), creative):
+            yield claim_warning(f"{field}.{name}", claims)
 
 
 def _fixed_lines(given: GivenTexts) -> str:

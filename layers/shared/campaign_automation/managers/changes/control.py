@@ -166,8 +166,9 @@ def _wanted(campaign: Campaign, request: ManageCampaign, status: str) -> Iterato
 
 
 def _knows(campaign: Campaign, names: Sequence[str]) -> bool:
-    ids = {entry.platform_id for entry in campaign.objects.values()}
-    return all(name in campaign.objects or name in ids for name in names)
+    made = [entry for entry in campaign.objects.values() if entry.state == "created"]
+    known = {name for entry in made for name in (entry.tag, entry.platform_id)}
+    return known.issuperset(names)
 
 
 def _entities(campaign: Campaign, request: ManageCampaign) -> list[ObjectEntry]:

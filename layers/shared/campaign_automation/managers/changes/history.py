@@ -106,13 +106,24 @@ def _plan(campaign: Campaign, records: Sequence[AuditRecord], trail: Sequence[Au
         # A change that failed left nothing to put back; one of unknown outcome may have been applied.
         elif record.outcome != "failed" and record.entity_id in campaign.objects:
             wanted = [item for item in plan.wanted if not _goes_with(item, record)]
-            plan.wanted[:] = [*wanted, _back(record)]
+            plan.wanted[:] = [*wanted, *_released(campaign, record, wanted), _back(record)]
     return plan
 
 
 def _goes_with(item: DesiredChange, record: AuditRecord) -> bool:
     """Return whether a change is of an object that goes, as the record says that the run added it."""
     return record.operation == "add" and item.tag == record.entity_id
+
+
+def _released(
+    campaign: Campaign, record: AuditRecord, wanted: Sequence[DesiredChange]
+) -> list[DesiredChange]:
+    """Let an ad that was replaced while it was paused start with its campaign again, as it did before."""
+    tag = record.evidence.get("replaces")
+    entry = campaign.objects.get(str(tag))
+    if entry is None or not entry.held or any(item.tag == tag for item in wanted):
+        return []
+    return [DesiredChange(Level.AD, entry.tag, "status", "paused", holds=bool(record.evidence["held"]))]
 
 
 def _obstacle(record: AuditRecord, trail: Sequence[AuditRecord]) -> str:

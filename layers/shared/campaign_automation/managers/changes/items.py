@@ -36,6 +36,7 @@ _OPERATIONS: Mapping[Field, Operation] = {
     "name": "set_name",
     "end_time": "set_end",
     "bid_strategy": "set_bidding",
+    "copy": "set_copy",
 }
 Result = Literal["changed", "planned", "already", "skipped", "failed"]
 

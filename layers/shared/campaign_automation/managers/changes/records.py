@@ -106,9 +106,16 @@ def created(creation: Creation, entry: ObjectEntry, error: CampaignAutomationErr
 
 
 def added(
-    campaign: Campaign, run: Run, entry: ObjectEntry, error: CampaignAutomationError | None
+    campaign: Campaign,
+    run: Run,
+    entry: ObjectEntry,
+    error: CampaignAutomationError | None,
+    replaced: ObjectEntry | None = None,
 ) -> AuditRecord:
-    """Return the record of an object that was added to a campaign: before it was as if it were deleted."""
+    """Return the record of an object that was added to a campaign: before it was as if it were deleted.
+
+    The ad that it takes the place of is in the evidence, so that an undo lets it start with its campaign.
+    """
     after = {"status": "paused", "name": entry.name, "adset": entry.parent, "creative_id": entry.creative_id}
     return _of_run(
         campaign,
@@ -120,6 +127,7 @@ def added(
         outcome="failed" if error else "applied",
         error=error and error_body(error),
         platform_request_id=error and error.details.get("platform_request_id"),
+        evidence={"replaces": replaced.tag, "held": replaced.held} if replaced else {},
     )
 
 

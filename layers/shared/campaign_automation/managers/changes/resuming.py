@@ -1,11 +1,15 @@
-"""Pauses that end by themselves: what they stopped is started again by the reconciler's visits."""
+"""Pauses that end by themselves: a schedule has what they stopped started again.
+
+The reconciler, which visits a campaign when its pause is over, is the net under a schedule that is lost.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from campaign_automation.clients.scheduler import Retries, Schedule, Scheduler
 from campaign_automation.managers.changes.gate import WriteGate
 from campaign_automation.managers.changes.items import ChangeResult, DesiredChange, Run, new_run
 from campaign_automation.managers.changes.wording import pause_over
@@ -13,10 +17,16 @@ from campaign_automation.models.campaign import Campaign, Resume
 from campaign_automation.stores.audit_store import AuditStore
 from campaign_automation.stores.campaign_store import CampaignStore
 from campaign_automation.utils import clock
-from campaign_automation.utils.error_handler import GuardRefusedError, InvalidRequestError
+from campaign_automation.utils.error_handler import (
+    CampaignAutomationError,
+    GuardRefusedError,
+    InvalidRequestError,
+)
 from campaign_automation.utils.observability import logger
 
 _LATER_SECONDS = 3600  # between two tries of a start that a switch or a cap holds back
+_RETRIES = Retries(attempts=185, seconds=24 * 3600)
+_SOON = timedelta(seconds=30)
 _MAY_PASS_LATER = ("kill_switch", "limit_missing", "account_cap")
 
 
@@ -32,8 +42,40 @@ def moment_of(until: datetime | date, campaign: Campaign) -> datetime:
     return until
 
 
+class PauseSchedules:
+    """The schedules at the ends of pauses, one for each campaign, named after it."""
+
+    def __init__(self, scheduler: Scheduler) -> None:
+        self._scheduler = scheduler
+
+    async def put(self, campaign: Campaign, resume: Resume) -> None:
+        """Schedule the end of a pause, in the place of an earlier one."""
+        # Whole seconds, rounded up: a tick before the end would start nothing. The scheduler takes no past.
+        end = max(clock.at_ms(resume.at_ms) + timedelta(seconds=1), clock.now() + _SOON)
+        moment = end.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
+        tick = {"tenant": campaign.tenant, "campaign_id": campaign.campaign_id}
+        schedule = Schedule(_name(campaign), f"at({moment})", tick, _RETRIES, deletes_itself=True)
+        await self._scheduler.put(schedule, replace=True)
+
+    async def delete(self, campaign: Campaign) -> None:
+        await self._scheduler.delete(_name(campaign))
+
+
+def _name(campaign: Campaign) -> str:
+    return f"{campaign.campaign_id}-resume"
+
+
 class Resumes:
-    def __init__(self, store: CampaignStore, audit: AuditStore, gate: WriteGate) -> None:
+    """The ends of pauses; without `schedules` the reconciler's visits alone carry them out."""
+
+    def __init__(
+        self,
+        store: CampaignStore,
+        audit: AuditStore,
+        gate: WriteGate,
+        schedules: PauseSchedules | None = None,
+    ) -> None:
+        self._schedules = schedules
         self._store = store
         self._audit = audit
         self._gate = gate
@@ -47,8 +89,22 @@ class Resumes:
             moment, now = int(until.timestamp() * 1000), clock.now_ms()
             resume = Resume(at_ms=moment, paused_ms=now, run_id=run.run_id, actor=run.actor, tags=paused)
             await self._store.plan_resume(campaign, resume)
+            await self._schedule(campaign, resume)
         elif campaign.resume is not None:
             await self._store.plan_resume(campaign, None)
+            await self._schedule(campaign, None)
+
+    async def _schedule(self, campaign: Campaign, resume: Resume | None) -> None:
+        """Make or delete the schedule; a pause stands without it, and one too many starts nothing."""
+        if self._schedules is None:
+            return
+        try:
+            if resume is None:
+                await self._schedules.delete(campaign)
+            else:
+                await self._schedules.put(campaign, resume)
+        except CampaignAutomationError as error:
+            logger.warning("pause not scheduled", campaign_id=campaign.campaign_id, reason=error.message)
 
     async def carry_out(self, campaign: Campaign) -> Resume | None:
         """Start what was paused until now; return the pause that still goes on, if one does.

@@ -114,6 +114,15 @@ def added_message(ads: int, failed: int, *, dry_run: bool) -> str:
     return f"{message}; {failed} {_were(failed)} not made, see failed" if failed else message
 
 
+def replaced_message(ads: int, failed: int, *, in_place: bool, dry_run: bool) -> str:
+    """Return the message of new texts, by the numbers of ads that have them and of those that do not."""
+    if not ads and not failed:
+        return "nothing to do: these ads have these texts, or were replaced already"
+    verb = ("edit" if in_place else "replace") if dry_run else ("edited" if in_place else "replaced")
+    message = f"{'would ' if dry_run else ''}{verb} {counted(ads, 'ad')}"
+    return f"{message}; {failed} {_were(failed)} not, see failed" if failed else message
+
+
 TESTS_OWN = "belongs to the A/B test of this campaign; cancel the test to change it"
 
 

@@ -54,7 +54,12 @@ class CampaignDuplicates:
         self._adapters = adapters
 
     async def open(self, request: DuplicateCampaign, context: Context) -> Opened:
-        """Open the creation of the copy, under the idempotency key of the request.
+        """Open the creation of the copy, under the idempotency key of the request; raise what `spec` does."""
+        spec, origin = await self.spec(request, context)
+        return await self._campaigns.open_creation(spec, context, origin=origin)
+
+    async def spec(self, request: DuplicateCampaign, context: Context) -> tuple[CreateCampaign, Origin]:
+        """Return the request that creates the copy as the campaign is now.
 
         Raises InvalidRequestError, by field, for what the copy cannot have or what is not known of the
         campaign, ConflictError for one that is a test or never was on its platform.
@@ -72,8 +77,7 @@ class CampaignDuplicates:
         else:
             values = await self._of_imported(campaign, view, request)
         values |= await self._place(campaign, values, request)
-        origin = Origin(campaign.campaign_id, request)
-        return await self._campaigns.open_creation(parse(CreateCampaign, values), context, origin=origin)
+        return parse(CreateCampaign, values), Origin(campaign.campaign_id, request)
 
     async def _view(self, campaign: Campaign) -> CampaignView | None:
         """Return the campaign as it is; None where what is kept here has to do."""

@@ -22,6 +22,7 @@ from campaign_automation.managers.changes.items import (
 )
 from campaign_automation.managers.decisions.earlier_decisions import EarlierDecisions
 from campaign_automation.managers.decisions.keeping import unpredicted
+from campaign_automation.managers.proposals.plans import planned_run
 from campaign_automation.managers.rules.account_snapshot import AccountSnapshot, Target
 from campaign_automation.managers.rules.decisions import Evaluation
 from campaign_automation.managers.rules.entities import RULE_ACTOR
@@ -29,6 +30,7 @@ from campaign_automation.managers.rules.wording import TOO_SMALL, reason_of
 from campaign_automation.models.campaign import Campaign
 from campaign_automation.models.changes import AuditRecord, ChangedItem, FailedItem, SkippedItem
 from campaign_automation.models.common import AdAccount, Level
+from campaign_automation.models.proposals import ProposedRun
 from campaign_automation.optimizers.rule_engine import RuleDecision
 from campaign_automation.stores.audit_store import time_of
 from campaign_automation.stores.rule_store import Tick
@@ -37,6 +39,14 @@ from campaign_automation.utils.error_handler import CampaignAutomationError, err
 
 class Written(NamedTuple):
     changed: list[ChangedItem]
+    skipped: list[SkippedItem]
+    failed: list[FailedItem]
+
+
+class Planned(NamedTuple):
+    """The changes that a person is asked for, and what is left as it is."""
+
+    runs: list[ProposedRun]
     skipped: list[SkippedItem]
     failed: list[FailedItem]
 
@@ -65,6 +75,28 @@ class RuleWriter:
             [item for part in parts for item in part.skipped],
             [item for part in parts for item in part.failed],
         )
+
+    async def plan(self, tick: Tick, evaluation: Evaluation) -> Planned:
+        """Return what `write` would change; a campaign that cannot be read costs its own only."""
+        parts = await asyncio.gather(*(self._planned(job) for job in _jobs(tick, evaluation)))
+        return Planned(
+            [run for part in parts for run in part.runs],
+            [item for part in parts for item in part.skipped],
+            [item for part in parts for item in part.failed],
+        )
+
+    async def _planned(self, job: _Job) -> Planned:
+        items: list[ChangeResult] = []
+        try:
+            if job.wanted:
+                items = await self._gate.apply(job.campaign, job.wanted, job.run, dry_run=True)
+        except CampaignAutomationError as error:
+            failed = [FailedItem(id=item.tag, error=error_body(error)) for item in job.wanted]
+            return Planned([], job.pointless, failed)
+        days = job.attribution_days
+        run = planned_run(job.campaign, job.run, items, actor=job.run.actor, attribution_days=days)
+        skipped = job.pointless + skipped_items(items)
+        return Planned([run] if run.changes else [], skipped, failed_items(items))
 
     async def _campaign(self, job: _Job) -> Written:
         changed = [_changed(record) for record in job.done]

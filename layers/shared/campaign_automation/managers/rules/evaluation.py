@@ -6,16 +6,27 @@ out, the run's name shows earlier changes in the trail, and all values that are 
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from campaign_automation.managers.proposals.making import ProposalMaker, new_id
 from campaign_automation.managers.rules.account_snapshot import AccountSnapshots, SnapshotsRead, days_needed
 from campaign_automation.managers.rules.applying import RuleWriter
-from campaign_automation.managers.rules.decisions import evaluate_accounts
-from campaign_automation.managers.rules.results import acted, count, needs_review, not_now, notified_only
-from campaign_automation.managers.rules.wording import notice_arguments
+from campaign_automation.managers.rules.decisions import Evaluation, evaluate_accounts
+from campaign_automation.managers.rules.entities import RULE_ACTOR
+from campaign_automation.managers.rules.results import (
+    acted,
+    count,
+    needs_review,
+    not_now,
+    notified_only,
+    proposed,
+)
+from campaign_automation.managers.rules.wording import message_of, notice_arguments
 from campaign_automation.managers.shared.notices import Notices
+from campaign_automation.models.proposals import ProposedPlan
 from campaign_automation.models.rules.actions import Notify
 from campaign_automation.models.rules.answers import RuleEvaluated
 from campaign_automation.models.rules.rule import RuleTick, StoredRule
@@ -32,8 +43,14 @@ CLAIM_SECONDS = 120  # longer than the function lives
 
 class RuleEvaluation:
     def __init__(
-        self, rules: RuleStore, snapshots: AccountSnapshots, writer: RuleWriter, notices: Notices
+        self,
+        rules: RuleStore,
+        snapshots: AccountSnapshots,
+        writer: RuleWriter,
+        notices: Notices,
+        proposals: ProposalMaker,
     ) -> None:
+        self._proposals = proposals
         self._rules = rules
         self._snapshots = snapshots
         self._writer = writer
@@ -70,7 +87,31 @@ class RuleEvaluation:
             return await self._record(tick, needs_review(tick, evaluation))
         if tick.head.rule.mode == "observe" or isinstance(tick.head.rule.action, Notify):
             return await self._record(tick, *notified_only(tick, evaluation, notified_at))
+        if tick.head.rule.mode == "propose":
+            return await self._record(tick, *await self._propose(tick, evaluation, notified_at))
         return await self._record(tick, acted(tick, evaluation, await self._writer.write(tick, evaluation)))
+
+    async def _propose(
+        self, tick: Tick, evaluation: Evaluation, notified_at: Mapping[str, datetime]
+    ) -> tuple[RuleEvaluated, dict[str, datetime]]:
+        """Ask a person for the changes, where there are any; the same tick again asks for the same."""
+        planned, rule = await self._writer.plan(tick, evaluation), tick.head.rule
+        result, asked = proposed(tick, evaluation, planned, notified_at)
+        if not planned.runs:
+            return result, asked
+        message = message_of(rule, evaluation.decisions, evaluation.names, observed=True)
+        proposal = await self._proposals.make(
+            tick.head.tenant,
+            "create_rule",
+            ProposedPlan(runs=planned.runs),
+            preview=result.model_dump(mode="json"),
+            summary=message or rule.rule_name,
+            reason=f"rule {rule.rule_name}",
+            proposed_by=f"{RULE_ACTOR}{tick.head.rule_id}",
+            hours=rule.proposal_hours,
+            proposal_id=_proposal_id(tick),
+        )
+        return result.model_copy(update={"proposal_id": proposal.proposal_id}), asked
 
     async def _read(self, head: RuleHead) -> tuple[list[StoredRule], SnapshotsRead]:
         """Return the conflicting rules, and the accounts over the longest window of all these rules."""
@@ -114,7 +155,8 @@ class RuleEvaluation:
         )
         # Named after the tick: the same tick again writes the same notice.
         moment = tick.scheduled_time.strftime("%Y%m%dT%H%M%S")
-        return self._notices.notice(head.tenant, f"{head.rule_id}-{head.version}-{moment}", arguments)
+        notice_id = f"{head.rule_id}-{head.version}-{moment}"
+        return self._notices.notice(head.tenant, notice_id, arguments, head.rule.notify_by)
 
 
 def _not_now_reason(head: RuleHead) -> str:
@@ -122,3 +164,8 @@ def _not_now_reason(head: RuleHead) -> str:
     if head.state != "enabled":
         return f"rule_{head.state}"
     return reason_not_now(head.rule, clock.now()) or ""
+
+
+def _proposal_id(tick: Tick) -> str:
+    mark = hashlib.sha256(f"{tick.head.tenant}#{tick.head.rule_id}#{tick.key}".encode()).hexdigest()[:12]
+    return new_id(int(tick.scheduled_time.timestamp() * 1000), mark)

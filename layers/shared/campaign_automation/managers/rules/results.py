@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
-from campaign_automation.managers.rules.applying import Written
+from campaign_automation.managers.rules.applying import Planned, Written
 from campaign_automation.managers.rules.decisions import Evaluation
 from campaign_automation.managers.rules.entities import RULE_ACTOR
 from campaign_automation.managers.rules.wording import (
@@ -43,12 +43,8 @@ def notified_only(
     tick: Tick, evaluation: Evaluation, notified_at: Mapping[str, datetime]
 ) -> tuple[RuleEvaluated, dict[str, datetime]]:
     """Return the result of a tick that writes nothing, and the objects' last notifications with its own."""
-    rule, now = tick.head.rule, clock.now()
+    rule = tick.head.rule
     observed = rule.mode == "observe"
-    cooldown = timedelta(hours=hours_of(rule.cooldown))
-    # Those older than the cooldown bar nothing any more.
-    kept = {entity: at for entity, at in notified_at.items() if now - at < cooldown}
-    kept |= {decision.entity_id: now for decision in evaluation.decisions}
     result = _result(
         tick,
         evaluation,
@@ -56,7 +52,31 @@ def notified_only(
         acted=0 if observed else len(evaluation.decisions),
         notification=message_of(rule, evaluation.decisions, evaluation.names, observed=observed),
     )
-    return result, kept
+    return result, _with_now(tick, notified_at, [item.entity_id for item in evaluation.decisions])
+
+
+def proposed(
+    tick: Tick, evaluation: Evaluation, planned: Planned, notified_at: Mapping[str, datetime]
+) -> tuple[RuleEvaluated, dict[str, datetime]]:
+    """Return the result of a tick that asks a person, and the times at which objects were last asked for."""
+    asked = {item.id for run in planned.runs for item in run.changes}
+    result = _result(
+        tick,
+        evaluation,
+        outcome="proposed",
+        skipped=evaluation.skipped + planned.skipped,
+        failed=planned.failed,
+    )
+    return result, _with_now(tick, notified_at, asked)
+
+
+def _with_now(
+    tick: Tick, notified_at: Mapping[str, datetime], entities: Iterable[str]
+) -> dict[str, datetime]:
+    now, cooldown = clock.now(), timedelta(hours=hours_of(tick.head.rule.cooldown))
+    # Those older than the cooldown bar nothing any more.
+    kept = {entity: at for entity, at in notified_at.items() if now - at < cooldown}
+    return kept | dict.fromkeys(entities, now)
 
 
 def acted(tick: Tick, evaluation: Evaluation, written: Written) -> RuleEvaluated:

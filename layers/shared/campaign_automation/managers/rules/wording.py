@@ -103,7 +103,7 @@ def review_message(rule: CreateRule, note: str) -> str:
 def created_message(rule: CreateRule, state: str, backtest: str, *, planned: bool) -> str:
     """Return the message of a rule that was stored, or in a dry run would be, with its back-test's."""
     verb = "would be" if planned else "is"
-    mode = "observes" if rule.mode == "observe" else "acts"
+    mode = {"observe": "observes", "propose": "asks a person"}.get(rule.mode, "acts")
     schedule = f"{rule.schedule_expression} ({rule.time_zone})"
     return f"{rule.rule_name} {verb} {state} and {mode} {schedule}. {backtest}"
 

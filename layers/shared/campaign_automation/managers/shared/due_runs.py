@@ -12,7 +12,7 @@ from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import CampaignAutomationError, envelope
 from campaign_automation.utils.observability import emit, internal_error, logger
 
-RULES, AB_TESTS, SWEEPS = "rules", "ab_tests", "sweeps"
+RULES, AB_TESTS, PAUSES, SWEEPS = "rules", "ab_tests", "pauses", "sweeps"
 # A sweep that fails is simply due again after its interval.
 _NO_RETRIES = Retries(attempts=0, seconds=0)
 

@@ -17,7 +17,7 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 
@@ -25,8 +25,6 @@ from campaign_automation.models.ab_tests import AbTestTerms
 from campaign_automation.models.common import Context
 from campaign_automation.stores.answer_store import AnswerStore, Claim
 from campaign_automation.utils.error_handler import ConflictError
-
-A = TypeVar("A", bound=BaseModel)
 
 KEPT_SECONDS = 8 * 24 * 3600  # at least 7 days are promised
 DERIVED_SECONDS = 15 * 60
@@ -42,6 +40,7 @@ class Now(NamedTuple):
 
 
 Refresh = Callable[[Any], Awaitable[Now]]
+Kept = Callable[[str], BaseModel]  # reads an answer that was kept
 
 
 @dataclass
@@ -57,7 +56,7 @@ class Idempotency:
 
     @asynccontextmanager
     async def once(
-        self, tenant: str, claim: Claim | None, kind: type[BaseModel], refresh: Refresh | None = None
+        self, tenant: str, claim: Claim | None, kept: Kept, refresh: Refresh | None = None
     ) -> AsyncIterator[Once]:
         """Hold the claim while the body makes the answer, and keep it; the body that raises frees the key.
 
@@ -71,7 +70,7 @@ class Idempotency:
             return
         standing = await self._store.claim(tenant, claim, _RUNNING_SECONDS)
         if standing is not None:
-            now = await _repeated(standing, claim, kind, refresh)
+            now = await _repeated(standing, claim, kept, refresh)
             if not (claim.is_derived and now.is_over):
                 yield Once(now.answer)
                 return
@@ -138,12 +137,12 @@ def action_claim(context: Context, action: str, request: BaseModel, *, derive: b
     )
 
 
-async def _repeated(standing: Claim, claim: Claim, kind: type[A], refresh: Refresh | None) -> Now:
+async def _repeated(standing: Claim, claim: Claim, kept: Kept, refresh: Refresh | None) -> Now:
     refuse_other_request(standing, claim)
     if standing.answer is None:
         raise _still_running()
-    kept: A = kind.model_validate_json(standing.answer)
-    now = Now(kept, is_over=False) if refresh is None else await refresh(kept)
+    answer = kept(standing.answer)
+    now = Now(answer, is_over=False) if refresh is None else await refresh(answer)
     return now._replace(answer=now.answer.model_copy(update={"replayed": True}))
 
 

@@ -15,7 +15,7 @@ from typing import NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 from campaign_automation.adapters.base import LONGEST_REPORT_DAYS, DailyInsight, PlatformAdapter
-from campaign_automation.adapters.delivery import Parents, fill_days
+from campaign_automation.adapters.delivery import Parents, fill_days, windows
 from campaign_automation.adapters.tree import Tree
 from campaign_automation.managers.shared.first_party_revenue import FirstPartyRevenue
 from campaign_automation.managers.shared.platform_access import Patience, PlatformAccount, Platforms
@@ -33,6 +33,7 @@ T = TypeVar("T")
 USUAL_ATTRIBUTION_DAYS = 7  # where nobody tells the window
 SNAPSHOT_DAYS = 35  # conversions arrive for four weeks at most
 _PATIENCE = Patience(total=8.0, attempt=15.0)
+_MOST_CAMPAIGNS = 100  # of one report: their ids stand in its URL
 _AT_ONCE = 6  # campaigns of an account that are read at the same time: the time of each is its own
 
 
@@ -130,6 +131,23 @@ class Insights:
         since = min(_first_day(item, today, days) for item in group)
         adapter = self._platforms.adapter(group[0].platform)
         return await self._report(adapter, group, level, since, today - timedelta(days=1))
+
+    async def between(
+        self, group: Sequence[Campaign], level: Level, first: date, last: date
+    ) -> list[DailyInsight]:
+        """Return the bare report of any length on campaigns of one account and objective, both days included.
+
+        It has no row where nothing was delivered, and none of objects that the platform does not show.
+        """
+        adapter = self._platforms.adapter(group[0].platform)
+        rows: list[DailyInsight] = []
+        # One after the other: all count for the one account's limits.
+        for since, until in windows(first, last, LONGEST_REPORT_DAYS):
+            for start in range(0, len(group), _MOST_CAMPAIGNS):
+                part = group[start : start + _MOST_CAMPAIGNS]
+                rows += await self._report(adapter, part, level, since, until)
+        check_rows(rows)
+        return rows
 
     async def _read_group(self, group: Sequence[Campaign], wanted: _Wanted) -> list[CampaignInsights]:
         account, adapter = group[0].account, self._platforms.adapter(group[0].platform)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Any
 
 from campaign_automation.clients.mcp_client import ToolCaller
-from campaign_automation.stores.notice_store import Channel, Notice, NoticeStore
+from campaign_automation.managers.notices.links import LINK_TO, Links
+from campaign_automation.models.notices import Channel
+from campaign_automation.stores.notice_store import Notice, NoticeStore
+from campaign_automation.stores.operations.webhooks import WebhookStore
 from campaign_automation.utils.error_handler import CampaignAutomationError, redact
 from campaign_automation.utils.observability import emit, logger
 
@@ -30,32 +33,55 @@ Publish = Callable[[str, str], None]  # subject and message
 
 
 class Notices:
-    """The notices that go through the Web Platform, and through a topic where the deployment has one."""
+    """The notices that go through the Web Platform, through a topic where the deployment has one, and to the
+    tenant's webhook (managers/notices/webhooks.py); a tenant chooses its channels."""
 
-    def __init__(self, store: NoticeStore, tools: ToolCaller | None, publish: Publish | None = None) -> None:
+    def __init__(
+        self,
+        store: NoticeStore,
+        choices: WebhookStore,
+        tools: ToolCaller | None,
+        publish: Publish | None = None,
+        links: Links | None = None,
+    ) -> None:
+        self._links = links
         self._store = store
+        self._choices = choices
         self._tools = tools
         self._publish = publish
 
-    def notice(self, tenant: str, notice_id: str, arguments: dict[str, Any]) -> list[Notice]:
-        """Return the notice to store together with the state it reports; none without a channel."""
-        waiting: list[Channel] = []
+    def notice(
+        self,
+        tenant: str,
+        notice_id: str,
+        arguments: dict[str, Any],
+        channels: Sequence[Channel] | None = None,
+    ) -> list[Notice]:
+        """Return the notice to store together with the state it reports, for some channels or all."""
+        there: list[Channel] = []
         if self._tools is not None:
-            waiting.append("web_platform")
+            there.append("web_platform")
         if self._publish is not None:
-            waiting.append("topic")
-        if not waiting:
-            return []
-        return [Notice(tenant=tenant, notice_id=notice_id, arguments=arguments, waiting=waiting)]
+            there.append("topic")
+        waiting = [item for item in there if channels is None or item in channels]
+        only = None if channels is None else list(channels)
+        return [Notice(tenant=tenant, notice_id=notice_id, arguments=arguments, waiting=waiting, only=only)]
 
     async def tell(self, tenant: str, notice_id: str, arguments: dict[str, Any]) -> None:
         """Store a notice that reports no state of ours and send it, once for all calls with its id."""
         if await self.leave(tenant, notice_id, arguments):
             await self.deliver(tenant, notice_id)
 
-    async def leave(self, tenant: str, notice_id: str, arguments: dict[str, Any]) -> bool:
+    async def leave(
+        self,
+        tenant: str,
+        notice_id: str,
+        arguments: dict[str, Any],
+        channels: Sequence[Channel] | None = None,
+    ) -> bool:
         """Store a notice for the next sweep, once for all calls with its id; return whether it is new."""
-        return any([await self._store.add(item) for item in self.notice(tenant, notice_id, arguments)])
+        notices = self.notice(tenant, notice_id, arguments, channels)
+        return any([await self._store.add(item) for item in notices])
 
     async def deliver(self, tenant: str, notice_id: str) -> Exception | None:
         """Send the notice on its waiting channels; one that fails keeps waiting.
@@ -66,7 +92,9 @@ class Notices:
         notice = await self._store.load(tenant, notice_id)
         if notice is None or not notice.waiting or not await self._store.claim(notice, _DELIVERY_SECONDS):
             return None
-        errors = {channel: await self._failure(channel, notice) for channel in notice.waiting}
+        chosen = (await self._choices.settings(tenant)).settings.channels
+        wanted = [channel for channel in notice.waiting if channel in chosen]
+        errors = {channel: await self._failure(channel, notice) for channel in wanted}
         failures = {channel: error for channel, error in errors.items() if error is not None}
         kept = notice.model_copy(update={"waiting": list(failures), **_refusals(notice, failures.values())})
         if kept.is_quarantined:
@@ -86,10 +114,14 @@ class Notices:
     def _send(self, channel: Channel, notice: Notice) -> Awaitable[Any]:
         if channel == "topic":
             assert self._publish is not None
-            message = json.dumps({"tenant": notice.tenant, **notice.arguments}, ensure_ascii=False)
+            # Who reads the topic is not the owner: no link that decides goes there.
+            told = {name: value for name, value in notice.arguments.items() if name != LINK_TO}
+            message = json.dumps({"tenant": notice.tenant, **told}, ensure_ascii=False)
             return asyncio.to_thread(self._publish, notice.arguments["title"], message)
         assert self._tools is not None
         arguments = with_known_category(notice.arguments)
+        if LINK_TO in arguments and self._links is not None:
+            arguments = self._links.with_link(notice.tenant, arguments)
         return self._tools.call_tool(TOOL, {"user_id": notice.tenant, **arguments})
 
 

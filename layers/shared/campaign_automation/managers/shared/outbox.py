@@ -12,8 +12,8 @@ import time
 from collections import deque
 from typing import Any
 
+from campaign_automation.clients.background_lambda import BackgroundFunction
 from campaign_automation.clients.mcp_client import ToolCaller
-from campaign_automation.clients.outbox_lambda import OutboxFunction
 from campaign_automation.managers.shared.notices import (
     REFUSALS,
     Notices,
@@ -66,7 +66,7 @@ class Outbox:
         store: CampaignStore,
         tools: ToolCaller | None,
         notices: Notices | None = None,
-        function: OutboxFunction | None = None,
+        function: BackgroundFunction | None = None,
     ) -> None:
         self._store = store
         self._tools = tools
@@ -113,7 +113,8 @@ class Outbox:
         if self._tools is None or self.tells_later:
             return
         if self._function is not None:
-            await self._function.send(tenant, campaign_id)
+            # What is not taken now, the next sweep finds.
+            await self._function.hand_over({"tenant": tenant, "campaign_id": campaign_id})
         elif self.patience is None:
             await self.deliver(tenant, campaign_id)
         else:

@@ -14,6 +14,7 @@ from campaign_automation.models.creation.settings import SettingField
 from campaign_automation.utils.error_handler import PlatformError
 
 Value = str | Decimal | None
+_IN_TREES = (Level.CAMPAIGN, Level.ADSET, Level.AD)
 _STOPPED = ("paused", "deleted")
 _MANAGED = ("id", "status", "daily_budget")
 Values = Mapping[tuple[str, str], Value]  # by our tag and the field
@@ -54,14 +55,28 @@ def follow(campaign: Campaign, tree: Tree) -> None:
     if not campaign.is_adopted:
         _note_narrowed(campaign, tree)
         return
-    shown, known = entries_of(campaign.tag, tree), campaign.objects
-    new = {tag: item for tag, item in shown.items() if tag not in known or known[tag].state != "created"}
+    shown, known = entries_of(campaign.tag, tree).values(), campaign.objects
+    ids = {entry.platform_id for entry in known.values() if entry.state == "created"}
+    new = [_taken_over(known, item) for item in shown if item.platform_id not in ids]
+    there = {item.platform_id for item in shown}
     gone = {
         tag: entry.model_copy(update={"state": "gone", "status": "deleted"})
         for tag, entry in known.items()
-        if tag not in shown and entry.state == "created" and entry.level not in tree.lost
+        if entry.state == "created" and entry.level in _IN_TREES and entry.platform_id not in there
+        if entry.level not in tree.lost
     }
-    campaign.objects = known | new | gone
+    campaign.objects = known | {entry.tag: entry for entry in new} | gone
+
+
+def _taken_over(known: Mapping[str, ObjectEntry], shown: ObjectEntry) -> ObjectEntry:
+    """Return the entry of an object that is new here; a second copy of an ad of ours is not started."""
+    ours = known.get(shown.name.rpartition(" ")[2])
+    if ours is None or ours.level is not shown.level or ours.tag == shown.tag:
+        return shown
+    if ours.state == "sent":
+        update = {"state": "created", "platform_id": shown.platform_id, "status": shown.status}
+        return ours.model_copy(update=update)
+    return shown.model_copy(update={"held": True})
 
 
 def _note_narrowed(campaign: Campaign, tree: Tree) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
+from typing import NamedTuple
 
 from campaign_automation.adapters.base import PlatformAdapter
 from campaign_automation.managers.campaign_manager import CampaignManager
@@ -11,6 +13,7 @@ from campaign_automation.managers.changes.gate import WriteGate
 from campaign_automation.managers.changes.items import (
     ChangeResult,
     DesiredChange,
+    Run,
     changed_items,
     failed_items,
     is_confirmed,
@@ -26,6 +29,16 @@ from campaign_automation.models.campaign import Campaign, Targets
 from campaign_automation.models.changes import CampaignUpdated, UpdateCampaign
 from campaign_automation.models.common import Context
 from campaign_automation.utils.error_handler import ConflictError
+
+
+class Updated(NamedTuple):
+    """The answer, with the campaign as it was before, the run, its results and the targets that were new."""
+
+    answer: CampaignUpdated
+    campaign: Campaign
+    run: Run
+    items: list[ChangeResult]
+    targets: dict[str, Decimal]
 
 
 class CampaignUpdates:
@@ -47,6 +60,13 @@ class CampaignUpdates:
         Raises InvalidRequestError for what cannot be set, GuardRefusedError when a guard held back all of it,
         the platform's error when it refused all of it.
         """
+        return (await self._update(request, context)).answer
+
+    async def plan(self, request: UpdateCampaign, context: Context) -> Updated:
+        """Find what `update` would change and write nothing."""
+        return await self._update(request.model_copy(update={"mode": "act", "dry_run": True}), context)
+
+    async def _update(self, request: UpdateCampaign, context: Context) -> Updated:
         campaign = await self._campaigns.load_created(context.user_id, request.campaign_id)
         if campaign.state == "deleted":
             raise ConflictError(CAMPAIGN_DELETED, field="campaign_id")
@@ -62,7 +82,7 @@ class CampaignUpdates:
             await self._targets.set(campaign, targets, run)
         changed = [*changed_items(items), *target_items(campaign, targets)]
         now = {name: getattr(campaign, name) for name in Targets.model_fields}
-        return CampaignUpdated(
+        answer = CampaignUpdated(
             status=status_of(items),
             confirmed=is_confirmed(items),
             campaign_id=campaign.campaign_id,
@@ -73,6 +93,7 @@ class CampaignUpdates:
             failed=failed_items(items),
             message=updated_message([item.field for item in changed], dry_run=request.dry_run),
         )
+        return Updated(answer, campaign, run, items, targets)
 
     async def _wanted(self, campaign: Campaign, request: UpdateCampaign) -> list[DesiredChange]:
         view = await self._gate.look(campaign)

@@ -40,8 +40,8 @@ class AddedAd(AdResult):
     ad_status: Literal["paused", "active"]
 
 
-class AdsAdded(Answer):
-    """The answer of add_ads. `run_id` names the change for the audit trail and for undo, which removes them.
+class AdsAnswer(Answer):
+    """The parts that the answers about ads have in common. `run_id` names the change for trail and undo.
 
     `skipped` are ads that are there already, or that a guard did not start; not `confirmed`: the platform
     could not be read afterwards, or does not show all of them yet.
@@ -51,7 +51,6 @@ class AdsAdded(Answer):
     confirmed: bool = True
     campaign_id: str
     run_id: str | None = None
-    ads: list[AddedAd]
     skipped: list[SkippedItem] = []
     failed: list[FailedItem] = []
     warnings: list[str] = []
@@ -61,3 +60,9 @@ class AdsAdded(Answer):
     def is_final(self) -> bool:
         """Return whether asking again would change nothing: no part of it failed in passing."""
         return not any(item.error["details"].get("retryable") for item in self.failed)
+
+
+class AdsAdded(AdsAnswer):
+    """The answer of add_ads, as in AdsAnswer; undo removes the ads."""
+
+    ads: list[AddedAd]

@@ -10,9 +10,9 @@ from campaign_automation.models.campaigns import CreativeId, SpecialAdCategories
 from campaign_automation.models.common import (
     AnyObjective,
     Country,
-    Model,
     Platform,
     PositiveAmount,
+    Proposable,
     Text,
     unique,
 )
@@ -38,7 +38,7 @@ LeftOut = Literal[
 ]
 
 
-class DuplicateCampaign(Model):
+class DuplicateCampaign(Proposable):
     """Parameters of duplicate_campaign; what is left out is as in the campaign that `campaign_id` names.
 
     The copy is paused, unless `activate`. `leave_out` names settings that it shall not have. A campaign that

@@ -14,10 +14,9 @@ MOST_HEADLINES, MOST_DESCRIPTIONS = 15, 5
 Line = Annotated[Text, Field(max_length=500)]
 
 
-class GivenTexts(Model):
-    """The caller's own texts of one creative; the parts that are left out are written for it."""
+class Texts(Model):
+    """The texts of an ad, as far as they are given."""
 
-    creative_id: Annotated[Text, Field(max_length=64)]
     primary_text: Annotated[Text, Field(max_length=2200)] | None = None
     headline: Line | None = None
     description: Line | None = None
@@ -25,6 +24,18 @@ class GivenTexts(Model):
     more_descriptions: Annotated[
         list[Line], Field(max_length=MOST_DESCRIPTIONS - 1), AfterValidator(unique)
     ] = []
+
+
+PARTS_OF_TEXTS = tuple(Texts.model_fields)
+
+
+class _OfCreative(Model):
+    creative_id: Annotated[Text, Field(max_length=64)]
+
+
+# The digests of stored requests have the fields in this order: the creative first.
+class GivenTexts(Texts, _OfCreative):
+    """The caller's own texts of one creative; the parts that are left out are written for it."""
 
 
 _PARAMETER = re.compile(r"[A-Za-z0-9_.~-]{1,64}")

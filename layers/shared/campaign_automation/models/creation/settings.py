@@ -1,17 +1,18 @@
-"""The settings of existing objects that a platform lets be changed: name, end and bidding.
+"""The settings of existing objects that a platform lets be changed: name, end, bidding and copy.
 
 Each has one text, under which plans, audit records and read-backs compare it.
 """
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Literal, NamedTuple, Self, get_args
 
 from campaign_automation.models.creation.options import BidStrategy
 
-SettingField = Literal["name", "end_time", "bid_strategy"]
+SettingField = Literal["name", "end_time", "bid_strategy", "copy"]
 NO_END = "none"
 MIXED = "mixed"  # stands for a target that is not the same in all ad sets
 _STRATEGIES = get_args(BidStrategy)
@@ -58,12 +59,33 @@ class Bidding(NamedTuple):
         return cls(strategy, Decimal(target) if target else None)
 
 
-Setting = Name | End | Bidding
+class Copy(NamedTuple):
+    """The lines of an ad that is edited in place."""
+
+    headlines: tuple[str, ...]
+    descriptions: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """The lines as JSON, as they stand in the ad."""
+        return json.dumps(self._asdict(), ensure_ascii=False)
+
+    @classmethod
+    def of(cls, text: str) -> Self:
+        """Return the copy with this text."""
+        lines = json.loads(text)
+        return cls(tuple(lines["headlines"]), tuple(lines["descriptions"]))
+
+
+CampaignSetting = Name | End | Bidding
+Setting = CampaignSetting | Copy
 
 
 def field_of(setting: Setting) -> SettingField:
     if isinstance(setting, Name):
         return "name"
+    if isinstance(setting, Copy):
+        return "copy"
     return "end_time" if isinstance(setting, End) else "bid_strategy"
 
 
@@ -71,6 +93,8 @@ def setting_of(field: SettingField, text: str) -> Setting | None:
     """Return the setting of a field with this text; None for a bidding that is not one of ours."""
     if field == "name":
         return Name(text)
+    if field == "copy":
+        return Copy.of(text)
     if field == "end_time":
         return End(None if text == NO_END else datetime.fromisoformat(text))
     return Bidding.of(text)

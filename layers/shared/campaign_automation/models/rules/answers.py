@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Literal
+from typing import Annotated, Literal
 
 from campaign_automation.models.budgets import EarlierDecision
 from campaign_automation.models.changes import ChangedItem, FailedItem, SkippedItem
-from campaign_automation.models.common import Answer, Model
+from campaign_automation.models.common import Answer, Later, Model
 from campaign_automation.models.rules.rule import CreateRule, MaxAffected
 
 
@@ -86,7 +86,7 @@ class RuleEvaluated(Model):
     rule_id: str
     version: int
     scheduled_time: str
-    outcome: Literal["done", "observed", "not_now", "needs_review"] = "done"
+    outcome: Literal["done", "observed", "proposed", "not_now", "needs_review"] = "done"
     note: str = ""
     evaluated: int
     matched: int
@@ -98,6 +98,7 @@ class RuleEvaluated(Model):
     notification: str | None = None
     scope: list[str] = []
     earlier_decisions: list[EarlierDecision] = []
+    proposal_id: Annotated[str | None, Later] = None
 
 
 class RuleView(Model):

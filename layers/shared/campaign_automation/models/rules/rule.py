@@ -13,8 +13,19 @@ from pydantic import (
     model_validator,
 )
 
-from campaign_automation.models.common import Level, Model, Platform, Record, Text, unique
-from campaign_automation.models.rules.actions import Action
+from campaign_automation.models.common import (
+    USUAL_HOURS,
+    Later,
+    Level,
+    Model,
+    Platform,
+    ProposalHours,
+    Record,
+    Text,
+    unique,
+)
+from campaign_automation.models.notices import Channels
+from campaign_automation.models.rules.actions import Action, Notify
 from campaign_automation.models.rules.conditions import Condition, leaves, shallow
 from campaign_automation.models.rules.vocabulary import (
     DEFAULT_SCHEDULE,
@@ -84,6 +95,8 @@ class CreateRule(Model):
     `certainty` c: a condition on cpa, roas, cpc, ctr, conversion_rate or conversions counts as met only if
     the data support it with probability c. `settle` is the time that an object is left as it is after any
     change of ours, `cooldown` after this rule's own. Of two rules the higher `priority` wins.
+    `notify_by` are the channels that are told, where they are not all of the tenant's. With `mode` propose a
+    run makes a proposal, which waits `proposal_hours` for a person.
     """
 
     rule_name: Annotated[Text, Field(max_length=200)]
@@ -93,7 +106,8 @@ class CreateRule(Model):
     schedule: Schedule | None = None
     check_interval: Annotated[int, Field(strict=True, ge=900, le=7 * 86_400, multiple_of=60)] | None = None
     time_zone: TimeZone = "UTC"
-    mode: Literal["act", "observe"] = "act"
+    mode: Literal["act", "observe", "propose"] = "act"
+    proposal_hours: ProposalHours = USUAL_HOURS
     max_affected: MaxAffected = MaxAffected(count=20)
     max_actions_per_day: Annotated[int, Field(ge=1, le=10_000)] | None = None
     cooldown: Duration = "24h"
@@ -103,6 +117,7 @@ class CreateRule(Model):
     active_hours: ActiveHours | None = None
     blackout_dates: Annotated[list[date], Field(max_length=366), AfterValidator(unique)] = []
     expires: AwareDatetime | None = None
+    notify_by: Annotated[Channels | None, Later] = None
     confirm: Flag = False
     dry_run: Flag = False
 
@@ -110,6 +125,8 @@ class CreateRule(Model):
     def _consistent(self) -> CreateRule:
         if self.schedule and self.check_interval:
             raise ValueError("check_interval: give either schedule or check_interval, not both")
+        if self.mode == "propose" and isinstance(self.action, Notify):
+            raise ValueError("mode: a notification changes nothing, so there is nothing to propose")
         if self.action.acts_on == Level.CAMPAIGN and self.applies_to.adset_ids is not None:
             raise ValueError(
                 "applies_to: adset_ids select no campaign, but the action needs campaigns; give campaign_ids"
@@ -173,7 +190,7 @@ class RuleFromTemplate(Model):
     rule_name: Annotated[Text, Field(max_length=200)] | None = None
     schedule: Schedule | None = None
     time_zone: TimeZone | None = None
-    mode: Literal["act", "observe"] | None = None
+    mode: Literal["act", "observe", "propose"] | None = None
     max_affected: MaxAffected | None = None
     priority: Annotated[int, Field(ge=0, le=1000)] | None = None
     confirm: Flag = False

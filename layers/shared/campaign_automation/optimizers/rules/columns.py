@@ -125,9 +125,6 @@ class Columns:
     def paused_by_us(self) -> int:
         return mask_of(entity.paused_by_us for entity in self.entities)
 
-    def position(self, entity_id: str) -> int:
-        return bisect_left(self.entities, entity_id, key=lambda entity: entity.entity_id)
-
     def scope(self, scope: Scope) -> int:
         """Return the objects that `scope` selects."""
         mask = self.everyone

@@ -14,13 +14,12 @@ from campaign_automation.stores.campaign_rows import (
     TO_RECONCILE,
     Pending,
     campaign_key,
-    changed_parts,
     partition,
     pending_of,
     visit_at,
 )
 from campaign_automation.stores.lease import Lease
-from campaign_automation.stores.table import Absent, AllOf, Equals, Key, Table, Update
+from campaign_automation.stores.table import Absent, AllOf, Equals, Key, Table, Update, document
 from campaign_automation.utils.clock import now_ms
 
 _VISIT = Lease(holder="reconciled_by", until="reconciled_until")
@@ -52,6 +51,8 @@ class VisitStore:
         key, held = campaign_key(creation), _VISIT.held_by(token)
         gone = _VISIT.attributes
         is_due = Absent("due") if creation.due is None else Equals("due", creation.due)
-        values = changed_parts({**parts, **visit_at(due)})
+        # A visit is no sign of life of the process that creates: the row's own time of change stays.
+        looked = {name: document(value) for name, value in parts.items()}
+        values = {**looked, **visit_at(due)}
         if not await self._table.try_write(Update(key, set=values, remove=gone, when=AllOf(held, is_due))):
-            await self._table.try_write(Update(key, set=changed_parts(parts), remove=gone, when=held))
+            await self._table.try_write(Update(key, set=looked, remove=gone, when=held))

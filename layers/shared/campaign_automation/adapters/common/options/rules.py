@@ -95,9 +95,7 @@ def check_options(spec: CreateCampaign, rules: OptionRules, account: AdAccount, 
     _check_times(spec, now)
     bidding = Bidding(spec.bid_strategy, None if spec.bid_strategy == LOWEST_COST else _target_of(spec))
     check_bidding(bidding, spec.objective, rules, account)
-    return [
-        warning for index, texts in enumerate(spec.texts or []) for warning in _texts(index, texts, rules)
-    ]
+    return check_texts(spec.texts or [], rules)
 
 
 def _check_call_to_action(spec: CreateCampaign, rules: OptionRules) -> None:
@@ -217,6 +215,11 @@ def check_bidding(bidding: Bidding, objective: Objective, rules: OptionRules, ac
 
 
 # --- texts --------------------------------------------------------------------------------------------------
+
+
+def check_texts(texts: Sequence[GivenTexts], rules: OptionRules) -> list[str]:
+    """Return warnings of lines that are cut. Raises InvalidRequestError for one that cannot be shown."""
+    return [warning for index, item in enumerate(texts) for warning in _texts(index, item, rules)]
 
 
 def _texts(index: int, texts: GivenTexts, rules: OptionRules) -> Iterator[str]:

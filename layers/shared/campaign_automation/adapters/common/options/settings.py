@@ -7,8 +7,15 @@ from datetime import datetime
 from campaign_automation.adapters.common.options.rules import OptionRules, check_bidding, refused
 from campaign_automation.adapters.common.text import display_width, has_emoji
 from campaign_automation.models.common import AdAccount, Objective
-from campaign_automation.models.creation.settings import Bidding, End, Setting
+from campaign_automation.models.creation.settings import Bidding, CampaignSetting, Copy, End, Name, Setting
 from campaign_automation.utils.error_handler import InvalidRequestError
+
+
+def of_campaign(setting: Setting) -> CampaignSetting:
+    """Return a setting on a platform whose ads are not edited. Raises TypeError for a copy."""
+    if isinstance(setting, Copy):
+        raise TypeError("the ads of this platform are not edited")
+    return setting
 
 
 def check_setting(
@@ -28,7 +35,7 @@ def check_setting(
             raise InvalidRequestError(
                 "end_time: lies in the past; pause the campaign to stop it now", field="end_time"
             )
-    else:
+    elif isinstance(setting, Name):
         _check_name(setting.text, rules)
 
 

@@ -1,4 +1,4 @@
-"""Changes of what exists on Google: each operation with an outcome of its own, and a campaign's settings."""
+"""Changes of what exists on Google: outcomes of operations, campaigns' settings, ads' texts."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from campaign_automation.adapters.base import Access, Outcome, failed
 from campaign_automation.adapters.common.outcomes import Look, looked_up, with_gone_removed
 from campaign_automation.adapters.google import answers, queries, requests
 from campaign_automation.adapters.google.messages import Operation
+from campaign_automation.adapters.google.options import texts
 from campaign_automation.adapters.google.wire import GoogleWire
-from campaign_automation.models.common import AdAccount, Objective
-from campaign_automation.models.creation.settings import Setting
-from campaign_automation.utils.error_handler import PlatformError
+from campaign_automation.models.common import AdAccount, Level, Objective
+from campaign_automation.models.creation.settings import CampaignSetting, Copy
+from campaign_automation.utils.error_handler import PlatformError, PlatformRejectedError
 
 
 async def change_each(
@@ -38,6 +39,32 @@ async def change_each(
     return await looked_up(outcomes, look)
 
 
+async def change_copies(wire: GoogleWire, access: Access, ad_ids: Sequence[str], copy: Copy) -> list[Outcome]:
+    """Give ads other lines; they stay the ads that they are, with their figures."""
+    shown = {answers.ad_id(row): row.ad_group_ad.ad for row in await _ads(wire, access, ad_ids)}
+    kinds = {item: kind for item, ad in shown.items() if (kind := texts.kind_of(ad))}
+    customer_id = access.platform_account_id
+    operations = [texts.copy_operation(customer_id, item, kind, copy) for item, kind in kinds.items()]
+
+    async def look(ids: Sequence[str]) -> Collection[str]:
+        rows = await _ads(wire, access, ids)
+        return {answers.ad_id(row) for row in rows if texts.lines_shown(row.ad_group_ad.ad) == copy}
+
+    changed = await change_each(wire, access, "update_ad", operations, list(kinds), look)
+    gone = [failed(item, answers.gone(item)) for item in ad_ids if item not in shown]
+    return [*changed, *gone, *(failed(item, _not_edited(item)) for item in shown.keys() - kinds.keys())]
+
+
+async def _ads(wire: GoogleWire, access: Access, ad_ids: Sequence[str]) -> list[Any]:
+    names = [requests.resource_name(access.platform_account_id, Level.AD, item) for item in ad_ids]
+    return await wire.search(access, "list_ads", queries.copies_of(names))
+
+
+def _not_edited(ad_id: str) -> PlatformRejectedError:
+    problem = "is of a kind whose texts are not edited here; add another ad and pause this one"
+    return PlatformRejectedError(f"google: the ad {ad_id} {problem}", platform="google", code="4005")
+
+
 class GoogleSettings:
     """Names, ends and biddings, all of which belong to campaigns."""
 
@@ -50,12 +77,17 @@ class GoogleSettings:
         account: AdAccount,
         objective: Objective,
         campaign_ids: Sequence[str],
-        setting: Setting,
+        setting: CampaignSetting,
     ) -> list[Outcome]:
         return [await self._change(access, account, objective, item, setting) for item in campaign_ids]
 
     async def _change(
-        self, access: Access, account: AdAccount, objective: Objective, campaign_id: str, setting: Setting
+        self,
+        access: Access,
+        account: AdAccount,
+        objective: Objective,
+        campaign_id: str,
+        setting: CampaignSetting,
     ) -> Outcome:
         rows = await self._rows(access, campaign_id)
         if not rows:

@@ -1,0 +1,48 @@
+"""The check of links: a signed token in the query opens one resource, to read it or to decide once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from campaign_automation.settings import Settings
+from campaign_automation.utils.observability import logger
+from campaign_automation.utils.secrets import read_secret
+from campaign_automation.utils.signed_links import Link, LinkKeys, verified
+
+_PURPOSES = {"GET": "read", "POST": "decide"}
+
+
+class LinkVerifier:
+    def __init__(self, keys: LinkKeys) -> None:
+        self._keys = keys
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> LinkVerifier:
+        return cls(LinkKeys(partial(_secret, settings.link_secret_id)))
+
+    def holder(self, event: Mapping[str, Any]) -> Link | None:
+        """Return the link of a request, or None where it does not open this very resource and method."""
+        token = (event.get("queryStringParameters") or {}).get("token") or ""
+        link = verified(token, self._keys)
+        proposal_id = (event.get("pathParameters") or {}).get("proposal_id")
+        is_for_this = link is not None and link.resource == f"proposals/{proposal_id}"
+        if link is None or not is_for_this or link.purpose != _PURPOSES.get(event["httpMethod"]):
+            logger.info("link refused", is_ours=link is not None)
+            return None
+        return link
+
+
+def link_policy(link: Link, method_arn: str) -> dict[str, Any]:
+    """Return the policy that allows this one request: the gateway does not cache it."""
+    statement = {"Action": "execute-api:Invoke", "Effect": "Allow", "Resource": method_arn}
+    return {
+        "principalId": link.tenant,
+        "policyDocument": {"Version": "2012-10-17", "Statement": [statement]},
+        "context": {"person": link.person, "link_purpose": link.purpose, "link_id": link.token_id},
+    }
+
+
+def _secret(secret_id: str | None, is_fresh: bool) -> Mapping[str, Any]:
+    return read_secret(secret_id, "links", is_fresh=is_fresh)

@@ -1,0 +1,1 @@
+"""Plans that wait for a person: made, decided and carried out."""

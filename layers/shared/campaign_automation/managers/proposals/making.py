@@ -1,0 +1,77 @@
+"""The making of proposals: a plan is stored together with the notice to its owner."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+from typing import Any
+
+from campaign_automation.managers.proposals import wording
+from campaign_automation.managers.proposals.plans import digest_of
+from campaign_automation.managers.shared.notices import Notices
+from campaign_automation.models.proposals import Proposal, ProposalMade, ProposedAction, ProposedPlan
+from campaign_automation.stores.proposal_store import ProposalStore
+from campaign_automation.utils import clock
+from campaign_automation.utils.observability import emit, logger
+
+
+class ProposalMaker:
+    def __init__(self, store: ProposalStore, notices: Notices) -> None:
+        self._store = store
+        self._notices = notices
+
+    async def make(
+        self,
+        tenant: str,
+        action: ProposedAction,
+        plan: ProposedPlan,
+        *,
+        preview: dict[str, Any],
+        summary: str,
+        reason: str,
+        proposed_by: str,
+        hours: int,
+        language: str = "en",
+        proposal_id: str | None = None,
+    ) -> Proposal:
+        """Store the plan with its notice; under an id that there is already, that proposal stands."""
+        proposal_id = proposal_id or new_id()
+        now = clock.now()
+        proposal = Proposal.model_validate(
+            {
+                "tenant": tenant,
+                "proposal_id": proposal_id,
+                "action": action,
+                "plan": plan,
+                "plan_digest": digest_of(plan, proposal_id),
+                "preview": preview,
+                "summary": summary,
+                "reason": reason,
+                "proposed_by": proposed_by,
+                "created_at": now,
+                "expires_at": now + timedelta(hours=hours),
+                "language": language,
+            }
+        )
+        notices = self._notices.notice(tenant, proposal_id, wording.notice(proposal))
+        if await self._store.create(proposal, notices):
+            emit("proposals_total", action=action, state="open")
+            logger.info("proposal made", proposal_id=proposal_id, action=action)
+            return proposal
+        return await self._store.load(tenant, proposal_id) or proposal
+
+
+def new_id(at_ms: int | None = None, mark: str | None = None) -> str:
+    """Return the id of a proposal, which begins with its time."""
+    return f"prop_{at_ms or clock.now_ms():013d}{mark or uuid.uuid4().hex[:12]}"
+
+
+def answer_of(proposal: Proposal) -> ProposalMade:
+    return ProposalMade(
+        proposal_id=proposal.proposal_id,
+        plan_digest=proposal.plan_digest,
+        expires_at=clock.iso(proposal.expires_at),
+        status_url=f"/v1/proposals/{proposal.proposal_id}",
+        plan=proposal.preview,
+        message=wording.made(proposal),
+    )
