@@ -242,6 +242,7 @@ class FakeAdapter:
     async def set_status(
         self, access: Access, level: Level, ids: Sequence[str], status: str
     ) -> list[Outcome]:
+        assert access
         if self.is_closed:
             return [Outcome(item, error=self._unknown(item)) for item in ids]
         for item in ids:
@@ -251,6 +252,7 @@ class FakeAdapter:
     async def set_budgets(
         self, access: Access, account: AdAccount, level: Level, budgets: Mapping[str, Decimal]
     ) -> list[BudgetOutcome]:
+        assert access
         self.calls.append("set_budgets")
         return [self._set_budget(item, amount) for item, amount in budgets.items()]
 
@@ -263,6 +265,7 @@ class FakeAdapter:
         return BudgetOutcome(item, "now")
 
     async def remove(self, access: Access, level: Level, ids: Sequence[str]) -> list[Outcome]:
+        assert access
         if self.is_closed:
             return [Outcome(item, error=self._unknown(item)) for item in ids]
         for item in ids:
@@ -299,6 +302,7 @@ class FakeAdapter:
         ids: Sequence[str],
         setting: Setting,
     ) -> list[Outcome]:
+        assert access
         self.calls.append("change_setting")
         for item in ids:
             self.change(item, **changes_of(setting))

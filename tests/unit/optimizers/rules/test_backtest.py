@@ -16,7 +16,7 @@ from campaign_automation.optimizers.rules.conflicts import find_conflicts, is_se
 from campaign_automation.optimizers.rules.templates import TEMPLATES, rule_from_template
 from campaign_automation.utils.error_handler import InvalidRequestError
 from campaign_automation.utils.validation import parse
-from tests.support.rules import TODAY, adset, ago, body, days, is_, losing, rule, snapshot
+from tests.support.rules import TODAY, adset, ago, body, days, is_, losing, rule, run, snapshot
 
 GOOD, BAD = (100.0, 5000, 100, 10, 300.0), (100.0, 5000, 100, 2, 50.0)
 
@@ -44,6 +44,12 @@ def test_an_object_that_would_have_recovered_is_a_flip_flop() -> None:
     assert replay.conversions_forgone == 20
 
 
+def test_one_good_day_after_the_pause_is_a_recovery() -> None:
+    replay = backtest(a_rule(), snapshot(adset("as_1", days(GOOD, BAD, GOOD)))).as_known_now
+    assert replay is not None
+    assert replay.flip_flops == 1
+
+
 def test_a_rule_that_would_have_paused_too_many_asks_to_be_confirmed() -> None:
     entities = [adset(f"as_{n}", days(GOOD, BAD)) for n in range(3)]
     found = backtest(a_rule(max_affected={"count": 2}), snapshot(*entities))
@@ -51,6 +57,10 @@ def test_a_rule_that_would_have_paused_too_many_asks_to_be_confirmed() -> None:
     assert found.as_known_now is not None
     assert found.as_known_now.exceeded_on == [TODAY - timedelta(days=1)]
     assert not found.as_known_now.firings
+    assert found.message == (
+        "Over the last 2 days it would have acted 0 times on 0 objects;"
+        " max_affected would have stopped it on 1 day."
+    )
 
 
 def test_late_conversions_make_two_stories() -> None:
@@ -166,6 +176,14 @@ def test_a_template_takes_its_parameters_and_no_others() -> None:
         rule_from_template("stop_los")
     with pytest.raises(InvalidRequestError, match="did you mean 'roas_below'"):
         rule_from_template("stop_loss", roas_belov=1)
+
+
+@pytest.mark.parametrize(("recent", "is_tired"), [(10, True), (20, False), (30, False)])
+def test_fatigue_compares_three_days_with_fourteen(recent: int, is_tired: bool) -> None:
+    records = days(*[(10, 1000, 30, 1, 10)] * 17, *[(10, 1000, recent, 1, 10)] * 3)
+    made = rule(**rule_from_template("fatigue", drop=30, min_impressions=3000) | {"certainty": None})
+    ad = adset("ad_1", records, level=Level.AD)
+    assert bool(run(made, ad).matched) is is_tired
 
 
 def test_templates_do_not_clash_with_each_other() -> None:

@@ -26,6 +26,7 @@ from campaign_automation.optimizers.special_functions import (
 from tests.support.rules import acted, adset, days, is_, reasons, rule, run
 
 SHAPES = [0.5, 1, 2, 3.5, 10, 99.5, 1000, 50_000]
+NOTIFY = {"type": "send_notification", "parameters": {"message": "look"}}
 PROBABILITIES = [0.001, 0.05, 0.1, 0.5, 0.9, 0.975, 0.999]
 
 
@@ -123,6 +124,32 @@ def test_no_conversion_counts_only_once_the_cpa_is_surely_high() -> None:
     outcome = run(rule(condition=condition, certainty=0.95), unlucky, dead, unknown)
     assert acted(outcome) == ["as_2"]
     assert reasons(outcome.undecidable) == {"as_1": "not_certain", "as_3": "no_target_cpa"}
+
+
+@pytest.mark.parametrize(("operator", "value"), [("less_than", 1), ("less_than_or_equal", 0), ("equals", 0)])
+def test_no_conversion_proves_nothing_while_little_was_spent(operator: str, value: int) -> None:
+    little = adset("as_1", days((5.0, 100, 10, 0, 0.0)), target_cpa=20.0)
+    much = adset("as_2", days((2000.0, 100, 10, 0, 0.0)), target_cpa=20.0)
+    condition = is_("conversions", operator, value, "1d")
+    outcome = run(rule(condition=condition, certainty=0.9), little, much)
+    assert acted(outcome) == ["as_2"]
+    assert reasons(outcome.undecidable) == {"as_1": "not_certain"}
+
+
+def test_a_pause_rests_on_all_that_is_known_and_a_notice_on_its_window() -> None:
+    records = days(*[(50.0, 4000, 8, 0, 0.0)] * 30, (50.0, 100, 0, 0, 0.0))
+    condition = is_("ctr", "<", 1, "1d")
+    paused = run(rule(condition=condition, certainty=0.95), adset("as_1", records))
+    assert acted(paused) == ["as_1"]
+    told = rule(condition=condition, certainty=0.95, action=NOTIFY)
+    assert reasons(run(told, adset("as_1", records)).undecidable) == {"as_1": "not_certain"}
+
+
+def test_a_surely_low_cost_has_an_upper_bound() -> None:
+    cheap = adset("as_1", days((1000.0, 9000, 900, 200, 9000.0)), target_cpa=20.0)
+    condition = is_("cpa", "<", 10, "1d")
+    told = rule(condition=condition, certainty=0.9, action=NOTIFY)
+    assert acted(run(told, cheap)) == ["as_1"]
 
 
 def test_a_negation_asks_for_certainty_of_what_it_says() -> None:

@@ -73,6 +73,36 @@ def test_a_day_without_a_record_is_unknown_but_before_the_first_day_there_was_no
     assert reasons(run(rule(condition=condition), late).undecidable) == {"as_1": "days_missing"}
 
 
+@pytest.mark.parametrize(
+    ("metric", "value"),
+    [
+        ("spend", 100),
+        ("impressions", 5000),
+        ("clicks", 100),
+        ("conversions", 2),
+        ("revenue", 50),
+        ("ctr", 2),
+        ("cpc", 1),
+        ("cpm", 20),
+        ("conversion_rate", 2),
+        ("cpa", 50),
+        ("roas", 0.5),
+    ],
+)
+def test_each_metric_has_its_figure(metric: str, value: float) -> None:
+    outcome = run(rule(condition=is_(metric, "equals", value, "1d")), adset("as_1", days(ROW)))
+    assert [item["value"] for item in outcome.decisions[0].evidence] == [value]
+
+
+@pytest.mark.parametrize("minimum", [{"min_spend": 1}, {"min_impressions": 1}, {"min_conversions": 1}])
+def test_one_is_a_minimum_too(minimum: dict[str, int]) -> None:
+    idle = adset("as_1", days((0, 0, 0, 0, 0)))
+    condition = {"rank": "worst", "n": 2, "metric": "revenue", "time_range": "1d"}
+    entities = idle, adset("as_2", days(ROW))
+    assert acted(run(rule(condition=condition), *entities)) == ["as_1", "as_2"]
+    assert acted(run(rule(condition=condition | minimum), *entities)) == ["as_2"]
+
+
 def test_spend_without_conversion_is_above_every_cpa() -> None:
     wasted = adset("as_1", days((50, 1000, 10, 0, 0)))
     outcome = run(rule(condition=is_("cpa", ">", 10_000, "1d")), wasted)
@@ -201,6 +231,8 @@ def test_the_worst_two_with_enough_spend() -> None:
         ({"platform": "tiktok"}, ["as_3"]),
         ({"name_contains": "SALE"}, ["as_2"]),
         ({"campaign_ids": ["cmp_1"], "name_contains": "sale"}, ["as_2"]),
+        ({"campaign_ids": ["cmp_1"], "platform": "tiktok"}, []),
+        ({"platform": "tiktok", "name_contains": "sale"}, []),
         ({"all": True, "exclude": ["cmp_1"]}, ["as_3"]),
         ("all", ["as_1", "as_2", "as_3"]),
     ],
