@@ -39,6 +39,7 @@ from campaign_automation.wiring import Wiring
 from tests.support.builders import request_body
 from tests.support.fake_adapter import FakeAdapter
 from tests.support.memory_table import MemoryTable
+from tests.support.meta import ACCESS
 from tests.support.parts import gate_with
 from tests.support.web_platform import MemoryWebPlatform
 
@@ -352,7 +353,7 @@ def test_what_is_gone_from_its_platform_leaves_the_other_campaigns_to_the_rule(
     if way == "hidden":
         house.adapter.hidden.add(platform_id)
     else:
-        asyncio.run(house.adapter.remove(None, Level.CAMPAIGN, [platform_id]))  # type: ignore[arg-type]
+        asyncio.run(house.adapter.remove(ACCESS, Level.CAMPAIGN, [platform_id]))
     made = house.create_rule(**PAUSE, applies_to={"all": True})
     [result] = house.tick(made.rule_id, clock.now())
     assert result.acted == 3

@@ -14,6 +14,7 @@ from campaign_automation.stores.engines.sqlite import SqliteTable
 from campaign_automation.utils.error_handler import PlatformRejectedError
 from tests.support.builders import request_body
 from tests.support.fake_adapter import FakeAdapter
+from tests.support.meta import ACCESS
 from tests.support.one_tenant import OneTenant
 
 ALL = {"all": True}
@@ -141,7 +142,7 @@ def test_objects_that_people_add_and_remove_appear_and_disappear(house: OneTenan
     assert house.done("manage_campaign", pause)["changed"][0]["platform_id"] == added
     shown = {item["adset_id"]: item for item in house.status(campaign_id)["adsets"]}
     assert (shown[added]["status"], shown[added]["foreign"]) == ("paused", False)
-    house.run(lambda: house.adapter.remove(None, Level.ADSET, [added]))  # type: ignore[arg-type]
+    house.run(lambda: house.adapter.remove(ACCESS, Level.ADSET, [added]))
     house.done("manage_campaign", {"campaign_id": campaign_id, "action": "pause"})
     assert added not in {item["adset_id"] for item in house.status(campaign_id)["adsets"]}
     gone = house.ask("manage_campaign", pause)
