@@ -63,3 +63,13 @@ def defined(tree: ast.Module) -> set[str]:
         if isinstance(node, ast.ClassDef):
             names |= {f"{node.name}.{item.name}" for item in node.body if isinstance(item, kinds)}
     return names
+
+
+def test_each_metric_is_in_the_table_of_metrics_and_none_else() -> None:
+    layer = ROOT / "layers/shared/campaign_automation"
+    code = "\n".join(path.read_text() for path in layer.rglob("*.py"))
+    emitted = set(re.findall(r"\bemit\(\s*\"([a-z_]+)\"", code))
+    section = (ROOT / "docs/operating.md").read_text().partition("## Metrics\n")[2].partition("\n## ")[0]
+    rows = [line.split("|")[1] for line in section.splitlines() if line.startswith("| ")]
+    assert len(emitted) > 30
+    assert set(re.findall(r"[a-z]+(?:_[a-z]+)+", " ".join(rows))) == emitted

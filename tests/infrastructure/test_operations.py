@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import json
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from samtranslator.yaml_helper import yaml_parse
@@ -133,6 +134,57 @@ def test_errors_that_are_answers_are_taken_off_lambdas_count(resources: dict[str
         zeros = {ids[key]["Dimensions"][0]["Value"]["Ref"] for key in re.findall(r"\b(m\d+) \* 0", taken)}
         assert of_answers == ids.keys() - plus
         assert zeros >= answers, name
+
+
+class Sum(NamedTuple):
+    """One metric's sum of a period as metric maths takes it: None where nothing was counted."""
+
+    value: float | None
+
+    def __mul__(self, factor: object) -> Sum:  # type: ignore[override]
+        assert isinstance(factor, int)
+        return Sum(None if self.value is None else self.value * factor)
+
+    def __sub__(self, other: Sum) -> Sum:
+        return Sum(None if self.value is None or other.value is None else self.value - other.value)
+
+
+def total(sums: list[Sum]) -> Sum:
+    """SUM skips what has no data, and has none itself when nothing has."""
+    found = [item.value for item in sums if item.value is not None]
+    return Sum(sum(found) if found else None)
+
+
+def evaluated(alarm: dict[str, Any], counted: dict[str, float]) -> float | None:
+    """What the alarm compares with its threshold in a period in which only `counted` has data."""
+    (expression,) = [query["Expression"] for query in alarm["Metrics"] if "Expression" in query]
+    names = [query["Id"] for query in alarm["Metrics"] if "MetricStat" in query]
+    sums = {name: Sum(counted.get(name)) for name in names}
+    found: Sum = eval(expression, {"SUM": total, "METRICS": lambda: list(sums.values()), **sums})
+    return found.value
+
+
+def test_each_metric_alone_moves_its_alarm_whatever_else_had_no_data(resources: dict[str, Any]) -> None:
+    """A function that nobody called has no data, and a difference with no data is none."""
+    alarms = of_type(resources, "AWS::CloudWatch::Alarm")
+    maths = [alarm for alarm in alarms.values() if "Metrics" in alarm]
+    assert maths
+    for alarm in maths:
+        metrics = {
+            query["Id"]: query["MetricStat"]["Metric"] for query in alarm["Metrics"] if "MetricStat" in query
+        }
+        for one, metric in metrics.items():
+            if metric["MetricName"] == "errors_as_answers_total":
+                function = metric["Dimensions"][0]["Value"]
+                (errors,) = [
+                    name
+                    for name, item in metrics.items()
+                    if item["MetricName"] == "Errors" and item["Dimensions"][0]["Value"] == function
+                ]
+                assert evaluated(alarm, {errors: 7, one: 5}) == 2
+            else:
+                assert evaluated(alarm, {one: 3}) == 3, (alarm["AlarmDescription"], one)
+                assert evaluated(alarm, dict.fromkeys(metrics, 0) | {one: 3}) == 3
 
 
 RAISING = {
@@ -393,3 +445,37 @@ def test_a_step_that_is_refused_is_taken_off_and_one_that_crashes_is_not(
     with pytest.raises(ZeroDivisionError):
         asyncio.run(creation_step(Wiring(Settings(), table=Failing(tmp_path / "failing")), event))
     assert printed_series(capsys.readouterr().out) == []
+
+
+def emitted() -> dict[str, set[frozenset[str]]]:
+    """The dimensions that the code gives each metric."""
+    found: dict[str, set[frozenset[str]]] = {}
+    for path in (ROOT / "layers/shared/campaign_automation").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            match node:
+                case ast.Call(func=ast.Name(id="emit"), args=[ast.Constant(value=str(name)), *_]):
+                    given = {keyword.arg or "" for keyword in node.keywords} - {"value", "at_ms"}
+                    found.setdefault(name, set()).add(frozenset({*given, "service"}))
+    return found
+
+
+def test_alarms_dashboard_and_table_name_the_dimensions_that_are_emitted(resources: dict[str, Any]) -> None:
+    """CloudWatch shows a metric under exactly its dimensions; under others there is no data, and no alarm."""
+    known, named = emitted(), set()
+    for alarm in of_type(resources, "AWS::CloudWatch::Alarm").values():
+        queries = [item["MetricStat"]["Metric"] for item in alarm.get("Metrics", []) if "MetricStat" in item]
+        for metric in [item for item in queries or [alarm] if item["Namespace"] == NAMESPACE]:
+            named.add((metric["MetricName"], frozenset(item["Name"] for item in metric["Dimensions"])))
+    body = of_type(resources, "AWS::CloudWatch::Dashboard")["Dashboard"]["DashboardBody"]["Fn::Sub"]
+    for dimensions, name in re.findall(r"\{CampaignAutomation,([\w,]+)\} MetricName=(\w+)", body):
+        named.add((name, frozenset(dimensions.split(","))))
+    named |= {(name, frozenset({"service"})) for name in re.findall(r'"CampaignAutomation", "(\w+)"', body)}
+    section = (ROOT / "docs/operating.md").read_text().partition("## Metrics\n")[2].partition("\n## ")[0]
+    for row in re.findall(r"^\| (\w+_[\w, ]+) \| .* \| ([^|]+) \|$", section, re.MULTILINE):
+        names, of_each = row[0].split(", "), row[1].split("; ")
+        for name, dimensions in zip(
+            names, of_each if len(of_each) > 1 else of_each * len(names), strict=True
+        ):
+            named.add((name, frozenset({*dimensions.replace("-", "").split(", "), "service"} - {""})))
+    assert len(named) > 40
+    assert {pair for pair in named if known.get(pair[0]) != {pair[1]}} == set()

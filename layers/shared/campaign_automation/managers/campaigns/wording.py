@@ -20,6 +20,8 @@ NOT_VISIBLE = (
     "the platform does not show the campaign: it may be deleted, or the account's token may have lost its"
     " permission; it may still spend, so it counts for the account's cap; pausing and deleting are still sent"
 )
+GONE = "the platform does not show it any more: it was deleted or archived there"
+NOT_READ = "the platform did not show it now, as it did not show all of its like: it may run"
 STARTS_STOPPED = "its start was stopped, so the campaign is paused"
 
 
