@@ -24,6 +24,7 @@ from campaign_automation.managers.changes.resuming import Resumes, moment_of
 from campaign_automation.managers.changes.wording import (
     CAMPAIGN_DELETED,
     NOTHING_MADE,
+    NOTHING_TO_RESUME,
     already_message,
     creation_stopped_message,
     managed_message,
@@ -110,18 +111,20 @@ class CampaignControl:
         run = new_run(context.actor, request.reason)
         items = await self._gate.apply(campaign, wanted, run, dry_run=request.dry_run)
         raise_failure(items)
+        paused = await self._resumes.paused_by(campaign, items) if until else []
         if not request.dry_run:
-            await self._resumes.plan(campaign, run, items, until)
+            await self._resumes.plan(campaign, run, paused, until)
         return CampaignManaged(
             status=status_of(items),
             confirmed=is_confirmed(items),
             campaign_id=campaign.campaign_id,
             new_status=status,
-            resumes_at=until,
+            resumes_at=until if paused else None,
             run_id=None if request.dry_run else run.run_id,
             changed=changed_items(items),
             skipped=skipped_items(items),
             failed=failed_items(items),
+            warnings=[NOTHING_TO_RESUME] if until and not paused else [],
             message=_message(items, request, status),
         )
 

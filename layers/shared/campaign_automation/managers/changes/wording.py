@@ -35,6 +35,9 @@ STAYS = {
 }
 
 
+NOTHING_TO_RESUME = "until: nothing ran before this pause, so nothing is started at its end; start it then"
+
+
 def already_message(status: str) -> str:
     """Return the message of a request that found every object in the wanted status."""
     return f"nothing to do: already {status}"
