@@ -95,3 +95,47 @@ def test_an_empty_list_of_tiktok_is_one_when_it_counts_none(
     bench = tiktok.Bench(process, options={"family": "manual"})
     raw(control, "tiktok", "list_campaigns", listed(rows, 0))
     assert run(bench.adapter.find(bench.access, Level.CAMPAIGN, ["A"], None)) == {}
+
+
+def tiktok_row(campaign_id: str, **more: Any) -> dict[str, Any]:
+    told = {"campaign_name": "Shoes", "operation_status": "ENABLE", "budget_mode": "BUDGET_MODE_INFINITE"}
+    return {"campaign_id": campaign_id, **told, **more}
+
+
+def test_another_campaign_is_never_shown_under_the_id_that_was_asked_for(
+    control: Sandbox, process: str
+) -> None:
+    bench = tiktok.Bench(process, options={"family": "manual"})
+    others = [tiktok_row("1700000000000099"), tiktok_row("1700000000000098")]
+    raw(control, "tiktok", "read_campaign", listed(others, 2))
+    with pytest.raises(PlatformUnavailableError, match="another campaign was shown"):
+        run(bench.adapter.read_tree(bench.access, TIKTOK_ID, "USD"))
+
+    raw(control, "tiktok", "read_campaign", listed([*others, tiktok_row(TIKTOK_ID, campaign_name="Hats")], 3))
+    groups = [{"adgroup_id": "1", "campaign_id": "1700000000000099"}, {"adgroup_id": "2"}]
+    control.fault("tiktok", "list_adsets", "raw", body=json.dumps(listed(groups, 2)))
+    tree = run(bench.adapter.read_tree(bench.access, TIKTOK_ID, "USD"))
+    assert (tree.campaign.platform_id, tree.campaign.name) == (TIKTOK_ID, "Hats")
+    assert [item.platform_id for item in tree.adsets] == ["2"]
+
+    raw(control, "meta", "*", CAMPAIGN | EDGES | {"id": "8"})
+    with pytest.raises(PlatformUnavailableError, match="another campaign was shown"):
+        run(meta.adapter(process).read_tree(meta.ACCESS, "7", "USD"))
+
+
+@pytest.mark.parametrize(
+    ("row", "is_removed"),
+    [
+        (tiktok_row(TIKTOK_ID, secondary_status="CAMPAIGN_STATUS_DELETE"), True),
+        (tiktok_row(TIKTOK_ID, secondary_status="CAMPAIGN_STATUS_ENABLE"), False),
+        (tiktok_row("1700000000000099", secondary_status="CAMPAIGN_STATUS_DELETE"), False),
+    ],
+)
+def test_a_removal_that_was_refused_is_one_only_where_the_object_is_shown_as_deleted(
+    control: Sandbox, process: str, row: dict[str, Any], is_removed: bool
+) -> None:
+    bench = tiktok.Bench(process, options={"family": "manual"})
+    raw(control, "tiktok", "delete_campaign", {"code": 40002, "message": "Not allowed.", "request_id": "1"})
+    control.fault("tiktok", "read_campaign", "raw", body=json.dumps(listed([row], 1)), times=0)
+    (outcome,) = run(bench.adapter.remove(bench.access, Level.CAMPAIGN, [TIKTOK_ID]))
+    assert (outcome.error is None) == is_removed

@@ -155,6 +155,17 @@ def test_a_campaign_deleted_by_hand_is_shown_as_deleted(api: Api, cloud: Cloud, 
 
 
 @pytest.mark.slow
+def test_an_ad_set_archived_by_hand_is_shown_as_deleted(
+    api: Api, cloud: Cloud, edited: dict[str, Any]
+) -> None:
+    odd = edited["adsets"][1]
+    edit_in_ads_manager(cloud, odd["platform_adset_id"], status="ARCHIVED")
+    shown = {item["adset_id"]: item for item in api.status(edited["campaign_id"]).json()["adsets"]}
+    gone = shown[odd["adset_id"]]
+    assert (gone["status"], gone["name"], len(gone["issues"])) == ("deleted", odd["name"], 1)
+
+
+@pytest.mark.slow
 def test_a_campaign_archived_by_hand_is_shown_as_deleted(
     api: Api, cloud: Cloud, edited: dict[str, Any]
 ) -> None:

@@ -11,7 +11,7 @@ from urllib.parse import urlparse
 import httpx
 import pytest
 
-from campaign_automation.utils.signed_links import LinkKeys, new_link, signed
+from campaign_automation.managers.notices.signed_links import LinkKeys, new_link, signed
 from local.cloud import Cloud
 from tests.support.api import Api
 from tests.support.aws import client
@@ -75,7 +75,7 @@ def test_a_proposal_is_approved_from_the_link_that_its_owner_gets(
     assert sum(item["daily_budget"] for item in api.status(campaign_id).json()["adsets"]) == 120
     view = shown(api, proposal_id)
     assert all(item["read_back"] and item["platform_request_id"] for item in view["receipts"]), view
-    # What was proposed for the budgets of before is stale now.
+    # A proposal for the earlier budgets is stale now.
     (left,) = api.http.get("/v1/proposals").json()["proposals"][-1:]
     page = httpx.get(link_of(cloud, sandbox, left["proposal_id"]), verify=False)
     (token,) = re.findall(r'action="\?token=([\w.-]+)"', page.text)

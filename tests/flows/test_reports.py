@@ -55,7 +55,7 @@ class Desk:
         return self.today - timedelta(days=DAYS)
 
     def own_sums(self, platform: str, first: date, last: date) -> Json:
-        """What the platform knows by now of the campaign, from the sandbox's own records."""
+        """Sum the figures of the campaign that the sandbox has recorded by now."""
         sums: Json = dict.fromkeys(COUNTED, Decimal(0))
         for record in self.sandbox.state(platform)["records"]:
             day = date.fromisoformat(record["day"])

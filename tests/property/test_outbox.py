@@ -12,7 +12,7 @@ import pytest
 
 from campaign_automation import CampaignAutomation
 from campaign_automation.capability import run_action
-from campaign_automation.clients.background_lambda import BackgroundFunction
+from campaign_automation.clients.functions.background import BackgroundFunction
 from campaign_automation.managers.shared.notices import REFUSALS
 from campaign_automation.managers.shared.outbox import in_turns
 from campaign_automation.stores.campaign_rows import Pending

@@ -110,6 +110,10 @@ class FakeAdapter:
         """What somebody does in the platform's own interface."""
         self._nodes[platform_id] = self._nodes[platform_id].model_copy(update=changes)
 
+    def delete(self, platform_id: str) -> None:
+        """Let somebody delete an ad set or an ad in the platform's own interface."""
+        del self._nodes[platform_id]
+
     def elsewhere(self, name: str, *budgets: int | None, status: str = "active", **root: Any) -> str:
         """Make what a person makes in the platform's own interface: a campaign with an ad set per budget.
 
@@ -325,4 +329,4 @@ class FakeAdapter:
         self._nodes[platform_id] = kind(
             platform_id=platform_id, name=name, status="paused", platform_status="PAUSED", **more
         )
-        return Outcome(tag, platform_id)
+        return Outcome(tag, platform_id, request_id=f"request_{platform_id}")

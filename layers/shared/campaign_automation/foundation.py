@@ -9,13 +9,13 @@ from typing import Any
 from campaign_automation.adapters.base import PlatformAdapter
 from campaign_automation.adapters.registry import Adapters
 from campaign_automation.clients.aws import Aws
-from campaign_automation.clients.background_lambda import BackgroundFunction
-from campaign_automation.clients.copy_lambda import LambdaTextModel
+from campaign_automation.clients.functions.background import BackgroundFunction
+from campaign_automation.clients.functions.copy import LambdaTextModel
+from campaign_automation.clients.functions.statistics import LambdaStatistics
 from campaign_automation.clients.gemini_client import GeminiClient, TextModel
 from campaign_automation.clients.given_tools import GivenTools
 from campaign_automation.clients.mcp_client import McpClient, ToolCaller
 from campaign_automation.clients.media_client import MediaClient, TrustedFiles
-from campaign_automation.clients.statistics_lambda import LambdaStatistics
 from campaign_automation.managers.campaigns.copywriting import COPY_SCHEMA, Copywriter
 from campaign_automation.managers.campaigns.creatives import CreativeLibrary
 from campaign_automation.managers.shared.accounts import (

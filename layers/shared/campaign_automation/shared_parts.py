@@ -13,6 +13,7 @@ from campaign_automation.foundation import Foundation
 from campaign_automation.managers.changes.retelling import Retelling
 from campaign_automation.managers.notices.links import Links
 from campaign_automation.managers.notices.settings import NotificationChoices
+from campaign_automation.managers.notices.signed_links import LinkKeys
 from campaign_automation.managers.notices.states import StateNotices
 from campaign_automation.managers.notices.webhooks import Webhooks
 from campaign_automation.managers.redriving import Redriving
@@ -37,7 +38,6 @@ from campaign_automation.stores.operations.requests import RequestStore
 from campaign_automation.stores.operations.tags import TagStore
 from campaign_automation.stores.operations.webhooks import WebhookStore
 from campaign_automation.utils.secrets import read_secret
-from campaign_automation.utils.signed_links import LinkKeys
 
 
 class SharedParts(Foundation):

@@ -179,7 +179,7 @@ SWEEPS: Mapping[str, tuple[str, Task]] = {
 }
 
 
-# What a task reads and answers beside campaigns.
+# Inputs and answers of tasks beside campaigns.
 MODELS: Mapping[Task, Sequence[type[BaseModel]]] = {
     evaluate_rule: (RuleTick, RuleHead, RuleEvaluated),
     check_ab_test: (AbTestTick, AbTest, TestLook, AbTestChecked),

@@ -12,7 +12,7 @@ import pytest
 from campaign_automation.api.link_verifier import LinkVerifier, link_policy
 from campaign_automation.api.pages import PROPOSAL_PAGES
 from campaign_automation.managers.notices.links import Links
-from campaign_automation.utils.signed_links import LinkKeys, new_link, signed
+from campaign_automation.managers.notices.signed_links import LinkKeys, new_link, signed
 from tests.support.builders import request_body
 from tests.support.one_tenant import OneTenant
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
-from campaign_automation.clients.copy_lambda import LambdaTextModel
+from campaign_automation.clients.functions.copy import LambdaTextModel
 from campaign_automation.settings import parse_settings
 from campaign_automation.tasks import creation_step_or_text
 from campaign_automation.utils.error_handler import AiModelError

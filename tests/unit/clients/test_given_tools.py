@@ -71,6 +71,7 @@ def call(result: Any) -> dict[str, Any]:
         (Coded("x", -32602), "3002"),
         (Coded("Creative 1 not found", -32000), "5000"),
         (Coded("no", -32000, {"required": 5, "available": 1}), "6011"),
+        (Coded("no", 6011), "6011"),
         (Wrapped(Coded("bad", -32602)), "3002"),
         (Coded("odd", object()), "3003"),
         (RuntimeError("Creative 1 not found"), "5000"),

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -22,6 +24,8 @@ Request = tuple[dict[str, str], dict[str, Any]]
 Answer = tuple[int, dict[str, str], str]
 JSON = {"Content-Type": "application/json"}
 STREAM = {"Content-Type": "text/event-stream"}
+OPEN = "X-Stays-Open"  # the server goes on with what keeps the connection alive
+KEEP_ALIVE = b" \n"
 ASKED = '"the id of the request"'
 
 
@@ -44,6 +48,13 @@ class Server:
                     self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(text.encode())
+                for _ in range(100 if OPEN in answer_headers else 0):
+                    time.sleep(0.05)
+                    self.wfile.write(KEEP_ALIVE)
+
+            def handle(self) -> None:
+                with suppress(ConnectionError):  # a client that has its answer goes away
+                    super().handle()
 
             def log_message(self, format: str, *args: Any) -> None:
                 """Silent."""
@@ -219,6 +230,32 @@ def test_notifications_may_come_before_the_answer_and_after_it(serve: Callable[[
     other = 'data: {"jsonrpc": "2.0", "id": "another", "result": {"id": 8}}\n\n'
     stream = f": keep-alive\n\n{NOTE}{other}{answer}{NOTE}data: \n\n"
     assert call(serve(lambda headers, body: (200, STREAM, stream))) == {"id": 7}
+
+
+@pytest.mark.parametrize("named", [STREAM, {"Content-Type": "Text/Event-Stream; charset=utf-8"}])
+def test_characters_that_end_lines_of_a_text_stand_in_an_answer(serve: Any, named: dict[str, str]) -> None:
+    name = "one\u2028two\u2029three\x85four"
+    answer = result({"name": "NAME"})[2].replace("NAME", name)
+    server = serve(lambda headers, body: (200, named, f"data: {answer}\n\n"))
+    assert call(server) == {"name": name}
+
+
+def test_a_byte_order_mark_is_no_part_of_an_answer(serve: Any) -> None:
+    status, headers, text = result({"id": 7})
+    assert call(serve(lambda _, body: (status, headers, f"\ufeff{text}"))) == {"id": 7}
+
+
+def test_a_stream_that_stays_open_behind_the_answer_is_left(serve: Any) -> None:
+    answer = f"data: {result({'id': 7})[2]}\n\n"
+    assert call(serve(lambda headers, body: (200, {**STREAM, OPEN: "1"}, answer))) == {"id": 7}
+
+
+@pytest.mark.parametrize("named", [JSON, STREAM])
+def test_an_answer_that_never_ends_is_cut(serve: Any, named: dict[str, str]) -> None:
+    server = serve(lambda headers, body: (200, {**named, OPEN: "1"}, '{"jsonrpc": "2.0",\n'))
+    with pytest.raises(CampaignAutomationError) as failure:
+        call(server)
+    assert (failure.value.code, failure.value.details["outcome_unknown"]) == ("3004", True)
 
 
 @pytest.mark.parametrize("headers", [JSON, STREAM])

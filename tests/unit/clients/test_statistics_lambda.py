@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from campaign_automation.clients.statistics_lambda import LambdaStatistics
+from campaign_automation.clients.functions.statistics import LambdaStatistics
 from campaign_automation.managers.shared.statistics import InProcessStatistics
 from campaign_automation.optimizers import operations
 from campaign_automation.utils.error_handler import CampaignAutomationError, InvalidRequestError
@@ -70,6 +70,6 @@ def test_a_thousand_ad_sets_fit_into_a_call_and_too_many_are_refused(monkeypatch
     with pytest.raises(CampaignAutomationError):
         asyncio.run(remote(client).compute("optimize_budget", payload(1000)))
     assert 0 < len(client.sent) < 1_000_000
-    monkeypatch.setattr("campaign_automation.clients.statistics_lambda.MAX_PAYLOAD_BYTES", 1000)
+    monkeypatch.setattr("campaign_automation.clients.functions.statistics.MAX_PAYLOAD_BYTES", 1000)
     with pytest.raises(InvalidRequestError, match="fewer objects"):
         asyncio.run(remote(client).compute("optimize_budget", payload()))

@@ -13,9 +13,13 @@ from campaign_automation.adapters.base import Access
 from campaign_automation.adapters.common.accounts import configured
 from campaign_automation.adapters.renewal import AccountRenewal
 from campaign_automation.managers.changes.guards import Limits, check_account
-from campaign_automation.managers.shared.accounts import SecretAccounts, WebPlatformAccounts
+from campaign_automation.managers.shared.accounts import SecretAccounts, WebPlatformAccounts, with_access
 from campaign_automation.settings import Settings
-from campaign_automation.utils.error_handler import CampaignAutomationError, WebPlatformError
+from campaign_automation.utils.error_handler import (
+    CampaignAutomationError,
+    PlatformAuthError,
+    WebPlatformError,
+)
 
 MISSING = "(missing)"
 CONNECT = "https://shop.example/connect/{platform}"
@@ -158,6 +162,29 @@ def test_no_account_is_told_apart_from_an_odd_answer(active: Any, code: str) -> 
     with pytest.raises(CampaignAutomationError) as refused:
         asyncio.run(WebPlatformAccounts(Tools({}, active)).choose("u", "meta", None))
     assert refused.value.code == code
+
+
+@pytest.mark.parametrize("platform", [MISSING, None, 7, ["meta"]])
+def test_a_token_without_its_platform_is_no_fault_of_the_callers(platform: Any) -> None:
+    answer = {**told("meta", "act_1"), "platform": platform}
+    if platform == MISSING:
+        del answer["platform"]
+    with pytest.raises(CampaignAutomationError) as refusal:
+        access(answer)
+    assert refusal.value.code == "3003"
+
+
+@pytest.mark.parametrize("code", ["1002", "1004"])
+def test_a_refusal_that_is_not_the_tokens_stays_what_it_is(code: str) -> None:
+    tools = Tools(told("meta", "act_1"))
+
+    async def refused(_: Access) -> None:
+        tools.token = WebPlatformError("down")
+        raise PlatformAuthError("no", platform="meta", code=code)
+
+    with pytest.raises(PlatformAuthError) as refusal:
+        asyncio.run(with_access(WebPlatformAccounts(tools), "u", "meta", "11", refused))
+    assert refusal.value.code == code
 
 
 @pytest.mark.parametrize("asked", ["act_11", "011", "1 1", "\u0661"])

@@ -41,9 +41,9 @@ def test_a_rule_has_the_contracts_defaults() -> None:
         ({"condition": is_("roas", "less_than", 1, "0d")}, "condition.time_range", "1 to 90 days"),
         ({"condition": is_("roas", "less_than", "1")}, "condition.value", "should be a number"),
         ({"condition": is_("roas", "less_than", float("nan"))}, "condition.value", "finite"),
-        ({"condition": is_("roas", "between", 1)}, "condition", "takes [low, high]"),
-        ({"condition": is_("roas", "less_than", [1, 2])}, "condition", "takes a number"),
-        ({"condition": is_("roas", "between", [2, 1])}, "condition", "begins above its end"),
+        ({"condition": is_("roas", "between", 1)}, "condition.value", "takes [low, high]"),
+        ({"condition": is_("roas", "less_than", [1, 2])}, "condition.value", "takes a number"),
+        ({"condition": is_("roas", "between", [2, 1])}, "condition.value", "begins above its end"),
         ({"condition": is_("cpa", "less_than", {"target": "target_roas"})}, "condition", "metric roas"),
         (
             {"condition": is_("cpa", "less_than", {"target": "target_cps"})},
@@ -97,6 +97,22 @@ def test_what_cannot_be_meant_is_refused_with_what_could(
         parse(CreateRule, body(**change))
     assert field in refusal.value.details["field"]
     assert words in refusal.value.message
+
+
+@pytest.mark.parametrize(
+    ("action", "field"),
+    [
+        ({"type": "increase_budget", "parameters": {"percentage": 51}}, "action.parameters.percentage"),
+        ({"type": "increase_budget", "parameters": {"percent": 5}}, "action.parameters.percent"),
+        ({"type": "send_notification", "parameters": {}}, "action.parameters.message"),
+        ({"type": "send_notification"}, "action.parameters"),
+        ({"type": "pause_adset", "level": "ad"}, "action.level"),
+    ],
+)
+def test_a_field_of_an_action_is_named_as_it_was_sent(action: dict[str, Any], field: str) -> None:
+    with pytest.raises(InvalidRequestError) as refusal:
+        parse(CreateRule, body(action=action))
+    assert refusal.value.details["field"] == field
 
 
 def test_an_unknown_word_comes_with_the_allowed_ones() -> None:

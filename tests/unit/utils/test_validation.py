@@ -113,6 +113,18 @@ def test_messages_use_a_buyers_words(change: dict[str, Any]) -> None:
     assert not [word for word in JARGON if word in refusal.value.message], refusal.value.message
 
 
+@pytest.mark.parametrize("name", [1, None, (1, 2), b"name", 1.5])
+@pytest.mark.parametrize(("where", "field"), [((), "parameters"), (("dsa",), "dsa")])
+def test_the_name_of_a_field_is_a_text(name: Any, where: tuple[str, ...], field: str) -> None:
+    body = request_body(dsa={"beneficiary": "Me", "payor": "Me"})
+    for part in where:
+        body[part] = {**body[part], name: 2}
+    with pytest.raises(InvalidRequestError) as refusal:
+        parse(CreateCampaign, body if where else {**body, name: 2})
+    assert refusal.value.message == f"{field}: the name of each field should be text"
+    assert refusal.value.details["field"] == field
+
+
 def test_a_deletion_without_its_confirmation_names_confirm() -> None:
     with pytest.raises(InvalidRequestError) as refusal:
         parse(ManageCampaign, {"campaign_id": "cmp_1", "action": "delete"})

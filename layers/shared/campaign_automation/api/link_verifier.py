@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+from campaign_automation.managers.notices.signed_links import Link, LinkKeys, verified
 from campaign_automation.settings import Settings
 from campaign_automation.utils.observability import logger
 from campaign_automation.utils.secrets import read_secret
-from campaign_automation.utils.signed_links import Link, LinkKeys, verified
 
 _PURPOSES = {"GET": "read", "POST": "decide"}
 

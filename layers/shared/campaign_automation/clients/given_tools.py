@@ -77,7 +77,7 @@ def from_exception(name: str, error: Exception) -> CampaignAutomationError:
     """
     response = getattr(error, "response", None)
     if getattr(response, "status_code", None) == TOO_MANY_REQUESTS:
-        return too_many_requests(retry_after(getattr(response, "headers", {})))
+        return too_many_requests(retry_after(getattr(response, "headers", None) or {}))
     if _is_timeout(error):
         return not_answered(name)
     if isinstance(error, ConnectionRefusedError):

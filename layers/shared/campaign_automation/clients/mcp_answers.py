@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -23,14 +23,31 @@ from campaign_automation.utils.validation import json_of, words_of
 _TOOL_FAILED = -32000
 _UNKNOWN_METHOD = -32601
 _INVALID_PARAMETERS = -32602
+_NO_CREDITS = "6011"
 # The words that describe a refused argument; others in `data` are the server's own.
 _FACTS = ("parameter", "expected", "allowed_values", "received")
 _LONGEST_TEXT = 500
 _LONGEST_WAIT_SECONDS = 86_400  # more than a day is a fault of the answer, not a wait
 
 
-def message_of(answer: httpx.Response, request_id: int) -> dict[str, Any]:
-    """Return the JSON-RPC message that answers the request.
+async def read_answer(answer: httpx.Response, request_id: int) -> dict[str, Any] | None:
+    """Read an answer up to the JSON-RPC message that answers the request; None without one.
+
+    A server may leave an event stream open behind it, with comments that keep the connection alive.
+    """
+    async for content in _contents(answer):
+        try:
+            found = json_of(content)
+        except ValueError:
+            continue
+        for message in found if isinstance(found, list) else [found]:
+            if _answers(message, request_id):
+                return dict(message)
+    return None
+
+
+def message_of(answer: httpx.Response, message: dict[str, Any] | None) -> dict[str, Any]:
+    """Return the message of an answer that was read.
 
     Raises WebPlatformError for a refused service token, WebPlatformUnavailableError for anything else that is
     no such message; `outcome_unknown` says that the server may have acted.
@@ -45,8 +62,6 @@ def message_of(answer: httpx.Response, request_id: int) -> dict[str, Any]:
             retry_after=retry_after(answer.headers),
             outcome_unknown=True,
         )
-    answers = (item for item in _messages(answer) if _answers(item, request_id))
-    message: dict[str, Any] | None = next(answers, None)
     if message is None:
         raise WebPlatformUnavailableError(
             f"the Web Platform answered HTTP {answer.status_code} without a JSON-RPC answer to the request",
@@ -79,23 +94,32 @@ def retry_after(headers: Mapping[str, str]) -> int | None:
     return min(max(0, math.ceil((at - datetime.now(UTC)).total_seconds())), _LONGEST_WAIT_SECONDS)
 
 
-def _messages(answer: httpx.Response) -> Iterator[Any]:
-    """Yield all messages of an answer: one, a batch, or those of an event stream."""
-    is_stream = answer.headers.get("content-type", "").startswith("text/event-stream")
-    for text in _events(answer.text) if is_stream else [answer.text]:
-        try:
-            found = json_of(text)
-        except ValueError:
-            continue
-        yield from found if isinstance(found, list) else [found]
+async def _contents(answer: httpx.Response) -> AsyncIterator[bytes]:
+    """Yield the body, or the data of each event of a stream; notifications may stand around the answer."""
+    if not answer.headers.get("content-type", "").lower().startswith("text/event-stream"):
+        yield await answer.aread()
+        return
+    data: list[bytes] = []
+    async for line in _lines(answer):
+        if line.startswith(b"data:"):
+            data.append(line[5:].lstrip())
+        elif not line and data:
+            yield b"\n".join(data)
+            data = []
+    if data:
+        yield b"\n".join(data)
 
 
-def _events(text: str) -> Iterator[str]:
-    """Yield the data of each event; notifications may come before the answer and after it."""
-    for block in re.split(r"(?:\r?\n){2,}", text):
-        lines = [line[5:].lstrip() for line in block.splitlines() if line.startswith("data:")]
-        if lines:
-            yield "\n".join(lines)
+async def _lines(answer: httpx.Response) -> AsyncIterator[bytes]:
+    # As bytes: the lines of a text also end at characters that JSON holds as they are, such as U+2028.
+    rest = b""
+    async for part in answer.aiter_bytes():
+        *whole, rest = (rest + part).splitlines(keepends=True) or [b""]
+        if rest.endswith(b"\n"):
+            whole, rest = [*whole, rest], b""
+        for line in whole:
+            yield line.rstrip(b"\r\n")
+    yield rest.rstrip(b"\r\n")
 
 
 def _answers(message: Any, request_id: int) -> bool:
@@ -156,9 +180,10 @@ def failure(name: str, error: Any) -> CampaignAutomationError:
     data = error["data"] if isinstance(error.get("data"), dict) else {}
     if code == _UNKNOWN_METHOD or _names_no_tool(name, message):
         return WebPlatformError(f"the Web Platform has no tool {name}", code="3001", tool=name)
-    if _says(r"insufficient credit|not enough credit", message) or {"required", "available"} <= set(data):
+    is_short = str(code) == _NO_CREDITS or {"required", "available"} <= set(data)
+    if is_short or _says(r"insufficient credit|not enough credit", message):
         known = {key: data.get(key) for key in ("required", "available")}
-        return AccountError("not enough credits", code="6011", **known)
+        return AccountError("not enough credits", code=_NO_CREDITS, **known)
     if _says(r"service token", message):
         return token_refused()
     if _says(r"rate limit|too many requests", message):

@@ -7,6 +7,7 @@ failure as JSON-RPC error -32000. The official client costs over a second of imp
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import re
 from collections.abc import Awaitable, Callable
@@ -14,7 +15,7 @@ from typing import Any, NamedTuple, Protocol
 
 import httpx
 
-from campaign_automation.clients.mcp_answers import failure, message_of, tool_data
+from campaign_automation.clients.mcp_answers import failure, message_of, read_answer, tool_data
 from campaign_automation.utils.error_handler import (
     CampaignAutomationError,
     InvalidRequestError,
@@ -40,14 +41,14 @@ class ToolCaller(Protocol):
 
 class _Answer(NamedTuple):
     response: httpx.Response
-    request_id: int
+    read: dict[str, Any] | None
 
     @property
     def status(self) -> int:
         return self.response.status_code
 
     def message(self) -> dict[str, Any]:
-        return message_of(self.response, self.request_id)
+        return message_of(self.response, self.read)
 
 
 class McpClient:
@@ -136,8 +137,13 @@ class McpClient:
             **headers,
         }
         try:
-            return _Answer(await http.post(self._url, json=body, headers=headers), number)
-        except httpx.TimeoutException as error:
+            # Of the whole answer: one that comes byte by byte ends no time-out between two of them.
+            async with (
+                asyncio.timeout(self._timeout),
+                http.stream("POST", self._url, json=body, headers=headers) as response,
+            ):
+                return _Answer(response, await read_answer(response, number))
+        except (httpx.TimeoutException, TimeoutError) as error:
             raise WebPlatformUnavailableError(
                 f"the Web Platform did not answer within {self._timeout} s", code="3004", outcome_unknown=True
             ) from error

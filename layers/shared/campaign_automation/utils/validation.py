@@ -30,13 +30,14 @@ def parse(model: type[M], value: Any) -> M:
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        raise _invalid(model, error) from None
+        raise _invalid(model, value, error) from None
 
 
 def _half_character(value: Any) -> str | None:
     """Return the path of the first text that UTF-8 cannot carry, or None.
 
-    Raises InvalidRequestError for what is nested too deep, as a value is that holds itself.
+    Raises InvalidRequestError for what is nested too deep, as a value is that holds itself, and for a name of
+    a field that is no text, which JSON cannot have.
     """
     waiting: list[tuple[str, Any, int]] = [("", value, 0)]
     while waiting:  # no recursion: a body may be nested deeper than Python allows
@@ -48,7 +49,10 @@ def _half_character(value: Any) -> str | None:
             if not is_whole(item):
                 return path or "parameters"
         elif isinstance(item, Mapping):
-            waiting += [(path or "parameters", key, depth) for key in item]
+            field = path or "parameters"
+            if not all(isinstance(key, str) for key in item):
+                raise InvalidRequestError(f"{field}: the name of each field should be text", field=field)
+            waiting += [(field, key, depth) for key in item]
             waiting += [(_path(path, key), part, depth + 1) for key, part in item.items()]
         elif isinstance(item, list | tuple):
             waiting += [(_path(path, index), part, depth + 1) for index, part in enumerate(item)]
@@ -112,26 +116,47 @@ def _path(path: str, part: Any) -> str:
     return f"{path}.{part}" if path else str(part)
 
 
-def _invalid(model: type[BaseModel], error: ValidationError) -> InvalidRequestError:
-    problems = [_problem(model, dict(item)) for item in error.errors(include_url=False)]
+def _invalid(model: type[BaseModel], value: Any, error: ValidationError) -> InvalidRequestError:
+    problems = [_problem(model, value, dict(item)) for item in error.errors(include_url=False)]
     first = problems[0]
     message = "; ".join(f"{item['field']}: {item['problem']}" for item in problems)
     return InvalidRequestError(message, field=first["field"], allowed=first.get("allowed"), errors=problems)
 
 
-def _problem(model: type[BaseModel], item: dict[str, Any]) -> dict[str, Any]:
-    path = [str(part) for part in item["loc"] if not _is_union_branch(part)]
+def _problem(model: type[BaseModel], value: Any, item: dict[str, Any]) -> dict[str, Any]:
+    path, holder = _place_of(value, item)
     sentence = _sentence(item)
-    # A check of several fields together has no path: its sentence names the one to change.
+    # A check of several fields together has the path of their object: its sentence names the one to change.
     name, colon, rest = sentence.partition(": ")
-    if not path and colon and name in _names(model):
-        path, sentence = [name], rest
+    known = _names(model) if not path else holder if isinstance(holder, Mapping) else ()
+    if colon and name in known:
+        path, sentence = [*path, name], rest
     problem: dict[str, Any] = {"field": ".".join(path) or "parameters", "problem": sentence}
     if item["type"] == "extra_forbidden" and len(path) == 1:
         problem["allowed"] = sorted(_names(model))
     elif "expected" in item.get("ctx", {}):
         problem["allowed"] = item["ctx"]["expected"]
     return problem
+
+
+def _place_of(value: Any, item: dict[str, Any]) -> tuple[list[str], Any]:
+    """Return the path of a problem in what the caller sent, without the branches of unions, and what is
+    there."""
+    path: list[str] = []
+    for number, part in enumerate(item["loc"]):
+        is_missing = item["type"] == "missing" and number == len(item["loc"]) - 1
+        # The branch of a union with a tag, as in "action.pause_ad.parameters", looks like a field.
+        is_tag = path and isinstance(value, Mapping) and part not in value and not is_missing
+        if is_tag or _is_union_branch(part):
+            continue
+        path.append(str(part))
+        if isinstance(value, Mapping):
+            value = value.get(part)
+        elif isinstance(value, list | tuple) and isinstance(part, int) and part < len(value):
+            value = value[part]
+        else:
+            value = None
+    return path, value
 
 
 def _names(model: type[BaseModel]) -> set[str]:

@@ -64,8 +64,10 @@ def test_named_operations_fail_and_the_others_are_open_beside_an_unnamed_error()
     assert states(response(NAMED, ONLY_A_FIELD)) == ["unknown", "failed", "unknown"]
 
 
-def test_named_operations_alone_leave_nothing_open() -> None:
-    assert states(response(NAMED)) == ["done", "failed", "done"]
+def test_beside_a_named_operation_those_with_a_result_were_done() -> None:
+    assert states(response(NAMED, done=(0, 2))) == ["done", "failed", "done"]
+    assert states(response(NAMED, done=(0,))) == ["done", "failed", "unknown"]
+    assert states(response(NAMED)) == ["unknown", "failed", "unknown"]
 
 
 def test_a_result_of_its_own_tells_that_an_operation_was_done() -> None:

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from campaign_automation.adapters.base import DailyInsight
+from campaign_automation.managers.campaigns import wording
 from campaign_automation.utils import clock
 from tests.support.builders import request_body
 from tests.support.one_tenant import OneTenant
@@ -61,3 +62,35 @@ def test_a_daily_budget_counts_what_runs_or_starts_with_the_campaign() -> None:
     house.done("manage_campaign", {"campaign_id": created["campaign_id"], "action": "pause"})
     paused = status_of(house, created)["campaign"]
     assert (paused["status"], paused["daily_budget"]) == ("paused", 100 - own)
+
+
+def test_an_ad_set_and_an_ad_that_somebody_deleted_are_shown_as_deleted() -> None:
+    house = OneTenant()
+    created = house.done("create_campaign", request_body())
+    house.done("manage_campaign", {"campaign_id": created["campaign_id"], "action": "start"})
+    adset, ad = created["adsets"][0], created["ads"][-1]
+    own = [item for item in created["ads"] if item["adset_id"] == adset["adset_id"]]
+    for platform_id in (adset["platform_adset_id"], *(item["platform_ad_id"] for item in (*own, ad))):
+        house.adapter.delete(platform_id)
+
+    status = status_of(house, created)
+    shown = {item["adset_id"]: item for item in status["adsets"]} | {
+        item["ad_id"]: item for item in status["ads"]
+    }
+    gone = {item["adset_id"] for item in [adset]} | {item["ad_id"] for item in (*own, ad)}
+    assert shown.keys() == {item["adset_id"] for item in created["adsets"]} | {
+        item["ad_id"] for item in created["ads"]
+    }
+    assert {tag for tag, item in shown.items() if item["status"] == "deleted"} == gone
+    assert {(*shown[tag]["issues"], shown[tag]["foreign"]) for tag in gone} == {(wording.GONE, False)}
+    assert shown[own[0]["ad_id"]]["adset_id"] == adset["adset_id"]
+    assert status["campaign"]["daily_budget"] == 100 - adset["daily_budget"]
+
+
+def test_an_ad_that_was_deleted_from_here_is_not_told_again() -> None:
+    house = OneTenant()
+    created = house.done("create_campaign", request_body())
+    ad = created["ads"][0]
+    removal = {"action": "delete", "level": "ad", "entity_ids": [ad["ad_id"]], "confirm": True}
+    house.done("manage_campaign", {"campaign_id": created["campaign_id"], **removal})
+    assert ad["ad_id"] not in {item["ad_id"] for item in status_of(house, created)["ads"]}

@@ -232,5 +232,5 @@ def test_a_block_of_many_objects_is_kept_in_parts_and_read_as_one() -> None:
         block = FigureBlock(first, first + timedelta(days=27), clock.now(), read)
         asyncio.run(store.replace("u", "cmp_1", Level.AD, block))
         (found,) = asyncio.run(store.read("u", "cmp_1", Level.AD, first, first)).values()
-        # What the platform does not show any more is kept.
+        # Stored days of an object that is not shown any more are kept.
         assert sorted(found.rows, key=lambda item: int(item.entity_id)) == rows

@@ -26,6 +26,11 @@ def gone(platform: str, problem: str) -> PlatformRejectedError:
     return PlatformRejectedError(f"{platform}: {problem}", platform=platform, code="5000")
 
 
+def another_campaign(platform: str) -> PlatformUnavailableError:
+    """The refusal of an answer about another campaign than the one that was asked for."""
+    return outcome_unknown(platform, f"{platform}: another campaign was shown than the one asked for")
+
+
 def fixed_budget(platform: str, reason: str) -> PlatformRejectedError:
     """The refusal of a change of a budget that is not changed from here."""
     return PlatformRejectedError(

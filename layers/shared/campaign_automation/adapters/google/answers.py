@@ -273,20 +273,26 @@ def created_ids(response: Any, kind: str) -> list[str]:
     return [last_id(name) for name in names]
 
 
+def made(tags: Sequence[str], ids: Sequence[str], request_id: str | None) -> list[Outcome]:
+    """The outcomes of objects that one request made, all or none."""
+    return [Outcome(tag, item, request_id=request_id) for tag, item in zip(tags, ids, strict=True)]
+
+
 def outcomes_of(response: Any, ids: Sequence[str], request_id: str | None) -> list[Outcome]:
     """One outcome per id of a request with partial failure, whose operations were in the order of `ids`.
 
-    Beside a failure that names no operation, only an operation with a result of its own is known as done.
+    Beside a failure, only an operation with a result of its own is known as done: Google gives each done one
+    its result, and the failure may name others than those that it is about.
     """
-    named, unnamed = _failures(response, request_id, len(ids))
+    named, told = _failures(response, request_id, len(ids))
     outcomes = []
     for index, item in enumerate(ids):
         if index in named:
             outcomes.append(failed(item, named[index]))
-        elif unnamed is None or _has_result(response, index):
+        elif told is None or _has_result(response, index):
             outcomes.append(Outcome(item, item, request_id=request_id))
         else:
-            outcomes.append(left_open(PLATFORM, item, unnamed))
+            outcomes.append(left_open(PLATFORM, item, told))
     return outcomes
 
 
@@ -326,7 +332,8 @@ def _is_total(row: Row) -> bool:
 def _failures(
     response: Any, request_id: str | None, count: int
 ) -> tuple[dict[int, PlatformError], PlatformError | None]:
-    """The failures by the operation that each names, and the one of all that name none."""
+    """The failures by the operation that each names, and the one to tell of the operations without a result:
+    that of all errors that name none, else any; None where nothing failed."""
     status = response.partial_failure_error
     by_index: dict[int | None, Any] = {}
     for error in _errors(status.details):
@@ -337,8 +344,10 @@ def _failures(
     named = {index: translate(group, request_id) for index, group in by_index.items() if index is not None}
     if unnamed is not None:
         return named, translate(unnamed, request_id)
-    if named or not (status.code or status.details):
-        return named, None
+    if not (status.code or status.details):
+        return {}, None
+    if named:
+        return named, next(iter(named.values()))
     words = f"google: a part was refused: {status.message or 'no reason given'}"
     return {}, PlatformUnavailableError(words, platform=PLATFORM, platform_request_id=request_id)
 

@@ -13,9 +13,11 @@ from campaign_automation.adapters.common.reading import (
     UNREADABLE,
     distinct_insights,
     fields_of,
+    id_or_none,
     listed,
     tree_of,
 )
+from campaign_automation.adapters.common.refusals import another_campaign
 from campaign_automation.adapters.meta import facts
 from campaign_automation.adapters.meta.answers import (
     MISSING,
@@ -62,6 +64,8 @@ class MetaReader:
     async def tree(self, access: Access, campaign_id: str, currency: str) -> Tree:
         """Read a campaign with its ad sets and ads, mostly with one request."""
         data = await self._expanded(access, campaign_id)
+        if id_or_none(data, "id") not in (None, campaign_id):
+            raise another_campaign(facts.PLATFORM)
         step = facts.budget_step(currency) or Decimal(1)
         whole = {**data, "id": campaign_id}
         adsets = await self._whole_edge(access, whole, Level.ADSET, facts.ADSET_FIELDS)

@@ -16,7 +16,7 @@ from campaign_automation.adapters.base import Access, Outcome, failed
 from campaign_automation.adapters.common.listings import chunks, found_campaigns, names_by_id
 from campaign_automation.adapters.common.outcomes import is_gone, left_open, looked_up, with_gone_removed
 from campaign_automation.adapters.common.reading import id_of, id_or_none, tree_of
-from campaign_automation.adapters.common.refusals import gone
+from campaign_automation.adapters.common.refusals import another_campaign, gone
 from campaign_automation.adapters.tiktok import facts
 from campaign_automation.adapters.tiktok.answers import (
     ad_node,
@@ -115,7 +115,8 @@ class TikTokObjects:
 
     async def _deleted(self, access: Access, level: Level, ids: Sequence[str]) -> Stored:
         """Return family and fields of those of the objects that TikTok shows as deleted."""
-        return await self.stored(access, level, ids, primary_status="STATUS_DELETE")
+        found = await self.stored(access, level, ids, primary_status="STATUS_DELETE")
+        return {item: stored for item, stored in found.items() if _may_be_deleted(stored[1])}
 
     async def stored(self, access: Access, level: Level, ids: Sequence[str], **more: str) -> Stored:
         """Return family and fields of the objects that exist: lists hide deleted ones, unless `more` asks."""
@@ -126,7 +127,8 @@ class TikTokObjects:
             for some in chunks(missing, facts.IDS_PER_FILTER):
                 filtering = {f"{field}s": some, **more}
                 items = await self._list(access, f"list_{level}s", level, family, filtering)
-                found |= {id_of(item[field]): (family, item) for item in items}
+                rows = ((id_of(item[field]), item) for item in items)
+                found |= {item_id: (family, item) for item_id, item in rows if item_id in some}
         return found
 
     async def by_family(
@@ -187,12 +189,17 @@ class TikTokObjects:
             self._children(access, Level.ADSET, family, campaign_id),
             self._children(access, Level.AD, family, campaign_id),
         )
-        return _tree(campaign_id, family, campaigns[0], adsets, ads) if campaigns else None
+        field = id_field(Level.CAMPAIGN, family)
+        asked = [item for item in campaigns if id_or_none(item, field) == campaign_id]
+        if campaigns and not asked:
+            raise another_campaign(PLATFORM)
+        return _tree(campaign_id, family, asked[0], adsets, ads) if asked else None
 
     async def _children(
         self, access: Access, level: Level, family: facts.Family, campaign_id: str
     ) -> list[facts.Params]:
-        return await self._list(access, f"list_{level}s", level, family, {"campaign_ids": [campaign_id]})
+        items = await self._list(access, f"list_{level}s", level, family, {"campaign_ids": [campaign_id]})
+        return [item for item in items if id_or_none(item, "campaign_id") in (None, campaign_id)]
 
     # --- changing --------------------------------------------------------------------------------------
 
@@ -290,6 +297,12 @@ class TikTokObjects:
         field = id_field(level, family)
         items = await self._list(access, f"list_{level}s", level, family, {f"{field}s": list(ids)})
         return {id_of(item[field]) for item in items if item.get("operation_status") == operation_status}
+
+
+def _may_be_deleted(item: facts.Params) -> bool:
+    """Return whether the row of a list of deleted objects does not tell that its object lives."""
+    secondary = item.get("secondary_status")
+    return not isinstance(secondary, str) or "DELETE" in secondary
 
 
 def path_of(level: Level, family: facts.Family, verb: str) -> str:

@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from campaign_automation.adapters.base import Access, FiguresByLevel, PlatformAdapter, read_figures
@@ -242,6 +242,7 @@ def _status(
     today: date,
 ) -> CampaignStatus:
     ours = {entry.platform_id: entry.tag for entry in campaign.objects.values()}
+    tree = _with_missing(campaign, tree)
     return CampaignStatus(
         campaign=_campaign_state(campaign, tree, _figures_of(figures, Level.CAMPAIGN, tree.campaign), today),
         adsets=[_adset_state(ours, node, _figures_of(figures, Level.ADSET, node)) for node in tree.adsets],
@@ -250,6 +251,35 @@ def _status(
         token=TokenHealth(expires_at=access.expires_at, days_left=days_left(access)),
         warnings=warnings,
     )
+
+
+def _with_missing(campaign: Campaign, tree: Tree) -> Tree:
+    """Return the tree with those of our ad sets and ads that the platform does not show any more.
+
+    It hides what somebody deleted or archived there: left out without a word it would look as if it had
+    never been. A deleted campaign is shown alone, and what was deleted from here is not told again.
+    """
+    if tree.campaign.status == "deleted":
+        return tree
+    shown = {node.platform_id for node in (*tree.adsets, *tree.ads)}
+    adsets, ads = list(tree.adsets), list(tree.ads)
+    for entry in (*campaign.made(Level.ADSET), *campaign.made(Level.AD)):
+        if entry.platform_id in shown or entry.status == "deleted":
+            continue
+        fields = {"platform_id": entry.platform_id, "name": entry.renamed or entry.name}
+        fields |= _unseen(entry.level in tree.lost)
+        if entry.level is Level.ADSET:
+            adsets.append(AdSetNode.model_validate(fields))
+        else:
+            parent = campaign.objects.get(entry.parent or "")
+            ads.append(AdNode.model_validate({**fields, "adset_id": (parent and parent.platform_id) or ""}))
+    return tree.model_copy(update={"adsets": adsets, "ads": ads})
+
+
+def _unseen(is_lost: bool) -> dict[str, Any]:
+    """Return what is known of an object that is not in a list of its level, or in one that was not whole."""
+    status, issue = ("unknown", wording.NOT_READ) if is_lost else ("deleted", wording.GONE)
+    return {"status": status, "platform_status": "unknown", "issues": [issue]}
 
 
 def _figures_of(report: FiguresByLevel | None, level: Level, node: Node) -> Figures:

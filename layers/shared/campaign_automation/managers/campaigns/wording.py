@@ -20,6 +20,8 @@ NOT_VISIBLE = (
     "the platform does not show the campaign: it may be deleted, or the account's token may have lost its"
     " permission; it may still spend, so it counts for the account's cap; pausing and deleting are still sent"
 )
+GONE = "the platform does not show it any more: it was deleted or archived there"
+NOT_READ = "the platform did not show it now, as it did not show all of its like: it may run"
 STARTS_STOPPED = "its start was stopped, so the campaign is paused"
 
 
@@ -120,4 +122,15 @@ def unknown_tag_notice(platform: str, platform_id: str, name: str) -> dict[str, 
         "title": "A campaign with a tag of this module is not known here",
         "message": f"{platform} has the campaign {name} ({platform_id}), which was not created here; it is"
         " left as it is. Please look whether it is somebody's copy.",
+    }
+
+
+def unknown_campaign_notice(campaign_id: str, platform: str) -> dict[str, Any]:
+    """Return the arguments of create_notification for a campaign that its platform no longer knows."""
+    return {
+        "notification_type": "urgent",
+        "category": "system",
+        "title": "A campaign is not known to its platform any more",
+        "message": f"{campaign_id}: {NOT_VISIBLE}. The stop or start that was due is tried once more and then"
+        f" given up. Please look on {platform}.",
     }

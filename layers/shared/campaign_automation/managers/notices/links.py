@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from campaign_automation.utils.signed_links import LinkKeys, new_link, signed
+from campaign_automation.managers.notices.signed_links import LinkKeys, new_link, signed
 
 LINK_TO = "link_to"  # in a stored notice: what its link opens; the link itself is made when it is sent
 

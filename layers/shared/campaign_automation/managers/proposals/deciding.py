@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 from campaign_automation.managers.notices.links import Links
+from campaign_automation.managers.notices.signed_links import LINK_SECONDS
 from campaign_automation.managers.proposals import wording
 from campaign_automation.managers.proposals.executing import RETRY_MS, ProposalExecution
 from campaign_automation.models.changes import FailedItem
@@ -37,7 +38,6 @@ from campaign_automation.utils.error_handler import (
     error_body,
 )
 from campaign_automation.utils.observability import emit, internal_error, logger
-from campaign_automation.utils.signed_links import LINK_SECONDS
 
 _PAGE = 100
 _MARGIN_SECONDS = 5  # between the end of the work and the end of the caller's time

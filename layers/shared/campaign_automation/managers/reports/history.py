@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date
 
-from campaign_automation.clients.background_lambda import BackgroundFunction
+from campaign_automation.clients.functions.background import BackgroundFunction
 from campaign_automation.managers.reports.blocks import account_id
 from campaign_automation.managers.reports.collecting import COLLECTING_SECONDS, Collector, history_name
 from campaign_automation.managers.reports.coverage import AccountScope, first_missing

@@ -74,9 +74,11 @@ async def with_access(
         return await call(access)
     except PlatformAuthError as error:
         accounts.forget(user_id)
+        if error.code != "6001":  # of an expired or revoked token
+            raise
         fresh = await accounts.access(user_id, platform, ad_account_id)
-        # 6001 is an expired or revoked token; the same token again could only be refused again.
-        if error.code != "6001" or fresh.token == access.token:
+        # The same token again could only be refused again.
+        if fresh.token == access.token:
             raise with_action(error, platform, connect_url) from error
         logger.info("token renewed", platform=platform)
     try:
@@ -166,9 +168,12 @@ class WebPlatformAccounts:
             if not _DEAD_TOKEN.search(error.message):
                 raise
             raise _dead_token(platform, self._connect_url) from error
-        if answer.get("platform") != platform:
+        if not isinstance(answer.get("platform"), str):
+            # Told as the account of another platform it would blame the caller's choice.
+            raise WebPlatformError("get_ad_account_token: the answer names no platform")
+        if answer["platform"] != platform:
             raise InvalidRequestError(
-                f"ad_account_id: {ad_account_id} is an account of {answer.get('platform')}, not {platform}",
+                f"ad_account_id: {ad_account_id} is an account of {answer['platform']}, not {platform}",
                 field="ad_account_id",
             )
         return _access(platform, answer, self._connect_url)

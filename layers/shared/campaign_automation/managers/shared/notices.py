@@ -114,7 +114,7 @@ class Notices:
     def _send(self, channel: Channel, notice: Notice) -> Awaitable[Any]:
         if channel == "topic":
             assert self._publish is not None
-            # Who reads the topic is not the owner: no link that decides goes there.
+            # Readers of the topic are not the owner: no link that decides goes there.
             told = {name: value for name, value in notice.arguments.items() if name != LINK_TO}
             message = json.dumps({"tenant": notice.tenant, **told}, ensure_ascii=False)
             return asyncio.to_thread(self._publish, notice.arguments["title"], message)

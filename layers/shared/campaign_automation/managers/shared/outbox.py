@@ -12,7 +12,7 @@ import time
 from collections import deque
 from typing import Any
 
-from campaign_automation.clients.background_lambda import BackgroundFunction
+from campaign_automation.clients.functions.background import BackgroundFunction
 from campaign_automation.clients.mcp_client import ToolCaller
 from campaign_automation.managers.shared.notices import (
     REFUSALS,
@@ -113,7 +113,7 @@ class Outbox:
         if self._tools is None or self.tells_later:
             return
         if self._function is not None:
-            # What is not taken now, the next sweep finds.
+            # The next sweep finds messages that are not taken now.
             await self._function.hand_over({"tenant": tenant, "campaign_id": campaign_id})
         elif self.patience is None:
             await self.deliver(tenant, campaign_id)

@@ -10,7 +10,9 @@ from typing import Any
 from campaign_automation.adapters.base import Access
 from campaign_automation.adapters.common.listings import ids_by_name
 from campaign_automation.adapters.common.reading import tree_of
+from campaign_automation.adapters.common.refusals import another_campaign
 from campaign_automation.adapters.google import answers, facts, queries
+from campaign_automation.adapters.google.facts import PLATFORM
 from campaign_automation.adapters.google.messages import enum_name
 from campaign_automation.adapters.google.options.criteria import Stored, stored_of
 from campaign_automation.adapters.google.reading.echo import Echo, Echoes
@@ -80,7 +82,11 @@ class GoogleReader:
         return _tree(campaigns[0], groups, ads, stored).model_copy(update={"lookback_days": lookback})
 
     async def _query(self, access: Access, campaign_id: str, query: str) -> list[Any]:
-        return await self._wire.search(access, "read_campaign", queries.of_campaign(query, campaign_id))
+        rows = await self._wire.search(access, "read_campaign", queries.of_campaign(query, campaign_id))
+        asked = [row for row in rows if row.campaign.id in (0, int(campaign_id))]  # 0 where it is not shown
+        if rows and not asked:
+            raise another_campaign(PLATFORM)
+        return asked
 
 
 def _tree_of_echo(echo: Echo, rows: Sequence[Any]) -> Tree | None:

@@ -10,8 +10,15 @@ from typing import Any
 
 import pytest
 
-from campaign_automation.utils import signed_links
-from campaign_automation.utils.signed_links import LINK_SECONDS, Link, LinkKeys, new_link, signed, verified
+from campaign_automation.managers.notices import signed_links
+from campaign_automation.managers.notices.signed_links import (
+    LINK_SECONDS,
+    Link,
+    LinkKeys,
+    new_link,
+    signed,
+    verified,
+)
 
 OLD, NEW, OTHER = ({"current": letter * 64} for letter in "abc")
 

@@ -1,0 +1,1 @@
+"""The clients of other functions of the deployment."""
