@@ -468,6 +468,17 @@ def test_an_unknown_id_does_not_hold_the_others_up(bench: Bench, level: Level) -
         assert [item.error for item in outcomes[1:]] == [None] * len(ids)
 
 
+def test_creates_carry_the_platforms_request_id(bench: Bench) -> None:
+    async def create() -> list[Outcome]:
+        plan, account = await bench.plan(bench.spec(), "cmp_contract")
+        made = [await bench.create_campaign(plan, account), *await bench.create_adsets(plan, account)]
+        return [*made, *await bench.create_ads(plan, account, "Run further.")]
+
+    outcomes = bench.run(create())
+    assert outcomes
+    assert all(item.request_id for item in outcomes), outcomes
+
+
 def test_changes_carry_the_platforms_request_id(bench: Bench) -> None:
     creation = bench.run(bench.create_tree(bench.spec()))
     ids = bench.level_ids(creation, Level.ADSET)

@@ -329,4 +329,4 @@ class FakeAdapter:
         self._nodes[platform_id] = kind(
             platform_id=platform_id, name=name, status="paused", platform_status="PAUSED", **more
         )
-        return Outcome(tag, platform_id)
+        return Outcome(tag, platform_id, request_id=f"request_{platform_id}")

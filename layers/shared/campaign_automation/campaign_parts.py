@@ -110,7 +110,13 @@ class CampaignParts(SharedParts):
     @cached_property
     def reconciler(self) -> Reconciler:
         return Reconciler(
-            self.store, VisitStore(self._table), self.creation, self.gate, self._resumes, self._executions
+            self.store,
+            VisitStore(self._table),
+            self.creation,
+            self.gate,
+            self._resumes,
+            self.notices,
+            self._executions,
         )
 
     @cached_property

@@ -153,12 +153,12 @@ class GoogleAdapter:
         is_political = checks.check_declaration(plan.eu_political_advertising)
         operations = requests.campaign_operations(customer_id, plan, account, is_political)
         try:
-            response = await self._wire.mutate(access, "create_campaign", operations)
+            response, request_id = await self._wire.mutate(access, "create_campaign", operations)
         except PlatformError as error:
             return (await self._resolved(access, Level.CAMPAIGN, {plan.tag: plan.name}, None, error))[0]
         campaign_id = answers.created_ids(response, "campaign")[0]
         self._echoes.campaign(campaign_id, response)
-        return Outcome(plan.tag, campaign_id)
+        return Outcome(plan.tag, campaign_id, request_id=request_id)
 
     @typed_errors(PLATFORM)
     async def create_adsets(
@@ -173,13 +173,13 @@ class GoogleAdapter:
         customer_id = access.platform_account_id
         operations = requests.ad_group_operations(customer_id, plan, campaign_id, adsets)
         try:
-            response = await self._wire.mutate(access, "create_adset", operations)
+            response, request_id = await self._wire.mutate(access, "create_adset", operations)
         except PlatformError as error:
             names = {adset.tag: adset.name for adset in adsets}
             return await self._resolved(access, Level.ADSET, names, campaign_id, error)
         ids = answers.created_ids(response, "ad_group")
         self._echoes.ad_groups(campaign_id, response, ids)
-        return [Outcome(adset.tag, item) for adset, item in zip(adsets, ids, strict=True)]
+        return answers.made([adset.tag for adset in adsets], ids, request_id)
 
     @typed_errors(PLATFORM)
     async def create_creatives(
@@ -206,12 +206,12 @@ class GoogleAdapter:
             operations = requests.ad_operations(
                 access.platform_account_id, channel, orders, assets, app, plan
             )
-            response = await self._wire.mutate(access, "create_ad", operations)
+            response, request_id = await self._wire.mutate(access, "create_ad", operations)
         except CampaignAutomationError as error:
             return [Outcome(order.tag, error=error) for order in orders]
         self._echoes.keywords(campaign_id, response)
         ids = answers.created_ids(response, "ad_group_ad")
-        return [Outcome(order.tag, item) for order, item in zip(orders, ids, strict=True)]
+        return answers.made([order.tag for order in orders], ids, request_id)
 
     async def _resolved(
         self,

@@ -32,7 +32,8 @@ class ObjectEntry(Record):
     an ad set was narrowed by beside ages and countries, as "genders female, places 3847". `sent_at` is the
     time of the first attempt (epoch milliseconds); after one that was never answered the object is
     `unanswered`: the platform may still make it, and a second one beside it. `name` is that of its creation,
-    by which it is found; since it may have been `renamed`.
+    by which it is found; since it may have been `renamed`. `request_id` is that of the platform for the
+    request that made it, where it tells one.
     """
 
     level: Level
@@ -52,6 +53,7 @@ class ObjectEntry(Record):
     parent: str | None = None
     creative_id: str | None = None
     renamed: str | None = None
+    request_id: str | None = None
 
 
 class OutboxEntry(Record):

@@ -314,6 +314,43 @@ def test_a_start_that_died_is_paused_without_anybody_asking(house: House) -> Non
     asyncio.run(scenario())
 
 
+def test_a_stop_that_stands_outlives_a_platform_that_cannot_be_reached(house: House) -> None:
+    async def scenario() -> None:
+        await house.dies("start", 3, "after", ACTIVATING)
+        assert await house.sweep(minutes=20) == {"created": 1}
+        house.platform.change(house.platform.campaigns()[0], status="active")  # a request that came late
+        house.platform.fail_with = PlatformUnavailableError("down", platform="meta")
+        assert await house.sweep(minutes=26) == {"failed": 1}
+        house.platform.fail_with = None
+        house.platform.refusals["pause"] = PlatformUnavailableError("down", platform="meta")
+        assert await house.sweep(minutes=32) == {"failed": 1}
+        house.platform.refusals.clear()
+        assert await house.sweep(minutes=38) == {"created": 1}
+        assert house.platform.campaign_statuses() == ["paused"]
+        assert (await house.only()).stop_requested is None
+
+    asyncio.run(scenario())
+
+
+def test_a_stop_of_a_campaign_that_the_platform_no_longer_knows_ends_and_is_told_once(house: House) -> None:
+    async def scenario() -> None:
+        await house.dies("start", 3, "after", ACTIVATING)
+        assert await house.sweep(minutes=20) == {"created": 1}
+        house.platform.is_hidden = house.platform.is_closed = True
+        assert await house.sweep(minutes=26) == {"created": 1}
+        assert (await house.only()).stop_requested == "pause"
+        assert await house.sweep(minutes=32) == {"created": 1}
+        creation = await house.only()
+        assert creation.stop_requested is None
+        (notice,) = house.web_platform.notifications
+        assert creation.campaign_id in notice["message"]
+        await house.sweep(days=2)
+        assert await house.sweep(days=3) == {}
+        assert len(house.web_platform.notifications) == 1
+
+    asyncio.run(scenario())
+
+
 @pytest.mark.parametrize("operation", ["create_campaign", "create_adsets", "create_ads"])
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_a_creation_that_died_leaves_nothing_and_frees_its_key(

@@ -23,7 +23,7 @@ from tests.support.one_tenant import OneTenant
 RUN = Run("run_1", "rule:r", "too dear", {})
 REFUSED = PlatformRejectedError("no", platform="meta", platform_request_id="req_9")
 FAILED = {"outcome": "failed", "platform_request_id": "req_9"}
-DONE = {"outcome": "applied", "platform_request_id": None}
+DONE = {"outcome": "applied", "platform_request_id": "req_8"}
 
 
 @pytest.fixture(scope="module")
@@ -262,7 +262,7 @@ def entry_of(creation: Creation, level: Level) -> ObjectEntry:
 def test_a_created_ad_set_is_on_record_with_its_budget(
     creation: Creation, error: PlatformRejectedError | None, more: dict[str, Any]
 ) -> None:
-    entry = entry_of(creation, Level.ADSET)
+    entry = entry_of(creation, Level.ADSET).model_copy(update={"request_id": "req_8"})
     record = records.created(creation, entry, error)
     budget = next(item.daily_budget for item in creation.planned()[0].adsets if item.tag == entry.tag)
     after = {"name": entry.name, "status": "paused", "daily_budget": str(budget)}
@@ -317,7 +317,8 @@ def test_an_added_ad_was_as_if_deleted(
     campaign: Campaign, error: PlatformRejectedError | None, more: dict[str, Any]
 ) -> None:
     entry = first(campaign, Level.AD)
-    entry = entry.model_copy(update={"parent": "set_1", "creative_id": "7", "name": "Ad"})
+    changes = {"parent": "set_1", "creative_id": "7", "name": "Ad", "request_id": "req_8"}
+    entry = entry.model_copy(update=changes)
     found = shown(records.added(campaign, RUN, entry, error))
     assert found.pop("error", {}).get("code") == (error and error.code)
     after = {"status": "paused", "name": "Ad", "adset": "set_1", "creative_id": "7"}

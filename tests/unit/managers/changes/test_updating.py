@@ -191,6 +191,20 @@ def test_a_pause_until_a_moment_ends_by_itself(house: OneTenant, running: dict[s
     assert root(house, running) == "active"
 
 
+def test_a_pause_of_a_campaign_that_the_platform_no_longer_knows_is_given_up_and_told_once(
+    house: OneTenant, running: dict[str, Any], later: Any
+) -> None:
+    pause(house, running["campaign_id"])
+    house.adapter.is_hidden = house.adapter.is_closed = True
+    outcomes = []
+    for hours in (9, 10, 11):
+        later(hours=hours)
+        outcomes.append(house.run(house.wiring.reconciler.sweep))
+    assert outcomes == [{"failed": 1}, {"created": 1}, {}]
+    (notice,) = house.web_platform.notifications
+    assert running["campaign_id"] in notice["message"]
+
+
 def test_a_pause_has_a_schedule_of_its_own(house: OneTenant, running: dict[str, Any], later: Any) -> None:
     schedules, campaign_id = TableScheduler(house.table, PAUSES), running["campaign_id"]
 

@@ -333,6 +333,7 @@ def test_a_campaign_is_created_as_it_was_read(house: OneTenant) -> None:
     assert {item["operation"] for item in view["receipts"]} == {"create"}
     assert len(view["receipts"]) == 1 + len(status["adsets"]) + len(status["ads"])
     assert all(item["platform_id"] and item["read_back"] for item in view["receipts"])
+    assert all(item["platform_request_id"] for item in view["receipts"])
     trail = house.done("get_audit", {"campaign_id": campaign_id})["records"]
     assert {item["actor"] for item in trail} == {"user:boss"}
 

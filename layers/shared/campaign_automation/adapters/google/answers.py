@@ -273,6 +273,11 @@ def created_ids(response: Any, kind: str) -> list[str]:
     return [last_id(name) for name in names]
 
 
+def made(tags: Sequence[str], ids: Sequence[str], request_id: str | None) -> list[Outcome]:
+    """The outcomes of objects that one request made, all or none."""
+    return [Outcome(tag, item, request_id=request_id) for tag, item in zip(tags, ids, strict=True)]
+
+
 def outcomes_of(response: Any, ids: Sequence[str], request_id: str | None) -> list[Outcome]:
     """One outcome per id of a request with partial failure, whose operations were in the order of `ids`.
 

@@ -81,9 +81,12 @@ class GoogleWire:
         # Further pages are not counted. Source: "API limits and quotas".
         return await self._run(access, operation, read, "read")
 
-    async def mutate(self, access: Access, operation: str, operations: Sequence[Operation]) -> Any:
-        """Do all operations or none. The raw response holds the objects as they were stored."""
-        return (await self._mutate(access, operation, operations, partial=False))[0]
+    async def mutate(
+        self, access: Access, operation: str, operations: Sequence[Operation]
+    ) -> tuple[Any, str | None]:
+        """Do all operations or none. Returns the raw response, with the objects as they were stored, and the
+        request's id."""
+        return await self._mutate(access, operation, operations, partial=False)
 
     async def mutate_each(
         self, access: Access, operation: str, operations: Sequence[Operation]

@@ -19,7 +19,7 @@ from campaign_automation.adapters.tiktok.answers import id_field
 from campaign_automation.adapters.tiktok.echo import Echoes
 from campaign_automation.adapters.tiktok.errors import unavailable, with_smart_plus_advice
 from campaign_automation.adapters.tiktok.objects import path_of
-from campaign_automation.adapters.tiktok.wire import TikTokWire
+from campaign_automation.adapters.tiktok.wire import Answer, TikTokWire
 from campaign_automation.models.campaigns import AdSetPlan, CampaignPlan
 from campaign_automation.models.common import AdAccount, Level
 from campaign_automation.utils import clock
@@ -90,10 +90,10 @@ class TikTokCreation:
         creatives = [requests.ad_creative(plan, account, order) for order in orders]
         body = {"adgroup_id": orders[0].adset_id, "creatives": creatives}
         try:
-            data = await self._wire.post(access, "create_ad", "ad/create", body)
+            answer = await self._wire.change(access, "create_ad", "ad/create", body)
         except PlatformError as error:
             return [Outcome(order.tag, error=error) for order in orders], []
-        return _ad_outcomes(orders, data), _rows_with_ids(data)
+        return _ad_outcomes(orders, answer), _rows_with_ids(answer.data)
 
     async def _smart_plus_ad(
         self, access: Access, plan: CampaignPlan, account: AdAccount, order: AdOrder
@@ -108,15 +108,15 @@ class TikTokCreation:
         """The outcome, and the object as TikTok answered it."""
         path = path_of(level, family, "create")
         try:
-            data = await self._wire.post(access, f"create_{level}", path, body)
+            answer = await self._wire.change(access, f"create_{level}", path, body)
         except PlatformError as error:
             return Outcome(tag, error=with_smart_plus_advice(error) if family == "smart_plus" else error), {}
-        platform_id = id_or_none(data, id_field(level, family))
+        platform_id = id_or_none(answer.data, id_field(level, family))
         if platform_id is None:
             return Outcome(tag, error=unavailable(f"tiktok: {path} answered without an id")), {}
         if family == "smart_plus":
             self._echoes.remember_smart_plus([platform_id])
-        return Outcome(tag, platform_id), data
+        return Outcome(tag, platform_id, request_id=answer.request_id), answer.data
 
 
 def _by_adset(orders: Sequence[AdOrder]) -> list[Sequence[AdOrder]]:
@@ -140,15 +140,17 @@ def _listed_ids(data: Any) -> list[str]:
         return []
 
 
-def _ad_outcomes(orders: Sequence[AdOrder], data: Any) -> list[Outcome]:
+def _ad_outcomes(orders: Sequence[AdOrder], answer: Answer) -> list[Outcome]:
     """One outcome per order, by the names in the answer, or by position when it has none."""
-    named = {str(item.get("ad_name")): id_of(item["ad_id"]) for item in _rows_with_ids(data)}
-    ids = _listed_ids(data)
+    named = {str(item.get("ad_name")): id_of(item["ad_id"]) for item in _rows_with_ids(answer.data)}
+    ids = _listed_ids(answer.data)
     if not named and len(ids) == len(orders):
         named = {order.name: item for order, item in zip(orders, ids, strict=True)}
     # An ad without an id in the answer may exist all the same, so its outcome is unknown.
     lost = unavailable("tiktok: ad/create answered without the ad's id")
     return [
-        Outcome(order.tag, named[order.name]) if order.name in named else Outcome(order.tag, error=lost)
+        Outcome(order.tag, named[order.name], request_id=answer.request_id)
+        if order.name in named
+        else Outcome(order.tag, error=lost)
         for order in orders
     ]

@@ -265,7 +265,8 @@ def _answered(creation: Creation, outcome: Outcome) -> ObjectEntry:
     """Return the entry as created, gone or still unknown; only a definite refusal makes it gone."""
     entry = creation.objects[outcome.tag]
     if outcome.error is None:
-        return entry.model_copy(update={"state": "created", "platform_id": outcome.platform_id})
+        made = {"state": "created", "platform_id": outcome.platform_id, "request_id": outcome.request_id}
+        return entry.model_copy(update=made)
     is_unknown = bool(outcome.error.details.get("outcome_unknown"))
     return entry.model_copy(update={"unanswered": True} if is_unknown else {"state": "gone"})
 

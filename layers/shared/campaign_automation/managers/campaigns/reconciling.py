@@ -19,7 +19,7 @@ from campaign_automation.managers.campaigns import wording
 from campaign_automation.managers.campaigns.creation import CampaignCreation
 from campaign_automation.managers.campaigns.planning import is_tag
 from campaign_automation.managers.changes.gate import WriteGate
-from campaign_automation.managers.changes.items import DesiredChange, new_run
+from campaign_automation.managers.changes.items import DesiredChange, Run, new_run
 from campaign_automation.managers.changes.resuming import Resumes
 from campaign_automation.managers.shared.accounts import AccountDirectory, with_access
 from campaign_automation.managers.shared.notices import Notices
@@ -33,6 +33,7 @@ from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import (
     CampaignAutomationError,
     ConflictError,
+    PlatformError,
     StoreError,
     error_body,
 )
@@ -50,6 +51,7 @@ _SOON_MS = 60_000
 _RETRY_MS = 5 * 60_000
 _LATER_MS = 60 * 60_000
 _LOOKS = 2
+_UNKNOWN = "5000"  # the platform does not show the campaign, and takes no change of it
 _MOST_SEARCHES = 20  # of one sweep; an account that waits is searched by the next
 
 
@@ -63,8 +65,10 @@ class Reconciler:
         creation: CampaignCreation,
         gate: WriteGate,
         resumes: Resumes,
+        notices: Notices,
         executions: Executions | None = None,
     ) -> None:
+        self._notices = notices
         self._store = store
         self._visits = visits
         self._creation = creation
@@ -125,8 +129,7 @@ class Reconciler:
     async def _reconcile(self, creation: Creation | Campaign) -> tuple[str, dict[str, Any]]:
         """Return the outcome, and what the row then says of further searches."""
         if isinstance(creation, Campaign):
-            await self._settle(creation)
-            await self._resumes.carry_out(creation)
+            await self._carry_on(creation)
             return creation.state, {}
         if creation.is_open:
             if creation.state == "creating" and await self._goes_on(creation):
@@ -134,8 +137,7 @@ class Reconciler:
             await self._end(creation)
             creation = await self._creation.load(creation.tenant, creation.campaign_id)
         elif (campaign := creation.campaign()) and creation.state == "created":
-            await self._settle(campaign)
-            await self._resumes.carry_out(campaign)
+            await self._carry_on(campaign)
         looks: dict[str, Any] = {}
         if creation.look_at is not None and creation.look_at <= clock.now_ms():
             await self._creation.look_again(creation)
@@ -167,16 +169,47 @@ class Reconciler:
             await self._creation.run_step("give_up", *key, failure=failure)
             raise
 
-    async def _settle(self, campaign: Campaign) -> None:
-        """Conclude what earlier changes left open, and stop again what was stopped by force."""
+    async def _carry_on(self, campaign: Campaign) -> None:
+        """Make sure of a stop that stands, conclude what earlier changes left open, end a pause that is over.
+
+        A start that the platform refuses, as it no longer knows the campaign, is given up like a stop.
+        """
         run = new_run(_ACTOR, wording.SETTLE_REASON)
-        if campaign.stop_requested in _STOPPED:
-            status = _STOPPED[campaign.stop_requested]
-            stop = DesiredChange(Level.CAMPAIGN, campaign.tag, "status", status)
-            for item in await self._gate.apply(campaign, [stop], run):
-                if item.error is not None:
-                    raise item.error
+        if not await self._stop(campaign, run):
+            return
         await self._gate.settle(campaign, run)
+        try:
+            await self._resumes.carry_out(campaign)
+        except PlatformError as error:
+            if error.code != _UNKNOWN or await self._is_first_told(campaign):
+                raise
+            await self._resumes.drop(campaign)
+
+    async def _stop(self, campaign: Campaign, run: Run) -> bool:
+        """Stop again what was stopped by force. Return False when a person was now told that the platform
+        does not know the campaign; the next visit, if it hears the same, gives the stop up.
+        """
+        if campaign.stop_requested not in _STOPPED:
+            return True
+        stop = DesiredChange(Level.CAMPAIGN, campaign.tag, "status", _STOPPED[campaign.stop_requested])
+        (item,) = await self._gate.apply(campaign, [stop], run)
+        if item.error is None:
+            return True
+        if item.error.code != _UNKNOWN:
+            raise item.error
+        if await self._is_first_told(campaign):
+            return False
+        await self._gate.apply(campaign, [], run)  # a run that stops nothing lifts the stop
+        return True
+
+    async def _is_first_told(self, campaign: Campaign) -> bool:
+        """Tell a person once of a campaign that the platform no longer knows; return whether that is new."""
+        notice_id = f"{campaign.campaign_id}-unknown"
+        notice = wording.unknown_campaign_notice(campaign.campaign_id, campaign.platform)
+        is_new = await self._notices.leave(campaign.tenant, notice_id, notice)
+        if is_new:
+            await self._notices.deliver(campaign.tenant, notice_id)
+        return is_new
 
 
 _STOPPED = {"pause": "paused", "delete": "deleted"}

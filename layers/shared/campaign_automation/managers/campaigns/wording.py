@@ -123,3 +123,14 @@ def unknown_tag_notice(platform: str, platform_id: str, name: str) -> dict[str, 
         "message": f"{platform} has the campaign {name} ({platform_id}), which was not created here; it is"
         " left as it is. Please look whether it is somebody's copy.",
     }
+
+
+def unknown_campaign_notice(campaign_id: str, platform: str) -> dict[str, Any]:
+    """Return the arguments of create_notification for a campaign that its platform no longer knows."""
+    return {
+        "notification_type": "urgent",
+        "category": "system",
+        "title": "A campaign is not known to its platform any more",
+        "message": f"{campaign_id}: {NOT_VISIBLE}. The stop or start that was due is tried once more and then"
+        f" given up. Please look on {platform}.",
+    }

@@ -127,6 +127,7 @@ class WriteGate:
         after: CampaignView | None = view
         if any(item.result == "planned" for item in results):
             results, after = await self._carry_out(campaign, results, held)
+        held.is_done = all(item.error is None for item in results)
         await self._take_over(campaign, after, results, held)
         return results
 

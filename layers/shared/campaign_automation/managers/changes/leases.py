@@ -29,7 +29,7 @@ class Held:
 
     `follows`: the run that had the campaign when it was loaded, and may have died. A run that `is_unread`
     could not read what it did: it ends as if it had died, so that the next one looks. One that `has_news`
-    left a message for the Web Platform, or found one that waits.
+    left a message for the Web Platform, or found one that waits. A stop `is_done` once the platform took it.
     """
 
     campaign: Campaign
@@ -39,6 +39,7 @@ class Held:
     follows: str | None = None
     is_unread: bool = False
     has_news: bool = False
+    is_done: bool = False
     seen: dict[str, ObjectEntry] = field(default_factory=dict)
 
     def saw(self, entries: Iterable[ObjectEntry]) -> None:
@@ -105,8 +106,9 @@ class CampaignLeases:
         # The objects of a creation count as deleted once all of them are gone.
         is_deleted = campaign.root.status == "deleted" and campaign.state != "creating"
         parts: dict[str, Any] = {"state": "deleted"} if is_deleted else {}
-        # A request of the run that lost its lease may still arrive: the stop stands until that is ruled out.
-        is_stopped = held.stops and not held.is_taken_over and campaign.state != "creating"
+        # A request of the run that lost its lease may still arrive: the stop stands until that is ruled out,
+        # and while the platform refuses it or cannot be reached.
+        is_stopped = held.stops and held.is_done and not held.is_taken_over and campaign.state != "creating"
         for _ in range(_MOST_ENDINGS):
             # A run that died may have stored what it saw and sent no message: the state is told again.
             is_news = held.seen or held.follows

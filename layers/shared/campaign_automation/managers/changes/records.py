@@ -101,7 +101,7 @@ def created(creation: Creation, entry: ObjectEntry, error: CampaignAutomationErr
         after=_planned(creation, entry),
         outcome="failed" if error else "applied",
         error=error and error_body(error),
-        platform_request_id=error and error.details.get("platform_request_id"),
+        platform_request_id=error.details.get("platform_request_id") if error else entry.request_id,
     )
 
 
@@ -126,7 +126,7 @@ def added(
         after={name: value for name, value in after.items() if value is not None},
         outcome="failed" if error else "applied",
         error=error and error_body(error),
-        platform_request_id=error and error.details.get("platform_request_id"),
+        platform_request_id=error.details.get("platform_request_id") if error else entry.request_id,
         evidence={"replaces": replaced.tag, "held": replaced.held} if replaced else {},
     )
 

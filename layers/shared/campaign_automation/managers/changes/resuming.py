@@ -130,6 +130,10 @@ class Resumes:
         logger.info("pause over", campaign_id=campaign.campaign_id, started=len(wanted))
         return None
 
+    async def drop(self, campaign: Campaign) -> None:
+        """Give up the end of a pause, which then lasts until somebody starts the campaign."""
+        await self._store.plan_resume(campaign, None)
+
     async def _untouched(self, campaign: Campaign, resume: Resume) -> list[DesiredChange]:
         trail = await self._audit.since(campaign.tenant, campaign.campaign_id, resume.paused_ms)
         touched = {
