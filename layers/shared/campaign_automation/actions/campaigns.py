@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from campaign_automation.actions.action import Key, action
+from campaign_automation.managers.shared.idempotency import Now
 from campaign_automation.models.campaigns import (
     CampaignAccepted,
     CampaignCreated,
@@ -11,7 +12,7 @@ from campaign_automation.models.campaigns import (
     GetCampaignStatus,
 )
 from campaign_automation.models.common import Context
-from campaign_automation.models.creation.additions import AddAds, AdsAdded
+from campaign_automation.models.creation.additions import AddAds, AdsAdded, AdsAnswer
 from campaign_automation.models.creation.duplicates import DuplicateCampaign
 from campaign_automation.models.creation.replacements import CopyReplaced, ReplaceCopy
 from campaign_automation.models.proposals import ProposalMade
@@ -42,13 +43,17 @@ async def duplicate_campaign(
     return await parts.campaigns.outcome(caller.user_id, opened.campaign_id, replayed=not opened.is_new)
 
 
-@action("POST", "/v1/campaigns/{campaign_id}/ads", key=Key.DERIVED)
+async def _ads_as_they_are_now(parts: Wiring, caller: Context, answer: AdsAnswer) -> Now:
+    return await parts.additions.as_it_is_now(answer, caller)
+
+
+@action("POST", "/v1/campaigns/{campaign_id}/ads", key=Key.DERIVED, refresh=_ads_as_they_are_now)
 async def add_ads(parts: Wiring, request: AddAds, caller: Context) -> AdsAdded:
     """Add ads of further creatives to a campaign, paused, to all or some of its ad sets."""
     return await parts.additions.add(request, caller)
 
 
-@action("PATCH", "/v1/campaigns/{campaign_id}/ads", key=Key.GIVEN)
+@action("PATCH", "/v1/campaigns/{campaign_id}/ads", key=Key.GIVEN, refresh=_ads_as_they_are_now)
 async def replace_copy(parts: Wiring, request: ReplaceCopy, caller: Context) -> CopyReplaced:
     """Give ads other texts: in place on Google Ads, elsewhere by new ads in the old ones' place."""
     return await parts.replacements.replace(request, caller)

@@ -122,6 +122,54 @@ def test_an_undo_removes_what_the_run_added(house: OneTenant, made: dict[str, An
     assert {ad["ad_id"] for ad in again["ads"]}.isdisjoint({ad["ad_id"] for ad in answer["ads"]})
 
 
+def test_the_same_request_after_an_undo_adds_the_ads_again(house: OneTenant, made: dict[str, Any]) -> None:
+    first = add(house, made, "2")
+    other = add(house, made, "2", reason="once more")  # finds them there
+    house.done("undo_change", {"campaign_id": made["campaign_id"], "run_id": first["run_id"]})
+    again = add(house, made, "2")
+    assert (again["replayed"], len(again["ads"])) == (False, len(first["ads"]))
+    assert {ad["ad_id"] for ad in again["ads"]}.isdisjoint({ad["ad_id"] for ad in first["ads"]})
+    assert {ad[2] for ad in shown(house, made) if ad[1] == "2"} == {"paused"}
+    house.done("undo_change", {"campaign_id": made["campaign_id"], "run_id": again["run_id"]})
+    third = add(house, made, "2", reason="once more")
+    assert (other["ads"], third["replayed"], len(third["ads"])) == ([], False, len(first["ads"]))
+
+
+def test_ads_that_somebody_removed_alone_are_added_again(house: OneTenant, made: dict[str, Any]) -> None:
+    first = add(house, made, "2")
+    gone, *_ = first["ads"]
+    remove = {"action": "delete", "confirm": True, "level": "ad", "entity_ids": [gone["ad_id"]]}
+    house.done("manage_campaign", {"campaign_id": made["campaign_id"], **remove})
+    again = add(house, made, "2")
+    assert [ad["adset_id"] for ad in again["ads"]] == [gone["adset_id"]]
+    assert len([ad for ad in shown(house, made) if ad[1] == "2"]) == len(first["ads"])
+
+
+def test_a_repeated_key_shows_the_ads_as_they_are_now(house: OneTenant, made: dict[str, Any]) -> None:
+    asked, key = _asked(made, "2"), {"idempotency_key": "one"}
+    first = house.ask("add_ads", asked, **key)
+    campaign = {"campaign_id": made["campaign_id"]}
+    ids = [ad["ad_id"] for ad in first["ads"]]
+    house.done("manage_campaign", {**campaign, "action": "start", "level": "ad", "entity_ids": ids})
+    again = house.ask("add_ads", asked, **key)
+    assert (again["replayed"], {ad["ad_status"] for ad in again["ads"]}) == (True, {"active"})
+    house.done("undo_change", {**campaign, "run_id": first["run_id"]})
+    again = house.ask("add_ads", asked, **key)
+    assert (again["replayed"], {ad["ad_status"] for ad in again["ads"]}) == (True, {"deleted"})
+
+
+def test_a_repeat_is_answered_while_the_platform_is_away(
+    house: OneTenant, made: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = add(house, made, "2")
+
+    async def away(*_: Any) -> Any:
+        raise PlatformUnavailableError("away", platform="meta")
+
+    monkeypatch.setattr(house.adapter, "read_tree", away)
+    assert add(house, made, "2")["ads"] == first["ads"]
+
+
 def test_a_lost_answer_is_looked_up_and_not_sent_again(
     house: OneTenant, made: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

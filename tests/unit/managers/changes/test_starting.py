@@ -41,6 +41,27 @@ def test_a_campaign_whose_own_status_cannot_be_read_is_not_started() -> None:
     assert "cannot be read" in error["message"]
 
 
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_what_others_paused_or_added_is_left_out_and_told(dry_run: bool) -> None:
+    house = OneTenant(FakeAdapter("meta"))
+    elsewhere = house.adapter.elsewhere("Theirs", 20)
+    before = house.adapter.add_by_hand(elsewhere, "stopped long ago", 10, status="paused")
+    (taken,) = house.done("import_campaigns", {"platform_campaign_ids": [elsewhere]})["imported"]
+    asked = {"campaign_id": taken["campaign_id"]}
+    house.done("manage_campaign", {**asked, "action": "pause"})
+    running = house.adapter.add_by_hand(elsewhere, "runs", 10)
+    added = house.adapter.add_by_hand(elsewhere, "waits", 10, status="paused")
+    answer = house.done("manage_campaign", {**asked, "action": "start", "dry_run": dry_run})
+    told = {item["id"] for item in answer["skipped"] if item["reason"].startswith("paused_on_its_own")}
+    assert {before, added} < told  # with their ads
+    assert running not in told
+    assert added in answer["warnings"][0]
+    assert {house.adapter.node(item).status for item in (before, added)} == {"paused"}
+    named = {"action": "start", "level": "adset", "entity_ids": [added]}
+    assert house.done("manage_campaign", {**asked, **named})["warnings"] == []
+    assert house.adapter.node(added).status == "active"
+
+
 def start(house: OneTenant, made: dict[str, Any], *, succeeds: bool = True) -> dict[str, Any]:
     call = house.done if succeeds else house.ask
     return call("manage_campaign", {"campaign_id": made["campaign_id"], "action": "start"})

@@ -136,6 +136,16 @@ def test_targets_are_set_recorded_and_undone(house: OneTenant, is_imported: bool
     assert (campaign.target_roas, campaign.target_cpa) == (3, None)
 
 
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_ad_sets_have_no_budgets_where_the_campaign_has_it(house: OneTenant, dry_run: bool) -> None:
+    elsewhere = house.adapter.elsewhere("Theirs", None, None, daily_budget=Decimal(60))
+    (taken,) = house.done("import_campaigns", {"platform_campaign_ids": [elsewhere]})["imported"]
+    first = house.status(taken["campaign_id"])["adsets"][0]["adset_id"]
+    error = update(house, taken["campaign_id"], adset_budgets={first: 30}, dry_run=dry_run)["error"]
+    assert (error["code"], error["details"]["field"]) == ("1001", "adset_budgets")
+    assert "give daily_budget" in error["message"]
+
+
 # --- pauses with an end ------------------------------------------------------------------------------------
 
 
@@ -231,6 +241,28 @@ def test_a_date_is_one_of_the_account(house: OneTenant, running: dict[str, Any])
     tomorrow = clock.day_of(clock.now(), zone) + timedelta(days=1)
     answer = pause(house, running["campaign_id"], until=str(tomorrow))
     assert answer["resumes_at"].startswith(f"{tomorrow}T00:00:00-0")
+
+
+def test_the_end_of_a_pause_starts_nothing_that_did_not_run(
+    house: OneTenant, running: dict[str, Any], later: Any
+) -> None:
+    house.done("manage_campaign", {"campaign_id": running["campaign_id"], "action": "pause"})
+    for more in ({"dry_run": True}, {}):
+        answer = pause(house, running["campaign_id"], **more)
+        assert (answer["resumes_at"], len(answer["warnings"])) == (None, 1)
+    visit(house, later, hours=9)
+    assert root(house, running) == "paused"
+
+
+def test_a_pause_gets_another_end(house: OneTenant, running: dict[str, Any], later: Any) -> None:
+    pause(house, running["campaign_id"])
+    until = clock.iso(clock.now() + timedelta(hours=20))
+    answer = pause(house, running["campaign_id"], until=until)
+    assert (answer["resumes_at"], answer["warnings"]) == (until, [])
+    visit(house, later, hours=9)
+    assert root(house, running) == "paused"
+    visit(house, later, hours=21)
+    assert root(house, running) == "active"
 
 
 @pytest.mark.parametrize("touch", ["paused again", "started and paused", "on the platform"])

@@ -30,16 +30,16 @@ from campaign_automation.managers.changes.items import (
     status_of,
 )
 from campaign_automation.managers.changes.wording import added_message
+from campaign_automation.managers.shared.idempotency import Now
 from campaign_automation.managers.shared.platform_access import Platforms
 from campaign_automation.managers.shared.view import CampaignView
 from campaign_automation.models.campaign import Campaign
 from campaign_automation.models.campaigns import AdCopy, AdPlan, CreateCampaign, Creative
 from campaign_automation.models.changes import FailedItem
 from campaign_automation.models.common import Context
-from campaign_automation.models.creation.additions import AddAds, AddedAd, AdsAdded
-from campaign_automation.utils.error_handler import (
-    error_body,
-)
+from campaign_automation.models.creation.additions import AddAds, AddedAd, AdsAdded, AdsAnswer
+from campaign_automation.utils.error_handler import PlatformError, error_body
+from campaign_automation.utils.observability import logger
 
 _ASKED = ("creative_ids", "creatives", "texts", "product_url")
 
@@ -100,6 +100,21 @@ class AdAdditions:
         started = await self._runs.start(campaign, made.ids, run) if request.activate else []
         return _answer(campaign, request, chosen, written, made, started, run)
 
+    async def as_it_is_now(self, answer: AdsAnswer, context: Context) -> Now:
+        """Return an earlier answer with its ads as they are now, and whether one of them was removed since.
+
+        The same request then adds what is missing. While the platform is away the answer stays as it was.
+        """
+        campaign = await self._campaigns.load_created(context.user_id, answer.campaign_id)
+        try:
+            view = await self._gate.look(campaign)
+        except PlatformError as error:
+            logger.warning("not looked at again", campaign_id=campaign.campaign_id, reason=error.message)
+            return Now(answer, is_over=False)
+        ads = [ad.model_copy(update={"ad_status": _status(view, campaign, ad.ad_id)}) for ad in answer.ads]
+        found = [*(ad.ad_status for ad in ads), *(_status(view, campaign, it.id) for it in answer.skipped)]
+        return Now(answer.model_copy(update={"ads": ads}), is_over="deleted" in found)
+
     async def _write(
         self, terms: Terms, campaign: Campaign, spec: CreateCampaign, view: CampaignView, request: AddAds
     ) -> _Written:
@@ -124,6 +139,10 @@ class AdAdditions:
             {item.creative_id: copy for item, copy in zip(creatives, copies, strict=True)},
             [*told, *claim_warnings(spec, creatives)],
         )
+
+
+def _status(view: CampaignView, campaign: Campaign, tag: str) -> str:
+    return str(view.live(tag, "status")) if tag in campaign.objects else "deleted"
 
 
 def _answer(

@@ -24,14 +24,18 @@ from campaign_automation.managers.changes.resuming import Resumes, moment_of
 from campaign_automation.managers.changes.wording import (
     CAMPAIGN_DELETED,
     NOTHING_MADE,
+    NOTHING_TO_RESUME,
+    PAUSED_ALONE,
     already_message,
     creation_stopped_message,
     managed_message,
+    paused_alone,
 )
 from campaign_automation.models.campaign import Campaign, Creation, ObjectEntry, Stop
 from campaign_automation.models.changes import (
     CampaignManaged,
     ManageCampaign,
+    SkippedItem,
 )
 from campaign_automation.models.common import Context, Level
 from campaign_automation.utils.error_handler import (
@@ -110,18 +114,21 @@ class CampaignControl:
         run = new_run(context.actor, request.reason)
         items = await self._gate.apply(campaign, wanted, run, dry_run=request.dry_run)
         raise_failure(items)
+        left = _left_out(campaign, wanted) if status == "active" and request.entity_ids is None else []
+        paused = await self._resumes.paused_by(campaign, items) if until else []
         if not request.dry_run:
-            await self._resumes.plan(campaign, run, items, until)
+            await self._resumes.plan(campaign, run, paused, until)
         return CampaignManaged(
             status=status_of(items),
             confirmed=is_confirmed(items),
             campaign_id=campaign.campaign_id,
             new_status=status,
-            resumes_at=until,
+            resumes_at=until if paused else None,
             run_id=None if request.dry_run else run.run_id,
             changed=changed_items(items),
-            skipped=skipped_items(items),
+            skipped=[*skipped_items(items), *(SkippedItem(id=tag, reason=PAUSED_ALONE) for tag in left)],
             failed=failed_items(items),
+            warnings=[*([NOTHING_TO_RESUME] if until and not paused else []), *paused_alone(left)],
             message=_message(items, request, status),
         )
 
@@ -163,6 +170,14 @@ def _wanted(campaign: Campaign, request: ManageCampaign, status: str) -> Iterato
     else:
         # Pausing or deleting the campaign object stops all in it; its children keep their own status.
         yield DesiredChange(Level.CAMPAIGN, campaign.tag, "status", status)
+
+
+def _left_out(campaign: Campaign, wanted: Sequence[DesiredChange]) -> list[str]:
+    """Return what a start of a campaign that was made elsewhere leaves out: what is paused on its own."""
+    asked = {item.tag for item in wanted}
+    made = [item for level in (Level.ADSET, Level.AD) for item in campaign.made(level)]
+    entries = made if campaign.is_adopted else ()
+    return [item.tag for item in entries if item.tag not in asked and item.status == "paused"]
 
 
 def _knows(campaign: Campaign, names: Sequence[str]) -> bool:

@@ -80,11 +80,19 @@ class Resumes:
         self._audit = audit
         self._gate = gate
 
-    async def plan(
-        self, campaign: Campaign, run: Run, items: Sequence[ChangeResult], until: datetime | None
-    ) -> None:
+    async def paused_by(self, campaign: Campaign, items: Sequence[ChangeResult]) -> list[str]:
+        """Return the objects that a pause with an end stopped, those of one that still goes on among them.
+
+        What did not run before it is not started by its end.
+        """
+        waiting = await self._untouched(campaign, campaign.resume) if campaign.resume else []
+        before = {item.tag for item in waiting}
+        stopped = [item.wanted.tag for item in items if item.result in ("changed", "planned")]
+        left = [item.wanted.tag for item in items if item.result == "already"]
+        return [*stopped, *(tag for tag in left if tag in before)]
+
+    async def plan(self, campaign: Campaign, run: Run, paused: list[str], until: datetime | None) -> None:
         """Store when what a request paused starts again; any other request ends what was planned before."""
-        paused = [item.wanted.tag for item in items if item.result in ("changed", "already")]
         if until is not None and paused:
             moment, now = int(until.timestamp() * 1000), clock.now_ms()
             resume = Resume(at_ms=moment, paused_ms=now, run_id=run.run_id, actor=run.actor, tags=paused)

@@ -35,6 +35,16 @@ STAYS = {
 }
 
 
+PAUSED_ALONE = "paused_on_its_own: somebody paused it or added it so; name it in entity_ids to start it"
+NOTHING_TO_RESUME = "until: nothing ran before this pause, so nothing is started at its end; start it then"
+
+
+def paused_alone(tags: Sequence[str]) -> list[str]:
+    """Return the warning of a start that left out what is paused on its own."""
+    named = ", ".join(tags[:5]) + (", ..." if len(tags) > 5 else "")
+    return [f"not started, since they are paused on their own: {named}"] if tags else []
+
+
 def already_message(status: str) -> str:
     """Return the message of a request that found every object in the wanted status."""
     return f"nothing to do: already {status}"

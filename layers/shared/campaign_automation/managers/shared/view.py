@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import cast, get_args
 
@@ -30,7 +30,19 @@ def entries_of(tag: str, tree: Tree) -> dict[str, ObjectEntry]:
         # An ad of an unknown ad set has no place; it is stopped with its campaign.
         if ad.status != "deleted" and ad.adset_id in entries:
             entries[ad.platform_id] = _entry(Level.AD, ad.platform_id, ad, parent=ad.adset_id)
+    for level in (Level.ADSET, Level.AD):
+        _hold_paused(tree, [entry for entry in entries.values() if entry.level is level])
     return entries
+
+
+def _hold_paused(tree: Tree, entries: Sequence[ObjectEntry]) -> None:
+    """Let a start of the campaign leave out what is paused beside others that are on, or in one that is on.
+
+    Somebody paused these on their own. In a campaign that is off as a whole nothing tells them apart.
+    """
+    if tree.campaign.status == "active" or any(entry.status == "active" for entry in entries):
+        for entry in entries:
+            entry.held = entry.status == "paused"
 
 
 def _entry(level: Level, tag: str, node: Node, parent: str | None = None) -> ObjectEntry:

@@ -19,12 +19,13 @@ from campaign_automation.utils.error_handler import InvalidRequestError, NotFoun
 def wanted_budgets(campaign: Campaign, view: CampaignView, request: UpdateCampaign) -> list[DesiredChange]:
     """Return the budgets that a request asks for; none where it asks for none.
 
-    Raises InvalidRequestError for a total that cannot be spread, NotFoundError for an unknown ad set.
+    Raises InvalidRequestError for a total that cannot be spread, or ad sets' where the campaign has it,
+    NotFoundError for an unknown ad set, the refusal of a budget that is fixed.
     """
     if request.daily_budget is None and request.adset_budgets is None:
         return []
     if request.adset_budgets is not None:
-        return _each(campaign, request.adset_budgets)
+        return _each(campaign, view, request.adset_budgets)
     total = Decimal(request.daily_budget or 0)
     if view.live(campaign.tag, "daily_budget") is not None:
         return [DesiredChange(Level.CAMPAIGN, campaign.tag, "daily_budget", total)]
@@ -34,13 +35,20 @@ def wanted_budgets(campaign: Campaign, view: CampaignView, request: UpdateCampai
     return [DesiredChange(Level.ADSET, tag, "daily_budget", amount) for tag, amount in shares.items()]
 
 
-def _each(campaign: Campaign, budgets: Mapping[str, Decimal]) -> list[DesiredChange]:
+def _each(campaign: Campaign, view: CampaignView, budgets: Mapping[str, Decimal]) -> list[DesiredChange]:
     known = {
         name: entry.tag for entry in campaign.made(Level.ADSET) for name in (entry.tag, entry.platform_id)
     }
     if unknown := [name for name in budgets if name not in known]:
         raise NotFoundError(
             f"adset_budgets: the campaign has no ad set {', '.join(unknown[:5])}", field="adset_budgets"
+        )
+    if error := view.refusal("daily_budget"):
+        raise error
+    if view.live(campaign.tag, "daily_budget") is not None:
+        raise InvalidRequestError(
+            "adset_budgets: the campaign has the budget and divides it itself; give daily_budget",
+            field="adset_budgets",
         )
     amounts = {known[name]: amount for name, amount in budgets.items()}
     return [DesiredChange(Level.ADSET, tag, "daily_budget", amount) for tag, amount in amounts.items()]

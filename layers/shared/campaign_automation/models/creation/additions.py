@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, HttpUrl
@@ -35,9 +36,9 @@ class AddAds(Model):
 
 
 class AddedAd(AdResult):
-    """An ad that was added, or in a dry run would be."""
+    """An ad that was added, or in a dry run would be; in a repeated answer with its status as it is now."""
 
-    ad_status: Literal["paused", "active"]
+    ad_status: Literal["paused", "active", "deleted", "unknown"]
 
 
 class AdsAnswer(Answer):
@@ -51,6 +52,7 @@ class AdsAnswer(Answer):
     confirmed: bool = True
     campaign_id: str
     run_id: str | None = None
+    ads: Sequence[AddedAd]
     skipped: list[SkippedItem] = []
     failed: list[FailedItem] = []
     warnings: list[str] = []
