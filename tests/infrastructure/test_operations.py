@@ -156,7 +156,7 @@ def total(sums: list[Sum]) -> Sum:
 
 
 def evaluated(alarm: dict[str, Any], counted: dict[str, float]) -> float | None:
-    """What the alarm compares with its threshold in a period in which only `counted` has data."""
+    """Compute the value that the alarm compares in a period in which only `counted` has data."""
     (expression,) = [query["Expression"] for query in alarm["Metrics"] if "Expression" in query]
     names = [query["Id"] for query in alarm["Metrics"] if "MetricStat" in query]
     sums = {name: Sum(counted.get(name)) for name in names}
