@@ -99,8 +99,13 @@ class Wiring(CampaignParts):
         }
         for service in (service for service, name in used.items() if name is not None):
             self._aws.client(service)
-        if settings.statistics_function_name is not None:
-            self._aws.statistics  # noqa: B018 - built by being asked for
+        invoking = {
+            "statistics": settings.statistics_function_name,
+            "writing": settings.write_copy_function_name,
+            "handing_over": settings.outbox_function_name or settings.collect_insights_function_name,
+        }
+        for client in (client for client, name in invoking.items() if name is not None):
+            getattr(self._aws, client)  # built by being asked for
 
     async def aclose(self) -> None:
         """Close the connections that the module opened itself, once its messages are sent."""

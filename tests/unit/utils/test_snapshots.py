@@ -51,3 +51,18 @@ def test_the_clients_of_a_function_are_built_before_the_snapshot_and_hold_no_con
     run_after_restore()
     assert [len(session._manager.pools) for session in sessions] == [0, 0]
     assert parts._aws.client("dynamodb") is made["dynamodb"]
+
+
+@pytest.mark.parametrize(
+    ("setting", "client"),
+    [
+        ("statistics_function_name", "statistics"),
+        ("write_copy_function_name", "writing"),
+        ("outbox_function_name", "handing_over"),
+        ("collect_insights_function_name", "handing_over"),
+    ],
+)
+def test_the_clients_of_other_functions_are_built_before_the_snapshot(setting: str, client: str) -> None:
+    parts = Wiring(Settings(table_name="table", **{setting: "function"}))
+    parts.preload()
+    assert client in vars(parts._aws)
