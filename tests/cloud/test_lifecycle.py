@@ -52,7 +52,7 @@ def local(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_cloud_json_tells_everything(cloud: Cloud) -> None:
     info = json.loads((cloud.directory / "cloud.json").read_text())
     assert info == cloud.info
-    assert set(info["tokens"]) == {"user_123", "user_456"}
+    assert set(info["tokens"]) == {"user_123", "user_456", "operator"}
     assert set(info["sandbox"]) == {"meta", "tiktok", "google", "gemini", "web_platform", "admin"}
     assert info["redis_url"].startswith("redis://127.0.0.1:")
     assert info["pid"] in descendants(os.getpid())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import boto3
@@ -24,6 +25,16 @@ def nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     DEFAULT_PROVIDERS.pop("secrets", None)
 
 
+@contextmanager
+def stored(value: str) -> Iterator[None]:
+    """Keep the secret `a` for a while: a mock inside another one shares what that one holds."""
+    with mock_aws():
+        secrets = boto3.client("secretsmanager")
+        secrets.create_secret(Name="a", SecretString=value)
+        yield
+        secrets.delete_secret(SecretId="a", ForceDeleteWithoutRecovery=True)
+
+
 def test_without_a_region_the_secret_is_named() -> None:
     with pytest.raises(ConfigurationError, match=r"the secret a \(Meta\) cannot be read: .*region"):
         read_secret("a", "Meta")
@@ -32,10 +43,8 @@ def test_without_a_region_the_secret_is_named() -> None:
 @pytest.mark.parametrize(("value", "told"), [("no JSON", "is no JSON"), ("[1]", "is not a JSON object")])
 def test_a_secret_of_another_shape_is_named(monkeypatch: pytest.MonkeyPatch, value: str, told: str) -> None:
     monkeypatch.setattr("os.environ", dict(CREDENTIALS))
-    with mock_aws():
-        boto3.client("secretsmanager").create_secret(Name="a", SecretString=value)
-        with pytest.raises(ConfigurationError, match=told):
-            read_secret("a", "Meta")
+    with stored(value), pytest.raises(ConfigurationError, match=told):
+        read_secret("a", "Meta")
 
 
 @pytest.mark.parametrize(
@@ -45,7 +54,6 @@ def test_a_secret_without_its_field_is_the_operators_to_mend(
     monkeypatch: pytest.MonkeyPatch, value: str
 ) -> None:
     monkeypatch.setattr("os.environ", dict(CREDENTIALS))
-    with mock_aws():
-        boto3.client("secretsmanager").create_secret(Name="a", SecretString=value)
-        with pytest.raises(ConfigurationError, match=r"the secret a \(the Web Platform\) lacks 'token'"):
-            read_field("a", "the Web Platform", "token")
+    lacking = r"the secret a \(the Web Platform\) lacks 'token'"
+    with stored(value), pytest.raises(ConfigurationError, match=lacking):
+        read_field("a", "the Web Platform", "token")
