@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from campaign_automation.managers.ads.choosing import (
     Chosen,
@@ -13,13 +13,11 @@ from campaign_automation.managers.ads.choosing import (
     plan_creatives,
 )
 from campaign_automation.managers.ads.journal import Place
-from campaign_automation.managers.ads.run import AdRuns, Made, NewAds
+from campaign_automation.managers.ads.run import Made, NewAds
 from campaign_automation.managers.ads.terms import Terms, check_ads, open_campaign, terms_of
-from campaign_automation.managers.campaign_manager import CampaignManager
-from campaign_automation.managers.campaigns.copywriting import Copywriter, claim_warnings
-from campaign_automation.managers.campaigns.creatives import CreativeLibrary
+from campaign_automation.managers.ads.work import AdWork
+from campaign_automation.managers.campaigns.copywriting import claim_warnings
 from campaign_automation.managers.campaigns.planning import creative_ids_of
-from campaign_automation.managers.changes.gate import WriteGate
 from campaign_automation.managers.changes.items import (
     ChangeResult,
     Run,
@@ -31,7 +29,6 @@ from campaign_automation.managers.changes.items import (
 )
 from campaign_automation.managers.changes.wording import added_message
 from campaign_automation.managers.shared.idempotency import Now
-from campaign_automation.managers.shared.platform_access import Platforms
 from campaign_automation.managers.shared.view import CampaignView
 from campaign_automation.models.campaign import Campaign
 from campaign_automation.models.campaigns import AdCopy, AdPlan, CreateCampaign, Creative
@@ -52,26 +49,8 @@ class _Written(NamedTuple):
     warnings: list[str]
 
 
-class AdAdditions:
+class AdAdditions(AdWork):
     """The way of new ads into an existing campaign."""
-
-    def __init__(
-        self,
-        campaigns: CampaignManager,
-        platforms: Platforms,
-        library: CreativeLibrary,
-        copywriter: Copywriter,
-        gate: WriteGate,
-        runs: AdRuns,
-        defaults: Mapping[str, Any],
-    ) -> None:
-        self._campaigns = campaigns
-        self._platforms = platforms
-        self._library = library
-        self._copywriter = copywriter
-        self._gate = gate
-        self._runs = runs
-        self._defaults = defaults
 
     async def add(self, request: AddAds, context: Context) -> AdsAdded:
         """Add an ad per creative and ad set, paused, and start them where that is asked.

@@ -10,14 +10,12 @@ from campaign_automation.adapters.base import PlatformAdapter
 from campaign_automation.adapters.tree import AdNode
 from campaign_automation.managers.ads.choosing import creative_plan, plain_name
 from campaign_automation.managers.ads.journal import Place
-from campaign_automation.managers.ads.run import AdRuns, Made, NewAds
+from campaign_automation.managers.ads.run import Made, NewAds
 from campaign_automation.managers.ads.terms import Terms, check_ads, open_campaign, terms_of
-from campaign_automation.managers.campaign_manager import CampaignManager
-from campaign_automation.managers.campaigns.copywriting import REQUEST, Copywriter, claims_in, with_given
-from campaign_automation.managers.campaigns.creatives import CreativeLibrary
+from campaign_automation.managers.ads.work import AdWork
+from campaign_automation.managers.campaigns.copywriting import REQUEST, claims_in, with_given
 from campaign_automation.managers.campaigns.planning import added_tag
 from campaign_automation.managers.changes.control import raise_failure
-from campaign_automation.managers.changes.gate import WriteGate
 from campaign_automation.managers.changes.items import (
     ChangeResult,
     DesiredChange,
@@ -29,7 +27,6 @@ from campaign_automation.managers.changes.items import (
     status_of,
 )
 from campaign_automation.managers.changes.wording import replaced_message
-from campaign_automation.managers.shared.platform_access import Platforms
 from campaign_automation.managers.shared.view import CampaignView
 from campaign_automation.models.campaign import Campaign, ObjectEntry
 from campaign_automation.models.campaigns import AdCopy, AdPlan, Creative
@@ -70,26 +67,8 @@ class _Work(NamedTuple):
     warnings: list[str]
 
 
-class CopyReplacements:
+class CopyReplacements(AdWork):
     """The way of other texts into ads that exist."""
-
-    def __init__(
-        self,
-        campaigns: CampaignManager,
-        platforms: Platforms,
-        library: CreativeLibrary,
-        copywriter: Copywriter,
-        gate: WriteGate,
-        runs: AdRuns,
-        defaults: Mapping[str, Any],
-    ) -> None:
-        self._campaigns = campaigns
-        self._platforms = platforms
-        self._library = library
-        self._copywriter = copywriter
-        self._gate = gate
-        self._runs = runs
-        self._defaults = defaults
 
     async def replace(self, request: ReplaceCopy, context: Context) -> CopyReplaced:
         """Give ads other texts; a new ad has the status of the one that it replaces.
