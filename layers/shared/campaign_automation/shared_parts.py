@@ -7,6 +7,7 @@ from typing import Any
 
 from campaign_automation.adapters.renewal import AccountRenewal
 from campaign_automation.clients.dead_letters import DeadLetters
+from campaign_automation.clients.event_bus import EventBus
 from campaign_automation.clients.topic import Topic
 from campaign_automation.clients.webhook_client import WebhookClient
 from campaign_automation.foundation import Foundation
@@ -117,7 +118,9 @@ class SharedParts(Foundation):
 
     @cached_property
     def webhooks(self) -> Webhooks:
-        return Webhooks(self._webhook_store, WebhookClient(self.settings.webhook_private_hosts))
+        name = self.settings.event_bus_name
+        bus = None if name is None else EventBus(name, lambda: self._aws.client("events"))
+        return Webhooks(self._webhook_store, WebhookClient(self.settings.webhook_private_hosts), bus)
 
     @cached_property
     def notification_choices(self) -> NotificationChoices:

@@ -70,6 +70,7 @@ from campaign_automation.stores.campaign_rows import (
 )
 from campaign_automation.stores.lease import DELIVERY, Lease, machine_now
 from campaign_automation.stores.notice_store import Notice, notice_puts
+from campaign_automation.stores.operations.events import NewEvent, write_with_events
 from campaign_automation.stores.table import (
     MAX_OPERATIONS,
     Absent,
@@ -207,6 +208,7 @@ class CampaignStore:
         due: int | None = None,
         outbox: Iterable[OutboxEntry] = (),
         notices: Iterable[Notice] = (),
+        events: Iterable[NewEvent] = (),
         **parts: Any,
     ) -> bool:
         """Store the state with its messages to the Web Platform, all or nothing; the end state only once.
@@ -227,7 +229,7 @@ class CampaignStore:
             operations.append(Put({**pointer._asdict(), "campaign_id": creation.campaign_id}))
         if state == "created":
             operations.append(Put(list_row(creation)))
-        return await self._table.try_write(*operations)
+        return await write_with_events(self._table, operations, events)
 
     async def _has_claim(self, creation: Creation) -> bool:
         """Return whether the creation still has its key, which another takes over when it has expired."""
@@ -254,9 +256,15 @@ class CampaignStore:
         """Store when a pause ends, or that it does not; the next visit of the reconciler looks at it."""
         await self._table.write(Update(campaign_key(campaign), set=changed_parts({"resume": resume})))
 
-    async def set_targets(self, campaign: Campaign, targets: Targets) -> None:
+    async def set_targets(self, campaign: Campaign, targets: Targets, events: Iterable[NewEvent]) -> None:
         values = changed_parts({"targets": targets})
-        await self._table.write(Update(campaign_key(campaign), set=values, add={"revision": 1}))
+        update = Update(campaign_key(campaign), set=values, add={"revision": 1})
+        if not await write_with_events(self._table, [update], events):
+            raise StoreError("the campaign is gone", retryable=False)
+
+    async def add_events(self, events: Iterable[NewEvent]) -> None:
+        """Store events of what is stored already."""
+        await write_with_events(self._table, [], events)
 
     # --- changes of existing campaigns -----------------------------------------------------------------
 
@@ -305,10 +313,12 @@ class CampaignStore:
         *,
         seen: Iterable[ObjectEntry] = (),
         message: OutboxEntry | None = None,
+        events: Iterable[NewEvent] = (),
         is_stopped: bool = False,
         **parts: Any,
     ) -> bool:
-        """Store the entries seen after the change, its message to the Web Platform and the end of the lease.
+        """Store the entries seen after the change, its message to the Web Platform, its events and the end of
+        the lease.
 
         With `is_stopped` the stop that was asked for has been carried out. Return False when the message's
         number was taken meanwhile: only the entries are stored then; and when another run has the lease.
@@ -328,7 +338,7 @@ class CampaignStore:
         if message:
             operations.append(Put(outbox_row(campaign, message), when=Absent()))
         operations += list_changes(campaign, entries, is_deleted=parts.get("state") == "deleted")
-        return await self._table.try_write(*operations)
+        return await write_with_events(self._table, operations, events)
 
     async def committed(self, tenant: str, account: str) -> dict[str, Decimal]:
         """Return the amount that each active campaign of the account may spend a day, by campaign."""
