@@ -1,12 +1,16 @@
-"""GET /v1/openapi.json: the API's document, generated from the models."""
+"""GET /v1/openapi.json and /v1/events.json: the documents of the API and of its events, from the models."""
 
 import json
 from typing import Any
 
-from campaign_automation.api.openapi import document
+from campaign_automation.api import event_schema, openapi
 
-_BODY = json.dumps(document())
+_BODIES = {
+    "/v1/openapi.json": json.dumps(openapi.document()),
+    "/v1/events.json": json.dumps(event_schema.document()),
+}
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    return {"statusCode": 200, "headers": {"Content-Type": "application/json"}, "body": _BODY}
+    body = _BODIES[event["resource"]]
+    return {"statusCode": 200, "headers": {"Content-Type": "application/json"}, "body": body}

@@ -162,12 +162,13 @@ def test_schedules_functions_and_topics_are_for_those_who_need_them(rights: dict
             *("Outbox", "EvaluateRule", "CheckAbTest", "ReconcileCampaigns", "CollectInsights"),
             *steps,
         },
+        ("events:PutEvents", "EventBus.Arn"): {"Outbox"},
     }
     asked = {
         right
         for found in rights.values()
         for right in found
-        if right.action.partition(":")[0] in ("scheduler", "iam", "sns")
+        if right.action.partition(":")[0] in ("scheduler", "iam", "sns", "events")
     }
     assert set(expected) - asked <= {("sns:Publish", "arn:topic")}
     assert {right: who(*right) for right in asked} == {right: expected[right] for right in asked}
@@ -188,7 +189,8 @@ def test_messages_are_handed_over_by_those_who_change_campaigns(rights: dict[str
     )
     changing = {"ManageCampaign", "UndoChange", "OptimizeBudget", "EvaluateRule", "ReconcileCampaigns"}
     tests = {"CreateAbTest", "AnalyzeAbTest", "CancelAbTest", "CheckAbTest"}
-    functions = {f"{name}FunctionRole" for name in changing | tests | {"Proposals"}}
+    telling = {"Proposals", "CreateCampaign", "CollectInsights"}  # of proposals, and of digests
+    functions = {f"{name}FunctionRole" for name in changing | tests | telling}
     others = {"CreateCampaignStateMachineRole", "OutboxFunctionEveryFiveMinutesRole"}
     assert found == functions | others
 
@@ -213,7 +215,7 @@ def test_every_route_but_the_document_and_the_health_asks_for_a_token(transforme
         for method in methods.values()
         if method.get("security", [{}]) in ([], [{"NONE": []}])
     ]
-    assert sorted(open_routes) == ["/v1/health", "/v1/openapi.json"]
+    assert sorted(open_routes) == ["/v1/events.json", "/v1/health", "/v1/openapi.json"]
 
 
 def test_the_stack_stays_below_the_limits_of_aws(transformed: dict[str, Any]) -> None:

@@ -13,6 +13,7 @@ from campaign_automation.clients.webhook_client import WebhookClient
 from campaign_automation.foundation import Foundation
 from campaign_automation.managers.changes.retelling import Retelling
 from campaign_automation.managers.notices.links import Links
+from campaign_automation.managers.notices.prompt import PromptDelivery
 from campaign_automation.managers.notices.settings import NotificationChoices
 from campaign_automation.managers.notices.signed_links import LinkKeys
 from campaign_automation.managers.notices.states import StateNotices
@@ -121,6 +122,10 @@ class SharedParts(Foundation):
         name = self.settings.event_bus_name
         bus = None if name is None else EventBus(name, lambda: self._aws.client("events"))
         return Webhooks(self._webhook_store, WebhookClient(self.settings.webhook_private_hosts), bus)
+
+    @cached_property
+    def prompt_delivery(self) -> PromptDelivery:
+        return PromptDelivery(lambda: self.outbox, lambda: self.webhooks)
 
     @cached_property
     def notification_choices(self) -> NotificationChoices:

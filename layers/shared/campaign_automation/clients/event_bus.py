@@ -24,8 +24,8 @@ class EventBus:
     async def put(self, events: Sequence[Mapping[str, Any]]) -> list[bool]:
         """Put at most ten events and return of each whether it was taken; it never raises.
 
-        What a request has no room for is not taken now. An event that no request has room for counts as taken,
-        since the others could never follow it.
+        What a request has no room for is not taken now. An event that none has room for counts as taken:
+        the others could never follow it.
         """
         details = [json.dumps(event, ensure_ascii=False) for event in events]
         sizes = [len(detail.encode()) for detail in details]

@@ -102,7 +102,6 @@ def person_needed(
     return event(tenant, f"person-{notice_id}", data, SYSTEM, campaign_id=campaign_id)
 
 
-
 def _of_creation(creation: Creation, event_id: str, data: EventData) -> NewEvent:
     caller: Context = creation.context
     asked = caller.request_id or creation.campaign_id

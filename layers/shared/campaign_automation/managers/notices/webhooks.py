@@ -1,7 +1,7 @@
-"""Events for tenants' webhooks and the event bus: each sent until it is taken, from the rows of the outbox.
+"""Events for tenants' webhooks and the event bus, from the rows of the outbox: each sent until it is taken.
 
-A webhook that is down blocks its own events alone: they wait for up to 30 days, and none overtakes another. On
-the bus none overtakes another of its campaign.
+A webhook that is down blocks its own events alone: they wait for up to 30 days, and none overtakes another.
+On the bus none overtakes another of its campaign.
 """
 
 from __future__ import annotations
@@ -46,11 +46,12 @@ class Webhooks:
 
         async def one(tenant: str) -> int:
             async with limit:
-                return 0 if time.monotonic() > until else await self._deliver_safely(tenant)
+                return 0 if time.monotonic() > until else await self.deliver_safely(tenant)
 
         return {"webhooks": len(tenants), "events": sum(await asyncio.gather(*map(one, tenants)))}
 
-    async def _deliver_safely(self, tenant: str) -> int:
+    async def deliver_safely(self, tenant: str) -> int:
+        """Send a tenant's events; it never raises."""
         try:
             return await self.deliver(tenant)
         except CampaignAutomationError as error:
@@ -65,11 +66,19 @@ class Webhooks:
         At least once: an event whose answer is lost is sent again under the same id. Nobody waits for an
         event that has no webhook and is not for the bus: it is removed.
         """
-        if not await self._store.events(tenant):
-            return 0
-        token = await self._store.begin_sending(tenant, _LEASE_SECONDS)
-        if token is None:
-            return 0
+        sent, tried, until = 0, set[str](), time.monotonic() + _TENANT_SECONDS
+        # Again for what came meanwhile: its own process found the lease taken.
+        while new := {event.event_id for event in await self._store.events(tenant)} - tried:
+            if time.monotonic() > until or not (
+                token := await self._store.begin_sending(tenant, _LEASE_SECONDS)
+            ):
+                break
+            sent += await self._deliver(tenant, token)
+            tried |= new
+        return sent
+
+    async def _deliver(self, tenant: str, token: str) -> int:
+        """Send what waits once, under the lease of sending, and give it back."""
         settings, failing = await self._store.settings(tenant)
         sent = 0
         try:

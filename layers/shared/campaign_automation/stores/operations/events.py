@@ -77,7 +77,7 @@ def _numbered(events: Iterable[NewEvent], rows: dict[Key, Row | None]) -> list[O
     taken = [
         Put(
             {**key._asdict(), "number": number, "at_ms": at_ms},
-            when=Equals("number", rows[key]["number"]) if rows[key] else Absent(),
+            when=Equals("number", row["number"]) if (row := rows[key]) else Absent(),
         )
         for key, (number, at_ms) in latest.items()
     ]

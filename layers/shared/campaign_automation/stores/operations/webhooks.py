@@ -6,7 +6,8 @@
 | <tenant>#webhook       | event#<milliseconds>#<id>  | an event that is still to be sent                   |
 
 Events are written with the state they report, sent in the order of their keys, and removed once they are
-taken: by the webhook and, typed ones (events.py), by the event bus, each in its own time. Secrets are kept here, in a table that is encrypted: they prove who sends, and open nothing.
+taken: by the webhook and, typed ones (events.py), by the event bus, each in its own time. Secrets are kept
+here, in a table that is encrypted: they prove who sends, and open nothing.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ _NEWS: ContextVar[set[str] | None] = ContextVar("news", default=None)
 class WebhookEvent(NamedTuple):
     """Something to tell a tenant's webhook: its id, kind, moment (epoch milliseconds) and JSON values.
 
-    A typed one is `about` a campaign, with its sequence and actor, and goes to the event bus too. `taken` names
+    A typed one is `about` a campaign, with its sequence and actor, and goes to the event bus too. `taken`:
     who has it already.
     """
 
@@ -124,7 +125,10 @@ class WebhookStore:
         """Take the lease of sending, for the order of the events. Return its token, None if it is taken."""
         token = uuid.uuid4().hex
         claim = Update(
-            _settings_key(tenant), set=_SENDING.taken(token, seconds), when=_SENDING.free_for(token)
+            _settings_key(tenant),
+            set=_SENDING.taken(token, seconds),
+            when=_SENDING.free_for(token),
+            makes_row=True,
         )
         return token if await self._table.try_write(claim) else None
 
@@ -146,6 +150,12 @@ def news() -> Iterator[set[str]]:
         yield tenants
     finally:
         _NEWS.reset(token)
+
+
+def told(tenant: str) -> None:
+    """Note that what was written for a tenant so far is being sent."""
+    if (tenants := _NEWS.get()) is not None:
+        tenants.discard(tenant)
 
 
 def event_puts(events: Iterable[WebhookEvent]) -> list[Put]:
