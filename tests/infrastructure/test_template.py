@@ -162,7 +162,7 @@ def test_schedules_functions_and_topics_are_for_those_who_need_them(rights: dict
             *("Outbox", "EvaluateRule", "CheckAbTest", "ReconcileCampaigns", "CollectInsights"),
             *steps,
         },
-        ("events:PutEvents", "EventBus.Arn"): {"Outbox"},
+        ("events:PutEvents", "EventBus"): {"Outbox"},
     }
     asked = {
         right

@@ -1,4 +1,4 @@
-"""The typed events for programs: what webhooks are sent and the event bus is given, and their JSON Schema."""
+"""The events that webhooks and the event bus get, as their JSON Schema describes them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from campaign_automation.models.proposals import ProposedAction
 
 
 class EventData(Model):
-    """What an event of one type tells."""
+    """The content of an event of one type."""
 
     type: ClassVar[str]
 
@@ -47,7 +47,7 @@ class CampaignChange(Model):
 
 
 class CampaignChanges(EventData):
-    """What one run changed; of a run with more than 50 changes there are several events."""
+    """The changes of one run; one with more than 50 has several events."""
 
     type: ClassVar[str] = "campaign.changed"
     run_id: str
