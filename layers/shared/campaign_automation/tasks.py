@@ -170,13 +170,14 @@ async def _tell_tenant(parts: Wiring, event: Event) -> dict[str, Any]:
 
 
 async def collect_insights(parts: Wiring, event: Event) -> dict[str, Any]:
-    """Send the digests that are due and collect the daily figures of accounts that are, or the history that a
-    report misses."""
+    """Send digests, look at monthly budgets and collect the daily figures of accounts, each when due, or
+    fetch the history that a report misses."""
     if "campaign_ids" in event:
         return {"fetched": await parts.collector.fetch(parse(CollectionJob, dict(event)))}
     until = time.monotonic() + _COLLECT_SECONDS
     digests = await parts.digests.sweep(until)
-    return {"digests": digests, **await parts.collector.sweep(until)}
+    budgets = await parts.monthly_budgets.sweep(until)
+    return {"digests": digests, "monthly_budgets": budgets, **await parts.collector.sweep(until)}
 
 
 SWEEPS: Mapping[str, tuple[str, Task]] = {

@@ -28,6 +28,7 @@ from campaign_automation.stores.operations.daily_figures import DailyFigureStore
 from campaign_automation.stores.operations.events import NewEvent, write_with_events
 from campaign_automation.stores.operations.forecasts import Calibration, ForecastStore
 from campaign_automation.stores.operations.metrics import MetricStore
+from campaign_automation.stores.operations.monthly_budgets import MonthlyBudgetStore
 from campaign_automation.stores.operations.redrives import RedriveStore
 from campaign_automation.stores.operations.requests import RequestStore
 from campaign_automation.stores.operations.schedules import DueRuns, TableScheduler
@@ -94,6 +95,7 @@ KINDS = {
     "calibration": Kind("operations/forecasts", r"[^#]+#calibration", ".+"),
     "figures": Kind("operations/daily_figures", r"[^#]+#figures#cmp_\w+", r"\w+#\d{4}-\d\d-\d\d#\d{3}"),
     "collection": Kind("operations/daily_figures", r"[^#]+#collections", r"\w+:[^#]+#\w+"),
+    "monthly budget": Kind("operations/monthly_budgets", r"[^#]+#monthly_budgets", "[^#]+"),
     "notification settings": Kind("operations/webhooks", r"[^#]+#notifications", "settings"),
     "sequence": Kind("operations/events", r"[^#]+#sequences", r"cmp_\w+|-"),
     "event": Kind("operations/webhooks", r"[^#]+#webhook", r"event#\d{13}#.+"),
@@ -232,6 +234,12 @@ def test_notification_settings_and_events_are_read(table: MemoryTable) -> None:
     notice, typed = run(store.events("u"))
     assert (notice.event_id, notice.kind, notice.data) == ("rule_1-1-x", "notice", {"title": "t"})
     assert (typed.kind, typed.about["sequence"], typed.taken) == ("needs_person", 3, {"bus"})
+
+
+def test_monthly_budgets_are_read(table: MemoryTable) -> None:
+    (stored,) = run(MonthlyBudgetStore(table).all("u"))
+    assert (stored.budget.amount, stored.budget.campaign_ids) == (Decimal("2400"), [CAMPAIGN])
+    assert stored.proposal_id == "prop_1795824000000bb9d5c7f0e3a"
 
 
 def test_the_number_of_a_campaigns_latest_event_is_read(table: MemoryTable) -> None:
