@@ -41,9 +41,10 @@ class SpendReader:
         Raises CampaignAutomationError (4000) for history that is still being fetched and spend that is not
         known, the platform's error for what cannot be read.
         """
-        spend, *budgets = await asyncio.gather(
-            self._spend(tenant, campaigns, month.first - timedelta(days=PACE_DAYS), today),
-            *map(self._daily_budget, campaigns),
+        since = month.first - timedelta(days=PACE_DAYS)
+        spend, budgets = await asyncio.gather(
+            self._spend(tenant, campaigns, since, today),
+            asyncio.gather(*map(self._daily_budget, campaigns)),
         )
         paced = [
             _paced(campaign, budget, spend.get(campaign.campaign_id, {}))
