@@ -90,7 +90,7 @@ class ActiveHours(Model):
 
 
 class CreateRule(Model):
-    """Parameters of create_rule; contract.md section 2.
+    """Parameters of create_rule.
 
     `certainty` c: a condition on cpa, roas, cpc, ctr, conversion_rate or conversions counts as met only if
     the data support it with probability c. `settle` is the time that an object is left as it is after any
