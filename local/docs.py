@@ -24,6 +24,7 @@ README, SETTINGS, COSTS = ROOT / "README.md", ROOT / "docs" / "settings.md", ROO
 API = ROOT / "docs" / "api.md"
 # The function that serves the reference holds it as files, and nothing else.
 OPENAPI = ROOT / "functions" / "get_openapi" / "openapi.json"
+TOOLS = ROOT / "functions" / "mcp" / "tools.json"
 BEGIN, END = "<!-- actions -->", "<!-- /actions -->"
 
 
@@ -98,7 +99,7 @@ def served() -> dict[Path, str]:
         OPENAPI: openapi(),
         functions / "get_openapi" / "docs.html": pages.html(),
         functions / "get_openapi" / "gemini.json": tools.gemini(),
-        functions / "mcp" / "tools.json": tools.catalogue(),
+        TOOLS: tools.catalogue(),
         API: pages.markdown(),
     }
 

@@ -29,7 +29,7 @@ RESOURCES: dict[str, Any] = TEMPLATE["Resources"]
 FOLDERS = sorted(path.name for path in (ROOT / "functions").iterdir() if (path / "app.py").exists())
 # What Lambda's Python runtime brings along.
 RUNTIME = {"boto3", "botocore", "s3transfer", "jmespath", "python-dateutil", "six", "urllib3", "awslambdaric"}
-NO_ACTIONS = {"get_openapi", "get_metrics"}
+NO_ACTIONS = {"get_openapi", "get_metrics", "mcp"}
 MAX_FUNCTION_BYTES = 200 * 2**20
 
 
