@@ -13,7 +13,7 @@ from campaign_automation.utils.observability import logger
 _client = boto3.client("lambda", endpoint_url=os.environ.get("AWS_ENDPOINT_URL") or None)
 _endpoint = Endpoint(
     Path(__file__).with_name("tools.json"),
-    LambdaFunctions(os.environ["ACTION_FUNCTIONS"], _client),
+    LambdaFunctions(os.environ.get("ACTION_FUNCTIONS", ""), _client),
     os.environ.get("PUBLIC_URL", ""),
     os.environ.get("JWT_ISSUER", ""),
 )

@@ -20,12 +20,12 @@ from tests.support.sandbox import Sandbox
 def test_without_a_token_the_answer_says_how_to_get_one(cloud: Cloud) -> None:
     refused = httpx.post(f"{cloud.info['api_url']}/mcp", json={}, timeout=PATIENCE_SECONDS)
     assert refused.status_code == 401
-    assert refused.headers["WWW-Authenticate"].startswith("Bearer")
+    assert "/.well-known/oauth-protected-resource" in refused.headers["WWW-Authenticate"]
     described = httpx.get(
         f"{cloud.info['api_url']}/.well-known/oauth-protected-resource", timeout=PATIENCE_SECONDS
     ).json()
-    (issuer,) = described["authorization_servers"]
-    assert issuer.startswith("http")
+    assert described.get("resource", "").endswith("/mcp"), described
+    assert described["authorization_servers"] == [cloud.info["api_url"]]
 
 
 def test_an_agent_creates_checks_and_pauses_a_campaign(cloud: Cloud, sandbox: Sandbox) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import itertools
 import json
 import os
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ pytestmark = pytest.mark.slow
 ROLES = ["viewer", "buyer", "approver", "operator"]
 # The ids of the examples, each with the kind of thing that it names.
 _ID = re.compile(r"\b(cmp|abt|rule|run|req|prop|ca)[_-][0-9a-z]{10,}\b")
+_NUMBERS = itertools.count()
 _STATUS = re.compile(r"^\d{3}(?= )|\d{3}$")
 Json = dict[str, Any]
 
@@ -98,7 +99,8 @@ def _things_that_exist(api: Api) -> dict[str, str]:
 
 
 def _proposal(api: Api, campaign_id: str) -> str:
-    asked = {"target_roas": 4, "mode": "propose", "reason": f"at {time.monotonic_ns()}"}
+    # Another target each time: where nothing would change there is no proposal.
+    asked = {"target_roas": 4 + next(_NUMBERS), "mode": "propose"}
     made = api.http.patch(f"/v1/campaigns/{campaign_id}", json=asked, headers={"Prefer": "wait=20"})
     proposal_id: str = made.json()["proposal_id"]
     return proposal_id

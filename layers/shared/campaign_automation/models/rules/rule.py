@@ -89,6 +89,10 @@ class ActiveHours(Model):
     ] = list(WEEKDAYS)
 
 
+def _all(value: Any) -> Any:
+    return {"all": True} if value == "all" else value
+
+
 class CreateRule(Model):
     """Parameters of create_rule.
 
@@ -102,7 +106,7 @@ class CreateRule(Model):
     rule_name: Annotated[Text, Field(max_length=200)]
     condition: Annotated[Condition, BeforeValidator(shallow)]
     action: Action
-    applies_to: Annotated[Scope, BeforeValidator(lambda value: {"all": True} if value == "all" else value)]
+    applies_to: Annotated[Scope, BeforeValidator(_all, json_schema_input_type=Literal["all"] | Scope)]
     schedule: Schedule | None = None
     check_interval: Annotated[int, Field(strict=True, ge=900, le=7 * 86_400, multiple_of=60)] | None = None
     time_zone: TimeZone = "UTC"
