@@ -53,18 +53,26 @@ class _Comparison:
                 )
 
     def _schema(self, where: str, old: Json, new: Json, asked: bool) -> Iterator[str]:
-        """Yield the breaks of one schema: what may be asked shall not shrink, what is answered not go."""
+        """Yield the breaks of one schema: what may be asked shall not shrink, what is answered not grow."""
+        before, after = _kinds(self._old, old), _kinds(self._new, new)
+        for kind, schema in before.items():
+            if kind in after:
+                yield from self._kind(where, schema, after[kind], asked)
+            elif asked:
+                yield f"{where} takes no {kind} any more"
+        if not asked and (more := after.keys() - before.keys()):
+            yield f"{where} may be {', '.join(sorted(more))} now"
+
+    def _kind(self, where: str, old: Json, new: Json, asked: bool) -> Iterator[str]:
         if "$ref" in old:
-            name = old["$ref"].rpartition("/")[2]
-            if (name, asked) in self._seen:
+            where = old["$ref"].rpartition("/")[2]
+            if (where, asked) in self._seen:
                 return
-            self._seen.add((name, asked))
-            where = name
+            self._seen.add((where, asked))
         old, new = _named(self._old, old), _named(self._new, new)
         yield from self._fields(where, old, new, asked)
         if "items" in old and "items" in new:
             yield from self._schema(f"{where}[]", old["items"], new["items"], asked)
-        yield from self._choices(where, old, new, asked)
         if asked:
             yield from _narrowed(where, old, new)
 
@@ -82,17 +90,6 @@ class _Comparison:
             optional = set(old.get("required", [])) - set(new.get("required", []))
             yield from (f"{where}.{name} may be missing now" for name in sorted(optional) if name in after)
 
-    def _choices(self, where: str, old: Json, new: Json, asked: bool) -> Iterator[str]:
-        before, after = _kinds(old), _kinds(new)
-        for kind, schema in before.items():
-            if kind in after:
-                if schema is not old:
-                    yield from self._schema(where, schema, after[kind], asked)
-            elif asked:
-                yield f"{where} takes no {kind} any more"
-        if not asked and (more := after.keys() - before.keys()):
-            yield f"{where} may be {', '.join(sorted(more))} now"
-
 
 def _body(given: Json) -> Json:
     schema: Json = given["content"]["application/json"]["schema"]
@@ -106,15 +103,17 @@ def _named(document: Json, schema: Json) -> Json:
     return found
 
 
-def _kinds(schema: Json) -> dict[str, Json]:
-    """Return the alternatives of a schema by a name of each: a model, or a type."""
+def _kinds(document: Json, schema: Json) -> dict[str, Json]:
+    """Return the alternatives of a schema by a name of each: a model, as asked or answered, or a type."""
     for key in ("anyOf", "oneOf"):
         if key in schema:
-            return {name: kind for item in schema[key] for name, kind in _kinds(item).items()}
+            return {name: kind for item in schema[key] for name, kind in _kinds(document, item).items()}
     if "$ref" in schema:
-        return {schema["$ref"].rpartition("/")[2]: schema}
+        name = schema["$ref"].rpartition("/")[2].removesuffix("Answer")
+        model = _named(document, schema)
+        return {name: schema} if model.get("type") == "object" else _kinds(document, model)
     types = schema.get("type")
-    return {name: schema for name in (types if isinstance(types, list) else [types]) if name}
+    return dict.fromkeys(types if isinstance(types, list) else [types or "value"], schema)
 
 
 def _narrowed(where: str, old: Json, new: Json) -> Iterator[str]:
