@@ -85,8 +85,8 @@ def test_a_run_is_found_without_what_was_before_it(table: Counting, monkeypatch:
     run(store.intend([record(day) for day in range(20) for _ in range(10)]))
     monkeypatch.setattr("campaign_automation.stores.audit_store.now_ms", lambda: 21 * DAY)
     run_id = new_run_id()
-    own = [record(20, run_id=run_id), record(20, run_id=run_id, entity_id="b")]
-    later = [record(21, run_id="r2"), record(21, run_id="r2", entity_id="c")]
+    own = [record(20, run_id=run_id), record(21, run_id=run_id, entity_id="b")]
+    later = [record(22, run_id="r2"), record(23, run_id="r2", entity_id="c")]
     run(store.intend([*own, *later]))
     table.read = 0
     assert run(store.of_run("u", "c", run_id)) == [*own, later[0]]
