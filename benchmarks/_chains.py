@@ -1,4 +1,4 @@
-"""The longest chain of recorded calls that need each other's answers, beside the time spent waiting for them."""
+"""The longest chain of recorded calls that need each other's answers, and the time spent waiting for them."""
 
 from __future__ import annotations
 
@@ -31,8 +31,10 @@ NEEDS: Mapping[str, Sequence[str]] = {
     # The last look: at what the creates of all levels left.
     **dict.fromkeys(("read_campaign", "list_adsets", "list_ads"), _CREATED),
 }
-# Told once the caller has its answer.
-AFTERWARDS = frozenset({("web_platform", "create_campaign"), ("web_platform", "update_campaign")})
+# The record of the campaign, told once its caller has the answer.
+AFTERWARDS = frozenset(
+    ("web_platform", operation) for operation in ("get_campaigns", "create_campaign", "update_campaign")
+)
 _BATCH = "batch"  # the request around the items, which are recorded themselves
 
 
@@ -48,7 +50,7 @@ class Waits(NamedTuple):
 
     chain: float
     under_way: float
-    requests: Counter[str]
+    requests: int
 
 
 def waits(calls: Calls, latency_ms: Mapping[str, float]) -> Waits:
@@ -56,7 +58,7 @@ def waits(calls: Calls, latency_ms: Mapping[str, float]) -> Waits:
     in NEEDS."""
     needed = [call for call in calls if (call["platform"], call["operation"]) not in AFTERWARDS]
     nodes = set(_nodes(needed))
-    requests = Counter(call["platform"] for call in calls if not call["batch"])
+    requests = sum(not call["batch"] for call in calls)
     return Waits(_longest(nodes, latency_ms) / 1000, _under_way(needed, latency_ms), requests)
 
 

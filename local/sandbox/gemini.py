@@ -42,7 +42,7 @@ _PRICES = " Now only $19.99, 70% off!"
 
 @dataclass
 class Gemini:
-    """State: how each model behaves, an empty key standing for all models; and the tokens it was asked for."""
+    """State: how each model behaves, an empty key standing for all models; and the tokens it has used."""
 
     world: World
     behaviours: dict[str, Behaviour] = field(default_factory=dict)
