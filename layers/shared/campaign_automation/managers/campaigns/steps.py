@@ -6,7 +6,7 @@ kept, those of unknown outcome are looked up, and only missing ones are made.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -181,7 +181,7 @@ class CreationSteps:
         planned = await self._planned(creation)
         plan, adapter = planned.plan, planned.adapter
 
-        async def send(tags: Sequence[str]) -> list[Outcome]:
+        async def send(tags: Collection[str]) -> list[Outcome]:
             return [await adapter.create_campaign(planned.access, plan, planned.account)]
 
         await self._journal.make(planned, Level.CAMPAIGN, {plan.tag: plan.name}, send)
@@ -192,7 +192,7 @@ class CreationSteps:
         plan, adapter = planned.plan, planned.adapter
         campaign_id = planned.made_id(plan.tag)
 
-        async def send(tags: Sequence[str]) -> list[Outcome]:
+        async def send(tags: Collection[str]) -> list[Outcome]:
             missing = [adset for adset in plan.adsets if adset.tag in tags]
             return await adapter.create_adsets(planned.access, plan, planned.account, campaign_id, missing)
 
