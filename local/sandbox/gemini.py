@@ -163,6 +163,7 @@ class _Writer:
 
     def __init__(self, rng: Random, prompt: str, behaviour: Behaviour) -> None:
         self._rng = rng
+        self._prompt = prompt
         self._behaviour = behaviour
         self._chinese = bool(re.search(r"[\u4e00-\u9fff]|\bChinese\b|\bzh\b", prompt))
         self._ids = _listed_ids(prompt)
@@ -194,10 +195,17 @@ class _Writer:
         if name.endswith("_id") and self._ids:
             return self._listed_id()
         choices = _CHINESE if self._chinese else _choices(name)
-        text = self._rng.choice(choices).format(name=self._product)
+        drafted = [choice.format(name=self._product) for choice in choices]
+        text = self._rng.choice([draft for draft in drafted if len(draft) <= self._longest(name)] or drafted)
         if self._behaviour == "too_long":
             return " ".join([text] * 40)
         return text + _PRICES if self._behaviour == "invented_price" else text
+
+    def _longest(self, name: str) -> int:
+        """The characters that the prompt allows for a part, as `headline: at most 30`."""
+        part = name.removeprefix("more_").removesuffix("s")
+        stated = re.search(rf"\b{part}: at most (\d+)", self._prompt)
+        return int(stated[1]) if stated else len(self._prompt)
 
     def _number(self, name: str) -> int:
         return int(self._listed_id()) if name.endswith("_id") and self._ids else self._rng.randint(1, 10)

@@ -40,7 +40,10 @@ async def created(adapter: MetaAdapter, url: str, creatives: int, **changes: Any
     }
     ads = [AdOrder(ad.tag, ad.name, places[ad.adset_tag], wanted[ad.creative_id], None) for ad in plan.ads]
     outcomes = await adapter.create_ads(meta.ACCESS, plan, account, root, ads, list(wanted.values()))
-    assert [item.tag for item in outcomes] == [*(order.tag for order in wanted.values()), *(a.tag for a in ads)]
+    assert [item.tag for item in outcomes] == [
+        *(order.tag for order in wanted.values()),
+        *(a.tag for a in ads),
+    ]
     return list(wanted.values()), ads, outcomes
 
 

@@ -240,7 +240,9 @@ def test_texts_share_requests_of_which_few_are_under_way(count: int, requests: i
 
 def test_one_bad_text_costs_its_neighbour_nothing() -> None:
     def spoil(model: str, texts: list[dict[str, Any]]) -> Any:
-        return [{**text, "headline": "x" * 41} if text["headline"].endswith(" n1") else text for text in texts]
+        return [
+            {**text, "headline": "x" * 41} if text["headline"].endswith(" n1") else text for text in texts
+        ]
 
     model = Together(spoil)
     written = write_together(model, 16)
