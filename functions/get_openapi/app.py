@@ -1,7 +1,7 @@
 """The API's reference, which `make docs` writes beside this module: for programs, people and models.
 
-GET /v1/openapi.json, GET /v1/events.json with the schema of events, GET /v1/docs, and GET /v1/tools?format=gemini
-with the declarations of functions.
+GET /v1/openapi.json, GET /v1/events.json with the schema of events, GET /v1/docs, and
+GET /v1/tools?format=gemini with the declarations of functions.
 """
 
 import json
