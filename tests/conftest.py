@@ -14,6 +14,7 @@ from local.cloud.workers.worker import TIME_LIMITS
 from tests.support.api import Api
 from tests.support.aws import client, settle
 from tests.support.limits import forget_limits
+from tests.support.processes import RunningSandbox, running_sandbox
 from tests.support.sandbox import UNKIND_SEED, Sandbox
 from tests.support.secrets import assert_no_secret, log_of
 
@@ -23,7 +24,6 @@ settings.load_profile("tests")
 
 # Tests that share what takes seconds to start, by the beginning of their ids.
 SHARING = {
-    "tests/contract/test_every_adapter.py": "local cloud",
     # These start servers of their own, which the other worker may do meanwhile.
     "tests/flows/test_cache_servers.py": "cache servers",
     "tests/flows/test_deployments.py": "second deployment",
@@ -53,6 +53,13 @@ class Sharing(LoadScopeScheduling):
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Sharing:
     return Sharing(config, log)
+
+
+@pytest.fixture(scope="session")
+def platforms(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSandbox]:
+    """One sandbox for all tests of a process that need no more of the local cloud."""
+    with running_sandbox(tmp_path_factory.mktemp("platforms")) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")
