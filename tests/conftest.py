@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from typing import Any
 
@@ -22,37 +23,52 @@ from tests.support.secrets import assert_no_secret, log_of
 settings.register_profile("tests", deadline=None, database=None, print_blob=True)
 settings.load_profile("tests")
 
-# Tests that share what takes seconds to start, by the beginning of their ids.
+# Tests that share what takes seconds to start, by the beginning of their ids. All others share what their
+# file does.
 SHARING = {
-    # These start servers of their own, which the other worker may do meanwhile.
-    "tests/flows/test_cache_servers.py": "cache servers",
-    "tests/flows/test_deployments.py": "second deployment",
-    "tests/flows/test_without_web_platform.py": "without Web Platform",
     # A third of the flows runs beside the others, on a local cloud of its own: the tests wait for it more
     # than they compute, so that one cloud leaves a core idle for minutes.
     "tests/flows/test_ab_tests.py": "local cloud of the rules",
-    "tests/flows/test_status.py": "local cloud of the rules",
     "tests/flows/test_outbox.py": "local cloud of the rules",
     "tests/flows/test_rules.py": "local cloud of the rules",
+    "tests/flows/test_status.py": "local cloud of the rules",
     "tests/flows/": "local cloud",
     "tests/cloud/": "fixture cloud",
-    "tests/contract/": "sandboxes of the contract",
-    "tests/property/": "sandbox of the properties",
-    "tests/sandbox/": "sandbox",
 }
+# Flows that start servers of their own, or run in the process of the tests: others may do them meanwhile.
+ALONE = ("adding_ads", "cache_servers", "deployments", "reports", "whole_account", "without_web_platform")
+# The beginnings of what takes longest, so that nothing long is left for the end.
+LONGEST = ("local cloud", "fixture cloud", "tests/property/", "tests/contract/")
 
 
 class Sharing(LoadScopeScheduling):
-    """Gives tests that share a cloud or a sandbox to one worker, so that each starts once in a run. (The
-    marks of --dist loadgroup do nothing under pytest 9.2.)"""
+    """Gives tests that share a cloud or a file to one worker, so that each starts once in a run. (The marks
+    of --dist loadgroup do nothing under pytest 9.2.)"""
 
     def _split_scope(self, nodeid: str) -> str:
-        return next((scope for start, scope in SHARING.items() if nodeid.startswith(start)), nodeid)
+        file = nodeid.partition("::")[0]
+        if file.removeprefix("tests/flows/test_").removesuffix(".py") in ALONE:
+            return file
+        return next((scope for start, scope in SHARING.items() if file.startswith(start)), file)
+
+    def _assign_work_unit(self, node: Any) -> None:
+        self.workqueue.move_to_end(min(self.workqueue, key=_turn), last=False)
+        super()._assign_work_unit(node)
+
+
+def _turn(scope: str) -> int:
+    return next((turn for turn, start in enumerate(LONGEST) if scope.startswith(start)), len(LONGEST))
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Sharing:
     return Sharing(config, log)
+
+
+def pytest_collection_finish() -> None:
+    """Leave the modules and tests out of every later collection of garbage: they stay to the end."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -21,9 +21,10 @@ def cloud(platforms: RunningSandbox) -> Cloud:
     return cloud_of(platforms)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def module_settings(cloud: Cloud) -> Iterator[None]:
-    """The functions' settings, but AWS is moto in this process; no model and no cache."""
+    """The functions' settings, but AWS is moto in this process; no model and no cache. No longer than for a
+    file: moto shares what it holds with whatever else runs in this process."""
     quicken_dynamodb()
     with aws_in_process(cloud) as patch:
         patch.setattr(dynamodb, "_translated", one_at_a_time(dynamodb._translated))
