@@ -68,7 +68,7 @@ def running_executions() -> int:
     """Return how many executions of state machines go on, read in process as the schedules are."""
     from moto.backends import get_backend
 
-    machines = get_backend("stepfunctions")[ACCOUNT][REGION].state_machines
+    machines: list[Any] = get_backend("stepfunctions")[ACCOUNT][REGION].state_machines
     states = [item.exec_status for machine in list(machines) for item in list(machine.executions)]
     return sum(state in (None, "RUNNING") for state in states)  # None: not begun
 
