@@ -8,12 +8,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from samtranslator.yaml_helper import yaml_parse
+from local.source import template
 
 HERE = Path(__file__).parent
 COUNTS = HERE / "counts.json"
-TEMPLATE: dict[str, Any] = yaml_parse((HERE.parent / "template.yaml").read_text())
-RESOURCES: Mapping[str, Any] = TEMPLATE["Resources"]
+RESOURCES: Mapping[str, Any] = template()["Resources"]
 SWEEPS = {"OutboxFunction": 5, "ReconcileCampaignsFunction": 2, "ReconcileRulesFunction": 15}  # minutes
 # A run costs the sum of these counts, each at the price of this name.
 PRICED = {
@@ -102,7 +101,7 @@ def counts() -> dict[str, Any]:
 
 def memory_mb(function: str) -> int:
     properties = RESOURCES[function]["Properties"]
-    return int(properties.get("MemorySize", TEMPLATE["Globals"]["Function"]["MemorySize"]))
+    return int(properties.get("MemorySize", template()["Globals"]["Function"]["MemorySize"]))
 
 
 def billed_seconds(run: Counts, prices: Prices) -> dict[str, float]:

@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cfnlint.api import lint
-from cfnlint.config import ManualArgs
 
 from campaign_automation.managers.campaigns.creation import STEPS
 from campaign_automation.utils.error_handler import CODES, TRANSIENT
@@ -278,6 +276,9 @@ def test_the_table_survives_a_deleted_stack(transformed: dict[str, Any]) -> None
 
 def test_the_definition_passes_the_linter() -> None:
     """cfn-lint does not look behind DefinitionUri, so the definition is put into a template of its own."""
+    from cfnlint.api import lint  # takes seconds, in one process of a run
+    from cfnlint.config import ManualArgs
+
     filled = re.sub(r"\$\{\w+\}", "arn:aws:lambda:us-east-1:123456789012:function:f", json.dumps(MACHINE))
     machine = {
         "Type": "AWS::StepFunctions::StateMachine",
