@@ -1,9 +1,15 @@
-"""One event loop for the life of a function's process: connections kept open belong to their loop."""
+"""One event loop for the life of a function's process: connections kept open belong to their loop.
+
+And threads for calls that wait for somebody else's answer, which would block it.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+import contextvars
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, TypeVar
 
 from campaign_automation.utils.error_handler import without_secrets
@@ -11,6 +17,9 @@ from campaign_automation.utils.error_handler import without_secrets
 T = TypeVar("T")
 
 _runner = asyncio.Runner()
+# Python's own pool has six threads on two cores, so that texts of a model would hold up the platform's calls
+# and both of them the table. A thread is started when it is first needed.
+_waiting = ThreadPoolExecutor(64, thread_name_prefix="waiting")
 
 
 def run(coroutine: Coroutine[Any, Any, T]) -> T:
@@ -19,3 +28,10 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
         return _runner.run(coroutine)
     except Exception as error:
         raise without_secrets(error) from None
+
+
+async def in_thread(call: Callable[..., T], *arguments: Any) -> T:
+    """Return what the call answers, made in a thread; for calls of platforms and models."""
+    context = contextvars.copy_context()
+    work = partial(context.run, call, *arguments)
+    return await asyncio.get_running_loop().run_in_executor(_waiting, work)
