@@ -10,10 +10,11 @@ import contextvars
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from campaign_automation.utils.error_handler import without_secrets
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 _runner = asyncio.Runner()
@@ -30,8 +31,7 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
         raise without_secrets(error) from None
 
 
-async def in_thread(call: Callable[..., T], *arguments: Any) -> T:
-    """Return what the call answers, made in a thread; for calls of platforms and models."""
-    context = contextvars.copy_context()
-    work = partial(context.run, call, *arguments)
+async def in_thread(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Return the answer of a call that is made in a thread; for calls of platforms and models."""
+    work = partial(contextvars.copy_context().run, call, *args, **kwargs)
     return await asyncio.get_running_loop().run_in_executor(_waiting, work)
