@@ -28,7 +28,7 @@ _ERROR = {
                 "timestamp": {
                     "type": ["string", "null"],
                     "format": "date-time",
-                    "description": "null in what the gateway itself refuses: its Date header has the time",
+                    "description": "null in refusals of the gateway itself: details.timestamp_ms has the time",
                 },
                 "request_id": {"type": "string"},
             },
