@@ -28,7 +28,7 @@ _ERROR = {
                 "timestamp": {
                     "type": ["string", "null"],
                     "format": "date-time",
-                    "description": "null in refusals of the gateway itself: details.timestamp_ms has the time",
+                    "description": "null in refusals of the gateway itself, with details.timestamp_ms",
                 },
                 "request_id": {"type": "string"},
             },
