@@ -25,6 +25,7 @@ EVERY_PLATFORM = {
     f"{action}FunctionRole"
     for action in (
         "Account",
+        "CreateCampaign",  # which looks at what an earlier call made
         "GetCampaignStatus",
         "ManageCampaign",
         "UndoChange",
