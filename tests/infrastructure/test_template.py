@@ -214,7 +214,13 @@ def test_every_route_but_the_document_and_the_health_asks_for_a_token(transforme
         for method in methods.values()
         if method.get("security", [{}]) in ([], [{"NONE": []}])
     ]
-    assert sorted(open_routes) == ["/v1/health", "/v1/openapi.json"]
+    assert sorted(open_routes) == [
+        "/.well-known/oauth-protected-resource",
+        "/v1/docs",
+        "/v1/health",
+        "/v1/openapi.json",
+        "/v1/tools",
+    ]
 
 
 def test_the_stack_stays_below_the_limits_of_aws(transformed: dict[str, Any]) -> None:

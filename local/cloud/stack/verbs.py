@@ -57,7 +57,7 @@ class LocalVerbs:
         )
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        if not environ["PATH_INFO"].startswith(("/_local/", "/.well-known/")):
+        if not environ["PATH_INFO"].startswith(("/_local/", JWKS_PATH)):
             return self._api(environ, start_response)
         return self._answer(environ)(environ, start_response)
 
