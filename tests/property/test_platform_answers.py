@@ -165,20 +165,15 @@ class Bench:
             item.creative_id: CreativeOrder(item.tag, item.name, creative(), TEXTS, self.known["asset"])
             for item in plan.creatives
         }
-        results += [*adsets, *await adapter.create_creatives(access, plan, account, list(made.values()))]
+        results += adsets
         ids |= _ids(results)
+        creatives = list(made.values()) if Level.CREATIVE in adapter.levels else []
         orders = [
-            AdOrder(
-                ad.tag,
-                ad.name,
-                ids[ad.adset_tag],
-                made[ad.creative_id],
-                ids.get(made[ad.creative_id].tag, "1"),
-            )
+            AdOrder(ad.tag, ad.name, ids[ad.adset_tag], made[ad.creative_id], None)
             for ad in plan.ads
             if ad.adset_tag in ids
         ]
-        results += await adapter.create_ads(access, plan, account, root, orders)
+        results += await adapter.create_ads(access, plan, account, root, orders, creatives)
         self.known.setdefault("ids", ids | _ids(results))
         return [*results, await adapter.read_tree(access, root, account.currency)]
 

@@ -186,11 +186,6 @@ class FakeAdapter:
             for adset in adsets
         ]
 
-    async def create_creatives(
-        self, access: Access, plan: CampaignPlan, account: AdAccount, orders: Sequence[CreativeOrder]
-    ) -> list[Outcome]:
-        raise AssertionError("this platform has no creative objects")
-
     async def create_ads(
         self,
         access: Access,
@@ -198,7 +193,9 @@ class FakeAdapter:
         account: AdAccount,
         campaign_id: str,
         orders: Sequence[AdOrder],
+        creatives: Sequence[CreativeOrder] = (),
     ) -> list[Outcome]:
+        assert not creatives, "this platform has no creative objects"
         return [
             self._add(AdNode, order.tag, order.name, campaign_id, adset_id=order.adset_id) for order in orders
         ]

@@ -182,13 +182,6 @@ class GoogleAdapter:
         return answers.made([adset.tag for adset in adsets], ids, request_id)
 
     @typed_errors(PLATFORM)
-    async def create_creatives(
-        self, access: Access, plan: CampaignPlan, account: AdAccount, orders: Sequence[CreativeOrder]
-    ) -> list[Outcome]:
-        """Create nothing: Google has no creative objects, its ads hold the contents."""
-        return []
-
-    @typed_errors(PLATFORM)
     async def create_ads(
         self,
         access: Access,
@@ -196,6 +189,7 @@ class GoogleAdapter:
         account: AdAccount,
         campaign_id: str,
         orders: Sequence[AdOrder],
+        creatives: Sequence[CreativeOrder] = (),
     ) -> list[Outcome]:
         """Create ads and keywords, all or nothing; Demand Gen's pictures are uploaded before them."""
         channel, app = facts.GOALS[plan.objective].channel, account.facts

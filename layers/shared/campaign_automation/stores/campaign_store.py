@@ -20,7 +20,7 @@ keys are in answer_store.py, the reconciler's visits in operations/.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -172,9 +172,14 @@ class CampaignStore:
     async def save_creatives(self, creation: Creation, creatives: Iterable[Creative]) -> None:
         await self._table.write_in_groups(Put(creative_row(creation, creative)) for creative in creatives)
 
-    async def save_copy(self, creation: Creation, creative_id: str, copy: AdCopy) -> None:
-        key = creative_key(creation, creative_id)
-        await self._table.write(Update(key, set={"copy_json": copy.model_dump_json()}))
+    async def save_copies(self, creation: Creation, copies: Mapping[str, AdCopy]) -> None:
+        """Store copies by creative id."""
+        await self._table.write(
+            *(
+                Update(creative_key(creation, name), set={"copy_json": copy.model_dump_json()})
+                for name, copy in copies.items()
+            )
+        )
 
     async def journal(self, campaign: Creation | Campaign, entries: Iterable[ObjectEntry]) -> None:
         """Write journal entries; an entry under the same tag is replaced."""
