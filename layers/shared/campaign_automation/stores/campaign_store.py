@@ -373,8 +373,14 @@ class CampaignStore:
         await self._table.write(Update(Key(row["pk"], row["sk"]), set=changed))
 
     async def pending(self, limit: int) -> list[Pending]:
-        """Return the messages of all tenants that wait longest for their acknowledgement, at most `limit`."""
-        return await self._waiting("pending", limit)
+        """Return the messages of all tenants that wait for their acknowledgement: those that wait longest, at
+        most `limit`, and where there are more the latest ones, as many."""
+        oldest = await self._waiting("pending", limit)
+        if len(oldest) < limit:
+            return oldest
+        # Else old messages that nobody takes, of one tenant even, would keep all later ones from being sent.
+        latest = await self._waiting("pending", limit, last_first=True)
+        return list(dict.fromkeys([*oldest, *reversed(latest)]))
 
     async def to_confirm(self, limit: int) -> list[Pending]:
         """Return the updates without an answer after which it is time to tell the state again."""
@@ -403,8 +409,8 @@ class CampaignStore:
         except ValueError:
             return None
 
-    async def _waiting(self, value: str, limit: int) -> list[Pending]:
-        rows = await self._table.indexed(value, limit=limit)
+    async def _waiting(self, value: str, limit: int, *, last_first: bool = False) -> list[Pending]:
+        rows = await self._table.indexed(value, limit=limit, last_first=last_first)
         return [item for item in map(pending_of, rows) if item is not None]
 
     # --- assets and accounts ---------------------------------------------------------------------------
