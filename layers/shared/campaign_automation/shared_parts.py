@@ -7,11 +7,13 @@ from typing import Any
 
 from campaign_automation.adapters.renewal import AccountRenewal
 from campaign_automation.clients.dead_letters import DeadLetters
+from campaign_automation.clients.event_bus import EventBus
 from campaign_automation.clients.topic import Topic
 from campaign_automation.clients.webhook_client import WebhookClient
 from campaign_automation.foundation import Foundation
 from campaign_automation.managers.changes.retelling import Retelling
 from campaign_automation.managers.notices.links import Links
+from campaign_automation.managers.notices.prompt import PromptDelivery
 from campaign_automation.managers.notices.settings import NotificationChoices
 from campaign_automation.managers.notices.signed_links import LinkKeys
 from campaign_automation.managers.notices.states import StateNotices
@@ -117,7 +119,13 @@ class SharedParts(Foundation):
 
     @cached_property
     def webhooks(self) -> Webhooks:
-        return Webhooks(self._webhook_store, WebhookClient(self.settings.webhook_private_hosts))
+        name = self.settings.event_bus_name
+        bus = None if name is None else EventBus(name, lambda: self._aws.client("events"))
+        return Webhooks(self._webhook_store, WebhookClient(self.settings.webhook_private_hosts), bus)
+
+    @cached_property
+    def prompt_delivery(self) -> PromptDelivery:
+        return PromptDelivery(lambda: self.outbox, lambda: self.webhooks)
 
     @cached_property
     def notification_choices(self) -> NotificationChoices:
