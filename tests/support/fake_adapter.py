@@ -82,6 +82,7 @@ class FakeAdapter:
         self._deleted: dict[str, CampaignNode] = {}
         self._campaigns: dict[str, str] = {}  # of ad sets and ads, by id
         self.fail_with: PlatformError | None = None
+        self.read_fails_with: PlatformError | None = None
         self.is_hidden = False  # whether the campaigns are not shown
         self.hidden: set[str] = set()  # ids of single campaigns that are not shown
         self.is_closed = False  # whether changes of them are refused, too
@@ -119,7 +120,7 @@ class FakeAdapter:
 
         Each ad set has an ad. Return the campaign's id.
         """
-        made = self._add(CampaignNode, "", name, created_at=clock.now(), **root)
+        made = self._add(CampaignNode, "", name, **{"created_at": clock.now(), **root})
         campaign_id = str(made.platform_id)
         self.change(campaign_id, status=status)
         for number, budget in enumerate(budgets, 1):
@@ -222,8 +223,8 @@ class FakeAdapter:
         return {item: node.name for item, node in nodes if isinstance(node, CampaignNode)}
 
     async def read_tree(self, access: Access, campaign_id: str, currency: str) -> Tree:
-        if self.fail_with:
-            raise self.fail_with
+        if error := self.fail_with or self.read_fails_with:
+            raise error
         is_hidden = self.is_hidden or campaign_id in self.hidden
         if is_hidden or campaign_id not in {**self._nodes, **self._deleted}:
             raise self._unknown(campaign_id)
