@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from campaign_automation.adapters.renewal import AccountRenewal
@@ -11,6 +11,7 @@ from campaign_automation.clients.event_bus import EventBus
 from campaign_automation.clients.topic import Topic
 from campaign_automation.clients.webhook_client import WebhookClient
 from campaign_automation.foundation import Foundation
+from campaign_automation.managers.campaign_manager import number_of
 from campaign_automation.managers.changes.retelling import Retelling
 from campaign_automation.managers.notices.links import Links
 from campaign_automation.managers.notices.prompt import PromptDelivery
@@ -50,7 +51,8 @@ class SharedParts(Foundation):
         if self._given_accounts is not None:
             return self._given_accounts
         if self.tools is not None:
-            return WebPlatformAccounts(self.tools, self.settings.account_connect_url)
+            known = partial(number_of, self.store)
+            return WebPlatformAccounts(self.tools, self.settings.account_connect_url, known)
         return SecretAccounts(
             lambda name: read_secret(name, "the ad account"),
             self.settings.stage,
