@@ -241,6 +241,7 @@ def test_a_key_makes_a_change_happen_once(api: Api, sandbox: Sandbox, created: d
 
 
 @on_every_platform
+@pytest.mark.slow
 def test_what_somebody_else_changed_is_not_started_over_their_head(
     api: Api, cloud: Cloud, created: dict[str, Any], platform: str
 ) -> None:
