@@ -13,7 +13,12 @@ from local.source import template
 HERE = Path(__file__).parent
 COUNTS = HERE / "counts.json"
 RESOURCES: Mapping[str, Any] = template()["Resources"]
-SWEEPS = {"OutboxFunction": 5, "ReconcileCampaignsFunction": 2, "ReconcileRulesFunction": 15}  # minutes
+SWEEPS = {  # minutes
+    "CollectInsightsFunction": 60,
+    "OutboxFunction": 5,
+    "ReconcileCampaignsFunction": 2,
+    "ReconcileRulesFunction": 15,
+}
 # A run costs the sum of these counts, each at the price of this name.
 PRICED = {
     "api_requests": "api_request",
@@ -48,6 +53,8 @@ UNCOUNTED: tuple[tuple[tuple[str, ...], str, str], ...] = (
     ),
     (("list_accounts", "list_account_campaigns"), "get_campaign_status", "calls by the account's campaigns"),
     (("get_report",), "get_campaign_status", "reports of the last days by account, rows by 28 days"),
+    (("get_pacing",), "get_campaign_status", "as a report since a month, and a look at each campaign"),
+    (("set_monthly_budget",), "create_rule", "single writes"),
     (("get_notifications",), "list_rules", "rows of the table and no platform"),
     (("set_notifications", "try_webhook"), "create_rule", "single writes, and one call of the webhook"),
     (("import_campaigns", "release_campaign"), "get_campaign_status", "calls and rows by campaign"),

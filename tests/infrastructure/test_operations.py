@@ -312,6 +312,7 @@ class _Anything(dict[str, str]):
 
 # Names that must differ within an account; a schedule's differs by its group.
 PHYSICAL = {
+    "AWS::Events::EventBus": "Name",
     "AWS::ElastiCache::ServerlessCache": "ServerlessCacheName",
     "AWS::Lambda::LayerVersion": "LayerName",
     "AWS::Logs::LogGroup": "LogGroupName",
