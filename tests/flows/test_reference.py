@@ -68,9 +68,9 @@ def test_each_call_of_the_reference_is_answered(deployed: Cloud, api: Api, langu
         # A proposal is decided once, and of what the platform shows then.
         if name in ("approve_proposal", "reject_proposal"):
             known["prop"] = _proposal(api, known["cmp"])
-        if name == "release_campaign":
-            example = {**example, "campaign_id": known["imported"]}
         asked = json.loads(_with(known, json.dumps(example)))
+        if name == "release_campaign":
+            asked["campaign_id"] = known["imported"]
         status, text = _run(language, ACTIONS[name], asked, environment)
         if status not in ACTIONS[name].answers and name not in REFUSED:
             refused[name] = (status, text)
