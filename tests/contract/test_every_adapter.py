@@ -127,9 +127,7 @@ class Bench:
         self, plan: CampaignPlan, account: AdAccount, words: str = "Run further."
     ) -> list[Outcome]:
         orders = {item.creative_id: await self._order(item, words) for item in plan.creatives}
-        if Level.CREATIVE in self.adapter.levels:
-            made = await self.adapter.create_creatives(self.access, plan, account, list(orders.values()))
-            self._kept(made)
+        creatives = list(orders.values()) if Level.CREATIVE in self.adapter.levels else []
         ads = [
             AdOrder(
                 ad.tag,
@@ -140,7 +138,9 @@ class Bench:
             )
             for ad in plan.ads
         ]
-        return self._kept(await self.adapter.create_ads(self.access, plan, account, self.ids[plan.tag], ads))
+        root = self.ids[plan.tag]
+        made = await self.adapter.create_ads(self.access, plan, account, root, ads, creatives)
+        return self._kept(made)[len(creatives) :]
 
     async def _order(self, item: Any, words: str) -> CreativeOrder:
         creative = Creative(

@@ -91,6 +91,13 @@ class Sandbox:
     def calls(self, platform: str) -> list[dict[str, Any]]:
         return list(self._http.get("/calls", params={"platform": platform}).json())
 
+    def all_calls(self) -> list[dict[str, Any]]:
+        return list(self._http.get("/calls").json())
+
+    def late_by(self, **milliseconds: float) -> None:
+        """Let platforms answer that much later."""
+        self._http.post("/latency", json=milliseconds).raise_for_status()
+
     def operations(self, platform: str) -> Counter[str]:
         return Counter(call["operation"] for call in self.calls(platform))
 

@@ -20,7 +20,7 @@ keys are in answer_store.py, the reconciler's visits in operations/.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -172,9 +172,14 @@ class CampaignStore:
     async def save_creatives(self, creation: Creation, creatives: Iterable[Creative]) -> None:
         await self._table.write_in_groups(Put(creative_row(creation, creative)) for creative in creatives)
 
-    async def save_copy(self, creation: Creation, creative_id: str, copy: AdCopy) -> None:
-        key = creative_key(creation, creative_id)
-        await self._table.write(Update(key, set={"copy_json": copy.model_dump_json()}))
+    async def save_copies(self, creation: Creation, copies: Mapping[str, AdCopy]) -> None:
+        """Store copies by creative id."""
+        await self._table.write(
+            *(
+                Update(creative_key(creation, name), set={"copy_json": copy.model_dump_json()})
+                for name, copy in copies.items()
+            )
+        )
 
     async def journal(self, campaign: Creation | Campaign, entries: Iterable[ObjectEntry]) -> None:
         """Write journal entries; an entry under the same tag is replaced."""
@@ -368,8 +373,14 @@ class CampaignStore:
         await self._table.write(Update(Key(row["pk"], row["sk"]), set=changed))
 
     async def pending(self, limit: int) -> list[Pending]:
-        """Return the messages of all tenants that wait longest for their acknowledgement, at most `limit`."""
-        return await self._waiting("pending", limit)
+        """Return the messages of all tenants that wait for their acknowledgement: those that wait longest, at
+        most `limit`, and where there are more the latest ones, as many."""
+        oldest = await self._waiting("pending", limit)
+        if len(oldest) < limit:
+            return oldest
+        # Else old messages that nobody takes, of one tenant even, would keep all later ones from being sent.
+        latest = await self._waiting("pending", limit, last_first=True)
+        return list(dict.fromkeys([*oldest, *reversed(latest)]))
 
     async def to_confirm(self, limit: int) -> list[Pending]:
         """Return the updates without an answer after which it is time to tell the state again."""
@@ -398,8 +409,8 @@ class CampaignStore:
         except ValueError:
             return None
 
-    async def _waiting(self, value: str, limit: int) -> list[Pending]:
-        rows = await self._table.indexed(value, limit=limit)
+    async def _waiting(self, value: str, limit: int, *, last_first: bool = False) -> list[Pending]:
+        rows = await self._table.indexed(value, limit=limit, last_first=last_first)
         return [item for item in map(pending_of, rows) if item is not None]
 
     # --- assets and accounts ---------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -26,7 +26,7 @@ from campaign_automation.utils.error_handler import (
 )
 from campaign_automation.utils.observability import emit, logger
 
-Send = Callable[[Sequence[str]], Awaitable[list[Outcome]]]
+Send = Callable[[Collection[str]], Awaitable[list[Outcome]]]  # of the tags of missing objects
 _CLOCK_SKEW = timedelta(minutes=5)  # between our clock and a platform's
 
 
@@ -72,19 +72,29 @@ class Journal:
         creation.objects.update({entry.tag: entry for entry in entries})
 
     async def make(self, planned: Planned, level: Level, names: Mapping[str, str], send: Send) -> None:
-        """Make the missing objects of one level. `names` maps the tags to exact names.
+        """Make the missing objects of one level. `names` maps the tags to exact names."""
+        await self.make_all(planned, {level: names}, send)
+
+    async def make_all(self, planned: Planned, names: Mapping[Level, Mapping[str, str]], send: Send) -> None:
+        """Make the missing objects of several levels by one call of `send`.
 
         An object journaled as sent and never answered may exist: it is looked up and adopted. Raises the
         platform's refusal, or its first passing error when nothing was refused.
         """
         creation = planned.creation
-        await self.adopt(planned, level, names)
-        missing = [tag for tag in names if creation.platform_id(tag) is None]
+        for level, of_level in names.items():
+            await self.adopt(planned, level, of_level)
+        missing = [
+            attempted(creation, level, tag, name)
+            for level, of_level in names.items()
+            for tag, name in of_level.items()
+            if creation.platform_id(tag) is None
+        ]
         if not missing:
             return
         # Before the request: a process that dies now leaves a trace of what it may have made.
-        await self.attempt(creation, [attempted(creation, level, tag, names[tag]) for tag in missing])
-        outcomes = await send(missing)
+        await self.attempt(creation, missing)
+        outcomes = await send({entry.tag for entry in missing})
         answered = [_answered(creation, outcome) for outcome in outcomes]
         await self.write(creation, answered)
         refused = {outcome.tag: outcome.error for outcome in outcomes if outcome.error}

@@ -60,6 +60,8 @@ from campaign_automation.utils.urgency import stopping_spend
 _OUTSIDE_THE_TREE = ("create", "add", "end_split", "lift_end")
 _PATIENCE = Patience(total=10.0, waits_as_asked=True)
 _LOOKS = 2  # for a campaign that is not shown: one odd answer hinders no change
+# A read that is refused or fails hinders no stop of spend: an account that is closed, lists that are down.
+_HINDERS_NO_STOP = ("1004", "4002")
 _DAY_MS = 24 * 3600 * 1000
 _SETTLED_MS = 14 * _DAY_MS  # how far back open intents are settled
 
@@ -119,7 +121,8 @@ class WriteGate:
     async def _apply(
         self, campaign: Campaign, wanted: Sequence[DesiredChange], held: Held
     ) -> list[ChangeResult]:
-        view, trail = await self._look(campaign)
+        is_stop = bool(wanted) and all(item.is_stop for item in wanted)
+        view, trail = await self._look(campaign, is_stop=is_stop)
         trail, settled = await self._settle(campaign, view, trail, held.follows)
         held.saw(entries_seen(campaign, view, settled))
         guarded = await self._guard(campaign, view, trail, wanted)
@@ -234,9 +237,11 @@ class WriteGate:
 
     # --- read and settle ------------------------------------------------------------------------------
 
-    async def _look(self, campaign: Campaign) -> tuple[CampaignView, list[AuditRecord]]:
+    async def _look(
+        self, campaign: Campaign, *, is_stop: bool = False
+    ) -> tuple[CampaignView, list[AuditRecord]]:
         """Read the campaign as it is, and its trail."""
-        view, recent = await asyncio.gather(self._view(campaign), self._trail(campaign))
+        view, recent = await asyncio.gather(self._view(campaign, is_stop=is_stop), self._trail(campaign))
         return view, recent
 
     async def _trail(self, campaign: Campaign) -> list[AuditRecord]:
@@ -244,7 +249,7 @@ class WriteGate:
         now, key = now_ms(), (campaign.tenant, campaign.campaign_id)
         return await self._audit.recent(*key, now - _DAY_MS, open_since=now - _SETTLED_MS)
 
-    async def _view(self, campaign: Campaign) -> CampaignView:
+    async def _view(self, campaign: Campaign, *, is_stop: bool = False) -> CampaignView:
         platform = self._platform(campaign)
 
         async def read(access: Access) -> Tree:
@@ -255,9 +260,11 @@ class WriteGate:
             try:
                 return CampaignView(campaign, await platform.ask("read_tree", _PATIENCE, read))
             except PlatformError as error:
-                if error.code != "5000":
+                if error.code != "5000" and not (is_stop and error.code in _HINDERS_NO_STOP):
                     raise
                 unseen = error
+                if error.code != "5000":
+                    break
         logger.warning("campaign not visible", campaign_id=campaign.campaign_id)
         return CampaignView(campaign, None, unseen)
 

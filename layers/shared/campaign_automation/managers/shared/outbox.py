@@ -10,6 +10,7 @@ import contextvars
 import itertools
 import time
 from collections import deque
+from collections.abc import Iterable
 from typing import Any
 
 from campaign_automation.clients.functions.background import BackgroundFunction
@@ -314,10 +315,16 @@ class Outbox:
         except Exception as error:  # a row that cannot be read must not hold the others up
             internal_error("message quarantined", kind=item.kind, id=item.item_id)
             emit("outbox_quarantined_total", tool="unreadable")
-            for row in waiting:
-                if row[:3] == item[:3]:
-                    await self._store.quarantine(row)
+            await self._set_aside(row for row in waiting if row[:3] == item[:3])
             return error
+
+    async def _set_aside(self, rows: Iterable[Pending]) -> None:
+        """Quarantine rows that cannot be read; where that fails, the next sweep does it."""
+        try:
+            for row in rows:
+                await self._store.quarantine(row)
+        except CampaignAutomationError as error:
+            logger.warning("message not quarantined", reason=error.message)
 
 
 def _confirm_at(entry: OutboxEntry, told_at: int) -> int | None:
