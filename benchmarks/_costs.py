@@ -8,12 +8,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from samtranslator.yaml_helper import yaml_parse
+from local.source import template
 
 HERE = Path(__file__).parent
 COUNTS = HERE / "counts.json"
-TEMPLATE: dict[str, Any] = yaml_parse((HERE.parent / "template.yaml").read_text())
-RESOURCES: Mapping[str, Any] = TEMPLATE["Resources"]
+RESOURCES: Mapping[str, Any] = template()["Resources"]
 SWEEPS = {"OutboxFunction": 5, "ReconcileCampaignsFunction": 2, "ReconcileRulesFunction": 15}  # minutes
 # A run costs the sum of these counts, each at the price of this name.
 PRICED = {
@@ -49,6 +48,8 @@ UNCOUNTED: tuple[tuple[tuple[str, ...], str, str], ...] = (
     ),
     (("list_accounts", "list_account_campaigns"), "get_campaign_status", "calls by the account's campaigns"),
     (("get_report",), "get_campaign_status", "reports of the last days by account, rows by 28 days"),
+    (("get_pacing",), "get_campaign_status", "as a report since a month, and a look at each campaign"),
+    (("set_monthly_budget",), "create_rule", "single writes"),
     (("get_notifications",), "list_rules", "rows of the table and no platform"),
     (("set_notifications", "try_webhook"), "create_rule", "single writes, and one call of the webhook"),
     (("import_campaigns", "release_campaign"), "get_campaign_status", "calls and rows by campaign"),
@@ -100,7 +101,7 @@ def counts() -> dict[str, Any]:
 
 def memory_mb(function: str) -> int:
     properties = RESOURCES[function]["Properties"]
-    return int(properties.get("MemorySize", TEMPLATE["Globals"]["Function"]["MemorySize"]))
+    return int(properties.get("MemorySize", template()["Globals"]["Function"]["MemorySize"]))
 
 
 def billed_seconds(run: Counts, prices: Prices) -> dict[str, float]:

@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 
 from benchmarks import _costs, _quotas
 from campaign_automation.actions import ACTIONS
+from campaign_automation.api import event_schema
 from campaign_automation.api.openapi import document
 from campaign_automation.settings import Settings
 from local.reference import pages, tools
@@ -99,6 +100,7 @@ def served() -> dict[Path, str]:
         OPENAPI: openapi(),
         functions / "get_openapi" / "docs.html": pages.html(),
         functions / "get_openapi" / "gemini.json": tools.gemini(),
+        functions / "get_openapi" / "events.json": json.dumps(event_schema.document(), indent=1) + "\n",
         TOOLS: tools.catalogue(),
         API: pages.markdown(),
     }

@@ -1,6 +1,7 @@
 """The API's reference, which `make docs` writes beside this module: for programs, people and models.
 
-GET /v1/openapi.json, GET /v1/docs, and GET /v1/tools?format=gemini with the declarations of functions.
+GET /v1/openapi.json, GET /v1/events.json with the schema of events, GET /v1/docs, and
+GET /v1/tools?format=gemini with the declarations of functions.
 """
 
 import json
@@ -14,6 +15,7 @@ _HEADERS = {
 }
 _FILES = {
     "/v1/openapi.json": ("openapi.json", _JSON),
+    "/v1/events.json": ("events.json", _JSON),
     "/v1/docs": ("docs.html", _HTML),
     "/v1/tools": ("gemini.json", _JSON),
 }

@@ -14,17 +14,17 @@ from posixpath import splitext
 from typing import Any
 
 import pytest
-from samtranslator.yaml_helper import yaml_parse
 
 from campaign_automation.actions import ACTIONS
 from campaign_automation.api.openapi import document
 from campaign_automation.api.pages import PROPOSAL_PAGES
 from layers.build_layer import UNUSED, UNUSED_ANYWHERE, UNUSED_SUFFIXES
+from local.source import template
 from tests.support.cuts import cut
 from tests.support.starts import Starts, starting
 
 ROOT = Path(__file__).parents[2]
-TEMPLATE: dict[str, Any] = yaml_parse((ROOT / "template.yaml").read_text())
+TEMPLATE = template()
 RESOURCES: dict[str, Any] = TEMPLATE["Resources"]
 FOLDERS = sorted(path.name for path in (ROOT / "functions").iterdir() if (path / "app.py").exists())
 # What Lambda's Python runtime brings along.

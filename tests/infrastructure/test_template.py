@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cfnlint.api import lint
-from cfnlint.config import ManualArgs
 
 from campaign_automation.managers.campaigns.creation import STEPS
 from campaign_automation.utils.error_handler import CODES, TRANSIENT
@@ -25,6 +23,7 @@ EVERY_PLATFORM = {
     f"{action}FunctionRole"
     for action in (
         "Account",
+        "CreateCampaign",  # which looks at what an earlier call made
         "GetCampaignStatus",
         "ManageCampaign",
         "UndoChange",
@@ -162,12 +161,13 @@ def test_schedules_functions_and_topics_are_for_those_who_need_them(rights: dict
             *("Outbox", "EvaluateRule", "CheckAbTest", "ReconcileCampaigns", "CollectInsights"),
             *steps,
         },
+        ("events:PutEvents", "EventBus"): {"Outbox"},
     }
     asked = {
         right
         for found in rights.values()
         for right in found
-        if right.action.partition(":")[0] in ("scheduler", "iam", "sns")
+        if right.action.partition(":")[0] in ("scheduler", "iam", "sns", "events")
     }
     assert set(expected) - asked <= {("sns:Publish", "arn:topic")}
     assert {right: who(*right) for right in asked} == {right: expected[right] for right in asked}
@@ -188,7 +188,8 @@ def test_messages_are_handed_over_by_those_who_change_campaigns(rights: dict[str
     )
     changing = {"ManageCampaign", "UndoChange", "OptimizeBudget", "EvaluateRule", "ReconcileCampaigns"}
     tests = {"CreateAbTest", "AnalyzeAbTest", "CancelAbTest", "CheckAbTest"}
-    functions = {f"{name}FunctionRole" for name in changing | tests | {"Proposals"}}
+    telling = {"Proposals", "CreateCampaign", "CollectInsights"}  # of proposals, and of digests
+    functions = {f"{name}FunctionRole" for name in changing | tests | telling}
     others = {"CreateCampaignStateMachineRole", "OutboxFunctionEveryFiveMinutesRole"}
     assert found == functions | others
 
@@ -216,6 +217,7 @@ def test_every_route_but_the_document_and_the_health_asks_for_a_token(transforme
     assert sorted(open_routes) == [
         "/.well-known/oauth-protected-resource",
         "/v1/docs",
+        "/v1/events.json",
         "/v1/health",
         "/v1/openapi.json",
         "/v1/tools",
@@ -258,10 +260,12 @@ def test_the_gateway_refuses_in_the_envelope(transformed: dict[str, Any]) -> Non
     for answer in answers.values():
         template = answer["responseTemplates"]["application/json"]
         filled = template.replace("$context.error.messageString", '"Unsupported Media Type"')
+        filled = filled.replace("$context.requestTimeEpoch", "1764329293000")
         error = json.loads(filled.replace("$context.requestId", "r"))["error"]
         assert set(error) == {"code", "type", "message", "details", "timestamp", "request_id"}
         assert CODES[error["code"]].type == error["type"]
         assert error["timestamp"] is None
+        assert error["details"]["timestamp_ms"] == 1764329293000
 
 
 def test_the_table_survives_a_deleted_stack(transformed: dict[str, Any]) -> None:
@@ -275,6 +279,9 @@ def test_the_table_survives_a_deleted_stack(transformed: dict[str, Any]) -> None
 
 def test_the_definition_passes_the_linter() -> None:
     """cfn-lint does not look behind DefinitionUri, so the definition is put into a template of its own."""
+    from cfnlint.api import lint  # takes seconds, in one process of a run
+    from cfnlint.config import ManualArgs
+
     filled = re.sub(r"\$\{\w+\}", "arn:aws:lambda:us-east-1:123456789012:function:f", json.dumps(MACHINE))
     machine = {
         "Type": "AWS::StepFunctions::StateMachine",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import logging
 import re
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -343,7 +344,8 @@ def plays(cloud: Cloud) -> Iterator[dict[str, Play]]:
     made: dict[str, Play] = {}
     with pytest.MonkeyPatch.context() as patch, Sandbox(cloud.info["sandbox"]["admin"]) as sandbox:
         patch.setattr(videos, "POLL_SECONDS", (0, 0))
-        patch.setattr(logger, "disabled", True)  # each spoiled answer would be logged with its traceback
+        silent = logging.getLogger(logger.name)  # Powertools' own object ignores the switch
+        patch.setattr(silent, "disabled", True)  # each spoiled answer would be logged with its traceback
         for name in ("meta", "tiktok", "tiktok_smart_plus", "google"):
             sandbox.reset()
             bench = Bench(name.partition("_")[0], cloud.info["sandbox"])
@@ -419,8 +421,8 @@ def test_what_is_recorded_is_read(plays: dict[str, Play], name: str, operation: 
         (name, kind)
         for name in NAMES
         for kind in OPERATIONS_BY_KIND
-        # Both families of TikTok's have the same accounts and changes.
-        if name != "tiktok_smart_plus" or kind not in ("account", "change")
+        # Both families of TikTok's have the same accounts, changes, lists of campaigns and reports.
+        if name != "tiktok_smart_plus" or kind in ("create", "find", "tree")
     ],
 )
 @SOME

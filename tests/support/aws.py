@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from functools import cache
 from typing import Any
 from urllib.request import urlopen
 
@@ -29,20 +30,20 @@ def settle(cloud: Cloud, seconds: float = 120) -> None:
 
 
 def _is_busy(cloud: Cloud) -> bool:
-    machines = client(cloud, "stepfunctions")
-    # In this order: a creation hands its messages over before it ends.
-    for machine in machines.list_state_machines()["stateMachines"]:
-        running = {"stateMachineArn": machine["stateMachineArn"], "statusFilter": "RUNNING"}
-        if machines.list_executions(**running)["executions"]:
-            return True
     with urlopen(f"{cloud.info['api_url']}/_local/background") as answer:
         return bool(json.load(answer)["running"])
 
 
 def client(cloud: Cloud, service: str) -> Any:
+    return _client(cloud.info["aws_endpoint"], service)
+
+
+@cache
+def _client(endpoint: str, service: str) -> Any:
+    """Return one client for all tests of a cloud: making one takes longer than most of its calls."""
     return boto3.client(
         service,
-        endpoint_url=cloud.info["aws_endpoint"],
+        endpoint_url=endpoint,
         region_name="us-east-1",
         aws_access_key_id="local",
         aws_secret_access_key="local",

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from campaign_automation.adapters.renewal import AccountRenewal
 from campaign_automation.clients.dead_letters import DeadLetters
+from campaign_automation.clients.event_bus import EventBus
 from campaign_automation.clients.topic import Topic
 from campaign_automation.clients.webhook_client import WebhookClient
 from campaign_automation.foundation import Foundation
+from campaign_automation.managers.campaign_manager import number_of
 from campaign_automation.managers.changes.retelling import Retelling
 from campaign_automation.managers.notices.links import Links
+from campaign_automation.managers.notices.prompt import PromptDelivery
 from campaign_automation.managers.notices.settings import NotificationChoices
 from campaign_automation.managers.notices.signed_links import LinkKeys
 from campaign_automation.managers.notices.states import StateNotices
@@ -48,7 +51,8 @@ class SharedParts(Foundation):
         if self._given_accounts is not None:
             return self._given_accounts
         if self.tools is not None:
-            return WebPlatformAccounts(self.tools, self.settings.account_connect_url)
+            known = partial(number_of, self.store)
+            return WebPlatformAccounts(self.tools, self.settings.account_connect_url, known)
         return SecretAccounts(
             lambda name: read_secret(name, "the ad account"),
             self.settings.stage,
@@ -117,7 +121,13 @@ class SharedParts(Foundation):
 
     @cached_property
     def webhooks(self) -> Webhooks:
-        return Webhooks(self._webhook_store, WebhookClient(self.settings.webhook_private_hosts))
+        name = self.settings.event_bus_name
+        bus = None if name is None else EventBus(name, lambda: self._aws.client("events"))
+        return Webhooks(self._webhook_store, WebhookClient(self.settings.webhook_private_hosts), bus)
+
+    @cached_property
+    def prompt_delivery(self) -> PromptDelivery:
+        return PromptDelivery(lambda: self.outbox, lambda: self.webhooks)
 
     @cached_property
     def notification_choices(self) -> NotificationChoices:

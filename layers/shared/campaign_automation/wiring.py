@@ -29,6 +29,9 @@ from campaign_automation.managers.decisions.earlier_decisions import EarlierDeci
 from campaign_automation.managers.decisions.looking_back import LookingBack
 from campaign_automation.managers.duplicates.duplicating import CampaignDuplicates
 from campaign_automation.managers.notices.digest import Digests
+from campaign_automation.managers.pacing.landing import Landing
+from campaign_automation.managers.pacing.pacing import MonthlyBudgets
+from campaign_automation.managers.pacing.reading import SpendReader
 from campaign_automation.managers.proposals.asking import ProposalRequests
 from campaign_automation.managers.proposals.creating import ProposedCreations
 from campaign_automation.managers.proposals.deciding import ProposalDecisions
@@ -50,6 +53,7 @@ from campaign_automation.models.common import Platform
 from campaign_automation.stores.engines.sqlite import SqliteTable
 from campaign_automation.stores.operations.daily_figures import DailyFigureStore
 from campaign_automation.stores.operations.forecasts import ForecastStore
+from campaign_automation.stores.operations.monthly_budgets import MonthlyBudgetStore
 from campaign_automation.stores.operations.owners import AdoptionStore
 from campaign_automation.stores.operations.schedules import TableScheduler
 from campaign_automation.stores.operations.tags import TagStore
@@ -206,6 +210,13 @@ class Wiring(CampaignParts):
     @cached_property
     def _figures(self) -> DailyFigureStore:
         return DailyFigureStore(self._table)
+
+    @cached_property
+    def monthly_budgets(self) -> MonthlyBudgets:
+        landing = Landing(self.campaigns, self.gate, self.updates, self.proposal_maker, self._proposal_store)
+        reader, step = SpendReader(self.reports, self.gate), self.settings.max_budget_step_percent
+        store = MonthlyBudgetStore(self._table)
+        return MonthlyBudgets(store, self.campaigns, reader, landing, self.notices, step)
 
     # --- budgets, A/B tests and rules -----------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from campaign_automation.actions.action import Key, action
+from campaign_automation.actions.action import Key, action, proposal_as_it_is_now
 from campaign_automation.models.changes import (
     AuditTrail,
     CampaignManaged,
@@ -24,7 +24,7 @@ async def manage_campaign(parts: Wiring, request: ManageCampaign, caller: Contex
     return await parts.control.manage(request, caller)
 
 
-@action("PATCH", "/v1/campaigns/{campaign_id}", key=Key.GIVEN)
+@action("PATCH", "/v1/campaigns/{campaign_id}", key=Key.GIVEN, refresh=proposal_as_it_is_now)
 async def update_campaign(
     parts: Wiring, request: UpdateCampaign, caller: Context
 ) -> CampaignUpdated | ProposalMade:

@@ -11,6 +11,7 @@ from campaign_automation.adapters.base import LONGEST_REPORT_DAYS, Access, Outco
 from campaign_automation.adapters.tree import CampaignNode
 from campaign_automation.managers.campaigns import wording
 from campaign_automation.managers.changes import records
+from campaign_automation.managers.notices.events import person_needed
 from campaign_automation.managers.shared.notices import Notices
 from campaign_automation.managers.shared.switches import Switches
 from campaign_automation.models.campaign import Creation, ObjectEntry
@@ -180,7 +181,8 @@ class Journal:
         for copy in copies:
             text = wording.second_copy_notice(creation.campaign_id, planned.adapter.platform, copy)
             notice_id = f"{creation.campaign_id}-copy-{copy.platform_id}"
-            await self._notices.tell(creation.tenant, notice_id, text)
+            needed = person_needed(creation.tenant, notice_id, text, creation.campaign_id)
+            await self._notices.tell(creation.tenant, notice_id, text, [needed])
 
     async def record_created(
         self,

@@ -35,6 +35,7 @@ from campaign_automation.managers.campaigns.undo import Undo
 from campaign_automation.managers.changes.commitments import Commitments
 from campaign_automation.managers.changes.gate import WriteGate
 from campaign_automation.managers.changes.items import DesiredChange, Run, is_confirmed
+from campaign_automation.managers.notices.events import campaign_made
 from campaign_automation.managers.shared.accounts import AccountDirectory
 from campaign_automation.managers.shared.notices import Notices
 from campaign_automation.managers.shared.outbox import Outbox
@@ -270,7 +271,8 @@ class CreationSteps:
             return
         messages = self._outbox.created(creation, self._made(creation).root_id)
         state: State = "creating" if creation.spec.activate else "created"
-        await self._end(creation, state, outbox=messages, recorded=True)
+        events = [campaign_made(creation)]
+        await self._end(creation, state, outbox=messages, events=events, recorded=True)
         await self._outbox.tell(creation.tenant, creation.campaign_id)
 
     async def _end(self, creation: Creation, state: State, **more: Any) -> None:

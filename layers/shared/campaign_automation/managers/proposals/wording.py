@@ -15,6 +15,7 @@ OWN = "was proposed by you: another person has to approve it (APPROVE_OWN_PROPOS
 EXPIRED = "nobody decided on it in time"
 NOT_THE_PLAN = "the stored plan does not have its digest"
 LINK_USED = "this form was used before; open the link again to see the proposal as it is"
+LINK_OVER = "It was good for 15 minutes. Ask for a new one (link_proposal), or decide with approve_proposal."
 NO_PUBLIC_URL = "links: this deployment has no PUBLIC_URL at which they could be opened"
 GOES_ON = "the creation goes on"
 CREATION_ENDED = {
@@ -29,6 +30,11 @@ _SHOWN = 3
 def made(proposal: Proposal) -> str:
     until = clock.iso(proposal.expires_at)
     return f"nothing was written: {proposal.summary}; it waits for approval until {until}"
+
+
+def is_now(state: str, note: str) -> str:
+    """Return the message of a repeated request whose proposal does not wait any more."""
+    return f"the proposal is {state}" + (f": {note}" if note else "")
 
 
 def stale(changed: Sequence[str]) -> str:

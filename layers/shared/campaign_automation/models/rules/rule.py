@@ -195,6 +195,7 @@ class RuleFromTemplate(Model):
     schedule: Schedule | None = None
     time_zone: TimeZone | None = None
     mode: Literal["act", "observe", "propose"] | None = None
+    proposal_hours: Annotated[ProposalHours | None, Later] = None
     max_affected: MaxAffected | None = None
     priority: Annotated[int, Field(ge=0, le=1000)] | None = None
     confirm: Flag = False
