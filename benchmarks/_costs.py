@@ -13,7 +13,12 @@ from local.source import template
 HERE = Path(__file__).parent
 COUNTS = HERE / "counts.json"
 RESOURCES: Mapping[str, Any] = template()["Resources"]
-SWEEPS = {"OutboxFunction": 5, "ReconcileCampaignsFunction": 2, "ReconcileRulesFunction": 15}  # minutes
+SWEEPS = {  # minutes
+    "CollectInsightsFunction": 60,
+    "OutboxFunction": 5,
+    "ReconcileCampaignsFunction": 2,
+    "ReconcileRulesFunction": 15,
+}
 # A run costs the sum of these counts, each at the price of this name.
 PRICED = {
     "api_requests": "api_request",
