@@ -16,8 +16,8 @@ from samtranslator.yaml_helper import yaml_parse
 from campaign_automation.actions import ACTIONS
 from campaign_automation.api.http import respond
 from campaign_automation.settings import Settings
+from campaign_automation.steps import creation_step
 from campaign_automation.stores.engines.sqlite import SqliteTable
-from campaign_automation.tasks import creation_step
 from campaign_automation.utils.error_handler import CampaignAutomationError
 from campaign_automation.utils.observability import NAMESPACE
 from campaign_automation.wiring import Wiring

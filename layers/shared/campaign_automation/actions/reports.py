@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from campaign_automation.actions.action import action
 from campaign_automation.models.common import Context
 from campaign_automation.models.reports import GetReport, Report, ReportPending
-from campaign_automation.wiring import Wiring
+
+if TYPE_CHECKING:
+    from campaign_automation.wiring import Wiring
 
 
 @action("GET", "/v1/reports")

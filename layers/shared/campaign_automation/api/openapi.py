@@ -9,8 +9,7 @@ from pydantic.json_schema import models_json_schema
 
 from campaign_automation.actions import ACTIONS
 from campaign_automation.actions.action import Action
-from campaign_automation.api.http import LONGEST_WAIT_SECONDS
-from campaign_automation.managers.campaigns.runner import DEFAULT_WAIT_SECONDS
+from campaign_automation.models.common import DEFAULT_WAIT_SECONDS, LONGEST_WAIT_SECONDS
 
 _ERROR = {
     "type": "object",
