@@ -38,7 +38,7 @@ from campaign_automation.utils.cache_manager import CacheManager, RedisClient, c
 from campaign_automation.utils.retry_strategy import ATTEMPT_TIMEOUT_SECONDS
 from campaign_automation.utils.secrets import load_reader, read_field, read_secret
 from campaign_automation.utils.snapshots import after_restore, reseed
-from campaign_automation.utils.tls import ssl_context
+from campaign_automation.utils.tls import load_transport
 
 _QUICK_COPY_SECONDS = 9.0  # of the 29 that callers wait
 
@@ -89,7 +89,7 @@ class Foundation:
         settings = self.settings
         if settings.preload_platforms or settings.gemini_secret_id is not None:
             load_reader()
-            ssl_context()
+            load_transport()
             if settings.cache_url is not None:
                 load_redis()
         used = {
@@ -102,6 +102,9 @@ class Foundation:
         }
         for service in (service for service, name in used.items() if name is not None):
             self._aws.client(service)
+        if settings.table_name is not None:
+            # The first paginator of a process lists the files of all services.
+            self._aws.client("dynamodb").get_paginator("query")
         invoking = {
             "statistics": settings.statistics_function_name,
             "writing": settings.write_copy_function_name,

@@ -18,6 +18,7 @@ from campaign_automation.managers.shared.idempotency import Now, action_claim
 from campaign_automation.models.campaign import Campaign, Creation
 from campaign_automation.models.common import Context, Proposable, Role
 from campaign_automation.stores.answer_store import Claim
+from campaign_automation.utils.validation import models_within
 
 if TYPE_CHECKING:
     from campaign_automation.wiring import Wiring
@@ -86,7 +87,9 @@ class Action:
     @property
     def models(self) -> list[type[BaseModel]]:
         """The models that a function with this action builds while it starts."""
-        return [Context, Creation, Campaign, self.request, *chain.from_iterable(self.answers.values())]
+        # Answers are made of their parts; the parts of what is read are built with the whole.
+        answers = models_within(chain.from_iterable(self.answers.values()))
+        return [Context, Creation, Campaign, self.request, *answers]
 
     def kept_answer(self, text: str) -> BaseModel:
         """Return the answer that an idempotency key repeats, of the kind that it was."""
