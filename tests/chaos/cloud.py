@@ -20,7 +20,7 @@ from local.cloud.workers.worker import TIME_LIMITS
 from tests.chaos.house import HELD_SECONDS, USER, WEB_PLATFORM, Json, Perform, SandboxHouse
 from tests.conftest import disable_schedule
 from tests.support.api import Api
-from tests.support.aws import client
+from tests.support.aws import client, is_busy, settle
 from tests.support.module import environment
 from tests.support.processes import kill_workers
 from tests.support.sandbox import Sandbox
@@ -53,7 +53,7 @@ class CloudHouse(SandboxHouse):
         self._cloud = cloud
         self._api = Api(cloud.info["api_url"], cloud.info["tokens"][USER])
         self._headers: dict[str, str] = {}
-        _until(self._is_idle)
+        settle(cloud)
         super().__init__(sandbox, platform)
         self._empty_table()
 
@@ -81,14 +81,16 @@ class CloudHouse(SandboxHouse):
         self._headers = {"Prefer": "respond-async"}
         accepted = await perform(self)
         self._headers = {}
-        is_met = _until(self._is_held)
+        _until(lambda: self._is_held() or not is_busy(self._cloud))
+        is_met = self._is_held()
         machines = client(self._cloud, "stepfunctions")
         (machine,) = machines.list_state_machines()["stateMachines"]
         execution = machine["stateMachineArn"].replace(":stateMachine:", ":execution:")
         machines.stop_execution(executionArn=f"{execution}:{self.campaign_id}")
         if then:
             await self.ask("manage_campaign", campaign_id=self.campaign_id, action=then, confirm=True)
-        await asyncio.sleep(HELD_SECONDS)  # the stopped step hears from the platform only now
+        if is_met:
+            await asyncio.sleep(HELD_SECONDS)  # the stopped step hears from the platform only now
         self.end_faults()
         return accepted, is_met
 
@@ -100,16 +102,17 @@ class CloudHouse(SandboxHouse):
         if any(item["platform"] == WEB_PLATFORM for item in self.sandbox.faults()):
             worker = "OutboxFunction"
         asked = asyncio.create_task(asyncio.to_thread(asyncio.run, perform(self)))
-        is_met = await asyncio.to_thread(_until, self._is_held)
-        killed = kill_workers(self._cloud.info["pid"], worker)
+
+        def is_held_or_over() -> bool:
+            return self._is_held() or (asked.done() and not is_busy(self._cloud))
+
+        await asyncio.to_thread(_until, is_held_or_over)
+        is_met = self._is_held()
+        killed = kill_workers(self._cloud.info["pid"], worker) if is_met else 0
         answer = await asked
         self.end_faults()
         self._end_leases()
         return answer if "status" in answer else {"status": "killed"}, is_met and killed > 0
-
-    def _is_idle(self) -> bool:
-        found = self._api.http.get("/_local/background").raise_for_status().json()
-        return not found["running"]
 
     def _empty_table(self) -> None:
         dynamodb, name = client(self._cloud, "dynamodb"), self._cloud.info["environment"]["TABLE_NAME"]

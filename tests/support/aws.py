@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from functools import cache
 from typing import Any
 from urllib.request import urlopen
 
@@ -24,11 +25,12 @@ def settle(cloud: Cloud, seconds: float = 120) -> None:
     if "aws_endpoint" not in cloud.info:
         return  # everything is in this process
     deadline = time.monotonic() + seconds
-    while _is_busy(cloud) and time.monotonic() < deadline:
+    while is_busy(cloud) and time.monotonic() < deadline:
         time.sleep(0.05)
 
 
-def _is_busy(cloud: Cloud) -> bool:
+def is_busy(cloud: Cloud) -> bool:
+    """Return whether a creation, or what was handed over, goes on without its caller."""
     machines = client(cloud, "stepfunctions")
     # In this order: a creation hands its messages over before it ends.
     for machine in machines.list_state_machines()["stateMachines"]:
@@ -40,9 +42,14 @@ def _is_busy(cloud: Cloud) -> bool:
 
 
 def client(cloud: Cloud, service: str) -> Any:
+    return _client(cloud.info["aws_endpoint"], service)
+
+
+@cache
+def _client(endpoint: str, service: str) -> Any:
     return boto3.client(
         service,
-        endpoint_url=cloud.info["aws_endpoint"],
+        endpoint_url=endpoint,
         region_name="us-east-1",
         aws_access_key_id="local",
         aws_secret_access_key="local",
