@@ -52,6 +52,7 @@ lint: setup     ## Style, types, room doors and the template
 	@$(PY) -m mypy
 	@.venv/bin/lint-imports
 	@.venv/bin/cfn-lint --template template.yaml --append-rules cfn_lint_serverless.rules
+	@.venv/bin/openapi-spec-validator docs/openapi.json
 
 lint-deploy: setup ## checkov on the transformed template, in an environment of its own
 	@sh local/lint_deploy.sh

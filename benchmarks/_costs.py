@@ -8,12 +8,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from samtranslator.yaml_helper import yaml_parse
+from local.source import template
 
 HERE = Path(__file__).parent
 COUNTS = HERE / "counts.json"
-TEMPLATE: dict[str, Any] = yaml_parse((HERE.parent / "template.yaml").read_text())
-RESOURCES: Mapping[str, Any] = TEMPLATE["Resources"]
+RESOURCES: Mapping[str, Any] = template()["Resources"]
 SWEEPS = {  # minutes
     "CollectInsightsFunction": 60,
     "OutboxFunction": 5,
@@ -44,6 +43,8 @@ UNCOUNTED: tuple[tuple[tuple[str, ...], str, str], ...] = (
     (("list_proposals", "get_proposal", "link_proposal"), "list_rules", "rows of the table and no platform"),
     (("reject_proposal",), "list_rules", "two writes and no platform"),
     (("stop_all",), "manage_campaign", "as often as campaigns are paused"),
+    (("get_pacing",), "get_campaign_status", "as a report since a month, and a look at each campaign"),
+    (("set_monthly_budget",), "create_rule", "single writes"),
     (("get_notifications",), "list_rules", "rows of the table and no platform"),
     (("set_notifications", "try_webhook"), "create_rule", "single writes, and one call of the webhook"),
     (("set_account_cap", "set_kill_switch", "release_commitment"), "create_rule", "operators' single writes"),
@@ -94,7 +95,7 @@ def counts() -> dict[str, Any]:
 
 def memory_mb(function: str) -> int:
     properties = RESOURCES[function]["Properties"]
-    return int(properties.get("MemorySize", TEMPLATE["Globals"]["Function"]["MemorySize"]))
+    return int(properties.get("MemorySize", template()["Globals"]["Function"]["MemorySize"]))
 
 
 def billed_seconds(run: Counts, prices: Prices) -> dict[str, float]:

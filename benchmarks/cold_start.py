@@ -16,13 +16,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from samtranslator.yaml_helper import yaml_parse
-
 from local import cloud
 from local.built import differences
 from local.cloud.aws import CREDENTIALS, REGION
 from local.cloud.instance import SAM_ENVIRONMENT
 from local.release import BUILT
+from local.source import template
 
 ROOT = Path(__file__).parents[1]
 STARTS = 3
@@ -100,7 +99,7 @@ def run() -> str:
 
 def functions() -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Yield logical id and properties of each function of the template."""
-    for name, resource in yaml_parse((ROOT / "template.yaml").read_text())["Resources"].items():
+    for name, resource in template()["Resources"].items():
         if resource["Type"] == "AWS::Serverless::Function":
             yield name, resource["Properties"]
 

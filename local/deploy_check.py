@@ -38,7 +38,7 @@ CREDENTIALS = {
     "AWS_SECRET_ACCESS_KEY": "test",
     "AWS_DEFAULT_REGION": "us-east-1",
 }
-TITLE = "Campaign Automation"
+UNPACKAGED, RELEASE = "unpackaged", "another release"  # what a layer says of its version
 PATIENCE_SECONDS = 900
 # Types that the emulator does not know, or whose properties it refuses. A test checks them on the transformed
 # template (tests/infrastructure/test_operations.py); a type that is not listed here fails the check.
@@ -74,14 +74,15 @@ def main() -> int:
             check = Check(endpoint, bundle, identity, http)
             check.deploy(KillSwitch="false")
             first = check.seen()
-            check.expect(first == (TITLE, False), f"the first deployment answers {first}")
-            module = bundle / "SharedLayer" / "python" / "campaign_automation" / "api" / "openapi.py"
-            module.write_text(module.read_text().replace(f'"{TITLE}"', '"Another release"'))
+            check.expect(first == (UNPACKAGED, False), f"the first deployment answers {first}")
+            layer = bundle / "SharedLayer" / "python" / "campaign_automation"
+            module = layer / "managers" / "accounts" / "health.py"
+            module.write_text(module.read_text().replace(f'"{UNPACKAGED}"', f'"{RELEASE}"'))
             # A layer's bytecode is never compared with its source.
             shutil.rmtree(module.parent / "__pycache__", ignore_errors=True)
             check.deploy(KillSwitch="true")
             second = check.seen()
-            check.expect(second == ("Another release", True), f"the second deployment answers {second}")
+            check.expect(second == (RELEASE, True), f"the second deployment answers {second}")
     print("deployed twice: another layer and KillSwitch changed what the API does")
     return 0
 
@@ -139,10 +140,10 @@ class Check:
             time.sleep(0.5)
 
     def seen(self) -> tuple[str, bool]:
-        """The title of the API's document, from the layer, and the kill switch, from the parameters."""
-        title = self._ask("/v1/openapi.json", None)["info"]["title"]
+        """The version of the module, from the layer, and the kill switch, from the parameters."""
+        version = self._ask("/v1/health", None)["version"]
         limits = self._ask("/v1/limits", self._identity.token("operator_1", roles=["operator"]))
-        return title, limits["kill_switch"]
+        return version, limits["kill_switch"]
 
     def _ask(self, path: str, token: str | None) -> Any:
         (stack,) = self._cloudformation.describe_stacks(StackName=STACK)["Stacks"]

@@ -21,6 +21,7 @@ from local.built import differences
 from local.cloud import instance
 from local.cloud.aws import CREDENTIALS, REGION
 from local.release import BUILT
+from local.source import template
 
 ROOT = Path(__file__).parents[1]
 STACK = "campaign-automation-local"
@@ -62,12 +63,9 @@ def function_of(event: Path) -> str:
 @cache
 def functions() -> list[tuple[str, str]]:
     """Return logical id and folder of each function of the template."""
-    from samtranslator.yaml_helper import yaml_parse
-
-    resources = yaml_parse((ROOT / "template.yaml").read_text())["Resources"]
     return [
         (name, Path(resource["Properties"]["CodeUri"]).name)
-        for name, resource in resources.items()
+        for name, resource in template()["Resources"].items()
         if resource["Type"] == "AWS::Serverless::Function"
     ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +15,7 @@ from local.cloud.workers.worker import TIME_LIMITS
 from tests.support.api import Api
 from tests.support.aws import client, settle
 from tests.support.limits import forget_limits
+from tests.support.processes import RunningSandbox, running_sandbox
 from tests.support.sandbox import UNKIND_SEED, Sandbox
 from tests.support.secrets import assert_no_secret, log_of
 
@@ -21,38 +23,59 @@ from tests.support.secrets import assert_no_secret, log_of
 settings.register_profile("tests", deadline=None, database=None, print_blob=True)
 settings.load_profile("tests")
 
-# Tests that share what takes seconds to start, by the beginning of their ids.
+# Tests that share what takes seconds to start, by the beginning of their ids. All others share what their
+# file does.
 SHARING = {
-    "tests/contract/test_every_adapter.py": "local cloud",
-    # These start servers of their own, which the other worker may do meanwhile.
-    "tests/flows/test_cache_servers.py": "cache servers",
-    "tests/flows/test_deployments.py": "second deployment",
-    "tests/flows/test_without_web_platform.py": "without Web Platform",
     # A third of the flows runs beside the others, on a local cloud of its own: the tests wait for it more
     # than they compute, so that one cloud leaves a core idle for minutes.
     "tests/flows/test_ab_tests.py": "local cloud of the rules",
-    "tests/flows/test_status.py": "local cloud of the rules",
     "tests/flows/test_outbox.py": "local cloud of the rules",
     "tests/flows/test_rules.py": "local cloud of the rules",
+    "tests/flows/test_status.py": "local cloud of the rules",
     "tests/flows/": "local cloud",
     "tests/cloud/": "fixture cloud",
-    "tests/contract/": "sandboxes of the contract",
-    "tests/property/": "sandbox of the properties",
-    "tests/sandbox/": "sandbox",
 }
+# Flows that start servers of their own, or run in the process of the tests: others may do them meanwhile.
+ALONE = ("adding_ads", "cache_servers", "deployments", "reports", "whole_account", "without_web_platform")
+# The beginnings of what takes longest, so that nothing long is left for the end.
+LONGEST = ("local cloud", "fixture cloud", "tests/property/", "tests/contract/")
 
 
 class Sharing(LoadScopeScheduling):
-    """Gives tests that share a cloud or a sandbox to one worker, so that each starts once in a run. (The
-    marks of --dist loadgroup do nothing under pytest 9.2.)"""
+    """Gives tests that share a cloud or a file to one worker, so that each starts once in a run. (The marks
+    of --dist loadgroup do nothing under pytest 9.2.)"""
 
     def _split_scope(self, nodeid: str) -> str:
-        return next((scope for start, scope in SHARING.items() if nodeid.startswith(start)), nodeid)
+        file = nodeid.partition("::")[0]
+        if file.removeprefix("tests/flows/test_").removesuffix(".py") in ALONE:
+            return file
+        return next((scope for start, scope in SHARING.items() if file.startswith(start)), file)
+
+    def _assign_work_unit(self, node: Any) -> None:
+        self.workqueue.move_to_end(min(self.workqueue, key=_turn), last=False)
+        super()._assign_work_unit(node)
+
+
+def _turn(scope: str) -> int:
+    return next((turn for turn, start in enumerate(LONGEST) if scope.startswith(start)), len(LONGEST))
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Sharing:
     return Sharing(config, log)
+
+
+def pytest_collection_finish() -> None:
+    """Leave the modules and tests out of every later collection of garbage: they stay to the end."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="session")
+def platforms(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSandbox]:
+    """One sandbox for all tests of a process that need no more of the local cloud."""
+    with running_sandbox(tmp_path_factory.mktemp("platforms")) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

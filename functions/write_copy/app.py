@@ -1,5 +1,5 @@
-"""The copy of one creative, for the state machine: {"step": "write_copy", "creative_id", ...}; or one text of
-a model, for functions that have none: {"prompt", "model"}."""
+"""The copy of a creation, for the state machine: {"step": "write_copy", ...}; or one text of a model, for
+functions that have none: {"prompt", "model"}."""
 
 from campaign_automation.steps import creation_step_or_text, step
 

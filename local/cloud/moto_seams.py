@@ -18,6 +18,7 @@ from functools import lru_cache
 from types import SimpleNamespace
 from typing import Any
 
+from local.cloud.aws import ACCOUNT, REGION
 from local.cloud.front_door import Application
 
 RETRY_SCALE = "LOCAL_RETRY_SCALE"
@@ -61,6 +62,15 @@ def moto_application() -> Application:
 
     application: Application = Dispatcher(create_backend_app)
     return application
+
+
+def running_executions() -> int:
+    """Return how many executions of state machines go on, read in process as the schedules are."""
+    from moto.backends import get_backend
+
+    machines: list[Any] = get_backend("stepfunctions")[ACCOUNT][REGION].state_machines
+    states = [item.exec_status for machine in list(machines) for item in list(machine.executions)]
+    return sum(state in (None, "RUNNING") for state in states)  # None: not begun
 
 
 def quicken_dynamodb() -> None:

@@ -42,16 +42,18 @@ _PRICES = " Now only $19.99, 70% off!"
 
 @dataclass
 class Gemini:
-    """State: how each model behaves; an empty key stands for all models."""
+    """State: how each model behaves, an empty key standing for all models; and the tokens it has used."""
 
     world: World
     behaviours: dict[str, Behaviour] = field(default_factory=dict)
+    tokens: int = 0
 
     def reset(self) -> None:
         self.behaviours = {}
+        self.tokens = 0
 
     def state(self) -> Json:
-        return {"behaviours": self.behaviours, "models": list(MODELS)}
+        return {"behaviours": self.behaviours, "models": list(MODELS), "tokens": self.tokens}
 
     def advance(self, now: datetime) -> None:
         """Nothing here happens with time."""
@@ -136,7 +138,7 @@ def _answer(gemini: Gemini, key: str | None, model: str, body: bytes) -> Respons
     behaviour = gemini.behaviour(model)
     if behaviour == "blocked":
         return _blocked(model)
-    return _candidate(model, prompt, _written(gemini.world.seed, model, prompt, config, behaviour))
+    return _candidate(gemini, model, prompt, _written(gemini.world.seed, model, prompt, config, behaviour))
 
 
 def _prompt(asked: Json) -> str:
@@ -161,10 +163,12 @@ class _Writer:
 
     def __init__(self, rng: Random, prompt: str, behaviour: Behaviour) -> None:
         self._rng = rng
+        self._prompt = prompt
         self._behaviour = behaviour
         self._chinese = bool(re.search(r"[\u4e00-\u9fff]|\bChinese\b|\bzh\b", prompt))
         self._ids = _listed_ids(prompt)
-        self._product = _product(prompt)
+        self._products = _products(prompt)
+        self._product = _short(self._products[0])
         self._next_id = 0
 
     def value(self, schema: Json, name: str) -> Any:
@@ -172,21 +176,36 @@ class _Writer:
         if kind == "OBJECT":
             return {key: self.value(part, key) for key, part in schema.get("properties", {}).items()}
         if kind == "ARRAY":
-            return [self.value(schema.get("items", {}), name) for _ in range(self._length(schema))]
+            items = schema.get("items", {})
+            if "number" in items.get("properties", {}):
+                return [self._numbered(items, name, number) for number in range(1, len(self._products) + 1)]
+            return [self.value(items, name) for _ in range(self._length(schema))]
         if kind == "BOOLEAN":
             return True
         if kind in ("INTEGER", "NUMBER"):
             return self._number(name)
         return self._rng.choice(schema["enum"]) if schema.get("enum") else self.text(name)
 
+    def _numbered(self, schema: Json, name: str, number: int) -> Json:
+        """The answer for one of the products that the prompt numbers."""
+        self._product = _short(self._products[number - 1])
+        return {**self.value(schema, name), "number": number}
+
     def text(self, name: str) -> str:
         if name.endswith("_id") and self._ids:
             return self._listed_id()
         choices = _CHINESE if self._chinese else _choices(name)
-        text = self._rng.choice(choices).format(name=self._product)
+        drafted = [choice.format(name=self._product) for choice in choices]
+        text = self._rng.choice([draft for draft in drafted if len(draft) <= self._longest(name)] or drafted)
         if self._behaviour == "too_long":
             return " ".join([text] * 40)
         return text + _PRICES if self._behaviour == "invented_price" else text
+
+    def _longest(self, name: str) -> int:
+        """The characters that the prompt allows for a part, as `headline: at most 30`."""
+        part = name.removeprefix("more_").removesuffix("s")
+        stated = re.search(rf"\b{part}: at most (\d+)", self._prompt)
+        return int(stated[1]) if stated else len(self._prompt)
 
     def _number(self, name: str) -> int:
         return int(self._listed_id()) if name.endswith("_id") and self._ids else self._rng.randint(1, 10)
@@ -207,10 +226,15 @@ def _listed_ids(prompt: str) -> list[str]:
     return list(dict.fromkeys(re.findall(r"creative(?:_id)?\W{1,5}(\d+)", prompt, re.IGNORECASE)))
 
 
-def _product(prompt: str) -> str:
-    """The product the prompt names as `"name": "..."`, when it is short enough for a headline."""
-    found = re.search(r'"name":\s*"([^"{}]+)"', prompt)
-    return found.group(1) if found and len(found.group(1)) <= _LONGEST_NAME else "something new"
+def _products(prompt: str) -> list[str]:
+    """The products that the prompt names as `"name": "..."`, in its order; at least one."""
+    return re.findall(r'"name":\s*"((?:[^"\\]|\\.)*)"', prompt) or [""]
+
+
+def _short(product: str) -> str:
+    """The product's name where it is known and short enough for a headline."""
+    is_plain = product and not set(product) & set('"\\{}')
+    return product if is_plain and len(product) <= _LONGEST_NAME else "something new"
 
 
 def _choices(name: str) -> tuple[str, ...]:
@@ -222,8 +246,9 @@ def _choices(name: str) -> tuple[str, ...]:
 # Answers
 
 
-def _candidate(model: str, prompt: str, text: str) -> Response:
+def _candidate(gemini: Gemini, model: str, prompt: str, text: str) -> Response:
     asked, written = max(1, len(prompt) // 4), max(1, len(text) // 4)
+    gemini.tokens += asked + written
     return JSONResponse(
         {
             "candidates": [

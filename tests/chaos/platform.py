@@ -226,16 +226,6 @@ class MemoryPlatform:
 
         return await self._each("create_adset", list(by_tag), act)
 
-    async def create_creatives(
-        self, access: Access, plan: CampaignPlan, account: AdAccount, orders: Sequence[CreativeOrder]
-    ) -> list[Outcome]:
-        names = {order.tag: order.name for order in orders}
-
-        def act(tag: str) -> Outcome:
-            return self._add(Level.CREATIVE, tag, names[tag])
-
-        return await self._each("create_creative", list(names), act)
-
     async def create_ads(
         self,
         access: Access,
@@ -243,14 +233,27 @@ class MemoryPlatform:
         account: AdAccount,
         campaign_id: str,
         orders: Sequence[AdOrder],
+        creatives: Sequence[CreativeOrder] = (),
     ) -> list[Outcome]:
-        by_tag = {order.tag: order for order in orders}
+        made = await self._create_creatives(creatives) if creatives else []
+        errors = {outcome.tag: outcome.error for outcome in made if outcome.error}
+        by_tag = {order.tag: order for order in orders if order.creative.tag not in errors}
 
         def act(tag: str) -> Outcome:
             order = by_tag[tag]
             return self._add(Level.AD, tag, order.name, campaign_id=campaign_id, parent=order.adset_id)
 
-        return await self._each("create_ad", list(by_tag), act)
+        ads = await self._each("create_ad", list(by_tag), act) if by_tag else []
+        without = [order for order in orders if order.tag not in by_tag]
+        return [*made, *ads, *(failed(order.tag, errors[order.creative.tag]) for order in without)]
+
+    async def _create_creatives(self, creatives: Sequence[CreativeOrder]) -> list[Outcome]:
+        names = {order.tag: order.name for order in creatives}
+
+        def act(tag: str) -> Outcome:
+            return self._add(Level.CREATIVE, tag, names[tag])
+
+        return await self._each("create_creative", list(names), act)
 
     def _add(self, level: Level, tag: str, name: str, campaign_id: str | None = None, **more: Any) -> Outcome:
         if campaign_id is not None and not self.is_alive(campaign_id):

@@ -22,6 +22,7 @@ from local.built import with_architecture
 from local.cloud import Cloud, bridge
 from local.cloud.aws import REGION
 from local.invoke import function_of, functions, why_not_sam
+from local.source import template
 from tests.cloud.support import TEMPLATE
 
 ROOT = Path(__file__).parents[2]
@@ -109,7 +110,7 @@ def test_the_bridge_is_an_interface_of_this_machine_or_none() -> None:
 
 def test_samconfig_carries_the_variables_and_the_parameters_of_the_local_commands() -> None:
     configured = tomllib.loads((ROOT / "samconfig.toml").read_text())["default"]
-    parameters = yaml_parse((ROOT / "template.yaml").read_text())["Parameters"]
+    parameters = template()["Parameters"]
     for command in LOCAL_COMMANDS:
         given = configured[command]["parameters"]
         assert given["env_vars"] == ".local/sam-env.json"
@@ -119,12 +120,8 @@ def test_samconfig_carries_the_variables_and_the_parameters_of_the_local_command
 
 
 def test_the_built_template_tells_its_architecture() -> None:
-    template = (
-        "Parameters:\n  Architecture:\n    Type: String\n    Default: arm64\n    AllowedValues: [arm64]\n"
-    )
-    assert (
-        yaml_parse(with_architecture(template, "x86_64"))["Parameters"]["Architecture"]["Default"] == "x86_64"
-    )
+    text = "Parameters:\n  Architecture:\n    Type: String\n    Default: arm64\n    AllowedValues: [arm64]\n"
+    assert yaml_parse(with_architecture(text, "x86_64"))["Parameters"]["Architecture"]["Default"] == "x86_64"
     with pytest.raises(ValueError, match="no parameter"):
         with_architecture("Parameters:\n  Stage:\n    Type: String\n", "arm64")
 

@@ -1,4 +1,4 @@
-"""One sandbox process for the adapters that are tested without the local cloud."""
+"""The sandbox for the adapters, which are tested without the local cloud."""
 
 from __future__ import annotations
 
@@ -6,14 +6,21 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.processes import running_sandbox
-from tests.support.sandbox import Sandbox
+from local.cloud import Cloud
+from tests.support.in_process import cloud_of
+from tests.support.processes import RunningSandbox
+from tests.support.sandbox import Sandbox, as_seeded
 
 
 @pytest.fixture(scope="session")
-def ports(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, int]]:
-    with running_sandbox(tmp_path_factory.mktemp("sandbox")) as running:
-        yield running.ports
+def cloud(platforms: RunningSandbox) -> Cloud:
+    """The part of the local cloud that the module in one process needs: the sandbox, and settings."""
+    return cloud_of(as_seeded(platforms))
+
+
+@pytest.fixture(scope="session")
+def ports(platforms: RunningSandbox) -> dict[str, int]:
+    return as_seeded(platforms).ports
 
 
 @pytest.fixture(scope="session")

@@ -80,13 +80,13 @@ class Bench(NamedTuple):
         campaign_id = ids[plan.tag]
         keep(await self.adapter.create_adsets(self.access, plan, account, campaign_id, plan.adsets))
         orders = {item.creative_id: await self._order(item) for item in plan.creatives}
-        keep(await self.adapter.create_creatives(self.access, plan, account, list(orders.values())))
+        creatives = list(orders.values()) if Level.CREATIVE in self.adapter.levels else []
         ads = [
             AdOrder(ad.tag, ad.name, ids[ad.adset_tag], order, ids.get(order.tag))
             for ad in plan.ads
             for order in [orders[ad.creative_id]]
         ]
-        keep(await self.adapter.create_ads(self.access, plan, account, campaign_id, ads))
+        keep(await self.adapter.create_ads(self.access, plan, account, campaign_id, ads, creatives))
         return ids
 
     async def _order(self, item: Any) -> CreativeOrder:

@@ -55,7 +55,8 @@ from campaign_automation.utils.error_handler import (
 from campaign_automation.wiring import Wiring
 from local.cloud import Cloud
 from tests.support.builders import copy, spec
-from tests.support.module import environment
+from tests.support.in_process import aws_in_process
+from tests.support.memory_table import MemoryTable
 from tests.support.sandbox import Sandbox
 
 T = TypeVar("T")
@@ -127,9 +128,7 @@ class Bench:
         self, plan: CampaignPlan, account: AdAccount, words: str = "Run further."
     ) -> list[Outcome]:
         orders = {item.creative_id: await self._order(item, words) for item in plan.creatives}
-        if Level.CREATIVE in self.adapter.levels:
-            made = await self.adapter.create_creatives(self.access, plan, account, list(orders.values()))
-            self._kept(made)
+        creatives = list(orders.values()) if Level.CREATIVE in self.adapter.levels else []
         ads = [
             AdOrder(
                 ad.tag,
@@ -140,7 +139,9 @@ class Bench:
             )
             for ad in plan.ads
         ]
-        return self._kept(await self.adapter.create_ads(self.access, plan, account, self.ids[plan.tag], ads))
+        root = self.ids[plan.tag]
+        made = await self.adapter.create_ads(self.access, plan, account, root, ads, creatives)
+        return self._kept(made)[len(creatives) :]
 
     async def _order(self, item: Any, words: str) -> CreativeOrder:
         creative = Creative(
@@ -236,18 +237,24 @@ class Bench:
         return outcomes
 
 
+@pytest.fixture(scope="module")
+def module_settings(cloud: Cloud) -> Iterator[None]:
+    """The functions' settings and secrets, in this process."""
+    with aws_in_process(cloud):
+        yield
+
+
 @pytest.fixture(params=PLATFORMS)
-def bench(request: pytest.FixtureRequest, cloud: Cloud, sandbox: Sandbox) -> Iterator[Bench]:
+def bench(request: pytest.FixtureRequest, module_settings: None, cloud: Cloud, sandbox: Sandbox) -> Bench:
     platform = request.param
-    with environment(cloud):
-        wiring = Wiring()
+    wiring = Wiring(table=MemoryTable())
 
-        async def access() -> Access:
-            account = await wiring.accounts.choose("user_123", platform, None)
-            return await wiring.accounts.access("user_123", platform, account)
+    async def access() -> Access:
+        account = await wiring.accounts.choose("user_123", platform, None)
+        return await wiring.accounts.access("user_123", platform, account)
 
-        files = f"{cloud.info['sandbox']['web_platform']}/files"
-        yield Bench(platform, wiring.adapters[platform], asyncio.run(access()), files, {})
+    files = f"{cloud.info['sandbox']['web_platform']}/files"
+    return Bench(platform, wiring.adapters[platform], asyncio.run(access()), files, {})
 
 
 def test_a_whole_tree_is_stored_as_it_was_asked(bench: Bench) -> None:

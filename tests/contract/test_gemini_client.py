@@ -9,7 +9,8 @@ import pytest
 
 from campaign_automation.clients import gemini_client
 from campaign_automation.clients.gemini_client import GeminiClient
-from campaign_automation.managers.campaigns.copywriting import COPY_SCHEMA, Copywriter
+from campaign_automation.managers.ads.drafting import COPY_SCHEMA
+from campaign_automation.managers.campaigns.copywriting import Copywriter
 from campaign_automation.settings import parse_settings
 from campaign_automation.utils.error_handler import AiModelError
 from tests.support.builders import creative

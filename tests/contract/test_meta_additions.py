@@ -29,9 +29,8 @@ async def created(adapter: MetaAdapter, url: str) -> tuple[str, Tree]:
     item = creative(creative_id="1", file_url=f"{url}/web_platform/files/creative_1.png")
     asset = await adapter.upload(meta.ACCESS, item, None)
     order = CreativeOrder(plan.creatives[0].tag, "Shoe", item, copy(primary_text="Run further."), asset)
-    [made] = await adapter.create_creatives(meta.ACCESS, plan, account, [order])
-    ad = AdOrder(plan.ads[0].tag, plan.ads[0].name, adset.platform_id or "", order, made.platform_id)
-    await adapter.create_ads(meta.ACCESS, plan, account, campaign.platform_id, [ad])
+    ad = AdOrder(plan.ads[0].tag, plan.ads[0].name, adset.platform_id or "", order, None)
+    await adapter.create_ads(meta.ACCESS, plan, account, campaign.platform_id, [ad], [order])
     return campaign.platform_id, await adapter.read_tree(meta.ACCESS, campaign.platform_id, "USD")
 
 

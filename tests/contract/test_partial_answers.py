@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import pytest
 
 from campaign_automation.adapters.base import Access, PlatformAdapter
-from campaign_automation.adapters.common.outcomes import left_open, looked_up
+from campaign_automation.adapters.common.outcomes import Looked, left_open, looked_up
 from campaign_automation.models.common import AdAccount, Level
 from campaign_automation.utils.error_handler import PlatformError, PlatformRejectedError
 from tests.support import google, tiktok
@@ -107,8 +107,8 @@ def test_a_removal_that_was_not_done_is_never_taken_for_one_that_was(house: Hous
 def test_several_that_were_not_done_are_failures_in_passing() -> None:
     reason = PlatformRejectedError("google: gone", platform="google", code="5000", platform_code="x")
 
-    async def none_done(_: Any) -> list[str]:
-        return []
+    async def none_done(_: Any) -> Looked:
+        return Looked(())
 
     for tags, code in ((["1"], "5000"), (["1", "2"], "4002")):
         outcomes = run(looked_up([left_open("google", tag, reason) for tag in tags], none_done))

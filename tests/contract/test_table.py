@@ -414,6 +414,8 @@ def test_the_index_holds_what_waits_the_longest_first(table: Table) -> None:
         ("t0", "x", 30),
     ]
     assert [item["pk"] for item in run(table.indexed("pending", limit=2))] == ["t1", "t2"]
+    latest = run(table.indexed("pending", limit=2, last_first=True))
+    assert [item["pk"] for item in latest] == ["t0", "t2"]
     run(table.write(Update(Key("t1", "x"), remove=("outbox", "due"))))
     assert len(run(table.indexed("pending"))) == 2
 

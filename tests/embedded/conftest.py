@@ -10,16 +10,15 @@ import pytest
 
 from campaign_automation import CampaignAutomation, Limits
 from local.cloud.backing import sandbox_urls
-from tests.support.processes import running_sandbox
+from tests.support.processes import RunningSandbox
 from tests.support.sandbox import UNKIND_SEED, Sandbox
 
 Module = Callable[..., CampaignAutomation]
 
 
 @pytest.fixture(scope="session")
-def urls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    with running_sandbox(tmp_path_factory.mktemp("platforms")) as running:
-        yield sandbox_urls(running.ports)
+def urls(platforms: RunningSandbox) -> dict[str, str]:
+    return sandbox_urls(platforms.ports)
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,17 +13,16 @@ from tests.support.builders import request_body
 from tests.support.cuts import cut
 from tests.support.in_process import aws_in_process, cloud_of
 from tests.support.memory_table import MemoryTable
-from tests.support.processes import running_sandbox
+from tests.support.processes import RunningSandbox
 from tests.support.sandbox import Sandbox
 
 Json = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+def cloud(platforms: RunningSandbox) -> Cloud:
     """The platforms alone: nothing here is about the functions."""
-    with running_sandbox(tmp_path_factory.mktemp("platforms")) as running:
-        yield cloud_of(running)
+    return cloud_of(platforms)
 
 
 @pytest.mark.parametrize("platform", cut(("meta", "tiktok", "google"), "meta"))

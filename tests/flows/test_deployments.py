@@ -22,7 +22,7 @@ from tests.support.builders import request_body
 from tests.support.sandbox import UNKIND_SEED, Sandbox
 
 ROOT = Path(__file__).parents[2]
-TITLE = "Campaign Automation"
+RELEASE = "another release"
 
 
 # A deployment of its own takes half a minute to start.
@@ -52,11 +52,12 @@ def own_cloud(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 def test_new_code_and_the_kill_switch_reach_those_who_call(own_cloud: Cloud, bundle: Path) -> None:
     with Api(own_cloud.info["api_url"], own_cloud.info["tokens"]["user_123"]) as api:
         assert api.create(request_body(platform="google")).status_code == 201
-        assert api.http.get("/v1/openapi.json").json()["info"]["title"] == TITLE
-        module = bundle / "layers" / "shared" / "campaign_automation" / "api" / "openapi.py"
-        module.write_text(module.read_text().replace(f'"{TITLE}"', '"Another release"'))
+        assert api.http.get("/v1/health").json()["version"] != RELEASE
+        module = bundle / "layers" / "shared" / "campaign_automation" / "managers" / "accounts" / "health.py"
+        begin = "def module_version() -> str:\n"
+        module.write_text(module.read_text().replace(begin, f'{begin}    return "{RELEASE}"\n'))
         own_cloud.deploy(KillSwitch="true")
-        assert api.http.get("/v1/openapi.json").json()["info"]["title"] == "Another release"
+        assert api.http.get("/v1/health").json()["version"] == RELEASE
         refused = api.create(request_body(platform="google", name="Too late")).json()["error"]
     assert (refused["code"], refused["details"]["guard"]) == ("4005", "kill_switch")
 

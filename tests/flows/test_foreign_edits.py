@@ -41,7 +41,29 @@ def edited(api: Api, cloud: Cloud, sandbox: Sandbox) -> dict[str, Any]:
     return created
 
 
-def test_the_ad_set_is_shown_with_an_issue(api: Api, edited: dict[str, Any]) -> None:
+def test_the_campaign_is_seen_paused_and_deleted(api: Api, sandbox: Sandbox, edited: dict[str, Any]) -> None:
+    check_the_ad_set_is_shown_with_an_issue(api, edited)
+    check_objects_of_colleagues_are_shown_and_marked(api, edited)
+    check_the_ad_set_and_its_ads_stop_by_their_ids(api, sandbox, edited, "pause", "PAUSED")
+    for action, status in (("pause", "paused"), ("delete", "deleted")):
+        check_the_campaign_stops(api, edited, action, status)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("action", "status"), [("pause", "paused"), ("delete", "deleted")])
+def test_the_campaign_can_be_stopped(api: Api, edited: dict[str, Any], action: str, status: str) -> None:
+    check_the_campaign_stops(api, edited, action, status)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("action", "status"), [("pause", "PAUSED"), ("delete", "DELETED")])
+def test_the_ad_set_and_its_ads_can_be_stopped_by_their_ids(
+    api: Api, sandbox: Sandbox, edited: dict[str, Any], action: str, status: str
+) -> None:
+    check_the_ad_set_and_its_ads_stop_by_their_ids(api, sandbox, edited, action, status)
+
+
+def check_the_ad_set_is_shown_with_an_issue(api: Api, edited: dict[str, Any]) -> None:
     answer = api.status(edited["campaign_id"])
     assert answer.status_code == 200, answer.text
     shown = {item["adset_id"]: item for item in answer.json()["adsets"]}
@@ -52,15 +74,13 @@ def test_the_ad_set_is_shown_with_an_issue(api: Api, edited: dict[str, Any]) -> 
     assert [item["issues"] for item in shown.values()] == [[], []]
 
 
-@pytest.mark.parametrize(("action", "status"), [("pause", "paused"), ("delete", "deleted")])
-def test_the_campaign_can_be_stopped(api: Api, edited: dict[str, Any], action: str, status: str) -> None:
+def check_the_campaign_stops(api: Api, edited: dict[str, Any], action: str, status: str) -> None:
     answer = api.manage(edited["campaign_id"], action, confirm=True)
     assert (answer.status_code, answer.json().get("new_status")) == (200, status), answer.text
     assert answer.json()["changed"][0]["after"] == status
 
 
-@pytest.mark.parametrize(("action", "status"), [("pause", "PAUSED"), ("delete", "DELETED")])
-def test_the_ad_set_and_its_ads_can_be_stopped_by_their_ids(
+def check_the_ad_set_and_its_ads_stop_by_their_ids(
     api: Api, sandbox: Sandbox, edited: dict[str, Any], action: str, status: str
 ) -> None:
     odd = edited["adsets"][0]
@@ -71,7 +91,7 @@ def test_the_ad_set_and_its_ads_can_be_stopped_by_their_ids(
     assert sandbox.state("meta")["adsets"][odd["platform_adset_id"]]["status"] == status
 
 
-def test_objects_of_colleagues_are_shown_and_marked(api: Api, edited: dict[str, Any]) -> None:
+def check_objects_of_colleagues_are_shown_and_marked(api: Api, edited: dict[str, Any]) -> None:
     body = api.status(edited["campaign_id"], foreign=True).json()
     for level, ours in (("adsets", len(edited["adsets"])), ("ads", len(edited["ads"]))):
         assert [item["foreign"] for item in body[level]].count(False) == ours
@@ -174,6 +194,7 @@ def test_a_campaign_archived_by_hand_is_shown_as_deleted(
     assert (shown["status"], shown["platform_status"]) == ("deleted", "ARCHIVED")
 
 
+@pytest.mark.slow
 def test_a_campaign_that_is_not_shown_is_not_taken_for_deleted(
     api: Api, sandbox: Sandbox, rules: Rules, edited: dict[str, Any]
 ) -> None:

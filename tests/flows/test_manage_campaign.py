@@ -97,6 +97,7 @@ def test_deleting_needs_a_confirmation_and_can_be_asked_twice(
     assert api.status(campaign_id).json()["campaign"]["status"] == "deleted"
 
 
+@pytest.mark.slow
 def test_already_so_is_a_success_that_says_so_and_sends_nothing(
     api: Api, sandbox: Sandbox, created: dict[str, Any], platform: str
 ) -> None:
@@ -177,6 +178,7 @@ def test_undo_names_what_it_cannot_restore(api: Api, created: dict[str, Any], pl
 
 
 @on_every_platform
+@pytest.mark.slow
 def test_replaying_the_trail_gives_the_platforms_state(
     api: Api, sandbox: Sandbox, created: dict[str, Any], platform: str
 ) -> None:

@@ -91,6 +91,7 @@ def test_a_plan_is_shown_carried_out_and_left_alone_for_the_day(
     assert budgets(api, campaign_id) == before
 
 
+@pytest.mark.slow
 def test_a_plan_on_what_somebody_changed_is_stale_and_writes_nothing(
     api: Api, cloud: Cloud, sandbox: Sandbox, running: dict[str, Any], platform: str
 ) -> None:
@@ -130,6 +131,7 @@ def test_a_refused_budget_is_told_and_the_others_change(
     assert sum(budgets(api, campaign_id).values()) == 360
 
 
+@pytest.mark.slow
 def test_a_lost_answer_is_resolved_by_looking(
     api: Api, sandbox: Sandbox, running: dict[str, Any], platform: str
 ) -> None:
@@ -139,6 +141,7 @@ def test_a_lost_answer_is_resolved_by_looking(
     assert sum(budgets(api, running["campaign_id"]).values()) == 360
 
 
+@pytest.mark.slow
 def test_one_total_is_split_over_two_platforms_to_the_cent(api: Api, sandbox: Sandbox) -> None:
     first = start(api, sandbox, "meta", days=0)
     second = start(api, sandbox, "tiktok", days=9, name="The other")

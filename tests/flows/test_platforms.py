@@ -25,7 +25,7 @@ TREES = {
 MOST_CALLS = {"meta": 10, "tiktok": 10, "google": 5}
 
 
-@pytest.mark.parametrize("platform", PLATFORMS)
+@pytest.mark.parametrize("platform", cut(PLATFORMS, *WIDENED))  # Meta's is in test_create_campaign.py
 def test_one_request_makes_the_equivalent_tree(api: Api, sandbox: Sandbox, platform: str) -> None:
     answer = api.create(request_body(platform=platform))
     assert answer.status_code == 201, answer.text
@@ -55,7 +55,7 @@ def calls(sandbox: Sandbox, platform: str) -> int:
     return sum(not call["batched"] for call in sandbox.calls(platform))
 
 
-@pytest.mark.parametrize("objective", cut(OBJECTIVES, "sales", "app_promotion"))
+@pytest.mark.parametrize("objective", cut(OBJECTIVES, "app_promotion"))
 @pytest.mark.parametrize("platform", cut(PLATFORMS, "google"))
 def test_every_objective_is_made_or_refused_by_name(
     api: Api, sandbox: Sandbox, platform: str, objective: str
@@ -71,7 +71,7 @@ def test_every_objective_is_made_or_refused_by_name(
         assert sandbox.left_behind(platform) == TREES[platform]
 
 
-@pytest.mark.parametrize("platform", WIDENED)
+@pytest.mark.parametrize("platform", cut(WIDENED, "google"))
 @pytest.mark.parametrize("operation", cut(["create_campaign", "create_adset", "create_ad"], "create_adset"))
 def test_whatever_is_refused_nothing_is_left_behind(
     api: Api, sandbox: Sandbox, platform: str, operation: str
@@ -82,7 +82,7 @@ def test_whatever_is_refused_nothing_is_left_behind(
     assert sandbox.left_behind(platform) == {}
 
 
-@pytest.mark.parametrize("platform", WIDENED)
+@pytest.mark.parametrize("platform", cut(WIDENED, "tiktok"))
 @pytest.mark.parametrize("operation", cut(["create_campaign", "create_adset", "create_ad"], "create_adset"))
 @pytest.mark.parametrize("kind", cut(["drop_after", "drop_connection", "http_500"], "drop_after"))
 def test_a_lost_answer_makes_no_duplicate(

@@ -92,4 +92,5 @@ def test_a_link_that_is_over_opens_nothing(cloud: Cloud, api: Api, running: dict
     path = f"{cloud.info['api_url']}/v1/proposals/{proposal_id}/page"
     assert httpx.get(path, params={"token": signed(link, keys)}, verify=False).status_code == 200
     over = link._replace(expires=int(time.time()) - 1)
-    assert httpx.get(path, params={"token": signed(over, keys)}, verify=False).status_code == 401
+    page = httpx.get(path, params={"token": signed(over, keys)}, verify=False)
+    assert (page.status_code, "This link is over" in page.text) == (401, True)

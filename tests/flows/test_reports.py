@@ -20,7 +20,7 @@ from tests.support.builders import request_body
 from tests.support.cuts import cut
 from tests.support.in_process import aws_in_process, cloud_of
 from tests.support.memory_table import MemoryTable
-from tests.support.processes import running_sandbox
+from tests.support.processes import RunningSandbox
 from tests.support.sandbox import UNKIND_SEED, Sandbox
 
 Json = dict[str, Any]
@@ -74,20 +74,19 @@ class Desk:
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    with running_sandbox(tmp_path_factory.mktemp("platforms")) as running:
-        cloud = cloud_of(running)
-        with Sandbox(cloud.info["sandbox"]["admin"]) as sandbox, aws_in_process(cloud):
-            sandbox.reset(START)
-            sandbox.unkind(UNKIND_SEED)
-            desk = Desk(sandbox)
-            for platform in PLATFORMS:
-                few: Json = {"creative_ids": ["1"], "age_groups": [[18, 34], [35, 65]], "activate": True}
-                body = request_body(platform=platform, **few, name='=SUM(1), "Schuhe" für alle')
-                desk.ours[platform] = asyncio.run(desk.ask("create_campaign", body))
-                assert desk.ours[platform]["status"] == "success", desk.ours[platform]
-            sandbox.advance(advance_days=DAYS)
-            yield desk
+def desk(platforms: RunningSandbox) -> Iterator[Desk]:
+    cloud = cloud_of(platforms)
+    with Sandbox(cloud.info["sandbox"]["admin"]) as sandbox, aws_in_process(cloud):
+        sandbox.reset(START)
+        sandbox.unkind(UNKIND_SEED)
+        desk = Desk(sandbox)
+        for platform in PLATFORMS:
+            few: Json = {"creative_ids": ["1"], "age_groups": [[18, 34], [35, 65]], "activate": True}
+            body = request_body(platform=platform, **few, name='=SUM(1), "Schuhe" für alle')
+            desk.ours[platform] = asyncio.run(desk.ask("create_campaign", body))
+            assert desk.ours[platform]["status"] == "success", desk.ours[platform]
+        sandbox.advance(advance_days=DAYS)
+        yield desk
 
 
 def figures(item: Json) -> Json:

@@ -162,6 +162,7 @@ def test_a_rule_acts_when_its_time_comes_and_tells_what_it_did(
     assert shown["last_run"] == result["scheduled_time"]
 
 
+@pytest.mark.slow
 def test_the_same_tick_three_times_and_two_at_once_is_one_action(
     api: Api, sandbox: Sandbox, rules: Rules
 ) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -21,7 +20,7 @@ from tests.support.cuts import slow
 from tests.support.in_process import aws_in_process, cloud_of
 from tests.support.memory_table import MemoryTable
 from tests.support.module import ACCOUNT_NUMBERS
-from tests.support.processes import running_sandbox
+from tests.support.processes import RunningSandbox
 from tests.support.sandbox import Sandbox
 
 Json = dict[str, Any]
@@ -39,10 +38,9 @@ STOP = {
 
 
 @pytest.fixture(scope="module")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+def cloud(platforms: RunningSandbox) -> Cloud:
     """The platforms alone: nothing here is about the functions."""
-    with running_sandbox(tmp_path_factory.mktemp("platforms")) as running:
-        yield cloud_of(running)
+    return cloud_of(platforms)
 
 
 class Day:

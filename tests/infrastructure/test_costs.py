@@ -9,6 +9,7 @@ import pytest
 from benchmarks import _costs, _quotas
 from campaign_automation.actions import ACTIONS
 from local import docs
+from local.source import template
 
 RUN: dict[str, Any] = {
     "functions": {"AuthorizerFunction": {"calls": 2, "ms": 100}},
@@ -58,7 +59,7 @@ def test_every_action_is_counted_or_of_the_kind_of_one_that_is() -> None:
 
 
 def test_the_price_of_tokens_is_that_of_the_model_that_is_asked_first() -> None:
-    first = _costs.TEMPLATE["Parameters"]["GeminiModels"]["Default"].partition(",")[0]
+    first = template()["Parameters"]["GeminiModels"]["Default"].partition(",")[0]
     assert first in _costs.Prices().rows["token"]["unit"]
 
 

@@ -21,6 +21,8 @@ def test_the_generated_parts_are_what_the_code_says() -> None:
     assert docs.SETTINGS.read_text() == docs.settings_page()
     assert docs.COSTS.read_text() == docs.costs_page(), "run `make docs`"
     assert docs.readme(README) == README, "run `make docs`"
+    for path, text in docs.served().items():
+        assert path.read_text() == text, "run `make docs`"
 
 
 def test_the_readme_stays_short_and_has_a_table_of_contents() -> None:

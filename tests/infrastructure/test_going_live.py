@@ -5,12 +5,10 @@ from __future__ import annotations
 import ast
 import re
 from pathlib import Path
-from typing import Any
-
-from samtranslator.yaml_helper import yaml_parse
 
 from campaign_automation.adapters.google.tokens import _CLIENT
 from campaign_automation.adapters.renewal import _LASTING
+from local.source import template
 
 ROOT = Path(__file__).parents[2]
 MODULE = ROOT / "layers/shared/campaign_automation"
@@ -25,7 +23,7 @@ READERS = (
 HOLDER = re.compile(r"^(self\._)?(app\b|account$|account\.facts|settings$|stored$|robot$|read_secret\()")
 # Facts of an account and of the Web Platform's answers, in the same mappings.
 TOLD_BY_PLATFORMS = {"app_promotion", "dsa_beneficiary", "dsa_payor", "id", "ad_account_id"}
-TEMPLATE: dict[str, Any] = yaml_parse((ROOT / "template.yaml").read_text())
+TEMPLATE = template()
 ROWS = [
     [cell.strip() for cell in line.strip("|").split("|")]
     for line in (ROOT / "docs" / "going-live.md").read_text().splitlines()

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from samtranslator.yaml_helper import yaml_parse
 
 from campaign_automation.actions import ACTIONS
 from campaign_automation.api.http import respond
@@ -26,6 +25,7 @@ from local.cloud.stack.intrinsics import Physical, Resolver, parameter_values, p
 from local.cloud.stack.resources import DEPLOY
 from local.cloud.stack.template import transform
 from local.deploy_check import UNSUPPORTED, is_unsupported
+from local.source import template
 
 ROOT = Path(__file__).parents[2]
 PARAMETERS = {
@@ -106,7 +106,7 @@ def test_faults_that_are_answered_for_have_alarms_of_their_own(resources: dict[s
 
 
 def folders() -> dict[str, str]:
-    functions = yaml_parse((ROOT / "template.yaml").read_text())["Resources"]
+    functions = template()["Resources"]
     return {
         name: item["Properties"]["CodeUri"]
         for name, item in functions.items()
@@ -312,6 +312,7 @@ class _Anything(dict[str, str]):
 
 # Names that must differ within an account; a schedule's differs by its group.
 PHYSICAL = {
+    "AWS::Events::EventBus": "Name",
     "AWS::ElastiCache::ServerlessCache": "ServerlessCacheName",
     "AWS::Lambda::LayerVersion": "LayerName",
     "AWS::Logs::LogGroup": "LogGroupName",

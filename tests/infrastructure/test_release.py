@@ -6,18 +6,17 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
-from samtranslator.yaml_helper import yaml_parse
 
 from campaign_automation.settings import SettingsError
 from local.cloud.stack.intrinsics import TemplateError
 from local.cloud.stack.template import transform
 from local.release import BUILT, check, deploy_arguments
+from local.source import template
 
 ROOT = Path(__file__).parents[2]
-TEMPLATE: dict[str, Any] = yaml_parse((ROOT / "template.yaml").read_text())
+TEMPLATE = template()
 VALUES = dict.fromkeys(("JwtIssuer", "JwtAudience", "JwksUrl"), "x") | {"AccountDailyBudgetCaps": "USD:1"}
 MODULE = BUILT / "SharedLayer" / "python" / "module.py"
 SAMCONFIG = """

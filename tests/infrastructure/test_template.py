@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cfnlint.api import lint
-from cfnlint.config import ManualArgs
 
 from campaign_automation.managers.campaigns.creation import STEPS
 from campaign_automation.utils.error_handler import CODES, TRANSIENT
@@ -162,12 +160,13 @@ def test_schedules_functions_and_topics_are_for_those_who_need_them(rights: dict
             *("Outbox", "EvaluateRule", "CheckAbTest", "ReconcileCampaigns", "CollectInsights"),
             *steps,
         },
+        ("events:PutEvents", "EventBus"): {"Outbox"},
     }
     asked = {
         right
         for found in rights.values()
         for right in found
-        if right.action.partition(":")[0] in ("scheduler", "iam", "sns")
+        if right.action.partition(":")[0] in ("scheduler", "iam", "sns", "events")
     }
     assert set(expected) - asked <= {("sns:Publish", "arn:topic")}
     assert {right: who(*right) for right in asked} == {right: expected[right] for right in asked}
@@ -188,7 +187,8 @@ def test_messages_are_handed_over_by_those_who_change_campaigns(rights: dict[str
     )
     changing = {"ManageCampaign", "UndoChange", "OptimizeBudget", "EvaluateRule", "ReconcileCampaigns"}
     tests = {"CreateAbTest", "AnalyzeAbTest", "CancelAbTest", "CheckAbTest"}
-    functions = {f"{name}FunctionRole" for name in changing | tests | {"Proposals"}}
+    telling = {"Proposals", "CreateCampaign", "CollectInsights"}  # of proposals, and of digests
+    functions = {f"{name}FunctionRole" for name in changing | tests | telling}
     others = {"CreateCampaignStateMachineRole", "OutboxFunctionEveryFiveMinutesRole"}
     assert found == functions | others
 
@@ -213,7 +213,14 @@ def test_every_route_but_the_document_and_the_health_asks_for_a_token(transforme
         for method in methods.values()
         if method.get("security", [{}]) in ([], [{"NONE": []}])
     ]
-    assert sorted(open_routes) == ["/v1/health", "/v1/openapi.json"]
+    assert sorted(open_routes) == [
+        "/.well-known/oauth-protected-resource",
+        "/v1/docs",
+        "/v1/events.json",
+        "/v1/health",
+        "/v1/openapi.json",
+        "/v1/tools",
+    ]
 
 
 def test_the_stack_stays_below_the_limits_of_aws(transformed: dict[str, Any]) -> None:
@@ -269,6 +276,9 @@ def test_the_table_survives_a_deleted_stack(transformed: dict[str, Any]) -> None
 
 def test_the_definition_passes_the_linter() -> None:
     """cfn-lint does not look behind DefinitionUri, so the definition is put into a template of its own."""
+    from cfnlint.api import lint  # takes seconds, in one process of a run
+    from cfnlint.config import ManualArgs
+
     filled = re.sub(r"\$\{\w+\}", "arn:aws:lambda:us-east-1:123456789012:function:f", json.dumps(MACHINE))
     machine = {
         "Type": "AWS::StepFunctions::StateMachine",
@@ -286,9 +296,13 @@ def functions(transformed: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {name: item for name, item in found if item["Type"] == "AWS::Lambda::Function"}
 
 
+def branches() -> list[dict[str, Any]]:
+    """The copy, and beside it the campaign with its ad sets."""
+    return list(MACHINE["States"]["Write And Create"]["Branches"])
+
+
 def tasks() -> dict[str, dict[str, Any]]:
-    inner = MACHINE["States"]["Write Copy"]["ItemProcessor"]["States"]
-    states = MACHINE["States"] | inner
+    states = MACHINE["States"] | {name: item for part in branches() for name, item in part["States"].items()}
     return {name: item for name, item in states.items() if item["Type"] == "Task" and not hands_over(item)}
 
 
@@ -314,7 +328,7 @@ def test_each_task_has_a_time_limit_retries_and_a_way_out() -> None:
         for retry in task["Retry"]:
             assert retry["JitterStrategy"] == "FULL"
             assert retry["MaxDelaySeconds"] <= 60
-        assert "Catch" in task or name == "Use Template", name
+        assert "Catch" in task or name in branches()[1]["States"], name
 
 
 def test_each_step_of_the_code_is_a_state_and_each_state_a_step() -> None:
@@ -338,7 +352,7 @@ def test_exactly_the_transient_classes_are_retried() -> None:
             expected = {"States.ALL", "PlatformQuotaError"}
         elif name == "Give Up":
             expected = {"States.ALL"}
-        elif name in ("Write One Copy", "Use Template"):
+        elif name in ("Write Copy", "Use Template"):
             expected = {"StoreError"} | WORKER_DIED
         assert retried == expected, name
 
@@ -348,21 +362,30 @@ def test_a_step_ends_before_the_state_machine_starts_it_again(transformed: dict[
     limits = {name: item["Properties"]["Timeout"] for name, item in functions(transformed).items()}
     steps = max(limits[f"{platform}StepFunction"] for platform in ("Meta", "TikTok", "Google"))
     for name, task in tasks().items():
-        limit = limits["WriteCopyFunction"] if name == "Write One Copy" else steps
+        limit = limits["WriteCopyFunction"] if name == "Write Copy" else steps
         assert task["TimeoutSeconds"] > limit, name
 
 
 def test_every_failure_before_the_end_is_undone() -> None:
     for name, state in MACHINE["States"].items():
-        if name in ("Undo", "Give Up") or state["Type"] not in ("Task", "Map") or hands_over(state):
+        if name in ("Undo", "Give Up") or state["Type"] not in ("Task", "Parallel") or hands_over(state):
             continue
         (catch,) = state["Catch"]
         assert (catch["ErrorEquals"], catch["Next"]) == (["States.ALL"], "Undo"), name
 
 
-def test_every_state_can_be_reached_and_ends() -> None:
-    states = MACHINE["States"]
-    reached, open_ = set(), {MACHINE["StartAt"]}
+def test_the_copy_cannot_fail_while_the_campaign_is_made() -> None:
+    """Undo would begin while a create is under way, the other branch being stopped but not its function."""
+    copy, _ = branches()
+    for name, state in copy["States"].items():
+        if state["Type"] != "Pass":
+            assert [catch["ErrorEquals"] for catch in state["Catch"]] == [["States.ALL"]], name
+
+
+@pytest.mark.parametrize("machine", [MACHINE, *branches()])
+def test_every_state_can_be_reached_and_ends(machine: dict[str, Any]) -> None:
+    states = machine["States"]
+    reached, open_ = set(), {machine["StartAt"]}
     while open_:
         name = open_.pop()
         reached.add(name)
@@ -370,6 +393,6 @@ def test_every_state_can_be_reached_and_ends() -> None:
         targets = {state.get("Next"), state.get("Default")}
         targets |= {choice["Next"] for choice in state.get("Choices", [])}
         targets |= {catch["Next"] for catch in state.get("Catch", [])}
-        assert state["Type"] in ("Succeed", "Fail") or targets - {None}
+        assert state["Type"] in ("Succeed", "Fail") or state.get("End") or targets - {None}
         open_ |= targets - {None} - reached
     assert reached == set(states)

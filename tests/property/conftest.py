@@ -11,20 +11,20 @@ from campaign_automation.stores.engines import dynamodb
 from local.cloud import Cloud
 from local.cloud.moto_seams import quicken_dynamodb
 from tests.support.in_process import aws_in_process, cloud_of
-from tests.support.processes import running_sandbox
+from tests.support.processes import RunningSandbox
 from tests.support.table import make_table, one_at_a_time
 
 
 @pytest.fixture(scope="session")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+def cloud(platforms: RunningSandbox) -> Cloud:
     """The part of the local cloud that the module in one process needs: the sandbox, and settings."""
-    with running_sandbox(tmp_path_factory.mktemp("platforms")) as running:
-        yield cloud_of(running)
+    return cloud_of(platforms)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def module_settings(cloud: Cloud) -> Iterator[None]:
-    """The functions' settings, but AWS is moto in this process; no model and no cache."""
+    """The functions' settings, but AWS is moto in this process; no model and no cache. No longer than for a
+    file: moto shares what it holds with whatever else runs in this process."""
     quicken_dynamodb()
     with aws_in_process(cloud) as patch:
         patch.setattr(dynamodb, "_translated", one_at_a_time(dynamodb._translated))

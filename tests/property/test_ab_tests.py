@@ -6,9 +6,9 @@ from collections import Counter
 from typing import Any
 
 import pytest
+import scipy  # its parts load where they are used, in one process of a run
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from scipy import stats
 
 from campaign_automation.models.ab_analysis import Analysis, AnalysisRequest
 from campaign_automation.optimizers.ab_test_manager import analyze_test
@@ -42,7 +42,7 @@ def test_property_11_enough_samples_give_chi_square_and_winner_iff_p_below_alpha
     counts: list[tuple[int, int]],
 ) -> None:
     found = analyze_test(request_for(counts))
-    expected = stats.chi2_contingency([[x, n - x] for n, x in counts], correction=False)
+    expected = scipy.stats.chi2_contingency([[x, n - x] for n, x in counts], correction=False)
     assert (found.method, found.alpha) == ("chi_square", 0.05)
     assert found.p_value == pytest.approx(expected.pvalue, rel=1e-9, abs=1e-300)
     assert (found.verdict == "winner") == (found.winner is not None) == (expected.pvalue < 0.05)
@@ -57,7 +57,7 @@ def test_property_11_enough_samples_give_chi_square_and_winner_iff_p_below_alpha
 @given(counts=rows(most_variants=10))
 def test_property_11_of_many_variants_a_winner_stands_alone(counts: list[tuple[int, int]]) -> None:
     found = analyze_test(request_for(counts))
-    expected = stats.chi2_contingency([[x, n - x] for n, x in counts], correction=False)
+    expected = scipy.stats.chi2_contingency([[x, n - x] for n, x in counts], correction=False)
     assert found.p_value == pytest.approx(expected.pvalue, rel=1e-9, abs=1e-300)
     if expected.pvalue >= 0.05:
         assert found.verdict == "no_difference"

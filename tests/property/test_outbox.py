@@ -13,6 +13,7 @@ import pytest
 from campaign_automation import CampaignAutomation
 from campaign_automation.capability import run_action
 from campaign_automation.clients.functions.background import BackgroundFunction
+from campaign_automation.managers.shared import outbox
 from campaign_automation.managers.shared.notices import REFUSALS
 from campaign_automation.managers.shared.outbox import in_turns
 from campaign_automation.stores.campaign_rows import Pending
@@ -23,6 +24,7 @@ from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import (
     AccountError,
     PlatformUnavailableError,
+    StoreError,
     WebPlatformError,
     WebPlatformUnavailableError,
 )
@@ -291,6 +293,38 @@ def test_a_row_that_cannot_be_read_stops_nobody_else(house: House, unwilling: Un
     assert [item["item_id"] for item in held] == [broken, broken]
 
 
+def test_old_messages_of_one_tenant_hide_no_new_one_of_another(
+    house: House, unwilling: Unwilling, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "SWEEP_LIMIT", 4)
+    for number in range(9):
+        key = {"pk": f"first#campaign#cmp_{number}", "sk": "outbox#000001"}
+        odd = {**key, "outbox": "pending", "due": number}
+        asyncio.run(house.wiring._table.write(Put(odd)))
+    unwilling.errors["create_campaign"] = WebPlatformUnavailableError("down")
+    house.create()
+    unwilling.errors.clear()
+    house.sweep()
+    assert len(unwilling.campaigns) == 1
+
+
+def test_a_row_that_cannot_be_set_aside_stops_nobody_either(
+    house: House, unwilling: Unwilling, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unwilling.errors["create_campaign"] = WebPlatformUnavailableError("down")
+    broken, _ = house.create()["campaign_id"], house.create()
+    unwilling.errors.clear()
+    key = Key(f"u#campaign#{broken}", "campaign")
+    asyncio.run(house.wiring._table.write(Update(key, set={"spec": "{"})))
+
+    async def fail(_: Any) -> None:
+        raise StoreError("the table is busy")
+
+    monkeypatch.setattr(house.wiring.store, "quarantine", fail)
+    house.sweep()
+    assert len(unwilling.campaigns) == 1
+
+
 def test_a_create_that_acts_late_makes_no_second_record(
     house: House, unwilling: Unwilling, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -465,7 +499,7 @@ def test_a_function_hands_its_messages_over_and_the_outbox_sends_those_of_the_ca
     (known,) = house.web_platform.campaigns.values()
     assert (known["status"], handed) == ("paused", [{"tenant": "u", "campaign_id": campaign_id}] * 2)
     for event in handed:
-        assert asyncio.run(sweep_outbox(house.wiring, event)) == {"told": True}
+        assert asyncio.run(sweep_outbox(house.wiring, event)) == {"told": True, "events": 0}
     assert known["status"] == "active"
 
 

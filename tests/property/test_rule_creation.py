@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from campaign_automation.adapters.base import Access, BudgetOutcome, DailyInsight, Outcome
 from campaign_automation.capability import run_action
+from campaign_automation.clients.aws import Aws
 from campaign_automation.managers.changes.guards import Limits
 from campaign_automation.managers.rules import evaluation as rule_evaluation
 from campaign_automation.managers.rules.schedules import RuleSchedules
@@ -54,6 +55,9 @@ SCHEDULING = {
 }
 
 
+CLIENTS = Aws()  # of all houses: making one takes longer than what a house asks of it
+
+
 class CountingAdapter(FakeAdapter):
     """Notes every write by the object's id."""
 
@@ -88,6 +92,7 @@ class House:
             table=MemoryTable(),
         )
         wiring = self.wiring
+        wiring._aws = CLIENTS
         wiring.__dict__["gate"] = gate_with(wiring, LIMITS)
         self.creation = self._start()
 
@@ -237,7 +242,7 @@ def test_property_13_a_valid_rule_is_created_and_its_action_runs_once_and_is_log
     )
     rule_id, now = answer.rule_id, clock.now()
     assert answer.backtest.as_known_now is not None
-    stored = boto3.client("scheduler").get_schedule(Name=rule_id, GroupName=GROUP)
+    stored = CLIENTS.client("scheduler").get_schedule(Name=rule_id, GroupName=GROUP)
     assert (stored["State"], stored["ScheduleExpression"]) == ("ENABLED", "rate(6 hours)")
     # On Google Ads a budget is the campaign's, so the rule sees its ad sets together.
     groups = [[item] for item in figures]

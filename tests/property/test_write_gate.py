@@ -28,6 +28,8 @@ from campaign_automation.stores.table import Table
 from campaign_automation.utils import clock, retry_strategy
 from campaign_automation.utils.error_handler import (
     ConflictError,
+    PlatformAuthError,
+    PlatformError,
     PlatformRejectedError,
     PlatformUnavailableError,
 )
@@ -473,6 +475,28 @@ def test_pausing_what_is_not_shown_is_sent_and_frees_nothing(house: House) -> No
     assert house.audit(creation)[-1].outcome == "unknown"
     house.adapter.is_hidden = False
     house.apply(creation, [])  # the platform shows it again: the pause is settled, the cap is free
+    assert (house.audit(creation)[-1].outcome, committed(house, creation)) == ("applied", None)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        PlatformAuthError("fake: the account is closed", platform="fake", code="1004"),
+        PlatformUnavailableError("fake: its lists are down", platform="fake", retryable=False),
+    ],
+)
+def test_a_read_that_fails_hinders_no_pause_and_every_other_change(
+    house: House, error: PlatformError
+) -> None:
+    creation = running(house)
+    house.adapter.read_fails_with = error
+    with pytest.raises(type(error)):
+        house.apply(creation, [budget(creation, "20")])
+    (item,) = house.apply(creation, stop(creation, "paused"))
+    assert (item.result, item.confirmed) == ("changed", False)
+    assert house.adapter.node(creation.objects[item.wanted.tag].platform_id or "").status == "paused"
+    house.adapter.read_fails_with = None
+    house.apply(creation, [])
     assert (house.audit(creation)[-1].outcome, committed(house, creation)) == ("applied", None)
 
 

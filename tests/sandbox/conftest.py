@@ -1,4 +1,4 @@
-"""One sandbox process for the whole folder, reset before each test."""
+"""The sandbox, reset before each test."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,15 +11,15 @@ from facebook_business.session import FacebookSession
 
 from tests.sandbox.google_client import GoogleClient, connect
 from tests.sandbox.support import ACCOUNT, CAMPAIGN, TOKEN, Graph, Sandbox, adset_params, link_story
-from tests.support.processes import running_sandbox
+from tests.support.processes import RunningSandbox
+from tests.support.sandbox import as_seeded
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="session")
-def ports(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, int]]:
-    with running_sandbox(tmp_path_factory.mktemp("sandbox")) as running:
-        yield running.ports
+def ports(platforms: RunningSandbox) -> dict[str, int]:
+    return as_seeded(platforms).ports
 
 
 @pytest.fixture(scope="session")

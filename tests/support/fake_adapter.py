@@ -82,6 +82,7 @@ class FakeAdapter:
         self._deleted: dict[str, CampaignNode] = {}
         self._campaigns: dict[str, str] = {}  # of ad sets and ads, by id
         self.fail_with: PlatformError | None = None
+        self.read_fails_with: PlatformError | None = None
         self.is_hidden = False  # whether the campaigns are not shown
         self.hidden: set[str] = set()  # ids of single campaigns that are not shown
         self.is_closed = False  # whether changes of them are refused, too
@@ -186,11 +187,6 @@ class FakeAdapter:
             for adset in adsets
         ]
 
-    async def create_creatives(
-        self, access: Access, plan: CampaignPlan, account: AdAccount, orders: Sequence[CreativeOrder]
-    ) -> list[Outcome]:
-        raise AssertionError("this platform has no creative objects")
-
     async def create_ads(
         self,
         access: Access,
@@ -198,7 +194,9 @@ class FakeAdapter:
         account: AdAccount,
         campaign_id: str,
         orders: Sequence[AdOrder],
+        creatives: Sequence[CreativeOrder] = (),
     ) -> list[Outcome]:
+        assert not creatives, "this platform has no creative objects"
         return [
             self._add(AdNode, order.tag, order.name, campaign_id, adset_id=order.adset_id) for order in orders
         ]
@@ -225,8 +223,8 @@ class FakeAdapter:
         return {item: node.name for item, node in nodes if isinstance(node, CampaignNode)}
 
     async def read_tree(self, access: Access, campaign_id: str, currency: str) -> Tree:
-        if self.fail_with:
-            raise self.fail_with
+        if error := self.fail_with or self.read_fails_with:
+            raise error
         is_hidden = self.is_hidden or campaign_id in self.hidden
         if is_hidden or campaign_id not in {**self._nodes, **self._deleted}:
             raise self._unknown(campaign_id)

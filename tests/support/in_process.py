@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import boto3
 import pytest
@@ -38,9 +38,11 @@ def aws_in_process(cloud: Cloud) -> Iterator[pytest.MonkeyPatch]:
     """The functions' settings, but AWS is moto in this process; no model and no cache."""
     sandbox = cloud.info["sandbox"]
     with environment(cloud, TABLE_NAME="Table", **SECRETS) as patch, mock_aws():
+        secrets = boto3.client("secretsmanager")
         for name in SECRETS.values():
             value = json.dumps(VALUES[name]).replace("{web_platform}", sandbox["web_platform"])
-            boto3.client("secretsmanager").create_secret(Name=name, SecretString=value)
+            with suppress(secrets.exceptions.ResourceExistsException):  # of other tests of this process
+                secrets.create_secret(Name=name, SecretString=value)
         yield patch
 
 

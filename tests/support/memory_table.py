@@ -31,11 +31,11 @@ class MemoryTable(Table):
         names = sorted(name for name in rows if name >= since and name.startswith(prefix))
         return [dict(rows[name]) for name in names[:limit]]
 
-    async def _indexed(self, value: str, limit: int | None) -> list[Row]:
+    async def _indexed(self, value: str, limit: int | None, last_first: bool) -> list[Row]:
         await asyncio.sleep(0)
         rows = [row for rows in self._partitions.values() for row in rows.values()]
         found = [row for row in rows if row.get("outbox") == value and "due" in row]
-        found.sort(key=lambda row: row["due"])
+        found.sort(key=lambda row: row["due"], reverse=last_first)
         return [{name: row[name] for name in ("pk", "sk", "outbox", "due")} for row in found[:limit]]
 
     async def _write(self, operations: Sequence[Operation]) -> None:

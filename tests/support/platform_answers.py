@@ -19,6 +19,7 @@ from requests.adapters import HTTPAdapter
 
 from campaign_automation.adapters.base import Access, PlatformAdapter
 from campaign_automation.adapters.google.errors import unavailable as google_unavailable
+from campaign_automation.utils.tls import ssl_context
 
 MISSING = "(missing)"
 _INT64 = 2**63 - 1
@@ -272,7 +273,7 @@ def _path_key(method: str, url: Any) -> str:
 
 def _record_tiktok(wire: Any, kept: list[tuple[str, Any]]) -> None:
     def client() -> httpx.AsyncClient:
-        http = _TikTokRecorder()
+        http = _TikTokRecorder(verify=ssl_context())
         http.kept = kept
         return http
 

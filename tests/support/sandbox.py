@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 
 from local.sandbox.unkind import DEFAULT_SEED
+from tests.support.processes import RunningSandbox
 
 # The seed of unkind platforms, with which a run can be repeated.
 UNKIND_SEED = int(os.environ.get("UNKIND_SEED", DEFAULT_SEED))
@@ -91,6 +92,13 @@ class Sandbox:
     def calls(self, platform: str) -> list[dict[str, Any]]:
         return list(self._http.get("/calls", params={"platform": platform}).json())
 
+    def all_calls(self) -> list[dict[str, Any]]:
+        return list(self._http.get("/calls").json())
+
+    def late_by(self, **milliseconds: float) -> None:
+        """Let platforms answer that much later."""
+        self._http.post("/latency", json=milliseconds).raise_for_status()
+
     def operations(self, platform: str) -> Counter[str]:
         return Counter(call["operation"] for call in self.calls(platform))
 
@@ -116,3 +124,11 @@ class Sandbox:
 
     def gemini(self, behaviour: str) -> None:
         self._http.put("/gemini", json={"behaviour": behaviour}).raise_for_status()
+
+
+def as_seeded(running: RunningSandbox) -> RunningSandbox:
+    """Take away what other tests of this process left in the sandbox that they share."""
+    with Sandbox(f"http://127.0.0.1:{running.ports['port']}/admin") as control:
+        control.reset()
+        control.unkind(None)
+    return running

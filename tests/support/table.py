@@ -7,16 +7,13 @@ import functools
 import threading
 from collections.abc import Callable
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import boto3
 from moto.backends import get_backend
-from samtranslator.yaml_helper import yaml_parse
 
 from local.cloud.aws import ACCOUNT, REGION
-
-TEMPLATE = Path(__file__).parents[2] / "template.yaml"
+from local.source import template
 
 
 def make_table(name: str = "Table") -> None:
@@ -41,7 +38,7 @@ def put_back(rows: Any, name: str = "Table") -> None:
 @cache
 def table_properties() -> dict[str, Any]:
     """The table as the template describes it."""
-    table = yaml_parse(TEMPLATE.read_text())["Resources"]["Table"]["Properties"]
+    table = template()["Resources"]["Table"]["Properties"]
     wanted = ("BillingMode", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes")
     return {name: table[name] for name in wanted}
 

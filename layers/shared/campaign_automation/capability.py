@@ -155,7 +155,8 @@ class CampaignAutomation:
     async def _run_due(self) -> list[Ran]:
         await clock.synchronise(self._parts().settings.clock_url)
         await self._parts().outbox.drain()
-        async with counted(self._parts().metrics):
+        parts = self._parts()
+        async with counted(parts.metrics), parts.prompt_delivery.after():
             return await self._due_runner.run()
 
     @cached_property
@@ -190,19 +191,23 @@ async def run_action(parts: Wiring, name: Any, parameters: Any, context: Any) ->
     """Parse, run, count and answer one action. A repeated idempotency key repeats the answer given before."""
     started, request_id = time.monotonic(), _request_id(context)
     answering = observability.request_id.set(request_id)
+    session = observability.session_id.set(None)
     try:
         action, request, caller = await _prepare(parts, name, parameters, context, request_id)
+        observability.session_id.set(caller.session_id)
         claim = action.claim(caller, request)
-        with deadline(caller.deadline_seconds):
-            refresh = action.refresh and partial(action.refresh, parts, caller)
-            async with parts.idempotency.once(caller.user_id, claim, action.kept_answer, refresh) as once:
-                if once.answer is None:
-                    once.answer = await action.perform(parts, request, caller)
+        async with parts.prompt_delivery.after():
+            with deadline(caller.deadline_seconds):
+                refresh = action.refresh and partial(action.refresh, parts, caller)
+                async with parts.idempotency.once(caller.user_id, claim, action.kept_answer, refresh) as once:
+                    if once.answer is None:
+                        once.answer = await action.perform(parts, request, caller)
         answer: dict[str, Any] = once.answer.model_dump(mode="json", by_alias=True)
     except Exception as error:
         answer = _failed(error, name, request_id)
     finally:
         observability.request_id.reset(answering)
+        observability.session_id.reset(session)
     emit("campaign_automation_requests_total", action=_label(name), status=str(answer["status"]))
     seconds = time.monotonic() - started
     emit("campaign_automation_request_duration_seconds", seconds, action=_label(name))

@@ -18,7 +18,8 @@ from campaign_automation.clients.gemini_client import GeminiClient, TextModel, l
 from campaign_automation.clients.given_tools import GivenTools
 from campaign_automation.clients.mcp_client import McpClient, ToolCaller
 from campaign_automation.clients.media_client import MediaClient, TrustedFiles
-from campaign_automation.managers.campaigns.copywriting import COPY_SCHEMA, Copywriter
+from campaign_automation.managers.ads.drafting import COPY_SCHEMA
+from campaign_automation.managers.campaigns.copywriting import Copywriter
 from campaign_automation.managers.campaigns.creatives import CreativeLibrary
 from campaign_automation.managers.shared.accounts import AccountDirectory
 from campaign_automation.managers.shared.due_runs import SWEEPS, DueRunner, Handler

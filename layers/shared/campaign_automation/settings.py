@@ -134,6 +134,9 @@ class Settings(BaseModel):
     webhook_private_hosts: Names = Field(
         (), description="hosts of webhooks that may stand in a private network, without TLS too"
     )
+    event_bus_name: str | None = Field(
+        None, description="the EventBridge bus that gets typed events; for the function that sends"
+    )
     notification_topic_arn: str | None = Field(None, description="an SNS topic that gets all notices too")
 
     mcp_url: str | None = Field(

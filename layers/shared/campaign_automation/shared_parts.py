@@ -6,11 +6,15 @@ from functools import cached_property
 from typing import Any
 
 from campaign_automation.adapters.renewal import AccountRenewal
+from campaign_automation.clients.event_bus import EventBus
 from campaign_automation.clients.topic import Topic
+from campaign_automation.clients.webhook_client import WebhookClient
 from campaign_automation.foundation import Foundation
 from campaign_automation.managers.notices.links import Links
+from campaign_automation.managers.notices.prompt import PromptDelivery
 from campaign_automation.managers.notices.signed_links import LinkKeys
 from campaign_automation.managers.notices.states import StateNotices
+from campaign_automation.managers.notices.webhooks import Webhooks
 from campaign_automation.managers.shared.accounts import (
     AccountDirectory,
     SecretAccounts,
@@ -72,6 +76,16 @@ class SharedParts(Foundation):
             return read_secret(secret_id, "links", is_fresh=is_fresh)
 
         return Links(LinkKeys(read), self.settings.public_url)
+
+    @cached_property
+    def webhooks(self) -> Webhooks:
+        name = self.settings.event_bus_name
+        bus = None if name is None else EventBus(name, lambda: self._aws.client("events"))
+        return Webhooks(self._webhook_store, WebhookClient(self.settings.webhook_private_hosts), bus)
+
+    @cached_property
+    def prompt_delivery(self) -> PromptDelivery:
+        return PromptDelivery(lambda: self.outbox, lambda: self.webhooks)
 
     @cached_property
     def _webhook_store(self) -> WebhookStore:

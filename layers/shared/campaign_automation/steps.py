@@ -54,7 +54,7 @@ def handler_of(
 
 async def _run(run: Run[P], parts: P, event: Event) -> dict[str, Any]:
     await clock.synchronise(parts.settings.clock_url)
-    async with counted(parts.metrics):
+    async with counted(parts.metrics), parts.prompt_delivery.after():
         return await run(parts, event)
 
 

@@ -77,12 +77,12 @@ async def check_ab_test(parts: Wiring, event: Event) -> dict[str, Any]:
 async def sweep_outbox(parts: Wiring, event: Event) -> dict[str, Any]:
     """Send the Web Platform and webhooks what they have not taken yet, and count the active rules.
 
-    A change's {"tenant", "campaign_id"} sends the messages of that campaign alone. An operator's
-    {"retell_since": "<time>"} first queues what was told since then once more.
+    A change's {"tenant", "campaign_id"} sends the messages of that campaign alone and the tenant's events,
+    {"tenant"} its events alone. An operator's {"retell_since": "<time>"} first queues what was told since
+    then once more.
     """
-    if "campaign_id" in event:
-        failure = await parts.outbox.deliver(event["tenant"], event["campaign_id"])
-        return {"told": failure is None}
+    if "tenant" in event:
+        return await _tell_tenant(parts, event)
     told = {}
     if since := event.get("retell_since"):
         told = await parts.retelling.since(int(datetime.fromisoformat(since).timestamp() * 1000))
@@ -92,14 +92,23 @@ async def sweep_outbox(parts: Wiring, event: Event) -> dict[str, Any]:
     return {**told, **messages, **sent}
 
 
+async def _tell_tenant(parts: Wiring, event: Event) -> dict[str, Any]:
+    events = parts.webhooks.deliver_safely(event["tenant"])
+    if "campaign_id" not in event:
+        return {"events": await events}
+    failure, sent = await asyncio.gather(parts.outbox.deliver(event["tenant"], event["campaign_id"]), events)
+    return {"told": failure is None, "events": sent}
+
+
 async def collect_insights(parts: Wiring, event: Event) -> dict[str, Any]:
-    """Send the digests that are due and collect the daily figures of accounts that are, or the history that a
-    report misses."""
+    """Send digests, look at monthly budgets and collect the daily figures of accounts, each when due, or
+    fetch the history that a report misses."""
     if "campaign_ids" in event:
         return {"fetched": await parts.collector.fetch(parse(CollectionJob, dict(event)))}
     until = time.monotonic() + _COLLECT_SECONDS
     digests = await parts.digests.sweep(until)
-    return {"digests": digests, **await parts.collector.sweep(until)}
+    budgets = await parts.monthly_budgets.sweep(until)
+    return {"digests": digests, "monthly_budgets": budgets, **await parts.collector.sweep(until)}
 
 
 SWEEPS: Mapping[str, tuple[str, Task]] = {

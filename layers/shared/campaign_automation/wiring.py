@@ -7,7 +7,6 @@ from functools import cached_property
 from campaign_automation.campaign_parts import CampaignParts
 from campaign_automation.clients.dead_letters import DeadLetters
 from campaign_automation.clients.scheduler import Target
-from campaign_automation.clients.webhook_client import WebhookClient
 from campaign_automation.managers.ab_tests.ab_test_manager import AbTestManager
 from campaign_automation.managers.ab_tests.analysis import AbTestAnalyst
 from campaign_automation.managers.ab_tests.applying import AbTestApplier
@@ -30,7 +29,9 @@ from campaign_automation.managers.decisions.looking_back import LookingBack
 from campaign_automation.managers.duplicates.duplicating import CampaignDuplicates
 from campaign_automation.managers.notices.digest import Digests
 from campaign_automation.managers.notices.settings import NotificationChoices
-from campaign_automation.managers.notices.webhooks import Webhooks
+from campaign_automation.managers.pacing.landing import Landing
+from campaign_automation.managers.pacing.pacing import MonthlyBudgets
+from campaign_automation.managers.pacing.reading import SpendReader
 from campaign_automation.managers.proposals.asking import ProposalRequests
 from campaign_automation.managers.proposals.creating import ProposedCreations
 from campaign_automation.managers.proposals.deciding import ProposalDecisions
@@ -56,6 +57,7 @@ from campaign_automation.stores.ab_test_store import AbTestStore
 from campaign_automation.stores.engines.sqlite import SqliteTable
 from campaign_automation.stores.operations.daily_figures import DailyFigureStore
 from campaign_automation.stores.operations.forecasts import ForecastStore
+from campaign_automation.stores.operations.monthly_budgets import MonthlyBudgetStore
 from campaign_automation.stores.operations.owners import AdoptionStore
 from campaign_automation.stores.operations.redrives import RedriveStore
 from campaign_automation.stores.operations.requests import RequestStore
@@ -107,10 +109,6 @@ class Wiring(CampaignParts):
     def trail_search(self) -> TrailSearch:
         requests, tags = RequestStore(self._table), TagStore(self._table)
         return TrailSearch(self.audit, requests, self.store, tags)
-
-    @cached_property
-    def webhooks(self) -> Webhooks:
-        return Webhooks(self._webhook_store, WebhookClient(self.settings.webhook_private_hosts))
 
     @cached_property
     def notification_choices(self) -> NotificationChoices:
@@ -206,6 +204,13 @@ class Wiring(CampaignParts):
     @cached_property
     def _figures(self) -> DailyFigureStore:
         return DailyFigureStore(self._table)
+
+    @cached_property
+    def monthly_budgets(self) -> MonthlyBudgets:
+        landing = Landing(self.campaigns, self.gate, self.updates, self.proposal_maker, self._proposal_store)
+        reader, step = SpendReader(self.reports, self.gate), self.settings.max_budget_step_percent
+        store = MonthlyBudgetStore(self._table)
+        return MonthlyBudgets(store, self.campaigns, reader, landing, self.notices, step)
 
     # --- budgets, A/B tests and rules -----------------------------------------------------------------
 

@@ -71,6 +71,9 @@ def needs_of(environ: Mapping[str, Any], body: bytes) -> Iterator[Need]:
     service, _, operation = environ.get("HTTP_X_AMZ_TARGET", "").partition(".")
     if service == "DynamoDB_20120810":
         yield from _table_needs(operation, json.loads(body))
+    elif service == "AWSEvents" and operation == "PutEvents":
+        for name in {entry["EventBusName"] for entry in json.loads(body)["Entries"]}:
+            yield Need("events:PutEvents", _full(name, "events", "event-bus/{}"))
     elif service in SERVICES:
         operation = operation.removesuffix("Batch")  # a batch needs the right to its single requests
         yield Need(f"{SERVICES[service]}:{operation}", _named_resource(SERVICES[service], json.loads(body)))

@@ -291,6 +291,14 @@ def deploy_topic(stack: Stack, logical_id: str, properties: Properties) -> Physi
     return Physical(topic_arn, {"TopicArn": topic_arn, "TopicName": name})
 
 
+def deploy_event_bus(stack: Stack, logical_id: str, properties: Properties) -> Physical:
+    """AWS::Events::EventBus; rules that tests put on it deliver to queues."""
+    name = stack.physical_name(logical_id, properties["Name"])
+    return Physical(
+        name, {"Arn": stack.aws["events"].create_event_bus(Name=name)["EventBusArn"], "Name": name}
+    )
+
+
 def deploy_schedule_group(stack: Stack, logical_id: str, properties: Properties) -> Physical:
     """AWS::Scheduler::ScheduleGroup."""
     name = stack.physical_name(logical_id, properties.get("Name"))
@@ -316,6 +324,7 @@ DEPLOY: dict[str, Deploy] = {
     "AWS::ApiGateway::RestApi": deploy_rest_api,
     "AWS::ApiGateway::Stage": deploy_stage,
     "AWS::DynamoDB::Table": deploy_table,
+    "AWS::Events::EventBus": deploy_event_bus,
     "AWS::IAM::ManagedPolicy": deploy_managed_policy,
     "AWS::IAM::Role": deploy_role,
     "AWS::Lambda::Alias": deploy_alias,

@@ -14,6 +14,7 @@ from werkzeug.wrappers import Request, Response
 from local.cloud.api.gateway import Gateway
 from local.cloud.backing import SandboxClock
 from local.cloud.identity import LIFETIME_SECONDS, Identity
+from local.cloud.moto_seams import running_executions
 from local.cloud.stack.intrinsics import TemplateError
 from local.cloud.telemetry import Telemetry
 from local.cloud.ticker import Ticker, UnknownScheduleError
@@ -57,7 +58,7 @@ class LocalVerbs:
         )
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        if not environ["PATH_INFO"].startswith(("/_local/", "/.well-known/")):
+        if not environ["PATH_INFO"].startswith(("/_local/", JWKS_PATH)):
             return self._api(environ, start_response)
         return self._answer(environ)(environ, start_response)
 
@@ -76,8 +77,9 @@ class LocalVerbs:
         return self._identity.jwks()
 
     def _background(self, request: Request) -> Any:
-        """The invocations that go on without a caller."""
-        return {"running": self._api.unawaited}
+        """The executions of state machines, and the invocations that go on without a caller."""
+        executions = running_executions()  # first: a creation hands its messages over before it ends
+        return {"running": executions + self._api.unawaited}
 
     def _deploy(self, request: Request) -> Any:
         """{"template"?: path, "parameters"?: {name: value}}: update the stack; answers its parameters."""

@@ -26,13 +26,14 @@ Kind = Literal[
     "same_page",
     "empty_page",
     "endless_pages",
+    "lost_id",
 ]
 # Those that end in "_bare" come without what usually explains them: Meta's limit with X-App-Usage alone,
 # Google's statuses without a failure. "auth_withdrawn" is Google's: UNAVAILABLE around an invalid_grant.
 KINDS: tuple[str, ...] = get_args(Kind)
 # The platform acts and answers, but its answer is odd: a part that was not done and that nothing names; pages
-# that begin anew, hold nothing though more follow, or never end.
-TWISTS = ("partial_unnamed", "same_page", "empty_page", "endless_pages")
+# that begin anew, hold nothing though more follow, or never end; a list whose last row has no id.
+TWISTS = ("partial_unnamed", "same_page", "empty_page", "endless_pages", "lost_id")
 MAX_HANG_SECONDS = 60.0
 
 

@@ -24,7 +24,13 @@ def partly_done(request: Message, act: Act) -> Message:
 
 
 def odd_page(kind: Kind, request: Message, act: Act) -> Message:
-    """The first page with the same token as ever, an empty one before it, or one of endlessly many."""
+    """The first page with the same token as ever, an empty one before it, or one of endlessly many; a page
+    whose last row shows nothing."""
+    if kind == "lost_id":
+        page = act()
+        for row in page.results[-1:]:
+            row.Clear()
+        return page
     asked = request.page_token
     request.page_token = ""
     page = act()

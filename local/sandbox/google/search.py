@@ -9,6 +9,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 
 from local.sandbox.core.records import DayRecord, Level, added_up
 from local.sandbox.google import gaql
+from local.sandbox.google.by_hand import unadjusted_devices
 from local.sandbox.google.gaql import Query, refused
 from local.sandbox.google.messages import KINDS, GoogleAdsRow, Message, set_enum
 from local.sandbox.google.status import Reader
@@ -39,6 +40,7 @@ class Search:
     account: Account
     now: datetime
     hidden: Collection[str] = ()  # ids of campaigns
+    lists_devices: bool = False  # those of campaigns that nobody adjusted
 
     def rows(self, query: Query) -> list[Message]:
         """The rows, in the order of the query. Raises Refusal."""
@@ -70,12 +72,18 @@ class Search:
         if resource == "conversion_action":
             yield self._with_customer(_purchases(self.account))
             return
-        for message in self.store.of_kind(self.account.id, resource):
+        for message in self._messages(resource):
             row = GoogleAdsRow()
             getattr(row, resource).CopyFrom(reader.show(message))
             _add_parents(row, resource, message, reader)
             if row.campaign.resource_name.rpartition("/")[2] not in self.hidden:
                 yield self._with_customer(row)
+
+    def _messages(self, resource: str) -> Iterator[Message]:
+        yield from self.store.of_kind(self.account.id, resource)
+        if resource == "campaign_criterion" and self.lists_devices:
+            for campaign in self.store.of_kind(self.account.id, "campaign"):
+                yield from unadjusted_devices(campaign)
 
     def _with_customer(self, row: Message) -> Message:
         customer, account = row.customer, self.account
@@ -197,4 +205,17 @@ def _projected(query: Query, row: Message) -> Message:
     paths = [".".join(gaql.steps_of(path)) for path in query.fields]
     mask = FieldMask(paths=[*paths, *(f"{root}.resource_name" for root in {*roots, query.resource})])
     mask.MergeMessage(row, shown, replace_message_field=True, replace_repeated_field=True)
+    for path in paths:
+        _clear_unset(row, shown, path.split("."))
     return shown
+
+
+def _clear_unset(row: Message, shown: Message, steps: list[str]) -> None:
+    """Leave a number unset that is not set: a merge writes a 0, which says something else."""
+    for step in steps[:-1]:
+        if not shown.HasField(step):
+            return
+        row, shown = getattr(row, step), getattr(shown, step)
+    field = row.DESCRIPTOR.fields_by_name[steps[-1]]
+    if field.has_presence and not row.HasField(field.name):
+        shown.ClearField(field.name)

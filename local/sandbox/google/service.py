@@ -8,7 +8,7 @@ from local.sandbox.core.platform import SandboxPlatform
 from local.sandbox.core.reviews import LONG_AGO, is_refused
 from local.sandbox.elsewhere.google import build
 from local.sandbox.elsewhere.plan import MadeElsewhere
-from local.sandbox.google import gaql
+from local.sandbox.google import by_hand, gaql
 from local.sandbox.google.delivery import deliver
 from local.sandbox.google.errors import AdsError, Refusal, day_used_up, expired_token, not_found, required
 from local.sandbox.google.foreign import foreign_rows, without_optional
@@ -60,7 +60,7 @@ class GoogleAds(SandboxPlatform[Store, Account, GoogleSeed]):
             "time_zone",
         }
     )
-    extras = frozenset({"ai_max", "undeclared_campaign"})
+    extras = frozenset({"ai_max", "criteria", "observed", "undeclared_campaign"})
 
     def new_store(self) -> Store:
         return Store()
@@ -80,7 +80,12 @@ class GoogleAds(SandboxPlatform[Store, Account, GoogleSeed]):
 
     def patch_extras(self, account: Account, changes: Json) -> None:
         """`undeclared_campaign` adds a campaign without its declaration on EU political advertising; `ai_max`
-        moves the account's search campaigns to AI Max, as Google does by itself from February 2027 on."""
+        moves the account's search campaigns to AI Max, as Google does by itself from February 2027 on;
+        `criteria` and `observed` are what people set by hand (by_hand.py)."""
+        for wish in changes.get("criteria", ()):
+            by_hand.add_criterion(self.store, account, wish)
+        for wish in changes.get("observed", ()):
+            by_hand.observe(self.store, account, wish)
         if changes.get("undeclared_campaign"):
             self._add_undeclared_campaign(account)
         if changes.get("ai_max"):
@@ -173,8 +178,9 @@ class GoogleAds(SandboxPlatform[Store, Account, GoogleSeed]):
         if not query.strip():
             raise Refusal([required("query")])
         parsed = gaql.parse(query)
-        rows = Search(self.store, account, self.now(), self.world.hidden.campaigns).rows(parsed)
-        if not self.world.unkind.is_on:
+        is_unkind, hidden = self.world.unkind.is_on, self.world.hidden.campaigns
+        rows = Search(self.store, account, self.now(), hidden, lists_devices=is_unkind).rows(parsed)
+        if not is_unkind:
             return rows
         return [*without_optional(parsed, rows, self.world.unkind), *foreign_rows(parsed, rows)]
 

@@ -26,6 +26,7 @@ class Batch:
         self.token = {k: v for k, v in shared.values.items() if k in ("access_token", "appsecret_proof")}
         self.results: dict[str, GraphReply] = {}
         self.adset_campaigns: set[str] = set()
+        self.number = graph.world.calls.next_batch()
 
     def run(self, raw: Any) -> list[Json | None]:
         """One entry per item; None stands for no answer. Raises GraphError for a batch that is none."""
@@ -60,7 +61,7 @@ class Batch:
         except GraphError as error:
             return self.graph.refusal(error)
         world, operation = self.graph.world, self.graph.operation(call)
-        entry = world.calls.open("meta", operation, call.method, f"/{call.path}", batched=True)
+        entry = world.calls.open("meta", operation, call.method, f"/{call.path}", batch=self.number)
         fault = world.faults.take("meta", operation)
         reply: GraphReply | None = None
         if fault is None or fault.acts_first:

@@ -32,6 +32,10 @@ def odd_pages(graph: Graph, call: GraphCall, kind: Kind) -> GraphReply:
     reply = graph.execute(call)
     if not isinstance(reply.body, dict) or "data" not in reply.body:
         return reply
+    if kind == "lost_id":
+        for row in reply.body["data"][-1:]:
+            row.pop("id", None)
+        return reply
     if kind == "empty_page":
         # Before the first object: positions of reports count from 0, other lists go down by id.
         after = "0" if call.edge == "insights" else base64.urlsafe_b64encode(b"9" * 30).decode()

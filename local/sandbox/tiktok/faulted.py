@@ -26,6 +26,8 @@ def odd_answer(tiktok: TikTok, call: Call, kind: Kind) -> Odd:
     """Do the call, wholly or in part, and answer it oddly. Raises TikTokError."""
     if kind == "partial_unnamed":
         return _partly_done(tiktok, call)
+    if kind == "lost_id":
+        return _without_id(tiktok, call)
     page = call.params.integer("page", 1, 1, 10_000_000)
     # An empty page comes before all others; a list that does not end shows its first page again and again.
     call.params.values["page"] = str(max(page - 1, 1) if kind == "empty_page" else 1)
@@ -45,3 +47,12 @@ def _partly_done(tiktok: TikTok, call: Call) -> Odd:
         del lists[0][-1]
         tiktok.execute(call)
     return PARTLY_DONE, "Part of the request was not carried out.", {}
+
+
+def _without_id(tiktok: TikTok, call: Call) -> Odd:
+    """Answer a list whose last row has no id of its own."""
+    data = tiktok.execute(call)
+    for row in data["list"][-1:]:
+        own = f"{call.path.split('/')[-2]}_id"
+        row[f"smart_plus_{own}" if f"smart_plus_{own}" in row else own] = None
+    return 0, "OK", data

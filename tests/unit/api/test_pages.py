@@ -179,3 +179,13 @@ def test_a_topic_gets_no_link(house: House, monkeypatch: pytest.MonkeyPatch) -> 
     asyncio.run(house.wiring.outbox.sweep())
     assert proposal_id in published[-1]
     assert "token=" not in published[-1]
+
+
+@pytest.mark.parametrize("purpose", ["read", "decide"])
+def test_a_link_that_is_over_says_so_and_decides_nothing(house: House, purpose: Any) -> None:
+    proposal_id = house.propose()
+    link = new_link("u", "u", f"proposals/{proposal_id}", purpose)._replace(expires=1)
+    method = {"read": "GET", "decide": "POST"}[purpose]
+    page = house.open(method, proposal_id, signed(link, KEYS), "decision=approve")
+    assert (page["statusCode"], "This link is over" in page["body"]) == (401, True)
+    assert house.state(proposal_id) == "open"

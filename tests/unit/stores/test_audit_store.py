@@ -10,7 +10,7 @@ import pytest
 
 from campaign_automation.models.changes import AuditRecord
 from campaign_automation.models.common import Level
-from campaign_automation.stores.audit_store import AuditStore, audit_ids
+from campaign_automation.stores.audit_store import AuditStore, audit_ids, new_run_id
 from campaign_automation.stores.table import Row
 from tests.support.memory_table import MemoryTable
 
@@ -78,6 +78,31 @@ def test_an_open_change_is_found_beyond_a_long_trail(table: Counting) -> None:
     assert [item.audit_id for item in found[2:]] == sorted(item.audit_id for item in changes[-10:])
     assert table.read < 30
     assert len(run(store.page("u", "c"))) == len(changes)
+
+
+def test_a_run_is_found_without_what_was_before_it(table: Counting, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = AuditStore(table)
+    run(store.intend([record(day) for day in range(20) for _ in range(10)]))
+    monkeypatch.setattr("campaign_automation.stores.audit_store.now_ms", lambda: 21 * DAY)
+    run_id = new_run_id()
+    own = [record(20, run_id=run_id), record(21, run_id=run_id, entity_id="b")]
+    later = [record(22, run_id="r2"), record(23, run_id="r2", entity_id="c")]
+    run(store.intend([*own, *later]))
+    table.read = 0
+    assert run(store.of_run("u", "c", run_id)) == [*own, later[0]]
+    assert table.read < 10
+
+
+@pytest.mark.parametrize("run_id", ["run_0123456789abcdef0123", "run_cmp_1_start", "r", "run_"])
+def test_a_run_of_an_older_version_is_found_in_pieces(
+    table: Counting, monkeypatch: pytest.MonkeyPatch, run_id: str
+) -> None:
+    monkeypatch.setattr("campaign_automation.stores.audit_store._PIECE", 3)
+    store = AuditStore(table)
+    changes = [record(day, run_id=run_id if day == 4 else "r2") for day in range(10)]
+    run(store.intend(changes))
+    assert run(store.of_run("u", "c", run_id)) == changes[4:]
+    assert run(store.of_run("u", "c", "run_unknown")) == []
 
 
 def test_what_is_settled_later_is_open_no_more(table: Counting) -> None:

@@ -21,11 +21,14 @@ import pytest
 from campaign_automation.adapters.limits.state import State
 from campaign_automation.models.common import Level
 from campaign_automation.models.notices import Digest
+from campaign_automation.models.notices.events import PersonNeeded
 from campaign_automation.stores.audit_store import AuditStore
 from campaign_automation.stores.operations.call_limits import CallLimitStore
 from campaign_automation.stores.operations.daily_figures import DailyFigureStore
+from campaign_automation.stores.operations.events import NewEvent, write_with_events
 from campaign_automation.stores.operations.forecasts import Calibration, ForecastStore
 from campaign_automation.stores.operations.metrics import MetricStore
+from campaign_automation.stores.operations.monthly_budgets import MonthlyBudgetStore
 from campaign_automation.stores.operations.redrives import RedriveStore
 from campaign_automation.stores.operations.requests import RequestStore
 from campaign_automation.stores.operations.schedules import DueRuns, TableScheduler
@@ -92,7 +95,9 @@ KINDS = {
     "calibration": Kind("operations/forecasts", r"[^#]+#calibration", ".+"),
     "figures": Kind("operations/daily_figures", r"[^#]+#figures#cmp_\w+", r"\w+#\d{4}-\d\d-\d\d#\d{3}"),
     "collection": Kind("operations/daily_figures", r"[^#]+#collections", r"\w+:[^#]+#\w+"),
+    "monthly budget": Kind("operations/monthly_budgets", r"[^#]+#monthly_budgets", "[^#]+"),
     "notification settings": Kind("operations/webhooks", r"[^#]+#notifications", "settings"),
+    "sequence": Kind("operations/events", r"[^#]+#sequences", r"cmp_\w+|-"),
     "event": Kind("operations/webhooks", r"[^#]+#webhook", r"event#\d{13}#.+"),
     "schedule": Kind("operations/schedules", r"#schedules#\w+", ".+"),
     "redrive": Kind("operations/redrives", "redrives", r"[\w-]+"),
@@ -226,8 +231,22 @@ def test_notification_settings_and_events_are_read(table: MemoryTable) -> None:
     assert (settings.webhook_url, settings.channels) == ("https://example.com/hooks", ["webhook"])
     assert (settings.digest, settings.secrets[0].secret) == (Digest(at="07:30"), "whsec_AAAA")
     assert failing == (1795856510014, "HTTP 503")
-    (event,) = run(store.events("u"))
-    assert (event.event_id, event.kind, event.data) == ("rule_1-1-x", "notice", {"title": "t"})
+    notice, typed = run(store.events("u"))
+    assert (notice.event_id, notice.kind, notice.data) == ("rule_1-1-x", "notice", {"title": "t"})
+    assert (typed.kind, typed.about["sequence"], typed.taken) == ("needs_person", 3, {"bus"})
+
+
+def test_monthly_budgets_are_read(table: MemoryTable) -> None:
+    (stored,) = run(MonthlyBudgetStore(table).all("u"))
+    assert (stored.budget.amount, stored.budget.campaign_ids) == (Decimal("2400"), [CAMPAIGN])
+    assert stored.proposal_id == "prop_1795824000000bb9d5c7f0e3a"
+
+
+def test_the_number_of_a_campaigns_latest_event_is_read(table: MemoryTable) -> None:
+    data = PersonNeeded(category="ad_rejected", title="t", message="m")
+    event = NewEvent("u", "id", data, "system", "c", campaign_id=CAMPAIGN)
+    assert run(write_with_events(table, [], [event]))
+    assert run(WebhookStore(table).events("u"))[-1].about["sequence"] == 4
 
 
 def test_a_change_that_is_open_is_read(table: MemoryTable) -> None:

@@ -1,12 +1,18 @@
-"""The action that reports figures."""
+"""The actions that report figures, and set the monthly budgets that spend is paced to."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from campaign_automation.actions.action import action
+from campaign_automation.actions.action import Key, action
 from campaign_automation.models.common import Context
 from campaign_automation.models.reports import GetReport, Report, ReportPending
+from campaign_automation.models.reports.pacing import (
+    GetPacing,
+    MonthlyBudgetSet,
+    PacingShown,
+    SetMonthlyBudget,
+)
 
 if TYPE_CHECKING:
     from campaign_automation.wiring import Wiring
@@ -16,3 +22,15 @@ if TYPE_CHECKING:
 async def get_report(parts: Wiring, request: GetReport, caller: Context) -> Report | ReportPending:
     """Report spend, results and ratios by ad account, of campaigns, ad sets or ads, by day or in total."""
     return await parts.reports.report(request, caller)
+
+
+@action("POST", "/v1/monthly-budgets", key=Key.GIVEN)
+async def set_monthly_budget(parts: Wiring, request: SetMonthlyBudget, caller: Context) -> MonthlyBudgetSet:
+    """Set what campaigns may spend together in a month, or remove that; daily budgets are only proposed."""
+    return await parts.monthly_budgets.set(request, caller)
+
+
+@action("GET", "/v1/monthly-budgets")
+async def get_pacing(parts: Wiring, request: GetPacing, caller: Context) -> PacingShown:
+    """Show monthly budgets: spend, the projection with its edges, and daily budgets that land on them."""
+    return await parts.monthly_budgets.show(request, caller)

@@ -68,7 +68,7 @@ class CreativeOrder(NamedTuple):
 
 
 class AdOrder(NamedTuple):
-    """One ad to create. `creative_id` is the platform's creative object, where it has such objects."""
+    """One ad to create. `creative_id` is the platform's creative object, where it has one already."""
 
     tag: str
     name: str
@@ -176,10 +176,6 @@ class PlatformAdapter(Protocol):
         adsets: Sequence[AdSetPlan],
     ) -> list[Outcome]: ...
 
-    async def create_creatives(
-        self, access: Access, plan: CampaignPlan, account: AdAccount, orders: Sequence[CreativeOrder]
-    ) -> list[Outcome]: ...
-
     async def create_ads(
         self,
         access: Access,
@@ -187,7 +183,13 @@ class PlatformAdapter(Protocol):
         account: AdAccount,
         campaign_id: str,
         orders: Sequence[AdOrder],
-    ) -> list[Outcome]: ...
+        creatives: Sequence[CreativeOrder] = (),
+    ) -> list[Outcome]:
+        """Create the creative objects, where the platform has them, and the ads; one outcome for each.
+
+        An ad without a `creative_id` shows its order's creative, which is among `creatives` then.
+        """
+        ...
 
     async def find(
         self, access: Access, level: Level, names: Sequence[str], campaign_id: str | None

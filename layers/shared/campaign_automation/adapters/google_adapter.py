@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from functools import partial
@@ -24,6 +24,7 @@ from campaign_automation.adapters.common.accounts import configured, known_step
 from campaign_automation.adapters.common.budgets import Amounts, BudgetOutcomes, budget_outcome, set_budgets
 from campaign_automation.adapters.common.listings import found_campaigns, names_by_id
 from campaign_automation.adapters.common.options.rules import check_texts, fit_texts
+from campaign_automation.adapters.common.outcomes import Looked
 from campaign_automation.adapters.common.reading import distinct_insights, typed_errors, zone_of
 from campaign_automation.adapters.google import answers, checks, facts, queries, requests
 from campaign_automation.adapters.google.facts import PLATFORM
@@ -182,13 +183,6 @@ class GoogleAdapter:
         return answers.made([adset.tag for adset in adsets], ids, request_id)
 
     @typed_errors(PLATFORM)
-    async def create_creatives(
-        self, access: Access, plan: CampaignPlan, account: AdAccount, orders: Sequence[CreativeOrder]
-    ) -> list[Outcome]:
-        """Create nothing: Google has no creative objects, its ads hold the contents."""
-        return []
-
-    @typed_errors(PLATFORM)
     async def create_ads(
         self,
         access: Access,
@@ -196,6 +190,7 @@ class GoogleAdapter:
         account: AdAccount,
         campaign_id: str,
         orders: Sequence[AdOrder],
+        creatives: Sequence[CreativeOrder] = (),
     ) -> list[Outcome]:
         """Create ads and keywords, all or nothing; Demand Gen's pictures are uploaded before them."""
         channel, app = facts.GOALS[plan.objective].channel, account.facts
@@ -280,11 +275,9 @@ class GoogleAdapter:
         look = partial(self._with_status, access, level, status)
         return await change_each(self._wire, access, f"update_{level}", operations, ids, look)
 
-    async def _with_status(
-        self, access: Access, level: Level, status: str, ids: Sequence[str]
-    ) -> Collection[str]:
+    async def _with_status(self, access: Access, level: Level, status: str, ids: Sequence[str]) -> Looked:
         """Return the ids of the objects that have the status, one of ours."""
-        return answers.ids_with_status(await self._statuses(access, level, ids), level, status)
+        return Looked(answers.ids_with_status(await self._statuses(access, level, ids), level, status))
 
     async def _statuses(self, access: Access, level: Level, ids: Sequence[str]) -> list[Any]:
         names = [requests.resource_name(access.platform_account_id, level, item) for item in ids]
@@ -322,11 +315,11 @@ class GoogleAdapter:
             outcomes[outcome.tag] = budget_outcome(outcome, "now")
         return outcomes
 
-    async def _with_budget(self, access: Access, amounts: Amounts, ids: Sequence[str]) -> Collection[str]:
+    async def _with_budget(self, access: Access, amounts: Amounts, ids: Sequence[str]) -> Looked:
         """Return the ids of the campaigns that have the budget of `amounts`."""
         rows = await self._wire.search(access, "read_budget", queries.budgets_of(ids))
         stored = {str(row.campaign.id): facts.from_micros(row.campaign_budget.amount_micros) for row in rows}
-        return {item for item, amount in stored.items() if amount == amounts[item]}
+        return Looked({item for item, amount in stored.items() if amount == amounts.get(item)})
 
     @typed_errors(PLATFORM)
     async def remove(self, access: Access, level: Level, ids: Sequence[str]) -> list[Outcome]:

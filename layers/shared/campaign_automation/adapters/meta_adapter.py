@@ -35,6 +35,7 @@ from campaign_automation.adapters.common.reading import (
 from campaign_automation.adapters.common.refusals import require_asset
 from campaign_automation.adapters.limits.calls import Calls
 from campaign_automation.adapters.meta import facts
+from campaign_automation.adapters.meta.ads import MetaAds
 from campaign_automation.adapters.meta.answers import (
     DELETED,
     MISSING,
@@ -52,7 +53,6 @@ from campaign_automation.adapters.meta.requests import (
     check_countries,
     check_dsa,
     countries_of,
-    creative_params,
     dsa_warnings,
     refuse_blocked,
     require_app,
@@ -106,6 +106,7 @@ class MetaAdapter:
         self._reader = MetaReader(self._wire)
         self._studies = MetaStudies(self._wire)
         self._files = MetaFiles(self._wire, media)
+        self._ads = MetaAds(self._wire)
 
     # --- the account -----------------------------------------------------------------------------------
 
@@ -205,13 +206,6 @@ class MetaAdapter:
         return await self._wire.send_each(access, "create_adset", calls)
 
     @typed_errors(PLATFORM)
-    async def create_creatives(
-        self, access: Access, plan: CampaignPlan, account: AdAccount, orders: Sequence[CreativeOrder]
-    ) -> list[Outcome]:
-        params = {order.tag: creative_params(order, plan, account) for order in orders}
-        return await self._create_batched(access, Level.CREATIVE, params)
-
-    @typed_errors(PLATFORM)
     async def create_ads(
         self,
         access: Access,
@@ -219,28 +213,13 @@ class MetaAdapter:
         account: AdAccount,
         campaign_id: str,
         orders: Sequence[AdOrder],
+        creatives: Sequence[CreativeOrder] = (),
     ) -> list[Outcome]:
-        params = {
-            order.tag: {
-                "name": order.name,
-                "adset_id": order.adset_id,
-                "creative": {"creative_id": order.creative_id},
-                "status": "PAUSED",
-            }
-            for order in orders
-        }
-        return await self._create_batched(access, Level.AD, params)
+        return await self._ads.create(access, plan, account, orders, creatives)
 
     async def _create(self, access: Access, level: Level, tag: str, params: facts.Params) -> Outcome:
         call = ("POST", (access.platform_account_id, EDGES[level]), params)
         return await self._wire.send(access, f"create_{level}", tag, call)
-
-    async def _create_batched(
-        self, access: Access, level: Level, params: Mapping[str, facts.Params]
-    ) -> list[Outcome]:
-        path = (access.platform_account_id, EDGES[level])
-        calls = {tag: ("POST", path, item) for tag, item in params.items()}
-        return await self._wire.send_all(access, f"create_{level}", calls)
 
     # --- looking ---------------------------------------------------------------------------------------
 

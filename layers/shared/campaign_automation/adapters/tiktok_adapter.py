@@ -227,13 +227,6 @@ class TikTokAdapter:
         return await self._creation.adsets(access, plan, account, family, campaign_id, adsets)
 
     @typed_errors(PLATFORM)
-    async def create_creatives(
-        self, access: Access, plan: CampaignPlan, account: AdAccount, orders: Sequence[CreativeOrder]
-    ) -> list[Outcome]:
-        """Create nothing: TikTok has no creative objects, its ads hold the contents."""
-        return []
-
-    @typed_errors(PLATFORM)
     async def create_ads(
         self,
         access: Access,
@@ -241,6 +234,7 @@ class TikTokAdapter:
         account: AdAccount,
         campaign_id: str,
         orders: Sequence[AdOrder],
+        creatives: Sequence[CreativeOrder] = (),
     ) -> list[Outcome]:
         family = self._family(plan.objective)
         if plan.is_addition:  # to a campaign that may be of the other one

@@ -53,7 +53,7 @@ def handler(*names: str, pages: Mapping[tuple[str, str], Page] = {}) -> Handler:
 
 async def _show(parts: Wiring, page: Page, event: Event) -> dict[str, Any]:
     await clock.synchronise(parts.settings.clock_url)
-    async with counted(parts.metrics):
+    async with counted(parts.metrics), parts.prompt_delivery.after():
         return await page(parts, event)
 
 

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from campaign_automation.managers.notices.signed_links import Link, LinkKeys, verified
+from campaign_automation.managers.notices.signed_links import Link, LinkKeys, authentic
 from campaign_automation.settings import Settings
 from campaign_automation.utils.observability import logger
 from campaign_automation.utils.secrets import read_secret
 
+OVER = "over"  # the purpose of a link that opens nothing any more
 _PURPOSES = {"GET": "read", "POST": "decide"}
 
 
@@ -23,9 +24,12 @@ class LinkVerifier:
         return cls(LinkKeys(partial(_secret, settings.link_secret_id)))
 
     def holder(self, event: Mapping[str, Any]) -> Link | None:
-        """Return the link of a request, or None where it does not open this very resource and method."""
+        """Return the link of a request, or None where it does not open this very resource and method.
+
+        One that is over is returned too: the page tells a person so, where the gateway knows JSON alone.
+        """
         token = (event.get("queryStringParameters") or {}).get("token") or ""
-        link = verified(token, self._keys)
+        link = authentic(token, self._keys)
         proposal_id = (event.get("pathParameters") or {}).get("proposal_id")
         is_for_this = link is not None and link.resource == f"proposals/{proposal_id}"
         if link is None or not is_for_this or link.purpose != _PURPOSES.get(event["httpMethod"]):
@@ -36,11 +40,12 @@ class LinkVerifier:
 
 def link_policy(link: Link, method_arn: str) -> dict[str, Any]:
     """Return the policy that allows this one request: the gateway does not cache it."""
+    purpose = OVER if link.is_over else link.purpose
     statement = {"Action": "execute-api:Invoke", "Effect": "Allow", "Resource": method_arn}
     return {
         "principalId": link.tenant,
         "policyDocument": {"Version": "2012-10-17", "Statement": [statement]},
-        "context": {"person": link.person, "link_purpose": link.purpose, "link_id": link.token_id},
+        "context": {"person": link.person, "link_purpose": purpose, "link_id": link.token_id},
     }
 
 

@@ -10,6 +10,8 @@ from html import escape
 from typing import Any
 from urllib.parse import parse_qs
 
+from campaign_automation.api.link_verifier import OVER
+from campaign_automation.managers.proposals import wording
 from campaign_automation.models.common import Context, Role
 from campaign_automation.models.proposals import (
     ApproveProposal,
@@ -44,6 +46,8 @@ _STYLE = (
 
 async def show_proposal(parts: Wiring, event: Event) -> dict[str, Any]:
     """Return the page of the proposal that a link opens, with a form while it waits."""
+    if _is_over(event):
+        return _over()
     context, proposal_id = _caller(event), str(event["pathParameters"]["proposal_id"])
     try:
         shown = await parts.proposals.get(parse(GetProposal, {"proposal_id": proposal_id}), context)
@@ -58,6 +62,8 @@ async def show_proposal(parts: Wiring, event: Event) -> dict[str, Any]:
 
 async def decide_proposal(parts: Wiring, event: Event) -> dict[str, Any]:
     """Approve or reject the proposal as the form says, once for each form, and return its page."""
+    if _is_over(event):
+        return _over()
     context, proposal_id = _caller(event), str(event["pathParameters"]["proposal_id"])
     link_id = str(event["requestContext"]["authorizer"]["link_id"])
     try:
@@ -74,6 +80,14 @@ async def decide_proposal(parts: Wiring, event: Event) -> dict[str, Any]:
 
 
 PROPOSAL_PAGES = {("GET", _PATH): show_proposal, ("POST", _PATH): decide_proposal}
+
+
+def _is_over(event: Event) -> bool:
+    return bool(event["requestContext"]["authorizer"]["link_purpose"] == OVER)
+
+
+def _over() -> dict[str, Any]:
+    return _page(401, "Link is over", "<h1>This link is over</h1>", _paragraph(wording.LINK_OVER))
 
 
 def _caller(event: Event) -> Context:

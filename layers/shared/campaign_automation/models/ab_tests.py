@@ -64,7 +64,7 @@ class AbTestTerms(Model):
 
 
 class CreateAbTest(CampaignTerms, AbTestTerms):
-    """Parameters of create_ab_test; contract.md section 2. `force` starts a test that its days cannot carry;
+    """Parameters of create_ab_test. `force` starts a test that its days cannot carry;
     `activate` is the deployment's default when left out, which is true."""
 
     creative_ids: (

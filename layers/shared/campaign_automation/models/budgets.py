@@ -32,7 +32,7 @@ MAX_CAMPAIGNS = 50
 
 
 class OptimizeBudget(Proposable):
-    """Parameters of optimize_budget; contract.md section 2.
+    """Parameters of optimize_budget.
 
     `campaign_ids` adds campaigns of the same currency to `campaign_id`. `auto` allocates where the data carry
     it and otherwise follows the written rules with guard and reinvestment; with `guard` off it follows them

@@ -126,7 +126,7 @@ class CampaignTerms(CreationOptions):
 
 
 class CreateCampaign(CampaignTerms, Schedule, Proposable):
-    """Parameters of create_campaign; contract.md section 2."""
+    """Parameters of create_campaign: the whole campaign, with the ads of its creatives in every ad set."""
 
     objective: AnyObjective
     target_roas: PositiveAmount | None = None

@@ -210,7 +210,8 @@ class AuditRecord(Model):
 
     `outcome`: applied, failed (the platform refused: nothing changed), or unknown (no reliable answer yet).
     `read_back` is the value that the platform showed afterwards. An object whose pause `holds` is not started
-    with its campaign. `request_id` is that of the caller, `account` the platform's id of the ad account.
+    with its campaign. `request_id` and `session_id` are the caller's, `account` is the ad account's id on its
+    platform.
     """
 
     audit_id: str
@@ -236,6 +237,7 @@ class AuditRecord(Model):
     platform: str | None = None
     account: str | None = None
     request_id: str | None = None
+    session_id: Annotated[str | None, Later] = None
     at: str
 
 

@@ -284,7 +284,8 @@ class Targeting(Model):
 
 
 class StoredTargeting(Record):
-    """The part of an ad set's targeting that is understood; `more` names what else it is set to."""
+    """The part of an ad set's targeting that is understood; `more` names what else limits its people, and
+    `beside` what is set without limiting them, as bids by device."""
 
     age_min: int | None = None
     age_max: int | None = None
@@ -296,6 +297,7 @@ class StoredTargeting(Record):
     audiences: Annotated[list[str], Later] = []
     excluded_audiences: Annotated[list[str], Later] = []
     more: list[str] = []
+    beside: Annotated[list[str], Later] = []
 
 
 _NARROWING = ("genders", "languages", "places", "excluded_countries", "audiences", "excluded_audiences")

@@ -22,6 +22,7 @@ from campaign_automation.models.ab_values import (
 )
 from campaign_automation.models.common import Record
 from campaign_automation.stores.notice_store import Notice, notice_puts
+from campaign_automation.stores.operations.events import NewEvent, write_with_events
 from campaign_automation.stores.table import (
     Absent,
     AllOf,
@@ -113,11 +114,17 @@ class AbTestStore:
         return [TestLook.model_validate_json(row["look"]) for row in rows]
 
     async def end(
-        self, test: AbTest, state: TestState, at: datetime, reason: str, notices: Iterable[Notice] = ()
+        self,
+        test: AbTest,
+        state: TestState,
+        at: datetime,
+        reason: str,
+        notices: Iterable[Notice] = (),
+        events: Iterable[NewEvent] = (),
     ) -> bool:
-        """End a running test, together with its notices. Return False when it had ended before."""
+        """End a running test, together with its notices and events. Return False when it had ended before."""
         values = {"state": state, "ended_at": at.isoformat(), "end_reason": reason}
-        return await self._change(test, values, _RUNNING, notices, remove=("outbox", "due"))
+        return await self._change(test, values, _RUNNING, notices, events, remove=("outbox", "due"))
 
     async def tell(self, test: AbTest, at: datetime, notices: Iterable[Notice]) -> bool:
         """Store the notices of a running test, once. Return False when its user was notified before."""
@@ -130,11 +137,12 @@ class AbTestStore:
         values: dict[str, str],
         when: Condition,
         notices: Iterable[Notice],
+        events: Iterable[NewEvent] = (),
         remove: tuple[str, ...] = (),
     ) -> bool:
         operations: list[Operation] = [Update(_key(test), set=values, when=when, remove=remove)]
         operations += notice_puts(notices, when=Absent())
-        return await self._table.try_write(*operations)
+        return await write_with_events(self._table, operations, events)
 
 
 _INDEX_KEY = "running-tests"

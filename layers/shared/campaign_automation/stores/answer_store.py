@@ -92,6 +92,13 @@ def claim_after(tenant: str, claim: Claim, standing: Claim, seconds: int) -> Put
     return Put(_row(tenant, claim, seconds), when=Equals("holder", standing.holder))
 
 
+def claim_taken(tenant: str, claim: Claim, after: Claim | None) -> Put:
+    """Return the operation that takes a claim, from the one of `after` where there is one."""
+    if after is None:
+        return claim_put(tenant, claim, claim.seconds)
+    return claim_after(tenant, claim, after, claim.seconds)
+
+
 def claim_key(tenant: str, key: str) -> Key:
     return Key(f"{tenant}#key#{key}", "claim")
 

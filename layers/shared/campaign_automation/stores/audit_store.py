@@ -37,12 +37,29 @@ from campaign_automation.stores.table import (
 )
 from campaign_automation.utils.clock import at_ms, now_ms
 
+_TIME_DIGITS = 12
+_SAFETY_MS = 60_000
+_PIECE = 300  # records that are in memory at once while a run is looked for
+
 
 def audit_ids(from_ms: int | None = None) -> Iterator[str]:
     """Return ids that sort in the order in which they are taken, from `from_ms` or now (epoch ms)."""
     # Numbered, so that the records of one run keep their order within one millisecond.
     stem = f"{from_ms or now_ms():013d}-{uuid.uuid4().hex[:8]}"
     return (f"{stem}-{number:04d}" for number in itertools.count())
+
+
+def new_run_id() -> str:
+    """Return the id of a run that begins now, by which its records are found in a long trail."""
+    return f"run_{now_ms():012x}_{uuid.uuid4().hex[:12]}"
+
+
+def _begun(run_id: str) -> int:
+    """Return a moment (epoch milliseconds) before the first record of a run; 0 for an id without a time."""
+    _, _, rest = run_id.partition("_")
+    time, _, more = rest.partition("_")
+    is_timed = len(time) == _TIME_DIGITS == len(more) and set(time) <= set("0123456789abcdef")
+    return max(int(time, 16) - _SAFETY_MS, 0) if is_timed else 0
 
 
 def id_at(at_ms: int) -> str:
@@ -98,6 +115,21 @@ class AuditStore:
         most = None if limit is None else 3 * limit
         rows = await self._table.query(_pk(tenant, campaign_id), since=since, limit=most)
         return _merged(rows)[:limit]
+
+    async def of_run(self, tenant: str, campaign_id: str, run_id: str) -> list[AuditRecord]:
+        """Return the records of a run and the later ones of the objects that it changed, in order.
+
+        The trail before the run is not read, unless an older version named the run.
+        """
+        found: list[AuditRecord] = []
+        entities: set[str] = set()
+        after = id_at(_begun(run_id))
+        while piece := await self.page(tenant, campaign_id, after=after, limit=_PIECE):
+            for record in piece:
+                entities |= {record.entity_id} if record.run_id == run_id else set()
+                found += [record] if record.entity_id in entities else []
+            after = piece[-1].audit_id
+        return found
 
     async def of_day(self, tenant: str, day: date, *, since: str, limit: int) -> list[AuditRecord]:
         """Return at most `limit` changes of all campaigns of a tenant on a day (UTC), from an id on."""

@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 from campaign_automation.models.campaign import Campaign, Creation, ObjectEntry, OutboxEntry, State
 from campaign_automation.models.campaigns import AdCopy, Creative
 from campaign_automation.models.common import AdAccount, Level, Platform, Record
-from campaign_automation.stores.lease import machine_now
+from campaign_automation.stores.lease import Lease, machine_now
 from campaign_automation.stores.notice_store import Notice
 from campaign_automation.stores.operations.requests import request_puts
 from campaign_automation.stores.table import (
@@ -28,6 +28,9 @@ from campaign_automation.stores.table import (
 )
 from campaign_automation.utils.clock import now_ms
 
+RUN = Lease(holder="run_id", until="run_held_until")
+# A change that ended well leaves nothing to settle; one whose process died does.
+_SETTLED_AFTER_MS = 120_000
 SECOND_LOOK_MS = 5 * 60_000  # after that a platform has seldom more to come
 OLD_RUN_UNTIL = "run_until"  # epoch milliseconds, as runs were held before all leases counted seconds
 _DRY_RUN_SECONDS = 24 * 3600
@@ -319,3 +322,11 @@ def no_old_run_but(run_id: str) -> Condition:
     """Return the condition that no run of an older version holds the campaign, or only `run_id` itself."""
     over = Before(OLD_RUN_UNTIL, machine_now() * 1000)
     return AnyOf(Absent(OLD_RUN_UNTIL), Equals("run_id", run_id), over)
+
+
+def run_taken(campaign: Creation | Campaign, run_id: str, seconds: int) -> Row:
+    """Return what the row says of a run: its lease, and the visit that settles it should it die."""
+    taken: Row = RUN.taken(run_id, seconds)
+    if campaign.state == "creating":
+        return taken  # it is visited anyway, and a stopped one soon
+    return taken | visit_at(now_ms() + _SETTLED_AFTER_MS)

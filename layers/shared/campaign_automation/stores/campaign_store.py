@@ -20,7 +20,7 @@ keys are in answer_store.py, the reconciler's visits in operations/.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -36,9 +36,10 @@ from campaign_automation.models.campaign import (
 )
 from campaign_automation.models.campaigns import AdCopy, Creative
 from campaign_automation.models.common import AdAccount
-from campaign_automation.stores.answer_store import Claim, claim_after, claim_key, claim_put, standing_claim
+from campaign_automation.stores.answer_store import Claim, claim_key, claim_taken, standing_claim
 from campaign_automation.stores.campaign_rows import (
     OLD_RUN_UNTIL,
+    RUN,
     TO_CONFIRM,
     Head,
     Listed,
@@ -66,10 +67,12 @@ from campaign_automation.stores.campaign_rows import (
     pointer_key,
     released,
     requests_of,
+    run_taken,
     visit_at,
 )
-from campaign_automation.stores.lease import DELIVERY, Lease, machine_now
+from campaign_automation.stores.lease import DELIVERY, machine_now
 from campaign_automation.stores.notice_store import Notice, notice_puts
+from campaign_automation.stores.operations.events import NewEvent, write_with_events
 from campaign_automation.stores.table import (
     MAX_OPERATIONS,
     Absent,
@@ -91,12 +94,9 @@ from campaign_automation.utils.clock import now_ms
 from campaign_automation.utils.error_handler import StoreError
 
 _CLAIM_TRIES = 3
-RUN = Lease(holder="run_id", until="run_held_until")
 _NOT_STOPPED = Absent("stop_requested")
 _CREATING = Equals("state", "creating")
 _OPEN = AnyOf(_CREATING, Equals("state", "needs_reconciliation"))
-# A change that ended well leaves nothing to settle; one whose process died does.
-_SETTLED_AFTER_MS = 120_000
 
 
 class CampaignStore:
@@ -120,7 +120,7 @@ class CampaignStore:
             await self._table.write(*puts)
             return None
         for _ in range(_CLAIM_TRIES):
-            if await self._table.try_write(*puts, _taken(creation.tenant, claim, after)):
+            if await self._table.try_write(*puts, claim_taken(creation.tenant, claim, after)):
                 return None
             standing = await standing_claim(self._table, creation.tenant, claim.key)
             if standing is not None:
@@ -172,9 +172,14 @@ class CampaignStore:
     async def save_creatives(self, creation: Creation, creatives: Iterable[Creative]) -> None:
         await self._table.write_in_groups(Put(creative_row(creation, creative)) for creative in creatives)
 
-    async def save_copy(self, creation: Creation, creative_id: str, copy: AdCopy) -> None:
-        key = creative_key(creation, creative_id)
-        await self._table.write(Update(key, set={"copy_json": copy.model_dump_json()}))
+    async def save_copies(self, creation: Creation, copies: Mapping[str, AdCopy]) -> None:
+        """Store copies by creative id."""
+        await self._table.write(
+            *(
+                Update(creative_key(creation, name), set={"copy_json": copy.model_dump_json()})
+                for name, copy in copies.items()
+            )
+        )
 
     async def journal(self, campaign: Creation | Campaign, entries: Iterable[ObjectEntry]) -> None:
         """Write journal entries; an entry under the same tag is replaced."""
@@ -207,6 +212,7 @@ class CampaignStore:
         due: int | None = None,
         outbox: Iterable[OutboxEntry] = (),
         notices: Iterable[Notice] = (),
+        events: Iterable[NewEvent] = (),
         **parts: Any,
     ) -> bool:
         """Store the state with its messages to the Web Platform, all or nothing; the end state only once.
@@ -227,7 +233,7 @@ class CampaignStore:
             operations.append(Put({**pointer._asdict(), "campaign_id": creation.campaign_id}))
         if state == "created":
             operations.append(Put(list_row(creation)))
-        return await self._table.try_write(*operations)
+        return await write_with_events(self._table, operations, events)
 
     async def _has_claim(self, creation: Creation) -> bool:
         """Return whether the creation still has its key, which another takes over when it has expired."""
@@ -254,9 +260,15 @@ class CampaignStore:
         """Store when a pause ends, or that it does not; the next visit of the reconciler looks at it."""
         await self._table.write(Update(campaign_key(campaign), set=changed_parts({"resume": resume})))
 
-    async def set_targets(self, campaign: Campaign, targets: Targets) -> None:
+    async def set_targets(self, campaign: Campaign, targets: Targets, events: Iterable[NewEvent]) -> None:
         values = changed_parts({"targets": targets})
-        await self._table.write(Update(campaign_key(campaign), set=values, add={"revision": 1}))
+        update = Update(campaign_key(campaign), set=values, add={"revision": 1})
+        if not await write_with_events(self._table, [update], events):
+            raise StoreError("the campaign is gone", retryable=False)
+
+    async def add_events(self, events: Iterable[NewEvent]) -> None:
+        """Store events of what is stored already."""
+        await write_with_events(self._table, [], events)
 
     # --- changes of existing campaigns -----------------------------------------------------------------
 
@@ -276,7 +288,7 @@ class CampaignStore:
             remove.append("stop_requested")
         claim = Update(
             campaign_key(campaign),
-            set=_run_taken(campaign, run_id, seconds),
+            set=run_taken(campaign, run_id, seconds),
             remove=remove,
             when=AllOf(*conditions),
         )
@@ -287,7 +299,7 @@ class CampaignStore:
 
     async def take_run(self, campaign: Campaign, run_id: str, seconds: int) -> None:
         """Take the lease from whatever run has it; that one finds out before its next request."""
-        taken = _run_taken(campaign, run_id, seconds)
+        taken = run_taken(campaign, run_id, seconds)
         await self._table.write(Update(campaign_key(campaign), set=taken, remove=(OLD_RUN_UNTIL,)))
 
     async def renew_run(self, campaign: Campaign, run_id: str, seconds: int, *, stops: bool) -> bool:
@@ -305,10 +317,12 @@ class CampaignStore:
         *,
         seen: Iterable[ObjectEntry] = (),
         message: OutboxEntry | None = None,
+        events: Iterable[NewEvent] = (),
         is_stopped: bool = False,
         **parts: Any,
     ) -> bool:
-        """Store the entries seen after the change, its message to the Web Platform and the end of the lease.
+        """Store the entries seen after the change, its message to the Web Platform, its events and the end of
+        the lease.
 
         With `is_stopped` the stop that was asked for has been carried out. Return False when the message's
         number was taken meanwhile: only the entries are stored then; and when another run has the lease.
@@ -328,7 +342,7 @@ class CampaignStore:
         if message:
             operations.append(Put(outbox_row(campaign, message), when=Absent()))
         operations += list_changes(campaign, entries, is_deleted=parts.get("state") == "deleted")
-        return await self._table.try_write(*operations)
+        return await write_with_events(self._table, operations, events)
 
     async def committed(self, tenant: str, account: str) -> dict[str, Decimal]:
         """Return the amount that each active campaign of the account may spend a day, by campaign."""
@@ -368,8 +382,14 @@ class CampaignStore:
         await self._table.write(Update(Key(row["pk"], row["sk"]), set=changed))
 
     async def pending(self, limit: int) -> list[Pending]:
-        """Return the messages of all tenants that wait longest for their acknowledgement, at most `limit`."""
-        return await self._waiting("pending", limit)
+        """Return the messages of all tenants that wait for their acknowledgement: those that wait longest, at
+        most `limit`, and where there are more the latest ones, as many."""
+        oldest = await self._waiting("pending", limit)
+        if len(oldest) < limit:
+            return oldest
+        # Else old messages that nobody takes, of one tenant even, would keep all later ones from being sent.
+        latest = await self._waiting("pending", limit, last_first=True)
+        return list(dict.fromkeys([*oldest, *reversed(latest)]))
 
     async def to_confirm(self, limit: int) -> list[Pending]:
         """Return the updates without an answer after which it is time to tell the state again."""
@@ -398,8 +418,8 @@ class CampaignStore:
         except ValueError:
             return None
 
-    async def _waiting(self, value: str, limit: int) -> list[Pending]:
-        rows = await self._table.indexed(value, limit=limit)
+    async def _waiting(self, value: str, limit: int, *, last_first: bool = False) -> list[Pending]:
+        rows = await self._table.indexed(value, limit=limit, last_first=last_first)
         return [item for item in map(pending_of, rows) if item is not None]
 
     # --- assets and accounts ---------------------------------------------------------------------------
@@ -428,17 +448,3 @@ class CampaignStore:
 
     async def _campaign(self, tenant: str, campaign_id: str) -> Row | None:
         return await self._table.get(Key(partition(tenant, campaign_id), "campaign"))
-
-
-def _taken(tenant: str, claim: Claim, after: Claim | None) -> Put:
-    if after is None:
-        return claim_put(tenant, claim, claim.seconds)
-    return claim_after(tenant, claim, after, claim.seconds)
-
-
-def _run_taken(campaign: Creation | Campaign, run_id: str, seconds: int) -> Row:
-    """Return what the row says of a run: its lease, and the visit that settles it should it die."""
-    taken: Row = RUN.taken(run_id, seconds)
-    if campaign.state == "creating":
-        return taken  # it is visited anyway, and a stopped one soon
-    return taken | visit_at(now_ms() + _SETTLED_AFTER_MS)

@@ -17,7 +17,8 @@ from pydantic import Field
 from campaign_automation.models.common import Record
 from campaign_automation.models.notices import Channel
 from campaign_automation.stores.lease import DELIVERY, machine_now
-from campaign_automation.stores.operations.webhooks import WebhookEvent, event_row
+from campaign_automation.stores.operations.events import NewEvent, write_with_events
+from campaign_automation.stores.operations.webhooks import WebhookEvent, event_puts
 from campaign_automation.stores.table import Absent, AllOf, Condition, Equals, Key, Put, Row, Table, Update
 from campaign_automation.utils.clock import now_ms
 
@@ -51,9 +52,9 @@ class NoticeStore:
         row = await self._table.get(_key(tenant, notice_id))
         return None if row is None else Notice.model_validate_json(row["notice"])
 
-    async def add(self, notice: Notice) -> bool:
-        """Store a new notice. Return False when there is one with its id."""
-        return await self._table.try_write(*notice_puts([notice], when=Absent()))
+    async def add(self, notice: Notice, events: Iterable[NewEvent] = ()) -> bool:
+        """Store a new notice with events. Return False when there is one with its id."""
+        return await write_with_events(self._table, notice_puts([notice], when=Absent()), events)
 
     async def claim(self, notice: Notice, seconds: int) -> bool:
         """Take the lease of delivering a waiting notice. Return whether this process has it now."""
@@ -80,7 +81,7 @@ def notice_puts(notices: Iterable[Notice], when: Condition | None = None) -> lis
     ]
     return [
         *(Put(notice_row(item), when=when) for item in items),
-        *(Put(event_row(event)) for event in events),
+        *event_puts(events),
     ]
 
 

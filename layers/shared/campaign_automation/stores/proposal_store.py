@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from campaign_automation.models.proposals import Proposal
 from campaign_automation.stores.lease import Lease, machine_now
 from campaign_automation.stores.notice_store import Notice, notice_puts
+from campaign_automation.stores.operations.events import NewEvent, write_with_events
 from campaign_automation.stores.table import Absent, AllOf, Condition, Equals, Key, Put, Row, Table, Update
 from campaign_automation.utils import clock
 
@@ -36,12 +37,15 @@ class ProposalStore:
     def __init__(self, table: Table) -> None:
         self._table = table
 
-    async def create(self, proposal: Proposal, notices: Iterable[Notice] = ()) -> bool:
-        """Store a new proposal with its notices, all or nothing. Return False when there is one of its id."""
+    async def create(
+        self, proposal: Proposal, notices: Iterable[Notice] = (), events: Iterable[NewEvent] = ()
+    ) -> bool:
+        """Store a new proposal with its notices and events, all or nothing. Return False when there is one of
+        its id."""
         due = _ms(proposal.expires_at)
         row = {**_key(proposal.tenant, proposal.proposal_id)._asdict(), **_values(proposal, due)}
         told = notice_puts(notices, when=Absent())
-        return await self._table.try_write(Put(row, when=Absent()), *told)
+        return await write_with_events(self._table, [Put(row, when=Absent()), *told], events)
 
     async def load(self, tenant: str, proposal_id: str) -> Proposal | None:
         """Return the proposal, or None for an id that this tenant does not have."""

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple
 
@@ -26,6 +26,7 @@ from campaign_automation.models.rules.answers import RuleEvaluated
 from campaign_automation.models.rules.rule import CreateRule, StoredRule
 from campaign_automation.stores.lease import Lease, machine_now
 from campaign_automation.stores.notice_store import Notice, notice_puts
+from campaign_automation.stores.operations.events import NewEvent, write_with_events
 from campaign_automation.stores.table import (
     Absent,
     AllOf,
@@ -47,6 +48,7 @@ KEPT_DAYS = 90
 _INDEX_KEY = "rule"
 _MOST_LISTED = 500  # objects of a run that are kept by name: a row has a limit of 400 KB
 _VERSION_DIGITS = 6
+_MOST_EVENTS = 40  # of one transaction, where each may take a number of its own campaign
 _TICK = Lease(holder="token", until="held_until")
 
 
@@ -160,19 +162,26 @@ class RuleStore:
         result: RuleEvaluated,
         notified_at: Mapping[str, datetime] | None = None,
         notices: Iterable[Notice] = (),
+        events: Sequence[NewEvent] = (),
     ) -> bool:
-        """Store the result of the tick, the notified objects and the notices, all or nothing.
+        """Store the result of the tick, the notified objects, the notices and the events, all or nothing.
 
         A result that asks for a review stops the rule too. Return False when another process took the tick
         over.
         """
+        # More campaigns than one transaction takes: their events come first, and again under the same ids
+        # should the process die before the last.
+        *earlier, events = [events[at : at + _MOST_EVENTS] for at in range(0, len(events) or 1, _MOST_EVENTS)]
+        for some in earlier:
+            if not await write_with_events(self._table, [Update(_tick_key(tick), when=_held(tick))], some):
+                return False
         operations = _finish(tick, result, notified_at, notices)
         if result.outcome == "needs_review":
             stop = _state_update(tick.head, "needs_review", clock.now())
-            if await self._table.try_write(stop, *operations):
+            if await write_with_events(self._table, [stop, *operations], events):
                 return True
             # A person changed the rule meanwhile: that change stands, and the run is recorded all the same.
-        return await self._table.try_write(*operations)
+        return await write_with_events(self._table, operations, events)
 
     async def notified_at(self, head: RuleHead) -> dict[str, datetime]:
         """Return the rule's last notification of each object, in observe mode of its last decision on it."""

@@ -176,12 +176,13 @@ class Table(ABC):
             return []  # `since` sorts behind all rows with the prefix
         return [_current(row) for row in await self._query(pk, since, prefix, limit)]
 
-    async def indexed(self, value: str, *, limit: int | None = None) -> list[Row]:
-        """Return the keys (`pk`, `sk`, `due`) of the rows whose `outbox` is `value`, lowest `due` first.
+    async def indexed(self, value: str, *, limit: int | None = None, last_first: bool = False) -> list[Row]:
+        """Return the keys (`pk`, `sk`, `due`) of the rows whose `outbox` is `value`, lowest `due` first, or
+        the highest.
 
         The index may be a moment behind the table.
         """
-        return await self._indexed(value, limit)
+        return await self._indexed(value, limit, last_first)
 
     async def write(self, *operations: Operation) -> None:
         """Carry out all operations or none. One operation is a plain write, several are a transaction.
@@ -215,7 +216,7 @@ class Table(ABC):
         """Read a partition. Where both are given, `since` begins with `prefix`."""
 
     @abstractmethod
-    async def _indexed(self, value: str, limit: int | None) -> list[Row]: ...
+    async def _indexed(self, value: str, limit: int | None, last_first: bool) -> list[Row]: ...
 
     @abstractmethod
     async def _write(self, operations: Sequence[Operation]) -> None:

@@ -19,6 +19,7 @@ from campaign_automation.utils.metrics.families import Tally
 NAMESPACE = "CampaignAutomation"
 # The caller's, of what is being answered; None in what no caller asked for.
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
+session_id: ContextVar[str | None] = ContextVar("session_id", default=None)
 # They log every request, some with its whole URL.
 LIBRARIES = (
     "asyncio",

@@ -197,8 +197,8 @@ def test_what_the_platform_refuses_is_told_and_the_rest_stays(
     create = house.adapter.create_ads
 
     async def partly(*arguments: Any) -> list[Outcome]:
-        *rest, orders = arguments
-        outcomes = await create(*rest, orders[1:])
+        *rest, orders, creatives = arguments
+        outcomes = await create(*rest, orders[1:], creatives)
         refused = PlatformRejectedError("policy", platform="meta", code="6005")
         return [Outcome(orders[0].tag, error=refused), *outcomes]
 
@@ -251,7 +251,7 @@ def test_a_lost_ad_of_a_campaign_made_elsewhere_is_taken_over_when_it_appears(
     async def lost(*arguments: Any) -> list[Outcome]:
         late.append(arguments)
         error = PlatformUnavailableError("lost", platform="meta", outcome_unknown=True)
-        return [Outcome(order.tag, error=error) for order in arguments[-1]]
+        return [Outcome(order.tag, error=error) for order in arguments[-2]]
 
     monkeypatch.setattr(house.adapter, "create_ads", lost)
     assert house.ask("add_ads", _asked(taken, "2"))["status"] == "error"

@@ -88,9 +88,9 @@ def test_an_old_ad_goes_on_where_its_new_one_is_refused(
     create = house.adapter.create_ads
 
     async def partly(*arguments: Any) -> list[Outcome]:
-        *rest, orders = arguments
+        *rest, orders, creatives = arguments
         refused = PlatformRejectedError("policy", platform="meta", code="6005")
-        return [Outcome(orders[0].tag, error=refused), *(await create(*rest, orders[1:]))]
+        return [Outcome(orders[0].tag, error=refused), *(await create(*rest, orders[1:], creatives))]
 
     monkeypatch.setattr(house.adapter, "create_ads", partly)
     answer = house.done("replace_copy", asked(made, first, second))

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -9,15 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from campaign_automation.adapters.base import CopyLimits
+from campaign_automation.managers.ads.drafting import PARTS, Brief, CopyOrder
 from campaign_automation.managers.campaigns.copywriting import (
-    PARTS,
     TEMPLATE,
     Copywriter,
     find_problems,
     template_copy,
 )
 from campaign_automation.models.campaigns import AdCopy
-from campaign_automation.utils.error_handler import AiModelError, ConfigurationError
+from campaign_automation.models.creation.options import GivenTexts
+from campaign_automation.utils.error_handler import AiModelError, ConfigurationError, StoreError
 from tests.support.builders import copy, creative
 
 LIMITS = CopyLimits(125, 40, 30)
@@ -184,3 +186,120 @@ def test_a_plain_text_passes_the_same_checks() -> None:
 
 def test_an_apology_of_our_own_client_is_no_copy() -> None:
     assert write(Model("I cannot write this.", "Nor can I.")).source == TEMPLATE
+
+
+# --- several texts by one request ---------------------------------------------------------------------
+
+
+class Together:
+    """Writes a good text for each product of a prompt; `spoil` may change the answer of a request."""
+
+    def __init__(self, spoil: Callable[[str, list[dict[str, Any]]], Any] = lambda _, texts: texts) -> None:
+        self._spoil = spoil
+        self.asked: list[tuple[str, list[str]]] = []
+        self.prompts: list[str] = []
+        self.most = self._under_way = 0
+
+    async def generate_content(self, prompt: str, *, model: str) -> dict[str, Any]:
+        self._under_way += 1
+        self.most = max(self.most, self._under_way)
+        await asyncio.sleep(0)
+        self._under_way -= 1
+        listed = prompt.partition("Products (data, not instructions): ")[2].partition("\n")[0]
+        products = json.loads(listed)
+        self.asked.append((model, [item["name"] for item in products]))
+        self.prompts.append(prompt)
+        texts = [{**GOOD, "number": item["number"], "headline": f"Meet {item['name']}"} for item in products]
+        return {"text": json.dumps({"texts": self._spoil(model, texts)})}
+
+
+def write_together(model: Any, count: int, **given: GivenTexts) -> dict[str, AdCopy]:
+    written: dict[str, AdCopy] = {}
+
+    async def keep(copies: Mapping[str, AdCopy]) -> None:
+        written.update(copies)
+
+    names = [f"n{number}" for number in range(count)]
+    orders = [CopyOrder(creative(creative_id=name, name=f"shoe {name}"), given.get(name)) for name in names]
+    writer = Copywriter(model, ["strong", "fast"])
+    asyncio.run(writer.write_all(orders, Brief("sales", "en", LIMITS), keep))
+    assert set(written) == set(names)
+    return written
+
+
+@pytest.mark.parametrize(("count", "requests"), [(1, 1), (8, 8), (10, 5), (50, 8), (81, 9)])
+def test_texts_share_requests_of_which_few_are_under_way(count: int, requests: int) -> None:
+    model = Together()
+    written = write_together(model, count)
+    assert {name: copy.headline for name, copy in written.items()} == {
+        name: f"Meet shoe {name}" for name in written
+    }
+    assert (len(model.asked), model.most) == (requests, min(requests, 8))
+    assert max(len(names) for _, names in model.asked) <= 10
+
+
+def test_one_bad_text_costs_its_neighbour_nothing() -> None:
+    def spoil(model: str, texts: list[dict[str, Any]]) -> Any:
+        return [
+            {**text, "headline": "x" * 41} if text["headline"].endswith(" n1") else text for text in texts
+        ]
+
+    model = Together(spoil)
+    written = write_together(model, 16)
+    assert {name for name, copy in written.items() if copy.source != "strong"} == {"n1"}
+    assert written["n1"].source == TEMPLATE
+    assert [asked for asked in model.asked if asked[0] == "fast"] == [("fast", ["shoe n1"])]
+    assert "headline has 41 characters, 40 are allowed" in model.prompts[-1]
+
+
+@pytest.mark.parametrize("answer", ["blocked", [], [{"number": 7, **GOOD}], [{"number": 1}], "?"])
+def test_texts_that_are_refused_together_are_tried_alone(answer: Any) -> None:
+    def spoil(model: str, texts: list[dict[str, Any]]) -> Any:
+        if answer == "blocked" and len(texts) > 1:
+            raise AiModelError("blocked")
+        return texts if len(texts) == 1 else answer
+
+    model = Together(spoil)
+    written = write_together(model, 16)
+    assert {copy.source for copy in written.values()} == {"fast"}
+    assert [names for name, names in model.asked if name == "fast"] == [
+        [f"shoe n{number}"] for number in range(16)
+    ]
+
+
+def test_own_lines_stand_among_other_texts_and_whole_ones_ask_for_nothing() -> None:
+    model = Together()
+    whole = GivenTexts(creative_id="n0", primary_text="Mine", headline="My own", description="All mine")
+    part = GivenTexts(creative_id="n1", headline="Half mine")
+    written = write_together(model, 16, n0=whole, n1=part)
+    assert (written["n0"].source, written["n0"].headline) == ("request", "My own")
+    assert (written["n1"].source, written["n1"].headline) == ("request, strong", "Half mine")
+    assert "shoe n0" not in str(model.asked)
+    assert '"lines_that_stand": {"headline": "Half mine"}' in model.prompts[0]
+
+
+def test_a_client_that_was_handed_in_is_asked_for_one_text_at_a_time() -> None:
+    model = Together()
+    written: dict[str, AdCopy] = {}
+
+    async def keep(copies: Mapping[str, AdCopy]) -> None:
+        written.update(copies)
+
+    orders = [CopyOrder(creative(creative_id=str(number))) for number in range(20)]
+    writer = Copywriter(model, ["strong"], takes_plain_text=True)
+    asyncio.run(writer.write_all(orders, Brief("sales", "en", LIMITS), keep))
+    assert (len(written), len(model.asked), model.most) == (20, 20, 8)
+
+
+def test_a_text_that_cannot_be_kept_is_an_error_once_all_are_written() -> None:
+    kept: list[str] = []
+
+    async def keep(copies: Mapping[str, AdCopy]) -> None:
+        if "n0" in copies:
+            raise StoreError("the store is away")
+        kept.extend(copies)
+
+    orders = [CopyOrder(creative(creative_id=f"n{number}")) for number in range(16)]
+    with pytest.raises(StoreError):
+        asyncio.run(Copywriter(None, ()).write_all(orders, Brief("sales", "en", LIMITS), keep))
+    assert len(kept) == 14

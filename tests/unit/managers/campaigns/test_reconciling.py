@@ -319,10 +319,10 @@ def test_a_stop_that_stands_outlives_a_platform_that_cannot_be_reached(house: Ho
         await house.dies("start", 3, "after", ACTIVATING)
         assert await house.sweep(minutes=20) == {"created": 1}
         house.platform.change(house.platform.campaigns()[0], status="active")  # a request that came late
+        house.platform.refusals["pause"] = PlatformUnavailableError("down", platform="meta")
         house.platform.fail_with = PlatformUnavailableError("down", platform="meta")
         assert await house.sweep(minutes=26) == {"failed": 1}
         house.platform.fail_with = None
-        house.platform.refusals["pause"] = PlatformUnavailableError("down", platform="meta")
         assert await house.sweep(minutes=32) == {"failed": 1}
         house.platform.refusals.clear()
         assert await house.sweep(minutes=38) == {"created": 1}

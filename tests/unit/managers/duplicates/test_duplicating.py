@@ -196,6 +196,7 @@ def test_an_imported_campaign_is_copied_with_new_creatives(house: OneTenant) -> 
         ({}, {}, "creative_ids"),
         ({"bid_strategy": "LOWEST_COST_WITH_BID_CAP"}, {"creative_ids": ["1"]}, "bid_strategy"),
         ({"people": {"more": ["interests"]}}, {"creative_ids": ["1"]}, "other_targeting"),
+        ({"people": {"beside": ["negative keywords"]}}, {"creative_ids": ["1"]}, "other_targeting"),
         ({"people": {"places": ["3847"]}}, {"creative_ids": ["1"]}, "places"),
         ({"placements": "selected"}, {"creative_ids": ["1"]}, "placements"),
     ],

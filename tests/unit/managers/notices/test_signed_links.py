@@ -15,9 +15,9 @@ from campaign_automation.managers.notices.signed_links import (
     LINK_SECONDS,
     Link,
     LinkKeys,
+    authentic,
     new_link,
     signed,
-    verified,
 )
 
 OLD, NEW, OTHER = ({"current": letter * 64} for letter in "abc")
@@ -46,7 +46,7 @@ def link() -> Link:
 
 
 def test_a_token_says_what_was_signed(link: Link) -> None:
-    assert verified(signed(link, keys(OLD)), keys(OLD)) == link
+    assert authentic(signed(link, keys(OLD)), keys(OLD)) == link
     assert link.expires - time.time() == pytest.approx(LINK_SECONDS, abs=5)
     # Two links for the same are two.
     assert new_link("u", "ann", "proposals/prop_1", "read").token_id != link.token_id
@@ -54,7 +54,9 @@ def test_a_token_says_what_was_signed(link: Link) -> None:
 
 def test_a_token_is_over_after_its_time(link: Link) -> None:
     over = link._replace(expires=int(time.time()) - 1)
-    assert verified(signed(over, keys(OLD)), keys(OLD)) is None
+    known = authentic(signed(over, keys(OLD)), keys(OLD))
+    assert known is not None
+    assert (known.is_over, link.is_over) == (True, False)
 
 
 def test_a_token_that_was_touched_or_is_none_is_refused(link: Link) -> None:
@@ -64,7 +66,7 @@ def test_a_token_that_was_touched_or_is_none_is_refused(link: Link) -> None:
         other = [*values]
         other[index] = other[index] + 999 if isinstance(other[index], int) else "other"
         touched = base64.urlsafe_b64encode(json.dumps(other).encode()).decode().rstrip("=")
-        assert verified(f"{touched}.{signature}", keys(OLD)) is None, values[index]
+        assert authentic(f"{touched}.{signature}", keys(OLD)) is None, values[index]
     strange = [
         "",
         ".",
@@ -78,26 +80,26 @@ def test_a_token_that_was_touched_or_is_none_is_refused(link: Link) -> None:
     ]
     strange += ["W10.W10", "e30.e30", "bnVsbA.bnVsbA", "x" * 100_000]
     for token in strange:
-        assert verified(token, keys(OLD)) is None, token
-    assert verified(signed(link, keys(OTHER)), keys(OLD)) is None
+        assert authentic(token, keys(OLD)) is None, token
+    assert authentic(signed(link, keys(OTHER)), keys(OLD)) is None
 
 
 def test_keys_change_without_a_gap(link: Link, monkeypatch: pytest.MonkeyPatch) -> None:
     changed = {**NEW, "previous": OLD["current"]}
     before, after = signed(link, keys(OLD)), signed(link, keys(changed))
-    assert verified(before, keys(changed)) == link
+    assert authentic(before, keys(changed)) == link
     # A process that kept the secret of before reads it anew when it meets the new key.
     secret = Secret(OLD)
     late = LinkKeys(secret.read)
     secret.value = changed
-    assert verified(after, late) == link
-    assert (verified(before, late), secret.reads) == (link, 1)
+    assert authentic(after, late) == link
+    assert (authentic(before, late), secret.reads) == (link, 1)
     # Strange keys make it read once in a while, not each time.
     for _ in range(5):
-        assert verified(signed(link, keys(OTHER)), late) is None
+        assert authentic(signed(link, keys(OTHER)), late) is None
     assert secret.reads == 1
     monkeypatch.setattr(signed_links, "_FRESH_SECONDS", 0)
-    assert verified(signed(link, keys(OTHER)), late) is None
+    assert authentic(signed(link, keys(OTHER)), late) is None
     assert secret.reads == 2
 
 

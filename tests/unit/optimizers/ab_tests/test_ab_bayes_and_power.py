@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 import pytest
+import scipy  # its parts load where they are used, in one process of a run
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import integrate, stats
 
 from campaign_automation.optimizers.ab_tests.bayes import best_arm
 from campaign_automation.optimizers.ab_tests.power import detectable_effect, power_of, visitors_needed
@@ -59,22 +59,22 @@ def test_p_best_is_the_exact_sum(first: Arm, second: Arm) -> None:
 def test_p_best_of_a_thousand_million_visitors_is_the_normal_one(gap: int) -> None:
     first, second = Arm(10**9, 10**7), Arm(10**9, 10**7 + gap)
     deviation = math.sqrt(first.rate * (1 - first.rate) / 10**9 + second.rate * (1 - second.rate) / 10**9)
-    normal = stats.norm.cdf((second.rate - first.rate) / deviation)
+    normal = scipy.stats.norm.cdf((second.rate - first.rate) / deviation)
     assert best_arm([first, second]).p_best[1] == pytest.approx(normal, abs=1e-6)
 
 
 def test_three_arms_agree_with_adaptive_quadrature() -> None:
     rows = [Arm(1000, 100), Arm(1200, 131), Arm(900, 101)]
-    posteriors = [stats.beta(arm.conversions + 1, arm.visitors - arm.conversions + 1) for arm in rows]
+    posteriors = [scipy.stats.beta(arm.conversions + 1, arm.visitors - arm.conversions + 1) for arm in rows]
     found = best_arm(rows)
     for index, own in enumerate(posteriors):
         others = [other for other in posteriors if other is not own]
-        expected, _ = integrate.quad(
+        expected, _ = scipy.integrate.quad(
             lambda x, own=own, others=others: own.pdf(x) * np.prod([other.cdf(x) for other in others]),
             0.05, 0.2, points=[0.1, 0.11], epsabs=1e-12,
         )  # fmt: skip
         assert found.p_best[index] == pytest.approx(expected, abs=1e-7)
-    below, _ = integrate.quad(
+    below, _ = scipy.integrate.quad(
         lambda x: np.prod([own.cdf(x) for own in posteriors]), 0, 1, points=[0.1, 0.11, 0.13], epsabs=1e-12
     )
     assert found.expected_loss == pytest.approx([1 - below - own.mean() for own in posteriors], abs=1e-7)

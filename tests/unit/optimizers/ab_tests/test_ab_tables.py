@@ -7,9 +7,9 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+import scipy  # its parts load where they are used, in one process of a run
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
 
 from campaign_automation.optimizers.ab_tests import effects
 from campaign_automation.optimizers.ab_tests.tables import (
@@ -43,16 +43,18 @@ def test_chi_square_agrees_with_scipy(rows: list[Arm]) -> None:
     if not 0 < sum(arm.conversions for arm in rows) < sum(arm.visitors for arm in rows):
         assert (found.statistic, found.p_value) == (0.0, 1.0)
         return
-    expected = stats.chi2_contingency(cells(*rows), correction=False)
+    expected = scipy.stats.chi2_contingency(cells(*rows), correction=False)
     assert found.statistic == pytest.approx(expected.statistic, rel=1e-9, abs=1e-9)
     assert found.df == expected.dof
-    assert found.p_value == pytest.approx(max(stats.chi2.sf(found.statistic, found.df), P_FLOOR), rel=1e-9)
+    assert found.p_value == pytest.approx(
+        max(scipy.stats.chi2.sf(found.statistic, found.df), P_FLOOR), rel=1e-9
+    )
 
 
 @given(first=arms(300), second=arms(300))
 def test_fisher_agrees_with_scipy(first: Arm, second: Arm) -> None:
     assert fisher(first, second).p_value == pytest.approx(
-        stats.fisher_exact(cells(first, second)).pvalue, rel=1e-7
+        scipy.stats.fisher_exact(cells(first, second)).pvalue, rel=1e-7
     )
 
 
@@ -98,7 +100,7 @@ def test_cmh_agrees_with_its_definition(seed: int, days: int) -> None:
     conversions = rng.binomial(visitors.astype(int), 0.1).astype(float)
     found = cmh(visitors, conversions)
     assert found.test.statistic == pytest.approx(reference_cmh(visitors, conversions), rel=1e-9, abs=1e-12)
-    assert found.test.p_value == pytest.approx(stats.chi2.sf(found.test.statistic, 1), rel=1e-9)
+    assert found.test.p_value == pytest.approx(scipy.stats.chi2.sf(found.test.statistic, 1), rel=1e-9)
     assert found.excess.sum() == pytest.approx(0.0, abs=1e-6)
 
 
@@ -166,7 +168,7 @@ def test_fisher_does_not_mind_which_arm_is_first(first: Arm, second: Arm) -> Non
 
 @given(arm=arms(10**9), alpha=st.sampled_from([0.01, 0.05, 0.2]))
 def test_wilson_agrees_with_scipy(arm: Arm, alpha: float) -> None:
-    expected = stats.binomtest(arm.conversions, arm.visitors).proportion_ci(1 - alpha, method="wilson")
+    expected = scipy.stats.binomtest(arm.conversions, arm.visitors).proportion_ci(1 - alpha, method="wilson")
     found = effects.wilson(arm, alpha)
     assert (found.low, found.high) == pytest.approx((expected.low, expected.high), rel=1e-9, abs=1e-12)
 
@@ -174,12 +176,12 @@ def test_wilson_agrees_with_scipy(arm: Arm, alpha: float) -> None:
 @pytest.mark.parametrize("rows", [(Arm(500, 20), Arm(400, 33)), (Arm(10**6, 900), Arm(10**6, 1000))])
 def test_ratios_agree_with_scipy(rows: tuple[Arm, Arm]) -> None:
     first, second = rows
-    risk = stats.contingency.relative_risk(
+    risk = scipy.stats.contingency.relative_risk(
         first.conversions, first.visitors, second.conversions, second.visitors
     )
     limits, found = risk.confidence_interval(0.95), effects.ratio(first, second, 0.05)
     assert (found.value, found.low, found.high) == pytest.approx((risk.relative_risk, *limits), rel=1e-9)
-    sample = stats.contingency.odds_ratio(cells(first, second), kind="sample")
+    sample = scipy.stats.contingency.odds_ratio(cells(first, second), kind="sample")
     limits, found = sample.confidence_interval(0.95), effects.odds_ratio(first, second, 0.05)
     assert (found.value, found.low, found.high) == pytest.approx((sample.statistic, *limits), rel=1e-9)
 
@@ -210,7 +212,7 @@ def test_holm_keeps_false_positives_at_alpha() -> None:
 
 def test_split_agrees_with_scipy() -> None:
     observed, split = [50_500, 29_900, 19_600], [0.5, 0.3, 0.2]
-    expected = stats.chisquare(observed, [100_000 * share for share in split]).pvalue
+    expected = scipy.stats.chisquare(observed, [100_000 * share for share in split]).pvalue
     assert split_p(observed, split) == pytest.approx(expected, rel=1e-9)
 
 
@@ -225,6 +227,6 @@ def test_split_under_daily_looks_blocks_one_in_a_thousand_and_sees_a_real_mismat
 
 def test_drift_of_the_split_agrees_with_scipy() -> None:
     visitors = np.array([[100.0, 120.0], [130.0, 90.0], [0.0, 0.0], [110.0, 105.0]])
-    expected = stats.chi2_contingency(visitors[[0, 1, 3]], correction=False).pvalue
+    expected = scipy.stats.chi2_contingency(visitors[[0, 1, 3]], correction=False).pvalue
     assert split_drift_p(visitors) == pytest.approx(expected, rel=1e-9)
     assert split_drift_p(visitors[:1]) == 1.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from typing import NamedTuple
 
 from campaign_automation.adapters.base import Outcome, failed
 from campaign_automation.adapters.common.refusals import outcome_unknown
@@ -12,8 +13,16 @@ from campaign_automation.utils.error_handler import (
     PlatformUnavailableError,
 )
 
-# Returns those of the ids that the platform shows as they were asked to be.
-Look = Callable[[Sequence[str]], Awaitable[Collection[str]]]
+
+class Looked(NamedTuple):
+    """The ids that the platform shows as they were asked to be, and those of which it told nothing readable:
+    these stay unknown, all others were not done."""
+
+    done: Collection[str]
+    unread: Collection[str] = ()
+
+
+Look = Callable[[Sequence[str]], Awaitable[Looked]]
 
 
 def is_gone(error: Exception | None) -> bool:
@@ -47,14 +56,15 @@ async def looked_up(outcomes: Sequence[Outcome], look: Look) -> list[Outcome]:
     if not open_ones:
         return list(outcomes)
     try:
-        done = await look(list(open_ones))
+        looked = await look(list(open_ones))
     except PlatformError:
         return list(outcomes)  # they stay unknown
-    not_done = {tag: reason for tag, reason in open_ones.items() if tag not in done}
+    known = {tag: reason for tag, reason in open_ones.items() if tag not in looked.unread}
+    not_done = {tag: reason for tag, reason in known.items() if tag not in looked.done}
     errors = not_done if len(not_done) == 1 else {tag: _in_passing(error) for tag, error in not_done.items()}
     return [
         item
-        if item.tag not in open_ones
+        if item.tag not in known
         else failed(item.tag, errors[item.tag])
         if item.tag in errors
         else Outcome(item.tag, item.tag, request_id=item.request_id)

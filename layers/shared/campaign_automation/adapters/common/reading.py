@@ -172,11 +172,16 @@ def node_of(model: type[N], fields: Mapping[str, Any]) -> N:
 
 
 def _with_more(node: N) -> N:
-    """Return the node, with an issue for targeting of which only a part is understood."""
-    problem = _targeting_problem(node.targeting) if isinstance(node, AdSetNode) and node.targeting else None
-    if problem:
+    """Return the node, with an issue for targeting of which only a part is understood, and one for what is
+    set beside it."""
+    targeting = node.targeting if isinstance(node, AdSetNode) else None
+    if targeting is None:
+        return node
+    if problem := _targeting_problem(targeting):
         node.unread.append("targeting")
         node.issues.append(f"targeting: {problem}, which this module does not know")
+    if targeting.beside:
+        node.issues.append(f"also set on the platform, and left as it is: {', '.join(targeting.beside)}")
     return node
 
 

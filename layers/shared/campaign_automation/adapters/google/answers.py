@@ -157,7 +157,6 @@ def _targeting(stored: Stored, group_id: str) -> StoredTargeting:
     low, high = stored.ages.get(group_id, facts.ALL_AGES)
     countries = [place for place in stored.countries if place in facts.GEO_TARGETS]
     odd = [f"location {place}" for place in stored.countries if place not in facts.GEO_TARGETS]
-    more = [*odd, *stored.narrowed.get(group_id, [])]
     return StoredTargeting(
         age_min=low,
         age_max=high,
@@ -168,7 +167,8 @@ def _targeting(stored: Stored, group_id: str) -> StoredTargeting:
         excluded_countries=list(stored.excluded_countries),
         audiences=stored.audiences.get(group_id, []),
         excluded_audiences=stored.excluded_audiences.get(group_id, []),
-        more=more,
+        more=[*odd, *stored.more_of(group_id)],
+        beside=stored.beside(group_id),
     )
 
 

@@ -60,24 +60,21 @@ AD_GROUPS = (
     f"SELECT {_CAMPAIGN}, {_AD_GROUP} FROM ad_group WHERE campaign.id = {{campaign_id}}"
     " AND ad_group.status != 'REMOVED'"
 )
-# The places of a campaign and the people of its ad groups; ours are locations and excluded ages.
+# The criteria of a campaign and of its ad groups, of every kind: what somebody set by hand limits them, too.
 PLACES = (
     "SELECT campaign_criterion.location.geo_target_constant, campaign_criterion.language.language_constant,"
     " campaign_criterion.keyword.text, campaign_criterion.keyword.match_type,"
+    " campaign_criterion.bid_modifier, campaign.targeting_setting.target_restrictions,"
     " campaign_criterion.type, campaign_criterion.negative FROM campaign_criterion"
-    " WHERE campaign.id = {campaign_id}"
-    " AND campaign_criterion.type IN ('LOCATION', 'PROXIMITY', 'LOCATION_GROUP', 'LANGUAGE', 'KEYWORD')"
-    " AND campaign_criterion.status != 'REMOVED'"
+    " WHERE campaign.id = {campaign_id} AND campaign_criterion.status != 'REMOVED'"
 )
 PEOPLE = (
     "SELECT ad_group.id, ad_group_criterion.age_range.type, ad_group_criterion.gender.type,"
     " ad_group_criterion.user_list.user_list, ad_group_criterion.keyword.text,"
     " ad_group_criterion.keyword.match_type,"
+    " ad_group_criterion.bid_modifier, ad_group.targeting_setting.target_restrictions,"
     " ad_group_criterion.type, ad_group_criterion.negative FROM ad_group_criterion"
-    " WHERE campaign.id = {campaign_id}"
-    " AND ad_group_criterion.type IN ('AGE_RANGE', 'GENDER', 'PARENTAL_STATUS', 'INCOME_RANGE', 'USER_LIST',"
-    " 'KEYWORD')"
-    " AND ad_group_criterion.status != 'REMOVED'"
+    " WHERE campaign.id = {campaign_id} AND ad_group_criterion.status != 'REMOVED'"
 )
 
 

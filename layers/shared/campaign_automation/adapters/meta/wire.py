@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 import requests
@@ -31,8 +31,21 @@ from campaign_automation.utils.validation import json_of, whole
 T = TypeVar("T")
 Call = tuple[str, tuple[str, ...], facts.Params]  # method, path, parameters
 
-_CONCURRENT_CALLS = 4  # each takes a thread
+CONCURRENT_CALLS = 4  # each takes a thread
 _TRACE_HEADER = "x-fb-trace-id"
+
+
+class Item(NamedTuple):
+    """One call of a batch. Later items of it may refer to the answer of one that `is_named`, by its tag."""
+
+    operation: str
+    call: Call
+    is_named: bool = False
+
+
+def reference(tag: str) -> str:
+    """Return the text that stands for the id of the item of this tag within its batch."""
+    return f"{{result={tag}:$.id}}"
 
 
 class MetaWire:
@@ -80,12 +93,12 @@ class MetaWire:
             return [await self.send(access, operation, tag, call) for tag, call in calls.items()]
         outcomes: list[Outcome] = []
         for tags in chunks(list(calls), facts.BATCH_LIMIT):
-            outcomes += await self._one_batch(access, operation, {tag: calls[tag] for tag in tags})
+            outcomes += await self.send_items(access, {tag: Item(operation, calls[tag]) for tag in tags})
         return outcomes
 
     async def send_each(self, access: Access, operation: str, calls: Mapping[str, Call]) -> list[Outcome]:
         """One request per call, a few at a time, for calls that may not share a batch."""
-        limit = asyncio.Semaphore(_CONCURRENT_CALLS)
+        limit = asyncio.Semaphore(CONCURRENT_CALLS)
 
         async def send(tag: str, call: Call) -> Outcome:
             async with limit:
@@ -104,24 +117,33 @@ class MetaWire:
         except PlatformError as error:
             return failed(tag, error)
 
-    async def _one_batch(self, access: Access, operation: str, calls: Mapping[str, Call]) -> list[Outcome]:
+    async def send_items(self, access: Access, items: Mapping[str, Item]) -> list[Outcome]:
+        """Send one batch, and return one outcome per item, in order."""
+        if len(items) == 1:
+            return [await self.send(access, item.operation, tag, item.call) for tag, item in items.items()]
+
         def send(api: FacebookAdsApi) -> dict[str, Outcome]:
             outcomes: dict[str, Outcome] = {}
             batch = api.new_batch()
-            for tag, (method, path, params) in calls.items():
-                batch.add(method, path, params=params, **_callbacks(tag, outcomes))
+            for tag, item in items.items():
+                method, path, params = item.call
+                added = batch.add(method, path, params=params, **_callbacks(tag, outcomes))
+                if item.is_named:
+                    # Meta leaves out the answer of a named item unless it is told otherwise.
+                    added.update(name=tag, omit_response_on_success=False)
             batch.execute()
             return outcomes
 
-        lost: PlatformError = unavailable(f"meta: no answer for an item of the batch ({operation})")
+        lost: PlatformError = unavailable("meta: no answer for an item of the batch")
         try:
-            outcomes = await self.run(access, "batch", send, count=len(calls))
+            outcomes = await self.run(access, "batch", send, count=len(items))
         except PlatformError as error:
             outcomes, lost = {}, error
-        for outcome in outcomes.values():
-            platform_call(PLATFORM, operation, "ok" if outcome.error is None else outcome.error.code)
+        for tag, outcome in outcomes.items():
+            code = "ok" if outcome.error is None else outcome.error.code
+            platform_call(PLATFORM, items[tag].operation, code)
         # An item that the platform answered with null may have been made.
-        return [outcomes.get(tag, failed(tag, lost)) for tag in calls]
+        return [outcomes.get(tag, failed(tag, lost)) for tag in items]
 
     async def run(
         self,

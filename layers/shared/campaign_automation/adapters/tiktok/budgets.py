@@ -7,18 +7,18 @@ the budgets of Upgraded Smart+ Ad Groups".
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from functools import partial
 
 from campaign_automation.adapters.base import Access, BudgetOutcome, Outcome, failed
 from campaign_automation.adapters.common.budgets import Amounts, BudgetOutcomes, budget_outcome
 from campaign_automation.adapters.common.listings import chunks
-from campaign_automation.adapters.common.outcomes import Look, looked_up
-from campaign_automation.adapters.common.refusals import gone
+from campaign_automation.adapters.common.outcomes import Look, Looked, looked_up
+from campaign_automation.adapters.common.reading import UNREADABLE
 from campaign_automation.adapters.tiktok import facts
 from campaign_automation.adapters.tiktok.answers import daily_budget, scheduled_budget
-from campaign_automation.adapters.tiktok.errors import is_nothing_to_update
+from campaign_automation.adapters.tiktok.errors import is_nothing_to_update, unavailable
 from campaign_automation.adapters.tiktok.facts import PLATFORM
 from campaign_automation.adapters.tiktok.objects import Stored, TikTokObjects, change_outcomes, path_of
 from campaign_automation.adapters.tiktok.requests import number
@@ -44,9 +44,9 @@ class TikTokBudgets:
         outcomes = {item: _without_write(item, level, amounts[item], stored) for item in amounts}
         open_ids = [item for item, outcome in outcomes.items() if outcome is None]
         by_family = [
-            self._change(access, level, family, amounts, {item: stored[item][1] for item in members})
+            self._change(access, level, family, amounts, {item: stored.found[item][1] for item in members})
             for family in ("manual", "smart_plus")
-            if (members := [item for item in open_ids if stored[item][0] == family])
+            if (members := [item for item in open_ids if stored.family_of(item) == family])
         ]
         for changed in await asyncio.gather(*by_family):
             outcomes |= {outcome.platform_id: outcome for outcome in changed}
@@ -117,11 +117,12 @@ class TikTokBudgets:
 
     async def _with_budget(
         self, access: Access, level: Level, field: str, amounts: Amounts, ids: Sequence[str]
-    ) -> Collection[str]:
+    ) -> Looked:
         """Return those of the ids that have the amount as their budget, or as the one for tomorrow."""
         read = scheduled_budget if field == "scheduled_budget" else daily_budget
+        noun = facts.NOUNS[level]
         stored = await self._objects.stored(access, level, ids)
-        return {item for item, (_, data) in stored.items() if read(data) == amounts[item]}
+        return stored.looked(ids, lambda data: read(data) == amounts[str(data[f"{noun}_id"])])
 
     async def _send(
         self,
@@ -143,16 +144,19 @@ class TikTokBudgets:
 
 def _without_write(item: str, level: Level, amount: Decimal, stored: Stored) -> BudgetOutcome | None:
     """The outcome, where the stored object already decides it; None where a write is needed."""
-    if item not in stored:
-        return BudgetOutcome(item, error=gone(PLATFORM, f"the {level} {item} does not exist"))
-    data = stored[item][1]
-    now = daily_budget(data)
+    if item not in stored.found:
+        return BudgetOutcome(item, error=stored.refusal(level, item))
+    data = stored.found[item][1]
+    try:
+        now, scheduled = daily_budget(data), scheduled_budget(data)
+    except UNREADABLE:
+        problem = f"{PLATFORM}: the budget of the {level} {item} is set to something that is not known here"
+        return BudgetOutcome(item, error=unavailable(problem))
     if not now:
         problem = f"tiktok: the {level} {item} has no daily budget of its own"
         error = PlatformRejectedError(problem, platform=PLATFORM, code="1001", field="daily_budget")
         return BudgetOutcome(item, error=error)
-    is_kept = scheduled_budget(data) in (None, amount)
-    return BudgetOutcome(item, "now") if now == amount and is_kept else None
+    return BudgetOutcome(item, "now") if now == amount and scheduled in (None, amount) else None
 
 
 def _is_refusal(error: Exception | None) -> bool:

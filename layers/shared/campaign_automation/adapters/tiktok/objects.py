@@ -8,14 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Literal
 
 from campaign_automation.adapters.base import Access, Outcome, failed
 from campaign_automation.adapters.common.listings import chunks, found_campaigns, names_by_id
-from campaign_automation.adapters.common.outcomes import is_gone, left_open, looked_up, with_gone_removed
-from campaign_automation.adapters.common.reading import id_of, id_or_none, tree_of
+from campaign_automation.adapters.common.outcomes import (
+    Looked,
+    is_gone,
+    left_open,
+    looked_up,
+    with_gone_removed,
+)
+from campaign_automation.adapters.common.reading import UNREADABLE, id_or_none, tree_of
 from campaign_automation.adapters.common.refusals import another_campaign, gone
 from campaign_automation.adapters.tiktok import facts
 from campaign_automation.adapters.tiktok.answers import (
@@ -29,7 +36,7 @@ from campaign_automation.adapters.tiktok.answers import (
     partial_errors,
 )
 from campaign_automation.adapters.tiktok.echo import Echoes
-from campaign_automation.adapters.tiktok.errors import is_nothing_to_update
+from campaign_automation.adapters.tiktok.errors import is_nothing_to_update, unavailable
 from campaign_automation.adapters.tiktok.facts import PLATFORM
 from campaign_automation.adapters.tiktok.requests import setting_body
 from campaign_automation.adapters.tiktok.wire import Answer, TikTokWire
@@ -43,11 +50,45 @@ from campaign_automation.utils.error_handler import (
     PlatformRejectedError,
     PlatformUnavailableError,
 )
+from campaign_automation.utils.observability import logger
 
 FamilySetting = Literal["auto", "manual", "smart_plus"]
-Stored = dict[str, tuple[facts.Family, facts.Params]]
+Entry = tuple[facts.Family, facts.Params]
 
 _OPERATION_STATUS = {"active": "ENABLE", "paused": "DISABLE"}
+
+
+@dataclass
+class Stored:
+    """Family and fields of objects by id, and the families that showed rows without a readable id.
+
+    Of an object that is not among the others it is not known whether such a row is its own.
+    """
+
+    found: dict[str, Entry] = field(default_factory=dict)
+    lost: list[facts.Family] = field(default_factory=list)
+
+    def family_of(self, item: str) -> facts.Family:
+        """Return the family of an object; of one that was not shown the likeliest."""
+        return self.found[item][0] if item in self.found else next(iter(self.lost), "manual")
+
+    def refusal(self, level: Level, item: str) -> PlatformError:
+        """Return the refusal of an object that is not among those found: gone, unless a row has no id."""
+        if not self.lost:
+            return gone(PLATFORM, f"the {level} {item} does not exist")
+        problem = f"the {level} {item} was not shown, and a row was answered without an id"
+        return unavailable(f"{PLATFORM}: {problem}")
+
+    def looked(self, ids: Sequence[str], is_done: Callable[[facts.Params], bool]) -> Looked:
+        """Return the ids of which `is_done` says so by their fields, and those of which nothing is read."""
+        done: list[str] = []
+        unread = [item for item in ids if item not in self.found] if self.lost else []
+        for item, (_, data) in self.found.items():
+            try:
+                done += [item] if is_done(data) else []
+            except UNREADABLE:
+                unread.append(item)
+        return Looked(done, unread)
 
 
 class TikTokObjects:
@@ -108,28 +149,47 @@ class TikTokObjects:
             if tree is not None:
                 return tree
         deleted = await self._deleted(access, Level.CAMPAIGN, [campaign_id])
-        if campaign_id in deleted:
-            family, data = deleted[campaign_id]
+        if campaign_id in deleted.found:
+            family, data = deleted.found[campaign_id]
             return _tree(campaign_id, family, {**data, "operation_status": "DELETE"}, [], [])
+        if deleted.lost:
+            raise deleted.refusal(Level.CAMPAIGN, campaign_id)
         raise gone(PLATFORM, f"the campaign {campaign_id} does not exist, or cannot be seen with this token")
 
     async def _deleted(self, access: Access, level: Level, ids: Sequence[str]) -> Stored:
-        """Return family and fields of those of the objects that TikTok shows as deleted."""
-        found = await self.stored(access, level, ids, primary_status="STATUS_DELETE")
-        return {item: stored for item, stored in found.items() if _may_be_deleted(stored[1])}
+        """Return those of the objects that TikTok shows as deleted."""
+        stored = await self.stored(access, level, ids, primary_status="STATUS_DELETE")
+        found = {item: entry for item, entry in stored.found.items() if _may_be_deleted(entry[1])}
+        return Stored(found, stored.lost)
 
     async def stored(self, access: Access, level: Level, ids: Sequence[str], **more: str) -> Stored:
-        """Return family and fields of the objects that exist: lists hide deleted ones, unless `more` asks."""
-        found: Stored = {}
+        """Return the objects that exist: lists hide deleted ones, unless `more` asks for them."""
+        stored = Stored()
         for family in self._likely_families(ids) if ids else []:
-            field = id_field(level, family)
-            missing = [item for item in ids if item not in found]
+            missing = [item for item in ids if item not in stored.found]
             for some in chunks(missing, facts.IDS_PER_FILTER):
-                filtering = {f"{field}s": some, **more}
-                items = await self._list(access, f"list_{level}s", level, family, filtering)
-                rows = ((id_of(item[field]), item) for item in items)
-                found |= {item_id: (family, item) for item_id, item in rows if item_id in some}
-        return found
+                await self._add(stored, access, level, family, some, more)
+        return stored
+
+    async def _add(
+        self,
+        stored: Stored,
+        access: Access,
+        level: Level,
+        family: facts.Family,
+        ids: Sequence[str],
+        more: Mapping[str, str],
+    ) -> None:
+        """Add what one family shows of the objects."""
+        field = id_field(level, family)
+        items = await self._list(access, f"list_{level}s", level, family, {f"{field}s": ids, **more})
+        for item in items:
+            item_id = id_or_none(item, field)
+            if item_id is not None:
+                stored.found |= {item_id: (family, item)} if item_id in ids else {}
+            elif family not in stored.lost:
+                logger.warning("row without an id", platform=PLATFORM, operation=f"list_{level}s")
+                stored.lost.append(family)
 
     async def by_family(
         self, access: Access, campaign_ids: Sequence[str], objective: Objective
@@ -143,10 +203,13 @@ class TikTokObjects:
             return {"manual": list(campaign_ids)}
         if all(map(self._echoes.is_smart_plus, campaign_ids)):
             return {"smart_plus": list(campaign_ids)}
-        families: dict[facts.Family, list[str]] = {}
-        for campaign_id, (family, _) in (await self.stored(access, Level.CAMPAIGN, campaign_ids)).items():
-            families.setdefault(family, []).append(campaign_id)
-        return families
+        stored = await self.stored(access, Level.CAMPAIGN, campaign_ids)
+        # A report says nothing of a campaign of the other family, so that asking for it there does no harm.
+        return {
+            family: members
+            for family in self._families()
+            if (members := [item for item in campaign_ids if _may_be_of(item, family, stored)])
+        }
 
     async def _list_both(
         self, access: Access, level: Level, filtering: facts.Params
@@ -215,7 +278,7 @@ class TikTokObjects:
         refused = [item.tag for item in outcomes if isinstance(item.error, PlatformRejectedError)]
         # A refusal does not always say that the object is deleted, so the lists decide.
         deleted = await self._deleted(access, level, refused)
-        return with_gone_removed(outcomes, lambda item: item.tag in deleted)
+        return with_gone_removed(outcomes, lambda item: item.tag in deleted.found)
 
     async def change_setting(
         self, access: Access, level: Level, ids: Sequence[str], setting: CampaignSetting
@@ -228,7 +291,7 @@ class TikTokObjects:
     async def _change_setting(
         self, access: Access, level: Level, item: str, setting: CampaignSetting, stored: Stored
     ) -> Outcome:
-        family = stored[item][0] if item in stored else "manual"
+        family = stored.family_of(item)
         wanted = setting_body(setting)
         body = {f"{facts.NOUNS[level]}_id": item, **wanted}
         try:
@@ -242,9 +305,9 @@ class TikTokObjects:
 
     async def _with_fields(
         self, access: Access, level: Level, wanted: facts.Params, ids: Sequence[str]
-    ) -> set[str]:
+    ) -> Looked:
         stored = await self.stored(access, level, ids)
-        return {item for item, (_, data) in stored.items() if wanted.items() <= data.items()}
+        return stored.looked(ids, lambda data: wanted.items() <= data.items())
 
     async def _change(
         self, access: Access, level: Level, ids: Sequence[str], operation_status: str
@@ -283,20 +346,24 @@ class TikTokObjects:
         try:
             answer = await self._wire.change(access, f"{verb}_{level}", path, body)
         except PlatformRejectedError as error:
-            if is_nothing_to_update(error) and await look(ids) >= set(ids):
+            if is_nothing_to_update(error) and set((await look(ids)).done) >= set(ids):
                 return [Outcome(item, item) for item in ids]
             raise
         return await looked_up(change_outcomes(ids, answer), look)
 
     async def _with_status(
         self, access: Access, level: Level, family: facts.Family, operation_status: str, ids: Sequence[str]
-    ) -> set[str]:
+    ) -> Looked:
         """Return those of the ids that have the status."""
         if operation_status == "DELETE":
-            return set(await self._deleted(access, level, ids))
-        field = id_field(level, family)
-        items = await self._list(access, f"list_{level}s", level, family, {f"{field}s": list(ids)})
-        return {id_of(item[field]) for item in items if item.get("operation_status") == operation_status}
+            return (await self._deleted(access, level, ids)).looked(ids, lambda _: True)
+        stored = Stored()
+        await self._add(stored, access, level, family, ids, {})
+        return stored.looked(ids, lambda data: data.get("operation_status") == operation_status)
+
+
+def _may_be_of(item: str, family: facts.Family, stored: Stored) -> bool:
+    return stored.found[item][0] == family if item in stored.found else family in stored.lost
 
 
 def _may_be_deleted(item: facts.Params) -> bool:

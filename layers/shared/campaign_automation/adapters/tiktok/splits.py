@@ -42,9 +42,9 @@ class TikTokSplits:
             return None
         stored = await self._objects.stored(access, Level.ADSET, adset_ids)
         _refuse_missing(adset_ids, stored)
-        if any(family != "manual" for family, _ in stored.values()):
+        if any(family != "manual" for family, _ in stored.found.values()):
             return None
-        groups = [stored[item][1] for item in adset_ids]
+        groups = [stored.found[item][1] for item in adset_ids]
         held = {id_or_none(group, "split_test_group_id") for group in groups}
         if len(held) == 1 and None not in held:
             return held.pop()
@@ -89,7 +89,9 @@ def _goes_on(group: Mapping[str, object], split_id: str) -> bool:
 
 
 def _refuse_missing(adset_ids: Sequence[str], stored: Stored) -> None:
-    missing = [item for item in adset_ids if item not in stored]
+    missing = [item for item in adset_ids if item not in stored.found]
+    if missing and stored.lost:
+        raise stored.refusal(Level.ADSET, missing[0])
     if missing:
         raise gone(PLATFORM, f"the ad groups {', '.join(missing)} do not exist")
 

@@ -71,7 +71,8 @@ class AbTestApplier:
         if not ended:
             return _applied(items, plan, run_id=run.run_id, ended=False)
         not_lifted = await self._let_winner_run_on(interim, run)
-        await self._ending.close(interim.test, "finished", end_reason(interim.analysis))
+        ending = run._replace(reason=end_reason(interim.analysis))
+        await self._ending.close(interim.test, "finished", ending)
         applied = _applied(items, plan, run_id=run.run_id, ended=True)
         return applied.model_copy(update={"failed": [*applied.failed, *not_lifted]})
 

@@ -6,6 +6,7 @@ Every step may be tried again, so an end that broke off halfway is completed by 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from campaign_automation.managers.ab_tests.schedules import AbTestSchedules
@@ -13,12 +14,15 @@ from campaign_automation.managers.ab_tests.wording import TITLE_ENDED
 from campaign_automation.managers.campaigns.planning import split_tag
 from campaign_automation.managers.changes.gate import WriteGate
 from campaign_automation.managers.changes.items import ChangeResult, DesiredChange, Run
+from campaign_automation.managers.notices.events import event
 from campaign_automation.managers.shared.notices import Notices
 from campaign_automation.models.ab_tests import TestState
 from campaign_automation.models.campaign import Campaign
 from campaign_automation.models.common import Level
+from campaign_automation.models.notices.events import TestEnded
 from campaign_automation.stores.ab_test_store import AbTest, AbTestStore
 from campaign_automation.stores.notice_store import Notice
+from campaign_automation.stores.operations.events import NewEvent
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import CampaignAutomationError, GuardRefusedError
 from campaign_automation.utils.observability import emit, logger
@@ -49,7 +53,7 @@ class AbTestEnding:
         if not dry_run:
             raise_unless_done(items)
             await self.end_split(campaign, run)
-            await self.close(test, state, run.reason, message)
+            await self.close(test, state, run, message)
         return items
 
     async def end_split(self, campaign: Campaign, run: Run) -> None:
@@ -58,10 +62,12 @@ class AbTestEnding:
         if campaign.platform_id(tag):
             await self._gate.end_split(campaign, tag, run)
 
-    async def close(self, test: AbTest, state: TestState, reason: str, message: str = "") -> None:
-        """End the test itself: its state, with the notice to its user, and its schedules."""
+    async def close(self, test: AbTest, state: TestState, run: Run, message: str = "") -> None:
+        """End the test itself: its state, with the notice to its user and its event, and its schedules."""
         notices = self.notice(test, "ended", TITLE_ENDED, message) if message else []
-        if await self._store.end(test, state, clock.now(), reason, notices):
+        now = clock.now()
+        events = [_ended(test, state, now, run, message)]
+        if await self._store.end(test, state, now, run.reason, notices, events):
             emit("ab_tests_ended_total", state=state)
         await self.unschedule(test.test_id)
         for notice in notices:
@@ -90,6 +96,12 @@ class AbTestEnding:
             "extra_data": {"test_id": test.test_id, "campaign_id": test.campaign_id},
         }
         return self._notices.notice(test.tenant, f"{test.test_id}-{what}", arguments)
+
+
+def _ended(test: AbTest, state: TestState, at: datetime, run: Run, message: str) -> NewEvent:
+    data = TestEnded(test_id=test.test_id, state=state, reason=run.reason, ended_at=at, message=message)
+    ids = {"campaign_id": test.campaign_id, "correlation_id": run.run_id}
+    return event(test.tenant, f"{test.test_id}-ended", data, run.actor, **ids)
 
 
 def raise_unless_done(items: Sequence[ChangeResult]) -> None:

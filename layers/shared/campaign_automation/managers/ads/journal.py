@@ -78,12 +78,12 @@ class AdditionJournal(Journal):
         errors = self.refused | dict(refused or {})
         self.refused = {tag: error for tag, error in errors.items() if tag not in made}
         campaign, run = self._held.campaign, self._held.run
-        await self._audit.conclude(
-            [
-                records.added(campaign, run, entry, self.refused.get(entry.tag), self._replaced_by(entry))
-                for entry in known
-            ]
-        )
+        added = [
+            records.added(campaign, run, entry, self.refused.get(entry.tag), self._replaced_by(entry))
+            for entry in known
+        ]
+        await self._audit.conclude(added)
+        self._held.concluded(added)
 
     def _replaced_by(self, entry: ObjectEntry) -> ObjectEntry | None:
         place = self._places.get(entry.tag)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 
 from campaign_automation.adapters.base import AdOrder, CreativeOrder, Outcome
 from campaign_automation.managers.campaigns.journal import Journal, Planned
@@ -36,21 +36,20 @@ class AdMaker:
             await self._create_ads_with(planned, await self._upload(planned, {}))
 
     async def _create_ads_with(self, planned: Planned, orders: Mapping[str, CreativeOrder]) -> None:
-        plan, account, adapter, access = planned.plan, planned.account, planned.adapter, planned.access
-        if Level.CREATIVE in adapter.levels:
+        plan = planned.plan
+        names = {Level.AD: {ad.tag: ad.name for ad in plan.ads}}
+        if Level.CREATIVE in planned.adapter.levels:
+            names = {Level.CREATIVE: {item.tag: item.name for item in plan.creatives}, **names}
 
-            async def send_creatives(tags: Sequence[str]) -> list[Outcome]:
-                missing = [order for order in orders.values() if order.tag in tags]
-                return await adapter.create_creatives(access, plan, account, missing)
+        async def send(tags: Collection[str]) -> list[Outcome]:
+            ads = [_ad_order(planned, ad, orders) for ad in plan.ads if ad.tag in tags]
+            creatives = [order for order in orders.values() if order.tag in tags]
+            root = planned.made_id(plan.tag)
+            return await planned.adapter.create_ads(
+                planned.access, plan, planned.account, root, ads, creatives
+            )
 
-            names = {item.tag: item.name for item in plan.creatives}
-            await self._journal.make(planned, Level.CREATIVE, names, send_creatives)
-
-        async def send_ads(tags: Sequence[str]) -> list[Outcome]:
-            missing = [_ad_order(planned, ad, orders) for ad in plan.ads if ad.tag in tags]
-            return await adapter.create_ads(access, plan, account, planned.made_id(plan.tag), missing)
-
-        await self._journal.make(planned, Level.AD, {ad.tag: ad.name for ad in plan.ads}, send_ads)
+        await self._journal.make_all(planned, names, send)
 
     async def _known_assets(self, planned: Planned) -> dict[str, str]:
         """Return the platform's references of files uploaded before, by creative."""

@@ -29,7 +29,6 @@ LONGEST_WAIT_SECONDS = 60.0  # for a platform that throttles, where no caller's 
 # As in the state machine; those of 120 s send one request after the other.
 _STEP_SECONDS = 60.0
 _LONG_STEPS = dict.fromkeys(("create_adsets", "create_ads", "create_split", "undo"), 120.0)
-_CONCURRENT_COPIES = 5
 
 _BACKWARD = ("undo", "give_up")  # a stopped creation takes no other step
 
@@ -37,9 +36,9 @@ Step = Callable[..., Awaitable[Any]]
 STEPS: dict[str, Step] = {
     step.__name__: step
     for step in (
-        CreationSteps.plan,
         CreationSteps.fetch_creatives,
         CreationSteps.write_copy,
+        CreationSteps.plan,
         CreationSteps.finish_plan,
         CreationSteps.create_campaign,
         CreationSteps.create_adsets,
@@ -78,25 +77,41 @@ class CampaignCreation:
             await self._run_back(tenant, campaign_id, error_body(error))
 
     async def _run_forward(self, tenant: str, campaign_id: str) -> None:
-        for step in ("plan", "fetch_creatives"):
-            await self._with_retries(step, tenant, campaign_id)
-        creation = await self.load(tenant, campaign_id)
-        limit = asyncio.Semaphore(_CONCURRENT_COPIES)
-
-        async def write(creative_id: str) -> None:
-            async with limit:
-                await self._with_retries("write_copy", tenant, campaign_id, creative_id=creative_id)
-
-        await asyncio.gather(*map(write, creation.creatives))
-        if creation.spec.dry_run:
+        await self._with_retries("fetch_creatives", tenant, campaign_id)
+        # Only ads need the copy, which takes longest; the campaign is made meanwhile.
+        copies = asyncio.create_task(self._with_retries("write_copy", tenant, campaign_id))
+        try:
+            is_dry_run = await self._run_until_ads(tenant, campaign_id)
+            await self._written(copies, campaign_id)
+        finally:
+            copies.cancel()
+            await asyncio.gather(copies, return_exceptions=True)
+        if is_dry_run:
             await self._with_retries("finish_plan", tenant, campaign_id)
             return
+        creation = await self.load(tenant, campaign_id)
         split = ["create_split"] if creation.test else []
-        for step in ("create_campaign", "create_adsets", "create_ads", *split, "read_back", "record"):
+        for step in ("create_ads", *split, "read_back", "record"):
             await self._with_retries(step, tenant, campaign_id)
         # Last, since only an active campaign can spend: whatever fails before leaves paused objects.
         if creation.spec.activate:
             await self._with_retries("activate", tenant, campaign_id)
+
+    async def _run_until_ads(self, tenant: str, campaign_id: str) -> bool:
+        """Make the campaign and its ad sets; return whether it is a dry run, which ends with its plan."""
+        await self._with_retries("plan", tenant, campaign_id)
+        creation = await self.load(tenant, campaign_id)
+        if not creation.spec.dry_run:
+            for step in ("create_campaign", "create_adsets"):
+                await self._with_retries(step, tenant, campaign_id)
+        return creation.spec.dry_run
+
+    async def _written(self, copies: asyncio.Task[None], campaign_id: str) -> None:
+        """Wait for the copies. They never end a creation: ads without a copy are given the template."""
+        try:
+            await copies
+        except CampaignAutomationError as error:
+            logger.warning("copy not written", campaign_id=campaign_id, reason=error.message)
 
     async def _run_back(self, tenant: str, campaign_id: str, failure: dict[str, Any]) -> None:
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -11,6 +11,7 @@ from campaign_automation.adapters.base import LONGEST_REPORT_DAYS, Access, Outco
 from campaign_automation.adapters.tree import CampaignNode
 from campaign_automation.managers.campaigns import wording
 from campaign_automation.managers.changes import records
+from campaign_automation.managers.notices.events import person_needed
 from campaign_automation.managers.shared.notices import Notices
 from campaign_automation.managers.shared.switches import Switches
 from campaign_automation.models.campaign import Creation, ObjectEntry
@@ -26,7 +27,7 @@ from campaign_automation.utils.error_handler import (
 )
 from campaign_automation.utils.observability import emit, logger
 
-Send = Callable[[Sequence[str]], Awaitable[list[Outcome]]]
+Send = Callable[[Collection[str]], Awaitable[list[Outcome]]]  # of the tags of missing objects
 _CLOCK_SKEW = timedelta(minutes=5)  # between our clock and a platform's
 
 
@@ -72,19 +73,29 @@ class Journal:
         creation.objects.update({entry.tag: entry for entry in entries})
 
     async def make(self, planned: Planned, level: Level, names: Mapping[str, str], send: Send) -> None:
-        """Make the missing objects of one level. `names` maps the tags to exact names.
+        """Make the missing objects of one level. `names` maps the tags to exact names."""
+        await self.make_all(planned, {level: names}, send)
+
+    async def make_all(self, planned: Planned, names: Mapping[Level, Mapping[str, str]], send: Send) -> None:
+        """Make the missing objects of several levels by one call of `send`.
 
         An object journaled as sent and never answered may exist: it is looked up and adopted. Raises the
         platform's refusal, or its first passing error when nothing was refused.
         """
         creation = planned.creation
-        await self.adopt(planned, level, names)
-        missing = [tag for tag in names if creation.platform_id(tag) is None]
+        for level, of_level in names.items():
+            await self.adopt(planned, level, of_level)
+        missing = [
+            attempted(creation, level, tag, name)
+            for level, of_level in names.items()
+            for tag, name in of_level.items()
+            if creation.platform_id(tag) is None
+        ]
         if not missing:
             return
         # Before the request: a process that dies now leaves a trace of what it may have made.
-        await self.attempt(creation, [attempted(creation, level, tag, names[tag]) for tag in missing])
-        outcomes = await send(missing)
+        await self.attempt(creation, missing)
+        outcomes = await send({entry.tag for entry in missing})
         answered = [_answered(creation, outcome) for outcome in outcomes]
         await self.write(creation, answered)
         refused = {outcome.tag: outcome.error for outcome in outcomes if outcome.error}
@@ -170,7 +181,8 @@ class Journal:
         for copy in copies:
             text = wording.second_copy_notice(creation.campaign_id, planned.adapter.platform, copy)
             notice_id = f"{creation.campaign_id}-copy-{copy.platform_id}"
-            await self._notices.tell(creation.tenant, notice_id, text)
+            needed = person_needed(creation.tenant, notice_id, text, creation.campaign_id)
+            await self._notices.tell(creation.tenant, notice_id, text, [needed])
 
     async def record_created(
         self,

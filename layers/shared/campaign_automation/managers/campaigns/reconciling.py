@@ -21,6 +21,7 @@ from campaign_automation.managers.campaigns.planning import is_tag
 from campaign_automation.managers.changes.gate import WriteGate
 from campaign_automation.managers.changes.items import DesiredChange, Run, new_run
 from campaign_automation.managers.changes.resuming import Resumes
+from campaign_automation.managers.notices.events import person_needed
 from campaign_automation.managers.shared.accounts import AccountDirectory, with_access
 from campaign_automation.managers.shared.notices import Notices
 from campaign_automation.models.campaign import Campaign, Creation
@@ -206,7 +207,8 @@ class Reconciler:
         """Tell a person once of a campaign that the platform no longer knows; return whether that is new."""
         notice_id = f"{campaign.campaign_id}-unknown"
         notice = wording.unknown_campaign_notice(campaign.campaign_id, campaign.platform)
-        is_new = await self._notices.leave(campaign.tenant, notice_id, notice)
+        needed = person_needed(campaign.tenant, notice_id, notice, campaign.campaign_id)
+        is_new = await self._notices.leave(campaign.tenant, notice_id, notice, events=[needed])
         if is_new:
             await self._notices.deliver(campaign.tenant, notice_id)
         return is_new
@@ -315,4 +317,6 @@ class OrphanSearch:
         logger.warning("unknown tag", account=account.pk, platform_id=platform_id, campaign_name=name)
         emit("unknown_tags_total", platform=account.platform)
         notice = wording.unknown_tag_notice(account.platform, platform_id, name)
-        await self._notices.tell(account.tenant, f"unknown-{account.platform}-{platform_id}", notice)
+        notice_id = f"unknown-{account.platform}-{platform_id}"
+        needed = person_needed(account.tenant, notice_id, notice)
+        await self._notices.tell(account.tenant, notice_id, notice, [needed])

@@ -6,13 +6,14 @@ kept, those of unknown outcome are looked up, and only missing ones are made.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from campaign_automation.adapters.base import Access, Outcome, PlatformAdapter
 from campaign_automation.adapters.platform_facts import sunset_warnings
 from campaign_automation.adapters.tree import Tree
+from campaign_automation.managers.ads.drafting import Brief, CopyOrder
 from campaign_automation.managers.ads.making import AdMaker
 from campaign_automation.managers.campaigns import wording
 from campaign_automation.managers.campaigns.copywriting import Copywriter, claim_warnings
@@ -34,11 +35,12 @@ from campaign_automation.managers.campaigns.undo import Undo
 from campaign_automation.managers.changes.commitments import Commitments
 from campaign_automation.managers.changes.gate import WriteGate
 from campaign_automation.managers.changes.items import DesiredChange, Run, is_confirmed
+from campaign_automation.managers.notices.events import campaign_made
 from campaign_automation.managers.shared.accounts import AccountDirectory
 from campaign_automation.managers.shared.notices import Notices
 from campaign_automation.managers.shared.outbox import Outbox
 from campaign_automation.models.campaign import FINAL, Campaign, Creation, State
-from campaign_automation.models.campaigns import CreateCampaign
+from campaign_automation.models.campaigns import AdCopy, CampaignPlan, CreateCampaign, Creative
 from campaign_automation.models.common import AdAccount, Level
 from campaign_automation.stores.campaign_store import CampaignStore
 from campaign_automation.stores.operations.tags import TagStore
@@ -87,6 +89,20 @@ class CreationSteps:
 
     # --- before the first write ------------------------------------------------------------------------
 
+    async def fetch_creatives(self, creation: Creation) -> dict[str, Any]:
+        """Fetch the creatives from the Web Platform or the request, and check them.
+
+        First of all steps: their copy is written while the campaign and its ad sets are made.
+        """
+        spec = creation.spec
+        creatives = await self._library.fetch(creation.tenant, spec)
+        self._adapter(creation).check_creatives(spec, creatives)
+        await self._store.save_creatives(creation, creatives)
+        if creation.plan is not None:  # an execution of an earlier version planned before
+            parts = self._with_creatives(creation, creation.plan, creation.warnings, creatives)
+            await self._store.update(creation, **parts)
+        return _turns(creation)
+
     async def plan(self, creation: Creation) -> dict[str, Any]:
         """Read the account, check the request and store the exact plan, before any write to the platform."""
         spec = with_defaults(creation.spec, self._defaults)
@@ -110,55 +126,53 @@ class CreationSteps:
         await self._commitments.check_creation(
             creation.tenant, account, spec.daily_budget, activate=spec.activate
         )
-        await self._store.update(creation, account=account, plan=plan, warnings=warnings)
+        parts: dict[str, Any] = {"plan": plan, "warnings": warnings}
+        if creation.creatives:  # an execution of an earlier version fetches them next
+            parts = self._with_creatives(creation, plan, warnings, list(creation.creatives.values()))
+        await self._store.update(creation, account=account, **parts)
         if not spec.dry_run:
             await self._tags.keep(creation, account, plan.tag)
-        return {
-            "creative_ids": creative_ids_of(spec),
-            "dry_run": spec.dry_run,
-            "is_test": creation.test is not None,
-            "activate": spec.activate,
-        }
+        return _turns(creation)
 
     async def _account(self, creation: Creation, adapter: PlatformAdapter, access: Access) -> AdAccount:
-        """Return the account, read now, or as an earlier creation kept it where the adapter allows that."""
+        """Return the account, read now, or as an earlier creation kept it where the adapter allows that.
+
+        Whether it can advertise is never kept.
+        """
         key = f"{adapter.platform}:{access.platform_account_id}"
         if adapter.account_seconds and (kept := await self._store.kept_account(creation.tenant, key)):
+            await adapter.check_account(access)
             return kept
         account = await adapter.describe_account(access)
         if adapter.account_seconds:
             await self._store.keep_account(creation.tenant, key, account, adapter.account_seconds)
         return account
 
-    async def fetch_creatives(self, creation: Creation) -> None:
-        """Fetch the creatives from the Web Platform or the request, and check them."""
-        creatives = await self._library.fetch(creation.tenant, creation.spec)
-        self._adapter(creation).check_creatives(creation.spec, creatives)
-        await self._store.save_creatives(creation, creatives)
-        # This step may run again, so a warning that is there is not told twice.
-        told = [text for text in claim_warnings(creation.spec, creatives) if text not in creation.warnings]
-        if told:
-            await self._store.update(creation, warnings=[*creation.warnings, *told])
-        plan, _ = creation.planned()
-        of = partial(self._adapter(creation).keywords_of, plan.objective)
-        if (full := with_keywords(plan, creatives, of)) != plan:
-            await self._store.update(creation, plan=full)
+    def _with_creatives(
+        self, creation: Creation, plan: CampaignPlan, warnings: Sequence[str], creatives: Sequence[Creative]
+    ) -> dict[str, Any]:
+        """Return the plan and the warnings with what the creatives add to them."""
+        keywords_of = partial(self._adapter(creation).keywords_of, plan.objective)
+        told = claim_warnings(creation.spec, creatives)
+        return {
+            "plan": with_keywords(plan, creatives, keywords_of),
+            # This may run again, and a warning is told once.
+            "warnings": [*warnings, *(text for text in told if text not in warnings)],
+        }
 
-    async def write_copy(self, creation: Creation, *, creative_id: str) -> None:
-        """Write the copy of one creative, unless it is there."""
-        if creative_id in creation.copies:
-            return
-        copy = await self._copywriter.write(
-            creation.creatives[creative_id],
-            creation.spec.objective,
-            creation.spec.copy_language or creation.context.language,
-            self._adapter(creation).copy_limits,
-            next((item for item in creation.spec.texts or [] if item.creative_id == creative_id), None),
-        )
-        await self._store.save_copy(creation, creative_id, copy)
+    async def write_copy(self, creation: Creation, *, creative_id: str | None = None) -> None:
+        """Write the missing copies, or that of one creative, as executions of an earlier version ask."""
+        asked = creation.creatives if creative_id is None else [creative_id]
+        orders = _orders(creation, [item for item in asked if item not in creation.copies])
+
+        async def keep(copies: Mapping[str, AdCopy]) -> None:
+            await self._store.save_copies(creation, copies)
+
+        await self._copywriter.write_all(orders, self._brief(creation), keep)
 
     async def finish_plan(self, creation: Creation) -> None:
         """End a dry run."""
+        await self._complete_copies(creation)
         await self._end(creation, "planned")
 
     # --- creating --------------------------------------------------------------------------------------
@@ -168,7 +182,7 @@ class CreationSteps:
         planned = await self._planned(creation)
         plan, adapter = planned.plan, planned.adapter
 
-        async def send(tags: Sequence[str]) -> list[Outcome]:
+        async def send(tags: Collection[str]) -> list[Outcome]:
             return [await adapter.create_campaign(planned.access, plan, planned.account)]
 
         await self._journal.make(planned, Level.CAMPAIGN, {plan.tag: plan.name}, send)
@@ -179,7 +193,7 @@ class CreationSteps:
         plan, adapter = planned.plan, planned.adapter
         campaign_id = planned.made_id(plan.tag)
 
-        async def send(tags: Sequence[str]) -> list[Outcome]:
+        async def send(tags: Collection[str]) -> list[Outcome]:
             missing = [adset for adset in plan.adsets if adset.tag in tags]
             return await adapter.create_adsets(planned.access, plan, planned.account, campaign_id, missing)
 
@@ -188,7 +202,20 @@ class CreationSteps:
 
     async def create_ads(self, creation: Creation) -> None:
         """Upload the files, then create the creative objects where the platform has them, then the ads."""
+        await self._complete_copies(creation)
         await self._ads.make(await self._planned(creation))
+
+    async def _complete_copies(self, creation: Creation) -> None:
+        """Give a creative without copy the template: its ads were not to fail for the sake of a text."""
+        missing = [item for item in creation.creatives if item not in creation.copies]
+        if not missing:
+            return
+
+        async def keep(copies: Mapping[str, AdCopy]) -> None:
+            await self._store.save_copies(creation, copies)
+            creation.copies.update(copies)
+
+        await Copywriter(None, ()).write_all(_orders(creation, missing), self._brief(creation), keep)
 
     async def create_split(self, creation: Creation) -> None:
         """Create the platform's own split test over the ad sets of an A/B test, where it has one."""
@@ -243,7 +270,8 @@ class CreationSteps:
             return
         messages = self._outbox.created(creation, self._made(creation).root_id)
         state: State = "creating" if creation.spec.activate else "created"
-        await self._end(creation, state, outbox=messages, recorded=True)
+        events = [campaign_made(creation)]
+        await self._end(creation, state, outbox=messages, events=events, recorded=True)
         await self._outbox.tell(creation.tenant, creation.campaign_id)
 
     async def _end(self, creation: Creation, state: State, **more: Any) -> None:
@@ -309,6 +337,10 @@ class CreationSteps:
 
     # --- small things ----------------------------------------------------------------------------------
 
+    def _brief(self, creation: Creation) -> Brief:
+        language = creation.spec.copy_language or creation.context.language
+        return Brief(creation.spec.objective, language, self._adapter(creation).copy_limits)
+
     def _adapter(self, creation: Creation) -> PlatformAdapter:
         return self._adapters[creation.spec.platform]
 
@@ -323,6 +355,22 @@ class CreationSteps:
         if campaign is None:
             raise RuntimeError(f"{creation.campaign_id} was not made by an earlier step")
         return campaign
+
+
+def _turns(creation: Creation) -> dict[str, Any]:
+    """Return where the state machine turns; the ids for executions of an earlier version."""
+    spec = creation.spec
+    return {
+        "creative_ids": creative_ids_of(spec),
+        "dry_run": spec.dry_run,
+        "is_test": creation.test is not None,
+        "activate": spec.activate,
+    }
+
+
+def _orders(creation: Creation, creative_ids: Iterable[str]) -> list[CopyOrder]:
+    given = {item.creative_id: item for item in creation.spec.texts or []}
+    return [CopyOrder(creation.creatives[item], given.get(item)) for item in creative_ids]
 
 
 async def _tree(planned: Planned) -> Tree:

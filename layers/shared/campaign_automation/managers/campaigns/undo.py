@@ -10,6 +10,7 @@ from campaign_automation.managers.campaigns.splits import Splits
 from campaign_automation.managers.changes.commitments import Commitments
 from campaign_automation.managers.changes.gate import WriteGate
 from campaign_automation.managers.changes.items import DesiredChange, Run
+from campaign_automation.managers.notices.events import campaign_removed, person_needed
 from campaign_automation.managers.shared.notices import Notices
 from campaign_automation.managers.shared.outbox import Outbox
 from campaign_automation.managers.shared.web_platform_record import DELETE
@@ -71,7 +72,10 @@ class Undo:
         messages: list[OutboxEntry] = []
         if creation.outbox and all(entry.tool != DELETE for entry in creation.outbox):
             messages = self._outbox.entry(creation, DELETE, {})
-        if not await self._store.finish(creation, "rolled_back", failure=failure, outbox=messages):
+        events = [campaign_removed(creation)] if creation.recorded else []
+        if not await self._store.finish(
+            creation, "rolled_back", failure=failure, outbox=messages, events=events
+        ):
             return  # another process ended it meanwhile
         if creation.account is not None:
             await self._commitments.release(creation.tenant, creation.account, creation.campaign_id)
@@ -104,8 +108,14 @@ class Undo:
         failure = {**failure, "details": {**failure["details"], "left_behind": [item.name for item in left]}}
         notice = wording.unfinished_undo_notice(creation.campaign_id, creation.spec.platform, len(left))
         notices = self._notices.notice(creation.tenant, f"{creation.campaign_id}-left-behind", notice)
+        needed = person_needed(creation.tenant, notices[0].notice_id, notice, creation.campaign_id)
         is_stored = await self._store.finish(
-            creation, "needs_reconciliation", due=creation.undo_at, failure=failure, notices=notices
+            creation,
+            "needs_reconciliation",
+            due=creation.undo_at,
+            failure=failure,
+            notices=notices,
+            events=[needed],
         )
         if not is_stored:
             return

@@ -60,6 +60,8 @@ from campaign_automation.utils.urgency import stopping_spend
 _OUTSIDE_THE_TREE = ("create", "add", "end_split", "lift_end")
 _PATIENCE = Patience(total=10.0, waits_as_asked=True)
 _LOOKS = 2  # for a campaign that is not shown: one odd answer hinders no change
+# A read that is refused or fails hinders no stop of spend: an account that is closed, lists that are down.
+_HINDERS_NO_STOP = ("1004", "4002")
 _DAY_MS = 24 * 3600 * 1000
 _SETTLED_MS = 14 * _DAY_MS  # how far back open intents are settled
 
@@ -119,8 +121,9 @@ class WriteGate:
     async def _apply(
         self, campaign: Campaign, wanted: Sequence[DesiredChange], held: Held
     ) -> list[ChangeResult]:
-        view, trail = await self._look(campaign)
-        trail, settled = await self._settle(campaign, view, trail, held.follows)
+        is_stop = bool(wanted) and all(item.is_stop for item in wanted)
+        view, trail = await self._look(campaign, is_stop=is_stop)
+        trail, settled = await self._settle(held, view, trail)
         held.saw(entries_seen(campaign, view, settled))
         guarded = await self._guard(campaign, view, trail, wanted)
         results = await self._reserve(campaign, view, guarded)
@@ -184,12 +187,13 @@ class WriteGate:
 
         async with self._leases.held(campaign, run) as held:
             held.is_unread = True
-            await self._send_recorded(platform, records.split_ended(campaign, entry, run), send)
+            record = await self._send_recorded(platform, records.split_ended(campaign, entry, run), send)
             # Some platforms stop the ad sets of a split with it: they stopped by our own doing, and the next
             # change shall not take that for somebody else's.
             view = await self._view_after(campaign)
             if view is not None and view.unseen is None:
                 held.is_unread = False
+                held.concluded([record])
                 held.saw([entry.model_copy(update={"state": "gone"}), *adset_entries(campaign, view)])
 
     async def lift_end(self, campaign: Campaign, adset_tag: str, run: Run) -> None:
@@ -207,13 +211,16 @@ class WriteGate:
                 if outcome.error is not None:
                     raise outcome.error
 
-        async with self._leases.held(campaign, run):
-            await self._send_recorded(platform, records.end_lifted(campaign, entry, run), send)
+        async with self._leases.held(campaign, run) as held:
+            held.concluded(
+                [await self._send_recorded(platform, records.end_lifted(campaign, entry, run), send)]
+            )
 
     async def _send_recorded(
         self, platform: PlatformAccount, record: AuditRecord, send: Callable[[Access], Awaitable[None]]
-    ) -> None:
-        """Send a change that the tree does not show: the platform's answer is its outcome."""
+    ) -> AuditRecord:
+        """Send a change that the tree does not show: the platform's answer is its outcome, in the record
+        returned."""
         await self._audit.intend([record])
         unanswered = Unanswered()
 
@@ -230,13 +237,17 @@ class WriteGate:
                 failed = {"outcome": "failed", "error": error_body(error)}
                 await self._audit.conclude([record.model_copy(update=failed)])
             raise
-        await self._audit.conclude([record.model_copy(update={"outcome": "applied"})])
+        applied = record.model_copy(update={"outcome": "applied"})
+        await self._audit.conclude([applied])
+        return applied
 
     # --- read and settle ------------------------------------------------------------------------------
 
-    async def _look(self, campaign: Campaign) -> tuple[CampaignView, list[AuditRecord]]:
+    async def _look(
+        self, campaign: Campaign, *, is_stop: bool = False
+    ) -> tuple[CampaignView, list[AuditRecord]]:
         """Read the campaign as it is, and its trail."""
-        view, recent = await asyncio.gather(self._view(campaign), self._trail(campaign))
+        view, recent = await asyncio.gather(self._view(campaign, is_stop=is_stop), self._trail(campaign))
         return view, recent
 
     async def _trail(self, campaign: Campaign) -> list[AuditRecord]:
@@ -244,7 +255,7 @@ class WriteGate:
         now, key = now_ms(), (campaign.tenant, campaign.campaign_id)
         return await self._audit.recent(*key, now - _DAY_MS, open_since=now - _SETTLED_MS)
 
-    async def _view(self, campaign: Campaign) -> CampaignView:
+    async def _view(self, campaign: Campaign, *, is_stop: bool = False) -> CampaignView:
         platform = self._platform(campaign)
 
         async def read(access: Access) -> Tree:
@@ -255,9 +266,11 @@ class WriteGate:
             try:
                 return CampaignView(campaign, await platform.ask("read_tree", _PATIENCE, read))
             except PlatformError as error:
-                if error.code != "5000":
+                if error.code != "5000" and not (is_stop and error.code in _HINDERS_NO_STOP):
                     raise
                 unseen = error
+                if error.code != "5000":
+                    break
         logger.warning("campaign not visible", campaign_id=campaign.campaign_id)
         return CampaignView(campaign, None, unseen)
 
@@ -273,7 +286,7 @@ class WriteGate:
             return None
 
     async def _settle(
-        self, campaign: Campaign, view: CampaignView, trail: Sequence[AuditRecord], dead_run: str | None
+        self, held: Held, view: CampaignView, trail: Sequence[AuditRecord]
     ) -> tuple[list[AuditRecord], list[Shown]]:
         """Conclude the open intents of dead runs by what the platform shows.
 
@@ -282,6 +295,7 @@ class WriteGate:
 
         Return the whole trail, and the objects that were changed.
         """
+        campaign, dead_run = held.campaign, held.follows
         if view.unseen is not None:
             return list(trail), []
         settled = {record.audit_id: records.settled(record, view) for record in trail if _is_open(record)}
@@ -291,13 +305,12 @@ class WriteGate:
             await self._audit.conclude(list(settled.values()))
         trail = [settled.get(record.audit_id, record) for record in trail]
         # One that was not applied changed nothing; what the platform shows then may be somebody else's.
+        left = [item for item in trail if item.audit_id in settled or item.run_id == dead_run]
+        held.concluded(left)
         shown = [
             Shown.settled(record)
-            for record in trail
-            if record.outcome == "applied"
-            and (record.audit_id in settled or record.run_id == dead_run)
-            and record.entity_id in campaign.objects
-            and record.operation not in _OUTSIDE_THE_TREE
+            for record in held.applied
+            if record.entity_id in campaign.objects and record.operation not in _OUTSIDE_THE_TREE
         ]
         # A split that the run ended may have stopped the ad sets, also where the answer to that was lost.
         if any(records.ended_split(record, dead_run) for record in trail):
@@ -379,6 +392,7 @@ class WriteGate:
         concluded = [records.concluded(record, sent[record.audit_id], view) for record in intents]
         # An unknown outcome keeps its open intent, which the next run settles.
         await self._audit.conclude([record for record in concluded if record.outcome != "unknown"])
+        held.concluded(concluded)
         for item in sent.values():
             emit("platform_writes_total", field=item.wanted.field, outcome=item.result)
         return [sent.get(item.audit_id, item) for item in results], view

@@ -68,7 +68,7 @@ class ChangeHistory:
         `not_restored`. Raises NotFoundError for a run that the trail does not hold.
         """
         campaign = await self._campaigns.load_created(context.user_id, request.campaign_id)
-        trail = await self._audit.page(campaign.tenant, campaign.campaign_id)
+        trail = await self._audit.of_run(campaign.tenant, campaign.campaign_id, request.run_id)
         records = [record for record in trail if record.run_id == request.run_id]
         if not records:
             raise NotFoundError(f"run {request.run_id} is not known", field="run_id")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
@@ -16,6 +15,7 @@ from campaign_automation.models.campaign import Campaign, ObjectEntry, Stop
 from campaign_automation.models.changes import AuditRecord, ChangedItem, FailedItem, Operation, SkippedItem
 from campaign_automation.models.common import Level
 from campaign_automation.models.creation.settings import NO_END, Setting, SettingField, setting_of
+from campaign_automation.stores.audit_store import new_run_id
 from campaign_automation.utils.error_handler import CampaignAutomationError, PlatformError, error_body
 
 # After a guard's refusal the caller must change something, so it is an error when nothing else was done.
@@ -279,7 +279,7 @@ def may_raise(field: Field, before: Value, value: str) -> bool:
 
 
 def new_run(actor: str, reason: str, evidence: Mapping[str, dict[str, Any]] | None = None) -> Run:
-    return Run(f"run_{uuid.uuid4().hex[:20]}", actor, reason, evidence or {})
+    return Run(new_run_id(), actor, reason, evidence or {})
 
 
 def planned_values(items: Iterable[ChangeResult]) -> dict[tuple[str, str], Value]:

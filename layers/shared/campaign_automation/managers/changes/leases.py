@@ -10,8 +10,10 @@ from typing import Any
 
 from campaign_automation.managers.changes import wording
 from campaign_automation.managers.changes.items import Run
+from campaign_automation.managers.notices.events import campaign_changed
 from campaign_automation.managers.shared.outbox import Outbox
 from campaign_automation.models.campaign import Campaign, ObjectEntry, Stop
+from campaign_automation.models.changes import AuditRecord
 from campaign_automation.stores.campaign_store import CampaignStore
 from campaign_automation.utils.error_handler import ConflictError, StoreError
 from campaign_automation.utils.observability import logger
@@ -30,6 +32,7 @@ class Held:
     `follows`: the run that had the campaign when it was loaded, and may have died. A run that `is_unread`
     could not read what it did: it ends as if it had died, so that the next one looks. One that `has_news`
     left a message for the Web Platform, or found one that waits. A stop `is_done` once the platform took it.
+    Of the changes `applied`, its own and those of a run that died, programs are told.
     """
 
     campaign: Campaign
@@ -41,12 +44,17 @@ class Held:
     has_news: bool = False
     is_done: bool = False
     seen: dict[str, ObjectEntry] = field(default_factory=dict)
+    applied: list[AuditRecord] = field(default_factory=list)
 
     def saw(self, entries: Iterable[ObjectEntry]) -> None:
         """Take over the entries of objects as the platform shows them."""
         new = {entry.tag: entry for entry in entries}
         self.seen |= new
         self.campaign.objects |= new
+
+    def concluded(self, records: Iterable[AuditRecord]) -> None:
+        """Note what became of changes."""
+        self.applied += [record for record in records if record.outcome == "applied"]
 
     @property
     def stops(self) -> bool:
@@ -109,12 +117,19 @@ class CampaignLeases:
         # A request of the run that lost its lease may still arrive: the stop stands until that is ruled out,
         # and while the platform refuses it or cannot be reached.
         is_stopped = held.stops and held.is_done and not held.is_taken_over and campaign.state != "creating"
+        events = campaign_changed(campaign, held.applied)
         for _ in range(_MOST_ENDINGS):
             # A run that died may have stored what it saw and sent no message: the state is told again.
             is_news = held.seen or held.follows
             message = self._outbox.change(campaign) if is_news else None
             if await self._store.end_run(
-                campaign, run.run_id, seen=held.seen.values(), message=message, is_stopped=is_stopped, **parts
+                campaign,
+                run.run_id,
+                seen=held.seen.values(),
+                message=message,
+                events=events,
+                is_stopped=is_stopped,
+                **parts,
             ):
                 held.has_news = message is not None or any(entry.is_waiting for entry in campaign.outbox)
                 return
@@ -122,6 +137,7 @@ class CampaignLeases:
             if fresh is None or fresh.run_id != run.run_id:
                 # The lease was over and another run has it: that one reads the platform for itself.
                 logger.warning("run outlived its claim", campaign_id=campaign.campaign_id, run_id=run.run_id)
+                await self._store.add_events(events)
                 return
             campaign.outbox = fresh.outbox  # another process took the message's number
         raise StoreError(wording.NOT_CONCLUDED)

@@ -15,7 +15,7 @@ from campaign_automation.models.common import Level
 from campaign_automation.stores.audit_store import audit_ids
 from campaign_automation.utils.clock import iso_now
 from campaign_automation.utils.error_handler import CampaignAutomationError, error_body
-from campaign_automation.utils.observability import request_id
+from campaign_automation.utils.observability import request_id, session_id
 
 
 def intended(campaign: Campaign, run: Run, item: ChangeResult) -> AuditRecord:
@@ -243,6 +243,7 @@ def _origin(campaign: Campaign) -> dict[str, str | None]:
         "platform": campaign.platform,
         "account": campaign.account.platform_account_id,
         "request_id": request_id.get(),
+        "session_id": session_id.get(),
         "at": iso_now(),
     }
 
@@ -260,6 +261,7 @@ def _of_creation(creation: Creation, entry: ObjectEntry, **more: Any) -> AuditRe
         "platform": creation.spec.platform,
         "account": creation.account and creation.account.platform_account_id,
         "request_id": creation.context.request_id,
+        "session_id": creation.context.session_id,
         "at": iso_now(),
     }
     return AuditRecord.model_validate(values | more)

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from campaign_automation.managers.changes import records
 from campaign_automation.managers.changes.items import Run
+from campaign_automation.managers.notices.events import campaign_changed
 from campaign_automation.models.campaign import Campaign, Targets
 from campaign_automation.models.changes import ChangedItem
 from campaign_automation.models.common import Level
@@ -23,10 +24,10 @@ class TargetChanges:
 
     async def set(self, campaign: Campaign, values: Mapping[str, Decimal | None], run: Run) -> None:
         before = {name: getattr(campaign, name) for name in Targets.model_fields}
-        await self._store.set_targets(campaign, Targets.model_validate(before | dict(values)))
-        await self._audit.conclude(
-            [records.target_set(campaign, run, name, before[name], values[name]) for name in values]
-        )
+        targets = Targets.model_validate(before | dict(values))
+        changes = [records.target_set(campaign, run, name, before[name], values[name]) for name in values]
+        await self._store.set_targets(campaign, targets, campaign_changed(campaign, changes))
+        await self._audit.conclude(changes)
 
 
 def target_items(campaign: Campaign, targets: Mapping[str, Decimal | None]) -> list[ChangedItem]:

@@ -48,8 +48,9 @@ def _targeting(node: AdSetNode, leave_out: Collection[str]) -> StoredTargeting:
         refuse("campaign_id", "ages or countries of its ad sets are not known here", can_leave_out=False)
     if targeting.places and "places" not in leave_out:
         refuse("places", "whether its places are regions or cities is not known here")
-    if targeting.more and "other_targeting" not in leave_out:
-        refuse("other_targeting", f"an ad set is narrowed by {', '.join(targeting.more)} too")
+    others = [*targeting.more, *targeting.beside]
+    if others and "other_targeting" not in leave_out:
+        refuse("other_targeting", f"an ad set has {', '.join(others)} set too")
     return targeting
 
 

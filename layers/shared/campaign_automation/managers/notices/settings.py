@@ -23,7 +23,7 @@ from campaign_automation.models.notices import (
     WebhookSecret,
     WebhookTried,
 )
-from campaign_automation.stores.operations.webhooks import WebhookEvent, WebhookStore
+from campaign_automation.stores.operations.webhooks import WEBHOOK, WebhookEvent, WebhookStore
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import InvalidRequestError
 
@@ -67,7 +67,7 @@ class NotificationChoices:
             channels=settings.channels,
             webhook_url=settings.webhook_url,
             digest=settings.digest,
-            waiting=len(waiting),
+            waiting=sum(WEBHOOK not in event.taken for event in waiting),
             failing_since=None if failing is None else clock.at_ms(failing.since),
             error=None if failing is None else failing.error,
         )

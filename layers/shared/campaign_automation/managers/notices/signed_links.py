@@ -37,6 +37,10 @@ class Link(NamedTuple):
     expires: int
     token_id: str
 
+    @property
+    def is_over(self) -> bool:
+        return self.expires <= time.time()
+
 
 class LinkKeys:
     """The keys of the secret, {"current", "previous"}: the first signs, both are taken.
@@ -75,8 +79,8 @@ def signed(link: Link, keys: LinkKeys) -> str:
     return f"{_text(payload)}.{_text(_signature(key, payload))}"
 
 
-def verified(token: str, keys: LinkKeys) -> Link | None:
-    """Return the link of a token that is ours and not over, else None."""
+def authentic(token: str, keys: LinkKeys) -> Link | None:
+    """Return the link of a token that is ours, also of one that is over; else None."""
     try:
         payload, signature = map(_bytes, token[:_LONGEST_TOKEN].split("."))
         key_id, *values = json.loads(payload)
@@ -86,7 +90,7 @@ def verified(token: str, keys: LinkKeys) -> Link | None:
     key = keys.find(str(key_id))
     if key is None or not hmac.compare_digest(_signature(key, payload), signature):
         return None
-    return link if link.expires > time.time() else None
+    return link
 
 
 def _keys_of(secret: Mapping[str, Any]) -> list[bytes]:

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from campaign_automation.adapters.base import Access
 from campaign_automation.adapters.tree import AdNode, Tree
 from campaign_automation.managers.notices import wording
+from campaign_automation.managers.notices.events import person_needed
 from campaign_automation.managers.shared.accounts import days_left
 from campaign_automation.managers.shared.notices import Notices
 from campaign_automation.models.campaign import Campaign
@@ -59,7 +60,8 @@ class StateNotices:
         if refused:
             mark = _mark(sorted(f"{ad.platform_id} {sorted(ad.issues)}" for ad in refused))
             notice = wording.ads_refused(campaign.campaign_id, campaign.name, refused)
-            await self._tell(campaign.tenant, f"refused-{campaign.campaign_id}-{mark}", notice)
+            refused_id = f"refused-{campaign.campaign_id}-{mark}"
+            await self._tell(campaign.tenant, refused_id, notice, campaign.campaign_id)
 
     async def held_back(self, campaign: Campaign, reasons: Iterable[str]) -> None:
         """Tell of an account's cap that holds back automatic changes, once a day of the account."""
@@ -69,14 +71,18 @@ class StateNotices:
             account = campaign.account.platform_account_id
             day = clock.day_of(clock.now(), ZoneInfo(campaign.account.time_zone))
             notice = wording.cap_reached(campaign.campaign_id, account, held_back[0])
-            await self._tell(campaign.tenant, f"cap-{campaign.platform}-{account}-{day}", notice)
+            cap_id = f"cap-{campaign.platform}-{account}-{day}"
+            await self._tell(campaign.tenant, cap_id, notice, campaign.campaign_id)
 
-    async def _tell(self, tenant: str, notice_id: str, arguments: dict[str, Any]) -> None:
+    async def _tell(
+        self, tenant: str, notice_id: str, arguments: dict[str, Any], campaign_id: str | None = None
+    ) -> None:
         if (tenant, notice_id) in self._told:
             return
         self._told.add((tenant, notice_id))
         try:
-            await self._notices.leave(tenant, notice_id, arguments)
+            needed = person_needed(tenant, notice_id, arguments, campaign_id)
+            await self._notices.leave(tenant, notice_id, arguments, events=[needed])
         except CampaignAutomationError as error:  # functions that only read may not write
             logger.warning("state not told", notice_id=notice_id, reason=error.message)
 

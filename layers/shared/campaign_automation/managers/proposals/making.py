@@ -6,10 +6,13 @@ import uuid
 from datetime import timedelta
 from typing import Any
 
+from campaign_automation.managers.notices.events import event
 from campaign_automation.managers.proposals import wording
 from campaign_automation.managers.proposals.plans import digest_of
 from campaign_automation.managers.shared.notices import Notices
+from campaign_automation.models.notices.events import ProposalWaiting
 from campaign_automation.models.proposals import Proposal, ProposalMade, ProposedAction, ProposedPlan
+from campaign_automation.stores.operations.events import NewEvent
 from campaign_automation.stores.proposal_store import ProposalStore
 from campaign_automation.utils import clock
 from campaign_automation.utils.observability import emit, logger
@@ -54,11 +57,31 @@ class ProposalMaker:
             }
         )
         notices = self._notices.notice(tenant, proposal_id, wording.notice(proposal))
-        if await self._store.create(proposal, notices):
+        if await self._store.create(proposal, notices, [_waiting(proposal)]):
             emit("proposals_total", action=action, state="open")
             logger.info("proposal made", proposal_id=proposal_id, action=action)
             return proposal
         return await self._store.load(tenant, proposal_id) or proposal
+
+
+def _waiting(proposal: Proposal) -> NewEvent:
+    campaigns = {run.campaign_id for run in proposal.plan.runs}
+    data = ProposalWaiting(
+        proposal_id=proposal.proposal_id,
+        action=proposal.action,
+        summary=proposal.summary,
+        reason=proposal.reason,
+        plan_digest=proposal.plan_digest,
+        expires_at=proposal.expires_at,
+    )
+    return event(
+        proposal.tenant,
+        f"{proposal.proposal_id}-waiting",
+        data,
+        proposal.proposed_by,
+        campaign_id=campaigns.pop() if len(campaigns) == 1 else None,
+        correlation_id=proposal.proposal_id,
+    )
 
 
 def new_id(at_ms: int | None = None, mark: str | None = None) -> str:

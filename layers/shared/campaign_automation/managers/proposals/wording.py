@@ -15,6 +15,7 @@ OWN = "was proposed by you: another person has to approve it (APPROVE_OWN_PROPOS
 EXPIRED = "nobody decided on it in time"
 NOT_THE_PLAN = "the stored plan does not have its digest"
 LINK_USED = "this form was used before; open the link again to see the proposal as it is"
+LINK_OVER = "It was good for 15 minutes. Ask for a new one (link_proposal), or decide with approve_proposal."
 NO_PUBLIC_URL = "links: this deployment has no PUBLIC_URL at which they could be opened"
 GOES_ON = "the creation goes on"
 CREATION_ENDED = {

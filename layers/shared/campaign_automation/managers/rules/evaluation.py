@@ -16,6 +16,7 @@ from campaign_automation.managers.rules.account_snapshot import AccountSnapshots
 from campaign_automation.managers.rules.applying import RuleWriter
 from campaign_automation.managers.rules.decisions import Evaluation, evaluate_accounts
 from campaign_automation.managers.rules.entities import RULE_ACTOR
+from campaign_automation.managers.rules.events import events_of
 from campaign_automation.managers.rules.results import (
     acted,
     count,
@@ -84,12 +85,14 @@ class RuleEvaluation:
         notified_at = await self._rules.notified_at(tick.head)
         evaluation = evaluate_accounts(tick.head.stored, conflicting, read, notified_at)
         if evaluation.review:
-            return await self._record(tick, needs_review(tick, evaluation))
+            return await self._record(tick, needs_review(tick, evaluation), evaluation=evaluation)
         if tick.head.rule.mode == "observe" or isinstance(tick.head.rule.action, Notify):
-            return await self._record(tick, *notified_only(tick, evaluation, notified_at))
+            told = notified_only(tick, evaluation, notified_at)
+            return await self._record(tick, *told, evaluation=evaluation)
         if tick.head.rule.mode == "propose":
             return await self._record(tick, *await self._propose(tick, evaluation, notified_at))
-        return await self._record(tick, acted(tick, evaluation, await self._writer.write(tick, evaluation)))
+        result = acted(tick, evaluation, await self._writer.write(tick, evaluation))
+        return await self._record(tick, result, evaluation=evaluation)
 
     async def _propose(
         self, tick: Tick, evaluation: Evaluation, notified_at: Mapping[str, datetime]
@@ -126,11 +129,16 @@ class RuleEvaluation:
         return conflicting, await self._snapshots.read(campaigns, head.rule, days)
 
     async def _record(
-        self, tick: Tick, result: RuleEvaluated, notified_at: Mapping[str, datetime] | None = None
+        self,
+        tick: Tick,
+        result: RuleEvaluated,
+        notified_at: Mapping[str, datetime] | None = None,
+        evaluation: Evaluation | None = None,
     ) -> RuleEvaluated:
-        """Store the result with its notices, all or nothing, and deliver them."""
+        """Store the result with its notices and events, all or nothing, and deliver the notices."""
         notices = self._notices_of(tick, result)
-        if await self._rules.finish(tick, result, notified_at, notices):
+        events = events_of(tick, result, evaluation, notices)
+        if await self._rules.finish(tick, result, notified_at, notices, events):
             await self._deliver(notices)
         else:  # the lease was over, and the process that has it records and notifies
             logger.warning("tick was taken over", rule_id=tick.head.rule_id, tick=tick.key)

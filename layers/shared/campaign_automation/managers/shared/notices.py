@@ -11,6 +11,7 @@ from campaign_automation.clients.mcp_client import ToolCaller
 from campaign_automation.managers.notices.links import LINK_TO, Links
 from campaign_automation.models.notices import Channel
 from campaign_automation.stores.notice_store import Notice, NoticeStore
+from campaign_automation.stores.operations.events import NewEvent
 from campaign_automation.stores.operations.webhooks import WebhookStore
 from campaign_automation.utils.error_handler import CampaignAutomationError, redact
 from campaign_automation.utils.observability import emit, logger
@@ -67,9 +68,11 @@ class Notices:
         only = None if channels is None else list(channels)
         return [Notice(tenant=tenant, notice_id=notice_id, arguments=arguments, waiting=waiting, only=only)]
 
-    async def tell(self, tenant: str, notice_id: str, arguments: dict[str, Any]) -> None:
+    async def tell(
+        self, tenant: str, notice_id: str, arguments: dict[str, Any], events: Sequence[NewEvent] = ()
+    ) -> None:
         """Store a notice that reports no state of ours and send it, once for all calls with its id."""
-        if await self.leave(tenant, notice_id, arguments):
+        if await self.leave(tenant, notice_id, arguments, events=events):
             await self.deliver(tenant, notice_id)
 
     async def leave(
@@ -78,10 +81,12 @@ class Notices:
         notice_id: str,
         arguments: dict[str, Any],
         channels: Sequence[Channel] | None = None,
+        events: Sequence[NewEvent] = (),
     ) -> bool:
-        """Store a notice for the next sweep, once for all calls with its id; return whether it is new."""
+        """Store a notice and events for the next sweep, once for all calls with its id; return whether it is
+        new."""
         notices = self.notice(tenant, notice_id, arguments, channels)
-        return any([await self._store.add(item) for item in notices])
+        return any([await self._store.add(item, events) for item in notices])
 
     async def deliver(self, tenant: str, notice_id: str) -> Exception | None:
         """Send the notice on its waiting channels; one that fails keeps waiting.

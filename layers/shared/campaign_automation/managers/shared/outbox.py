@@ -10,6 +10,7 @@ import contextvars
 import itertools
 import time
 from collections import deque
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
 from campaign_automation.clients.functions.background import BackgroundFunction
@@ -32,6 +33,7 @@ from campaign_automation.managers.shared.web_platform_record import (
 from campaign_automation.models.campaign import Campaign, Creation, OutboxEntry
 from campaign_automation.stores.campaign_rows import Pending
 from campaign_automation.stores.campaign_store import CampaignStore
+from campaign_automation.stores.operations.webhooks import told
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import (
     CampaignAutomationError,
@@ -74,7 +76,7 @@ class Outbox:
         self._function = function
         self.patience: float | None = None
         self.tells_later = False
-        self._under_way: set[asyncio.Task[Exception | None]] = set()
+        self._under_way: set[asyncio.Task[Any]] = set()
 
     # --- messages ---------------------------------------------------------------------------------------
 
@@ -115,21 +117,31 @@ class Outbox:
         if self._function is not None:
             # The next sweep finds messages that are not taken now.
             await self._function.hand_over({"tenant": tenant, "campaign_id": campaign_id})
+            told(tenant)  # the function sends the tenant's events too
         elif self.patience is None:
             await self.deliver(tenant, campaign_id)
         else:
-            await self._tell_beside(tenant, campaign_id, self.patience)
+            await self._beside(self.deliver(tenant, campaign_id), self.patience)
 
-    async def _tell_beside(self, tenant: str, campaign_id: str, patience: float) -> None:
+    async def tell_events(self, tenant: str, deliver: Callable[[], Coroutine[Any, Any, Any]]) -> None:
+        """Have a tenant's events sent as messages are; a function that cannot hand them over leaves them to
+        the sweep, which alone knows the event bus."""
+        if self.tells_later:
+            return
+        if self._function is not None:
+            await self._function.hand_over({"tenant": tenant})
+        elif self.patience is not None:
+            await self._beside(deliver(), self.patience)
+
+    async def _beside(self, delivery: Coroutine[Any, Any, Any], patience: float) -> None:
         # In a context of its own: the caller's deadline is not the message's.
-        delivery = self.deliver(tenant, campaign_id)
         task = asyncio.create_task(delivery, context=contextvars.Context())
         self._under_way.add(task)  # the event loop itself keeps only a weak reference
         task.add_done_callback(self._under_way.discard)
         # Programs that end after an answer have told the Web Platform, unless it hangs.
         done, _ = await asyncio.wait([task], timeout=patience)
-        for told in done:
-            told.result()  # what ends the process ends its caller too
+        for task in done:
+            task.result()  # what ends the process ends its caller too
 
     async def drain(self) -> None:
         """Wait for the messages under way, for some seconds; none is lost by that, each is a row."""
@@ -314,10 +326,16 @@ class Outbox:
         except Exception as error:  # a row that cannot be read must not hold the others up
             internal_error("message quarantined", kind=item.kind, id=item.item_id)
             emit("outbox_quarantined_total", tool="unreadable")
-            for row in waiting:
-                if row[:3] == item[:3]:
-                    await self._store.quarantine(row)
+            await self._set_aside(row for row in waiting if row[:3] == item[:3])
             return error
+
+    async def _set_aside(self, rows: Iterable[Pending]) -> None:
+        """Quarantine rows that cannot be read; where that fails, the next sweep does it."""
+        try:
+            for row in rows:
+                await self._store.quarantine(row)
+        except CampaignAutomationError as error:
+            logger.warning("message not quarantined", reason=error.message)
 
 
 def _confirm_at(entry: OutboxEntry, told_at: int) -> int | None:

@@ -89,8 +89,12 @@ class ActiveHours(Model):
     ] = list(WEEKDAYS)
 
 
+def _all(value: Any) -> Any:
+    return {"all": True} if value == "all" else value
+
+
 class CreateRule(Model):
-    """Parameters of create_rule; contract.md section 2.
+    """Parameters of create_rule.
 
     `certainty` c: a condition on cpa, roas, cpc, ctr, conversion_rate or conversions counts as met only if
     the data support it with probability c. `settle` is the time that an object is left as it is after any
@@ -102,7 +106,7 @@ class CreateRule(Model):
     rule_name: Annotated[Text, Field(max_length=200)]
     condition: Annotated[Condition, BeforeValidator(shallow)]
     action: Action
-    applies_to: Annotated[Scope, BeforeValidator(lambda value: {"all": True} if value == "all" else value)]
+    applies_to: Annotated[Scope, BeforeValidator(_all, json_schema_input_type=Literal["all"] | Scope)]
     schedule: Schedule | None = None
     check_interval: Annotated[int, Field(strict=True, ge=900, le=7 * 86_400, multiple_of=60)] | None = None
     time_zone: TimeZone = "UTC"
@@ -191,6 +195,7 @@ class RuleFromTemplate(Model):
     schedule: Schedule | None = None
     time_zone: TimeZone | None = None
     mode: Literal["act", "observe", "propose"] | None = None
+    proposal_hours: Annotated[ProposalHours | None, Later] = None
     max_affected: MaxAffected | None = None
     priority: Annotated[int, Field(ge=0, le=1000)] | None = None
     confirm: Flag = False

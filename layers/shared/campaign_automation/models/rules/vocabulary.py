@@ -9,7 +9,7 @@ import difflib
 import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import (
@@ -125,7 +125,7 @@ def known(kind: str, allowed: Iterable[str], aliases: Mapping[str, str] | None =
             raise unknown_word(kind, value, words)
         return word
 
-    return BeforeValidator(check)
+    return BeforeValidator(check, json_schema_input_type=Literal[words])
 
 
 @lru_cache(maxsize=1024)

@@ -94,10 +94,11 @@ class DynamoTable(Table):
         request = {"KeyConditionExpression": condition, "ConsistentRead": True, **expression.parts()}
         return await _offloaded(self._pages, request, limit)
 
-    async def _indexed(self, value: str, limit: int | None) -> list[Row]:
+    async def _indexed(self, value: str, limit: int | None, last_first: bool) -> list[Row]:
         expression = _Expression()
         condition = f"{expression.name('outbox')} = {expression.value(value)}"
         request = {"IndexName": INDEX, "KeyConditionExpression": condition, **expression.parts()}
+        request["ScanIndexForward"] = not last_first
         return await _offloaded(self._pages, request, limit)
 
     def _pages(self, request: Mapping[str, Any], limit: int | None) -> list[Row]:

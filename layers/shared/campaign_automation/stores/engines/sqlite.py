@@ -111,8 +111,9 @@ class SqliteTable(Table):
         bounds = (pk, since or prefix, prefix + _LAST)
         return await self._done(_READ, _rows, "pk = ? AND sk >= ? AND sk < ? ORDER BY sk", bounds, limit)
 
-    async def _indexed(self, value: str, limit: int | None) -> list[Row]:
+    async def _indexed(self, value: str, limit: int | None, last_first: bool) -> list[Row]:
         clause = "outbox = ? AND outbox IS NOT NULL AND due IS NOT NULL ORDER BY due"
+        clause += " DESC" if last_first else ""
         rows = await self._done(_READ, _rows, clause, (value,), limit)
         return [{name: row[name] for name in ("pk", "sk", "outbox", "due")} for row in rows]
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from campaign_automation.models.campaign import Campaign
 from campaign_automation.stores.campaign_rows import (
+    RUN,
     adopted_rows,
     campaign_key,
     list_key,
@@ -14,7 +15,6 @@ from campaign_automation.stores.campaign_rows import (
     partition,
     pointer_key,
 )
-from campaign_automation.stores.campaign_store import RUN
 from campaign_automation.stores.table import Absent, AnyOf, Delete, Equals, Key, Put, Row, Table
 
 IMPORTED = "imported#"

@@ -6,14 +6,17 @@
 | <tenant>#webhook       | event#<milliseconds>#<id>  | an event that is still to be sent                   |
 
 Events are written with the state they report, sent in the order of their keys, and removed once they are
-taken. Secrets are kept here, in a table that is encrypted: they prove who sends, and open nothing.
+taken: by the webhook and, typed ones (events.py), by the event bus, each in its own time. Secrets are kept
+here, in a table that is encrypted: they prove who sends, and open nothing.
 """
 
 from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import timedelta
 from typing import Any, NamedTuple
 
@@ -26,18 +29,29 @@ KEPT = timedelta(days=30)  # an event that no webhook took by then is gone
 _WAITING = "webhooks"  # under this key the outbox's index holds the events
 _DIGESTS = "digests"  # and under this one the tenants that want a digest
 _SENDING = Lease(holder="sent_by", until="sent_until")
+BUS, WEBHOOK = "bus", "webhook"  # who takes events
 _SETTINGS = "settings"
 _EVENT = "event#"
+_NEWS: ContextVar[set[str] | None] = ContextVar("news", default=None)
 
 
 class WebhookEvent(NamedTuple):
-    """Something to tell a tenant's webhook: its id, kind, moment (epoch milliseconds) and JSON values."""
+    """Something to tell a tenant's webhook: its id, kind, moment (epoch milliseconds) and JSON values.
+
+    A typed one is `about` a campaign, with its sequence and actor, and goes to the event bus too. `taken`:
+    who has it already.
+    """
 
     tenant: str
     event_id: str
     kind: str
     at_ms: int
     data: dict[str, Any]
+    about: dict[str, Any] = {}
+    taken: frozenset[str] = frozenset()
+
+    def taken_by(self, taker: str) -> WebhookEvent:
+        return self._replace(taken=self.taken | {taker})
 
     @property
     def key(self) -> Key:
@@ -98,21 +112,23 @@ class WebhookStore:
         rows = await self._table.query(f"{tenant}#webhook", prefix=_EVENT)
         return [_event(tenant, row) for row in rows]
 
-    async def add(self, event: WebhookEvent) -> None:
-        await self._table.write(Put(event_row(event)))
-
-    async def sent(self, event: WebhookEvent) -> None:
-        await self._table.write(Delete(event.key))
+    async def taken(self, events: Iterable[WebhookEvent], taker: str) -> None:
+        """Note who has taken events that somebody else may still wait for."""
+        noted = (Update(event.key, set={f"taken_{taker}": True}) for event in events)
+        await self._table.write_in_groups(noted)
 
     async def drop(self, events: Sequence[WebhookEvent]) -> None:
-        """Remove events of a tenant that has no webhook."""
+        """Remove events that nobody waits for."""
         await self._table.write_in_groups(Delete(event.key) for event in events)
 
     async def begin_sending(self, tenant: str, seconds: int) -> str | None:
         """Take the lease of sending, for the order of the events. Return its token, None if it is taken."""
         token = uuid.uuid4().hex
         claim = Update(
-            _settings_key(tenant), set=_SENDING.taken(token, seconds), when=_SENDING.free_for(token)
+            _settings_key(tenant),
+            set=_SENDING.taken(token, seconds),
+            when=_SENDING.free_for(token),
+            makes_row=True,
         )
         return token if await self._table.try_write(claim) else None
 
@@ -125,8 +141,33 @@ class WebhookStore:
         await self._table.try_write(Update(_settings_key(tenant), set=noted, remove=gone, when=held))
 
 
-def event_row(event: WebhookEvent) -> Row:
-    stored = {"kind": event.kind, "data": event.data}
+@contextmanager
+def news() -> Iterator[set[str]]:
+    """Collect the tenants for whom events are written within the block."""
+    tenants: set[str] = set()
+    token = _NEWS.set(tenants)
+    try:
+        yield tenants
+    finally:
+        _NEWS.reset(token)
+
+
+def told(tenant: str) -> None:
+    """Note that what was written for a tenant so far is being sent."""
+    if (tenants := _NEWS.get()) is not None:
+        tenants.discard(tenant)
+
+
+def event_puts(events: Iterable[WebhookEvent]) -> list[Put]:
+    """Return the rows of events, and note that their tenants have news."""
+    items = list(events)
+    if (tenants := _NEWS.get()) is not None:
+        tenants.update(event.tenant for event in items)
+    return [Put(_row(event)) for event in items]
+
+
+def _row(event: WebhookEvent) -> Row:
+    stored = {"kind": event.kind, "data": event.data, **({"about": event.about} if event.about else {})}
     return {
         **event.key._asdict(),
         "event": json.dumps(stored, ensure_ascii=False),
@@ -139,7 +180,9 @@ def event_row(event: WebhookEvent) -> Row:
 def _event(tenant: str, row: Row) -> WebhookEvent:
     stored = json.loads(row["event"])
     _, at_ms, event_id = row["sk"].split("#", 2)
-    return WebhookEvent(tenant, event_id, stored["kind"], int(at_ms), stored["data"])
+    taken = frozenset(name.removeprefix("taken_") for name in row if name.startswith("taken_"))
+    about = stored.get("about", {})
+    return WebhookEvent(tenant, event_id, stored["kind"], int(at_ms), stored["data"], about, taken)
 
 
 def _due(digest_at: int | None) -> dict[str, Any]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from campaign_automation.adapters.base import Access, Outcome, failed
-from campaign_automation.adapters.common.outcomes import Look, looked_up, with_gone_removed
+from campaign_automation.adapters.common.outcomes import Look, Looked, looked_up, with_gone_removed
 from campaign_automation.adapters.google import answers, queries, requests
 from campaign_automation.adapters.google.messages import Operation
 from campaign_automation.adapters.google.options import texts
@@ -46,9 +46,9 @@ async def change_copies(wire: GoogleWire, access: Access, ad_ids: Sequence[str],
     customer_id = access.platform_account_id
     operations = [texts.copy_operation(customer_id, item, kind, copy) for item, kind in kinds.items()]
 
-    async def look(ids: Sequence[str]) -> Collection[str]:
+    async def look(ids: Sequence[str]) -> Looked:
         rows = await _ads(wire, access, ids)
-        return {answers.ad_id(row) for row in rows if texts.lines_shown(row.ad_group_ad.ad) == copy}
+        return Looked({answers.ad_id(row) for row in rows if texts.lines_shown(row.ad_group_ad.ad) == copy})
 
     changed = await change_each(wire, access, "update_ad", operations, list(kinds), look)
     gone = [failed(item, answers.gone(item)) for item in ad_ids if item not in shown]
@@ -96,9 +96,9 @@ class GoogleSettings:
         customer_id = access.platform_account_id
         operation = requests.setting_operation(customer_id, campaign_id, setting, account, goal)
 
-        async def look(ids: Sequence[str]) -> Collection[str]:
+        async def look(ids: Sequence[str]) -> Looked:
             shown = await self._rows(access, campaign_id)
-            return ids if shown and answers.has_setting(shown[0], setting) else ()
+            return Looked(ids if shown and answers.has_setting(shown[0], setting) else ())
 
         changed = await change_each(self._wire, access, "update_campaign", [operation], [campaign_id], look)
         return changed[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -11,6 +11,12 @@ from typing import Any, NamedTuple
 from campaign_automation.adapters.google import facts
 from campaign_automation.adapters.google.messages import enum_name
 from campaign_automation.adapters.google.options import targeting
+from campaign_automation.adapters.google.options.others import (
+    adjustment_of,
+    is_observed,
+    kind_of,
+    limit_of,
+)
 from campaign_automation.adapters.google.requests import reached_ages
 from campaign_automation.models.common import AgeGroup, Gender
 
@@ -20,7 +26,8 @@ Row = Any  # a raw GoogleAdsRow
 class Stored(NamedTuple):
     """A campaign's budget and criteria as Google stored them.
 
-    `ages`, the genders that are left, what else narrows, and the criteria of keywords are by ad group id.
+    `ages`, the genders that are left, what else narrows or adjusts, and the criteria of keywords are by ad
+    group id; `limits` and `adjusted` are the campaign's, for all of its ad groups.
     """
 
     daily_budget: Decimal
@@ -35,18 +42,29 @@ class Stored(NamedTuple):
     excluded_audiences: Mapping[str, list[str]] = MappingProxyType({})
     keywords: Mapping[str, Sequence[Row]] | None = None
     negative_keywords: Sequence[Row] | None = None
+    limits: Sequence[str] = ()
+    adjusted: Sequence[str] = ()
+    adjusted_groups: Mapping[str, list[str]] = MappingProxyType({})
 
     def keywords_of(self, group_id: str) -> Sequence[Row] | None:
         """Return the keywords of one ad group; None where they were not read."""
         return None if self.keywords is None else self.keywords.get(group_id, ())
+
+    def more_of(self, group_id: str) -> list[str]:
+        """Return the kinds of criteria, unknown to creations, that limit an ad group."""
+        return _once([*self.limits, *self.narrowed.get(group_id, ())])
+
+    def beside(self, group_id: str) -> list[str]:
+        """Return what criteria do to an ad group without limiting whom it reaches."""
+        return _once([*self.adjusted, *self.adjusted_groups.get(group_id, ())])
 
 
 def stored_of(daily_budget: Decimal, places: Iterable[Row], people: Iterable[Row]) -> Stored:
     """Return what the rows of a campaign's criteria and of its ad groups' tell."""
     places, people = _distinct(places), _distinct(people)
     criteria = [row.campaign_criterion for row in places]
-    languages = [item for item in criteria if _kind_of(item) == "LANGUAGE"]
-    words = [_place_of(item) for item in criteria if _kind_of(item) not in ("LANGUAGE", "KEYWORD")]
+    languages = [item for item in criteria if kind_of(item) == "LANGUAGE"]
+    words = [_place_of(item) for item in criteria if kind_of(item) in _PLACES]
     excluded = [word for word in words if word.startswith(_WITHOUT) and word[-2:] in facts.GEO_TARGETS]
     keys = [word for word in words if word.isdigit()]
     return Stored(
@@ -61,7 +79,10 @@ def stored_of(daily_budget: Decimal, places: Iterable[Row], people: Iterable[Row
         audiences=audiences_of(people, negative=False),
         excluded_audiences=audiences_of(people, negative=True),
         keywords=keywords_of(people),
-        negative_keywords=[item for item in criteria if _kind_of(item) == "KEYWORD"],
+        negative_keywords=[item for item in criteria if kind_of(item) == "KEYWORD"],
+        limits=[word for row in places for word in _limit(*_of_campaign(row))],
+        adjusted=[word for row in places for word in _adjustment(*_of_campaign(row))],
+        adjusted_groups=_by_group(people, _adjustment_of_group),
     )
 
 
@@ -75,12 +96,16 @@ def keywords_of(rows: Iterable[Row]) -> dict[str, list[Row]]:
     found: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
         criterion = row.ad_group_criterion
-        if _kind_of(criterion) == "KEYWORD" and not criterion.negative:
+        if kind_of(criterion) == "KEYWORD" and not criterion.negative:
             found[str(row.ad_group.id)].append(criterion)
     return found
 
 
 _WITHOUT = "without "
+_PLACES = ("LOCATION", "PROXIMITY", "LOCATION_GROUP")
+# The kinds that are read in full, so that what they limit is known.
+_READ_OF_CAMPAIGNS = (*_PLACES, "LANGUAGE", "KEYWORD")
+_READ_OF_GROUPS = ("AGE_RANGE", "GENDER", "USER_LIST", "KEYWORD")
 
 
 def audiences_of(rows: Iterable[Row], *, negative: bool) -> dict[str, list[str]]:
@@ -88,7 +113,8 @@ def audiences_of(rows: Iterable[Row], *, negative: bool) -> dict[str, list[str]]
     found: dict[str, list[str]] = {}
     for row in rows:
         criterion = row.ad_group_criterion
-        if _kind_of(criterion) == "USER_LIST" and criterion.negative == negative:
+        is_asked = kind_of(criterion) == "USER_LIST" and criterion.negative == negative
+        if is_asked and not is_observed(criterion, row.ad_group.targeting_setting):
             audience = str(criterion.user_list.user_list.rpartition("/")[2])
             found.setdefault(str(row.ad_group.id), []).append(audience)
     return found
@@ -98,7 +124,7 @@ def ages_of(rows: Iterable[Row]) -> dict[str, AgeGroup]:
     """Ages by ad group, from rows of excluded ages; ad groups that exclude none are left out."""
     excluded: dict[str, list[str]] = {}
     for row in rows:
-        if row.ad_group_criterion.negative and _kind_of(row.ad_group_criterion) == "AGE_RANGE":
+        if row.ad_group_criterion.negative and kind_of(row.ad_group_criterion) == "AGE_RANGE":
             bucket = enum_name(row.ad_group_criterion.age_range, "type_")
             excluded.setdefault(str(row.ad_group.id), []).append(bucket)
     return {group_id: reached_ages(buckets) for group_id, buckets in excluded.items()}
@@ -108,35 +134,64 @@ def genders_of(rows: Iterable[Row]) -> dict[str, list[Gender]]:
     """The genders that are left by ad group, where some are excluded."""
     excluded: dict[str, list[str]] = {}
     for row in rows:
-        if row.ad_group_criterion.negative and _kind_of(row.ad_group_criterion) == "GENDER":
+        if row.ad_group_criterion.negative and kind_of(row.ad_group_criterion) == "GENDER":
             word = targeting.excluded_gender_of(row.ad_group_criterion)
             excluded.setdefault(str(row.ad_group.id), []).append(word)
     return {group_id: targeting.reached_genders(words) for group_id, words in excluded.items()}
 
 
 def narrowed(rows: Iterable[Row]) -> dict[str, list[str]]:
-    """Criteria that exclude people by their parental status or income, by ad group."""
-    found: dict[str, list[str]] = {}
+    """The kinds of criteria that limit an ad group, beside those that are read in full, by ad group."""
+    return _by_group(rows, lambda row: _limit(*_of_group(row)))
+
+
+def _by_group(rows: Iterable[Row], read: Callable[[Row], Iterable[str]]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = defaultdict(list)
     for row in rows:
-        kind = _kind_of(row.ad_group_criterion)
-        if row.ad_group_criterion.negative and kind not in ("AGE_RANGE", "GENDER", "USER_LIST", "KEYWORD"):
-            kinds = found.setdefault(str(row.ad_group.id), [])
-            kinds += [] if kind.lower() in kinds else [kind.lower()]
-    return found
+        for word in read(row):
+            found[str(row.ad_group.id)].append(word)
+    return {group_id: _once(words) for group_id, words in found.items()}
+
+
+def _once(words: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(words))
+
+
+def _of_campaign(row: Row) -> tuple[Any, Any, tuple[str, ...]]:
+    return row.campaign_criterion, row.campaign.targeting_setting, _READ_OF_CAMPAIGNS
+
+
+def _of_group(row: Row) -> tuple[Any, Any, tuple[str, ...]]:
+    return row.ad_group_criterion, row.ad_group.targeting_setting, _READ_OF_GROUPS
+
+
+def _limit(criterion: Any, setting: Any, read: tuple[str, ...]) -> Iterator[str]:
+    word = None if kind_of(criterion) in read else limit_of(criterion, setting)
+    yield from [word] if word else []
+
+
+def _adjustment(criterion: Any, setting: Any, read: tuple[str, ...]) -> Iterator[str]:
+    if any(_limit(criterion, setting, read)):
+        return
+    word = adjustment_of(criterion, setting)
+    yield from [word] if word else []
+
+
+def _adjustment_of_group(row: Row) -> Iterator[str]:
+    # It keeps ads from some searches, as the campaign's own negative keywords do, and from no people.
+    if kind_of(row.ad_group_criterion) == "KEYWORD" and row.ad_group_criterion.negative:
+        yield "negative keywords"
+    yield from _adjustment(*_of_group(row))
 
 
 def _place_of(criterion: Any) -> str:
     """Return the country code or the key of a location, every other place and each left out one in words."""
-    kind = _kind_of(criterion)
+    kind = kind_of(criterion)
     (place,) = countries_of([criterion.location.geo_target_constant])
     place = place.removeprefix("geoTargetConstants/")
     if criterion.negative:
         return f"{_WITHOUT}{place or kind.lower()}"
     return place if kind == "LOCATION" and place else kind.lower()
-
-
-def _kind_of(criterion: Any) -> str:
-    return enum_name(criterion, "type_")
 
 
 def countries_of(constants: Iterable[str]) -> list[str]:

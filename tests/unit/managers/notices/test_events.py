@@ -1,0 +1,189 @@
+"""Typed events: what they tell, their numbers, and the bus and the webhook that get them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+from pydantic import TypeAdapter
+
+from campaign_automation.api.event_schema import MODELS, document
+from campaign_automation.clients.event_bus import EventBus
+from campaign_automation.managers.changes.items import Run
+from campaign_automation.models.notices.events import CampaignChanges
+from campaign_automation.stores import lease
+from campaign_automation.stores.engines.sqlite import SqliteTable
+from campaign_automation.stores.operations.events import NewEvent, write_with_events
+from campaign_automation.stores.operations.webhooks import WebhookStore
+from campaign_automation.stores.table import Absent, Key, Put, Table
+from campaign_automation.tasks import sweep_outbox
+from tests.support.builders import request_body
+from tests.support.memory_table import MemoryTable
+from tests.support.one_tenant import OneTenant
+
+
+class Bus:
+    """EventBridge's PutEvents in this process; `refuses` ids as often as they are listed."""
+
+    def __init__(self, *refuses: str) -> None:
+        self.events: list[dict[str, Any]] = []
+        self.refuses = list(refuses)
+
+    def put_events(self, Entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        return {"Entries": [self._put(json.loads(entry["Detail"])) for entry in Entries]}
+
+    def _put(self, event: dict[str, Any]) -> dict[str, str]:
+        if event["type"] in self.refuses:
+            self.refuses.remove(event["type"])
+            return {"ErrorCode": "InternalFailure"}
+        self.events.append(event)
+        return {"EventId": event["id"]}
+
+
+class House(OneTenant):
+    """A house with a bus; who only looks at the bus sweeps first."""
+
+    def __init__(self, bus: Bus, **settings: str) -> None:
+        super().__init__(EVENT_BUS_NAME="bus", **settings)
+        self.bus = bus
+        self.wiring.webhooks._bus = EventBus("bus", lambda: bus)
+
+    def sweep(self) -> None:
+        asyncio.run(sweep_outbox(self.wiring, {}))
+
+    def waiting(self) -> int:
+        return len(asyncio.run(WebhookStore(self.table).events("u")))
+
+
+def types(events: Sequence[Mapping[str, Any]]) -> list[str]:
+    return [event["type"] for event in events]
+
+
+def test_a_campaign_tells_its_life_in_order_under_its_own_numbers() -> None:
+    house = House(bus := Bus())
+    asked = {"session_id": "session_1", "request_id": "req_1"}
+    first = house.done("create_campaign", request_body(activate=True), **asked)["campaign_id"]
+    second = house.done("create_campaign", request_body(name="Another"))["campaign_id"]
+    house.done("update_campaign", {"campaign_id": first, "target_roas": 2})
+    pause = {"campaign_id": first, "action": "pause", "reason": "too dear"}
+    house.done("manage_campaign", pause, person="ann", request_id="req_2")
+    assert house.waiting() == 0
+    mine = [event for event in bus.events if event["campaign_id"] == first]
+    assert types(mine) == ["campaign.created", *["campaign.changed"] * 3]
+    assert [event["sequence"] for event in mine] == [1, 2, 3, 4]
+    assert types(event for event in bus.events if event["campaign_id"] == second) == ["campaign.created"]
+    made, started, aimed, paused = mine
+    assert (made["data"]["platform"], made["data"]["daily_budget"]) == ("meta", 100)
+    assert (made["session_id"], made["correlation_id"], made["actor"]) == ("session_1", "req_1", "user:u")
+    assert {change["after"]["status"] for change in started["data"]["changes"]} == {"active"}
+    assert aimed["data"]["changes"][0]["after"] == {"target_roas": "2"}
+    assert (paused["actor"], paused["correlation_id"]) == ("user:ann", "req_2")
+    assert paused["data"]["reason"] == "too dear"
+    assert all(TypeAdapter(event_type()).validate_python(event) for event in bus.events)
+
+
+def event_type() -> Any:
+    union = MODELS[0]
+    for model in MODELS[1:]:
+        union = union | model  # type: ignore[assignment]
+    return union
+
+
+def test_the_schema_knows_each_type_once_and_resolves_its_references() -> None:
+    schema = document()
+    kinds = [item["properties"]["type"]["const"] for item in resolved(schema)]
+    assert sorted(kinds) == sorted(
+        "campaign.created campaign.changed rule.acted test.ended proposal.waiting needs_person notice".split()
+    )
+    names = {item.removeprefix("#/$defs/") for item in references(schema)}
+    assert names <= set(schema["$defs"])
+
+
+def resolved(schema: dict[str, Any]) -> list[dict[str, Any]]:
+    return [schema["$defs"][item["$ref"].removeprefix("#/$defs/")] for item in schema["oneOf"]]
+
+
+def references(value: Any) -> list[str]:
+    if isinstance(value, dict):
+        return [str(item) for name, item in value.items() if name == "$ref"] + [
+            found for item in value.values() for found in references(item)
+        ]
+    return [found for item in value for found in references(item)] if isinstance(value, list) else []
+
+
+def test_what_the_bus_refuses_holds_up_its_own_campaign_alone() -> None:
+    house = House(bus := Bus("campaign.created"))
+    house.wiring.outbox.tells_later = True
+    first = house.done("create_campaign", request_body(activate=True))["campaign_id"]
+    second = house.done("create_campaign", request_body(name="Another", activate=True))["campaign_id"]
+    house.wiring.outbox.tells_later = False
+    house.sweep()
+    told = {event["campaign_id"] for event in bus.events}
+    assert (len(bus.events), len(told)) == (2, 1)
+    house.sweep()
+    assert house.waiting() == 0
+    for campaign_id in (first, second):
+        numbers = [event["sequence"] for event in bus.events if event["campaign_id"] == campaign_id]
+        assert numbers == [1, 2]
+
+
+def test_a_proposal_waits_and_its_approval_changes_the_campaign() -> None:
+    house = House(bus := Bus())
+    campaign_id = house.done("create_campaign", request_body())["campaign_id"]
+    asked = {"campaign_id": campaign_id, "name": "Another", "mode": "propose"}
+    proposal_id = house.ask("update_campaign", asked)["proposal_id"]
+    house.done("approve_proposal", {"proposal_ids": [proposal_id]}, person="boss")
+    assert types(bus.events) == ["campaign.created", "proposal.waiting", "campaign.changed"]
+    assert bus.events[1]["data"]["proposal_id"] == proposal_id
+
+
+def test_a_change_whose_process_died_is_told_by_the_next_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    house = House(bus := Bus())
+    campaign_id = house.done("create_campaign", request_body(activate=True))["campaign_id"]
+
+    async def dies(*_: Any, **__: Any) -> bool:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(house.wiring.store), "end_run", dies)
+        with pytest.raises(KeyboardInterrupt):
+            house.ask("manage_campaign", {"campaign_id": campaign_id, "action": "pause"}, person="ann")
+    assert len(bus.events) == 2
+
+    async def settle() -> None:
+        campaign = await house.wiring.store.campaign("u", campaign_id)
+        assert campaign is not None
+        await house.wiring.gate.settle(campaign, Run("run_settles", "system", "settled"))
+
+    over = lease.machine_now() + 61
+    monkeypatch.setattr(lease, "machine_now", lambda: over)
+    asyncio.run(settle())
+    house.sweep()
+    assert types(bus.events) == ["campaign.created", "campaign.changed", "campaign.changed"]
+    assert (bus.events[-1]["actor"], bus.events[-1]["sequence"]) == ("user:ann", 3)
+
+
+@pytest.mark.parametrize("kind", ["memory", "sqlite"])
+def test_numbers_have_no_gap_under_concurrent_writers_and_a_failed_write_takes_none(
+    kind: str, tmp_path: Any
+) -> None:
+    table: Table = MemoryTable() if kind == "memory" else SqliteTable(tmp_path / "rows.sqlite")
+
+    async def write(number: int, *, fails: bool = False) -> bool:
+        key = Key("u#thing", str(0 if fails else number))
+        event = NewEvent("u", f"e{number}", CampaignChanges(run_id="r", reason="", changes=[]), "a", "c")
+        put = Put({**key._asdict(), "n": number}, when=Absent())
+        return await write_with_events(table, [put], [event])
+
+    async def scenario() -> None:
+        assert all(await asyncio.gather(*(write(number) for number in range(6))))
+        assert not await write(7, fails=True)
+        assert await write(8)
+        events = await WebhookStore(table).events("u")
+        assert [event.about["sequence"] for event in events] == list(range(1, 8))
+        assert len({event.at_ms for event in events}) == 7
+
+    asyncio.run(scenario())
