@@ -1,7 +1,8 @@
 """`python -m benchmarks [name ...]`: run the named modules of this package, or all, and print their tables.
 
-A benchmark is a module with `run() -> str`; a new file needs no entry anywhere. One that is simulated takes
-`seeds`, `markets` or `everything` and has short defaults; `cost` takes `write` and `given`.
+A benchmark is a module with `run() -> str | Report`; a new file needs no entry anywhere. One that is
+simulated takes `seeds`, `markets` or `everything` and has short defaults; `cost` takes `write` and `given`.
+The figures of reports are written to build/bench.json and compared with those of docs/benchmarks.md.
 """
 
 from __future__ import annotations
@@ -12,10 +13,13 @@ import inspect
 import os
 import pkgutil
 import sys
+import time
 from collections.abc import Callable
 from typing import Any
 
 import benchmarks
+from benchmarks import _report
+from benchmarks._report import Report
 
 
 def names() -> list[str]:
@@ -32,10 +36,29 @@ def main(arguments: list[str]) -> int:
         print(f"no benchmark is named {', '.join(unknown)}; there are {', '.join(known)}", file=sys.stderr)
         return 2
     os.environ["POWERTOOLS_LOG_LEVEL"] = "ERROR"  # read when a benchmark imports the module
+    figures: dict[str, float] = {}
+    seconds: dict[str, float] = {}
     for name in options.names or known:
+        started = time.monotonic()
         run = importlib.import_module(f"benchmarks.{name}").run
-        print(f"{name}\n{run(**_taken(run, options))}\n", flush=True)
+        answer = run(**_taken(run, options))
+        report = answer if isinstance(answer, Report) else Report(answer, {})
+        print(f"{name}\n{report.text}\n", flush=True)
+        figures |= {f"{name}.{key}": value for key, value in report.figures.items()}
+        seconds[name] = time.monotonic() - started
+    _conclude(figures, seconds, keeps=bool(options.keep))
     return 0
+
+
+def _conclude(figures: dict[str, float], seconds: dict[str, float], *, keeps: bool) -> None:
+    """Write the figures down, and print them beside the committed ones."""
+    machine = {"cores": os.cpu_count(), "load": os.getloadavg()[0]}
+    _report.write(figures, seconds, machine)
+    if figures:
+        print(_report.compared(figures, _report.committed_figures()))
+    print(f"{sum(seconds.values()):.0f} s in all")
+    if keeps:
+        _report.keep(figures)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -43,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("names", nargs="*")
     parser.add_argument("--seeds", type=int, help="simulations of each case (default: a quick look)")
     parser.add_argument("--markets", nargs="+", help="the simulated markets, by name (default: all)")
+    parser.add_argument("--keep", action="store_true", help="put the figures into docs/benchmarks.md")
     parser.add_argument("--everything", action="store_true", default=None, help="all strategies too")
     parser.add_argument(
         "--write", action="store_true", default=None, help="cost: keep the counts, for the docs"

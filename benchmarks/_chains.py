@@ -59,7 +59,7 @@ def waits(calls: Calls, latency_ms: Mapping[str, float]) -> Waits:
     needed = [call for call in calls if (call["platform"], call["operation"]) not in AFTERWARDS]
     nodes = set(_nodes(needed))
     requests = sum(not call["batch"] for call in calls)
-    return Waits(_longest(nodes, latency_ms) / 1000, _under_way(needed, latency_ms), requests)
+    return Waits(_longest(nodes, latency_ms) / 1000, under_way(needed, latency_ms), requests)
 
 
 def _nodes(calls: Calls) -> Iterable[Node]:
@@ -84,7 +84,7 @@ def _longest(nodes: set[Node], latency_ms: Mapping[str, float]) -> float:
     return max(map(until, nodes), default=0)
 
 
-def _under_way(calls: Calls, latency_ms: Mapping[str, float]) -> float:
+def under_way(calls: Calls, latency_ms: Mapping[str, float]) -> float:
     """Return the seconds in which at least one call waits for its answer."""
     spans = sorted(
         (begun := datetime.fromisoformat(call["time"]), begun + _latency(call, latency_ms))

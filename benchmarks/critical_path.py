@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 
 from benchmarks._chains import one_after_another, waits
 from benchmarks._processes import cpu_seconds
+from benchmarks._report import Report
 from campaign_automation import CampaignAutomation
 from campaign_automation.settings import get_settings
 from local.cloud import Cloud, start
@@ -57,7 +58,7 @@ class Run(NamedTuple):
     sequential: float
 
 
-def run() -> str:
+def run() -> Report:
     """Medians of warm creations of 3 ad sets x 10 creatives, by the state machine and in process."""
     with tempfile.TemporaryDirectory() as folder, start(folder) as cloud:
         bench = _Bench(cloud)
@@ -73,12 +74,13 @@ def run() -> str:
         f" {'tokens':>7} {'one by one':>11}"
     )
     load = f"the machine's load during the last minute: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
-    return "\n".join([head, *lines, load])
+    return Report("\n".join([head, *lines, load]), bench.figures)
 
 
 class _Bench:
     def __init__(self, cloud: Cloud) -> None:
         self.cloud = cloud
+        self.figures: dict[str, float] = {}
         self._parts = ExitStack()
         self._sandbox = self._parts.enter_context(Sandbox(cloud.info["sandbox"]["admin"]))
         self.api = self._parts.enter_context(Api(cloud.info["api_url"], cloud.info["tokens"]["user_123"]))
@@ -98,6 +100,8 @@ class _Bench:
         self._sandbox.late_by(**LATENCY_MS)
         runs = [self._one(body, create) for _ in range(TIMES)]
         wall, chain, under_way = (_median(runs, name) for name in ("wall", "chain", "under_way"))
+        names = {"wall": wall, "ratio": wall / chain, "under_way": under_way / chain}
+        self.figures |= {f"{where}.{platform}.{name}": value for name, value in names.items()}
         return (
             f"{f'{where}, {platform}':24} {wall:6.2f}s {chain:6.2f}s {wall / chain:5.2f}x"
             f" {under_way:6.2f}s {under_way / chain:5.2f}x {_median(runs, 'cpu'):6.2f}s"

@@ -71,6 +71,10 @@ class CloudHouse(SandboxHouse):
         headers = {"Idempotency-Key": uuid.uuid4().hex, **self._headers}
         return dict(self._api.http.request(action.method, path, headers=headers, **more).json())
 
+    def end_faults(self) -> bool:
+        settle(self._cloud)  # the Web Platform is told after the answer
+        return super().end_faults()
+
     async def sweep(self) -> None:
         for function in _SWEEPS:
             name = f"campaign-automation-local-{function}:live"

@@ -23,6 +23,7 @@ EVERY_PLATFORM = {
     f"{action}FunctionRole"
     for action in (
         "Account",
+        "CreateCampaign",  # which looks at what an earlier call made
         "GetCampaignStatus",
         "ManageCampaign",
         "UndoChange",
@@ -259,10 +260,12 @@ def test_the_gateway_refuses_in_the_envelope(transformed: dict[str, Any]) -> Non
     for answer in answers.values():
         template = answer["responseTemplates"]["application/json"]
         filled = template.replace("$context.error.messageString", '"Unsupported Media Type"')
+        filled = filled.replace("$context.requestTimeEpoch", "1764329293000")
         error = json.loads(filled.replace("$context.requestId", "r"))["error"]
         assert set(error) == {"code", "type", "message", "details", "timestamp", "request_id"}
         assert CODES[error["code"]].type == error["type"]
         assert error["timestamp"] is None
+        assert error["details"]["timestamp_ms"] == 1764329293000
 
 
 def test_the_table_survives_a_deleted_stack(transformed: dict[str, Any]) -> None:

@@ -120,7 +120,7 @@ class FakeAdapter:
 
         Each ad set has an ad. Return the campaign's id.
         """
-        made = self._add(CampaignNode, "", name, created_at=clock.now(), **root)
+        made = self._add(CampaignNode, "", name, **{"created_at": clock.now(), **root})
         campaign_id = str(made.platform_id)
         self.change(campaign_id, status=status)
         for number, budget in enumerate(budgets, 1):

@@ -19,6 +19,10 @@ class MemoryTable(Table):
         """Take all rows away."""
         self._partitions.clear()
 
+    def rows(self) -> list[Row]:
+        """Return all rows, to be written back otherwise."""
+        return [dict(row) for rows in self._partitions.values() for row in rows.values()]
+
     async def _get(self, key: Key) -> Row | None:
         await asyncio.sleep(0)
         row = self._row(key)

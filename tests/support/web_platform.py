@@ -44,7 +44,7 @@ class MemoryWebPlatform:
     def _read(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
         if name == "get_active_ad_account":
             self._platform = arguments["platform"]
-            return {"active_account": {"id": 1}}
+            return {"active_account": {"id": 1, "platform_account_id": ACCOUNTS[self._platform]}}
         if name == "get_ad_account_token":
             return {
                 "platform": self._platform,

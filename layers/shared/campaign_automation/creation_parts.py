@@ -20,7 +20,8 @@ class CreationParts(SharedParts):
 
     @cached_property
     def campaigns(self) -> CampaignManager:
-        return CampaignManager(self.store, self.adapters)
+        # The gate is built when the first earlier campaign is looked at, not for every action.
+        return CampaignManager(self.store, self.adapters, lambda campaign: self.gate.look(campaign))
 
     @cached_property
     def creation(self) -> CampaignCreation:

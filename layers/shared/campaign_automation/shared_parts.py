@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from campaign_automation.adapters.renewal import AccountRenewal
@@ -10,6 +10,7 @@ from campaign_automation.clients.event_bus import EventBus
 from campaign_automation.clients.topic import Topic
 from campaign_automation.clients.webhook_client import WebhookClient
 from campaign_automation.foundation import Foundation
+from campaign_automation.managers.campaign_manager import number_of
 from campaign_automation.managers.notices.links import Links
 from campaign_automation.managers.notices.prompt import PromptDelivery
 from campaign_automation.managers.notices.signed_links import LinkKeys
@@ -38,7 +39,8 @@ class SharedParts(Foundation):
         if self._given_accounts is not None:
             return self._given_accounts
         if self.tools is not None:
-            return WebPlatformAccounts(self.tools, self.settings.account_connect_url)
+            known = partial(number_of, self.store)
+            return WebPlatformAccounts(self.tools, self.settings.account_connect_url, known)
         return SecretAccounts(
             lambda name: read_secret(name, "the ad account"),
             self.settings.stage,

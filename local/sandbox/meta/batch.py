@@ -12,7 +12,7 @@ from local.sandbox.meta.params import Params
 from local.sandbox.meta.store import Json
 
 MAX_ITEMS = 50
-_SAME_CAMPAIGN = "A batch request can't create several ad sets of the same campaign"
+_SAME_CAMPAIGN = "A batch request can't hold several ad sets of the same campaign"
 _REFERENCE = re.compile(r"\{result=([\w-]+):\$\.?([\w.\[\]*-]*)\}")
 _VERSION = re.compile(r"^/?v\d+\.\d+/")
 
@@ -79,12 +79,21 @@ class Batch:
         return reply
 
     def _act(self, call: GraphCall) -> GraphReply:
-        if call.edge == "adsets" and call.method == "POST":
-            campaign = call.params.text("campaign_id")
+        if (campaign := self._campaign_of_adset(call)) is not None:
             if campaign in self.adset_campaigns:
                 return self.graph.refusal(wrong_param(_SAME_CAMPAIGN, "batch"))
             self.adset_campaigns.add(campaign)
         return self.graph.execute(call)
+
+    def _campaign_of_adset(self, call: GraphCall) -> str | None:
+        """The campaign of an ad set that the call makes, changes or deletes."""
+        if call.method == "GET":
+            return None
+        if call.edge == "adsets":
+            return call.params.text("campaign_id")
+        node = self.graph.store.nodes.get(call.target)
+        is_adset = node is not None and node.kind == "adset" and not call.edge
+        return str(node.data["campaign_id"]) if node is not None and is_adset else None
 
     def _call(self, item: Json) -> GraphCall:
         method = str(item.get("method", "GET")).upper()

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
+from campaign_automation.models.common import Level
+from campaign_automation.utils.error_handler import PlatformUnavailableError
 from tests.support.builders import request_body
+from tests.support.meta import ACCESS
 from tests.support.one_tenant import OneTenant
 
 KEYED = {"idempotency_key": "k"}
@@ -63,6 +68,89 @@ def test_a_deleted_campaign_is_created_anew_without_a_key_and_shown_under_one(ho
     again = house.done("create_campaign", request_body(), **KEYED)
     assert again["campaign_id"] == given["campaign_id"]
     assert (again["replayed"], again["state"], again["campaign_status"]) == (True, "deleted", "deleted")
+
+
+def delete_by_hand(house: OneTenant, platform_campaign_id: str) -> None:
+    """Let somebody delete a campaign in the platform's own interface."""
+    house.run(lambda: house.adapter.remove(ACCESS, Level.CAMPAIGN, [platform_campaign_id]))
+
+
+@pytest.mark.parametrize("action", ["create_campaign", "duplicate_campaign", "create_ab_test"])
+def test_what_somebody_deleted_on_the_platform_is_created_anew_without_a_key_and_shown_under_one(
+    house: OneTenant, action: str
+) -> None:
+    source = house.done("create_campaign", request_body(name="Source"), idempotency_key="s")["campaign_id"]
+    asked = {
+        "create_campaign": request_body(),
+        "duplicate_campaign": {"campaign_id": source, "name": "Copy"},
+        "create_ab_test": TEST,
+    }[action]
+    first = house.done(action, asked)
+    delete_by_hand(house, first["platform_campaign_id"])
+    second = house.done(action, asked)
+    assert second["campaign_id"] != first["campaign_id"]
+    assert (second["replayed"], second["campaign_status"]) == (False, first["campaign_status"])
+    assert house.done(action, asked)["campaign_id"] == second["campaign_id"]
+
+    given = house.done(action, asked, **KEYED)
+    delete_by_hand(house, given["platform_campaign_id"])
+    again = house.done(action, asked, **KEYED)
+    assert again["campaign_id"] == given["campaign_id"]
+    assert (again["replayed"], again["state"], again["campaign_status"]) == (True, "deleted", "deleted")
+
+
+@pytest.mark.parametrize("context", [{}, KEYED], ids=["derived", "given"])
+def test_a_replay_shows_what_people_changed_on_the_platform(
+    house: OneTenant, context: dict[str, str]
+) -> None:
+    first = house.done("create_campaign", request_body(), **context)
+    house.adapter.change(first["platform_campaign_id"], status="active", name="By hand")
+    adset = first["adsets"][0]
+    house.adapter.change(adset["platform_adset_id"], daily_budget=Decimal(7))
+    again = house.done("create_campaign", request_body(), **context)
+    assert (again["campaign_id"], again["replayed"]) == (first["campaign_id"], True)
+    assert (again["campaign_status"], again["name"]) == ("active", "By hand")
+    assert [item["daily_budget"] for item in again["adsets"]] == [
+        7,
+        *(item["daily_budget"] for item in first["adsets"][1:]),
+    ]
+
+
+@pytest.mark.parametrize("is_hidden", [True, False])
+def test_a_replay_that_cannot_be_looked_at_says_so_and_creates_nothing(
+    house: OneTenant, is_hidden: bool
+) -> None:
+    """The caller may only have lost the answer, and silence of the platform deletes nothing."""
+    first = house.done("create_campaign", request_body())
+    house.adapter.is_hidden = is_hidden
+    house.adapter.fail_with = None if is_hidden else PlatformUnavailableError("down", platform="meta")
+    calls = house.adapter.calls.count("create_campaign")
+    again = house.done("create_campaign", request_body())
+    assert (again["campaign_id"], again["campaign_status"]) == (first["campaign_id"], "paused")
+    assert any("as it was last seen" in warning for warning in again["warnings"])
+    assert house.adapter.calls.count("create_campaign") == calls
+
+
+# --- proposals ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("context", [{}, KEYED], ids=["derived", "given"])
+def test_a_rejected_proposal_is_made_anew_without_a_key_and_shown_as_rejected_under_one(
+    house: OneTenant, context: dict[str, str]
+) -> None:
+    asked = request_body(mode="propose")
+    first = house.ask("create_campaign", asked, **context)
+    again = house.ask("create_campaign", asked, **context)
+    assert (again["proposal_id"], again["state"], again["replayed"]) == (first["proposal_id"], "open", True)
+    rejection = {"proposal_ids": [first["proposal_id"]], "reason": "too much"}
+    house.done("reject_proposal", rejection, roles=["approver"])
+    later = house.ask("create_campaign", asked, **context)
+    if context:
+        assert (later["proposal_id"], later["state"]) == (first["proposal_id"], "rejected")
+        assert "too much" in later["message"]
+    else:
+        assert later["proposal_id"] != first["proposal_id"]
+        assert (later["state"], later["replayed"]) == ("open", False)
 
 
 # --- tests -------------------------------------------------------------------------------------------------

@@ -16,7 +16,9 @@ from campaign_automation.managers.changes.guards import Limits, check_account
 from campaign_automation.managers.shared.accounts import SecretAccounts, WebPlatformAccounts, with_access
 from campaign_automation.settings import Settings
 from campaign_automation.utils.error_handler import (
+    AccountError,
     CampaignAutomationError,
+    NotFoundError,
     PlatformAuthError,
     WebPlatformError,
 )
@@ -187,8 +189,48 @@ def test_a_refusal_that_is_not_the_tokens_stays_what_it_is(code: str) -> None:
     assert refusal.value.code == code
 
 
-@pytest.mark.parametrize("asked", ["act_11", "011", "1 1", "\u0661"])
-def test_an_account_is_named_by_the_web_platforms_number(asked: str) -> None:
-    with pytest.raises(CampaignAutomationError, match="number") as refused:
+@pytest.mark.parametrize("asked", ["abc", "act_", "\u0661"])
+def test_what_is_neither_a_number_nor_an_id_is_refused(asked: str) -> None:
+    with pytest.raises(CampaignAutomationError, match=r"number.*act_123456") as refused:
         asyncio.run(WebPlatformAccounts(Tools({})).choose("u", "meta", asked))
     assert (refused.value.code, refused.value.details["field"]) == ("1001", "ad_account_id")
+
+
+class ActiveAndOther(Tools):
+    """An active account, 11, whose number alone is known, and the platform's ids of it and of another."""
+
+    async def call_tool(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        if name == "get_ad_account_token" and arguments["ad_account_id"] != 11:
+            raise NotFoundError("no such account")
+        return await super().call_tool(name, arguments)
+
+
+async def others_number(user_id: str, platform: str, asked: str) -> str | None:
+    return {"act_100000000000002": "12", "1230000009": "12"}.get(asked)
+
+
+@pytest.mark.parametrize(
+    ("platform", "active", "spellings", "others"),
+    [
+        ("meta", "100000000000001", ["act_100000000000001", "100000000000001"], "act_100000000000002"),
+        ("google", "123-000-0003", ["1230000003", "123-000-0003"], "123-000-0009"),
+    ],
+)
+def test_an_account_is_named_by_its_number_or_by_the_platforms_id_in_any_spelling(
+    platform: str, active: str, spellings: list[str], others: str
+) -> None:
+    tools = ActiveAndOther(told(platform, active), {"id": 11, "platform_account_id": active})
+    accounts = WebPlatformAccounts(tools, None, others_number)
+    for asked in ("11", *spellings):
+        assert asyncio.run(accounts.choose("u", platform, asked)) == "11"
+    # One that is not active is known by the campaigns that it has here.
+    assert asyncio.run(accounts.choose("u", platform, others)) == "12"
+    with pytest.raises(AccountError, match="is not known") as refused:
+        asyncio.run(accounts.choose("u", platform, others[:-1] + "7"))
+    assert refused.value.details["field"] == "ad_account_id"
+
+
+def test_a_long_number_of_the_web_platform_is_no_id_of_a_platform() -> None:
+    tools = Tools(told("meta", "act_1"), {"id": 1, "platform_account_id": "act_123456789"})
+    accounts = WebPlatformAccounts(tools)
+    assert asyncio.run(accounts.choose("u", "meta", "123456789")) == "123456789"

@@ -17,6 +17,7 @@ from pydantic import BaseModel
 from campaign_automation.managers.shared.idempotency import Now, action_claim
 from campaign_automation.models.campaign import Campaign, Creation
 from campaign_automation.models.common import Context, Proposable, Role
+from campaign_automation.models.proposals import ProposalMade
 from campaign_automation.stores.answer_store import Claim
 from campaign_automation.utils.validation import models_within
 
@@ -113,6 +114,13 @@ class Action:
 
 
 ACTIONS: dict[str, Action] = {}
+
+
+async def proposal_as_it_is_now(parts: Wiring, caller: Context, answer: BaseModel) -> Now:
+    """Return an earlier answer as it was, but of a proposal with its state as it is now."""
+    if not isinstance(answer, ProposalMade):
+        return Now(answer, is_over=False)
+    return await parts.proposal_maker.as_it_is_now(caller.user_id, answer)
 
 
 def action(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from campaign_automation.actions.action import Key, action
+from campaign_automation.actions.action import Key, action, proposal_as_it_is_now
 from campaign_automation.models.budgets import BudgetOptimized, OptimizeBudget
 from campaign_automation.models.common import Context
 from campaign_automation.models.proposals import ProposalMade
@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from campaign_automation.wiring import Wiring
 
 
-@action("POST", "/v1/campaigns/{campaign_id}/budget-optimizations", key=Key.GIVEN)
+@action(
+    "POST", "/v1/campaigns/{campaign_id}/budget-optimizations", key=Key.GIVEN, refresh=proposal_as_it_is_now
+)
 async def optimize_budget(
     parts: Wiring, request: OptimizeBudget, caller: Context
 ) -> BudgetOptimized | ProposalMade:

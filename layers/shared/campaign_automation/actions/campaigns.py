@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from campaign_automation.actions.action import Key, action
+from campaign_automation.actions.action import Key, action, proposal_as_it_is_now
 from campaign_automation.managers.shared.idempotency import Now
 from campaign_automation.models.campaigns import (
     CampaignAccepted,
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from campaign_automation.wiring import Wiring
 
 
-@action("POST", "/v1/campaigns", key=Key.CAMPAIGN, success=201)
+@action("POST", "/v1/campaigns", key=Key.CAMPAIGN, success=201, refresh=proposal_as_it_is_now)
 async def create_campaign(
     parts: Wiring, request: CreateCampaign, caller: Context
 ) -> CampaignCreated | CampaignAccepted | ProposalMade:
@@ -32,10 +32,16 @@ async def create_campaign(
         return await parts.proposal_requests.create(request, caller)
     opened = await parts.campaigns.open_creation(request, caller)
     await parts.runner.run(opened, caller)
-    return await parts.campaigns.outcome(caller.user_id, opened.campaign_id, replayed=not opened.is_new)
+    return await parts.campaigns.outcome(caller.user_id, opened)
 
 
-@action("POST", "/v1/campaigns/{campaign_id}/duplicate", key=Key.CAMPAIGN, success=201)
+@action(
+    "POST",
+    "/v1/campaigns/{campaign_id}/duplicate",
+    key=Key.CAMPAIGN,
+    success=201,
+    refresh=proposal_as_it_is_now,
+)
 async def duplicate_campaign(
     parts: Wiring, request: DuplicateCampaign, caller: Context
 ) -> CampaignCreated | CampaignAccepted | ProposalMade:
@@ -44,7 +50,7 @@ async def duplicate_campaign(
         return await parts.proposal_requests.duplicate(request, caller)
     opened = await parts.duplicates.open(request, caller)
     await parts.runner.run(opened, caller)
-    return await parts.campaigns.outcome(caller.user_id, opened.campaign_id, replayed=not opened.is_new)
+    return await parts.campaigns.outcome(caller.user_id, opened)
 
 
 async def _ads_as_they_are_now(parts: Wiring, caller: Context, answer: AdsAnswer) -> Now:

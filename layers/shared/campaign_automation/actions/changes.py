@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from campaign_automation.actions.action import Key, action
+from campaign_automation.actions.action import Key, action, proposal_as_it_is_now
 from campaign_automation.models.changes import (
     AuditTrail,
     CampaignManaged,
@@ -28,7 +28,7 @@ async def manage_campaign(parts: Wiring, request: ManageCampaign, caller: Contex
     return await parts.control.manage(request, caller)
 
 
-@action("PATCH", "/v1/campaigns/{campaign_id}", key=Key.GIVEN)
+@action("PATCH", "/v1/campaigns/{campaign_id}", key=Key.GIVEN, refresh=proposal_as_it_is_now)
 async def update_campaign(
     parts: Wiring, request: UpdateCampaign, caller: Context
 ) -> CampaignUpdated | ProposalMade:

@@ -60,7 +60,7 @@ from campaign_automation.adapters.meta.requests import (
     version_warnings,
 )
 from campaign_automation.adapters.meta.studies import MetaStudies
-from campaign_automation.adapters.meta.wire import Call, MetaWire
+from campaign_automation.adapters.meta.wire import Call, MetaWire, Send
 from campaign_automation.adapters.tree import Tree
 from campaign_automation.clients.media_client import MediaClient
 from campaign_automation.models.accounts import FoundCampaign
@@ -203,7 +203,7 @@ class MetaAdapter:
         calls: dict[str, Call] = {
             adset.tag: ("POST", path, adset_params(plan, account, campaign_id, adset)) for adset in adsets
         }
-        return await self._wire.send_each(access, "create_adset", calls)
+        return await self._wire.send_apart(access, "create_adset", calls)
 
     @typed_errors(PLATFORM)
     async def create_ads(
@@ -269,7 +269,11 @@ class MetaAdapter:
         self, access: Access, level: Level, ids: Sequence[str], status: str
     ) -> list[Outcome]:
         calls: dict[str, Call] = {item: ("POST", (item,), {"status": status.upper()}) for item in ids}
-        return await self._wire.send_all(access, f"update_{level}", calls)
+        return await self._sender(level)(access, f"update_{level}", calls)
+
+    def _sender(self, level: Level) -> Send:
+        """Return the way to send changes: a batch may not hold several ad sets of the same campaign."""
+        return self._wire.send_apart if level is Level.ADSET else self._wire.send_all
 
     @typed_errors(PLATFORM)
     async def set_budgets(
@@ -286,9 +290,7 @@ class MetaAdapter:
             item: ("POST", (item,), {"daily_budget": to_units(amount, step)})
             for item, amount in amounts.items()
         }
-        # A batch may not hold several ad sets of the same campaign, and their campaigns are not known here.
-        send = self._wire.send_each if level is Level.ADSET else self._wire.send_all
-        outcomes = await send(access, f"update_{level}", calls)
+        outcomes = await self._sender(level)(access, f"update_{level}", calls)
         return {outcome.tag: budget_outcome(outcome, "now") for outcome in outcomes}
 
     def fit_texts(self, objective: Objective, texts: GivenTexts) -> GivenTexts:
@@ -321,8 +323,7 @@ class MetaAdapter:
             return [await self._change_campaign_bidding(access, account, item, setting) for item in ids]
         params = setting_params(of_campaign(setting), account.budget_step)
         calls: dict[str, Call] = {item: ("POST", (item,), params) for item in ids}
-        # A batch may not hold several ad sets of the same campaign.
-        return await self._wire.send_each(access, f"update_{level}", calls)
+        return await self._sender(level)(access, f"update_{level}", calls)
 
     async def _change_campaign_bidding(
         self, access: Access, account: AdAccount, campaign_id: str, bidding: Bidding
@@ -334,7 +335,7 @@ class MetaAdapter:
     @typed_errors(PLATFORM)
     async def remove(self, access: Access, level: Level, ids: Sequence[str]) -> list[Outcome]:
         calls: dict[str, Call] = {item: ("DELETE", (item,), {}) for item in ids}
-        outcomes = await self._wire.send_all(access, f"delete_{level}", calls)
+        outcomes = await self._sender(level)(access, f"delete_{level}", calls)
         # Meta has one answer for what is missing and what the token may not see.
         doubtful = [item.tag for item in outcomes if is_gone(item.error)]
         shown = {item: await self._is_deleted(access, level, item) for item in doubtful}

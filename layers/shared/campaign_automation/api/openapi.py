@@ -16,7 +16,7 @@ from campaign_automation.models.common import DEFAULT_WAIT_SECONDS, LONGEST_WAIT
 from campaign_automation.utils.error_handler import CODES
 
 # Raised by hand: the first number when a change breaks callers, the second when it adds.
-VERSION = "2.0"
+VERSION = "3.0"
 _SCHEMAS = "#/components/schemas/"
 _ABOUT = (
     "Creates, manages and optimises ad campaigns on Meta, TikTok and Google Ads. Amounts are numbers in the"
@@ -245,7 +245,7 @@ _ERROR = {
                 "timestamp": {
                     "type": ["string", "null"],
                     "format": "date-time",
-                    "description": "null in what the gateway itself refuses: its Date header has the time",
+                    "description": "null in refusals of the gateway itself, with details.timestamp_ms",
                 },
                 "request_id": {"description": "Id of the request, also in the logs", "type": "string"},
             },

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import importlib
 import warnings
 from collections.abc import Callable
@@ -10,6 +9,7 @@ from threading import Lock
 from typing import Any, Protocol
 
 from campaign_automation.utils.error_handler import AiModelError
+from campaign_automation.utils.event_loop import in_thread
 from campaign_automation.utils.observability import emit, logger
 from campaign_automation.utils.validation import whole
 
@@ -61,7 +61,7 @@ class GeminiClient:
 
     async def generate_content(self, prompt: str, *, model: str) -> dict[str, Any]:
         """Return the answer; AiModelError when the model does not answer, is gone, or refuses the prompt."""
-        return await asyncio.to_thread(self._generate, prompt, model)
+        return await in_thread(self._generate, prompt, model)
 
     def _generate(self, prompt: str, model: str) -> dict[str, Any]:
         genai = load_sdk()

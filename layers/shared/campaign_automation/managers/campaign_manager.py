@@ -6,12 +6,14 @@ import asyncio
 import uuid
 from collections.abc import Awaitable, Callable, Container, Iterable
 from decimal import Decimal
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel
 
+from campaign_automation.adapters.common.account_ids import is_named
 from campaign_automation.managers.campaigns import wording
 from campaign_automation.managers.shared.idempotency import REPLAYED, creation_claim, refuse_other_request
+from campaign_automation.managers.shared.view import CampaignView, Value
 from campaign_automation.models.ab_tests import AbTestTerms
 from campaign_automation.models.campaign import FINAL, Campaign, Creation, Stop
 from campaign_automation.models.campaigns import (
@@ -25,6 +27,7 @@ from campaign_automation.models.campaigns import (
 )
 from campaign_automation.models.common import Context, Level, Platform
 from campaign_automation.stores.ab_test_store import campaign_id_of
+from campaign_automation.stores.campaign_rows import Listed
 from campaign_automation.stores.campaign_store import CampaignStore
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import (
@@ -39,16 +42,29 @@ from campaign_automation.utils.observability import logger
 
 # The settings of a plan beside its objects, shown in a dry run.
 _DELIVERY = {"starts_at", "ends_at", "call_to_action", "negative_keywords", "tracking"}
+_STATUSES = ("paused", "active", "deleted")
 _AT_ONCE = 16  # campaigns that are loaded at the same time
 IsOver = Callable[[str], Awaitable[bool]]
+Look = Callable[[Campaign], Awaitable[CampaignView]]
 
 
 class Opened(NamedTuple):
-    """A creation that can run; one that is not new was opened by an earlier call under the same key."""
+    """A creation that can run; one that is not new was opened by an earlier call under the same key.
+
+    `view` is the campaign of an earlier call as its platform shows it; without one it is still being made, or
+    `is_unread`: the platform did not show it.
+    """
 
     campaign_id: str
     platform: Platform
     is_new: bool
+    view: CampaignView | None = None
+    is_unread: bool = False
+
+    @property
+    def is_deleted(self) -> bool:
+        """Return whether the platform shows the campaign as deleted."""
+        return self.view is not None and self.view.is_deleted
 
 
 class Origin(NamedTuple):
@@ -59,9 +75,10 @@ class Origin(NamedTuple):
 
 
 class CampaignManager:
-    def __init__(self, store: CampaignStore, platforms: Container[str]) -> None:
+    def __init__(self, store: CampaignStore, platforms: Container[str], look: Look) -> None:
         self._store = store
         self._platforms = platforms
+        self._look = look
 
     # --- creation: opening and outcome -----------------------------------------------------------------
 
@@ -75,9 +92,9 @@ class CampaignManager:
     ) -> Opened:
         """Store the request under its idempotency key; the same key and body give the same campaign again.
 
-        A key derived from the request gives none that was deleted since, or that `is_over`, by its id: it
-        creates anew. A dry run claims no key. Raises ConflictError for the same key with another body,
-        InvalidRequestError for a platform that this deployment does not have.
+        A key derived from the request gives none that was deleted since, here or on its platform, or that
+        `is_over`, by its id: it creates anew. A dry run claims no key. Raises ConflictError for the
+        same key with another body, InvalidRequestError for a platform that this deployment does not have.
         """
         if spec.platform not in self._platforms:
             raise InvalidRequestError(
@@ -107,16 +124,35 @@ class CampaignManager:
         standing = await self._store.open_creation(creation, claim)
         if standing is not None and claim is not None:
             refuse_other_request(standing, claim)
-            if claim.is_derived and await self._is_over(context.user_id, standing.campaign_id, is_over):
-                standing = await self._store.open_creation(creation, claim, after=standing)
+            earlier = await self._opened_before(context.user_id, standing.campaign_id, spec.platform)
+            if not (claim.is_derived and await self._is_over(context.user_id, earlier, is_over)):
+                return earlier
+            standing = await self._store.open_creation(creation, claim, after=standing)
         if standing is None:
             return Opened(campaign_id, spec.platform, is_new=True)
         return Opened(standing.campaign_id, spec.platform, is_new=False)
 
-    async def _is_over(self, tenant: str, campaign_id: str, is_over: IsOver | None) -> bool:
-        if await self._store.state_of(tenant, campaign_id) in (None, "deleted"):
+    async def _opened_before(self, tenant: str, campaign_id: str, platform: Platform) -> Opened:
+        """Return the creation of an earlier call, with a look at its campaign where it made one."""
+        opened = Opened(campaign_id, platform, is_new=False)
+        creation = await self._store.load(tenant, campaign_id)
+        campaign = creation.campaign() if creation and creation.state == "created" else None
+        if campaign is None:
+            return opened
+        try:
+            view = await self._look(campaign)
+        except CampaignAutomationError as error:
+            # The caller may only have lost the answer: what is known here is better than none.
+            logger.warning("not looked at again", campaign_id=campaign_id, reason=error.message)
+            return opened._replace(is_unread=True)
+        is_shown = view.tree is not None or view.is_deleted
+        return opened._replace(view=view) if is_shown else opened._replace(is_unread=True)
+
+    async def _is_over(self, tenant: str, earlier: Opened, is_over: IsOver | None) -> bool:
+        state = await self._store.state_of(tenant, earlier.campaign_id)
+        if state in (None, "deleted") or earlier.is_deleted:
             return True
-        return is_over is not None and await is_over(campaign_id)
+        return is_over is not None and await is_over(earlier.campaign_id)
 
     async def refuse(self, tenant: str, campaign_id: str, error: CampaignAutomationError) -> None:
         """End a creation of which nothing was carried out, which frees its idempotency key."""
@@ -138,22 +174,21 @@ class CampaignManager:
     async def is_finished(self, tenant: str, campaign_id: str) -> bool:
         return await self._store.state_of(tenant, campaign_id) in FINAL
 
-    async def outcome(
-        self, tenant: str, campaign_id: str, *, replayed: bool
-    ) -> CampaignCreated | CampaignAccepted:
-        """Return the campaign as it is now, or that its creation goes on; `replayed` to an earlier call too.
+    async def outcome(self, tenant: str, opened: Opened) -> CampaignCreated | CampaignAccepted:
+        """Return the campaign as it is now, or that its creation goes on.
 
         Raises the error that made the creation fail.
         """
-        creation = await self.load(tenant, campaign_id)
+        creation = await self.load(tenant, opened.campaign_id)
         if creation.state in ("created", "planned", "deleted"):
-            return _replayed(created_result(creation)) if replayed else created_result(creation)
+            answer = created_result(creation)
+            return answer if opened.is_new else _replayed(answer, opened)
         if creation.state == "creating":
             return CampaignAccepted(
-                campaign_id=campaign_id,
-                status_url=f"/v1/campaigns/{campaign_id}",
+                campaign_id=creation.campaign_id,
+                status_url=f"/v1/campaigns/{creation.campaign_id}",
                 message=wording.CREATING,
-                replayed=replayed,
+                replayed=not opened.is_new,
                 duplicated_from=creation.duplicated_from,
             )
         raise _failure(creation)
@@ -200,6 +235,25 @@ async def load_all(store: CampaignStore, tenant: str, ids: Iterable[str]) -> lis
     return [item for item in loaded if item is not None]
 
 
+async def accounts_named(
+    store: CampaignStore, tenant: str, listed: Iterable[Listed], asked: str
+) -> set[tuple[str, str]]:
+    """Return platform and account, as they are listed, of the accounts that `asked` is a spelling of."""
+    # Lists hold the Web Platform's numbers; the platform's ids stand in the campaigns, one of each account.
+    samples = {(item.platform, item.account): item.campaign_id for item in listed}
+    accounts = {item.campaign_id: item.account for item in await load_all(store, tenant, samples.values())}
+    return {
+        name for name, sample in samples.items() if sample in accounts and is_named(accounts[sample], asked)
+    }
+
+
+async def number_of(store: CampaignStore, tenant: str, platform: str, asked: str) -> str | None:
+    """Return the Web Platform's number of an account with campaigns of the tenant, or None."""
+    listed = await store.campaigns(tenant, deleted_too=True)
+    named = await accounts_named(store, tenant, (item for item in listed if item.platform == platform), asked)
+    return next((number for _, number in named), None)
+
+
 def _unknown(campaign_id: str) -> NotFoundError:
     return NotFoundError(f"campaign {campaign_id} is not known", field="campaign_id")
 
@@ -214,8 +268,26 @@ def _failure(creation: Creation) -> CampaignAutomationError:
     return error
 
 
-def _replayed(answer: CampaignCreated) -> CampaignCreated:
-    return answer.model_copy(update={"replayed": True, "warnings": [REPLAYED, *answer.warnings]})
+def _replayed(answer: CampaignCreated, opened: Opened) -> CampaignCreated:
+    warnings = [REPLAYED, *([wording.AS_LAST_SEEN] if opened.is_unread else []), *answer.warnings]
+    now = _shown(answer, opened.view) if opened.view else {}
+    return answer.model_copy(update={"replayed": True, "warnings": warnings, **now})
+
+
+def _shown(answer: CampaignCreated, view: CampaignView) -> dict[str, Any]:
+    """Return what the platform shows of a campaign otherwise than it was last seen here."""
+    tag, status = view.tag, view.live(view.tag, "status")
+    return {
+        "name": view.live(tag, "name") or answer.name,
+        "state": "deleted" if view.is_deleted else answer.state,
+        "campaign_status": status if status in _STATUSES else answer.campaign_status,
+        "adsets": [_adset_shown(item, view.live(item.adset_id, "daily_budget")) for item in answer.adsets],
+    }
+
+
+def _adset_shown(adset: AdSetResult, budget: Value) -> AdSetResult:
+    # Without a budget of its own it has the share that was planned.
+    return adset if budget is None else adset.model_copy(update={"daily_budget": budget})
 
 
 def created_result(creation: Creation) -> CampaignCreated:

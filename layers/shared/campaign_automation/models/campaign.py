@@ -115,7 +115,6 @@ class _Stored(Record):
     resume: Resume | None = None
     targets: Targets | None = None
     stop_requested: Stop | None = None  # nothing begun before is sent any more, but what lowers spend
-    created_at: int
     objects: dict[str, ObjectEntry] = {}
     outbox: list[OutboxEntry] = []
 
@@ -134,7 +133,8 @@ class Campaign(_Stored):
 
     `tag` is that of the campaign object itself; `ends_at` is the time at which the platform stops it. One
     that `is_adopted` was made elsewhere: its objects are those that its platform shows, their tags the
-    platform's ids, and the tag of the campaign is our id.
+    platform's ids, and the tag of the campaign is our id. Google Ads does not tell when that was: its
+    `created_at` is None.
     """
 
     platform: Platform
@@ -147,6 +147,7 @@ class Campaign(_Stored):
     ends_at: datetime | None = None
     lacks_declaration: bool = False  # of special ad categories; until somebody declares, nothing is started
     is_adopted: bool = False
+    created_at: int | None  # None where it is not known
     created_by: str  # the actor of the creation, as the audit trail names it
 
     @property
@@ -159,9 +160,12 @@ class Campaign(_Stored):
         """The platform's id of the campaign."""
         return self.root.platform_id or ""
 
-    def first_day(self, zone: ZoneInfo) -> date:
-        """Return the day in `zone` on which the campaign was created; earlier days have no figures."""
-        return at_ms(self.created_at).astimezone(zone).date()
+    def first_day(self, zone: ZoneInfo) -> date | None:
+        """Return the day in `zone` on which the campaign was created, or None where it is not known.
+
+        Earlier days have no figures.
+        """
+        return None if self.created_at is None else at_ms(self.created_at).astimezone(zone).date()
 
     def ads(self, adset_tag: str | None = None) -> list[ObjectEntry]:
         """Return the ads, of one ad set or of all."""
@@ -210,6 +214,7 @@ class Creation(_Stored):
     looks: int = 0
     look_at: int | None = None
     undo_at: int | None = None
+    created_at: int
     updated_at: int
     creatives: dict[str, Creative] = {}
     copies: dict[str, AdCopy] = {}
@@ -245,6 +250,7 @@ class Creation(_Stored):
         plan, shared = self.plan, self.model_dump(include=set(_Stored.model_fields) - {"objects", "outbox"})
         return Campaign(
             **shared,
+            created_at=self.created_at,
             objects=_with_plan(self.objects, plan),
             outbox=self.outbox,
             platform=self.spec.platform,

@@ -43,6 +43,9 @@ _WITH_MESSAGES: dict[str, Literal["campaign", "notice"]] = {"campaign": "campaig
 # Eight documents of this size fit into one row; longer ones are cut into parts, in characters of four bytes.
 _LONGEST_DOCUMENT = 40_000
 _PART = 75_000
+# The form of rows of campaigns made elsewhere. Those of the first form have no `form`: see _of_first_form.
+_FORM = 2
+_UNKNOWN = "unknown"
 # Of a campaign made elsewhere; the rest of it are the attributes of its row and its objects.
 _ADOPTED = {"platform", "account", "tag", "name", "objective", "target_roas", "target_cpa", "created_by"}
 _DOCUMENTS = ("spec", "context", "test", "account", "plan", "failure", "warnings", "drift", "held_copies")
@@ -201,7 +204,9 @@ def _listed(campaign: Creation | Campaign, platform: Platform, account: AdAccoun
 
 def adopted_rows(campaign: Campaign) -> list[Row]:
     """Return the rows of a campaign that was made elsewhere, without those of its objects."""
-    head = campaign.model_dump(include={"tenant", "campaign_id", "state", "created_at"})
+    head = campaign.model_dump(include={"tenant", "campaign_id", "state", "created_at"}) | {"form": _FORM}
+    if campaign.created_at is None:
+        head |= {"created_at": now_ms(), "age": _UNKNOWN}  # earlier versions of the module need a time
     adopted = campaign.model_dump_json(include=_ADOPTED)
     pointer = pointer_key(campaign.tenant, campaign.root_id)
     return [
@@ -232,7 +237,22 @@ def adopted_of(campaign: Row, rows: list[Row]) -> Campaign:
     adopted, small = json.loads(campaign["adopted"]), _small(campaign)
     name = next((entry.renamed for entry in objects if entry.renamed), adopted["name"])
     later = small | (small.get("targets") or {}) | {"name": name}
-    return Campaign.model_validate(campaign | adopted | later | parts)
+    age = {"created_at": None} if campaign.get("age") == _UNKNOWN else {}
+    read = Campaign.model_validate(campaign | age | adopted | later | parts)
+    return read if campaign.get("form", 1) == _FORM else _of_first_form(read)
+
+
+def _of_first_form(campaign: Campaign) -> Campaign:
+    """Return a campaign that was taken in before its rows told what people had paused on its own.
+
+    Any ad set or ad that was last seen paused may be such a one, so that a start of the campaign leaves it
+    out. The times of Google Ads are a guess of then.
+    """
+    for entry in campaign.objects.values():
+        if entry.level is not Level.CAMPAIGN and entry.status == "paused":
+            entry.held = True
+    is_guess = campaign.platform == Platform.GOOGLE
+    return campaign.model_copy(update={"created_at": None}) if is_guess else campaign
 
 
 def creation_of(campaign: Row, rows: list[Row]) -> Creation:

@@ -1,16 +1,26 @@
-"""One event loop for the life of a function's process: connections kept open belong to their loop."""
+"""One event loop for the life of a function's process: connections kept open belong to their loop.
+
+And threads for calls that wait for somebody else's answer, which would block it.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any, TypeVar
+import contextvars
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any, ParamSpec, TypeVar
 
 from campaign_automation.utils.error_handler import without_secrets
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 _runner = asyncio.Runner()
+# Python's own pool has six threads on two cores, so that texts of a model would hold up the platform's calls
+# and both of them the table. A thread is started when it is first needed.
+_waiting = ThreadPoolExecutor(64, thread_name_prefix="waiting")
 
 
 def run(coroutine: Coroutine[Any, Any, T]) -> T:
@@ -19,3 +29,9 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
         return _runner.run(coroutine)
     except Exception as error:
         raise without_secrets(error) from None
+
+
+async def in_thread(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Return the answer of a call that is made in a thread; for calls of platforms and models."""
+    work = partial(contextvars.copy_context().run, call, *args, **kwargs)
+    return await asyncio.get_running_loop().run_in_executor(_waiting, work)

@@ -11,6 +11,7 @@ import pytest
 
 from campaign_automation.models.common import Level
 from campaign_automation.stores.engines.sqlite import SqliteTable
+from campaign_automation.stores.table import Put
 from campaign_automation.utils.error_handler import PlatformRejectedError
 from tests.support.builders import request_body
 from tests.support.fake_adapter import FakeAdapter
@@ -327,6 +328,75 @@ def test_campaigns_are_listed_by_page_with_the_figures_last_read(house: OneTenan
         for item in house.done("list_campaigns", {"name_contains": "c1"})["campaigns"]
     ] == [True]
     assert house.done("list_campaigns", {"platform": "google"})["campaigns"] == []
+    # The account by the Web Platform's number, or by the platform's id in any spelling.
+    for account in ("1", "act_1", "ACT_1"):
+        assert len(house.done("list_campaigns", {"ad_account_id": account})["campaigns"]) == 3
+    assert house.done("list_campaigns", {"ad_account_id": "act_2"})["campaigns"] == []
+
+
+@pytest.mark.parametrize("action", ["list_account_campaigns", "import_campaigns", "create_campaign"])
+def test_the_account_is_named_as_its_platform_does(house: OneTenant, action: str) -> None:
+    asked = {"import_campaigns": ALL, "create_campaign": request_body(), "list_account_campaigns": {}}[action]
+    house.done(action, {**asked, "ad_account_id": "act_1"})
+    refused = house.ask(action, {**asked, "ad_account_id": "act_2"})["error"]
+    assert (refused["code"], refused["details"]["field"]) == ("6000", "ad_account_id")
+
+
+# --- what is not known, and rows of earlier versions --------------------------------------------------------
+
+
+def test_the_age_of_a_campaign_whose_platform_does_not_tell_it_is_unknown() -> None:
+    house = OneTenant(FakeAdapter("google"))
+    asked = {"platform": "google"}
+    theirs = house.adapter.elsewhere("Old", 30, created_at=None)
+    house.done("import_campaigns", {**ALL, **asked})
+    (listed,) = house.done("list_campaigns", {})["campaigns"]
+    assert listed["created_at"] is None
+    assert house.status(theirs)["campaign"]["created_at"] is None
+    plan = {"campaign_id": theirs, "optimization_strategy": "rules", "dry_run": True}
+    assert house.done("optimize_budget", plan)["optimizations"]
+    assert house.done("get_report", {"from": "2026-01-01", "to": "2026-01-02"})["blocks"]
+
+
+def as_first_stored(house: OneTenant) -> None:
+    """Bring the rows of imports into the form that they had before they told what people had paused."""
+
+    async def change() -> None:
+        for row in house.table.rows():
+            if "adopted" in row:
+                kept = {name: value for name, value in row.items() if name not in ("form", "age")}
+                await house.table.write(Put(kept))
+            elif row["sk"].startswith("object#"):
+                await house.table.write(Put({**row, "held": False}))
+
+    asyncio.run(change())
+
+
+def test_a_start_of_a_campaign_of_the_first_form_leaves_out_what_may_have_been_paused_by_people(
+    house: OneTenant,
+) -> None:
+    theirs = house.adapter.elsewhere("Summer", 30)
+    stopped = house.adapter.add_by_hand(theirs, "stopped long ago", 10, status="paused")
+    campaign_id = take(house)[theirs]["campaign_id"]
+    as_first_stored(house)
+    house.done("manage_campaign", {"campaign_id": campaign_id, "action": "pause"})
+    answer = house.done("manage_campaign", {"campaign_id": campaign_id, "action": "start"})
+    assert house.adapter.node(theirs).status == "active"
+    assert house.adapter.node(stopped).status == "paused"
+    assert stopped in {item["id"] for item in answer["skipped"]}
+    # By name it is started, and then it starts with the campaign.
+    named = {"campaign_id": campaign_id, "level": "adset", "entity_ids": [stopped]}
+    house.done("manage_campaign", {**named, "action": "start"})
+    assert house.adapter.node(stopped).status == "active"
+
+
+def test_a_guessed_age_of_the_first_form_is_unknown() -> None:
+    house = OneTenant(FakeAdapter("google"))
+    house.adapter.elsewhere("Old", 30)
+    house.done("import_campaigns", {**ALL, "platform": "google"})
+    as_first_stored(house)
+    (listed,) = house.done("list_campaigns", {})["campaigns"]
+    assert listed["created_at"] is None
 
 
 TEST = {"test_name": "T", "creative_ids": ["1", "2"], "daily_budget": 100, "force": True}

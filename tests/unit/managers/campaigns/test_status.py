@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from campaign_automation.adapters.base import DailyInsight
+import pytest
+
+from campaign_automation.adapters.base import Access, DailyInsight
+from campaign_automation.adapters.google import checks as google
+from campaign_automation.adapters.meta import requests as meta
+from campaign_automation.adapters.tiktok import checks as tiktok
 from campaign_automation.managers.campaigns import wording
 from campaign_automation.utils import clock
+from campaign_automation.utils.error_handler import PlatformAuthError
 from tests.support.builders import request_body
+from tests.support.fake_adapter import FakeAdapter
 from tests.support.one_tenant import OneTenant
 
 
@@ -94,3 +102,53 @@ def test_an_ad_that_was_deleted_from_here_is_not_told_again() -> None:
     removal = {"action": "delete", "level": "ad", "entity_ids": [ad["ad_id"]], "confirm": True}
     house.done("manage_campaign", {"campaign_id": created["campaign_id"], **removal})
     assert ad["ad_id"] not in {item["ad_id"] for item in status_of(house, created)["ads"]}
+
+
+class Blocked(FakeAdapter):
+    """A platform that takes no ads from the account, for the reason that `refuse` raises."""
+
+    def __init__(self, platform: str, refuse: Callable[[], None]) -> None:
+        super().__init__(platform)
+        self.refuse: Callable[[], None] = lambda: None
+        self._refusal = refuse
+
+    def block(self) -> None:
+        self.refuse = self._refusal
+
+    async def check_account(self, access: Access) -> None:
+        self.refuse()
+
+
+@pytest.mark.parametrize(
+    ("platform", "refuse", "words"),
+    [
+        ("meta", lambda: meta.refuse_blocked({"account_status": 2}), "is disabled"),
+        ("meta", lambda: meta.refuse_blocked({"account_status": 3}), "unsettled balance"),
+        ("tiktok", lambda: tiktok.refuse_blocked({"status": "STATUS_DISABLE"}), "is disabled"),
+        ("tiktok", lambda: tiktok.refuse_blocked({"status": "STATUS_LIMIT"}), "is limited"),
+        ("google", lambda: google.refuse_blocked("SUSPENDED"), "is suspended"),
+        ("google", lambda: google.refuse_blocked("CANCELED"), "is cancelled"),
+    ],
+)
+@pytest.mark.parametrize("is_read", [True, False])
+def test_a_blocked_account_is_shown_with_its_reason_and_a_pause_is_sent(
+    platform: str, refuse: Callable[[], None], words: str, is_read: bool
+) -> None:
+    house = OneTenant(adapter := Blocked(platform, refuse))
+    created = house.done("create_campaign", request_body(platform=platform))
+    named = {"campaign_id": created["campaign_id"]}
+    house.done("manage_campaign", {**named, "action": "start"})
+    adapter.block()
+    (issue,) = status_of(house, created)["campaign"]["issues"]
+    assert issue.startswith(f"{platform}: the ad account ")
+    assert words in issue
+    if not is_read:
+        adapter.read_fails_with = PlatformAuthError(f"{platform}: closed", platform=platform, code="1004")
+    paused = house.done("manage_campaign", {**named, "action": "pause"})
+    assert (paused["new_status"], paused["confirmed"]) == ("paused", is_read)
+    assert adapter.node(created["platform_campaign_id"]).status == "paused"
+
+
+def test_ages_that_overlap_are_a_warning_of_the_creation() -> None:
+    created = OneTenant().done("create_campaign", request_body(age_groups=[[18, 35], [30, 50]]))
+    assert any("18-35 and 30-50 overlap" in text for text in created["warnings"])

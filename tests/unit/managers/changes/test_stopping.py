@@ -70,6 +70,13 @@ def test_those_that_run_are_paused_before_those_whose_state_is_not_known(
     assert set(platform.paused[:3]) == running
 
 
+@pytest.mark.parametrize("account", ["act_1", "1", "ACT_1"])
+def test_the_account_is_named_in_any_spelling(house: OneTenant, account: str) -> None:
+    made = create(house, 1)
+    answer = stop_all(house, scope="account", platform="meta", account=account)
+    assert answer["paused"] == [made["campaign_id"]]
+
+
 def test_five_at_once_are_paused(house: OneTenant, platform: Watched) -> None:
     for number in range(8):
         create(house, number)

@@ -112,6 +112,22 @@ def test_a_switch_of_others_stops_nothing_here(house: House, scope: dict[str, An
     assert house.create(activate=True)["status"] == "success"
 
 
+@pytest.mark.parametrize("spelling", ["1", "ACT_1"])
+def test_a_switch_and_a_cap_hold_for_the_account_in_any_spelling(house: House, spelling: str) -> None:
+    scope = {"scope": "account", "platform": "meta"}
+    house.set(True, **scope, account=spelling)
+    assert house.create(activate=True)["error"]["details"]["guard"] == "kill_switch"
+    house.set(True, **scope, account="act_1")
+    house.set(False, **scope, account="1")
+    assert house.create(activate=True)["status"] == "success"
+    cap = {"name": spelling, "daily_budget": 1, "reason": "little"}
+    asyncio.run(run_action(house.operator, "set_account_cap", cap, {"user_id": "op"}))
+    assert house.create(activate=True)["error"]["details"]["guard"] == "account_cap"
+    lifted = {"name": "act_1", "reason": "enough"}
+    asyncio.run(run_action(house.operator, "set_account_cap", lifted, {"user_id": "op"}))
+    assert house.create(activate=True)["status"] == "success"
+
+
 def test_a_switch_holds_before_the_next_write_of_a_creation_that_goes_on(house: House) -> None:
     real = house.platform.create_adsets
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from campaign_automation.models.common import Platform
+from campaign_automation.models.common import AdAccount, Platform
 from campaign_automation.utils.error_handler import AccountError
 
 
@@ -39,6 +39,11 @@ def platform_account_id(platform: str, typed: object) -> str:
             expected=spelling.wanted,
         )
     return spelling.prefix + found[1]
+
+
+def is_named(account: AdAccount, asked: str) -> bool:
+    """Return whether `asked` is the account: the Web Platform's number of it, or its id in any spelling."""
+    return asked == account.ad_account_id or bare_id(asked) == bare_id(account.platform_account_id)
 
 
 def bare_id(account_id: str) -> str:

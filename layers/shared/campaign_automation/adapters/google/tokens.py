@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -19,6 +18,7 @@ from campaign_automation.utils.error_handler import (
     PlatformAuthError,
     PlatformUnavailableError,
 )
+from campaign_automation.utils.event_loop import in_thread
 from campaign_automation.utils.validation import whole, words_of
 
 TOKEN_URL = "https://oauth2.googleapis.com/token"  # noqa: S105  # an address
@@ -55,7 +55,7 @@ class GoogleTokens:
         key = str(account.get("refresh_token") or account.get("service_account"))
         kept = self._kept.get(key)
         if kept is None or kept.expires_at - _MARGIN <= clock.now():
-            kept = self._kept[key] = await asyncio.to_thread(self._ask, account)
+            kept = self._kept[key] = await in_thread(self._ask, account)
         return {**account, "access_token": kept.text, "token_expires_at": None}
 
     def forget(self) -> None:

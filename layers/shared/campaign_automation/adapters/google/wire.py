@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from threading import Lock, local
 from typing import Any, TypeVar
@@ -31,6 +30,7 @@ from campaign_automation.adapters.google.messages import Operation
 from campaign_automation.adapters.limits.calls import Calls
 from campaign_automation.adapters.limits.limit import Kind
 from campaign_automation.utils.error_handler import AccountError, ConfigurationError
+from campaign_automation.utils.event_loop import in_thread
 
 T = TypeVar("T")
 
@@ -119,7 +119,7 @@ class GoogleWire:
         token = access.token.get_secret_value()
         call = {"timeout": self._timeout, "metadata": (("authorization", f"Bearer {token}"),)}
         async with self._calls.made(access.platform_account_id, operation, kind, count):
-            return await asyncio.to_thread(_translated, work, self._get_client, call)
+            return await in_thread(_translated, work, self._get_client, call)
 
     def _get_client(self) -> GoogleAdsServiceClient:
         with self._lock:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import lru_cache, partial
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import parse_qs, urlsplit
@@ -21,15 +20,18 @@ from campaign_automation.adapters.common.reading import id_or_none, listed
 from campaign_automation.adapters.limits.calls import Calls
 from campaign_automation.adapters.limits.limit import Kind
 from campaign_automation.adapters.meta import facts
+from campaign_automation.adapters.meta.common_batches import CommonBatches
 from campaign_automation.adapters.meta.errors import is_too_much, translate, unavailable
 from campaign_automation.adapters.meta.facts import PLATFORM
 from campaign_automation.adapters.meta.usage import Usage, usage_of
 from campaign_automation.utils.error_handler import PlatformError, PlatformUnavailableError
+from campaign_automation.utils.event_loop import in_thread
 from campaign_automation.utils.observability import platform_call
 from campaign_automation.utils.validation import json_of, whole
 
 T = TypeVar("T")
 Call = tuple[str, tuple[str, ...], facts.Params]  # method, path, parameters
+Send = Callable[[Access, str, Mapping[str, Call]], Awaitable[list[Outcome]]]  # by operation and tag
 
 CONCURRENT_CALLS = 4  # each takes a thread
 _TRACE_HEADER = "x-fb-trace-id"
@@ -66,6 +68,7 @@ class MetaWire:
         self._version = api_version
         self._timeout = (CONNECT_SECONDS, timeout_seconds)
         self._api_for = lru_cache(maxsize=16)(self._make_api)
+        self._common_for = lru_cache(maxsize=16)(self._make_common)
 
     async def get(self, access: Access, operation: str, node: str, fields: str) -> dict[str, Any]:
         """One node with its fields; edges may be expanded in them."""
@@ -96,15 +99,14 @@ class MetaWire:
             outcomes += await self.send_items(access, {tag: Item(operation, calls[tag]) for tag in tags})
         return outcomes
 
-    async def send_each(self, access: Access, operation: str, calls: Mapping[str, Call]) -> list[Outcome]:
-        """One request per call, a few at a time, for calls that may not share a batch."""
-        limit = asyncio.Semaphore(CONCURRENT_CALLS)
+    async def send_apart(self, access: Access, operation: str, calls: Mapping[str, Call]) -> list[Outcome]:
+        """One outcome per call, for calls that may not share a batch: a few at a time, each alone or together
+        with those of other callers."""
+        common = self._common_for(access)
+        return await common.send({tag: Item(operation, call) for tag, call in calls.items()})
 
-        async def send(tag: str, call: Call) -> Outcome:
-            async with limit:
-                return await self.send(access, operation, tag, call)
-
-        return await asyncio.gather(*(send(tag, call) for tag, call in calls.items()))
+    def _make_common(self, access: Access) -> CommonBatches[Item]:
+        return CommonBatches(partial(self.send_items, access), facts.BATCH_LIMIT, CONCURRENT_CALLS)
 
     async def send(self, access: Access, operation: str, tag: str, call: Call) -> Outcome:
         method, path, params = call
@@ -156,7 +158,7 @@ class MetaWire:
         """Do `work` in a thread, since the SDK is synchronous; its exceptions are translated and counted."""
         api, account = self._api_for(access), access.platform_account_id
         async with self._calls.made(account, operation, kind, count):
-            answer = await asyncio.to_thread(_translated, work, api)
+            answer = await in_thread(_translated, work, api)
         if (usage := self._usage.pop(account, None)) is not None:
             await self._calls.saw_usage(account, usage.account)
             await self._calls.saw_usage(account, usage.app, of_app=True)

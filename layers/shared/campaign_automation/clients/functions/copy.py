@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Callable
 from typing import Any
 
 from campaign_automation.utils.error_handler import AiModelError
+from campaign_automation.utils.event_loop import in_thread
 
 
 class LambdaTextModel:
@@ -20,7 +20,7 @@ class LambdaTextModel:
     async def generate_content(self, prompt: str, *, model: str) -> dict[str, Any]:
         """Return the model's answer; AiModelError when it or its function gave none."""
         event = json.dumps({"prompt": prompt, "model": model}).encode()
-        answer = await asyncio.to_thread(self._invoke, event, model)
+        answer = await in_thread(self._invoke, event, model)
         if "text" not in answer:
             raise AiModelError(f"{model} gave no answer: {answer.get('error')}", model=model)
         return answer

@@ -137,9 +137,7 @@ class AbTestManager:
         """Return the test, or that its creation goes on. Raises the error that made the campaign fail."""
         test = opened.test
         try:
-            made = await self._campaigns.outcome(
-                test.tenant, test.campaign_id, replayed=not opened.opened.is_new
-            )
+            made = await self._campaigns.outcome(test.tenant, opened.opened)
         except CampaignAutomationError:
             await self._ending.forget(test)
             raise

@@ -107,7 +107,8 @@ class AbTestSizing:
         ]
         loaded = await asyncio.gather(*(self._store.campaign(tenant, item) for item in listed))
         fitting = [item for item in loaded if item and item.objective == request.objective]
-        return sorted(fitting, key=lambda item: item.created_at)[-_MOST_CAMPAIGNS:]
+        # The youngest are most like the new test; one of unknown age counts as the oldest.
+        return sorted(fitting, key=lambda item: item.created_at or 0)[-_MOST_CAMPAIGNS:]
 
 
 def _matured(rows: Sequence[DailyInsight]) -> list[DailyInsight]:

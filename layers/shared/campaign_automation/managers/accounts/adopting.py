@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 import time
 from collections.abc import Sequence
-from datetime import timedelta
 from decimal import Decimal
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -47,7 +46,6 @@ from campaign_automation.utils.observability import emit, logger
 
 _SECONDS = 18.0  # after that no further campaign is read, so that the answer is in time for the gateway
 _CONCURRENT = 5
-_UNKNOWN_AGE = timedelta(days=90)  # of campaigns whose platform does not tell when they were made
 
 
 class Adopted(NamedTuple):
@@ -261,12 +259,12 @@ def _campaign(
 ) -> Campaign:
     account, platform = opened.account, opened.adapter.platform
     campaign_id = adopted_id(context.user_id, platform, account.platform_account_id, item.found.platform_id)
-    created_at = item.found.created_at or clock.now() - _UNKNOWN_AGE
+    created_at = item.found.created_at
     return Campaign(
         tenant=context.user_id,
         campaign_id=campaign_id,
         state="created",
-        created_at=int(created_at.timestamp() * 1000),
+        created_at=None if created_at is None else int(created_at.timestamp() * 1000),
         objects=entries_of(campaign_id, tree),
         platform=request.platform,
         account=account,

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from campaign_automation.managers.ab_tests.ab_test_manager import terms_of
-from campaign_automation.managers.campaign_manager import load_all
+from campaign_automation.managers.campaign_manager import accounts_named, load_all
 from campaign_automation.managers.campaigns.status import CampaignStatusReader
 from campaign_automation.models.accounts import CampaignList, LastFigures, ListCampaigns, ListedCampaign
 from campaign_automation.models.accounts.ab_test_lists import (
@@ -39,6 +39,9 @@ class CampaignLists:
     async def campaigns(self, request: ListCampaigns, context: Context) -> CampaignList:
         """Return one page of the tenant's campaigns in the order of their ids; no platform is read."""
         listed = [item for item in await self._store.campaigns(context.user_id) if _is_asked(item, request)]
+        if request.ad_account_id is not None:
+            named = await accounts_named(self._store, context.user_id, listed, request.ad_account_id)
+            listed = [item for item in listed if (item.platform, item.account) in named]
         listed = _after(listed, request.after)
         loaded = await self._loaded(context.user_id, listed if request.state else listed[: request.limit + 1])
         found = [item for item in loaded if request.state in (None, _status(item))]
@@ -82,10 +85,8 @@ class CampaignLists:
 
 
 def _is_asked(item: Listed, request: ListCampaigns) -> bool:
-    return (
-        request.platform in (None, item.platform)
-        and request.ad_account_id in (None, item.account)
-        and (request.name_contains is None or request.name_contains.casefold() in item.name.casefold())
+    return request.platform in (None, item.platform) and (
+        request.name_contains is None or request.name_contains.casefold() in item.name.casefold()
     )
 
 
@@ -110,7 +111,7 @@ def _shown(campaign: Campaign, last: CampaignStatus | None) -> ListedCampaign:
         campaign_status=_status(campaign),
         origin="imported" if campaign.is_adopted else "created",
         test_id=ab_test_id(campaign.campaign_id) if campaign.test else None,
-        created_at=clock.at_ms(campaign.created_at),
+        created_at=None if campaign.created_at is None else clock.at_ms(campaign.created_at),
         figures=None if last is None else _figures(last),
     )
 

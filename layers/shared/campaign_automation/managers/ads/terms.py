@@ -94,8 +94,9 @@ def terms_of(
         tenant=campaign.tenant,
         campaign_id=campaign.campaign_id,
         state=campaign.state,
-        created_at=campaign.created_at,
-        updated_at=campaign.created_at,
+        # Of a campaign made elsewhere no object was created before it was taken in.
+        created_at=campaign.created_at or 0,
+        updated_at=campaign.created_at or 0,
         objects=campaign.objects,
         resume=campaign.resume,
         spec=spec,

@@ -22,7 +22,7 @@ class BudgetHistory(NamedTuple):
     start_budget: Decimal | None
     last_changed: date | None
     rest_days: frozenset[date]
-    evidence_since: date
+    evidence_since: date | None
     budget: Decimal | None = None
     changes: Sequence[tuple[date, Decimal | None, Decimal | None]] = ()
 
@@ -63,7 +63,13 @@ def history_of(
         ),
         budget=budget,
         changes=[(_day(item, zone), _amount(item.before), _amount(item.after)) for item in budgets],
-        evidence_since=max([created, *(_day(item, zone) for item in happened if item.entity_id in ads)]),
+        evidence_since=max(
+            [
+                *([created] if created else []),
+                *(_day(item, zone) for item in happened if item.entity_id in ads),
+            ],
+            default=None,
+        ),
     )
 
 
@@ -92,12 +98,15 @@ def _ran_before(records: Iterable[AuditRecord], tag: str) -> bool:
 
 
 def _rest_days(
-    changes: Sequence[tuple[date, str]], created: date, today: date, ran_before: bool
+    changes: Sequence[tuple[date, str]], created: date | None, today: date, ran_before: bool
 ) -> set[date]:
-    """Return the days of rest, from the creation on, which makes everything paused."""
+    """Return the days of rest, from the creation on, which makes everything paused.
+
+    Where that is not known, nothing is said of the days before the first change.
+    """
     # An ad set that was started with its campaign left no change of its own in the trail.
     resting: date | None = created if changes and not ran_before else None
-    days = {created}
+    days = {created} if created else set()
     for day, status in changes:
         if status != "active":
             resting = resting or day

@@ -333,12 +333,16 @@ def _campaign_state(campaign: Campaign, tree: Tree, figures: Figures, today: dat
         currency=campaign.account.currency,
         daily_budget=budgets.counted,
         paused_daily_budget=budgets.paused,
-        created_at=tree.campaign.created_at or clock.at_ms(campaign.created_at),
+        created_at=tree.campaign.created_at or _created_at(campaign),
         ends_at=_end_of(tree),
         day=today,
         issues=tree.campaign.issues,
         **{f"{name}_today": value for name, value in figures},
     )
+
+
+def _created_at(campaign: Campaign) -> datetime | None:
+    return None if campaign.created_at is None else clock.at_ms(campaign.created_at)
 
 
 def _end_of(tree: Tree) -> datetime | None:

@@ -10,6 +10,7 @@ from campaign_automation.models.common import AgeGroup
 from campaign_automation.utils.plurals import counted
 
 CREATING = "the campaign is being created"
+AS_LAST_SEEN = "the platform could not be read now, so the campaign is shown as it was last seen here"
 INTERNAL_ERROR = "an internal error while the campaign was being created"
 START_REASON = "asked for with the creation"
 STOPPED = "the creation was stopped"

@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from typing import Literal, NamedTuple, get_args
 
+from campaign_automation.adapters.common.account_ids import bare_id
 from campaign_automation.managers.changes.control import CampaignControl
 from campaign_automation.managers.changes.wording import stopped_message
 from campaign_automation.models.campaign import Campaign, Creation
@@ -102,9 +103,10 @@ def _answer(request: StopAll, stopped: Sequence[Stopped]) -> AllStopped:
 def _concerns(request: StopAll, creation: Creation | Campaign) -> bool:
     """Return whether the campaign is in the scope of the request, and may spend."""
     account = creation.account.platform_account_id if creation.account else None
-    given = (request.platform, request.account, request.tenant)
+    asked = None if request.account is None else bare_id(request.account)
+    given = (request.platform, asked, request.tenant)
     platform = creation.spec.platform if isinstance(creation, Creation) else creation.platform
-    own = (platform, account, creation.tenant)
+    own = (platform, account and bare_id(account), creation.tenant)
     in_scope = all(wanted in (None, found) for wanted, found in zip(given, own, strict=True))
     return in_scope and creation.state in _MAY_SPEND
 

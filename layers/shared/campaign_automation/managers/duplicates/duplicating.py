@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from campaign_automation.adapters.base import PlatformAdapter
+from campaign_automation.adapters.common.account_ids import is_named
 from campaign_automation.managers.accounts.accounts_read import AccountReader
 from campaign_automation.managers.campaign_manager import CampaignManager, Opened, Origin
 from campaign_automation.managers.changes.gate import WriteGate
@@ -159,7 +160,7 @@ class CampaignDuplicates:
         """Return platform and account of the copy. Raises InvalidRequestError for what is not theirs too."""
         account, platform = campaign.account, request.platform or campaign.platform
         own = account.ad_account_id or account.platform_account_id
-        is_own = request.ad_account_id in (None, own, account.platform_account_id)
+        is_own = request.ad_account_id is None or is_named(account, request.ad_account_id)
         if platform == campaign.platform and is_own:
             return {"platform": platform, "ad_account_id": own}
         if platform != campaign.platform:

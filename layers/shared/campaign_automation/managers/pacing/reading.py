@@ -82,8 +82,9 @@ class SpendReader:
 def _paced(campaign: Campaign, daily_budget: Decimal, spent: dict[date, Decimal]) -> PacedCampaign:
     zone = ZoneInfo(campaign.account.time_zone)
     today = clock.day_of(clock.now(), zone)
+    created = campaign.first_day(zone)
     # Of one that was taken in it is not known since when it runs.
-    age = PACE_DAYS if campaign.is_adopted else (today - campaign.first_day(zone)).days
+    age = PACE_DAYS if campaign.is_adopted or created is None else (today - created).days
     return PacedCampaign(
         campaign.campaign_id,
         daily_budget,

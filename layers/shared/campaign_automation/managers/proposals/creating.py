@@ -38,7 +38,7 @@ class ProposedCreations:
         """
         opened = await self._campaigns.open_creation(spec.model_copy(update={"dry_run": True}), context)
         await self._runner.run(opened, context)
-        answer = await self._campaigns.outcome(context.user_id, opened.campaign_id, replayed=False)
+        answer = await self._campaigns.outcome(context.user_id, opened)
         if not isinstance(answer, CampaignCreated):
             raise CampaignAutomationError(wording.PLAN_NOT_READY, code="4000")
         creation = await self._campaigns.load(context.user_id, opened.campaign_id)

@@ -9,6 +9,7 @@ from campaign_automation.managers.notices.links import Links
 from campaign_automation.managers.notices.signed_links import LINK_SECONDS
 from campaign_automation.managers.proposals import wording
 from campaign_automation.managers.proposals.executing import RETRY_MS, ProposalExecution
+from campaign_automation.managers.proposals.making import state_now
 from campaign_automation.models.changes import FailedItem
 from campaign_automation.models.common import Context
 from campaign_automation.models.proposals import (
@@ -60,7 +61,7 @@ class ProposalDecisions:
         after = request.after or ""
         while len(found) <= request.limit:
             page = await self._store.page(context.user_id, after, _PAGE)
-            found += [item for item in page if request.state in ("any", _state(item))]
+            found += [item for item in page if request.state in ("any", state_now(item))]
             if len(page) < _PAGE:
                 break
             after = page[-1].proposal_id
@@ -143,9 +144,9 @@ class ProposalDecisions:
     async def _open(self, proposal_id: str, context: Context) -> Proposal:
         """Return a proposal that waits. Raises ConflictError for one that is decided or over."""
         proposal = await self.load(context.user_id, proposal_id)
-        if _state(proposal) == "expired" and proposal.state == "open":
+        if state_now(proposal) == "expired" and proposal.state == "open":
             await self._execution.expire(proposal)
-        if (state := _state(proposal)) != "open":
+        if (state := state_now(proposal)) != "open":
             raise ConflictError(
                 f"proposal {proposal_id} is {state}: {proposal.note or 'it was decided'}",
                 field="proposal_ids",
@@ -207,18 +208,12 @@ def _decided(
     )
 
 
-def _state(proposal: Proposal) -> ProposalState:
-    """Return the state as it is by the clock: nobody may have noted yet that it expired."""
-    is_over = proposal.state == "open" and proposal.expires_at <= clock.now()
-    return "expired" if is_over else proposal.state
-
-
 def _head(proposal: Proposal) -> dict[str, Any]:
     decided_at = proposal.decided_at
     campaigns = [run.campaign_id for run in proposal.plan.runs]
     return {
         **proposal.model_dump(include={*ProposalHead.model_fields} - {"campaign_ids"}),
-        "state": _state(proposal),
+        "state": state_now(proposal),
         "campaign_ids": [*campaigns, *([proposal.campaign_id] if proposal.campaign_id else [])],
         "created_at": clock.iso(proposal.created_at),
         "expires_at": clock.iso(proposal.expires_at),

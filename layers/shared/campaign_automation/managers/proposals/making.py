@@ -9,13 +9,22 @@ from typing import Any
 from campaign_automation.managers.notices.events import event
 from campaign_automation.managers.proposals import wording
 from campaign_automation.managers.proposals.plans import digest_of
+from campaign_automation.managers.shared.idempotency import Now
 from campaign_automation.managers.shared.notices import Notices
 from campaign_automation.models.notices.events import ProposalWaiting
-from campaign_automation.models.proposals import Proposal, ProposalMade, ProposedAction, ProposedPlan
+from campaign_automation.models.proposals import (
+    Proposal,
+    ProposalMade,
+    ProposalState,
+    ProposedAction,
+    ProposedPlan,
+)
 from campaign_automation.stores.operations.events import NewEvent
 from campaign_automation.stores.proposal_store import ProposalStore
 from campaign_automation.utils import clock
 from campaign_automation.utils.observability import emit, logger
+
+_FAILED = ("rejected", "expired", "stale", "rolled_back")  # of which nothing is left
 
 
 class ProposalMaker:
@@ -62,6 +71,20 @@ class ProposalMaker:
             logger.info("proposal made", proposal_id=proposal_id, action=action)
             return proposal
         return await self._store.load(tenant, proposal_id) or proposal
+
+    async def as_it_is_now(self, tenant: str, answer: ProposalMade) -> Now:
+        """Return an earlier answer with the proposal's state as it is now, and whether it came to nothing."""
+        proposal = await self._store.load(tenant, answer.proposal_id)
+        if proposal is None or (state := state_now(proposal)) == "open":
+            return Now(answer, is_over=proposal is None)
+        message = wording.is_now(state, proposal.note)
+        return Now(answer.model_copy(update={"state": state, "message": message}), is_over=state in _FAILED)
+
+
+def state_now(proposal: Proposal) -> ProposalState:
+    """Return the state as it is by the clock: nobody may have noted yet that it expired."""
+    is_over = proposal.state == "open" and proposal.expires_at <= clock.now()
+    return "expired" if is_over else proposal.state
 
 
 def _waiting(proposal: Proposal) -> NewEvent:

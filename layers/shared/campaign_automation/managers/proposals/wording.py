@@ -32,6 +32,11 @@ def made(proposal: Proposal) -> str:
     return f"nothing was written: {proposal.summary}; it waits for approval until {until}"
 
 
+def is_now(state: str, note: str) -> str:
+    """Return the message of a repeated request whose proposal does not wait any more."""
+    return f"the proposal is {state}" + (f": {note}" if note else "")
+
+
 def stale(changed: Sequence[str]) -> str:
     """Return the reason of a plan that does not fit any more, by the objects that changed."""
     more = f" and {len(changed) - _SHOWN} more" if len(changed) > _SHOWN else ""

@@ -63,9 +63,10 @@ class AccountScope(NamedTuple):
 
     def of(self, campaign: Campaign, span: Span) -> Span:
         """Return the part of a span on which the campaign existed."""
-        if campaign.is_adopted:  # when it was made is not known, only when it was taken in
+        created = campaign.first_day(ZoneInfo(self.account.time_zone))
+        if created is None or campaign.is_adopted:  # its platform has figures of the time before it was ours
             return span
-        return Span(max(span.first, campaign.first_day(ZoneInfo(self.account.time_zone))), span.last)
+        return Span(max(span.first, created), span.last)
 
 
 def scopes_of(campaigns: Iterable[Campaign], first: date, last: date, now: datetime) -> list[AccountScope]:

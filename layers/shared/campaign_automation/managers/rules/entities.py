@@ -109,8 +109,13 @@ def _standing_pause(own: Sequence[AuditRecord], view: CampaignView, tag: str) ->
     return last if (last.after or {}).get("status") == "paused" else None
 
 
-def _evidence_from(insights: CampaignInsights, tag: str, trail: Sequence[AuditRecord], created: date) -> date:
-    """Return the first full day after the object's last start or the last change of one of its ads."""
+def _evidence_from(
+    insights: CampaignInsights, tag: str, trail: Sequence[AuditRecord], created: date | None
+) -> date | None:
+    """Return the first full day after the object's last start or the last change of one of its ads.
+
+    Without any it is the day of the creation; None where that is not known.
+    """
     campaign = insights.campaign
     ads = {ad.tag for ad in campaign.ads(None if insights.level is Level.CAMPAIGN else tag)}
     owners = set(campaign.with_parents(tag))
@@ -119,7 +124,8 @@ def _evidence_from(insights: CampaignInsights, tag: str, trail: Sequence[AuditRe
         for record in trail
         if record.entity_id in ads or (record.entity_id in owners and _is_start(record))
     ]
-    return max([created, *(day_of(_at(record), insights.zone) + timedelta(days=1) for record in breaks)])
+    days = (day_of(_at(record), insights.zone) + timedelta(days=1) for record in breaks)
+    return max([*([created] if created else []), *days], default=None)
 
 
 def _is_automatic(record: AuditRecord) -> bool:

@@ -33,6 +33,7 @@ T = TypeVar("T")
 
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,17}")
 _DEAD_TOKEN = re.compile(r"token (?:has |is )?(?:expired|revoked|invalid)|re-?authori[sz]e", re.IGNORECASE)
+_LEAST_DIGITS = 8  # of an id on a platform; a shorter number is the Web Platform's
 _LAST_SECOND = 1e11  # of the year 5138; larger numbers count milliseconds
 _MISSING = object()
 # The characters of a header: others fail in the platform's client, and look like its fault.
@@ -113,6 +114,10 @@ def token_warnings(access: Access, platform: str) -> list[str]:
     return [f"{platform}: the ad account's token expires in {left}; connect the account again"]
 
 
+# The user, the platform and its id of the account.
+KnownAccount = Callable[[str, str, str], Awaitable[str | None]]
+
+
 class _Kept(NamedTuple):
     access: Access
     until: float
@@ -121,19 +126,55 @@ class _Kept(NamedTuple):
 class WebPlatformAccounts:
     """The accounts that the Web Platform holds. Tokens are kept in this process for five minutes only."""
 
-    def __init__(self, tools: ToolCaller, connect_url: str | None = None) -> None:
+    def __init__(
+        self, tools: ToolCaller, connect_url: str | None = None, known: KnownAccount | None = None
+    ) -> None:
+        """`known` finds the number of an account that has campaigns here, by the platform's id."""
         self._tools = tools
         self._connect_url = connect_url
+        self._known = known
         self._kept: dict[tuple[str, str, str], _Kept] = {}
 
     async def choose(self, user_id: str, platform: str, ad_account_id: str | None) -> str:
-        if ad_account_id is not None:
-            if not _NUMBER.fullmatch(ad_account_id):
-                raise InvalidRequestError(
-                    "ad_account_id: should be the Web Platform's number of the account", field="ad_account_id"
-                )
+        if ad_account_id is None:
+            return (await self._active(user_id, platform))[0]
+        is_number = _NUMBER.fullmatch(ad_account_id) is not None
+        if is_number and len(ad_account_id) < _LEAST_DIGITS:
             # Whose account it is shows when its token is read: the Web Platform checks the user.
             return ad_account_id
+        try:
+            if is_number:
+                await self.access(user_id, platform, ad_account_id)
+                return ad_account_id
+        except AccountError as error:  # no number of the Web Platform, so it may be the platform's id
+            logger.info("no number of an account", platform=platform, reason=error.message)
+        return await self._spelled(user_id, platform, ad_account_id)
+
+    async def _spelled(self, user_id: str, platform: str, asked: str) -> str:
+        """Return the number of the account that is named as its platform does, in any spelling."""
+        try:
+            wanted = platform_account_id(platform, asked)
+        except AccountError as error:
+            raise InvalidRequestError(
+                "ad_account_id: should be the Web Platform's number of the account, or its platform's id, as"
+                f" {error.details['expected']}",
+                field="ad_account_id",
+            ) from error
+        number, spelled = await self._active(user_id, platform)
+        if bare_id(spelled) == bare_id(wanted):
+            return number
+        known = self._known and await self._known(user_id, platform, wanted)
+        if not known:
+            raise AccountError(
+                f"the ad account {asked} is not known: it is not the active one, and has no campaigns here;"
+                " give the Web Platform's number of it",
+                platform=platform,
+                field="ad_account_id",
+            )
+        return known
+
+    async def _active(self, user_id: str, platform: str) -> tuple[str, str]:
+        """Return the number of the user's active account, and its id as the Web Platform has it."""
         answer = await self._tools.call_tool(
             "get_active_ad_account", {"user_id": user_id, "platform": platform}
         )
@@ -144,7 +185,7 @@ class WebPlatformAccounts:
         if not _NUMBER.fullmatch(number):
             # Told as "not connected" it would send a person to connect what is connected.
             raise WebPlatformError("get_active_ad_account: the answer is neither an account nor null")
-        return number
+        return number, str(account.get("platform_account_id", ""))
 
     async def access(self, user_id: str, platform: str, ad_account_id: str) -> Access:
         key = (user_id, platform, ad_account_id)
@@ -226,7 +267,7 @@ class GivenAccounts:
                 setting="accounts",
             )
         if ad_account_id not in (None, number):
-            raise AccountError(f"the ad account {ad_account_id} is not known", field="ad_account_id")
+            _bound_account(platform, account, ad_account_id)  # or one that is named as its platform does
         return number
 
     async def access(self, user_id: str, platform: str, ad_account_id: str) -> Access:

@@ -380,7 +380,8 @@ def _with_revenue(row: DailyInsight, revenue: Mapping[date, Decimal]) -> DailyIn
 
 def _first_day(campaign: Campaign, today: date, days: int) -> date:
     created = campaign.first_day(ZoneInfo(campaign.account.time_zone))
-    return max(created, today - timedelta(days=min(days, LONGEST_REPORT_DAYS)))
+    earliest = today - timedelta(days=min(days, LONGEST_REPORT_DAYS))
+    return earliest if created is None else max(created, earliest)
 
 
 def _parents(campaign: Campaign, level: Level, tag: str) -> Parents:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
+from campaign_automation.adapters.common.account_ids import bare_id
 from campaign_automation.models.common import Context
 from campaign_automation.models.switches import (
     AccountCap,
@@ -39,7 +40,7 @@ class Switches:
         self._store = store
         self._setting = setting
         self._setting_caps = dict(setting_caps or {})
-        self._on: frozenset[str] = frozenset()
+        self._on: frozenset[str] = frozenset()  # with bare ids of accounts, as in _caps
         self._caps: dict[str, Decimal] = {}
         self._read_at: float | None = None
 
@@ -56,7 +57,7 @@ class Switches:
             f"account:{platform}:{account}",
             f"tenant:{tenant}",
         )
-        stopped = next((scope for scope in concerned if scope in self._on), None)
+        stopped = next((scope for scope in concerned if _bare(scope) in self._on), None)
         return stopped and f"the kill switch of {stopped} is on: only what lowers spend is written"
 
     async def check(self, tenant: str, platform: str, account: str) -> None:
@@ -70,25 +71,23 @@ class Switches:
         Raises StoreError when the caps cannot be read.
         """
         await self._refresh()
-        return self._caps.get(account, self._caps.get(currency))
+        return self._caps.get(bare_id(account), self._caps.get(bare_id(currency)))
 
     async def _refresh(self) -> None:
         if self._read_at is None or time.monotonic() - self._read_at > FRESH_SECONDS:
             switches, caps = await asyncio.gather(self._store.all(), self._store.caps())
-            self._on = frozenset(item.scope for item in switches if item.is_on)
-            self._caps = {item.name: item.daily_budget for item in caps if item.daily_budget is not None}
+            self._on = frozenset(_bare(item.scope) for item in switches if item.is_on)
+            self._caps = _strictest(caps)
             self._read_at = time.monotonic()
 
     async def set(self, request: SetKillSwitch, caller: Context) -> KillSwitchSet:
         """Turn a switch on or off; whoever writes finds it so within ten seconds."""
-        switch = Switch(
-            scope=request.key,
-            is_on=request.is_on,
-            actor=caller.actor,
-            reason=request.reason,
-            at=clock.iso_now(),
-        )
-        await self._store.set(switch)
+        # Those that were set in other spellings of the account are the same.
+        standing = [item.scope for item in await self._store.all() if _bare(item.scope) == _bare(request.key)]
+        told = {"is_on": request.is_on, "actor": caller.actor, "reason": request.reason}
+        for scope in standing or [request.key]:
+            switch = Switch(scope=scope, **told, at=clock.iso_now())
+            await self._store.set(switch)
         self._read_at = None
         emit("kill_switch_changes_total", state="on" if request.is_on else "off")
         logger.warning("kill switch set", scope=switch.scope, is_on=switch.is_on, actor=switch.actor)
@@ -96,14 +95,12 @@ class Switches:
 
     async def set_cap(self, request: SetAccountCap, caller: Context) -> AccountCapSet:
         """Set or lift the cap of an account or of a currency's accounts."""
-        cap = AccountCap(
-            name=request.name,
-            daily_budget=request.daily_budget,
-            actor=caller.actor,
-            reason=request.reason,
-            at=clock.iso_now(),
-        )
-        await self._store.set_cap(cap)
+        name = bare_id(request.name)
+        standing = [item.name for item in await self._store.caps() if bare_id(item.name) == name]
+        told = {"daily_budget": request.daily_budget, "actor": caller.actor, "reason": request.reason}
+        for name in standing or [request.name]:
+            cap = AccountCap(name=name, **told, at=clock.iso_now())
+            await self._store.set_cap(cap)
         self._read_at = None
         emit("account_cap_changes_total")
         logger.warning("account cap set", cap=cap.name, daily_budget=str(cap.daily_budget), actor=cap.actor)
@@ -120,6 +117,22 @@ class Switches:
             switch_changes=[_shown(item) for item in await self._store.changes(most)],
             cap_changes=[_cap_shown(item) for item in await self._store.cap_changes(most)],
         )
+
+
+def _bare(scope: str) -> str:
+    """Return a scope with what is left of an account's id in all its spellings."""
+    kind, *names = scope.split(":", 2)
+    return ":".join((kind, names[0], bare_id(names[1]))) if kind == "account" else scope
+
+
+def _strictest(caps: Iterable[AccountCap]) -> dict[str, Decimal]:
+    """Return the caps by bare id; of several spellings of one account the lowest holds."""
+    lowest: dict[str, Decimal] = {}
+    for cap in caps:
+        name = bare_id(cap.name)
+        if cap.daily_budget is not None:
+            lowest[name] = min(cap.daily_budget, lowest.get(name, cap.daily_budget))
+    return lowest
 
 
 def _shown(switch: Switch) -> SwitchShown:

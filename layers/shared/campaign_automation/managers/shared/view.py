@@ -119,7 +119,7 @@ class CampaignView:
         self.unseen = unseen
         if tree is not None:
             follow(campaign, tree)
-        self.platform = campaign.platform
+        self.platform, self.tag = campaign.platform, campaign.tag
         self.lacks_declaration = campaign.lacks_declaration
         nodes: list[Node] = [tree.campaign, *tree.adsets, *tree.ads] if tree else []
         self._nodes = {node.platform_id: node for node in nodes}
@@ -139,6 +139,11 @@ class CampaignView:
         if field in get_args(SettingField):
             return node.setting(cast("SettingField", field)) if node else None
         return node.daily_budget if isinstance(node, CampaignNode | AdSetNode) else None
+
+    @property
+    def is_deleted(self) -> bool:
+        """Return whether the platform shows the campaign as deleted."""
+        return self.live(self.tag, "status") == "deleted"
 
     def refusal(self, field: str) -> PlatformError | None:
         """Return the reason for which a field of the campaign cannot be changed now, or None."""

@@ -179,7 +179,7 @@ class CampaignReleased(Answer):
 class ListCampaigns(Model):
     """Parameters of list_campaigns; `state` is the status as last seen here.
 
-    `ad_account_id` is the Web Platform's number of the account, without one the platform's id.
+    `ad_account_id` is the Web Platform's number of the account, or the platform's id of it in any spelling.
     """
 
     platform: Platform | None = None
@@ -203,7 +203,10 @@ class LastFigures(Model):
 
 
 class ListedCampaign(Model):
-    """A campaign with its status as last seen. `figures` are null where none were read within a day."""
+    """A campaign with its status as last seen. `figures` are null where none were read within a day.
+
+    `created_at` is null where the platform does not tell it (Google Ads, of campaigns made elsewhere).
+    """
 
     campaign_id: str
     platform: Platform
@@ -213,7 +216,7 @@ class ListedCampaign(Model):
     campaign_status: str
     origin: Literal["created", "imported"]
     test_id: str | None = None
-    created_at: datetime
+    created_at: datetime | None
     figures: LastFigures | None = None
 
 

@@ -171,10 +171,13 @@ class ProposalView(ProposalHead):
 
 
 class ProposalMade(Answer):
-    """The answer of a request with mode propose: its plan, which waits for a person until `expires_at`."""
+    """The answer of a request with mode propose: its plan, which waits for a person until `expires_at`.
+
+    `state` is open, and that of now where an earlier answer is repeated.
+    """
 
     status: Literal["accepted"] = "accepted"
-    state: Literal["open"] = "open"
+    state: ProposalState = "open"
     proposal_id: str
     plan_digest: str
     expires_at: str

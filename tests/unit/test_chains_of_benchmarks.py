@@ -1,0 +1,71 @@
+"""The longest chain of recorded calls, which the benchmarks put creations beside."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from benchmarks._chains import one_after_another, waits
+from benchmarks._report import committed_figures, compared, keep
+
+LATENCY_MS = {"meta": 250, "gemini": 1500, "web_platform": 50}
+
+
+def call(at: float, platform: str, operation: str, batch: int = 0) -> dict[str, Any]:
+    return {
+        "time": f"2026-11-28T12:00:{at:09.6f}+00:00",
+        "platform": platform,
+        "operation": operation,
+        "batch": batch,
+    }
+
+
+CREATION = [
+    call(0.0, "web_platform", "get_creative"),
+    call(0.1, "gemini", "generate_content"),
+    call(0.1, "gemini", "generate_content"),
+    call(0.1, "meta", "read_account"),
+    call(0.4, "meta", "create_campaign"),
+    call(0.7, "meta", "create_adset"),
+    call(1.7, "meta", "batch"),
+    call(1.8, "meta", "create_creative", 1),
+    call(1.8, "meta", "create_ad", 1),
+    call(2.0, "meta", "read_campaign"),
+    call(2.5, "web_platform", "create_campaign"),
+]
+
+
+def test_the_chain_is_the_longest_way_and_what_goes_beside_it_adds_nothing() -> None:
+    found = waits(CREATION, LATENCY_MS)
+    assert found.chain == pytest.approx(0.05 + 1.5 + 0.25 + 0.25)
+    # Up to 0.05, from 0.1 to 1.6, from 1.7 to 1.95 and from 2.0 to 2.25.
+    assert found.under_way == pytest.approx(0.05 + 1.5 + 0.25 + 0.25)
+    assert found.requests == 9
+
+
+def test_a_batch_waits_for_creatives_of_another_one() -> None:
+    apart = [*CREATION[:7], call(1.8, "meta", "create_creative", 1), call(2.1, "meta", "create_ad", 2)]
+    assert waits(apart, LATENCY_MS).chain == pytest.approx(0.05 + 1.5 + 0.25 + 0.25)
+
+
+def test_a_call_without_a_place_is_refused() -> None:
+    with pytest.raises(KeyError):
+        waits([*CREATION, call(3.0, "meta", "debug_token")], LATENCY_MS)
+
+
+def test_in_sequence_each_object_is_a_call() -> None:
+    objects = {"create_ad": 4, "generate_content": 4}
+    seconds = one_after_another(CREATION, objects, LATENCY_MS)
+    assert seconds == pytest.approx((50 + 4 * 1500 + (4 + 4 + 1) * 250 + 50) / 1000)
+
+
+def test_kept_figures_are_compared_by_their_names(tmp_path: Any) -> None:
+    page = tmp_path / "benchmarks.md"
+    page.write_text("# Benchmarks\n\n| figure | committed |\n|---|---|\n")
+    keep({"a.wall": 2.0, "b.wall": 3.0}, page)
+    keep({"a.wall": 4.0}, page)
+    assert committed_figures(page) == {"a.wall": 4.0, "b.wall": 3.0}
+    text = compared({"a.wall": 2.0, "new": 1.0}, committed_figures(page))
+    assert "0.50x" in text
+    assert text.splitlines()[-1].split() == ["new", "1", "-"]
