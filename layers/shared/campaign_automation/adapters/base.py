@@ -55,6 +55,7 @@ class CopyLimits(NamedTuple):
     fewest_headlines: int = 1  # without which no ad can be made
     fewest_descriptions: int = 1
     shows_parts: bool = True  # headline and description beside the primary text
+    exclamations: int | None = None  # the most in a line; where there is a limit, none in a headline
 
 
 class CreativeOrder(NamedTuple):
