@@ -113,6 +113,13 @@ class NoticeData(EventData):
     extra_data: dict[str, Any] | None = None
 
 
+class WebhookTrial(EventData):
+    """An event that `try_webhook` sends, for webhooks alone."""
+
+    type: ClassVar[str] = "test"
+    message: str
+
+
 class Envelope(Model):
     """The fields of every event. The same `id` is the same event, however often it comes."""
 
