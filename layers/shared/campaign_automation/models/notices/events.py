@@ -56,7 +56,10 @@ class CampaignChanges(EventData):
 
 
 class RuleActed(EventData):
-    """A rule fired on objects of a campaign: it changed them, or only told a person."""
+    """A rule fired on objects of a campaign: it changed them, or only told a person.
+
+    More than 50 objects are told in several events.
+    """
 
     type: ClassVar[str] = "rule.acted"
     rule_id: str
