@@ -36,6 +36,12 @@ def control(api: Caller, campaign_id: str, say: Callable[[str], None]) -> dict[s
     }
 
 
+def own_tree(tree: dict[str, Any]) -> dict[str, Any]:
+    """A campaign's tree without the objects that others made in it."""
+    own = {level: [item for item in tree[level] if not item["foreign"]] for level in ("adsets", "ads")}
+    return tree | own
+
+
 def show(answer: dict[str, Any], say: Callable[[str], None]) -> None:
     campaign = answer["campaign"]
     say(

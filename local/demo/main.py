@@ -20,7 +20,7 @@ import httpx
 from local.cloud import Cloud, start
 from local.demo.ab_test import ab_test
 from local.demo.budget import budget_chapter
-from local.demo.control import control
+from local.demo.control import control, own_tree
 from local.demo.proposals import proposals
 from local.demo.report import report
 from local.demo.rules import rules
@@ -61,9 +61,10 @@ def main(argv: list[str]) -> int:
             chapters["report"] = report(api, cloud, chapters["rules"]["campaign_id"], say)
             chapters["whole_account"] = whole_account(api, cloud, say)
         show_counters(cloud)
-    ok = all(item.pop("ok") for item in (*campaigns.values(), *chapters.values()))
-    print(json.dumps({"ok": ok, "campaigns": campaigns, **chapters}), flush=True)
-    return 0 if ok else 1
+    if wrong := [name for name, item in (campaigns | chapters).items() if not item["ok"]]:
+        say(f"  did not come out right: {', '.join(wrong)}")
+    print(json.dumps({"ok": not wrong, "campaigns": campaigns, **chapters}), flush=True)
+    return 1 if wrong else 0
 
 
 def _arguments(argv: list[str]) -> argparse.Namespace:
@@ -91,7 +92,9 @@ def create(cloud: Cloud, platform: str) -> dict[str, Any]:
             lambda: api.post("/v1/campaigns", {**REQUEST, "platform": platform, "name": "Once more"})
         )
         calls = len(api.platform_calls(platform)) - calls_before
-        tree = own_tree(api.get(f"/v1/campaigns/{answer['campaign_id']}"))
+        whole = api.get(f"/v1/campaigns/{answer['campaign_id']}")
+    tree = own_tree(whole)
+    show_foreign(whole)
     show_tree(tree, answer)
     say(f"  once more, warm: {warm_seconds:.1f} s and {calls} platform calls, all reads included")
     return {
@@ -105,13 +108,10 @@ def create(cloud: Cloud, platform: str) -> dict[str, Any]:
     }
 
 
-def own_tree(tree: dict[str, Any]) -> dict[str, Any]:
-    """The tree without the objects of colleagues, which are counted aloud."""
-    others = [item for level in ("adsets", "ads") for item in tree[level] if item["foreign"]]
+def show_foreign(tree: dict[str, Any]) -> None:
+    others = {item["name"] for level in ("adsets", "ads") for item in tree[level] if item["foreign"]}
     if others:
-        say(f"  beside objects that others made: {', '.join(sorted({item['name'] for item in others}))}")
-    own = {level: [item for item in tree[level] if not item["foreign"]] for level in ("adsets", "ads")}
-    return tree | own
+        say(f"  beside objects that others made: {', '.join(sorted(others))}")
 
 
 def is_right(tree: dict[str, Any]) -> bool:

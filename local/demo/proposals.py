@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 
 from local.cloud import Cloud
-from local.demo.control import Caller
+from local.demo.control import Caller, own_tree
 
 BUDGET = 120
 
@@ -28,7 +28,7 @@ def proposals(api: Caller, cloud: Cloud, campaign_id: str, say: Callable[[str], 
     shown = api.get(f"/v1/proposals/{made['proposal_id']}")["proposal"]
     for item in shown["receipts"]:
         say(f"    {item['platform_id']}: {item['outcome']}, read back {item['read_back']}")
-    total = sum(item["daily_budget"] for item in api.get(path)["adsets"])
+    total = sum(item["daily_budget"] for item in own_tree(api.get(path))["adsets"])
     ok = (shown["state"], shown["decided_by"], total) == ("verified", "user:user_123", BUDGET)
     return {"ok": ok, "state": shown["state"], "receipts": len(shown["receipts"])}
 
