@@ -111,8 +111,10 @@ class MetaReader:
         until: date,
         objective: str,
     ) -> list[DailyInsight]:
-        """Read delivery by account day of campaigns of one objective, by half of the days where Meta says that
-        it is too much."""
+        """Read delivery by account day of campaigns of one objective.
+
+        Where Meta says that it is too much, half of the days are asked for at once.
+        """
         if not campaign_ids:
             return []
         try:
