@@ -20,7 +20,7 @@ from campaign_automation.stores.engines.sqlite import SqliteTable
 from campaign_automation.stores.operations.events import NewEvent, write_with_events
 from campaign_automation.stores.operations.webhooks import WebhookStore
 from campaign_automation.stores.table import Absent, Key, Put, Table
-from campaign_automation.tasks import sweep_outbox
+from campaign_automation.tasks import check_ab_test, sweep_outbox
 from campaign_automation.utils import clock
 from tests.support.builders import request_body
 from tests.support.memory_table import MemoryTable
@@ -227,3 +227,23 @@ def test_the_end_of_a_test_is_told_once() -> None:
     (ended,) = [event for event in bus.events if event["type"] == "test.ended"]
     assert (ended["data"]["state"], ended["actor"]) == ("cancelled", "user:ann")
     assert ended["campaign_id"] == bus.events[0]["campaign_id"]
+
+
+def test_the_notice_of_an_end_and_its_event_are_two_events_also_in_one_millisecond(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house, now = House(bus := Bus(), WEBHOOK_PRIVATE_HOSTS="127.0.0.1"), [clock.now()]
+    monkeypatch.setattr(clock, "now", lambda: now[0])
+    house.done("set_notifications", {"webhook_url": receiver.url})
+    body = {"test_name": "Two", "creative_ids": ["1", "2"], "daily_budget": 500, "platform": "meta"}
+    test_id = house.done("create_ab_test", body)["test_id"]
+    now[0] += timedelta(days=20)
+    checked = asyncio.run(check_ab_test(house.wiring, {"tenant": "u", "test_id": test_id}))
+    assert checked["test_state"] == "finished"
+    house.sweep()
+    assert types(bus.events)[-1] == "test.ended"
+    told = [
+        (event["type"], event["id"]) for event in receiver.taken if event["type"] in ("notice", "test.ended")
+    ]
+    assert sorted(kind for kind, _ in told) == ["notice", "test.ended"]
+    assert len({name for _, name in told}) == 2
