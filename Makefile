@@ -21,8 +21,8 @@ setup:          ## Make .venv from the lock; nothing to do when it has not chang
 demo: setup     ## Create a campaign end to end in the local cloud and show what was made
 	@$(PY) -m local demo $(ARGS)
 
-test: setup     ## Run the tests, in three processes: about nine minutes on two quiet cores
-	@echo "Running the tests: about nine minutes on two quiet cores, longer on busy ones."
+test: setup     ## Run the tests, in three processes: about six minutes on two quiet cores
+	@echo "Running the tests: about six minutes on two quiet cores, longer on busy ones."
 	@$(PY) -m pytest --numprocesses 3 --dist loadscope $(ARGS)
 
 test-all: setup ## Run the slow tests too

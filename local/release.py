@@ -20,6 +20,7 @@ from typing import Any
 from campaign_automation.settings import SettingsError, parse_settings
 from local.built import differences
 from local.cloud.stack.intrinsics import TemplateError, parameter_values
+from local.source import parsed
 
 ROOT = Path(__file__).parents[1]
 BUILT = Path(".aws-sam/build")
@@ -55,7 +56,7 @@ def deploy_arguments(root: Path, config_env: str, overrides: Sequence[str]) -> l
     are passed, the template's defaults too, so that what is deployed is what was hashed. Raises SystemExit
     when the section is not there, or with what is wrong with a value.
     """
-    template = _template(root)
+    template = parsed((root / BUILT / "template.yaml").read_text())
     values = {**_defaults(template), **_pairs(_configured(root, config_env)), **_pairs(overrides)}
     try:
         check(template, values)
@@ -91,13 +92,6 @@ def _variables(template: Mapping[str, Any], values: Mapping[str, str]) -> Iterat
         for name, value in holder.get("Environment", {}).get("Variables", {}).items():
             if isinstance(value, dict) and value.get("Ref") in values:
                 yield name, values[value["Ref"]]
-
-
-def _template(root: Path) -> dict[str, Any]:
-    from samtranslator.yaml_helper import yaml_parse
-
-    built: dict[str, Any] = yaml_parse((root / BUILT / "template.yaml").read_text())
-    return built
 
 
 def _defaults(template: Mapping[str, Any]) -> dict[str, str]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
 
+from campaign_automation.utils import clock
 from local.cloud import Cloud, start
 from local.cloud.workers.worker import TIME_LIMITS
 from tests.support.api import Api
@@ -19,24 +21,29 @@ from tests.support.processes import RunningSandbox, running_sandbox
 from tests.support.sandbox import UNKIND_SEED, Sandbox
 from tests.support.secrets import assert_no_secret, log_of
 
-# A slow example on a busy machine is no failure; a failing one says how to repeat it.
-settings.register_profile("tests", deadline=None, database=None, print_blob=True)
-settings.load_profile("tests")
+# A slow example on a busy machine is no failure; a failing one says how to repeat it. The numbered properties
+# of the contract have at least a hundred examples in every run.
+settings.register_profile("tests", deadline=None, database=None, print_blob=True, max_examples=50)
+settings.register_profile("all tests", settings.get_profile("tests"), max_examples=100)
 
 # Tests that share what takes seconds to start, by the beginning of their ids. All others share what their
 # file does.
 SHARING = {
-    # A third of the flows runs beside the others, on a local cloud of its own: the tests wait for it more
-    # than they compute, so that one cloud leaves a core idle for minutes.
-    "tests/flows/test_ab_tests.py": "local cloud of the rules",
-    "tests/flows/test_outbox.py": "local cloud of the rules",
-    "tests/flows/test_rules.py": "local cloud of the rules",
-    "tests/flows/test_status.py": "local cloud of the rules",
+    # Half of the flows runs beside the others, on a local cloud of its own: the tests wait for it more than
+    # they compute, so that one cloud leaves a core idle for minutes.
+    **{
+        f"tests/flows/test_{name}.py": "local cloud of the changes"
+        for name in (
+            *("ab_tests", "foreign_edits", "manage_campaign", "optimize_budget"),
+            *("outbox", "reconciling", "rules", "status"),
+        )
+    },
     "tests/flows/": "local cloud",
     "tests/cloud/": "fixture cloud",
 }
 # Flows that start servers of their own, or run in the process of the tests: others may do them meanwhile.
 ALONE = ("adding_ads", "cache_servers", "deployments", "reports", "whole_account", "without_web_platform")
+EVERYTHING = "slow or not slow"  # as make test-all asks
 # The beginnings of what takes longest, so that nothing long is left for the end.
 LONGEST = ("local cloud", "fixture cloud", "tests/property/", "tests/contract/")
 
@@ -60,6 +67,10 @@ def _turn(scope: str) -> int:
     return next((turn for turn, start in enumerate(LONGEST) if scope.startswith(start)), len(LONGEST))
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    settings.load_profile("all tests" if config.option.markexpr == EVERYTHING else "tests")
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Sharing:
     return Sharing(config, log)
@@ -69,6 +80,12 @@ def pytest_collection_finish() -> None:
     """Leave the modules and tests out of every later collection of garbage: they stay to the end."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def machine_time() -> None:
+    """The module's clock as that of the machine, whatever the tests before left it at."""
+    clock._offset = timedelta()
 
 
 @pytest.fixture(scope="session")
@@ -113,6 +130,8 @@ def sandbox(request: pytest.FixtureRequest, cloud: Cloud) -> Iterator[Sandbox]:
         forget_limits(cloud)
         control.unkind(UNKIND_SEED if is_unkind else None)
         yield control
+        if is_unkind:  # other tests of this process may share the platforms
+            control.unkind(None)
 
 
 def pytest_report_header() -> str:

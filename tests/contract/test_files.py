@@ -21,7 +21,7 @@ def address(process: str, control: Sandbox) -> str:
 
 
 def fetch(url: str) -> bytes:
-    return asyncio.run(MediaClient(LOCAL_FILES, timeout_seconds=5).fetch(url))
+    return asyncio.run(MediaClient(LOCAL_FILES, timeout_seconds=60).fetch(url))
 
 
 @pytest.mark.parametrize("status", [500, 503, 504, 429, 408])

@@ -27,6 +27,7 @@ def sandbox(urls: dict[str, str]) -> Iterator[Sandbox]:
         control.reset()
         control.unkind(UNKIND_SEED)
         yield control
+        control.unkind(None)
 
 
 @pytest.fixture

@@ -142,7 +142,7 @@ def test_a_call_beyond_its_time_is_cut_and_makes_no_duplicate(
     cloud: Cloud, sandbox: Sandbox, engine: Engine, operation: str
 ) -> None:
     sandbox.fault("meta", operation, "timeout_after", hang_seconds=20)
-    with environment(cloud, **engine, PLATFORM_TIMEOUT_SECONDS="1"):
+    with environment(cloud, **engine, PLATFORM_TIMEOUT_SECONDS="2"):
         assert execute(CampaignAutomation(), "create_campaign", request_body())["status"] == "success"
     assert sandbox.left_behind("meta") == WHOLE_TREE
 

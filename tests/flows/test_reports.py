@@ -87,6 +87,7 @@ def desk(platforms: RunningSandbox) -> Iterator[Desk]:
             assert desk.ours[platform]["status"] == "success", desk.ours[platform]
         sandbox.advance(advance_days=DAYS)
         yield desk
+        sandbox.unkind(None)
 
 
 def figures(item: Json) -> Json:

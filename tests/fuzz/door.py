@@ -107,7 +107,7 @@ async def _furnish(house: MemoryHouse) -> dict[str, str]:
         "request_id": str(made.context.request_id),
         "test_id": test["test_id"],
         "rule_id": house.known["rule"],
-        "template": "pause_losers",
+        "template": "stop_loss",
         "proposal_id": proposal["proposal_id"],
     }
 

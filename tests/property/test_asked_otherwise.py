@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from campaign_automation.adapters.base import AdOrder, CreativeOrder
@@ -27,7 +27,6 @@ from tests.support.builders import account, creative
 from tests.support.strategies import requests
 
 Json = dict[str, Any]
-PURE = settings(max_examples=100, deadline=None)
 NAMES = {  # of placements and buttons, ours and the platform's
     "meta": ({"facebook": "facebook", "instagram": "instagram", "messenger": "messenger"}, "BOOK_NOW"),
     "tiktok": ({"tiktok": "PLACEMENT_TIKTOK", "pangle": "PLACEMENT_PANGLE"}, "BOOK_NOW"),
@@ -79,7 +78,6 @@ def optional(draw: st.DrawFn, platform: str) -> Json:
 
 
 @pytest.mark.parametrize("platform", NAMES)
-@PURE
 @given(data=st.data())
 def test_property_03_what_is_asked_otherwise_is_sent_and_nothing_else(
     platform: str, data: st.DataObject

@@ -27,7 +27,7 @@ from campaign_automation.models.common import AdAccount, Context, Level
 from campaign_automation.models.rules.answers import RuleCreated, RuleEvaluated
 from campaign_automation.models.rules.rule import CreateRule, RuleFromTemplate, RuleTick
 from campaign_automation.settings import get_settings
-from campaign_automation.stores.operations.webhooks import WebhookStore
+from campaign_automation.stores.operations.webhooks import WebhookEvent, WebhookStore
 from campaign_automation.stores.rule_store import RuleStore
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import (
@@ -374,9 +374,11 @@ def test_a_rule_brings_back_what_it_paused_for_a_while_and_not_what_a_person_pau
     made = house.create_rule(**{**PAUSE, "action": pause}, applies_to=scope, priority=100)
     restart = asyncio.run(
         house.wiring.rules.create_from_template(
-            RuleFromTemplate(template="restart_after_pause", applies_to="all"), Context(user_id="u")
+            RuleFromTemplate(template="restart_after_pause", applies_to="all", proposal_hours=5),
+            Context(user_id="u"),
         )
     )
+    assert restart.rule.proposal_hours == 5
     assert house.tick(made.rule_id, clock.now())[0].acted == 2
     body = {
         "campaign_id": house.creation.campaign_id,
@@ -433,9 +435,26 @@ def test_a_rule_tells_the_channels_that_it_names_alone(house: House) -> None:
     [result] = house.tick(rule_id, clock.now())
     assert result.notification
     assert house.web_platform.notifications == []
-    store = WebhookStore(house.wiring._table)
-    (event,) = asyncio.run(store.events("u"))
+    (event,) = events_of(house, "notice")
     assert event.data["message"] == result.notification
+
+
+def test_programs_are_told_once_of_a_tick_that_acts_and_of_its_changes(house: House) -> None:
+    rule_id = house.create_rule(**PAUSE).rule_id
+    house.tick(rule_id, clock.now(), times=3)
+    (acted,) = events_of(house, "rule.acted")
+    campaign_id = house.creation.campaign_id
+    assert (acted.about["campaign_id"], acted.about["actor"]) == (campaign_id, f"rule:{rule_id}")
+    assert sorted(acted.data["ids"]) == sorted(house.adsets)
+    assert {item["after"] for item in acted.data["changed"]} == {"paused"}
+    (changed,) = events_of(house, "campaign.changed")
+    assert (changed.about["actor"], len(changed.data["changes"])) == (f"rule:{rule_id}", 3)
+    assert changed.about["sequence"] < acted.about["sequence"]
+
+
+def events_of(house: House, kind: str) -> list[WebhookEvent]:
+    events = asyncio.run(WebhookStore(house.wiring._table).events("u"))
+    return [event for event in events if event.kind == kind]
 
 
 def test_the_defaults_of_a_rule_stand_in_the_answer(house: House) -> None:

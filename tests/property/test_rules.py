@@ -35,7 +35,6 @@ from campaign_automation.optimizers.rules.data import Day, Entity, Memory, PastA
 from campaign_automation.utils.validation import parse
 from tests.support.rules import NOW, TODAY, body, losing, rule, snapshot
 
-EXAMPLES = settings(max_examples=100, deadline=None)
 METRICS = "spend impressions clicks conversions revenue ctr cpc cpm conversion_rate cpa roas".split()
 WINDOWS = ["1d", "24h", "2d", "3d", "7d", "yesterday", "today", "lifetime", "since_last_action"]
 TURNS = {
@@ -232,7 +231,6 @@ class Plain:
         return Fraction(str(self.shares[age])) if 0 <= age < len(self.shares) else Fraction(1)
 
 
-@EXAMPLES
 @given(account=accounts, tree=trees)
 def test_sets_of_objects_answer_as_one_object_at_a_time_would(
     account: Snapshot, tree: dict[str, Any]
@@ -247,7 +245,6 @@ def test_sets_of_objects_answer_as_one_object_at_a_time_would(
         assert found is expected, (entity.entity_id, tree)
 
 
-@EXAMPLES
 @given(account=accounts, tree=trees, certainty=st.sampled_from([0.5, 0.8, 0.95]))
 def test_certainty_only_ever_takes_matches_away(
     account: Snapshot, tree: dict[str, Any], certainty: float
@@ -260,7 +257,7 @@ def test_certainty_only_ever_takes_matches_away(
     assert all(item.reason != "undecidable" for item in sure.undecidable)
 
 
-@EXAMPLES
+@settings(max_examples=100)
 @given(
     condition=trees,
     ticks=st.lists(st.floats(0, 17), min_size=1, max_size=8).map(sorted),
@@ -282,7 +279,6 @@ def test_property_13_a_met_condition_acts_once(
     assert done == 1
 
 
-@EXAMPLES
 @given(
     count=st.integers(1, 8),
     limit=st.integers(1, 8),
@@ -299,7 +295,6 @@ def test_a_run_touches_all_it_may_or_nothing(count: int, limit: int, share: floa
 ACTIONS = ["pause_adset", "increase_budget", "decrease_budget"]
 
 
-@EXAMPLES
 @given(
     st.lists(st.tuples(st.sampled_from(ACTIONS), st.sampled_from([None, 0, 1, 2])), min_size=1, max_size=6)
 )
@@ -318,7 +313,6 @@ def test_an_object_gets_one_change_per_field_and_one_direction(rules: list[tuple
     assert all(len(outcome.decisions) + len(outcome.skipped) == 1 for outcome in outcomes)
 
 
-@EXAMPLES
 @given(st.lists(st.tuples(st.integers(1, 60), st.sampled_from([*ACTIONS, "start_adset"])), max_size=40))
 def test_an_object_turns_at_most_once_in_a_week(attempts: list[tuple[int, str]]) -> None:
     """Whatever rules ask for, in whatever order."""
@@ -337,7 +331,6 @@ def test_an_object_turns_at_most_once_in_a_week(attempts: list[tuple[int, str]])
     assert all(second - first >= timedelta(days=7) for first, second in pairwise(turns))
 
 
-@EXAMPLES
 @given(account=accounts, tree=comparisons(), cents=st.sampled_from([10, 100]))
 def test_the_currencys_unit_does_not_matter(account: Snapshot, tree: dict[str, Any], cents: int) -> None:
     """Ratios of money to money stay, when all money is counted in a smaller unit."""
@@ -389,7 +382,6 @@ MOMENTS = [
 ]
 
 
-@settings(max_examples=100, deadline=None)
 @given(
     minute=st.integers(0, 59),
     hours=st.lists(st.integers(0, 23), min_size=1, max_size=4, unique=True),
@@ -418,7 +410,6 @@ def test_the_next_run_is_the_first_matching_minute(
     assert found == moment
 
 
-@EXAMPLES
 @given(rate=st.integers(15, 5000), anchor=st.integers(0, 10**6), after=st.integers(0, 10**6))
 def test_a_rate_keeps_its_beat(rate: int, anchor: int, after: int) -> None:
     base = datetime(2026, 1, 1, tzinfo=UTC)
@@ -430,7 +421,6 @@ def test_a_rate_keeps_its_beat(rate: int, anchor: int, after: int) -> None:
     assert (run - start) % timedelta(minutes=rate) == timedelta(0)
 
 
-@EXAMPLES
 @given(tree=trees)
 def test_a_stored_rule_is_what_was_saved(tree: dict[str, Any]) -> None:
     stored = rule(condition=tree)

@@ -383,7 +383,7 @@ def test_a_platform_that_hangs_is_cut_off_in_time_and_settled_later(
 
     monkeypatch.setattr(house.adapter, "set_budgets", hangs)
     gate = house.gate()
-    monkeypatch.setattr(gate, "_seconds", 0.5)
+    monkeypatch.setattr(gate, "_seconds", 1.5)
     campaign = campaign_of(house.wiring, creation.campaign_id)
     with pytest.raises(PlatformUnavailableError, match="in time"):
         asyncio.run(gate.apply(campaign, [budget(creation, "31")], new_run("user:u", "test")))

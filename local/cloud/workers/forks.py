@@ -35,6 +35,7 @@ LIBRARIES = (
     "scipy.special",
 )
 _ROOT = Path(__file__).parents[3]
+_PRELOADED = "local.cloud.workers.preloaded"
 _CONTEXT = multiprocessing.get_context("forkserver")
 # The standard library looks after all its children whenever it starts one.
 _LOCK = threading.Lock()
@@ -74,7 +75,7 @@ class Fork:
 
 def prepare(libraries: Sequence[str] = LIBRARIES) -> None:
     """Start the process that is forked; the first fork waits until it has imported the libraries."""
-    _CONTEXT.set_forkserver_preload([*libraries, "local.cloud.workers.preloaded"])
+    _CONTEXT.set_forkserver_preload([*libraries, _PRELOADED])
     forkserver.ensure_running()
 
 
@@ -102,6 +103,7 @@ def _run(program: Program, output: Connection) -> None:
     os.chdir(program.directory)
     others = [path for path in sys.path if path and Path(path) != _ROOT]
     sys.path[:] = [str(program.directory), *map(str, program.layers), *others]
+    importlib.import_module(_PRELOADED).keep_or_forget(program.layers)
     sys.argv = ["awslambdaric", program.handler]
     # Not earlier: it reads its variables while it is imported.
     importlib.import_module("awslambdaric.__main__").main(sys.argv)

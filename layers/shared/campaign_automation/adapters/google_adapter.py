@@ -70,6 +70,7 @@ class GoogleAdapter:
         emoji=False,
         wide_counts_double=True,
         fewest_headlines=3,
+        exclamations=1,
     )
     account_seconds = 0
     has_end_times = True

@@ -26,6 +26,10 @@ LIMITS = CopyLimits(125, 40, 30)
 GOOD = {"primary_text": "Made for muddy paths.", "headline": "Trail shoe", "description": "Take a look"}
 
 
+def brief(limits: CopyLimits = LIMITS) -> Brief:
+    return Brief("sales", "en", limits)
+
+
 class Model:
     """Answers what it is told to, one answer per call, and remembers the prompts."""
 
@@ -100,7 +104,7 @@ def test_a_code_fence_around_the_json_is_taken_off() -> None:
 def test_a_claim_that_the_creative_states_is_allowed() -> None:
     stated = creative(name="Award winner 2026", tags=["50%"])
     drafted = copy(primary_text="The award winner 2026, 50% recycled")
-    assert find_problems(drafted, stated, LIMITS) == []
+    assert find_problems(drafted, stated, brief(LIMITS)) == []
 
 
 @given(
@@ -109,11 +113,14 @@ def test_a_claim_that_the_creative_states_is_allowed() -> None:
     limits=st.sampled_from([LIMITS, CopyLimits(100, 40, 40), CopyLimits(90, 30, 90)]),
 )
 def test_the_template_fits_and_never_cuts_the_name(name: str, language: str, limits: CopyLimits) -> None:
-    written = template_copy(creative(name=name), language, limits)
+    written = template_copy(creative(name=name), Brief("sales", language, limits))
     whole = " ".join(name.split())
     for part in PARTS:
         assert 0 < len(getattr(written, part)) <= getattr(limits, part)
-    assert written.headline in (whole, template_copy(creative(name="x" * 300), language, limits).headline)
+    assert written.headline in (
+        whole,
+        template_copy(creative(name="x" * 300), Brief("sales", language, limits)).headline,
+    )
 
 
 GOOGLE = CopyLimits(90, 30, 90, headlines=5, descriptions=3, emoji=False)
@@ -142,13 +149,13 @@ def test_a_platform_that_combines_lines_gets_enough_different_good_ones(more: li
 
 def test_where_emoji_are_refused_none_is_used() -> None:
     named = creative(name="Shoe \U0001f45f")
-    assert "\U0001f45f" in template_copy(named, "en", LIMITS).headline
-    assert "\U0001f45f" not in str(template_copy(named, "en", GOOGLE))
-    assert find_problems(copy(headline="Run \U0001f45f"), named, GOOGLE) == ["headline holds emoji"]
+    assert "\U0001f45f" in template_copy(named, brief(LIMITS)).headline
+    assert "\U0001f45f" not in str(template_copy(named, brief(GOOGLE)))
+    assert find_problems(copy(headline="Run \U0001f45f"), named, brief(GOOGLE)) == ["headline holds emoji"]
 
 
 def test_a_figure_is_stated_only_as_a_whole() -> None:
-    assert find_problems(copy(primary_text="Save 5 today"), creative(name="Model 500"), LIMITS)
+    assert find_problems(copy(primary_text="Save 5 today"), creative(name="Model 500"), brief(LIMITS))
 
 
 def write_plain(*answers: str) -> AdCopy:
@@ -157,7 +164,7 @@ def write_plain(*answers: str) -> AdCopy:
 
 
 def test_the_plain_text_of_a_model_handed_in_is_the_primary_text() -> None:
-    written, template = write_plain("Made for muddy paths."), template_copy(creative(), "en", LIMITS)
+    written, template = write_plain("Made for muddy paths."), template_copy(creative(), brief(LIMITS))
     assert (written.primary_text, written.source) == ("Made for muddy paths.", "strong")
     assert (written.headline, written.description) == (template.headline, template.description)
 

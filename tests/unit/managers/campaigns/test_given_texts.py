@@ -112,10 +112,10 @@ def test_claims_that_the_product_does_not_make_are_told() -> None:
         creative_ids=["1"],
         texts=[{"creative_id": "1", "headline": "The best shoe", "more_headlines": ["50 % off"]}],
     )
-    told = claim_warnings(asked, [creative()])
+    told = claim_warnings(asked, [creative()], META)
     assert [text.partition(" ")[0] for text in told] == ["texts.0.headline:", "texts.0.more_headlines:"]
     assert "'best'" in told[0]
-    assert not claim_warnings(asked, [creative(tags=["best", "50 %"])])
+    assert not claim_warnings(asked, [creative(tags=["best", "50 %"])], META)
 
 
 @pytest.mark.parametrize(("language", "copy_language", "warns"), [("zh", None, True), ("zh", "zh", False)])

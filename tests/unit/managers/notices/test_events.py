@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -19,10 +20,12 @@ from campaign_automation.stores.engines.sqlite import SqliteTable
 from campaign_automation.stores.operations.events import NewEvent, write_with_events
 from campaign_automation.stores.operations.webhooks import WebhookStore
 from campaign_automation.stores.table import Absent, Key, Put, Table
-from campaign_automation.tasks import sweep_outbox
+from campaign_automation.tasks import check_ab_test, sweep_outbox
+from campaign_automation.utils import clock
 from tests.support.builders import request_body
 from tests.support.memory_table import MemoryTable
 from tests.support.one_tenant import OneTenant
+from tests.support.receiver import Receiver, receiving
 
 
 class Bus:
@@ -56,6 +59,9 @@ class House(OneTenant):
 
     def waiting(self) -> int:
         return len(asyncio.run(WebhookStore(self.table).events("u")))
+
+
+receiver = pytest.fixture(receiving)
 
 
 def types(events: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -187,3 +193,57 @@ def test_numbers_have_no_gap_under_concurrent_writers_and_a_failed_write_takes_n
         assert len({event.at_ms for event in events}) == 7
 
     asyncio.run(scenario())
+
+
+def test_a_webhook_that_was_down_for_a_day_gets_typed_events_once_and_in_order(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house, now = House(bus := Bus(), WEBHOOK_PRIVATE_HOSTS="127.0.0.1"), [clock.now()]
+    monkeypatch.setattr(clock, "now", lambda: now[0])
+    house.done("set_notifications", {"webhook_url": receiver.url})
+    receiver.status = 503
+    campaign_id = house.done("create_campaign", request_body(activate=True))["campaign_id"]
+    for number in range(12):
+        now[0] += timedelta(hours=2)
+        house.done("manage_campaign", {"campaign_id": campaign_id, "action": ("pause", "start")[number % 2]})
+        house.sweep()
+    assert [event["sequence"] for event in bus.events] == list(range(1, 15))  # the bus waits for nobody
+    assert (receiver.taken, house.done("get_notifications", {})["waiting"]) == ([], house.waiting())
+    receiver.status = 200
+    house.sweep()
+    house.sweep()
+    typed = [event for event in receiver.taken if "sequence" in event]
+    assert typed == bus.events
+    assert len({event["id"] for event in receiver.taken}) == len(receiver.taken)
+    assert house.waiting() == 0
+
+
+def test_the_end_of_a_test_is_told_once() -> None:
+    house = House(bus := Bus())
+    body = {"test_name": "Two", "creative_ids": ["1", "2"], "daily_budget": 500, "platform": "meta"}
+    test_id = house.done("create_ab_test", body)["test_id"]
+    for _ in range(2):
+        house.ask("cancel_ab_test", {"test_id": test_id}, person="ann")
+    (ended,) = [event for event in bus.events if event["type"] == "test.ended"]
+    assert (ended["data"]["state"], ended["actor"]) == ("cancelled", "user:ann")
+    assert ended["campaign_id"] == bus.events[0]["campaign_id"]
+
+
+def test_the_notice_of_an_end_and_its_event_are_two_events_also_in_one_millisecond(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house, now = House(bus := Bus(), WEBHOOK_PRIVATE_HOSTS="127.0.0.1"), [clock.now()]
+    monkeypatch.setattr(clock, "now", lambda: now[0])
+    house.done("set_notifications", {"webhook_url": receiver.url})
+    body = {"test_name": "Two", "creative_ids": ["1", "2"], "daily_budget": 500, "platform": "meta"}
+    test_id = house.done("create_ab_test", body)["test_id"]
+    now[0] += timedelta(days=20)
+    checked = asyncio.run(check_ab_test(house.wiring, {"tenant": "u", "test_id": test_id}))
+    assert checked["test_state"] == "finished"
+    house.sweep()
+    assert types(bus.events)[-1] == "test.ended"
+    told = [
+        (event["type"], event["id"]) for event in receiver.taken if event["type"] in ("notice", "test.ended")
+    ]
+    assert sorted(kind for kind, _ in told) == ["notice", "test.ended"]
+    assert len({name for _, name in told}) == 2

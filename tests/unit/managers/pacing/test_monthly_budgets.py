@@ -143,6 +143,31 @@ def test_what_cannot_be_read_is_unknown_and_proposes_nothing(
     assert house.told() == ["The monthly budget june is used up"]
 
 
+def test_a_campaign_that_ends_in_the_month_spends_nothing_after_its_end(house: House) -> None:
+    house.spends("100")
+    house.budget(2400)
+    root = house.campaign["platform_campaign_id"]
+    house.adapter.change(root, ends_at=datetime(2026, 6, 18, 12, tzinfo=UTC))
+    assert house.pacing()["expected"] == 1500 + 3 * 100
+
+
+def test_a_campaign_without_a_daily_budget_is_not_paced_on_a_guess(house: House) -> None:
+    house.budget(2400)
+    for adset in house.campaign["adsets"]:
+        house.adapter.change(adset["platform_adset_id"], daily_budget=None)
+    pacing = house.pacing()
+    assert (pacing["state"], pacing["expected"]) == ("unknown", None)
+    assert "runs without a daily budget" in pacing["problem"]
+
+
+def test_a_deleted_campaign_has_spent_what_it_spent(house: House) -> None:
+    house.spends("100")
+    house.budget(2400)
+    house.done("manage_campaign", {"campaign_id": house.campaign_id, "action": "delete", "confirm": True})
+    pacing = house.pacing()
+    assert (pacing["spent"], pacing["high"], pacing["state"]) == (1500, 1500, "on_track")
+
+
 def test_an_alarm_alone_proposes_nothing_and_a_new_month_begins_anew(house: House) -> None:
     house.spends("100")
     house.budget(2400, mode="alarm")

@@ -101,7 +101,7 @@ class AbTestEnding:
 def _ended(test: AbTest, state: TestState, at: datetime, run: Run, message: str) -> NewEvent:
     data = TestEnded(test_id=test.test_id, state=state, reason=run.reason, ended_at=at, message=message)
     ids = {"campaign_id": test.campaign_id, "correlation_id": run.run_id}
-    return event(test.tenant, f"{test.test_id}-ended", data, run.actor, **ids)
+    return event(test.tenant, f"ended-{test.test_id}", data, run.actor, **ids)
 
 
 def raise_unless_done(items: Sequence[ChangeResult]) -> None:

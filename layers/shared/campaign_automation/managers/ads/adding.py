@@ -107,7 +107,12 @@ class AdAdditions(AdWork):
         copies = await asyncio.gather(
             *(
                 self._copywriter.write(
-                    item, spec.objective, terms.language, adapter.copy_limits, given.get(item.creative_id)
+                    item,
+                    spec.objective,
+                    terms.language,
+                    adapter.copy_limits,
+                    given.get(item.creative_id),
+                    spec.voice,
                 )
                 for item in creatives
             )
@@ -116,7 +121,7 @@ class AdAdditions(AdWork):
         return _Written(
             {item.creative_id: item for item in creatives},
             {item.creative_id: copy for item, copy in zip(creatives, copies, strict=True)},
-            [*told, *claim_warnings(spec, creatives)],
+            [*told, *claim_warnings(spec, creatives, adapter.copy_limits)],
         )
 
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from campaign_automation.adapters.base import PlatformAdapter
+from campaign_automation.adapters.base import CopyLimits, PlatformAdapter
 from campaign_automation.adapters.tree import AdNode
 from campaign_automation.managers.ads.choosing import creative_plan, plain_name
 from campaign_automation.managers.ads.journal import Place
@@ -122,7 +122,7 @@ class CopyReplacements(AdWork):
                 field=f"texts.{asked.place}.ad_id",
             )
         if product := work.terms.creation.creatives.get(asked.entry.creative_id or ""):
-            work.warnings.extend(_claims(asked, product))
+            work.warnings.extend(_claims(asked, product, work.adapter.copy_limits))
         return with_given(_copy_of(standing), asked.texts.given, work.adapter.copy_limits, REQUEST)
 
     # --- by new ads ------------------------------------------------------------------------------------
@@ -196,8 +196,9 @@ class CopyReplacements(AdWork):
     async def _write(self, work: _Work, asked: _Asked, creative: Creative) -> AdCopy:
         given = None if asked.texts.is_empty else asked.texts.given
         limits, language = work.adapter.copy_limits, work.terms.language
-        work.warnings.extend(_claims(asked, creative))
-        return await self._copywriter.write(creative, work.campaign.objective, language, limits, given)
+        work.warnings.extend(_claims(asked, creative, limits))
+        voice = work.terms.spec.voice
+        return await self._copywriter.write(creative, work.campaign.objective, language, limits, given, voice)
 
     async def _creatives(self, work: _Work, asked: Sequence[_Asked]) -> dict[int, Creative]:
         """Return the creative of each ad: the given one, else the one that it is known to show."""
@@ -219,8 +220,8 @@ class CopyReplacements(AdWork):
         return {place: found[item] for place, item in ids.items()}
 
 
-def _claims(asked: _Asked, creative: Creative) -> Iterator[str]:
-    return claims_in(f"texts.{asked.place}", asked.texts.given, creative)
+def _claims(asked: _Asked, creative: Creative, limits: CopyLimits) -> Iterator[str]:
+    return claims_in(f"texts.{asked.place}", asked.texts.given, creative, limits)
 
 
 def _creative_id(asked: _Asked) -> str:

@@ -21,9 +21,10 @@ from campaign_automation.managers.ads.drafting import (
     drafts_in,
     prompt_for,
 )
-from campaign_automation.managers.campaigns.wording import claim_warning
+from campaign_automation.managers.ads.policy import avoided, style_problems, without_instructions
+from campaign_automation.managers.campaigns.wording import claim_warning, style_warning
 from campaign_automation.models.campaigns import AdCopy, CreateCampaign, Creative
-from campaign_automation.models.creation.options import GivenTexts
+from campaign_automation.models.creation.options import GivenTexts, Voice
 from campaign_automation.utils.error_handler import AiModelError, ConfigurationError
 from campaign_automation.utils.observability import emit, logger
 from campaign_automation.utils.retry_strategy import ATTEMPT_TIMEOUT_SECONDS
@@ -32,6 +33,8 @@ from campaign_automation.utils.validation import NOT_A_CHARACTER
 TEMPLATE, REQUEST = "template", "request"
 _TEXTS_PER_REQUEST = 10
 _REQUESTS_AT_ONCE = 8
+# The limit of a further line is that of the first.
+_LENGTH_OF = {"more_headlines": "headline", "more_descriptions": "description"}
 Keep = Callable[[Mapping[str, AdCopy]], Awaitable[None]]  # of the copies by creative id
 
 # Prices, shares, counts and superlatives: allowed only where the creative states them itself.
@@ -78,12 +81,14 @@ class Copywriter:
         language: str,
         limits: CopyLimits,
         given: GivenTexts | None = None,
+        voice: Voice | None = None,
     ) -> AdCopy:
         """Return copy within `limits` (characters), uncut, without prices or claims the creative lacks.
 
         The parts that are given stay as they are, and only the missing ones are written.
         """
-        (copy,) = await self._written([CopyOrder(creative, given)], Brief(objective, language, limits))
+        brief = Brief(objective, language, limits, voice or Voice())
+        (copy,) = await self._written([CopyOrder(creative, given)], brief)
         return copy
 
     async def write_all(self, orders: Sequence[CopyOrder], brief: Brief, keep: Keep) -> None:
@@ -112,9 +117,9 @@ class Copywriter:
 
     async def _written(self, orders: Sequence[CopyOrder], brief: Brief) -> list[AdCopy]:
         """Return a copy for each order: its first draft without a problem, else the template."""
-        texts = [
-            _Text(order, template_copy(order.creative, brief.language, brief.limits)) for order in orders
-        ]
+        # What speaks to the model in a product's name or tags is no fact of it.
+        safe = [order._replace(creative=without_instructions(order.creative)) for order in orders]
+        texts = [_Text(order, template_copy(order.creative, brief)) for order in safe]
         until = asyncio.get_running_loop().time() + self._seconds
         for number, model in enumerate(self._models if self._text_model else ()):
             open_ = [text for text in texts if text.is_open(brief.limits)]
@@ -205,9 +210,9 @@ class _Text:
 
     def judge(self, draft: AdCopy, brief: Brief) -> None:
         creative = self.order.creative
-        self.problems = find_problems(draft, creative, brief.limits)
+        self.problems = find_problems(draft, creative, brief)
         if not self.problems:
-            self.copy = _with_lines(draft, creative, brief.language, brief.limits)
+            self.copy = _with_lines(draft, creative, brief)
 
     def result(self, limits: CopyLimits) -> AdCopy:
         """Return the copy, with the caller's own lines where there are any."""
@@ -226,15 +231,21 @@ def _unwrapped(text: str) -> str:
     return quoted[1] if quoted else text
 
 
-def find_problems(copy: AdCopy, creative: Creative, limits: CopyLimits) -> list[str]:
-    """Return the problems of a copy: empty or too long parts, figures and claims the creative lacks."""
+def find_problems(copy: AdCopy, creative: Creative, brief: Brief) -> list[str]:
+    """Return the problems of a copy: empty or too long parts, figures and claims the creative lacks, and
+    what the platform's editorial rules or the brand do not want."""
     problems = [
         f"{name} {problem}"
         for name in PARTS
-        if (problem := _line_problem(getattr(copy, name), getattr(limits, name), limits))
+        for problem in _line_problems(name, getattr(copy, name), creative, brief)
     ]
     text = f"{copy.primary_text} {copy.headline} {copy.description}"
-    return problems + [f'"{claim}" is not stated by the product' for claim in _invented(text, creative)]
+    unwanted = [f'"{word}" is not to be used' for word in avoided(text, brief.voice)]
+    return [
+        *problems,
+        *unwanted,
+        *(f'"{claim}" is not stated by the product' for claim in _invented(text, creative)),
+    ]
 
 
 def with_given(copy: AdCopy, given: GivenTexts, limits: CopyLimits, source: str) -> AdCopy:
@@ -265,22 +276,31 @@ def _is_whole(given: GivenTexts, limits: CopyLimits) -> bool:
     return all(getattr(given, name) for name in parts) and has_lines
 
 
-def claim_warnings(spec: CreateCampaign, creatives: Sequence[Creative]) -> list[str]:
-    """Return warnings of the caller's own texts with figures or claims that their products do not state."""
+def claim_warnings(spec: CreateCampaign, creatives: Sequence[Creative], limits: CopyLimits) -> list[str]:
+    """Return warnings of the caller's own texts: claims that their products do not state, broken rules."""
     known = {creative.creative_id: creative for creative in creatives}
     return [
         warning
         for index, texts in enumerate(spec.texts or [])
-        for warning in claims_in(f"texts.{index}", texts, known[texts.creative_id])
+        for warning in claims_in(f"texts.{index}", texts, known[texts.creative_id], limits)
     ]
 
 
-def claims_in(field: str, texts: GivenTexts, creative: Creative) -> Iterator[str]:
-    """Yield a warning for each part of the texts with figures or claims that the product does not state."""
+def claims_in(field: str, texts: GivenTexts, creative: Creative, limits: CopyLimits) -> Iterator[str]:
+    """Yield a warning for each part of the texts with figures or claims that the product does not state, and
+    for each rule of the platform that it breaks."""
     for name, value in texts:
         lines = value if isinstance(value, list) else [value] if name in PARTS and value else []
         if claims := _invented(" ".join(lines), creative):
             yield claim_warning(f"{field}.{name}", claims)
+        rules = {rule for line in lines for rule in style_problems(name, line, creative, limits)}
+        yield from (style_warning(f"{field}.{name}", rule) for rule in sorted(rules))
+
+
+def _line_problems(part: str, text: str, creative: Creative, brief: Brief) -> list[str]:
+    limit: int = getattr(brief.limits, _LENGTH_OF.get(part, part))
+    problem = _line_problem(text, limit, brief.limits)
+    return [*([problem] if problem else []), *style_problems(part, text, creative, brief.limits)]
 
 
 def _line_problem(text: str, limit: int, limits: CopyLimits) -> str | None:
@@ -307,29 +327,34 @@ def _claims(text: str) -> set[str]:
     return {found.group().strip().lower() for found in (*_FIGURES.finditer(text), *_CLAIMS.finditer(text))}
 
 
-def _with_lines(copy: AdCopy, creative: Creative, language: str, limits: CopyLimits) -> AdCopy:
+def _with_lines(copy: AdCopy, creative: Creative, brief: Brief) -> AdCopy:
     """Return the copy with as many different lines as the platform combines: the draft's, then fillers."""
-    more_headlines, more_descriptions = (
-        _different_lines(first, [*drafted, *_FILLERS[language]], count, length, creative, limits)
-        for first, drafted, count, length in (
-            (copy.headline, copy.more_headlines, limits.headlines, limits.headline),
-            (copy.description, copy.more_descriptions, limits.descriptions, limits.description),
-        )
-    )
-    return copy.model_copy(update={"more_headlines": more_headlines, "more_descriptions": more_descriptions})
+    limits = brief.limits
+    counts = {"more_headlines": limits.headlines, "more_descriptions": limits.descriptions}
+    firsts = {"more_headlines": copy.headline, "more_descriptions": copy.description}
+    lines = {
+        part: _different_lines(part, firsts[part], getattr(copy, part), creative, brief)[: counts[part] - 1]
+        for part in MORE
+    }
+    return copy.model_copy(update=lines)
 
 
 def _different_lines(
-    first: str, candidates: Sequence[str], count: int, length: int, creative: Creative, limits: CopyLimits
+    part: str, first: str, drafted: Sequence[str], creative: Creative, brief: Brief
 ) -> list[str]:
+    """Return the good lines beside the first one, the drafted ones before the fillers."""
     seen = {first.casefold()}
     lines = []
-    for line in candidates:
-        is_good = not _line_problem(line, length, limits) and not _invented(line, creative)
-        if is_good and line.casefold() not in seen:
+    for line in [*drafted, *_FILLERS[brief.language]]:
+        is_bad = (
+            _line_problems(part, line, creative, brief)
+            or _invented(line, creative)
+            or avoided(line, brief.voice)
+        )
+        if not is_bad and line.casefold() not in seen:
             seen.add(line.casefold())
             lines.append(line)
-    return lines[: count - 1]  # `first` is one of them
+    return lines
 
 
 _TEMPLATES = {
@@ -359,14 +384,15 @@ _FILLERS = {
 }
 
 
-def template_copy(creative: Creative, language: str, limits: CopyLimits) -> AdCopy:
+def template_copy(creative: Creative, brief: Brief) -> AdCopy:
     """Return copy that states the creative's name only, and leaves it out where it does not fit whole."""
     name = _tidy(creative.name)
     texts = {}
-    for part, (with_name, without) in zip(PARTS, _TEMPLATES[language], strict=True):
+    for part, (with_name, without) in zip(PARTS, _TEMPLATES[brief.language], strict=True):
         text = with_name.format(name=name)
-        texts[part] = without if _line_problem(text, getattr(limits, part), limits) else text
-    return _with_lines(AdCopy(**texts, source=TEMPLATE), creative, language, limits)
+        is_good = name and not _line_problems(part, text, creative, brief) and not avoided(text, brief.voice)
+        texts[part] = text if is_good else without
+    return _with_lines(AdCopy(**texts, source=TEMPLATE), creative, brief)
 
 
 def _tidied(draft: Draft, source: str) -> AdCopy:

@@ -42,6 +42,7 @@ from campaign_automation.managers.shared.outbox import Outbox
 from campaign_automation.models.campaign import FINAL, Campaign, Creation, State
 from campaign_automation.models.campaigns import AdCopy, CampaignPlan, CreateCampaign, Creative
 from campaign_automation.models.common import AdAccount, Level
+from campaign_automation.models.creation.options import Voice
 from campaign_automation.stores.campaign_store import CampaignStore
 from campaign_automation.stores.operations.tags import TagStore
 from campaign_automation.utils import clock
@@ -153,7 +154,7 @@ class CreationSteps:
     ) -> dict[str, Any]:
         """Return the plan and the warnings with what the creatives add to them."""
         keywords_of = partial(self._adapter(creation).keywords_of, plan.objective)
-        told = claim_warnings(creation.spec, creatives)
+        told = claim_warnings(creation.spec, creatives, self._adapter(creation).copy_limits)
         return {
             "plan": with_keywords(plan, creatives, keywords_of),
             # This may run again, and a warning is told once.
@@ -339,7 +340,8 @@ class CreationSteps:
 
     def _brief(self, creation: Creation) -> Brief:
         language = creation.spec.copy_language or creation.context.language
-        return Brief(creation.spec.objective, language, self._adapter(creation).copy_limits)
+        limits = self._adapter(creation).copy_limits
+        return Brief(creation.spec.objective, language, limits, creation.spec.voice or Voice())
 
     def _adapter(self, creation: Creation) -> PlatformAdapter:
         return self._adapters[creation.spec.platform]

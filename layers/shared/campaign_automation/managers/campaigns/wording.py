@@ -63,6 +63,11 @@ def claim_warning(field: str, claims: Sequence[str]) -> str:
     return f"{field}: {told} {verb} not stated by the product; the platform's review may refuse it"
 
 
+def style_warning(field: str, rule: str) -> str:
+    """Return the warning of a caller's own text that breaks an editorial rule."""
+    return f"{field}: {rule}; the platform's review may refuse it"
+
+
 def _years(group: AgeGroup) -> str:
     return f"{group[0]}-{group[1]}"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -14,7 +14,7 @@ from campaign_automation.managers.changes.gate import WriteGate
 from campaign_automation.managers.pacing import wording
 from campaign_automation.managers.reports.reporting import Reports
 from campaign_automation.models.campaign import Campaign
-from campaign_automation.models.common import Context
+from campaign_automation.models.common import Context, Level
 from campaign_automation.models.reports import GetReport, ReportPending
 from campaign_automation.optimizers.budgets.pacing import PACE_DAYS, Month, PacedCampaign
 from campaign_automation.utils import clock
@@ -30,6 +30,13 @@ class Read(NamedTuple):
     paced: list[PacedCampaign]
 
 
+class _State(NamedTuple):
+    """The amount that a campaign may spend a day, 0 while it is off, and its end."""
+
+    daily_budget: Decimal
+    ends_at: datetime | None
+
+
 class SpendReader:
     def __init__(self, reports: Reports, gate: WriteGate) -> None:
         self._reports = reports
@@ -42,13 +49,13 @@ class SpendReader:
         known, the platform's error for what cannot be read.
         """
         since = month.first - timedelta(days=PACE_DAYS)
-        spend, budgets = await asyncio.gather(
+        spend, states = await asyncio.gather(
             self._spend(tenant, campaigns, since, today),
-            asyncio.gather(*map(self._daily_budget, campaigns)),
+            asyncio.gather(*map(self._state, campaigns)),
         )
         paced = [
-            _paced(campaign, budget, spend.get(campaign.campaign_id, {}))
-            for campaign, budget in zip(campaigns, budgets, strict=True)
+            _paced(campaign, state, spend.get(campaign.campaign_id, {}))
+            for campaign, state in zip(campaigns, states, strict=True)
         ]
         return Read(today, paced)
 
@@ -70,16 +77,21 @@ class SpendReader:
                 spend.setdefault(row.campaign_id, {})[row.day] = row.spend
         return spend
 
-    async def _daily_budget(self, campaign: Campaign) -> Decimal:
+    async def _state(self, campaign: Campaign) -> _State:
         if campaign.state == "deleted":
-            return Decimal(0)
+            return _State(Decimal(0), None)
         view = await self._gate.look(campaign)
-        if view.unseen is not None:
-            raise view.unseen
-        return view.daily_spend()
+        if view.tree is None:
+            raise view.unseen or _unknown(wording.NOT_SHOWN)
+        amount = view.daily_spend()
+        tags = [campaign.tag, *(entry.tag for entry in campaign.made(Level.ADSET))]
+        is_on = [view.live(tag, "status") == "active" for tag in tags]
+        if amount == 0 and is_on[0] and any(is_on[1:]):
+            raise _unknown(wording.no_daily_budget(campaign.campaign_id))
+        return _State(amount, view.tree.campaign.ends_at)
 
 
-def _paced(campaign: Campaign, daily_budget: Decimal, spent: dict[date, Decimal]) -> PacedCampaign:
+def _paced(campaign: Campaign, state: _State, spent: dict[date, Decimal]) -> PacedCampaign:
     zone = ZoneInfo(campaign.account.time_zone)
     today = clock.day_of(clock.now(), zone)
     created = campaign.first_day(zone)
@@ -87,12 +99,13 @@ def _paced(campaign: Campaign, daily_budget: Decimal, spent: dict[date, Decimal]
     age = PACE_DAYS if campaign.is_adopted or created is None else (today - created).days
     return PacedCampaign(
         campaign.campaign_id,
-        daily_budget,
+        state.daily_budget,
         PLATFORMS[campaign.platform].spend,
         spent,
         today,
         campaign.account.budget_step,
-        max(0, min(PACE_DAYS, age)),
+        pace_days=max(0, min(PACE_DAYS, age)),
+        ends_on=date.max if state.ends_at is None else clock.day_of(state.ends_at, zone),
     )
 
 

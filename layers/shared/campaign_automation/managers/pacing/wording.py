@@ -12,7 +12,7 @@ from campaign_automation.utils.plurals import counted
 REMOVED = "the monthly budget was removed"
 NOT_READY = "figures of earlier days are being fetched; ask again in a minute"
 UNKNOWN_SPEND = "a platform does not tell the spend of a campaign"
-NO_BUDGET = "the platform does not show a campaign"
+NOT_SHOWN = "the platform does not show a campaign"
 
 
 def budget_set(budget: MonthlyBudget) -> str:
@@ -23,6 +23,10 @@ def budget_set(budget: MonthlyBudget) -> str:
 
 def taken(campaign_id: str, name: str) -> str:
     return f"campaign_ids: {campaign_id} is under the monthly budget {name} already"
+
+
+def no_daily_budget(campaign_id: str) -> str:
+    return f"{campaign_id} runs without a daily budget, so that what it will spend is not known"
 
 
 def currencies(found: list[str]) -> str:

@@ -116,8 +116,8 @@ class Outbox:
             return
         if self._function is not None:
             # The next sweep finds messages that are not taken now.
-            await self._function.hand_over({"tenant": tenant, "campaign_id": campaign_id})
-            told(tenant)  # the function sends the tenant's events too
+            if await self._function.hand_over({"tenant": tenant, "campaign_id": campaign_id}):
+                told(tenant)  # the function sends the tenant's events too
         elif self.patience is None:
             await self.deliver(tenant, campaign_id)
         else:

@@ -60,6 +60,17 @@ class Tracking(Model):
     url_parameters: Annotated[dict[str, str], Field(min_length=1, max_length=20), AfterValidator(_parameters)]
 
 
+Word = Annotated[Text, Field(max_length=50)]
+
+
+class Voice(Model):
+    """The words of a brand in written texts: its name, words to use where they fit, and words to avoid."""
+
+    brand_name: Annotated[Text, Field(max_length=80)] | None = None
+    use: Annotated[list[Word], Field(max_length=20), AfterValidator(unique)] = []
+    avoid: Annotated[list[Word], Field(max_length=50), AfterValidator(unique)] = []
+
+
 def _upper(value: object) -> object:
     return value.upper() if isinstance(value, str) else value
 
@@ -92,6 +103,7 @@ class CreationOptions(Model):
 
     texts: Annotated[list[GivenTexts] | None, Field(max_length=50), Later] = None
     copy_language: Annotated[Literal["en", "zh"] | None, Later] = None
+    voice: Annotated[Voice | None, Later] = None
     call_to_action: Annotated[CallToAction | None, Later] = None
     tracking: Annotated[Tracking | None, Later] = None
     genders: Annotated[list[Gender], Field(max_length=2), AfterValidator(unique), Later] = []

@@ -35,7 +35,7 @@ class PacedCampaign(NamedTuple):
     """A campaign: its daily budget, 0 while it is off, and its spend by day, today's as far as it is known.
 
     `today` is that of its account; `step` is the smallest amount that the platform takes. `pace_days` before
-    today count for its pace: those on which it existed.
+    today count for its pace: those on which it existed; `ends_on` is its last day.
     """
 
     campaign_id: str
@@ -45,14 +45,15 @@ class PacedCampaign(NamedTuple):
     today: date
     step: Decimal
     pace_days: int = PACE_DAYS
+    ends_on: date = date.max
 
     def spent_in(self, month: Month) -> Decimal:
         return sum((spend for day, spend in self.spent.items() if month.first <= day <= month.last), _NOTHING)
 
     def days_left(self, month: Month) -> list[date]:
         """Return the days of the month that are not over, the running one among them."""
-        first = max(self.today, month.first)
-        return [first + timedelta(days=number) for number in range((month.last - first).days + 1)]
+        first, last = max(self.today, month.first), min(month.last, self.ends_on)
+        return [first + timedelta(days=number) for number in range((last - first).days + 1)]
 
     def spent_today(self, month: Month) -> Decimal:
         """Return what of the month was spent today."""
