@@ -25,11 +25,12 @@ def settle(cloud: Cloud, seconds: float = 120) -> None:
     if "aws_endpoint" not in cloud.info:
         return  # everything is in this process
     deadline = time.monotonic() + seconds
-    while _is_busy(cloud) and time.monotonic() < deadline:
+    while is_busy(cloud) and time.monotonic() < deadline:
         time.sleep(0.05)
 
 
-def _is_busy(cloud: Cloud) -> bool:
+def is_busy(cloud: Cloud) -> bool:
+    """Return whether executions or invocations go on without a caller."""
     with urlopen(f"{cloud.info['api_url']}/_local/background") as answer:
         return bool(json.load(answer)["running"])
 
