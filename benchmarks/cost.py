@@ -13,7 +13,9 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx
 
@@ -36,6 +38,7 @@ RULE = {
 }
 TEST = {"test_name": "Which shoe", "creative_ids": ["1", "2"], "daily_budget": 400, "test_duration_days": 14}
 DAYS = 9
+ACCOUNT = "act_100000000000001"
 
 
 def run(write: bool = False, given: Sequence[tuple[str, float]] = ()) -> str:
@@ -110,7 +113,66 @@ class _Meter:
         runs["manage_campaign"] = self._of(
             lambda: self._ask("POST", f"{path}/status", {"action": next(states)}), api=1
         )
-        return runs | self._of_rules() | self._of_tests()
+        return runs | self._of_changes(path) | self._of_accounts() | self._of_rules() | self._of_tests()
+
+    def _of_changes(self, path: str) -> dict[str, Any]:
+        """Count a new name, which is one object's, its undo, and what makes ads and whole campaigns."""
+        changes: list[str] = []
+
+        def rename() -> None:
+            answer = self._ask("PATCH", path, {"name": f"Named {uuid.uuid4().hex}"})
+            changes.append(answer.json()["run_id"])
+
+        updated = self._of(rename, api=1)
+        # Of a field only the latest change is undone, and an undo is one.
+        undone = self._of(
+            lambda: self._ask("POST", f"{path}/undo", {"run_id": changes.pop()}), api=1, first=rename
+        )
+        copied = self._of(lambda: self._ask("POST", f"{path}/duplicate", {}), api=1)
+        changed = {"update_campaign": updated, "undo_change": undone, "duplicate_campaign": copied}
+        return changed | self._of_ads(path)
+
+    def _of_ads(self, path: str) -> dict[str, Any]:
+        """Count a picture more in each ad set, and another headline of one ad."""
+        pictures, ads = iter(["3", "5", "7", "9"]), list[str]()
+
+        def add() -> None:
+            added = self._ask("POST", f"{path}/ads", {"creative_ids": [next(pictures)]}).json()["ads"]
+            ads.append(added[0]["ad_id"])
+
+        def replace() -> None:
+            texts = [{"ad_id": ads.pop(), "headline": "Shoes for wet trails"}]
+            self._ask("PATCH", f"{path}/ads", {"texts": texts})
+
+        return {"add_ads": self._of(add, api=1), "replace_copy": self._of(replace, api=1)}
+
+    def _of_accounts(self) -> dict[str, Any]:
+        """Count what is about the whole account, and campaigns that others made there."""
+        with Sandbox(self._cloud.info["sandbox"]["admin"]) as sandbox:
+            elsewhere = [item["id"] for item in sandbox.elsewhere("meta", ACCOUNT, TIMES + 1)]
+        taken = list(elsewhere)
+
+        def take_in() -> None:
+            body = {"platform": "meta", "platform_campaign_ids": [elsewhere.pop()]}
+            self._ask("POST", "/v1/campaign-imports", body)
+
+        imported = self._of(take_in, api=1)
+        released = self._of(lambda: self._ask("POST", f"/v1/campaigns/{taken.pop()}/release", {}), api=1)
+        reads = {"list_accounts": "ad-accounts", "list_account_campaigns": "account-campaigns"}
+        return {
+            "import_campaigns": imported,
+            "release_campaign": released,
+            **{name: self._read(f"/v1/{path}") for name, path in reads.items()},
+            "get_report": self._read(f"/v1/reports?{urlencode(self._last_week())}"),
+        }
+
+    def _last_week(self) -> dict[str, str]:
+        with httpx.Client(base_url=self._cloud.info["sandbox"]["admin"]) as sandbox:
+            now = datetime.fromisoformat(sandbox.get("/clock").raise_for_status().json()["now"])
+        return {"from": (now - timedelta(days=6)).date().isoformat(), "to": now.date().isoformat()}
+
+    def _read(self, path: str) -> dict[str, Any]:
+        return self._of(lambda: self._ask("GET", path), api=1)
 
     def _of_rules(self) -> dict[str, Any]:
         rules: list[str] = []
@@ -129,8 +191,22 @@ class _Meter:
             )
 
         ticked = {**self._of(tick), "schedule_runs": 1}
-        listed = self._of(lambda: self._ask("GET", "/v1/rules"), api=1)
-        return {"create_rule": created, "list_rules": listed, "evaluation of a rule": ticked}
+        path = f"/v1/rules/{rules[0]}"
+        states = iter(["disable", "enable"] * (TIMES + 1))
+        return {
+            "create_rule": created,
+            "list_rules": self._read("/v1/rules"),
+            "list_rule_templates": self._read("/v1/rule-templates"),
+            "get_rule": self._read(path),
+            "set_rule_state": self._of(
+                lambda: self._ask("POST", f"{path}/state", {"action": next(states), "confirm": True}), api=1
+            ),
+            "update_rule": self._of(
+                lambda: self._ask("PUT", path, {"rule": {**RULE, "rule_name": uuid.uuid4().hex}}), api=1
+            ),
+            "delete_rule": self._of(lambda: self._ask("DELETE", f"/v1/rules/{rules.pop()}"), api=1),
+            "evaluation of a rule": ticked,
+        }
 
     def _of_tests(self) -> dict[str, Any]:
         tests: list[str] = []
@@ -141,16 +217,28 @@ class _Meter:
         created = self._of(create, api=1)
         analyses = f"/v1/ab-tests/{tests[0]}/analyses"
         analyzed = self._of(lambda: self._ask("POST", analyses, {}), api=1)
+        shown = {
+            "list_ab_tests": self._read("/v1/ab-tests"),
+            "get_ab_test": self._read(f"/v1/ab-tests/{tests[0]}"),
+        }
         cancelled = self._of(lambda: self._ask("POST", f"/v1/ab-tests/{tests.pop()}/cancellation", {}), api=1)
-        return {"create_ab_test": created, "analyze_ab_test": analyzed, "cancel_ab_test": cancelled}
+        return {"create_ab_test": created, "analyze_ab_test": analyzed, **shown, "cancel_ab_test": cancelled}
 
     # --- counting --------------------------------------------------------------------------------------
 
-    def _of(self, act: Callable[[], object], *, api: int = 0, warm: bool = True) -> dict[str, Any]:
-        """Return the median counts of warm runs."""
+    def _of(
+        self,
+        act: Callable[[], object],
+        *,
+        api: int = 0,
+        warm: bool = True,
+        first: Callable[[], object] = lambda: None,
+    ) -> dict[str, Any]:
+        """Return the median counts of warm runs; what comes `first` is not counted."""
         if warm:
+            first()
             act()
-        samples = [self._counted(act) for _ in range(TIMES)]
+        samples = [self._counted(act, first) for _ in range(TIMES)]
         names = sorted({name for sample in samples for name in sample["functions"]})
         functions = {}
         for name in names:
@@ -165,7 +253,8 @@ class _Meter:
         }
         return {"functions": functions, **kept, "api_requests": api, "traces": 1}
 
-    def _counted(self, act: Callable[[], object]) -> dict[str, Any]:
+    def _counted(self, act: Callable[[], object], first: Callable[[], object]) -> dict[str, Any]:
+        first()
         self._settle()
         before, states, emitted = self._usage(), self._transitions(), self._emitted()
         self._reports()

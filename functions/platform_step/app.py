@@ -1,5 +1,5 @@
 """One step of a creation, for the state machine: {"step", "tenant", "campaign_id", "request_id", ...}."""
 
-from campaign_automation.tasks import creation_step, task
+from campaign_automation.steps import creation_step, step
 
-lambda_handler = task(creation_step, correlation_id="request_id")
+lambda_handler = step(creation_step)

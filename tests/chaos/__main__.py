@@ -44,8 +44,8 @@ def main() -> int:
     # Each process iterates over its sets in the same order, so that a history is the same in all of them.
     os.environ["PYTHONHASHSEED"] = "0"
     started = time.monotonic()
-    # One process more than work at once: those with a local cloud wait much of their time.
-    with ProcessPoolExecutor(arguments.jobs + 1, multiprocessing.get_context("spawn")) as pool:
+    # Two processes more than work at once: those with a local cloud wait much of their time.
+    with ProcessPoolExecutor(arguments.jobs + 2, multiprocessing.get_context("spawn")) as pool:
         if arguments.history is not None:
             return _replay(pool.submit(run_histories, [arguments.history]).result()[0])
         histories, rate = _simulate(pool, arguments)
@@ -72,7 +72,7 @@ def _simulate(pool: ProcessPoolExecutor, arguments: argparse.Namespace) -> tuple
 def _matrix(pool: ProcessPoolExecutor, arguments: argparse.Namespace) -> Iterator[Result]:
     cases = _cases(pool, arguments)
     # The longest first. What has nothing to start is cut smaller, and fills the time that is left.
-    parts = {CLOUD: arguments.jobs, SANDBOX: arguments.jobs, MEMORY: 6 * arguments.jobs}
+    parts = {CLOUD: arguments.jobs + 1, SANDBOX: arguments.jobs, MEMORY: 6 * arguments.jobs}
     running = [
         pool.submit(_RUN[where], part)
         for where, count in parts.items()

@@ -15,7 +15,8 @@ from schemathesis.core import NOT_SET
 from campaign_automation.actions import ACTIONS
 from campaign_automation.api.openapi import document
 from campaign_automation.managers.campaigns.creation import STEPS
-from campaign_automation.tasks import check_ab_test, creation_step, evaluate_rule, failure_body
+from campaign_automation.steps import creation_step, failure_body
+from campaign_automation.tasks import check_ab_test, evaluate_rule
 from campaign_automation.utils.error_handler import CODES
 from tests.fuzz.door import Door, actions
 

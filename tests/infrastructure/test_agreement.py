@@ -239,6 +239,24 @@ def test_a_function_starts_without_libraries_that_it_did_not_ask_for(starts: Sta
     assert LAZY & started.modules == set()
 
 
+OF_OTHER_SUBJECTS = ("accounts", "budget_problem", "budgets", "messages", "rules")
+
+
+@pytest.mark.parametrize(
+    ("function", "others"),
+    [
+        ("platform_step", [f"models.{name}" for name in OF_OTHER_SUBJECTS]),
+        ("write_copy", [f"models.{name}" for name in OF_OTHER_SUBJECTS]),
+        ("get_openapi", ["models", "actions"]),
+    ],
+)
+def test_a_function_imports_only_the_modules_of_its_subject(function: str, others: list[str]) -> None:
+    with starting(importable(["core"]), ()) as fresh:
+        started = fresh.start(function, {"AWS_DEFAULT_REGION": "us-east-1"}, None)
+    assert started.error == ""
+    assert {f"campaign_automation.{name}" for name in others} & started.modules == set()
+
+
 def normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 

@@ -15,8 +15,8 @@ import pytest
 from campaign_automation.actions import ACTIONS
 from campaign_automation.api.http import respond
 from campaign_automation.settings import Settings
+from campaign_automation.steps import creation_step
 from campaign_automation.stores.engines.sqlite import SqliteTable
-from campaign_automation.tasks import creation_step
 from campaign_automation.utils.error_handler import CampaignAutomationError
 from campaign_automation.utils.observability import NAMESPACE
 from campaign_automation.wiring import Wiring
@@ -43,7 +43,7 @@ SPENDING = {
     f"{name}Function"
     for name in (
         *("ManageCampaign", "UndoChange", "OptimizeBudget", "CreateAbTest", "AnalyzeAbTest", "CheckAbTest"),
-        *("EvaluateRule", "MetaStep", "TikTokStep", "GoogleStep", "Proposals"),
+        *("EvaluateRule", "MetaStep", "TikTokStep", "GoogleStep", "Proposals", "ReconcileCampaigns"),
     )
 }
 SCHEDULED = {
@@ -100,7 +100,7 @@ def test_faults_that_are_answered_for_have_alarms_of_their_own(resources: dict[s
     }
     apps = {name: (ROOT / folder / "app.py").read_text() for name, folder in folders().items()}
     # A computation, the authorizer, the document and the scrape raise what they do not expect.
-    answering = {name for name, text in apps.items() if re.search(r"import (handler|.*task)\n", text)}
+    answering = {name for name, text in apps.items() if re.search(r"import (handler|.*(task|step))\n", text)}
     assert answering - {"WriteCopyFunction"} == set(seen)
     assert {name for name, alarm in seen.items() if alarm in CANARY} == SPENDING
 

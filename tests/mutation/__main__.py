@@ -49,6 +49,7 @@ TESTS = [
     "tests/unit/managers/shared/test_switches.py",
     "tests/unit/managers/campaigns/test_reconciling.py",
     "tests/property/test_write_gate.py",
+    "tests/property/test_rules.py",
 ]
 # The store in SQLite alone, as the contract of tables compares the engines, and DynamoDB starts a sandbox. No
 # test in a process of its own, which imports the product without faults, and no simulation, which takes

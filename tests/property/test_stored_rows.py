@@ -25,10 +25,11 @@ from campaign_automation.managers.campaign_manager import Opened
 from campaign_automation.managers.shared.idempotency import action_claim
 from campaign_automation.models.campaign import Creation
 from campaign_automation.models.common import AdAccount, Context, Level
+from campaign_automation.steps import creation_step
 from campaign_automation.stores import lease
 from campaign_automation.stores.rule_store import RuleHead, Tick
 from campaign_automation.stores.table import Put
-from campaign_automation.tasks import creation_step, reconcile_campaigns
+from campaign_automation.tasks import reconcile_campaigns
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import ConflictError, NotFoundError
 from campaign_automation.wiring import Wiring

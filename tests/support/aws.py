@@ -30,7 +30,7 @@ def settle(cloud: Cloud, seconds: float = 120) -> None:
 
 
 def is_busy(cloud: Cloud) -> bool:
-    """Return whether executions or invocations go on without a caller."""
+    """Return whether a creation, or what was handed over, goes on without its caller."""
     with urlopen(f"{cloud.info['api_url']}/_local/background") as answer:
         return bool(json.load(answer)["running"])
 

@@ -6,57 +6,34 @@ from functools import cached_property
 
 from campaign_automation.clients.scheduler import EventBridge, Target
 from campaign_automation.clients.step_functions import Executions
+from campaign_automation.creation_parts import CreationParts
 from campaign_automation.managers.ads.adding import AdAdditions
 from campaign_automation.managers.ads.replacing import CopyReplacements
 from campaign_automation.managers.ads.run import AdRuns
-from campaign_automation.managers.campaign_manager import CampaignManager
-from campaign_automation.managers.campaigns.creation import CampaignCreation
-from campaign_automation.managers.campaigns.journal import Journal
 from campaign_automation.managers.campaigns.reconciling import OrphanSearch, Reconciler
 from campaign_automation.managers.campaigns.runner import InProcess, Runner, StateMachine
 from campaign_automation.managers.campaigns.status import CampaignStatusReader
-from campaign_automation.managers.campaigns.steps import CreationSteps
-from campaign_automation.managers.changes.commitments import Commitments
 from campaign_automation.managers.changes.control import CampaignControl
-from campaign_automation.managers.changes.gate import WriteGate
-from campaign_automation.managers.changes.guards import Limits
 from campaign_automation.managers.changes.history import ChangeHistory
 from campaign_automation.managers.changes.resuming import PauseSchedules, Resumes
 from campaign_automation.managers.changes.stopping import CampaignStops
 from campaign_automation.managers.changes.targets import TargetChanges
 from campaign_automation.managers.shared.due_runs import PAUSES
+from campaign_automation.managers.shared.first_party_revenue import FirstPartyRevenue
+from campaign_automation.managers.shared.insights import Insights
 from campaign_automation.managers.updates.updating import CampaignUpdates
-from campaign_automation.shared_parts import SharedParts
+from campaign_automation.stores.insight_store import InsightStore
 from campaign_automation.stores.operations.schedules import TableScheduler
 from campaign_automation.stores.operations.tags import TagStore
 from campaign_automation.stores.operations.visits import VisitStore
 
 
-class CampaignParts(SharedParts):
+class CampaignParts(CreationParts):
     """Creations, changes through the gate, and those that look after them."""
 
     @cached_property
-    def campaigns(self) -> CampaignManager:
-        # The gate is built when the first earlier campaign is looked at, not for every action.
-        return CampaignManager(self.store, self.adapters, lambda campaign: self.gate.look(campaign))
-
-    @cached_property
-    def creation(self) -> CampaignCreation:
-        steps = CreationSteps(
-            self.store,
-            TagStore(self._table),
-            self.accounts,
-            self.adapters,
-            self._library,
-            self._copywriter,
-            Journal(self.store, self.audit, self.notices, self.switches),
-            self.gate,
-            self.commitments,
-            self.outbox,
-            self.notices,
-            self.settings.request_defaults,
-        )
-        return CampaignCreation(self.store, self.accounts, steps, self.settings.account_connect_url)
+    def insights(self) -> Insights:
+        return Insights(InsightStore(self._table), self.platforms, FirstPartyRevenue(self.tools))
 
     @cached_property
     def additions(self) -> AdAdditions:
@@ -129,23 +106,6 @@ class CampaignParts(SharedParts):
     @cached_property
     def status(self) -> CampaignStatusReader:
         return CampaignStatusReader(self.store, self.campaigns, self.platforms, self.cache)
-
-    @cached_property
-    def gate(self) -> WriteGate:
-        return WriteGate(
-            self.store,
-            self.audit,
-            self.platforms,
-            self.outbox,
-            self.commitments,
-            Limits.from_settings(self.settings),
-            self.switches,
-            self.settings.change_timeout_seconds,
-        )
-
-    @cached_property
-    def commitments(self) -> Commitments:
-        return Commitments(self.store, Limits.from_settings(self.settings), self.switches)
 
     @cached_property
     def control(self) -> CampaignControl:

@@ -6,27 +6,26 @@ from collections.abc import Mapping
 from functools import cached_property, partial
 from typing import Any
 
+from pydantic import BaseModel
+
 from campaign_automation.adapters.base import PlatformAdapter
 from campaign_automation.adapters.registry import Adapters
 from campaign_automation.clients.aws import Aws
 from campaign_automation.clients.functions.background import BackgroundFunction
 from campaign_automation.clients.functions.copy import LambdaTextModel
 from campaign_automation.clients.functions.statistics import LambdaStatistics
-from campaign_automation.clients.gemini_client import GeminiClient, TextModel
+from campaign_automation.clients.gemini_client import GeminiClient, TextModel, load_sdk
 from campaign_automation.clients.given_tools import GivenTools
 from campaign_automation.clients.mcp_client import McpClient, ToolCaller
 from campaign_automation.clients.media_client import MediaClient, TrustedFiles
 from campaign_automation.managers.ads.drafting import COPY_SCHEMA
 from campaign_automation.managers.campaigns.copywriting import Copywriter
 from campaign_automation.managers.campaigns.creatives import CreativeLibrary
-from campaign_automation.managers.shared.accounts import (
-    AccountDirectory,
-)
+from campaign_automation.managers.shared.accounts import AccountDirectory
 from campaign_automation.managers.shared.due_runs import SWEEPS, DueRunner, Handler
 from campaign_automation.managers.shared.statistics import InProcessStatistics, Statistics
 from campaign_automation.managers.shared.switches import Switches
 from campaign_automation.settings import Settings, get_settings
-from campaign_automation.stores.ab_test_store import AbTestStore
 from campaign_automation.stores.audit_store import AuditStore
 from campaign_automation.stores.campaign_store import CampaignStore
 from campaign_automation.stores.engines.dynamodb import DynamoTable
@@ -34,12 +33,13 @@ from campaign_automation.stores.operations.call_limits import CallLimitStore
 from campaign_automation.stores.operations.metrics import MetricStore
 from campaign_automation.stores.operations.schedules import DueRuns, TableScheduler
 from campaign_automation.stores.operations.switches import SwitchStore
-from campaign_automation.stores.rule_store import RuleStore
 from campaign_automation.stores.table import Table
 from campaign_automation.stores.tenant_store import TenantStore
-from campaign_automation.utils.cache_manager import CacheManager, RedisClient, connect
+from campaign_automation.utils.cache_manager import CacheManager, RedisClient, connect, load_redis
 from campaign_automation.utils.retry_strategy import ATTEMPT_TIMEOUT_SECONDS
-from campaign_automation.utils.secrets import read_field, read_secret
+from campaign_automation.utils.secrets import load_reader, read_field, read_secret
+from campaign_automation.utils.snapshots import after_restore, reseed
+from campaign_automation.utils.tls import load_transport
 
 _QUICK_COPY_SECONDS = 9.0  # of the 29 that callers wait
 
@@ -71,6 +71,48 @@ class Foundation:
         self._given_adapters = adapters
         self._given_table = table
         self._aws = Aws()
+
+    def preload(self, *models: type[BaseModel]) -> None:
+        """Import the SDKs and build the models and clients that this function will need while it starts: then
+        it has the full processor, and a snapshot holds them."""
+        for model in models:
+            model.model_rebuild()
+        for platform in self.settings.preload_platforms:
+            self.adapters[platform]
+        if self.settings.gemini_secret_id is not None:
+            load_sdk()
+        self._preload_clients()
+        after_restore(reseed)
+        after_restore(self._aws.drop_connections)
+
+    def _preload_clients(self) -> None:
+        """Build the clients of AWS that the settings give work; none of them calls anything yet."""
+        settings = self.settings
+        if settings.preload_platforms or settings.gemini_secret_id is not None:
+            load_reader()
+            load_transport()
+            if settings.cache_url is not None:
+                load_redis()
+        used = {
+            "dynamodb": settings.table_name,
+            "stepfunctions": settings.create_campaign_state_machine_arn,
+            "scheduler": settings.rule_schedule_group
+            or settings.ab_test_schedule_group
+            or settings.pause_schedule_group,
+            "sns": settings.notification_topic_arn,
+        }
+        for service in (service for service, name in used.items() if name is not None):
+            self._aws.client(service)
+        if settings.table_name is not None:
+            # The first paginator of a process lists the files of all services.
+            self._aws.client("dynamodb").get_paginator("query")
+        invoking = {
+            "statistics": settings.statistics_function_name,
+            "writing": settings.write_copy_function_name,
+            "handing_over": settings.outbox_function_name or settings.collect_insights_function_name,
+        }
+        for client in (client for client, name in invoking.items() if name is not None):
+            getattr(self._aws, client)  # built by being asked for
 
     # --- clients ---------------------------------------------------------------------------------------
 
@@ -197,14 +239,6 @@ class Foundation:
     def metrics(self) -> MetricStore | None:
         """The counts that a scrape shows, or None where none are kept."""
         return MetricStore(self._table) if self.settings.prometheus_metrics else None
-
-    @cached_property
-    def _rule_store(self) -> RuleStore:
-        return RuleStore(self._table)
-
-    @cached_property
-    def _ab_test_store(self) -> AbTestStore:
-        return AbTestStore(self._table)
 
     @cached_property
     def _table(self) -> Table:

@@ -6,39 +6,27 @@ from functools import cached_property, partial
 from typing import Any
 
 from campaign_automation.adapters.renewal import AccountRenewal
-from campaign_automation.clients.dead_letters import DeadLetters
 from campaign_automation.clients.event_bus import EventBus
 from campaign_automation.clients.topic import Topic
 from campaign_automation.clients.webhook_client import WebhookClient
 from campaign_automation.foundation import Foundation
 from campaign_automation.managers.campaign_manager import number_of
-from campaign_automation.managers.changes.retelling import Retelling
 from campaign_automation.managers.notices.links import Links
 from campaign_automation.managers.notices.prompt import PromptDelivery
-from campaign_automation.managers.notices.settings import NotificationChoices
 from campaign_automation.managers.notices.signed_links import LinkKeys
 from campaign_automation.managers.notices.states import StateNotices
 from campaign_automation.managers.notices.webhooks import Webhooks
-from campaign_automation.managers.redriving import Redriving
 from campaign_automation.managers.shared.accounts import (
     AccountDirectory,
     SecretAccounts,
     WebPlatformAccounts,
 )
-from campaign_automation.managers.shared.first_party_revenue import FirstPartyRevenue
 from campaign_automation.managers.shared.idempotency import Idempotency
-from campaign_automation.managers.shared.insights import Insights
 from campaign_automation.managers.shared.notices import Notices
 from campaign_automation.managers.shared.outbox import PATIENCE_SECONDS, Outbox
 from campaign_automation.managers.shared.platform_access import Platforms
-from campaign_automation.managers.shared.quarantine import Quarantine
-from campaign_automation.managers.shared.trail_search import TrailSearch
 from campaign_automation.stores.answer_store import AnswerStore
-from campaign_automation.stores.insight_store import InsightStore
 from campaign_automation.stores.notice_store import NoticeStore
-from campaign_automation.stores.operations.redrives import RedriveStore
-from campaign_automation.stores.operations.requests import RequestStore
-from campaign_automation.stores.operations.tags import TagStore
 from campaign_automation.stores.operations.webhooks import WebhookStore
 from campaign_automation.utils.secrets import read_secret
 
@@ -70,39 +58,11 @@ class SharedParts(Foundation):
         return Idempotency(AnswerStore(self._table))
 
     @cached_property
-    def insights(self) -> Insights:
-        return Insights(InsightStore(self._table), self.platforms, FirstPartyRevenue(self.tools))
-
-    @cached_property
     def outbox(self) -> Outbox:
         outbox = Outbox(self.store, self.tools, self.notices, self._outbox_function)
         if self._runs_due and self._outbox_function is None:
             outbox.patience = PATIENCE_SECONDS
         return outbox
-
-    @cached_property
-    def retelling(self) -> Retelling:
-        return Retelling(self.store, TagStore(self._table), self.outbox)
-
-    @cached_property
-    def quarantine(self) -> Quarantine:
-        return Quarantine(self.store)
-
-    @cached_property
-    def redriving(self) -> Redriving:
-        settings, aws = self.settings, self._aws
-        letters = settings.schedule_dead_letters_url and DeadLetters(
-            settings.schedule_dead_letters_url,
-            settings.scheduled_function_arns,
-            lambda: aws.client("sqs"),
-            lambda: aws.client("lambda"),
-        )
-        return Redriving(letters or None, RedriveStore(self._table))
-
-    @cached_property
-    def trail_search(self) -> TrailSearch:
-        requests, tags = RequestStore(self._table), TagStore(self._table)
-        return TrailSearch(self.audit, requests, self.store, tags)
 
     @cached_property
     def notices(self) -> Notices:
@@ -128,10 +88,6 @@ class SharedParts(Foundation):
     @cached_property
     def prompt_delivery(self) -> PromptDelivery:
         return PromptDelivery(lambda: self.outbox, lambda: self.webhooks)
-
-    @cached_property
-    def notification_choices(self) -> NotificationChoices:
-        return NotificationChoices(self._webhook_store, self.webhooks)
 
     @cached_property
     def _webhook_store(self) -> WebhookStore:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from pydantic import BaseModel
-
 from campaign_automation.campaign_parts import CampaignParts
-from campaign_automation.clients.gemini_client import load_sdk
+from campaign_automation.clients.dead_letters import DeadLetters
 from campaign_automation.clients.scheduler import Target
 from campaign_automation.managers.ab_tests.ab_test_manager import AbTestManager
 from campaign_automation.managers.ab_tests.analysis import AbTestAnalyst
@@ -24,11 +22,13 @@ from campaign_automation.managers.accounts.overview import AccountOverview
 from campaign_automation.managers.accounts.releasing import CommitmentReleases
 from campaign_automation.managers.budgets.budget_manager import BudgetManager
 from campaign_automation.managers.budgets.summary import SUMMARY_SCHEMA, Narrator
+from campaign_automation.managers.changes.retelling import Retelling
 from campaign_automation.managers.changes.targets import TargetChanges
 from campaign_automation.managers.decisions.earlier_decisions import EarlierDecisions
 from campaign_automation.managers.decisions.looking_back import LookingBack
 from campaign_automation.managers.duplicates.duplicating import CampaignDuplicates
 from campaign_automation.managers.notices.digest import Digests
+from campaign_automation.managers.notices.settings import NotificationChoices
 from campaign_automation.managers.pacing.landing import Landing
 from campaign_automation.managers.pacing.pacing import MonthlyBudgets
 from campaign_automation.managers.pacing.reading import SpendReader
@@ -37,6 +37,7 @@ from campaign_automation.managers.proposals.creating import ProposedCreations
 from campaign_automation.managers.proposals.deciding import ProposalDecisions
 from campaign_automation.managers.proposals.executing import ProposalExecution
 from campaign_automation.managers.proposals.making import ProposalMaker
+from campaign_automation.managers.redriving import Redriving
 from campaign_automation.managers.reports.collecting import Collector
 from campaign_automation.managers.reports.history import History
 from campaign_automation.managers.reports.reading import AccountFigures
@@ -49,19 +50,21 @@ from campaign_automation.managers.rules.rule_manager import RuleManager
 from campaign_automation.managers.rules.schedules import RuleSchedules
 from campaign_automation.managers.shared.due_runs import AB_TESTS, RULES
 from campaign_automation.managers.shared.first_party_revenue import FirstPartyRevenue
+from campaign_automation.managers.shared.quarantine import Quarantine
+from campaign_automation.managers.shared.trail_search import TrailSearch
 from campaign_automation.models.common import Platform
+from campaign_automation.stores.ab_test_store import AbTestStore
 from campaign_automation.stores.engines.sqlite import SqliteTable
 from campaign_automation.stores.operations.daily_figures import DailyFigureStore
 from campaign_automation.stores.operations.forecasts import ForecastStore
 from campaign_automation.stores.operations.monthly_budgets import MonthlyBudgetStore
 from campaign_automation.stores.operations.owners import AdoptionStore
+from campaign_automation.stores.operations.redrives import RedriveStore
+from campaign_automation.stores.operations.requests import RequestStore
 from campaign_automation.stores.operations.schedules import TableScheduler
 from campaign_automation.stores.operations.tags import TagStore
 from campaign_automation.stores.proposal_store import ProposalStore
-from campaign_automation.utils.cache_manager import load_redis
-from campaign_automation.utils.secrets import load_reader
-from campaign_automation.utils.snapshots import after_restore, reseed
-from campaign_automation.utils.tls import ssl_context
+from campaign_automation.stores.rule_store import RuleStore
 
 
 class Wiring(CampaignParts):
@@ -72,45 +75,6 @@ class Wiring(CampaignParts):
     `runs_due` it also carries out schedules, where the settings name no scheduler.
     """
 
-    def preload(self, *models: type[BaseModel]) -> None:
-        """Import the SDKs and build the models and clients that this function will need while it starts: then
-        it has the full processor, and a snapshot holds them."""
-        for model in models:
-            model.model_rebuild()
-        for platform in self.settings.preload_platforms:
-            self.adapters[platform]
-        if self.settings.gemini_secret_id is not None:
-            load_sdk()
-        self._preload_clients()
-        after_restore(reseed)
-        after_restore(self._aws.drop_connections)
-
-    def _preload_clients(self) -> None:
-        """Build the clients of AWS that the settings give work; none of them calls anything yet."""
-        settings = self.settings
-        if settings.preload_platforms or settings.gemini_secret_id is not None:
-            load_reader()
-            ssl_context()
-            if settings.cache_url is not None:
-                load_redis()
-        used = {
-            "dynamodb": settings.table_name,
-            "stepfunctions": settings.create_campaign_state_machine_arn,
-            "scheduler": settings.rule_schedule_group
-            or settings.ab_test_schedule_group
-            or settings.pause_schedule_group,
-            "sns": settings.notification_topic_arn,
-        }
-        for service in (service for service, name in used.items() if name is not None):
-            self._aws.client(service)
-        invoking = {
-            "statistics": settings.statistics_function_name,
-            "writing": settings.write_copy_function_name,
-            "handing_over": settings.outbox_function_name or settings.collect_insights_function_name,
-        }
-        for client in (client for client, name in invoking.items() if name is not None):
-            getattr(self._aws, client)  # built by being asked for
-
     async def aclose(self) -> None:
         """Close the connections that the module opened itself, once its messages are sent."""
         if "outbox" in self.__dict__:
@@ -119,6 +83,36 @@ class Wiring(CampaignParts):
             await self._own_redis.aclose()
         if isinstance(table := self.__dict__.get("_table"), SqliteTable):
             table.close()
+
+    # --- messages and what was given up --------------------------------------------------------------
+
+    @cached_property
+    def retelling(self) -> Retelling:
+        return Retelling(self.store, TagStore(self._table), self.outbox)
+
+    @cached_property
+    def quarantine(self) -> Quarantine:
+        return Quarantine(self.store)
+
+    @cached_property
+    def redriving(self) -> Redriving:
+        settings, aws = self.settings, self._aws
+        letters = settings.schedule_dead_letters_url and DeadLetters(
+            settings.schedule_dead_letters_url,
+            settings.scheduled_function_arns,
+            lambda: aws.client("sqs"),
+            lambda: aws.client("lambda"),
+        )
+        return Redriving(letters or None, RedriveStore(self._table))
+
+    @cached_property
+    def trail_search(self) -> TrailSearch:
+        requests, tags = RequestStore(self._table), TagStore(self._table)
+        return TrailSearch(self.audit, requests, self.store, tags)
+
+    @cached_property
+    def notification_choices(self) -> NotificationChoices:
+        return NotificationChoices(self._webhook_store, self.webhooks)
 
     # --- proposals ------------------------------------------------------------------------------------
 
@@ -219,6 +213,14 @@ class Wiring(CampaignParts):
         return MonthlyBudgets(store, self.campaigns, reader, landing, self.notices, step)
 
     # --- budgets, A/B tests and rules -----------------------------------------------------------------
+
+    @cached_property
+    def _rule_store(self) -> RuleStore:
+        return RuleStore(self._table)
+
+    @cached_property
+    def _ab_test_store(self) -> AbTestStore:
+        return AbTestStore(self._table)
 
     @cached_property
     def budgets(self) -> BudgetManager:

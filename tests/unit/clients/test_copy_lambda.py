@@ -12,7 +12,7 @@ from botocore.exceptions import ReadTimeoutError
 
 from campaign_automation.clients.functions.copy import LambdaTextModel
 from campaign_automation.settings import parse_settings
-from campaign_automation.tasks import creation_step_or_text
+from campaign_automation.steps import creation_step_or_text
 from campaign_automation.utils.error_handler import AiModelError
 from campaign_automation.wiring import Wiring
 from tests.support.memory_table import MemoryTable

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import pytest
 
-from campaign_automation.tasks import failure_body
+from campaign_automation.steps import failure_body
 from campaign_automation.utils.error_handler import (
     CODES,
     CampaignAutomationError,

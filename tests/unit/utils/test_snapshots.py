@@ -9,7 +9,9 @@ import pytest
 import snapshot_restore_py
 from awslambdaric.lambda_runtime_hooks_runner import run_after_restore
 
+from campaign_automation.actions import ACTIONS
 from campaign_automation.models.campaigns import CreateCampaign
+from campaign_automation.models.reports import CurrencyTotal, Report, ReportFigures, ReportRow
 from campaign_automation.settings import Settings
 from campaign_automation.wiring import Wiring
 from local.cloud.aws import CREDENTIALS
@@ -66,3 +68,10 @@ def test_the_clients_of_other_functions_are_built_before_the_snapshot(setting: s
     parts = Wiring(Settings(table_name="table", **{setting: "function"}))
     parts.preload()
     assert client in vars(parts._aws)
+
+
+def test_an_answer_and_all_that_it_is_made_of_are_built_before_the_snapshot() -> None:
+    built = ACTIONS["get_report"].models
+    assert {Report, ReportRow, ReportFigures, CurrencyTotal} <= set(built)
+    Wiring(Settings()).preload(*built)
+    assert all(model.__pydantic_complete__ for model in built)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from campaign_automation.actions.action import Key, action
-from campaign_automation.managers.ab_tests.ab_test_manager import patient
 from campaign_automation.models.ab_test_answers import AbTestAnalysis
 from campaign_automation.models.ab_tests import (
     AbTestAccepted,
@@ -14,7 +15,9 @@ from campaign_automation.models.ab_tests import (
     CreateAbTest,
 )
 from campaign_automation.models.common import Context
-from campaign_automation.wiring import Wiring
+
+if TYPE_CHECKING:
+    from campaign_automation.wiring import Wiring
 
 
 @action("POST", "/v1/ab-tests", key=Key.CAMPAIGN, success=201)
@@ -23,7 +26,7 @@ async def create_ab_test(
 ) -> AbTestCreated | AbTestAccepted:
     """Size a test of creatives, create its campaign with equal budgets and start it."""
     opened = await parts.ab_tests.open(request, caller)
-    await parts.runner.run(opened.opened, patient(caller))
+    await parts.runner.run(opened.opened, parts.ab_tests.patient(caller))
     return await parts.ab_tests.outcome(opened)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from campaign_automation.actions.action import Key, action
 from campaign_automation.models.accounts import (
     AccountCampaigns,
@@ -21,7 +23,9 @@ from campaign_automation.models.accounts import (
 )
 from campaign_automation.models.accounts.ab_test_lists import AbTestList, AbTestShown, GetAbTest, ListAbTests
 from campaign_automation.models.common import Context, Role
-from campaign_automation.wiring import Wiring
+
+if TYPE_CHECKING:
+    from campaign_automation.wiring import Wiring
 
 
 @action("GET", "/v1/campaigns")

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import chain
-from typing import Any, TypeVar, get_args, get_type_hints
+from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_type_hints
 
 from pydantic import BaseModel
 
@@ -19,13 +19,16 @@ from campaign_automation.models.campaign import Campaign, Creation
 from campaign_automation.models.common import Context, Proposable, Role
 from campaign_automation.models.proposals import ProposalMade
 from campaign_automation.stores.answer_store import Claim
-from campaign_automation.wiring import Wiring
+from campaign_automation.utils.validation import models_within
+
+if TYPE_CHECKING:
+    from campaign_automation.wiring import Wiring
 
 R = TypeVar("R", bound=BaseModel)
 A = TypeVar("A", bound=BaseModel)
-Perform = Callable[[Wiring, R, Context], Awaitable[A]]
+Perform = Callable[["Wiring", R, Context], Awaitable[A]]
 # Shows a kept answer with the state of what it made as that is now.
-Refresh = Callable[[Wiring, Context, Any], Awaitable[Now]]
+Refresh = Callable[["Wiring", Context, Any], Awaitable[Now]]
 
 
 class Key(StrEnum):
@@ -85,7 +88,9 @@ class Action:
     @property
     def models(self) -> list[type[BaseModel]]:
         """The models that a function with this action builds while it starts."""
-        return [Context, Creation, Campaign, self.request, *chain.from_iterable(self.answers.values())]
+        # Answers are made of their parts; the parts of what is read are built with the whole.
+        answers = models_within(chain.from_iterable(self.answers.values()))
+        return [Context, Creation, Campaign, self.request, *answers]
 
     def kept_answer(self, text: str) -> BaseModel:
         """Return the answer that an idempotency key repeats, of the kind that it was."""
@@ -139,7 +144,8 @@ def action(
 
     def register(perform: Perform[R, A]) -> Perform[R, A]:
         name: str = perform.__name__
-        hints = get_type_hints(perform)
+        # The parts are left out: with them come all managers, and the document of the API needs none.
+        hints = get_type_hints(perform, localns={"Wiring": object})
         first, *later = get_args(hints["return"]) or (hints["return"],)
         ACTIONS[name] = Action(
             name=name,

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from campaign_automation.actions.action import Key, action, proposal_as_it_is_now
 from campaign_automation.models.budgets import BudgetOptimized, OptimizeBudget
 from campaign_automation.models.common import Context
 from campaign_automation.models.proposals import ProposalMade
-from campaign_automation.wiring import Wiring
+
+if TYPE_CHECKING:
+    from campaign_automation.wiring import Wiring
 
 
 @action(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from campaign_automation.actions.action import Key, action, proposal_as_it_is_now
 from campaign_automation.managers.shared.idempotency import Now
 from campaign_automation.models.campaigns import (
@@ -16,7 +18,9 @@ from campaign_automation.models.creation.additions import AddAds, AdsAdded, AdsA
 from campaign_automation.models.creation.duplicates import DuplicateCampaign
 from campaign_automation.models.creation.replacements import CopyReplaced, ReplaceCopy
 from campaign_automation.models.proposals import ProposalMade
-from campaign_automation.wiring import Wiring
+
+if TYPE_CHECKING:
+    from campaign_automation.wiring import Wiring
 
 
 @action("POST", "/v1/campaigns", key=Key.CAMPAIGN, success=201, refresh=proposal_as_it_is_now)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from campaign_automation.actions.action import Key, action, proposal_as_it_is_now
 from campaign_automation.models.changes import (
     AuditTrail,
@@ -15,7 +17,9 @@ from campaign_automation.models.changes import (
 )
 from campaign_automation.models.common import Context
 from campaign_automation.models.proposals import ProposalMade
-from campaign_automation.wiring import Wiring
+
+if TYPE_CHECKING:
+    from campaign_automation.wiring import Wiring
 
 
 @action("POST", "/v1/campaigns/{campaign_id}/status", key=Key.GIVEN, destructive=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from campaign_automation.actions.action import Key, action
 from campaign_automation.models.common import Context, Role
 from campaign_automation.models.notices import (
@@ -12,7 +14,9 @@ from campaign_automation.models.notices import (
     TryWebhook,
     WebhookTried,
 )
-from campaign_automation.wiring import Wiring
+
+if TYPE_CHECKING:
+    from campaign_automation.wiring import Wiring
 
 
 @action("POST", "/v1/notifications", key=Key.GIVEN, role=Role.OPERATOR)

@@ -3,6 +3,8 @@ search for what happened."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from campaign_automation.actions.action import Key, action
 from campaign_automation.models.changes import AuditFound, FindRequest, RequestFound, SearchAudit
 from campaign_automation.models.common import Context, Role
@@ -18,7 +20,9 @@ from campaign_automation.models.switches import (
     SetKillSwitch,
     StopAll,
 )
-from campaign_automation.wiring import Wiring
+
+if TYPE_CHECKING:
+    from campaign_automation.wiring import Wiring
 
 
 @action("POST", "/v1/kill-switches", key=Key.GIVEN, role=Role.OPERATOR)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from campaign_automation.actions.action import Key, action
 from campaign_automation.models.common import Context, Role
 from campaign_automation.models.proposals import (
@@ -15,7 +17,9 @@ from campaign_automation.models.proposals import (
     ProposalShown,
     RejectProposal,
 )
-from campaign_automation.wiring import Wiring
+
+if TYPE_CHECKING:
+    from campaign_automation.wiring import Wiring
 
 
 @action("GET", "/v1/proposals")

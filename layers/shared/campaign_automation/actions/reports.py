@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from campaign_automation.actions.action import Key, action
 from campaign_automation.models.common import Context
 from campaign_automation.models.reports import GetReport, Report, ReportPending
@@ -11,7 +13,9 @@ from campaign_automation.models.reports.pacing import (
     PacingShown,
     SetMonthlyBudget,
 )
-from campaign_automation.wiring import Wiring
+
+if TYPE_CHECKING:
+    from campaign_automation.wiring import Wiring
 
 
 @action("GET", "/v1/reports")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from campaign_automation.actions.action import Key, action
 from campaign_automation.managers.shared.idempotency import Now
 from campaign_automation.models.common import Context
@@ -21,7 +23,9 @@ from campaign_automation.models.rules.rule import (
     SetRuleState,
     UpdateRule,
 )
-from campaign_automation.wiring import Wiring
+
+if TYPE_CHECKING:
+    from campaign_automation.wiring import Wiring
 
 
 async def _as_it_is_now(parts: Wiring, caller: Context, answer: RuleCreated) -> Now:

@@ -11,12 +11,11 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 from pydantic import BaseModel, SecretStr
 
 from campaign_automation.adapters.tree import Tree
-from campaign_automation.models.accounts import FoundCampaign
 from campaign_automation.models.campaigns import (
     AdCopy,
     AdSetPlan,
@@ -30,6 +29,9 @@ from campaign_automation.models.creation.options import GivenTexts, Keyword
 from campaign_automation.models.creation.settings import Bidding, Copy, Setting
 from campaign_automation.models.reports import DailyInsight as DailyInsight  # part of this contract
 from campaign_automation.utils.error_handler import CampaignAutomationError, InvalidRequestError
+
+if TYPE_CHECKING:  # whole accounts are read by few functions
+    from campaign_automation.models.accounts import FoundCampaign
 
 
 class Access(BaseModel, frozen=True):

@@ -11,6 +11,7 @@ from typing import Any
 from campaign_automation.actions import ACTIONS
 from campaign_automation.actions.action import Action
 from campaign_automation.capability import run_action
+from campaign_automation.models.common import LONGEST_WAIT_SECONDS
 from campaign_automation.settings import get_settings
 from campaign_automation.stores.operations.metrics import counted
 from campaign_automation.utils import clock, event_loop
@@ -22,8 +23,6 @@ Event = Mapping[str, Any]
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
 Page = Callable[[Wiring, Event], Awaitable[dict[str, Any]]]
 
-# API Gateway closes after 29 s; the answer must be on its way before that.
-LONGEST_WAIT_SECONDS = 25
 CSV = "text/csv"
 _CSV_HEADERS = {
     "Content-Type": f"{CSV}; charset=utf-8",

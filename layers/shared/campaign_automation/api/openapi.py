@@ -11,9 +11,8 @@ from pydantic.json_schema import models_json_schema
 
 from campaign_automation.actions import ACTIONS
 from campaign_automation.actions.action import Action, Key
-from campaign_automation.api.http import LONGEST_WAIT_SECONDS
 from campaign_automation.api.reference.words import described, examples
-from campaign_automation.managers.campaigns.runner import DEFAULT_WAIT_SECONDS
+from campaign_automation.models.common import DEFAULT_WAIT_SECONDS, LONGEST_WAIT_SECONDS
 from campaign_automation.utils.error_handler import CODES
 
 # Raised by hand: the first number when a change breaks callers, the second when it adds.

@@ -222,6 +222,11 @@ Identity = Annotated[str, Field(max_length=128), AfterValidator(_identity)]
 AnyObjective = Annotated[Objective, BeforeValidator(_objective)]
 
 
+# API Gateway closes after 29 s; the answer must be on its way before that.
+LONGEST_WAIT_SECONDS = 25
+DEFAULT_WAIT_SECONDS = 20  # for a creation, where its caller names no time
+
+
 class Context(Model):
     """The caller. Over HTTP tenant (`user_id`), person and roles come from the verified token alone."""
 
@@ -234,7 +239,9 @@ class Context(Model):
     request_id: Annotated[Text, Field(max_length=128)] | None = None
     idempotency_key: Annotated[Text, Field(max_length=255)] | None = None
     language: Literal["en", "zh"] = "en"
-    wait_seconds: Annotated[int, Field(ge=0, le=25)] | None = None  # for a creation in the state machine
+    wait_seconds: Annotated[int, Field(ge=0, le=LONGEST_WAIT_SECONDS)] | None = (
+        None  # for a creation in the state machine
+    )
     # The seconds within which the pauses that a platform asks for are waited out.
     deadline_seconds: Annotated[int, Field(ge=1, le=900)] = 120
 

@@ -15,6 +15,12 @@ def ssl_context() -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
+def load_transport() -> None:
+    """Load what httpx and its connections import at a process's first request."""
+    httpx.AsyncHTTPTransport(verify=ssl_context())
+    importlib.import_module("anyio._backends._asyncio")
+
+
 def _remember_whether_installed(name: str) -> None:
     try:
         importlib.import_module(name)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
-from typing import Any, TypeVar
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -205,3 +205,22 @@ def _sentence(item: dict[str, Any]) -> str:
     text: str = item["msg"].removeprefix("Value error, ").removeprefix("Input ")
     # pydantic's other messages begin with a capital and follow the field's name here.
     return text[:1].lower() + text[1:] if text[:5] == "Value" else text
+
+
+def models_within(models: Iterable[type[BaseModel]]) -> list[type[BaseModel]]:
+    """Return the models and those of their fields, each once: each is built when one of it is first made."""
+    found = dict.fromkeys(models)
+    waiting = list(found)
+    while waiting:
+        fields = waiting.pop().model_fields.values()
+        inner = {model: None for field in fields for model in _models_of(field.annotation)}
+        waiting += inner.keys() - found.keys()
+        found |= inner
+    return list(found)
+
+
+def _models_of(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _models_of(part)

@@ -19,7 +19,7 @@ from campaign_automation.models.campaign import Creation
 from campaign_automation.models.campaigns import CampaignPlan
 from campaign_automation.models.common import AdAccount, Level
 from campaign_automation.settings import parse_settings
-from campaign_automation.tasks import creation_step
+from campaign_automation.steps import creation_step
 from campaign_automation.utils import clock, retry_strategy
 from campaign_automation.utils.error_handler import (
     PlatformRateLimitError,

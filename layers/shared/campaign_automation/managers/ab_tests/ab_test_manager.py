@@ -94,6 +94,12 @@ class AbTestManager:
             raise
         return OpenedTest(opened, test)
 
+    @staticmethod
+    def patient(context: Context) -> Context:
+        """Return the context with less patience: sizing the test takes some of the gateway's time."""
+        seconds = LONGEST_WAIT_SECONDS if context.wait_seconds is None else context.wait_seconds
+        return context.model_copy(update={"wait_seconds": min(seconds, LONGEST_WAIT_SECONDS)})
+
     async def _is_over(self, tenant: str, campaign_id: str) -> bool:
         test = await self._store.load(tenant, ab_test_id(campaign_id))
         return test is not None and test.state != "running"
@@ -175,12 +181,6 @@ class AbTestManager:
         if test is None:
             raise NotFoundError(f"test {test_id} is not known", field="test_id")
         return test, await self._campaigns.load(tenant, test.campaign_id)
-
-
-def patient(context: Context) -> Context:
-    """Return the context with less patience: sizing the test takes some of the gateway's time."""
-    seconds = LONGEST_WAIT_SECONDS if context.wait_seconds is None else context.wait_seconds
-    return context.model_copy(update={"wait_seconds": min(seconds, LONGEST_WAIT_SECONDS)})
 
 
 def made_campaign(creation: Creation) -> Campaign:

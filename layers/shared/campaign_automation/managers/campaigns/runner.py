@@ -10,11 +10,10 @@ from campaign_automation.clients.step_functions import Executions
 from campaign_automation.managers.campaign_manager import CampaignManager, Opened
 from campaign_automation.managers.campaigns.creation import CampaignCreation
 from campaign_automation.managers.campaigns.reconciling import Reconciler
-from campaign_automation.models.common import Context
+from campaign_automation.models.common import DEFAULT_WAIT_SECONDS, Context
 from campaign_automation.stores.operations.visits import VisitStore
 from campaign_automation.utils import clock
 
-DEFAULT_WAIT_SECONDS = 20  # the gateway gives up after 29 s
 # An end is noticed within 0.1 s, and after more than five seconds within a 50th of the time it took.
 _SHORTEST_POLL_SECONDS = 0.1
 _POLL_SHARE = 0.02
