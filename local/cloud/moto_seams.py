@@ -66,7 +66,7 @@ def moto_application() -> Application:
 
 def running_executions() -> int:
     """Return how many executions of state machines go on, read in process as the schedules are."""
-    # The backends of moto.backends are those without an interpreter, where nothing ever runs.
+    # Not those of get_backend(): the interpreter's own.
     from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
     machines: list[Any] = stepfunctions_parser_backends[ACCOUNT][REGION].state_machines

@@ -15,7 +15,7 @@ from campaign_automation.utils.cache_manager import CacheManager
 from campaign_automation.utils.error_handler import AccountError, InvalidRequestError, NotFoundError
 
 CACHE_SECONDS = 300
-_CONCURRENT_LOOKUPS = 5
+_CONCURRENT_LOOKUPS = 10
 # The Web Platform's creatives have numbers; callers write 12 or creative_12.
 _NUMBER = re.compile(r"^(?:creative_)?(\d+)$")
 _URL = TypeAdapter(HttpUrl)
