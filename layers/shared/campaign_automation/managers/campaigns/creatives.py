@@ -51,10 +51,8 @@ class CreativeLibrary:
         async def load() -> dict[str, Any]:
             return await self._ask(user_id, creative_id)
 
-        record: dict[str, Any] = await self._cache.get_or_load(
-            user_id, f"creative:{creative_id}", CACHE_SECONDS, load
-        )
-        return record
+        record = await self._cache.get_or_load(user_id, f"creative:{creative_id}", CACHE_SECONDS, load)
+        return record if isinstance(record, dict) else await load()  # another program's value
 
     async def _ask(self, user_id: str, creative_id: str) -> dict[str, Any]:
         if self._tools is None:
