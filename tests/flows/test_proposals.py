@@ -83,14 +83,34 @@ def test_a_proposal_is_approved_from_the_link_that_its_owner_gets(
     assert (refused.status_code, shown(api, left["proposal_id"])["state"]) == (422, "stale"), refused.text
 
 
-@slow
-def test_a_link_that_is_over_opens_nothing(cloud: Cloud, api: Api, running: dict[str, Any]) -> None:
-    proposal_id = propose(api, running["campaign_id"], 120)
+@pytest.fixture
+def keys(cloud: Cloud) -> LinkKeys:
     secret = client(cloud, "secretsmanager").get_secret_value(SecretId="campaign-automation/local/links")
-    keys = LinkKeys(lambda is_fresh: dict(json.loads(secret["SecretString"])))
+    return LinkKeys(lambda is_fresh: dict(json.loads(secret["SecretString"])))
+
+
+@slow
+def test_a_link_that_is_over_opens_nothing(
+    cloud: Cloud, api: Api, running: dict[str, Any], keys: LinkKeys
+) -> None:
+    proposal_id = propose(api, running["campaign_id"], 120)
     link = new_link("user_123", "user_123", f"proposals/{proposal_id}", "read")
     path = f"{cloud.info['api_url']}/v1/proposals/{proposal_id}/page"
     assert httpx.get(path, params={"token": signed(link, keys)}, verify=False).status_code == 200
     over = link._replace(expires=int(time.time()) - 1)
     page = httpx.get(path, params={"token": signed(over, keys)}, verify=False)
     assert (page.status_code, "This link is over" in page.text) == (401, True)
+
+
+@slow
+def test_a_proposal_that_nobody_decided_on_in_two_days_is_expired(
+    cloud: Cloud, api: Api, sandbox: Sandbox, running: dict[str, Any], keys: LinkKeys
+) -> None:
+    proposal_id = propose(api, running["campaign_id"], 120)
+    sandbox.advance(advance_hours=49)
+    token = signed(new_link("user_123", "user_123", f"proposals/{proposal_id}", "decide"), keys)
+    path = f"{cloud.info['api_url']}/v1/proposals/{proposal_id}/page"
+    form = {"decision": "approve"}
+    refused = httpx.post(path, params={"token": token}, data=form, verify=False, timeout=600)
+    assert (refused.status_code, shown(api, proposal_id)["state"]) == (409, "expired"), refused.text
+    assert sum(item["daily_budget"] for item in api.status(running["campaign_id"]).json()["adsets"]) == 90

@@ -113,6 +113,25 @@ def test_events_are_signed_and_the_secret_is_rotated_without_a_gap(house: House,
     assert before["webhook-timestamp"] == str(int(NOON.timestamp()))
 
 
+def test_a_rotation_whose_answer_was_lost_and_is_asked_for_again_makes_no_gap(
+    house: House, receiver: Receiver
+) -> None:
+    first = house.set(webhook_url=receiver.url)["secret"]
+    _, second = (house.set(rotate_secret=True)["secret"] for _ in range(2))
+    house.tell(1)
+    house.sweep()
+    house.pass_by(days=1, minutes=1)
+    house.tell(2)
+    house.sweep()
+    signed = [[signed_by(headers, item) for item in (first, second)] for headers in receiver.headers]
+    assert signed == [[True, True], [False, True]]
+    for _ in range(9):
+        house.set(rotate_secret=True)
+    house.tell(3)
+    house.sweep()
+    assert len(receiver.headers[-1]["webhook-signature"].split()) == 4
+
+
 def test_a_tenant_whose_events_cannot_be_read_holds_nobody_up(house: House, receiver: Receiver) -> None:
     house.set(webhook_url=receiver.url)
     row = {"pk": "another#webhook", "sk": "event#0000000000001#x", "outbox": "webhooks", "due": 1}

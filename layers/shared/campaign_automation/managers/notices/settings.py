@@ -29,6 +29,7 @@ from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import InvalidRequestError
 
 ROTATION = timedelta(days=1)  # so long the secret before a new one signs too
+_MOST_SECRETS = 4
 
 
 class NotificationChoices:
@@ -103,7 +104,11 @@ def next_digest(digest: Digest | None, now: datetime) -> int | None:
 
 
 def _rotated(before: NotificationSettings, secret: str) -> list[WebhookSecret]:
-    """Return the new secret first, and the one before it for some time."""
-    until = clock.now() + ROTATION
-    old = [item.model_copy(update={"until": until}) for item in before.secrets if item.until is None]
-    return [WebhookSecret(secret=secret), *old]
+    """Return the new secret first, and those before it for some time.
+
+    The answer of a rotation may be lost: then the receiver has the one before both.
+    """
+    now = clock.now()
+    old = [item.model_copy(update={"until": item.until or now + ROTATION}) for item in before.secrets]
+    standing = [item for item in old if item.until is not None and item.until > now]
+    return [WebhookSecret(secret=secret), *standing[: _MOST_SECRETS - 1]]
