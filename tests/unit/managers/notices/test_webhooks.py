@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from campaign_automation.clients.webhook_client import WebhookClient
+from campaign_automation.managers.notices import webhooks
 from campaign_automation.stores.operations.webhooks import WebhookStore
 from campaign_automation.stores.table import Put
 from campaign_automation.tasks import collect_insights, sweep_outbox
@@ -141,6 +142,21 @@ def test_a_tenant_whose_events_cannot_be_read_holds_nobody_up(house: House, rece
     house.tell(1)
     house.sweep()
     assert len(receiver.taken) == 1
+
+
+def test_a_tenant_with_more_events_than_a_sweep_reads_holds_nobody_up(
+    house: House, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhooks, "_MOST_EVENTS", 3)
+    gone = {"webhook_url": "http://127.0.0.1:1/hooks"}
+    house.done("set_notifications", gone, user_id="another")
+    for number in range(5):
+        asyncio.run(house.wiring.notices.leave("another", f"id-{number}", {"title": "t"}))
+        house.pass_by(minutes=5)
+    house.set(webhook_url=receiver.url)
+    house.tell(1)
+    house.sweep()
+    assert [item["id"] for item in receiver.taken] == ["id-1"]
 
 
 def test_without_a_webhook_nothing_waits(house: House) -> None:

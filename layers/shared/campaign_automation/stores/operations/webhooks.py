@@ -103,8 +103,13 @@ class WebhookStore:
     # --- events -----------------------------------------------------------------------------------------
 
     async def waiting(self, limit: int) -> list[str]:
-        """Return the tenants with events to be sent, the longest waiting first."""
+        """Return the tenants with events to be sent, the longest waiting first.
+
+        Of more than `limit` events those of the middle are not read: so many wait for one that takes none.
+        """
         rows = await self._table.indexed(_WAITING, limit=limit)
+        if len(rows) == limit:
+            rows += await self._table.indexed(_WAITING, limit=limit, last_first=True)
         return list(dict.fromkeys(row["pk"].partition("#")[0] for row in rows))
 
     async def events(self, tenant: str) -> list[WebhookEvent]:
