@@ -44,7 +44,7 @@ def main(arguments: list[str]) -> int:
         answer = run(**_taken(run, options))
         report = answer if isinstance(answer, Report) else Report(answer, {})
         print(f"{name}\n{report.text}\n", flush=True)
-        figures |= {f"{name}.{key}": value for key, value in report.figures.items()}
+        figures |= _report.named(name, report)
         seconds[name] = time.monotonic() - started
     _conclude(figures, seconds, keeps=bool(options.keep))
     return 0

@@ -20,6 +20,14 @@ class Report(NamedTuple):
     figures: Mapping[str, float]
 
 
+def named(benchmark: str, report: Report) -> dict[str, float]:
+    """Return the figures of a benchmark by names without blanks and commas."""
+    return {
+        f"{benchmark}.{name}".replace(",", "").replace(" ", "_"): value
+        for name, value in report.figures.items()
+    }
+
+
 def compared(figures: Mapping[str, float], committed: Mapping[str, float]) -> str:
     """Return one line for each figure, with the committed one and the ratio where there is one."""
     lines = []

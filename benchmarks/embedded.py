@@ -11,6 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from benchmarks._report import Report
 from benchmarks._timing import median_ms
 from campaign_automation import CampaignAutomation
 from campaign_automation.settings import get_settings
@@ -43,7 +44,7 @@ CALLER = {"user_id": "user_123"}
 COUNTER = Key("counter", "x")
 
 
-def run() -> str:
+def run() -> Report:
     """Medians in milliseconds on Meta's sandbox, the embedded store beside DynamoDB; and the store alone."""
     with tempfile.TemporaryDirectory() as folder, start(folder) as cloud:
         os.environ.update(cloud.info["environment"] | {"CLOCK_URL": ""})
@@ -57,7 +58,7 @@ def run() -> str:
         ]
         opened = _opening(path)
         counted = asyncio.run(_writers(path))
-    return "\n".join(
+    text = "\n".join(
         [
             f"{'':28} {'embedded':>11} {'DynamoDB':>11}",
             *rows,
@@ -65,6 +66,8 @@ def run() -> str:
             f"{WRITERS} writers at once counted {counted} of {WRITERS * WRITES}",
         ]
     )
+    figures = {f"{name}.embedded": ms for name, ms in embedded.items()}
+    return Report(text, figures | {f"{name}.dynamodb": ms for name, ms in dynamodb.items()})
 
 
 async def _measure(cloud: Cloud, store: str | None) -> dict[str, float]:

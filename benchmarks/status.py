@@ -6,6 +6,7 @@ import asyncio
 import os
 import tempfile
 
+from benchmarks._report import Report
 from benchmarks._timing import median_ms
 from campaign_automation.adapters.base import read_figures
 from campaign_automation.capability import run_action
@@ -19,13 +20,13 @@ BODY = {"objective": "sales", "daily_budget": 100, "creative_ids": ["1", "2"]}
 CALLER = {"user_id": "user_123"}
 
 
-def run() -> str:
+def run() -> Report:
     """Medians in milliseconds for a campaign of 3 ad sets and 6 ads on Meta's sandbox."""
     with tempfile.TemporaryDirectory() as folder, start(folder) as cloud:
         return asyncio.run(_measure(cloud))
 
 
-async def _measure(cloud: Cloud) -> str:
+async def _measure(cloud: Cloud) -> Report:
     os.environ.update(cloud.info["environment"] | {"CLOCK_URL": ""})
     get_settings.cache_clear()
     wiring = Wiring()
@@ -55,4 +56,5 @@ async def _measure(cloud: Cloud) -> str:
     await wiring.aclose()
     cached = figures["from the cache"]
     rows = [f"{name:40} {ms:8.1f} ms {ms / cached:8.1f} x" for name, ms in figures.items()]
-    return "\n".join(["get_campaign_status, median inside the handler", *rows])
+    text = "\n".join(["get_campaign_status, median inside the handler", *rows])
+    return Report(text, figures)

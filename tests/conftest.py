@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
 
+from campaign_automation.utils import clock
 from local.cloud import Cloud, start
 from local.cloud.workers.worker import TIME_LIMITS
 from tests.support.api import Api
@@ -78,6 +80,12 @@ def pytest_collection_finish() -> None:
     """Leave the modules and tests out of every later collection of garbage: they stay to the end."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def machine_time() -> None:
+    """The module's clock as that of the machine, whatever the tests before left it at."""
+    clock._offset = timedelta()
 
 
 @pytest.fixture(scope="session")

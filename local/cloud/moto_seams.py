@@ -66,9 +66,10 @@ def moto_application() -> Application:
 
 def running_executions() -> int:
     """Return how many executions of state machines go on, read in process as the schedules are."""
-    from moto.backends import get_backend
+    # Not those of get_backend(): the interpreter's own.
+    from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
-    machines: list[Any] = get_backend("stepfunctions")[ACCOUNT][REGION].state_machines
+    machines: list[Any] = stepfunctions_parser_backends[ACCOUNT][REGION].state_machines
     states = [item.exec_status for machine in list(machines) for item in list(machine.executions)]
     return sum(state in (None, "RUNNING") for state in states)  # None: not begun
 

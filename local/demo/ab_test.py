@@ -24,7 +24,6 @@ class Caller(Protocol):
 
 def ab_test(api: Caller, say: Callable[[str], None]) -> dict[str, Any]:
     """Days pass on the sandbox market, with an analysis each day; what came of it."""
-    say("\nTesting three creatives against each other on meta ...")
     created = api.post("/v1/ab-tests", REQUEST)
     if created["status"] != "success":
         return {"ok": False, "error": created}

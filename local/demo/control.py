@@ -16,7 +16,6 @@ class Caller(Protocol):
 def control(api: Caller, campaign_id: str, say: Callable[[str], None]) -> dict[str, Any]:
     """Switches one campaign on and off and takes the last change back; what came of it."""
     path = f"/v1/campaigns/{campaign_id}"
-    say("\nStarting it, looking, pausing it, taking that back ...")
     started = api.post(f"{path}/status", {"action": "start", "reason": "the season begins"})
     say(f"  start: {started['message']}, ads first, the campaign last (run {started['run_id']})")
     for _ in range(2):

@@ -1,7 +1,8 @@
 """`make demo`: creates a campaign through the real template in the local cloud and shows what was made.
 
-The last line of standard output is one JSON object with what was made and measured. With `--unkind [SEED]`
-the platforms answer as real accounts may: colleagues' objects in the lists, missing fields, small pages.
+The last line of standard output is one JSON object with what was made and measured. With a platform's name
+only what that one can show is told. With `--unkind [SEED]` the platforms answer as real accounts may:
+colleagues' objects in the lists, missing fields, small pages.
 """
 
 from __future__ import annotations
@@ -10,9 +11,9 @@ import argparse
 import json
 import tempfile
 import time
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import httpx
@@ -24,6 +25,7 @@ from local.demo.control import control
 from local.demo.proposals import proposals
 from local.demo.report import report
 from local.demo.rules import rules
+from local.demo.story import PLATFORMS, Chapter, Story, metrics_table
 from local.demo.whole_account import whole_account
 from local.sandbox.unkind import DEFAULT_SEED
 
@@ -36,38 +38,103 @@ REQUEST: dict[str, Any] = {
     "age_groups": [[18, 35], [36, 50], [51, 65]],
     "name": "Autumn running shoes",
 }
-PLATFORMS = ("meta", "tiktok", "google")
+_LOOK_AT_CREATION = "the tree read back, paused; the second creation's calls"
+# By chapter: its title, and what to look at in it.
+TITLES = {
+    "control": ("Starting it, looking, pausing it, taking that back", "the trail of who changed what"),
+    "proposals": ("A raise is proposed, and its owner decides", "the receipts of the approved writes"),
+    "budget": ("A week of delivery, and the optimiser", "budgets before and after, with reasons"),
+    "ab_test": ("Three creatives are tested on Meta", "the verdict and its evidence"),
+    "rules": ("A stop-loss rule watches a campaign", "the back-test, and what it did"),
+    "report": ("The campaign's week is reported", "spend and revenue by day, as JSON and as CSV"),
+    "whole_account": ("An account of others is taken over", "what is ours now, and what stays as it is"),
+}
 _ACCEPTED = 202
+_INTERRUPTED = 130
 
 
 def main(argv: list[str]) -> int:
     """Exit code 0 when every chapter came out right."""
-    unkind = _arguments(argv).unkind
+    asked = _arguments(argv)
     started = time.monotonic()
     say("Starting the local cloud: the real template, handlers and state machine ...")
-    with tempfile.TemporaryDirectory(prefix="campaign-automation-") as folder, start(folder) as cloud:
-        say(f"  ready after {time.monotonic() - started:.1f} s at {cloud.info['api_url']}")
-        if unkind is not None:
-            say(f"  the platforms are unkind, with seed {unkind}")
-            httpx.put(f"{cloud.info['sandbox']['admin']}/unkind", json={"seed": unkind}).raise_for_status()
-        campaigns = {platform: create(cloud, platform) for platform in PLATFORMS}
-        with Api(cloud) as api:
-            chapters = {"control": control(api, campaigns["meta"]["campaign_id"], say)}
-            chapters["proposals"] = proposals(api, cloud, campaigns["tiktok"]["campaign_id"], say)
-            chapters["budget"] = budget_chapter(cloud)
-            api.reset()
-            chapters["ab_test"] = ab_test(api, say)
-            chapters["rules"] = rules(api, cloud, say)
-            chapters["report"] = report(api, cloud, chapters["rules"]["campaign_id"], say)
-            chapters["whole_account"] = whole_account(api, cloud, say)
-        show_counters(cloud)
-    ok = all(item.pop("ok") for item in (*campaigns.values(), *chapters.values()))
-    print(json.dumps({"ok": ok, "campaigns": campaigns, **chapters}), flush=True)
+    try:
+        with tempfile.TemporaryDirectory(prefix="campaign-automation-") as folder, start(folder) as cloud:
+            say(f"  ready after {time.monotonic() - started:.1f} s at {cloud.info['api_url']}")
+            return _tell(cloud, asked.platforms or PLATFORMS, asked.unkind)
+    except KeyboardInterrupt:
+        say("\nStopped; the local cloud is gone, and nothing stays behind.")
+        return _INTERRUPTED
+
+
+def _tell(cloud: Cloud, platforms: Sequence[str], unkind: int | None) -> int:
+    """Tell the whole story, or with one platform named what can be told of it alone."""
+    if unkind is not None:
+        say(f"  the platforms are unkind, with seed {unkind}")
+        httpx.put(f"{cloud.info['sandbox']['admin']}/unkind", json={"seed": unkind}).raise_for_status()
+    with Api(cloud) as api:
+        plot = _Plot(cloud, api, platforms)
+        story = Story(say, lambda: sum(len(api.platform_calls(name)) for name in PLATFORMS))
+        found = story.tell(plot.chapters())
+        story.show_table()
+    metrics = httpx.get(f"{cloud.info['api_url']}/_local/metrics").json()
+    metrics_table(metrics.get("CampaignAutomation", {}), say)
+    ok = all(item.pop("ok") for item in (*plot.campaigns.values(), *found.values()))
+    for platform in platforms:
+        del found[platform]
+    print(json.dumps({"ok": ok, "campaigns": plot.campaigns, **found}), flush=True)
     return 0 if ok else 1
+
+
+class _Plot:
+    """The chapters of a story on some platforms, each with what those before it made."""
+
+    def __init__(self, cloud: Cloud, api: Api, platforms: Sequence[str]) -> None:
+        self._cloud, self._api, self._platforms = cloud, api, platforms
+        self.campaigns: dict[str, dict[str, Any]] = {}
+        self._watched = ""
+
+    def chapters(self) -> list[Chapter]:
+        """Return all chapters, or with some of the platforms named those that can be told of them alone."""
+        works: dict[str, Callable[[], dict[str, Any]]] = {
+            "control": lambda: control(self._api, self._campaign_on("meta"), say),
+            "proposals": lambda: proposals(self._api, self._cloud, self._campaign_on("tiktok"), say),
+        }
+        if len(self._platforms) == len(PLATFORMS):
+            works |= {
+                "budget": lambda: budget_chapter(self._cloud),
+                "ab_test": self._test,
+                "rules": self._rules,
+                "report": lambda: report(self._api, self._cloud, self._watched, say),
+                "whole_account": lambda: whole_account(self._api, self._cloud, say),
+            }
+        made = [
+            Chapter(name, f"Creating a campaign on {name}", _LOOK_AT_CREATION, partial(self._create, name))
+            for name in self._platforms
+        ]
+        return [*made, *(Chapter(name, *TITLES[name], work) for name, work in works.items())]
+
+    def _create(self, platform: str) -> dict[str, Any]:
+        self.campaigns[platform] = create(self._cloud, platform)
+        return {"ok": self.campaigns[platform]["ok"]}
+
+    def _campaign_on(self, platform: str) -> str:
+        chosen = platform if platform in self._platforms else self._platforms[0]
+        return str(self.campaigns[chosen].get("campaign_id"))
+
+    def _test(self) -> dict[str, Any]:
+        self._api.reset()
+        return ab_test(self._api, say)
+
+    def _rules(self) -> dict[str, Any]:
+        told = rules(self._api, self._cloud, say)
+        self._watched = told["campaign_id"]
+        return told
 
 
 def _arguments(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make demo")
+    parser.add_argument("platforms", nargs="*", choices=[[], *PLATFORMS], metavar="PLATFORM")
     parser.add_argument("--unkind", type=int, nargs="?", const=DEFAULT_SEED, metavar="SEED")
     return parser.parse_args(argv)
 
@@ -78,7 +145,6 @@ def say(words: str) -> None:
 
 def create(cloud: Cloud, platform: str) -> dict[str, Any]:
     """One campaign over HTTP, read back from the sandbox; what was made and what it took."""
-    say(f"\nCreating a campaign on {platform} ...")
     with Api(cloud) as api:
         answer, seconds = timed(lambda: api.post("/v1/campaigns", {**REQUEST, "platform": platform}))
         if answer["status"] != "success":
@@ -188,16 +254,3 @@ def show_tree(tree: dict[str, Any], answer: dict[str, Any]) -> None:
             copy = copies[ad["ad_id"]]
             say(f"      creative {ad['creative_id']}, {ad['status']}: {copy['headline']} | {copy['copy']}")
             say(f"        (copy by {copy['copy_source']})")
-
-
-def show_counters(cloud: Cloud) -> None:
-    """The metrics that the functions emitted, as CloudWatch would count them."""
-    metrics = httpx.get(f"{cloud.info['api_url']}/_local/metrics").json().get("CampaignAutomation", {})
-    say("\nMetrics emitted:")
-    for name, values in sorted(metrics.items()):
-        total: Counter[str] = Counter()
-        for dimensions, value in values.items():
-            total[dimensions] += value
-        for dimensions, value in sorted(total.items()):
-            say(f"  {name}{{{dimensions}}} {value:g}")
-    say("")

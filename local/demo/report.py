@@ -18,7 +18,6 @@ _PATIENCE_SECONDS = 120
 
 def report(api: Caller, cloud: Cloud, campaign_id: str, say: Callable[[str], None]) -> dict[str, Any]:
     """Report the seven days up to today by day; what came of it."""
-    say("\nReporting the campaign's week ...")
     clock = httpx.get(f"{cloud.info['sandbox']['admin']}/clock").raise_for_status().json()
     today = datetime.fromisoformat(clock["now"]).date()
     path = f"/v1/reports?from={today - timedelta(days=6)}&to={today}&campaigns={campaign_id}"

@@ -26,7 +26,6 @@ PassDay = Callable[[], list[dict[str, Any]]]
 
 def rules(api: Caller, cloud: Cloud, say: Callable[[str], None]) -> dict[str, Any]:
     """One rule from its template to its first action; what came of it."""
-    say("\nA stop-loss rule watches a campaign that spends too much ...")
     pass_day = calendar(cloud)
     campaign_id = api.post("/v1/campaigns", REQUEST)["campaign_id"]
     for _ in range(4):

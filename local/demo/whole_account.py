@@ -16,7 +16,6 @@ RAISE = 1.1
 
 def whole_account(api: Caller, cloud: Cloud, say: Callable[[str], None]) -> dict[str, Any]:
     """Take over an account that others filled; what came of it."""
-    say("\nAn account with campaigns made elsewhere is taken over ...")
     url = f"{cloud.info['sandbox']['admin']}/elsewhere/meta/{ACCOUNT}"
     made = httpx.post(url, json={"count": COUNT}).raise_for_status().json()
     theirs = {item["id"]: item for item in made if item["state"] != "archived"}

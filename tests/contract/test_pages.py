@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, TypeVar
 
 import pytest
 
-from campaign_automation.adapters.base import Access, PlatformAdapter
+from campaign_automation.adapters.base import Access, DailyInsight, PlatformAdapter
 from campaign_automation.adapters.common import pages
-from campaign_automation.models.common import Level
+from campaign_automation.models.common import Level, Objective
 from campaign_automation.utils.error_handler import PlatformUnavailableError
 from tests.support import google, meta, tiktok
 from tests.support.sandbox import Sandbox
@@ -137,3 +138,27 @@ def test_meta_that_asks_for_less_than_one_object_is_refused(ports: dict[str, int
     ):
         with pytest.raises(PlatformUnavailableError, match="reduce the amount of data"):
             run(reading)
+
+
+@pytest.mark.parametrize(("kind", "times"), [("reduce_days", 3), ("reduce_data", 10)])
+def test_a_report_that_is_too_much_for_meta_is_read_by_fewer_days(
+    ports: dict[str, int], control: Sandbox, kind: str, times: int
+) -> None:
+    control.reset()
+    adapter = meta.adapter(f"http://127.0.0.1:{ports['port']}")
+    ids = [item["id"] for item in control.elsewhere("meta", meta.ACCOUNT, 3)]
+    control.advance(advance_days=5)
+    today = control.now().date()
+
+    def report() -> list[DailyInsight]:
+        first = today - timedelta(days=4)
+        rows = run(adapter.read_daily(meta.ACCESS, Level.ADSET, ids, first, today, Objective.SALES))
+        return sorted(rows, key=lambda row: (row.entity_id, row.day))
+
+    whole = report()
+    control.fault("meta", "insights", kind, times=times)
+    assert report() == whole
+    assert whole
+    control.fault("meta", "insights", kind, times=0)
+    with pytest.raises(PlatformUnavailableError):  # of one day there are no fewer
+        report()

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from benchmarks._chains import one_after_another, waits
-from benchmarks._report import committed_figures, compared, keep
+from benchmarks._report import Report, committed_figures, compared, keep, named
 
 LATENCY_MS = {"meta": 250, "gemini": 1500, "web_platform": 50}
 
@@ -69,3 +69,9 @@ def test_kept_figures_are_compared_by_their_names(tmp_path: Any) -> None:
     text = compared({"a.wall": 2.0, "new": 1.0}, committed_figures(page))
     assert "0.50x" in text
     assert text.splitlines()[-1].split() == ["new", "1", "-"]
+
+
+def test_names_of_figures_have_no_blanks() -> None:
+    assert named("embedded", Report("", {"rule tick, 1,000 ad sets": 1.0})) == {
+        "embedded.rule_tick_1000_ad_sets": 1.0
+    }

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -96,6 +97,34 @@ def test_a_cached_value_is_not_loaded_again_and_carries_the_tenant() -> None:
     client = MemoryCache()
     assert look_up(CacheManager(client, "dev"), times=2) == [{"n": 1}, {"n": 1}]
     assert list(client.values) == ["dev:{user_1}:what"]
+
+
+class AnsweringCache(MemoryCache):
+    """A client that answers every look-up with one value, as one that decodes JSON by itself."""
+
+    def __init__(self, value: Any) -> None:
+        super().__init__()
+        self.value = value
+
+    async def get(self, name: str) -> Any:
+        return self.value
+
+
+@pytest.mark.parametrize("value", [5, {"n": 7}, ["n"], object(), "{", b"\xff", "[" * 100_000])
+def test_a_cached_value_that_is_no_json_text_is_a_miss(value: Any) -> None:
+    assert look_up(CacheManager(AnsweringCache(value), "dev"), times=2) == [{"n": 1}, {"n": 2}]
+
+
+@pytest.mark.parametrize("value", [datetime(2026, 11, 28), Decimal(7), {"a", "b"}, b"x", {(1, 2): 3}])
+def test_a_value_that_json_cannot_hold_is_returned_and_not_kept(value: Any) -> None:
+    client = MemoryCache()
+    cache = CacheManager(client, "dev")
+
+    async def load() -> Any:
+        return {"n": value}
+
+    assert asyncio.run(cache.get_or_load("user_1", "what", 60, load)) == {"n": value}
+    assert client.values == {}
 
 
 def look_up(cache: CacheManager, times: int) -> list[Any]:

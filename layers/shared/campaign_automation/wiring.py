@@ -144,7 +144,9 @@ class Wiring(CampaignParts):
 
     @cached_property
     def proposal_maker(self) -> ProposalMaker:
-        return ProposalMaker(self._proposal_store, self.notices)
+        return ProposalMaker(
+            self._proposal_store, self.notices, lambda tenant, made: self.campaigns.is_gone(tenant, made)
+        )
 
     @cached_property
     def _proposal_store(self) -> ProposalStore:

@@ -20,6 +20,7 @@ Kind = Literal[
     "internal_bare",
     "policy",
     "reduce_data",
+    "reduce_days",
     "rate_limit_second",
     "raw",
     "partial_unnamed",

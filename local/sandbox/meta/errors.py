@@ -136,6 +136,12 @@ def server_error() -> GraphError:
     )
 
 
+def too_many_figures() -> GraphError:
+    """100/1487534: the answer to a report of more than may be worked out for one call, of fewer days it may
+    work. Source: "Insights API, Limits & Best Practices"; its texts are unverified."""
+    return GraphError("Invalid parameter", 100, 1487534)
+
+
 def too_much_data() -> GraphError:
     """The answer to a page that would be too large; half of it may work."""
     return GraphError(

@@ -22,6 +22,7 @@ def faulted_reply(graph: Graph, kind: Kind, operation: str) -> GraphReply:
         "auth_expired": errors.expired_token,
         "policy": errors.blocked_by_policy,
         "reduce_data": errors.too_much_data,
+        "reduce_days": errors.too_many_figures,
     }
     return graph.refusal(makers.get(kind, errors.server_error)())
 

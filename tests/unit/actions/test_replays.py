@@ -153,7 +153,45 @@ def test_a_rejected_proposal_is_made_anew_without_a_key_and_shown_as_rejected_un
         assert (later["state"], later["replayed"]) == ("open", False)
 
 
+@pytest.mark.parametrize("by_hand", [True, False])
+def test_an_approved_proposal_whose_campaign_was_deleted_is_made_anew_without_a_key(
+    house: OneTenant, *, by_hand: bool
+) -> None:
+    asked = request_body(mode="propose")
+    first = house.ask("create_campaign", asked)
+    approval = {"proposal_ids": [first["proposal_id"]]}
+    assert house.ask("approve_proposal", approval, person="boss")["status"] == "success"
+    again = house.ask("create_campaign", asked)
+    assert (again["proposal_id"], again["state"]) == (first["proposal_id"], "verified")
+    (made,) = house.done("list_campaigns", {})["campaigns"]
+    if by_hand:
+        delete_by_hand(house, made["platform_campaign_id"])
+    else:
+        delete(house, made["campaign_id"])
+    later = house.ask("create_campaign", asked)
+    assert (later["proposal_id"] != first["proposal_id"], later["state"], later["replayed"]) == (
+        True,
+        "open",
+        False,
+    )
+
+
 # --- tests -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("by_hand", [True, False])
+def test_a_test_whose_campaign_was_deleted_does_not_run_for_who_asks_again(
+    house: OneTenant, *, by_hand: bool
+) -> None:
+    given = house.done("create_ab_test", TEST, **KEYED)
+    if by_hand:
+        delete_by_hand(house, given["platform_campaign_id"])
+    else:
+        delete(house, given["campaign_id"])
+    again = house.done("create_ab_test", TEST, **KEYED)
+    assert (again["campaign_status"], again["test_state"]) == ("deleted", "cancelled")
+    if not by_hand:  # what is shown without a look at the platform knows what was deleted here
+        assert house.done("get_ab_test", {"test_id": given["test_id"]})["test_state"] == "cancelled"
 
 
 def test_a_cancelled_test_is_created_anew_without_a_key_and_shown_under_one(house: OneTenant) -> None:

@@ -154,6 +154,14 @@ class CampaignManager:
             return True
         return is_over is not None and await is_over(earlier.campaign_id)
 
+    async def is_gone(self, tenant: str, campaign_id: str) -> bool:
+        """Return whether a campaign that was created here is deleted, here or on its platform."""
+        creation = await self._store.load(tenant, campaign_id)
+        if creation is None:
+            return True
+        earlier = await self._opened_before(tenant, campaign_id, creation.spec.platform)
+        return await self._is_over(tenant, earlier, None)
+
     async def refuse(self, tenant: str, campaign_id: str, error: CampaignAutomationError) -> None:
         """End a creation of which nothing was carried out, which frees its idempotency key."""
         creation = await self.load(tenant, campaign_id)

@@ -52,6 +52,10 @@ class AbTest(Record):
     told_at: AwareDatetime | None = None
     daily_checks: bool = True
 
+    def state_now(self, *, is_deleted: bool) -> TestState:
+        """Return the state; without its campaign no test runs, also where no check has ended it yet."""
+        return "cancelled" if is_deleted and self.state == "running" else self.state
+
 
 class TestLook(Record):
     """One interim analysis of a test, on the days closed through `day`, with the evidence for `leader`.

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, TypeVar
 
 from campaign_automation.utils.observability import emit, logger
+from campaign_automation.utils.validation import json_of
 
 T = TypeVar("T")
 
@@ -65,14 +66,19 @@ class CacheManager:
         key = self._key(tenant, what)
         text = await self._ask("get", lambda client: client.get(key))
         try:
-            value = None if text is None else json.loads(text)
-        except ValueError:  # another program wrote under this key
+            value = None if text is None else json_of(text)
+        except (ValueError, TypeError, AttributeError):  # another program's value, or no text at all
             value = None
         emit("cache_requests_total", result="miss" if value is None else "hit")
         return value
 
     async def set(self, tenant: str, what: str, ttl_seconds: int, value: Any) -> None:
-        key, text = self._key(tenant, what), json.dumps(value)
+        """Keep the value; one that JSON cannot hold, as a client handed in may answer, is not kept."""
+        try:
+            key, text = self._key(tenant, what), json.dumps(value)
+        except (ValueError, TypeError, RecursionError) as error:
+            logger.warning("value not cached", reason=str(error))
+            return
         await self._ask("set", lambda client: client.set(key, text, ex=ttl_seconds))
 
     async def single_flight(

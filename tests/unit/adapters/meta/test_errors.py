@@ -53,6 +53,7 @@ CASES: list[tuple[int, int | None, int, dict[str, Any], type[PlatformError], str
     (100, 1487390, 400, {}, REJECTED, "6003", False),
     (100, 3858495, 400, {}, REJECTED, "6005", False),
     (100, 1504018, 400, {}, FAULT, "4002", True),
+    (100, 1487534, 400, {}, FAULT, "4002", True),
     (368, 1404082, 400, {}, REJECTED, "6005", False),
     (4, None, 400, {}, LIMIT, "1003", True),
     (4, 1504022, 400, {}, LIMIT, "1003", True),

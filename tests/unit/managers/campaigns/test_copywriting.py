@@ -45,6 +45,13 @@ class Model:
         return {"text": answer if isinstance(answer, str) else json.dumps(answer)}
 
 
+class Lookup:
+    """An answer with a text, but without the methods of a mapping."""
+
+    def __getitem__(self, name: str) -> str:
+        return "Made for muddy paths."
+
+
 def write(model: Model | None, language: str = "en") -> AdCopy:
     copywriter = Copywriter(model, ["strong", "fast"])
     return asyncio.run(copywriter.write(creative(), "sales", language, LIMITS))
@@ -184,6 +191,16 @@ def test_a_client_may_answer_the_text_itself() -> None:
     writer = Copywriter(Bare("Made for muddy paths."), ["strong"], takes_plain_text=True)
     written = asyncio.run(writer.write(creative(), "sales", "en", LIMITS))
     assert (written.primary_text, written.source) == ("Made for muddy paths.", "strong")
+
+
+@pytest.mark.parametrize("odd", [None, 5, [], {"text": None}, {}, Lookup()])
+def test_an_answer_of_another_shape_is_no_copy(odd: Any) -> None:
+    class Odd(Model):
+        async def generate_content(self, prompt: str, *, model: str) -> Any:
+            return odd
+
+    writer = Copywriter(Odd(), ["strong"], takes_plain_text=True)
+    assert asyncio.run(writer.write(creative(), "sales", "en", LIMITS)).source == TEMPLATE
 
 
 def test_a_plain_text_passes_the_same_checks() -> None:

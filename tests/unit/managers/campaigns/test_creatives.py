@@ -12,6 +12,7 @@ from campaign_automation.models.campaigns import Creative
 from campaign_automation.utils.cache_manager import CacheManager
 from campaign_automation.utils.error_handler import AccountError
 from tests.support.builders import spec
+from tests.support.memory_cache import MemoryCache
 
 RECORD = {
     "name": "Shoe",
@@ -100,3 +101,12 @@ def test_tags_are_read_from_a_list_and_from_text(stored: Any, tags: list[str]) -
 def test_a_style_that_is_no_text_becomes_one() -> None:
     assert fetched(style=3).style == "3"
     assert fetched(style=None).style is None
+
+
+@pytest.mark.parametrize("kept", ["[]", "5", '"Shoe"', "true"])
+def test_a_cached_value_that_is_no_record_is_asked_for_again(kept: str) -> None:
+    cache = MemoryCache()
+    cache.values["test:{user_123}:creative:1"] = kept
+    library = CreativeLibrary(Tools(RECORD), CacheManager(cache, stage="test"))
+    (creative,) = asyncio.run(library.fetch("user_123", spec(creative_ids=["1"])))
+    assert creative.name == "Shoe"

@@ -27,6 +27,8 @@ _RATE_LIMITS = {_APP_LIMIT, 17, 32, 613, *range(80000, 80015)}
 _PERMISSIONS = {3, 10, *range(200, 300)}
 # Subcodes of error 100 that say more than "invalid parameter", with our codes.
 _INVALID_PARAMETER_CODES = {33: "5000", 1885183: "1004", 1487390: "6003", 3858495: "6005"}
+# A report that ran out of time, or of more figures than one call may ask for: both want fewer days.
+_TOO_WIDE = {1504018, 1487534}
 
 unavailable = partial(outcome_unknown, PLATFORM)
 
@@ -85,8 +87,8 @@ def _invalid_parameter(
     ours = _INVALID_PARAMETER_CODES.get(subcode or 0, "1001")
     if "Missing permissions" in text:
         return PlatformAuthError(_say(error), platform=PLATFORM, code="1004", **facts)
-    if subcode == 1504018:  # an insights query that ran out of time
-        return PlatformUnavailableError(_say(error), platform=PLATFORM, **facts)
+    if subcode in _TOO_WIDE:
+        return PlatformUnavailableError(_say(error), platform=PLATFORM, reduce_days=True, **facts)
     return PlatformRejectedError(_say(error), platform=PLATFORM, code=ours, **facts)
 
 
@@ -106,8 +108,13 @@ def _fault(
 
 
 def is_too_much(error: PlatformError) -> bool:
-    """Return whether Meta asks for less data at once: a smaller page, or fewer days."""
+    """Return whether Meta asks for less data at once, such as a smaller page."""
     return bool(error.details.get("reduce_page"))
+
+
+def is_too_wide(error: PlatformError) -> bool:
+    """Return whether fewer days of a report may be answered where its pages cannot be smaller."""
+    return is_too_much(error) or bool(error.details.get("reduce_days"))
 
 
 def _is_server_side(http_status: int | None) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -26,7 +26,7 @@ from campaign_automation.adapters.meta.answers import (
     campaign_node,
     insight_of_row,
 )
-from campaign_automation.adapters.meta.errors import is_too_much
+from campaign_automation.adapters.meta.errors import is_too_much, is_too_wide
 from campaign_automation.adapters.meta.wire import MetaWire
 from campaign_automation.adapters.tree import Tree
 from campaign_automation.models.common import Level, Objective
@@ -111,9 +111,27 @@ class MetaReader:
         until: date,
         objective: str,
     ) -> list[DailyInsight]:
-        """Read delivery by account day of campaigns of one objective."""
+        """Read delivery by account day of campaigns of one objective.
+
+        Where Meta says that it is too much, half of the days are asked for at once.
+        """
         if not campaign_ids:
             return []
+        try:
+            rows = await self._report(access, level, campaign_ids, since, until)
+        except PlatformUnavailableError as error:
+            if not is_too_wide(error) or since == until:
+                raise
+            middle = since + (until - since) // 2
+            halves = ((since, middle), (middle + timedelta(days=1), until))
+            days = [await self.daily(access, level, campaign_ids, *half, objective) for half in halves]
+            return [row for half in days for row in half]
+        actions = facts.GOALS[Objective(objective)].result_actions
+        return distinct_insights(insight_of_row(row, level, actions) for row in rows)
+
+    async def _report(
+        self, access: Access, level: Level, campaign_ids: Sequence[str], since: date, until: date
+    ) -> list[dict[str, Any]]:
         parents = [f"{each}_id" for each in _REPORTED[: _REPORTED.index(level) + 1]]
         params = {
             "level": str(level),
@@ -123,6 +141,4 @@ class MetaReader:
             "fields": ",".join([*parents, "spend,impressions,clicks,actions,action_values"]),
             "limit": 500,
         }
-        rows = await self._wire.get_all(access, "insights", access.platform_account_id, "insights", params)
-        actions = facts.GOALS[Objective(objective)].result_actions
-        return distinct_insights(insight_of_row(row, level, actions) for row in rows)
+        return await self._wire.get_all(access, "insights", access.platform_account_id, "insights", params)

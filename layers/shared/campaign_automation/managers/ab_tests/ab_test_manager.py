@@ -219,7 +219,7 @@ def _created(
     return AbTestCreated(
         replayed=made.replayed,
         state=made.state,
-        test_state=test.state,
+        test_state=test.state_now(is_deleted=made.state == "deleted"),
         test_id=None if is_dry else test.test_id,
         test_name=terms.test_name,
         campaign_id=made.campaign_id,

@@ -6,11 +6,16 @@ from campaign_automation.managers.ab_tests.ab_test_manager import made_campaign
 from campaign_automation.managers.ab_tests.analysis import AbTestAnalyst
 from campaign_automation.managers.ab_tests.ending import AbTestEnding
 from campaign_automation.managers.ab_tests.report import InterimAnalysis
-from campaign_automation.managers.ab_tests.wording import DAYS_OVER, TITLE_MAY_STOP
+from campaign_automation.managers.ab_tests.wording import (
+    CAMPAIGN_DELETED,
+    DAYS_OVER,
+    END_REASONS,
+    TITLE_MAY_STOP,
+)
 from campaign_automation.managers.campaign_manager import CampaignManager
 from campaign_automation.managers.changes.items import new_run
 from campaign_automation.managers.shared.notices import Notices
-from campaign_automation.models.ab_tests import AbTestChecked, AbTestTick
+from campaign_automation.models.ab_tests import AbTestChecked, AbTestTick, TestState
 from campaign_automation.models.campaign import Campaign
 from campaign_automation.stores.ab_test_store import AbTest, AbTestStore
 from campaign_automation.utils import clock
@@ -75,7 +80,8 @@ class AbTestChecks:
 
     async def _end(self, test: AbTest, campaign: Campaign) -> AbTestChecked:
         """End the test, with its finding in the notice when it can be read; spending stops in any case."""
-        message, verdict = DAYS_OVER, None
+        state: TestState = "finished" if clock.now() >= test.ends_at else "cancelled"
+        message, verdict = (DAYS_OVER if state == "finished" else CAMPAIGN_DELETED), None
         try:
             interim = await self._analyst.read(test, campaign)
             message, verdict = f"{message} {interim.summary}", interim.analysis.verdict
@@ -83,6 +89,6 @@ class AbTestChecks:
             logger.warning("test not read at its end", test_id=test.test_id, reason=error.message)
         except Exception:  # of any kind: nothing may keep the campaign spending
             internal_error("test not read at its end", test_id=test.test_id)
-        run = new_run(f"test:{test.test_id}", "the test's days are over")
-        await self._ending.stop(test, campaign, run, "finished", message=message)
-        return AbTestChecked(test_id=test.test_id, test_state="finished", verdict=verdict, told=True)
+        run = new_run(f"test:{test.test_id}", END_REASONS[state])
+        await self._ending.stop(test, campaign, run, state, message=message)
+        return AbTestChecked(test_id=test.test_id, test_state=state, verdict=verdict, told=True)

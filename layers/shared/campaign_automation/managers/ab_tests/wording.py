@@ -43,6 +43,8 @@ CREATING = "the test is being created"
 TITLE_MAY_STOP = "An A/B test may stop"
 TITLE_ENDED = "An A/B test has ended"
 DAYS_OVER = "Its days are over; its campaign is paused."
+CAMPAIGN_DELETED = "Its campaign was deleted."
+END_REASONS = {"finished": "the test's days are over", "cancelled": "the test's campaign was deleted"}
 _CAUTIONS: dict[StopReason, str] = {
     "slow_drift": f"Fewer than {SLOW_DRIFT_DAYS} full days cannot rule out that the ad sets drift apart"
     " slowly. Decide yourself.",

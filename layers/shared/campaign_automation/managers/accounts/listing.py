@@ -10,6 +10,7 @@ from typing import TypeVar
 from campaign_automation.managers.ab_tests.ab_test_manager import terms_of
 from campaign_automation.managers.campaign_manager import accounts_named, load_all
 from campaign_automation.managers.campaigns.status import CampaignStatusReader
+from campaign_automation.models.ab_tests import TestState
 from campaign_automation.models.accounts import CampaignList, LastFigures, ListCampaigns, ListedCampaign
 from campaign_automation.models.accounts.ab_test_lists import (
     AbTestList,
@@ -63,7 +64,7 @@ class CampaignLists:
         found = [
             _test_shown(test, item)
             for test, item in zip(tests, campaigns, strict=True)
-            if test is not None and request.state in (None, test.state)
+            if test is not None and request.state in (None, _test_state(test, item))
         ]
         page = found[: request.limit]
         more = len(found) > request.limit
@@ -127,6 +128,10 @@ def _figures(last: CampaignStatus) -> LastFigures:
     )
 
 
+def _test_state(test: AbTest, campaign: Campaign) -> TestState:
+    return test.state_now(is_deleted=campaign.state == "deleted")
+
+
 def _test_shown(test: AbTest, campaign: Campaign) -> ListedAbTest:
     terms = terms_of(campaign)
     return ListedAbTest(
@@ -134,7 +139,7 @@ def _test_shown(test: AbTest, campaign: Campaign) -> ListedAbTest:
         test_name=terms.test_name,
         campaign_id=test.campaign_id,
         platform=campaign.platform,
-        test_state=test.state,
+        test_state=_test_state(test, campaign),
         campaign_status=_status(campaign),
         metric=terms.metric,
         starts_at=test.starts_at,

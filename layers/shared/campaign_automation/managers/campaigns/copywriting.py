@@ -157,6 +157,7 @@ class Copywriter:
             async with asyncio.timeout_at(until), self._turn():
                 answer = as_answer(await self._text_model.generate_content(prompt, model=model))
             drafts = self._parsed(answer["text"], templates)
+            source = str(answer.get("model", model))
         except AiModelError:
             raise
         except ConfigurationError as error:  # the log is to name the secret
@@ -170,7 +171,6 @@ class Copywriter:
             if task is None or task.cancelling():
                 raise  # this task is to end; else the client gave up by itself
             raise AiModelError(f"{model} gave up", model=model) from error
-        source = str(answer.get("model", model))
         return {number: _tidied(draft, source) for number, draft in drafts.items()}
 
     def _turn(self) -> asyncio.Semaphore:

@@ -15,7 +15,7 @@ from campaign_automation.utils.cache_manager import CacheManager
 from campaign_automation.utils.error_handler import AccountError, InvalidRequestError, NotFoundError
 
 CACHE_SECONDS = 300
-_CONCURRENT_LOOKUPS = 5
+_CONCURRENT_LOOKUPS = 10
 # The Web Platform's creatives have numbers; callers write 12 or creative_12.
 _NUMBER = re.compile(r"^(?:creative_)?(\d+)$")
 _URL = TypeAdapter(HttpUrl)
@@ -51,10 +51,8 @@ class CreativeLibrary:
         async def load() -> dict[str, Any]:
             return await self._ask(user_id, creative_id)
 
-        record: dict[str, Any] = await self._cache.get_or_load(
-            user_id, f"creative:{creative_id}", CACHE_SECONDS, load
-        )
-        return record
+        record = await self._cache.get_or_load(user_id, f"creative:{creative_id}", CACHE_SECONDS, load)
+        return record if isinstance(record, dict) else await load()  # another program's value
 
     async def _ask(self, user_id: str, creative_id: str) -> dict[str, Any]:
         if self._tools is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
@@ -24,13 +25,15 @@ from campaign_automation.stores.proposal_store import ProposalStore
 from campaign_automation.utils import clock
 from campaign_automation.utils.observability import emit, logger
 
+IsGone = Callable[[str, str], Awaitable[bool]]  # of a tenant's campaign
 _FAILED = ("rejected", "expired", "stale", "rolled_back")  # of which nothing is left
 
 
 class ProposalMaker:
-    def __init__(self, store: ProposalStore, notices: Notices) -> None:
+    def __init__(self, store: ProposalStore, notices: Notices, is_gone: IsGone) -> None:
         self._store = store
         self._notices = notices
+        self._is_gone = is_gone
 
     async def make(
         self,
@@ -73,12 +76,20 @@ class ProposalMaker:
         return await self._store.load(tenant, proposal_id) or proposal
 
     async def as_it_is_now(self, tenant: str, answer: ProposalMade) -> Now:
-        """Return an earlier answer with the proposal's state as it is now, and whether it came to nothing."""
+        """Return an earlier answer with the proposal's state as it is now.
+
+        It is over when it came to nothing, or the campaign that it created is deleted.
+        """
         proposal = await self._store.load(tenant, answer.proposal_id)
         if proposal is None or (state := state_now(proposal)) == "open":
             return Now(answer, is_over=proposal is None)
         message = wording.is_now(state, proposal.note)
-        return Now(answer.model_copy(update={"state": state, "message": message}), is_over=state in _FAILED)
+        is_over = state in _FAILED or await self._is_undone(proposal)
+        return Now(answer.model_copy(update={"state": state, "message": message}), is_over=is_over)
+
+    async def _is_undone(self, proposal: Proposal) -> bool:
+        made = proposal.campaign_id if proposal.plan.creation else None
+        return made is not None and await self._is_gone(proposal.tenant, made)
 
 
 def state_now(proposal: Proposal) -> ProposalState:
