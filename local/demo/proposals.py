@@ -27,7 +27,7 @@ def proposals(api: Caller, cloud: Cloud, campaign_id: str, say: Callable[[str], 
     shown = api.get(f"/v1/proposals/{made['proposal_id']}")["proposal"]
     for item in shown["receipts"]:
         say(f"    {item['platform_id']}: {item['outcome']}, read back {item['read_back']}")
-    total = api.get(path)["campaign"]["daily_budget"]
+    total = sum(item["daily_budget"] for item in api.get(path)["adsets"] if not item["foreign"])
     ok = (shown["state"], shown["decided_by"], total) == ("verified", "user:user_123", BUDGET)
     return {"ok": ok, "state": shown["state"], "receipts": len(shown["receipts"])}
 

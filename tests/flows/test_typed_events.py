@@ -10,6 +10,7 @@ from local.cloud.aws import arn
 from tests.support.api import Api
 from tests.support.aws import client, settle
 from tests.support.builders import request_body
+from tests.support.cuts import slow
 
 SEEN = "seen-on-the-bus"
 
@@ -36,6 +37,7 @@ class Subscriber:
         return found
 
 
+@slow  # in process: tests/unit/managers/notices/test_events.py
 def test_programs_of_the_account_see_a_campaign_made_started_and_paused(api: Api, cloud: Cloud) -> None:
     subscriber = Subscriber(cloud)
     created = api.create(request_body(activate=True)).json()

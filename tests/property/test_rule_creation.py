@@ -19,6 +19,7 @@ from campaign_automation.adapters.base import Access, BudgetOutcome, DailyInsigh
 from campaign_automation.capability import run_action
 from campaign_automation.clients.aws import Aws
 from campaign_automation.managers.changes.guards import Limits
+from campaign_automation.managers.notices import events
 from campaign_automation.managers.rules import evaluation as rule_evaluation
 from campaign_automation.managers.rules.schedules import RuleSchedules
 from campaign_automation.models.campaign import Creation
@@ -450,6 +451,18 @@ def test_programs_are_told_once_of_a_tick_that_acts_and_of_its_changes(house: Ho
     (changed,) = events_of(house, "campaign.changed")
     assert (changed.about["actor"], len(changed.data["changes"])) == (f"rule:{rule_id}", 3)
     assert changed.about["sequence"] < acted.about["sequence"]
+
+
+def test_the_event_of_a_tick_that_acts_on_many_objects_is_told_in_parts(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "MOST_OBJECTS", 2)  # an event bus takes no event of thousands
+    house.tick(house.create_rule(**PAUSE).rule_id, clock.now())
+    first, second = events_of(house, "rule.acted")
+    assert [len(item.data["ids"]) for item in (first, second)] == [2, 1]
+    assert sorted(first.data["ids"] + second.data["ids"]) == sorted(house.adsets)
+    assert [item["id"] for item in second.data["changed"]] == second.data["ids"]
+    assert first.event_id != second.event_id
 
 
 def events_of(house: House, kind: str) -> list[WebhookEvent]:

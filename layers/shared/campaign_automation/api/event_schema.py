@@ -6,9 +6,10 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
-from campaign_automation.models.notices.events import TYPED, Envelope, NoticeData, event_model
+from campaign_automation.models.notices.events import TYPED, Envelope, NoticeData, WebhookTrial, event_model
 
-MODELS = [*map(event_model, TYPED), event_model(NoticeData, Envelope)]
+# Those of webhooks alone are in no sequence.
+MODELS = [*map(event_model, TYPED), *(event_model(item, Envelope) for item in (NoticeData, WebhookTrial))]
 
 
 def document() -> dict[str, Any]:

@@ -208,7 +208,8 @@ class Creation(_Stored):
     failure: dict[str, Any] | None = None
     warnings: list[str] = []
     drift: list[str] = []
-    held_copies: list[str] = []  # platform ids of second copies that a person was told of
+    # Platform ids of second copies that a person was told of; with a ? of those that are yet to be paused.
+    held_copies: list[str] = []
     activated: bool = False
     recorded: bool = False
     looks: int = 0

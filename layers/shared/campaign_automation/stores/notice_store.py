@@ -16,6 +16,7 @@ from pydantic import Field
 
 from campaign_automation.models.common import Record
 from campaign_automation.models.notices import Channel
+from campaign_automation.models.notices.events import NoticeData
 from campaign_automation.stores.lease import DELIVERY, machine_now
 from campaign_automation.stores.operations.events import NewEvent, write_with_events
 from campaign_automation.stores.operations.webhooks import WebhookEvent, event_puts
@@ -75,7 +76,7 @@ def notice_puts(notices: Iterable[Notice], when: Condition | None = None) -> lis
     """Return the rows of notices: those for people, and the events for their tenants' webhooks."""
     items = list(notices)
     events = [
-        WebhookEvent(item.tenant, item.notice_id, "notice", item.since, item.arguments)
+        WebhookEvent(item.tenant, item.notice_id, NoticeData.type, item.since, _told(item))
         for item in items
         if item.only is None or "webhook" in item.only
     ]
@@ -83,6 +84,11 @@ def notice_puts(notices: Iterable[Notice], when: Condition | None = None) -> lis
         *(Put(notice_row(item), when=when) for item in items),
         *event_puts(events),
     ]
+
+
+def _told(notice: Notice) -> dict[str, Any]:
+    """Return the fields of a notice that its schema names: the link to a page is for its owner alone."""
+    return {name: value for name, value in notice.arguments.items() if name in NoticeData.model_fields}
 
 
 def notice_row(notice: Notice) -> Row:

@@ -20,6 +20,7 @@ from campaign_automation.models.campaigns import CampaignPlan
 from campaign_automation.models.common import AdAccount, Level
 from campaign_automation.settings import parse_settings
 from campaign_automation.steps import creation_step
+from campaign_automation.stores import lease
 from campaign_automation.utils import clock, retry_strategy
 from campaign_automation.utils.error_handler import (
     PlatformRateLimitError,
@@ -533,6 +534,39 @@ def test_a_second_campaign_that_may_be_somebodys_is_paused_and_told(house: House
         creation = await house.only()
         trail = (await house.ask("get_audit", {"campaign_id": creation.campaign_id}))["records"]
         assert [record["platform_id"] for record in trail if record["operation"] == "set_status"] == [late]
+        (notice,) = house.web_platform.notifications
+        assert late in notice["message"]
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(("part", "step"), [("platform", "set_status"), ("notices", "tell")])
+def test_a_second_campaign_that_may_be_somebodys_stays_also_when_a_process_dies_at_it(
+    house: House, part: str, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario() -> None:
+        house.platform.late_campaigns = 1
+        await house.create(request_body())
+        late = await house.platform.land()
+        house.platform.change(late, status="active")
+        place: Any = house.platform if part == "platform" else house.wiring.notices
+        before = getattr(place, step)
+
+        async def dies(*arguments: Any) -> None:
+            if part == "platform":
+                await before(*arguments)  # it is paused, and nobody knows
+            raise Died
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(place, step, dies)
+            with pytest.raises(Died):
+                await house.sweep(minutes=6)
+        over = lease.machine_now() + 600
+        monkeypatch.setattr(lease, "machine_now", lambda: over)
+        for minutes in (70, 140):
+            await house.sweep(minutes=minutes)
+        assert house.platform.node(late).status == "paused"
+        assert (await house.only()).held_copies == [late]
         (notice,) = house.web_platform.notifications
         assert late in notice["message"]
 

@@ -8,7 +8,9 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
+import boto3
 import pytest
+from moto import mock_aws
 from pydantic import TypeAdapter
 
 from campaign_automation.api.event_schema import MODELS, document
@@ -26,6 +28,8 @@ from tests.support.builders import request_body
 from tests.support.memory_table import MemoryTable
 from tests.support.one_tenant import OneTenant
 from tests.support.receiver import Receiver, receiving
+
+REGION = "us-east-1"
 
 
 class Bus:
@@ -49,7 +53,7 @@ class Bus:
 class House(OneTenant):
     """A house with a bus; who only looks at the bus sweeps first."""
 
-    def __init__(self, bus: Bus, **settings: str) -> None:
+    def __init__(self, bus: Any, **settings: str) -> None:
         super().__init__(EVENT_BUS_NAME="bus", **settings)
         self.bus = bus
         self.wiring.webhooks._bus = EventBus("bus", lambda: bus)
@@ -91,6 +95,25 @@ def test_a_campaign_tells_its_life_in_order_under_its_own_numbers() -> None:
     assert all(TypeAdapter(event_type()).validate_python(event) for event in bus.events)
 
 
+def test_a_subscriber_of_the_bus_gets_events_by_their_source_and_type() -> None:
+    with mock_aws():
+        bus, queues = boto3.client("events", REGION), boto3.client("sqs", REGION)
+        url = queues.create_queue(QueueName="mine")["QueueUrl"]
+        queue = queues.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]
+        bus.create_event_bus(Name="bus")
+        pattern = {"source": ["campaign-automation"], "detail-type": ["campaign.changed"]}
+        bus.put_rule(Name="mine", EventBusName="bus", EventPattern=json.dumps(pattern))
+        target = {"Id": "1", "Arn": queue["QueueArn"]}
+        bus.put_targets(Rule="mine", EventBusName="bus", Targets=[target])
+        house = House(bus)
+        campaign_id = house.done("create_campaign", request_body(activate=True))["campaign_id"]
+        house.done("manage_campaign", {"campaign_id": campaign_id, "action": "pause"})
+        found = queues.receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]
+    seen = [json.loads(message["Body"]) for message in found]
+    assert sorted(item["detail"]["sequence"] for item in seen) == [2, 3]
+    assert {item["detail-type"] for item in seen} == {"campaign.changed"}
+
+
 def event_type() -> Any:
     union = MODELS[0]
     for model in MODELS[1:]:
@@ -101,9 +124,8 @@ def event_type() -> Any:
 def test_the_schema_knows_each_type_once_and_resolves_its_references() -> None:
     schema = document()
     kinds = [item["properties"]["type"]["const"] for item in resolved(schema)]
-    assert sorted(kinds) == sorted(
-        "campaign.created campaign.changed rule.acted test.ended proposal.waiting needs_person notice".split()
-    )
+    typed = "campaign.created campaign.changed rule.acted test.ended proposal.waiting needs_person"
+    assert sorted(kinds) == sorted([*typed.split(), "notice", "test"])
     names = {item.removeprefix("#/$defs/") for item in references(schema)}
     assert names <= set(schema["$defs"])
 
@@ -216,6 +238,19 @@ def test_a_webhook_that_was_down_for_a_day_gets_typed_events_once_and_in_order(
     assert typed == bus.events
     assert len({event["id"] for event in receiver.taken}) == len(receiver.taken)
     assert house.waiting() == 0
+
+
+def test_all_that_a_webhook_gets_is_as_the_schema_says(receiver: Receiver) -> None:
+    house = House(Bus(), WEBHOOK_PRIVATE_HOSTS="127.0.0.1")
+    house.done("set_notifications", {"webhook_url": receiver.url})
+    house.done("try_webhook", {})
+    campaign_id = house.done("create_campaign", request_body())["campaign_id"]
+    house.ask("update_campaign", {"campaign_id": campaign_id, "name": "Another", "mode": "propose"})
+    house.sweep()
+    told = sorted(types(receiver.taken))
+    assert told == ["campaign.created", "notice", "proposal.waiting", "test"]
+    for event in receiver.taken:
+        TypeAdapter(event_type()).validate_python(event)
 
 
 def test_the_end_of_a_test_is_told_once() -> None:

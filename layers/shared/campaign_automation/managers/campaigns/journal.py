@@ -156,7 +156,7 @@ class Journal:
         second = [entry.model_copy(update={"platform_id": item}) for entry, item in new]
         for level in dict.fromkeys(entry.level for entry in second):
             of_level = [entry for entry in second if entry.level is level]
-            unused = [entry for entry in of_level if await _is_unused(planned, entry)]
+            unused = [entry for entry in of_level if await _may_be_removed(planned, entry)]
             await self._remove(planned, level, unused)
             await self._hold(planned, level, [entry for entry in of_level if entry not in unused])
 
@@ -172,17 +172,24 @@ class Journal:
         if not copies:
             return
         logger.warning("second copies paused", level=level, platform_ids=_ids(copies))
+        creation, ids = planned.creation, audit_ids()
+        # Noted before it is paused: a later visit could not tell whether it was in use.
+        doubted = [_doubted(item) for item in _ids(copies)]
+        await self._note_copies(creation, {*creation.held_copies, *doubted})
         raise_first(await planned.adapter.set_status(planned.access, level, _ids(copies), "paused"))
         emit("second_copies_total", len(copies), outcome="paused")
-        creation, ids = planned.creation, audit_ids()
         await self._audit.conclude([records.copy_paused(creation, copy, next(ids)) for copy in copies])
-        creation.held_copies += _ids(copies)
-        await self._store.update(creation, held_copies=creation.held_copies)
+        # Told before they count as held: a process that dies in between leaves them to the next visit.
         for copy in copies:
             text = wording.second_copy_notice(creation.campaign_id, planned.adapter.platform, copy)
             notice_id = f"{creation.campaign_id}-copy-{copy.platform_id}"
             needed = person_needed(creation.tenant, notice_id, text, creation.campaign_id)
             await self._notices.tell(creation.tenant, notice_id, text, [needed])
+        await self._note_copies(creation, {*creation.held_copies, *_ids(copies)} - {*doubted})
+
+    async def _note_copies(self, creation: Creation, copies: Collection[str]) -> None:
+        creation.held_copies = sorted(copies)
+        await self._store.update(creation, held_copies=creation.held_copies)
 
     async def record_created(
         self,
@@ -214,6 +221,16 @@ async def campaigns_by_name(planned: Planned) -> list[str]:
         return []  # saves a search of the account's campaigns
     found = await planned.adapter.find(planned.access, Level.CAMPAIGN, [entry.name], None)
     return found.get(entry.name, [])
+
+
+def _doubted(platform_id: str) -> str:
+    """Return the note of a second copy that may be somebody's, until it is paused and a person told."""
+    return f"{platform_id}?"
+
+
+async def _may_be_removed(planned: Planned, copy: ObjectEntry) -> bool:
+    is_doubted = _doubted(copy.platform_id or "") in planned.creation.held_copies
+    return not is_doubted and await _is_unused(planned, copy)
 
 
 async def _is_unused(planned: Planned, copy: ObjectEntry) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 from campaign_automation.models.campaign import Campaign, Creation
 from campaign_automation.models.changes import AuditRecord
@@ -21,7 +21,8 @@ from campaign_automation.stores.operations.events import NewEvent
 from campaign_automation.utils import observability
 
 SYSTEM = "system"  # the actor of what nobody asked for
-_MOST_CHANGES = 50  # of one event, which an event bus takes up to 256 KB of
+MOST_OBJECTS = 50  # of one event, which an event bus takes up to 256 KB of
+_Item = TypeVar("_Item")
 
 
 def event(
@@ -76,7 +77,7 @@ def campaign_changed(campaign: Campaign, records: Iterable[AuditRecord]) -> list
     """Return the events of changes that were applied, one or more for each run."""
     events: list[NewEvent] = []
     for run_id, of_run in itertools.groupby(records, key=lambda record: record.run_id):
-        for part in _parts(list(of_run)):
+        for part in in_parts(list(of_run)):
             first = part[0]
             changes = [_change(record) for record in part]
             events.append(
@@ -110,8 +111,9 @@ def _of_creation(creation: Creation, event_id: str, data: EventData) -> NewEvent
     )
 
 
-def _parts(records: Sequence[AuditRecord]) -> list[Sequence[AuditRecord]]:
-    return [records[start : start + _MOST_CHANGES] for start in range(0, len(records), _MOST_CHANGES)]
+def in_parts(items: Sequence[_Item]) -> list[Sequence[_Item]]:
+    """Return the parts of a long list, each for one event."""
+    return [items[start : start + MOST_OBJECTS] for start in range(0, len(items), MOST_OBJECTS)]
 
 
 def _change(record: AuditRecord) -> CampaignChange:

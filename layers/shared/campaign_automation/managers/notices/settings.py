@@ -23,6 +23,7 @@ from campaign_automation.models.notices import (
     WebhookSecret,
     WebhookTried,
 )
+from campaign_automation.models.notices.events import WebhookTrial
 from campaign_automation.stores.operations.webhooks import WEBHOOK, WebhookEvent, WebhookStore
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import InvalidRequestError
@@ -78,8 +79,8 @@ class NotificationChoices:
         if settings.webhook_url is None:
             raise InvalidRequestError("webhook_url: there is no webhook to try", field="webhook_url")
         event_id = f"test-{uuid.uuid4().hex}"
-        data = {"message": "This is a test."}
-        event = WebhookEvent(caller.user_id, event_id, "test", clock.now_ms(), data)
+        data = WebhookTrial(message="This is a test.")
+        event = WebhookEvent(caller.user_id, event_id, data.type, clock.now_ms(), data.model_dump())
         delivery = await self._webhooks.send(settings, event)
         return WebhookTried(
             is_taken=delivery.is_taken,

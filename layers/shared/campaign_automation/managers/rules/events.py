@@ -1,8 +1,10 @@
-"""The events of a rule's tick, one for each campaign that it acted on. Pure."""
+"""The events of a rule's tick, one or more for each campaign that it acted on. Pure."""
 
 from __future__ import annotations
 
-from campaign_automation.managers.notices.events import event, person_needed
+from collections.abc import Sequence
+
+from campaign_automation.managers.notices.events import event, in_parts, person_needed
 from campaign_automation.managers.rules.decisions import Evaluation
 from campaign_automation.managers.rules.entities import RULE_ACTOR
 from campaign_automation.models.notices.events import RuleActed
@@ -26,7 +28,11 @@ def events_of(
     by_campaign: dict[str | None, list[str]] = {}
     for item in dict.fromkeys(ids):
         by_campaign.setdefault(campaigns.get(item), []).append(item)
-    return [_acted(tick, result, campaign_id, acted_on) for campaign_id, acted_on in by_campaign.items()]
+    return [
+        _acted(tick, result, campaign_id, part, number)
+        for campaign_id, acted_on in by_campaign.items()
+        for number, part in enumerate(in_parts(acted_on))
+    ]
 
 
 def _campaigns(evaluation: Evaluation) -> dict[str, str]:
@@ -36,7 +42,9 @@ def _campaigns(evaluation: Evaluation) -> dict[str, str]:
     return {tag: campaign.campaign_id for campaign in campaigns.values() for tag in campaign.objects}
 
 
-def _acted(tick: Tick, result: RuleEvaluated, campaign_id: str | None, ids: list[str]) -> NewEvent:
+def _acted(
+    tick: Tick, result: RuleEvaluated, campaign_id: str | None, ids: Sequence[str], number: int
+) -> NewEvent:
     head, wanted = tick.head, frozenset(ids)
     name = f"{head.rule_id}-{head.version}-{tick.scheduled_time:%Y%m%dT%H%M%S}"
     data = RuleActed(
@@ -45,12 +53,12 @@ def _acted(tick: Tick, result: RuleEvaluated, campaign_id: str | None, ids: list
         version=head.version,
         scheduled_time=clock.iso(tick.scheduled_time),
         action=head.rule.action.type,
-        ids=ids,
+        ids=list(ids),
         changed=[item for item in result.changed if item.id in wanted],
     )
     return event(
         head.tenant,
-        f"{name}-{campaign_id}",
+        f"{name}-{campaign_id}{f'-{number}' if number else ''}",
         data,
         f"{RULE_ACTOR}{head.rule_id}",
         campaign_id=campaign_id,

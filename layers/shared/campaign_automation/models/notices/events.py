@@ -56,7 +56,10 @@ class CampaignChanges(EventData):
 
 
 class RuleActed(EventData):
-    """A rule fired on objects of a campaign: it changed them, or only told a person."""
+    """A rule fired on objects of a campaign: it changed them, or only told a person.
+
+    More than 50 objects are told in several events.
+    """
 
     type: ClassVar[str] = "rule.acted"
     rule_id: str
@@ -111,6 +114,13 @@ class NoticeData(EventData):
     message: str
     action_url: str | None = None
     extra_data: dict[str, Any] | None = None
+
+
+class WebhookTrial(EventData):
+    """An event that `try_webhook` sends, for webhooks alone."""
+
+    type: ClassVar[str] = "test"
+    message: str
 
 
 class Envelope(Model):
