@@ -202,7 +202,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--steps", type=int, default=10_000, help="of the simulation")
     parser.add_argument("--memory", type=int, default=1500, help="cases on platforms in memory, at least")
     parser.add_argument("--cases", type=int, default=250, help="cases against the sandbox, at least")
-    parser.add_argument("--workers", type=int, default=150, help="cases through the local cloud")
+    parser.add_argument("--workers", type=int, default=170, help="cases through the local cloud")
     parser.add_argument("--seed", type=int, default=1, help="draws cases and histories")
     parser.add_argument("--jobs", type=int, default=2)
     return parser.parse_args()

@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 
 from campaign_automation.models.common import Level
+from campaign_automation.tasks import check_ab_test
 from campaign_automation.utils.error_handler import PlatformUnavailableError
 from tests.support.builders import request_body
 from tests.support.meta import ACCESS
@@ -191,7 +192,11 @@ def test_a_test_whose_campaign_was_deleted_does_not_run_for_who_asks_again(
     again = house.done("create_ab_test", TEST, **KEYED)
     assert (again["campaign_status"], again["test_state"]) == ("deleted", "cancelled")
     if not by_hand:  # what is shown without a look at the platform knows what was deleted here
-        assert house.done("get_ab_test", {"test_id": given["test_id"]})["test_state"] == "cancelled"
+        asked = {"test_id": given["test_id"]}
+        assert house.done("get_ab_test", asked)["test_state"] == "cancelled"
+        checked = house.run(lambda: check_ab_test(house.wiring, {"tenant": "u", **asked}))
+        assert checked["test_state"] == "cancelled"
+        assert "deleted" in house.done("get_ab_test", asked)["end_reason"]
 
 
 def test_a_cancelled_test_is_created_anew_without_a_key_and_shown_under_one(house: OneTenant) -> None:

@@ -58,6 +58,10 @@ def test_a_daily_budget_counts_what_runs_or_starts_with_the_campaign() -> None:
     created = house.done("create_campaign", request_body())
     first = status_of(house, created)["campaign"]
     assert (first["daily_budget"], first["paused_daily_budget"]) == (100, 0)
+    house.done("update_campaign", {"campaign_id": created["campaign_id"], "daily_budget": 110})
+    changed = status_of(house, created)["campaign"]
+    assert (changed["daily_budget"], changed["paused_daily_budget"]) == (110, 0)
+    house.done("update_campaign", {"campaign_id": created["campaign_id"], "daily_budget": 100})
 
     house.done("manage_campaign", {"campaign_id": created["campaign_id"], "action": "start"})
     adset = created["adsets"][0]

@@ -151,6 +151,8 @@ def test_a_conflict_names_the_objects_and_priorities_settle_it() -> None:
     assert conflict.objects == ["as_1", "as_2"]
     plain, first = parse(CreateRule, body()), parse(CreateRule, body(priority=5))
     assert is_settled(first, plain)
+    assert is_settled(parse(CreateRule, body(priority=1)), plain)
+    assert not is_settled(parse(CreateRule, body(priority=0)), plain)
     assert not is_settled(plain, first)
     assert not is_settled(first, first)
     assert find_conflicts(parse(CreateRule, body(**START)), [rule("rule_9")])

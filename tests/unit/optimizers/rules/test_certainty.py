@@ -17,13 +17,14 @@ from campaign_automation.optimizers.rules.certainty import (
     rate_bounds,
     share_bounds,
 )
+from campaign_automation.optimizers.rules.columns import Columns
 from campaign_automation.optimizers.special_functions import (
     beta_cdf,
     beta_quantile,
     gamma_cdf,
     gamma_quantile,
 )
-from tests.support.rules import acted, adset, days, is_, reasons, rule, run
+from tests.support.rules import acted, adset, days, is_, reasons, rule, run, snapshot
 
 SHAPES = [0.5, 1, 2, 3.5, 10, 99.5, 1000, 50_000]
 NOTIFY = {"type": "send_notification", "parameters": {"message": "look"}}
@@ -217,3 +218,36 @@ def _poisson(rng: random.Random, mean: float) -> int:
     while product > math.exp(-mean):
         count, product = count + 1, product * rng.random()
     return count
+
+
+def columns_of(*records: Any, **changes: Any) -> Columns:
+    account = snapshot(adset("as_1", days(*records), **changes))
+    return Columns(account, account.entities)
+
+
+def test_without_a_target_the_bounds_of_cpa_have_no_prior() -> None:
+    found = columns_of((100.0, 5000, 100, 5, 300.0)).bounds("cpa", "1d", 0.9, anytime=False)
+    assert found is not None
+    low, high = rate_bounds(5, 100.0, 0.9)
+    assert [column.cell(0) for column in found] == pytest.approx([1 / high, 1 / low])
+    with_target = columns_of((100.0, 5000, 100, 5, 300.0), target_cpa=50.0)
+    assert with_target.bounds("cpa", "1d", 0.9, anytime=False) != found
+
+
+def test_the_value_of_a_conversion_is_that_of_the_longest_span_that_has_one() -> None:
+    """A window with conversions and no revenue tells no value; the days before it do."""
+    columns = columns_of((100.0, 5000, 100, 4, 200.0), (100.0, 5000, 100, 5, 0.0))
+    assert columns._value_per_conversion(0, "1d") == pytest.approx(200 / 9)
+    assert columns_of((1.0, 1, 1, 0, 0.0))._value_per_conversion(0, "1d") == "no_value_per_conversion"
+
+
+def test_matured_figures_are_of_complete_days_alone() -> None:
+    account = snapshot(
+        adset("as_1", days(*[(100.0, 5000, 100, 5, 300.0)] * 3)), maturity=[0.2, 1.0], maturity_assumed=False
+    )
+    columns = Columns(account, account.entities)
+    assert columns.metric("conversions", "3d", matured=True).cell(0) == 10
+    assert columns.metric("conversions", "today", matured=True).cell(0) == "unfinished_day"
+    bounds = [columns.bounds("cpa", "3d", 0.9, anytime=False, matured=matured) for matured in (True, False)]
+    assert None not in bounds
+    assert bounds[0] != bounds[1]

@@ -311,9 +311,8 @@ def _daily_budgets(campaign: Campaign, tree: Tree) -> _Budgets:
 
 
 def _starting(campaign: Campaign) -> set[str | None]:
-    """Return the platform ids of the ad sets that were never started, and start with their campaign."""
-    entries = campaign.made(Level.ADSET)
-    return {entry.platform_id for entry in entries if entry.status is None and not entry.held}
+    """Return the platform ids of the ad sets that start with their campaign."""
+    return {entry.platform_id for entry in campaign.start_order() if entry.level is Level.ADSET}
 
 
 def _sum(nodes: Sequence[AdSetNode]) -> Decimal | None:

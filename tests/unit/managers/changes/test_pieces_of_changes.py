@@ -1,0 +1,109 @@
+"""Small parts of changes: what a settled record shows, what an undo asks for, whom a stop concerns first."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from campaign_automation.managers.changes import history, stopping
+from campaign_automation.managers.changes.control import _entities
+from campaign_automation.managers.changes.items import DesiredChange, Shown
+from campaign_automation.models.campaign import Creation
+from campaign_automation.models.changes import AuditRecord, ManageCampaign
+from campaign_automation.models.common import Level
+from campaign_automation.models.switches import StopAll
+from campaign_automation.utils.error_handler import NotFoundError
+from tests.support.builders import request_body
+from tests.support.one_tenant import OneTenant
+
+
+@pytest.fixture(scope="module")
+def house() -> OneTenant:
+    return OneTenant()
+
+
+@pytest.fixture(scope="module")
+def made(house: OneTenant) -> Creation:
+    answer = house.done("create_campaign", request_body(activate=True))
+    found = house.run(lambda: house.wiring.store.load("u", answer["campaign_id"]))
+    assert isinstance(found, Creation)
+    return found
+
+
+@pytest.fixture
+def creation(made: Creation) -> Creation:
+    return made.model_copy(deep=True)
+
+
+def record(house: OneTenant, made: Creation, **changes: Any) -> AuditRecord:
+    trail = house.run(lambda: house.wiring.audit.since("u", made.campaign_id, 0))
+    return trail[0].model_copy(update={"entity_id": "x", "evidence": {}, **changes})
+
+
+@pytest.mark.parametrize(
+    ("changes", "seen"),
+    [
+        ({"operation": "set_budget", "after": {"daily_budget": "7"}}, {"scheduled_budget": None}),
+        (
+            {
+                "operation": "set_budget",
+                "after": {"daily_budget": "7"},
+                "evidence": {"effective": "next_day"},
+            },
+            {"scheduled_budget": Decimal(7)},
+        ),
+        ({"operation": "set_name", "after": {"name": "N"}}, {"renamed": "N"}),
+        ({"operation": "set_status", "evidence": {"holds": True}}, None),
+        ({"operation": "remove"}, {}),
+    ],
+)
+def test_a_settled_record_shows_what_it_changed(
+    house: OneTenant, made: Creation, changes: dict[str, Any], seen: dict[str, Any] | None
+) -> None:
+    settled = record(house, made, **changes)
+    found = Shown.settled(settled)
+    assert found == Shown("x", {"held": settled.holds} if seen is None else seen)
+
+
+@pytest.mark.parametrize("held", [True, False])
+def test_an_undo_of_a_status_holds_what_was_paused_on_its_own(
+    house: OneTenant, made: Creation, held: bool
+) -> None:
+    paused = record(
+        house,
+        made,
+        level=Level.ADSET,
+        operation="set_status",
+        before={"status": "paused"},
+        evidence={"held": held},
+    )
+    assert history._back(paused) == DesiredChange(Level.ADSET, "x", "status", "paused", holds=held)
+
+
+def test_a_campaign_is_known_to_run_by_its_journal(creation: Creation) -> None:
+    assert stopping._is_running(creation)
+    creation.activated = False
+    assert stopping._is_running(creation)  # by the status of its root
+    assert creation.plan is not None
+    creation.objects[creation.plan.tag].status = "paused"
+    assert not stopping._is_running(creation)
+    creation.state = "creating"
+    assert stopping._is_running(creation)
+
+
+def test_a_creation_without_an_account_yet_is_in_the_scope_of_its_platform_alone(creation: Creation) -> None:
+    creation.account = None
+    platform = StopAll.model_validate({"scope": "platform", "platform": "meta", "reason": "r"})
+    account = {"scope": "account", "platform": "meta", "account": "act_1", "reason": "r"}
+    assert stopping._concerns(platform, creation)
+    assert not stopping._concerns(StopAll.model_validate(account), creation)
+
+
+def test_objects_that_are_not_known_are_listed_in_words(creation: Creation) -> None:
+    campaign = creation.campaign()
+    assert campaign is not None
+    asked = ManageCampaign(campaign_id="c", action="pause", level="adset", entity_ids=["a", "b"])
+    with pytest.raises(NotFoundError, match=r"has no adset a, b$"):
+        _entities(campaign, asked)
