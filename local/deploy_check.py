@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -172,7 +173,19 @@ def known(template: dict[str, Any]) -> dict[str, Any]:
     kept = {name: item for name, item in resources.items() if not is_unsupported(item)}
     for item in kept.values():
         item.pop("UpdatePolicy", None)  # of CodeDeploy
-    return {**template, "Resources": kept}
+    return {**template, "Resources": emptied(kept, set(resources) - set(kept))}
+
+
+def emptied(value: Any, gone: set[str]) -> Any:
+    """Return `value` with empty texts for those made of what is `gone`, as the address of a cache."""
+    match value:
+        case {"Fn::Sub": str(text)} if gone.intersection(re.findall(r"\$\{(\w+)", text)):
+            return ""
+        case dict():
+            return {name: emptied(item, gone) for name, item in value.items()}
+        case list():
+            return [emptied(item, gone) for item in value]
+    return value
 
 
 def is_unsupported(resource: Mapping[str, Any]) -> bool:

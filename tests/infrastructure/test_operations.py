@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import copy
 import json
 import re
 from collections.abc import Callable
@@ -24,7 +25,7 @@ from local.cloud.stack.deployer import active_resources
 from local.cloud.stack.intrinsics import Physical, Resolver, parameter_values, pseudo_parameters
 from local.cloud.stack.resources import DEPLOY
 from local.cloud.stack.template import transform
-from local.deploy_check import UNSUPPORTED, is_unsupported
+from local.deploy_check import UNSUPPORTED, is_unsupported, known
 from local.source import template
 
 ROOT = Path(__file__).parents[2]
@@ -224,8 +225,12 @@ def test_functions_that_spend_are_replaced_by_canaries_under_an_alarm(
         assert "DEPLOYMENT_STOP_ON_ALARM" in group["AutoRollbackConfiguration"]["Events"]
     alarms = of_type(resources, "AWS::CloudWatch::Alarm")
     found = [pair for name in CANARY for pair in watched(alarms[name])]
+    assert {name for name, _ in found} == {"Errors", "internal_errors_total", "errors_as_answers_total"}
     for metric in ("Errors", "internal_errors_total"):
         assert {function for name, function in found if name == metric} == SPENDING
+    told = (ROOT / "docs/deploying.md").read_text()
+    assert "Four alarms take" in told
+    assert all(name in told for name in CANARY)
     for name in SPENDING:
         assert "CodeDeployLambdaAliasUpdate" in resources[f"{name}Aliaslive"]["UpdatePolicy"]
 
@@ -363,6 +368,16 @@ def test_the_second_emulator_is_spared_few_types_each_with_its_reason(resources:
     spared = {item["Type"] for item in resources.values() if is_unsupported(item)}
     assert spared == set(UNSUPPORTED)
     assert set(UNSUPPORTED) <= set(DEPLOY)
+
+
+def test_no_text_that_the_second_emulator_deploys_is_made_of_what_it_is_spared(
+    resources: dict[str, Any],
+) -> None:
+    """A function with the address of a cache that is not there answers nothing."""
+    deployed = known({"Resources": copy.deepcopy(resources)})["Resources"]
+    spared = resources.keys() - deployed.keys()
+    assert "Cache" in spared
+    assert not spared & set(re.findall(r"\$\{(\w+)", json.dumps(deployed)))
 
 
 class Failing(SqliteTable):
