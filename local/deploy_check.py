@@ -76,7 +76,7 @@ def main() -> int:
             first = check.seen()
             check.expect(first == (UNPACKAGED, False), f"the first deployment answers {first}")
             layer = bundle / "SharedLayer" / "python" / "campaign_automation"
-            module = layer / "managers" / "accounts" / "health.py"
+            module = layer / "settings.py"
             module.write_text(module.read_text().replace(f'"{UNPACKAGED}"', f'"{RELEASE}"'))
             # A layer's bytecode is never compared with its source.
             shutil.rmtree(module.parent / "__pycache__", ignore_errors=True)
