@@ -77,7 +77,7 @@ def main() -> int:
             first = check.seen()
             check.expect(first == (UNPACKAGED, False), f"the first deployment answers {first}")
             layer = bundle / "SharedLayer" / "python" / "campaign_automation"
-            module = layer / "managers" / "accounts" / "health.py"
+            module = layer / "settings.py"
             module.write_text(module.read_text().replace(f'"{UNPACKAGED}"', f'"{RELEASE}"'))
             # A layer's bytecode is never compared with its source.
             shutil.rmtree(module.parent / "__pycache__", ignore_errors=True)
@@ -101,8 +101,8 @@ class Check:
 
     def __init__(self, endpoint: str, bundle: Path, identity: Identity, http: httpx.Client) -> None:
         self._endpoint, self._bundle, self._identity, self._http = endpoint, bundle, identity, http
-        self._s3, self._cloudformation = (
-            boto3.client(service, endpoint_url=endpoint) for service in ("s3", "cloudformation")
+        self._s3, self._cloudformation, self._logs = (
+            boto3.client(service, endpoint_url=endpoint) for service in ("s3", "cloudformation", "logs")
         )
         self._s3.create_bucket(Bucket=BUCKET)
         self._is_there = False
@@ -164,7 +164,17 @@ class Check:
                 for event in events
                 if "FAILED" in event["ResourceStatus"]
             ]
-            raise SystemExit("\n".join([f"deploy-check: {otherwise}", *failed]))
+            raise SystemExit("\n".join([f"deploy-check: {otherwise}", *failed, *self._logged()]))
+
+    def _logged(self) -> list[str]:
+        """What the functions logged last, for whoever looks into a check that failed."""
+        groups = [item["logGroupName"] for item in self._logs.describe_log_groups()["logGroups"]]
+        events = [
+            event
+            for group in groups
+            for event in self._logs.filter_log_events(logGroupName=group).get("events", [])
+        ]
+        return [event["message"] for event in sorted(events, key=lambda item: item["timestamp"])[-20:]]
 
 
 def known(template: dict[str, Any]) -> dict[str, Any]:

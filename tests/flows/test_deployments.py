@@ -53,7 +53,7 @@ def test_new_code_and_the_kill_switch_reach_those_who_call(own_cloud: Cloud, bun
     with Api(own_cloud.info["api_url"], own_cloud.info["tokens"]["user_123"]) as api:
         assert api.create(request_body(platform="google")).status_code == 201
         assert api.http.get("/v1/health").json()["version"] != RELEASE
-        module = bundle / "layers" / "shared" / "campaign_automation" / "managers" / "accounts" / "health.py"
+        module = bundle / "layers" / "shared" / "campaign_automation" / "settings.py"
         begin = "def module_version() -> str:\n"
         module.write_text(module.read_text().replace(begin, f'{begin}    return "{RELEASE}"\n'))
         own_cloud.deploy(KillSwitch="true")

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -269,3 +270,11 @@ def parse_settings(
 def get_settings() -> Settings:
     """The settings of this process."""
     return parse_settings(os.environ)
+
+
+def module_version() -> str:
+    """Return the version of the installed package."""
+    try:
+        return version("campaign-automation")
+    except PackageNotFoundError:  # a layer holds the source alone
+        return "unpackaged"

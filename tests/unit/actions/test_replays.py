@@ -266,3 +266,15 @@ def test_a_repeated_change_says_so_and_sends_nothing(house: OneTenant) -> None:
     again = house.done("manage_campaign", start, **KEYED)
     assert (first["replayed"], again["replayed"]) == (False, True)
     assert house.adapter.node(root).status == "paused"
+
+
+def test_a_repeated_change_shows_the_status_of_now(house: OneTenant) -> None:
+    created = house.done("create_campaign", request_body())
+    start = {"campaign_id": created["campaign_id"], "action": "start"}
+    first = house.done("manage_campaign", start, **KEYED)
+    assert first["new_status"] == "active"
+    assert house.done("manage_campaign", start, **KEYED)["warnings"] == first["warnings"]
+    house.done("manage_campaign", {"campaign_id": created["campaign_id"], "action": "pause"})
+    again = house.done("manage_campaign", start, **KEYED)
+    assert (again["replayed"], again["new_status"], again["run_id"]) == (True, "paused", first["run_id"])
+    assert "changed since this answer" in again["warnings"][-1]

@@ -23,6 +23,7 @@ from campaign_automation.models.accounts import (
 )
 from campaign_automation.models.accounts.ab_test_lists import AbTestList, AbTestShown, GetAbTest, ListAbTests
 from campaign_automation.models.common import Context, Role
+from campaign_automation.settings import module_version
 
 if TYPE_CHECKING:
     from campaign_automation.wiring import Wiring
@@ -75,7 +76,8 @@ async def release_campaign(parts: Wiring, request: ReleaseCampaign, caller: Cont
 @action("GET", "/v1/health", public=True)
 async def get_health(parts: Wiring, request: GetHealth, caller: Context) -> Health:
     """Tell that the module answers, to anybody."""
-    return await parts.health.alive(request, caller)
+    # No part is built for it: it answers also where the settings of one are wrong.
+    return Health(version=module_version())
 
 
 @action("GET", "/v1/health/parts", role=Role.OPERATOR)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from campaign_automation.actions.action import Key, action, proposal_as_it_is_now
+from campaign_automation.managers.shared.idempotency import Now
 from campaign_automation.models.changes import (
     AuditTrail,
     CampaignManaged,
@@ -22,7 +23,11 @@ if TYPE_CHECKING:
     from campaign_automation.wiring import Wiring
 
 
-@action("POST", "/v1/campaigns/{campaign_id}/status", key=Key.GIVEN, destructive=True)
+async def _as_it_is_now(parts: Wiring, caller: Context, answer: CampaignManaged) -> Now:
+    return await parts.control.as_it_is_now(answer, caller)
+
+
+@action("POST", "/v1/campaigns/{campaign_id}/status", key=Key.GIVEN, destructive=True, refresh=_as_it_is_now)
 async def manage_campaign(parts: Wiring, request: ManageCampaign, caller: Context) -> CampaignManaged:
     """Pause, start or delete a campaign or parts of it."""
     return await parts.control.manage(request, caller)

@@ -112,8 +112,10 @@ def _headers(event: Event) -> dict[str, str]:
 
 def _body(event: Event) -> dict[str, Any]:
     """Return the JSON body with exact numbers. Raises InvalidRequestError when it is no JSON object."""
+    if not event.get("body"):
+        raise InvalidRequestError("body: should be a JSON object; {} where nothing is given", field="body")
     try:
-        body = json.loads(event.get("body") or "{}", parse_float=Decimal)
+        body = json.loads(event["body"], parse_float=Decimal)
     except (ValueError, ArithmeticError, RecursionError) as error:
         raise InvalidRequestError(f"body: is not JSON that can be read ({error})", field="body") from None
     if not isinstance(body, dict):

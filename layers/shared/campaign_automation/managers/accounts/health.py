@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from importlib.metadata import PackageNotFoundError, version
 
 from campaign_automation.clients.mcp_client import ToolCaller
-from campaign_automation.models.accounts import CheckHealth, GetHealth, Health, PartHealth, PartsChecked
+from campaign_automation.models.accounts import CheckHealth, PartHealth, PartsChecked
 from campaign_automation.models.common import Context
+from campaign_automation.settings import module_version
 from campaign_automation.stores.campaign_store import CampaignStore
 from campaign_automation.stores.table import Key, Table
 from campaign_automation.utils import clock
@@ -19,13 +19,6 @@ _SECONDS = 5.0  # for each part; one that hangs is failing
 _MOST = 1000
 _OVERDUE_MS = 30 * 60_000
 Check = Callable[[], Awaitable[PartHealth]]
-
-
-def module_version() -> str:
-    try:
-        return version("campaign-automation")
-    except PackageNotFoundError:  # a layer holds the source alone
-        return "unpackaged"
 
 
 class HealthChecks:
@@ -43,10 +36,6 @@ class HealthChecks:
         self._cache = cache
         self._tools = tools
         self._scheduler = scheduler
-
-    async def alive(self, request: GetHealth, context: Context) -> Health:
-        """Return that the module answers; no other part is asked."""
-        return Health(version=module_version())
 
     async def parts(self, request: CheckHealth, context: Context) -> PartsChecked:
         """Ask each part, all at once; one that fails does not hide the others."""

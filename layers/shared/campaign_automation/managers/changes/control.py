@@ -29,8 +29,10 @@ from campaign_automation.managers.changes.wording import (
     already_message,
     creation_stopped_message,
     managed_message,
+    other_now,
     paused_alone,
 )
+from campaign_automation.managers.shared.idempotency import Now
 from campaign_automation.models.campaign import Campaign, Creation, ObjectEntry, Stop
 from campaign_automation.models.changes import (
     CampaignManaged,
@@ -43,7 +45,9 @@ from campaign_automation.utils.error_handler import (
     GuardRefusedError,
     InvalidRequestError,
     NotFoundError,
+    PlatformError,
 )
+from campaign_automation.utils.observability import logger
 
 _STATUS: dict[str, Literal["active", "paused", "deleted"]] = {
     "pause": "paused",
@@ -85,6 +89,31 @@ class CampaignControl:
         if request.action == "start" and campaign.lacks_declaration:
             campaign = await self._declared(campaign, request)
         return await self._change(campaign, request, context)
+
+    async def as_it_is_now(self, answer: CampaignManaged, context: Context) -> Now:
+        """Return an earlier answer with the status of now, and a warning of what has another one since.
+
+        While the platform is away the answer stays as it was.
+        """
+        campaign = await self._campaigns.load_created(context.user_id, answer.campaign_id)
+        try:
+            view = await self._gate.look(campaign)
+        except PlatformError as error:
+            logger.warning("not looked at again", campaign_id=campaign.campaign_id, reason=error.message)
+            return Now(answer, is_over=False)
+        statuses = {
+            item.id: view.live(item.id, "status") for item in answer.changed if item.id in campaign.objects
+        }
+        others = {
+            tag: status for tag, status in statuses.items() if status not in (answer.new_status, "unknown")
+        }
+        if not others:
+            return Now(answer, is_over=False)
+        # Of a change of the whole campaign its own status counts, of parts the one that all of them have.
+        told = {statuses[campaign.tag]} if campaign.tag in statuses else set(statuses.values())
+        new_status = told.pop() if len(told) == 1 else answer.new_status
+        warnings = [*answer.warnings, other_now(others)]
+        return Now(answer.model_copy(update={"new_status": new_status, "warnings": warnings}), is_over=False)
 
     async def _declared(self, campaign: Campaign, request: ManageCampaign) -> Campaign:
         """Return the campaign with the declaration that the request or the deployment makes, if any.

@@ -200,3 +200,10 @@ def _counted_objects(levels: Sequence[Level]) -> str:
 
 def _were(count: int) -> str:
     return "was" if count == 1 else "were"
+
+
+def other_now(statuses: Mapping[str, object]) -> str:
+    """Return the warning of a repeated answer whose objects have another status since."""
+    told = ", ".join(f"{tag} is {status}" for tag, status in list(statuses.items())[:5])
+    more = f" and {len(statuses) - 5} more" if len(statuses) > 5 else ""
+    return f"changed since this answer: {told}{more}; another key makes the change again"
