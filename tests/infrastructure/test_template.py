@@ -173,6 +173,16 @@ def test_schedules_functions_and_topics_are_for_those_who_need_them(rights: dict
     assert {right: who(*right) for right in asked} == {right: expected[right] for right in asked}
 
 
+def test_the_mcp_endpoint_may_call_the_functions_of_its_tools_and_nothing_else(
+    rights: dict[str, set[Right]],
+) -> None:
+    tools = json.loads((ROOT / "functions/mcp/tools.json").read_text())["tools"]
+    functions = {"".join(part.title() for part in tool["function"].split("_")) for tool in tools}
+    calls = {("lambda:InvokeFunction", f"{name}FunctionAliaslive") for name in functions}
+    found = {(right.action, right.resource) for right in rights["McpFunctionRole"]}
+    assert {right for right in found if right[0].partition(":")[0] not in ("logs", "xray")} == calls
+
+
 def test_texts_are_written_for_creations_and_for_added_ads(rights: dict[str, set[Right]]) -> None:
     writes = holders(
         rights, lambda right: right.action == "lambda:InvokeFunction" and "WriteCopy" in right.resource
