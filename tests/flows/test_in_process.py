@@ -19,6 +19,14 @@ from tests.support.cuts import cut
 from tests.support.module import Engine, environment, execute, warnings_of
 from tests.support.sandbox import Sandbox
 
+# Creatives of the request itself, so that nothing is missing but the account.
+INLINE = {
+    "creative_id": "mine",
+    "file_url": "https://shop.example/creative.png",
+    "file_type": "image",
+    "name": "Trail shoe",
+    "product_url": "https://shop.example/p/1",
+}
 WHOLE_TREE = {"campaigns": 1, "adsets": 3, "creatives": 2, "ads": 6}
 
 
@@ -115,7 +123,9 @@ async def once(action: str, parameters: Any, context: dict[str, Any]) -> dict[st
 
 @pytest.mark.usefixtures("settings")
 def test_a_user_without_an_account_is_told_to_connect_one() -> None:
-    answer = execute(CampaignAutomation(), "create_campaign", request_body(), user_id="user_789")
+    asked = request_body(creatives=[INLINE])
+    del asked["creative_ids"]
+    answer = execute(CampaignAutomation(), "create_campaign", asked, user_id="user_789")
     assert answer["error"]["code"] == "6000"
 
 

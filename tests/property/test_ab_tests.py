@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import scipy  # its parts load where they are used, in one process of a run
-from hypothesis import assume, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from campaign_automation.models.ab_analysis import Analysis, AnalysisRequest
@@ -97,7 +97,8 @@ def assert_consistent(found: Analysis) -> None:
     assert not ({"stop", "run_longer"} <= {item.kind for item in found.recommendations})
 
 
-@settings(max_examples=200)
+# Many draws have no single winner, and at times most of the first ones.
+@settings(max_examples=200, suppress_health_check=[HealthCheck.filter_too_much])
 @given(counts=rows(most_variants=10))
 def test_property_12_a_winner_comes_with_specific_recommendations(counts: list[tuple[int, int]]) -> None:
     found = analyze_test(request_for(counts))
