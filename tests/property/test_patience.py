@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from campaign_automation import CampaignAutomation
-from campaign_automation.managers.campaigns import copywriting, creation
+from campaign_automation import CampaignAutomation, foundation
+from campaign_automation.managers.campaigns import creation
 from campaign_automation.utils import cache_manager, retry_strategy
 from campaign_automation.utils.error_handler import PlatformAuthError, PlatformError, PlatformRateLimitError
 from tests.support.builders import request_body
@@ -74,7 +74,7 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(creation, "_STEP_SECONDS", 0.3)
     monkeypatch.setattr(creation, "_LONG_STEPS", {})
-    monkeypatch.setattr(copywriting, "ATTEMPT_TIMEOUT_SECONDS", 0.01)
+    monkeypatch.setattr(foundation, "ATTEMPT_TIMEOUT_SECONDS", 0.01)
     monkeypatch.setattr(cache_manager, "_ASK_SECONDS", 0.01)
 
 

@@ -67,8 +67,18 @@ OPERATIONS_BY_KIND = {
 }
 OPERATIONS = [operation for operations in OPERATIONS_BY_KIND.values() for operation in operations]
 ALWAYS_ASKED = ("describe_account", "create", "find_campaigns", "list_campaigns", "read_tree", "set_status")
-# The fields by which an object is known and stopped, and the messages that hold them.
-NEEDED = {"id", "status", "operation_status", "adgroup_id", "ad_id", "smart_plus_ad_id", "resource_name"}
+# The fields by which an object is known and stopped, and the messages that hold them. A row that names
+# another campaign is none of the asked one.
+NEEDED = {
+    "id",
+    "status",
+    "operation_status",
+    "campaign_id",
+    "adgroup_id",
+    "ad_id",
+    "smart_plus_ad_id",
+    "resource_name",
+}
 Under = Callable[[int, Path], bool]
 AGES = [[18, 34], [35, 65]]
 TEXTS = copy(
