@@ -167,7 +167,7 @@ class Check:
             raise SystemExit("\n".join([f"deploy-check: {otherwise}", *failed, *self._logged()]))
 
     def _logged(self) -> list[str]:
-        """What the functions logged last, for whoever looks into a check that failed."""
+        """Return the last lines of the functions' logs, which tell why a check failed."""
         groups = [item["logGroupName"] for item in self._logs.describe_log_groups()["logGroups"]]
         events = [
             event

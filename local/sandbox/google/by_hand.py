@@ -1,5 +1,5 @@
-"""What people set in Google's own interface beside what clients here create: criteria of every kind, and
-whether those of a kind limit the reach or only bid otherwise."""
+"""Settings that people make in Google's own interface: criteria of every kind, and whether those of a kind
+limit the reach or only bid otherwise."""
 
 from collections.abc import Iterator
 from typing import Any

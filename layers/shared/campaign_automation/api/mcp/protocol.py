@@ -123,7 +123,7 @@ def _decoded(value: str | None) -> str | None:
 def result(request: Request, value: Json, server: Json, *, cacheable: bool = False) -> Json:
     """Return the answer with `value`, in the form of the request's revision."""
     if request.is_stateless:
-        # What a list shows depends on the caller's roles, so nobody else may be shown it.
+        # A list depends on the caller's roles, so nobody else may be shown it.
         caching = {"ttlMs": 60_000, "cacheScope": "private"} if cacheable else {}
         value = {**value, **caching, "resultType": "complete", "_meta": {f"{_META}serverInfo": server}}
     return {"jsonrpc": "2.0", "id": request.id, "result": value}

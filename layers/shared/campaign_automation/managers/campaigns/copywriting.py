@@ -117,7 +117,7 @@ class Copywriter:
 
     async def _written(self, orders: Sequence[CopyOrder], brief: Brief) -> list[AdCopy]:
         """Return a copy for each order: its first draft without a problem, else the template."""
-        # What speaks to the model in a product's name or tags is no fact of it.
+        # Words to the model in a product's name or tags are no facts of it.
         safe = [order._replace(creative=without_instructions(order.creative)) for order in orders]
         texts = [_Text(order, template_copy(order.creative, brief)) for order in safe]
         until = asyncio.get_running_loop().time() + self._seconds
