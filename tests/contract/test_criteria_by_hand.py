@@ -56,7 +56,7 @@ OF_GROUPS: dict[str, dict[str, Any]] = {
     },
     "language": {"language": {"language_constant": "languageConstants/1000"}},
 }
-# What bids otherwise or keeps ads from searches, and limits nobody.
+# Criteria that bid otherwise or keep ads from searches, and limit nobody.
 BESIDE: dict[str, tuple[str, dict[str, Any]]] = {
     "bids by device": ("campaign", {"device": {"type_": "MOBILE"}, "bid_modifier": 1.2}),
     "bids by age_range": ("group", {"age_range": {"type_": "AGE_RANGE_25_34"}, "bid_modifier": 1.5}),

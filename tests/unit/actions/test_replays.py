@@ -278,3 +278,15 @@ def test_a_repeated_change_shows_the_status_of_now(house: OneTenant) -> None:
     again = house.done("manage_campaign", start, **KEYED)
     assert (again["replayed"], again["new_status"], again["run_id"]) == (True, "paused", first["run_id"])
     assert "changed since this answer" in again["warnings"][-1]
+
+
+def test_a_status_that_the_platform_does_not_tell_is_no_other_one(house: OneTenant) -> None:
+    created = house.done("create_campaign", request_body())
+    start = {"campaign_id": created["campaign_id"], "action": "start"}
+    house.done("manage_campaign", start, **KEYED)
+    house.adapter.change(created["platform_campaign_id"], status="unknown")
+    adset = created["adsets"][0]
+    house.adapter.change(adset["platform_adset_id"], status="paused")
+    again = house.done("manage_campaign", start, **KEYED)
+    assert again["new_status"] == "active"
+    assert f"{adset['adset_id']} is paused" in again["warnings"][-1]

@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 from local.sandbox.google.draft import Draft
 from local.sandbox.google.errors import AdsError, not_found, required, too_long
-from local.sandbox.google.keywords import check_keyword
 from local.sandbox.google.messages import Message, enum_name, set_enum
+from local.sandbox.google.objects.keywords import check_keyword
 from local.sandbox.google.store import is_removed
 
 MAX_NAME = 255

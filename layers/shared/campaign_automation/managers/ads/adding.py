@@ -35,8 +35,7 @@ from campaign_automation.models.campaigns import AdCopy, AdPlan, CreateCampaign,
 from campaign_automation.models.changes import FailedItem
 from campaign_automation.models.common import Context
 from campaign_automation.models.creation.additions import AddAds, AddedAd, AdsAdded, AdsAnswer
-from campaign_automation.utils.error_handler import PlatformError, error_body
-from campaign_automation.utils.observability import logger
+from campaign_automation.utils.error_handler import error_body
 
 _ASKED = ("creative_ids", "creatives", "texts", "product_url")
 
@@ -85,10 +84,7 @@ class AdAdditions(AdWork):
         The same request then adds what is missing. While the platform is away the answer stays as it was.
         """
         campaign = await self._campaigns.load_created(context.user_id, answer.campaign_id)
-        try:
-            view = await self._gate.look(campaign)
-        except PlatformError as error:
-            logger.warning("not looked at again", campaign_id=campaign.campaign_id, reason=error.message)
+        if (view := await self._gate.look_again(campaign)) is None:
             return Now(answer, is_over=False)
         ads = [ad.model_copy(update={"ad_status": _status(view, campaign, ad.ad_id)}) for ad in answer.ads]
         found = [*(ad.ad_status for ad in ads), *(_status(view, campaign, it.id) for it in answer.skipped)]

@@ -45,9 +45,7 @@ from campaign_automation.utils.error_handler import (
     GuardRefusedError,
     InvalidRequestError,
     NotFoundError,
-    PlatformError,
 )
-from campaign_automation.utils.observability import logger
 
 _STATUS: dict[str, Literal["active", "paused", "deleted"]] = {
     "pause": "paused",
@@ -96,22 +94,18 @@ class CampaignControl:
         While the platform is away the answer stays as it was.
         """
         campaign = await self._campaigns.load_created(context.user_id, answer.campaign_id)
-        try:
-            view = await self._gate.look(campaign)
-        except PlatformError as error:
-            logger.warning("not looked at again", campaign_id=campaign.campaign_id, reason=error.message)
+        if (view := await self._gate.look_again(campaign)) is None:
             return Now(answer, is_over=False)
-        statuses = {
-            item.id: view.live(item.id, "status") for item in answer.changed if item.id in campaign.objects
-        }
-        others = {
-            tag: status for tag, status in statuses.items() if status not in (answer.new_status, "unknown")
-        }
+        known = [item.id for item in answer.changed if item.id in campaign.objects]
+        statuses = {tag: view.live(tag, "status") for tag in known}
+        others = {tag: status for tag, status in statuses.items() if status != answer.new_status}
+        # A status that the platform does not tell is no other one.
+        others = {tag: status for tag, status in others.items() if status in _STATUS.values()}
         if not others:
             return Now(answer, is_over=False)
         # Of a change of the whole campaign its own status counts, of parts the one that all of them have.
         told = {statuses[campaign.tag]} if campaign.tag in statuses else set(statuses.values())
-        new_status = told.pop() if len(told) == 1 else answer.new_status
+        new_status = told.pop() if len(told) == 1 and told <= set(_STATUS.values()) else answer.new_status
         warnings = [*answer.warnings, other_now(others)]
         return Now(answer.model_copy(update={"new_status": new_status, "warnings": warnings}), is_over=False)
 

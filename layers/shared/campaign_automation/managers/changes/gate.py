@@ -162,6 +162,14 @@ class WriteGate:
         """Read the campaign; one that was made elsewhere then has the objects that people added."""
         return await self._view(campaign)
 
+    async def look_again(self, campaign: Campaign) -> CampaignView | None:
+        """Read the campaign for a repeated answer; None while its platform is away."""
+        try:
+            return await self._view(campaign)
+        except PlatformError as error:
+            logger.warning("not looked at again", campaign_id=campaign.campaign_id, reason=error.message)
+            return None
+
     async def settle(self, campaign: Campaign, run: Run) -> bool:
         """Conclude what earlier runs left open by what the platform shows now, and tell the Web Platform.
 
