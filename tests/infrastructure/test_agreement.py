@@ -17,7 +17,7 @@ import pytest
 
 from campaign_automation.actions import ACTIONS
 from campaign_automation.api.openapi import document
-from campaign_automation.api.pages import PROPOSAL_PAGES
+from campaign_automation.api.pages.proposal import PROPOSAL_PAGES
 from layers.build_layer import UNUSED, UNUSED_ANYWHERE, UNUSED_SUFFIXES
 from local.source import template
 from tests.support.cuts import cut
