@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
+from itertools import pairwise
 
 _VOID = {"meta", "input", "br"}
 _ADDRESSES = ("href", "src", "action", "poster", "srcset", "xlink:href")
@@ -56,7 +57,7 @@ def read(document: str) -> ReadPage:
     levels = [level for level, _ in page.headings]
     assert levels.count(1) == 1, "a page has one main heading"
     assert levels[0] == 1
-    assert all(after <= before + 1 for before, after in zip(levels, levels[1:], strict=False)), levels
+    assert all(after <= before + 1 for before, after in pairwise(levels)), levels
     assert all(text.strip() for _, text in page.headings)
     assert all(item.get("lang") for item in page.all("html"))
     assert len(page.all("table")) == len(page.all("caption")), "a table without a caption"

@@ -9,7 +9,15 @@ from itertools import product
 
 import pytest
 
-from campaign_automation.api.pages.kit.figures import amount, bare, moment, number, percent, probability, share
+from campaign_automation.api.pages.kit.figures import (
+    amount,
+    bare,
+    moment,
+    number,
+    percent,
+    probability,
+    share,
+)
 from campaign_automation.api.pages.kit.frame import (
     Column,
     choice,
@@ -47,18 +55,22 @@ def test_every_part_escapes_what_it_is_given() -> None:
         links=[(f"{HOSTILE}.html", HOSTILE)],
     )
     found = read(document)
-    assert found.words.count(HOSTILE) == 18
+    assert found.words.count(HOSTILE) == 19
     assert {item["value"] for item in found.all("option")} == {HOSTILE}
 
 
-@pytest.mark.parametrize("address", ["javascript:alert(1)", "data:text/html,x", "JavaScript:x", "\x01javascript:x"])
+@pytest.mark.parametrize(
+    "address", ["javascript:alert(1)", "data:text/html,x", "JavaScript:x", "\x01javascript:x"]
+)
 def test_a_link_leads_to_pages_alone(address: str) -> None:
     with pytest.raises(ValueError, match="no address"):
         link(address, "here")
 
 
 def test_an_unknown_value_is_told_and_a_zero_is_a_figure() -> None:
-    document = page("t", facts([("Spend", None), ("Clicks", number(0))]), table("c", ["a", "b"], [["x", None]]))
+    document = page(
+        "t", facts([("Spend", None), ("Clicks", number(0))]), table("c", ["a", "b"], [["x", None]])
+    )
     words = read(document).words
     assert words.count("unknown") == 3  # the third is the footer's
     assert re.search(r"Clicks\s+0\b", words)

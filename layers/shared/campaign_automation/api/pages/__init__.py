@@ -1,1 +1,1 @@
-"""Pages to look at: HTML made of parts that escape what they are given, without script and without requests."""
+"""Pages to look at: HTML of parts that escape what they are given, without script or requests."""

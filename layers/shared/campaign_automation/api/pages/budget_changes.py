@@ -7,7 +7,15 @@ from typing import Any
 
 from campaign_automation.api.pages.kit.charts import chart
 from campaign_automation.api.pages.kit.figures import bare, moment, number
-from campaign_automation.api.pages.kit.frame import Column, Markup, element, paragraph, section, subsection, table
+from campaign_automation.api.pages.kit.frame import (
+    Column,
+    Markup,
+    element,
+    paragraph,
+    section,
+    subsection,
+    table,
+)
 from campaign_automation.api.pages.kit.plot import Axes, Mark, Series
 from campaign_automation.api.pages.trail import value_of
 from campaign_automation.api.pages.wording import named, say
@@ -33,11 +41,11 @@ def budget_changes(
 def _run(run: Sequence[AuditRecord], names: Mapping[str, str], currency: str | None) -> Markup:
     first = run[0]
     columns = [
-        say("adset"),
+        Column(say("adset")),
         Column(say("budgets.before"), "number"),
         Column(say("budgets.after"), "number"),
         Column(say("budgets.why"), "long"),
-        say("budgets.outcome"),
+        Column(say("budgets.outcome")),
     ]
     rows = (
         [

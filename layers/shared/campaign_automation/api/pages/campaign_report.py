@@ -124,7 +124,9 @@ def _last_day(report: Report) -> str:
 
 def _now(subject: Subject, currency: str | None) -> Markup:
     if subject.status is None:
-        return section(say("report.now"), note(say("report.status_unknown", words=subject.problem), kind="bad"))
+        return section(
+            say("report.now"), note(say("report.status_unknown", words=subject.problem), kind="bad")
+        )
     campaign, status = subject.status.campaign, subject.status
     currency = campaign.currency or currency
     rows = [
@@ -138,8 +140,8 @@ def _now(subject: Subject, currency: str | None) -> Markup:
         for item in status.adsets
     ]
     columns = [
-        say("adset"),
-        say("status"),
+        Column(say("adset")),
+        Column(say("status")),
         *(Column(say(key), "number") for key in ("daily_budget", "report.today", "roas")),
     ]
     return section(

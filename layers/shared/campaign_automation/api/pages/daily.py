@@ -78,7 +78,7 @@ def charts(days: Days, currency: str) -> Markup:
 
 
 def _line(days: Days, figure: str, look: Look) -> Series:
-    return Series(say(figure), _marks(sums and sums[figure] for sums in days.values()), look)
+    return Series(say(figure), _marks(sums[figure] if sums else None for sums in days.values()), look)
 
 
 def _marks(values: Iterable[Decimal | None]) -> list[Mark]:

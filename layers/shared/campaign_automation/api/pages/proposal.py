@@ -150,7 +150,13 @@ def writes(view: ProposalView) -> Markup | None:
 
 def _receipts(receipts: Sequence[Receipt]) -> Markup:
     rows = [
-        [item.id, item.platform_id or say("none"), named("operation", item.operation), item.outcome, _why(item)]
+        [
+            item.id,
+            item.platform_id or say("none"),
+            named("operation", item.operation),
+            item.outcome,
+            _why(item),
+        ]
         for item in receipts
     ]
     return _listing("receipts", ["object", "platform_id", "write", "outcome", "why"], rows)

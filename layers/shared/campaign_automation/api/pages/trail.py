@@ -18,13 +18,13 @@ def changes_table(trail: Sequence[AuditRecord], names: Mapping[str, str], curren
     shown = trail[: -_MOST_SHOWN - 1 : -1]
     left_out = len(trail) - len(shown)
     columns = [
-        say("changes.at"),
-        say("changes.by"),
+        Column(say("changes.at")),
+        Column(say("changes.by")),
         Column(say("changes.what"), "long"),
-        say("changes.before"),
-        say("changes.after"),
+        Column(say("changes.before")),
+        Column(say("changes.after")),
         Column(say("changes.reason"), "long"),
-        say("changes.outcome"),
+        Column(say("changes.outcome")),
     ]
     rows = (
         [

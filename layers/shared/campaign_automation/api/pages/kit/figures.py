@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from campaign_automation.utils.money import currency_exponent
 
-Number: TypeAlias = Decimal | float | int | None
+Number: TypeAlias = Decimal | float | int | str | None  # a text holds an exact decimal number
 
 
 def amount(value: Number, currency: str | None) -> str | None:
@@ -42,7 +42,7 @@ def percent(value: Number, places: int = 2) -> str | None:
 
 def share(value: Number, places: int = 1) -> str | None:
     """Return a fraction as a percentage: 0.028 is "2.8 %"."""
-    return None if value is None else percent(100 * float(value), places)
+    return None if value is None else percent(100 * Decimal(str(value)), places)
 
 
 def probability(value: Number) -> str | None:

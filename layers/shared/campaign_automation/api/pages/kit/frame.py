@@ -37,11 +37,11 @@ def joined(*parts: Part) -> Markup:
     return Markup("".join(text(part) for part in parts if part))
 
 
-def element(name: str, *parts: Part, **attributes: str | None) -> Markup:
+def element(tag: str, /, *parts: Part, **attributes: str | None) -> Markup:
     """Return an element; an attribute that is None is left out, `class_` stands for class."""
     given = {key.rstrip("_").replace("_", "-"): value for key, value in attributes.items()}
     written = "".join(f' {key}="{escape(value)}"' for key, value in given.items() if value is not None)
-    return Markup(f"<{name}{written}>{joined(*parts)}</{name}>")
+    return Markup(f"<{tag}{written}>{joined(*parts)}</{tag}>")
 
 
 # --- the page ----------------------------------------------------------------------------------------------
@@ -123,9 +123,7 @@ def link(address: str, words: str) -> Markup:
 
 def facts(pairs: Iterable[tuple[str, object]]) -> Markup:
     """Return named facts; one that is None is shown as unknown."""
-    items = (
-        element("div", element("dt", name), element("dd", text(value))) for name, value in pairs
-    )
+    items = (element("div", element("dt", name), element("dd", text(value))) for name, value in pairs)
     return element("dl", *items)
 
 
@@ -143,9 +141,7 @@ def table(caption: str, columns: Sequence[Column | str], rows: Iterable[Sequence
     if not shown:
         return paragraph(f"{caption}: {say('nothing')}", kind="quiet")
     head = element("tr", *(_head(item) for item in heads))
-    body = element(
-        "table", element("caption", caption), element("thead", head), element("tbody", *shown)
-    )
+    body = element("table", element("caption", caption), element("thead", head), element("tbody", *shown))
     # A region that scrolls is reached by the keyboard and named.
     return element("div", body, class_="wide", role="region", tabindex="0", aria_label=caption)
 

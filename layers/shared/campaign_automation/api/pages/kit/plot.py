@@ -43,7 +43,7 @@ class Series(NamedTuple):
 
 
 class Axes(NamedTuple):
-    """The axes: `names` stand below x 0, 1, 2 ..., else `x` writes its numbers; `bound` is a level to reach."""
+    """The axes: `names` stand below x 0, 1, 2 ..., else `x` writes its numbers; `bound` is a drawn level."""
 
     y: Shown
     x: Shown = str

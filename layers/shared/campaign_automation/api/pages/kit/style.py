@@ -107,7 +107,8 @@ textarea{min-height:6rem}
 button{cursor:pointer;margin:.25rem .75rem .25rem 0;padding:.5rem 1.1rem}
 pre{background:var(--raised);padding:.75rem;overflow-x:auto;white-space:pre-wrap}
 footer{margin-top:2.5rem;padding-bottom:2rem;font-size:.9rem}
-@media print{body{font-size:10pt}nav,form,summary,.skip{display:none}header,main,footer{max-width:none;padding:0}
+@media print{body{font-size:10pt}nav,form,summary,.skip{display:none}
+header,main,footer{max-width:none;padding:0}
 .wide{overflow:visible}figure,tr,.note{break-inside:avoid}h2,h3{break-after:avoid}}
 """
 )

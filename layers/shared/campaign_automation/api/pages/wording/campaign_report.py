@@ -33,8 +33,9 @@ WORDS: dict[str, str] = {
     "budgets.after": "After",
     "budgets.why": "Why",
     "budgets.outcome": "Outcome",
-    "budgets.curves": "Each curve is the result a day that the optimiser expects of a budget, fitted to the days"
-    " before; a bar is the range that is to hold the result of a day in 80 of 100 cases. It is an estimate.",
+    "budgets.curves": "Each curve is the result a day that the optimiser expects of a budget, fitted to the"
+    " days before; a bar is the range that is to hold the result of a day in 80 of 100 cases. It is an"
+    " estimate.",
     "budgets.curve": "{name}: {metric} a day by budget",
     "budgets.curve_about": "The fitted curve, with the result a day at the budget before and at that after.",
     "budgets.fitted": "Fitted curve",
