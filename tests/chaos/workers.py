@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from campaign_automation.utils.observability import logger
+from campaign_automation_testing.processes import running_sandbox
 from tests.chaos.aborts import Abort
 from tests.chaos.actions import ACTIONS
 from tests.chaos.cases import (
@@ -39,7 +40,6 @@ from tests.chaos.memory import MemoryHouse
 from tests.chaos.simulation import Outcome, run_history
 from tests.chaos.virtual import run_virtually
 from tests.support.in_process import aws_in_process, cloud_of
-from tests.support.processes import running_sandbox
 from tests.support.sandbox import Sandbox
 
 A = TypeVar("A")

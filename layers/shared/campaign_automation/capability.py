@@ -38,7 +38,7 @@ from campaign_automation.utils.languages.speaking import answer_in
 from campaign_automation.utils.metrics.exposition import OPENMETRICS, TEXT, exposition
 from campaign_automation.utils.observability import count_internal_error, emit, internal_error, logger
 from campaign_automation.utils.retry_strategy import deadline
-from campaign_automation.utils.validation import is_whole, parse
+from campaign_automation.utils.validation import is_whole, parse, plain
 from campaign_automation.wiring import Wiring
 
 _LONGEST_REQUEST_ID = 128
@@ -242,7 +242,7 @@ async def _prepare(
     if caller.web_platform_user is not None:
         # Functions that only read may not write; their callers' users are known to this process.
         await parts.tenants.remember(caller.user_id, caller.web_platform_user, store=action.changes)
-    return action, parse(action.request, parameters), caller
+    return action, parse(action.request, plain(parameters)), caller
 
 
 def _request_id(context: Any) -> str:

@@ -19,6 +19,7 @@ from pydantic import (
 )
 
 from campaign_automation.utils.money import LARGEST_AMOUNT
+from campaign_automation.utils.validation import json_of
 
 # ISO 3166-1 alpha-2, officially assigned (249 codes).
 COUNTRIES = frozenset(
@@ -70,6 +71,20 @@ class Level(StrEnum):
     CREATIVE = "creative"
     AD = "ad"
     SPLIT = "split"
+
+
+def _object_of_text(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    try:
+        read = json_of(value)
+    except ValueError:
+        return value
+    return read if isinstance(read, dict) else value
+
+
+# An object whose names are free is taken as its JSON text too: the schemas of Gemini know no such object.
+OBJECT_OR_ITS_TEXT = BeforeValidator(_object_of_text)
 
 
 class Record(BaseModel):
