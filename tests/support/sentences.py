@@ -11,7 +11,7 @@ from pathlib import Path
 LAYER = Path(__file__).parents[2] / "layers" / "shared" / "campaign_automation"
 # What only developers, models or programs read.
 _FILES = re.compile(
-    r"__main__|__init__|api/(openapi|event_schema|prometheus|reference/|pages)|api/mcp/(protocol|catalogue|resources)"
+    r"__main__|__init__|api/(openapi|event_schema|prometheus|reference/|gemini|pages/(kit|wording))|api/mcp/(protocol|catalogue|resources)"
     r"|utils/(metrics|observability|languages)|adapters/(google/queries|(google|meta|tiktok)/facts)"
     r"|stores/(engines|table)|managers/(campaigns/copywriting|ads/drafting)|clients/mcp_(client|answers)\.py:regex"
 )
