@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from decimal import Decimal
 from enum import StrEnum
@@ -169,6 +170,7 @@ def unique(values: list[Any]) -> list[Any]:
     return values
 
 
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 # Letters and signs by their Unicode category, that all the same show nothing: Hangul fillers, Braille blank.
 _BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 
@@ -180,7 +182,7 @@ def _is_visible(char: str) -> bool:
 
 def _text(value: str) -> str:
     """Return the text as a platform and a log line can carry it: stripped, without control characters."""
-    if any(ord(char) < 32 or ord(char) == 127 for char in value):
+    if _CONTROLS.search(value):
         raise ValueError("holds control characters")
     if not any(map(_is_visible, value)):
         raise ValueError("is empty: it has no visible character" if value.strip() else "is empty")
