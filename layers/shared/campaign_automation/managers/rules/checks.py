@@ -57,12 +57,7 @@ class RuleChecks:
         unless that is confirmed, for a rule that its own max_affected would have stopped or that may pause
         the whole account untested; the platform's error when nothing of the scope could be read.
         """
-        campaigns = await self._snapshots.campaigns(head.tenant)
-        rule = head.rule.model_copy(update={"applies_to": _own_ids(head.rule.applies_to, campaigns)})
-        mine = _selected(campaigns, rule.applies_to)
-        read = await self._snapshots.read(mine, rule, LONGEST_DAYS)
-        if read.errors and not read.accounts:
-            raise read.errors[0]
+        rule, read = await self._history(head)
         others = [other for other in await self._rules.heads(head.tenant) if other.rule_id != head.rule_id]
         conflicts = _conflicts(rule, [other.stored for other in others], read.accounts)
         _refuse_conflicts(rule, conflicts, {other.rule_id: other.rule for other in others})
@@ -75,6 +70,20 @@ class RuleChecks:
                 backtest=tested.model_dump(mode="json"),
             )
         return CheckedRule(rule, tested, conflicts, [*warnings_of(rule), *_warnings(rule, read)])
+
+    async def replayed(self, head: RuleHead) -> Backtest:
+        """Return the back-test of a rule as it stands. Raises NotFoundError and the platform's error, too."""
+        rule, read = await self._history(head)
+        return _backtest(rule, read.accounts)
+
+    async def _history(self, head: RuleHead) -> tuple[CreateRule, SnapshotsRead]:
+        """Return the rule with our ids in its scope, and the last 90 days of the campaigns in it."""
+        campaigns = await self._snapshots.campaigns(head.tenant)
+        rule = head.rule.model_copy(update={"applies_to": _own_ids(head.rule.applies_to, campaigns)})
+        read = await self._snapshots.read(_selected(campaigns, rule.applies_to), rule, LONGEST_DAYS)
+        if read.errors and not read.accounts:
+            raise read.errors[0]
+        return rule, read
 
 
 def _own_ids(scope: Scope, campaigns: Sequence[Campaign]) -> Scope:

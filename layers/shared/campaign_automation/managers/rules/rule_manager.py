@@ -24,6 +24,7 @@ from campaign_automation.managers.rules.wording import (
 from campaign_automation.managers.shared.idempotency import REPLAYED, Now, id_under_key
 from campaign_automation.models.common import Context
 from campaign_automation.models.rules.answers import (
+    Backtest,
     RuleCreated,
     RuleList,
     RuleShown,
@@ -168,6 +169,10 @@ class RuleManager:
         head = await self._load(context.user_id, request.rule_id)
         runs = await self._rules.runs(head, clock.now() - timedelta(days=_SHOWN_DAYS))
         return RuleShown(**_view(head), runs=runs[: -_MOST_RUNS - 1 : -1])
+
+    async def backtest(self, request: RuleReference, context: Context) -> Backtest:
+        """Return the back-test of a rule as of now; nothing is stored."""
+        return await self._checks.replayed(await self._load(context.user_id, request.rule_id))
 
     async def templates(self, request: ListRuleTemplates, context: Context) -> RuleTemplates:
         """Return all templates, which are the same for every tenant."""
