@@ -1,0 +1,25 @@
+"""The Chinese phrases, a file for each subject in zh/; read when Chinese is first asked for."""
+
+from __future__ import annotations
+
+import tomllib
+from functools import lru_cache
+from pathlib import Path
+
+from campaign_automation.utils.languages.phrasebook import Phrasebook
+
+ERRORS = "errors"  # the subject that names each type of error
+_FOLDER = Path(__file__).with_name("zh")
+
+
+@lru_cache(maxsize=1)
+def phrases() -> dict[str, dict[str, str]]:
+    """Return the phrases by subject."""
+    files = sorted(_FOLDER.glob("*.toml"))
+    return {file.stem: tomllib.loads(file.read_text(encoding="utf-8")) for file in files}
+
+
+@lru_cache(maxsize=1)
+def book() -> Phrasebook:
+    subjects = phrases().items()
+    return Phrasebook({key: said for name, part in subjects if name != ERRORS for key, said in part.items()})
