@@ -38,6 +38,8 @@ from campaign_automation.models.ab_test_answers import (
 )
 from campaign_automation.models.ab_tests import AnalyzeAbTest
 from campaign_automation.models.ab_values import DaysLeft, Interval
+from campaign_automation.utils.languages import reader
+from campaign_automation.utils.languages.speaking import answer_in
 from campaign_automation.utils.validation import parse
 
 _LEAST_P = 1e-12  # below it a picture shows no more
@@ -47,7 +49,8 @@ async def show(visit: Visit) -> str:
     """Return the page of a test, analysed now; like every analysis it is recorded, once for its days."""
     shown = await visit.ask("get_ab_test", visit.parameters)
     asked = parse(AnalyzeAbTest, {"test_id": shown["test_id"]})
-    return document(await visit.parts.ab_test_analyst.analyze(asked, visit.context))
+    analysis = await visit.parts.ab_test_analyst.analyze(asked, visit.context)
+    return document(parse(AbTestAnalysis, answer_in(analysis.model_dump(mode="json"), reader.get())))
 
 
 TEST_PAGES = {

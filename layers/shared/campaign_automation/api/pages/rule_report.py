@@ -21,9 +21,11 @@ from campaign_automation.api.pages.kit.plot import Axes, Mark, Series
 from campaign_automation.api.pages.rule_words import action_words, condition_words, limit_words, scope_words
 from campaign_automation.api.pages.serving import Visit, opened
 from campaign_automation.api.pages.wording import named, say
-from campaign_automation.models.rules.answers import Backtest, Replay, RuleEvaluated, RuleShown
+from campaign_automation.managers.rules.checks import Replayed
+from campaign_automation.models.rules.answers import Replay, RuleEvaluated, RuleShown
 from campaign_automation.models.rules.rule import RuleReference
 from campaign_automation.utils.error_handler import CampaignAutomationError
+from campaign_automation.utils.languages.speaking import told
 from campaign_automation.utils.validation import parse
 
 _MOST_REASONS = 5
@@ -34,10 +36,10 @@ async def show(visit: Visit) -> str:
     rule = parse(RuleShown, await visit.ask("get_rule", visit.parameters))
     try:
         asked = RuleReference(rule_id=rule.rule_id)
-        backtest: Backtest | str = await visit.parts.rules.backtest(asked, visit.context)
+        replayed: Replayed | str = await visit.parts.rules.backtest(asked, visit.context)
     except CampaignAutomationError as error:
-        backtest = error.message
-    return document(rule, backtest)
+        replayed = told(error.message)
+    return document(rule, replayed)
 
 
 RULE_PAGES = {
@@ -46,13 +48,13 @@ RULE_PAGES = {
 }
 
 
-def document(rule: RuleShown, backtest: Backtest | str) -> str:
+def document(rule: RuleShown, replayed: Replayed | str) -> str:
     """Return the page of a rule with its back-test, or with the reason why there is none."""
     return page(
         say("rule.title", name=rule.rule.rule_name),
         _does(rule),
         _log(rule.runs),
-        _backtest(backtest),
+        _backtest(replayed),
         _earlier(rule.runs),
         about=say("rule.about", version=rule.version, state=named("rule_state", rule.state)),
     )
@@ -133,10 +135,11 @@ def _changes_of(runs: Sequence[RuleEvaluated]) -> Markup | None:
 # --- the back-test -----------------------------------------------------------------------------------------
 
 
-def _backtest(backtest: Backtest | str) -> Markup:
+def _backtest(replayed: Replayed | str) -> Markup:
     heading = say("rule.backtest")
-    if isinstance(backtest, str):
-        return section(heading, note(say("rule.backtest_failed", words=backtest), kind="bad"))
+    if isinstance(replayed, str):
+        return section(heading, note(say("rule.backtest_failed", words=replayed), kind="bad"))
+    backtest = replayed.backtest
     now, then = backtest.as_known_now, backtest.as_known_then
     if now is None:
         return section(heading, paragraph(say("rule.backtest_none"), kind="quiet"))
@@ -145,18 +148,18 @@ def _backtest(backtest: Backtest | str) -> Markup:
     )
     return section(
         heading,
-        paragraph(f"{backtest.message} {days}"),
-        _replays([replay for replay in (now, then) if replay is not None]),
+        paragraph(f"{told(backtest.message)} {days}"),
+        _replays([replay for replay in (now, then) if replay is not None], replayed.currency),
         _firings(now),
     )
 
 
-def _replays(replays: Sequence[Replay]) -> Markup:
+def _replays(replays: Sequence[Replay], currency: str | None) -> Markup:
     names = ("known_now", "known_then")[: len(replays)]
     columns = [Column(say("rule.figure")), *(Column(say(f"rule.{name}"), "number") for name in names)]
     shown = [dict(_replay(replay)) for replay in replays]
     rows = ([say(f"rule.{key}"), *(each[key] for each in shown)] for key in shown[0])
-    return table(say("rule.replay_table"), columns, rows)
+    return table(say("rule.replay_table", currency=currency or say("unknown")), columns, rows)
 
 
 def _replay(replay: Replay) -> list[tuple[str, str | None]]:

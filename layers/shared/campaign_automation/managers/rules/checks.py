@@ -45,6 +45,13 @@ class CheckedRule(NamedTuple):
     warnings: list[str]
 
 
+class Replayed(NamedTuple):
+    """A back-test, and the currency of its amounts; None over accounts in several."""
+
+    backtest: Backtest
+    currency: str | None
+
+
 class RuleChecks:
     def __init__(self, rules: RuleStore, snapshots: AccountSnapshots) -> None:
         self._rules = rules
@@ -71,10 +78,13 @@ class RuleChecks:
             )
         return CheckedRule(rule, tested, conflicts, [*warnings_of(rule), *_warnings(rule, read)])
 
-    async def replayed(self, head: RuleHead) -> Backtest:
+    async def replayed(self, head: RuleHead) -> Replayed:
         """Return the back-test of a rule as it stands. Raises NotFoundError and the platform's error, too."""
         rule, read = await self._history(head)
-        return _backtest(rule, read.accounts)
+        currencies = {account.account.currency for account in read.accounts}
+        return Replayed(
+            _backtest(rule, read.accounts), next(iter(currencies)) if len(currencies) == 1 else None
+        )
 
     async def _history(self, head: RuleHead) -> tuple[CreateRule, SnapshotsRead]:
         """Return the rule with our ids in its scope, and the last 90 days of the campaigns in it."""
