@@ -81,6 +81,11 @@ class Runtime:
         """The number of invocations that go on without a caller."""
         return len(self._unawaited)
 
+    @property
+    def environments(self) -> int:
+        """The number of environments of all functions."""
+        return sum(pool.size for pool in set(self._pools.values()))
+
     def version_of(self, name: str) -> str:
         """Return the version that an invocation by `name` runs. Raises UnknownFunctionError."""
         return self._pool(name).identity[1]
@@ -93,10 +98,9 @@ class Runtime:
 
     def _has_room(self, asking: _Pool) -> bool:
         """Return whether another environment may start; one that idles elsewhere may be ended for it."""
-        pools = set(self._pools.values())
-        if sum(pool.size for pool in pools) < ENVIRONMENTS:
+        if self.environments < ENVIRONMENTS:
             return True
-        others = sorted(pools - {asking}, key=lambda pool: pool.used_at)
+        others = sorted({*self._pools.values()} - {asking}, key=lambda pool: pool.used_at)
         return any(pool.end_idle() for pool in others)
 
     def _pool(self, name: str) -> _Pool:
