@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all chaos fuzz mutants up down invoke lint lint-deploy format docs build deploy deploy-check bench load lock
+.PHONY: help setup demo newcomer test test-all chaos fuzz mutants up down invoke lint lint-deploy format docs build deploy deploy-check bench load lock
 # Hundreds of processes start in a test run: each would compile all that it imports anew.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -20,6 +20,9 @@ setup:          ## Make .venv from the lock; nothing to do when it has not chang
 
 demo: setup     ## Create a campaign end to end in the local cloud and show what was made
 	@$(PY) -m local demo $(ARGS)
+
+newcomer: setup ## Type README's commands in a new clone and HOME, and print the seconds to the first campaign
+	@$(PY) -m tests.newcomer
 
 test: setup     ## Run the tests, in three processes: about six minutes on two quiet cores
 	@echo "Running the tests: about six minutes on two quiet cores, longer on busy ones."

@@ -1,4 +1,5 @@
-"""200 creations at once over 20 ad accounts, on platforms that enforce their documented limits of calls."""
+"""200 creations at once over 20 ad accounts, on platforms that enforce their documented limits of calls; and
+10 at once on an account that its platform throttles."""
 
 from __future__ import annotations
 
@@ -7,6 +8,8 @@ import os
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import httpx
@@ -21,6 +24,7 @@ IDS = {"meta": "act_9000000000{:05}", "tiktok": "79000000000000{:05}", "google":
 EACH = 10  # creations on one account
 PROCESSES = 4
 LIMITS = {"meta": 9000, "tiktok": 10, "google": 15_000}
+WINDOW = 4  # seconds; the shortest pause that a platform asks for here is 5
 CALLER = {"user_id": "user_123", "deadline_seconds": 600}
 MANY = 1_000_000  # calls a minute of one advertiser: here the app's limit counts
 
@@ -52,13 +56,27 @@ def run() -> str:
         os.environ["ACCOUNT_DAILY_BUDGET_CAPS"] = "USD:100000000"
         get_settings.cache_clear()
         lines = [_measure(cloud, cache) for cache in (None, Cache())]
-    return "\n".join([f"without a cache: {lines[0]}", f"with a cache:    {lines[1]}"])
+        throttled = ", ".join(f"{name} {_throttled(cloud, name)}" for name in ACCOUNTS)
+    return "\n".join(
+        [
+            f"without a cache: {lines[0]}",
+            f"with a cache:    {lines[1]}",
+            f"calls to a throttled account within {WINDOW} s, {EACH} creations at once: {throttled}",
+        ]
+    )
 
 
-def _measure(cloud: Cloud, cache: Cache | None) -> str:
+@contextmanager
+def _admin(cloud: Cloud) -> Iterator[httpx.Client]:
+    """The sandbox's admin side; its platforms are as seeded."""
     with httpx.Client(base_url=cloud.info["sandbox"]["admin"], timeout=60, verify=False) as admin:
         admin.post("/reset", json={}).raise_for_status()
         forget_limits(cloud)  # an earlier run's calls and pauses are none of these platforms'
+        yield admin
+
+
+def _measure(cloud: Cloud, cache: Cache | None) -> str:
+    with _admin(cloud) as admin:
         accounts = [
             (platform, _account(admin, platform, number))
             for platform, count in ACCOUNTS.items()
@@ -70,11 +88,23 @@ def _measure(cloud: Cloud, cache: Cache | None) -> str:
         return _line(answers, admin.get("/limits").json(), time.monotonic() - started)
 
 
-async def _create_all(accounts: list[tuple[str, str]], cache: Cache | None) -> list[str]:
-    modules = [CampaignAutomation(redis_client=cache) for _ in range(PROCESSES)]
+def _throttled(cloud: Cloud, platform: str) -> int:
+    """Return the calls that reach a platform which throttles all of them."""
+    with _admin(cloud) as admin:
+        account = platform, _account(admin, platform, 0)
+        fault = {"platform": platform, "operation": "*", "kind": "rate_limit", "times": 0}
+        admin.post("/faults", json=[fault]).raise_for_status()
+        asyncio.run(_create_all([account], None, processes=1, deadline_seconds=WINDOW))
+        return len(admin.get("/calls", params={"platform": platform}).json())
+
+
+async def _create_all(
+    accounts: list[tuple[str, str]], cache: Cache | None, processes: int = PROCESSES, **context: Any
+) -> list[str]:
+    modules = [CampaignAutomation(redis_client=cache) for _ in range(processes)]
     wanted = [(*account, number) for number in range(EACH) for account in accounts]
     answers = await asyncio.gather(
-        *(_create(modules[index % PROCESSES], *item) for index, item in enumerate(wanted))
+        *(_create(modules[index % processes], *item, **context) for index, item in enumerate(wanted))
     )
     for module in modules:
         await module.aclose()
@@ -90,7 +120,9 @@ def _account(admin: httpx.Client, platform: str, number: int) -> str:
     return str(made.json()["ad_account_id"])
 
 
-async def _create(module: CampaignAutomation, platform: str, account: str, number: int) -> str:
+async def _create(
+    module: CampaignAutomation, platform: str, account: str, number: int, **context: Any
+) -> str:
     body: dict[str, Any] = {
         "platform": platform,
         "objective": "traffic",
@@ -100,7 +132,7 @@ async def _create(module: CampaignAutomation, platform: str, account: str, numbe
         "name": f"{account} {number}",
         "ad_account_id": account,
     }
-    caller = {**CALLER, "idempotency_key": f"{time.time_ns()}-{account}-{number}"}
+    caller = {**CALLER, **context, "idempotency_key": f"{time.time_ns()}-{account}-{number}"}
     answer = await module.execute("create_campaign", body, caller)
     return "created" if answer["status"] == "success" else str(answer["error"]["code"])
 

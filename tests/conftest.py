@@ -17,10 +17,11 @@ from local.cloud.workers.worker import TIME_LIMITS
 from tests.support.api import Api
 from tests.support.aws import client, settle
 from tests.support.limits import forget_limits
-from tests.support.processes import RunningSandbox, running_sandbox
 from tests.support.sandbox import UNKIND_SEED, Sandbox
 from tests.support.secrets import assert_no_secret, log_of
 
+# Its fixtures are those of customers' tests. Where the package is installed pytest has loaded it already.
+pytest_plugins = ["campaign_automation_testing.plugin"]
 # A slow example on a busy machine is no failure; a failing one says how to repeat it. The numbered properties
 # of the contract have at least a hundred examples in every run.
 settings.register_profile("tests", deadline=None, database=None, print_blob=True, max_examples=50)
@@ -86,13 +87,6 @@ def pytest_collection_finish() -> None:
 def machine_time() -> None:
     """The module's clock as that of the machine, whatever the tests before left it at."""
     clock._offset = timedelta()
-
-
-@pytest.fixture(scope="session")
-def platforms(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSandbox]:
-    """One sandbox for all tests of a process that need no more of the local cloud."""
-    with running_sandbox(tmp_path_factory.mktemp("platforms")) as running:
-        yield running
 
 
 @pytest.fixture(scope="session")

@@ -7,18 +7,18 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 from urllib.request import urlopen
 
+from campaign_automation_testing.processes import sandbox_urls
 from local.cloud.processes import Children
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 300.0
 POLL_SECONDS = 0.02
-MOUNTS = ("meta", "tiktok", "gemini", "web_platform", "admin")
 
 T = TypeVar("T")
 
@@ -76,12 +76,6 @@ class Sandbox:
         except (FileNotFoundError, ValueError):
             return None
         return ports
-
-
-def sandbox_urls(ports: Mapping[str, int]) -> dict[str, str]:
-    """The URL of each part of a sandbox that serves at `ports`."""
-    mounts = {name: f"http://127.0.0.1:{ports['port']}/{name}" for name in MOUNTS}
-    return {**mounts, "google": f"http://127.0.0.1:{ports['google_port']}"}
 
 
 class SandboxClock:

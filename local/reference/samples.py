@@ -15,7 +15,7 @@ Example = dict[str, Any]
 
 def curl(action: Action, example: Example) -> str:
     """Return the call as a command line."""
-    lines = [f'curl -sS -X {action.method} "$URL{_address(action, example)}"']
+    lines = [f'curl -sS -X {action.method} "$URL{address(action, example)}"']
     if not action.is_public:
         lines.append('-H "Authorization: Bearer $TOKEN"')
     if action.has_body:
@@ -38,7 +38,7 @@ def python(action: Action, example: Example) -> str:
             "",
             "answer = httpx.request(",
             f'    "{action.method}",',
-            f"    f\"{{os.environ['URL']}}{_address(action, example)}\",",
+            f"    f\"{{os.environ['URL']}}{address(action, example)}\",",
             *(f"    {line}" for line in given),
             "    timeout=60,",
             ")",
@@ -47,7 +47,7 @@ def python(action: Action, example: Example) -> str:
     )
 
 
-def _address(action: Action, example: Example) -> str:
+def address(action: Action, example: Example) -> str:
     path = action.path
     for name in action.path_names:
         path = path.replace(f"{{{name}}}", quote(str(example[name]), safe=""))

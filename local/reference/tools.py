@@ -41,18 +41,7 @@ def catalogue() -> str:
 
 def gemini() -> str:
     """Return the function declarations for Gemini, with what its schemas know of ours."""
-    found = [
-        {
-            "name": action.name,
-            "description": _about(action),
-            **(
-                {"parameters": parameters}
-                if (parameters := _plain(request_schema(action), {}))["properties"]
-                else {}
-            ),
-        }
-        for action in ACTIONS.values()
-    ]
+    found = [_declaration(action) for action in ACTIONS.values()]
     return json.dumps({"functionDeclarations": found}, indent=1, ensure_ascii=False) + "\n"
 
 
@@ -114,29 +103,69 @@ def _plain(schema: Json, models: Json, depth: int = 0) -> Json:
     found = {key: schema[key] for key in _GEMINI_KEYS if key in schema}
     if more := "; ".join(bounds(schema)):
         found["description"] = f"{found.get('description', '')} ({more})".strip()
+    if not {"type", "properties", "enum"} & schema.keys():  # anything
+        return _as_text(found)
     kind = schema.get("type", "object" if "properties" in schema else "string")
     found["type"] = kind.upper()
     if kind == "array":
         inner = schema.get("items") or schema.get("prefixItems", [{"type": "string"}])[0]
         found["items"] = _plain(inner, models, depth + 1)
+    if kind == "object" and depth and not (fields := schema.get("properties") if depth < _DEPTH else None):
+        return _as_text(found)
     if kind == "object":
-        fields = schema.get("properties", {}) if depth < _DEPTH else {}
+        fields = schema.get("properties", {})
         found["properties"] = {name: _plain(value, models, depth + 1) for name, value in fields.items()}
         found["required"] = [name for name in found.get("required", []) if name in found["properties"]]
     return found
 
 
+def _as_text(found: Json) -> Json:
+    """Return an object without named fields as its JSON text, which the models read too: Gemini refuses
+    declarations with an object whose properties are empty."""
+    kept = {key: value for key, value in found.items() if key != "required"}
+    return {**kept, "type": "STRING", "description": f"{found.get('description', '')} (as JSON text)".strip()}
+
+
 def _choice(schema: Json, kinds: list[Json], models: Json, depth: int) -> Json:
-    """Return one of several kinds: Gemini's schemas have no alternatives that our models all fit."""
-    found = _plain(kinds[0], models, depth)
+    """Return one of several kinds, as Gemini's schemas have no alternatives: all fields of the actions of a
+    rule, else the first kind that is more than a constant. The others are named."""
+    ordered = sorted(kinds, key=lambda kind: "const" in kind)
+    plain = [_plain(kind, models, depth) for kind in ordered]
+    if "discriminator" in schema:
+        found, others = _together(plain), []
+    else:
+        found, others = plain[0], plain[1:]
     if "description" in schema:
         found["description"] = schema["description"]
-    if len(kinds) > 1:
-        texts = [_plain(kind, models, depth)["type"].lower() for kind in kinds[1:]]
-        found["description"] = f"{found.get('description', '')} (or: {', '.join(texts)})".strip()
+    if others:
+        words = ", ".join(_word(kind, other) for kind, other in zip(ordered[1:], others, strict=True))
+        found["description"] = f"{found.get('description', '')} (or: {words})".strip()
     if {"type": "null"} in schema.get("anyOf", []):
         found["nullable"] = True
     return found
+
+
+def _together(kinds: list[Json]) -> Json:
+    """Return one schema with the fields of all, in which only those are required that all of them require."""
+    first, *others = kinds
+    for other in others:
+        fields = {**first["properties"], **other["properties"]}
+        for name in first["properties"].keys() & other["properties"].keys():
+            fields[name] = _both(first["properties"][name], other["properties"][name])
+        needed = [name for name in first.get("required", []) if name in other.get("required", [])]
+        first = {**first, "properties": fields, "required": needed}
+    return first
+
+
+def _both(one: Json, other: Json) -> Json:
+    """Return a field that two kinds have: its words of both, or for an object its fields of both."""
+    if "enum" in one and "enum" in other:
+        return {**one, "enum": [*dict.fromkeys([*one["enum"], *other["enum"]])]}
+    return _together([one, other]) if one["type"] == other["type"] == "OBJECT" else one
+
+
+def _word(kind: Json, plain: Json) -> str:
+    return f'"{kind["const"]}"' if "const" in kind else str(plain["type"].lower())
 
 
 def _without(schema: Json, name: str) -> Json:

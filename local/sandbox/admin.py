@@ -32,6 +32,7 @@ class Admin:
             ("POST", "/reset"): self.reset,
             ("POST", "/skipped-ids"): self.skip_ids,
             ("GET", "/state"): self.state,
+            ("GET", "/market"): self.market,
             ("GET", "/clock"): self.clock,
             ("POST", "/clock"): self.advance,
             ("POST", "/latency"): self.latency,
@@ -72,6 +73,10 @@ class Admin:
 
     def state(self, _: Request, __: Any) -> Json:
         return self._world.state()
+
+    def market(self, _: Request, __: Any) -> Json:
+        """The curve behind each ad set, by platform: what the module has to find out from its figures."""
+        return {name: platform.market() for name, platform in self._world.ad_platforms.items()}
 
     def clock(self, _: Request, __: Any) -> Json:
         return {"now": self._world.clock.now().isoformat()}

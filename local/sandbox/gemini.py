@@ -16,6 +16,7 @@ from starlette.routing import Route
 from local.sandbox.core.faults import Kind
 from local.sandbox.core.http import exchange
 from local.sandbox.core.world import World
+from local.sandbox.gemini_tools import refusal, type_of
 from local.sandbox.seeds import GEMINI_KEY
 
 Json = dict[str, Any]
@@ -23,8 +24,6 @@ Behaviour = Literal["normal", "too_long", "invented_price", "not_json", "blocked
 BEHAVIOURS: tuple[str, ...] = get_args(Behaviour)
 MODELS = ("gemini-3.8-flash", "gemini-3.5-flash-lite")
 SAMPLING = ("temperature", "topP", "topK")
-# Schema types arrive as words, or as numbers from clients that encode enums so.
-_TYPES = {1: "STRING", 2: "NUMBER", 3: "INTEGER", 4: "BOOLEAN", 5: "ARRAY", 6: "OBJECT"}
 _LIST_LENGTH = 3
 
 # Copy that claims nothing: no price, number, award or promise. {name} is the product, where it is known.
@@ -135,6 +134,8 @@ def _answer(gemini: Gemini, key: str | None, model: str, body: bytes) -> Respons
     if sampling := [name for name in SAMPLING if name in config]:
         message = f"{', '.join(sampling)} is no longer supported by models/{model}."
         return _error(400, message, "INVALID_ARGUMENT")
+    if (refused := refusal(asked)) is not None:
+        return _error(400, refused, "INVALID_ARGUMENT")
     behaviour = gemini.behaviour(model)
     if behaviour == "blocked":
         return _blocked(model)
@@ -172,7 +173,7 @@ class _Writer:
         self._next_id = 0
 
     def value(self, schema: Json, name: str) -> Any:
-        kind = _TYPES.get(schema.get("type", 0), str(schema.get("type", "STRING")).upper())
+        kind = type_of(schema)
         if kind == "OBJECT":
             return {key: self.value(part, key) for key, part in schema.get("properties", {}).items()}
         if kind == "ARRAY":

@@ -7,13 +7,14 @@ import json
 import multiprocessing
 import os
 import random
+import resource
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from tests.chaos.cases import CLOUD, MEMORY, PLATFORMS, SANDBOX, Case, Result, pairs, parse
 from tests.chaos.invariants import KINDS
@@ -28,15 +29,19 @@ from tests.chaos.workers import (
     run_all_through_workers,
     run_histories,
     through_workers,
+    timed_histories,
 )
 from tests.support.processes import ROOT
 
 REPORT = ROOT / "build" / "chaos.json"
-_RUN: dict[str, Callable[[Sequence[Case]], list[Result]]] = {
-    SANDBOX: partial(in_sandbox, run_all),
-    MEMORY: run_all_in_memory,
-    CLOUD: run_all_through_workers,
-}
+
+
+class Simulated(NamedTuple):
+    """The histories, and how many steps they made: in a minute of all processes, and of one processor."""
+
+    histories: list[Outcome]
+    a_minute: int
+    a_minute_of_processor: int
 
 
 def main() -> int:
@@ -48,25 +53,25 @@ def main() -> int:
     with ProcessPoolExecutor(arguments.jobs + 2, multiprocessing.get_context("spawn")) as pool:
         if arguments.history is not None:
             return _replay(pool.submit(run_histories, [arguments.history]).result()[0])
-        histories, rate = _simulate(pool, arguments)
+        simulated = _simulate(pool, arguments)
         results = list(_matrix(pool, arguments))
-    report = _report(results, histories, arguments.seed, rate, time.monotonic() - started)
+    seconds = {"seconds": round(time.monotonic() - started), "processor_seconds": round(_processor())}
+    report = {"seed": arguments.seed, **seconds, **_report(results, simulated)}
     REPORT.parent.mkdir(exist_ok=True)
     REPORT.write_text(json.dumps(report, indent=1))
     _show(report)
     return int(bool(report["failing"]))
 
 
-def _simulate(pool: ProcessPoolExecutor, arguments: argparse.Namespace) -> tuple[list[Outcome], int]:
-    """Return the histories, and how many steps they made a minute."""
+def _simulate(pool: ProcessPoolExecutor, arguments: argparse.Namespace) -> Simulated:
     if arguments.only or not arguments.steps:
-        return [], 0
+        return Simulated([], 0, 0)
     seeds = range(arguments.seed * 1_000_000, arguments.seed * 1_000_000 + arguments.steps // STEPS)
-    started = time.monotonic()
-    parts = [seeds[index :: arguments.jobs] for index in range(arguments.jobs)]
-    histories = [item for part in pool.map(run_histories, parts) for item in part]
+    parts = list(pool.map(timed_histories, [seeds[n :: arguments.jobs] for n in range(arguments.jobs)]))
+    histories = [item for part, _, _ in parts for item in part]
     steps = sum(len(item.steps) for item in histories)
-    return histories, round(60 * steps / (time.monotonic() - started))
+    seconds, processor = max(clock for _, clock, _ in parts), sum(used for _, _, used in parts)
+    return Simulated(histories, round(60 * steps / seconds), round(60 * steps / processor))
 
 
 def _matrix(pool: ProcessPoolExecutor, arguments: argparse.Namespace) -> Iterator[Result]:
@@ -74,7 +79,7 @@ def _matrix(pool: ProcessPoolExecutor, arguments: argparse.Namespace) -> Iterato
     # The longest first. What has nothing to start is cut smaller, and fills the time that is left.
     parts = {CLOUD: arguments.jobs + 1, SANDBOX: arguments.jobs, MEMORY: 6 * arguments.jobs}
     running = [
-        pool.submit(_RUN[where], part)
+        pool.submit(_work(where, len(range(index, arguments.workers, count))), part)
         for where, count in parts.items()
         for index in range(count)
         if (part := cases.get(where, [])[index::count])
@@ -83,12 +88,19 @@ def _matrix(pool: ProcessPoolExecutor, arguments: argparse.Namespace) -> Iterato
         yield from part.result()
 
 
+def _work(where: str, wanted: int) -> Callable[[Sequence[Case]], list[Result]]:
+    """Return how cases are run; through workers until `wanted` of them met their call."""
+    if where == CLOUD:
+        return partial(run_all_through_workers, wanted)
+    return run_all_in_memory if where == MEMORY else partial(in_sandbox, run_all)
+
+
 def _cases(pool: ProcessPoolExecutor, arguments: argparse.Namespace) -> dict[str, list[Case]]:
     if named := _named(arguments.only):
         return {named.where: [named]}
-    found = pool.map(partial(in_sandbox, discover), [[name] for name in PLATFORMS])
-    sandbox = [case for part in found for case in part]
-    memory = pool.submit(discover_in_memory).result()
+    known = pool.submit(discover_in_memory)
+    parts = pool.map(partial(in_sandbox, discover), [[name] for name in PLATFORMS])
+    sandbox, memory = [case for part in parts for case in part], known.result()
     if arguments.only:
         every = [*sandbox, *memory]
         return {
@@ -122,9 +134,14 @@ def _named(name: str) -> Case | None:
 # --- the report ---------------------------------------------------------------------------------------------
 
 
-def _report(
-    results: Sequence[Result], histories: Sequence[Outcome], seed: int, rate: int, seconds: float
-) -> dict[str, Any]:
+def _processor() -> float:
+    """Return the processor's seconds of this process and of all that it started and that ended."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(item.ru_utime + item.ru_stime for item in used)
+
+
+def _report(results: Sequence[Result], simulated: Simulated) -> dict[str, Any]:
+    histories = simulated.histories
     wheres = (MEMORY, SANDBOX, CLOUD)
     rows = {
         f"{where} {name}": _counts([item for item in results if _is(item, where, name)])
@@ -134,11 +151,10 @@ def _report(
     rows["simulation"] = _counts_of_histories(histories)
     rows["all"] = dict(sum((Counter(row) for row in rows.values()), Counter()))
     return {
-        "seed": seed,
-        "seconds": round(seconds),
         "steps": sum(len(item.steps) for item in histories),
-        "steps_a_minute": rate,
-        "not_met": sum(not item.fired for item in results),
+        "steps_a_minute": simulated.a_minute,
+        "steps_a_minute_of_processor": simulated.a_minute_of_processor,
+        "not_met": sorted(item.case.name for item in results if not item.fired),
         "rows": rows,
         "failing": [
             *(
@@ -180,10 +196,16 @@ def _show(report: dict[str, Any]) -> None:
     for name, row in report["rows"].items():
         print(f"{name:16}" + "".join(f"{row.get(column, 0):>16}" for column in columns))
     print(
-        f"{report['seconds']} seconds; {report['steps']} steps of histories,"
-        f" {report['steps_a_minute']} a minute; {report['not_met']} cases more, whose fault met no call, are"
-        " not counted"
+        f"{report['seconds']} seconds, {report['processor_seconds']} of processor; {report['steps']} steps of"
+        f" histories, {report['steps_a_minute']} a minute, {report['steps_a_minute_of_processor']} a minute"
+        f" of one processor; {len(report['not_met'])} cases more, whose fault met no call, are not counted"
+        f" ({_by_place(report['not_met'])})"
     )
+
+
+def _by_place(names: Sequence[str]) -> str:
+    places = Counter(parse(name).where for name in names)
+    return ", ".join(f"{count} {where}" for where, count in sorted(places.items())) or "none"
 
 
 def _replay(outcome: Outcome) -> int:
@@ -202,7 +224,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--steps", type=int, default=10_000, help="of the simulation")
     parser.add_argument("--memory", type=int, default=1500, help="cases on platforms in memory, at least")
     parser.add_argument("--cases", type=int, default=250, help="cases against the sandbox, at least")
-    parser.add_argument("--workers", type=int, default=170, help="cases through the local cloud")
+    parser.add_argument(
+        "--workers", type=int, default=150, help="cases through the local cloud that meet their call"
+    )
     parser.add_argument("--seed", type=int, default=1, help="draws cases and histories")
     parser.add_argument("--jobs", type=int, default=2)
     return parser.parse_args()

@@ -71,6 +71,11 @@ class CloudHouse(SandboxHouse):
         headers = {"Idempotency-Key": uuid.uuid4().hex, **self._headers}
         return dict(self._api.http.request(action.method, path, headers=headers, **more).json())
 
+    def fault(self, platform: str, operation: str, **description: Any) -> None:
+        # A message that is still on its way would meet the fault, and the one in question would wait for it.
+        settle(self._cloud)
+        super().fault(platform, operation, **description)
+
     def end_faults(self) -> bool:
         settle(self._cloud)  # the Web Platform is told after the answer
         return super().end_faults()

@@ -8,6 +8,7 @@ import os
 import random
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import replace
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from campaign_automation.utils.observability import logger
+from campaign_automation_testing.processes import running_sandbox
 from tests.chaos.aborts import Abort
 from tests.chaos.actions import ACTIONS
 from tests.chaos.cases import (
@@ -39,7 +41,6 @@ from tests.chaos.memory import MemoryHouse
 from tests.chaos.simulation import Outcome, run_history
 from tests.chaos.virtual import run_virtually
 from tests.support.in_process import aws_in_process, cloud_of
-from tests.support.processes import running_sandbox
 from tests.support.sandbox import Sandbox
 
 A = TypeVar("A")
@@ -57,6 +58,7 @@ _CLOUD_ACTIONS = (
 _CLOUD_KINDS = ("timeout_before", "timeout_after", "drop_connection", "http_500", "policy", "garbage")
 _KILLED_ACTIONS = ("create_active", "create_paused", "pause", "start", "delete", "pause_adset", "undo")
 _HELD_KINDS = ("timeout_before", "timeout_after")
+_OTHERS = 4  # of so many cases one is drawn in the stead of those that meet no call
 # Answers of the Web Platform that a worker keeps from an earlier case: another one is not asked for.
 _KEPT_ANSWERS = ("get_active_ad_account", "get_ad_account_token", "get_creative")
 
@@ -132,11 +134,20 @@ def run_histories(seeds: Sequence[int]) -> list[Outcome]:
         return [run_history(seed) for seed in seeds]
 
 
+def timed_histories(seeds: Sequence[int]) -> tuple[list[Outcome], float, float]:
+    """Return the histories, and how long they took: by the clock, and of this process's processor."""
+    # The machine's own clock: histories have another.
+    clock, processor = time.perf_counter(), time.process_time()
+    histories = run_histories(seeds)
+    return histories, time.perf_counter() - clock, time.process_time() - processor
+
+
 # --- through real workers -----------------------------------------------------------------------------------
 
 
 def through_workers(cases: Sequence[Case], count: int, seed: int) -> list[Case]:
-    """Return `count` cases for the local cloud, of actions and faults that were found elsewhere.
+    """Return `count` cases for the local cloud, of actions and faults that were found elsewhere, and behind
+    them others in their stead where a call is not met.
 
     A quarter are ended workers, a sixth stopped executions.
     """
@@ -157,7 +168,8 @@ def through_workers(cases: Sequence[Case], count: int, seed: int) -> list[Case]:
     chance = random.Random(f"workers {seed}")
     chosen = chance.sample(killed, min(len(killed), count // 4))
     chosen += chance.sample(stopped, min(len(stopped), count // 6))
-    return chosen + chance.sample(found, min(len(found), count - len(chosen)))
+    others = chance.sample(found, min(len(found), count - len(chosen) + count // _OTHERS))
+    return chosen + others
 
 
 def _is_short(fault: Fault) -> bool:
@@ -166,8 +178,8 @@ def _is_short(fault: Fault) -> bool:
     return is_known and fault.nth == 1 and not fault.lasts and fault.operation not in _KEPT_ANSWERS
 
 
-def run_all_through_workers(cases: Sequence[Case]) -> list[Result]:
-    """Run the cases one after the other in one local cloud."""
+def run_all_through_workers(wanted: int, cases: Sequence[Case]) -> list[Result]:
+    """Run the cases one after the other in one local cloud, until `wanted` of them met their call."""
     if not cases:
         return []
     with (
@@ -176,11 +188,15 @@ def run_all_through_workers(cases: Sequence[Case]) -> list[Result]:
         quiet(),
         Sandbox(cloud.info["sandbox"]["admin"]) as sandbox,
     ):
-        return asyncio.run(_run_through_workers(partial(CloudHouse, cloud, sandbox), cases))
+        return asyncio.run(_run_until(wanted, partial(CloudHouse, cloud, sandbox), cases))
 
 
-async def _run_through_workers(build: Callable[[str], CloudHouse], cases: Sequence[Case]) -> list[Result]:
-    return [_told(await run(build, case)) for case in cases]
+async def _run_until(wanted: int, build: Callable[[str], CloudHouse], cases: Sequence[Case]) -> list[Result]:
+    results: list[Result] = []
+    left = iter(cases)
+    while sum(item.fired for item in results) < wanted and (case := next(left, None)):
+        results.append(_told(await run(build, case)))
+    return results
 
 
 def _told(result: Result) -> Result:

@@ -6,21 +6,21 @@ from collections.abc import Iterator
 
 import pytest
 
+from campaign_automation_testing.processes import RunningSandbox
 from local.cloud import Cloud
 from tests.support.in_process import cloud_of
-from tests.support.processes import RunningSandbox
 from tests.support.sandbox import Sandbox, as_seeded
 
 
 @pytest.fixture(scope="session")
-def cloud(platforms: RunningSandbox) -> Cloud:
+def cloud(campaign_sandbox_process: RunningSandbox) -> Cloud:
     """The part of the local cloud that the module in one process needs: the sandbox, and settings."""
-    return cloud_of(as_seeded(platforms))
+    return cloud_of(as_seeded(campaign_sandbox_process))
 
 
 @pytest.fixture(scope="session")
-def ports(platforms: RunningSandbox) -> dict[str, int]:
-    return as_seeded(platforms).ports
+def ports(campaign_sandbox_process: RunningSandbox) -> dict[str, int]:
+    return as_seeded(campaign_sandbox_process).ports
 
 
 @pytest.fixture(scope="session")

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
+from functools import partial
 
 import pytest
 
 from campaign_automation import CampaignAutomation, Limits
-from local.cloud.backing import sandbox_urls
-from tests.support.processes import RunningSandbox
+from campaign_automation_testing.processes import RunningSandbox
 from tests.support.sandbox import UNKIND_SEED, Sandbox
 
 Module = Callable[..., CampaignAutomation]
 
 
 @pytest.fixture(scope="session")
-def urls(platforms: RunningSandbox) -> dict[str, str]:
-    return sandbox_urls(platforms.ports)
+def urls(campaign_sandbox_process: RunningSandbox) -> dict[str, str]:
+    return campaign_sandbox_process.urls
 
 
 @pytest.fixture
@@ -31,18 +29,9 @@ def sandbox(urls: dict[str, str]) -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def module(urls: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Module:
-    """Make a module; all of a test share one store."""
+def module(make_campaign_automation: Module, monkeypatch: pytest.MonkeyPatch) -> Module:
+    """Make a module with an account's cap and nothing else; all of a test share one store."""
     monkeypatch.setattr("os.environ", {})
-    settings = {
-        "clock_url": f"{urls['admin']}/clock",
-        "google_ads_endpoint": urls["google"],
-        "meta_graph_url": urls["meta"],
-        "campaign_automation_home": str(tmp_path),
-    }
-
-    def make(**more: Any) -> CampaignAutomation:
-        limits = Limits(account_daily_budget={"USD": 500})
-        return CampaignAutomation(**{"settings": settings, "limits": limits, **more})
-
-    return make
+    limits = Limits(account_daily_budget={"USD": 500})
+    nothing = dict.fromkeys(("mcp_client", "declarations", "apps"))
+    return partial(make_campaign_automation, **nothing, limits=limits, settings={"mcp_url": None})

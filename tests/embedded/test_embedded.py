@@ -251,11 +251,11 @@ def test_a_web_platform_that_hangs_costs_the_caller_nothing(google: Module, sand
 
 
 @pytest.fixture
-def meta(module: Module, urls: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Module:
+def meta(module: Module, urls: dict[str, str]) -> Module:
     """Make a module with an account of Meta, whose files are those of the sandbox's Web Platform."""
     address = urls["web_platform"] + MCP_PATHS["customer"]
-    monkeypatch.setattr("os.environ", {"MCP_URL": address})
-    return partial(module, mcp_client=McpClient(address, lambda: "sandbox-service-token"), accounts=META)
+    tools = McpClient(address, lambda: "sandbox-service-token")
+    return partial(module, mcp_client=tools, accounts=META, settings={"mcp_url": address})
 
 
 # --- declarations ------------------------------------------------------------------------------------------

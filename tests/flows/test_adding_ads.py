@@ -8,21 +8,21 @@ from typing import Any
 import pytest
 
 from campaign_automation import CampaignAutomation
+from campaign_automation_testing.processes import RunningSandbox
 from local.cloud import Cloud
 from tests.support.builders import request_body
 from tests.support.cuts import cut
 from tests.support.in_process import aws_in_process, cloud_of
 from tests.support.memory_table import MemoryTable
-from tests.support.processes import RunningSandbox
 from tests.support.sandbox import Sandbox
 
 Json = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
-def cloud(platforms: RunningSandbox) -> Cloud:
+def cloud(campaign_sandbox_process: RunningSandbox) -> Cloud:
     """The platforms alone: nothing here is about the functions."""
-    return cloud_of(platforms)
+    return cloud_of(campaign_sandbox_process)
 
 
 @pytest.mark.parametrize("platform", cut(("meta", "tiktok", "google"), "meta"))

@@ -16,11 +16,11 @@ from typing import Any
 import pytest
 
 from campaign_automation import CampaignAutomation
+from campaign_automation_testing.processes import RunningSandbox
 from tests.support.builders import request_body
 from tests.support.cuts import cut
 from tests.support.in_process import aws_in_process, cloud_of
 from tests.support.memory_table import MemoryTable
-from tests.support.processes import RunningSandbox
 from tests.support.sandbox import UNKIND_SEED, Sandbox
 
 Json = dict[str, Any]
@@ -74,8 +74,8 @@ class Desk:
 
 
 @pytest.fixture(scope="module")
-def desk(platforms: RunningSandbox) -> Iterator[Desk]:
-    cloud = cloud_of(platforms)
+def desk(campaign_sandbox_process: RunningSandbox) -> Iterator[Desk]:
+    cloud = cloud_of(campaign_sandbox_process)
     with Sandbox(cloud.info["sandbox"]["admin"]) as sandbox, aws_in_process(cloud):
         sandbox.reset(START)
         sandbox.unkind(UNKIND_SEED)

@@ -15,12 +15,12 @@ import pytest
 
 from campaign_automation import CampaignAutomation
 from campaign_automation.models.common import Level
+from campaign_automation_testing.processes import RunningSandbox
 from local.cloud import Cloud
 from tests.support.cuts import slow
 from tests.support.in_process import aws_in_process, cloud_of
 from tests.support.memory_table import MemoryTable
 from tests.support.module import ACCOUNT_NUMBERS
-from tests.support.processes import RunningSandbox
 from tests.support.sandbox import Sandbox
 
 Json = dict[str, Any]
@@ -38,9 +38,9 @@ STOP = {
 
 
 @pytest.fixture(scope="module")
-def cloud(platforms: RunningSandbox) -> Cloud:
+def cloud(campaign_sandbox_process: RunningSandbox) -> Cloud:
     """The platforms alone: nothing here is about the functions."""
-    return cloud_of(platforms)
+    return cloud_of(campaign_sandbox_process)
 
 
 class Day:

@@ -17,7 +17,8 @@ import pytest
 
 from campaign_automation.actions import ACTIONS
 from campaign_automation.api.openapi import document
-from campaign_automation.api.pages import PROPOSAL_PAGES
+from campaign_automation.api.pages.campaign_report import REPORT_PAGES
+from campaign_automation.api.pages.proposal import PROPOSAL_PAGES
 from layers.build_layer import UNUSED, UNUSED_ANYWHERE, UNUSED_SUFFIXES
 from local.source import template
 from tests.support.cuts import cut
@@ -29,6 +30,7 @@ RESOURCES: dict[str, Any] = TEMPLATE["Resources"]
 FOLDERS = sorted(path.name for path in (ROOT / "functions").iterdir() if (path / "app.py").exists())
 # What Lambda's Python runtime brings along.
 RUNTIME = {"boto3", "botocore", "s3transfer", "jmespath", "python-dateutil", "six", "urllib3", "awslambdaric"}
+PAGES = {**PROPOSAL_PAGES, **REPORT_PAGES}
 NO_ACTIONS = {"get_openapi", "get_metrics", "mcp"}
 MAX_FUNCTION_BYTES = 200 * 2**20
 
@@ -83,8 +85,11 @@ def test_every_folder_is_deployed_and_every_function_has_its_folder() -> None:
 def test_each_action_has_a_function_a_route_and_a_row_in_the_readme() -> None:
     documented = {(action.method, action.path): action.name for action in ACTIONS.values()}
     deployed = {(method, path): folder for method, path, folder in routes() if folder not in NO_ACTIONS}
-    assert set(PROPOSAL_PAGES) <= set(deployed)
-    deployed = {route: folder for route, folder in deployed.items() if route not in PROPOSAL_PAGES}
+    assert set(PAGES) <= set(deployed)
+    for route in PAGES:
+        assert "pages=" in (ROOT / f"functions/{deployed[route]}/app.py").read_text()
+    own = set(PAGES) - set(documented)
+    deployed = {route: folder for route, folder in deployed.items() if route not in own}
     readme = (ROOT / "README.md").read_text()
     assert len(documented) == len(ACTIONS)
     assert set(documented) == set(deployed)

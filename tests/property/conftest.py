@@ -8,17 +8,17 @@ from collections.abc import Iterator
 import pytest
 
 from campaign_automation.stores.engines import dynamodb
+from campaign_automation_testing.processes import RunningSandbox
 from local.cloud import Cloud
 from local.cloud.moto_seams import quicken_dynamodb
 from tests.support.in_process import aws_in_process, cloud_of
-from tests.support.processes import RunningSandbox
 from tests.support.table import make_table, one_at_a_time
 
 
 @pytest.fixture(scope="session")
-def cloud(platforms: RunningSandbox) -> Cloud:
+def cloud(campaign_sandbox_process: RunningSandbox) -> Cloud:
     """The part of the local cloud that the module in one process needs: the sandbox, and settings."""
-    return cloud_of(platforms)
+    return cloud_of(campaign_sandbox_process)
 
 
 @pytest.fixture(scope="module")

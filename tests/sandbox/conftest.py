@@ -9,17 +9,17 @@ from facebook_business.adobjects.adaccount import AdAccount
 from facebook_business.api import FacebookAdsApi
 from facebook_business.session import FacebookSession
 
+from campaign_automation_testing.processes import RunningSandbox
 from tests.sandbox.google_client import GoogleClient, connect
 from tests.sandbox.support import ACCOUNT, CAMPAIGN, TOKEN, Graph, Sandbox, adset_params, link_story
-from tests.support.processes import RunningSandbox
 from tests.support.sandbox import as_seeded
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="session")
-def ports(platforms: RunningSandbox) -> dict[str, int]:
-    return as_seeded(platforms).ports
+def ports(campaign_sandbox_process: RunningSandbox) -> dict[str, int]:
+    return as_seeded(campaign_sandbox_process).ports
 
 
 @pytest.fixture(scope="session")

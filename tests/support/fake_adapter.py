@@ -37,6 +37,8 @@ from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import PlatformError, PlatformRejectedError
 from tests.support.builders import account
 
+_OWN = object()  # of a request that names no account
+_KINDS = {Level.CAMPAIGN: CampaignNode, Level.ADSET: AdSetNode, Level.AD: AdNode}
 _AS_PLANNED = {"daily_budget", "placements", "bid_strategy", "bid_target"}
 # Costs can be bid for, and changed, but no returns.
 RULES = OptionRules(
@@ -222,7 +224,17 @@ class FakeAdapter:
         nodes = self._nodes.items()
         return {item: node.name for item, node in nodes if isinstance(node, CampaignNode)}
 
+    def _check(self, access: Access, level: Level, ids: Sequence[str], account: Any = _OWN) -> None:
+        """Hold callers to the contract: access, the account, and the level of all objects of a request."""
+        assert isinstance(access, Access)
+        assert account is _OWN or isinstance(account, AdAccount)
+        assert ids
+        known = [self._nodes.get(item) or self._deleted.get(item) for item in ids]
+        assert all(node is None or isinstance(node, _KINDS[level]) for node in known)
+
     async def read_tree(self, access: Access, campaign_id: str, currency: str) -> Tree:
+        assert isinstance(access, Access)
+        assert currency
         if error := self.fail_with or self.read_fails_with:
             raise error
         is_hidden = self.is_hidden or campaign_id in self.hidden
@@ -243,7 +255,7 @@ class FakeAdapter:
     async def set_status(
         self, access: Access, level: Level, ids: Sequence[str], status: str
     ) -> list[Outcome]:
-        assert access
+        self._check(access, level, ids)
         if self.is_closed:
             return [Outcome(item, error=self._unknown(item)) for item in ids]
         for item in ids:
@@ -253,7 +265,7 @@ class FakeAdapter:
     async def set_budgets(
         self, access: Access, account: AdAccount, level: Level, budgets: Mapping[str, Decimal]
     ) -> list[BudgetOutcome]:
-        assert access
+        self._check(access, level, list(budgets), account)
         self.calls.append("set_budgets")
         return [self._set_budget(item, amount) for item, amount in budgets.items()]
 
@@ -266,7 +278,7 @@ class FakeAdapter:
         return BudgetOutcome(item, "now")
 
     async def remove(self, access: Access, level: Level, ids: Sequence[str]) -> list[Outcome]:
-        assert access
+        self._check(access, level, ids)
         if self.is_closed:
             return [Outcome(item, error=self._unknown(item)) for item in ids]
         for item in ids:
@@ -303,14 +315,17 @@ class FakeAdapter:
         ids: Sequence[str],
         setting: Setting,
     ) -> list[Outcome]:
-        assert access
+        self._check(access, level, ids, account)
+        assert isinstance(objective, Objective)
         self.calls.append("change_setting")
         for item in ids:
             self.change(item, **changes_of(setting))
         return [Outcome(item, item) for item in ids]
 
     async def end_split(self, access: Access, account: AdAccount, split_id: str) -> None:
-        return
+        assert isinstance(access, Access)
+        assert isinstance(account, AdAccount)
+        assert split_id
 
     async def read_daily(
         self,

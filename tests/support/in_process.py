@@ -10,13 +10,12 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from campaign_automation_testing.processes import RunningSandbox
 from local.cloud import Cloud
 from local.cloud.aws import CREDENTIALS
-from local.cloud.backing import sandbox_urls
 from local.cloud.supervisor import EARLY_PARAMETERS, MCP_PATHS
 from local.cloud.supervisor import SECRETS as VALUES
 from tests.support.module import environment
-from tests.support.processes import RunningSandbox
 
 SECRETS = {
     "META_SECRET_ID": "campaign-automation/local/meta",
@@ -28,7 +27,7 @@ SECRETS = {
 
 def cloud_of(running: RunningSandbox) -> Cloud:
     """The part of the local cloud that the module in one process needs: the sandbox, and settings."""
-    urls = sandbox_urls(running.ports)
+    urls = running.urls
     info = {"sandbox": urls, "environment": {**functions_settings(urls), **CREDENTIALS}}
     return Cloud(running.folder, info, running.process)
 

@@ -1,13 +1,14 @@
 """The life of one ad platform in the sandbox: seeded accounts, passing time, delivered days."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
+from local.sandbox import market
 from local.sandbox.core.accounts import Binding, bind, patch
 from local.sandbox.core.clock import whole_hour
 from local.sandbox.core.records import DayRecord, Level
@@ -118,6 +119,13 @@ class SandboxPlatform(ABC, Generic[StoreT, AccountT, SeedT]):
             self.deliver(until - timedelta(days=HISTORY_DAYS), until)
         return [{"id": item, **asdict(plan)} for item, plan in zip(ids, plans, strict=True)]
 
+    def market(self) -> list[Json]:
+        """The hidden curve that each ad set meets, in about US dollars, which no client is shown."""
+        return [
+            {"adset_id": adset_id, "audience": key, **asdict(market.curve_of(self.world.seed, key))}
+            for adset_id, key in self.audiences()
+        ]
+
     def _add_account(self, seed: SeedT, now: datetime) -> AccountT:
         binding = bind(self.world.accounts, self.name, seed, now)
         account = self.seeded_account(seed, binding, now)
@@ -150,6 +158,10 @@ class SandboxPlatform(ABC, Generic[StoreT, AccountT, SeedT]):
     @abstractmethod
     def deliver(self, start: datetime, end: datetime) -> None:
         """Deliver every running ad from `start` to `end`, whole hours."""
+
+    @abstractmethod
+    def audiences(self) -> Iterator[tuple[str, str]]:
+        """The id of each ad set that is not deleted, with the name of its audience on the market."""
 
     @abstractmethod
     def build_elsewhere(self, account: AccountT, plan: MadeElsewhere, made_at: datetime) -> str:

@@ -45,6 +45,9 @@ class AdPlatform(Platform, Protocol):
     def add_elsewhere(self, account_id: str, count: int, seed: int) -> list[Json]:
         """Adds campaigns that somebody made elsewhere. Raises LookupError for an unknown account."""
 
+    def market(self) -> list[Json]:
+        """The hidden curve that each ad set meets."""
+
     def set_review(self, ad_id: str, changes: Json) -> Json:
         """Ends the review of one ad: {"outcome": "approved" or "disapproved"}, and what the platform adds.
         Raises LookupError, ValueError."""

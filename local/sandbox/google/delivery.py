@@ -59,7 +59,7 @@ def _terms(
         seed,
         names[group.resource_name],
         names,
-        _audience_key(store, campaign, group),
+        audience_key(store, campaign, group),
         _GOALS.get(bidding, market.Goal()),
         budget,
         UNITS_PER_DOLLAR.get(account.currency, 1),
@@ -116,7 +116,7 @@ def _names(store: Store, campaign: Message, families: dict[str, list[Message]]) 
     return market.names(
         {
             group: (
-                f"{campaign.resource_name}/{_audience_key(store, campaign, store.resources[group])}",
+                f"{campaign.resource_name}/{audience_key(store, campaign, store.resources[group])}",
                 {ad.resource_name: _creative_key(ad) for ad in ads},
             )
             for group, ads in families.items()
@@ -124,7 +124,7 @@ def _names(store: Store, campaign: Message, families: dict[str, list[Message]]) 
     )
 
 
-def _audience_key(store: Store, campaign: Message, group: Message) -> str:
+def audience_key(store: Store, campaign: Message, group: Message) -> str:
     """Ad groups that reach the same people meet the same market."""
     places = sorted(
         item.location.geo_target_constant for item in store.children(campaign, "campaign_criterion")

@@ -1,5 +1,6 @@
 """Google Ads in the sandbox: callers, mutates and searches."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,13 +10,13 @@ from local.sandbox.core.reviews import LONG_AGO, is_refused
 from local.sandbox.elsewhere.google import build
 from local.sandbox.elsewhere.plan import MadeElsewhere
 from local.sandbox.google import by_hand, gaql
-from local.sandbox.google.delivery import deliver
+from local.sandbox.google.delivery import audience_key, deliver
 from local.sandbox.google.errors import AdsError, Refusal, day_used_up, expired_token, not_found, required
 from local.sandbox.google.foreign import foreign_rows, without_optional
 from local.sandbox.google.messages import KINDS, Message, enum_name, set_enum
 from local.sandbox.google.mutate import mutate, target_of
 from local.sandbox.google.search import Search
-from local.sandbox.google.store import Account, Json, Review, Store, seeded_account
+from local.sandbox.google.store import Account, Json, Review, Store, is_removed, seeded_account
 from local.sandbox.seeds import GOOGLE_SEEDS, GoogleSeed
 
 PAGE_ROWS = 10_000
@@ -74,6 +75,16 @@ class GoogleAds(SandboxPlatform[Store, Account, GoogleSeed]):
 
     def deliver(self, start: datetime, end: datetime) -> None:
         deliver(self.store, self.world.seed, start, end)
+
+    def audiences(self) -> Iterator[tuple[str, str]]:
+        for account_id in self.store.accounts:
+            for campaign in self.store.of_kind(account_id, "campaign"):
+                for group in self.store.children(campaign, "ad_group"):
+                    if not is_removed(group):
+                        yield (
+                            group.resource_name.rpartition("/")[2],
+                            audience_key(self.store, campaign, group),
+                        )
 
     def build_elsewhere(self, account: Account, plan: MadeElsewhere, made_at: datetime) -> str:
         return build(self.store, account, plan, made_at)

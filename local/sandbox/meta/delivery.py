@@ -23,7 +23,7 @@ def deliver(store: MetaStore, seed: int, start: datetime, end: datetime) -> None
     """Deliver every running ad from `start` to `end` (aware, whole hours), day by account day."""
     for account in store.accounts.values():
         families = store.families(account.id)
-        names = names_of(families, _audience_key, lambda ad: _creative_key(store, ad))
+        names = names_of(families, audience_key, lambda ad: _creative_key(store, ad))
         adsets = [
             _RunningAdset(store, _terms(store, account, seed, names, adset), adset, ads)
             for adset, ads in families.items()
@@ -38,7 +38,7 @@ def _terms(store: MetaStore, account: Account, seed: int, names: dict[str, str],
         seed,
         names[adset.id],
         names,
-        _audience_key(adset),
+        audience_key(adset),
         market.GOALS.get(adset.data["optimization_goal"], market.Goal()),
         _daily_budget(store, account, adset),
         UNITS_PER_DOLLAR.get(account.currency, 1),
@@ -67,7 +67,7 @@ class _RunningAdset(RunningNodes[Node]):
         return stretch.hours(starts, ends)
 
 
-def _audience_key(adset: Node) -> str:
+def audience_key(adset: Node) -> str:
     """Ad sets that reach the same people meet the same market."""
     targeting = adset.data["targeting"]
     places = sorted(targeting.get("geo_locations", {}).get("countries", []))

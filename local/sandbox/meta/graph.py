@@ -2,7 +2,7 @@
 
 import hashlib
 import hmac
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -19,7 +19,7 @@ from local.sandbox.meta.answers.insights import Query, insights
 from local.sandbox.meta.answers.listing import page_size
 from local.sandbox.meta.answers.render import ACCOUNT_EDGES, ACCOUNT_LISTS, NODE_EDGES, Reader, static_edge
 from local.sandbox.meta.answers.status import CLOSED
-from local.sandbox.meta.delivery import deliver
+from local.sandbox.meta.delivery import audience_key, deliver
 from local.sandbox.meta.limits import UsageMeter
 from local.sandbox.meta.objects import ads, adsets, campaigns, creatives, media, studies
 from local.sandbox.meta.objects.adsets import starts_learning
@@ -83,6 +83,11 @@ class Graph(SandboxPlatform[MetaStore, Account, MetaSeed]):
 
     def deliver(self, start: datetime, end: datetime) -> None:
         deliver(self.store, self.world.seed, start, end)
+
+    def audiences(self) -> Iterator[tuple[str, str]]:
+        for node in self.store.nodes.values():
+            if node.kind == "adset" and not node.gone:
+                yield node.id, audience_key(node)
 
     def build_elsewhere(self, account: Account, plan: MadeElsewhere, made_at: datetime) -> str:
         return build(self.store, account, plan, made_at)

@@ -1,6 +1,6 @@
 """The Business API itself: its routes, its callers and its state."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +14,7 @@ from local.sandbox.tiktok import creates, errors, reads, updates
 from local.sandbox.tiktok.admin import PATCHED, default_seed, refusal
 from local.sandbox.tiktok.answers.status import CLOSED
 from local.sandbox.tiktok.context import Call, Context
-from local.sandbox.tiktok.delivery import apply_due_budgets, deliver
+from local.sandbox.tiktok.delivery import apply_due_budgets, audience_key, deliver
 from local.sandbox.tiktok.limits import RateMeter
 from local.sandbox.tiktok.store import Account, TikTokStore, seeded_account
 
@@ -40,6 +40,11 @@ class TikTok(SandboxPlatform[TikTokStore, Account, TikTokSeed]):
 
     def deliver(self, start: datetime, end: datetime) -> None:
         deliver(self.store, self.world.seed, start, end)
+
+    def audiences(self) -> Iterator[tuple[str, str]]:
+        for node in self.store.nodes.values():
+            if node.kind == "adgroup" and not node.gone:
+                yield node.id, audience_key(node)
 
     def build_elsewhere(self, account: Account, plan: MadeElsewhere, made_at: datetime) -> str:
         return build(self.store, account, plan, made_at)

@@ -28,7 +28,7 @@ def deliver(store: TikTokStore, seed: int, start: datetime, end: datetime) -> No
     """Deliver every running ad from `start` to `end` (aware, whole hours), day by account day."""
     for account in store.accounts.values():
         families = store.families(account.id)
-        names = names_of(families, _audience_key, lambda ad: creative_key(store, ad))
+        names = names_of(families, audience_key, lambda ad: creative_key(store, ad))
         for stretch in account_days(account.zone, start, end):
             for adgroup, ads in families.items():
                 # Budgets change at midnight, so the terms are new in each stretch.
@@ -57,7 +57,7 @@ def _terms(store: TikTokStore, account: Account, seed: int, names: dict[str, str
         seed,
         names[adgroup.id],
         names,
-        _audience_key(adgroup),
+        audience_key(adgroup),
         market.GOALS.get(goal, market.Goal()),
         _daily_budget(store, adgroup),
         UNITS_PER_DOLLAR.get(account.currency, RATIO[account.currency]),
@@ -81,7 +81,7 @@ class _RunningAdgroup(RunningNodes[Node]):
         return stretch.hours(starts, schedule_end(self.adset.data))
 
 
-def _audience_key(adgroup: Node) -> str:
+def audience_key(adgroup: Node) -> str:
     """Ad groups that reach the same people meet the same market."""
     targeting = adgroup.data.get("targeting_spec") or adgroup.data
     return f"tiktok/{sorted(targeting['location_ids'])}/{targeting['age_groups']}/{targeting['gender']}"

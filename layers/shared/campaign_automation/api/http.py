@@ -16,6 +16,8 @@ from campaign_automation.settings import get_settings
 from campaign_automation.stores.operations.metrics import counted
 from campaign_automation.utils import clock, event_loop
 from campaign_automation.utils.error_handler import CODES, InvalidRequestError, envelope
+from campaign_automation.utils.languages import ENGLISH, Language, asked_by, reader
+from campaign_automation.utils.languages.speaking import answer_in
 from campaign_automation.utils.observability import logger
 from campaign_automation.wiring import Wiring
 
@@ -23,7 +25,7 @@ Event = Mapping[str, Any]
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
 Page = Callable[[Wiring, Event], Awaitable[dict[str, Any]]]
 
-CSV = "text/csv"
+CSV, HTML, JSON = "text/csv", "text/html", "application/json"
 _CSV_HEADERS = {
     "Content-Type": f"{CSV}; charset=utf-8",
     "Content-Disposition": 'attachment; filename="report.csv"',
@@ -35,7 +37,8 @@ _WAIT = re.compile(r"\bwait\s*=\s*([0-9]{1,9})")
 def handler(*names: str, pages: Mapping[tuple[str, str], Page] = {}) -> Handler:
     """Return the Lambda handler of the actions `names`; their SDKs are loaded while it starts.
 
-    `pages` are the routes, by method and path, that answer people with HTML.
+    `pages` are the routes, by method and path, that answer people with HTML: routes of their own, and those
+    of actions where the caller asks for HTML.
     """
     routes = {(ACTIONS[name].method, ACTIONS[name].path): ACTIONS[name] for name in names}
     parts = Wiring(get_settings())
@@ -44,29 +47,37 @@ def handler(*names: str, pages: Mapping[tuple[str, str], Page] = {}) -> Handler:
     @logger.inject_lambda_context(correlation_id_path="requestContext.requestId", clear_state=True)
     def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         route = event["httpMethod"], event["resource"]
-        if route in pages:
+        if route in pages and (route not in routes or asks_for_html(event)):
             return event_loop.run(_show(parts, pages[route], event))
         return event_loop.run(respond(parts, routes[route], event))
 
     return lambda_handler
 
 
+def asks_for_html(event: Event) -> bool:
+    """Return whether the Accept header names HTML, and JSON not before it, as browsers do."""
+    kinds = [kind.partition(";")[0].strip() for kind in _headers(event).get("accept", "").lower().split(",")]
+    return next((kind for kind in kinds if kind in (HTML, JSON)), None) == HTML
+
+
 async def _show(parts: Wiring, page: Page, event: Event) -> dict[str, Any]:
+    reader.set(asked_by(_headers(event)))  # of this task alone
     await clock.synchronise(parts.settings.clock_url)
     async with counted(parts.metrics), parts.prompt_delivery.after():
         return await page(parts, event)
 
 
 async def respond(parts: Wiring, action: Action, event: Event) -> dict[str, Any]:
-    """Return the proxy response of `action` to `event`."""
+    """Return the proxy response of `action` to `event`, its sentences in the language that is asked for."""
+    language = asked_by(_headers(event))
     try:
-        parameters = _body(event) if action.has_body else _query(event, action)
+        parameters = _body(event) if action.has_body else query_of(event, action)
     except InvalidRequestError as error:
-        return response(envelope(error, event["requestContext"]["requestId"]), action.success)
+        return response(envelope(error, event["requestContext"]["requestId"]), action.success, language)
     parameters |= event.get("pathParameters") or {}
     async with counted(parts.metrics):
         answer = await run_action(parts, action.name, parameters, caller_of(event))
-    return response(answer, action.success)
+    return response(answer, action.success, language)
 
 
 def caller_of(event: Event) -> dict[str, Any]:
@@ -94,13 +105,13 @@ def _roles(verified: Mapping[str, Any]) -> list[str]:
     return str(verified.get("roles", "viewer buyer")).split()
 
 
-def _query(event: Event, action: Action) -> dict[str, Any]:
+def query_of(event: Event, action: Action | None = None) -> dict[str, Any]:
     """Return the query's parameters; the models read numbers from their text.
 
     Where an action has formats, a caller may name one by the Accept header too.
     """
     given = dict(event.get("queryStringParameters") or {})
-    if "format" in action.query_names and CSV in _headers(event).get("accept", ""):
+    if action and "format" in action.query_names and CSV in _headers(event).get("accept", ""):
         given.setdefault("format", "csv")
     return given
 
@@ -124,11 +135,14 @@ def _body(event: Event) -> dict[str, Any]:
     return body
 
 
-def response(answer: Mapping[str, Any], success: int) -> dict[str, Any]:
+def response(answer: dict[str, Any], success: int, language: Language = ENGLISH) -> dict[str, Any]:
     """Return the proxy response with `answer`; `success` is its status unless it says otherwise."""
+    answer = answer_in(answer, language)
     if answer.get("csv") is not None:
         return {"statusCode": success, "headers": _CSV_HEADERS, "body": answer["csv"]}
-    headers = {"Content-Type": "application/json"}
+    headers = {"Content-Type": JSON}
+    if language != ENGLISH:
+        headers["Content-Language"] = language
     status = success
     if answer["status"] == "error":
         status = CODES[answer["error"]["code"]].http_status

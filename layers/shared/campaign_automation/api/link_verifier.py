@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -12,6 +13,7 @@ from campaign_automation.utils.observability import logger
 from campaign_automation.utils.secrets import read_secret
 
 OVER = "over"  # the purpose of a link that opens nothing any more
+_PAGE = re.compile(r"/v1/(.+)/page")
 _PURPOSES = {"GET": "read", "POST": "decide"}
 
 
@@ -30,12 +32,18 @@ class LinkVerifier:
         """
         token = (event.get("queryStringParameters") or {}).get("token") or ""
         link = authentic(token, self._keys)
-        proposal_id = (event.get("pathParameters") or {}).get("proposal_id")
-        is_for_this = link is not None and link.resource == f"proposals/{proposal_id}"
+        is_for_this = link is not None and link.resource == _resource_of(event)
         if link is None or not is_for_this or link.purpose != _PURPOSES.get(event["httpMethod"]):
             logger.info("link refused", is_ours=link is not None)
             return None
         return link
+
+
+def _resource_of(event: Mapping[str, Any]) -> str | None:
+    """Return the resource whose page a request is for, as "proposals/prp_1"; None for any other route."""
+    page = _PAGE.fullmatch(event["resource"])
+    # By the route and its parameters: the path itself may be written in more than one way.
+    return page and page[1].format_map(event.get("pathParameters") or {})
 
 
 def link_policy(link: Link, method_arn: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, AwareDatetime, Field, model_validator
 
 from campaign_automation.models.common import (
+    OBJECT_OR_ITS_TEXT,
     Amount,
     Answer,
     Later,
@@ -142,9 +143,10 @@ class UpdateCampaign(Proposable):
 
     campaign_id: CampaignId
     daily_budget: PositiveAmount | None = None
-    adset_budgets: Annotated[dict[CampaignId, PositiveAmount], Field(min_length=1, max_length=200)] | None = (
-        None
-    )
+    adset_budgets: Annotated[
+        Annotated[dict[CampaignId, PositiveAmount], Field(min_length=1, max_length=200)] | None,
+        OBJECT_OR_ITS_TEXT,
+    ] = None
     target_roas: PositiveAmount | None = None
     target_cpa: PositiveAmount | None = None
     # Left out where they are not given: the digest of a request is that of versions before them.

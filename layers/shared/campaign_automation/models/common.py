@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from decimal import Decimal
 from enum import StrEnum
@@ -19,6 +20,7 @@ from pydantic import (
 )
 
 from campaign_automation.utils.money import LARGEST_AMOUNT
+from campaign_automation.utils.validation import json_of
 
 # ISO 3166-1 alpha-2, officially assigned (249 codes).
 COUNTRIES = frozenset(
@@ -70,6 +72,20 @@ class Level(StrEnum):
     CREATIVE = "creative"
     AD = "ad"
     SPLIT = "split"
+
+
+def _object_of_text(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    try:
+        read = json_of(value)
+    except ValueError:
+        return value
+    return read if isinstance(read, dict) else value
+
+
+# An object whose names are free is taken as its JSON text too: the schemas of Gemini know no such object.
+OBJECT_OR_ITS_TEXT = BeforeValidator(_object_of_text)
 
 
 class Record(BaseModel):
@@ -154,6 +170,7 @@ def unique(values: list[Any]) -> list[Any]:
     return values
 
 
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 # Letters and signs by their Unicode category, that all the same show nothing: Hangul fillers, Braille blank.
 _BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 
@@ -165,7 +182,7 @@ def _is_visible(char: str) -> bool:
 
 def _text(value: str) -> str:
     """Return the text as a platform and a log line can carry it: stripped, without control characters."""
-    if any(ord(char) < 32 or ord(char) == 127 for char in value):
+    if _CONTROLS.search(value):
         raise ValueError("holds control characters")
     if not any(map(_is_visible, value)):
         raise ValueError("is empty: it has no visible character" if value.strip() else "is empty")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -18,6 +18,7 @@ M = TypeVar("M", bound=BaseModel)
 
 _LONGEST_WORDS = 1000  # characters: what is longer is a page or a dump
 _DEEPEST = 1000  # levels of a request; the models refuse what has more than they know
+_DEEPEST_PLAIN = 100  # far below what Python recurses
 
 
 def parse(model: type[M], value: Any) -> M:
@@ -57,6 +58,21 @@ def _half_character(value: Any) -> str | None:
         elif isinstance(item, list | tuple):
             waiting += [(_path(path, index), part, depth + 1) for index, part in enumerate(item)]
     return None
+
+
+def plain(value: Any, depth: int = 0) -> Any:
+    """Return a value as JSON has it: dicts and lists in the place of other mappings and sequences, whole
+    numbers without a fraction. Arguments from a model's SDK are containers of protobuf, with floats alone.
+
+    What is nested too deep stays as it is, to be refused.
+    """
+    if isinstance(value, str | bytes | bytearray) or depth > _DEEPEST_PLAIN:
+        return value
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else value
+    if isinstance(value, Mapping):
+        return {key: plain(part, depth + 1) for key, part in value.items()}
+    return [plain(part, depth + 1) for part in value] if isinstance(value, Sequence) else value
 
 
 def is_whole(text: str) -> bool:

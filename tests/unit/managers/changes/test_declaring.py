@@ -6,7 +6,9 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
+from campaign_automation.adapters.base import Access
 from campaign_automation.adapters.tree import Tree
 from campaign_automation.managers.changes.control import raise_failure
 from campaign_automation.managers.changes.guards import Limits
@@ -130,7 +132,8 @@ def test_after_a_split_the_ad_sets_are_as_the_platform_shows_them() -> None:
     campaign = campaign_of(house.wiring, made["campaign_id"])
     first, *others = campaign.made(Level.ADSET)
     house.adapter.change(first.platform_id or "", status="paused")
-    tree: Tree = house.run(lambda: house.adapter.read_tree(None, campaign.root_id, "USD"))  # type: ignore[arg-type]
+    access = Access(platform_account_id="act_1", token=SecretStr("t"))
+    tree: Tree = house.run(lambda: house.adapter.read_tree(access, campaign.root_id, "USD"))
     seen = {entry.tag: entry.status for entry in adset_entries(campaign, CampaignView(campaign, tree))}
     assert seen == {first.tag: "paused", **{entry.tag: "active" for entry in others}}
 

@@ -11,8 +11,10 @@ from campaign_automation.models.budget_problem import (
     BudgetProblem,
     CurveEvidence,
     Decision,
+    Estimate,
     GuardVerdict,
 )
+from campaign_automation.optimizers.budgets.calibration import range_of
 from campaign_automation.utils.money import to_major
 
 
@@ -79,10 +81,19 @@ def _curve(curve: CurveEvidence, exponent: int, *, by_value: bool) -> dict[str, 
         "half": _amount(curve.half_minor, exponent),
         "result_before": _amount(curve.result_before, scale),
         "result_after": _amount(curve.result_after, scale),
+        "range_before": _range(curve.result_before, curve.model_sd_before, curve.day_sd_before, scale),
+        "range_after": _range(curve.result_after, curve.model_sd_after, curve.day_sd_after, scale),
+        "metric": "value" if by_value else "conversions",
         "marginal_result_per_unit": per_unit,
         "value_assumed": curve.value_assumed,
         "model_estimate": curve.model_estimate,
     }
+
+
+def _range(mean: float, model_sd: float, day_sd: float, scale: int) -> list[float | None]:
+    """Return the range that is to hold the result of one day in 80 of 100 cases."""
+    estimate = Estimate(mean=mean, model_sd=model_sd, day_sd=day_sd)
+    return [_amount(end, scale) for end in range_of(estimate, days=1)]
 
 
 def _amount(minor: float | None, exponent: int) -> float | None:

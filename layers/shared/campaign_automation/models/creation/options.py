@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, model_validator
 
-from campaign_automation.models.common import Country, Gender, Later, Model, Text, unique
+from campaign_automation.models.common import OBJECT_OR_ITS_TEXT, Country, Gender, Later, Model, Text, unique
 
 MOST_HEADLINES, MOST_DESCRIPTIONS = 15, 5
 
@@ -57,7 +57,12 @@ def _parameters(parameters: dict[str, str]) -> dict[str, str]:
 class Tracking(Model):
     """Parameters that are added to the URL of each ad; values may hold the platform's macros."""
 
-    url_parameters: Annotated[dict[str, str], Field(min_length=1, max_length=20), AfterValidator(_parameters)]
+    url_parameters: Annotated[
+        dict[str, str],
+        Field(min_length=1, max_length=20),
+        AfterValidator(_parameters),
+        OBJECT_OR_ITS_TEXT,
+    ]
 
 
 Word = Annotated[Text, Field(max_length=50)]

@@ -14,6 +14,7 @@ from pydantic import (
 )
 
 from campaign_automation.models.common import (
+    OBJECT_OR_ITS_TEXT,
     USUAL_HOURS,
     Later,
     Level,
@@ -106,7 +107,9 @@ class CreateRule(Model):
     rule_name: Annotated[Text, Field(max_length=200)]
     condition: Annotated[Condition, BeforeValidator(shallow)]
     action: Action
-    applies_to: Annotated[Scope, BeforeValidator(_all, json_schema_input_type=Literal["all"] | Scope)]
+    applies_to: Annotated[
+        Scope, BeforeValidator(_all, json_schema_input_type=Literal["all"] | Scope), OBJECT_OR_ITS_TEXT
+    ]
     schedule: Schedule | None = None
     check_interval: Annotated[int, Field(strict=True, ge=900, le=7 * 86_400, multiple_of=60)] | None = None
     time_zone: TimeZone = "UTC"
@@ -190,7 +193,7 @@ class RuleFromTemplate(Model):
 
     template: Annotated[Text, Field(max_length=64)]
     applies_to: Any
-    parameters: dict[str, float | str] = {}
+    parameters: Annotated[dict[str, float | str], OBJECT_OR_ITS_TEXT] = {}
     rule_name: Annotated[Text, Field(max_length=200)] | None = None
     schedule: Schedule | None = None
     time_zone: TimeZone | None = None

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlparse
 import pytest
 
 from campaign_automation.api.link_verifier import LinkVerifier, link_policy
-from campaign_automation.api.pages import PROPOSAL_PAGES
+from campaign_automation.api.pages.proposal import PROPOSAL_PAGES
 from campaign_automation.managers.notices.links import Links
 from campaign_automation.managers.notices.signed_links import LinkKeys, new_link, signed
 from tests.support.builders import request_body

@@ -1,0 +1,1 @@
+"""Pages to look at: HTML of parts that escape what they are given, without script or requests."""

@@ -1,0 +1,56 @@
+"""The words of the campaign report."""
+
+from __future__ import annotations
+
+WORDS: dict[str, str] = {
+    # --- figures and budgets
+    "report.title": "Campaign report: {name}",
+    "report.titles": "Report of {count} campaigns",
+    "report.about": "{platform}, ad account {account}, days of {zone}, {first} to {last}",
+    "report.pending": "The history is being fetched",
+    "report.pending_words": "{words} This page asks again by itself.",
+    "report.account": "{platform}, ad account {account}",
+    "report.problem": "This account could not be read, so its figures are unknown: {words}",
+    "report.total": "In total",
+    "report.read_at": "Read at {moment}.",
+    "report.stored": "Days before are as stored when they were last read.",
+    "report.money": "Spend and revenue by day, in {currency}",
+    "report.money_about": "Spend and the revenue that the platform claims, for each day.",
+    "report.roas": "ROAS by day",
+    "report.roas_about": "The claimed revenue over the spend of each day.",
+    "report.by_day": "By day",
+    "report.days": "Figures by day, in {currency}",
+    "report.by_campaign": "Campaigns, in {currency}",
+    "report.now": "Now",
+    "report.today": "Spent today",
+    "report.status_unknown": "Its status could not be read: {words}",
+    "report.adsets": "Ad sets now, in {currency}",
+    "budgets.heading": "Budgets before and after",
+    "budgets.none": "No budget was changed by the optimiser or by a person yet.",
+    "budgets.run": "Decided {moment} by {actor}: {reason}",
+    "budgets.table": "Changes of daily budgets in {currency}",
+    "budgets.before": "Before",
+    "budgets.after": "After",
+    "budgets.why": "Why",
+    "budgets.outcome": "Outcome",
+    "budgets.curves": "Each curve is the result a day that the optimiser expects of a budget, fitted to the"
+    " days before; a bar is the range that is to hold the result of a day in 80 of 100 cases. It is an"
+    " estimate.",
+    "budgets.curve": "{name}: {metric} a day by budget",
+    "budgets.curve_about": "The fitted curve, with the result a day at the budget before and at that after.",
+    "budgets.fitted": "Fitted curve",
+    "budgets.at_before": "Budget before",
+    "budgets.at_after": "Budget after",
+    "budgets.budget": "Budget a day",
+    "budgets.no_curve": "No curve was fitted: the data carried none, or the change was made by hand.",
+    # --- the trail of changes
+    "changes.heading": "Changes",
+    "changes.table": "Latest changes first",
+    "changes.at": "When",
+    "changes.by": "By",
+    "changes.what": "What",
+    "changes.before": "Before",
+    "changes.after": "After",
+    "changes.reason": "Reason",
+    "changes.outcome": "Outcome",
+}
