@@ -41,7 +41,7 @@ mutants: setup  ## Put faults into the code that guards money, and count those n
 	@$(PY) -m tests.mutation $(ARGS)
 
 up: setup       ## Run the local cloud in the foreground (PORT=8080, BRIDGE=address for containers, or none)
-	@$(PY) -m local up --port $(PORT) --bridge $(BRIDGE) --parameters JwtRolesClaim=roles PrometheusMetrics=true
+	@$(PY) -m local up --port $(PORT) --bridge $(BRIDGE) --follow-clock --parameters JwtRolesClaim=roles PrometheusMetrics=true
 
 down: setup     ## Stop the local cloud of this clone
 	@$(PY) -m local down

@@ -66,12 +66,30 @@ def moto_application() -> Application:
 
 def running_executions() -> int:
     """Return how many executions of state machines go on, read in process as the schedules are."""
+    states = [item.exec_status for item in _executions()]
+    return sum(state in (None, "RUNNING") for state in states)  # None: not begun
+
+
+def executions() -> list[dict[str, Any]]:
+    """Return the executions of state machines, the latest first."""
+    found = [
+        {
+            "name": item.name,
+            "status": str(item.exec_status or "not begun"),
+            "started": str(item.start_date)[:19],
+            "stopped": item.stop_date and str(item.stop_date)[:19],
+        }
+        for item in _executions()
+    ]
+    return sorted(found, key=lambda item: str(item["started"]), reverse=True)
+
+
+def _executions() -> list[Any]:
     # Not those of get_backend(): the interpreter's own.
     from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
     machines: list[Any] = stepfunctions_parser_backends[ACCOUNT][REGION].state_machines
-    states = [item.exec_status for machine in list(machines) for item in list(machine.executions)]
-    return sum(state in (None, "RUNNING") for state in states)  # None: not begun
+    return [item for machine in list(machines) for item in list(machine.executions)]
 
 
 def quicken_dynamodb() -> None:

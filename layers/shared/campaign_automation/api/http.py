@@ -16,7 +16,7 @@ from campaign_automation.settings import get_settings
 from campaign_automation.stores.operations.metrics import counted
 from campaign_automation.utils import clock, event_loop
 from campaign_automation.utils.error_handler import CODES, InvalidRequestError, envelope
-from campaign_automation.utils.languages import ENGLISH, Language, asked_by
+from campaign_automation.utils.languages import ENGLISH, Language, asked_by, reader
 from campaign_automation.utils.languages.speaking import answer_in
 from campaign_automation.utils.observability import logger
 from campaign_automation.wiring import Wiring
@@ -61,6 +61,7 @@ def asks_for_html(event: Event) -> bool:
 
 
 async def _show(parts: Wiring, page: Page, event: Event) -> dict[str, Any]:
+    reader.set(asked_by(_headers(event)))  # of this task alone
     await clock.synchronise(parts.settings.clock_url)
     async with counted(parts.metrics), parts.prompt_delivery.after():
         return await page(parts, event)

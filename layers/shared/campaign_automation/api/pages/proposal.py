@@ -31,6 +31,7 @@ from campaign_automation.models.proposals import (
     RejectProposal,
 )
 from campaign_automation.utils.error_handler import CampaignAutomationError, InvalidRequestError, envelope
+from campaign_automation.utils.languages.speaking import told
 from campaign_automation.utils.validation import parse
 from campaign_automation.wiring import Wiring
 
@@ -112,14 +113,14 @@ def document(view: ProposalView, decision: Markup | None = None) -> str:
     """Return the page of a proposal, with the form where it may be decided on."""
     state = element("span", named("proposal_state", view.state), class_="state")
     return page(
-        view.summary,
-        paragraph(f"{say('proposal.state')}: ", state, f" {view.note}" if view.note else None),
+        told(view.summary),
+        paragraph(f"{say('proposal.state')}: ", state, f" {told(view.note)}" if view.note else None),
         decision,
         facts(
             (say(f"proposal.{name}"), value)
             for name, value in (
                 ("by", view.proposed_by),
-                ("reason", view.reason),
+                ("reason", told(view.reason)),
                 ("made", moment(view.created_at)),
                 ("expires", moment(view.expires_at)),
                 ("decided_by", view.decided_by),
@@ -154,7 +155,7 @@ def _receipts(receipts: Sequence[Receipt]) -> Markup:
             item.id,
             item.platform_id or say("none"),
             named("operation", item.operation),
-            item.outcome,
+            named("outcome", item.outcome),
             _why(item),
         ]
         for item in receipts
@@ -163,7 +164,7 @@ def _receipts(receipts: Sequence[Receipt]) -> Markup:
 
 
 def _why(receipt: Receipt) -> str:
-    return receipt.reason or say("none")
+    return told(receipt.reason) or say("none")
 
 
 def _listing(name: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Markup:

@@ -13,6 +13,8 @@ from campaign_automation.capability import run_action
 from campaign_automation.managers.proposals import wording as proposal_wording
 from campaign_automation.models.common import LONGEST_WAIT_SECONDS, Context, Role
 from campaign_automation.utils.error_handler import CODES, CampaignAutomationError, envelope
+from campaign_automation.utils.languages import reader
+from campaign_automation.utils.languages.speaking import answer_in, told
 from campaign_automation.utils.observability import logger
 from campaign_automation.utils.validation import parse
 from campaign_automation.wiring import Wiring
@@ -44,7 +46,7 @@ class Visit(NamedTuple):
         answer = await run_action(self.parts, action, parameters, self.caller)
         if answer["status"] == "error":
             raise Refusal(answer["error"])
-        return answer
+        return answer_in(answer, reader.get())
 
 
 Show = Callable[[Visit], Awaitable[str]]
@@ -70,7 +72,8 @@ def refused(error: Json) -> Json:
     """Return the page of an error, under its HTTP status."""
     logger.info("page refused", code=error["code"])
     wait = say("refused.wait") if error["details"].get("retryable") else None
-    document = page(say("refused.title"), paragraph(error["message"]), paragraph(wait) if wait else None)
+    message = answer_in({"error": error}, reader.get())["error"]["message"]
+    document = page(say("refused.title"), paragraph(message), paragraph(wait) if wait else None)
     return response(CODES[error["code"]].http_status, document)
 
 
@@ -80,7 +83,7 @@ def is_over(event: Event) -> bool:
 
 
 def over() -> Json:
-    return response(401, page(say("over.title"), paragraph(proposal_wording.LINK_OVER)))
+    return response(401, page(say("over.title"), paragraph(told(proposal_wording.LINK_OVER))))
 
 
 def link_holder(event: Event) -> Json:

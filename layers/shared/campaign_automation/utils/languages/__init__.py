@@ -9,12 +9,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextvars import ContextVar
 from typing import Literal
 
 Language = Literal["en", "zh"]
 ENGLISH: Language = "en"
 CHINESE: Language = "zh"
 LANGUAGES: tuple[Language, ...] = (ENGLISH, CHINESE)
+
+# The language of the person who is being shown a page.
+reader: ContextVar[Language] = ContextVar("reader", default=ENGLISH)
 
 _LONGEST_HEADER = 1000  # characters that are read
 _RANGE = re.compile(r"\s*([A-Za-z*]{1,8})(?:-[A-Za-z0-9-]*)?\s*(?:;\s*q\s*=\s*(\d(?:\.\d{1,3})?))?\s*")

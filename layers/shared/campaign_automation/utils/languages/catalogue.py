@@ -9,6 +9,7 @@ from pathlib import Path
 from campaign_automation.utils.languages.phrasebook import Phrasebook
 
 ERRORS = "errors"  # the subject that names each type of error
+PAGES = "pages"  # the subject of pages, whose words have keys
 _FOLDER = Path(__file__).with_name("zh")
 
 
@@ -21,5 +22,5 @@ def phrases() -> dict[str, dict[str, str]]:
 
 @lru_cache(maxsize=1)
 def book() -> Phrasebook:
-    subjects = phrases().items()
-    return Phrasebook({key: said for name, part in subjects if name != ERRORS for key, said in part.items()})
+    sentences = (part for name, part in phrases().items() if name not in (ERRORS, PAGES))
+    return Phrasebook({pattern: said for part in sentences for pattern, said in part.items()})

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from campaign_automation.utils.languages import CHINESE, Language
+from campaign_automation.utils.languages import CHINESE, Language, reader
 
 # The fields of answers that hold sentences of ours, or lists of them.
 SPOKEN = frozenset(
@@ -35,6 +35,11 @@ def say(text: str, language: Language) -> str:
     return chinese(text) if language == CHINESE else text
 
 
+def told(text: str) -> str:
+    """Return one of our sentences in the language of who is being shown a page."""
+    return say(text, reader.get())
+
+
 def answer_in(answer: dict[str, Any], language: Language) -> dict[str, Any]:
     """Return the JSON values of an answer or an error's envelope with their sentences in a language."""
     return _within(answer) if language == CHINESE else answer
@@ -47,7 +52,7 @@ def notice_in(arguments: Mapping[str, Any], language: Language) -> dict[str, Any
 
 
 def _within(holder: dict[str, Any]) -> dict[str, Any]:
-    return {name: _told(value, _is_spoken(name, holder), holder) for name, value in holder.items()}
+    return {name: _part(value, _is_spoken(name, holder), holder) for name, value in holder.items()}
 
 
 def _is_spoken(name: str, holder: Mapping[str, Any]) -> bool:
@@ -57,11 +62,11 @@ def _is_spoken(name: str, holder: Mapping[str, Any]) -> bool:
     return name in SPOKEN or (name == "text" and holder.keys() == _SUMMARY)
 
 
-def _told(value: Any, is_spoken: bool, holder: Mapping[str, Any]) -> Any:
+def _part(value: Any, is_spoken: bool, holder: Mapping[str, Any]) -> Any:
     if isinstance(value, dict):
         return value if value is holder.get("details") else _within(value)
     if isinstance(value, list):
-        return [_told(item, is_spoken, holder) for item in value]
+        return [_part(item, is_spoken, holder) for item in value]
     if not isinstance(value, str) or not is_spoken:
         return value
     return _error(value, holder["type"]) if {"code", "type"} <= holder.keys() else chinese(value)
