@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo newcomer test test-all chaos fuzz mutants up down invoke lint lint-deploy format docs build deploy deploy-check bench lock
+.PHONY: help setup demo newcomer test test-all chaos fuzz mutants up down invoke lint lint-deploy format docs build deploy deploy-check bench load lock
 # Hundreds of processes start in a test run: each would compile all that it imports anew.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -41,7 +41,7 @@ mutants: setup  ## Put faults into the code that guards money, and count those n
 	@$(PY) -m tests.mutation $(ARGS)
 
 up: setup       ## Run the local cloud in the foreground (PORT=8080, BRIDGE=address for containers, or none)
-	@$(PY) -m local up --port $(PORT) --bridge $(BRIDGE) --parameters JwtRolesClaim=roles PrometheusMetrics=true
+	@$(PY) -m local up --port $(PORT) --bridge $(BRIDGE) --follow-clock --parameters JwtRolesClaim=roles PrometheusMetrics=true
 
 down: setup     ## Stop the local cloud of this clone
 	@$(PY) -m local down
@@ -80,6 +80,9 @@ deploy-check: build ## Deploy twice to a second emulator, with another layer and
 
 bench: setup    ## Print the benchmark tables
 	@$(PY) -m benchmarks $(ARGS)
+
+load: setup     ## Ask 10, 50 and 200 mixed actions at once of a local cloud: latencies, errors, CPU, memory
+	@$(PY) -m benchmarks load
 
 lock: setup     ## Resolve requirements.lock and the layers' requirements anew
 	@$(PY) -m local.lock

@@ -41,6 +41,9 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME=VALUE",
         help="values of the template's parameters",
     )
+    up.add_argument(
+        "--follow-clock", action="store_true", help="fire what is due when the sandbox's clock is moved"
+    )
     up.add_argument("--parent", type=int, help="stop when this process is no longer the parent")
     down = commands.add_parser("down", help="stop the one that runs in --dir")
     commands.add_parser("demo", help="create a campaign end to end and show what was made")
@@ -62,6 +65,7 @@ def _up(arguments: argparse.Namespace) -> int:
             port=arguments.port,
             mcp=arguments.mcp,
             parent=arguments.parent,
+            follow_clock=arguments.follow_clock,
             bridge=None if address == "none" else address,
             parameters=dict(pair.split("=", 1) for pair in arguments.parameters),
         )

@@ -10,11 +10,14 @@ import sys
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+from werkzeug.serving import BaseWSGIServer
+from werkzeug.wrappers import Request, Response
 
 from local.cloud import bridge, instance
 from local.cloud.api.gateway import Gateway
@@ -22,8 +25,9 @@ from local.cloud.aws import CREDENTIALS, Clients
 from local.cloud.backing import Sandbox, SandboxClock, StartError, Valkey
 from local.cloud.front_door import FrontDoor
 from local.cloud.identity import Identity
-from local.cloud.moto_seams import import_moto, moto_application, point_moto_at
+from local.cloud.moto_seams import executions, import_moto, moto_application, point_moto_at
 from local.cloud.processes import Children
+from local.cloud.serving import bind
 from local.cloud.stack.deployer import deploy
 from local.cloud.stack.intrinsics import TemplateError
 from local.cloud.stack.permissions import Permissions
@@ -35,6 +39,8 @@ from local.cloud.ticker import Ticker, deleter, deliverer, stored_schedules
 from local.cloud.workers import forks
 from local.cloud.workers.failed_calls import FailedCalls
 from local.cloud.workers.runtime import Runtime
+from local.console.doors import ROLES, Doors
+from local.console.guard import ADDRESS
 from local.release import PARAMETER, release_id
 
 STACK = "campaign-automation-local"
@@ -90,13 +96,15 @@ TICK_SECONDS = 1.0
 @dataclass(frozen=True)
 class Options:
     """The options of `up`. With `parent`, the cloud ends when that process is no longer its parent; with
-    `bridge`, functions in containers reach it at that address too; `parameters` are the template's."""
+    `follow_clock` what is due fires by itself when the sandbox's clock is moved; with `bridge`, functions in
+    containers reach it at that address too; `parameters` are the template's."""
 
     directory: Path
     template: Path
     port: int = 0
     mcp: str = "customer"
     parent: int | None = None
+    follow_clock: bool = False
     bridge: str | None = None
     parameters: Mapping[str, str] = field(default_factory=dict)
 
@@ -116,6 +124,7 @@ def run(options: Options) -> int:
             cloud = _LocalCloud(options, stack)
             instance.publish(options.directory, cloud.info, cloud.sam_environment())
             print(cloud.containers_are_told(), flush=True)
+            print(f"console: {cloud.info['api_url']}{ADDRESS}", flush=True)
             print(f"ready: API {cloud.info['api_url']}, AWS {cloud.info['aws_endpoint']}", flush=True)
             return cloud.watch()
     except _Stop:
@@ -182,7 +191,7 @@ class _LocalCloud:
             threading.Event().wait(0.3)
 
     def _bind(self, port: int) -> BaseWSGIServer:
-        server = make_server("127.0.0.1", port, _not_ready, threaded=True, request_handler=_handler())
+        server = bind(port, _not_ready)
         self._stack.callback(server.server_close)
         return server
 
@@ -276,6 +285,7 @@ class _LocalCloud:
             self._clock,
             self._front_door.usage,
             self._deploy_again,
+            lambda request: self._console(request),
         )
 
     def sam_environment(self) -> dict[str, dict[str, str]]:
@@ -287,7 +297,33 @@ class _LocalCloud:
         }
 
     def _background_tick(self) -> None:
-        self._ticker.tick(self._clock.assumed())
+        now = self._clock.followed if self._options.follow_clock else self._clock.assumed
+        self._ticker.tick_after(now)
+
+    @cached_property
+    def _console(self) -> Callable[[Request], Response]:
+        from local.console.app import Console  # with the table of actions, which nobody else here needs
+
+        return Console(self._doors(), self._api_server.port)
+
+    def _doors(self) -> Doors:
+        def move(change: Callable[[], object]) -> list[dict[str, Any]]:
+            def moved() -> datetime:
+                change()
+                return self._clock.followed()
+
+            return [firing.as_dict() for firing in self._ticker.tick_after(moved)]
+
+        return Doors(
+            api_url=self._api_url,
+            admin_url=self._sandbox_urls["admin"],
+            token=lambda user: self._identity.token(user, roles=[*ROLES]),
+            move=move,
+            fire=lambda name: self._ticker.fire(name, self._clock.now()).as_dict(),
+            schedules=lambda: [asdict(item) for item in stored_schedules()],
+            executions=executions,
+            metrics=self._telemetry.metrics,
+        )
 
     def _info(self) -> dict[str, Any]:
         return {
@@ -331,20 +367,6 @@ def _every(seconds: float, act: Callable[[], None]) -> Callable[[], None]:
 
     threading.Thread(target=loop, daemon=True).start()
     return ended.set
-
-
-def _handler() -> type[WSGIRequestHandler]:
-    from moto.moto_server.werkzeug_app import MotoRequestHandler
-
-    class QuietHandler(MotoRequestHandler):
-        """Keeps header names with underscores, as moto needs, and logs no request."""
-
-        disable_nagle_algorithm = True
-
-        def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-            pass
-
-    return QuietHandler
 
 
 def _not_ready(environ: Any, start_response: Any) -> list[bytes]:

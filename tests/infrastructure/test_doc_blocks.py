@@ -19,7 +19,7 @@ from campaign_automation.actions.action import Action
 from campaign_automation.utils.validation import parse
 from local.demo.story import PLATFORMS
 from local.source import template
-from tests.support.doc_blocks import ROOT, Block, Curl, all_commands, blocks, curl, requests
+from tests.support.doc_blocks import ROOT, Block, all_commands, blocks, curl, requests
 from tests.support.docs_to_run import NOT_RUN, PYTHON, is_listed
 
 MAKEFILE = (ROOT / "Makefile").read_text()
@@ -66,7 +66,7 @@ def test_a_command_is_one_that_exists(page: str, command: str) -> None:
     elif words[0] == "python":
         assert_module(words[words.index("-m") + 1], words[words.index("-m") + 2 :])
     elif "curl" in words:
-        assert_request(curl(command))
+        assert_request(command)
     else:
         assert is_listed(page, command), f"nothing checks {command}; see tests/support/docs_to_run.py"
 
@@ -102,8 +102,13 @@ def _benchmarks() -> set[str]:
     return {path.stem for path in (ROOT / "benchmarks").glob("[a-z]*.py")}
 
 
-def assert_request(asked: Curl) -> None:
+def assert_request(command: str) -> None:
     """The route exists; a body is one that its action takes."""
+    asked = curl(command)
+    if "$ADMIN/" in command:
+        assert _is_of_the_sandbox(asked.method, asked.path), command
+        assert asked.body is None or json.loads(asked.body) is not None
+        return
     if asked.path.startswith(("/_local/", "/metrics")):
         return
     action = _action(asked.method, asked.path)
@@ -140,11 +145,18 @@ def _routes() -> Iterator[str]:
 def test_a_request_that_a_text_names_has_a_route(named: Any) -> None:
     bare = re.sub(r"<[^>]+>|\{[^}]+\}", "x", named.path.partition("?")[0])
     if named.page == "docs/local-cloud.md" and not bare.startswith(("/v1", "/_local", "/metrics")):
-        source = (ROOT / "local/sandbox/admin.py").read_text()
-        patterns = re.findall(rf'\("{named.method}", "([^"]+)"\)', source)
+        assert _is_of_the_sandbox(named.method, bare), named
     else:
-        patterns = list(_routes())
-    assert any(re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", pattern), bare) for pattern in patterns), named
+        assert _fits(list(_routes()), bare), named
+
+
+def _is_of_the_sandbox(method: str, path: str) -> bool:
+    source = (ROOT / "local/sandbox/admin.py").read_text()
+    return _fits(re.findall(rf'\("{method}", "([^"]+)"\)', source), path.partition("?")[0])
+
+
+def _fits(patterns: list[str], path: str) -> bool:
+    return any(re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", pattern), path) for pattern in patterns)
 
 
 def test_the_body_that_sets_notifications_is_taken() -> None:

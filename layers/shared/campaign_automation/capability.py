@@ -33,6 +33,8 @@ from campaign_automation.utils.error_handler import (
     InvalidRequestError,
     envelope,
 )
+from campaign_automation.utils.languages import ENGLISH, Language, known
+from campaign_automation.utils.languages.speaking import answer_in
 from campaign_automation.utils.metrics.exposition import OPENMETRICS, TEXT, exposition
 from campaign_automation.utils.observability import count_internal_error, emit, internal_error, logger
 from campaign_automation.utils.retry_strategy import deadline
@@ -98,7 +100,15 @@ class CampaignAutomation:
     async def execute(
         self, action: str, parameters: Mapping[str, Any], context: Mapping[str, Any]
     ) -> dict[str, Any]:
-        """Return the action's result as JSON values, or the error envelope; it never raises."""
+        """Return the action's result as JSON values, or the error envelope; it never raises.
+
+        Its sentences are in the context's `language`.
+        """
+        return answer_in(await self._answer(action, parameters, context), _language(context))
+
+    async def _answer(
+        self, action: str, parameters: Mapping[str, Any], context: Mapping[str, Any]
+    ) -> dict[str, Any]:
         try:
             parts = self._parts()
         except Exception as error:
@@ -237,13 +247,21 @@ async def _prepare(
 
 def _request_id(context: Any) -> str:
     """Return the caller's request id where it is one, else a new one."""
-    try:
-        given = context.get("request_id")
-    except Exception:  # anything may be handed in as a context
-        given = None
+    given = _given(context, "request_id")
     # Half of a character cannot be logged or sent on: such an id could not be found again.
     is_usable = isinstance(given, str) and 0 < len(given) <= _LONGEST_REQUEST_ID and is_whole(given)
     return str(given) if is_usable else f"req_{uuid.uuid4().hex}"
+
+
+def _language(context: Any) -> Language:
+    return known(_given(context, "language")) or ENGLISH
+
+
+def _given(context: Any, name: str) -> Any:
+    try:
+        return context.get(name)
+    except Exception:  # anything may be handed in as a context
+        return None
 
 
 def _failed(error: Exception, action: Any, request_id: str) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from local.cloud.stack.intrinsics import TemplateError
 from local.cloud.telemetry import Telemetry
 from local.cloud.ticker import Ticker, UnknownScheduleError
 from local.cloud.usage import Usage
+from local.console.guard import is_console
 
 JWKS_PATH = "/.well-known/jwks.json"
 
@@ -35,7 +36,9 @@ class LocalVerbs:
         clock: SandboxClock,
         usage: Usage,
         deploy: Callable[[dict[str, Any]], dict[str, str]],
+        console: Callable[[Request], Response],
     ) -> None:
+        self._console = console
         self._api = api
         self._identity = identity
         self._telemetry = telemetry
@@ -58,6 +61,8 @@ class LocalVerbs:
         )
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        if is_console(environ["PATH_INFO"]):
+            return self._console(Request(environ))(environ, start_response)
         if not environ["PATH_INFO"].startswith(("/_local/", JWKS_PATH)):
             return self._api(environ, start_response)
         return self._answer(environ)(environ, start_response)

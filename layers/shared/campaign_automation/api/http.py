@@ -16,6 +16,8 @@ from campaign_automation.settings import get_settings
 from campaign_automation.stores.operations.metrics import counted
 from campaign_automation.utils import clock, event_loop
 from campaign_automation.utils.error_handler import CODES, InvalidRequestError, envelope
+from campaign_automation.utils.languages import ENGLISH, Language, asked_by, reader
+from campaign_automation.utils.languages.speaking import answer_in
 from campaign_automation.utils.observability import logger
 from campaign_automation.wiring import Wiring
 
@@ -59,21 +61,23 @@ def asks_for_html(event: Event) -> bool:
 
 
 async def _show(parts: Wiring, page: Page, event: Event) -> dict[str, Any]:
+    reader.set(asked_by(_headers(event)))  # of this task alone
     await clock.synchronise(parts.settings.clock_url)
     async with counted(parts.metrics), parts.prompt_delivery.after():
         return await page(parts, event)
 
 
 async def respond(parts: Wiring, action: Action, event: Event) -> dict[str, Any]:
-    """Return the proxy response of `action` to `event`."""
+    """Return the proxy response of `action` to `event`, its sentences in the language that is asked for."""
+    language = asked_by(_headers(event))
     try:
         parameters = _body(event) if action.has_body else query_of(event, action)
     except InvalidRequestError as error:
-        return response(envelope(error, event["requestContext"]["requestId"]), action.success)
+        return response(envelope(error, event["requestContext"]["requestId"]), action.success, language)
     parameters |= event.get("pathParameters") or {}
     async with counted(parts.metrics):
         answer = await run_action(parts, action.name, parameters, caller_of(event))
-    return response(answer, action.success)
+    return response(answer, action.success, language)
 
 
 def caller_of(event: Event) -> dict[str, Any]:
@@ -131,11 +135,14 @@ def _body(event: Event) -> dict[str, Any]:
     return body
 
 
-def response(answer: Mapping[str, Any], success: int) -> dict[str, Any]:
+def response(answer: dict[str, Any], success: int, language: Language = ENGLISH) -> dict[str, Any]:
     """Return the proxy response with `answer`; `success` is its status unless it says otherwise."""
+    answer = answer_in(answer, language)
     if answer.get("csv") is not None:
         return {"statusCode": success, "headers": _CSV_HEADERS, "body": answer["csv"]}
     headers = {"Content-Type": JSON}
+    if language != ENGLISH:
+        headers["Content-Language"] = language
     status = success
     if answer["status"] == "error":
         status = CODES[answer["error"]["code"]].http_status

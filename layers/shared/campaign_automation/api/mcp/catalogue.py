@@ -17,6 +17,7 @@ _USUAL_ROLES = "viewer buyer"
 # A creation that takes longer goes on; API Gateway closes after 29 s.
 _WAIT = "wait=20"
 _KEY = "idempotency-key"
+_KEPT = ("x-session-id", "accept-language", "content-language")
 
 
 class Functions(Protocol):
@@ -110,7 +111,7 @@ class Catalogue:
 def caller_of(event: Mapping[str, Any]) -> Json:
     """Return who calls, as the authorizer verified them, for the event of the action's function."""
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
-    kept = {name: headers[name] for name in ("x-session-id", "content-language") if name in headers}
+    kept = {name: headers[name] for name in _KEPT if name in headers}
     context = event["requestContext"]
     shown = {"requestId": context["requestId"], "authorizer": context["authorizer"]}
     roles = str(context["authorizer"].get("roles", _USUAL_ROLES)).split()

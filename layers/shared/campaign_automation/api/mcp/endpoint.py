@@ -12,6 +12,8 @@ from campaign_automation.api.mcp.catalogue import Catalogue, FunctionFailedError
 from campaign_automation.api.mcp.protocol import ProtocolError, Request
 from campaign_automation.api.mcp.resources import Resources
 from campaign_automation.utils import clock
+from campaign_automation.utils.languages import asked_by
+from campaign_automation.utils.languages.speaking import answer_in
 
 Json = dict[str, Any]
 METADATA_PATH = "/.well-known/oauth-protected-resource"
@@ -96,7 +98,7 @@ class Endpoint:
         try:
             answer = self._catalogue.call(name, request.params.get("arguments") or {}, caller, key)
         except FunctionFailedError:
-            answer = _no_answer(caller["context"]["requestId"])
+            answer = answer_in(_no_answer(caller["context"]["requestId"]), asked_by(caller["headers"]))
         if "text" in answer and "status" not in answer:
             return {"content": [{"type": "text", "text": answer["text"]}]}
         text = json.dumps(answer, ensure_ascii=False)

@@ -20,6 +20,7 @@ from campaign_automation.api.pages.kit.plot import Axes, Mark, Series
 from campaign_automation.api.pages.trail import value_of
 from campaign_automation.api.pages.wording import named, say
 from campaign_automation.models.changes import AuditRecord
+from campaign_automation.utils.languages.speaking import told
 
 _MOST_RUNS = 3
 _CURVE_POINTS = 12
@@ -52,14 +53,14 @@ def _run(run: Sequence[AuditRecord], names: Mapping[str, str], currency: str | N
             names.get(item.entity_id, item.entity_id),
             _budget(item.before, currency),
             _budget(item.after, currency),
-            str(item.evidence.get("explanation") or item.reason),
+            told(str(item.evidence.get("explanation") or item.reason)),
             named("outcome", item.outcome),
         ]
         for item in run
     )
     curves = [_curve(item, names, currency) for item in run if item.evidence.get("curve")]
     return subsection(
-        say("budgets.run", moment=moment(first.at), actor=first.actor, reason=first.reason),
+        say("budgets.run", moment=moment(first.at), actor=first.actor, reason=told(first.reason)),
         table(say("budgets.table", currency=currency or say("unknown")), columns, rows),
         paragraph(say("budgets.curves" if curves else "budgets.no_curve"), kind="quiet"),
         element("div", *curves, class_="charts") if curves else None,

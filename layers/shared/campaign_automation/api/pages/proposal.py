@@ -20,17 +20,19 @@ from campaign_automation.api.pages.kit.frame import (
     section,
     table,
 )
-from campaign_automation.api.pages.serving import is_over, link_holder, over, refused
+from campaign_automation.api.pages.serving import Visit, is_over, link_holder, opened, over, refused
 from campaign_automation.api.pages.wording import named, say
 from campaign_automation.models.common import Context, Role
 from campaign_automation.models.proposals import (
     ApproveProposal,
     GetProposal,
+    ProposalShown,
     ProposalView,
     Receipt,
     RejectProposal,
 )
 from campaign_automation.utils.error_handler import CampaignAutomationError, InvalidRequestError, envelope
+from campaign_automation.utils.languages.speaking import told
 from campaign_automation.utils.validation import parse
 from campaign_automation.wiring import Wiring
 
@@ -75,7 +77,18 @@ async def decide_proposal(parts: Wiring, event: Event) -> dict[str, Any]:
     return response(200, document(decided.proposals[0]))
 
 
-PROPOSAL_PAGES = {("GET", _PATH): show_proposal, ("POST", _PATH): decide_proposal}
+async def show_to_caller(visit: Visit) -> str:
+    """Return the page of a proposal to a caller with a token; an approver gets the form while it waits."""
+    shown = parse(ProposalShown, await visit.ask("get_proposal", visit.parameters)).proposal
+    address = visit.decision_address(shown.proposal_id) if shown.state == "open" else None
+    return document(shown, decision_form(address) if address else None)
+
+
+PROPOSAL_PAGES = {
+    ("GET", "/v1/proposals/{proposal_id}"): opened(show_to_caller),
+    ("GET", _PATH): show_proposal,
+    ("POST", _PATH): decide_proposal,
+}
 
 
 def _caller(event: Event) -> Context:
@@ -112,14 +125,14 @@ def document(view: ProposalView, decision: Markup | None = None) -> str:
     """Return the page of a proposal, with the form where it may be decided on."""
     state = element("span", named("proposal_state", view.state), class_="state")
     return page(
-        view.summary,
-        paragraph(f"{say('proposal.state')}: ", state, f" {view.note}" if view.note else None),
+        told(view.summary),
+        paragraph(f"{say('proposal.state')}: ", state, f" {told(view.note)}" if view.note else None),
         decision,
         facts(
             (say(f"proposal.{name}"), value)
             for name, value in (
                 ("by", view.proposed_by),
-                ("reason", view.reason),
+                ("reason", told(view.reason)),
                 ("made", moment(view.created_at)),
                 ("expires", moment(view.expires_at)),
                 ("decided_by", view.decided_by),
@@ -154,7 +167,7 @@ def _receipts(receipts: Sequence[Receipt]) -> Markup:
             item.id,
             item.platform_id or say("none"),
             named("operation", item.operation),
-            item.outcome,
+            named("outcome", item.outcome),
             _why(item),
         ]
         for item in receipts
@@ -163,7 +176,7 @@ def _receipts(receipts: Sequence[Receipt]) -> Markup:
 
 
 def _why(receipt: Receipt) -> str:
-    return receipt.reason or say("none")
+    return told(receipt.reason) or say("none")
 
 
 def _listing(name: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Markup:

@@ -9,6 +9,7 @@ from campaign_automation.api.pages.kit.figures import amount, moment
 from campaign_automation.api.pages.kit.frame import Column, Markup, paragraph, section, table
 from campaign_automation.api.pages.wording import named, say
 from campaign_automation.models.changes import AuditRecord
+from campaign_automation.utils.languages.speaking import told
 
 _MOST_SHOWN = 50
 
@@ -33,7 +34,7 @@ def changes_table(trail: Sequence[AuditRecord], names: Mapping[str, str], curren
             subject(item, names),
             value_of(item.before, currency),
             value_of(item.after, currency),
-            item.reason,
+            told(item.reason),
             named("outcome", item.outcome),
         ]
         for item in shown

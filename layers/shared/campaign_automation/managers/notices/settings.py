@@ -27,6 +27,7 @@ from campaign_automation.models.notices.events import WebhookTrial
 from campaign_automation.stores.operations.webhooks import WEBHOOK, WebhookEvent, WebhookStore
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import InvalidRequestError
+from campaign_automation.utils.languages import ENGLISH
 
 ROTATION = timedelta(days=1)  # so long the secret before a new one signs too
 _MOST_SECRETS = 4
@@ -44,6 +45,8 @@ class NotificationChoices:
         changed: dict[str, Any] = {name: getattr(request, name) for name in given & {"webhook_url", "digest"}}
         if "channels" in given:
             changed["channels"] = list(ALL_CHANNELS) if request.channels is None else request.channels
+        if "language" in given:
+            changed["language"] = request.language or ENGLISH
         after = before.model_copy(update=changed)
         if request.rotate_secret and after.webhook_url is None:
             raise InvalidRequestError("rotate_secret: there is no webhook", field="rotate_secret")
@@ -56,6 +59,7 @@ class NotificationChoices:
             channels=after.channels,
             webhook_url=after.webhook_url,
             digest=after.digest,
+            language=after.language,
             secret=secret,
             message=wording.notifications_set(after, is_new_secret=secret is not None),
         )
@@ -69,6 +73,7 @@ class NotificationChoices:
             channels=settings.channels,
             webhook_url=settings.webhook_url,
             digest=settings.digest,
+            language=settings.language,
             waiting=sum(WEBHOOK not in event.taken for event in waiting),
             failing_since=None if failing is None else clock.at_ms(failing.since),
             error=None if failing is None else failing.error,

@@ -16,11 +16,15 @@ from typing import Any
 from campaign_automation.clients.event_bus import MOST_AT_ONCE, EventBus
 from campaign_automation.clients.webhook_client import Delivery, WebhookClient
 from campaign_automation.models.notices import NotificationSettings
+from campaign_automation.models.notices.events import NoticeData, WebhookTrial
 from campaign_automation.stores.operations.webhooks import BUS, WEBHOOK, Failing, WebhookEvent, WebhookStore
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import CampaignAutomationError
+from campaign_automation.utils.languages.speaking import notice_in
 from campaign_automation.utils.observability import emit, internal_error, logger
 
+# Their words are in the tenant's language; typed events, which programs read, are as the event bus has them.
+_FOR_PEOPLE = (NoticeData.type, WebhookTrial.type)
 _MOST_EVENTS = 5000  # whose keys one sweep reads
 _AT_ONCE = 8  # tenants
 _SWEEP_SECONDS = 80.0  # the function that sweeps may run for 110
@@ -143,8 +147,10 @@ class Webhooks:
 
     async def send(self, settings: NotificationSettings, event: WebhookEvent) -> Delivery:
         """Send one event now, signed with each secret that holds."""
-        url = settings.webhook_url or ""
-        return await self._client.send(url, event.event_id, _body(event), _signing(settings))
+        url, body = settings.webhook_url or "", _body(event)
+        if event.kind in _FOR_PEOPLE:
+            body |= {"data": notice_in(event.data, settings.language)}
+        return await self._client.send(url, event.event_id, body, _signing(settings))
 
 
 def _body(event: WebhookEvent) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from campaign_automation.stores.notice_store import Notice, NoticeStore
 from campaign_automation.stores.operations.events import NewEvent
 from campaign_automation.stores.operations.webhooks import WebhookStore
 from campaign_automation.utils.error_handler import CampaignAutomationError, redact
+from campaign_automation.utils.languages.speaking import notice_in
 from campaign_automation.utils.observability import emit, logger
 
 TOOL = "create_notification"
@@ -97,9 +98,11 @@ class Notices:
         notice = await self._store.load(tenant, notice_id)
         if notice is None or not notice.waiting or not await self._store.claim(notice, _DELIVERY_SECONDS):
             return None
-        chosen = (await self._choices.settings(tenant)).settings.channels
-        wanted = [channel for channel in notice.waiting if channel in chosen]
-        errors = {channel: await self._failure(channel, notice) for channel in wanted}
+        settings = (await self._choices.settings(tenant)).settings
+        wanted = [channel for channel in notice.waiting if channel in settings.channels]
+        # Stored in English, and told in the language that the tenant has chosen since.
+        told = notice.model_copy(update={"arguments": notice_in(notice.arguments, settings.language)})
+        errors = {channel: await self._failure(channel, told) for channel in wanted}
         failures = {channel: error for channel, error in errors.items() if error is not None}
         kept = notice.model_copy(update={"waiting": list(failures), **_refusals(notice, failures.values())})
         if kept.is_quarantined:

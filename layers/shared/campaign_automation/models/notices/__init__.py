@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from campaign_automation.models.changes import Flag
 from campaign_automation.models.common import Answer, Model, Record, Text, unique
+from campaign_automation.utils.languages import ENGLISH, Language
 
 Channel = Literal["web_platform", "topic", "webhook"]
 ALL_CHANNELS: tuple[Channel, ...] = ("web_platform", "topic", "webhook")
@@ -62,6 +63,7 @@ class NotificationSettings(Record):
     webhook_url: str | None = None
     secrets: list[WebhookSecret] = []
     digest: Digest | None = None
+    language: Language = ENGLISH
 
     @property
     def has_webhook(self) -> bool:
@@ -78,11 +80,14 @@ class SetNotifications(Model):
     rotate_secret: Flag = False
     channels: Channels | None = None
     digest: Digest | None = None
+    language: Language | None = None
 
     @model_validator(mode="after")
     def _something(self) -> Self:
         if not self.model_fields_set:
-            raise ValueError("webhook_url: give one of webhook_url, rotate_secret, channels and digest")
+            raise ValueError(
+                "webhook_url: give one of webhook_url, rotate_secret, channels, digest and language"
+            )
         return self
 
 
@@ -97,6 +102,7 @@ class NotificationsShown(Model):
     channels: Channels
     webhook_url: str | None
     digest: Digest | None
+    language: Language = ENGLISH
     waiting: int = 0
     failing_since: datetime | None = None
     error: str | None = None
@@ -109,6 +115,7 @@ class NotificationsSet(Answer):
     channels: Channels
     webhook_url: str | None
     digest: Digest | None
+    language: Language = ENGLISH
     secret: str | None = None
     message: str
 

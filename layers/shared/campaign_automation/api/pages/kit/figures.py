@@ -6,6 +6,7 @@ from datetime import date, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import TypeAlias
 
+from campaign_automation.utils.languages import CHINESE, moments, reader
 from campaign_automation.utils.money import currency_exponent
 
 Number: TypeAlias = Decimal | float | int | str | None  # a text holds an exact decimal number
@@ -55,8 +56,12 @@ def moment(value: datetime | str | None) -> str | None:
     if value is None:
         return None
     at = datetime.fromisoformat(value) if isinstance(value, str) else value
+    if reader.get() == CHINESE:
+        return moments.time_of(at.replace(second=0))
     return f"{at:%Y-%m-%d %H:%M} {at.tzname() or ''}".strip()
 
 
 def day(value: date | None) -> str | None:
-    return None if value is None else value.isoformat()
+    if value is None:
+        return None
+    return moments.day_of(value) if reader.get() == CHINESE else value.isoformat()

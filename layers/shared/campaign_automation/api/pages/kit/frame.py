@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from campaign_automation.api.pages.kit.style import HEADERS, STYLE
-from campaign_automation.api.pages.wording import say
+from campaign_automation.api.pages.wording import local, say
 
 
 class Markup(str):
@@ -29,7 +29,7 @@ def text(value: object) -> Markup:
         return value
     if value is None or value == "":
         return Markup(f'<span class="unknown">{escape(say("unknown"))}</span>')
-    return Markup(escape(str(value)))
+    return Markup(escape(str(local(value))))
 
 
 def joined(*parts: Part) -> Markup:

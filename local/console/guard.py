@@ -1,0 +1,33 @@
+"""The console's addresses, and the refusal of requests that are not of its page on this machine."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from werkzeug.wrappers import Request
+
+ADDRESS = "/_local/console"
+ROOT = "/"
+_NAMES = ("127.0.0.1", "localhost")
+
+
+def is_console(path: str) -> bool:
+    """Return whether a path is the console's; the root leads to it."""
+    return path in (ROOT, ADDRESS) or path.startswith(f"{ADDRESS}/")
+
+
+def refusal(request: Request, port: str) -> str | None:
+    """Return the reason why a request is refused, or None.
+
+    The Host header keeps out a site whose name was made to lead here, and whoever reaches this machine by
+    another address; the Origin header keeps out forms of other sites, which a browser posts as well.
+    """
+    own = {f"{name}:{port}" for name in _NAMES}
+    if request.host not in own:
+        return f"The console is for this machine alone: open http://{sorted(own)[0]}."
+    if request.method in ("GET", "HEAD"):
+        return None
+    origin = request.headers.get("Origin") or request.headers.get("Referer") or ""
+    if urlsplit(origin).netloc != request.host:
+        return "Only forms of this page are taken, from the same address."
+    return None
