@@ -51,6 +51,7 @@ TESTS = [
     "tests/unit/actions/test_replays.py",
     "tests/unit/managers/shared/test_switches.py",
     "tests/unit/managers/campaigns/test_reconciling.py",
+    "tests/property/test_limits.py",
     "tests/property/test_write_gate.py",
     "tests/property/test_rules.py",
 ]
