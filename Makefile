@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo newcomer test test-all chaos fuzz mutants up down invoke lint lint-deploy format docs build deploy deploy-check bench lock
+.PHONY: help setup demo newcomer test test-all chaos fuzz mutants up down invoke lint lint-deploy format docs build deploy deploy-check bench load lock
 # Hundreds of processes start in a test run: each would compile all that it imports anew.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -80,6 +80,9 @@ deploy-check: build ## Deploy twice to a second emulator, with another layer and
 
 bench: setup    ## Print the benchmark tables
 	@$(PY) -m benchmarks $(ARGS)
+
+load: setup     ## Ask 10, 50 and 200 mixed actions at once of a local cloud: latencies, errors, CPU, memory
+	@$(PY) -m benchmarks load
 
 lock: setup     ## Resolve requirements.lock and the layers' requirements anew
 	@$(PY) -m local.lock

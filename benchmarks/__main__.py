@@ -2,6 +2,7 @@
 
 A benchmark is a module with `run() -> str | Report`; a new file needs no entry anywhere. One that is
 simulated takes `seeds`, `markets` or `everything` and has short defaults; `cost` takes `write` and `given`.
+A module with `ALONE = True` runs only when it is named.
 The figures of reports are written to build/bench.json and compared with those of docs/benchmarks.md.
 """
 
@@ -40,7 +41,10 @@ def main(arguments: list[str]) -> int:
     seconds: dict[str, float] = {}
     for name in options.names or known:
         started = time.monotonic()
-        run = importlib.import_module(f"benchmarks.{name}").run
+        module = importlib.import_module(f"benchmarks.{name}")
+        if not options.names and getattr(module, "ALONE", False):
+            continue
+        run = module.run
         answer = run(**_taken(run, options))
         report = answer if isinstance(answer, Report) else Report(answer, {})
         print(f"{name}\n{report.text}\n", flush=True)

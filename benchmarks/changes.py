@@ -2,7 +2,8 @@
 
 The module runs in this process on its embedded store. The sandbox answers late and refuses a batch with two
 ad sets of one campaign. A campaign is looked at, changed and looked at again; its ad sets' budgets are
-changed four at a time, so that the chain of 20 has five rounds.
+changed four at a time, so that the chain of 20 has five rounds. An import reads the account, its list page by
+page, and the campaigns in batches, four at a time.
 """
 
 from __future__ import annotations
@@ -12,15 +13,17 @@ import os
 import tempfile
 import time
 import uuid
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from math import ceil
 from pathlib import Path
 from typing import Any
 
-from benchmarks._chains import under_way
+from benchmarks._chains import Calls, under_way
 from benchmarks._report import Report
 from campaign_automation import CampaignAutomation
+from campaign_automation.adapters.meta.facts import BATCH_LIMIT
 from campaign_automation.adapters.meta.wire import CONCURRENT_CALLS
 from campaign_automation.managers.changes.items import DesiredChange, Run
 from campaign_automation.models.campaign import Campaign
@@ -33,6 +36,7 @@ from tests.support.sandbox import Sandbox
 SECONDS = 0.25
 LATENCY_MS = {"meta": SECONDS * 1000}
 CAMPAIGNS, ADSETS = 50, 20
+ACCOUNT, FOREIGN = "act_100000000000001", 1_000
 USER = "user_123"
 CALLER = {"user_id": USER, "deadline_seconds": 600}
 COUNTRIES = "US CA GB AU NZ IE SG JP ZA MX BR CL CO PE KR TH MY PH ID IN IL AE SA NO CH".split()
@@ -59,23 +63,26 @@ class _Bench:
 
     async def all(self) -> Report:
         large = await self._create(daily_budget=2000, activate=True, **_cells(len(COUNTRIES)))
-        await self._measure("pause", "pause of 301 objects", 3 * SECONDS, lambda: self._pause(large))
+        await self._measure("pause", "pause of 301 objects", lambda _: 3, lambda: self._pause(large))
         campaigns = [await self._create(daily_budget=400, **_cells(ADSETS // 4)) for _ in range(CAMPAIGNS)]
         loaded = [await self._load(campaign) for campaign in campaigns]
-        chain = (2 + ceil(ADSETS / CONCURRENT_CALLS)) * SECONDS
-        await self._measure("budgets", "1,000 budgets in 50 campaigns", chain, lambda: self._raise(loaded))
+        title = "1,000 budgets in 50 campaigns"
+        await self._measure("budgets", title, lambda _: budgets_rounds(), lambda: self._raise(loaded))
+        self._sandbox.elsewhere("meta", ACCOUNT, FOREIGN)
+        await self._measure("import", "import of 1,000 campaigns", import_rounds, self._import)
         await self._module.aclose()
         head = f"{'':32} {'wall':>7} {'chain':>7} {'ratio':>6} {'under way':>14} {'CPU':>7} {'requests':>9}"
         return Report("\n".join([head, *self._lines]), self._figures)
 
     async def _measure(
-        self, name: str, title: str, chain: float, work: Callable[[], Awaitable[None]]
+        self, name: str, title: str, rounds: Callable[[Calls], int], work: Callable[[], Awaitable[None]]
     ) -> None:
         self._sandbox.late_by(**LATENCY_MS)
         before, cpu, started = len(self._sandbox.all_calls()), time.process_time(), time.perf_counter()
         await work()
         wall, cpu = time.perf_counter() - started, time.process_time() - cpu
         calls = [call for call in self._sandbox.all_calls()[before:] if call["platform"] == "meta"]
+        chain = rounds(calls) * SECONDS
         waited, requests = under_way(calls, LATENCY_MS), sum(not call["batch"] for call in calls)
         self._sandbox.late_by(meta=0)
         self._lines.append(
@@ -107,11 +114,28 @@ class _Bench:
 
         await asyncio.gather(*map(change, campaigns))
 
+    async def _import(self) -> None:
+        answer = await self._ask("import_campaigns", {"all": True})
+        # Some of them are archived, which no list shows.
+        assert len(answer["imported"]) > FOREIGN // 2, answer["message"]
+        assert (answer["failed"], answer["left"]) == ([], 0), answer["message"]
+
     async def _ask(self, action: str, parameters: dict[str, Any]) -> dict[str, Any]:
         caller = {**CALLER, "idempotency_key": uuid.uuid4().hex}
         answer = await self._module.execute(action, parameters, caller)
         assert answer["status"] == "success", answer
         return answer
+
+
+def budgets_rounds() -> int:
+    """Return the rounds of calls: a look, the ad sets of a campaign a few at a time, and a look again."""
+    return 2 + ceil(ADSETS / CONCURRENT_CALLS)
+
+
+def import_rounds(calls: Calls) -> int:
+    """Return the rounds of an import: the account, the pages of its list, and batches a few at a time."""
+    asked = Counter(call["operation"] for call in calls)
+    return 1 + asked["list_campaigns"] + ceil(asked["read_campaign"] / BATCH_LIMIT / CONCURRENT_CALLS)
 
 
 def _cells(countries: int) -> dict[str, Any]:

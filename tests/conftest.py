@@ -70,6 +70,7 @@ def _turn(scope: str) -> int:
 
 def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile("all tests" if config.option.markexpr == EVERYTHING else "tests")
+    gc.disable()  # until all modules and tests are there, of which hardly any goes again
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -79,6 +80,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Sharing:
 
 def pytest_collection_finish() -> None:
     """Leave the modules and tests out of every later collection of garbage: they stay to the end."""
+    gc.enable()
     gc.collect()
     gc.freeze()
 

@@ -20,11 +20,10 @@ from typing import Any
 
 from local.cloud.aws import ACCOUNT, REGION
 from local.cloud.front_door import Application
+from local.cloud.moto_dynamodb import LARGEST_ROW, PLAIN, quicken_requests
 
 RETRY_SCALE = "LOCAL_RETRY_SCALE"
 DEFAULT_RETRY_SCALE = 0.1
-_PLAIN = {"S", "N", "BOOL", "NULL"}
-_LARGEST_ROW = 405_000  # as moto has it: DynamoDB takes a little more than the 400 KB of its documentation
 
 
 def import_moto() -> None:
@@ -47,6 +46,7 @@ def point_moto_at(port: int) -> None:
     _share_clients()
     _parse_definitions_once()
     _abort_at_once()
+    _parse_paths_once()
     quicken_dynamodb()
     _scale_retries(float(os.environ.get(RETRY_SCALE, DEFAULT_RETRY_SCALE)))
 
@@ -101,6 +101,7 @@ def quicken_dynamodb() -> None:
 
     if "__deepcopy__" in vars(Table):
         return
+    quicken_requests()
     _list_methods_once()
     _copy_only_what_a_transaction_touches(Table, DynamoDBBackend)
     _sort_only_what_is_asked_for(Table)
@@ -136,7 +137,7 @@ def _copy_only_what_a_transaction_touches(table_class: Any, backend_class: Any) 
 
 
 def _backups(backend: Any, operations: list[dict[str, Any]]) -> dict[str, Any]:
-    """Each table as it is, its rows shared but for those that the operations name."""
+    """Each table as it is, its partitions and rows shared but for those that the operations name."""
     made: dict[str, Any] = {}
     for operation in operations:
         table = backend.tables.get(operation.get("TableName"))
@@ -144,19 +145,22 @@ def _backups(backend: Any, operations: list[dict[str, Any]]) -> dict[str, Any]:
             continue
         if table.name not in made:
             made[table.name] = copy.copy(table)
-            rows = defaultdict(dict, {key: dict(part) for key, part in table.items.items()})
-            made[table.name].items = rows
-        _keep(made[table.name], operation.get("Item") or operation.get("Key") or {})
+            made[table.name].items = defaultdict(dict, table.items)
+        _keep(table, made[table.name], operation.get("Item") or operation.get("Key") or {})
     return made
 
 
-def _keep(backup: Any, attributes: dict[str, Any]) -> None:
+def _keep(table: Any, backup: Any, attributes: dict[str, Any]) -> None:
     from moto.dynamodb.models.dynamo_type import DynamoType
 
     if not {backup.hash_key_attr, backup.range_key_attr} <= attributes.keys():
         return
-    part = backup.items.get(DynamoType(attributes[backup.hash_key_attr]), {})
-    key = DynamoType(attributes[backup.range_key_attr])
+    hash_key, key = (DynamoType(attributes[name]) for name in (backup.hash_key_attr, backup.range_key_attr))
+    if hash_key not in table.items:
+        return
+    if backup.items[hash_key] is table.items[hash_key]:
+        backup.items[hash_key] = dict(table.items[hash_key])
+    part = backup.items[hash_key]
     if key in part:
         part[key] = copy.deepcopy(part[key])
 
@@ -199,9 +203,10 @@ def _share_plain_values() -> None:
     def copy_of(item: Any, memo: dict[int, Any]) -> Any:
         made = types.Item.__new__(types.Item)
         made.hash_key, made.range_key, made.attrs = item.hash_key, item.range_key, types.LimitedSizeDict()
-        dict.update(made.attrs, item.attrs)  # past its own method, which measures the row for each value
+        dict.update(made.attrs, item.attrs)
+        made.attrs._total = item.attrs.total()
         for name, value in item.attrs.items():
-            if value.type not in _PLAIN:
+            if value.type not in PLAIN:
                 dict.__setitem__(made.attrs, name, copy.deepcopy(value, memo))
         return made
 
@@ -218,9 +223,10 @@ def _measure_rows_once() -> None:
         item.hash_key, item.range_key, item.attrs = hash_key, range_key, types.LimitedSizeDict()
         values = {name: types.DynamoType(value) for name, value in attrs.items()}
         size = sum(len(name.encode()) + value.size() for name, value in values.items())
-        if size > _LARGEST_ROW:
+        if size > LARGEST_ROW:
             raise ItemSizeTooLarge
         dict.update(item.attrs, values)
+        item.attrs._total = size
 
     types.Item.__init__ = fill
 
@@ -231,12 +237,24 @@ def _pass_plain_attributes_on(serializer: Any) -> None:
     original = serializer._serialize_type_structure
 
     def serialize(self: Any, serialized: Any, value: Any, shape: Any, key: str) -> None:
-        if shape.name == "AttributeValue" and isinstance(value, dict) and value.keys() <= _PLAIN:
+        if shape.name == "AttributeValue" and _is_plain(value):
             serialized[self.get_serialized_name(shape, key)] = value
         else:
             original(self, serialized, value, shape, key)
 
+    def serialize_map(self: Any, serialized: Any, value: Any, shape: Any, key: str) -> None:
+        if shape.value.name == "AttributeValue" and all(_is_plain(item) for item in value.values()):
+            serialized[self.get_serialized_name(shape, key)] = dict(value)
+        else:
+            original_map(self, serialized, value, shape, key)
+
+    original_map = serializer._serialize_type_map
     serializer._serialize_type_structure = serialize
+    serializer._serialize_type_map = serialize_map
+
+
+def _is_plain(value: Any) -> bool:
+    return isinstance(value, dict) and value.keys() <= PLAIN
 
 
 def _share_clients() -> None:
@@ -270,6 +288,12 @@ def _parse_definitions_once() -> None:
         return Preprocessor().visit(tree), tree
 
     parser.AmazonStateLanguageParser.parse = staticmethod(parse)
+
+
+def _parse_paths_once() -> None:
+    """moto builds the parser of JSONPath anew for each path of each state."""
+    paths: Any = importlib.import_module("moto.stepfunctions.parser.asl.utils.json_path")
+    paths.parse = lru_cache(maxsize=1024)(paths.parse)
 
 
 def _abort_at_once() -> None:

@@ -16,7 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+from werkzeug.serving import BaseWSGIServer
 from werkzeug.wrappers import Request, Response
 
 from local.cloud import bridge, instance
@@ -27,6 +27,7 @@ from local.cloud.front_door import FrontDoor
 from local.cloud.identity import Identity
 from local.cloud.moto_seams import executions, import_moto, moto_application, point_moto_at
 from local.cloud.processes import Children
+from local.cloud.serving import bind
 from local.cloud.stack.deployer import deploy
 from local.cloud.stack.intrinsics import TemplateError
 from local.cloud.stack.permissions import Permissions
@@ -190,7 +191,7 @@ class _LocalCloud:
             threading.Event().wait(0.3)
 
     def _bind(self, port: int) -> BaseWSGIServer:
-        server = make_server("127.0.0.1", port, _not_ready, threaded=True, request_handler=_handler())
+        server = bind(port, _not_ready)
         self._stack.callback(server.server_close)
         return server
 
@@ -366,20 +367,6 @@ def _every(seconds: float, act: Callable[[], None]) -> Callable[[], None]:
 
     threading.Thread(target=loop, daemon=True).start()
     return ended.set
-
-
-def _handler() -> type[WSGIRequestHandler]:
-    from moto.moto_server.werkzeug_app import MotoRequestHandler
-
-    class QuietHandler(MotoRequestHandler):
-        """Keeps header names with underscores, as moto needs, and logs no request."""
-
-        disable_nagle_algorithm = True
-
-        def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-            pass
-
-    return QuietHandler
 
 
 def _not_ready(environ: Any, start_response: Any) -> list[bytes]:

@@ -69,7 +69,11 @@ class Writes:
         self._before = self._rows()
 
     def units(self) -> int:
-        return sum(map(self._cost, self._before, self._rows()))
+        return sum(map(self._cost, self._before, map(self._after, self._requests)))
+
+    def _after(self, request: Mapping[str, Any]) -> Item:
+        """Return the row as it is now, of one that was put as it came."""
+        return request["Item"] if "Item" in request else self._row(request)
 
     def _cost(self, before: Item, after: Item) -> int:
         size = max(item_bytes(before), item_bytes(after))

@@ -22,7 +22,7 @@ from campaign_automation.adapters.base import (
     failed,
 )
 from campaign_automation.adapters.common.refusals import gone, outcome_unknown
-from campaign_automation.adapters.tree import AdNode, AdSetNode, CampaignNode, Tree
+from campaign_automation.adapters.tree import AdNode, AdSetNode, CampaignNode, Tree, Trees, each_tree
 from campaign_automation.models.accounts import FoundCampaign
 from campaign_automation.models.campaigns import AdSetPlan, CampaignPlan, CreateCampaign, Creative
 from campaign_automation.models.common import AdAccount, AgeGroup, Level, Objective
@@ -319,6 +319,9 @@ class MemoryPlatform:
 
     async def read_tree(self, access: Access, campaign_id: str, currency: str) -> Tree:
         return await self._call("read_campaign", lambda: self._tree(campaign_id))
+
+    async def read_trees(self, access: Access, campaign_ids: Sequence[str], currency: str) -> Trees:
+        return await each_tree(lambda item: self.read_tree(access, item, currency), campaign_ids)
 
     def _tree(self, campaign_id: str) -> Tree:
         if campaign_id not in self.things:

@@ -598,6 +598,37 @@ def test_the_campaigns_of_the_account_are_listed_once_and_without_deleted_ones(
     assert set(listed) & set(ids) == set(ids[1:])
 
 
+def test_campaigns_that_are_read_together_are_as_each_alone(bench: Bench, sandbox: Sandbox) -> None:
+    made = [bench.run(bench.create_tree(bench.spec(), campaign=f"cmp_{number}")) for number in range(3)]
+    ids = [bench.ids[creation.plan.tag] for creation in made if creation.plan]
+    for creation in made:
+        bench.tree(creation)  # what the answers of the creation told is used up
+    bench.run(bench.adapter.remove(bench.access, Level.CAMPAIGN, ids[:1]))
+    asked = [*ids, MISSING[bench.platform]]
+    before = sandbox.calls(bench.platform)
+    read = bench.run(bench.adapter.read_trees(bench.access, asked, "USD"))
+    requests = [call for call in sandbox.calls(bench.platform)[len(before) :] if not call["batch"]]
+    assert list(read) == asked
+    assert [read[item] for item in ids] == [bench.tree(creation) for creation in made]
+    gone = read[MISSING[bench.platform]]
+    assert isinstance(gone, PlatformRejectedError)
+    assert gone.code == "5000"
+    # Google tells how long its conversions count apart, TikTok deleted campaigns in lists of their own.
+    assert len(requests) <= {"meta": 1, "google": 6}.get(bench.platform, 24)
+
+
+def test_a_refused_token_is_no_matter_of_one_campaign(bench: Bench, sandbox: Sandbox) -> None:
+    made = [bench.run(bench.create_tree(bench.spec(), campaign=f"cmp_{number}")) for number in range(2)]
+    ids = [bench.ids[creation.plan.tag] for creation in made if creation.plan]
+    for creation in made:
+        bench.tree(creation)
+    sandbox.fault(bench.platform, "read_campaign", "auth_expired")
+    read = bench.adapter.read_trees(bench.access, ids, "USD")
+    with pytest.raises(PlatformAuthError):  # a matter of the account
+        bench.run(read)
+    assert set(bench.run(bench.adapter.read_trees(bench.access, ids, "USD"))) == set(ids)
+
+
 def test_a_campaign_tells_when_it_was_made_where_the_platform_does(bench: Bench, sandbox: Sandbox) -> None:
     creation = bench.run(bench.create_tree(bench.spec()))
     for _ in range(2):  # the first read after a creation may be of its answers

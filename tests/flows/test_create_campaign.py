@@ -271,6 +271,7 @@ def test_a_request_that_never_arrived_is_sent_again(api: Api, sandbox: Sandbox, 
     assert sandbox.left_behind("meta") == WHOLE_TREE
 
 
+@pytest.mark.slow
 def test_what_cannot_be_taken_back_is_told_to_a_person(api: Api, sandbox: Sandbox) -> None:
     sandbox.fault("meta", "create_ad", "policy", times=0)
     sandbox.fault("meta", "delete_campaign", "policy", times=0)

@@ -20,7 +20,7 @@ from campaign_automation.adapters.base import (
 )
 from campaign_automation.adapters.common.options.rules import OptionRules, TextRules, check_texts, fit_texts
 from campaign_automation.adapters.common.options.settings import check_setting
-from campaign_automation.adapters.tree import AdNode, AdSetNode, CampaignNode, Tree
+from campaign_automation.adapters.tree import AdNode, AdSetNode, CampaignNode, Tree, Trees, each_tree
 from campaign_automation.models.accounts import FoundCampaign
 from campaign_automation.models.campaigns import AdCopy, AdSetPlan, CampaignPlan, CreateCampaign, Creative
 from campaign_automation.models.common import (
@@ -68,7 +68,7 @@ def _stored(targeting: Targeting) -> StoredTargeting:
 
 
 class FakeAdapter:
-    levels = (Level.CAMPAIGN, Level.ADSET, Level.AD)
+    levels: tuple[Level, ...] = (Level.CAMPAIGN, Level.ADSET, Level.AD)
     budget_level = Level.ADSET
     copy_limits = CopyLimits(100, 40, 30)
     account_seconds = 0
@@ -248,6 +248,9 @@ class FakeAdapter:
             adsets=[node for node in nodes if isinstance(node, AdSetNode)],
             ads=[node for node in nodes if isinstance(node, AdNode)],
         )
+
+    async def read_trees(self, access: Access, campaign_ids: Sequence[str], currency: str) -> Trees:
+        return await each_tree(lambda item: self.read_tree(access, item, currency), campaign_ids)
 
     async def set_status(
         self, access: Access, level: Level, ids: Sequence[str], status: str

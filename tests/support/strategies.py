@@ -50,11 +50,11 @@ def age_groups(draw: st.DrawFn, edges: tuple[int, ...], most: int = 5) -> list[l
 
 @st.composite
 def requests(draw: st.DrawFn, platform: str = "meta", *, is_small: bool = False) -> dict[str, Any]:
-    """A request that the platform can carry out for user_123; a small one makes at most a dozen ads."""
+    """A request that the platform can carry out for user_123; a small one makes at most eight ads."""
     kind = KINDS[platform]
     most = 2 if is_small else 3
     countries = draw(st.lists(st.sampled_from(COUNTRIES), min_size=1, max_size=most, unique=True))
-    groups = draw(age_groups(kind.age_edges, 3 if is_small else 5))
+    groups = draw(age_groups(kind.age_edges, 2 if is_small else 5))
     request = {
         "platform": platform,
         "objective": draw(st.sampled_from(OBJECTIVES)),

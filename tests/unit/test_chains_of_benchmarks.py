@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 
+from benchmarks import changes, growth, load
 from benchmarks._chains import one_after_another, waits
 from benchmarks._report import Report, committed_figures, compared, keep, named
+from benchmarks._waiting import Waiting
+from benchmarks.warm_overhead import percentile
 
 LATENCY_MS = {"meta": 250, "gemini": 1500, "web_platform": 50}
 
@@ -75,3 +78,37 @@ def test_names_of_figures_have_no_blanks() -> None:
     assert named("embedded", Report("", {"rule tick, 1,000 ad sets": 1.0})) == {
         "embedded.rule_tick_1000_ad_sets": 1.0
     }
+
+
+def test_requests_that_are_under_way_together_count_once() -> None:
+    times = iter([1.0, 4.0, 10.0, 11.0])  # a pair that overlaps, and one alone
+    waiting = Waiting(lambda: next(times))
+    with waiting.request(), waiting.request():
+        pass
+    with waiting.request():
+        pass
+    assert waiting.seconds == pytest.approx(3 + 1)
+
+
+@pytest.mark.parametrize(("share", "value"), [(50, 2), (95, 4), (99, 4), (25, 1)])
+def test_a_percentile_is_a_value_that_was_measured(share: int, value: int) -> None:
+    assert percentile([3, 1, 4, 2], share) == value
+
+
+def test_the_exponent_is_the_slope_between_the_largest_sizes() -> None:
+    assert growth.exponent({1: 9, 100: 2, 1_000: 20}) == pytest.approx(1)
+    assert growth.exponent({1_000: 1, 10_000: 100}) == pytest.approx(2)
+
+
+def test_a_chain_of_changes_has_a_round_for_each_few_calls() -> None:
+    assert changes.budgets_rounds() == 1 + 5 + 1
+    # The account, two pages, and three batches, which go at once.
+    calls = [call(0, "meta", "list_campaigns")] * 2 + [call(1, "meta", "read_campaign", 1)] * 150
+    assert changes.import_rounds(calls) == 1 + 2 + 1
+
+
+def test_outcomes_are_told_by_status_and_code() -> None:
+    told = [load.outcome_of(200, {"status": "success"}), load.outcome_of(409, {"error": {"code": "5004"}})]
+    assert told == ["200", "409 5004"]
+    asked = [load.Asked("status", 1, item) for item in (*told, "200")]
+    assert load.outcomes_of(asked) == {"200": 2, "409 5004": 1}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -12,9 +13,13 @@ from local.cloud.workers.worker import LATEST, Function, Outcome, Worker
 
 # Beyond these an invocation waits for a free environment; AWS would go on to a thousand.
 ENVIRONMENTS_PER_FUNCTION = 10
+# Of all functions together, each some 80 MB; beyond these a function has its first, and others only in place
+# of those that idle elsewhere.
+ENVIRONMENTS = 32
 # AWS would start another environment at once; here a cold start takes more from everybody than a short wait.
 PATIENCE_SECONDS = 0.5
 INVOCATIONS_AT_ONCE = 128
+_LOOK_SECONDS = 0.1  # until one that waits looks again for an environment that idles elsewhere
 
 
 class UnknownFunctionError(Exception):
@@ -41,7 +46,7 @@ class Runtime:
         """
         before = {pool.identity: pool for pool in self._pools.values()}
         made = {
-            _identity(function): _Pool(function, self._children, self._telemetry)
+            _identity(function): _Pool(function, self._children, self._telemetry, self._has_room)
             for function in functions.values()
             if function.version == LATEST or _identity(function) not in before
         }
@@ -76,6 +81,11 @@ class Runtime:
         """The number of invocations that go on without a caller."""
         return len(self._unawaited)
 
+    @property
+    def environments(self) -> int:
+        """The number of environments of all functions."""
+        return sum(pool.size for pool in set(self._pools.values()))
+
     def version_of(self, name: str) -> str:
         """Return the version that an invocation by `name` runs. Raises UnknownFunctionError."""
         return self._pool(name).identity[1]
@@ -85,6 +95,13 @@ class Runtime:
         for pool in set(self._pools.values()):
             pool.stop()
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _has_room(self, asking: _Pool) -> bool:
+        """Return whether another environment may start; one that idles elsewhere may be ended for it."""
+        if self.environments < ENVIRONMENTS:
+            return True
+        others = sorted({*self._pools.values()} - {asking}, key=lambda pool: pool.used_at)
+        return any(pool.end_idle() for pool in others)
 
     def _pool(self, name: str) -> _Pool:
         known = name.split(":function:")[-1].removesuffix(f":{LATEST}")
@@ -100,8 +117,16 @@ def _identity(function: Function) -> tuple[str, str]:
 class _Pool:
     """The environments of one function: the one that idled last is used first, as Lambda does."""
 
-    def __init__(self, function: Function, children: Children, telemetry: Telemetry) -> None:
+    def __init__(
+        self,
+        function: Function,
+        children: Children,
+        telemetry: Telemetry,
+        has_room: Callable[[_Pool], bool] = lambda pool: True,
+    ) -> None:
         self.identity = _identity(function)
+        self.used_at = 0.0
+        self._has_room = has_room
         self._function = function
         self._retired = False
         self._children = children
@@ -116,6 +141,23 @@ class _Pool:
             return worker.invoke(payload)
         finally:
             self._give_back(worker)
+
+    @property
+    def size(self) -> int:
+        return len(self._idle) + len(self._busy)
+
+    def end_idle(self) -> bool:
+        """End the environment that idles longest. Return False where none does, or the pool is at work."""
+        # Two pools that look at each other must not wait for each other.
+        if not self._changed.acquire(blocking=False):
+            return False
+        try:
+            worker = self._idle.pop(0) if self._idle else None
+        finally:
+            self._changed.release()
+        if worker is not None:
+            worker.stop()
+        return worker is not None
 
     def retire(self) -> None:
         """Stop the workers that idle now, and the others as soon as they have answered."""
@@ -135,7 +177,8 @@ class _Pool:
         with self._changed:
             if self._busy:
                 self._changed.wait_for(lambda: self._idle, PATIENCE_SECONDS)
-            self._changed.wait_for(lambda: self._idle or len(self._busy) < ENVIRONMENTS_PER_FUNCTION)
+            while not (self._idle or self._may_start()):
+                self._changed.wait(_LOOK_SECONDS)
             worker = self._idle.pop() if self._idle else self._start()
             if not worker.alive:  # its process ended while it idled
                 worker.stop()
@@ -143,12 +186,17 @@ class _Pool:
             self._busy.add(worker)
         return worker
 
+    def _may_start(self) -> bool:
+        # The first of a function needs no room: others may wait for its answer.
+        return not self._busy or (len(self._busy) < ENVIRONMENTS_PER_FUNCTION and self._has_room(self))
+
     def _start(self) -> Worker:
         return Worker(self._function, self._children, self._telemetry)
 
     def _give_back(self, worker: Worker) -> None:
         with self._changed:
             self._busy.discard(worker)
+            self.used_at = time.monotonic()
             is_kept = worker.alive and not self._retired
             if is_kept:
                 self._idle.append(worker)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 from pydantic import BaseModel, SecretStr
 
-from campaign_automation.adapters.tree import Tree
+from campaign_automation.adapters.tree import Tree, Trees
 from campaign_automation.models.campaigns import (
     AdCopy,
     AdSetPlan,
@@ -211,6 +211,13 @@ class PlatformAdapter(Protocol):
 
         Raises PlatformRejectedError (5000) when the platform does not show it. That is no sign that it is
         deleted: the token may have lost its permission, or the answer is odd.
+        """
+        ...
+
+    async def read_trees(self, access: Access, campaign_ids: Sequence[str], currency: str) -> Trees:
+        """Read campaigns as `read_tree` does, in as few requests as the platform allows.
+
+        The error of a campaign stands in the place of its tree. Raises those that are of the account.
         """
         ...
 

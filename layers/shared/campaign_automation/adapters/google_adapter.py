@@ -37,7 +37,7 @@ from campaign_automation.adapters.google.reading.echo import Echoes
 from campaign_automation.adapters.google.reading.reader import GoogleReader
 from campaign_automation.adapters.google.wire import GoogleWire
 from campaign_automation.adapters.limits.calls import Calls
-from campaign_automation.adapters.tree import Tree
+from campaign_automation.adapters.tree import Tree, Trees
 from campaign_automation.clients.media_client import MediaClient
 from campaign_automation.models.accounts import FoundCampaign
 from campaign_automation.models.campaigns import AdCopy, AdSetPlan, CampaignPlan, CreateCampaign, Creative
@@ -246,6 +246,10 @@ class GoogleAdapter:
     @typed_errors(PLATFORM)
     async def read_tree(self, access: Access, campaign_id: str, currency: str) -> Tree:
         return await self._reader.tree(access, campaign_id)
+
+    @typed_errors(PLATFORM)
+    async def read_trees(self, access: Access, campaign_ids: Sequence[str], currency: str) -> Trees:
+        return await self._reader.trees(access, campaign_ids)
 
     @typed_errors(PLATFORM)
     async def read_daily(

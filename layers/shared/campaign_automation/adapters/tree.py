@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated
@@ -11,9 +13,16 @@ from pydantic import Field
 from campaign_automation.models.common import Level, Record, StoredTargeting
 from campaign_automation.models.creation.options import Keyword
 from campaign_automation.models.creation.settings import Bidding, Copy, End, SettingField
+from campaign_automation.utils.error_handler import (
+    PlatformAuthError,
+    PlatformError,
+    PlatformRateLimitError,
+    PlatformUnavailableError,
+)
 from campaign_automation.utils.money import LARGEST_AMOUNT
 
 _ATTRIBUTES = {"end_time": "ends_at", "copy": "lines"}  # settings that nodes call otherwise
+_AT_ONCE = 6
 Budget = Annotated[Decimal, Field(ge=0, lt=LARGEST_AMOUNT)]
 
 
@@ -109,3 +118,40 @@ class Tree(Record):
         windows = [item.attribution_days for item in self.adsets] + [self.lookback_days]
         known = [days for days in windows if days is not None]
         return min(max(*known, 1), 90) if known else None
+
+
+Trees = dict[str, Tree | PlatformError]  # by platform id; the error of a campaign that was not read
+
+
+async def each_tree(read: Callable[[str], Awaitable[Tree]], campaign_ids: Sequence[str]) -> Trees:
+    """Return the trees that `read` gives one by one, a few at a time.
+
+    Raises what is no matter of one campaign: PlatformRateLimitError, the refusal of the token, and a failure
+    of all.
+    """
+    limit = asyncio.Semaphore(_AT_ONCE)
+
+    async def one(campaign_id: str) -> Tree | PlatformError:
+        async with limit:
+            try:
+                return await read(campaign_id)
+            except PlatformError as error:
+                if isinstance(error, PlatformRateLimitError) or _is_of_token(error):
+                    raise
+                return error
+
+    found = await asyncio.gather(*map(one, campaign_ids))
+    failures = [item for item in found if isinstance(item, PlatformUnavailableError)]
+    if len(failures) == len(found) > 1:
+        raise failures[0]  # of the platform, and of no campaign
+    return dict(zip(campaign_ids, found, strict=True))
+
+
+def tree_or_raise(tree: Tree | PlatformError) -> Tree:
+    if isinstance(tree, PlatformError):
+        raise tree
+    return tree
+
+
+def _is_of_token(error: PlatformError) -> bool:
+    return isinstance(error, PlatformAuthError) and error.code != "1004"

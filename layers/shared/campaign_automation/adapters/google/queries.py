@@ -62,14 +62,15 @@ AD_GROUPS = (
 )
 # The criteria of a campaign and of its ad groups, of every kind: what somebody set by hand limits them, too.
 PLACES = (
-    "SELECT campaign_criterion.location.geo_target_constant, campaign_criterion.language.language_constant,"
+    "SELECT campaign.id, campaign_criterion.location.geo_target_constant,"
+    " campaign_criterion.language.language_constant,"
     " campaign_criterion.keyword.text, campaign_criterion.keyword.match_type,"
     " campaign_criterion.bid_modifier, campaign.targeting_setting.target_restrictions,"
     " campaign_criterion.type, campaign_criterion.negative FROM campaign_criterion"
     " WHERE campaign.id = {campaign_id} AND campaign_criterion.status != 'REMOVED'"
 )
 PEOPLE = (
-    "SELECT ad_group.id, ad_group_criterion.age_range.type, ad_group_criterion.gender.type,"
+    "SELECT campaign.id, ad_group.id, ad_group_criterion.age_range.type, ad_group_criterion.gender.type,"
     " ad_group_criterion.user_list.user_list, ad_group_criterion.keyword.text,"
     " ad_group_criterion.keyword.match_type,"
     " ad_group_criterion.bid_modifier, ad_group.targeting_setting.target_restrictions,"
@@ -81,6 +82,11 @@ PEOPLE = (
 def of_campaign(query: str, campaign_id: str) -> str:
     """One of the queries above, about one campaign."""
     return query.format(campaign_id=int(campaign_id))
+
+
+def of_campaigns(query: str, campaign_ids: Iterable[str]) -> str:
+    """The same, about several."""
+    return query.replace("= {campaign_id}", f"IN {_numbers(campaign_ids)}")
 
 
 def by_name(level: Level, names: Iterable[str], campaign_id: str | None) -> str:

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from campaign_automation.adapters.base import Access, DailyInsight
+from campaign_automation.adapters.common.listings import chunks
 from campaign_automation.adapters.common.reading import (
     UNREADABLE,
     distinct_insights,
@@ -16,6 +17,7 @@ from campaign_automation.adapters.common.reading import (
     id_or_none,
     listed,
     tree_of,
+    typed_errors,
 )
 from campaign_automation.adapters.common.refusals import another_campaign
 from campaign_automation.adapters.meta import facts
@@ -28,9 +30,13 @@ from campaign_automation.adapters.meta.answers import (
 )
 from campaign_automation.adapters.meta.errors import is_too_much, is_too_wide
 from campaign_automation.adapters.meta.wire import MetaWire
-from campaign_automation.adapters.tree import Tree
+from campaign_automation.adapters.tree import Tree, Trees, each_tree
 from campaign_automation.models.common import Level, Objective
-from campaign_automation.utils.error_handler import PlatformRejectedError, PlatformUnavailableError
+from campaign_automation.utils.error_handler import (
+    PlatformError,
+    PlatformRejectedError,
+    PlatformUnavailableError,
+)
 
 EDGES = {Level.CAMPAIGN: "campaigns", Level.ADSET: "adsets", Level.AD: "ads", Level.CREATIVE: "adcreatives"}
 _ADS_PAGE = 500
@@ -63,7 +69,48 @@ class MetaReader:
 
     async def tree(self, access: Access, campaign_id: str, currency: str) -> Tree:
         """Read a campaign with its ad sets and ads, mostly with one request."""
-        data = await self._expanded(access, campaign_id)
+        return await self._tree_of(access, campaign_id, currency, await self._expanded(access, campaign_id))
+
+    async def trees(self, access: Access, campaign_ids: Sequence[str], currency: str) -> Trees:
+        """Read campaigns with their ad sets and ads, in batches; Meta counts each of them as a call."""
+        if len(campaign_ids) < 2:
+            return await each_tree(lambda item: self.tree(access, item, currency), campaign_ids)
+        found: Trees = {}
+        for some in chunks(campaign_ids, facts.BATCH_LIMIT):
+            answers = await self._expanded_each(access, some)
+            read = partial(self._tree_of_answer, access, currency, answers)
+            found |= await each_tree(read, some)
+        return found
+
+    async def _expanded_each(
+        self, access: Access, campaign_ids: Sequence[str]
+    ) -> dict[str, dict[str, Any] | PlatformError]:
+        fields = _expanded_fields(facts.ADSETS_PER_CAMPAIGN, _ADS_PAGE)
+        answers = await self._wire.get_each(access, "read_campaign", campaign_ids, fields)
+        failures = [item for item in answers.values() if isinstance(item, PlatformUnavailableError)]
+        if len(failures) == len(answers) > 1:
+            raise failures[0]  # of the platform, and of no campaign
+        return answers
+
+    @typed_errors(facts.PLATFORM)
+    async def _tree_of_answer(
+        self,
+        access: Access,
+        currency: str,
+        answers: Mapping[str, dict[str, Any] | PlatformError],
+        campaign_id: str,
+    ) -> Tree:
+        answer = answers[campaign_id]
+        if isinstance(answer, PlatformUnavailableError):
+            # Too much data for one item, say: alone it is asked for by parts.
+            return await self.tree(access, campaign_id, currency)
+        if isinstance(answer, PlatformError):
+            raise answer
+        return await self._tree_of(access, campaign_id, currency, answer)
+
+    async def _tree_of(
+        self, access: Access, campaign_id: str, currency: str, data: Mapping[str, Any]
+    ) -> Tree:
         if id_or_none(data, "id") not in (None, campaign_id):
             raise another_campaign(facts.PLATFORM)
         step = facts.budget_step(currency) or Decimal(1)
@@ -77,10 +124,7 @@ class MetaReader:
         """The campaign with the first pages of its ad sets and ads, halved as long as Meta asks for less."""
         adsets, ads = facts.ADSETS_PER_CAMPAIGN, _ADS_PAGE
         while True:
-            fields = (
-                f"{facts.CAMPAIGN_FIELDS},adsets.limit({adsets}){{{facts.ADSET_FIELDS}}},"
-                f"ads.limit({ads}){{{facts.AD_FIELDS}}}"
-            )
+            fields = _expanded_fields(adsets, ads)
             try:
                 return await self._wire.get(access, "read_campaign", campaign_id, fields)
             except PlatformUnavailableError as error:
@@ -142,3 +186,10 @@ class MetaReader:
             "limit": 500,
         }
         return await self._wire.get_all(access, "insights", access.platform_account_id, "insights", params)
+
+
+def _expanded_fields(adsets: int, ads: int) -> str:
+    return (
+        f"{facts.CAMPAIGN_FIELDS},adsets.limit({adsets}){{{facts.ADSET_FIELDS}}},"
+        f"ads.limit({ads}){{{facts.AD_FIELDS}}}"
+    )

@@ -40,7 +40,7 @@ from campaign_automation.adapters.tiktok.errors import is_nothing_to_update, una
 from campaign_automation.adapters.tiktok.facts import PLATFORM
 from campaign_automation.adapters.tiktok.requests import setting_body
 from campaign_automation.adapters.tiktok.wire import Answer, TikTokWire
-from campaign_automation.adapters.tree import Tree
+from campaign_automation.adapters.tree import Tree, Trees, each_tree
 from campaign_automation.models.accounts import FoundCampaign
 from campaign_automation.models.common import Level, Objective
 from campaign_automation.models.creation.settings import CampaignSetting
@@ -156,6 +156,17 @@ class TikTokObjects:
             raise deleted.refusal(Level.CAMPAIGN, campaign_id)
         raise gone(PLATFORM, f"the campaign {campaign_id} does not exist, or cannot be seen with this token")
 
+    async def read_trees(self, access: Access, campaign_ids: Sequence[str]) -> Trees:
+        """Read campaigns as `read_tree` does: those of a family together, and the others one by one."""
+        found: Trees = {}
+        for family in self._likely_families(campaign_ids) if len(campaign_ids) > 1 else ():
+            left = [item for item in campaign_ids if item not in found]
+            for some in chunks(left, facts.IDS_PER_FILTER):
+                found |= await self._read_several(access, family, some)
+        alone = [item for item in campaign_ids if item not in found]
+        found |= await each_tree(partial(self.read_tree, access), alone)
+        return {item: found[item] for item in campaign_ids}
+
     async def _deleted(self, access: Access, level: Level, ids: Sequence[str]) -> Stored:
         """Return those of the objects that TikTok shows as deleted."""
         stored = await self.stored(access, level, ids, primary_status="STATUS_DELETE")
@@ -257,6 +268,23 @@ class TikTokObjects:
         if campaigns and not asked:
             raise another_campaign(PLATFORM)
         return _tree(campaign_id, family, asked[0], adsets, ads) if asked else None
+
+    async def _read_several(self, access: Access, family: facts.Family, campaign_ids: Sequence[str]) -> Trees:
+        """Return those of the campaigns that one family shows; none when a row does not tell its campaign."""
+        asked = {"campaign_ids": list(campaign_ids)}
+        campaigns, adsets, ads = await asyncio.gather(
+            self._list(access, "read_campaign", Level.CAMPAIGN, family, asked),
+            self._list(access, "list_adsets", Level.ADSET, family, asked),
+            self._list(access, "list_ads", Level.AD, family, asked),
+        )
+        roots = {id_or_none(item, id_field(Level.CAMPAIGN, family)): item for item in campaigns}
+        if any(id_or_none(item, "campaign_id") is None for item in (*adsets, *ads)):
+            return {}
+        return {
+            item: _tree(item, family, roots[item], _children_of(item, adsets), _children_of(item, ads))
+            for item in campaign_ids
+            if item in roots
+        }
 
     async def _children(
         self, access: Access, level: Level, family: facts.Family, campaign_id: str
@@ -391,6 +419,10 @@ def change_outcomes(ids: Sequence[str], answer: Answer) -> list[Outcome]:
         else _changed(item, problems.get(item), answer.request_id)
         for item in ids
     ]
+
+
+def _children_of(campaign_id: str, items: Sequence[facts.Params]) -> list[facts.Params]:
+    return [item for item in items if id_or_none(item, "campaign_id") == campaign_id]
 
 
 def _open(platform_id: str, answer: Answer) -> Outcome:

@@ -20,12 +20,13 @@ from campaign_automation.api.pages.kit.frame import (
     section,
     table,
 )
-from campaign_automation.api.pages.serving import is_over, link_holder, over, refused
+from campaign_automation.api.pages.serving import Visit, is_over, link_holder, opened, over, refused
 from campaign_automation.api.pages.wording import named, say
 from campaign_automation.models.common import Context, Role
 from campaign_automation.models.proposals import (
     ApproveProposal,
     GetProposal,
+    ProposalShown,
     ProposalView,
     Receipt,
     RejectProposal,
@@ -76,7 +77,18 @@ async def decide_proposal(parts: Wiring, event: Event) -> dict[str, Any]:
     return response(200, document(decided.proposals[0]))
 
 
-PROPOSAL_PAGES = {("GET", _PATH): show_proposal, ("POST", _PATH): decide_proposal}
+async def show_to_caller(visit: Visit) -> str:
+    """Return the page of a proposal to a caller with a token; an approver gets the form while it waits."""
+    shown = parse(ProposalShown, await visit.ask("get_proposal", visit.parameters)).proposal
+    address = visit.decision_address(shown.proposal_id) if shown.state == "open" else None
+    return document(shown, decision_form(address) if address else None)
+
+
+PROPOSAL_PAGES = {
+    ("GET", "/v1/proposals/{proposal_id}"): opened(show_to_caller),
+    ("GET", _PATH): show_proposal,
+    ("POST", _PATH): decide_proposal,
+}
 
 
 def _caller(event: Event) -> Context:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
@@ -12,6 +13,7 @@ from campaign_automation.stores.campaign_store import CampaignStore
 from campaign_automation.stores.operations.tags import TagStore
 from campaign_automation.utils.error_handler import InvalidRequestError
 
+_AT_ONCE = 16  # campaigns whose owner is looked up at the same time
 PATIENCE = Patience(total=8.0, attempt=15.0)  # the gateway gives up after 29 s
 
 
@@ -67,16 +69,22 @@ class AccountReader:
     async def _owners(self, opened: PlatformAccount, found: Iterable[FoundCampaign]) -> dict[str, Owner]:
         """Return the owners of campaigns, by the platform's ids: those that took them in or made them."""
         known = await self._tags.known(opened.adapter.platform, opened.account.platform_account_id)
-        owners: dict[str, Owner] = {}
-        for item in found:
+        limit = asyncio.Semaphore(_AT_ONCE)
+
+        async def owner_of(item: FoundCampaign) -> Owner | None:
             tag = item.name.rpartition(" ")[2]
             if (imported := known.imported.get(item.platform_id)) is not None:
-                owners[item.platform_id] = Owner(*imported)
-            elif tag in known.tags and await self._is_made_by(known.tags[tag], tag, item.platform_id):
-                owners[item.platform_id] = Owner(*known.tags[tag])
-            elif ours := await self._store.resolve(opened.tenant, item.platform_id):
-                owners[item.platform_id] = Owner(opened.tenant, ours)  # made before tags were kept
-        return owners
+                return Owner(*imported)
+            async with limit:
+                if tag in known.tags and await self._is_made_by(known.tags[tag], tag, item.platform_id):
+                    return Owner(*known.tags[tag])
+                ours = await self._store.resolve(opened.tenant, item.platform_id)
+                return Owner(opened.tenant, ours) if ours else None  # made before tags were kept
+
+        items = list(found)
+        owners = await asyncio.gather(*map(owner_of, items))
+        pairs = zip(items, owners, strict=True)
+        return {item.platform_id: owner for item, owner in pairs if owner is not None}
 
     async def _is_made_by(self, owner: tuple[str, str], tag: str, platform_id: str) -> bool:
         """Return whether the creation made this very campaign, and not somebody a copy of it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import itertools
 import time
 from collections.abc import Sequence
 from decimal import Decimal
@@ -11,13 +12,13 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from campaign_automation.adapters.base import Access
-from campaign_automation.adapters.tree import Tree
+from campaign_automation.adapters.tree import Tree, tree_or_raise
 from campaign_automation.managers.accounts import wording
-from campaign_automation.managers.accounts.accounts_read import PATIENCE, AccountReader, OwnedCampaign
+from campaign_automation.managers.accounts.accounts_read import PATIENCE, AccountReader, OwnedCampaign, Owner
 from campaign_automation.managers.campaign_manager import CampaignManager
 from campaign_automation.managers.changes.commitments import Commitments
 from campaign_automation.managers.shared.accounts import token_warnings
-from campaign_automation.managers.shared.platform_access import PlatformAccount
+from campaign_automation.managers.shared.platform_access import TREES_AT_ONCE, PlatformAccount
 from campaign_automation.managers.shared.view import CampaignView, entries_of
 from campaign_automation.models.accounts import (
     AccountCampaign,
@@ -40,12 +41,13 @@ from campaign_automation.utils.error_handler import (
     CampaignAutomationError,
     ConflictError,
     NotFoundError,
+    PlatformError,
     error_body,
 )
 from campaign_automation.utils.observability import emit, logger
 
 _SECONDS = 18.0  # after that no further campaign is read, so that the answer is in time for the gateway
-_CONCURRENT = 5
+_PARTS_AT_ONCE = 4
 
 
 class Adopted(NamedTuple):
@@ -122,29 +124,48 @@ class CampaignAdoption:
         if not request.dry_run:
             # First, so that a stop of everything finds what is taken in.
             await self._tags.keep_account(opened.tenant, opened.adapter.platform, opened.account)
-        limit, deadline = asyncio.Semaphore(_CONCURRENT), time.monotonic() + _SECONDS
-
-        async def one(item: OwnedCampaign) -> Taken:
-            async with limit:
-                if time.monotonic() > deadline:
-                    return Taken(item.found.platform_id)
-                return await self._take(opened, item, request, context)
-
-        taken = [*missing, *await asyncio.gather(*map(one, wanted))]
+        standing = [_standing(item, item.owner, context) for item in wanted if item.owner is not None]
+        free = [item for item in wanted if item.owner is None]
+        taken = [*missing, *standing, *await self._take_all(opened, free, request, context)]
         if request.platform_campaign_ids and all(item.error for item in taken):
             raise next(item.error for item in taken if item.error)
         return await self._answer(opened, taken, request)
 
+    async def _take_all(
+        self,
+        opened: PlatformAccount,
+        items: Sequence[OwnedCampaign],
+        request: ImportCampaigns,
+        context: Context,
+    ) -> list[Taken]:
+        """Take in campaigns that are nobody's yet; those of a part are read together."""
+        limit, deadline = asyncio.Semaphore(_PARTS_AT_ONCE), time.monotonic() + _SECONDS
+
+        async def some(part: Sequence[OwnedCampaign]) -> list[Taken]:
+            async with limit:
+                if time.monotonic() > deadline:
+                    return [Taken(item.found.platform_id) for item in part]
+                try:
+                    trees = await opened.trees([item.found.platform_id for item in part], PATIENCE)
+                except CampaignAutomationError as error:
+                    return [Taken(item.found.platform_id, error=error) for item in part]
+                read = ((item, trees[item.found.platform_id]) for item in part)
+                return await asyncio.gather(*(self._take(opened, *each, request, context) for each in read))
+
+        parts = [items[start : start + TREES_AT_ONCE] for start in range(0, len(items), TREES_AT_ONCE)]
+        return list(itertools.chain.from_iterable(await asyncio.gather(*map(some, parts))))
+
     async def _take(
-        self, opened: PlatformAccount, item: OwnedCampaign, request: ImportCampaigns, context: Context
+        self,
+        opened: PlatformAccount,
+        item: OwnedCampaign,
+        read: Tree | PlatformError,
+        request: ImportCampaigns,
+        context: Context,
     ) -> Taken:
         platform_id = item.found.platform_id
-        if item.owner is not None:
-            if item.owner.tenant == context.user_id:
-                return Taken(platform_id, standing=item.owner.campaign_id)
-            return Taken(platform_id, error=_others(platform_id))
         try:
-            tree = await _tree(opened, platform_id)
+            tree = tree_or_raise(read)
             if tree.campaign.status == "deleted":
                 return Taken(platform_id, error=NotFoundError(wording.missing(platform_id)))
             campaign = _campaign(opened, item, tree, request, context)
@@ -241,11 +262,12 @@ def _chosen(
     ]
 
 
-async def _tree(opened: PlatformAccount, platform_id: str) -> Tree:
-    currency = opened.account.currency
-    return await opened.ask(
-        "read_tree", PATIENCE, lambda access: opened.adapter.read_tree(access, platform_id, currency)
-    )
+def _standing(item: OwnedCampaign, owner: Owner, context: Context) -> Taken:
+    """Return the outcome for a campaign that a tenant of this deployment has already."""
+    platform_id = item.found.platform_id
+    if owner.tenant == context.user_id:
+        return Taken(platform_id, standing=owner.campaign_id)
+    return Taken(platform_id, error=_others(platform_id))
 
 
 def adopted_id(tenant: str, platform: str, account: str, platform_id: str) -> str:

@@ -16,8 +16,8 @@ from zoneinfo import ZoneInfo
 
 from campaign_automation.adapters.base import LONGEST_REPORT_DAYS, DailyInsight, PlatformAdapter
 from campaign_automation.adapters.delivery import Parents, fill_days, windows
-from campaign_automation.adapters.tree import Tree
-from campaign_automation.managers.shared.first_party_revenue import FirstPartyRevenue
+from campaign_automation.adapters.tree import Tree, tree_or_raise
+from campaign_automation.managers.shared.first_party_revenue import FirstPartyRevenue, Revenue
 from campaign_automation.managers.shared.platform_access import Patience, PlatformAccount, Platforms
 from campaign_automation.managers.shared.view import CampaignView
 from campaign_automation.models.budget_problem import MaturitySnapshot
@@ -33,8 +33,13 @@ T = TypeVar("T")
 USUAL_ATTRIBUTION_DAYS = 7  # where nobody tells the window
 SNAPSHOT_DAYS = 35  # conversions arrive for four weeks at most
 _PATIENCE = Patience(total=8.0, attempt=15.0)
+_MOST_FIRST_PARTY = 100  # objects: each is a call of the Web Platform, which takes a hundred a minute
+_FIRST_PARTY_LEFT_OUT = (
+    f"first-party revenue is not asked for more than {_MOST_FIRST_PARTY} objects at once: the platforms' own"
+    " revenue is used"
+)
 _MOST_CAMPAIGNS = 100  # of one report: their ids stand in its URL
-_AT_ONCE = 6  # campaigns of an account that are read at the same time: the time of each is its own
+_AT_ONCE = 6  # reports of an account that are read at the same time
 
 
 class CampaignInsights(NamedTuple):
@@ -80,11 +85,13 @@ class AttributionWindow(NamedTuple):
 
 
 class _Wanted(NamedTuple):
-    """The scope of a read: full days, level (None: the level that has the budgets), and the running day."""
+    """The scope of a read: full days, level (None: the level that has the budgets), the running day, and
+    whether the Web Platform is asked for revenue."""
 
     days: int
     level: Level | None
     running_day: bool
+    first_party: bool = True
 
 
 class Insights:
@@ -115,7 +122,9 @@ class Insights:
         # Platforms count requests per account, and their reports count conversions by objective.
         ordered = sorted(campaigns, key=_group)
         groups = [list(group) for _, group in itertools.groupby(ordered, _group)]
-        wanted = _Wanted(days, level, running_day)
+        adapter_of = self._platforms.adapter
+        asked = sum(len(item.made(level or adapter_of(item.platform).budget_level)) for item in campaigns)
+        wanted = _Wanted(days, level, running_day, first_party=asked <= _MOST_FIRST_PARTY)
         read = await asyncio.gather(*(self._read_group(group, wanted) for group in groups))
         found = {item.campaign.campaign_id: item for group in read for item in group}
         return [found[campaign.campaign_id] for campaign in campaigns]
@@ -143,8 +152,7 @@ class Insights:
         rows: list[DailyInsight] = []
         # One after the other: all count for the one account's limits.
         for since, until in windows(first, last, LONGEST_REPORT_DAYS):
-            for start in range(0, len(group), _MOST_CAMPAIGNS):
-                part = group[start : start + _MOST_CAMPAIGNS]
+            for part in _parts(group):
                 rows += await self._report(adapter, part, level, since, until)
         check_rows(rows)
         return rows
@@ -154,39 +162,51 @@ class Insights:
         today = day_of(clock.now(), ZoneInfo(account.time_zone))
         first = {item.campaign_id: _first_day(item, today, wanted.days) for item in group}
         until = today if wanted.running_day else today - timedelta(days=1)
-        at_once = asyncio.Semaphore(_AT_ONCE)
-
-        async def tree_of(campaign: Campaign) -> Tree:
-            async with at_once:
-                return await self._tree(adapter, campaign)
-
         rows, trees = await asyncio.gather(
-            self._report(adapter, group, wanted.level, min(first.values()), until),
-            asyncio.gather(*map(tree_of, group)),
+            self._reports(adapter, group, wanted.level, min(first.values()), until),
+            self._trees(group),
         )
         by_campaign = grouped(rows, lambda row: row.campaign_id)
         return await asyncio.gather(
             *(
                 self._campaign(
                     item,
-                    tree,
+                    trees[item.root_id],
                     by_campaign.get(item.root_id, []),
                     wanted,
                     (first[item.campaign_id], until),
                     today,
                 )
-                for item, tree in zip(group, trees, strict=True)
+                for item in group
             )
         )
 
-    async def _tree(self, adapter: PlatformAdapter, campaign: Campaign) -> Tree:
-        currency = campaign.account.currency
-        tree = await self._platform(campaign).ask(
-            "read_tree", _PATIENCE, lambda access: adapter.read_tree(access, campaign.root_id, currency)
-        )
+    async def _trees(self, group: Sequence[Campaign]) -> dict[str, Tree]:
+        """Read campaigns of one account. Raises the platform's error for one that cannot be read."""
+        read = await self._platform(group[0]).trees([item.root_id for item in group], _PATIENCE)
+        trees = {item: tree_or_raise(tree) for item, tree in read.items()}
         if self._platforms.states is not None:
-            await self._platforms.states.ads_refused(campaign, tree)
-        return tree
+            for campaign in group:
+                await self._platforms.states.ads_refused(campaign, trees[campaign.root_id])
+        return trees
+
+    async def _reports(
+        self,
+        adapter: PlatformAdapter,
+        group: Sequence[Campaign],
+        level: Level | None,
+        since: date,
+        until: date,
+    ) -> list[DailyInsight]:
+        """Return one report on all campaigns, or one for each hundred of them."""
+        at_once = asyncio.Semaphore(_AT_ONCE)
+
+        async def report(part: Sequence[Campaign]) -> list[DailyInsight]:
+            async with at_once:
+                return await self._report(adapter, part, level, since, until)
+
+        parts = await asyncio.gather(*map(report, _parts(group)))
+        return list(itertools.chain.from_iterable(parts))
 
     async def _report(
         self,
@@ -230,7 +250,7 @@ class Insights:
             until,
         )
         (revenue, more), snapshots = await asyncio.gather(
-            self._first_party.read(campaign.tenant, level, list(ids), first, until),
+            self._revenue(campaign, level, list(ids), wanted, span),
             # The running day is not over: its counts are no record of a whole day.
             self._snapshots(campaign, [row for row in complete if row.day < today], today),
         )
@@ -249,6 +269,13 @@ class Insights:
             [*warnings, *more],
             tree.attribution_days,
         )
+
+    async def _revenue(
+        self, campaign: Campaign, level: Level, ids: Sequence[str], wanted: _Wanted, span: tuple[date, date]
+    ) -> tuple[Mapping[str, Revenue], list[str]]:
+        if not wanted.first_party:
+            return {}, [_FIRST_PARTY_LEFT_OUT]
+        return await self._first_party.read(campaign.tenant, level, ids, *span)
 
     async def _snapshots(
         self, campaign: Campaign, rows: Sequence[DailyInsight], today: date
@@ -388,6 +415,11 @@ def _parents(campaign: Campaign, level: Level, tag: str) -> Parents:
     if level is Level.CAMPAIGN:
         return Parents(campaign.root_id)
     return Parents(campaign.root_id, campaign.objects[campaign.adset_of(tag) or ""].platform_id)
+
+
+def _parts(group: Sequence[Campaign]) -> list[Sequence[Campaign]]:
+    """Return the parts of a group that a report each is read on."""
+    return [group[start : start + _MOST_CAMPAIGNS] for start in range(0, len(group), _MOST_CAMPAIGNS)]
 
 
 def _group(campaign: Campaign) -> tuple[str, str, str]:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
 from campaign_automation.adapters.base import Access, PlatformAdapter
+from campaign_automation.adapters.tree import Tree, Trees
 from campaign_automation.managers.notices.states import StateNotices
 from campaign_automation.managers.shared.accounts import AccountDirectory, with_access
 from campaign_automation.models.common import AdAccount
-from campaign_automation.utils.error_handler import PlatformAuthError, not_in_time
+from campaign_automation.utils.error_handler import PlatformAuthError, PlatformError, not_in_time
 from campaign_automation.utils.retry_strategy import ATTEMPT_TIMEOUT_SECONDS, with_retries
 
 T = TypeVar("T")
+
+TREES_AT_ONCE = 50  # campaigns of one request, where the platform has such requests
+_PARTS_AT_ONCE = 4
 
 
 class Patience(NamedTuple):
@@ -66,6 +71,40 @@ class PlatformAccount:
     async def ask(self, what: str, patience: Patience, call: Callable[[Access], Awaitable[T]]) -> T:
         """Return the answer of `call`, retried after passing failures: for reads and absolute values."""
         return await self.retried(what, patience, lambda: self.call(call))
+
+    async def trees(self, campaign_ids: Sequence[str], patience: Patience) -> Trees:
+        """Return campaigns of the account by platform id, the error of one that was not read in its place.
+
+        Some are read at the same time, and the time of each part is its own. Raises the platform's error when
+        none of a part can be read.
+        """
+        at_once = asyncio.Semaphore(_PARTS_AT_ONCE)
+
+        async def part(ids: Sequence[str]) -> Trees:
+            async with at_once:
+                return await self._trees(ids, patience)
+
+        starts = range(0, len(campaign_ids), TREES_AT_ONCE)
+        parts = await asyncio.gather(*(part(campaign_ids[at : at + TREES_AT_ONCE]) for at in starts))
+        return {item: tree for found in parts for item, tree in found.items()}
+
+    async def _trees(self, ids: Sequence[str], patience: Patience) -> Trees:
+        found: Trees = {}
+
+        async def read(access: Access) -> None:
+            # Again only what failed before.
+            left = [item for item in ids if not isinstance(found.get(item), Tree)]
+            found.update(await self.adapter.read_trees(access, left, self.account.currency))
+            for tree in found.values():
+                if isinstance(tree, PlatformError) and tree.retryable:
+                    raise tree
+
+        try:
+            await self.ask("read_tree", patience, read)
+        except PlatformError:
+            if len(found) < len(ids):
+                raise
+        return found
 
     async def retried(self, what: str, patience: Patience, attempt: Callable[[], Awaitable[T]]) -> T:
         """Return the answer of `attempt`, which calls the platform itself, retried after passing failures."""

@@ -1,0 +1,180 @@
+"""Time and memory of actions as an account grows from one ad set to ten thousand.
+
+Platform, Web Platform and table are in memory, so this is what the module itself takes. A status and an
+optimisation are of one campaign with all ad sets; an import, a tick of a rule and a report are of all
+campaigns of the account, with twenty ad sets each. `exponent` is the slope between the two largest sizes: 1
+grows as the account does, n log n is 1.11 there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import math
+import time
+import tracemalloc
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+from benchmarks._report import Report
+from campaign_automation.adapters.base import Access, DailyInsight
+from campaign_automation.adapters.tree import AdNode, AdSetNode, CampaignNode, Tree
+from campaign_automation.tasks import evaluate_rule
+from campaign_automation.utils import clock
+from tests.support.fake_adapter import FakeAdapter
+from tests.support.one_tenant import OneTenant
+
+SIZES = (1, 10, 100, 1_000, 10_000)
+EACH = 20  # ad sets of a campaign, where there are many campaigns
+DAYS = 7
+RULE = {
+    "rule_name": "Costly",
+    "condition": {"metric": "spend", "operator": "greater_than", "value": 1, "time_range": "7d"},
+    "action": {"type": "pause_adset"},
+    "applies_to": {"all": True},
+    "mode": "observe",
+    "confirm": True,
+}
+MB = 1024 * 1024
+
+Ask = Callable[[], Awaitable[Any]]
+
+
+def run() -> Report:
+    """Seconds and peak memory by action and number of ad sets, with exponents."""
+    seconds: dict[str, dict[int, float]] = defaultdict(dict)
+    peaks: dict[str, dict[int, float]] = defaultdict(dict)
+    for size in SIZES:
+        for is_traced, found in ((False, seconds), (True, peaks)):
+            for name, value in asyncio.run(_measure(size, is_traced=is_traced)).items():
+                found[name][size] = value
+    heads = "".join(f"{size:>17,}" for size in SIZES)
+    lines, figures = [f"{'ad sets':20}{heads}  exponents of time and memory"], dict[str, float]()
+    for name, times in seconds.items():
+        cells = "".join(f"{times[size]:8.3f}s {peaks[name][size]:5.0f}MB" for size in SIZES)
+        slopes = exponent(times), exponent(peaks[name])
+        lines.append(f"{name:20}{cells}  {slopes[0]:.2f} {slopes[1]:.2f}")
+        figures |= {f"{name}.seconds": times[SIZES[-1]], f"{name}.mb": peaks[name][SIZES[-1]]}
+        figures |= {f"{name}.exponent": slopes[0], f"{name}.memory_exponent": slopes[1]}
+    return Report("\n".join(lines), figures)
+
+
+def exponent(values: Mapping[int, float]) -> float:
+    """Return the power of the size with which a value grows between the two largest sizes."""
+    *_, before, last = sorted(values)
+    return math.log(values[last] / values[before]) / math.log(last / before)
+
+
+async def _measure(size: int, *, is_traced: bool) -> dict[str, float]:
+    """Return the seconds of each action, or the MB that it held at its peak above what was there."""
+    measure = _peak if is_traced else _seconds
+    many, whole = _house([min(EACH, size)] * math.ceil(size / EACH)), _house([size])
+    days = {"from": str(_today() - timedelta(days=DAYS - 1)), "to": str(_today())}
+    found = {"import": await measure(lambda: _done(many, "import_campaigns", all=True))}
+    rule = await _done(many, "create_rule", **RULE)
+    tick = {"tenant": "u", "rule_id": rule["rule_id"], "scheduled_time": clock.iso(clock.now())}
+    found["tick of a rule"] = await measure(lambda: _ticked(many, tick, size))
+    found["report"] = await measure(lambda: _done(many, "get_report", level="campaign", by="total", **days))
+    (campaign,) = (await _done(whole, "import_campaigns", all=True))["imported"]
+    named = {"campaign_id": campaign["campaign_id"]}
+    found["status"] = await measure(lambda: _done(whole, "get_campaign_status", **named))
+    plan = {"optimization_strategy": "rules", "target_metric": "roas", "dry_run": True}
+    found["optimize_budget"] = await measure(lambda: _done(whole, "optimize_budget", **named, **plan))
+    return found
+
+
+async def _seconds(ask: Ask) -> float:
+    gc.collect()
+    started = time.perf_counter()
+    await ask()
+    return time.perf_counter() - started
+
+
+async def _peak(ask: Ask) -> float:
+    gc.collect()
+    tracemalloc.start()
+    try:
+        await ask()
+        return tracemalloc.get_traced_memory()[1] / MB
+    finally:
+        tracemalloc.stop()
+
+
+async def _done(house: OneTenant, action: str, **parameters: Any) -> dict[str, Any]:
+    answer = await house.ask_async(action, parameters)
+    assert answer["status"] == "success", answer
+    return answer
+
+
+async def _ticked(house: OneTenant, tick: dict[str, Any], adsets: int) -> None:
+    answer = await evaluate_rule(house.wiring, tick)
+    assert (answer["outcome"], answer["evaluated"]) == ("observed", adsets), answer["note"]
+
+
+class Account(FakeAdapter):
+    """The platform in memory, which finds a campaign's objects and days without a search."""
+
+    def __init__(self) -> None:
+        super().__init__("meta")
+        self._trees: dict[str, Tree] = {}
+        self._days: dict[str, list[DailyInsight]] = {}
+
+    def fill(self, campaigns: Sequence[int]) -> None:
+        """Make running campaigns of so many ad sets, with a week of delivery."""
+        made_at = clock.now() - timedelta(days=2 * DAYS)
+        for number, adsets in enumerate(campaigns):
+            self.elsewhere(f"Campaign {number}", *[30] * adsets, created_at=made_at)
+        objects: dict[str, list[Any]] = defaultdict(list)
+        for platform_id, campaign_id in self._campaigns.items():
+            objects[campaign_id].append(self._nodes[platform_id])
+        for campaign_id, nodes in objects.items():
+            adsets_of = [node for node in nodes if isinstance(node, AdSetNode)]
+            ads = [node for node in nodes if isinstance(node, AdNode)]
+            self._trees[campaign_id] = Tree(campaign=self._nodes[campaign_id], adsets=adsets_of, ads=ads)
+            self._days[campaign_id] = [row for node in adsets_of for row in _delivered(campaign_id, node)]
+        self._nodes = {key: node for key, node in self._nodes.items() if isinstance(node, CampaignNode)}
+
+    async def read_tree(self, access: Access, campaign_id: str, currency: str) -> Tree:
+        return self._trees[campaign_id]
+
+    async def read_daily(
+        self,
+        access: Access,
+        level: Any,
+        campaign_ids: Sequence[str],
+        since: date,
+        until: date,
+        objective: str,
+    ) -> list[DailyInsight]:
+        rows = (row for item in campaign_ids for row in self._days[item])
+        return [row for row in rows if since <= row.day <= until]
+
+
+def _house(campaigns: Sequence[int]) -> OneTenant:
+    account = Account()
+    account.fill(campaigns)
+    return OneTenant(account, ACCOUNT_DAILY_BUDGET_CAPS="USD:100000000")
+
+
+def _today() -> date:
+    return clock.now().date()
+
+
+def _delivered(campaign_id: str, node: AdSetNode) -> list[DailyInsight]:
+    return [
+        DailyInsight(
+            entity_id=node.platform_id,
+            campaign_id=campaign_id,
+            adset_id=node.platform_id,
+            day=_today() - timedelta(days=age),
+            spend=Decimal(30),
+            impressions=1000,
+            clicks=50,
+            conversions=Decimal(5),
+            revenue=Decimal(90),
+        )
+        for age in range(DAYS + 2)
+    ]

@@ -1,0 +1,85 @@
+"""The environments of all functions together, and the connections to the cloud."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from local.cloud import Cloud
+from local.cloud.processes import Children
+from local.cloud.telemetry import Telemetry
+from local.cloud.workers import forks, runtime
+from local.cloud.workers.runtime import Runtime
+from local.cloud.workers.worker import Function
+
+APP = """
+import os, time
+def lambda_handler(event, context):
+    time.sleep(event["seconds"])
+    return os.getpid()
+"""
+
+
+@pytest.fixture
+def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runtime]:
+    """Two functions, and room for two environments."""
+    (tmp_path / "app.py").write_text(APP)
+    monkeypatch.setattr(runtime, "ENVIRONMENTS", 2)
+    forks.prepare(())
+    children = Children()
+    made = Runtime(children, Telemetry())
+    made.deploy(
+        {
+            name: Function(name, f"arn:{name}", "app.lambda_handler", tmp_path, timeout=60)
+            for name in ("one", "two")
+        }
+    )
+    yield made
+    made.stop()
+    children.stop()
+    forks.stop()
+
+
+def pids(running: Runtime, name: str, count: int) -> set[int]:
+    """Invoke a function so often at once, and return the processes that answered."""
+
+    def invoke(_: int) -> Any:
+        outcome = running.invoke(name, json.dumps({"seconds": 1.0}).encode())
+        assert not outcome.failed, outcome.payload
+        return json.loads(outcome.payload)
+
+    with ThreadPoolExecutor(count) as threads:
+        return set(threads.map(invoke, range(count)))
+
+
+def test_environments_beyond_all_are_taken_from_those_that_idle(running: Runtime) -> None:
+    first = pids(running, "one", 2)
+    assert len(first) == 2
+    # The first of a function needs no room, since others may wait for it; its second takes that of another.
+    assert len(pids(running, "two", 2)) == 2
+    left = pids(running, "one", 1)
+    assert left <= first
+    assert running.environments == 3
+
+
+def test_a_connection_serves_many_requests_and_what_was_not_read_is_none_of_the_next(cloud: Cloud) -> None:
+    for url in (cloud.info["aws_endpoint"], cloud.info["api_url"]):
+        connection = HTTPConnection(urlsplit(url).netloc)
+        sockets = []
+        for _ in range(3):
+            connection.request("POST", "/nowhere", body=b"GET / HTTP/1.1\r\n\r\n" * 50)
+            answer = connection.getresponse()
+            answer.read()
+            assert answer.status >= 400
+            sockets.append(connection.sock)
+        assert len(set(map(id, sockets))) == 1
+        connection.request("HEAD", "/nowhere")
+        assert connection.getresponse().read() == b""
+        connection.close()
