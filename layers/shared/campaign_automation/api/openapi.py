@@ -163,6 +163,7 @@ def _operation(action: Action, schemas: dict[str, Any], example: dict[str, Any])
         "parameters": [
             *(_parameter(name, "path", asked, example) for name in action.path_names),
             *(_parameter(name, "query", asked, example) for name in action.query_names),
+            _LANGUAGE,
             *(_HEADERS if action.changes else []),
         ],
         "responses": {
@@ -261,6 +262,12 @@ _ERROR = {
             },
         },
     },
+}
+_LANGUAGE: dict[str, Any] = {
+    "name": "Accept-Language",
+    "in": "header",
+    "schema": {"type": "string"},
+    "description": "Language of the answer's sentences: en (default) or zh, as in zh-CN,zh;q=0.9",
 }
 _HEADERS: list[dict[str, Any]] = [
     {
