@@ -40,7 +40,11 @@ UNCOUNTED: tuple[tuple[tuple[str, ...], str, str], ...] = (
     (("list_limits", "list_dead_letters", "list_quarantined_messages"), "list_rules", "operators' lists"),
     (("create_rule_from_template",), "create_rule", "the same checks and schedule"),
     (("approve_proposal",), "update_campaign", "as the plan's writes, or starts a creation"),
-    (("list_proposals", "get_proposal", "link_proposal"), "list_rules", "rows of the table and no platform"),
+    (
+        ("list_proposals", "get_proposal", "link_proposal", "link_page"),
+        "list_rules",
+        "rows of the table and no platform",
+    ),
     (("reject_proposal",), "list_rules", "two writes and no platform"),
     (("stop_all",), "manage_campaign", "as often as campaigns are paused"),
     (("get_pacing",), "get_campaign_status", "as a report since a month, and a look at each campaign"),

@@ -16,9 +16,12 @@ from typing import Any
 import pytest
 
 from campaign_automation.actions import ACTIONS
-from campaign_automation.api.openapi import document
+from campaign_automation.api.openapi import AS_PAGES, document
+from campaign_automation.api.pages.ab_test_report import TEST_PAGES
+from campaign_automation.api.pages.account_overview import ACCOUNT_PAGES
 from campaign_automation.api.pages.campaign_report import REPORT_PAGES
 from campaign_automation.api.pages.proposal import PROPOSAL_PAGES
+from campaign_automation.api.pages.rule_report import RULE_PAGES
 from layers.build_layer import UNUSED, UNUSED_ANYWHERE, UNUSED_SUFFIXES
 from local.source import template
 from tests.support.cuts import cut
@@ -30,7 +33,7 @@ RESOURCES: dict[str, Any] = TEMPLATE["Resources"]
 FOLDERS = sorted(path.name for path in (ROOT / "functions").iterdir() if (path / "app.py").exists())
 # What Lambda's Python runtime brings along.
 RUNTIME = {"boto3", "botocore", "s3transfer", "jmespath", "python-dateutil", "six", "urllib3", "awslambdaric"}
-PAGES = {**PROPOSAL_PAGES, **REPORT_PAGES}
+PAGES = {**PROPOSAL_PAGES, **REPORT_PAGES, **TEST_PAGES, **RULE_PAGES, **ACCOUNT_PAGES}
 NO_ACTIONS = {"get_openapi", "get_metrics", "mcp"}
 MAX_FUNCTION_BYTES = 200 * 2**20
 
@@ -98,6 +101,22 @@ def test_each_action_has_a_function_a_route_and_a_row_in_the_readme() -> None:
         handler = (ROOT / f"functions/{deployed[route]}/app.py").read_text()
         assert deployed[route] == action or action in handler
         assert f"| {action} |" in readme
+
+
+def test_the_openapi_document_tells_which_routes_are_pages_too() -> None:
+    both = {
+        action.name for route in PAGES for action in ACTIONS.values() if route == (action.method, action.path)
+    }
+    assert both == set(AS_PAGES)
+    paths = document()["paths"]
+    assert set(paths["/v1/ab-tests/{test_id}"]["get"]["responses"]["200"]["content"]) == {
+        "application/json",
+        "text/html",
+    }
+    # Each page has a route of its own for links, too.
+    assert {f"{path}/page" for _, path in PAGES if not path.endswith("/page")} - {"/v1/reports/page"} <= {
+        path for _, path in PAGES
+    }
 
 
 def test_the_openapi_document_resolves_all_its_references() -> None:

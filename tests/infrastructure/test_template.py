@@ -92,7 +92,11 @@ def test_each_secret_is_readable_only_by_the_functions_that_need_it(rights: dict
         "GoogleSecret": {"GoogleStepFunctionRole", *EVERY_PLATFORM},
         "WebPlatformSecret": {*PLATFORM_STEPS, *EVERY_PLATFORM, "OutboxFunctionRole"},
         "GeminiSecret": {"WriteCopyFunctionRole"},
-        "LinksSecret": {"AuthorizerFunctionRole", "ProposalsFunctionRole", "OutboxFunctionRole"},
+        # Who makes links, or forms that decide.
+        "LinksSecret": {
+            *("AuthorizerFunctionRole", "ProposalsFunctionRole", "OutboxFunctionRole"),
+            *("AccountFunctionRole", "ReportsFunctionRole"),
+        },
     }
     others = {
         "arn:cache": {"GetCampaignStatusFunctionRole", "AccountFunctionRole", *PLATFORM_STEPS},

@@ -17,6 +17,9 @@ PYTHON = {
         "tests/embedded/test_plugin.py::test_the_other_examples_of_the_page_run"
     ),
     ("docs/embedding.md", "import asyncio"): "tests/embedded/test_plugin.py::test_the_example_holds",
+    ("docs/languages.md", 'caller = {"user_id": "user_123", "language": "zh"}'): (
+        "tests/unit/api/test_languages.py::test_the_example_of_the_docs_prints_what_it_says"
+    ),
     ("docs/notices.md", "import base64, hashlib, hmac"): (
         "tests/unit/managers/notices/test_webhooks.py::test_events_are_signed_and_the_secret_is_rotated_without_a_gap"
     ),

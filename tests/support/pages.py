@@ -2,9 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from html.parser import HTMLParser
 from itertools import pairwise
+from typing import Any
+from urllib.parse import parse_qs, urlparse
+
+from campaign_automation.api.link_verifier import LinkVerifier, link_policy
+from campaign_automation.api.pages.ab_test_report import TEST_PAGES
+from campaign_automation.api.pages.account_overview import ACCOUNT_PAGES
+from campaign_automation.api.pages.campaign_report import REPORT_PAGES
+from campaign_automation.api.pages.proposal import PROPOSAL_PAGES
+from campaign_automation.api.pages.rule_report import RULE_PAGES
+from campaign_automation.managers.notices.links import Links
+from campaign_automation.managers.notices.signed_links import LinkKeys, Purpose, new_link, signed
+from tests.support.one_tenant import OneTenant
+
+KEYS = LinkKeys(lambda is_fresh: {"current": "k" * 64})
+PAGES = {**PROPOSAL_PAGES, **REPORT_PAGES, **TEST_PAGES, **RULE_PAGES, **ACCOUNT_PAGES}
+_IDS = {"campaigns": "campaign_id", "ab-tests": "test_id", "rules": "rule_id", "proposals": "proposal_id"}
+HOSTILE = "<script>alert(1)</script>"
 
 _VOID = {"meta", "input", "br"}
 _ADDRESSES = ("href", "src", "action", "poster", "srcset", "xlink:href")
@@ -72,3 +90,77 @@ def read(document: str) -> ReadPage:
     ids = [given["id"] for _, given in page.tags if "id" in given]
     assert len(ids) == len(set(ids))
     return page
+
+
+# --- opening pages ------------------------------------------------------------------------------------------
+
+
+class Visitor:
+    """Opens pages as a browser does through the gateway: with a token, or by a link."""
+
+    def __init__(self, house: OneTenant) -> None:
+        self._house = house
+        house.wiring.__dict__["links"] = Links(KEYS, "https://ads.example")
+
+    def open(
+        self, route: str, path: dict[str, str] | None = None, query: Any = None, **verified: Any
+    ) -> dict[str, Any]:
+        """The answer to a caller with a token, who is the user u and a viewer unless told otherwise."""
+        caller = {"principalId": "u", "person": "ann", "roles": "viewer"} | verified
+        return self._answer("GET", route, path, query, caller)
+
+    def follow(
+        self, method: str, route: str, path: dict[str, str] | None, token: str, body: str | None = None
+    ) -> dict[str, Any]:
+        """The answer to the holder of a link; 401 where the gateway lets nobody through."""
+        asked = {
+            "httpMethod": method,
+            "resource": route,
+            "pathParameters": path,
+            "queryStringParameters": {"token": token},
+        }
+        link = LinkVerifier(KEYS).holder(asked)
+        if link is None:
+            return {"statusCode": 401, "body": ""}
+        policy = link_policy(link, "arn")
+        verified = {"principalId": policy["principalId"], **policy["context"]}
+        return self._answer(method, route, path, {"token": token}, verified, body)
+
+    def url(self, url: str, method: str = "GET", body: str | None = None) -> dict[str, Any]:
+        """The answer to who follows a whole link."""
+        parts = urlparse(url)
+        place = parts.path.removeprefix("/v1/").removesuffix("/page").split("/")
+        names = {
+            "campaigns": "campaign_id",
+            "ab-tests": "test_id",
+            "rules": "rule_id",
+            "proposals": "proposal_id",
+        }
+        path = {names[place[0]]: place[1]} if len(place) > 1 else None
+        route = f"/v1/{place[0]}" + "".join(f"/{{{name}}}" for name in path or ()) + "/page"
+        return self.follow(method, route, path, parse_qs(parts.query)["token"][0], body)
+
+    def _answer(
+        self, method: str, route: str, path: Any, query: Any, verified: Any, body: str | None = None
+    ) -> dict[str, Any]:
+        event = {
+            "httpMethod": method,
+            "resource": route,
+            "headers": {"Accept": "text/html"},
+            "pathParameters": path,
+            "queryStringParameters": query,
+            "requestContext": {"requestId": "q", "authorizer": verified},
+            "body": body,
+        }
+        return asyncio.run(PAGES[method, route](self._house.wiring, event))
+
+
+def link_token(tenant: str, resource: str, purpose: Purpose = "read", *, expires: int | None = None) -> str:
+    link = new_link(tenant, tenant, resource, purpose)
+    return signed(link if expires is None else link._replace(expires=expires), KEYS)
+
+
+def shown(answer: dict[str, Any]) -> ReadPage:
+    """The page of an answer that has to be one."""
+    assert answer["statusCode"] == 200, answer
+    return read(answer["body"])

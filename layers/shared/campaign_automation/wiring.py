@@ -28,6 +28,7 @@ from campaign_automation.managers.decisions.earlier_decisions import EarlierDeci
 from campaign_automation.managers.decisions.looking_back import LookingBack
 from campaign_automation.managers.duplicates.duplicating import CampaignDuplicates
 from campaign_automation.managers.notices.digest import Digests
+from campaign_automation.managers.notices.page_links import PageLinks
 from campaign_automation.managers.notices.settings import NotificationChoices
 from campaign_automation.managers.pacing.landing import Landing
 from campaign_automation.managers.pacing.pacing import MonthlyBudgets
@@ -52,7 +53,9 @@ from campaign_automation.managers.shared.due_runs import AB_TESTS, RULES
 from campaign_automation.managers.shared.first_party_revenue import FirstPartyRevenue
 from campaign_automation.managers.shared.quarantine import Quarantine
 from campaign_automation.managers.shared.trail_search import TrailSearch
-from campaign_automation.models.common import Platform
+from campaign_automation.models.accounts.ab_test_lists import GetAbTest
+from campaign_automation.models.common import Context, Platform
+from campaign_automation.models.rules.rule import RuleReference
 from campaign_automation.stores.ab_test_store import AbTestStore
 from campaign_automation.stores.engines.sqlite import SqliteTable
 from campaign_automation.stores.operations.daily_figures import DailyFigureStore
@@ -206,6 +209,19 @@ class Wiring(CampaignParts):
     @cached_property
     def _figures(self) -> DailyFigureStore:
         return DailyFigureStore(self._table)
+
+    @cached_property
+    def page_links(self) -> PageLinks:
+        async def campaign(name: str, caller: Context) -> str:
+            return (await self.campaigns.known(caller.user_id, name)).campaign_id
+
+        async def test(name: str, caller: Context) -> str:
+            return (await self.lists.ab_test(GetAbTest(test_id=name), caller)).test_id
+
+        async def rule(name: str, caller: Context) -> str:
+            return (await self.rules.get(RuleReference(rule_id=name), caller)).rule_id
+
+        return PageLinks(self.links, {"campaign": campaign, "ab_test": test, "rule": rule})
 
     @cached_property
     def monthly_budgets(self) -> MonthlyBudgets:

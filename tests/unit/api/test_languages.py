@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import tomllib
+from textwrap import indent
 from typing import Any
 
 import pytest
@@ -12,7 +14,9 @@ from campaign_automation import CampaignAutomation
 from campaign_automation.actions import ACTIONS
 from campaign_automation.api.http import respond
 from campaign_automation.api.mcp.catalogue import caller_of
+from campaign_automation.utils.languages.catalogue import phrases
 from tests.support.builders import request_body
+from tests.support.doc_blocks import blocks, code
 from tests.support.one_tenant import OneTenant
 
 Json = dict[str, Any]
@@ -83,6 +87,19 @@ def test_execute_answers_in_the_language_of_its_context() -> None:
     assert told["error"]["message"] == "language: should be 'en' or 'zh'"
     told = asyncio.run(call({"language": "zh"}))
     assert told["error"]["message"] == "user_id：必须填写"
+
+
+def test_the_example_of_the_docs_prints_what_it_says(capsys: pytest.CaptureFixture[str]) -> None:
+    example = code("docs/languages.md", 'caller = {"user_id": "user_123", "language": "zh"}')
+    scope = {"module": CampaignAutomation(store="memory", accounts={"u": {}})}
+    exec(f"async def run():\n{indent(example, '    ')}", scope)
+    asyncio.run(scope["run"]())  # type: ignore[operator]
+    assert capsys.readouterr().out.strip() == example.partition("  # ")[2].strip()
+
+
+def test_the_pattern_of_the_docs_is_a_phrase() -> None:
+    (block,) = (block for block in blocks("toml") if block.page == "docs/languages.md")
+    assert tomllib.loads(block.text).items() <= phrases()["changes"].items()
 
 
 def test_tools_of_agents_are_called_with_the_language_of_their_request() -> None:

@@ -1,4 +1,4 @@
-"""The actions that report figures, and set the monthly budgets that spend is paced to."""
+"""The actions that report figures, link to their pages, and set monthly budgets that spend is paced to."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from campaign_automation.actions.action import Key, action
 from campaign_automation.models.common import Context
+from campaign_automation.models.notices.page_links import LinkPage, PageLink
 from campaign_automation.models.reports import GetReport, Report, ReportPending
 from campaign_automation.models.reports.pacing import (
     GetPacing,
@@ -34,3 +35,9 @@ async def set_monthly_budget(parts: Wiring, request: SetMonthlyBudget, caller: C
 async def get_pacing(parts: Wiring, request: GetPacing, caller: Context) -> PacingShown:
     """Show monthly budgets: spend, the projection with its edges, and daily budgets that land on them."""
     return await parts.monthly_budgets.show(request, caller)
+
+
+@action("GET", "/v1/page-links")
+async def link_page(parts: Wiring, request: LinkPage, caller: Context) -> PageLink:
+    """Show a link that opens the page of a campaign, test, rule or all accounts for 15 minutes."""
+    return await parts.page_links.link(request, caller)

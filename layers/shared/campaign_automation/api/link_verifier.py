@@ -14,7 +14,7 @@ from campaign_automation.utils.secrets import read_secret
 
 OVER = "over"  # the purpose of a link that opens nothing any more
 _PAGE = re.compile(r"/v1/(.+)/page")
-_PURPOSES = {"GET": "read", "POST": "decide"}
+_PURPOSES = {"GET": ("read", "approve"), "POST": ("decide",)}
 
 
 class LinkVerifier:
@@ -33,7 +33,7 @@ class LinkVerifier:
         token = (event.get("queryStringParameters") or {}).get("token") or ""
         link = authentic(token, self._keys)
         is_for_this = link is not None and link.resource == _resource_of(event)
-        if link is None or not is_for_this or link.purpose != _PURPOSES.get(event["httpMethod"]):
+        if link is None or not is_for_this or link.purpose not in _PURPOSES.get(event["httpMethod"], ()):
             logger.info("link refused", is_ours=link is not None)
             return None
         return link

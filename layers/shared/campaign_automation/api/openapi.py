@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
+from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from campaign_automation.actions import ACTIONS
@@ -16,7 +18,7 @@ from campaign_automation.models.common import DEFAULT_WAIT_SECONDS, LONGEST_WAIT
 from campaign_automation.utils.error_handler import CODES
 
 # Raised by hand: the first number when a change breaks callers, the second when it adds.
-VERSION = "3.0"
+VERSION = "3.1"
 _SCHEMAS = "#/components/schemas/"
 _ABOUT = (
     "Creates, manages and optimises ad campaigns on Meta, TikTok and Google Ads. Amounts are numbers in the"
@@ -36,6 +38,8 @@ _TAGS = {
     "messages": "Messages and calls that were given up",
     "operations": "Kill switches, caps and stops",
 }
+# Answered as a page, too, where the Accept header asks for HTML.
+AS_PAGES = ("get_report", "get_proposal", "get_ab_test", "get_rule", "list_accounts")
 # Subjects of which nothing asks an advertising platform or the Web Platform.
 _AT_HOME = ("messages", "notices")
 
@@ -159,11 +163,11 @@ def _operation(action: Action, schemas: dict[str, Any], example: dict[str, Any])
         "parameters": [
             *(_parameter(name, "path", asked, example) for name in action.path_names),
             *(_parameter(name, "query", asked, example) for name in action.query_names),
+            _LANGUAGE,
             *(_HEADERS if action.changes else []),
         ],
         "responses": {
-            str(status): _content([model.__name__ for model in models], models[0].__doc__ or action.name)
-            for status, models in action.answers.items()
+            str(status): _answer(action, status, models) for status, models in action.answers.items()
         }
         | {str(status): _refusal(codes) for status, codes in errors_of(action).items()}
         | {"default": _content(["Error"], "the error envelope")},
@@ -179,6 +183,13 @@ def _operation(action: Action, schemas: dict[str, Any], example: dict[str, Any])
             "content": {"application/json": {"schema": schema, "example": body}},
         }
     return operation
+
+
+def _answer(action: Action, status: int, models: Sequence[type[BaseModel]]) -> dict[str, Any]:
+    answer = _content([model.__name__ for model in models], models[0].__doc__ or action.name)
+    if action.name in AS_PAGES and status == action.success:
+        answer["content"]["text/html"] = {"schema": {"type": "string"}}
+    return answer
 
 
 def _tag(action: Action) -> str:
@@ -251,6 +262,12 @@ _ERROR = {
             },
         },
     },
+}
+_LANGUAGE: dict[str, Any] = {
+    "name": "Accept-Language",
+    "in": "header",
+    "schema": {"type": "string"},
+    "description": "Language of the answer's sentences: en (default) or zh, as in zh-CN,zh;q=0.9",
 }
 _HEADERS: list[dict[str, Any]] = [
     {

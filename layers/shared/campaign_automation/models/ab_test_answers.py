@@ -104,6 +104,20 @@ class Advice(Model):
     sentence: str
 
 
+class RecordedAnalysis(Model):
+    """One interim analysis, on the days closed through `day`. A planned test may stop once `z` reaches
+    `bound`, an open-ended one once `p_robust` is at most alpha; null where it was not kept."""
+
+    day: date
+    information: float | None
+    leader: str | None
+    p_fixed: float | None
+    p_anytime: float | None
+    p_robust: float | None
+    z: float | None
+    bound: float | None
+
+
 class Window(Model):
     """Days of the account's time zone, both ends included; null before the first full day."""
 
@@ -279,10 +293,12 @@ class AbTestAnalysis(Answer):
     recommendations: list[Advice]
     applied: Applied | None = None
     looks: int
+    interim_analyses: list[RecordedAnalysis] = []
     window: Window
     attribution: Attribution
     as_of: str
     ends_at: str
+    currency: str | None = None
     flags: list[AnalysisFlag]
     statistics: AnalysisStatistics
     earlier_decisions: list[EarlierDecision] = []

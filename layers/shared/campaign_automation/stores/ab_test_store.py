@@ -60,7 +60,8 @@ class AbTest(Record):
 class TestLook(Record):
     """One interim analysis of a test, on the days closed through `day`, with the evidence for `leader`.
 
-    `information` is the share of a planned test's information (0 to 1).
+    `information` is the share of a planned test's information (0 to 1), `z` the lead that is compared with
+    `bound`; looks of before have neither, nor `p_robust`.
     """
 
     __test__ = False  # pytest takes classes named Test... for tests
@@ -71,6 +72,9 @@ class TestLook(Record):
     leader: str | None = None
     p_fixed: float | None = None
     p_anytime: float | None = None
+    p_robust: float | None = None
+    z: float | None = None
+    bound: float | None = None
     at: AwareDatetime
 
 

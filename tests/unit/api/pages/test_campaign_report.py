@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -10,20 +9,17 @@ from typing import Any
 import pytest
 
 from campaign_automation.api.http import asks_for_html
-from campaign_automation.api.link_verifier import LinkVerifier, link_policy
-from campaign_automation.api.pages.campaign_report import REPORT_PAGES, Subject, document
-from campaign_automation.managers.notices.signed_links import LinkKeys, new_link, signed
+from campaign_automation.api.pages.campaign_report import Subject, document
 from campaign_automation.models.changes import AuditRecord
 from campaign_automation.models.reports import DailyInsight, Report
 from campaign_automation.utils import clock
 from tests.support.builders import request_body
 from tests.support.one_tenant import OneTenant
-from tests.support.pages import ReadPage, read
+from tests.support.pages import HOSTILE, ReadPage, Visitor, link_token, read, shown
 
-KEYS = LinkKeys(lambda is_fresh: {"current": "k" * 64})
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 TODAY = date(2026, 6, 1)
-NAME = "<script>alert(1)</script> Autumn"
+NAME = f"{HOSTILE} Autumn"
 
 
 class House(OneTenant):
@@ -33,37 +29,16 @@ class House(OneTenant):
         super().__init__()
         self.campaign = self.done("create_campaign", request_body(name=NAME, activate=True))
         self.campaign_id = str(self.campaign["campaign_id"])
+        self.visitor = Visitor(self)
 
-    def open(self, **more: Any) -> dict[str, Any]:
+    def open(self, **verified: Any) -> dict[str, Any]:
         """The page of the report route, as a person with a token asks for it."""
         query = {"from": str(TODAY - timedelta(days=6)), "to": str(TODAY), "campaigns": self.campaign_id}
-        return self.answer("/v1/reports", None, query, {"principalId": "u", "roles": "viewer"} | more)
+        return self.visitor.open("/v1/reports", None, query, **verified)
 
     def open_link(self, token: str, campaign_id: str | None = None) -> dict[str, Any]:
         path = {"campaign_id": campaign_id or self.campaign_id}
-        event = {
-            "httpMethod": "GET",
-            "resource": "/v1/campaigns/{campaign_id}/page",
-            "pathParameters": path,
-            "queryStringParameters": {"token": token},
-        }
-        link = LinkVerifier(KEYS).holder(event)
-        if link is None:
-            return {"statusCode": 401}
-        policy = link_policy(link, "arn:x")
-        verified = {"principalId": policy["principalId"], **policy["context"]}
-        return self.answer(event["resource"], path, {"token": token}, verified)
-
-    def answer(self, route: str, path: Any, query: Any, verified: dict[str, Any]) -> dict[str, Any]:
-        event = {
-            "httpMethod": "GET",
-            "resource": route,
-            "headers": {"Accept": "text/html"},
-            "pathParameters": path,
-            "queryStringParameters": query,
-            "requestContext": {"requestId": "q", "authorizer": verified},
-        }
-        return asyncio.run(REPORT_PAGES["GET", route](self.wiring, event))
+        return self.visitor.follow("GET", "/v1/campaigns/{campaign_id}/page", path, token)
 
 
 def insight(house: House, age: int, **changes: Any) -> DailyInsight:
@@ -79,11 +54,6 @@ def house(monkeypatch: pytest.MonkeyPatch) -> House:
     house = House()
     house.adapter.daily = [insight(house, age) for age in range(6)]
     return house
-
-
-def shown(answer: dict[str, Any]) -> ReadPage:
-    assert answer["statusCode"] == 200, answer
-    return read(answer["body"])
 
 
 def test_a_person_sees_spend_revenue_roas_and_changes_of_their_campaign(house: House) -> None:
@@ -110,24 +80,22 @@ def test_a_day_without_delivery_is_a_gap(house: House) -> None:
 
 
 def test_a_link_opens_the_report_of_one_campaign_of_one_tenant(house: House) -> None:
-    token = signed(new_link("u", "ann", f"campaigns/{house.campaign_id}", "read"), KEYS)
+    resource = f"campaigns/{house.campaign_id}"
+    token = link_token("u", resource)
     assert "60.06 USD" in shown(house.open_link(token)).words
     assert house.open_link(token, "cmp_other")["statusCode"] == 401
-    decides = signed(new_link("u", "ann", f"campaigns/{house.campaign_id}", "decide"), KEYS)
-    assert house.open_link(decides)["statusCode"] == 401
-    other = signed(new_link("other", "other", f"campaigns/{house.campaign_id}", "read"), KEYS)
-    refused = house.open_link(other)
+    assert house.open_link(link_token("u", resource, "decide"))["statusCode"] == 401
+    refused = house.open_link(link_token("other", resource))
     assert (refused["statusCode"], "60.06" in refused["body"]) == (404, False)
     read(refused["body"])
-    over = new_link("u", "u", f"campaigns/{house.campaign_id}", "read")._replace(expires=1)
-    answer = house.open_link(signed(over, KEYS))
+    answer = house.open_link(link_token("u", resource, expires=1))
     assert (answer["statusCode"], "This link is over" in answer["body"]) == (401, True)
 
 
 def test_another_tenants_token_and_a_bad_request_are_refused_as_a_page(house: House) -> None:
     assert house.open(principalId="other")["statusCode"] == 404
     assert house.open(roles="")["statusCode"] == 403
-    answer = house.answer("/v1/reports", None, {"to": "x"}, {"principalId": "u", "roles": "viewer"})
+    answer = house.visitor.open("/v1/reports", None, {"to": "x"})
     assert answer["statusCode"] == 400
     assert "Not shown" in read(answer["body"]).words
 

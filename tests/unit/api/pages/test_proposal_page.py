@@ -9,16 +9,13 @@ from urllib.parse import parse_qs, urlparse
 
 import pytest
 
-from campaign_automation.api.link_verifier import LinkVerifier, link_policy
-from campaign_automation.api.pages.proposal import PROPOSAL_PAGES
 from campaign_automation.managers.notices.links import Links
-from campaign_automation.managers.notices.signed_links import LinkKeys, new_link, signed
+from campaign_automation.managers.notices.signed_links import new_link, signed
 from tests.support.builders import request_body
 from tests.support.one_tenant import OneTenant
+from tests.support.pages import KEYS, Visitor, read, shown
 
-KEYS = LinkKeys(lambda is_fresh: {"current": "k" * 64})
 ROUTE = "/v1/proposals/{proposal_id}/page"
-ARN = "arn:aws:execute-api:r:1:api/prod/GET/v1/proposals/x/page"
 
 
 class House(OneTenant):
@@ -26,6 +23,7 @@ class House(OneTenant):
 
     def __init__(self, url: str | None = "https://ads.example/") -> None:
         super().__init__()
+        self.visitor = Visitor(self)
         self.wiring.__dict__["links"] = Links(KEYS, url)
         self.running = self.done("create_campaign", request_body(activate=True, daily_budget=90))
 
@@ -34,20 +32,7 @@ class House(OneTenant):
         return str(self.ask("update_campaign", asked, person="ann")["proposal_id"])
 
     def open(self, method: str, proposal_id: str, token: str, body: str | None = None) -> dict[str, Any]:
-        event = {
-            "httpMethod": method,
-            "resource": ROUTE,
-            "pathParameters": {"proposal_id": proposal_id},
-            "queryStringParameters": {"token": token},
-            "requestContext": {"requestId": "q"},
-            "body": body,
-        }
-        link = LinkVerifier(KEYS).holder(event)
-        if link is None:
-            return {"statusCode": 401}
-        policy = link_policy(link, ARN)
-        event["requestContext"]["authorizer"] = {"principalId": policy["principalId"], **policy["context"]}
-        return asyncio.run(PROPOSAL_PAGES[method, ROUTE](self.wiring, event))
+        return self.visitor.follow(method, ROUTE, {"proposal_id": proposal_id}, token, body)
 
     def state(self, proposal_id: str) -> str:
         return str(self.done("get_proposal", {"proposal_id": proposal_id})["proposal"]["state"])
@@ -80,7 +65,7 @@ def test_the_owner_opens_the_link_of_the_notice_and_approves(house: House) -> No
     page = house.open("GET", proposal_id, token_of(url))
     assert page["statusCode"] == 200
     assert "40.00" in page["body"]
-    assert "<script" not in page["body"]
+    read(page["body"])
     assert {"no-store", "no-referrer"} <= set(page["headers"].values())
     assert "default-src 'none'" in page["headers"]["Content-Security-Policy"]
     assert house.state(proposal_id) == "open"  # to open a page decides nothing
@@ -91,6 +76,19 @@ def test_the_owner_opens_the_link_of_the_notice_and_approves(house: House) -> No
     assert view["decided_by"] == "user:u"
     # The link still shows the page, without a form.
     assert "<form" not in house.open("GET", proposal_id, token_of(url))["body"]
+
+
+def test_a_caller_with_a_token_sees_the_page_and_an_approver_the_form(house: House) -> None:
+    proposal_id = house.propose()
+    place = "/v1/proposals/{proposal_id}", {"proposal_id": proposal_id}
+    assert shown(house.visitor.open(*place)).all("form") == []
+    page = house.visitor.open(*place, roles="approver", person="bob")
+    (form,) = read(page["body"]).all("form")
+    address, _, token = str(form["action"]).partition("?token=")
+    assert address == f"../proposals/{proposal_id}/page"  # from /v1/proposals/...
+    assert house.open("POST", proposal_id, token, "decision=approve")["statusCode"] == 200
+    assert house.done("get_proposal", {"proposal_id": proposal_id})["proposal"]["decided_by"] == "user:bob"
+    assert house.visitor.open(*place, principalId="other")["statusCode"] == 404
 
 
 def test_a_form_is_good_for_one_decision(house: House) -> None:

@@ -12,7 +12,12 @@ from campaign_automation.api.pages.wording import say
 from campaign_automation.capability import run_action
 from campaign_automation.managers.proposals import wording as proposal_wording
 from campaign_automation.models.common import LONGEST_WAIT_SECONDS, Context, Role
-from campaign_automation.utils.error_handler import CODES, CampaignAutomationError, envelope
+from campaign_automation.utils.error_handler import (
+    CODES,
+    CampaignAutomationError,
+    ConfigurationError,
+    envelope,
+)
 from campaign_automation.utils.languages import reader
 from campaign_automation.utils.languages.speaking import answer_in, told
 from campaign_automation.utils.observability import logger
@@ -31,9 +36,10 @@ class Refusal(Exception):
 
 
 class Visit(NamedTuple):
-    """One opening of a page: its parameters, and the caller as the authorizer verified them."""
+    """One opening of a page: its route, its parameters, and the caller as the authorizer verified them."""
 
     parts: Wiring
+    route: str
     parameters: Json
     caller: Json
 
@@ -47,6 +53,21 @@ class Visit(NamedTuple):
         if answer["status"] == "error":
             raise Refusal(answer["error"])
         return answer_in(answer, reader.get())
+
+    def decision_address(self, proposal_id: str) -> str | None:
+        """Return the address that a form decides on a proposal with; None where the caller may not decide.
+
+        It is relative, since a deployment's address has its stage before the route.
+        """
+        if Role.APPROVER not in self.context.roles:
+            return None
+        tenant, person = self.context.user_id, self.context.person or self.context.user_id
+        try:
+            token = self.parts.links.decision_token(tenant, person, f"proposals/{proposal_id}")
+        except ConfigurationError:  # a deployment without the secret of links shows its pages all the same
+            return None
+        up = "../" * (self.route.count("/") - 2)
+        return f"{up}proposals/{proposal_id}/page?token={token}"
 
 
 Show = Callable[[Visit], Awaitable[str]]
@@ -87,12 +108,13 @@ def over() -> Json:
 
 
 def link_holder(event: Event) -> Json:
-    """Return the caller who holds a link: its tenant and person, who may read."""
+    """Return the caller who holds a link: its tenant and person, who may read, and approve if it says so."""
     verified = _verified(event)
+    roles = [Role.VIEWER, Role.APPROVER] if verified["link_purpose"] == "approve" else [Role.VIEWER]
     return {
         "user_id": verified["principalId"],
         "person": verified["person"],
-        "roles": [Role.VIEWER],
+        "roles": roles,
         "request_id": event["requestContext"]["requestId"],
         "deadline_seconds": LONGEST_WAIT_SECONDS,
     }
@@ -101,8 +123,8 @@ def link_holder(event: Event) -> Json:
 def _visit(parts: Wiring, event: Event) -> Visit:
     given = event.get("pathParameters") or {}
     if "link_purpose" in _verified(event):
-        return Visit(parts, dict(given), link_holder(event))
-    return Visit(parts, query_of(event) | given, caller_of(event))
+        return Visit(parts, event["resource"], dict(given), link_holder(event))
+    return Visit(parts, event["resource"], query_of(event) | given, caller_of(event))
 
 
 def _verified(event: Event) -> Mapping[str, Any]:

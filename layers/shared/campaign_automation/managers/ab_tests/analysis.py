@@ -152,5 +152,8 @@ def _look(result: AbTestReading, unit: Unit, days: AbTestDays) -> TestLook | Non
         leader=leader_of(analysis),
         p_fixed=analysis.p_fixed,
         p_anytime=analysis.p_anytime,
+        p_robust=analysis.p_anytime_robust,
+        z=planned and planned.z,
+        bound=planned and planned.bound,
         at=clock.now(),
     )

@@ -28,6 +28,7 @@ from campaign_automation.models.ab_test_answers import (
     DeliveryShares,
     PercentInterval,
     PValues,
+    RecordedAnalysis,
     StatisticalAdvice,
     TableRow,
     VariantComparison,
@@ -106,10 +107,12 @@ def report(interim: InterimAnalysis, applied: Applied | None, test: AbTest) -> A
         recommendations=[_advice(item, interim) for item in analysis.recommendations],
         applied=applied,
         looks=len(interim.looks),
+        interim_analyses=[_recorded(look) for look in interim.looks],
         window=_window(interim),
         attribution=_attribution(interim),
         as_of=clock.iso_now(),
         ends_at=clock.iso(test.ends_at),
+        currency=interim.account.currency,
         flags=flags,
         statistics=_statistics(analysis, interim.days.left),
         warnings=_warnings(interim),
@@ -137,6 +140,19 @@ def _p_anytime(interim: InterimAnalysis) -> float | None:
         item.p_anytime for item in interim.looks if item.leader == leader and item.p_anytime is not None
     ]
     return min([now, *before])
+
+
+def _recorded(look: TestLook) -> RecordedAnalysis:
+    return RecordedAnalysis(
+        day=look.day,
+        information=look.information,
+        leader=look.leader,
+        p_fixed=look.p_fixed,
+        p_anytime=look.p_anytime,
+        p_robust=look.p_robust,
+        z=look.z,
+        bound=look.bound,
+    )
 
 
 def _window(interim: InterimAnalysis) -> Window:

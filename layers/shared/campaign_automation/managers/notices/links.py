@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from campaign_automation.managers.notices.signed_links import LinkKeys, new_link, signed
+from campaign_automation.managers.notices.signed_links import LinkKeys, Purpose, new_link, signed
 
 LINK_TO = "link_to"  # in a stored notice: what its link opens; the link itself is made when it is sent
 
@@ -17,11 +17,11 @@ class Links:
         self._keys = keys
         self._url = public_url
 
-    def url(self, tenant: str, person: str, resource: str) -> str | None:
+    def url(self, tenant: str, person: str, resource: str, purpose: Purpose = "read") -> str | None:
         """Return the link for a person to read a resource, or None where nobody could open it."""
         if self._url is None:
             return None
-        token = signed(new_link(tenant, person, resource, "read"), self._keys)
+        token = signed(new_link(tenant, person, resource, purpose), self._keys)
         return f"{self._url.rstrip('/')}/v1/{resource}/page?token={token}"
 
     def decision_token(self, tenant: str, person: str, resource: str) -> str:

@@ -16,7 +16,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple
 
 LINK_SECONDS = 15 * 60
-Purpose = Literal["read", "decide"]
+# To read a page, to read one whose forms decide, or to decide once.
+Purpose = Literal["read", "approve", "decide"]
 
 _FRESH_SECONDS = 10  # the least time between two reads of the secret that strange tokens can cause
 _SHORTEST_KEY = 32

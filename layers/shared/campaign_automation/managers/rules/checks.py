@@ -45,6 +45,13 @@ class CheckedRule(NamedTuple):
     warnings: list[str]
 
 
+class Replayed(NamedTuple):
+    """A back-test, and the currency of its amounts; None over accounts in several."""
+
+    backtest: Backtest
+    currency: str | None
+
+
 class RuleChecks:
     def __init__(self, rules: RuleStore, snapshots: AccountSnapshots) -> None:
         self._rules = rules
@@ -57,12 +64,7 @@ class RuleChecks:
         unless that is confirmed, for a rule that its own max_affected would have stopped or that may pause
         the whole account untested; the platform's error when nothing of the scope could be read.
         """
-        campaigns = await self._snapshots.campaigns(head.tenant)
-        rule = head.rule.model_copy(update={"applies_to": _own_ids(head.rule.applies_to, campaigns)})
-        mine = _selected(campaigns, rule.applies_to)
-        read = await self._snapshots.read(mine, rule, LONGEST_DAYS)
-        if read.errors and not read.accounts:
-            raise read.errors[0]
+        rule, read = await self._history(head)
         others = [other for other in await self._rules.heads(head.tenant) if other.rule_id != head.rule_id]
         conflicts = _conflicts(rule, [other.stored for other in others], read.accounts)
         _refuse_conflicts(rule, conflicts, {other.rule_id: other.rule for other in others})
@@ -75,6 +77,23 @@ class RuleChecks:
                 backtest=tested.model_dump(mode="json"),
             )
         return CheckedRule(rule, tested, conflicts, [*warnings_of(rule), *_warnings(rule, read)])
+
+    async def replayed(self, head: RuleHead) -> Replayed:
+        """Return the back-test of a rule as it stands. Raises NotFoundError and the platform's error, too."""
+        rule, read = await self._history(head)
+        currencies = {account.account.currency for account in read.accounts}
+        return Replayed(
+            _backtest(rule, read.accounts), next(iter(currencies)) if len(currencies) == 1 else None
+        )
+
+    async def _history(self, head: RuleHead) -> tuple[CreateRule, SnapshotsRead]:
+        """Return the rule with our ids in its scope, and the last 90 days of the campaigns in it."""
+        campaigns = await self._snapshots.campaigns(head.tenant)
+        rule = head.rule.model_copy(update={"applies_to": _own_ids(head.rule.applies_to, campaigns)})
+        read = await self._snapshots.read(_selected(campaigns, rule.applies_to), rule, LONGEST_DAYS)
+        if read.errors and not read.accounts:
+            raise read.errors[0]
+        return rule, read
 
 
 def _own_ids(scope: Scope, campaigns: Sequence[Campaign]) -> Scope:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from campaign_automation.managers.rules.checks import CheckedRule, RuleChecks
+from campaign_automation.managers.rules.checks import CheckedRule, Replayed, RuleChecks
 from campaign_automation.managers.rules.schedules import RuleSchedules
 from campaign_automation.managers.rules.wording import (
     CHANGED_MEANWHILE,
@@ -168,6 +168,10 @@ class RuleManager:
         head = await self._load(context.user_id, request.rule_id)
         runs = await self._rules.runs(head, clock.now() - timedelta(days=_SHOWN_DAYS))
         return RuleShown(**_view(head), runs=runs[: -_MOST_RUNS - 1 : -1])
+
+    async def backtest(self, request: RuleReference, context: Context) -> Replayed:
+        """Return the back-test of a rule as of now; nothing is stored."""
+        return await self._checks.replayed(await self._load(context.user_id, request.rule_id))
 
     async def templates(self, request: ListRuleTemplates, context: Context) -> RuleTemplates:
         """Return all templates, which are the same for every tenant."""

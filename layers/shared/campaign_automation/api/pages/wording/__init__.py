@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date
 
-from campaign_automation.api.pages.wording import campaign_report, common, proposal
+from campaign_automation.api.pages.wording import ab_test, accounts, campaign_report, common, proposal, rule
 from campaign_automation.utils.languages import CHINESE, moments, reader
 from campaign_automation.utils.languages.speaking import told
 
-WORDS: dict[str, str] = {**common.WORDS, **campaign_report.WORDS, **proposal.WORDS}
+_SUBJECTS = (common, campaign_report, proposal, ab_test, rule, accounts)
+WORDS: dict[str, str] = {key: words for subject in _SUBJECTS for key, words in subject.WORDS.items()}
 
 
 def say(key: str, **values: object) -> str:
