@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
@@ -61,7 +62,7 @@ def run() -> str:
         [
             f"without a cache: {lines[0]}",
             f"with a cache:    {lines[1]}",
-            f"calls to a throttled account within {WINDOW} s, {EACH} creations at once: {throttled}",
+            f"most calls to a throttled account in {WINDOW} s, {EACH} creations at once: {throttled}",
         ]
     )
 
@@ -89,13 +90,15 @@ def _measure(cloud: Cloud, cache: Cache | None) -> str:
 
 
 def _throttled(cloud: Cloud, platform: str) -> int:
-    """Return the calls that reach a platform which throttles all of them."""
+    """Return the most calls within WINDOW seconds that reach a platform which throttles all of them."""
     with _admin(cloud) as admin:
         account = platform, _account(admin, platform, 0)
         fault = {"platform": platform, "operation": "*", "kind": "rate_limit", "times": 0}
         admin.post("/faults", json=[fault]).raise_for_status()
-        asyncio.run(_create_all([account], None, processes=1, deadline_seconds=WINDOW))
-        return len(admin.get("/calls", params={"platform": platform}).json())
+        asyncio.run(_create_all([account], None, processes=1, deadline_seconds=5 * WINDOW))
+        calls = admin.get("/calls", params={"platform": platform}).json()
+    times = [datetime.fromisoformat(call["time"]) for call in calls]
+    return max(sum(time <= other < time + timedelta(seconds=WINDOW) for other in times) for time in times)
 
 
 async def _create_all(

@@ -121,3 +121,23 @@ def test_a_campaign_that_was_made_elsewhere_is_stopped_too(house: OneTenant, pla
     assert platform.node(theirs).status == "active"
     assert len(stop_all(house, scope="account", platform="meta", account="act_1")["paused"]) == 1
     assert platform.node(theirs).status == "paused"
+
+
+@pytest.mark.parametrize("scope", [{"scope": "tenant", "tenant": "u"}, {"scope": "deployment"}])
+def test_campaigns_from_before_tags_were_kept_are_stopped_too(
+    house: OneTenant, scope: dict[str, str]
+) -> None:
+    """The list of their tenant has them; the tenant is named, or known by another campaign."""
+    old, tagged = create(house, 1), create(house, 2)
+    for name, rows in house.table._partitions.items():
+        if name.startswith("tags#"):
+            for key in [key for key, row in rows.items() if row.get("campaign_id") == old["campaign_id"]]:
+                del rows[key]
+    assert set(stop_all(house, **scope)["paused"]) == {old["campaign_id"], tagged["campaign_id"]}
+
+
+def test_a_tenant_without_any_tag_is_stopped_by_name(house: OneTenant) -> None:
+    made = create(house, 1)
+    for name in [name for name in house.table._partitions if name.startswith("tags#")]:
+        del house.table._partitions[name]
+    assert stop_all(house, scope="tenant", tenant="u")["paused"] == [made["campaign_id"]]

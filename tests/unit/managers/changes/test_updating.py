@@ -10,13 +10,16 @@ from typing import Any
 
 import pytest
 
+from campaign_automation.managers.changes.items import DesiredChange, new_run
 from campaign_automation.managers.shared.due_runs import PAUSES
+from campaign_automation.models.common import Level
 from campaign_automation.stores.operations.schedules import TableScheduler
 from campaign_automation.tasks import reconcile_campaigns
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import CampaignAutomationError
 from tests.support.builders import request_body
 from tests.support.one_tenant import OneTenant
+from tests.support.parts import campaign_of
 
 
 @pytest.fixture
@@ -279,6 +282,20 @@ def test_what_somebody_touched_in_between_stays(
         house.done("manage_campaign", {"campaign_id": campaign_id, "action": "pause"})
     visit(house, later, hours=9)
     assert root(house, running) != "active"
+
+
+def test_what_a_rule_touched_meanwhile_is_not_started_with_the_rest(
+    house: OneTenant, running: dict[str, Any], later: Any
+) -> None:
+    campaign_id, adsets = running["campaign_id"], [item["adset_id"] for item in running["adsets"]]
+    pause(house, campaign_id, level="adset", entity_ids=adsets[:2])
+    for status in ("active", "paused"):
+        change = DesiredChange(Level.ADSET, adsets[0], "status", status)
+        run = new_run("rule:r", "too dear")
+        house.run(partial(house.wiring.gate.apply, campaign_of(house.wiring, campaign_id), [change], run))
+    visit(house, later, hours=9)
+    statuses = {item["adset_id"]: item["status"] for item in house.status(campaign_id)["adsets"]}
+    assert statuses == {name: "paused" if name == adsets[0] else "active" for name in adsets}
 
 
 def test_a_start_that_a_switch_holds_back_is_tried_again(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from campaign_automation.models.common import Level, Platform
 from campaign_automation.models.rules.answers import RuleConflict
 from campaign_automation.models.rules.rule import CreateRule
 from campaign_automation.optimizers.rule_engine import warnings_of
-from campaign_automation.optimizers.rules.backtest import backtest
+from campaign_automation.optimizers.rules.backtest import _as_of, backtest
 from campaign_automation.optimizers.rules.conflicts import find_conflicts, is_settled
 from campaign_automation.optimizers.rules.templates import TEMPLATES, rule_from_template
 from campaign_automation.utils.error_handler import InvalidRequestError
@@ -87,6 +88,18 @@ def test_the_replay_respects_cooldown_and_ends_at_90_days() -> None:
     assert found.as_known_now.evaluated_days == 90
     assert len(found.as_known_now.firings) == 30
     assert found.as_known_now.spend_avoided == 0
+
+
+@pytest.mark.parametrize(
+    ("zone", "hours"), [("UTC", 24), ("America/New_York", 29), ("Asia/Kolkata", 18.5), ("Europe/Berlin", 23)]
+)
+def test_a_day_is_replayed_at_the_midnight_that_ends_it_in_the_accounts_zone(zone: str, hours: float) -> None:
+    account = replace(snapshot(adset("as_1", days(*[GOOD] * 9))), time_zone=zone)
+    day = TODAY - timedelta(days=4)
+    morning = _as_of(account, day)
+    assert morning.now == datetime.combine(day, time(0), tzinfo=UTC) + timedelta(hours=hours)
+    assert morning.today == day + timedelta(days=1)
+    assert [record.day for record in morning.entities[0].days][-1] == day
 
 
 def test_without_history_there_is_nothing_to_replay() -> None:

@@ -219,7 +219,7 @@ def _interim(analysis: AbTestAnalysis) -> Markup | None:
     picture = _bounds_chart(looks) if is_planned else _p_chart(looks, alpha)
     keys = ("lead", "bound", "information") if is_planned else ("p_robust", "p_anytime")
     columns = [
-        Column(say("day")),
+        Column(say("day"), "moment"),
         Column(say("test.leader")),
         *(Column(say(f"test.{key}"), "number") for key in (*keys, "p_fixed")),
     ]
@@ -250,7 +250,7 @@ def _p_chart(looks: Sequence[RecordedAnalysis], alpha: float) -> Markup:
     """Return the p-values by day on a scale of powers of ten."""
     marks = [Mark(at, _power(look.p_robust)) for at, look in enumerate(looks)]
     axes = _days_axes(looks)._replace(
-        y=lambda power: probability(10**power), bound=math.log10(alpha), from_zero=False
+        y=lambda power: probability(10**power), bound=math.log10(alpha), from_zero=False, is_whole=True
     )
     series = [Series(say("test.p_robust"), marks, "first")]
     return chart(say("test.interim_chart_open"), say("test.interim_about_open"), series, axes)
@@ -308,4 +308,6 @@ def _description(analysis: AbTestAnalysis) -> Markup | None:
 def _counted(analysis: AbTestAnalysis) -> str:
     through = day(analysis.window.closed_through) or say("unknown")
     attribution = analysis.attribution
-    return say("test.counted", event=attribution.event, days=attribution.window_days, through=through)
+    objective, _, kind = attribution.event.partition(" ")
+    event = say("test.event", objective=objective) if kind else say("clicks")
+    return say("test.counted", event=event, days=attribution.window_days, through=through)

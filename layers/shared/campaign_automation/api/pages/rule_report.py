@@ -86,7 +86,7 @@ def _log(runs: Sequence[RuleEvaluated]) -> Markup:
     if not runs:
         return section(say("rule.log"), paragraph(say("rule.no_runs"), kind="quiet"))
     columns = [
-        Column(say("rule.at")),
+        Column(say("rule.at"), "moment"),
         Column(say("rule.outcome")),
         *(Column(say(f"rule.{key}"), "number") for key in ("evaluated", "matched", "acted")),
         Column(say("rule.because"), "long"),
@@ -118,7 +118,10 @@ def _changes_of(runs: Sequence[RuleEvaluated]) -> Markup | None:
     changed = [(run, item) for run in runs for item in run.changed]
     if not changed:
         return None
-    columns = [say(f"rule.{key}") for key in ("object", "at", "field", "before", "after")]
+    columns = [
+        Column(say(f"rule.{key}"), "moment" if key == "at" else None)
+        for key in ("object", "at", "field", "before", "after")
+    ]
     rows = (
         [
             item.id,
@@ -180,7 +183,7 @@ def _firings(replay: Replay) -> Markup | None:
     days = [each.isoformat() for each in replay.firings_by_day]
     marks = [Mark(at, float(count)) for at, count in enumerate(replay.firings_by_day.values())]
     series = Series(say("rule.times_acted"), marks, is_loose=True)
-    axes = Axes(y=number, names=days, ticks=[each[5:] for each in days], x_name=say("day"))
+    axes = Axes(y=number, is_whole=True, names=days, ticks=[each[5:] for each in days], x_name=say("day"))
     return chart(say("rule.firings"), say("rule.firings_about"), [series], axes)
 
 

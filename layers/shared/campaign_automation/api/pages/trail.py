@@ -19,7 +19,7 @@ def changes_table(trail: Sequence[AuditRecord], names: Mapping[str, str], curren
     shown = trail[: -_MOST_SHOWN - 1 : -1]
     left_out = len(trail) - len(shown)
     columns = [
-        Column(say("changes.at")),
+        Column(say("changes.at"), "moment"),
         Column(say("changes.by")),
         Column(say("changes.what"), "long"),
         Column(say("changes.before")),
