@@ -62,6 +62,7 @@ class _Bench:
         self._figures: dict[str, float] = {}
 
     async def all(self) -> Report:
+        self._sandbox.patch_account("meta", ACCOUNT, rate_limit_calls=100_000)  # as a large account has them
         large = await self._create(daily_budget=2000, activate=True, **_cells(len(COUNTRIES)))
         await self._measure("pause", "pause of 301 objects", lambda _: 3, lambda: self._pause(large))
         campaigns = [await self._create(daily_budget=400, **_cells(ADSETS // 4)) for _ in range(CAMPAIGNS)]

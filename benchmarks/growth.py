@@ -1,9 +1,9 @@
 """Time and memory of actions as an account grows from one ad set to ten thousand.
 
-Platform, Web Platform and table are in memory, so this is what the module itself takes. A status and an
-optimisation are of one campaign with all ad sets; an import, a tick of a rule and a report are of all
-campaigns of the account, with twenty ad sets each. `exponent` is the slope between the two largest sizes: 1
-grows as the account does, n log n is 1.11 there.
+Platform, Web Platform and table are in memory: seconds are the processor's, of the module itself. A status
+and an optimisation are of one campaign with all ad sets; an import, a tick of a rule and a report are of all
+campaigns of the account, with twenty ad sets each. Exponents are the slopes between the two largest sizes: 1
+grows as the account does, n log n is 1.11 there. Memory is measured up to a thousand: that takes longer.
 """
 
 from __future__ import annotations
@@ -28,11 +28,12 @@ from tests.support.fake_adapter import FakeAdapter
 from tests.support.one_tenant import OneTenant
 
 SIZES = (1, 10, 100, 1_000, 10_000)
+TRACED = SIZES[:-1]
 EACH = 20  # ad sets of a campaign, where there are many campaigns
 DAYS = 7
 RULE = {
     "rule_name": "Costly",
-    "condition": {"metric": "spend", "operator": "greater_than", "value": 1, "time_range": "7d"},
+    "condition": {"metric": "spend", "operator": "greater_than", "value": 1_000_000, "time_range": "7d"},
     "action": {"type": "pause_adset"},
     "applies_to": {"all": True},
     "mode": "observe",
@@ -48,16 +49,19 @@ def run() -> Report:
     seconds: dict[str, dict[int, float]] = defaultdict(dict)
     peaks: dict[str, dict[int, float]] = defaultdict(dict)
     for size in SIZES:
-        for is_traced, found in ((False, seconds), (True, peaks)):
-            for name, value in asyncio.run(_measure(size, is_traced=is_traced)).items():
-                found[name][size] = value
-    heads = "".join(f"{size:>17,}" for size in SIZES)
+        for name, value in asyncio.run(_measure(size, is_traced=False)).items():
+            seconds[name][size] = value
+    for size in TRACED:
+        for name, value in asyncio.run(_measure(size, is_traced=True)).items():
+            peaks[name][size] = value
+    heads = "".join(f"{size:>9,}" for size in (*SIZES, *TRACED))
     lines, figures = [f"{'ad sets':20}{heads}  exponents of time and memory"], dict[str, float]()
     for name, times in seconds.items():
-        cells = "".join(f"{times[size]:8.3f}s {peaks[name][size]:5.0f}MB" for size in SIZES)
+        cells = "".join(f"{times[size]:8.3f}s" for size in SIZES)
+        cells += "".join(f"{peaks[name][size]:7.1f}MB" for size in TRACED)
         slopes = exponent(times), exponent(peaks[name])
         lines.append(f"{name:20}{cells}  {slopes[0]:.2f} {slopes[1]:.2f}")
-        figures |= {f"{name}.seconds": times[SIZES[-1]], f"{name}.mb": peaks[name][SIZES[-1]]}
+        figures |= {f"{name}.seconds": times[SIZES[-1]], f"{name}.mb": peaks[name][TRACED[-1]]}
         figures |= {f"{name}.exponent": slopes[0], f"{name}.memory_exponent": slopes[1]}
     return Report("\n".join(lines), figures)
 
@@ -88,9 +92,9 @@ async def _measure(size: int, *, is_traced: bool) -> dict[str, float]:
 
 async def _seconds(ask: Ask) -> float:
     gc.collect()
-    started = time.perf_counter()
+    started = time.process_time()  # nothing here waits for anybody
     await ask()
-    return time.perf_counter() - started
+    return time.process_time() - started
 
 
 async def _peak(ask: Ask) -> float:
@@ -103,7 +107,7 @@ async def _peak(ask: Ask) -> float:
         tracemalloc.stop()
 
 
-async def _done(house: OneTenant, action: str, **parameters: Any) -> dict[str, Any]:
+async def _done(house: OneTenant, action: str, /, **parameters: Any) -> dict[str, Any]:
     answer = await house.ask_async(action, parameters)
     assert answer["status"] == "success", answer
     return answer

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -78,11 +79,13 @@ def start(
     mcp: str = "customer",
     template: Path | str | None = None,
     bridge: str = "none",
+    parameters: Mapping[str, str] | None = None,
 ) -> Cloud:
     """Start a local cloud that keeps its state in `directory`, and wait until it is ready.
 
     Port 0 takes a free one. `mcp` is the dialect of the Web Platform, "customer" or "standard"; "none" is a
-    stack without one. `bridge` is an address at which containers reach it too.
+    stack without one. `bridge` is an address at which containers reach it too; `parameters` are the
+    template's.
     It also stops when this process ends. Raises CloudError with the log.
     """
     folder = Path(directory).resolve()
@@ -91,6 +94,8 @@ def start(
     argv += ["--parent", str(os.getpid()), "--bridge", bridge]
     if template is not None:
         argv += ["--template", str(Path(template).resolve())]
+    if parameters:
+        argv += ["--parameters", *(f"{name}={value}" for name, value in parameters.items())]
     log = folder / "cloud.log"
     with log.open("wb") as output:
         process = subprocess.Popen(

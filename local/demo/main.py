@@ -1,6 +1,7 @@
 """`make demo`: creates a campaign through the real template in the local cloud and shows what was made.
 
-The last line of standard output is one JSON object with what was made and measured. With a platform's name
+What it shows is written as pages, too, into build/report. The last line of standard output is one JSON object
+with what was made and measured. With a platform's name
 only what that one can show is told. With `--unkind [SEED]` the platforms answer as real accounts may:
 colleagues' objects in the lists, missing fields, small pages.
 """
@@ -12,6 +13,7 @@ import json
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -22,8 +24,9 @@ from local.cloud import Cloud, start
 from local.demo.ab_test import ab_test
 from local.demo.budget import budget_chapter
 from local.demo.control import control
+from local.demo.pages import FOLDER, Pages
 from local.demo.proposals import proposals
-from local.demo.report import report
+from local.demo.report import report, report_path
 from local.demo.rules import rules
 from local.demo.story import PLATFORMS, Chapter, Story, metrics_table
 from local.demo.whole_account import whole_account
@@ -72,13 +75,15 @@ def _tell(cloud: Cloud, platforms: Sequence[str], unkind: int | None) -> int:
     if unkind is not None:
         say(f"  the platforms are unkind, with seed {unkind}")
         httpx.put(f"{cloud.info['sandbox']['admin']}/unkind", json={"seed": unkind}).raise_for_status()
-    with Api(cloud) as api:
-        plot = _Plot(cloud, api, platforms)
+    with Api(cloud) as api, closing(Pages(cloud)) as pages:
+        plot = _Plot(cloud, api, pages, platforms)
         story = Story(say, lambda: sum(len(api.platform_calls(name)) for name in PLATFORMS))
         found = story.tell(plot.chapters())
         story.show_table()
+        index = pages.write(FOLDER)
     metrics = httpx.get(f"{cloud.info['api_url']}/_local/metrics").json()
     metrics_table(metrics.get("CampaignAutomation", {}), say)
+    say(f"\nThe pages of what was shown: {index}")
     ok = all(item.pop("ok") for item in (*plot.campaigns.values(), *found.values()))
     for platform in platforms:
         del found[platform]
@@ -89,24 +94,24 @@ def _tell(cloud: Cloud, platforms: Sequence[str], unkind: int | None) -> int:
 class _Plot:
     """The chapters of a story on some platforms, each with what those before it made."""
 
-    def __init__(self, cloud: Cloud, api: Api, platforms: Sequence[str]) -> None:
-        self._cloud, self._api, self._platforms = cloud, api, platforms
+    def __init__(self, cloud: Cloud, api: Api, pages: Pages, platforms: Sequence[str]) -> None:
+        self._cloud, self._api, self._pages, self._platforms = cloud, api, pages, platforms
         self.campaigns: dict[str, dict[str, Any]] = {}
         self._watched = ""
 
     def chapters(self) -> list[Chapter]:
         """Return all chapters, or with some of the platforms named those that can be told of them alone."""
         works: dict[str, Callable[[], dict[str, Any]]] = {
-            "control": lambda: control(self._api, self._campaign_on("meta"), say),
-            "proposals": lambda: proposals(self._api, self._cloud, self._campaign_on("tiktok"), say),
+            "control": self._control,
+            "proposals": self._proposals,
         }
         if len(self._platforms) == len(PLATFORMS):
             works |= {
-                "budget": lambda: budget_chapter(self._cloud),
+                "budget": self._budget,
                 "ab_test": self._test,
                 "rules": self._rules,
-                "report": lambda: report(self._api, self._cloud, self._watched, say),
-                "whole_account": lambda: whole_account(self._api, self._cloud, say),
+                "report": self._report,
+                "whole_account": self._whole_account,
             }
         made = [
             Chapter(name, f"Creating a campaign on {name}", _LOOK_AT_CREATION, partial(self._create, name))
@@ -122,13 +127,50 @@ class _Plot:
         chosen = platform if platform in self._platforms else self._platforms[0]
         return str(self.campaigns[chosen].get("campaign_id"))
 
+    # The next chapter may start the platforms anew, so each page is taken at the end of its own.
+
+    def _control(self) -> dict[str, Any]:
+        campaign_id = self._campaign_on("meta")
+        told = control(self._api, campaign_id, say)
+        self._pages.take("campaign", "A campaign: paused, taken back", report_path(self._cloud, campaign_id))
+        return told
+
+    def _proposals(self) -> dict[str, Any]:
+        def waits() -> None:
+            self._pages.take("waiting", "A proposal waits", "/v1/ad-accounts")
+
+        told = proposals(self._api, self._cloud, self._campaign_on("tiktok"), say, waits)
+        self._pages.take("proposal", "The proposal, carried out", f"/v1/proposals/{told['proposal_id']}")
+        return told
+
+    def _budget(self) -> dict[str, Any]:
+        told = budget_chapter(self._cloud)
+        path = report_path(self._cloud, told["campaign_id"])
+        self._pages.take("budgets", "Budgets before and after, with curves", path)
+        return told
+
     def _test(self) -> dict[str, Any]:
         self._api.reset()
-        return ab_test(self._api, say)
+        told = ab_test(self._api, say)
+        if "test_id" in told:
+            self._pages.take("ab-test", "The A/B test", f"/v1/ab-tests/{told['test_id']}")
+        return told
 
     def _rules(self) -> dict[str, Any]:
         told = rules(self._api, self._cloud, say)
         self._watched = told["campaign_id"]
+        self._pages.take("rule", "The rule, its runs and its back-test", f"/v1/rules/{told['rule_id']}")
+        return told
+
+    def _report(self) -> dict[str, Any]:
+        told = report(self._api, self._cloud, self._watched, say)
+        path = report_path(self._cloud, self._watched)
+        self._pages.take("report", "The campaign that the rule watches", path)
+        return told
+
+    def _whole_account(self) -> dict[str, Any]:
+        told = whole_account(self._api, self._cloud, say)
+        self._pages.take("accounts", "All accounts", "/v1/ad-accounts")
         return told
 
 
@@ -248,9 +290,10 @@ def show_tree(tree: dict[str, Any], answer: dict[str, Any]) -> None:
     say(f"  read back from the platform: {campaign['name']}, {budget}, {campaign['status']}")
     copies = {ad["ad_id"]: ad for ad in answer["ads"]}
     for adset in sorted(tree["adsets"], key=lambda item: str(item["name"])):
-        share = adset["daily_budget"] or "a share of the"
-        say(f"    {adset['name']}: {share} {campaign['currency']} a day, {adset['status']}")
+        own = adset["daily_budget"]
+        share = f"{own} {campaign['currency']} a day" if own else "a share of the campaign's budget"
+        say(f"    {adset['name']}: {share}, {adset['status']}")
         for ad in (ad for ad in tree["ads"] if ad["adset_id"] == adset["adset_id"]):
             copy = copies[ad["ad_id"]]
             say(f"      creative {ad['creative_id']}, {ad['status']}: {copy['headline']} | {copy['copy']}")
-            say(f"        (copy by {copy['copy_source']})")
+    say(f"    copy by {', '.join(sorted({item['copy_source'] for item in copies.values()}))}")

@@ -14,22 +14,35 @@ from local.demo.control import Caller
 BUDGET = 120
 
 
-def proposals(api: Caller, cloud: Cloud, campaign_id: str, say: Callable[[str], None]) -> dict[str, Any]:
-    """Ask before a budget is raised; what came of it."""
+def proposals(
+    api: Caller,
+    cloud: Cloud,
+    campaign_id: str,
+    say: Callable[[str], None],
+    waits: Callable[[], None] = lambda: None,
+) -> dict[str, Any]:
+    """Ask before a budget is raised; what came of it. `waits` is called while the proposal waits."""
     path = f"/v1/campaigns/{campaign_id}"
     asked = {"daily_budget": BUDGET, "reason": "it sells well", "mode": "propose"}
     made = api.patch(path, asked)
     say(f"  {made['message']}")
     for item in made["plan"]["changed"]:
         say(f"    {item['id']}: {item['before']} to {item['after']} a day")
+    waits()
     page, state = decide(cloud, made["proposal_id"])
     say(f"  the owner opens the link of the notice, reads {page} changes, approves: {state}")
     shown = api.get(f"/v1/proposals/{made['proposal_id']}")["proposal"]
     for item in shown["receipts"]:
-        say(f"    {item['platform_id']}: {item['outcome']}, read back {item['read_back']}")
+        read_back = ", ".join(f"{name} {value}" for name, value in (item["read_back"] or {}).items())
+        say(f"    {item['platform_id']}: {item['outcome']}, read back {read_back}")
     total = sum(item["daily_budget"] for item in api.get(path)["adsets"] if not item["foreign"])
     ok = (shown["state"], shown["decided_by"], total) == ("verified", "user:user_123", BUDGET)
-    return {"ok": ok, "state": shown["state"], "receipts": len(shown["receipts"])}
+    return {
+        "ok": ok,
+        "proposal_id": made["proposal_id"],
+        "state": shown["state"],
+        "receipts": len(shown["receipts"]),
+    }
 
 
 def decide(cloud: Cloud, proposal_id: str) -> tuple[int, str]:

@@ -18,9 +18,7 @@ _PATIENCE_SECONDS = 120
 
 def report(api: Caller, cloud: Cloud, campaign_id: str, say: Callable[[str], None]) -> dict[str, Any]:
     """Report the seven days up to today by day; what came of it."""
-    clock = httpx.get(f"{cloud.info['sandbox']['admin']}/clock").raise_for_status().json()
-    today = datetime.fromisoformat(clock["now"]).date()
-    path = f"/v1/reports?from={today - timedelta(days=6)}&to={today}&campaigns={campaign_id}"
+    path = report_path(cloud, campaign_id)
     answer = api.get(path)
     until = time.monotonic() + _PATIENCE_SECONDS
     while answer["status"] == "accepted" and time.monotonic() < until:
@@ -43,3 +41,10 @@ def report(api: Caller, cloud: Cloud, campaign_id: str, say: Callable[[str], Non
         "days": len(block["rows"]),
         "source": block["source"],
     }
+
+
+def report_path(cloud: Cloud, campaign_id: str) -> str:
+    """Return the route of a campaign's last seven days, by the platforms' clock."""
+    clock = httpx.get(f"{cloud.info['sandbox']['admin']}/clock").raise_for_status().json()
+    today = datetime.fromisoformat(clock["now"]).date()
+    return f"/v1/reports?from={today - timedelta(days=6)}&to={today}&campaigns={campaign_id}"

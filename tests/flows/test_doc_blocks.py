@@ -39,9 +39,8 @@ SHELLS = [
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(TIME_LIMITS, "20")
-        running = local_cloud.start(tmp_path_factory.mktemp("docs"))
+        running = local_cloud.start(tmp_path_factory.mktemp("docs"), parameters=events.AS_UP)
     with running:
-        running.deploy(**events.AS_UP)
         yield running
 
 

@@ -25,9 +25,8 @@ def test_an_event_has_the_answer_that_is_shown(cloud: Cloud, name: str) -> None:
 def fresh_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(TIME_LIMITS, "20")
-        running = local_cloud.start(tmp_path_factory.mktemp("events"))
+        running = local_cloud.start(tmp_path_factory.mktemp("events"), parameters=events.AS_UP)
     with running:
-        running.deploy(**events.AS_UP)
         yield running
 
 

@@ -175,6 +175,11 @@ class Campaign(_Stored):
             if entry.level is Level.AD and adset_tag in (None, entry.parent)
         ]
 
+    def has_ad(self, tag: str, adset_tag: str | None = None) -> bool:
+        """Return whether an object is an ad, of one ad set or of any."""
+        entry = self.objects.get(tag)
+        return entry is not None and entry.level is Level.AD and adset_tag in (None, entry.parent)
+
     def adset_of(self, tag: str) -> str | None:
         """Return the tag of the ad set that an object is or belongs to; None for the campaign itself."""
         entry = self.objects[tag]

@@ -4,27 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from campaign_automation.api import http
-from campaign_automation.api.http import Page
-from campaign_automation.api.pages.campaign_report import REPORT_PAGES
-from campaign_automation.api.pages.proposal import PROPOSAL_PAGES
 from campaign_automation.api.pages.wording import WORDS
 from campaign_automation.managers.notices.links import Links
 from campaign_automation.managers.notices.signed_links import LinkKeys
 from campaign_automation.models.reports import DailyInsight
+from campaign_automation.tasks import evaluate_rule
 from campaign_automation.utils import clock
 from campaign_automation.utils.languages.catalogue import PAGES, phrases
 from tests.support.builders import request_body
 from tests.support.one_tenant import OneTenant
+from tests.support.pages import PAGES as OPENED
 from tests.support.pages import ReadPage, read
+from tests.support.rules import body
 
-PAGES_BY_ROUTE: Mapping[tuple[str, str], Page] = {**REPORT_PAGES, **PROPOSAL_PAGES}
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 NAME = "Autumn"
 # Names, codes and units that both languages share.
@@ -54,7 +52,7 @@ class House(OneTenant):
             "queryStringParameters": query,
             "requestContext": {"requestId": "q", "authorizer": {"principalId": "u", **verified}},
         }
-        answer = asyncio.run(http._show(self.wiring, PAGES_BY_ROUTE["GET", route], event))
+        answer = asyncio.run(http._show(self.wiring, OPENED["GET", route], event))
         assert answer["statusCode"] == 200, answer
         assert '<html lang="zh-Hans">' in answer["body"]
         return read(answer["body"])
@@ -107,3 +105,45 @@ def test_a_proposal_in_chinese(house: House) -> None:
     page = house.open(route, path, {}, **opened)
     assert "已执行并核实" in page.words
     assert english(page) == set()
+
+
+def test_accounts_in_chinese(house: House) -> None:
+    asked = {"campaign_id": house.campaign_id, "daily_budget": 120, "mode": "propose"}
+    house.ask("update_campaign", asked, person="ann")
+    page = house.open("/v1/ad-accounts", None, None, roles="viewer approver", person="bob")
+    assert {"批准", "等待决定"} <= set(page.words.split())
+    assert english(page) == set()
+
+
+def test_a_rule_in_chinese(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    rule_id = house.done("create_rule", body(rule_name=NAME, confirm=True))["rule_id"]
+    tick = {"tenant": "u", "rule_id": rule_id, "scheduled_time": NOON.isoformat()}
+    asyncio.run(evaluate_rule(house.wiring, tick))
+    page = house.open("/v1/rules/{rule_id}", {"rule_id": rule_id}, None, roles="viewer")
+    assert f"规则：{NAME}" in page.words
+    # Metrics and windows are the words that rules are written in.
+    assert english(page) <= {"roas", "rate", "hours"}
+
+
+@pytest.mark.parametrize("mode", ["planned", "open_ended"])
+def test_a_test_in_chinese(house: House, monkeypatch: pytest.MonkeyPatch, mode: str) -> None:
+    asked = {"test_name": NAME, "creative_ids": ["1", "2"], "daily_budget": 100, "force": True, "mode": mode}
+    test = house.done("create_ab_test", {**asked, "activate": True, "test_duration_days": 14})
+    monkeypatch.setattr(clock, "now", lambda: NOON + timedelta(days=4))
+    figures = {"spend": 50, "impressions": 5000, "clicks": 300, "conversions": 90, "revenue": 900}
+    house.adapter.daily = [
+        DailyInsight.model_validate(
+            {
+                "entity_id": item["platform_adset_id"],
+                "campaign_id": test["platform_campaign_id"],
+                "adset_id": item["platform_adset_id"],
+                "day": date(2026, 6, 1) + timedelta(days=day),
+                **figures,
+            }
+        )
+        for item in test["adsets"]
+        for day in range(4)
+    ]
+    page = house.open("/v1/ab-tests/{test_id}", {"test_id": test["test_id"]}, None, roles="viewer")
+    assert f"A/B 测试：{NAME}" in page.words
+    assert english(page) <= {"CTR", "sales"}

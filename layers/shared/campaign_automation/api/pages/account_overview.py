@@ -147,7 +147,7 @@ def _campaigns(found: CampaignList, currencies: Mapping[str, str | None]) -> Mar
         Column(say("platform")),
         Column(say("status")),
         *(Column(say(key), "number") for key in ("daily_budget", "accounts.today", "roas")),
-        Column(say("accounts.as_of")),
+        Column(say("accounts.as_of"), "moment"),
     ]
     rows = (_campaign(item, currencies.get(item.ad_account_id)) for item in found.campaigns)
     return section(

@@ -42,7 +42,7 @@ def budget_changes(
 def _run(run: Sequence[AuditRecord], names: Mapping[str, str], currency: str | None) -> Markup:
     first = run[0]
     columns = [
-        Column(say("adset")),
+        Column(say("adset"), "long"),
         Column(say("budgets.before"), "number"),
         Column(say("budgets.after"), "number"),
         Column(say("budgets.why"), "long"),

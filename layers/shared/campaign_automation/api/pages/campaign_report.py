@@ -140,7 +140,7 @@ def _now(subject: Subject, currency: str | None) -> Markup:
         for item in status.adsets
     ]
     columns = [
-        Column(say("adset")),
+        Column(say("adset"), "long"),
         Column(say("status")),
         *(Column(say(key), "number") for key in ("daily_budget", "report.today", "roas")),
     ]

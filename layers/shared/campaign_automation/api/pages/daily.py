@@ -102,7 +102,10 @@ def campaigns_table(block: ReportBlock) -> Markup:
 
 
 def _columns(first: str) -> list[Column]:
-    return [Column(say(first)), *(Column(say(key), "number") for key in _FIGURES)]
+    return [
+        Column(say(first), "moment" if first == "day" else "long"),
+        *(Column(say(key), "number") for key in _FIGURES),
+    ]
 
 
 def _cells(sums: Sums | None, currency: str) -> list[str | None]:

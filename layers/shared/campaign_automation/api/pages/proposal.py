@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qs
 
 from campaign_automation.api.http import Event
-from campaign_automation.api.pages.kit.figures import moment
+from campaign_automation.api.pages.kit.figures import amount, moment
 from campaign_automation.api.pages.kit.frame import (
     Column,
     Markup,
@@ -55,7 +55,7 @@ async def show_proposal(parts: Wiring, event: Event) -> dict[str, Any]:
         token = parts.links.decision_token(context.user_id, person, f"proposals/{proposal_id}")
         # The same path: only the token is another one, which is good for one decision.
         decision = decision_form(f"?token={token}")
-    return response(200, document(view, decision))
+    return response(200, document(view, await _about(parts, context, view), decision))
 
 
 async def decide_proposal(parts: Wiring, event: Event) -> dict[str, Any]:
@@ -74,14 +74,16 @@ async def decide_proposal(parts: Wiring, event: Event) -> dict[str, Any]:
             decided = await parts.proposals.reject(parse(RejectProposal, asked), context)
     except CampaignAutomationError as error:
         return _refused(error, event)
-    return response(200, document(decided.proposals[0]))
+    view = decided.proposals[0]
+    return response(200, document(view, await _about(parts, context, view)))
 
 
 async def show_to_caller(visit: Visit) -> str:
     """Return the page of a proposal to a caller with a token; an approver gets the form while it waits."""
     shown = parse(ProposalShown, await visit.ask("get_proposal", visit.parameters)).proposal
     address = visit.decision_address(shown.proposal_id) if shown.state == "open" else None
-    return document(shown, decision_form(address) if address else None)
+    about = await _about(visit.parts, visit.context, shown)
+    return document(shown, about, decision_form(address) if address else None)
 
 
 PROPOSAL_PAGES = {
@@ -89,6 +91,24 @@ PROPOSAL_PAGES = {
     ("GET", _PATH): show_proposal,
     ("POST", _PATH): decide_proposal,
 }
+
+
+class About(NamedTuple):
+    """The currency of a proposal's amounts, and the names of its objects by our ids, as far as known."""
+
+    currency: str | None = None
+    names: Mapping[str, str] = {}
+
+
+async def _about(parts: Wiring, context: Context, view: ProposalView) -> About:
+    """Return what is stored of the campaigns that a proposal changes; no platform is read."""
+    loaded = [await parts.store.campaign(context.user_id, item) for item in view.campaign_ids]
+    campaigns = [item for item in loaded if item is not None]
+    currencies: set[str | None] = {item.account.currency for item in campaigns}
+    currencies = currencies or {view.plan.get("currency")}
+    entries = [entry for item in campaigns for entry in item.objects.values()]
+    names = {entry.tag: entry.renamed or entry.name for entry in entries}
+    return About(next(iter(currencies)) if len(currencies) == 1 else None, names)
 
 
 def _caller(event: Event) -> Context:
@@ -121,7 +141,7 @@ def decision_form(address: str) -> Markup:
     return form(address, buttons=choices)
 
 
-def document(view: ProposalView, decision: Markup | None = None) -> str:
+def document(view: ProposalView, about: About, decision: Markup | None = None) -> str:
     """Return the page of a proposal, with the form where it may be decided on."""
     state = element("span", named("proposal_state", view.state), class_="state")
     return page(
@@ -140,22 +160,27 @@ def document(view: ProposalView, decision: Markup | None = None) -> str:
             )
             if value
         ),
-        writes(view),
+        _writes(view, about),
         _receipts(view.receipts) if view.receipts else None,
         about=say("proposal.title"),
     )
 
 
-def writes(view: ProposalView) -> Markup | None:
+def _writes(view: ProposalView, about: About) -> Markup | None:
     """Return the table of what is changed, or of what a creation makes."""
     if view.writes:
         rows = [
-            [item.id, named("level", item.level), item.field, item.before or say("none"), item.after]
+            [
+                about.names.get(item.id, item.id),
+                named("level", item.level),
+                item.field,
+                *(_value(item.field, value, about) for value in (item.before, item.after)),
+            ]
             for item in view.writes
         ]
         return _listing("changes", ["object", "level", "field", "before", "after"], rows)
     made = [
-        [item["name"], named("level", item["level"]), _told(item.get("after") or {})]
+        [item["name"], named("level", item["level"]), _told(item.get("after") or {}, about)]
         for item in view.plan.get("changes") or []
     ]
     return _listing("objects", ["object", "level", "planned"], made) if made else None
@@ -184,5 +209,15 @@ def _listing(name: str, columns: Sequence[str], rows: Sequence[Sequence[object]]
     return section(say(f"proposal.{name}"), table(say(f"proposal.{name}_table"), heads, rows))
 
 
-def _told(after: Mapping[str, Any]) -> str:
-    return "; ".join(f"{name}: {value}" for name, value in after.items() if value not in (None, "", []))
+def _told(after: Mapping[str, Any], about: About) -> str:
+    known = {name: value for name, value in after.items() if value not in (None, "", [])}
+    return "; ".join(f"{name}: {_value(name, value, about)}" for name, value in known.items())
+
+
+def _value(field: str, value: Any, about: About) -> str:
+    """Return a value before or after a write: amounts with their currency."""
+    if value is None:
+        return say("none")
+    if field == "daily_budget":
+        return amount(value, about.currency) or say("unknown")
+    return named("value", str(value))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from campaign_automation.api.pages.kit.charts import chart
-from campaign_automation.api.pages.kit.figures import moment, number
+from campaign_automation.api.pages.kit.figures import bare, moment, number
 from campaign_automation.api.pages.kit.frame import (
     Column,
     Markup,
@@ -86,7 +86,7 @@ def _log(runs: Sequence[RuleEvaluated]) -> Markup:
     if not runs:
         return section(say("rule.log"), paragraph(say("rule.no_runs"), kind="quiet"))
     columns = [
-        Column(say("rule.at")),
+        Column(say("rule.at"), "moment"),
         Column(say("rule.outcome")),
         *(Column(say(f"rule.{key}"), "number") for key in ("evaluated", "matched", "acted")),
         Column(say("rule.because"), "long"),
@@ -118,7 +118,10 @@ def _changes_of(runs: Sequence[RuleEvaluated]) -> Markup | None:
     changed = [(run, item) for run in runs for item in run.changed]
     if not changed:
         return None
-    columns = [say(f"rule.{key}") for key in ("object", "at", "field", "before", "after")]
+    columns = [
+        Column(say(f"rule.{key}"), "moment" if key == "at" else None)
+        for key in ("object", "at", "field", "before", "after")
+    ]
     rows = (
         [
             item.id,
@@ -157,18 +160,18 @@ def _backtest(replayed: Replayed | str) -> Markup:
 def _replays(replays: Sequence[Replay], currency: str | None) -> Markup:
     names = ("known_now", "known_then")[: len(replays)]
     columns = [Column(say("rule.figure")), *(Column(say(f"rule.{name}"), "number") for name in names)]
-    shown = [dict(_replay(replay)) for replay in replays]
+    shown = [dict(_replay(replay, currency)) for replay in replays]
     rows = ([say(f"rule.{key}"), *(each[key] for each in shown)] for key in shown[0])
     return table(say("rule.replay_table", currency=currency or say("unknown")), columns, rows)
 
 
-def _replay(replay: Replay) -> list[tuple[str, str | None]]:
+def _replay(replay: Replay, currency: str | None) -> list[tuple[str, str | None]]:
     return [
         ("times_acted", number(len(replay.firings))),
         ("paused", number(len(replay.paused))),
-        ("avoided", number(replay.spend_avoided)),
+        ("avoided", bare(replay.spend_avoided, currency)),
         ("forgone", number(replay.conversions_forgone)),
-        ("forgone_revenue", number(replay.revenue_forgone)),
+        ("forgone_revenue", bare(replay.revenue_forgone, currency)),
         ("flip_flops", number(replay.flip_flops)),
         ("exceeded", number(len(replay.exceeded_on))),
     ]
@@ -180,7 +183,7 @@ def _firings(replay: Replay) -> Markup | None:
     days = [each.isoformat() for each in replay.firings_by_day]
     marks = [Mark(at, float(count)) for at, count in enumerate(replay.firings_by_day.values())]
     series = Series(say("rule.times_acted"), marks, is_loose=True)
-    axes = Axes(y=number, names=days, ticks=[each[5:] for each in days], x_name=say("day"))
+    axes = Axes(y=number, is_whole=True, names=days, ticks=[each[5:] for each in days], x_name=say("day"))
     return chart(say("rule.firings"), say("rule.firings_about"), [series], axes)
 
 

@@ -50,7 +50,7 @@ def history_of(
     budgets = [item for item in happened if item.operation == "set_budget" and item.entity_id == tag]
     todays = [item for item in budgets if _day(item, zone) == today and item.before]
     start = (todays[0].before or {}).get("daily_budget") if todays else None
-    ads = {ad.tag for ad in campaign.ads(None if level is Level.CAMPAIGN else tag)}
+    adset_tag = None if level is Level.CAMPAIGN else tag
     return BudgetHistory(
         start_budget=None if start is None else Decimal(start),
         last_changed=max((_day(item, zone) for item in budgets), default=None),
@@ -66,7 +66,7 @@ def history_of(
         evidence_since=max(
             [
                 *([created] if created else []),
-                *(_day(item, zone) for item in happened if item.entity_id in ads),
+                *(_day(item, zone) for item in happened if campaign.has_ad(item.entity_id, adset_tag)),
             ],
             default=None,
         ),

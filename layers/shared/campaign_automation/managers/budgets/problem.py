@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
 from campaign_automation.adapters.base import DailyInsight
+from campaign_automation.adapters.tree import AdSetNode, Node
 from campaign_automation.managers.budgets.history import BudgetHistory, history_of
 from campaign_automation.managers.budgets.wording import counted
 from campaign_automation.managers.decisions.verdicts import Facts
 from campaign_automation.managers.shared.insights import AttributionWindow, CampaignInsights
+from campaign_automation.managers.shared.view import ObjectTrails
 from campaign_automation.models.budget_problem import (
     BudgetPlan,
     BudgetProblem,
@@ -129,14 +131,16 @@ def _check_total(request: OptimizeBudget, units: Sequence[BudgetUnit], currency:
 
 
 def _units(facts: Facts, today: date, exponent: int) -> list[BudgetUnit]:
-    return [_unit(facts, tag, today, exponent) for tag in facts.insights.tags]
+    trails = ObjectTrails(facts.insights.campaign, facts.trail)
+    return [_unit(facts, trails, tag, today, exponent) for tag in facts.insights.tags]
 
 
-def _unit(facts: Facts, tag: str, today: date, exponent: int) -> BudgetUnit:
+def _unit(facts: Facts, trails: ObjectTrails, tag: str, today: date, exponent: int) -> BudgetUnit:
     insights = facts.insights
     campaign, account = insights.campaign, insights.account
     budget = insights.view.budget(tag)
-    history = history_of(campaign, insights.level, tag, facts.trail, insights.zone, insights.today, budget)
+    trail = trails.of(tag)
+    history = history_of(campaign, insights.level, tag, trail, insights.zone, insights.today, budget)
     start = budget if history.start_budget is None else history.start_budget
     changed = history.last_changed
     return BudgetUnit(
@@ -169,9 +173,10 @@ def _status(insights: CampaignInsights, tag: str) -> str:
 def _in_learning(insights: CampaignInsights, tag: str) -> bool:
     """Return whether the platform says so; one that does not tell holds nothing back."""
     view = insights.view
-    adsets = view.tree.adsets if view.tree else []
+    nodes: Iterable[Node | None] = view.tree.adsets if view.tree else []
     if insights.level is not Level.CAMPAIGN:
-        adsets = [item for item in adsets if item is view.node(tag)]
+        nodes = [view.node(tag)]
+    adsets = (item for item in nodes if isinstance(item, AdSetNode))
     return any(item.in_learning for item in adsets if item.status == "active")
 
 

@@ -306,8 +306,10 @@ def _daily_budgets(campaign: Campaign, tree: Tree) -> _Budgets:
         return _Budgets(tree.campaign.daily_budget, Decimal(0))
     waiting = _starting(campaign) if tree.campaign.status == "paused" else set()
     alive = [node for node in tree.adsets if node.status != "deleted"]
-    counted = [node for node in alive if node.status != "paused" or node.platform_id in waiting]
-    return _Budgets(_sum(counted), _sum([node for node in alive if node not in counted]))
+    parts: dict[bool, list[AdSetNode]] = {True: [], False: []}
+    for node in alive:
+        parts[node.status != "paused" or node.platform_id in waiting].append(node)
+    return _Budgets(_sum(parts[True]), _sum(parts[False]))
 
 
 def _starting(campaign: Campaign) -> set[str | None]:

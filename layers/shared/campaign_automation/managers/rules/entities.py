@@ -10,7 +10,7 @@ from typing import Any
 from campaign_automation.adapters.base import DailyInsight
 from campaign_automation.adapters.registry import PLATFORMS
 from campaign_automation.managers.shared.insights import CampaignInsights
-from campaign_automation.managers.shared.view import CampaignView
+from campaign_automation.managers.shared.view import CampaignView, ObjectTrails
 from campaign_automation.models.campaign import Campaign
 from campaign_automation.models.changes import AuditRecord
 from campaign_automation.models.common import Level
@@ -23,8 +23,8 @@ RULE_ACTOR = "rule:"
 
 def entities_of(insights: CampaignInsights, action: AnyAction, trail: Sequence[AuditRecord]) -> list[Entity]:
     """Return an entity for each object that was read; `trail` is the campaign's, oldest first."""
-    unread = insights.view.unread(insights.level)
-    return [_entity(insights, tag, action, trail) for tag in insights.tags if tag not in unread]
+    unread, trails = insights.view.unread(insights.level), ObjectTrails(insights.campaign, trail)
+    return [_entity(insights, tag, action, trails.of(tag)) for tag in insights.tags if tag not in unread]
 
 
 def skeletons(campaign: Campaign, action: AnyAction) -> list[Entity]:
@@ -117,12 +117,12 @@ def _evidence_from(
     Without any it is the day of the creation; None where that is not known.
     """
     campaign = insights.campaign
-    ads = {ad.tag for ad in campaign.ads(None if insights.level is Level.CAMPAIGN else tag)}
+    adset_tag = None if insights.level is Level.CAMPAIGN else tag
     owners = set(campaign.with_parents(tag))
     breaks = [
         record
         for record in trail
-        if record.entity_id in ads or (record.entity_id in owners and _is_start(record))
+        if campaign.has_ad(record.entity_id, adset_tag) or (record.entity_id in owners and _is_start(record))
     ]
     days = (day_of(_at(record), insights.zone) + timedelta(days=1) for record in breaks)
     return max([*([created] if created else []), *days], default=None)

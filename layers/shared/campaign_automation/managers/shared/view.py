@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import cast, get_args
@@ -9,6 +10,7 @@ from typing import cast, get_args
 from campaign_automation.adapters.common.refusals import fixed_budget
 from campaign_automation.adapters.tree import AdSetNode, CampaignNode, Node, Tree
 from campaign_automation.models.campaign import Campaign, ObjectEntry
+from campaign_automation.models.changes import AuditRecord
 from campaign_automation.models.common import Level, narrowing_of
 from campaign_automation.models.creation.settings import SettingField
 from campaign_automation.utils.error_handler import PlatformError
@@ -18,6 +20,29 @@ _IN_TREES = (Level.CAMPAIGN, Level.ADSET, Level.AD)
 _STOPPED = ("paused", "deleted")
 _MANAGED = ("id", "status", "daily_budget")
 Values = Mapping[tuple[str, str], Value]  # by our tag and the field
+
+
+class ObjectTrails:
+    """A campaign's trail by object, so that the history of each is found without a search of the whole."""
+
+    def __init__(self, campaign: Campaign, trail: Sequence[AuditRecord]) -> None:
+        self._campaign = campaign
+        self._trail = trail
+        self._found: dict[str, list[int]] = defaultdict(list)
+        for position, record in enumerate(trail):
+            entry = campaign.objects.get(record.entity_id)
+            parent = entry.parent if entry is not None and entry.level is Level.AD else None
+            for owner in {record.entity_id, parent} - {None}:
+                self._found[str(owner)].append(position)
+
+    def of(self, tag: str) -> Sequence[AuditRecord]:
+        """Return the records of an object, of its parents and of its ads, in order; some of its siblings'
+        ads may be among them."""
+        if tag == self._campaign.tag:
+            return self._trail
+        owners = self._campaign.with_parents(tag)
+        positions = {position for owner in owners for position in self._found.get(owner, ())}
+        return [self._trail[position] for position in sorted(positions)]
 
 
 def entries_of(tag: str, tree: Tree) -> dict[str, ObjectEntry]:

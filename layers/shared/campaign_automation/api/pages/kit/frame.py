@@ -128,7 +128,7 @@ def facts(pairs: Iterable[tuple[str, object]]) -> Markup:
 
 
 class Column(NamedTuple):
-    """The head of a column; `kind` is number (set to the right) or long (a text that may wrap)."""
+    """The head of a column; `kind` is number (set to the right), moment (in one line) or long (wraps)."""
 
     name: str
     kind: str | None = None

@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 from campaign_automation.api.pages.kit.frame import Markup, element, joined
 
 WIDTH, HEIGHT = 400, 230
-_LEFT, _RIGHT, _TOP, _BOTTOM = 58, 10, 10, 28
+_LEFT, _RIGHT, _TOP, _BOTTOM = 58, 22, 10, 28
 _LONGEST_NAME = 12  # characters of a name below an axis; the table has it in full
 _MOST_NAMES = 6
 _FEWEST_TICKS = 3
@@ -51,6 +51,7 @@ class Axes(NamedTuple):
     ticks: Sequence[str] = ()  # the names in short
     bound: float | None = None
     from_zero: bool = True
+    is_whole: bool = False  # only whole numbers stand on the y axis
     x_name: str = ""
 
 
@@ -61,7 +62,8 @@ class Plot:
         self._axes = axes
         ys = [y for mark in known for y in (mark.y, mark.low, mark.high) if y is not None]
         ys += [axes.bound] if axes.bound is not None else []
-        self._ys = _steps(min(0.0, *ys) if axes.from_zero else min(ys), max(ys))
+        low = min(0.0, *ys) if axes.from_zero else min(ys)
+        self._ys = _steps(low, max(ys), least=1.0 if axes.is_whole else 0.0)
         first, last = (0.0, len(axes.names) - 1.0) if axes.names else (0.0, max(mark.x for mark in known))
         # One day alone stands in the middle.
         self._x_span = (first - 0.5, last + 0.5) if axes.names else (first, last or 1.0)
@@ -116,11 +118,12 @@ class Plot:
         return (list(run) for is_known, run in runs if is_known)
 
 
-def _steps(low: float, high: float) -> list[float]:
+def _steps(low: float, high: float, least: float = 0.0) -> list[float]:
     """Return round levels from at most `low` to at least `high`, three to seven of them."""
     span = (high - low) or abs(high) or 1.0
     size = 10.0 ** math.floor(math.log10(span / _FEWEST_TICKS))
     step = next(size * factor for factor in (1, 2, 5, 10) if span / (size * factor) <= _FEWEST_TICKS + 2)
+    step = max(step, least)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
     # Twelve digits: 3 * 0.1 is 0.3 on an axis.
     return [float(f"{at * step:.12g}") for at in range(first, max(last, first + 1) + 1)]

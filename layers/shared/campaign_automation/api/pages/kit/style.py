@@ -78,8 +78,10 @@ caption{text-align:left;padding:.25rem 0;font-size:.9rem}
 th,td{border-bottom:1px solid var(--rule);padding:.35rem .6rem;text-align:left;vertical-align:top;
 min-width:4rem;overflow-wrap:normal}
 th{font-weight:600}
-td.long{min-width:12rem;overflow-wrap:anywhere}
+.long{min-width:12rem;overflow-wrap:anywhere}
 .number{text-align:right;white-space:nowrap}
+thead .number{white-space:normal}
+.moment{white-space:nowrap}
 figure{margin:1rem 0}
 .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,22rem),1fr));gap:0 1.5rem}
 svg{display:block;width:100%;max-width:40rem;height:auto}

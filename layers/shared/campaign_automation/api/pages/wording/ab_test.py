@@ -61,6 +61,7 @@ WORDS: dict[str, str] = {
     "test.loss": "Expected loss of rate",
     "test.counted": "Conversions are the platform's count of: {event}. A day is complete after {days} days;"
     " complete through {through}.",
+    "test.event": "conversions of the objective {objective}",
     "test.sample": "Conversions that are needed",
     "test.sample_table": "Conversions of each creative, and those that it lacks",
     "test.has": "Has",
