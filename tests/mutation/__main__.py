@@ -215,9 +215,9 @@ def report(every: Sequence[Mutant], seconds: float) -> int:
         _row(area, [item for item in every if item.area == area])
     score = _row("all", every)
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    processor = f"{used.ru_utime + used.ru_stime:.0f} of processor"
     print(
-        f"{seconds:.0f} seconds, {used.ru_utime + used.ru_stime:.0f} of processor; {unexplained} of those that live are not"
-        f" explained in {EXPLAINED.name}"
+        f"{seconds:.0f} seconds, {processor}; {unexplained} that live are not explained in {EXPLAINED.name}"
     )
     return int(score < LEAST_SCORE)
 
