@@ -27,7 +27,13 @@ def refusal(request: Request, port: str) -> str | None:
         return f"The console is for this machine alone: open http://{sorted(own)[0]}."
     if request.method in ("GET", "HEAD"):
         return None
-    origin = request.headers.get("Origin") or request.headers.get("Referer") or ""
-    if urlsplit(origin).netloc != request.host:
+    told = request.headers.get("Origin") or request.headers.get("Referer") or ""
+    if urlsplit(told).netloc != request.host:
         return "Only forms of this page are taken, from the same address."
     return None
+
+
+def is_of_another_site(request: Request) -> bool:
+    """Return whether a browser sends a request for a page of another site: programs name no origin."""
+    origin = request.headers.get("Origin")
+    return origin is not None and urlsplit(origin).netloc != request.host

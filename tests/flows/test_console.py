@@ -45,5 +45,7 @@ def test_a_campaign_is_made_watched_and_paused_by_forms(browser: httpx.Client, s
     assert "paused" in post("manage", campaign_id=campaign_id, action="pause")
     (campaign,) = sandbox.live("tiktok", "campaigns")
     assert campaign["status"] == "PAUSED"
-    refused = browser.post(ADDRESS, data={"deed": "reset"}, headers={"Origin": "https://attacker.example"})
+    other = {"Origin": "https://attacker.example"}
+    refused = browser.post(ADDRESS, data={"deed": "reset"}, headers=other)
     assert (refused.status_code, len(sandbox.live("tiktok", "campaigns"))) == (403, 1)
+    assert browser.post("/_local/deploy", content="{}", headers=other).status_code == 403
