@@ -76,8 +76,8 @@ def test_a_long_text_ends_and_keeps_what_it_holds(text: str) -> None:
     [
         "campaign {} is not known",
         "{} is forgotten here; on its platform nothing changes",
-        "nothing was written: the campaign {} with 3 ad sets and 6 ads at 100 USD a day; it waits for approval"
-        " until 2026-11-30T15:00:00Z",
+        "nothing was written: the campaign {} with 3 ad sets and 6 ads at 100 USD a day; it waits for"
+        " approval until 2026-11-30T15:00:00Z",
         "{}: paused 2 ad sets: Shoes ca-1 (roas 0.5 < 0.8 over 7d)",
         "meta did not store the campaign as asked: ad set {} is missing",
     ],
