@@ -45,8 +45,11 @@ def documented(door: Door, count: int, chance: int) -> None:
     share = -(-count // (2 * len(operations)))
     for operation in operations:
         action = next(item for item in actions() if item.name == operation.definition.raw["operationId"])
-        takes_something = operation.definition.raw.get("parameters") or action.has_body
-        # Where nothing is taken nothing can be wrong.
+        # Where nothing is taken, or any text, nothing can be wrong.
+        limited = [
+            item for item in operation.definition.raw["parameters"] if item["schema"].keys() > {"type"}
+        ]
+        takes_something = limited or action.has_body
         for mode in GenerationMode if takes_something else [GenerationMode.POSITIVE]:
             cases = operation.as_strategy(generation_mode=mode)
 
