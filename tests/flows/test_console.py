@@ -19,7 +19,6 @@ from tests.support.sandbox import Sandbox
 def browser(cloud: Cloud, sandbox: Sandbox) -> Iterator[httpx.Client]:
     """A client that does what a browser does with a form of this page."""
     url = cloud.info["api_url"]
-    headers = {"Origin": url, "Accept": "text/html"}
     with httpx.Client(
         base_url=url,
         headers={"Origin": url, "Accept": "text/html"},
