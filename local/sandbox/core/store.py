@@ -65,6 +65,8 @@ class NodeStore(Generic[AccountT, NodeT]):
         self.records: dict[tuple[str, date], DayRecord] = {}
         self.last_id = first_id
         self._below: dict[tuple[str, str], list[NodeT]] = {}  # by kind and the id of a parent
+        self._days: dict[str, list[DayRecord]] = {}  # by ad set
+        self._delivered = (0, 0)  # the records of which it is: a day stays, and its figures grow
         self._indexed = (0, 0)  # the nodes of which it is: objects are only added, and keep their parents
 
     def next_id(self) -> str:
@@ -93,8 +95,17 @@ class NodeStore(Generic[AccountT, NodeT]):
         self._below = defaultdict(list)
         for node in reversed(self.nodes.values()):
             for parent in {node.data.get(f"{level}_id") for level in self.levels} - {None, node.id}:
-                self._below[node.kind, parent].append(node)
+                self._below[node.kind, str(parent)].append(node)
         self._indexed = (id(self.nodes), len(self.nodes))
+
+    def days_of(self, adset_id: str) -> list[DayRecord]:
+        """The delivered days of an ad set and of its ads."""
+        if self._delivered != (id(self.records), len(self.records)):
+            self._days = defaultdict(list)
+            for record in self.records.values():
+                self._days[record.adset_id].append(record)
+            self._delivered = (id(self.records), len(self.records))
+        return self._days.get(adset_id, [])
 
     def root_of(self, node: NodeT) -> str:
         """The id of the campaign that a node is or belongs to."""
