@@ -13,7 +13,7 @@ LAYER = Path(__file__).parents[2] / "layers" / "shared" / "campaign_automation"
 _FILES = re.compile(
     r"__main__|__init__|api/(openapi|event_schema|prometheus|reference/|gemini|pages/(kit|wording))|api/mcp/(protocol|catalogue|resources)"
     r"|utils/(metrics|observability|languages)|adapters/(google/queries|(google|meta|tiktok)/facts)"
-    r"|stores/(engines|table)|managers/(campaigns/copywriting|ads/drafting)|clients/mcp_(client|answers)\.py:regex"
+    r"|managers/(campaigns/copywriting|ads/drafting)|clients/mcp_(client|answers)\.py:regex"
 )
 # Calls whose texts go into a log, a metric or a pattern.
 _UNSAID = re.compile(r"logger\.|internal_error|emit$|re\.|_re$|Field$|TypeVar|\.split$|Fact$|\.startswith")

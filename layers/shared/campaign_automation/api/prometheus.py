@@ -14,6 +14,7 @@ from campaign_automation.utils.error_handler import (
     NotFoundError,
     envelope,
 )
+from campaign_automation.utils.languages import asked_by
 from campaign_automation.utils.metrics.exposition import content_type, exposition
 from campaign_automation.utils.observability import logger
 from campaign_automation.wiring import Wiring
@@ -42,5 +43,5 @@ async def scrape(parts: Wiring, event: Event) -> dict[str, Any]:
         form = content_type(headers.get("accept", ""))
         text = exposition(await parts.metrics.totals(), form)
     except CampaignAutomationError as error:
-        return response(envelope(error, event["requestContext"]["requestId"]), 200)
+        return response(envelope(error, event["requestContext"]["requestId"]), 200, asked_by(headers))
     return {"statusCode": 200, "headers": {"Content-Type": form}, "body": text}

@@ -43,6 +43,13 @@ def test_each_phrase_is_there_once() -> None:
     assert len(keys) == len(set(keys))
 
 
+def test_no_two_phrases_are_the_same_but_for_the_names_of_their_values() -> None:
+    forms: dict[str, list[str]] = {}
+    for key, said in ((key, said) for part in sentences() for key, said in part.items()):
+        forms.setdefault(_HOLE.sub("{}", key), []).append(_HOLE.sub("{}", said))
+    assert {form: said for form, said in forms.items() if len(set(said)) > 1} == {}
+
+
 def test_each_kind_of_error_has_a_name() -> None:
     assert set(phrases()[ERRORS]) == {code.type for code in CODES.values()}
 

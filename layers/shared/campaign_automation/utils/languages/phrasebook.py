@@ -26,14 +26,15 @@ from campaign_automation.utils.languages import moments
 _PART = re.compile(r"\{([a-z_0-9]+)([?!]?)\}|<([^<>|]*(?:\|[^<>|]*)+)>")
 _HOLE = re.compile(r"\{([a-z_0-9]+)\}")
 _LATIN = re.compile("[A-Za-z]")
+_MIXED = re.compile("[\u4e00-\u9fff][A-Za-z0-9]|[A-Za-z0-9][\u4e00-\u9fff]")
 _HAN = re.compile("[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]")
 # Values that are names or quotations: they stay as they are, also where they read like a phrase of ours.
 _NAMES = frozenset("name names rule_name test_name platform account url word text id by quoted found".split())
 # Values that may be whole sentences; others end where a sentence may.
 _SENTENCES = frozenset(
-    "advice backtest cause counts differences done elsewhere end_reason error few first found gaps held hint"
-    " lines message more named needs note objects problem reason reasons rest rule sample summary told"
-    " words".split()
+    "advice asked backtest cause counts differences done elsewhere end_reason error few first found gaps held"
+    " hint lines live message more named needs note objects problem reason reasons rest rule sample seen"
+    " stored summary told words".split()
 )
 _CODES = {
     "n": r"[-+]?\d[\d,.]*",
@@ -41,6 +42,9 @@ _CODES = {
     "sign": "[<>]=?|!?=|(?:not )?between",
     "window": r"\w+",
 }
+# A list as pydantic writes it, of which the words between the values are ours.
+_LIST = "expected"
+_ENDS = re.compile(r"[;:.] |\n")
 _WITHIN = r"(?:(?![;:.] |\n).)"
 # A sentence of several parts, by what stands between them; the first that leaves the least is taken.
 _BETWEEN: tuple[tuple[re.Pattern[str], str], ...] = (
@@ -94,9 +98,7 @@ class Phrase:
         """Return what is said with `values`."""
         text = ""
         for literal, name in _parts(self._said):
-            # Latin words and numbers are set off by spaces, Chinese ones are not.
-            joins = name and _HAN.match(values[name]) and _HAN.match(literal.rstrip()[-1:])
-            text += (literal.rstrip() if joins else literal) + (values[name] if name else "")
+            text = _set(_set(text, literal), values[name] if name else "")
         return text
 
 
@@ -163,8 +165,12 @@ class _Reader:
     def _value(self, name: str, value: str) -> Reading:
         if name in _CODES:
             return Reading(value, 0)
+        if name == _LIST:
+            return Reading(value.replace(" or ", " 或 ").replace(" and ", " 和 "), 0)
         if name in _NAMES or name.endswith("_id"):
-            return Reading(value, len(_LATIN.findall(value)))
+            # What holds the end of a sentence may be a name, or several sentences of which each is known.
+            doubt = 1 + len(_LATIN.findall(value)) // 2 if _ENDS.search(value) else 0
+            return Reading(value, doubt)
         return self.read(value)
 
     def _cut(self, text: str) -> Iterator[Reading]:
@@ -183,22 +189,31 @@ class _Reader:
                 yield Reading(said.join(part.said for part in parts), sum(part.left for part in parts))
                 return
             for place in places:
-                yield from self._two(text[: place.start()], said, text[place.end() :])
+                yield from self._two(text, place, said)
 
-    def _two(self, first: str, between: str, second: str) -> Iterator[Reading]:
+    def _two(self, text: str, place: re.Match[str], between: str) -> Iterator[Reading]:
+        first, second = text[: place.start()], text[place.end() :]
         # The word before a colon is the name of a field, a rule or a platform, or a code.
         is_name = between == "：" and " " not in first
         head = Reading(first, len(_LATIN.findall(first))) if is_name else self.read(first)
         tail = self.read(second)
         if between in _LISTED and not (_is_said(head, first) and _is_said(tail, second)):
             return
-        # Two sentences of which the first stays English keep their space.
-        gap = " " if not between and not _HAN.match(head.said[-1:]) else between
+        # What stays as it is keeps its own punctuation.
+        gap = between if is_name or _is_said(head, first) else place[0]
         yield Reading(f"{head.said}{gap}{tail.said}", head.left + tail.left)
 
 
 def _is_said(reading: Reading, text: str) -> bool:
     return reading.left == 0 or reading.said != text
+
+
+def _set(text: str, more: str) -> str:
+    """Return two parts together: a space sets Latin words and numbers off from Chinese, and nothing else."""
+    if _HAN.match(text.rstrip()[-1:]) and _HAN.match(more.lstrip()[:1]):
+        return text.rstrip() + more.lstrip()
+    sides = text[-1:] + more[:1]
+    return f"{text} {more}" if _MIXED.fullmatch(sides) else text + more
 
 
 def _better(best: Reading, other: Reading) -> Reading:
