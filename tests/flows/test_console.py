@@ -20,7 +20,10 @@ def browser(cloud: Cloud, sandbox: Sandbox) -> Iterator[httpx.Client]:
     """A client that does what a browser does with a form of this page."""
     url = cloud.info["api_url"]
     with httpx.Client(
-        base_url=url, headers={"Origin": url}, timeout=PATIENCE_SECONDS, follow_redirects=True
+        base_url=url,
+        headers={"Origin": url, "Accept": "text/html"},
+        timeout=PATIENCE_SECONDS,
+        follow_redirects=True,
     ) as client:
         yield client
 

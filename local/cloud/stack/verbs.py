@@ -61,7 +61,7 @@ class LocalVerbs:
         )
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        if is_console(environ["PATH_INFO"]):
+        if is_console(environ):
             return self._console(Request(environ))(environ, start_response)
         if not environ["PATH_INFO"].startswith(("/_local/", JWKS_PATH)):
             return self._api(environ, start_response)
