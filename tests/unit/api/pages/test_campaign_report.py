@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from campaign_automation.api.http import asks_for_html
+from campaign_automation.api.pages import campaign_report
 from campaign_automation.api.pages.campaign_report import Subject, document
 from campaign_automation.models.changes import AuditRecord
 from campaign_automation.models.reports import DailyInsight, Report
@@ -159,6 +161,27 @@ def test_a_report_whose_history_is_fetched_asks_again_by_itself(
     page = shown(house.open())
     assert [item["content"] for item in page.all("meta") if item.get("http-equiv") == "refresh"] == ["5"]
     assert "The history is being fetched" in page.words
+
+
+def test_ad_sets_that_share_the_campaigns_budget_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clock, "now", lambda: NOON)
+    house = House()
+    root = house.campaign["platform_campaign_id"]
+    for item in house.adapter.node_ids():
+        if hasattr(house.adapter.node(item), "daily_budget"):
+            house.adapter.change(item, daily_budget=Decimal(90) if item == root else None)
+    page = shown(house.open())
+    assert "from the campaign" in page.words
+    assert "90.00 USD" in page.words
+
+
+def test_the_newest_of_many_changes_are_shown(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(campaign_report, "_PAGE", 3)
+    whole = house.done("get_audit", {"campaign_id": house.campaign_id, "limit": 500})["records"]
+    assert len(whole) > 6
+    words = shown(house.open()).words
+    assert f"{whole[-1]['entity_id']}: status" in words
+    assert words.count("user:u") == len(whole)
 
 
 # --- budgets ---------------------------------------------------------------------------------------------
