@@ -1,4 +1,4 @@
-"""The doors that the console asks: the sandbox's admin side, the API as one of its users, the cloud itself."""
+"""Doors of the console: the sandbox's admin side, the API as one of its users, the cloud itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tests that run the blocks of README and docs, and the commands that cannot be run here, with reasons."""
+"""The tests that run the blocks of README and docs, and reasons for commands that cannot be run here."""
 
 from __future__ import annotations
 
