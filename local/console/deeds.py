@@ -1,4 +1,4 @@
-"""What the console's forms do: each deed asks the sandbox or the API, and tells what came of it."""
+"""The deeds of the console's forms: each asks the sandbox or the API, and tells what came of it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PAUSE_REASON = "by the console"
 
 
 class Outcome(NamedTuple):
-    """What came of a form: a sentence, whether it went well, and the whole answer."""
+    """The outcome of a form: a sentence, whether it went well, and the whole answer."""
 
     words: str
     is_good: bool
