@@ -243,7 +243,7 @@ def test_the_value_of_a_conversion_is_that_of_the_longest_span_that_has_one() ->
 
 def test_matured_figures_are_of_complete_days_alone() -> None:
     account = snapshot(
-        adset("as_1", days(*[(100.0, 5000, 100, 5, 300.0)] * 3)), maturity=[0.2, 1.0], maturity_assumed=False
+        adset("as_1", days(*[(100.0, 5000, 100, 5, 300.0)] * 3)), maturity=[0.5, 1.0], maturity_assumed=False
     )
     columns = Columns(account, account.entities)
     assert columns.metric("conversions", "3d", matured=True).cell(0) == 10
