@@ -1,4 +1,4 @@
-"""What one look at the console shows: everything is asked for at once, and what cannot be had is said."""
+"""One look at the console: everything is asked for at once, and what cannot be had is said."""
 
 from __future__ import annotations
 
