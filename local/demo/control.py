@@ -47,6 +47,13 @@ def show_trail(records: list[dict[str, Any]], say: Callable[[str], None]) -> Non
     say("  the trail ends with:")
     for record in records:
         say(
-            f"    {record['at']} {record['actor']} {record['operation']} {record['level']}"
-            f" {record['before']} -> {record['after']} ({record['reason']}): {record['outcome']}"
+            f"    {record['at'][:16]} {record['actor']}, {record['level']}: {change_of(record)}"
+            f" ({record['reason']}): {record['outcome']}"
         )
+
+
+def change_of(record: dict[str, Any]) -> str:
+    """Return the values of a change before and after: "status paused -> active"."""
+    before, after = record["before"] or {}, record["after"] or {}
+    names = dict.fromkeys([*before, *after])
+    return ", ".join(f"{name} {before.get(name, '–')} -> {after.get(name, '–')}" for name in names)

@@ -290,9 +290,10 @@ def show_tree(tree: dict[str, Any], answer: dict[str, Any]) -> None:
     say(f"  read back from the platform: {campaign['name']}, {budget}, {campaign['status']}")
     copies = {ad["ad_id"]: ad for ad in answer["ads"]}
     for adset in sorted(tree["adsets"], key=lambda item: str(item["name"])):
-        share = adset["daily_budget"] or "a share of the"
-        say(f"    {adset['name']}: {share} {campaign['currency']} a day, {adset['status']}")
+        own = adset["daily_budget"]
+        share = f"{own} {campaign['currency']} a day" if own else "a share of the campaign's budget"
+        say(f"    {adset['name']}: {share}, {adset['status']}")
         for ad in (ad for ad in tree["ads"] if ad["adset_id"] == adset["adset_id"]):
             copy = copies[ad["ad_id"]]
             say(f"      creative {ad['creative_id']}, {ad['status']}: {copy['headline']} | {copy['copy']}")
-            say(f"        (copy by {copy['copy_source']})")
+    say(f"    copy by {', '.join(sorted({item['copy_source'] for item in copies.values()}))}")

@@ -33,7 +33,8 @@ def proposals(
     say(f"  the owner opens the link of the notice, reads {page} changes, approves: {state}")
     shown = api.get(f"/v1/proposals/{made['proposal_id']}")["proposal"]
     for item in shown["receipts"]:
-        say(f"    {item['platform_id']}: {item['outcome']}, read back {item['read_back']}")
+        read_back = ", ".join(f"{name} {value}" for name, value in (item["read_back"] or {}).items())
+        say(f"    {item['platform_id']}: {item['outcome']}, read back {read_back}")
     total = sum(item["daily_budget"] for item in api.get(path)["adsets"] if not item["foreign"])
     ok = (shown["state"], shown["decided_by"], total) == ("verified", "user:user_123", BUDGET)
     return {

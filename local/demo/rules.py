@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 
 from local.cloud import Cloud
-from local.demo.control import Caller
+from local.demo.control import Caller, change_of
 
 # So much money in three ad sets buys ever less: below this ROAS the shop loses on each sale.
 BUDGET, BREAK_EVEN, ENOUGH_SPENT, MOST_DAYS = 2400, 4, 2000, 10
@@ -40,7 +40,7 @@ def rules(api: Caller, cloud: Cloud, say: Callable[[str], None]) -> dict[str, An
     trail = api.get(f"/v1/campaigns/{campaign_id}/audit?limit=500")["records"]
     mine = [item for item in trail if item["actor"] == f"rule:{rule_id}"]
     for item in mine:
-        say(f"    {item['at']} {item['level']} {item['entity_id']} {item['before']} -> {item['after']}")
+        say(f"    {item['at'][:16]} {item['level']} {item['entity_id']}: {change_of(item)}")
     say(f"  the owner was told: {runs[-1]['notification']}")
     paused = [item["entity_id"] for item in mine]
     return {

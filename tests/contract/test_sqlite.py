@@ -8,6 +8,7 @@ import signal
 import stat
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,41 @@ def test_a_conditional_put_of_two_processes_succeeds_once(tmp_path: Path) -> Non
         return await asyncio.gather(first.try_write(new), second.try_write(new))
 
     assert sorted(asyncio.run(both())) == [False, True]
+
+
+def test_writes_that_wait_share_a_transaction_and_fail_alone(tmp_path: Path) -> None:
+    table = prepared(tmp_path / "store.db")
+    statements: list[str] = []
+
+    async def write_all() -> list[bool]:
+        await table._lane("write").run(lambda connection: connection.set_trace_callback(statements.append))
+        puts = [Put({"pk": "many", "sk": f"{number // 2:02}"}, when=Absent()) for number in range(60)]
+        return await asyncio.gather(*(table.try_write(put) for put in puts))
+
+    done = asyncio.run(write_all())
+    # Each row is put twice, and stands once.
+    assert done == [True, False] * 30
+    assert len(asyncio.run(table.query("many"))) == 30
+    assert 1 <= statements.count("COMMIT") < 30
+
+
+def test_a_write_whose_caller_left_is_not_carried_out_later(tmp_path: Path) -> None:
+    table = prepared(tmp_path / "store.db")
+
+    async def leave() -> None:
+        begun = threading.Event()
+        blocked = asyncio.create_task(table._lane("write").run(lambda connection: begun.wait(60)))
+        left = asyncio.create_task(table.write(Put({"pk": "left", "sk": "1"})))
+        kept = asyncio.create_task(table.write(Put({"pk": "kept", "sk": "1"})))
+        await asyncio.sleep(0)
+        left.cancel()
+        await asyncio.sleep(0)
+        begun.set()
+        await asyncio.wait([blocked, left, kept])
+
+    asyncio.run(leave())
+    assert asyncio.run(table.query("left")) == []
+    assert len(asyncio.run(table.query("kept"))) == 1
 
 
 def test_the_file_and_its_folder_are_private(tmp_path: Path) -> None:

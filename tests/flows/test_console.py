@@ -20,7 +20,10 @@ def browser(cloud: Cloud, sandbox: Sandbox) -> Iterator[httpx.Client]:
     """A client that does what a browser does with a form of this page."""
     url = cloud.info["api_url"]
     with httpx.Client(
-        base_url=url, headers={"Origin": url}, timeout=PATIENCE_SECONDS, follow_redirects=True
+        base_url=url,
+        headers={"Origin": url, "Accept": "text/html"},
+        timeout=PATIENCE_SECONDS,
+        follow_redirects=True,
     ) as client:
         yield client
 
@@ -45,5 +48,7 @@ def test_a_campaign_is_made_watched_and_paused_by_forms(browser: httpx.Client, s
     assert "paused" in post("manage", campaign_id=campaign_id, action="pause")
     (campaign,) = sandbox.live("tiktok", "campaigns")
     assert campaign["status"] == "PAUSED"
-    refused = browser.post(ADDRESS, data={"deed": "reset"}, headers={"Origin": "https://attacker.example"})
+    other = {"Origin": "https://attacker.example"}
+    refused = browser.post(ADDRESS, data={"deed": "reset"}, headers=other)
     assert (refused.status_code, len(sandbox.live("tiktok", "campaigns"))) == (403, 1)
+    assert browser.post("/_local/deploy", content="{}", headers=other).status_code == 403

@@ -19,7 +19,7 @@ from local.cloud.stack.intrinsics import TemplateError
 from local.cloud.telemetry import Telemetry
 from local.cloud.ticker import Ticker, UnknownScheduleError
 from local.cloud.usage import Usage
-from local.console.guard import is_console
+from local.console.guard import is_console, is_of_another_site
 
 JWKS_PATH = "/.well-known/jwks.json"
 
@@ -61,13 +61,15 @@ class LocalVerbs:
         )
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        if is_console(environ["PATH_INFO"]):
+        if is_console(environ):
             return self._console(Request(environ))(environ, start_response)
         if not environ["PATH_INFO"].startswith(("/_local/", JWKS_PATH)):
             return self._api(environ, start_response)
         return self._answer(environ)(environ, start_response)
 
     def _answer(self, environ: dict[str, Any]) -> Response:
+        if is_of_another_site(Request(environ)):
+            return _json(403, {"message": "pages of other sites may not ask this"})
         try:
             verb, arguments = self._map.bind_to_environ(environ).match()
             return _json(200, verb(Request(environ), **arguments))

@@ -64,6 +64,10 @@ class NodeStore(Generic[AccountT, NodeT]):
         self.nodes: dict[str, NodeT] = {}
         self.records: dict[tuple[str, date], DayRecord] = {}
         self.last_id = first_id
+        self._below: dict[tuple[str, str], list[NodeT]] = {}  # by kind and the id of a parent
+        self._days: dict[str, list[DayRecord]] = {}  # by ad set
+        self._delivered = (0, 0)  # the records of which it is: a day stays, and its figures grow
+        self._indexed = (0, 0)  # the nodes of which it is: objects are only added, and keep their parents
 
     def next_id(self) -> str:
         self.last_id += self.id_step
@@ -82,8 +86,26 @@ class NodeStore(Generic[AccountT, NodeT]):
         return [node for node in nodes if node.kind == kind and node.account_id == account_id]
 
     def children(self, node: NodeT, kind: str) -> list[NodeT]:
-        key = f"{node.kind}_id"
-        return [other for other in self.of_kind(node.account_id, kind) if other.data.get(key) == node.id]
+        if self._indexed != (id(self.nodes), len(self.nodes)):
+            self._index()
+        below = self._below.get((kind, node.id), ())
+        return [other for other in below if other.account_id == node.account_id]
+
+    def _index(self) -> None:
+        self._below = defaultdict(list)
+        for node in reversed(self.nodes.values()):
+            for parent in {node.data.get(f"{level}_id") for level in self.levels} - {None, node.id}:
+                self._below[node.kind, str(parent)].append(node)
+        self._indexed = (id(self.nodes), len(self.nodes))
+
+    def days_of(self, adset_id: str) -> list[DayRecord]:
+        """The delivered days of an ad set and of its ads."""
+        if self._delivered != (id(self.records), len(self.records)):
+            self._days = defaultdict(list)
+            for record in self.records.values():
+                self._days[record.adset_id].append(record)
+            self._delivered = (id(self.records), len(self.records))
+        return self._days.get(adset_id, [])
 
     def root_of(self, node: NodeT) -> str:
         """The id of the campaign that a node is or belongs to."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import Any, Literal, NamedTuple
 
 from campaign_automation.models.campaign import Campaign, Creation, ObjectEntry, OutboxEntry, State
@@ -18,6 +19,7 @@ from campaign_automation.stores.table import (
     AnyOf,
     Before,
     Condition,
+    Delete,
     Equals,
     Key,
     Put,
@@ -214,6 +216,16 @@ def adopted_rows(campaign: Campaign) -> list[Row]:
         {**pointer._asdict(), "campaign_id": campaign.campaign_id},
         _listed(campaign, campaign.platform, campaign.account, campaign.name),
     ]
+
+
+def commitment_key(tenant: str, account: str, campaign_id: str) -> Key:
+    return Key(f"{tenant}#budgets#{account}", campaign_id)
+
+
+def commitment_write(campaign: Campaign, amount: Decimal | None) -> Put | Delete:
+    """Return the write of the amount that a campaign may spend a day; None when it spends nothing."""
+    key = commitment_key(campaign.tenant, campaign.account.platform_account_id, campaign.campaign_id)
+    return Delete(key) if amount is None else Put({**key._asdict(), "amount": str(amount)})
 
 
 def _lifetime(creation: Creation) -> dict[str, int]:

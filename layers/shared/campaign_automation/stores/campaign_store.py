@@ -50,6 +50,7 @@ from campaign_automation.stores.campaign_rows import (
     campaign_key,
     campaign_row,
     changed_parts,
+    commitment_key,
     creation_of,
     creative_key,
     creative_row,
@@ -351,11 +352,9 @@ class CampaignStore:
 
     async def commit(self, tenant: str, account: str, campaign_id: str, amount: Decimal | None) -> None:
         """Replace the amount that the campaign may spend a day; None when it spends nothing."""
-        key = Key(f"{tenant}#budgets#{account}", campaign_id)
-        if amount is None:
-            await self._table.write(Delete(key))
-        else:
-            await self._table.write(Put({**key._asdict(), "amount": str(amount)}))
+        key = commitment_key(tenant, account, campaign_id)
+        row = {**key._asdict(), "amount": str(amount)}
+        await self._table.write(Delete(key) if amount is None else Put(row))
 
     # --- messages to the Web Platform ------------------------------------------------------------------
 

@@ -238,7 +238,7 @@ def _learning(reader: Reader, node: Node) -> Json | None:
     edited = node.edited or node.created
     zone = reader.store.accounts[node.account_id].zone
     since, today = edited.astimezone(zone).date(), reader.now.astimezone(zone).date()
-    records = [r for r in reader.store.records.values() if r.adset_id == node.id and r.day >= since]
+    records = [record for record in reader.store.days_of(node.id) if record.day >= since]
     results = sum(record.known(today).conversions for record in records)
     over = reader.now - edited > LEARNING_TIME
     status = "SUCCESS" if results >= LEARNING_RESULTS else "FAIL" if over else "LEARNING"

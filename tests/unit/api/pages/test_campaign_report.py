@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from campaign_automation.api.http import asks_for_html
+from campaign_automation.api.pages import campaign_report
 from campaign_automation.api.pages.campaign_report import Subject, document
 from campaign_automation.models.changes import AuditRecord
 from campaign_automation.models.reports import DailyInsight, Report
 from campaign_automation.utils import clock
+from campaign_automation.utils.error_handler import PlatformRejectedError
 from tests.support.builders import request_body
 from tests.support.one_tenant import OneTenant
 from tests.support.pages import HOSTILE, ReadPage, Visitor, link_token, read, shown
@@ -120,6 +123,71 @@ def test_another_tenants_token_and_a_bad_request_are_refused_as_a_page(house: Ho
 )
 def test_a_page_is_for_those_who_ask_for_html(accept: str | None, is_page: bool) -> None:
     assert asks_for_html({"headers": {"accept": accept} if accept else None}) is is_page
+
+
+def test_several_campaigns_are_told_apart_and_added_up(house: House) -> None:
+    other = house.done("create_campaign", request_body(name="Second", activate=True))
+    item = other["platform_campaign_id"]
+    house.adapter.daily += [
+        insight(house, age, entity_id=item, campaign_id=item, spend=5) for age in range(6)
+    ]
+    query = {"from": str(TODAY - timedelta(days=5)), "to": str(TODAY)}
+    page = shown(house.visitor.open("/v1/reports", None, query))
+    assert "Report of 2 campaigns" in page.words
+    assert re.search(r"Second\S* ca-\w+\s+30.00\s+180.00\s+6\b", page.words), page.words
+    assert re.search(r"2026-05-30\s+15.01\s+60.00", page.words)
+    assert "Changes" not in {text for _, text in page.headings}  # those are of one campaign
+
+
+def test_an_account_that_cannot_be_read_and_a_campaign_whose_status_is_unknown_are_told(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuses(*_: Any) -> Any:
+        raise PlatformRejectedError("no permission", platform="meta", code="1004")
+
+    monkeypatch.setattr(house.adapter, "read_daily", refuses)
+    monkeypatch.setattr(house.adapter, "read_tree", refuses)
+    page = shown(house.open())
+    assert "This account could not be read, so its figures are unknown" in page.words
+    assert "Its status could not be read" in page.words
+    assert not re.search(r"\b0(\.00)? USD", page.words)
+    assert "user:u" in page.words  # the trail is ours
+
+
+def test_a_report_whose_history_is_fetched_asks_again_by_itself(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Fetching:
+        async def hand_over(self, event: Any) -> bool:
+            return True
+
+    monkeypatch.setattr(clock, "now", lambda: NOON + timedelta(days=40))
+    house.wiring.__dict__["_collecting_function"] = Fetching()
+    house.wiring.__dict__.pop("reports", None)
+    page = shown(house.open())
+    assert [item["content"] for item in page.all("meta") if item.get("http-equiv") == "refresh"] == ["5"]
+    assert "The history is being fetched" in page.words
+
+
+def test_ad_sets_that_share_the_campaigns_budget_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clock, "now", lambda: NOON)
+    house = House()
+    root = house.campaign["platform_campaign_id"]
+    for item in house.adapter.node_ids():
+        if hasattr(house.adapter.node(item), "daily_budget"):
+            house.adapter.change(item, daily_budget=Decimal(90) if item == root else None)
+    page = shown(house.open())
+    assert "from the campaign" in page.words
+    assert "90.00 USD" in page.words
+
+
+def test_the_newest_of_many_changes_are_shown(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(campaign_report, "_PAGE", 3)
+    whole = house.done("get_audit", {"campaign_id": house.campaign_id, "limit": 500})["records"]
+    assert len(whole) > 6
+    words = shown(house.open()).words
+    assert f"{whole[-1]['entity_id']}: status" in words
+    assert words.count("user:u") == len(whole)
 
 
 # --- budgets ---------------------------------------------------------------------------------------------

@@ -42,6 +42,7 @@ from campaign_automation.utils.languages import reader
 from campaign_automation.utils.languages.speaking import answer_in
 from campaign_automation.utils.validation import parse
 
+_RATE_PLACES = 4  # conversions of impressions are often below a tenth of a percent
 _LEAST_P = 1e-12  # below it a picture shows no more
 
 
@@ -137,7 +138,7 @@ def _rates(analysis: AbTestAnalysis) -> Markup:
         for at, item in enumerate(results)
     ]
     axes = Axes(
-        y=percent,
+        y=lambda rate: percent(rate, _RATE_PLACES),
         names=[item.creative_id for item in results],
         from_zero=False,
         x_name=say("creative"),
@@ -167,9 +168,9 @@ def _result(item: VariantFigures, currency: str | None) -> list[str | None]:
         number(item.impressions, 0),
         number(item.clicks, 0),
         number(item.conversions),
-        percent(item.conversion_rate),
-        percent(interval.low if interval else None),
-        percent(interval.high if interval else None),
+        percent(item.conversion_rate, _RATE_PLACES),
+        percent(interval.low if interval else None, _RATE_PLACES),
+        percent(interval.high if interval else None, _RATE_PLACES),
         bare(item.spend, currency),
         bare(item.revenue, currency),
         number(item.roas),
@@ -177,8 +178,7 @@ def _result(item: VariantFigures, currency: str | None) -> list[str | None]:
 
 
 def _comparisons(analysis: AbTestAnalysis) -> Markup | None:
-    pairs = analysis.statistics.pairs
-    if not pairs:
+    if not (pairs := _pairs(analysis)):
         return None
     keys = ("lift", "lift_low", "lift_high", "p_adjusted", "p_anytime", "p_robust")
     columns = [
@@ -188,6 +188,14 @@ def _comparisons(analysis: AbTestAnalysis) -> Markup | None:
     ]
     caption = say("test.comparisons_table", metric=named("metric", analysis.metric))
     return section(say("test.comparisons"), table(caption, columns, map(_comparison, pairs)))
+
+
+def _pairs(analysis: AbTestAnalysis) -> list[VariantComparison]:
+    """Return each comparison once: that of the leader's family where both have it."""
+    found: dict[frozenset[str], VariantComparison] = {}
+    for pair in sorted(analysis.statistics.pairs, key=lambda pair: pair.family == "control"):
+        found.setdefault(frozenset((pair.variant_id, pair.against_id)), pair)
+    return list(found.values())
 
 
 def _comparison(pair: VariantComparison) -> list[str | None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from campaign_automation.api.pages.budget_changes import budget_changes
 from campaign_automation.api.pages.daily import by_day, campaigns_table, charts, days_table
@@ -26,12 +26,12 @@ from campaign_automation.models.campaigns import CampaignStatus
 from campaign_automation.models.changes import AuditRecord, AuditTrail
 from campaign_automation.models.reports import Report, ReportBlock, ReportFigures
 from campaign_automation.utils import clock
+from campaign_automation.utils.languages.speaking import told
 from campaign_automation.utils.validation import parse
 
 USUAL_DAYS = 28
 _ASK_AGAIN_SECONDS = 5
-_MOST_PAGES = 4  # of the trail, with 500 changes each
-_PAGE = 500
+_PAGE = 500  # changes of the trail that are read at once
 
 
 class Subject(NamedTuple):
@@ -78,20 +78,20 @@ async def _subject(visit: Visit, campaign_id: str) -> Subject:
     try:
         status = parse(CampaignStatus, await visit.ask("get_campaign_status", {"campaign_id": campaign_id}))
     except Refusal as refusal:
-        problem = str(refusal)
+        problem = told(str(refusal))
     return Subject(status, problem, await _trail(visit, campaign_id))
 
 
 async def _trail(visit: Visit, campaign_id: str) -> list[AuditRecord]:
+    """Return the whole trail: its pages begin with the oldest changes, and the newest are wanted."""
     records: list[AuditRecord] = []
-    after = None
-    for _ in range(_MOST_PAGES):
-        asked = {"campaign_id": campaign_id, "limit": _PAGE} | ({"after": after} if after else {})
+    asked: dict[str, Any] = {"campaign_id": campaign_id, "limit": _PAGE}
+    while True:
         found = parse(AuditTrail, await visit.ask("get_audit", asked))
         records += found.records
-        if (after := found.next) is None:
-            break
-    return records
+        if found.next is None:
+            return records
+        asked["after"] = found.next
 
 
 def document(report: Report, subject: Subject | None) -> str:
@@ -129,11 +129,13 @@ def _now(subject: Subject, currency: str | None) -> Markup:
         )
     campaign, status = subject.status.campaign, subject.status
     currency = campaign.currency or currency
+    # Of ad sets without a budget of their own the campaign has it, where it has one.
+    shared = say("report.shared_budget") if campaign.daily_budget is not None else None
     rows = [
         [
             item.name,
             named("value", item.status),
-            bare(item.daily_budget, currency),
+            bare(item.daily_budget, currency) or shared,
             bare(item.spend, currency),
             number(item.roas),
         ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from campaign_automation.api.pages.kit.charts import chart
-from campaign_automation.api.pages.kit.figures import moment, number
+from campaign_automation.api.pages.kit.figures import bare, moment, number
 from campaign_automation.api.pages.kit.frame import (
     Column,
     Markup,
@@ -160,18 +160,18 @@ def _backtest(replayed: Replayed | str) -> Markup:
 def _replays(replays: Sequence[Replay], currency: str | None) -> Markup:
     names = ("known_now", "known_then")[: len(replays)]
     columns = [Column(say("rule.figure")), *(Column(say(f"rule.{name}"), "number") for name in names)]
-    shown = [dict(_replay(replay)) for replay in replays]
+    shown = [dict(_replay(replay, currency)) for replay in replays]
     rows = ([say(f"rule.{key}"), *(each[key] for each in shown)] for key in shown[0])
     return table(say("rule.replay_table", currency=currency or say("unknown")), columns, rows)
 
 
-def _replay(replay: Replay) -> list[tuple[str, str | None]]:
+def _replay(replay: Replay, currency: str | None) -> list[tuple[str, str | None]]:
     return [
         ("times_acted", number(len(replay.firings))),
         ("paused", number(len(replay.paused))),
-        ("avoided", number(replay.spend_avoided)),
+        ("avoided", bare(replay.spend_avoided, currency)),
         ("forgone", number(replay.conversions_forgone)),
-        ("forgone_revenue", number(replay.revenue_forgone)),
+        ("forgone_revenue", bare(replay.revenue_forgone, currency)),
         ("flip_flops", number(replay.flip_flops)),
         ("exceeded", number(len(replay.exceeded_on))),
     ]

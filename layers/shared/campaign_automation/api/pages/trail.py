@@ -33,7 +33,7 @@ def changes_table(trail: Sequence[AuditRecord], names: Mapping[str, str], curren
             item.actor,
             subject(item, names),
             value_of(item.before, currency),
-            value_of(item.after, currency),
+            value_of(_shown_after(item), currency),
             told(item.reason),
             named("outcome", item.outcome),
         ]
@@ -44,6 +44,13 @@ def changes_table(trail: Sequence[AuditRecord], names: Mapping[str, str], curren
         table(say("changes.table"), columns, rows),
         paragraph(say("more", count=left_out), kind="quiet") if left_out else None,
     )
+
+
+def _shown_after(record: AuditRecord) -> Mapping[str, Any] | None:
+    """Return the values after a change; of an object that was made its status and budget alone."""
+    if record.operation not in ("create", "add"):
+        return record.after
+    return {name: value for name, value in (record.after or {}).items() if name in ("status", "daily_budget")}
 
 
 def subject(record: AuditRecord, names: Mapping[str, str]) -> str:

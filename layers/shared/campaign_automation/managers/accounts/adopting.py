@@ -178,10 +178,8 @@ class CampaignAdoption:
 
     async def _adopt(self, campaign: Campaign, view: CampaignView) -> bool:
         """Store the campaign. Return False when another tenant took it in meanwhile."""
-        # The commitment of its budget comes first: the account's cap must not miss a campaign that is ours.
-        await self._commitments.take_in(campaign, view.daily_spend())
-        if not await self._adoptions.adopt(campaign):
-            await self._commitments.release(campaign.tenant, campaign.account, campaign.campaign_id)
+        # What it spends a day already counts, whatever the cap.
+        if not await self._adoptions.adopt(campaign, view.daily_spend()):
             return False
         logger.info("campaign taken in", campaign_id=campaign.campaign_id, platform_id=campaign.root_id)
         emit("campaigns_imported_total", platform=campaign.platform)

@@ -59,10 +59,6 @@ class Commitments:
         if amount != await self.standing(campaign):
             await self._commit(campaign, amount or None)
 
-    async def take_in(self, campaign: Campaign, amount: Decimal) -> None:
-        """Commit what a campaign that was made elsewhere spends a day already, whatever the cap."""
-        await self._commit(campaign, amount or None)
-
     async def cap_of(self, account: AdAccount) -> Decimal | None:
         """Return the stricter cap of setting and row; None without any, which refuses every raise."""
         own = await self._switches.cap(account.platform_account_id, account.currency)

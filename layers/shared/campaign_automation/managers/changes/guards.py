@@ -83,7 +83,7 @@ def check_change(
     day_ago: Decimal | None,
     limits: Limits,
     *,
-    takes_back: bool = False,
+    takes_back: bool,
 ) -> Refusal | None:
     """Check one change of a status or budget to `value`: the switch, ownership, the budget's caps.
 

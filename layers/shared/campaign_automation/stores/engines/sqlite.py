@@ -13,9 +13,11 @@ import json
 import os
 import sqlite3
 import weakref
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
 from itertools import islice
@@ -32,6 +34,8 @@ R = TypeVar("R")
 MEMORY = ":memory:"
 _WAIT_SECONDS = 10  # for the writes of other processes
 _READ, _WRITE = "read", "write"
+# Writes that wait for each other share one transaction: the disk's confirmation of it takes longest.
+_MOST_TOGETHER = 100
 _SWEEP_EVERY = 1000  # writes of this process, between two removals of what has expired
 # UTF-8 orders by code point, so this sorts behind every sort key with the same prefix.
 _LAST = "\U0010ffff"
@@ -80,6 +84,17 @@ class _Lane:
             self._connection = None
 
 
+@dataclass(eq=False)
+class _Write:
+    """A write and its outcome."""
+
+    operations: Sequence[Operation]
+    sweeps: bool
+    is_left: bool = False
+    is_done: bool = False
+    error: Exception | None = None
+
+
 class SqliteTable(Table):
     """The table in the file `path`, made when it is first used; MEMORY keeps it in this process.
 
@@ -91,6 +106,7 @@ class SqliteTable(Table):
         self._lanes: dict[str, _Lane] = {}
         self._process = 0
         self._writes = 0
+        self._waiting: deque[_Write] = deque()
 
     @property
     def place(self) -> str:
@@ -119,7 +135,14 @@ class SqliteTable(Table):
 
     async def _write(self, operations: Sequence[Operation]) -> None:
         self._writes += 1
-        await self._done(_WRITE, _transact, operations, self._writes % _SWEEP_EVERY == 1)
+        self._lane(_WRITE)  # a forked process has writes of its own
+        write = _Write(operations, sweeps=self._writes % _SWEEP_EVERY == 1)
+        self._waiting.append(write)
+        try:
+            await self._done(_WRITE, _transact, self._waiting, write)
+        except BaseException:
+            write.is_left = True  # its caller was told so, or is gone: nobody is to carry it out later
+            raise
 
     async def _done(self, lane: str, call: Callable[..., R], *args: Any) -> R:
         try:
@@ -132,7 +155,7 @@ class SqliteTable(Table):
     def _lane(self, name: str) -> _Lane:
         # A forked process has the threads and connections of its parent in name only.
         if self._process != os.getpid():
-            self._lanes, self._process = {}, os.getpid()
+            self._lanes, self._process, self._waiting = {}, os.getpid(), deque()
         # A table in memory is that of its one connection.
         name = _WRITE if self.path == MEMORY else name
         if name not in self._lanes:
@@ -147,12 +170,41 @@ def _rows(connection: sqlite3.Connection, clause: str, values: Iterable[str], li
         return [_decoded(body) for (body,) in islice(found, limit)]
 
 
-def _transact(connection: sqlite3.Connection, operations: Sequence[Operation], sweeps: bool) -> None:
-    with _transaction(connection):
-        for operation in operations:
+def _transact(connection: sqlite3.Connection, waiting: deque[_Write], mine: _Write) -> None:
+    """Carry out a write together with those that wait behind it. Raises the error of its own alone, or that
+    of the file."""
+    while not (mine.is_done or mine.is_left):
+        together = [waiting.popleft() for _ in range(min(len(waiting), _MOST_TOGETHER))]
+        _commit(connection, [write for write in together if not write.is_left])
+    if mine.error is not None:
+        raise mine.error
+
+
+def _commit(connection: sqlite3.Connection, writes: Sequence[_Write]) -> None:
+    try:
+        with _transaction(connection):
+            for write in writes:
+                _carry_out_or_undo(connection, write)
+    except Exception as error:
+        for write in writes:
+            write.error = error
+    for write in writes:
+        write.is_done = True
+
+
+def _carry_out_or_undo(connection: sqlite3.Connection, write: _Write) -> None:
+    connection.execute("SAVEPOINT own")
+    try:
+        for operation in write.operations:
             _carry_out(connection, operation)
-        if sweeps:
+        if write.sweeps:
             connection.execute("DELETE FROM row WHERE expires_at < ?", (machine_now(),))
+    except (sqlite3.Error, OSError):
+        raise  # of the file, so that nothing of the others is stored either
+    except Exception as error:
+        connection.execute("ROLLBACK TO own")
+        write.error = error
+    connection.execute("RELEASE own")
 
 
 def _carry_out(connection: sqlite3.Connection, operation: Operation) -> None:

@@ -5,17 +5,31 @@ The rows stand beside the tags of the account (tags.py), which are those of all 
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from campaign_automation.models.campaign import Campaign
 from campaign_automation.stores.campaign_rows import (
     RUN,
     adopted_rows,
     campaign_key,
+    commitment_write,
     list_key,
     object_row,
     partition,
     pointer_key,
 )
-from campaign_automation.stores.table import Absent, AnyOf, Delete, Equals, Key, Put, Row, Table
+from campaign_automation.stores.table import (
+    Absent,
+    AnyOf,
+    Delete,
+    Equals,
+    Key,
+    Operation,
+    Put,
+    Row,
+    Table,
+    in_groups,
+)
 
 IMPORTED = "imported#"
 
@@ -24,16 +38,25 @@ class AdoptionStore:
     def __init__(self, table: Table) -> None:
         self._table = table
 
-    async def adopt(self, campaign: Campaign) -> bool:
-        """Store a campaign that was made elsewhere. Return False when another tenant has it.
+    async def adopt(self, campaign: Campaign, committed: Decimal) -> bool:
+        """Store a campaign that was made elsewhere, with the daily budget that it commits. Return False when
+        another tenant has it.
 
-        It is complete once its own row is there, which is written last.
+        What does not fit one write is complete once the campaign's own row is there, which is written last;
+        the commitment comes first then, so that the account's cap misses no campaign that is ours.
         """
-        await self._table.write_in_groups(
-            Put(object_row(campaign, item)) for item in campaign.objects.values()
-        )
+        commitment = commitment_write(campaign, committed or None)
+        objects = [Put(object_row(campaign, item)) for item in campaign.objects.values()]
         head, *others = adopted_rows(campaign)
-        return await self._table.try_write(_owner_put(campaign), Put(head, when=Absent()), *map(Put, others))
+        last: list[Operation] = [_owner_put(campaign), Put(head, when=Absent()), *map(Put, others)]
+        first, *more = in_groups([commitment, *objects, *last])
+        if not more:
+            return await self._table.try_write(*first)
+        await self._table.write_in_groups([commitment, *objects])
+        if await self._table.try_write(*last):
+            return True
+        await self._table.write(commitment_write(campaign, None))
+        return False
 
     async def forget(self, campaign: Campaign) -> bool:
         """Remove a campaign that was made elsewhere. Return False while a change of it goes on."""

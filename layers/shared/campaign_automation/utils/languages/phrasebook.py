@@ -44,6 +44,7 @@ _CODES = {
 }
 # A list as pydantic writes it, of which the words between the values are ours.
 _LIST = "expected"
+_ENDS = re.compile(r"[;:.] |\n")
 _WITHIN = r"(?:(?![;:.] |\n).)"
 # A sentence of several parts, by what stands between them; the first that leaves the least is taken.
 _BETWEEN: tuple[tuple[re.Pattern[str], str], ...] = (
@@ -171,7 +172,9 @@ class _Reader:
         if name == _LIST:
             return Reading(value.replace(" or ", " 或 ").replace(" and ", " 和 "), 0)
         if name in _NAMES or name.endswith("_id"):
-            return Reading(value, len(_LATIN.findall(value)))
+            # What holds the end of a sentence may be a name, or several sentences of which each is known.
+            doubt = 1 + len(_LATIN.findall(value)) // 2 if _ENDS.search(value) else 0
+            return Reading(value, doubt)
         return self.read(value)
 
     def _cut(self, text: str) -> Iterator[Reading]:
@@ -190,17 +193,18 @@ class _Reader:
                 yield Reading(said.join(part.said for part in parts), sum(part.left for part in parts))
                 return
             for place in places:
-                yield from self._two(text[: place.start()], said, text[place.end() :])
+                yield from self._two(text, place, said)
 
-    def _two(self, first: str, between: str, second: str) -> Iterator[Reading]:
+    def _two(self, text: str, place: re.Match[str], between: str) -> Iterator[Reading]:
+        first, second = text[: place.start()], text[place.end() :]
         # The word before a colon is the name of a field, a rule or a platform, or a code.
         is_name = between == "：" and " " not in first
         head = Reading(first, len(_LATIN.findall(first))) if is_name else self.read(first)
         tail = self.read(second)
         if between in _LISTED and not (_is_said(head, first) and _is_said(tail, second)):
             return
-        # Two sentences of which the first stays English keep their space.
-        gap = " " if not between and not _HAN.match(head.said[-1:]) else between
+        # What stays as it is keeps its own punctuation.
+        gap = between if is_name or _is_said(head, first) else place[0]
         yield Reading(f"{head.said}{gap}{tail.said}", head.left + tail.left)
 
 

@@ -24,6 +24,7 @@ WORDS: dict[str, str] = {
     "report.now": "Now",
     "report.today": "Spent today",
     "report.status_unknown": "Its status could not be read: {words}",
+    "report.shared_budget": "from the campaign",
     "report.adsets": "Ad sets now, in {currency}",
     "budgets.heading": "Budgets before and after",
     "budgets.none": "No budget was changed by the optimiser or by a person yet.",
