@@ -35,7 +35,7 @@ def proposals(
     for item in shown["receipts"]:
         read_back = ", ".join(f"{name} {value}" for name, value in (item["read_back"] or {}).items())
         say(f"    {item['platform_id']}: {item['outcome']}, read back {read_back}")
-    total = sum(item["daily_budget"] for item in api.get(path)["adsets"] if not item["foreign"])
+    total = total_budget(api.get(path))
     ok = (shown["state"], shown["decided_by"], total) == ("verified", "user:user_123", BUDGET)
     return {
         "ok": ok,
@@ -43,6 +43,12 @@ def proposals(
         "state": shown["state"],
         "receipts": len(shown["receipts"]),
     }
+
+
+def total_budget(status: dict[str, Any]) -> float:
+    """The budgets of our ad sets a day; on Google Ads the campaign has it, and they have none."""
+    own = [item["daily_budget"] for item in status["adsets"] if not item["foreign"]]
+    return float(status["campaign"]["daily_budget"] if None in own else sum(own))
 
 
 def decide(cloud: Cloud, proposal_id: str) -> tuple[int, str]:

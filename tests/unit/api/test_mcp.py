@@ -128,6 +128,15 @@ def test_wrong_arguments_are_a_tools_error_with_our_code(server: str, name: str)
     assert (error["code"], error["details"]["field"]) == ("1001", "no_such_field")
 
 
+def test_a_tools_error_is_in_the_language_of_the_request(server: str) -> None:
+    called = request("tools/call", {"name": "create_rule", "arguments": {"rule_name": 1}})
+    answers = [post(server, called, Accept_Language=asked).json()["result"] for asked in ("zh-CN", "en")]
+    chinese, english = (answer["structuredContent"]["error"] for answer in answers)
+    assert "rule_name：应为文本" in chinese["message"]
+    assert "rule_name: should be text" in english["message"]
+    assert chinese["details"] == english["details"]
+
+
 def test_a_role_that_is_missing_is_a_tools_error(server: str) -> None:
     async def work(client: Client) -> Any:
         return await client.call_tool("list_limits", {})

@@ -11,13 +11,13 @@ nothing where English is asked for.
 | {name!}      | a value that has to be said whole, as a state or counted objects  |
 | <was|were>   | one of these                                                      |
 
-The name of a value tells its form too: see _FORMS.
+The name of a value tells its form too: a number or code (_CODES), a name (_NAMES), a sentence (_SENTENCES).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
@@ -61,6 +61,7 @@ _MOST_CUTS = 8  # of one kind at which a sentence is cut in two; a longer list i
 # times its own; what is left then stays as it is.
 _MOST_LETTERS, _MOST_TIMES = 20_000, 10
 _DEEPEST = 30
+_LONGEST = 30_000  # characters: a thousand wrong fields are less
 
 
 class Reading(NamedTuple):
@@ -119,6 +120,8 @@ class Phrasebook:
 
     def read(self, text: str) -> Reading:
         """Return `text` as it is said; names, codes and what nobody here has said stay as they are."""
+        if len(text) > _LONGEST:
+            return Reading(text, len(_LATIN.findall(text)))
         return _Reader(self._exact, self._phrases, _MOST_LETTERS + _MOST_TIMES * len(text)).read(text)
 
 
@@ -179,21 +182,26 @@ class _Reader:
 
     def _cut(self, text: str) -> Iterator[Reading]:
         """Yield the readings of a text as parts."""
-        if text.endswith("."):
-            inner = self.read(text[:-1])
-            yield (
-                Reading(f"{inner.said}。", inner.left)
-                if inner.said != text[:-1]
-                else Reading(text, inner.left)
-            )
+        if text.endswith(".") and (inner := self.read(text[:-1])).said != text[:-1]:
+            yield Reading(f"{inner.said}。", inner.left)
         for between, said in _BETWEEN:
             places = list(between.finditer(text))
             if len(places) > _MOST_CUTS:
-                parts = [self.read(part) for part in between.split(text)]
-                yield Reading(said.join(part.said for part in parts), sum(part.left for part in parts))
+                yield self._all(text, places, said)
                 return
             for place in places:
                 yield from self._two(text, place, said)
+
+    def _all(self, text: str, places: Sequence[re.Match[str]], between: str) -> Reading:
+        """Return the reading of a text that is cut at every place."""
+        whole, left, start = "", 0, 0
+        for place in places:
+            part = text[start : place.start()]
+            reading = self.read(part)
+            whole += reading.said + (between if _is_said(reading, part) else place[0])
+            left, start = left + reading.left, place.end()
+        last = self.read(text[start:])
+        return Reading(whole + last.said, left + last.left)
 
     def _two(self, text: str, place: re.Match[str], between: str) -> Iterator[Reading]:
         first, second = text[: place.start()], text[place.end() :]
