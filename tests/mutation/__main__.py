@@ -61,7 +61,7 @@ TESTS = [
 # test in a process of its own, which imports the product without faults, and no simulation, which takes
 # seconds.
 _TOO_MUCH = ("dynamodb", "carries_no_scipy", "test_simulation")
-# The project's own plugin is not on the path of the faulty copy.
+# The project's own plugin would be loaded before the copy is on the path.
 _WITHOUT = ("cacheprovider", "xdist", "campaign_automation_testing.plugin")
 _OPTIONS = [
     *(word for name in _WITHOUT for word in ("-p", f"no:{name}")),

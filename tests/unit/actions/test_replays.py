@@ -280,6 +280,15 @@ def test_a_repeated_change_shows_the_status_of_now(house: OneTenant) -> None:
     assert "changed since this answer" in again["warnings"][-1]
 
 
+def test_a_repeated_change_is_as_it_was_while_the_platform_is_away(house: OneTenant) -> None:
+    created = house.done("create_campaign", request_body())
+    start = {"campaign_id": created["campaign_id"], "action": "start"}
+    first = house.done("manage_campaign", start, **KEYED)
+    house.adapter.read_fails_with = PlatformUnavailableError("down", platform="meta", retryable=False)
+    again = house.done("manage_campaign", start, **KEYED)
+    assert again == first | {"replayed": True}
+
+
 def test_a_status_that_the_platform_does_not_tell_is_no_other_one(house: OneTenant) -> None:
     created = house.done("create_campaign", request_body())
     start = {"campaign_id": created["campaign_id"], "action": "start"}

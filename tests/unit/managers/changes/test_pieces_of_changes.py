@@ -105,5 +105,36 @@ def test_objects_that_are_not_known_are_listed_in_words(creation: Creation) -> N
     campaign = creation.campaign()
     assert campaign is not None
     asked = ManageCampaign(campaign_id="c", action="pause", level="adset", entity_ids=["a", "b"])
-    with pytest.raises(NotFoundError, match=r"has no adset a, b$"):
+    with pytest.raises(NotFoundError, match=r"has no adset a, b$") as unknown:
         _entities(campaign, asked)
+    assert unknown.value.details["field"] == "entity_ids"
+
+
+@pytest.mark.parametrize(
+    ("before", "obstacle"),
+    [
+        ("lowest_cost", ""),
+        ("target_cpa 12.5", ""),
+        ("a strategy of the platform", "unknown: the bid_strategy before the change is not known"),
+        (None, "unknown: the bid_strategy before the change is not known"),
+    ],
+)
+def test_a_bidding_is_put_back_where_the_one_before_can_be_set(
+    house: OneTenant, made: Creation, before: str | None, obstacle: str
+) -> None:
+    changes: dict[str, Any] = {"operation": "set_bidding", "after": {"bid_strategy": "target_cpa 9"}}
+    changed = record(house, made, before={"bid_strategy": before}, **changes)
+    assert history._obstacle(changed, [changed]) == obstacle
+
+
+def test_a_trail_is_read_page_by_page(house: OneTenant, made: Creation) -> None:
+    whole = house.done("get_audit", {"campaign_id": made.campaign_id})
+    assert whole["next"] is None
+    after, found = None, []
+    for _ in whole["records"]:
+        asked = {"campaign_id": made.campaign_id, "limit": 1} | ({"after": after} if after else {})
+        page = house.done("get_audit", asked)
+        found += page["records"]
+        after = page["next"]
+        assert after == page["records"][-1]["audit_id"]
+    assert found == whole["records"]

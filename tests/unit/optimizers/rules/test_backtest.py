@@ -91,6 +91,41 @@ def test_the_replay_respects_cooldown_and_ends_at_90_days() -> None:
 
 
 @pytest.mark.parametrize(
+    "rest",
+    [
+        {"active_hours": {"start": "08:00", "end": "20:00"}},
+        {"blackout_dates": [str(TODAY - timedelta(days=age)) for age in range(9)]},
+        {"expires": ago(days=6).isoformat()},
+        {"mode": "observe"},
+    ],
+)
+def test_times_at_which_a_rule_rests_do_not_matter(rest: dict[str, Any]) -> None:
+    account = snapshot(adset("as_1", days(GOOD, BAD, BAD)))
+    plain, resting = (backtest(a_rule(**more), account).as_known_now for more in ({}, rest))
+    assert plain is not None
+    assert plain.firings
+    assert resting == plain
+
+
+@pytest.mark.parametrize(
+    ("after", "conversions", "text"),
+    [
+        ((100.0, 5000, 100, 0, 0.0), 0, "0 conversions"),
+        ((100.0, 5000, 100, None, 0.0), 0, "0 conversions"),
+        ((100.0, 5000, 100, 1, 10.0), 1, "1 conversion."),
+        ((100.0, 5000, 100, 1.5, 10.0), 1.5, "1.5 conversions"),
+    ],
+)
+def test_conversions_that_would_have_been_forgone_are_counted(
+    after: tuple[float, ...], conversions: float, text: str
+) -> None:
+    found = backtest(a_rule(), snapshot(adset("as_1", days(GOOD, BAD, after))))
+    assert found.as_known_now is not None
+    assert found.as_known_now.conversions_forgone == conversions
+    assert text in found.message
+
+
+@pytest.mark.parametrize(
     ("zone", "hours"), [("UTC", 24), ("America/New_York", 29), ("Asia/Kolkata", 18.5), ("Europe/Berlin", 23)]
 )
 def test_a_day_is_replayed_at_the_midnight_that_ends_it_in_the_accounts_zone(zone: str, hours: float) -> None:

@@ -17,7 +17,7 @@ from campaign_automation.optimizers.rules.certainty import (
     rate_bounds,
     share_bounds,
 )
-from campaign_automation.optimizers.rules.columns import Columns
+from campaign_automation.optimizers.rules.columns import Columns, _quotient
 from campaign_automation.optimizers.special_functions import (
     beta_cdf,
     beta_quantile,
@@ -251,3 +251,31 @@ def test_matured_figures_are_of_complete_days_alone() -> None:
     bounds = [columns.bounds("cpa", "3d", 0.9, anytime=False, matured=matured) for matured in (True, False)]
     assert None not in bounds
     assert bounds[0] != bounds[1]
+    low, high = rate_bounds(10, 200.0, 0.9)  # of the two days that are complete
+    assert bounds[0] is not None
+    assert [column.cell(0) for column in bounds[0]] == pytest.approx([1 / high, 1 / low])
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "found"),
+    [
+        (6.0, 3.0, 2.0),
+        (0.0, 0.0, "reference_zero"),
+        (6.0, 0.0, math.inf),
+        (6.0, math.inf, 0.0),
+        (math.inf, math.inf, "reference_undefined"),
+        ("unknown", "none", "unknown"),
+        (6.0, "none", "none"),
+    ],
+)
+def test_a_figure_over_its_reference(left: Any, right: Any, found: Any) -> None:
+    assert _quotient(left, right) == found
+
+
+def test_equality_with_one_number_is_sure_only_where_the_number_cannot_be_excluded() -> None:
+    notify = {"type": "send_notification", "parameters": {"message": "m"}}
+    entity = adset("as_1", days((100, 10_000, 100, 5, 100)))  # a click-through rate of 1 %
+    condition = is_("ctr", "equals", 1, "1d")
+    assert acted(run(rule(condition=condition, action=notify, certainty=0.9), entity)) == ["as_1"]
+    other = is_("ctr", "not_equals", 3, "1d")
+    assert acted(run(rule(condition=other, action=notify, certainty=0.9), entity)) == ["as_1"]

@@ -129,8 +129,6 @@ def _apply(course: _Course, decision: RuleDecision, day: date) -> None:
         course.stopped[decision.entity_id] = day
         course.pause_until[decision.entity_id] = decision.pause_until
         course.paused.add(decision.entity_id)
-    elif decision.after == "ACTIVE":
-        course.stopped.pop(decision.entity_id, None)
 
 
 def _with_course(morning: Snapshot, course: _Course) -> Snapshot:
