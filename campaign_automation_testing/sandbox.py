@@ -85,7 +85,7 @@ class Sandbox:
         return [item for item in self.state(platform)[kind].values() if item.get("status", "ACTIVE") in LIVE]
 
     def left_behind(self, platform: str) -> dict[str, int]:
-        """How many live objects there are of each kind that has any."""
+        """Return the number of live objects of each kind that has any."""
         kinds = ("campaigns", "adsets", "creatives", "ads")
         counts = {kind: len(self.live(platform, kind)) for kind in kinds}
         return {kind: count for kind, count in counts.items() if count}

@@ -16,7 +16,7 @@ _PAUSE_REASON = "by the console"
 
 
 class Outcome(NamedTuple):
-    """What came of a form: a sentence, whether it went well, and the whole answer."""
+    """The outcome of a form: a sentence, whether it went well, and the whole answer."""
 
     words: str
     is_good: bool

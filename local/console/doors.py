@@ -1,4 +1,4 @@
-"""The doors that the console asks at: the sandbox's admin side, the API as a user, the local cloud itself."""
+"""Doors of the console: the sandbox's admin side, the API as one of its users, the cloud itself."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from urllib.request import Request, urlopen
 
 Json = dict[str, Any]
 USERS = ("user_123", "user_456")
-# Whoever sits at this machine may do everything here.
+# Everything is open to the person at this machine.
 ROLES = ("viewer", "buyer", "approver", "operator")
 _PATIENCE_SECONDS = 120
 _ACCEPTED = 202
 
 
 class RefusedError(Exception):
-    """A refusal, in words to show."""
+    """A request that was refused, with words to show."""
 
 
 @dataclass(frozen=True)

@@ -85,7 +85,7 @@ def _sections(view: View) -> Iterator[Section]:
     yield Section("actions", "Call any action", [*_actions(view)])
 
 
-# --- what was done, the clock ------------------------------------------------------------------------------
+# --- outcomes and the clock --------------------------------------------------------------------------------
 
 
 def _outcome(outcome: Outcome) -> Markup:
@@ -104,7 +104,7 @@ def _clock(view: View) -> Iterator[Part]:
     yield forms.users(view)
 
 
-# --- what the module has -----------------------------------------------------------------------------------
+# --- the module ------------------------------------------------------------------------------------------
 
 
 def _campaigns(view: View) -> Iterator[Part]:
@@ -188,7 +188,7 @@ def _proposals(view: View) -> Iterator[Part]:
         )
 
 
-# --- what the platforms have -------------------------------------------------------------------------------
+# --- the platforms ---------------------------------------------------------------------------------------
 
 
 def _platform(view: View, platform: str) -> Iterator[Part]:

@@ -22,7 +22,7 @@ _DELETED = "DELETED"
 
 
 class Figures(NamedTuple):
-    """What was delivered so far; money in the account currency's major unit."""
+    """Delivery so far; money in the account currency's major unit."""
 
     spend: Decimal = Decimal(0)
     revenue: Decimal = Decimal(0)

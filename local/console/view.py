@@ -1,4 +1,4 @@
-"""One look at the console: everything is asked for at once, and what cannot be had is said."""
+"""The contents of the page at one look: everything is asked for at once, and what cannot be had is said."""
 
 from __future__ import annotations
 

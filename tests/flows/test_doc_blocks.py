@@ -24,7 +24,7 @@ from tests.support.docs_to_run import is_listed
 
 # A deployment of its own, as `make up` makes it, and a process for each command.
 pytestmark = pytest.mark.slow
-# What an example names need not exist here: its answer is an error, which the exit code tells.
+# The objects that an example names need not exist here: the exit code tells the error.
 FAILING = ("python -m campaign_automation call get_campaign_status",)
 ADDRESS = "localhost:8080"
 (TOKEN, *_) = commands(next(block.text for block in blocks("sh") if "TOKEN=" in block.text))

@@ -17,7 +17,7 @@ def test_a_newcomer_sees_a_campaign_and_makes_one() -> None:
         [sys.executable, "-m", "tests.newcomer"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     told = json.loads(typed.stdout.splitlines()[-1])
-    # How long it takes is told and not asserted: this machine may be busy.
+    # The seconds are told and not asserted: this machine may be busy.
     assert told["first_campaign_seconds"] is not None, typed.stderr[-3000:]
     assert any(command.startswith("curl") for command in told["steps"])
     assert "FAILED" not in typed.stdout

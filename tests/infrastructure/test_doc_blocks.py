@@ -1,5 +1,5 @@
-"""What README and docs show can be run: each block is run by a test or listed with a reason; commands, routes
-and bodies exist. tests/flows/test_doc_blocks.py runs them."""
+"""README and docs can be run: each block has a test or a reason; commands, routes and bodies
+exist. tests/flows/test_doc_blocks.py runs them."""
 
 from __future__ import annotations
 

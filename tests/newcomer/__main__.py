@@ -25,7 +25,7 @@ PORT_IN_README = "8080"
 # Lines by which a newcomer sees that something is there.
 CAMPAIGN, READY = "read back from the platform", "ready: API"
 _STOP_SECONDS = 60
-# What this run of make and its environment would hand on.
+# Variables that this run of make and its environment would hand on.
 _OURS = ("MAKE", "MFLAGS", "VIRTUAL_ENV", "PYTHON")
 
 

@@ -1,4 +1,4 @@
-"""Who runs what README and docs show, and what cannot be run here, with the reason."""
+"""The tests that run the blocks of README and docs, and reasons for commands that cannot be run here."""
 
 from __future__ import annotations
 
