@@ -20,6 +20,7 @@ from campaign_automation.settings import get_settings
 from local.cloud import Cloud, start
 from tests.support.limits import forget_limits
 
+ALONE = True  # the platforms' limits alone take it minutes
 ACCOUNTS = {"meta": 8, "tiktok": 6, "google": 6}
 IDS = {"meta": "act_9000000000{:05}", "tiktok": "79000000000000{:05}", "google": "90000{:05}"}
 EACH = 10  # creations on one account

@@ -32,6 +32,7 @@ def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runtime
     """Two functions, and room for two environments."""
     (tmp_path / "app.py").write_text(APP)
     monkeypatch.setattr(runtime, "ENVIRONMENTS", 2)
+    monkeypatch.setattr(runtime, "KEPT_SECONDS", 0.0)
     forks.prepare(())
     children = Children()
     made = Runtime(children, Telemetry())
@@ -67,6 +68,15 @@ def test_environments_beyond_all_are_taken_from_those_that_idle(running: Runtime
     left = pids(running, "one", 1)
     assert left <= first
     assert running.environments == 3
+
+
+def test_environments_that_were_used_just_now_are_kept(
+    running: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runtime, "KEPT_SECONDS", 3600.0)
+    first = pids(running, "one", 2)
+    assert len(pids(running, "two", 2)) == 1  # one after the other, in the first of its own
+    assert pids(running, "one", 2) == first
 
 
 def test_a_connection_serves_many_requests_and_what_was_not_read_is_none_of_the_next(cloud: Cloud) -> None:

@@ -18,6 +18,7 @@ ENVIRONMENTS_PER_FUNCTION = 10
 ENVIRONMENTS = 32
 # AWS would start another environment at once; here a cold start takes more from everybody than a short wait.
 PATIENCE_SECONDS = 0.5
+KEPT_SECONDS = 10.0  # that the environments of a function idle before others may take their room
 INVOCATIONS_AT_ONCE = 128
 _LOOK_SECONDS = 0.1  # until one that waits looks again for an environment that idles elsewhere
 
@@ -147,7 +148,10 @@ class _Pool:
         return len(self._idle) + len(self._busy)
 
     def end_idle(self) -> bool:
-        """End the environment that idles longest. Return False where none does, or the pool is at work."""
+        """End the environment that idles longest. Return False where none does for long, or the pool is at
+        work: a start for each call would take more than waiting does."""
+        if time.monotonic() - self.used_at < KEPT_SECONDS:
+            return False
         # Two pools that look at each other must not wait for each other.
         if not self._changed.acquire(blocking=False):
             return False
