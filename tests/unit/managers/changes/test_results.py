@@ -9,6 +9,7 @@ import pytest
 
 from campaign_automation.managers.changes.control import raise_failure
 from campaign_automation.managers.changes.items import ChangeResult, DesiredChange, Shown
+from campaign_automation.managers.changes.wording import CAMPAIGN_DELETED, already_message
 from campaign_automation.models.campaign import ObjectEntry
 from campaign_automation.models.common import Level
 from campaign_automation.utils.error_handler import ConflictError, GuardRefusedError, PlatformRejectedError
@@ -73,3 +74,17 @@ def test_a_budget_that_waits_for_midnight_is_a_success_and_stays_scheduled() -> 
     assert (answer["status"], answer["failed"]) == ("success", [])
     assert [change["id"] for change in answer["changed"]] == [adset["adset_id"]]
     assert house.adapter.node(adset["platform_adset_id"]).daily_budget == before
+
+
+def test_an_answer_says_what_was_before_and_that_nothing_is_left_to_do() -> None:
+    house = OneTenant()
+    made = house.done("create_campaign", request_body(activate=True))
+    pause = {"campaign_id": made["campaign_id"], "action": "pause"}
+    (change,) = house.done("manage_campaign", pause)["changed"]
+    assert (change["before"], change["after"]) == ("active", "paused")
+    again = house.done("manage_campaign", {**pause, "reason": "once more"})
+    assert (again["changed"], again["message"]) == ([], already_message("paused"))
+    house.done("manage_campaign", {**pause, "action": "delete", "confirm": True})
+    error = house.ask("manage_campaign", {**pause, "action": "start"})["error"]
+    assert (error["code"], error["message"]) == ("5004", CAMPAIGN_DELETED)
+    assert error["details"]["field"] == "campaign_id"

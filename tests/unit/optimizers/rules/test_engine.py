@@ -220,6 +220,9 @@ def test_the_worst_two_with_enough_spend() -> None:
     assert reasons(outcome.undecidable) == {"as_9": "revenue_missing"}
     best = run(rule(condition=condition | {"rank": "best"}), *entities)
     assert acted(best) == ["as_3", "as_4"]
+    others = run(rule(condition={"not": condition}), *entities, unknown)
+    assert acted(others) == ["as_0", "as_3", "as_4"]
+    assert reasons(others.undecidable) == {"as_9": "revenue_missing"}
 
 
 @pytest.mark.parametrize(
