@@ -40,6 +40,8 @@ fuzz: setup     ## Send hostile input to the HTTP door and the tasks (ARGS="--ca
 mutants: setup  ## Put faults into the code that guards money, and count those no test finds (ARGS="--only money")
 	@$(PY) -m tests.mutation $(ARGS)
 
+# The platforms' SDKs warn of Python versions and of one another, which nobody can mend here.
+demo up: export PYTHONWARNINGS = ignore::FutureWarning
 up: setup       ## Run the local cloud in the foreground (PORT=8080, BRIDGE=address for containers, or none)
 	@$(PY) -m local up --port $(PORT) --bridge $(BRIDGE) --follow-clock --parameters JwtRolesClaim=roles PrometheusMetrics=true
 

@@ -37,5 +37,5 @@ else
     .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 fi
 # Else each of the processes that a test run starts would compile anew what they import together.
-.venv/bin/python -m compileall -q -j 0 -x 'googleads/v2[345]/|/tests?/' .venv/lib layers functions local || true
+.venv/bin/python -m compileall -qq -j 0 -x 'googleads/v2[345]/|/tests?/' .venv/lib layers functions local || true
 echo "$want" > "$stamp"

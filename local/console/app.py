@@ -56,9 +56,16 @@ class Console:
         if not path.startswith("/v1/"):
             return _page(404, page("There is no such page", paragraph("Pages of the API begin with /v1/.")))
         text = self._doors.page(_user(request.args.get("user")), path)
-        if text.lstrip().startswith("{"):  # an answer without a page
-            text = page("Answer", element("pre", json.dumps(json.loads(text), indent=2, ensure_ascii=False)))
+        if not text.lower().startswith("<!doctype html"):  # an answer without a page
+            text = page("Answer", element("pre", _laid_out(text)))
         return _page(200, text)
+
+
+def _laid_out(text: str) -> str:
+    try:
+        return json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+    except ValueError:
+        return text
 
 
 def _user(asked: str | None) -> str:

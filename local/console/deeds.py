@@ -35,7 +35,7 @@ def carry_out(doors: Doors, form: Form) -> Outcome:
         return deed(doors, form.get("user", ""), form)
     except RefusedError as error:
         return Outcome(str(error), False, None)
-    except (ValueError, KeyError) as error:
+    except (ValueError, KeyError, RecursionError) as error:
         return Outcome(f"The form is not filled in rightly: {error}", False, None)
 
 
@@ -51,6 +51,8 @@ def _advance(doors: Doors, user: str, form: Form) -> Outcome:
 
 
 def _fire(doors: Doors, user: str, form: Form) -> Outcome:
+    if form["schedule"] not in [item["name"] for item in doors.schedules()]:
+        raise ValueError(f"there is no schedule {form['schedule']}")
     fired = doors.fire(form["schedule"])
     return Outcome(f"{form['schedule']} ran.", not fired["failed"], fired)
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import string
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from urllib.error import HTTPError
+from urllib.parse import quote
 from urllib.request import Request, urlopen
 
 Json = dict[str, Any]
@@ -39,10 +41,9 @@ class Doors:
     def sandbox(self, method: str, path: str, body: Any = None) -> Any:
         """Return what the sandbox's admin side answers. Raises RefusedError."""
         status, text = _ask(method, f"{self.admin_url}{path}", body, {})
-        answer = json.loads(text)
         if status >= 400:
-            raise RefusedError(str(answer.get("error", text)))
-        return answer
+            raise RefusedError(str(_read(text).get("error", f"the sandbox answers HTTP {status}")))
+        return json.loads(text)
 
     def now(self) -> datetime:
         return datetime.fromisoformat(self.sandbox("GET", "/clock")["now"])
@@ -56,7 +57,7 @@ class Doors:
             status, text = _ask(method, self.api_url + path, body, headers)
             if status != _ACCEPTED or method == "GET" or time.monotonic() > deadline:
                 break
-        answer: Json = json.loads(text)
+        answer = _read(text)
         if status >= 400:
             raise RefusedError(_told(answer))
         return answer
@@ -70,12 +71,22 @@ class Doors:
 def _ask(method: str, url: str, body: Any, headers: dict[str, str]) -> tuple[int, str]:
     data = None if body is None else json.dumps(body).encode()
     kind = {} if data is None else {"Content-Type": "application/json"}
-    request = Request(url, data, {**headers, **kind}, method=method)
+    # A path of somebody's typing may hold spaces and letters that no address has.
+    request = Request(quote(url, safe=string.punctuation), data, {**headers, **kind}, method=method)
     try:
         with urlopen(request, timeout=_PATIENCE_SECONDS) as answer:
             return answer.status, answer.read().decode()
     except HTTPError as error:
         return error.code, error.read().decode()
+
+
+def _read(text: str) -> Json:
+    """Return an answer; one that is no JSON object, such as a report as CSV, as its text."""
+    try:
+        answer = json.loads(text)
+    except ValueError:
+        answer = None
+    return answer if isinstance(answer, dict) else {"status": "success", "text": text}
 
 
 def _told(answer: Json) -> str:

@@ -233,6 +233,17 @@ def test_a_stateless_request_is_answered_complete(server: str) -> None:
         ({"jsonrpc": "2.0", "id": True, "method": "ping"}, {}, 400, protocol.INVALID_REQUEST),
         ({"jsonrpc": "2.0", "id": 1, "method": 5}, {}, 400, protocol.INVALID_REQUEST),
         (request("ping") | {"params": []}, {}, 400, protocol.INVALID_PARAMS),
+        (request("tools/call", {"name": "list_rules", "_meta": [1]}), {}, 400, protocol.INVALID_PARAMS),
+        # Half a character, which no answer could hold.
+        (request("\ud800"), {}, 400, protocol.PARSE_ERROR),
+        (request("ping") | {"id": "\ud800"}, {}, 400, protocol.PARSE_ERROR),
+        (request("resources/read", {"uri": "\udfff"}), {}, 400, protocol.PARSE_ERROR),
+        (
+            request("tools/call", {"name": "get_rule", "arguments": {"rule_id": "\ud800"}}),
+            {},
+            400,
+            protocol.PARSE_ERROR,
+        ),
         (request("no/such"), {}, 200, protocol.METHOD_NOT_FOUND),
         (request("ping"), {"mcp_protocol_version": "1999-01-01"}, 400, protocol.UNSUPPORTED_VERSION),
         (request("ping"), {"mcp_protocol_version": "2026-07-28"}, 400, protocol.INVALID_PARAMS),

@@ -31,6 +31,7 @@ _CSV_HEADERS = {
     "Content-Disposition": 'attachment; filename="report.csv"',
 }
 _NOBODY: Mapping[str, Any] = {"principalId": "nobody", "roles": "viewer"}
+_WEIGHT = re.compile(r";\s*q\s*=\s*([01](?:\.\d{1,3})?)\s*;")
 _WAIT = re.compile(r"\bwait\s*=\s*([0-9]{1,9})")
 
 
@@ -55,9 +56,15 @@ def handler(*names: str, pages: Mapping[tuple[str, str], Page] = {}) -> Handler:
 
 
 def asks_for_html(event: Event) -> bool:
-    """Return whether the Accept header names HTML, and JSON not before it, as browsers do."""
-    kinds = [kind.partition(";")[0].strip() for kind in _headers(event).get("accept", "").lower().split(",")]
-    return next((kind for kind in kinds if kind in (HTML, JSON)), None) == HTML
+    """Return whether the Accept header likes HTML best, as browsers' do; of equals the first counts."""
+    best, highest = JSON, 0.0
+    for part in _headers(event).get("accept", "").lower().split(","):
+        kind, _, rest = part.partition(";")
+        weight = _WEIGHT.search(f";{rest};")
+        liking = float(weight[1]) if weight else 1.0
+        if kind.strip() in (HTML, JSON) and liking > highest:
+            best, highest = kind.strip(), liking
+    return best == HTML
 
 
 async def _show(parts: Wiring, page: Page, event: Event) -> dict[str, Any]:

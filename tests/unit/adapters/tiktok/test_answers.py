@@ -18,7 +18,7 @@ from campaign_automation.adapters.tiktok import facts
 from campaign_automation.adapters.tiktok.answers import adset_node, partial_errors
 from campaign_automation.adapters.tiktok.echo import FRESH_SECONDS, Echo, Echoes
 from campaign_automation.adapters.tiktok.errors import translate
-from campaign_automation.adapters.tiktok.objects import change_outcomes
+from campaign_automation.adapters.tiktok.outcomes import change_outcomes
 from campaign_automation.adapters.tiktok.reports import (
     DAYS_PER_REPORT,
     ReportOrder,

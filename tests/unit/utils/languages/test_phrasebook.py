@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from campaign_automation.utils.languages.phrasebook import Phrasebook
@@ -58,6 +60,23 @@ def test_a_text_is_said_as_far_as_it_is_ours(text: str, said: str) -> None:
 )
 def test_a_long_text_ends_and_keeps_what_it_holds(text: str) -> None:
     assert len(chinese(text)) > 900
+
+
+def test_a_text_that_reads_in_many_ways_costs_little() -> None:
+    text = "".join(f"paused{n} campaigns{', |; |: | and |. '.split('|')[n % 5]}" for n in range(40))
+    calls = 0
+
+    def count(frame: object, event: str, argument: object) -> None:
+        nonlocal calls
+        calls += event == "call"
+
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        chinese(text)
+    finally:
+        sys.setprofile(before)
+    assert calls < 60_000
 
 
 @pytest.mark.parametrize(

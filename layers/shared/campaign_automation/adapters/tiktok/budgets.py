@@ -20,7 +20,8 @@ from campaign_automation.adapters.tiktok import facts
 from campaign_automation.adapters.tiktok.answers import daily_budget, scheduled_budget
 from campaign_automation.adapters.tiktok.errors import is_nothing_to_update, unavailable
 from campaign_automation.adapters.tiktok.facts import PLATFORM
-from campaign_automation.adapters.tiktok.objects import Stored, TikTokObjects, change_outcomes, path_of
+from campaign_automation.adapters.tiktok.objects import Stored, TikTokObjects, path_of
+from campaign_automation.adapters.tiktok.outcomes import change_outcomes
 from campaign_automation.adapters.tiktok.requests import number
 from campaign_automation.adapters.tiktok.wire import TikTokWire
 from campaign_automation.models.common import Level

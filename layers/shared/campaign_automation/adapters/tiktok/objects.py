@@ -18,7 +18,6 @@ from campaign_automation.adapters.common.listings import chunks, found_campaigns
 from campaign_automation.adapters.common.outcomes import (
     Looked,
     is_gone,
-    left_open,
     looked_up,
     with_gone_removed,
 )
@@ -30,16 +29,15 @@ from campaign_automation.adapters.tiktok.answers import (
     adset_node,
     campaign_node,
     found,
-    has_unnamed,
     id_field,
     ids_by_name,
-    partial_errors,
 )
 from campaign_automation.adapters.tiktok.echo import Echoes
 from campaign_automation.adapters.tiktok.errors import is_nothing_to_update, unavailable
 from campaign_automation.adapters.tiktok.facts import PLATFORM
+from campaign_automation.adapters.tiktok.outcomes import change_outcomes
 from campaign_automation.adapters.tiktok.requests import setting_body
-from campaign_automation.adapters.tiktok.wire import Answer, TikTokWire
+from campaign_automation.adapters.tiktok.wire import TikTokWire
 from campaign_automation.adapters.tree import Tree, Trees, each_tree
 from campaign_automation.models.accounts import FoundCampaign
 from campaign_automation.models.common import Level, Objective
@@ -48,7 +46,6 @@ from campaign_automation.utils.error_handler import (
     PlatformAuthError,
     PlatformError,
     PlatformRejectedError,
-    PlatformUnavailableError,
 )
 from campaign_automation.utils.observability import logger
 
@@ -406,39 +403,8 @@ def path_of(level: Level, family: facts.Family, verb: str) -> str:
     return f"{prefix}{facts.NOUNS[level]}/{verb}"
 
 
-def change_outcomes(ids: Sequence[str], answer: Answer) -> list[Outcome]:
-    """One outcome per id of a change that TikTok carried out, wholly or in part.
-
-    Beside a problem that names none of the ids, every id that no other names is of unknown outcome.
-    """
-    problems = partial_errors(answer.data)
-    is_open = answer.problem is not None and has_unnamed(answer.data, ids)
-    return [
-        _open(item, answer)
-        if is_open and item not in problems
-        else _changed(item, problems.get(item), answer.request_id)
-        for item in ids
-    ]
-
-
 def _children_of(campaign_id: str, items: Sequence[facts.Params]) -> list[facts.Params]:
     return [item for item in items if id_or_none(item, "campaign_id") == campaign_id]
-
-
-def _open(platform_id: str, answer: Answer) -> Outcome:
-    reason = PlatformUnavailableError(
-        f"tiktok: {answer.problem}", platform=PLATFORM, platform_request_id=answer.request_id
-    )
-    return left_open(PLATFORM, platform_id, reason)
-
-
-def _changed(platform_id: str, problem: str | None, request_id: str | None) -> Outcome:
-    if problem is None:
-        return Outcome(platform_id, platform_id, request_id=request_id)
-    error = PlatformRejectedError(
-        f"tiktok: {problem}", platform=PLATFORM, code="1001", platform_request_id=request_id
-    )
-    return failed(platform_id, error)
 
 
 def _tree(

@@ -56,6 +56,8 @@ def read(body: str, headers: Mapping[str, str]) -> Request:
     params = message.get("params", {})
     if not isinstance(params, dict):
         raise ProtocolError(INVALID_PARAMS, "params: should be an object")
+    if not isinstance(params.get("_meta", {}), dict):
+        raise ProtocolError(INVALID_PARAMS, "_meta: should be an object")
     version = headers.get(_VERSION_HEADER)
     if version is not None and version not in VERSIONS:
         raise ProtocolError(
@@ -74,18 +76,25 @@ def read(body: str, headers: Mapping[str, str]) -> Request:
 def id_of(body: str) -> str | int | None:
     """Return the id of a request that could not be read, as far as it has one."""
     try:
-        found = json.loads(body)
-    except (ValueError, RecursionError):
+        found = _read(body)
+    except ProtocolError:
         return None
     value = found.get("id") if isinstance(found, dict) else None
     return value if isinstance(value, str | int) and not isinstance(value, bool) else None
 
 
-def _message(body: str) -> Json:
+def _read(body: str) -> Any:
+    """Return the JSON of a body. Raises ProtocolError, also for half a character, which no answer holds."""
     try:
-        message = json.loads(body)
+        found = json.loads(body)
+        json.dumps(found, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         raise ProtocolError(PARSE_ERROR, "the body is not JSON that can be read") from None
+    return found
+
+
+def _message(body: str) -> Json:
+    message = _read(body)
     if not isinstance(message, dict) or message.get("jsonrpc") != "2.0":
         raise ProtocolError(INVALID_REQUEST, "the body should be one JSON-RPC 2.0 request or notification")
     if not isinstance(message.get("method"), str):

@@ -21,7 +21,7 @@ LANGUAGES: tuple[Language, ...] = (ENGLISH, CHINESE)
 reader: ContextVar[Language] = ContextVar("reader", default=ENGLISH)
 
 _LONGEST_HEADER = 1000  # characters that are read
-_RANGE = re.compile(r"\s*([A-Za-z*]{1,8})(?:-[A-Za-z0-9-]*)?\s*(?:;\s*q\s*=\s*(\d(?:\.\d{1,3})?))?\s*")
+_RANGE = re.compile(r"\s*([A-Za-z*]{1,8})(?:-[A-Za-z0-9-]*)?\s*(?:;\s*q\s*=\s*([01](?:\.\d{1,3})?))?\s*")
 
 
 def asked_by(headers: Mapping[str, str]) -> Language:

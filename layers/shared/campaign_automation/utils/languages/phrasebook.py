@@ -57,7 +57,9 @@ _BETWEEN: tuple[tuple[re.Pattern[str], str], ...] = (
 )
 _LISTED = ("、", "和")  # between the parts of a list, or of anybody's sentence
 _MOST_CUTS = 8  # of one kind at which a sentence is cut in two; a longer list is cut everywhere
-_MOST_READINGS = 3000  # of one text and its parts: what somebody makes up must not cost seconds
+# What somebody makes up must not cost time: so many letters are read of one text and its parts, and so many
+# times its own; what is left then stays as it is.
+_MOST_LETTERS, _MOST_TIMES = 20_000, 10
 _DEEPEST = 30
 _LONGEST = 30_000  # characters: a thousand wrong fields are less
 
@@ -120,16 +122,17 @@ class Phrasebook:
         """Return `text` as it is said; names, codes and what nobody here has said stay as they are."""
         if len(text) > _LONGEST:
             return Reading(text, len(_LATIN.findall(text)))
-        return _Reader(self._exact, self._phrases).read(text)
+        return _Reader(self._exact, self._phrases, _MOST_LETTERS + _MOST_TIMES * len(text)).read(text)
 
 
 class _Reader:
-    """The readings of one text and its parts."""
+    """The readings of one text and its parts; `most` letters are looked at."""
 
-    def __init__(self, exact: Mapping[str, str], phrases: list[Phrase]) -> None:
+    def __init__(self, exact: Mapping[str, str], phrases: list[Phrase], most: int) -> None:
         self._exact = exact
         self._phrases = phrases
         self._known: dict[str, Reading] = {}
+        self._left = most
         self._depth = 0
 
     def read(self, text: str) -> Reading:
@@ -141,7 +144,8 @@ class _Reader:
             return Reading(moments.said(text), 0)
         if text not in self._known:
             best = self._known[text] = Reading(text, letters)  # also where a part is the text itself
-            if len(self._known) <= _MOST_READINGS and self._depth < _DEEPEST:
+            self._left -= len(text)
+            if self._left >= 0 and self._depth < _DEEPEST:
                 self._depth += 1
                 self._known[text] = self._best(text, best)
                 self._depth -= 1
