@@ -68,13 +68,12 @@ def test_of_two_raises_at_once_each_sees_the_other(house: OneTenant) -> None:
     assert sum(standing(house, campaign) for campaign in campaigns) <= CAP
 
 
-def test_what_is_followed_taken_in_and_released_is_what_stands(house: OneTenant) -> None:
+def test_what_is_followed_and_released_is_what_stands(house: OneTenant) -> None:
     campaign, commitments = create(house, "A"), house.wiring.commitments
     for amount in (Decimal(400), Decimal(20), Decimal(0)):  # whatever the cap: others have set it
         house.run(lambda amount=amount: commitments.follow(campaign, amount))
         assert standing(house, campaign) == amount
-    house.run(lambda: commitments.take_in(campaign, Decimal(70)))
-    assert standing(house, campaign) == 70
+    house.run(lambda: commitments.follow(campaign, Decimal(70)))
     house.run(lambda: commitments.release("u", campaign.account, campaign.campaign_id))
     assert standing(house, campaign) == 0
 
