@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import copy
 import json
+import subprocess
 
 import pytest
 from openapi_spec_validator import validate
@@ -14,6 +15,7 @@ from campaign_automation.actions.action import Action
 from campaign_automation.api.openapi import document, errors_of
 from campaign_automation.api.reference.words import ANY, FIELDS, examples
 from campaign_automation.utils.error_handler import CODES
+from local.docs import OPENAPI, ROOT
 from local.reference.compatibility import breaks
 
 DOCUMENT = document()
@@ -84,3 +86,19 @@ def test_what_breaks_callers_is_found_and_what_adds_is_not() -> None:
         "ListedCampaign.ad_account_id may be null now",
         "get_report: platforms[] takes no tiktok any more",
     }
+
+
+def test_no_earlier_document_of_this_version_has_callers_that_break() -> None:
+    """Find a document that was edited past `make docs`, by those of the history that the clone has."""
+    now = document()
+    path = OPENAPI.relative_to(ROOT).as_posix()
+    kept = _git("log", "--format=%H", "-n", "10", "--", path).split()
+    assert kept
+    for commit in kept:
+        earlier = json.loads(_git("show", f"{commit}:{path}"))
+        if earlier["info"]["version"].partition(".")[0] == now["info"]["version"].partition(".")[0]:
+            assert breaks(earlier, now) == [], commit
+
+
+def _git(*arguments: str) -> str:
+    return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True).stdout
