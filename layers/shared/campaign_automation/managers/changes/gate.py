@@ -205,10 +205,11 @@ class WriteGate:
                 held.saw([entry.model_copy(update={"state": "gone"}), *adset_entries(campaign, view)])
 
     async def lift_end(self, campaign: Campaign, adset_tag: str, run: Run) -> None:
-        """Let an ad set of a test (on Google Ads its campaign) run on past the platform's own end."""
+        """Let an ad set of a test (on Google Ads its campaign) run on past the end, unless a switch is on."""
         platform = self._platform(campaign)
         if campaign.ends_at is None or not platform.adapter.has_end_times:
             return
+        await self.check_switches(campaign)
         # The end stands on the objects that have the budgets: on Google Ads that is the campaign.
         is_campaigns = platform.adapter.budget_level is Level.CAMPAIGN
         entry = campaign.root if is_campaigns else campaign.objects[adset_tag]
