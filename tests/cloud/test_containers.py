@@ -152,6 +152,7 @@ def test_make_invoke_says_what_answered(bridged: Cloud) -> None:
         ("no_event", "ProbeFunction", "no file .*no_event.json"),
     ],
 )
+@pytest.mark.slow
 def test_make_invoke_says_what_it_does_not_find(bridged: Cloud, event: str, function: str, told: str) -> None:
     if why_not_sam() is None:
         pytest.skip("a container of the SAM CLI answers here")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
@@ -21,7 +22,12 @@ from local.cloud.workers.worker import Function
 
 APP = """
 import os, time
+from pathlib import Path
 def lambda_handler(event, context):
+    meeting = Path(event["meeting"])
+    (meeting / str(os.getpid())).touch()
+    while len(list(meeting.iterdir())) < event["of"]:
+        time.sleep(0.02)
     time.sleep(event["seconds"])
     return os.getpid()
 """
@@ -48,15 +54,19 @@ def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runtime
     forks.stop()
 
 
-def pids(running: Runtime, name: str, count: int) -> set[int]:
-    """Invoke a function so often at once, and return the processes that answered."""
+def pids(running: Runtime, name: str, count: int, *, apart: bool = False) -> set[int]:
+    """Invoke a function so often at once, and return the processes that answered.
+
+    Each waits for all others to run, unless they are to run `apart`.
+    """
+    event = {"of": 1 if apart else count, "seconds": 0.7 if apart else 0}
 
     def invoke(_: int) -> Any:
-        outcome = running.invoke(name, json.dumps({"seconds": 1.0}).encode())
+        outcome = running.invoke(name, json.dumps({**event, "meeting": meeting}).encode())
         assert not outcome.failed, outcome.payload
         return json.loads(outcome.payload)
 
-    with ThreadPoolExecutor(count) as threads:
+    with tempfile.TemporaryDirectory() as meeting, ThreadPoolExecutor(count) as threads:
         return set(threads.map(invoke, range(count)))
 
 
@@ -75,7 +85,7 @@ def test_environments_that_were_used_just_now_are_kept(
 ) -> None:
     monkeypatch.setattr(runtime, "KEPT_SECONDS", 3600.0)
     first = pids(running, "one", 2)
-    assert len(pids(running, "two", 2)) == 1  # one after the other, in the first of its own
+    assert len(pids(running, "two", 2, apart=True)) == 1  # one after the other, in the first of its own
     assert pids(running, "one", 2) == first
 
 

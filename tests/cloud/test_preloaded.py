@@ -16,8 +16,8 @@ from local.cloud.workers import preloaded
 layer = Path(sys.argv[1])
 loaded = sys.modules["campaign_automation.models.common"]
 preloaded.keep_or_forget([layer])
-import campaign_automation.models.common, campaign_automation.utils.validation as validation
-print(campaign_automation.models.common is loaded, Path(validation.__file__).is_relative_to(layer))
+import campaign_automation.models.common, campaign_automation.utils.packing as later
+print(campaign_automation.models.common is loaded, Path(later.__file__).is_relative_to(layer))
 source = layer / "campaign_automation" / "models" / "common.py"
 source.write_text(source.read_text() + "EDITED = True\\n")
 sys.path.insert(0, str(layer))

@@ -28,6 +28,7 @@ def browser(cloud: Cloud, sandbox: Sandbox) -> Iterator[httpx.Client]:
         yield client
 
 
+@pytest.mark.slow
 def test_a_campaign_is_made_watched_and_paused_by_forms(browser: httpx.Client, sandbox: Sandbox) -> None:
     def post(deed: str, **form: str) -> str:
         answer = browser.post(ADDRESS, data={"deed": deed, "user": "user_123", **form})
