@@ -30,6 +30,8 @@ from campaign_automation.utils.error_handler import (
     ConflictError,
     PlatformAuthError,
     PlatformError,
+    PlatformQuotaError,
+    PlatformRateLimitError,
     PlatformRejectedError,
     PlatformUnavailableError,
 )
@@ -483,6 +485,8 @@ def test_pausing_what_is_not_shown_is_sent_and_frees_nothing(house: House) -> No
     [
         PlatformAuthError("fake: the account is closed", platform="fake", code="1004"),
         PlatformUnavailableError("fake: its lists are down", platform="fake", retryable=False),
+        PlatformRateLimitError("fake: no more reads", platform="fake", retry_after=7200),
+        PlatformQuotaError("fake: no more reads today", platform="fake", retry_after=7200),
     ],
 )
 def test_a_read_that_fails_hinders_no_pause_and_every_other_change(

@@ -193,3 +193,11 @@ def test_a_process_without_a_queue_has_no_letters() -> None:
     parts = Wiring(Settings(table_name="Table"), table=MemoryTable())
     assert asyncio.run(run_action(parts, "list_dead_letters", {}, OPERATOR))["letters"] == []
     assert asyncio.run(run_action(parts, "redrive_dead_letters", {}, OPERATOR))["letter_ids"] == []
+
+
+def test_a_call_that_was_not_taken_is_not_kept_under_the_key(house: House) -> None:
+    letter, caller = house.fail(), {**OPERATOR, "idempotency_key": "again"}
+    house.functions.refuses = 1
+    assert [item["letter_id"] for item in house.ask("redrive_dead_letters", caller)["failed"]] == [letter]
+    again = house.ask("redrive_dead_letters", caller)
+    assert (again["letter_ids"], again["failed"], again["replayed"]) == ([letter], [], False)

@@ -27,7 +27,7 @@ from campaign_automation.models.ab_values import (
     Winner,
 )
 from campaign_automation.models.budgets import EarlierDecision
-from campaign_automation.models.changes import ChangedItem, FailedItem, SkippedItem
+from campaign_automation.models.changes import ChangedItem, FailedItem, SkippedItem, may_succeed_later
 from campaign_automation.models.common import Amount, Answer, AttributionSource, Model
 
 
@@ -304,3 +304,8 @@ class AbTestAnalysis(Answer):
     earlier_decisions: list[EarlierDecision] = []
     warnings: list[str]
     message: str
+
+    @property
+    def is_final(self) -> bool:
+        """Return whether asking again would change nothing: no change of it failed in passing."""
+        return self.applied is None or not may_succeed_later(self.applied.failed)

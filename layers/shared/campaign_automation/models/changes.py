@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
@@ -26,6 +27,8 @@ CampaignId = Annotated[Text, Field(max_length=128)]
 Reason = Annotated[Text, Field(max_length=500)]
 Flag = Annotated[bool, Field(strict=True)]
 Value = str | int | float | None
+# The beginnings of reasons for which an undo left something: another time it may pass.
+_MAY_PASS_LATER = ("failed", "kill_switch", "limit_missing", "account_cap")
 LONGEST_SEARCH = timedelta(days=31)
 Operation = Literal[
     "create",
@@ -108,6 +111,11 @@ class FailedItem(Model):
     error: dict[str, Any]
 
 
+def may_succeed_later(failed: Iterable[FailedItem]) -> bool:
+    """Return whether something failed only in passing."""
+    return any(item.error["details"].get("retryable") for item in failed)
+
+
 class CampaignManaged(Answer):
     """The answer of manage_campaign. `run_id` names the change for the audit trail and for undo.
 
@@ -130,7 +138,7 @@ class CampaignManaged(Answer):
     @property
     def is_final(self) -> bool:
         """Return whether asking again would change nothing: no part of it failed in passing."""
-        return not any(item.error["details"].get("retryable") for item in self.failed)
+        return not may_succeed_later(self.failed)
 
 
 class UpdateCampaign(Proposable):
@@ -196,7 +204,7 @@ class CampaignUpdated(Answer):
     @property
     def is_final(self) -> bool:
         """Return whether asking again would change nothing: no part of it failed in passing."""
-        return not any(item.error["details"].get("retryable") for item in self.failed)
+        return not may_succeed_later(self.failed)
 
 
 class GetAudit(Model):
@@ -328,3 +336,8 @@ class ChangeUndone(Answer):
     restored: list[ChangedItem]
     not_restored: list[SkippedItem] = []
     message: str
+
+    @property
+    def is_final(self) -> bool:
+        """Return whether asking again would change nothing: nothing failed, and no limit held it back."""
+        return not any(item.reason.partition(":")[0] in _MAY_PASS_LATER for item in self.not_restored)

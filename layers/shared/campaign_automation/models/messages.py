@@ -114,3 +114,8 @@ class DeadLettersRedriven(Answer):
     letter_ids: list[str]
     failed: list[NotRedriven]
     message: str
+
+    @property
+    def is_final(self) -> bool:
+        """Return whether asking again would change nothing: each call was taken."""
+        return not self.failed

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from campaign_automation.models.changes import CampaignId, FailedItem, Flag, Reason
+from campaign_automation.models.changes import CampaignId, FailedItem, Flag, Reason, may_succeed_later
 from campaign_automation.models.common import Amount, Answer, Model, Platform, Record, Text
 
 Id = Annotated[Text, Field(max_length=128)]
@@ -91,7 +91,7 @@ class AllStopped(Answer):
     @property
     def is_final(self) -> bool:
         """Return whether asking again would change nothing."""
-        return self.left == 0 and not any(item.error["details"].get("retryable") for item in self.failed)
+        return self.left == 0 and not may_succeed_later(self.failed)
 
 
 class SetAccountCap(Model):

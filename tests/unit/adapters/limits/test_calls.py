@@ -17,7 +17,7 @@ from campaign_automation.adapters.limits.limit import CallLimit, Kind
 from campaign_automation.adapters.meta.facts import LIMIT as META
 from campaign_automation.adapters.tiktok.facts import LIMIT as TIKTOK
 from campaign_automation.stores.operations.call_limits import CallLimitStore
-from campaign_automation.stores.table import Key, Operation, Row
+from campaign_automation.stores.table import Key, Operation, Put, Row
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import (
     CampaignAutomationError,
@@ -577,6 +577,22 @@ def test_without_its_row_nothing_is_held_up() -> None:
         await calls.saw_usage("a", 99)
 
     virtual_time.run(without_row())
+
+
+@pytest.mark.parametrize("content", [{}, {"state": "no idea"}, {"state": '{"closings": "many"}'}])
+def test_a_row_that_cannot_be_read_is_written_anew(content: Row) -> None:
+    platform, table = Platform("meta"), CountingTable()
+    calls, other = processes(2, META, "meta", table)
+
+    async def spoiled() -> None:
+        for name in ("a", "app"):
+            await table.write(Put({"pk": "limits#meta", "sk": name, "row_version": 3, **content}))
+        await platform.call(calls)
+        platform.answers = [throttled()]
+        await refused(platform, calls)
+        assert (await refused(platform, other)).details["retry_after"] == 600
+
+    virtual_time.run(spoiled())
 
 
 def test_a_clock_that_is_set_back_holds_nothing_up_for_longer_than_a_day() -> None:

@@ -8,15 +8,18 @@ import pytest
 
 from campaign_automation.adapters.base import Outcome
 from campaign_automation.managers.changes.items import new_run
+from campaign_automation.managers.shared import switches
 from campaign_automation.models.campaign import Campaign
 from campaign_automation.models.changes import AuditRecord
 from campaign_automation.models.common import Level
 from campaign_automation.utils import clock, retry_strategy
 from campaign_automation.utils.error_handler import (
+    GuardRefusedError,
     PlatformError,
     PlatformRateLimitError,
     PlatformRejectedError,
     PlatformUnavailableError,
+    StoreError,
 )
 from tests.support.builders import request_body
 from tests.support.fake_adapter import FakeAdapter
@@ -159,3 +162,23 @@ def test_nothing_is_sent_where_no_end_stands() -> None:
     unable.lift()
     for house in (without_end, unable):
         assert (house.platform.sent, house.recorded()) == ([], [])
+
+
+@pytest.mark.parametrize("is_readable", [True, False])
+def test_a_switch_holds_it_back_and_the_winner_stops_at_its_end(
+    is_readable: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The switch comes on while the test ends; the next write would let the winner spend on."""
+    house = House()
+
+    async def down(*_: Any, **__: Any) -> None:
+        raise StoreError("down")
+
+    monkeypatch.setattr(switches, "FRESH_SECONDS", -1.0)
+    if is_readable:
+        house.done("set_kill_switch", {"scope": "deployment", "is_on": True, "reason": "stop"})
+    else:
+        monkeypatch.setattr(house.wiring.switches, "_refresh", down)
+    with pytest.raises(GuardRefusedError):
+        house.lift()
+    assert (house.platform.sent, house.recorded()) == ([], [])

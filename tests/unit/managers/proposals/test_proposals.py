@@ -11,6 +11,7 @@ import pytest
 
 from campaign_automation.tasks import reconcile_campaigns
 from campaign_automation.utils import clock
+from campaign_automation.utils.error_handler import StoreError
 from tests.support.builders import request_body
 from tests.support.fake_adapter import FakeAdapter
 from tests.support.one_tenant import OneTenant
@@ -299,6 +300,25 @@ def test_a_guard_that_refuses_leaves_nothing_in_force(house: OneTenant, running:
     (view,) = approve(house, made)["proposals"]
     assert (view["state"], {item["outcome"] for item in view["receipts"]}) == ("rolled_back", {"held_back"})
     assert "kill switch" in view["note"]
+
+
+def test_what_failed_in_passing_is_decided_under_the_same_key(
+    house: OneTenant, running: dict[str, Any]
+) -> None:
+    made, other = raise_budget(house, running), propose(house, "create_campaign", request_body())
+    load = house.wiring.proposals.load
+
+    async def down(tenant: str, proposal_id: str) -> Any:
+        if proposal_id == other["proposal_id"]:
+            raise StoreError("down")
+        return await load(tenant, proposal_id)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(house.wiring.proposals, "load", down)
+        answer = approve(house, made, other, idempotency_key="both")
+    assert [item["error"]["code"] for item in answer["failed"]] == ["5002"]
+    again = approve(house, made, other, idempotency_key="both")
+    assert [item["proposal_id"] for item in again["proposals"]] == [other["proposal_id"]]
 
 
 def test_what_takes_too_long_goes_on_without_the_caller(house: OneTenant, running: dict[str, Any]) -> None:

@@ -250,7 +250,7 @@ class Scope:
 
     async def _load(self) -> None:
         row, self._version = await self._store.load(self._platform, self._name)
-        self._state = State.model_validate(row)
+        self._state = State.read(row)
         self._read_at = now_ms()
         self._loads += 1
 

@@ -6,7 +6,9 @@ moment. After that a single call is let through as a probe, which opens the row 
 
 from __future__ import annotations
 
-from pydantic import BaseModel
+from typing import Any, Self
+
+from pydantic import BaseModel, ValidationError
 
 from campaign_automation.adapters.limits.limit import Kind, Ledger
 from campaign_automation.utils.clock import now_ms
@@ -38,6 +40,14 @@ class State(BaseModel):
     faults: int = 0
     fault_at: int = 0
     reads_rest_until: int = 0
+
+    @classmethod
+    def read(cls, row: Any) -> Self:
+        """Return the state of a row; a new one where it cannot be read, so that calls go on."""
+        try:
+            return cls.model_validate(row)
+        except ValidationError:
+            return cls()
 
     @property
     def is_suspect(self) -> bool:

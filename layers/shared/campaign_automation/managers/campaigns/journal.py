@@ -26,6 +26,7 @@ from campaign_automation.utils.error_handler import (
     ConflictError,
 )
 from campaign_automation.utils.observability import emit, logger
+from campaign_automation.utils.urgency import stopping_spend
 
 Send = Callable[[Collection[str]], Awaitable[list[Outcome]]]  # of the tags of missing objects
 _CLOCK_SKEW = timedelta(minutes=5)  # between our clock and a platform's
@@ -176,7 +177,8 @@ class Journal:
         # Noted before it is paused: a later visit could not tell whether it was in use.
         doubted = [_doubted(item) for item in _ids(copies)]
         await self._note_copies(creation, {*creation.held_copies, *doubted})
-        raise_first(await planned.adapter.set_status(planned.access, level, _ids(copies), "paused"))
+        with stopping_spend(True):
+            raise_first(await planned.adapter.set_status(planned.access, level, _ids(copies), "paused"))
         emit("second_copies_total", len(copies), outcome="paused")
         await self._audit.conclude([records.copy_paused(creation, copy, next(ids)) for copy in copies])
         # Told before they count as held: a process that dies in between leaves them to the next visit.

@@ -35,7 +35,6 @@ from campaign_automation.utils.error_handler import (
     CampaignAutomationError,
     ConflictError,
     PlatformError,
-    StoreError,
     error_body,
 )
 from campaign_automation.utils.observability import emit, internal_error, logger
@@ -94,9 +93,11 @@ class Reconciler:
                     return "left"
                 try:
                     return await self.visit(item.tenant, item.item_id)
-                except StoreError as error:
+                except CampaignAutomationError as error:
                     logger.warning("not visited", campaign_id=item.item_id, reason=error.message)
-                    return "failed"
+                except Exception:  # its row cannot be read: the others are still to be visited
+                    internal_error("not visited", campaign_id=item.item_id)
+                return "failed"
 
         outcomes = Counter(await asyncio.gather(*map(visit, due)))
         for outcome, count in outcomes.items():

@@ -60,8 +60,8 @@ from campaign_automation.utils.urgency import stopping_spend
 _OUTSIDE_THE_TREE = ("create", "add", "end_split", "lift_end")
 _PATIENCE = Patience(total=10.0, waits_as_asked=True)
 _LOOKS = 2  # for a campaign that is not shown: one odd answer hinders no change
-# A read that is refused or fails hinders no stop of spend: an account that is closed, lists that are down.
-_HINDERS_NO_STOP = ("1004", "4002")
+# A read that is refused or fails hinders no stop of spend: a closed account, lists that are down, throttling.
+_HINDERS_NO_STOP = ("1003", "1004", "1005", "4002")
 _DAY_MS = 24 * 3600 * 1000
 _SETTLED_MS = 14 * _DAY_MS  # how far back open intents are settled
 
@@ -205,10 +205,11 @@ class WriteGate:
                 held.saw([entry.model_copy(update={"state": "gone"}), *adset_entries(campaign, view)])
 
     async def lift_end(self, campaign: Campaign, adset_tag: str, run: Run) -> None:
-        """Let an ad set of a test (on Google Ads its campaign) run on past the platform's own end."""
+        """Let an ad set of a test (on Google Ads its campaign) run on past the end, unless a switch is on."""
         platform = self._platform(campaign)
         if campaign.ends_at is None or not platform.adapter.has_end_times:
             return
+        await self.check_switches(campaign)
         # The end stands on the objects that have the budgets: on Google Ads that is the campaign.
         is_campaigns = platform.adapter.budget_level is Level.CAMPAIGN
         entry = campaign.root if is_campaigns else campaign.objects[adset_tag]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
-from typing import Literal, NamedTuple, get_args
+from collections.abc import Awaitable, Sequence
+from typing import Literal, NamedTuple, TypeVar, get_args
 
 from campaign_automation.adapters.common.account_ids import bare_id
 from campaign_automation.managers.changes.control import CampaignControl
@@ -24,6 +24,7 @@ _CONCURRENT = 5
 _MAY_SPEND = ("creating", "created", "needs_reconciliation")
 
 
+T = TypeVar("T")
 Kind = Literal["paused", "already", "failed", "left"]
 
 
@@ -46,7 +47,7 @@ class CampaignStops:
 
         A switch stops writes, not spend; this stops spend. What could not be reached is in the answer.
         """
-        campaigns = await self._campaigns(request)
+        campaigns, unread = await self._campaigns(request)
         limit, deadline = asyncio.Semaphore(_CONCURRENT), time.monotonic() + _SECONDS
 
         async def one(creation: Creation | Campaign) -> Stopped:
@@ -55,7 +56,7 @@ class CampaignStops:
                     return Stopped("left", creation.campaign_id)
                 return await self._pause(creation, request, caller)
 
-        return _answer(request, await asyncio.gather(*map(one, campaigns)))
+        return _answer(request, [*await asyncio.gather(*map(one, campaigns)), *unread])
 
     async def _pause(self, creation: Creation | Campaign, request: StopAll, caller: Context) -> Stopped:
         campaign_id = creation.campaign_id
@@ -63,26 +64,40 @@ class CampaignStops:
             campaign_id=campaign_id, action="pause", reason=request.reason, dry_run=request.dry_run
         )
         actor = Context(user_id=creation.tenant, person=caller.person or caller.user_id)
-        try:
-            managed = await self._control.manage(pause, actor)
-        except CampaignAutomationError as error:
-            return Stopped("failed", campaign_id, error)
-        except Exception:  # of one campaign: the others are still to be stopped
-            internal_error("not stopped", campaign_id=campaign_id)
-            return Stopped("failed", campaign_id, CampaignAutomationError("an internal error"))
+        managed = await _of_one(campaign_id, self._control.manage(pause, actor))
+        if isinstance(managed, Stopped):
+            return managed
         return Stopped("paused" if managed.changed else "already", campaign_id)
 
-    async def _campaigns(self, request: StopAll) -> list[Creation | Campaign]:
-        """Return the campaigns of the scope that may spend, those known to run first."""
+    async def _campaigns(self, request: StopAll) -> tuple[list[Creation | Campaign], list[Stopped]]:
+        """Return the campaigns of the scope that may spend, those known to run first, and those that cannot
+        be read, which may be of the scope.
+        """
         owners: set[tuple[str, str]] = set()
         for account in await self._tags.accounts():
             owners |= await self._tags.owners(account)
         # Campaigns that were made before tags were kept are in their tenants' lists.
         for tenant in {tenant for tenant, _ in owners} | ({request.tenant} if request.tenant else set()):
             owners |= {(tenant, item.campaign_id) for item in await self._store.campaigns(tenant)}
-        loaded = await asyncio.gather(*(self._store.known(*owner) for owner in sorted(owners)))
-        concerned = [creation for creation in loaded if creation and _concerns(request, creation)]
-        return sorted(concerned, key=lambda creation: not _is_running(creation))
+        owners = {owner for owner in owners if request.tenant in (None, owner[0])}
+        loaded = await asyncio.gather(
+            *(_of_one(owner[1], self._store.known(*owner)) for owner in sorted(owners))
+        )
+        unread = [item for item in loaded if isinstance(item, Stopped)]
+        known = (item for item in loaded if item is not None and not isinstance(item, Stopped))
+        concerned = [creation for creation in known if _concerns(request, creation)]
+        return sorted(concerned, key=lambda creation: not _is_running(creation)), unread
+
+
+async def _of_one(campaign_id: str, work: Awaitable[T]) -> T | Stopped:
+    """Return what the work on one campaign gives; its error hinders no stop of the others."""
+    try:
+        return await work
+    except CampaignAutomationError as error:
+        return Stopped("failed", campaign_id, error)
+    except Exception:
+        internal_error("not stopped", campaign_id=campaign_id)
+        return Stopped("failed", campaign_id, CampaignAutomationError("an internal error"))
 
 
 def _answer(request: StopAll, stopped: Sequence[Stopped]) -> AllStopped:

@@ -9,7 +9,14 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from campaign_automation.models.campaigns import TokenHealth
-from campaign_automation.models.changes import CampaignId, FailedItem, Flag, Reason, SkippedItem
+from campaign_automation.models.changes import (
+    CampaignId,
+    FailedItem,
+    Flag,
+    Reason,
+    SkippedItem,
+    may_succeed_later,
+)
 from campaign_automation.models.common import (
     Amount,
     Answer,
@@ -155,7 +162,7 @@ class CampaignsImported(Answer):
     @property
     def is_final(self) -> bool:
         """Return whether asking again would change nothing."""
-        return self.left == 0 and not any(item.error["details"].get("retryable") for item in self.failed)
+        return self.left == 0 and not may_succeed_later(self.failed)
 
 
 class ReleaseCampaign(Model):

@@ -8,7 +8,14 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, HttpUrl
 
 from campaign_automation.models.campaigns import AdResult, CreativeId, CreativeInput
-from campaign_automation.models.changes import CampaignId, FailedItem, Flag, Reason, SkippedItem
+from campaign_automation.models.changes import (
+    CampaignId,
+    FailedItem,
+    Flag,
+    Reason,
+    SkippedItem,
+    may_succeed_later,
+)
 from campaign_automation.models.common import Answer, Model, unique
 from campaign_automation.models.creation.options import GivenTexts
 
@@ -61,7 +68,7 @@ class AdsAnswer(Answer):
     @property
     def is_final(self) -> bool:
         """Return whether asking again would change nothing: no part of it failed in passing."""
-        return not any(item.error["details"].get("retryable") for item in self.failed)
+        return not may_succeed_later(self.failed)
 
 
 class AdsAdded(AdsAnswer):

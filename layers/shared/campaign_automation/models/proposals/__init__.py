@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
-from campaign_automation.models.changes import FailedItem, Reason
+from campaign_automation.models.changes import FailedItem, Reason, may_succeed_later
 from campaign_automation.models.common import Answer, Later, Level, Model, Record, Text, unique
 
 MOST_AT_ONCE = 20
@@ -248,3 +248,8 @@ class ProposalsDecided(Answer):
     proposals: list[ProposalView]
     failed: list[FailedItem] = []
     message: str
+
+    @property
+    def is_final(self) -> bool:
+        """Return whether asking again would change nothing: none of them failed in passing."""
+        return not may_succeed_later(self.failed)

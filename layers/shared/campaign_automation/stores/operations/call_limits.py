@@ -21,9 +21,12 @@ class CallLimitStore:
         self._table = table
 
     async def load(self, platform: str, scope: str) -> tuple[dict[str, Any], int]:
-        """Return the state and its version; an empty one of version 0 where there is no row."""
-        row = await self._table.get(_key(platform, scope))
-        return ({}, 0) if row is None else (json.loads(row["state"]), version_of(row))
+        """Return the state and its version; an empty one where there is no row, or none that can be read."""
+        row = await self._table.get(_key(platform, scope)) or {}
+        try:
+            return json.loads(row.get("state", "{}")), version_of(row)
+        except ValueError:
+            return {}, version_of(row)
 
     async def save(self, platform: str, scope: str, state: dict[str, Any], version: int) -> bool:
         """Store the state unless somebody wrote since `version`, and return whether it was stored."""

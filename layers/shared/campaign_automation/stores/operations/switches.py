@@ -11,12 +11,14 @@
 from __future__ import annotations
 
 import uuid
+from decimal import Decimal
 
 from campaign_automation.models.switches import AccountCap, Switch
 from campaign_automation.stores.table import Put, Row, Table
 from campaign_automation.utils.clock import now_us
 
 _SWITCHES, _CAPS = "switches", "caps"
+_UNREAD = {"actor": "unknown", "reason": "its row cannot be read", "at": ""}
 
 
 class SwitchStore:
@@ -32,10 +34,12 @@ class SwitchStore:
         await self._store(_CAPS, cap.name, cap.model_dump(mode="json"))
 
     async def all(self) -> list[Switch]:
-        return [Switch.model_validate(row) for row in await self._table.query(_SWITCHES, prefix="is#")]
+        """Return the switches. One whose row cannot be read counts as on, until somebody sets it."""
+        return [_switch(row) for row in await self._table.query(_SWITCHES, prefix="is#")]
 
     async def caps(self) -> list[AccountCap]:
-        return [AccountCap.model_validate(row) for row in await self._table.query(_CAPS, prefix="is#")]
+        """Return the caps. One whose row cannot be read counts as 0, until somebody sets it."""
+        return [_cap(row) for row in await self._table.query(_CAPS, prefix="is#")]
 
     async def changes(self, limit: int) -> list[Switch]:
         """Return the latest changes of switches, the newest first."""
@@ -52,3 +56,21 @@ class SwitchStore:
     async def _log(self, pk: str, limit: int) -> list[Row]:
         rows = await self._table.query(pk, prefix="log#")
         return rows[::-1][:limit]
+
+
+def _switch(row: Row) -> Switch:
+    try:
+        return Switch.model_validate(row)
+    except ValueError:
+        return Switch(scope=_name(row), is_on=True, **_UNREAD)
+
+
+def _cap(row: Row) -> AccountCap:
+    try:
+        return AccountCap.model_validate(row)
+    except ValueError:
+        return AccountCap(name=_name(row), daily_budget=Decimal(0), **_UNREAD)
+
+
+def _name(row: Row) -> str:
+    return str(row["sk"]).removeprefix("is#")
