@@ -50,7 +50,7 @@ from campaign_automation.stores.campaign_rows import (
     campaign_key,
     campaign_row,
     changed_parts,
-    commitment_key,
+    commitment_write,
     creation_of,
     creative_key,
     creative_row,
@@ -352,9 +352,7 @@ class CampaignStore:
 
     async def commit(self, tenant: str, account: str, campaign_id: str, amount: Decimal | None) -> None:
         """Replace the amount that the campaign may spend a day; None when it spends nothing."""
-        key = commitment_key(tenant, account, campaign_id)
-        row = {**key._asdict(), "amount": str(amount)}
-        await self._table.write(Delete(key) if amount is None else Put(row))
+        await self._table.write(commitment_write(tenant, account, campaign_id, amount))
 
     # --- messages to the Web Platform ------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ The rows stand beside the tags of the account (tags.py), which are those of all 
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import partial
 
 from campaign_automation.models.campaign import Campaign
 from campaign_automation.stores.campaign_rows import (
@@ -45,17 +46,19 @@ class AdoptionStore:
         What does not fit one write is complete once the campaign's own row is there, which is written last;
         the commitment comes first then, so that the account's cap misses no campaign that is ours.
         """
-        commitment = commitment_write(campaign, committed or None)
+        commits = partial(
+            commitment_write, campaign.tenant, campaign.account.platform_account_id, campaign.campaign_id
+        )
         objects = [Put(object_row(campaign, item)) for item in campaign.objects.values()]
         head, *others = adopted_rows(campaign)
         last: list[Operation] = [_owner_put(campaign), Put(head, when=Absent()), *map(Put, others)]
-        first, *more = in_groups([commitment, *objects, *last])
+        first, *more = in_groups([commits(committed or None), *objects, *last])
         if not more:
             return await self._table.try_write(*first)
-        await self._table.write_in_groups([commitment, *objects])
+        await self._table.write_in_groups([commits(committed or None), *objects])
         if await self._table.try_write(*last):
             return True
-        await self._table.write(commitment_write(campaign, None))
+        await self._table.write(commits(None))
         return False
 
     async def forget(self, campaign: Campaign) -> bool:
