@@ -150,3 +150,20 @@ def refused_for(made: dict[str, Any], real: Any) -> Any:
         return bool(await real(account, owner, tag, platform_id))
 
     return is_ours
+
+
+def test_one_campaign_that_cannot_be_read_hinders_no_retelling_of_the_others(house: OneTenant) -> None:
+    odd, _ = create(house, 1), create(house, 2)
+    house.table._partitions[f"u#campaign#{odd['campaign_id']}"]["campaign"]["spec"] = "{}"
+    assert house.run(lambda: house.wiring.retelling.since(0)) == {"queued": 1, "left": 0}
+
+
+def test_one_proposal_that_cannot_be_read_hinders_no_visit_of_the_others(
+    house: OneTenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = [request_body(daily_budget=10 + number, mode="propose") for number in (1, 2)]
+    odd, _ = (house.ask("create_campaign", item)["proposal_id"] for item in asked)
+    house.table._partitions["u#proposals"][odd]["packed"] = b"no idea"
+    monkeypatch.setattr(clock, "_offset", timedelta(days=30))
+    sweep = house.wiring.proposal_execution.sweep
+    assert house.run(lambda: sweep(float("inf"))) == {"expired": 1, "carried_on": 0}
