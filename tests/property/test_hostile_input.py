@@ -9,7 +9,7 @@ import pytest
 from campaign_automation.managers.campaigns.status import CampaignStatusReader
 from tests.fuzz.__main__ import fuzz
 
-INPUTS = 90
+INPUTS = 45
 
 
 def test_hostile_input_is_refused_with_a_reason_or_carried_out() -> None:

@@ -89,7 +89,7 @@ TEXTS = copy(
 pytestmark = pytest.mark.filterwarnings("ignore:Value of .* is not be compatible")
 HOLDERS = {"ad_group", "ad_group_ad"}  # messages of which those are a part
 FEW = settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
-SOME = settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+SOME = settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 MANY = settings(max_examples=5000, suppress_health_check=[HealthCheck.too_slow])
 
 
