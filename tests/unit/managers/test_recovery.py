@@ -124,6 +124,16 @@ def test_lost_schedules_are_made_again_from_the_rows_of_rules_and_tests(house: H
     assert (house.schedules(RULES), house.schedules(AB_TESTS)) == before
 
 
+def test_one_row_that_cannot_be_read_hinders_no_schedule_of_the_others(house: House) -> None:
+    rules = [house.ask("create_rule", **{**RULE, "rule_name": name})["rule_id"] for name in ("a", "b")]
+    tests = [house.ask("create_ab_test", **{**TEST, "test_name": name})["test_id"] for name in ("a", "b")]
+    house.lose_schedules()
+    house.table._partitions["user_1#rules"][rules[0]]["rule"] = "no idea"
+    house.table._partitions[f"user_1#test#{tests[0]}"]["test"]["ends_at"] = "no idea"
+    found = house.sweep(tasks.reconcile_rules)
+    assert (found["made"], found["tests"]) == (1, 1)
+
+
 def test_a_test_that_should_have_ended_meanwhile_is_ended_soon(house: House, later: Any) -> None:
     test = house.ask("create_ab_test", **TEST)
     house.table._partitions.pop(f"#schedules#{AB_TESTS}")

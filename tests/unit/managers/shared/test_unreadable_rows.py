@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from campaign_automation.managers.shared import switches
-from campaign_automation.utils.error_handler import StoreError
+from campaign_automation.utils import clock
+from campaign_automation.utils.error_handler import PlatformRejectedError, StoreError
 from tests.support.builders import request_body
 from tests.support.one_tenant import OneTenant
 
@@ -119,3 +121,49 @@ def test_while_switches_cannot_be_read_no_path_raises_spend_and_what_lowers_it_p
         ("manage_campaign", {"campaign_id": paused["campaign_id"], "action": "delete", "confirm": True}),
     ):
         assert house.ask(action, parameters)["status"] == "success", action
+
+
+@pytest.mark.parametrize("fault", ["unreadable", "refused"])
+def test_one_campaign_that_cannot_be_compared_hinders_no_search_for_the_others(
+    house: OneTenant, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    odd = create(house, 1)
+    house.adapter.elsewhere("Sales ca-2222222222", 30)
+    if fault == "unreadable":
+        house.table._partitions[f"u#campaign#{odd['campaign_id']}"]["campaign"]["spec"] = "{}"
+    else:
+        monkeypatch.setattr(house.wiring.orphans, "_is_ours", refused_for(odd, house.wiring.orphans._is_ours))
+    searched: list[float] = []
+    for hours in (25, 27):
+        monkeypatch.setattr(clock, "_offset", timedelta(hours=hours))
+        searched.append(asyncio.run(house.wiring.orphans.sweep()))
+    (notice,) = house.web_platform.notifications
+    assert "ca-2222222222" in notice["message"]
+    # A refusal is tried again within hours; a row is not mended by looking at it again.
+    assert searched == ([1, 0] if fault == "unreadable" else [1, 1])
+
+
+def refused_for(made: dict[str, Any], real: Any) -> Any:
+    async def is_ours(account: Any, owner: Any, tag: str, platform_id: str) -> bool:
+        if platform_id == made["platform_campaign_id"]:
+            raise PlatformRejectedError("not now", platform="meta")
+        return bool(await real(account, owner, tag, platform_id))
+
+    return is_ours
+
+
+def test_one_campaign_that_cannot_be_read_hinders_no_retelling_of_the_others(house: OneTenant) -> None:
+    odd, _ = create(house, 1), create(house, 2)
+    house.table._partitions[f"u#campaign#{odd['campaign_id']}"]["campaign"]["spec"] = "{}"
+    assert house.run(lambda: house.wiring.retelling.since(0)) == {"queued": 1, "left": 0}
+
+
+def test_one_proposal_that_cannot_be_read_hinders_no_visit_of_the_others(
+    house: OneTenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = [request_body(daily_budget=10 + number, mode="propose") for number in (1, 2)]
+    odd, _ = (house.ask("create_campaign", item)["proposal_id"] for item in asked)
+    house.table._partitions["u#proposals"][odd]["packed"] = b"no idea"
+    monkeypatch.setattr(clock, "_offset", timedelta(days=30))
+    sweep = house.wiring.proposal_execution.sweep
+    assert house.run(lambda: sweep(float("inf"))) == {"expired": 1, "carried_on": 0}

@@ -7,7 +7,7 @@ from datetime import UTC, timedelta
 from campaign_automation.clients.scheduler import Retries, Schedule, Scheduler
 from campaign_automation.stores.ab_test_store import AbTest, AbTestStore
 from campaign_automation.utils import clock
-from campaign_automation.utils.observability import emit
+from campaign_automation.utils.observability import emit, internal_error
 
 _DAY, _SOON = timedelta(days=1), timedelta(minutes=2)
 _DAILY_RETRIES = Retries(attempts=5, seconds=6 * 3600)
@@ -56,7 +56,11 @@ class AbTestSchedulesRepair:
         for tenant, test_id in await self._tests.running():
             if end_of(test_id) in there:
                 continue
-            test = await self._tests.load(tenant, test_id)
+            try:
+                test = await self._tests.load(tenant, test_id)
+            except (KeyError, ValueError):  # its row cannot be read: the others get their schedules
+                internal_error("test not read", test_id=test_id)
+                continue
             if test is not None and test.state == "running":
                 await self._schedules.put(test)
                 made += 1

@@ -291,10 +291,18 @@ class OrphanSearch:
         who = account.tenant, account.platform, account.ad_account_id
         names = await with_access(self._accounts, *who, read)
         tags = await self._tags.of(account)
+        errors: list[CampaignAutomationError] = []
         for platform_id, name in names.items():
             tag = name.rpartition(" ")[2]
-            if is_tag(tag) and not await self._is_ours(account, tags.get(tag), tag, platform_id):
-                await self._report(account, platform_id, name)
+            try:
+                if is_tag(tag) and not await self._is_ours(account, tags.get(tag), tag, platform_id):
+                    await self._report(account, platform_id, name)
+            except CampaignAutomationError as error:
+                errors.append(error)
+            except Exception:  # its row cannot be read: the others are still to be compared
+                internal_error("campaign not compared", account=account.pk, platform_id=platform_id)
+        if errors:
+            raise errors[0]
 
     async def _is_ours(
         self, account: SearchedAccount, owner: tuple[str, str] | None, tag: str, platform_id: str

@@ -11,7 +11,7 @@ from campaign_automation.managers.shared.web_platform_record import CREATE
 from campaign_automation.stores.campaign_store import CampaignStore
 from campaign_automation.stores.operations.tags import TagStore
 from campaign_automation.utils.error_handler import CampaignAutomationError
-from campaign_automation.utils.observability import logger
+from campaign_automation.utils.observability import internal_error, logger
 
 _ACTOR = "system:outbox"
 _REASON = "the Web Platform was restored from a copy"
@@ -42,6 +42,8 @@ class Retelling:
                 except CampaignAutomationError as error:
                     logger.warning("not told again", campaign_id=campaign_id, reason=error.message)
                     counts["left"] += 1
+                except Exception:  # its row cannot be read: the others are still to be told
+                    internal_error("not told again", campaign_id=campaign_id)
         return counts
 
     async def _queue(self, tenant: str, campaign_id: str, moment: int) -> bool:

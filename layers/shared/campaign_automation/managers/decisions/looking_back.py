@@ -64,10 +64,9 @@ class LookingBack:
         return looked
 
     async def _look(self, campaign: _Campaign, due: Sequence[DueDecision]) -> None:
-        stored = await self._store.since(*campaign, int(due[0].sk[:13]))
-        waiting = [item for item in stored if not item.in_trail]
         try:
-            await self._judge(campaign, waiting)
+            stored = await self._store.since(*campaign, int(due[0].sk[:13]))
+            await self._judge(campaign, [item for item in stored if not item.in_trail])
         except CampaignAutomationError as error:
             logger.warning("not looked at again", campaign_id=campaign.campaign_id, reason=error.message)
         except Exception:  # of one campaign: the others are still to be looked at

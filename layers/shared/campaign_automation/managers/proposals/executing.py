@@ -106,8 +106,11 @@ class ProposalExecution:
         for key in await self._store.due(_MOST_DUE):
             if time.monotonic() > until:
                 break  # the next sweep goes on
-            if outcome := await self._visit(key):
-                counts[outcome] += 1
+            try:
+                if outcome := await self._visit(key):
+                    counts[outcome] += 1
+            except Exception:  # of one proposal: the others are still to be visited
+                internal_error("proposal not visited", proposal_id=key.proposal_id)
         return counts
 
     async def _visit(self, key: ProposalKey) -> str | None:
@@ -119,10 +122,7 @@ class ProposalExecution:
                 return None
             await self.expire(proposal)
             return "expired"
-        try:
-            await self.carry_out(proposal, wait_seconds=0)
-        except Exception:  # of one proposal: the others are still to be visited
-            internal_error("proposal not carried on with", proposal_id=proposal.proposal_id)
+        await self.carry_out(proposal, wait_seconds=0)
         return "carried_on"
 
     async def expire(self, proposal: Proposal) -> None:

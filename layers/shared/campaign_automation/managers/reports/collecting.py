@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
@@ -59,7 +59,7 @@ class Collector:
 
     async def fetch(self, job: CollectionJob) -> bool:
         """Collect the history that a report misses. Return False, with the failure noted, when it failed."""
-        campaigns = await load_all(self._campaigns, job.tenant, job.campaign_ids)
+        campaigns = load_all(self._campaigns, job.tenant, job.campaign_ids)
         name = history_name(job)
         failure = await self._failure(campaigns, [Level(job.level)], Span(job.first_day, job.last_day))
         await self._figures.end(job.tenant, name, 0, failure)
@@ -72,17 +72,17 @@ class Collector:
             return None
         if await self._figures.begin(tenant, name, COLLECTING_SECONDS) is None:
             return None
-        failure = await self._failure(await load_all(self._campaigns, tenant, ids), LEVELS)
+        failure = await self._failure(load_all(self._campaigns, tenant, ids), LEVELS)
         again = _DAY_MS if failure is None else _AGAIN_MS
         await self._figures.end(tenant, name, clock.now_ms() + again, failure)
         return failure is None
 
     async def _failure(
-        self, campaigns: Sequence[Campaign], levels: Sequence[Level], span: Span | None = None
+        self, campaigns: Awaitable[Sequence[Campaign]], levels: Sequence[Level], span: Span | None = None
     ) -> str | None:
         """Collect campaigns of one account, and return the reason why not, if any."""
         try:
-            for group in by_objective(campaigns):
+            for group in by_objective(await campaigns):
                 for level in levels:
                     await self._collect(group, level, span)
         except CampaignAutomationError as error:

@@ -43,7 +43,7 @@ from campaign_automation.models.rules.rule import (
 )
 from campaign_automation.optimizers.rules.schedule import next_run_of
 from campaign_automation.optimizers.rules.templates import TEMPLATES, rule_from_template
-from campaign_automation.stores.rule_store import RuleHead, RuleState, RuleStore
+from campaign_automation.stores.rule_store import RuleHead, RuleKey, RuleState, RuleStore
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import (
     CampaignAutomationError,
@@ -51,7 +51,7 @@ from campaign_automation.utils.error_handler import (
     InvalidRequestError,
     NotFoundError,
 )
-from campaign_automation.utils.observability import emit, logger
+from campaign_automation.utils.observability import emit, internal_error, logger
 from campaign_automation.utils.validation import parse
 
 OVERDUE = timedelta(minutes=30)  # two runs of `reconcile`, which repairs schedules every 15 minutes
@@ -267,7 +267,7 @@ class RuleManager:
         there = await schedules.names()
         keys = await self._rules.enabled()
         for key in keys:
-            head = await self._rules.head(*key)
+            head = await self._readable(key)
             if head is None or head.state != "enabled" or next_run_of(head.stored, clock.now()) is None:
                 continue
             overdue += _is_overdue(head)
@@ -277,6 +277,14 @@ class RuleManager:
         deleted = await self._delete_orphans(schedules, there - {key.rule_id for key in keys})
         emit("rules_overdue", overdue)
         return Reconciled(made, deleted, overdue)
+
+    async def _readable(self, key: RuleKey) -> RuleHead | None:
+        """Return a rule; None also where its row cannot be read, so that the others get their schedules."""
+        try:
+            return await self._rules.head(*key)
+        except (KeyError, ValueError):
+            internal_error("rule not read", rule_id=key.rule_id)
+            return None
 
     async def _delete_orphans(self, schedules: RuleSchedules, names: set[str]) -> int:
         """Delete the schedules of rules that are not enabled any more, and return their number."""
