@@ -25,7 +25,7 @@ from local.cloud.aws import CREDENTIALS, Clients
 from local.cloud.backing import Sandbox, SandboxClock, StartError, Valkey
 from local.cloud.front_door import FrontDoor
 from local.cloud.identity import Identity
-from local.cloud.moto_seams import executions, import_moto, moto_application, point_moto_at
+from local.cloud.moto_aws.seams import executions, import_moto, moto_application, point_moto_at
 from local.cloud.processes import Children
 from local.cloud.serving import bind
 from local.cloud.stack.deployer import deploy

@@ -15,7 +15,8 @@ import redis
 from botocore.exceptions import ClientError
 from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
 
-from local.cloud import Cloud, moto_seams
+from local.cloud import Cloud
+from local.cloud.moto_aws import seams
 from tests.support.aws import is_busy
 
 Client = Callable[[str], Any]
@@ -60,8 +61,8 @@ def test_transient_error_is_retried_by_name(cloud: Cloud, aws: Client) -> None:
 def test_waits_between_tries_are_shortened(monkeypatch: pytest.MonkeyPatch) -> None:
     waits: list[float] = []
     monkeypatch.setattr(retrier_decl, "time", None)
-    monkeypatch.setattr(moto_seams.time, "sleep", waits.append)
-    moto_seams._scale_retries(moto_seams.DEFAULT_RETRY_SCALE)
+    monkeypatch.setattr(seams.time, "sleep", waits.append)
+    seams._scale_retries(seams.DEFAULT_RETRY_SCALE)
     for seconds in (1, 2, 4):
         retrier_decl.time.sleep(seconds)
     assert waits == pytest.approx([0.1, 0.2, 0.4])

@@ -40,7 +40,7 @@ from campaign_automation.stores.table import (
     version_of,
 )
 from campaign_automation.utils.error_handler import StoreError
-from local.cloud.moto_seams import quicken_dynamodb
+from local.cloud.moto_aws.seams import quicken_dynamodb
 from tests.support.memory_table import MemoryTable
 from tests.support.table import empty_table, make_table, one_at_a_time
 

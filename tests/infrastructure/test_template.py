@@ -92,7 +92,7 @@ def test_each_secret_is_readable_only_by_the_functions_that_need_it(rights: dict
         "GoogleSecret": {"GoogleStepFunctionRole", *EVERY_PLATFORM},
         "WebPlatformSecret": {*PLATFORM_STEPS, *EVERY_PLATFORM, "OutboxFunctionRole"},
         "GeminiSecret": {"WriteCopyFunctionRole"},
-        # Who makes links, or forms that decide.
+        # Functions that make links, or forms that decide.
         "LinksSecret": {
             *("AuthorizerFunctionRole", "ProposalsFunctionRole", "OutboxFunctionRole"),
             *("AccountFunctionRole", "ReportsFunctionRole"),

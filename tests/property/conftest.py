@@ -10,7 +10,7 @@ import pytest
 from campaign_automation.stores.engines import dynamodb
 from campaign_automation_testing.processes import RunningSandbox
 from local.cloud import Cloud
-from local.cloud.moto_seams import quicken_dynamodb
+from local.cloud.moto_aws.seams import quicken_dynamodb
 from tests.support.in_process import aws_in_process, cloud_of
 from tests.support.table import make_table, one_at_a_time
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 LAYER = Path(__file__).parents[2] / "layers" / "shared" / "campaign_automation"
-# What only developers, models or programs read.
+# Sources whose texts only developers, models or programs read.
 _FILES = re.compile(
     r"__main__|__init__|api/(openapi|event_schema|prometheus|reference/|gemini|pages/(kit|wording))|api/mcp/(protocol|catalogue|resources)"
     r"|utils/(metrics|observability|languages)|adapters/(google/queries|(google|meta|tiktok)/facts)"

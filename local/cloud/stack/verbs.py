@@ -14,7 +14,7 @@ from werkzeug.wrappers import Request, Response
 from local.cloud.api.gateway import Gateway
 from local.cloud.backing import SandboxClock
 from local.cloud.identity import LIFETIME_SECONDS, Identity
-from local.cloud.moto_seams import running_executions
+from local.cloud.moto_aws.seams import running_executions
 from local.cloud.stack.intrinsics import TemplateError
 from local.cloud.telemetry import Telemetry
 from local.cloud.ticker import Ticker, UnknownScheduleError

@@ -178,7 +178,7 @@ class CampaignAdoption:
 
     async def _adopt(self, campaign: Campaign, view: CampaignView) -> bool:
         """Store the campaign. Return False when another tenant took it in meanwhile."""
-        # What it spends a day already counts, whatever the cap.
+        # Its spend a day exists already, so that it counts whatever the cap is.
         if not await self._adoptions.adopt(campaign, view.daily_spend()):
             return False
         logger.info("campaign taken in", campaign_id=campaign.campaign_id, platform_id=campaign.root_id)

@@ -57,8 +57,8 @@ _BETWEEN: tuple[tuple[re.Pattern[str], str], ...] = (
 )
 _LISTED = ("、", "和")  # between the parts of a list, or of anybody's sentence
 _MOST_CUTS = 8  # of one kind at which a sentence is cut in two; a longer list is cut everywhere
-# What somebody makes up must not cost time: so many letters are read of one text and its parts, and so many
-# times its own; what is left then stays as it is.
+# A text that somebody made up must not cost time: so many letters are read of it and its parts, and so many
+# times its own number; the rest stays as it is.
 _MOST_LETTERS, _MOST_TIMES = 20_000, 10
 _DEEPEST = 30
 _LONGEST = 30_000  # characters: a thousand wrong fields are less
@@ -175,7 +175,7 @@ class _Reader:
         if name == _LIST:
             return Reading(value.replace(" or ", " 或 ").replace(" and ", " 和 "), 0)
         if name in _NAMES or name.endswith("_id"):
-            # What holds the end of a sentence may be a name, or several sentences of which each is known.
+            # A value with the end of a sentence in it may be a name, or several sentences, each known.
             doubt = 1 + len(_LATIN.findall(value)) // 2 if _ENDS.search(value) else 0
             return Reading(value, doubt)
         return self.read(value)
@@ -211,7 +211,7 @@ class _Reader:
         tail = self.read(second)
         if between in _LISTED and not (_is_said(head, first) and _is_said(tail, second)):
             return
-        # What stays as it is keeps its own punctuation.
+        # A part that stays as it is keeps its own punctuation.
         gap = between if is_name or _is_said(head, first) else place[0]
         yield Reading(f"{head.said}{gap}{tail.said}", head.left + tail.left)
 

@@ -118,7 +118,7 @@ _DIGEST = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
 
 HEADERS = {
     "Content-Type": "text/html; charset=utf-8",
-    # What a page shows is one tenant's, and a link to it is a right: it is kept nowhere, no site is told it.
+    # A page is of one tenant, and a link to it is a right: it is kept nowhere, and no site is told of it.
     "Cache-Control": "no-store",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",

@@ -1,4 +1,4 @@
-"""What moto's DynamoDB does over and over again for one request, done once.
+"""Work of moto's DynamoDB that it does many times for one request, done once.
 
 A creation of a campaign writes some two hundred rows; most of the time of that went into lexing the same
 conditions, measuring the same rows and turning attributes from one form into the same.

@@ -20,7 +20,7 @@ from typing import Any
 
 from local.cloud.aws import ACCOUNT, REGION
 from local.cloud.front_door import Application
-from local.cloud.moto_dynamodb import LARGEST_ROW, PLAIN, quicken_requests
+from local.cloud.moto_aws.dynamodb import LARGEST_ROW, PLAIN, quicken_requests
 
 RETRY_SCALE = "LOCAL_RETRY_SCALE"
 DEFAULT_RETRY_SCALE = 0.1
