@@ -1,4 +1,4 @@
-"""What campaigns commit of an account's cap, and what a run that died leaves to the next one."""
+"""Commitments of campaigns under an account's cap, and those that a run that died leaves behind."""
 
 from __future__ import annotations
 
