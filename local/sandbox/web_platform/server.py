@@ -55,8 +55,8 @@ class WebPlatform:
 
 
 class _Standard:
-    """The standard dialect, which begins with its first request: importing the SDK is a third of what a sandbox
-    takes to start, and few ask for it."""
+    """The standard dialect, which begins with its first request: importing the SDK is a third of what a
+    sandbox takes to start, and few ask for it."""
 
     tasks: TaskGroup
 
