@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
+from itertools import takewhile
 from typing import Any, ClassVar, Generic, TypeVar
 
 from local.sandbox.core.records import DayRecord
@@ -67,7 +68,8 @@ class NodeStore(Generic[AccountT, NodeT]):
         self._below: dict[tuple[str, str], list[NodeT]] = {}  # by kind and the id of a parent
         self._days: dict[str, list[DayRecord]] = {}  # by ad set
         self._delivered = (0, 0)  # the records of which it is: a day stays, and its figures grow
-        self._indexed = (0, 0)  # the nodes of which it is: objects are only added, and keep their parents
+        self._indexed = 0  # the nodes of which it is: those with parents are only added, and keep them
+        self._newest: NodeT | None = None  # of those that it has
 
     def next_id(self) -> str:
         self.last_id += self.id_step
@@ -86,17 +88,21 @@ class NodeStore(Generic[AccountT, NodeT]):
         return [node for node in nodes if node.kind == kind and node.account_id == account_id]
 
     def children(self, node: NodeT, kind: str) -> list[NodeT]:
-        if self._indexed != (id(self.nodes), len(self.nodes)):
-            self._index()
+        self._index()
         below = self._below.get((kind, node.id), ())
         return [other for other in below if other.account_id == node.account_id]
 
     def _index(self) -> None:
-        self._below = defaultdict(list)
-        for node in reversed(self.nodes.values()):
+        """Enter what was added since the last time."""
+        new = list(takewhile(lambda node: node is not self._newest, reversed(self.nodes.values())))
+        if self._indexed != id(self.nodes) or len(new) == len(self.nodes):
+            self._below, new = defaultdict(list), [*reversed(self.nodes.values())]
+        for node in reversed(new):
             for parent in {node.data.get(f"{level}_id") for level in self.levels} - {None, node.id}:
-                self._below[node.kind, str(parent)].append(node)
-        self._indexed = (id(self.nodes), len(self.nodes))
+                self._below[node.kind, str(parent)].insert(0, node)
+        if new:
+            self._newest = new[0]
+        self._indexed = id(self.nodes)
 
     def days_of(self, adset_id: str) -> list[DayRecord]:
         """The delivered days of an ad set and of its ads."""
