@@ -1,6 +1,6 @@
 """One event loop for the life of a function's process: connections kept open belong to their loop.
 
-And threads for calls that wait for somebody else's answer, which would block it.
+And threads for calls that wait for somebody else's answer, which would block it; and work beside other work.
 """
 
 from __future__ import annotations
@@ -35,3 +35,15 @@ async def in_thread(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> 
     """Return the answer of a call that is made in a thread; for calls of platforms and models."""
     work = partial(contextvars.copy_context().run, call, *args, **kwargs)
     return await asyncio.get_running_loop().run_in_executor(_waiting, work)
+
+
+async def beside(awaited: Coroutine[Any, Any, T], other: Coroutine[Any, Any, object]) -> T:
+    """Return the outcome of `awaited`, with `other` done meanwhile.
+
+    Both have ended when this returns or raises: a function that answered is frozen, with all it still does.
+    """
+    task = asyncio.create_task(other)
+    try:
+        return await awaited
+    finally:
+        await task
