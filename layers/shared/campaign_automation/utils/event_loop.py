@@ -9,6 +9,7 @@ import asyncio
 import contextvars
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
@@ -16,6 +17,8 @@ from campaign_automation.utils.error_handler import without_secrets
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+_HEAD_START_SECONDS = 0.05
 
 _runner = asyncio.Runner()
 # Python's own pool has six threads on two cores, so that texts of a model would hold up the platform's calls
@@ -41,9 +44,18 @@ async def beside(awaited: Coroutine[Any, Any, T], other: Coroutine[Any, Any, obj
     """Return the outcome of `awaited`, with `other` done meanwhile.
 
     Both have ended when this returns or raises: a function that answered is frozen, with all it still does.
+    The other begins a moment later, so that a request is on its way before it takes the processor.
     """
-    task = asyncio.create_task(other)
+    is_over = asyncio.Event()
+
+    async def later() -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(is_over.wait(), _HEAD_START_SECONDS)
+        await other
+
+    task = asyncio.create_task(later())
     try:
         return await awaited
     finally:
+        is_over.set()
         await task
