@@ -17,7 +17,6 @@ from tests.support.builders import request_body
 from tests.support.fake_adapter import FakeAdapter
 from tests.support.one_tenant import OneTenant
 
-
 STEPS_UNTIL_ADS = (
     "fetch_creatives",
     "write_copy",
