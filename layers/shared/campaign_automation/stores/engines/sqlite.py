@@ -123,6 +123,10 @@ class SqliteTable(Table):
         rows = await self._done(_READ, _rows, "pk = ? AND sk = ?", key, 1)
         return rows[0] if rows else None
 
+    async def _get_many(self, keys: Sequence[Key], names: Sequence[str]) -> list[Row]:
+        rows = await self._done(_READ, _rows_of, keys)
+        return [{name: row[name] for name in names if name in row} for row in rows]
+
     async def _query(self, pk: str, since: str, prefix: str, limit: int | None) -> list[Row]:
         bounds = (pk, since or prefix, prefix + _LAST)
         return await self._done(_READ, _rows, "pk = ? AND sk >= ? AND sk < ? ORDER BY sk", bounds, limit)
@@ -168,6 +172,10 @@ def _rows(connection: sqlite3.Connection, clause: str, values: Iterable[str], li
     found = connection.execute(f"SELECT body FROM row WHERE {clause}", tuple(values))  # noqa: S608
     with closing(found):
         return [_decoded(body) for (body,) in islice(found, limit)]
+
+
+def _rows_of(connection: sqlite3.Connection, keys: Iterable[Key]) -> list[Row]:
+    return [row for key in keys for row in _rows(connection, "pk = ? AND sk = ?", key, 1)]
 
 
 def _transact(connection: sqlite3.Connection, waiting: deque[_Write], mine: _Write) -> None:
