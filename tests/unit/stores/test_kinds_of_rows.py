@@ -60,7 +60,7 @@ KINDS = {
     "campaign": Kind("campaign_store", r"[^#]+#campaign#cmp_\w+", "campaign"),
     "copy": Kind("campaign_store", r"[^#]+#campaign#cmp_\w+", r"creative#.+"),
     "object": Kind("campaign_store", r"[^#]+#campaign#cmp_\w+", r"object#\w+#.+"),
-    "message": Kind("campaign_store", r"[^#]+#campaign#cmp_\w+", r"outbox#\d{6}"),
+    "message": Kind("message_store", r"[^#]+#campaign#cmp_\w+", r"outbox#\d{6}"),
     "document": Kind("campaign_store", r"[^#]+#campaign#cmp_\w+", r"part#\w+#[0-9a-f]{16}#\d{4}"),
     "list": Kind("campaign_store", r"[^#]+#campaigns", r"cmp_\w+"),
     "pointer": Kind("campaign_store", r"[^#]+#platform#.+", "pointer"),

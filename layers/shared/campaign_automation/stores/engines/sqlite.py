@@ -24,7 +24,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
-from campaign_automation.stores.engines.conditions import result_of
+from campaign_automation.stores.engines.conditions import needs_row, result_of
 from campaign_automation.stores.lease import machine_now
 from campaign_automation.stores.table import Key, Operation, Row, Table
 from campaign_automation.utils.error_handler import StoreError
@@ -216,8 +216,9 @@ def _carry_out_or_undo(connection: sqlite3.Connection, write: _Write) -> None:
 
 
 def _carry_out(connection: sqlite3.Connection, operation: Operation) -> None:
-    key = operation.key
-    found = connection.execute("SELECT body FROM row WHERE pk = ? AND sk = ?", key).fetchone()
+    key, found = operation.key, None
+    if needs_row(operation):
+        found = connection.execute("SELECT body FROM row WHERE pk = ? AND sk = ?", key).fetchone()
     row = result_of(operation, None if found is None else _decoded(found[0]))
     if row is None:
         connection.execute("DELETE FROM row WHERE pk = ? AND sk = ?", key)
@@ -278,13 +279,16 @@ def _whole(value: Decimal | None) -> int | None:
 
 def _encoded(row: Mapping[str, Any]) -> str:
     """Return the row as JSON; numbers as their exact text and bytes are marked as what they are."""
-    return json.dumps(row, default=_marked, ensure_ascii=False)
+    return _ENCODER.encode(row)
 
 
 def _marked(value: Any) -> dict[str, str]:
     if isinstance(value, Decimal):
         return {"n": str(value)}
     return {"b": base64.b64encode(value).decode()}
+
+
+_ENCODER = json.JSONEncoder(default=_marked, ensure_ascii=False)
 
 
 def _decoded(body: str) -> Row:
