@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
-from itertools import takewhile
+from itertools import islice
 from typing import Any, ClassVar, Generic, TypeVar
 
 from local.sandbox.core.records import DayRecord
@@ -65,11 +65,12 @@ class NodeStore(Generic[AccountT, NodeT]):
         self.nodes: dict[str, NodeT] = {}
         self.records: dict[tuple[str, date], DayRecord] = {}
         self.last_id = first_id
-        self._below: dict[tuple[str, str], list[NodeT]] = {}  # by kind and the id of a parent
+        self._below: dict[tuple[str, str], list[NodeT]] = {}  # by kind and the id of a parent, oldest first
+        self._kinds: dict[tuple[str, str], list[NodeT]] = {}  # by account and kind, oldest first
         self._days: dict[str, list[DayRecord]] = {}  # by ad set
         self._delivered = (0, 0)  # the records of which it is: a day stays, and its figures grow
-        self._indexed = 0  # the nodes of which it is: those with parents are only added, and keep them
-        self._newest: NodeT | None = None  # of those that it has
+        self._indexed: Mapping[str, NodeT] = {}  # the nodes of which these are, and the number known to them
+        self._known = 0
 
     def next_id(self) -> str:
         self.last_id += self.id_step
@@ -82,27 +83,33 @@ class NodeStore(Generic[AccountT, NodeT]):
         yield
         self.nodes = others | self.nodes
 
+    def forget(self, node: NodeT) -> None:
+        """Take a node away as if it had never been; what is deleted on a platform stays, and is `gone`."""
+        del self.nodes[node.id]
+        self._indexed = {}
+
     def of_kind(self, account_id: str, kind: str) -> list[NodeT]:
         """Newest first, deleted ones included."""
-        nodes = reversed(self.nodes.values())
-        return [node for node in nodes if node.kind == kind and node.account_id == account_id]
+        self._index()
+        return self._kinds.get((account_id, kind), [])[::-1]
 
     def children(self, node: NodeT, kind: str) -> list[NodeT]:
         self._index()
-        below = self._below.get((kind, node.id), ())
+        below = reversed(self._below.get((kind, node.id), ()))
         return [other for other in below if other.account_id == node.account_id]
 
     def _index(self) -> None:
-        """Enter what was added since the last time."""
-        new = list(takewhile(lambda node: node is not self._newest, reversed(self.nodes.values())))
-        if self._indexed != id(self.nodes) or len(new) == len(self.nodes):
-            self._below, new = defaultdict(list), [*reversed(self.nodes.values())]
-        for node in reversed(new):
+        """Note the nodes that were added: objects keep their kind, their account and their parents."""
+        if self._indexed is not self.nodes:
+            self._indexed, self._known = self.nodes, 0
+            self._below, self._kinds = defaultdict(list), defaultdict(list)
+        if self._known == len(self.nodes):
+            return
+        for node in islice(self.nodes.values(), self._known, None):
+            self._kinds[node.account_id, node.kind].append(node)
             for parent in {node.data.get(f"{level}_id") for level in self.levels} - {None, node.id}:
-                self._below[node.kind, str(parent)].insert(0, node)
-        if new:
-            self._newest = new[0]
-        self._indexed = id(self.nodes)
+                self._below[node.kind, str(parent)].append(node)
+        self._known = len(self.nodes)
 
     def days_of(self, adset_id: str) -> list[DayRecord]:
         """The delivered days of an ad set and of its ads."""
