@@ -58,6 +58,10 @@ def test_a_stored_error_comes_back_the_same() -> None:
         "Authorization: Bearer SECRET",
         "x-goog-api-key: SECRET",
         "{'client_secret': 'SECRET'}",
+        "access_to\u212aen=SECRET",  # the sign of kelvin, which the patterns take for a k
+        "client_\u017fecret=SECRET",  # as for an s the long one
+        "https://me:SECRET@proxy.example",
+        "sent basic SECRET",
     ],
 )
 def test_secrets_are_redacted(text: str) -> None:
