@@ -15,8 +15,11 @@ class Aws:
     def client(self, service: str) -> Any:
         if service not in self._clients:
             import boto3
+            from botocore.config import Config
 
-            self._clients[service] = boto3.client(service)
+            # boto3's own check of a hundred rows takes longer than all else it does; DynamoDB checks them too.
+            is_checked = service != "dynamodb"
+            self._clients[service] = boto3.client(service, config=Config(parameter_validation=is_checked))
         return self._clients[service]
 
     def drop_connections(self) -> None:
