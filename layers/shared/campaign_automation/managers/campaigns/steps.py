@@ -244,7 +244,9 @@ class CreationSteps:
                 retryable=False,
                 drift=serious,
             )
-        await self._store.update(creation, drift=[item.message for item in drift])
+        messages = [item.message for item in drift]
+        if messages != creation.drift:
+            await self._store.update(creation, drift=messages)
 
     async def _remove_surplus(self, planned: Planned, tree: Tree) -> bool:
         """Remove second copies and return whether there were any.

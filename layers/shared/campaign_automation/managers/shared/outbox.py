@@ -163,8 +163,8 @@ class Outbox:
 
     async def _send_waiting(self, tenant: str, campaign_id: str) -> Exception | None:
         """Send the campaign's messages; one process at a time sends for a campaign."""
-        failure = None
-        while failure is None and self._tools is not None:
+        failure, is_last = None, False
+        while failure is None and self._tools is not None and not is_last:
             creation = await self._store.load(tenant, campaign_id)
             now = clock.now_ms()
             if creation is None or not any(entry.is_due(now) for entry in creation.outbox):
@@ -176,7 +176,7 @@ class Outbox:
             try:
                 failure = await self._deliver(self._tools, creation)
             finally:
-                await self._store.release_delivery(creation, token)
+                is_last = await self._store.release_delivery(creation, token)
         return failure
 
     async def _deliver(self, tools: ToolCaller, creation: Creation) -> Exception | None:

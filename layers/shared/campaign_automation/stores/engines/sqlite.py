@@ -26,7 +26,7 @@ from typing import Any, TypeVar
 
 from campaign_automation.stores.engines.conditions import result_of
 from campaign_automation.stores.lease import machine_now
-from campaign_automation.stores.table import Key, Operation, Row, Table
+from campaign_automation.stores.table import Key, Operation, Row, Table, Update
 from campaign_automation.utils.error_handler import StoreError
 
 R = TypeVar("R")
@@ -183,8 +183,9 @@ def _transact(connection: sqlite3.Connection, waiting: deque[_Write], mine: _Wri
 def _commit(connection: sqlite3.Connection, writes: Sequence[_Write]) -> None:
     try:
         with _transaction(connection):
+            # One alone is undone with its transaction.
             for write in writes:
-                _carry_out_or_undo(connection, write)
+                (_carry_out_all if len(writes) == 1 else _carry_out_or_undo)(connection, write)
     except Exception as error:
         for write in writes:
             write.error = error
@@ -195,10 +196,7 @@ def _commit(connection: sqlite3.Connection, writes: Sequence[_Write]) -> None:
 def _carry_out_or_undo(connection: sqlite3.Connection, write: _Write) -> None:
     connection.execute("SAVEPOINT own")
     try:
-        for operation in write.operations:
-            _carry_out(connection, operation)
-        if write.sweeps:
-            connection.execute("DELETE FROM row WHERE expires_at < ?", (machine_now(),))
+        _carry_out_all(connection, write)
     except (sqlite3.Error, OSError):
         raise  # of the file, so that nothing of the others is stored either
     except Exception as error:
@@ -207,15 +205,29 @@ def _carry_out_or_undo(connection: sqlite3.Connection, write: _Write) -> None:
     connection.execute("RELEASE own")
 
 
+def _carry_out_all(connection: sqlite3.Connection, write: _Write) -> None:
+    for operation in write.operations:
+        _carry_out(connection, operation)
+    if write.sweeps:
+        connection.execute("DELETE FROM row WHERE expires_at < ?", (machine_now(),))
+
+
 def _carry_out(connection: sqlite3.Connection, operation: Operation) -> None:
     key = operation.key
-    found = connection.execute("SELECT body FROM row WHERE pk = ? AND sk = ?", key).fetchone()
-    row = result_of(operation, None if found is None else _decoded(found[0]))
+    row = result_of(operation, _before(connection, operation))
     if row is None:
         connection.execute("DELETE FROM row WHERE pk = ? AND sk = ?", key)
         return
     due, expires = (_whole(row.get(name)) for name in ("due", "expires_at"))
     connection.execute(_UPSERT, (*key, row.get("outbox"), due, expires, _encoded(row)))
+
+
+def _before(connection: sqlite3.Connection, operation: Operation) -> Row | None:
+    """Return the row that an operation is about; None too for one whose outcome does not depend on it."""
+    if not isinstance(operation, Update) and operation.when is None:
+        return None
+    found = connection.execute("SELECT body FROM row WHERE pk = ? AND sk = ?", operation.key).fetchone()
+    return None if found is None else _decoded(found[0])
 
 
 def _connect(path: str) -> sqlite3.Connection:
@@ -242,7 +254,7 @@ def _identity(path: str) -> tuple[int, int] | None:
     """
     if path == MEMORY:
         return None
-    found = Path(path).stat()
+    found = os.stat(path)
     return found.st_dev, found.st_ino
 
 
