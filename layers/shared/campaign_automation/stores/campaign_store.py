@@ -354,9 +354,9 @@ class CampaignStore:
 
     # --- messages to the Web Platform ------------------------------------------------------------------
 
-    async def save_message(self, campaign: Creation | Campaign, entry: OutboxEntry) -> None:
-        """Replace a message that was taken, or is to be sent again from now on."""
-        await self._table.write(Put(outbox_row(campaign, entry)))
+    async def save_messages(self, campaign: Creation | Campaign, entries: Iterable[OutboxEntry]) -> None:
+        """Replace messages that were taken, or are to be sent again from now on."""
+        await self._table.write_in_groups(Put(outbox_row(campaign, entry)) for entry in entries)
 
     async def claim_delivery(self, campaign: Creation | Campaign, seconds: int) -> str | None:
         """Take the lease of sending the campaign's messages. Return its token, None if another sends."""

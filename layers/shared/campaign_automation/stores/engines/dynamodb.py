@@ -288,7 +288,7 @@ def _unmarked(row: Row) -> Row:
 def _take_rows_out(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: Any) -> None:
     """Hand the rows of an answer on as they are: botocore walks through every value of them by its model,
     which takes longer than all the rest of a call."""
-    from botocore.parsers import ResponseParserError
+    from botocore.exceptions import HTTPClientError
 
     if response_dict["status_code"] >= 300:
         return
@@ -296,7 +296,7 @@ def _take_rows_out(response_dict: dict[str, Any], customized_response_dict: dict
         answer = json.loads(response_dict["body"])
     except ValueError as error:
         # botocore would read a proxy's page as an answer without rows.
-        raise ResponseParserError("the answer is no JSON") from error
+        raise HTTPClientError(error="the answer is no JSON") from error
     customized_response_dict |= {name: answer.pop(name) for name in ("Item", "Items") if name in answer}
     response_dict["body"] = json.dumps(answer).encode()
 
