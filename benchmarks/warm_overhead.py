@@ -37,6 +37,7 @@ from local.cloud import start
 from tests.support.sandbox import Sandbox
 
 WARM, TIMES = 3, 50
+_NAMES = {"embedded": "embedded", "dynamodb": "DynamoDB"}
 ACCOUNT = "act_100000000000001"
 CALLER = {"user_id": "user_123"}
 BODY = {"objective": "sales", "daily_budget": 100, "creative_ids": ["1", "2"]}
@@ -106,7 +107,9 @@ def _usual(turns: Sequence[Turn]) -> Turn:
 
 
 def _times_table(found: Mapping[str, Measured], figures: Mapping[str, float]) -> Iterator[str]:
-    yield f"{'milliseconds':28}" + "".join(f"{store + ' p50':>14}{'p99':>8}{'CPU':>8}" for store in found)
+    yield f"{'milliseconds':28}" + "".join(
+        f"{_NAMES[store] + ' p50':>14}{'p99':>8}{'CPU':>8}" for store in found
+    )
     for action in found["embedded"].actions:
         cells = [[figures[f"{action}.{store}.{name}"] for name in ("p50", "p99", "cpu")] for store in found]
         yield f"{action:28}" + "".join(f"{p50:14.1f}{p99:8.1f}{cpu:8.1f}" for p50, p99, cpu in cells)
@@ -114,7 +117,7 @@ def _times_table(found: Mapping[str, Measured], figures: Mapping[str, float]) ->
 
 def _calls_table(found: Mapping[str, Measured], figures: Mapping[str, float]) -> Iterator[str]:
     yield f"{'':28}{'reads':>7}{'writes':>8}{'requests':>10}" + "".join(
-        f"{store + ' alone':>16}{'CPU':>8}" for store in found
+        f"{_NAMES[store] + ' alone':>16}{'CPU':>8}" for store in found
     )
     for action, turns in found["embedded"].actions.items():
         usual = _usual(turns)
@@ -124,7 +127,7 @@ def _calls_table(found: Mapping[str, Measured], figures: Mapping[str, float]) ->
         )
     for store, measured in found.items():
         read, write, request = measured.alone
-        yield f"alone, {store}: a read {read:.2f}, a write {write:.2f}, a request {request:.2f}"
+        yield f"alone, {_NAMES[store]}: a read {read:.2f}, a write {write:.2f}, a request {request:.2f}"
 
 
 def percentile(values: Sequence[float], share: float) -> float:

@@ -48,10 +48,16 @@ class Usage:
 
     def read(self, target: str, body: bytes, reply: bytes) -> None:
         """Count the units of a read from what it found. A consistent one costs twice as much."""
-        if target not in (f"{DYNAMODB}.GetItem", f"{DYNAMODB}.Query"):
-            return
-        request, found = json.loads(body), json.loads(reply)
-        items = found.get("Items") or [item for item in (found.get("Item"),) if item]
+        request = json.loads(body) if target.startswith(DYNAMODB) else {}
+        if target == f"{DYNAMODB}.BatchGetItem":
+            for name, part in request["RequestItems"].items():
+                for key in part["Keys"]:  # each row counts by itself, and whole, whatever is taken of it
+                    self._add_units(part, [_stored(name, key)])
+        elif target in (f"{DYNAMODB}.GetItem", f"{DYNAMODB}.Query"):
+            found = json.loads(reply)
+            self._add_units(request, found.get("Items") or [found.get("Item") or {}])
+
+    def _add_units(self, request: Mapping[str, Any], items: Iterable[Item]) -> None:
         halves = max(1, ceil(sum(map(item_bytes, items)) / _READ))
         self.add("half_read_units", halves * (2 if request.get("ConsistentRead") else 1))
 
@@ -84,14 +90,15 @@ class Writes:
         return [self._row(request) for request in self._requests]
 
     def _row(self, request: Mapping[str, Any]) -> Item:
-        from moto.dynamodb.models import dynamodb_backends
+        return _stored(request["TableName"], request.get("Key") or request["Item"])
 
-        key = request.get("Key") or request["Item"]
-        names = ("pk", "sk")
-        found = dynamodb_backends[ACCOUNT][REGION].get_item(
-            request["TableName"], {name: key[name] for name in names}
-        )
-        return {} if found is None else found.to_json()["Attributes"]
+
+def _stored(table: str, key: Mapping[str, Any]) -> Item:
+    from moto.dynamodb.models import dynamodb_backends
+
+    names = ("pk", "sk")
+    found = dynamodb_backends[ACCOUNT][REGION].get_item(table, {name: key[name] for name in names})
+    return {} if found is None else found.to_json()["Attributes"]
 
 
 def item_bytes(item: Item) -> int:

@@ -40,6 +40,7 @@ def allow(action: Any, resource: Any = "*", effect: str = "Allow") -> dict[str, 
             dynamodb("BatchWriteItem", {"RequestItems": {"t": []}}),
             [Need("dynamodb:BatchWriteItem", TABLE)],
         ),
+        (dynamodb("BatchGetItem", {"RequestItems": {"t": {}}}), [Need("dynamodb:BatchGetItem", TABLE)]),
         (
             dynamodb(
                 "TransactWriteItems",

@@ -169,6 +169,21 @@ def test_a_row_that_is_not_there_is_none(table: Table) -> None:
     assert run(table.query("t#a")) == []
 
 
+def test_rows_of_many_partitions_are_read_together(table: Table) -> None:
+    keys = [Key(f"t#{number}", "x") for number in range(120)]
+    run(table.write_in_groups(Put({**key._asdict(), "n": int(key.pk[2:]), "text": "long"}) for key in keys))
+    asked = [*keys, keys[0], Key("t#none", "x")]
+    found = run(table.get_many(asked, ["n", "missing"]))
+    assert found == {key: {**key._asdict(), "n": int(key.pk[2:]), "schema": SCHEMA} for key in keys}
+    assert run(table.get_many([], ["n"])) == {}
+
+
+def test_a_row_of_a_later_version_is_left_out_of_many(table: Table) -> None:
+    run(table.write(Put({**KEY._asdict(), "n": 1})))
+    run(table._write([Put({"pk": "t#b", "sk": "x", "schema": SCHEMA + 1})]))
+    assert list(run(table.get_many([KEY, Key("t#b", "x")], ["n"]))) == [KEY]
+
+
 def test_a_put_replaces_the_whole_row(table: Table) -> None:
     run(table.write(Put(row(a=1))))
     run(table.write(Put(row(b=2))))

@@ -28,6 +28,11 @@ class MemoryTable(Table):
         row = self._row(key)
         return None if row is None else dict(row)
 
+    async def _get_many(self, keys: Sequence[Key], names: Sequence[str]) -> list[Row]:
+        await asyncio.sleep(0)
+        rows = [row for key in keys if (row := self._row(key)) is not None]
+        return [{name: row[name] for name in names if name in row} for row in rows]
+
     async def _query(self, pk: str, since: str, prefix: str, limit: int | None) -> list[Row]:
         await asyncio.sleep(0)
         rows = self._partitions.get(pk, {})

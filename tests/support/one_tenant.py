@@ -26,11 +26,11 @@ SETTINGS = {
 class OneTenant:
     """The module with one platform or several; `ask` calls an action as the user "u"."""
 
-    def __init__(self, *platforms: FakeAdapter, **settings: str) -> None:
+    def __init__(self, *platforms: FakeAdapter, table: MemoryTable | None = None, **settings: str) -> None:
         adapters = platforms or (FakeAdapter("meta"),)
         self.adapter = adapters[0]
         self.web_platform = MemoryWebPlatform()
-        self.table = MemoryTable()
+        self.table = table or MemoryTable()
         self.wiring = Wiring(
             parse_settings({**SETTINGS, **settings}),
             mcp_client=self.web_platform,

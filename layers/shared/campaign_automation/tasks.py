@@ -22,6 +22,7 @@ from campaign_automation.models.rules.rule import RuleTick
 from campaign_automation.settings import get_settings
 from campaign_automation.steps import Event, Handler, handler_of
 from campaign_automation.stores.ab_test_store import AbTest, TestLook
+from campaign_automation.stores.digest_store import Digest
 from campaign_automation.stores.rule_store import RuleHead
 from campaign_automation.utils.observability import emit
 from campaign_automation.utils.validation import parse
@@ -121,7 +122,7 @@ SWEEPS: Mapping[str, tuple[str, Task]] = {
 
 # Inputs and answers of tasks beside campaigns.
 MODELS: Mapping[Task, Sequence[type[BaseModel]]] = {
-    evaluate_rule: (RuleTick, RuleHead, RuleEvaluated),
+    evaluate_rule: (RuleTick, RuleHead, RuleEvaluated, Digest),
     check_ab_test: (AbTestTick, AbTest, TestLook, AbTestChecked),
     reconcile_rules: (RuleHead, AbTest),
 }

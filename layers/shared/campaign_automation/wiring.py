@@ -45,6 +45,7 @@ from campaign_automation.managers.reports.reading import AccountFigures
 from campaign_automation.managers.reports.reporting import Reports
 from campaign_automation.managers.rules.account_snapshot import AccountSnapshots
 from campaign_automation.managers.rules.applying import RuleWriter
+from campaign_automation.managers.rules.campaign_reading import CampaignReading
 from campaign_automation.managers.rules.checks import RuleChecks
 from campaign_automation.managers.rules.evaluation import RuleEvaluation
 from campaign_automation.managers.rules.rule_manager import RuleManager
@@ -57,6 +58,7 @@ from campaign_automation.models.accounts.ab_test_lists import GetAbTest
 from campaign_automation.models.common import Context, Platform
 from campaign_automation.models.rules.rule import RuleReference
 from campaign_automation.stores.ab_test_store import AbTestStore
+from campaign_automation.stores.digest_store import DigestStore
 from campaign_automation.stores.engines.sqlite import SqliteTable
 from campaign_automation.stores.operations.daily_figures import DailyFigureStore
 from campaign_automation.stores.operations.forecasts import ForecastStore
@@ -313,7 +315,8 @@ class Wiring(CampaignParts):
 
     @cached_property
     def _snapshots(self) -> AccountSnapshots:
-        return AccountSnapshots(self.store, self.insights, self.audit)
+        reading = CampaignReading(self.store, self.audit, DigestStore(self._table))
+        return AccountSnapshots(reading, self.insights)
 
     @cached_property
     def rules(self) -> RuleManager:

@@ -96,7 +96,7 @@ def _table_needs(operation: str, request: Mapping[str, Any]) -> Iterator[Need]:
             for kind, part in parts
         }
         yield from sorted(found, key=lambda need: need[:2])
-    elif operation == "BatchWriteItem":
+    elif operation in ("BatchWriteItem", "BatchGetItem"):
         for name in request["RequestItems"]:
             yield Need(f"dynamodb:{operation}", _table({"TableName": name}))
     else:

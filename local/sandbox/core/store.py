@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
+from itertools import islice
 from typing import Any, ClassVar, Generic, TypeVar
 
 from local.sandbox.core.records import DayRecord
@@ -64,10 +65,12 @@ class NodeStore(Generic[AccountT, NodeT]):
         self.nodes: dict[str, NodeT] = {}
         self.records: dict[tuple[str, date], DayRecord] = {}
         self.last_id = first_id
-        self._below: dict[tuple[str, str], list[NodeT]] = {}  # by kind and the id of a parent
+        self._below: dict[tuple[str, str], list[NodeT]] = {}  # by kind and the id of a parent, oldest first
+        self._kinds: dict[tuple[str, str], list[NodeT]] = {}  # by account and kind, oldest first
         self._days: dict[str, list[DayRecord]] = {}  # by ad set
         self._delivered = (0, 0)  # the records of which it is: a day stays, and its figures grow
-        self._indexed = (0, 0)  # the nodes of which it is: objects are only added, and keep their parents
+        self._indexed: Mapping[str, NodeT] = {}  # the nodes of which these are, and the number known to them
+        self._known = 0
 
     def next_id(self) -> str:
         self.last_id += self.id_step
@@ -80,23 +83,33 @@ class NodeStore(Generic[AccountT, NodeT]):
         yield
         self.nodes = others | self.nodes
 
+    def forget(self, node: NodeT) -> None:
+        """Take a node away as if it had never been; what is deleted on a platform stays, and is `gone`."""
+        del self.nodes[node.id]
+        self._indexed = {}
+
     def of_kind(self, account_id: str, kind: str) -> list[NodeT]:
         """Newest first, deleted ones included."""
-        nodes = reversed(self.nodes.values())
-        return [node for node in nodes if node.kind == kind and node.account_id == account_id]
+        self._index()
+        return self._kinds.get((account_id, kind), [])[::-1]
 
     def children(self, node: NodeT, kind: str) -> list[NodeT]:
-        if self._indexed != (id(self.nodes), len(self.nodes)):
-            self._index()
-        below = self._below.get((kind, node.id), ())
+        self._index()
+        below = reversed(self._below.get((kind, node.id), ()))
         return [other for other in below if other.account_id == node.account_id]
 
     def _index(self) -> None:
-        self._below = defaultdict(list)
-        for node in reversed(self.nodes.values()):
+        """Note the nodes that were added: objects keep their kind, their account and their parents."""
+        if self._indexed is not self.nodes:
+            self._indexed, self._known = self.nodes, 0
+            self._below, self._kinds = defaultdict(list), defaultdict(list)
+        if self._known == len(self.nodes):
+            return
+        for node in islice(self.nodes.values(), self._known, None):
+            self._kinds[node.account_id, node.kind].append(node)
             for parent in {node.data.get(f"{level}_id") for level in self.levels} - {None, node.id}:
                 self._below[node.kind, str(parent)].append(node)
-        self._indexed = (id(self.nodes), len(self.nodes))
+        self._known = len(self.nodes)
 
     def days_of(self, adset_id: str) -> list[DayRecord]:
         """The delivered days of an ad set and of its ads."""

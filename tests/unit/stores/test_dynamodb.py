@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -60,6 +60,29 @@ def test_a_transaction_that_meets_others_for_long_fails_and_is_no_failed_conditi
 def test_a_condition_that_failed_is_not_tried_again(stubber: Stubber) -> None:
     cancelled(stubber, "ConditionalCheckFailed", "TransactionConflict")
     assert not asyncio.run(table(stubber).try_write(*TWO))
+
+
+def batch(*names: str, left: Sequence[str] = ()) -> dict[str, Any]:
+    """Return an answer with rows of these partitions, and keys that are to be asked for again."""
+    rest = {"Table": {"Keys": [{"pk": {"S": name}, "sk": {"S": "x"}} for name in left]}} if left else {}
+    rows = [{"pk": {"S": name}, "sk": {"S": "x"}} for name in names]
+    return {"Responses": {"Table": rows}, "UnprocessedKeys": rest}
+
+
+def test_rows_that_were_left_out_of_a_batch_are_asked_for_again(stubber: Stubber) -> None:
+    keys = [Key(name, "x") for name in "abc"]
+    stubber.add_response("batch_get_item", batch("a", left="bc"))
+    stubber.add_response("batch_get_item", batch("c", left="b"))
+    stubber.add_response("batch_get_item", batch("b"))
+    assert sorted(asyncio.run(table(stubber).get_many(keys, []))) == keys
+
+
+def test_a_batch_that_stays_incomplete_is_an_error_that_passes(stubber: Stubber) -> None:
+    for _ in range(dynamodb._BATCH_TRIES):
+        stubber.add_response("batch_get_item", batch(left="a"))
+    with pytest.raises(StoreError) as caught:
+        asyncio.run(table(stubber).get_many([Key("a", "x")], []))
+    assert caught.value.retryable
 
 
 def test_a_database_that_fails_is_an_error_of_the_store(stubber: Stubber) -> None:

@@ -60,7 +60,7 @@ KINDS = {
     "campaign": Kind("campaign_store", r"[^#]+#campaign#cmp_\w+", "campaign"),
     "copy": Kind("campaign_store", r"[^#]+#campaign#cmp_\w+", r"creative#.+"),
     "object": Kind("campaign_store", r"[^#]+#campaign#cmp_\w+", r"object#\w+#.+"),
-    "message": Kind("campaign_store", r"[^#]+#campaign#cmp_\w+", r"outbox#\d{6}"),
+    "message": Kind("message_store", r"[^#]+#campaign#cmp_\w+", r"outbox#\d{6}"),
     "document": Kind("campaign_store", r"[^#]+#campaign#cmp_\w+", r"part#\w+#[0-9a-f]{16}#\d{4}"),
     "list": Kind("campaign_store", r"[^#]+#campaigns", r"cmp_\w+"),
     "pointer": Kind("campaign_store", r"[^#]+#platform#.+", "pointer"),
@@ -73,6 +73,7 @@ KINDS = {
     "dated change": Kind("audit_store", r"[^#]+#trail#\d{4}-\d\d-\d\d", r"\d{13}-.+"),
     "request": Kind("operations/requests", "request#.+", r"[^#]+#cmp_\w+"),
     "answer": Kind("answer_store", r"[^#]+#key#.+", "claim"),
+    "digest": Kind("digest_store", r"[^#]+#digest#cmp_\w+", "digest"),
     "insight": Kind("insight_store", r"[^#]+#insights#.+", r"\d{4}-\d\d-\d\d"),
     "notice": Kind("notice_store", r"[^#]+#notice#.+", r"outbox#000001"),
     "rule": Kind("rule_store", r"[^#]+#rules", r"rule_\w+"),
@@ -105,6 +106,7 @@ KINDS = {
     "driver": Kind("operations/schedules", "#schedules", "driver"),
 }
 WITHOUT = {
+    "digest": "A version of the module with other shapes reads the campaign itself; the row expires.",
     "document": "A piece of a text, which has no form of its own; the whole is read as the campaign's.",
     "visit": "Attributes of the campaign's row; the row without them is the old one, and is read.",
 }

@@ -28,6 +28,8 @@ HALF = "\ud83d"
         (b'"shoes \xed\xa0\xbd"', "shoes ���"),
         (b'\xef\xbb\xbf{"a": 1}', {"a": 1}),
         (r'"a path of C:\\ud83d"', r"a path of C:\ud83d"),
+        (r'"a path of C:\\ud83d\ude00"', "a path of C:\\ud83d�"),
+        (r'"\ud83d\ude00\ude00 \uD83D\uD83D\uDE00"', "😀� �😀"),
     ],
 )
 def test_half_a_character_is_replaced(text: str | bytes, value: Any) -> None:

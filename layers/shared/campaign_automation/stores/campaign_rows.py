@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from campaign_automation.models.campaign import Campaign, Creation, ObjectEntry, OutboxEntry, State
 from campaign_automation.models.campaigns import AdCopy, Creative
@@ -42,6 +43,7 @@ TO_CONFIRM = (
     "confirm"  # under this key it holds updates without an answer, after which the state is told again
 )
 TO_RECONCILE = "reconcile"  # under this key the outbox's index holds the campaigns to be looked at again
+MESSAGES = "outbox#"  # before the numbers of a campaign's messages
 _FIRST_VISIT_MS = 60_000  # most creations are over by then
 _WITH_MESSAGES: dict[str, Literal["campaign", "notice"]] = {"campaign": "campaign", "notice": "notice"}
 # Eight documents of this size fit into one row; longer ones are cut into parts, in characters of four bytes.
@@ -83,6 +85,19 @@ class Listed(Record):
     name: str
 
 
+@dataclass
+class Mailbox:
+    """The messages of one campaign to the Web Platform; the campaign itself where one of them needs it."""
+
+    tenant: str
+    campaign_id: str
+    outbox: list[OutboxEntry]
+    creation: Creation | None = None
+
+
+Named: TypeAlias = Creation | Campaign | Mailbox
+
+
 # --- keys ---------------------------------------------------------------------------------------------------
 
 
@@ -90,7 +105,7 @@ def partition(tenant: str, campaign_id: str) -> str:
     return f"{tenant}#campaign#{campaign_id}"
 
 
-def campaign_key(creation: Creation | Campaign) -> Key:
+def campaign_key(creation: Named) -> Key:
     return Key(partition(creation.tenant, creation.campaign_id), "campaign")
 
 
@@ -164,9 +179,9 @@ def object_row(creation: Creation | Campaign, entry: ObjectEntry) -> Row:
     return {"pk": pk, "sk": f"object#{entry.level}#{entry.tag}", **entry.model_dump(mode="json")}
 
 
-def outbox_row(creation: Creation | Campaign, entry: OutboxEntry) -> Row:
+def outbox_row(creation: Named, entry: OutboxEntry) -> Row:
     pk = partition(creation.tenant, creation.campaign_id)
-    row = {"pk": pk, "sk": f"outbox#{entry.number:06d}", "entry": entry.model_dump_json()}
+    row = {"pk": pk, "sk": f"{MESSAGES}{entry.number:06d}", "entry": entry.model_dump_json()}
     # Only rows with something still to be sent carry the index key.
     if entry.sent:
         return row if entry.confirm_at is None else {**row, "outbox": TO_CONFIRM, "due": entry.confirm_at}
@@ -270,7 +285,6 @@ def creation_of(campaign: Row, rows: list[Row]) -> Creation:
     documents = {name: json.loads(_whole(campaign[name], rows)) for name in _DOCUMENTS if name in campaign}
     creatives = {row["sk"].partition("#")[2]: row for row in rows if row["sk"].startswith("creative#")}
     objects = [ObjectEntry.model_validate(row) for row in rows if row["sk"].startswith("object#")]
-    messages = [row for row in rows if row["sk"].startswith("outbox#")]
     parts: dict[str, Any] = {
         "creatives": {name: Creative.model_validate_json(row["creative"]) for name, row in creatives.items()},
         "copies": {
@@ -279,9 +293,13 @@ def creation_of(campaign: Row, rows: list[Row]) -> Creation:
             if "copy_json" in row
         },
         "objects": {entry.tag: entry for entry in objects},
-        "outbox": [OutboxEntry.model_validate_json(row["entry"]) for row in messages],
+        "outbox": messages_of(row for row in rows if row["sk"].startswith(MESSAGES)),
     }
     return Creation.model_validate(campaign | documents | _small(campaign) | parts)
+
+
+def messages_of(rows: Iterable[Row]) -> list[OutboxEntry]:
+    return [OutboxEntry.model_validate_json(row["entry"]) for row in rows]
 
 
 def _small(campaign: Row) -> dict[str, Any]:

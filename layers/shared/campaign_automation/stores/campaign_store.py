@@ -19,7 +19,6 @@ keys are in answer_store.py, the reconciler's visits in operations/.
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
@@ -41,10 +40,8 @@ from campaign_automation.stores.campaign_rows import (
     NOT_STOPPED,
     OLD_RUN_UNTIL,
     RUN,
-    TO_CONFIRM,
     Head,
     Listed,
-    Pending,
     account_key,
     adopted_of,
     asset_key,
@@ -60,19 +57,17 @@ from campaign_automation.stores.campaign_rows import (
     later_visits,
     list_changes,
     list_row,
-    message_of,
     object_row,
     outbox_row,
     partition,
-    pending_of,
     pointer_key,
-    released,
     requests_of,
     run_claim,
     run_taken,
     visit_at,
 )
-from campaign_automation.stores.lease import DELIVERY, machine_now
+from campaign_automation.stores.lease import machine_now
+from campaign_automation.stores.message_store import MessageStore
 from campaign_automation.stores.notice_store import Notice, notice_puts
 from campaign_automation.stores.operations.events import NewEvent, write_with_events
 from campaign_automation.stores.table import (
@@ -87,9 +82,7 @@ from campaign_automation.stores.table import (
     Operation,
     Put,
     Row,
-    Table,
     Update,
-    Value,
     Version,
     in_groups,
 )
@@ -102,11 +95,8 @@ _CREATING = Equals("state", "creating")
 _OPEN = AnyOf(_CREATING, Equals("state", "needs_reconciliation"))
 
 
-class CampaignStore:
+class CampaignStore(MessageStore):
     """The store of campaigns with their journal and outbox."""
-
-    def __init__(self, table: Table) -> None:
-        self._table = table
 
     # --- creation --------------------------------------------------------------------------------------
 
@@ -351,76 +341,6 @@ class CampaignStore:
     async def commit(self, tenant: str, account: str, campaign_id: str, amount: Decimal | None) -> None:
         """Replace the amount that the campaign may spend a day; None when it spends nothing."""
         await self._table.write(commitment_write(tenant, account, campaign_id, amount))
-
-    # --- messages to the Web Platform ------------------------------------------------------------------
-
-    async def save_messages(self, campaign: Creation | Campaign, entries: Iterable[OutboxEntry]) -> None:
-        """Replace messages that were taken, or are to be sent again from now on."""
-        await self._table.write_in_groups(Put(outbox_row(campaign, entry)) for entry in entries)
-
-    async def claim_delivery(self, campaign: Creation | Campaign, seconds: int) -> str | None:
-        """Take the lease of sending the campaign's messages. Return its token, None if another sends."""
-        token = uuid.uuid4().hex
-        taken = DELIVERY.taken(token, seconds)
-        claim = Update(campaign_key(campaign), set=taken, when=DELIVERY.free_for(token))
-        return token if await self._table.try_write(claim) else None
-
-    async def release_delivery(self, creation: Creation, token: str) -> bool:
-        """Give the lease back, unless it ran out and another process has it. Return whether it is known that
-        no message came since the campaign was read: each is written with its state."""
-        key, attributes, held = campaign_key(creation), DELIVERY.attributes, DELIVERY.held_by(token)
-        unchanged = AllOf(held, Version(creation.row_version + 1))
-        if await self._table.try_write(Update(key, remove=attributes, when=unchanged)):
-            return True
-        await self._table.try_write(Update(key, remove=attributes, when=held))
-        return False
-
-    async def keep_unsent(self, campaign: Creation | Campaign, entry: OutboxEntry) -> None:
-        """Replace a message that was not taken; it keeps the time since which it waits."""
-        row = outbox_row(campaign, entry)
-        changed = {"entry": row["entry"], "outbox": row["outbox"]}
-        await self._table.write(Update(Key(row["pk"], row["sk"]), set=changed))
-
-    async def pending(self, limit: int) -> list[Pending]:
-        """Return the messages of all tenants that wait for their acknowledgement: those that wait longest, at
-        most `limit`, and where there are more the latest ones, as many."""
-        oldest = await self._waiting("pending", limit)
-        if len(oldest) < limit:
-            return oldest
-        # Else old messages that nobody takes, of one tenant even, would keep all later ones from being sent.
-        latest = await self._waiting("pending", limit, last_first=True)
-        return list(dict.fromkeys([*oldest, *reversed(latest)]))
-
-    async def to_confirm(self, limit: int) -> list[Pending]:
-        """Return the updates without an answer after which it is time to tell the state again."""
-        return [item for item in await self._waiting(TO_CONFIRM, limit) if item.since <= now_ms()]
-
-    async def quarantined(self, limit: int) -> list[Pending]:
-        """Return the messages of all tenants that are sent no more, the oldest first, at most `limit`."""
-        return await self._waiting("quarantined", limit)
-
-    async def quarantine(self, item: Pending) -> None:
-        """Send a message no more whose row, or whose campaign, cannot be read."""
-        await self._table.try_write(Update(item.key, set={"outbox": "quarantined"}))
-
-    async def release(self, item: Pending) -> bool:
-        """Let a quarantined message be sent again. Return False when it is not quarantined any more."""
-        row = await self._table.get(item.key) or {}
-        changed: dict[str, Value] = {"outbox": "pending", "due": now_ms(), **released(row)}
-        held = Equals("outbox", "quarantined")
-        return await self._table.try_write(Update(item.key, set=changed, when=held))
-
-    async def message(self, item: Pending) -> OutboxEntry | Notice | None:
-        """Return the message itself, or None when its row is gone or cannot be read."""
-        row = await self._table.get(item.key)
-        try:
-            return None if row is None else message_of(row)
-        except ValueError:
-            return None
-
-    async def _waiting(self, value: str, limit: int, *, last_first: bool = False) -> list[Pending]:
-        rows = await self._table.indexed(value, limit=limit, last_first=last_first)
-        return [item for item in map(pending_of, rows) if item is not None]
 
     # --- assets and accounts ---------------------------------------------------------------------------
 

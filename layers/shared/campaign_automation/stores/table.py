@@ -176,6 +176,15 @@ class Table(ABC):
             return []  # `since` sorts behind all rows with the prefix
         return [_current(row) for row in await self._query(pk, since, prefix, limit)]
 
+    async def get_many(self, keys: Iterable[Key], names: Iterable[str]) -> dict[Key, Row]:
+        """Return some attributes of rows of any partitions, each row as it is at a moment of its own.
+
+        Rows that are not there are left out, and so are those of a later version of the module.
+        """
+        asked = list(dict.fromkeys(keys))
+        rows = await self._get_many(asked, list(dict.fromkeys([*Key._fields, SCHEMA_ATTRIBUTE, *names])))
+        return {Key(row["pk"], row["sk"]): row for row in rows if _is_known(row)}
+
     async def indexed(self, value: str, *, limit: int | None = None, last_first: bool = False) -> list[Row]:
         """Return the keys (`pk`, `sk`, `due`) of the rows whose `outbox` is `value`, lowest `due` first, or
         the highest.
@@ -210,6 +219,10 @@ class Table(ABC):
 
     @abstractmethod
     async def _get(self, key: Key) -> Row | None: ...
+
+    @abstractmethod
+    async def _get_many(self, keys: Sequence[Key], names: Sequence[str]) -> list[Row]:
+        """Read the attributes `names` of the rows that are there; no key is given twice."""
 
     @abstractmethod
     async def _query(self, pk: str, since: str, prefix: str, limit: int | None) -> list[Row]:
@@ -327,7 +340,12 @@ def _current(row: Row) -> Row:
 
     This is the place to turn rows of an older schema into today's.
     """
-    number = int(row.setdefault(SCHEMA_ATTRIBUTE, 1))
-    if number > SCHEMA:
+    row.setdefault(SCHEMA_ATTRIBUTE, 1)
+    if not _is_known(row):
+        number = int(row[SCHEMA_ATTRIBUTE])
         raise StoreError(f"a row was written by a later version of the module (schema {number})")
     return row
+
+
+def _is_known(row: Row) -> bool:
+    return int(row.get(SCHEMA_ATTRIBUTE, 1)) <= SCHEMA

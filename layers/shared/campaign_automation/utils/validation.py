@@ -85,7 +85,12 @@ def is_whole(text: str) -> bool:
 
 
 NOT_A_CHARACTER = "\ufffd"  # Unicode's sign for what could not be read
-_HALF = re.compile("[\ud800-\udfff]|\\\\u[dD][89a-fA-F]")  # raw, or as JSON spells it
+# Half of a character: raw, or as JSON spells it without the other half. Behind an escaped backslash the text
+# of one is no half, and may hide one: such a text is looked through too.
+_HIGH, _LOW = r"\\u[dD][89abAB]", r"\\u[dD][c-fC-F]"
+_HALF = re.compile(
+    f"[\ud800-\udfff]|{_HIGH}[0-9a-fA-F]{{2}}(?!{_LOW})|(?<!{_HIGH}[0-9a-fA-F]{{2}}){_LOW}|" r"\\\\u"
+)
 
 
 def json_of(content: str | bytes) -> Any:
@@ -98,7 +103,9 @@ def json_of(content: str | bytes) -> Any:
         value = json.loads(text)
     except RecursionError:
         raise ValueError("is nested too deep") from None
-    return whole(value) if _HALF.search(text) else value
+    # Most texts have no escaped character at all, which is found out far sooner.
+    may_be_cut = "\\u" in text or not text.isascii()
+    return whole(value) if may_be_cut and _HALF.search(text) else value
 
 
 def whole(value: Any) -> Any:

@@ -67,7 +67,7 @@ def remove_image(store: MetaStore, account: Account, params: Params) -> Json:
     image = store.image(account.id, params.text("hash"))
     if image is None:
         raise wrong_param("Param hash must be the hash of an image of this account.", "hash")
-    del store.nodes[image.id]
+    store.forget(image)
     return {"success": True}
 
 

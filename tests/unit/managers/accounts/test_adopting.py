@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from campaign_automation.adapters.base import Access
+from campaign_automation.adapters.tree import Trees
 from campaign_automation.models.common import Level
 from campaign_automation.stores.engines.sqlite import SqliteTable
-from campaign_automation.stores.table import Put
+from campaign_automation.stores.table import MAX_OPERATIONS, Operation, Put
 from campaign_automation.utils.error_handler import PlatformRejectedError
 from tests.support.builders import request_body
 from tests.support.fake_adapter import FakeAdapter
@@ -246,6 +249,45 @@ def test_a_campaign_belongs_to_one_tenant_until_that_one_releases_it(house: OneT
     assert house.done("list_campaigns", {})["campaigns"] == []
     assert house.run(lambda: house.wiring.store.committed("u", "act_1")) == {}
     assert take(house, theirs, user_id="other")[theirs]["campaign_id"] != first["campaign_id"]
+
+
+def test_many_campaigns_are_stored_in_few_writes(house: OneTenant) -> None:
+    ids = [house.adapter.elsewhere(f"C{number}", 30) for number in range(30)]
+    parent, writes = house.table._write, []
+
+    async def write(operations: Sequence[Operation]) -> None:
+        writes.append(len(operations))
+        await parent(operations)
+
+    house.table._write = write  # type: ignore[method-assign]
+    assert set(take(house)) == set(ids)
+    assert len(writes) < len(ids) / 2
+    assert max(writes) <= MAX_OPERATIONS
+
+
+def test_each_campaign_goes_to_one_of_two_tenants_that_take_all_in_at_once(house: OneTenant) -> None:
+    ids = [house.adapter.elsewhere(f"C{number}", 30) for number in range(30)]
+    kept = house.adapter.elsewhere("First", 30)
+    take(house, kept, user_id="u")
+    known = asyncio.Event()
+    parent = house.adapter.read_trees
+
+    async def read_trees(access: Access, campaign_ids: Sequence[str], currency: str) -> Trees:
+        if not known.is_set():  # both know of the account by then
+            known.set()
+            some = {"name_contains": "C1"}
+            taken.append(await house.ask_async("import_campaigns", some, user_id="other"))
+        return await parent(access, campaign_ids, currency)
+
+    taken: list[dict[str, Any]] = []
+    house.adapter.read_trees = read_trees  # type: ignore[method-assign]
+    mine = house.done("import_campaigns", ALL)
+    theirs = {item["platform_campaign_id"] for item in taken[0]["imported"]}
+    assert len(theirs) == 11
+    assert {item["platform_campaign_id"] for item in mine["imported"]} == set(ids) - theirs
+    assert {item["id"] for item in mine["failed"]} == theirs
+    assert {item["error"]["code"] for item in mine["failed"]} == {"5004"}
+    assert len(house.run(lambda: house.wiring.store.committed("u", "act_1"))) == len(ids) + 1 - len(theirs)
 
 
 def test_what_another_tenant_created_cannot_be_taken_in_and_ours_not_released(house: OneTenant) -> None:

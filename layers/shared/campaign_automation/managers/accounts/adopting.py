@@ -34,7 +34,7 @@ from campaign_automation.models.campaign import Campaign
 from campaign_automation.models.changes import FailedItem, SkippedItem
 from campaign_automation.models.common import Context, Level, Objective
 from campaign_automation.stores.campaign_store import CampaignStore
-from campaign_automation.stores.operations.owners import AdoptionStore
+from campaign_automation.stores.operations.owners import Adoption, AdoptionStore
 from campaign_automation.stores.operations.tags import TagStore
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import (
@@ -42,6 +42,7 @@ from campaign_automation.utils.error_handler import (
     ConflictError,
     NotFoundError,
     PlatformError,
+    StoreError,
     error_body,
 )
 from campaign_automation.utils.observability import emit, logger
@@ -149,41 +150,21 @@ class CampaignAdoption:
                     trees = await opened.trees([item.found.platform_id for item in part], PATIENCE)
                 except CampaignAutomationError as error:
                     return [Taken(item.found.platform_id, error=error) for item in part]
-                read = ((item, trees[item.found.platform_id]) for item in part)
-                return await asyncio.gather(*(self._take(opened, *each, request, context) for each in read))
+            # The platform is asked for the next part meanwhile.
+            read = [_read(opened, item, trees[item.found.platform_id], request, context) for item in part]
+            return read if request.dry_run else await self._adopt(read)
 
         parts = [items[start : start + TREES_AT_ONCE] for start in range(0, len(items), TREES_AT_ONCE)]
         return list(itertools.chain.from_iterable(await asyncio.gather(*map(some, parts))))
 
-    async def _take(
-        self,
-        opened: PlatformAccount,
-        item: OwnedCampaign,
-        read: Tree | PlatformError,
-        request: ImportCampaigns,
-        context: Context,
-    ) -> Taken:
-        platform_id = item.found.platform_id
-        try:
-            tree = tree_or_raise(read)
-            if tree.campaign.status == "deleted":
-                return Taken(platform_id, error=NotFoundError(wording.missing(platform_id)))
-            campaign = _campaign(opened, item, tree, request, context)
-            view = CampaignView(campaign, tree)
-            if not request.dry_run and not await self._adopt(campaign, view):
-                return Taken(platform_id, error=_others(platform_id))
-        except CampaignAutomationError as error:
-            return Taken(platform_id, error=error)
-        return Taken(platform_id, Adopted(campaign, view, [*item.found.limits, *_limits(tree, item)]))
-
-    async def _adopt(self, campaign: Campaign, view: CampaignView) -> bool:
-        """Store the campaign. Return False when another tenant took it in meanwhile."""
+    async def _adopt(self, read: Sequence[Taken]) -> list[Taken]:
+        """Store what was read, and return it with the errors of what is another tenant's by now."""
         # Its spend a day exists already, so that it counts whatever the cap is.
-        if not await self._adoptions.adopt(campaign, view.daily_spend()):
-            return False
-        logger.info("campaign taken in", campaign_id=campaign.campaign_id, platform_id=campaign.root_id)
-        emit("campaigns_imported_total", platform=campaign.platform)
-        return True
+        new = [
+            Adoption(item.adopted.campaign, item.adopted.view.daily_spend()) for item in read if item.adopted
+        ]
+        stored = iter(await self._adoptions.adopt(new))
+        return [_stored(item, item.adopted.campaign, next(stored)) if item.adopted else item for item in read]
 
     async def _answer(
         self,
@@ -272,6 +253,36 @@ def adopted_id(tenant: str, platform: str, account: str, platform_id: str) -> st
     """Return our id of a campaign made elsewhere: the same each time, so that its trail goes on."""
     identity = "\n".join((tenant, platform, account, platform_id))
     return f"cmp_{hashlib.sha256(identity.encode()).hexdigest()[:20]}"
+
+
+def _read(
+    opened: PlatformAccount,
+    item: OwnedCampaign,
+    read: Tree | PlatformError,
+    request: ImportCampaigns,
+    context: Context,
+) -> Taken:
+    """Return the campaign of a tree, or the reason for which there is none."""
+    platform_id = item.found.platform_id
+    try:
+        tree = tree_or_raise(read)
+        if tree.campaign.status == "deleted":
+            return Taken(platform_id, error=NotFoundError(wording.missing(platform_id)))
+        campaign = _campaign(opened, item, tree, request, context)
+        view = CampaignView(campaign, tree)
+    except CampaignAutomationError as error:
+        return Taken(platform_id, error=error)
+    return Taken(platform_id, Adopted(campaign, view, [*item.found.limits, *_limits(tree, item)]))
+
+
+def _stored(item: Taken, campaign: Campaign, outcome: bool | StoreError) -> Taken:
+    if isinstance(outcome, StoreError):
+        return Taken(item.platform_id, error=outcome)
+    if not outcome:
+        return Taken(item.platform_id, error=_others(item.platform_id))
+    logger.info("campaign taken in", campaign_id=campaign.campaign_id, platform_id=campaign.root_id)
+    emit("campaigns_imported_total", platform=campaign.platform)
+    return item
 
 
 def _campaign(

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import NamedTuple
 
+from campaign_automation.managers.rules.campaign_reading import Broken, CampaignReading, Loaded
 from campaign_automation.managers.rules.entities import (
     entities_of,
     happened,
@@ -25,7 +26,7 @@ from campaign_automation.managers.shared.view import CampaignView
 from campaign_automation.models.budget_problem import MaturitySnapshot
 from campaign_automation.models.campaign import Campaign
 from campaign_automation.models.changes import AuditRecord, SkippedItem
-from campaign_automation.models.common import AdAccount, Level
+from campaign_automation.models.common import AdAccount, Level, Platform
 from campaign_automation.models.rules.conditions import leaves, window_of
 from campaign_automation.models.rules.rule import CreateRule, Scope
 from campaign_automation.models.rules.vocabulary import days_of
@@ -33,15 +34,13 @@ from campaign_automation.optimizers.budgets.guard import measure_maturity
 from campaign_automation.optimizers.rules.columns import Columns, members
 from campaign_automation.optimizers.rules.data import Entity, PastAction, Snapshot
 from campaign_automation.optimizers.rules.figures import EVIDENCE_DAYS
-from campaign_automation.stores.audit_store import AuditStore
-from campaign_automation.stores.campaign_store import CampaignStore
+from campaign_automation.stores.campaign_rows import Listed
 from campaign_automation.utils import clock
-from campaign_automation.utils.error_handler import CampaignAutomationError, PlatformError
-from campaign_automation.utils.observability import logger
+from campaign_automation.utils.error_handler import CampaignAutomationError, PlatformError, StoreError
+from campaign_automation.utils.observability import internal_error, logger
 
 LONGEST_DAYS = 90
 _SPEND_DAYS = 7  # max_affected looks at a week of spend
-_AT_ONCE = 16
 _UNSEEN = "5000"  # DATA_NOT_FOUND: the platform does not show the campaign
 
 
@@ -82,36 +81,21 @@ class SnapshotsRead(NamedTuple):
 
 
 class AccountSnapshots:
-    def __init__(self, store: CampaignStore, insights: Insights, audit: AuditStore) -> None:
-        self._store = store
+    def __init__(self, reading: CampaignReading, insights: Insights) -> None:
+        self._reading = reading
         self._insights = insights
-        self._audit = audit
 
-    async def campaigns(self, tenant: str, scope: Scope | None = None) -> list[Campaign]:
+    async def campaigns(self, tenant: str, scope: Scope | None = None) -> Loaded:
         """Return the tenant's campaigns that `scope` can be about."""
-        listed = await self._store.campaigns(tenant)
-        if scope is not None and scope.platform is not None:
-            listed = [item for item in listed if item.platform == scope.platform]
-        if scope is not None and scope.campaign_ids is not None:
-            listed = [item for item in listed if item.campaign_id in scope.campaign_ids]
-        gate = asyncio.Semaphore(_AT_ONCE)
+        return await self._reading.load(tenant, scope)
 
-        async def load(campaign_id: str) -> Campaign | None:
-            async with gate:
-                return await self._store.campaign(tenant, campaign_id)
-
-        loaded = await asyncio.gather(*(load(item.campaign_id) for item in listed))
-        found = [item for item in loaded if item is not None and item.state != "deleted"]
-        if scope is None or scope.adset_ids is None:
-            return found
-        return [item for item in found if item.objects.keys() & set(scope.adset_ids)]
-
-    async def read(self, campaigns: Sequence[Campaign], rule: CreateRule, days: int) -> SnapshotsRead:
-        """Return the objects of `campaigns` that `rule` is about, with their last `days` full days.
+    async def read(self, loaded: Loaded, rule: CreateRule, days: int) -> SnapshotsRead:
+        """Return the objects of campaigns that `rule` is about, with their last `days` full days.
 
         One report is read per account, objective and level. A platform that fails costs its own objects only.
         """
-        groups = [list(group) for _, group in itertools.groupby(sorted(campaigns, key=_account), _account)]
+        ordered = sorted(loaded.campaigns, key=_account)
+        groups = [loaded._replace(campaigns=list(group)) for _, group in itertools.groupby(ordered, _account)]
         results = await asyncio.gather(*(self._read_account(group, rule, days) for group in groups))
         accounts = [account for result in results if (account := result[0]) is not None]
         return SnapshotsRead(
@@ -119,12 +103,13 @@ class AccountSnapshots:
             unread=[
                 *(item for result in results for lost in result[1] for item in _lost(*lost, rule)),
                 *(item for account in accounts for item in account.unread),
+                *_broken(loaded.unread, rule),
             ],
             errors=[error for result in results for _, error in result[1]],
         )
 
     async def _read_account(
-        self, group: Sequence[Campaign], rule: CreateRule, days: int
+        self, group: Loaded, rule: CreateRule, days: int
     ) -> tuple[AccountSnapshot | None, list[tuple[Campaign, CampaignAutomationError]]]:
         """Return the account, None when nothing of it could be read, and the campaigns that could not."""
         read, failed = await self._insights_of(group, rule, days)
@@ -132,24 +117,35 @@ class AccountSnapshots:
             return None, failed
         # Read after the platform: a change that shows there has its record here, so none is made twice.
         since = clock.now_ms() - timedelta(days=LONGEST_DAYS) // timedelta(milliseconds=1)
-        trails = await asyncio.gather(
-            *(self._audit.since(item.campaign.tenant, item.campaign.campaign_id, since) for item in read)
-        )
-        return _snapshot(read, [happened(t, i.view) for t, i in zip(trails, read, strict=True)], rule), failed
+        pairs = list(zip(read, await self._reading.trails(group, read, since), strict=True))
+        failed += [(item.campaign, trail.error()) for item, trail in pairs if isinstance(trail, Broken)]
+        whole = [(item, happened(trail, item.view)) for item, trail in pairs if not isinstance(trail, Broken)]
+        return _snapshot(whole, rule) if whole else None, failed
 
     async def _insights_of(
-        self, group: Sequence[Campaign], rule: CreateRule, days: int
+        self, group: Loaded, rule: CreateRule, days: int
     ) -> tuple[list[CampaignInsights], list[tuple[Campaign, CampaignAutomationError]]]:
+        campaigns = group.campaigns
         try:
             return await self._insights.read(
-                group, days, level=reading_level(rule.action), running_day=looks_at_today(rule)
+                campaigns,
+                days,
+                level=reading_level(rule.action),
+                running_day=looks_at_today(rule),
+                counted=group.counted(),
             ), []
-        except CampaignAutomationError as error:
-            logger.warning("not read for rules", account=_account(group[0]), reason=error.message)
-            if len(group) == 1 or not (isinstance(error, PlatformError) and error.code == _UNSEEN):
-                return [], [(campaign, error) for campaign in group]
-        # One campaign is not shown: one read each finds the others.
-        parts = await asyncio.gather(*(self._insights_of([item], rule, days) for item in group))
+        except CampaignAutomationError as caught:
+            error, is_of_one = caught, isinstance(caught, PlatformError) and caught.code == _UNSEEN
+        except (KeyError, ValueError):
+            internal_error("not read for rules", account=_account(campaigns[0]))
+            error, is_of_one = Broken().error(), True
+        logger.warning("not read for rules", account=_account(campaigns[0]), reason=error.message)
+        if len(campaigns) == 1 or not is_of_one:
+            return [], [(campaign, error) for campaign in campaigns]
+        # One campaign is not shown, or has a row that is broken: halves of the group find the others.
+        middle = len(campaigns) // 2
+        halves = (group._replace(campaigns=half) for half in (campaigns[:middle], campaigns[middle:]))
+        parts = await asyncio.gather(*(self._insights_of(half, rule, days) for half in halves))
         return [item for read, _ in parts for item in read], [item for _, lost in parts for item in lost]
 
 
@@ -183,28 +179,26 @@ def _length(window: str) -> int:
 
 
 def _snapshot(
-    read: Sequence[CampaignInsights], trails: Sequence[list[AuditRecord]], rule: CreateRule
+    parts: Sequence[tuple[CampaignInsights, list[AuditRecord]]], rule: CreateRule
 ) -> AccountSnapshot:
+    """Return the account of campaigns with what happened to them."""
+    read = [item for item, _ in parts]
     account, window = read[0].account, AttributionWindow.of(read).days
     snapshots = [snapshot for item in read for snapshot in item.snapshots]
     return AccountSnapshot(
         account,
         Snapshot(
-            [
-                entity
-                for item, trail in zip(read, trails, strict=True)
-                for entity in entities_of(item, rule.action, trail)
-            ],
+            [entity for item, trail in parts for entity in entities_of(item, rule.action, trail)],
             clock.now(),
             account.time_zone,
             *measure_maturity(snapshots, window),
         ),
         {
             tag: Target(item.campaign, item.level, item.view, trail)
-            for item, trail in zip(read, trails, strict=True)
+            for item, trail in parts
             for tag in item.tags
         },
-        [action for trail in trails for action in past_actions(trail)],
+        [action for _, trail in parts for action in past_actions(trail)],
         {item.campaign.campaign_id: item.snapshots for item in read},
         [unread for item in read for unread in _unread(item, rule)],
         window,
@@ -215,6 +209,25 @@ def _lost(campaign: Campaign, error: CampaignAutomationError, rule: CreateRule) 
     """Return the objects in the rule's scope of a campaign that could not be read."""
     found = in_scope(skeletons(campaign, rule.action), rule)
     return [SkippedItem(id=item.entity_id, reason=f"not_read: {error.code}") for item in found]
+
+
+def _broken(unread: Iterable[Listed], rule: CreateRule) -> list[SkippedItem]:
+    """Return the campaigns that the rule may be about and whose rows cannot be read, each as one object."""
+    scope = rule.applies_to.model_copy(update={"adset_ids": None})
+    entities = [
+        Entity(
+            item.campaign_id,
+            rule.action.acts_on,
+            item.campaign_id,
+            Platform(item.platform),
+            item.name,
+            active=False,
+            days=[],
+        )
+        for item in unread
+    ]
+    found = in_scope(entities, rule.model_copy(update={"applies_to": scope}))
+    return [SkippedItem(id=item.entity_id, reason=f"not_read: {StoreError.code}") for item in found]
 
 
 def _unread(insights: CampaignInsights, rule: CreateRule) -> list[SkippedItem]:

@@ -88,9 +88,10 @@ class RuleChecks:
 
     async def _history(self, head: RuleHead) -> tuple[CreateRule, SnapshotsRead]:
         """Return the rule with our ids in its scope, and the last 90 days of the campaigns in it."""
-        campaigns = await self._snapshots.campaigns(head.tenant)
-        rule = head.rule.model_copy(update={"applies_to": _own_ids(head.rule.applies_to, campaigns)})
-        read = await self._snapshots.read(_selected(campaigns, rule.applies_to), rule, LONGEST_DAYS)
+        loaded = await self._snapshots.campaigns(head.tenant)
+        rule = head.rule.model_copy(update={"applies_to": _own_ids(head.rule.applies_to, loaded.campaigns)})
+        selected = loaded._replace(campaigns=_selected(loaded.campaigns, rule.applies_to))
+        read = await self._snapshots.read(selected, rule, LONGEST_DAYS)
         if read.errors and not read.accounts:
             raise read.errors[0]
         return rule, read

@@ -19,6 +19,7 @@ from campaign_automation.optimizers.rules.data import Day, Entity, PastAction
 from campaign_automation.utils.clock import day_of
 
 RULE_ACTOR = "rule:"
+CHANGES = ("set_status", "set_budget", "remove")  # the operations that rules look at
 
 
 def entities_of(insights: CampaignInsights, action: AnyAction, trail: Sequence[AuditRecord]) -> list[Entity]:
@@ -53,7 +54,7 @@ def reading_level(action: AnyAction) -> Level | None:
 
 def happened(trail: Sequence[AuditRecord], view: CampaignView) -> list[AuditRecord]:
     """Return the changes of a trail that took place; one of unknown outcome did if the platform shows it."""
-    changes = [record for record in trail if record.operation in ("set_status", "set_budget", "remove")]
+    changes = [record for record in trail if record.operation in CHANGES]
     return [record for record in changes if record.outcome == "applied" or _shows(view, record)]
 
 

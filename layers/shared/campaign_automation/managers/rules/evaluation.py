@@ -124,9 +124,9 @@ class RuleEvaluation:
         # A rule that only observes changes nothing, so it is in nobody's way.
         clashing = {conflict.rule_id for conflict in find_conflicts(head.rule, others)}
         conflicting = [item for item in others if item.rule_id in clashing and item.rule.mode == "act"]
-        campaigns = await self._snapshots.campaigns(head.tenant, head.rule.applies_to)
+        loaded = await self._snapshots.campaigns(head.tenant, head.rule.applies_to)
         days = days_needed([head.rule, *(item.rule for item in conflicting)])
-        return conflicting, await self._snapshots.read(campaigns, head.rule, days)
+        return conflicting, await self._snapshots.read(loaded, head.rule, days)
 
     async def _record(
         self,

@@ -84,13 +84,21 @@ class AttributionWindow(NamedTuple):
         return cls(max(known), "account")
 
 
+class Counted(NamedTuple):
+    """A campaign's conversions by day and age, with the report of `on` among them."""
+
+    on: date
+    counts: list[MaturitySnapshot]
+
+
 class _Wanted(NamedTuple):
-    """The scope of a read: full days, level (None: the level that has the budgets), the running day, and
-    whether the Web Platform is asked for revenue."""
+    """The scope of a read: full days, level (None: the level that has the budgets), the running day, the
+    counts that are known by campaign, and whether the Web Platform is asked for revenue."""
 
     days: int
     level: Level | None
     running_day: bool
+    counted: Mapping[str, Counted]
     first_party: bool = True
 
 
@@ -112,19 +120,21 @@ class Insights:
         *,
         level: Level | None = None,
         running_day: bool = False,
+        counted: Mapping[str, Counted] | None = None,
     ) -> list[CampaignInsights]:
         """Return the campaigns as they are, with the last `days` (at most 90) full days of their objects.
 
         The objects are those of `level`, or those that have the budgets; with `running_day` their records
-        include today so far. One report serves all campaigns of an account and objective. Raises the
-        platform's error when it cannot be read, ConflictError for a campaign without an account.
+        include today so far. One report serves all campaigns of an account and objective. What is in
+        `counted` by campaign is not read again on its day. Raises the platform's error when it cannot be
+        read, ConflictError for a campaign without an account.
         """
         # Platforms count requests per account, and their reports count conversions by objective.
         ordered = sorted(campaigns, key=_group)
         groups = [list(group) for _, group in itertools.groupby(ordered, _group)]
         adapter_of = self._platforms.adapter
         asked = sum(len(item.made(level or adapter_of(item.platform).budget_level)) for item in campaigns)
-        wanted = _Wanted(days, level, running_day, first_party=asked <= _MOST_FIRST_PARTY)
+        wanted = _Wanted(days, level, running_day, counted or {}, first_party=asked <= _MOST_FIRST_PARTY)
         read = await asyncio.gather(*(self._read_group(group, wanted) for group in groups))
         found = {item.campaign.campaign_id: item for group in read for item in group}
         return [found[campaign.campaign_id] for campaign in campaigns]
@@ -252,7 +262,12 @@ class Insights:
         (revenue, more), snapshots = await asyncio.gather(
             self._revenue(campaign, level, list(ids), wanted, span),
             # The running day is not over: its counts are no record of a whole day.
-            self._snapshots(campaign, [row for row in complete if row.day < today], today),
+            self._snapshots(
+                campaign,
+                [row for row in complete if row.day < today],
+                today,
+                wanted.counted.get(campaign.campaign_id),
+            ),
         )
         complete = [_with_revenue(row, revenue.get(row.entity_id, {})) for row in complete]
         by_id = grouped(complete, lambda row: row.entity_id)
@@ -278,9 +293,11 @@ class Insights:
         return await self._first_party.read(campaign.tenant, level, ids, *span)
 
     async def _snapshots(
-        self, campaign: Campaign, rows: Sequence[DailyInsight], today: date
+        self, campaign: Campaign, rows: Sequence[DailyInsight], today: date, known: Counted | None
     ) -> list[MaturitySnapshot]:
         """Keep today's counts, unless a report of today was kept before, and return all counts by age."""
+        if known is not None and known.on == today:
+            return known.counts  # the first report of a day stands
         counts: dict[date, Decimal | None] = {}
         for row in rows:
             if (today - row.day).days <= SNAPSHOT_DAYS:

@@ -31,7 +31,7 @@ from campaign_automation.managers.shared.web_platform_record import (
     whole_state,
 )
 from campaign_automation.models.campaign import Campaign, Creation, OutboxEntry
-from campaign_automation.stores.campaign_rows import Pending
+from campaign_automation.stores.campaign_rows import Mailbox, Pending
 from campaign_automation.stores.campaign_store import CampaignStore
 from campaign_automation.stores.operations.webhooks import told
 from campaign_automation.utils import clock
@@ -163,88 +163,90 @@ class Outbox:
 
     async def _send_waiting(self, tenant: str, campaign_id: str) -> Exception | None:
         """Send the campaign's messages; one process at a time sends for a campaign."""
-        failure, is_last = None, False
-        while failure is None and self._tools is not None and not is_last:
-            creation = await self._store.load(tenant, campaign_id)
+        failure = None
+        while failure is None and self._tools is not None:
+            mailbox = await self._store.mailbox(tenant, campaign_id)
             now = clock.now_ms()
-            if creation is None or not any(entry.is_due(now) for entry in creation.outbox):
+            if not any(entry.is_due(now) for entry in mailbox.outbox):
                 return None
             # Two processes could both find that the campaign is not recorded there, and record it twice.
-            token = await self._store.claim_delivery(creation, _DELIVERY_SECONDS)
+            token = await self._store.claim_delivery(mailbox, _DELIVERY_SECONDS)
             if token is None:
                 return None  # the process that has it reads the messages again when it is done
             try:
-                failure = await self._deliver(self._tools, creation)
+                if any(entry.tool == CREATE and entry.is_waiting for entry in mailbox.outbox):
+                    mailbox.creation = await self._store.load(tenant, campaign_id)
+                failure = await self._deliver(self._tools, mailbox)
             finally:
-                is_last = await self._store.release_delivery(creation, token)
+                await self._store.release_delivery(mailbox, token)
         return failure
 
-    async def _deliver(self, tools: ToolCaller, creation: Creation) -> Exception | None:
-        await self._begin_confirmation(creation)
+    async def _deliver(self, tools: ToolCaller, mailbox: Mailbox) -> Exception | None:
+        await self._begin_confirmation(mailbox)
         answers: dict[str, dict[str, Any]] = {}
         newest = max(
-            (item.number for item in creation.outbox if item.sent and item.tool in _CHANGES), default=0
+            (item.number for item in mailbox.outbox if item.sent and item.tool in _CHANGES), default=0
         )
-        for entry in list(creation.outbox):
+        for entry in list(mailbox.outbox):
             if entry.sent:
                 answers[entry.tool] = entry.answer
             elif entry.tool in _CHANGES and CREATE not in answers:
-                await self._quarantine(creation, entry, "the campaign is not recorded there")
+                await self._quarantine(mailbox, entry, "the campaign is not recorded there")
             elif entry.is_waiting and entry.tool == UPDATE and entry.number < newest:
                 # An operator released it, and a newer state was told meanwhile.
-                await self._store.save_messages(creation, [entry.model_copy(update={"sent": True})])
+                await self._store.save_messages(mailbox, [entry.model_copy(update={"sent": True})])
             elif not entry.is_quarantined:
                 sent_at = clock.now_ms()
                 try:
-                    answers[entry.tool] = await self._send(tools, creation, entry, answers)
+                    answers[entry.tool] = await self._send(tools, mailbox, entry, answers)
                 except asyncio.CancelledError:  # the process ends: the request may still be carried out
                     doubtful = entry.model_copy(update={"doubtful_since": clock.now_ms()})
-                    await self._store.keep_unsent(creation, doubtful)
+                    await self._store.keep_unsent(mailbox, doubtful)
                     raise
                 # Any error, also of an answer without sense: the change itself is done and recorded.
                 except Exception as error:
-                    if not await self._refused(creation, entry, error):
+                    if not await self._refused(mailbox, entry, error):
                         return error
                 else:
-                    await self._note_told(creation, entry, answers[entry.tool], sent_at=sent_at)
+                    await self._note_told(mailbox, entry, answers[entry.tool], sent_at=sent_at)
         return None
 
-    async def _begin_confirmation(self, creation: Creation) -> None:
+    async def _begin_confirmation(self, mailbox: Mailbox) -> None:
         """Let what was told last be sent again, where an update may have been carried out after it."""
         now = clock.now_ms()
-        newest = next((entry for entry in reversed(creation.outbox) if entry.tool in _CHANGES), None)
-        if newest is None or not any(entry.sent and entry.is_due(now) for entry in creation.outbox):
+        newest = next((entry for entry in reversed(mailbox.outbox) if entry.tool in _CHANGES), None)
+        if newest is None or not any(entry.sent and entry.is_due(now) for entry in mailbox.outbox):
             return
         if newest.is_quarantined:
-            await self._confirm(creation, now)  # nothing newer than what an operator decides on
+            await self._confirm(mailbox, now)  # nothing newer than what an operator decides on
         elif newest.sent:
             again = newest.model_copy(update={"sent": False})
-            await self._store.save_messages(creation, [again])
-            creation.outbox = [again if entry is newest else entry for entry in creation.outbox]
+            await self._store.save_messages(mailbox, [again])
+            mailbox.outbox = [again if entry is newest else entry for entry in mailbox.outbox]
 
     async def _note_told(
-        self, creation: Creation, entry: OutboxEntry, answer: dict[str, Any], *, sent_at: int
+        self, mailbox: Mailbox, entry: OutboxEntry, answer: dict[str, Any], *, sent_at: int
     ) -> None:
         """Store an acknowledged message, and which doubts it ends."""
         told = {"sent": True, "answer": answer, "confirm_at": _confirm_at(entry, sent_at)}
         kept = [entry.model_copy(update=told)]
         if entry.tool in _CHANGES:
             # What was told before is never sent again, and each change reads all that its campaign has.
-            earlier = [item for item in creation.outbox if item.sent and item.tool in _CHANGES]
+            earlier = [item for item in mailbox.outbox if item.sent and item.tool in _CHANGES]
             kept += [item.model_copy(update={"arguments": {}}) for item in earlier if item.arguments]
-        await self._store.save_messages(creation, kept)
+        await self._store.save_messages(mailbox, kept)
         if entry.tool in _CHANGES:
-            await self._confirm(creation, sent_at)
+            await self._confirm(mailbox, sent_at)
 
-    async def _confirm(self, creation: Creation, sent_at: int) -> None:
+    async def _confirm(self, mailbox: Mailbox, sent_at: int) -> None:
         """Store of updates that were not answered when the state is told again, now that it was told."""
-        for number, entry in enumerate(creation.outbox):
+        for number, entry in enumerate(mailbox.outbox):
             due = _confirm_at(entry, sent_at)
             if entry.sent and due != entry.confirm_at:
-                creation.outbox[number] = entry.model_copy(update={"confirm_at": due})
-                await self._store.save_messages(creation, [creation.outbox[number]])
+                mailbox.outbox[number] = entry.model_copy(update={"confirm_at": due})
+                await self._store.save_messages(mailbox, [mailbox.outbox[number]])
 
-    async def _refused(self, creation: Creation, entry: OutboxEntry, error: Exception) -> bool:
+    async def _refused(self, mailbox: Mailbox, entry: OutboxEntry, error: Exception) -> bool:
         """Keep a message that was not taken, and return whether it is quarantined now."""
         reason = reason_of(error)
         logger.warning("web platform not told", tool=entry.tool, reason=reason)
@@ -254,37 +256,40 @@ class Outbox:
             changed["doubtful_since"] = clock.now_ms()
         kept = entry.model_copy(update=changed)
         if kept.refusals >= REFUSALS:
-            await self._quarantine(creation, kept, reason)
+            await self._quarantine(mailbox, kept, reason)
             return True
-        await self._store.keep_unsent(creation, kept)
+        await self._store.keep_unsent(mailbox, kept)
         return False
 
-    async def _quarantine(self, creation: Creation, entry: OutboxEntry, reason: str) -> None:
+    async def _quarantine(self, mailbox: Mailbox, entry: OutboxEntry, reason: str) -> None:
         if not entry.is_quarantined:
             emit("outbox_quarantined_total", tool=entry.tool)
             kept = entry.model_copy(update={"is_quarantined": True, "error": reason})
-            await self._store.keep_unsent(creation, kept)
+            await self._store.keep_unsent(mailbox, kept)
 
     async def _send(
-        self, tools: ToolCaller, creation: Creation, entry: OutboxEntry, answers: dict[str, dict[str, Any]]
+        self, tools: ToolCaller, mailbox: Mailbox, entry: OutboxEntry, answers: dict[str, dict[str, Any]]
     ) -> dict[str, Any]:
-        arguments = {"user_id": creation.tenant, **entry.arguments}
+        arguments = {"user_id": mailbox.tenant, **entry.arguments}
         if entry.tool == CREATE:
-            return await self._record(tools, creation, entry, arguments)
+            return await self._record(tools, mailbox, entry, arguments)
         if entry.tool not in _CHANGES:  # a notice, which older versions sent with the campaign
             return await tools.call_tool(entry.tool, with_known_category(arguments))
         try:
             return await tools.call_tool(entry.tool, {**arguments, "campaign_id": answers[CREATE]["id"]})
         except NotFoundError:
             # Its owner deleted the record there: no retry would bring it back.
-            logger.warning("campaign is not on the web platform", campaign_id=creation.campaign_id)
+            logger.warning("campaign is not on the web platform", campaign_id=mailbox.campaign_id)
             return {}
 
     async def _record(
-        self, tools: ToolCaller, creation: Creation, entry: OutboxEntry, arguments: dict[str, Any]
+        self, tools: ToolCaller, mailbox: Mailbox, entry: OutboxEntry, arguments: dict[str, Any]
     ) -> dict[str, Any]:
         """Record the campaign there, unless it is."""
         # The Web Platform has no idempotency, and a create whose answer was lost may have been carried out.
+        creation = mailbox.creation
+        if creation is None:
+            raise NotFoundError("the campaign of the message is gone")
         known = await find_record(tools, creation)
         if known is not None:
             return known

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import cast, get_args
 
 from campaign_automation.adapters.common.refusals import fixed_budget
-from campaign_automation.adapters.tree import AdSetNode, CampaignNode, Node, Tree
+from campaign_automation.adapters.tree import AdNode, AdSetNode, CampaignNode, Node, Tree
 from campaign_automation.models.campaign import Campaign, ObjectEntry
 from campaign_automation.models.changes import AuditRecord
 from campaign_automation.models.common import Level, narrowing_of
@@ -48,16 +49,22 @@ class ObjectTrails:
 def entries_of(tag: str, tree: Tree) -> dict[str, ObjectEntry]:
     """Return the entries of a campaign that was made elsewhere, from its tree; `tag` is its own."""
     entries = {tag: _entry(Level.CAMPAIGN, tag, tree.campaign)}
-    for adset in tree.adsets:
-        if adset.status != "deleted":
-            entries[adset.platform_id] = _entry(Level.ADSET, adset.platform_id, adset)
-    for ad in tree.ads:
-        # An ad of an unknown ad set has no place; it is stopped with its campaign.
-        if ad.status != "deleted" and ad.adset_id in entries:
-            entries[ad.platform_id] = _entry(Level.AD, ad.platform_id, ad, parent=ad.adset_id)
+    adsets, ads = _standing(tree)
+    for adset in adsets:
+        entries[adset.platform_id] = _entry(Level.ADSET, adset.platform_id, adset)
+    for ad in ads:
+        entries[ad.platform_id] = _entry(Level.AD, ad.platform_id, ad, parent=ad.adset_id)
     for level in (Level.ADSET, Level.AD):
         _hold_paused(tree, [entry for entry in entries.values() if entry.level is level])
     return entries
+
+
+def _standing(tree: Tree) -> tuple[list[AdSetNode], list[AdNode]]:
+    """Return the ad sets and ads that are not deleted."""
+    adsets = [adset for adset in tree.adsets if adset.status != "deleted"]
+    ids = {adset.platform_id for adset in adsets}
+    # An ad of an unknown ad set has no place; it is stopped with its campaign.
+    return adsets, [ad for ad in tree.ads if ad.status != "deleted" and ad.adset_id in ids]
 
 
 def _hold_paused(tree: Tree, entries: Sequence[ObjectEntry]) -> None:
@@ -92,10 +99,12 @@ def follow(campaign: Campaign, tree: Tree) -> None:
     if not campaign.is_adopted:
         _note_narrowed(campaign, tree)
         return
-    shown, known = entries_of(campaign.tag, tree).values(), campaign.objects
+    known = campaign.objects
     ids = {entry.platform_id for entry in known.values() if entry.state == "created"}
+    there = {node.platform_id for node in itertools.chain([tree.campaign], *_standing(tree))}
+    # Entries are made of new objects only: mostly there are none.
+    shown = entries_of(campaign.tag, tree).values() if there - ids else ()
     new = [_taken_over(known, item) for item in shown if item.platform_id not in ids]
-    there = {item.platform_id for item in shown}
     gone = {
         tag: entry.model_copy(update={"state": "gone", "status": "deleted"})
         for tag, entry in known.items()

@@ -47,6 +47,11 @@ def result_of(operation: Operation, row: Row | None) -> Row | None:
             assert_never(operation)
 
 
+def needs_row(operation: Operation) -> bool:
+    """Return whether the outcome depends on the row before it."""
+    return operation.when is not None or isinstance(operation, Update)
+
+
 def _updated(row: Row, operation: Update) -> Row:
     gone = {*operation.remove, *operation.set}
     kept = {name: value for name, value in row.items() if name not in gone} | _stored(operation.set)
@@ -78,6 +83,8 @@ def _stored(attributes: Mapping[str, Value]) -> Row:
 
 
 def _value(value: Value) -> Any:
+    if type(value) is str:  # most are
+        return value
     match value:
         case bool() | bytes():
             return value

@@ -46,6 +46,8 @@ INDEX = "outbox"
 _LAST = "\U0010ffff"
 _MARK = "written_by"  # of the last conditional write of a row; no reader sees it
 _CONFLICT_TRIES = 5
+_MOST_KEYS = 100  # of one BatchGetItem
+_BATCH_TRIES = 8
 _RANDOM = SystemRandom()  # a snapshot clones the state of the module's own generator
 _CONFLICT_SECONDS = 0.05
 # DynamoDB's errors that pass by themselves, alone and as reasons of a cancelled transaction; those of status
@@ -88,6 +90,29 @@ class DynamoTable(Table):
     def _read(self, key: Key) -> Row | None:
         answer = self._client.get_item(TableName=self._name, Key=_item(key._asdict()), ConsistentRead=True)
         return _row(answer["Item"]) if "Item" in answer else None
+
+    async def _get_many(self, keys: Sequence[Key], names: Sequence[str]) -> list[Row]:
+        expression = _Expression()
+        asked = {"ProjectionExpression": ", ".join(map(expression.name, names)), "ConsistentRead": True}
+        request = {**asked, **expression.parts()}
+        parts = [keys[start : start + _MOST_KEYS] for start in range(0, len(keys), _MOST_KEYS)]
+        found = await asyncio.gather(*(_offloaded(self._batch, part, request) for part in parts))
+        return [row for rows in found for row in rows]
+
+    def _batch(self, keys: Sequence[Key], request: Mapping[str, Any]) -> list[Row]:
+        left: list[dict[str, Any]] = [_item(key._asdict()) for key in keys]
+        rows: list[Row] = []
+        for attempt in itertools.count(1):
+            answer = self._client.batch_get_item(RequestItems={self._name: {**request, "Keys": left}})
+            rows += map(_row, answer["Responses"][self._name])
+            # Beyond 16 MB, or beyond the table's capacity at this moment, it names what to ask for again.
+            left = answer.get("UnprocessedKeys", {}).get(self._name, {}).get("Keys", [])
+            if not left:
+                return rows
+            if attempt == _BATCH_TRIES:
+                break
+            time.sleep(_RANDOM.uniform(0, _CONFLICT_SECONDS * 2**attempt))
+        raise StoreError("the campaign store is busy: rows were not read", retryable=True)
 
     async def _query(self, pk: str, since: str, prefix: str, limit: int | None) -> list[Row]:
         expression = _Expression()
@@ -293,11 +318,12 @@ def _take_rows_out(response_dict: dict[str, Any], customized_response_dict: dict
     if response_dict["status_code"] >= 300:
         return
     try:
-        answer = json.loads(response_dict["body"])
-    except ValueError as error:
+        answer = dict(json.loads(response_dict["body"]))
+    except (ValueError, TypeError) as error:
         # botocore would read a proxy's page as an answer without rows.
         raise HTTPClientError(error="the answer is no JSON") from error
-    customized_response_dict |= {name: answer.pop(name) for name in ("Item", "Items") if name in answer}
+    rows = {name: answer.pop(name) for name in ("Item", "Items", "Responses") if name in answer}
+    customized_response_dict |= rows
     response_dict["body"] = json.dumps(answer).encode()
 
 

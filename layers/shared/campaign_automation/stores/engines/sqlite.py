@@ -24,9 +24,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
-from campaign_automation.stores.engines.conditions import result_of
+from campaign_automation.stores.engines.conditions import needs_row, result_of
 from campaign_automation.stores.lease import machine_now
-from campaign_automation.stores.table import Key, Operation, Row, Table, Update
+from campaign_automation.stores.table import Key, Operation, Row, Table
 from campaign_automation.utils.error_handler import StoreError
 
 R = TypeVar("R")
@@ -123,6 +123,10 @@ class SqliteTable(Table):
         rows = await self._done(_READ, _rows, "pk = ? AND sk = ?", key, 1)
         return rows[0] if rows else None
 
+    async def _get_many(self, keys: Sequence[Key], names: Sequence[str]) -> list[Row]:
+        rows = await self._done(_READ, _rows_of, keys)
+        return [{name: row[name] for name in names if name in row} for row in rows]
+
     async def _query(self, pk: str, since: str, prefix: str, limit: int | None) -> list[Row]:
         bounds = (pk, since or prefix, prefix + _LAST)
         return await self._done(_READ, _rows, "pk = ? AND sk >= ? AND sk < ? ORDER BY sk", bounds, limit)
@@ -170,6 +174,10 @@ def _rows(connection: sqlite3.Connection, clause: str, values: Iterable[str], li
         return [_decoded(body) for (body,) in islice(found, limit)]
 
 
+def _rows_of(connection: sqlite3.Connection, keys: Iterable[Key]) -> list[Row]:
+    return [row for key in keys for row in _rows(connection, "pk = ? AND sk = ?", key, 1)]
+
+
 def _transact(connection: sqlite3.Connection, waiting: deque[_Write], mine: _Write) -> None:
     """Carry out a write together with those that wait behind it. Raises the error of its own alone, or that
     of the file."""
@@ -213,21 +221,15 @@ def _carry_out_all(connection: sqlite3.Connection, write: _Write) -> None:
 
 
 def _carry_out(connection: sqlite3.Connection, operation: Operation) -> None:
-    key = operation.key
-    row = result_of(operation, _before(connection, operation))
+    key, found = operation.key, None
+    if needs_row(operation):
+        found = connection.execute("SELECT body FROM row WHERE pk = ? AND sk = ?", key).fetchone()
+    row = result_of(operation, None if found is None else _decoded(found[0]))
     if row is None:
         connection.execute("DELETE FROM row WHERE pk = ? AND sk = ?", key)
         return
     due, expires = (_whole(row.get(name)) for name in ("due", "expires_at"))
     connection.execute(_UPSERT, (*key, row.get("outbox"), due, expires, _encoded(row)))
-
-
-def _before(connection: sqlite3.Connection, operation: Operation) -> Row | None:
-    """Return the row that an operation is about; None too for one whose outcome does not depend on it."""
-    if not isinstance(operation, Update) and operation.when is None:
-        return None
-    found = connection.execute("SELECT body FROM row WHERE pk = ? AND sk = ?", operation.key).fetchone()
-    return None if found is None else _decoded(found[0])
 
 
 def _connect(path: str) -> sqlite3.Connection:
@@ -282,13 +284,16 @@ def _whole(value: Decimal | None) -> int | None:
 
 def _encoded(row: Mapping[str, Any]) -> str:
     """Return the row as JSON; numbers as their exact text and bytes are marked as what they are."""
-    return json.dumps(row, default=_marked, ensure_ascii=False)
+    return _ENCODER.encode(row)
 
 
 def _marked(value: Any) -> dict[str, str]:
     if isinstance(value, Decimal):
         return {"n": str(value)}
     return {"b": base64.b64encode(value).decode()}
+
+
+_ENCODER = json.JSONEncoder(default=_marked, ensure_ascii=False)
 
 
 def _decoded(body: str) -> Row:
