@@ -2,7 +2,7 @@
 
 A benchmark is a module with `run() -> str | Report`; a new file needs no entry anywhere. One that is
 simulated takes `seeds`, `markets` or `everything` and has short defaults; `cost` takes `write` and `given`.
-A module with `ALONE = True` runs only when it is named.
+A module with `ALONE = True` runs only when it is named; NotMeasuredError says what a benchmark lacks here.
 The figures of reports are written to build/bench.json and compared with those of docs/benchmarks.md.
 """
 
@@ -20,7 +20,7 @@ from typing import Any
 
 import benchmarks
 from benchmarks import _report
-from benchmarks._report import Report
+from benchmarks._report import NotMeasuredError, Report
 
 
 def names() -> list[str]:
@@ -37,6 +37,7 @@ def main(arguments: list[str]) -> int:
         print(f"no benchmark is named {', '.join(unknown)}; there are {', '.join(known)}", file=sys.stderr)
         return 2
     os.environ["POWERTOOLS_LOG_LEVEL"] = "ERROR"  # read when a benchmark imports the module
+    machine = {"cores": os.cpu_count(), "load": os.getloadavg()[0]}  # before its own work
     figures: dict[str, float] = {}
     seconds: dict[str, float] = {}
     for name in options.names or known:
@@ -44,25 +45,29 @@ def main(arguments: list[str]) -> int:
         module = importlib.import_module(f"benchmarks.{name}")
         if not options.names and getattr(module, "ALONE", False):
             continue
-        run = module.run
-        answer = run(**_taken(run, options))
-        report = answer if isinstance(answer, Report) else Report(answer, {})
-        print(f"{name}\n{report.text}\n", flush=True)
+        try:
+            report = _report_of(module.run, options)
+        except NotMeasuredError as missing:
+            print(f"{name}\nnot measured: {missing}\n", flush=True)
+            if options.names:
+                return 1
+            continue
+        took = f"({time.monotonic() - started:.0f} s)"
+        print(f"{name} {took}\n{report.text}\n", flush=True)
         figures |= _report.named(name, report)
         seconds[name] = time.monotonic() - started
-    _conclude(figures, seconds, keeps=bool(options.keep))
-    return 0
-
-
-def _conclude(figures: dict[str, float], seconds: dict[str, float], *, keeps: bool) -> None:
-    """Write the figures down, and print them beside the committed ones."""
-    machine = {"cores": os.cpu_count(), "load": os.getloadavg()[0]}
     _report.write(figures, seconds, machine)
     if figures:
         print(_report.compared(figures, _report.committed_figures()))
     print(f"{sum(seconds.values()):.0f} s in all")
-    if keeps:
-        _report.keep(figures)
+    if options.keep:
+        _report.keep(figures, machine)
+    return 0
+
+
+def _report_of(run: Callable[..., str | Report], options: argparse.Namespace) -> Report:
+    answer = run(**_taken(run, options))
+    return answer if isinstance(answer, Report) else Report(answer, {})
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -86,7 +91,7 @@ def _price(text: str) -> tuple[str, float]:
     return name, float(value)
 
 
-def _taken(run: Callable[..., str], options: argparse.Namespace) -> dict[str, Any]:
+def _taken(run: Callable[..., str | Report], options: argparse.Namespace) -> dict[str, Any]:
     """Return the options that were given and that this benchmark takes."""
     given = {name: value for name, value in vars(options).items() if value is not None}
     return {name: given[name] for name in inspect.signature(run).parameters if name in given}

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from benchmarks._report import NotMeasuredError, Report
 from local import cloud
 from local.built import differences
 from local.cloud.aws import CREDENTIALS, REGION
@@ -78,7 +79,7 @@ class Start(NamedTuple):
     late: list[str]
 
 
-def run() -> str:
+def run() -> Report:
     """Medians of three starts; the share is of the naive handler's init."""
     layers = built_layers()
     with tempfile.TemporaryDirectory() as folder, cloud.start(Path(folder) / "cloud") as running:
@@ -88,13 +89,19 @@ def run() -> str:
             f"{'function':28} {'init':>6} {'share':>6} {'handler':>8}  SDKs first imported by the handler"
         ]
         rows.append(f"{'(naive)':28} {naive.init:6.2f} {1:6.2f}")
-        for name, properties in functions():
-            start = bench.function(name, properties)
+        starts = {name: bench.function(name, properties) for name, properties in functions()}
+        for name, start in starts.items():
             share = start.init / naive.init
             rows.append(
                 f"{name:28} {start.init:6.2f} {share:6.2f} {start.handler:8.2f}  {' '.join(start.late)}"
             )
-    return "\n".join(rows)
+    figures = {
+        "naive.init": naive.init,
+        "slowest.init": max(start.init for start in starts.values()),
+        "slowest.handler": max(start.handler for start in starts.values()),
+        "mean.share": statistics.fmean(start.init for start in starts.values()) / naive.init,
+    }
+    return Report("\n".join(rows), figures)
 
 
 def functions() -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -105,12 +112,12 @@ def functions() -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 
 def built_layers() -> dict[str, Path]:
-    """Return the folder of each built layer. Raises SystemExit when nothing is built."""
+    """Return the folder of each built layer. Raises NotMeasuredError when nothing is built."""
     found = {path.name: path / "python" for path in sorted((ROOT / BUILT).glob("*Layer"))}
     if not found:
-        raise SystemExit(f"no layers are built; `make build ARCH={os.uname().machine}` builds them")
+        raise NotMeasuredError(f"no layers are built; `make build ARCH={os.uname().machine}` builds them")
     if difference := next(differences(ROOT / BUILT), None):
-        raise SystemExit(f"{difference}; build again")
+        raise NotMeasuredError(f"{difference}; build again")
     return found
 
 

@@ -12,6 +12,7 @@ from datetime import date, timedelta
 from statistics import fmean
 from typing import NamedTuple
 
+from benchmarks._report import Report
 from campaign_automation.managers.budgets.forecasting import total_of
 from campaign_automation.models.budget_problem import (
     BudgetPlan,
@@ -55,21 +56,28 @@ class WeekForecast(NamedTuple):
         return self.low <= self.observed <= self.high
 
 
-def run(seeds: int = 100) -> str:
+def run(seeds: int = 100) -> Report:
     """Return the share of forecasts whose range holds the truth."""
     found = [item for seed in range(seeds) if (item := forecast(seed)) is not None]
     covered = sum(item.covers for item in found)
     weeks = [week_forecast(seed) for seed in range(seeds)]
-    return "\n".join(
+    half = fmean((item.high - item.mean) / item.mean for item in weeks)
+    figures = {
+        "allocation.covered": covered / len(found),
+        "week.covered": fmean(item.covers for item in weeks),
+        "week.half_range": half,
+    }
+    text = "\n".join(
         [
             f"{seeds} seeds, {len(found)} with a new split; the 10 to 90 % range holds the truth in"
             f" {covered / len(found):.0%}",
             f"told {fmean(item.mean for item in found):+.1%} ({fmean(item.low for item in found):+.1%} to"
             f" {fmean(item.high for item in found):+.1%}), true {fmean(item.truth for item in found):+.1%}",
             f"the range of the next week's result holds {sum(item.covers for item in weeks)} of {len(weeks)};"
-            f" its half width is {fmean((item.high - item.mean) / item.mean for item in weeks):.0%}",
+            f" its half width is {half:.0%}",
         ]
     )
+    return Report(text, figures)
 
 
 def forecast(seed: int) -> Forecast | None:

@@ -31,6 +31,7 @@ SIZES = (1, 10, 100, 1_000, 10_000)
 TRACED = SIZES[:-1]
 EACH = 20  # ad sets of a campaign, where there are many campaigns
 DAYS = 7
+TRIES = 3  # of which the quickest counts; of the largest size there is one
 RULE = {
     "rule_name": "Costly",
     "condition": {"metric": "spend", "operator": "greater_than", "value": 1_000_000, "time_range": "7d"},
@@ -49,8 +50,9 @@ def run() -> Report:
     seconds: dict[str, dict[int, float]] = defaultdict(dict)
     peaks: dict[str, dict[int, float]] = defaultdict(dict)
     for size in SIZES:
-        for name, value in asyncio.run(_measure(size, is_traced=False)).items():
-            seconds[name][size] = value
+        for _ in range(1 if size == SIZES[-1] else TRIES):
+            for name, value in asyncio.run(_measure(size, is_traced=False)).items():
+                seconds[name][size] = min(value, seconds[name].get(size, math.inf))
     for size in TRACED:
         for name, value in asyncio.run(_measure(size, is_traced=True)).items():
             peaks[name][size] = value
@@ -92,9 +94,13 @@ async def _measure(size: int, *, is_traced: bool) -> dict[str, float]:
 
 async def _seconds(ask: Ask) -> float:
     gc.collect()
-    started = time.process_time()  # nothing here waits for anybody
-    await ask()
-    return time.process_time() - started
+    gc.freeze()  # the platform and the table are elsewhere in earnest, and collected by nobody here
+    try:
+        started = time.process_time()  # nothing here waits for anybody
+        await ask()
+        return time.process_time() - started
+    finally:
+        gc.unfreeze()
 
 
 async def _peak(ask: Ask) -> float:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from benchmarks._report import Report
 from campaign_automation.models.common import Level, Platform
 from campaign_automation.models.rules.conditions import (
     AllOf,
@@ -38,7 +39,7 @@ OPERATORS: dict[str, Callable[[float, float], bool]] = {
 Figures = list[dict[tuple[str, str], float]]
 
 
-def run() -> str:
+def run() -> Report:
     """A table of (rule, object) pairs per second, and 1,000 rules x 1,000 objects with time and memory."""
     account = make_account(1000)
     rules = [make_rule(number) for number in range(1000)]
@@ -48,6 +49,7 @@ def run() -> str:
     seconds, matches = best_of(3, lambda: count_matches(rules, account))
     lines.append(row("rule engine, from daily records", 1_000_000, seconds, matches))
     speed = 1_000_000 / seconds
+    measured = {"from daily records.pairs_a_second": speed}
     for name, engine in (
         ("plain loop, on ready figures", plain_loop),
         ("business-rules, on ready figures", business),
@@ -60,12 +62,14 @@ def run() -> str:
         pairs = len(sample) * len(few)
         lines.append(f"{row(name, pairs, seconds, found)}   the engine is {speed * seconds / pairs:,.0f} x")
         check(found, sample, Snapshot(sorted(account.entities, key=_id)[: len(few)], NOW))
-    return "\n".join([*lines, "", *whole_runs(account, rules)])
+        measured[f"{name}.times"] = speed * seconds / pairs
+    wholes = whole_runs(account, rules)
+    return Report("\n".join([*lines, "", wholes.text]), measured | dict(wholes.figures))
 
 
-def whole_runs(account: Snapshot, rules: list[StoredRule]) -> list[str]:
+def whole_runs(account: Snapshot, rules: list[StoredRule]) -> Report:
     """The engine alone on 1,000 x 1,000: with figures, decisions and evidence, and with certainty."""
-    lines = []
+    lines, figures = [], dict[str, float]()
     sure = [
         stored.model_copy(update={"rule": stored.rule.model_copy(update={"certainty": 0.9})})
         for stored in rules
@@ -78,7 +82,8 @@ def whole_runs(account: Snapshot, rules: list[StoredRule]) -> list[str]:
         tracemalloc.stop()
         decided = sum(len(outcome.decisions) for outcome in outcomes)
         lines.append(f"{name}: {seconds:.2f} s, peak {peak:.0f} MiB above the data, {decided:,} decisions")
-    return lines
+        figures |= {f"{name}.seconds": seconds, f"{name}.mb": peak}
+    return Report("\n".join(lines), figures)
 
 
 def make_account(count: int) -> Snapshot:
@@ -238,4 +243,4 @@ def _id(entity: Entity) -> str:
 
 
 if __name__ == "__main__":
-    print(run())
+    print(run().text)

@@ -12,6 +12,7 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
+from benchmarks._report import Report
 from campaign_automation.models.common import Level, Platform
 from campaign_automation.models.rules.rule import StoredRule
 from campaign_automation.optimizers.rule_engine import RuleDecision, evaluate
@@ -199,10 +200,11 @@ def poisson(rng: random.Random, mean: float) -> int:
     return count
 
 
-def run(seeds: int = 5) -> str:
+def run(seeds: int = 5) -> Report:
     """Return a table: good ad sets ever paused, bad ones curbed, all changes, reversals."""
     heads = ("certainty", "good paused", "bad curbed", "median day", "changes", "turns/week")
     lines = [" ".join(f"{head:>11}" for head in heads)]
+    figures: dict[str, float] = {}
     for certainty in (None, 0.8, 0.9, 0.95):
         results = [simulate(seed, certainty) for seed in range(seeds)]
         wrong = sum(result.wrongly_paused for result in results) / sum(result.good for result in results)
@@ -213,12 +215,14 @@ def run(seeds: int = 5) -> str:
             sum(result.changes for result in results),
             max(result.turns_in_a_week for result in results),
         )
+        figures[f"{certainty or 'naive'}.good_paused"] = wrong
+        figures[f"{certainty or 'naive'}.bad_curbed"] = curbed
         shares = f"{wrong:>11.1%} {curbed:>11.1%} "
         lines.append(
             f"{certainty or 'naive':>11} {shares}" + " ".join(f"{number:>11,}" for number in numbers)
         )
-    return "\n".join(lines)
+    return Report("\n".join(lines), figures)
 
 
 if __name__ == "__main__":
-    print(run())
+    print(run().text)

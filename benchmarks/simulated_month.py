@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks._markets import ADSETS, MARKETS, Floats, Market, Morning, keep, month, oracle, world_of
+from benchmarks._report import Report
 from campaign_automation.models.budget_problem import BudgetProblem, BudgetUnit, DayRecord, MaturitySnapshot
 from campaign_automation.optimizers.budget_optimizer import optimize_budget
 
@@ -35,7 +36,7 @@ STRATEGIES: dict[str, dict[str, Any]] = {
 }
 
 
-def run(seeds: int = 8, markets: Sequence[str] = (), everything: bool = False) -> str:
+def run(seeds: int = 8, markets: Sequence[str] = (), everything: bool = False) -> Report:
     """Return means over the seeds with 95 % intervals; of all strategies, or of the default alone."""
     strategies = tuple(STRATEGIES) if everything else DEFAULT
     names = ["do nothing", *strategies]
@@ -43,6 +44,7 @@ def run(seeds: int = 8, markets: Sequence[str] = (), everything: bool = False) -
         f"{seeds} seeds, {ADSETS} ad sets, {os.cpu_count()} cores; conversions in % of the oracle's",
         f"{'market':<8} " + " ".join(f"{name:>14}" for name in names),
     ]
+    figures: dict[str, float] = {}
     # Its matrices are small: threads of the linear algebra would only be in each other's way.
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
     # Each process reads that when it imports numpy, so it must not inherit one that is imported already.
@@ -51,7 +53,9 @@ def run(seeds: int = 8, markets: Sequence[str] = (), everything: bool = False) -
             months = list(pool.map(partial(one_seed, market, strategies=strategies), range(seeds)))
             cells = [interval([found[name] for found in months]) for name in names]
             lines.append(f"{market.name:<8} " + " ".join(f"{cell:>14}" for cell in cells))
-    return "\n".join(lines)
+            for name in names:
+                figures[f"{market.name}.{name}"] = fmean(found[name] for found in months)
+    return Report("\n".join(lines), figures)
 
 
 def interval(values: Sequence[float]) -> str:

@@ -65,10 +65,14 @@ def test_in_sequence_each_object_is_a_call() -> None:
 
 def test_kept_figures_are_compared_by_their_names(tmp_path: Any) -> None:
     page = tmp_path / "benchmarks.md"
-    page.write_text("# Benchmarks\n\n| figure | committed |\n|---|---|\n")
-    keep({"a.wall": 2.0, "b.wall": 3.0}, page)
-    keep({"a.wall": 4.0}, page)
-    assert committed_figures(page) == {"a.wall": 4.0, "b.wall": 3.0}
+    page.write_text("# Benchmarks\n\n| a page | of words |\n|---|---|\n")
+    keep({"a.wall": 2.0, "a.gone": 1.0, "b.x.wall": 3.0}, {"cores": 2, "load": 0.31}, page)
+    keep({"a.wall": 4.0}, {"cores": 4, "load": 7}, page)
+    assert committed_figures(page) == {"a.wall": 4.0, "b.x.wall": 3.0}
+    text = page.read_text()
+    assert text.startswith("# Benchmarks\n\n| a page")
+    assert "## a\n\nMeasured on 4 cores at a load of 7.0.\n\n| figure" in text
+    assert "## b\n\nMeasured on 2 cores at a load of 0.3.\n\n| figure" in text
     text = compared({"a.wall": 2.0, "new": 1.0}, committed_figures(page))
     assert "0.50x" in text
     assert text.splitlines()[-1].split() == ["new", "1", "-"]

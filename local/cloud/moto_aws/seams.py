@@ -13,7 +13,7 @@ import inspect
 import os
 import threading
 import time
-from collections import defaultdict
+from collections import defaultdict, deque
 from functools import lru_cache
 from types import SimpleNamespace
 from typing import Any
@@ -24,6 +24,8 @@ from local.cloud.moto_aws.dynamodb import LARGEST_ROW, PLAIN, quicken_requests
 
 RETRY_SCALE = "LOCAL_RETRY_SCALE"
 DEFAULT_RETRY_SCALE = 0.1
+SPARE_PROGRAMS = 8  # of one state machine, ready for executions
+SPARE_SECONDS = 0.5
 
 
 def import_moto() -> None:
@@ -277,15 +279,22 @@ def _share_clients() -> None:
 
 def _parse_definitions_once() -> None:
     """moto parses a state machine for each execution, which takes longer than most of them. What keeps an
-    execution's own state is made anew from the tree."""
+    execution's own state is made anew from the tree: for the next one, while this one waits for answers."""
     from moto.stepfunctions.parser.asl.parse.preprocessor import Preprocessor
 
     parser: Any = importlib.import_module("moto.stepfunctions.parser.asl.parse.asl_parser")
     trees = lru_cache(maxsize=64)(parser.AmazonStateLanguageParser.parse)
+    spare: dict[str, deque[Any]] = defaultdict(lambda: deque(maxlen=SPARE_PROGRAMS))
 
     def parse(definition: str) -> tuple[Any, Any]:
         _, tree = trees(definition)
-        return Preprocessor().visit(tree), tree
+        later = threading.Timer(SPARE_SECONDS, lambda: spare[definition].append(Preprocessor().visit(tree)))
+        later.daemon = True
+        later.start()
+        try:
+            return spare[definition].popleft(), tree
+        except IndexError:
+            return Preprocessor().visit(tree), tree
 
     parser.AmazonStateLanguageParser.parse = staticmethod(parse)
 

@@ -45,6 +45,7 @@ _DELIVERY = {"starts_at", "ends_at", "call_to_action", "negative_keywords", "tra
 _STATUSES = ("paused", "active", "deleted")
 _AT_ONCE = 16  # campaigns that are loaded at the same time
 IsOver = Callable[[str], Awaitable[bool]]
+Progress = Literal["under way", "ending", "over"]  # of a creation; `ending` is its last look at the platform
 Look = Callable[[Campaign], Awaitable[CampaignView]]
 
 
@@ -179,8 +180,12 @@ class CampaignManager:
             await self._store.update(creation, plan=plan)
         logger.info("categories declared", campaign_id=campaign.campaign_id)
 
-    async def is_finished(self, tenant: str, campaign_id: str) -> bool:
-        return await self._store.state_of(tenant, campaign_id) in FINAL
+    async def progress(self, tenant: str, campaign_id: str) -> Progress:
+        """Return how far a creation is; one that is not known is on its way."""
+        head = await self._store.head(tenant, campaign_id)
+        if head is None:
+            return "under way"
+        return "over" if head.state in FINAL else "ending" if head.is_ending else "under way"
 
     async def outcome(self, tenant: str, opened: Opened) -> CampaignCreated | CampaignAccepted:
         """Return the campaign as it is now, or that its creation goes on.

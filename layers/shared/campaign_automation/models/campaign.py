@@ -200,7 +200,8 @@ class Creation(_Stored):
     """The creation of a campaign from its request to its end state.
 
     `account` and `plan` are known once it is planned, creatives and copies once they are fetched and written.
-    `recorded`: the tree is whole, read back and stored. `look_at` is when the platform is searched again for
+    `audited`: the creates of all objects are in the trail. `recorded`: the tree is whole, read back and
+    stored. `look_at` is when the platform is searched again for
     objects that were made late, after `looks` such searches; `undo_at` is when a throttling platform takes
     an undo again; at `due` the reconciler visits the campaign.
     """
@@ -217,6 +218,7 @@ class Creation(_Stored):
     # Platform ids of second copies that a person was told of; with a ? of those that are yet to be paused.
     held_copies: list[str] = []
     activated: bool = False
+    audited: bool = False
     recorded: bool = False
     looks: int = 0
     look_at: int | None = None

@@ -22,6 +22,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 
 from campaign_automation.models.changes import AuditRecord
+from campaign_automation.stores.campaign_rows import partition
 from campaign_automation.stores.lease import machine_now
 from campaign_automation.stores.operations.requests import KEPT_SECONDS, request_puts
 from campaign_automation.stores.table import (
@@ -34,6 +35,7 @@ from campaign_automation.stores.table import (
     Put,
     Row,
     Table,
+    Update,
     in_groups,
 )
 from campaign_automation.utils.clock import at_ms, now_ms
@@ -97,7 +99,12 @@ class AuditStore:
 
     async def look_again(self, records: Sequence[AuditRecord]) -> None:
         """Store applied records with what became of their decision. The first such record stays."""
-        await self._append(Put(_row(record, "2"), when=Absent()) for record in records)
+        rows: list[Operation] = [Put(_row(record, "2"), when=Absent()) for record in records]
+        # What was read of a campaign counts while its row is unchanged, so it changes with the trail.
+        campaigns = dict.fromkeys(
+            Key(partition(item.tenant, item.campaign_id), "campaign") for item in records
+        )
+        await self._append([*rows, *map(Update, campaigns)])
 
     async def _append(self, operations: Iterable[Operation]) -> None:
         for group in in_groups(operations):

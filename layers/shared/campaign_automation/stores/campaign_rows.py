@@ -70,10 +70,14 @@ class Pending(NamedTuple):
 
 
 class Head(NamedTuple):
-    """The part of a campaign that a cached answer is checked against."""
+    """The part of a campaign that a cached answer is checked against, and whoever waits for its creation.
+
+    `is_ending`: the last look at the platform is under way, and the creation ends in moments.
+    """
 
     state: str
     revision: int
+    is_ending: bool = False
 
 
 class Listed(Record):
@@ -252,6 +256,11 @@ def _lifetime(creation: Creation) -> dict[str, int]:
 def head_of(rows: list[Row]) -> Row | None:
     """Return the row of the campaign itself; objects alone are left of an import that broke off."""
     return next((row for row in rows if row["sk"] == "campaign"), None)
+
+
+def head_seen(campaign: Row) -> Head:
+    is_ending = bool(campaign.get("audited")) and not campaign.get("recorded")
+    return Head(str(campaign["state"]), int(campaign.get("revision", 0)), is_ending)
 
 
 def adopted_of(campaign: Row, rows: list[Row]) -> Campaign:

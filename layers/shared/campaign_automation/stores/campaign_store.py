@@ -53,6 +53,7 @@ from campaign_automation.stores.campaign_rows import (
     creative_key,
     creative_row,
     head_of,
+    head_seen,
     in_parts,
     later_visits,
     list_changes,
@@ -145,7 +146,7 @@ class CampaignStore(MessageStore):
 
     async def head(self, tenant: str, campaign_id: str) -> Head | None:
         row = await self._campaign(tenant, campaign_id)
-        return None if row is None else Head(str(row["state"]), int(row.get("revision", 0)))
+        return None if row is None else head_seen(row)
 
     async def campaigns(self, tenant: str, *, deleted_too: bool = False) -> list[Listed]:
         """Return every campaign of the tenant that was created and not deleted by us, or those too."""
