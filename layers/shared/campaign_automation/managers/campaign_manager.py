@@ -45,6 +45,7 @@ _DELIVERY = {"starts_at", "ends_at", "call_to_action", "negative_keywords", "tra
 _STATUSES = ("paused", "active", "deleted")
 _AT_ONCE = 16  # campaigns that are loaded at the same time
 IsOver = Callable[[str], Awaitable[bool]]
+Progress = Literal["under way", "ending", "over"]  # of a creation; `ending` is its last look at the platform
 Look = Callable[[Campaign], Awaitable[CampaignView]]
 
 
@@ -179,8 +180,12 @@ class CampaignManager:
             await self._store.update(creation, plan=plan)
         logger.info("categories declared", campaign_id=campaign.campaign_id)
 
-    async def is_finished(self, tenant: str, campaign_id: str) -> bool:
-        return await self._store.state_of(tenant, campaign_id) in FINAL
+    async def progress(self, tenant: str, campaign_id: str) -> Progress:
+        """Return how far a creation is; one that is not known is on its way."""
+        head = await self._store.head(tenant, campaign_id)
+        if head is None:
+            return "under way"
+        return "over" if head.state in FINAL else "ending" if head.is_ending else "under way"
 
     async def outcome(self, tenant: str, opened: Opened) -> CampaignCreated | CampaignAccepted:
         """Return the campaign as it is now, or that its creation goes on.
@@ -222,13 +227,15 @@ class CampaignManager:
 
     async def load_created(self, tenant: str, campaign_id: str) -> Campaign:
         """Return a campaign that is on its platform, or was; ConflictError for one that never was."""
-        known = await self.known(tenant, campaign_id)
-        campaign = known.campaign() if isinstance(known, Creation) else known
-        if campaign is None or campaign.state not in ("created", "deleted", "needs_reconciliation"):
-            raise ConflictError(
-                f"the campaign is {known.state}: there is nothing to change", field="campaign_id"
-            )
-        return campaign
+        return created(await self.known(tenant, campaign_id))
+
+
+def created(known: Creation | Campaign) -> Campaign:
+    """Return a campaign that is on its platform, or was; ConflictError for one that never was."""
+    campaign = known.campaign() if isinstance(known, Creation) else known
+    if campaign is None or campaign.state not in ("created", "deleted", "needs_reconciliation"):
+        raise ConflictError(f"the campaign is {known.state}: there is nothing to change", field="campaign_id")
+    return campaign
 
 
 async def load_all(store: CampaignStore, tenant: str, ids: Iterable[str]) -> list[Campaign]:
