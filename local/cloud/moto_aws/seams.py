@@ -11,11 +11,15 @@ import gc
 import importlib
 import inspect
 import os
+import sys
 import threading
 import time
 from collections import defaultdict, deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
-from types import SimpleNamespace
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 from local.cloud.aws import ACCOUNT, REGION
@@ -33,10 +37,26 @@ def import_moto() -> None:
     # The parser's tables are a million objects that live as long as the process:
     # collecting garbage among them adds half a second here, and more later.
     gc.disable()
-    importlib.import_module("moto.stepfunctions.parser.models")
+    with _without_batch():
+        importlib.import_module("moto.stepfunctions.parser.models")
     importlib.import_module("moto.moto_server.werkzeug_app")
     gc.freeze()
     gc.enable()
+
+
+@contextmanager
+def _without_batch() -> Iterator[None]:
+    """The interpreter needs one enumeration of the Batch service, whose folder imports all of EC2's: most of
+    the seconds. Whoever asks for that service still gets it whole."""
+    moto = importlib.import_module("moto")
+    folder = ModuleType("moto.batch")
+    folder.__path__ = [str(Path(path) / "batch") for path in moto.__path__]
+    sys.modules[folder.__name__] = folder
+    try:
+        yield
+    finally:
+        for name in [name for name in sys.modules if f"{name}.".startswith("moto.batch.")]:
+            del sys.modules[name]
 
 
 def point_moto_at(port: int) -> None:

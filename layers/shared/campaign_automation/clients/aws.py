@@ -17,9 +17,7 @@ class Aws:
             import boto3
             from botocore.config import Config
 
-            # boto3's check of a hundred rows takes longer than the rest of a call; DynamoDB checks them too.
-            is_checked = service != "dynamodb"
-            self._clients[service] = boto3.client(service, config=Config(parameter_validation=is_checked))
+            self._clients[service] = boto3.client(service, config=Config(parameter_validation=False))
         return self._clients[service]
 
     def drop_connections(self) -> None:

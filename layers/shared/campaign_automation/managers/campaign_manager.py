@@ -227,13 +227,15 @@ class CampaignManager:
 
     async def load_created(self, tenant: str, campaign_id: str) -> Campaign:
         """Return a campaign that is on its platform, or was; ConflictError for one that never was."""
-        known = await self.known(tenant, campaign_id)
-        campaign = known.campaign() if isinstance(known, Creation) else known
-        if campaign is None or campaign.state not in ("created", "deleted", "needs_reconciliation"):
-            raise ConflictError(
-                f"the campaign is {known.state}: there is nothing to change", field="campaign_id"
-            )
-        return campaign
+        return created(await self.known(tenant, campaign_id))
+
+
+def created(known: Creation | Campaign) -> Campaign:
+    """Return a campaign that is on its platform, or was; ConflictError for one that never was."""
+    campaign = known.campaign() if isinstance(known, Creation) else known
+    if campaign is None or campaign.state not in ("created", "deleted", "needs_reconciliation"):
+        raise ConflictError(f"the campaign is {known.state}: there is nothing to change", field="campaign_id")
+    return campaign
 
 
 async def load_all(store: CampaignStore, tenant: str, ids: Iterable[str]) -> list[Campaign]:
