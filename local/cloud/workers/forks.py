@@ -19,20 +19,30 @@ from typing import Any
 
 # Libraries that the functions import while they start. One that is missing here only costs time.
 LIBRARIES = (
+    "anyio._backends._asyncio",
     "aws_lambda_powertools.logging",
+    "aws_lambda_powertools.logging.types",
     "aws_lambda_powertools.metrics",
+    "aws_lambda_powertools.utilities.parameters",
     "boto3.session",
     "botocore.client",
+    "facebook_business.adobjects.adaccount",
     "facebook_business.api",
     "google.ads.googleads.client",
     "google.ads.googleads.v26.services.services.google_ads_service",
     "google.generativeai",
+    "h11",
+    "httpcore",
     "httpx",
     "pydantic.main",
     "pydantic.networks",
     "pydantic.type_adapter",
     "redis.asyncio",
     "scipy.special",
+    "sniffio",
+    "snapshot_restore_py",
+    "sqlite3",
+    "statistics",
 )
 _ROOT = Path(__file__).parents[3]
 _PRELOADED = "local.cloud.workers.preloaded"

@@ -16,8 +16,10 @@ ENVIRONMENTS_PER_FUNCTION = 10
 # Of all functions together, each some 80 MB; beyond these a function has its first, and others only in place
 # of those that idle elsewhere.
 ENVIRONMENTS = 32
-# AWS would start another environment at once; here a cold start takes more from everybody than a short wait.
+# AWS would start another environment at once; here a cold start takes more from everybody than a short wait,
+# and is no sooner done than the last one of the function was.
 PATIENCE_SECONDS = 0.5
+MOST_PATIENCE_SECONDS = 5.0
 KEPT_SECONDS = 10.0  # that the environments of a function idle before others may take their room
 INVOCATIONS_AT_ONCE = 128
 _LOOK_SECONDS = 0.1  # until one that waits looks again for an environment that idles elsewhere
@@ -127,6 +129,7 @@ class _Pool:
     ) -> None:
         self.identity = _identity(function)
         self.used_at = 0.0
+        self._start_seconds = 0.0  # of the last environment that started
         self._has_room = has_room
         self._function = function
         self._retired = False
@@ -180,7 +183,7 @@ class _Pool:
     def _take(self) -> Worker:
         with self._changed:
             if self._busy:
-                self._changed.wait_for(lambda: self._idle, PATIENCE_SECONDS)
+                self._changed.wait_for(lambda: self._idle, self._patience())
             while not (self._idle or self._may_start()):
                 self._changed.wait(_LOOK_SECONDS)
             worker = self._idle.pop() if self._idle else self._start()
@@ -189,6 +192,9 @@ class _Pool:
                 worker = self._start()
             self._busy.add(worker)
         return worker
+
+    def _patience(self) -> float:
+        return min(max(PATIENCE_SECONDS, self._start_seconds), MOST_PATIENCE_SECONDS)
 
     def _may_start(self) -> bool:
         # The first of a function needs no room: others may wait for its answer.
@@ -200,6 +206,7 @@ class _Pool:
     def _give_back(self, worker: Worker) -> None:
         with self._changed:
             self._busy.discard(worker)
+            self._start_seconds = worker.start_seconds or self._start_seconds
             self.used_at = time.monotonic()
             is_kept = worker.alive and not self._retired
             if is_kept:

@@ -90,6 +90,7 @@ class Worker:
         self._ready = False
         self._failed_init = False
         self._init_ms: float | None = None
+        self.start_seconds = 0.0  # until it took its first invocation
         self._api = _RuntimeApi(function.arn, self._events, self._messages)
         self._process = self._spawn()
         threading.Thread(target=self._watch, daemon=True).start()
@@ -168,7 +169,8 @@ class Worker:
             self._failed_init = True
             return self._outcome(message, request_id)
         self._ready = True
-        self._init_ms = (time.monotonic() - self._started) * 1000
+        self.start_seconds = time.monotonic() - self._started
+        self._init_ms = self.start_seconds * 1000
         return None
 
     def _run(self, request_id: str, payload: bytes) -> Outcome:
