@@ -225,6 +225,19 @@ class CampaignManager:
             raise _unknown(campaign_id)
         return known
 
+    async def id_of(self, tenant: str, campaign_id: str) -> str:
+        """Return our id of a campaign, of which one row is read.
+
+        By the same ids as `known`. Raises NotFoundError, for another tenant's too.
+        """
+        ours = campaign_id_of(campaign_id)
+        if await self._store.head(tenant, ours) is not None:
+            return ours
+        resolved = await self._store.resolve(tenant, campaign_id)
+        if resolved is None or await self._store.head(tenant, resolved) is None:
+            raise _unknown(campaign_id)
+        return resolved
+
     async def load_created(self, tenant: str, campaign_id: str) -> Campaign:
         """Return a campaign that is on its platform, or was; ConflictError for one that never was."""
         return created(await self.known(tenant, campaign_id))
