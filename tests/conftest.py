@@ -13,6 +13,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 from campaign_automation.utils import clock
 from local.cloud import Cloud, start
+from local.cloud.aws import read_descriptions_once
 from local.cloud.workers.worker import TIME_LIMITS
 from tests.support.api import Api
 from tests.support.aws import client, settle
@@ -23,22 +24,13 @@ from tests.support.secrets import assert_no_secret, log_of
 # Its fixtures are those of customers' tests. Where the package is installed pytest has loaded it already.
 pytest_plugins = ["campaign_automation_testing.plugin"]
 # A slow example on a busy machine is no failure; a failing one says how to repeat it. The numbered properties
-# of the contract have at least a hundred examples in every run.
-settings.register_profile("tests", deadline=None, database=None, print_blob=True, max_examples=50)
+# of the contract name their own number, at least a hundred in every run.
+settings.register_profile("tests", deadline=None, database=None, print_blob=True, max_examples=25)
 settings.register_profile("all tests", settings.get_profile("tests"), max_examples=100)
 
 # Tests that share what takes seconds to start, by the beginning of their ids. All others share what their
 # file does.
 SHARING = {
-    # Half of the flows runs beside the others, on a local cloud of its own: the tests wait for it more than
-    # they compute, so that one cloud leaves a core idle for minutes.
-    **{
-        f"tests/flows/test_{name}.py": "local cloud of the changes"
-        for name in (
-            *("ab_tests", "foreign_edits", "manage_campaign", "optimize_budget"),
-            *("outbox", "reconciling", "rules", "status"),
-        )
-    },
     "tests/flows/": "local cloud",
     "tests/cloud/": "fixture cloud",
 }
@@ -71,6 +63,7 @@ def _turn(scope: str) -> int:
 def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile("all tests" if config.option.markexpr == EVERYTHING else "tests")
     gc.disable()  # until all modules and tests are there, of which hardly any goes again
+    read_descriptions_once()  # moto ends boto3's sessions with each of its tests
 
 
 @pytest.hookimpl(optionalhook=True)

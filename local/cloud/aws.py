@@ -26,6 +26,21 @@ def arn(service: str, resource: str) -> str:
     return f"arn:aws:{service}:{REGION}:{ACCOUNT}:{resource}"
 
 
+def read_descriptions_once() -> None:
+    """Let this process read each of botocore's descriptions of services once, and not for every session: some
+    are megabytes of JSON."""
+    from botocore.loaders import JSONFileLoader
+
+    original, read = JSONFileLoader.load_file, {}
+
+    def load_file(loader: Any, path: str) -> Any:
+        if path not in read:
+            read[path] = original(loader, path)
+        return read[path]
+
+    JSONFileLoader.load_file = load_file
+
+
 class Clients:
     """boto3 clients for one endpoint, each made when first asked for."""
 

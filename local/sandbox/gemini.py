@@ -197,7 +197,8 @@ class _Writer:
             return self._listed_id()
         choices = _CHINESE if self._chinese else _choices(name)
         drafted = [choice.format(name=self._product) for choice in choices]
-        text = self._rng.choice([draft for draft in drafted if len(draft) <= self._longest(name)] or drafted)
+        longest = self._longest(name)
+        text = self._rng.choice([draft for draft in drafted if len(draft) <= longest] or drafted)
         if self._behaviour == "too_long":
             return " ".join([text] * 40)
         return text + _PRICES if self._behaviour == "invented_price" else text

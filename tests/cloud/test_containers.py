@@ -14,7 +14,6 @@ from pathlib import Path
 import boto3
 import httpx
 import pytest
-from samtranslator.yaml_helper import yaml_parse
 
 from local import cloud as local_cloud
 from local import invoke as local_invoke
@@ -22,7 +21,7 @@ from local.built import with_architecture
 from local.cloud import Cloud, bridge
 from local.cloud.aws import REGION
 from local.invoke import function_of, functions, why_not_sam
-from local.source import template
+from local.source import parse, template
 from tests.cloud.support import TEMPLATE
 
 ROOT = Path(__file__).parents[2]
@@ -121,7 +120,7 @@ def test_samconfig_carries_the_variables_and_the_parameters_of_the_local_command
 
 def test_the_built_template_tells_its_architecture() -> None:
     text = "Parameters:\n  Architecture:\n    Type: String\n    Default: arm64\n    AllowedValues: [arm64]\n"
-    assert yaml_parse(with_architecture(text, "x86_64"))["Parameters"]["Architecture"]["Default"] == "x86_64"
+    assert parse(with_architecture(text, "x86_64"))["Parameters"]["Architecture"]["Default"] == "x86_64"
     with pytest.raises(ValueError, match="no parameter"):
         with_architecture("Parameters:\n  Stage:\n    Type: String\n", "arm64")
 

@@ -1,4 +1,4 @@
-"""Functions start with the models that the process before them imported, if their layer holds the same."""
+"""Functions start with what the process before them imported, if their layer holds the same."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from local.cloud.workers import preloaded
 layer = Path(sys.argv[1])
 loaded = sys.modules["campaign_automation.models.common"]
 preloaded.keep_or_forget([layer])
-import campaign_automation.models.common, campaign_automation.utils.packing as later
+import campaign_automation.models.common, campaign_automation.utils.observability as later
 print(campaign_automation.models.common is loaded, Path(later.__file__).is_relative_to(layer))
 source = layer / "campaign_automation" / "models" / "common.py"
 source.write_text(source.read_text() + "EDITED = True\\n")
@@ -27,7 +27,7 @@ print(own is loaded, own.EDITED)
 """
 
 
-def test_models_are_kept_while_their_source_is_that_of_the_layer(tmp_path: Path) -> None:
+def test_modules_are_kept_while_their_source_is_that_of_the_layer(tmp_path: Path) -> None:
     layer = shutil.copytree(ROOT / "layers" / "shared", tmp_path / "layer")
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, str(layer)], cwd=ROOT, capture_output=True, text=True

@@ -171,19 +171,15 @@ def test_after_a_rollback_the_key_is_free_again(api: Api, sandbox: Sandbox) -> N
     ("operation", "nth"),
     [
         ("read_campaign", 1),
-        *(
-            pytest.param(operation, nth, marks=slow)
-            for operation, nth in (
-                ("read_account", 1),
-                ("create_adset", 2),
-                ("create_campaign", 1),
-                ("upload_image", 1),
-                ("create_creative", 2),
-                ("create_ad", 4),
-            )
-        ),
+        ("read_account", 1),
+        ("create_adset", 2),
+        ("create_campaign", 1),
+        ("upload_image", 1),
+        ("create_creative", 2),
+        ("create_ad", 4),
     ],
 )
+@pytest.mark.slow
 def test_whatever_step_is_refused_nothing_is_left_behind(
     api: Api, sandbox: Sandbox, operation: str, nth: int
 ) -> None:
@@ -291,6 +287,7 @@ def test_what_cannot_be_taken_back_is_told_to_a_person(api: Api, sandbox: Sandbo
 # --- around the platform -----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_without_gemini_the_template_writes_and_says_so(api: Api, sandbox: Sandbox) -> None:
     sandbox.fault("gemini", "generate_content", "http_500", times=0)
     body = api.create(request_body()).json()
@@ -335,13 +332,15 @@ def test_the_web_platform_down_at_the_end_loses_nothing(api: Api, sandbox: Sandb
     ("change", "status", "code", "field"),
     [
         ({"creative_ids": ["1", "9999"]}, 404, "5000", "creative_ids"),
-        ({"creative_ids": ["101"]}, 404, "5000", "creative_ids"),
-        ({"target_countries": ["XX"]}, 400, "1001", "target_countries.0"),
-        ({"daily_budget": 2}, 400, "1001", "daily_budget"),
-        ({"daily_budget": 100.001}, 400, "1001", "daily_budget"),
+        pytest.param({"creative_ids": ["101"]}, 404, "5000", "creative_ids", marks=slow),
+        pytest.param({"target_countries": ["XX"]}, 400, "1001", "target_countries.0", marks=slow),
+        pytest.param({"daily_budget": 2}, 400, "1001", "daily_budget", marks=slow),
+        pytest.param({"daily_budget": 100.001}, 400, "1001", "daily_budget", marks=slow),
         ({"budget": 5}, 400, "1001", "budget"),
-        ({"special_ad_categories": ["POLITICS"]}, 400, "1001", "special_ad_categories"),
-        ({"special_ad_categories": ["HOUSING"]}, 400, "1001", "age_groups"),
+        pytest.param(
+            {"special_ad_categories": ["POLITICS"]}, 400, "1001", "special_ad_categories", marks=slow
+        ),
+        pytest.param({"special_ad_categories": ["HOUSING"]}, 400, "1001", "age_groups", marks=slow),
         ({"ad_account_id": "2001"}, 422, "6000", "ad_account_id"),
     ],
 )

@@ -101,7 +101,7 @@ def check_objects_of_colleagues_are_shown_and_marked(api: Api, edited: dict[str,
     assert body["campaign"]["daily_budget"] == 100  # what is paused and not ours is no part of it
 
 
-@pytest.mark.parametrize("platform", ["tiktok", pytest.param("google", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("platform", ["tiktok", "google"])
 @pytest.mark.slow
 def test_colleagues_on_other_platforms_do_not_hinder(api: Api, platform: str) -> None:
     created = api.create(request_body(platform=platform)).json()
@@ -161,10 +161,8 @@ def test_an_account_that_cannot_advertise_is_shown_and_pausing_is_still_tried(
     assert (answer.status_code, answer.json()["new_status"]) == (200, "paused"), answer.text
 
 
-@pytest.mark.parametrize(
-    "platform",
-    ["tiktok", pytest.param("meta", marks=pytest.mark.slow), pytest.param("google", marks=pytest.mark.slow)],
-)
+@pytest.mark.parametrize("platform", ["tiktok", "meta", "google"])
+@pytest.mark.slow
 def test_a_campaign_deleted_by_hand_is_shown_as_deleted(api: Api, cloud: Cloud, platform: str) -> None:
     created = api.create(request_body(platform=platform)).json()
     delete_by_hand(cloud, platform, created["platform_campaign_id"])
@@ -228,6 +226,7 @@ def test_optimize_budget_leaves_it_out_and_says_why(
     assert any(odd in warning and "targeting" in warning for warning in answer.json()["warnings"])
 
 
+@pytest.mark.slow
 def test_a_rule_over_two_campaigns_acts_on_the_healthy_ad_sets(
     api: Api, sandbox: Sandbox, rules: Rules, edited: dict[str, Any]
 ) -> None:

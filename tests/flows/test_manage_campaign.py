@@ -11,7 +11,7 @@ from campaign_automation.models.common import Level
 from local.cloud import Cloud
 from tests.support.api import Api
 from tests.support.builders import request_body
-from tests.support.cuts import cut, slow
+from tests.support.cuts import cut
 from tests.support.module import change_by_hand
 from tests.support.sandbox import Sandbox
 
@@ -137,11 +137,12 @@ def check_a_dry_run_shows_before_and_after_and_sends_nothing(
     ("platform", "kind"),
     [
         ("meta", "drop_after"),
-        pytest.param("meta", "http_500", marks=slow),
-        pytest.param("tiktok", "drop_connection", marks=slow),
-        pytest.param("google", "drop_after", marks=slow),
+        ("meta", "http_500"),
+        ("tiktok", "drop_connection"),
+        ("google", "drop_after"),
     ],
 )
+@pytest.mark.slow
 def test_a_lost_answer_is_resolved_by_looking(
     api: Api, sandbox: Sandbox, created: dict[str, Any], platform: str, kind: str
 ) -> None:

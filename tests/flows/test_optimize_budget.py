@@ -216,6 +216,7 @@ def test_bad_input_names_its_field(api: Api, body: dict[str, Any], field: str) -
     assert (answer.status_code, answer.json()["error"]["details"]["field"]) == (400, field)
 
 
+@pytest.mark.slow
 def test_another_tenants_campaign_is_unknown(api: Api, other_api: Api) -> None:
     campaign = api.create(request_body()).json()
     assert other_api.optimize(campaign["campaign_id"]).status_code == 404

@@ -36,7 +36,7 @@ def request_for(counts: list[tuple[int, int]], **more: Any) -> AnalysisRequest:
     return AnalysisRequest.model_validate({"variants": variants, "bayes": False, **more})
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(counts=rows())
 def test_property_11_enough_samples_give_chi_square_and_winner_iff_p_below_alpha(
     counts: list[tuple[int, int]],
@@ -98,7 +98,7 @@ def assert_consistent(found: Analysis) -> None:
 
 
 # Many draws have no single winner, and at times most of the first ones.
-@settings(max_examples=200, suppress_health_check=[HealthCheck.filter_too_much])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.filter_too_much])
 @given(counts=rows(most_variants=10))
 def test_property_12_a_winner_comes_with_specific_recommendations(counts: list[tuple[int, int]]) -> None:
     found = analyze_test(request_for(counts))
@@ -112,7 +112,7 @@ def test_property_12_a_winner_comes_with_specific_recommendations(counts: list[t
     assert paused == {row.variant_id for row in found.variants} - {found.winner.variant_id}
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(
     counts=st.lists(st.tuples(st.integers(0, 5000), st.integers(0, 300)), min_size=2, max_size=5),
     days_left=st.one_of(st.none(), st.integers(0, 9)),

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from campaign_automation.adapters.base import AdOrder, CreativeOrder
@@ -78,6 +78,7 @@ def optional(draw: st.DrawFn, platform: str) -> Json:
 
 
 @pytest.mark.parametrize("platform", NAMES)
+@settings(max_examples=50)  # of three platforms, a hundred and fifty in all
 @given(data=st.data())
 def test_property_03_what_is_asked_otherwise_is_sent_and_nothing_else(
     platform: str, data: st.DataObject

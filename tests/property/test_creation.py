@@ -44,6 +44,7 @@ WHOLE = settings(
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
+EACH = settings(max_examples=50)  # of three platforms, a hundred and fifty in all
 PLATFORMS = ("meta", "tiktok", "google")
 
 
@@ -116,6 +117,7 @@ def plan_of(request: dict[str, Any], told: AdAccount) -> CampaignPlan:
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)
+@EACH
 @given(data=st.data())
 def test_property_02_there_are_as_many_adsets_as_cells(platform: str, data: st.DataObject) -> None:
     request = data.draw(requests(platform))
@@ -130,6 +132,7 @@ def test_property_02_there_are_as_many_adsets_as_cells(platform: str, data: st.D
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)
+@EACH
 @given(data=st.data())
 def test_property_03_every_adset_has_targeting_automatic_placement_and_lowest_cost(
     platform: str, data: st.DataObject
@@ -191,6 +194,7 @@ CHECKS = {"meta": check_meta, "tiktok": check_tiktok, "google": check_google}
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)
+@EACH
 @given(data=st.data(), name=NAMES, language=st.sampled_from(["en", "zh"]))
 def test_property_04_one_ad_per_creative_and_adset_with_copy_inside_the_limits(
     platform: str, data: st.DataObject, name: str, language: str
@@ -299,6 +303,7 @@ TRANSLATIONS = {
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)
+@EACH
 @given(data=st.data())
 def test_property_15_every_platform_error_becomes_a_typed_envelope(
     platform: str, data: st.DataObject

@@ -88,8 +88,7 @@ TEXTS = copy(
 # The SDK warns of values of another type, and keeps them.
 pytestmark = pytest.mark.filterwarnings("ignore:Value of .* is not be compatible")
 HOLDERS = {"ad_group", "ad_group_ad"}  # messages of which those are a part
-FEW = settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
-SOME = settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
+SOME = settings(suppress_health_check=[HealthCheck.too_slow])
 MANY = settings(max_examples=5000, suppress_health_check=[HealthCheck.too_slow])
 
 
@@ -462,7 +461,7 @@ def _spoil_one(play: Play, kind: str, data: st.DataObject) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-@FEW
+@SOME
 @given(data=st.data())
 def test_an_odd_row_costs_no_other_row(plays: dict[str, Play], name: str, data: st.DataObject) -> None:
     play = plays[name]
@@ -478,7 +477,7 @@ def test_an_odd_row_costs_no_other_row(plays: dict[str, Play], name: str, data: 
 
 
 @pytest.mark.parametrize("name", NAMES)
-@FEW
+@SOME
 @given(data=st.data())
 def test_an_id_and_a_status_are_enough_for_a_node(
     plays: dict[str, Play], name: str, data: st.DataObject
@@ -498,7 +497,7 @@ def test_an_id_and_a_status_are_enough_for_a_node(
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("operation", OPERATIONS_BY_KIND["list"])
-@FEW
+@SOME
 @given(data=st.data())
 def test_an_odd_campaign_costs_no_other_of_the_account(
     plays: dict[str, Play], name: str, operation: str, data: st.DataObject

@@ -148,7 +148,7 @@ def test_a_campaign_is_loaded_with_plan_journal_copy_and_messages(house: House) 
     assert (
         run(house.wiring.store.resolve("u", creation.platform_id(creation.plan.tag) or "")) == IDS["campaign"]
     )
-    assert run(house.wiring.store.head("u", IDS["campaign"])) == ("created", 2)
+    assert run(house.wiring.store.head("u", IDS["campaign"])) == ("created", 2, False)
 
 
 def test_the_status_of_a_campaign_is_told(house: House) -> None:

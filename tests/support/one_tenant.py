@@ -26,10 +26,16 @@ SETTINGS = {
 class OneTenant:
     """The module with one platform or several; `ask` calls an action as the user "u"."""
 
-    def __init__(self, *platforms: FakeAdapter, table: MemoryTable | None = None, **settings: str) -> None:
+    def __init__(
+        self,
+        *platforms: FakeAdapter,
+        table: MemoryTable | None = None,
+        web_platform: MemoryWebPlatform | None = None,
+        **settings: str,
+    ) -> None:
         adapters = platforms or (FakeAdapter("meta"),)
         self.adapter = adapters[0]
-        self.web_platform = MemoryWebPlatform()
+        self.web_platform = web_platform or MemoryWebPlatform()
         self.table = table or MemoryTable()
         self.wiring = Wiring(
             parse_settings({**SETTINGS, **settings}),

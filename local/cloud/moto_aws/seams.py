@@ -11,11 +11,15 @@ import gc
 import importlib
 import inspect
 import os
+import sys
 import threading
 import time
-from collections import defaultdict
+from collections import defaultdict, deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
-from types import SimpleNamespace
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 from local.cloud.aws import ACCOUNT, REGION
@@ -24,6 +28,8 @@ from local.cloud.moto_aws.dynamodb import LARGEST_ROW, PLAIN, quicken_requests
 
 RETRY_SCALE = "LOCAL_RETRY_SCALE"
 DEFAULT_RETRY_SCALE = 0.1
+SPARE_PROGRAMS = 8  # of one state machine, ready for executions
+SPARE_SECONDS = 0.5
 
 
 def import_moto() -> None:
@@ -31,10 +37,26 @@ def import_moto() -> None:
     # The parser's tables are a million objects that live as long as the process:
     # collecting garbage among them adds half a second here, and more later.
     gc.disable()
-    importlib.import_module("moto.stepfunctions.parser.models")
+    with _without_batch():
+        importlib.import_module("moto.stepfunctions.parser.models")
     importlib.import_module("moto.moto_server.werkzeug_app")
     gc.freeze()
     gc.enable()
+
+
+@contextmanager
+def _without_batch() -> Iterator[None]:
+    """The interpreter needs one enumeration of the Batch service, whose folder imports all of EC2's: most of
+    the seconds. Whoever asks for that service still gets it whole."""
+    moto = importlib.import_module("moto")
+    folder = ModuleType("moto.batch")
+    folder.__path__ = [str(Path(path) / "batch") for path in moto.__path__]
+    sys.modules[folder.__name__] = folder
+    try:
+        yield
+    finally:
+        for name in [name for name in sys.modules if f"{name}.".startswith("moto.batch.")]:
+            del sys.modules[name]
 
 
 def point_moto_at(port: int) -> None:
@@ -277,15 +299,22 @@ def _share_clients() -> None:
 
 def _parse_definitions_once() -> None:
     """moto parses a state machine for each execution, which takes longer than most of them. What keeps an
-    execution's own state is made anew from the tree."""
+    execution's own state is made anew from the tree: for the next one, while this one waits for answers."""
     from moto.stepfunctions.parser.asl.parse.preprocessor import Preprocessor
 
     parser: Any = importlib.import_module("moto.stepfunctions.parser.asl.parse.asl_parser")
     trees = lru_cache(maxsize=64)(parser.AmazonStateLanguageParser.parse)
+    spare: dict[str, deque[Any]] = defaultdict(lambda: deque(maxlen=SPARE_PROGRAMS))
 
     def parse(definition: str) -> tuple[Any, Any]:
         _, tree = trees(definition)
-        return Preprocessor().visit(tree), tree
+        later = threading.Timer(SPARE_SECONDS, lambda: spare[definition].append(Preprocessor().visit(tree)))
+        later.daemon = True
+        later.start()
+        try:
+            return spare[definition].popleft(), tree
+        except IndexError:
+            return Preprocessor().visit(tree), tree
 
     parser.AmazonStateLanguageParser.parse = staticmethod(parse)
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from local.cloud.aws import CREDENTIALS
 from local.cloud.stack.intrinsics import TemplateError
+from local.source import parse
 
 LOCAL_BUCKET = "local"
 
@@ -59,9 +60,8 @@ class _NoManagedPolicies:
 def transform(path: Path, parameters: Mapping[str, str], later: Sequence[str]) -> dict[str, Any]:
     """The template at `path` as plain CloudFormation, local folders kept as S3 keys of LOCAL_BUCKET."""
     from samtranslator.translator.transform import transform as sam_transform
-    from samtranslator.yaml_helper import yaml_parse
 
-    source = yaml_parse(path.read_text())
+    source = parse(path.read_text())
     for resource in source["Resources"].values():
         _inline_local_files(resource, path.parent)
     # The translator bakes a parameter's Default into some properties, which would freeze a value
@@ -84,9 +84,7 @@ def _inline_local_files(resource: dict[str, Any], root: Path) -> None:
         if isinstance(properties.get(name), str):
             properties[name] = {"Bucket": LOCAL_BUCKET, "Key": str(root / properties[name])}
     if isinstance(properties.get("DefinitionUri"), str):
-        from samtranslator.yaml_helper import yaml_parse
-
-        properties["Definition"] = yaml_parse((root / properties.pop("DefinitionUri")).read_text())
+        properties["Definition"] = parse((root / properties.pop("DefinitionUri")).read_text())
 
 
 def main(request: Mapping[str, Any]) -> None:

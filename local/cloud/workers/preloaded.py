@@ -1,7 +1,8 @@
 """Imported last by the process that is forked: what it holds then is shared by all forks.
 
-The module's models are half of what a function imports for itself. They depend on nothing but their source,
-so a fork keeps them while its layer holds the same source; else it imports its own.
+Most of what a function imports of the module itself depends on nothing but its source, so a fork keeps it
+while its layer holds the same source; else it imports its own. What imports the logger depends on the
+function's variables too, and is left to each fork.
 """
 
 import gc
@@ -12,12 +13,18 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
+import boto3
+
+from local.cloud.aws import CREDENTIALS, REGION, read_descriptions_once
+
 PACKAGE = "campaign_automation"
+OF_VARIABLES = f"{PACKAGE}.utils.observability"
+SERVICES = ("dynamodb", "lambda", "scheduler", "secretsmanager", "sns", "stepfunctions")
 Stamps = dict[str, tuple[int, int]]
 
 
 def keep_or_forget(layers: Iterable[Path]) -> None:
-    """Let what is still to be imported come from the layer; forget the models where they are others there."""
+    """Let what is still to be imported come from the layer; forget what was where it is another there."""
     folder = next((layer / PACKAGE for layer in layers if (layer / PACKAGE).is_dir()), None)
     if folder is None or _LOADED is None or _stamps(folder) != _LOADED[1]:
         for name in [name for name in sys.modules if name.partition(".")[0] == PACKAGE]:
@@ -35,15 +42,31 @@ def _stamps(folder: Path) -> Stamps:
 
 
 def _load() -> tuple[Path, Stamps]:
-    models = importlib.import_module(f"{PACKAGE}.models")
-    for found in pkgutil.walk_packages(models.__path__, f"{models.__name__}."):
-        importlib.import_module(found.name)
-    folder = Path(models.__path__[0]).parent
+    package = importlib.import_module(PACKAGE)
+    sys.modules[OF_VARIABLES] = None  # type: ignore[assignment]  # so that whoever imports it fails
+    try:
+        for found in pkgutil.walk_packages(package.__path__, f"{PACKAGE}."):
+            with suppress(ImportError):
+                importlib.import_module(found.name)
+    finally:
+        del sys.modules[OF_VARIABLES]
+    folder = Path(package.__path__[0])
     return folder, _stamps(folder)
+
+
+def _describe_services() -> None:
+    """Read what clients of AWS are made from, for all forks."""
+    read_descriptions_once()
+    session = boto3.session.Session(
+        CREDENTIALS["AWS_ACCESS_KEY_ID"], CREDENTIALS["AWS_SECRET_ACCESS_KEY"], region_name=REGION
+    )
+    for service in SERVICES:
+        session.client(service)
 
 
 _LOADED: tuple[Path, Stamps] | None = None
 # A source that is being edited may not import; each fork says so for itself.
 with suppress(Exception):
     _LOADED = _load()
+_describe_services()
 gc.freeze()

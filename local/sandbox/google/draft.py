@@ -25,3 +25,7 @@ class Draft:
 
     def living(self, kind: str) -> Iterator[Message]:
         return (item for item in self.store.of_kind(self.account.id, kind) if not is_removed(item))
+
+    def living_below(self, parent: str, kind: str) -> Iterator[Message]:
+        """The resources of a kind whose parent has that name."""
+        return (item for item in self.store.resources.below(parent, kind) if not is_removed(item))

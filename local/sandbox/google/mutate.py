@@ -10,6 +10,7 @@ from local.sandbox.google.draft import Draft
 from local.sandbox.google.errors import AdsError, Refusal, not_found, removed, required
 from local.sandbox.google.messages import KINDS, Kind, Message, MutateResponse, is_temporary, set_enum
 from local.sandbox.google.objects import ads, assets, campaigns, groups
+from local.sandbox.google.resources import Resources
 from local.sandbox.google.store import Account, Review, Store, is_removed
 
 MAX_OPERATIONS = 10_000
@@ -19,7 +20,8 @@ Check = Callable[[Draft, Message], Iterator[AdsError]]
 def mutate(store: Store, account: Account, request: Message, now: datetime) -> Message:
     """The answer of one mutate; `store` is changed only when nothing was refused. Raises Refusal."""
     _check_request(request)
-    work = Store(store.accounts, dict(store.resources), dict(store.reviews), store.records, store.last_id)
+    resources, reviews = Resources(store.resources), dict(store.reviews)
+    work = Store(store.accounts, resources, reviews, store.records, store.last_id)
     draft = Draft(work, account, now)
     response, errors = MutateResponse(), []
     echo = request.response_content_type == _MUTABLE_RESOURCE

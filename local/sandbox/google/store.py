@@ -12,7 +12,8 @@ from google.protobuf.json_format import MessageToDict
 from local.sandbox.core.accounts import Binding
 from local.sandbox.core.records import DayRecord
 from local.sandbox.core.reviews import REVIEW_TIME
-from local.sandbox.google.messages import KIND_OF_COLLECTION, KINDS, Message, enum_name
+from local.sandbox.google.messages import KIND_OF_COLLECTION, Message, enum_name
+from local.sandbox.google.resources import Resources
 from local.sandbox.seeds import GoogleSeed
 
 Json = dict[str, Any]
@@ -66,7 +67,7 @@ class Store:
     """`resources` keeps the order of creation; removed ones stay."""
 
     accounts: dict[str, Account] = field(default_factory=dict)
-    resources: dict[str, Message] = field(default_factory=dict)
+    resources: Resources = field(default_factory=Resources)
     reviews: dict[str, Review] = field(default_factory=dict)
     records: dict[tuple[str, date], DayRecord] = field(default_factory=dict)
     last_id: int = 20_000_000_000
@@ -78,23 +79,16 @@ class Store:
     @contextmanager
     def alone(self) -> Iterator[None]:
         """Hold only what is added meanwhile, so that nothing else is delivered with it."""
-        others, self.resources = self.resources, {}
+        others, self.resources = self.resources, Resources()
         yield
-        self.resources = others | self.resources
+        self.resources = Resources({**others, **self.resources})
 
     def of_kind(self, customer_id: str, kind: str) -> Iterator[Message]:
-        prefix = f"customers/{customer_id}/{KINDS[kind].collection}/"
-        return (message for name, message in self.resources.items() if name.startswith(prefix))
+        return iter(self.resources.of_kind(customer_id, kind))
 
     def children(self, parent: Message, kind: str) -> list[Message]:
         """Resources of `kind` whose parent field names `parent`, removed ones included."""
-        link = KINDS[kind].parent or ""
-        customer_id = parent.resource_name.split("/")[1]
-        return [
-            message
-            for message in self.of_kind(customer_id, kind)
-            if getattr(message, link) == parent.resource_name
-        ]
+        return [*self.resources.below(parent.resource_name, kind)]
 
     def state(self) -> Json:
         """Objects under the words all platforms share, and the resources as Google shows them."""

@@ -15,12 +15,14 @@ day (UTC) stand together for whoever looks for one, and requests lead to them (o
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 
 from campaign_automation.models.changes import AuditRecord
+from campaign_automation.stores.campaign_rows import partition
 from campaign_automation.stores.lease import machine_now
 from campaign_automation.stores.operations.requests import KEPT_SECONDS, request_puts
 from campaign_automation.stores.table import (
@@ -33,6 +35,7 @@ from campaign_automation.stores.table import (
     Put,
     Row,
     Table,
+    Update,
     in_groups,
 )
 from campaign_automation.utils.clock import at_ms, now_ms
@@ -96,7 +99,12 @@ class AuditStore:
 
     async def look_again(self, records: Sequence[AuditRecord]) -> None:
         """Store applied records with what became of their decision. The first such record stays."""
-        await self._append(Put(_row(record, "2"), when=Absent()) for record in records)
+        rows: list[Operation] = [Put(_row(record, "2"), when=Absent()) for record in records]
+        # What was read of a campaign counts while its row is unchanged, so it changes with the trail.
+        campaigns = dict.fromkeys(
+            Key(partition(item.tenant, item.campaign_id), "campaign") for item in records
+        )
+        await self._append([*rows, *map(Update, campaigns)])
 
     async def _append(self, operations: Iterable[Operation]) -> None:
         for group in in_groups(operations):
@@ -144,17 +152,18 @@ class AuditStore:
     ) -> list[AuditRecord]:
         """Return the records since `at_ms`, and before those the changes without an outcome since
         `open_since`, in order."""
-        later = await self.since(tenant, campaign_id, at_ms)
-        rows = await self._table.query(_open_pk(tenant, campaign_id), since=id_at(open_since))
+        later, rows = await asyncio.gather(
+            self.since(tenant, campaign_id, at_ms),
+            self._table.query(_open_pk(tenant, campaign_id), since=id_at(open_since)),
+        )
         earlier = [AuditRecord.model_validate_json(row["record"]) for row in rows if row["sk"] < id_at(at_ms)]
         return earlier + later
 
 
 def _merged(rows: Iterable[Row]) -> list[AuditRecord]:
     """Keep one record per id: its latest row."""
-    records = (AuditRecord.model_validate_json(row["record"]) for row in rows)
-    same = itertools.groupby(records, key=lambda record: record.audit_id)
-    return [list(group)[-1] for _, group in same]
+    latest = {row["sk"].rpartition("#")[0]: row["record"] for row in rows}
+    return [AuditRecord.model_validate_json(record) for record in latest.values()]
 
 
 def _row(record: AuditRecord, number: str) -> dict[str, str]:

@@ -53,7 +53,10 @@ _TICK = Lease(holder="token", until="held_until")
 
 
 class RuleHead(Record):
-    """The rule in force. `scheduled` is the version that its schedule was made for, 0 without one."""
+    """The rule in force. `scheduled` is the version that its schedule was made for, 0 without one.
+
+    `next_account` is the first account that the last run had no time for; None where it had for all.
+    """
 
     tenant: str
     rule_id: str
@@ -64,6 +67,7 @@ class RuleHead(Record):
     changed_at: AwareDatetime
     scheduled: int = 0
     last_run: AwareDatetime | None = None
+    next_account: str | None = None
 
     @property
     def stored(self) -> StoredRule:
@@ -227,7 +231,9 @@ def _finish(
         packed = zlib.compress(json.dumps(moments).encode())
         operations.append(Put({"pk": _pk(tick.head), "sk": "told", "packed": packed}))
     if result.outcome != "needs_review":
-        operations.append(_update(tick.head, {"last_run": clock.iso(tick.scheduled_time)}))
+        next_account = result.left[0] if result.left else None
+        values = {"last_run": clock.iso(tick.scheduled_time), "next_account": next_account}
+        operations.append(_update(tick.head, values))
     return operations + notice_puts(notices, when=Absent())
 
 
@@ -269,7 +275,9 @@ def _head(row: Row) -> RuleHead:
 
 
 def _packed(result: RuleEvaluated) -> bytes:
-    lists = {name: getattr(result, name)[:_MOST_LISTED] for name in ("scope", "skipped", "undecidable")}
+    lists = {
+        name: getattr(result, name)[:_MOST_LISTED] for name in ("scope", "skipped", "undecidable", "left")
+    }
     return zlib.compress(result.model_copy(update=lists).model_dump_json().encode())
 
 

@@ -184,8 +184,8 @@ def _check_picture(draft: Draft, name: str, least: Picture, path: tuple[str, ...
 def _check_room(draft: Draft, ad_group_ad: Message, channel: str) -> Iterator[AdsError]:
     siblings = [
         item
-        for item in draft.living("ad_group_ad")
-        if item.ad_group == ad_group_ad.ad_group and item.resource_name != ad_group_ad.resource_name
+        for item in draft.living_below(ad_group_ad.ad_group, "ad_group_ad")
+        if item.resource_name != ad_group_ad.resource_name
     ]
     enabled = [item for item in [*siblings, ad_group_ad] if enum_name(item, "status") == "ENABLED"]
     too_many_on = channel == "SEARCH" and len(enabled) > MAX_ENABLED_SEARCH_ADS

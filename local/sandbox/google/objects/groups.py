@@ -44,9 +44,8 @@ def check_group(draft: Draft, group: Message, paths: list[str]) -> Iterator[AdsE
         yield required("name")
     if len(group.name) > MAX_NAME:
         yield too_long(MAX_NAME, "name")
-    for other in draft.living("ad_group"):
-        is_sibling = other.campaign == group.campaign and other.resource_name != group.resource_name
-        if is_sibling and other.name == group.name:
+    for other in draft.living_below(group.campaign, "ad_group"):
+        if other.resource_name != group.resource_name and other.name == group.name:
             code = "ad_group_error.DUPLICATE_ADGROUP_NAME"
             yield AdsError(code, "AdGroup with the same name already exists for the campaign.", "name")
             return
@@ -70,7 +69,8 @@ def check_new_criterion(draft: Draft, criterion: Message) -> Iterator[AdsError]:
     else:
         yield from check_keyword(criterion) if kind == "keyword" else _check_people(criterion, kind)
     set_enum(criterion, "type_", kind.upper())
-    if any(_is_same(other, criterion) for other in draft.living("ad_group_criterion")):
+    beside = draft.living_below(criterion.ad_group, "ad_group_criterion")
+    if any(_is_same(other, criterion) for other in beside):
         code = "mutate_error.RESOURCE_ALREADY_EXISTS"
         yield AdsError(code, "The resource already exists.")
 
@@ -103,6 +103,4 @@ def _check_people(criterion: Message, kind: str) -> Iterator[AdsError]:
 
 def _is_same(one: Message, other: Message) -> bool:
     kind = other.WhichOneof("criterion")
-    if one.ad_group != other.ad_group or one.WhichOneof("criterion") != kind:
-        return False
-    return bool(getattr(one, kind) == getattr(other, kind))
+    return one.WhichOneof("criterion") == kind and bool(getattr(one, kind) == getattr(other, kind))

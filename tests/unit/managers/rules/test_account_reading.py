@@ -7,7 +7,6 @@ import zlib
 from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
-from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -17,7 +16,7 @@ from campaign_automation.stores.digest_store import DigestStore
 from campaign_automation.stores.table import Key, Operation, Row
 from campaign_automation.tasks import evaluate_rule
 from campaign_automation.utils import clock
-from tests.support.fake_adapter import FakeAdapter
+from tests.support.many_accounts import ManyAccounts
 from tests.support.memory_table import MemoryTable
 from tests.support.one_tenant import OneTenant
 
@@ -77,35 +76,15 @@ class House(OneTenant):
     table: CountedTable
 
     def __init__(self, campaigns: int = CAMPAIGNS) -> None:
-        super().__init__(FakeAdapter("meta"), table=CountedTable(), ACCOUNT_DAILY_BUDGET_CAPS="USD:100000")
-        made_at = clock.now() - timedelta(days=20)
+        adapter = ManyAccounts()
         for number in range(campaigns):
-            root = self.adapter.elsewhere(f"Campaign {number}", created_at=made_at)
-            for budget in (20, 30):
-                adset_id = self.adapter.add_by_hand(root, f"Ad set of {budget}", budget)
-                self.deliver(root, adset_id, spend=40 if number % 3 == 0 else 4)
-        for item in self.adapter.node_ids():  # targeted by nothing that is not known here
-            self.adapter.change(item, unread=[], issues=[])
+            spend = 40 if number % 3 == 0 else 4
+            adapter.campaign_in(1, f"Campaign {number}", spend, spend)
+        super().__init__(adapter, table=CountedTable(), ACCOUNT_DAILY_BUDGET_CAPS="USD:100000")
         imported = self.done("import_campaigns", {"all": True})["imported"]
         self.ids = [item["campaign_id"] for item in imported]
         self.rule_id = self.done("create_rule", RULE)["rule_id"]
         self.ticks = 0
-
-    def deliver(self, root: str, adset_id: str, spend: int) -> None:
-        self.adapter.daily += [
-            DailyInsight(
-                entity_id=adset_id,
-                campaign_id=root,
-                adset_id=adset_id,
-                day=clock.now().date() - timedelta(days=age),
-                spend=Decimal(spend),
-                impressions=1000,
-                clicks=50,
-                conversions=Decimal(5),
-                revenue=Decimal(90),
-            )
-            for age in range(1, 9)
-        ]
 
     def tick(self) -> dict[str, Any]:
         """Evaluate the rule as at its next time, with no notification remembered."""

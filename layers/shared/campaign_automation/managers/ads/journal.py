@@ -27,6 +27,8 @@ class Place(NamedTuple):
 class AdditionJournal(Journal):
     """The journal of one run that adds ads: their places, and the errors of what was `refused`, by tag."""
 
+    recorded_later = ()
+
     def __init__(
         self,
         store: CampaignStore,

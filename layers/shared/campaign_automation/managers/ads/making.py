@@ -18,10 +18,22 @@ from campaign_automation.utils.observability import logger
 _PERHAPS_A_MISSING_FILE = frozenset({"1001", "5000", "6003"})
 
 
+_MOST_REFERENCES = 10_000  # in the memory of a process, a few hundred bytes each
+AssetKey = tuple[str, str, str]  # tenant, account and digest of the file's address
+
+
 class AdMaker:
     def __init__(self, store: CampaignStore, journal: Journal) -> None:
         self._store = store
         self._journal = journal
+        self._references: dict[AssetKey, str] = {}  # as they were read or stored last
+
+    async def look_up(self, planned: Planned) -> None:
+        """Read the references of files that were uploaded before, for `make` to have them at once.
+
+        Another process that makes the ads reads them itself.
+        """
+        await self._known_assets(planned)
 
     async def make(self, planned: Planned) -> None:
         """Make the ads of the plan that are missing, with all that they show."""
@@ -53,10 +65,18 @@ class AdMaker:
 
     async def _known_assets(self, planned: Planned) -> dict[str, str]:
         """Return the platform's references of files uploaded before, by creative."""
-        asked = list(planned.creation.creatives.values())
-        known = await asyncio.gather(*(self._store.asset(*_asset_key(planned, item)) for item in asked))
-        keys = planned.creation.creatives
-        return {key: asset for key, asset in zip(keys, known, strict=True) if asset}
+        keys = {name: _asset_key(planned, item) for name, item in planned.creation.creatives.items()}
+        known = {key: self._references[key] for key in keys.values() if key in self._references}
+        unread = list(dict.fromkeys(key for key in keys.values() if key not in known))
+        read = await asyncio.gather(*(self._store.asset(*key) for key in unread))
+        known |= {key: reference for key, reference in zip(unread, read, strict=True) if reference}
+        self._keep(known)
+        return {name: known[key] for name, key in keys.items() if key in known}
+
+    def _keep(self, known: Mapping[AssetKey, str]) -> None:
+        if len(self._references) + len(known) > _MOST_REFERENCES:
+            self._references.clear()
+        self._references.update(known)
 
     async def _upload(self, planned: Planned, known: Mapping[str, str]) -> dict[str, CreativeOrder]:
         """Return an order for each creative, its file uploaded once per account and URL."""
@@ -67,7 +87,9 @@ class AdMaker:
             before = known.get(item.creative_id)
             asset = await planned.adapter.upload(planned.access, creative, before)
             if asset != before:
-                await self._store.save_asset(*_asset_key(planned, creative), asset)
+                key = _asset_key(planned, creative)
+                await self._store.save_asset(*key, asset)
+                self._keep({key: asset})
             return CreativeOrder(item.tag, item.name, creative, creation.copies[item.creative_id], asset)
 
         plans = planned.plan.creatives
@@ -75,7 +97,7 @@ class AdMaker:
         return {item.creative_id: made for item, made in zip(plans, orders, strict=True)}
 
 
-def _asset_key(planned: Planned, creative: Creative) -> tuple[str, str, str]:
+def _asset_key(planned: Planned, creative: Creative) -> AssetKey:
     digest = hashlib.sha256(creative.file_url.encode()).hexdigest()
     account = f"{planned.creation.spec.platform}:{planned.access.platform_account_id}"
     return planned.creation.tenant, account, digest

@@ -7,6 +7,7 @@ import math
 import re
 import unicodedata
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from functools import cached_property
 
 from pydantic import ValidationError
 
@@ -119,7 +120,7 @@ class Copywriter:
         """Return a copy for each order: its first draft without a problem, else the template."""
         # Words to the model in a product's name or tags are no facts of it.
         safe = [order._replace(creative=without_instructions(order.creative)) for order in orders]
-        texts = [_Text(order, template_copy(order.creative, brief)) for order in safe]
+        texts = [_Text(order, brief) for order in safe]
         until = asyncio.get_running_loop().time() + self._seconds
         for number, model in enumerate(self._models if self._text_model else ()):
             open_ = [text for text in texts if text.is_open(brief.limits)]
@@ -135,7 +136,7 @@ class Copywriter:
         problems = texts[0].problems if len(texts) == 1 else []
         prompt = prompt_for([text.order for text in texts], brief, problems)
         try:
-            drafts = await self._drafts(prompt, model, [text.template for text in texts], until)
+            drafts = await self._drafts(prompt, model, texts, until)
         except AiModelError as error:
             logger.warning("copy not generated", model=model, reason=error.message)
             return
@@ -149,14 +150,14 @@ class Copywriter:
                 emit("copy_generated_total", source=model)
 
     async def _drafts(
-        self, prompt: str, model: str, templates: Sequence[AdCopy], until: float
+        self, prompt: str, model: str, texts: Sequence[_Text], until: float
     ) -> dict[int, AdCopy]:
         """Return the model's drafts by number, if they come until then (in the time of the event loop)."""
         assert self._text_model is not None  # _written() checks
         try:
             async with asyncio.timeout_at(until), self._turn():
                 answer = as_answer(await self._text_model.generate_content(prompt, model=model))
-            drafts = self._parsed(answer["text"], templates)
+            drafts = self._parsed(answer["text"], texts)
             source = str(answer.get("model", model))
         except AiModelError:
             raise
@@ -180,17 +181,17 @@ class Copywriter:
             self._turns = loop, asyncio.Semaphore(_REQUESTS_AT_ONCE)
         return self._turns[1]
 
-    def _parsed(self, text: str, templates: Sequence[AdCopy]) -> dict[int, Draft]:
+    def _parsed(self, text: str, texts: Sequence[_Text]) -> dict[int, Draft]:
         """Parse an answer; a plain text is completed with the template's headline and description.
 
         Raises ValueError for another one.
         """
         try:
-            return drafts_in(text, len(templates))
+            return drafts_in(text, len(texts))
         except ValueError:
             if not self._takes_plain_text or "{" in text or NOT_A_CHARACTER in text:
                 raise
-        (template,) = templates
+        template = texts[0].template
         parts = {"headline": template.headline, "description": template.description}
         return {1: Draft(primary_text=_unwrapped(text), **parts)}
 
@@ -198,11 +199,15 @@ class Copywriter:
 class _Text:
     """One text while it is written: its drafts' problems, and the copy once there is one."""
 
-    def __init__(self, order: CopyOrder, template: AdCopy) -> None:
+    def __init__(self, order: CopyOrder, brief: Brief) -> None:
         self.order = order
-        self.template = template
+        self._brief = brief
         self.problems: list[str] = []
         self.copy: AdCopy | None = None
+
+    @cached_property
+    def template(self) -> AdCopy:
+        return template_copy(self.order.creative, self._brief)
 
     def is_open(self, limits: CopyLimits) -> bool:
         given = self.order.given
@@ -307,7 +312,8 @@ def _line_problem(text: str, limit: int, limits: CopyLimits) -> str | None:
     if not text:
         return "is empty"
     # Google Ads counts a Chinese, Japanese or Korean character as two.
-    length = len(text) + limits.wide_counts_double * sum(map(_is_wide, text))
+    wide = 0 if text.isascii() or not limits.wide_counts_double else sum(map(_is_wide, text))
+    length = len(text) + wide
     if length > limit:
         return f"has {length} characters, {limit} are allowed"
     return "holds emoji" if not limits.emoji and _EMOJI.search(text) else None
@@ -333,19 +339,21 @@ def _with_lines(copy: AdCopy, creative: Creative, brief: Brief) -> AdCopy:
     counts = {"more_headlines": limits.headlines, "more_descriptions": limits.descriptions}
     firsts = {"more_headlines": copy.headline, "more_descriptions": copy.description}
     lines = {
-        part: _different_lines(part, firsts[part], getattr(copy, part), creative, brief)[: counts[part] - 1]
+        part: _different_lines(part, firsts[part], getattr(copy, part), creative, brief, counts[part] - 1)
         for part in MORE
     }
     return copy.model_copy(update=lines)
 
 
 def _different_lines(
-    part: str, first: str, drafted: Sequence[str], creative: Creative, brief: Brief
+    part: str, first: str, drafted: Sequence[str], creative: Creative, brief: Brief, most: int
 ) -> list[str]:
-    """Return the good lines beside the first one, the drafted ones before the fillers."""
+    """Return at most `most` good lines beside the first one, the drafted ones before the fillers."""
     seen = {first.casefold()}
-    lines = []
+    lines: list[str] = []
     for line in [*drafted, *_FILLERS[brief.language]]:
+        if len(lines) >= most:
+            break
         is_bad = (
             _line_problems(part, line, creative, brief)
             or _invented(line, creative)

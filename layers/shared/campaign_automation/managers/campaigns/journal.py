@@ -50,7 +50,13 @@ class Planned(NamedTuple):
 
 
 class Journal:
-    """The journal of all creations: it stores entries, makes missing objects and adopts unanswered ones."""
+    """The journal of all creations: it stores entries, makes missing objects and adopts unanswered ones.
+
+    Of the levels in `recorded_later` a create that succeeded is in the trail by `complete_trail` alone.
+    """
+
+    # By far the most objects; the last look records them, while it waits for the platform.
+    recorded_later: Collection[Level] = (Level.CREATIVE, Level.AD)
 
     def __init__(self, store: CampaignStore, audit: AuditStore, notices: Notices, switches: Switches) -> None:
         self._switches = switches
@@ -100,7 +106,8 @@ class Journal:
         answered = [_answered(creation, outcome) for outcome in outcomes]
         await self.write(creation, answered)
         refused = {outcome.tag: outcome.error for outcome in outcomes if outcome.error}
-        await self.record_created(creation, answered, refused)
+        now = [item for item in answered if refused or item.level not in self.recorded_later]
+        await self.record_created(creation, now, refused)
         errors = [outcome.error for outcome in outcomes if outcome.error is not None]
         if errors:
             # A refusal decides; only if nothing was refused is it worth asking again.
@@ -209,6 +216,19 @@ class Journal:
                 if entry.state != "sent"
             ]
         )
+
+    async def complete_trail(self, creation: Creation) -> None:
+        """Record the creates that `make_all` left out, once."""
+        made = [
+            entry
+            for entry in creation.objects.values()
+            if entry.level in self.recorded_later and entry.state == "created"
+        ]
+        if creation.audited or not made:
+            return
+        await self.record_created(creation, made)
+        await self._store.update(creation, audited=True)
+        creation.audited = True
 
     async def record_removed(self, creation: Creation, entries: Sequence[ObjectEntry]) -> None:
         ids = audit_ids()

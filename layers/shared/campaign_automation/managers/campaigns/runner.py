@@ -17,6 +17,9 @@ from campaign_automation.utils import clock
 # An end is noticed within 0.1 s, and after more than five seconds within a 50th of the time it took.
 _SHORTEST_POLL_SECONDS = 0.1
 _POLL_SHARE = 0.02
+# While the last look is under way, after which only a record is made, within a tenth of the time it takes.
+_LAST_POLL_SECONDS = 0.025
+_LAST_POLL_SHARE = 0.1
 
 
 class Runner(Protocol):
@@ -72,10 +75,13 @@ class StateMachine:
 async def wait_until_finished(campaigns: CampaignManager, context: Context, campaign_id: str) -> None:
     """Wait until the campaign has an outcome or the caller's time (seconds) is up."""
     seconds = DEFAULT_WAIT_SECONDS if context.wait_seconds is None else context.wait_seconds
-    started = time.monotonic()
-    while not await campaigns.is_finished(context.user_id, campaign_id):
-        waited = time.monotonic() - started
-        pause = max(_SHORTEST_POLL_SECONDS, waited * _POLL_SHARE)
-        if waited + pause > seconds:
+    started, ending_since = time.monotonic(), None
+    while (progress := await campaigns.progress(context.user_id, campaign_id)) != "over":
+        now = time.monotonic()
+        pause = max(_SHORTEST_POLL_SECONDS, (now - started) * _POLL_SHARE)
+        if progress == "ending":
+            ending_since = ending_since or now
+            pause = min(pause, max(_LAST_POLL_SECONDS, (now - ending_since) * _LAST_POLL_SHARE))
+        if now - started + pause > seconds:
             return
         await asyncio.sleep(pause)

@@ -6,6 +6,7 @@ kept, those of unknown outcome are looked up, and only missing ones are made.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -51,6 +52,7 @@ from campaign_automation.utils.error_handler import (
     PlatformRateLimitError,
     PlatformRejectedError,
 )
+from campaign_automation.utils.event_loop import beside
 
 _SETTLE_SECONDS = 120  # until the reconciler looks at a start that was not read back
 
@@ -166,8 +168,16 @@ class CreationSteps:
         asked = creation.creatives if creative_id is None else [creative_id]
         orders = _orders(creation, [item for item in asked if item not in creation.copies])
 
+        written: dict[str, AdCopy] = {}
+        turn = asyncio.Lock()
+
         async def keep(copies: Mapping[str, AdCopy]) -> None:
-            await self._store.save_copies(creation, copies)
+            written.update(copies)
+            async with turn:
+                if written:  # else they were stored with those before
+                    together = dict(written)
+                    written.clear()
+                    await self._store.save_copies(creation, together)
 
         await self._copywriter.write_all(orders, self._brief(creation), keep)
 
@@ -199,7 +209,8 @@ class CreationSteps:
             return await adapter.create_adsets(planned.access, plan, planned.account, campaign_id, missing)
 
         names = {adset.tag: adset.name for adset in plan.adsets}
-        await self._journal.make(planned, Level.ADSET, names, send)
+        # Nobody waits for what is looked up meanwhile: the ads that come next do.
+        await beside(self._journal.make(planned, Level.ADSET, names, send), self._ads.look_up(planned))
 
     async def create_ads(self, creation: Creation) -> None:
         """Upload the files, then create the creative objects where the platform has them, then the ads."""
@@ -230,7 +241,7 @@ class CreationSteps:
         Raises PlatformRejectedError (4002) for a serious difference.
         """
         planned = await self._planned(creation)
-        tree = await _tree(planned)
+        tree = await beside(_tree(planned), self._journal.complete_trail(creation))
         if await self._remove_surplus(planned, tree):
             tree = await _tree(planned)
         drift = compare(planned.plan, tree, creation)
@@ -244,7 +255,8 @@ class CreationSteps:
                 retryable=False,
                 drift=serious,
             )
-        await self._store.update(creation, drift=[item.message for item in drift])
+        if drift or creation.drift:
+            await self._store.update(creation, drift=[item.message for item in drift])
 
     async def _remove_surplus(self, planned: Planned, tree: Tree) -> bool:
         """Remove second copies and return whether there were any.

@@ -41,6 +41,7 @@ class Undo:
 
     async def remove_all(self, planned: Planned) -> None:
         """Remove all objects that were made; safe to run again until nothing is left."""
+        await self._journal.complete_trail(planned.creation)
         await self._splits.end(planned)
         # All lookups come first, parents before children: an object of unknown outcome is found inside its
         # campaign only while that exists.

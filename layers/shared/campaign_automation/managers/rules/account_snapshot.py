@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import time
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import NamedTuple
@@ -28,7 +29,7 @@ from campaign_automation.models.campaign import Campaign
 from campaign_automation.models.changes import AuditRecord, SkippedItem
 from campaign_automation.models.common import AdAccount, Level, Platform
 from campaign_automation.models.rules.conditions import leaves, window_of
-from campaign_automation.models.rules.rule import CreateRule, Scope
+from campaign_automation.models.rules.rule import CreateRule
 from campaign_automation.models.rules.vocabulary import days_of
 from campaign_automation.optimizers.budgets.guard import measure_maturity
 from campaign_automation.optimizers.rules.columns import Columns, members
@@ -40,6 +41,7 @@ from campaign_automation.utils.error_handler import CampaignAutomationError, Pla
 from campaign_automation.utils.observability import internal_error, logger
 
 LONGEST_DAYS = 90
+_ACCOUNTS_AT_ONCE = 16
 _SPEND_DAYS = 7  # max_affected looks at a week of spend
 _UNSEEN = "5000"  # DATA_NOT_FOUND: the platform does not show the campaign
 
@@ -70,14 +72,16 @@ class AccountSnapshot(NamedTuple):
 
 
 class SnapshotsRead(NamedTuple):
-    """The accounts in the order of their platforms and ids.
+    """The accounts in the order of their platforms and ids, or from one on.
 
-    `unread` are the objects in scope of which nothing is known now, `errors` those of their platforms.
+    `unread` are the objects in scope of which nothing is known now, `errors` those of their platforms, `left`
+    the accounts that were not begun.
     """
 
     accounts: list[AccountSnapshot]
     unread: list[SkippedItem]
     errors: list[CampaignAutomationError]
+    left: list[str] = []
 
 
 class AccountSnapshots:
@@ -85,9 +89,38 @@ class AccountSnapshots:
         self._reading = reading
         self._insights = insights
 
-    async def campaigns(self, tenant: str, scope: Scope | None = None) -> Loaded:
-        """Return the tenant's campaigns that `scope` can be about."""
-        return await self._reading.load(tenant, scope)
+    async def campaigns(self, tenant: str) -> Loaded:
+        """Return all campaigns of the tenant."""
+        return await self._reading.load(tenant, await self._reading.listed(tenant))
+
+    async def read_in_time(
+        self, tenant: str, rule: CreateRule, days: int, *, first: str | None, seconds: float
+    ) -> SnapshotsRead:
+        """Read the accounts in the rule's scope, from the account `first` on and then those before it.
+
+        Accounts are begun for so many seconds; the first one always.
+        """
+        by_account: dict[str, list[Listed]] = {}
+        for item in await self._reading.listed(tenant, rule.applies_to):
+            by_account.setdefault(f"{item.platform}:{item.account}", []).append(item)
+        names = sorted(by_account, key=lambda name: (name < (first or ""), name))
+        until, gate = time.monotonic() + seconds, asyncio.Semaphore(_ACCOUNTS_AT_ONCE)
+
+        async def read(name: str) -> SnapshotsRead | None:
+            async with gate:
+                if name != names[0] and time.monotonic() >= until:
+                    return None
+                loaded = await self._reading.load(tenant, by_account[name], rule.applies_to)
+                return await self.read(loaded, rule, days)
+
+        parts = await asyncio.gather(*map(read, names))
+        begun = [part for part in parts if part is not None]
+        return SnapshotsRead(
+            [account for part in begun for account in part.accounts],
+            [item for part in begun for item in part.unread],
+            [error for part in begun for error in part.errors],
+            [name for name, part in zip(names, parts, strict=True) if part is None],
+        )
 
     async def read(self, loaded: Loaded, rule: CreateRule, days: int) -> SnapshotsRead:
         """Return the objects of campaigns that `rule` is about, with their last `days` full days.
@@ -137,7 +170,8 @@ class AccountSnapshots:
         except CampaignAutomationError as caught:
             error, is_of_one = caught, isinstance(caught, PlatformError) and caught.code == _UNSEEN
         except (KeyError, ValueError):
-            internal_error("not read for rules", account=_account(campaigns[0]))
+            if len(campaigns) == 1:
+                internal_error("not read for rules", campaign_id=campaigns[0].campaign_id)
             error, is_of_one = Broken().error(), True
         logger.warning("not read for rules", account=_account(campaigns[0]), reason=error.message)
         if len(campaigns) == 1 or not is_of_one:
@@ -233,6 +267,8 @@ def _broken(unread: Iterable[Listed], rule: CreateRule) -> list[SkippedItem]:
 def _unread(insights: CampaignInsights, rule: CreateRule) -> list[SkippedItem]:
     """Return the objects in the rule's scope with settings that this module does not know."""
     fields = insights.view.unread(insights.level)
+    if not fields:
+        return []
     found = in_scope(skeletons(insights.campaign, rule.action), rule)
     return [
         SkippedItem(id=item.entity_id, reason=f"not_read: {', '.join(fields[item.entity_id])}")

@@ -21,7 +21,7 @@ from campaign_automation.utils.observability import internal_error
 
 R = TypeVar("R")
 
-_FEWEST = 5  # campaigns for which three requests for all cost less than two or three for each
+_FEWEST = 2  # campaigns for which three requests for all are fewer than four for each
 _AT_ONCE = 16
 
 
@@ -56,9 +56,9 @@ class CampaignReading:
         self._audit = audit
         self._digests = digests
 
-    async def load(self, tenant: str, scope: Scope | None = None) -> Loaded:
-        """Return the tenant's campaigns that `scope` can be about. A broken row costs its own only."""
-        listed = {item.campaign_id: item for item in await self._listed(tenant, scope)}
+    async def load(self, tenant: str, listing: Iterable[Listed], scope: Scope | None = None) -> Loaded:
+        """Return campaigns of a listing that `scope` can be about. A broken row costs its own only."""
+        listed = {item.campaign_id: item for item in listing}
         kept, marks = await self._kept(tenant, list(listed))
         digests = {name: item.digest for name, item in kept.items() if marks.get(name) == item.mark}
 
@@ -105,7 +105,8 @@ class CampaignReading:
         await self._digests.keep(tenant, fresh)
         return trails
 
-    async def _listed(self, tenant: str, scope: Scope | None) -> list[Listed]:
+    async def listed(self, tenant: str, scope: Scope | None = None) -> list[Listed]:
+        """Return the tenant's campaigns that `scope` can be about, as the tenant's list has them."""
         listed = await self._store.campaigns(tenant)
         if scope is not None and scope.platform is not None:
             listed = [item for item in listed if item.platform == scope.platform]

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from campaign_automation.managers.rules.account_snapshot import AccountSnapshot, SnapshotsRead
 from campaign_automation.models.changes import SkippedItem
+from campaign_automation.models.rules.answers import RuleEvaluated
 from campaign_automation.models.rules.rule import StoredRule
 from campaign_automation.optimizers.rule_engine import RuleDecision, RuleOutcome, evaluate
 from campaign_automation.optimizers.rules.data import Memory, PastAction
@@ -20,11 +21,15 @@ class AccountEvaluation(NamedTuple):
 
 
 class Evaluation(NamedTuple):
-    """The outcome of a rule on all accounts; `review` is the reason why a person must look first, or ""."""
+    """The outcome of a rule on all accounts; `review` is the reason why a person must look first, or "".
+
+    Of the accounts `left` nothing was read, for want of time.
+    """
 
     accounts: list[AccountEvaluation]
     unread: list[SkippedItem]
     review: str
+    left: list[str]
 
     @property
     def decisions(self) -> list[RuleDecision]:
@@ -65,20 +70,35 @@ def evaluate_accounts(
     conflicting: Sequence[StoredRule],
     read: SnapshotsRead,
     notified_at: Mapping[str, datetime],
+    runs: Sequence[RuleEvaluated] = (),
 ) -> Evaluation:
     """Evaluate a rule on all accounts beside its conflicting rules; of two that differ, one prevails.
 
-    `notified_at` holds the time of the rule's last notification of each object.
+    `notified_at` holds the time of the rule's last notification of each object, `runs` are the rule's latest:
+    what it changed where nothing was read now counts for its limit of a day.
     """
-    notified = _notified(stored, notified_at)
-    memory = Memory([*(past for account in read.accounts for past in account.past), *notified])
+    known = [past for account in read.accounts for past in account.past]
+    memory = Memory([*known, *_notified(stored, notified_at), *_elsewhere(stored, runs, known)])
     accounts = []
     for account in read.accounts:
         outcome, *_ = evaluate([stored, *conflicting], account.snapshot, memory)
         accounts.append(AccountEvaluation(account, outcome))
         # The next account counts what was decided in this one: caps hold for the rule.
         memory = memory.with_actions(item.as_past(account.snapshot.now) for item in outcome.decisions)
-    return Evaluation(accounts, read.unread, _review(stored, accounts))
+    return Evaluation(accounts, read.unread, _review(stored, accounts), read.left)
+
+
+def _elsewhere(
+    stored: StoredRule, runs: Sequence[RuleEvaluated], known: Sequence[PastAction]
+) -> list[PastAction]:
+    """Return the changes of runs that are not among the known actions."""
+    seen = {action.entity_id for action in known}
+    return [
+        PastAction(item.id, item.field, 0, datetime.fromisoformat(run.scheduled_time), stored.rule_id)
+        for run in runs
+        for item in run.changed
+        if item.id not in seen
+    ]
 
 
 def _notified(stored: StoredRule, notified_at: Mapping[str, datetime]) -> list[PastAction]:

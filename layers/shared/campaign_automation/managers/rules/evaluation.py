@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from campaign_automation.managers.proposals.making import ProposalMaker, new_id
 from campaign_automation.managers.rules.account_snapshot import AccountSnapshots, SnapshotsRead, days_needed
@@ -40,6 +40,7 @@ from campaign_automation.utils.error_handler import NotFoundError
 from campaign_automation.utils.observability import logger
 
 CLAIM_SECONDS = 120  # longer than the function lives
+READ_SECONDS = 30.0  # in which accounts are begun; a read of one and then a change take the rest of its life
 
 
 class RuleEvaluation:
@@ -83,7 +84,8 @@ class RuleEvaluation:
             return await self._record(tick, not_now(tick, reason))
         conflicting, read = await self._read(tick.head)
         notified_at = await self._rules.notified_at(tick.head)
-        evaluation = evaluate_accounts(tick.head.stored, conflicting, read, notified_at)
+        runs = await self._runs_of_today(tick.head, read)
+        evaluation = evaluate_accounts(tick.head.stored, conflicting, read, notified_at, runs)
         if evaluation.review:
             return await self._record(tick, needs_review(tick, evaluation), evaluation=evaluation)
         if tick.head.rule.mode == "observe" or isinstance(tick.head.rule.action, Notify):
@@ -124,9 +126,17 @@ class RuleEvaluation:
         # A rule that only observes changes nothing, so it is in nobody's way.
         clashing = {conflict.rule_id for conflict in find_conflicts(head.rule, others)}
         conflicting = [item for item in others if item.rule_id in clashing and item.rule.mode == "act"]
-        loaded = await self._snapshots.campaigns(head.tenant, head.rule.applies_to)
         days = days_needed([head.rule, *(item.rule for item in conflicting)])
-        return conflicting, await self._snapshots.read(loaded, head.rule, days)
+        read = await self._snapshots.read_in_time(
+            head.tenant, head.rule, days, first=head.next_account, seconds=READ_SECONDS
+        )
+        return conflicting, read
+
+    async def _runs_of_today(self, head: RuleHead, read: SnapshotsRead) -> list[RuleEvaluated]:
+        """Return the runs of this day in any time zone, where a limit of a day counts accounts not read."""
+        if head.rule.max_actions_per_day is None or not (read.left or read.unread):
+            return []
+        return await self._rules.runs(head, clock.now() - timedelta(days=2))
 
     async def _record(
         self,

@@ -12,6 +12,7 @@ from campaign_automation.managers.rules.entities import RULE_ACTOR
 from campaign_automation.managers.rules.wording import (
     done_before_message,
     failed_message,
+    left_message,
     message_of,
     review_message,
 )
@@ -106,6 +107,8 @@ def count(result: RuleEvaluated) -> None:
     emit("rule_evaluations_total", result=result.outcome)
     for cause, number in Counter(map(_cause, result.undecidable)).items():
         emit("rule_undecidable_total", number, cause=cause)
+    if result.left:
+        emit("rule_accounts_left_total", len(result.left))
     logger.info(
         "rule evaluated",
         rule_id=result.rule_id,
@@ -113,6 +116,7 @@ def count(result: RuleEvaluated) -> None:
         evaluated=result.evaluated,
         acted=result.acted,
         undecidable=len(result.undecidable),
+        left=len(result.left),
     )
 
 
@@ -128,6 +132,8 @@ def _result(tick: Tick, evaluation: Evaluation | None = None, **more: object) ->
         "undecidable": evaluation.undecidable if evaluation else [],
         "scope": evaluation.scope if evaluation else [],
         "earlier_decisions": _earlier(tick, evaluation) if evaluation else [],
+        "left": evaluation.left if evaluation else [],
+        "note": left_message(evaluation.left) if evaluation else "",
     }
     return RuleEvaluated.model_validate(values | more)
 

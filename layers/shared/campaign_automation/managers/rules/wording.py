@@ -194,3 +194,10 @@ def _number(value: Any) -> str:
     if isinstance(value, list):
         return " and ".join(_number(item) for item in value)
     return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def left_message(accounts: Sequence[str]) -> str:
+    """Return that accounts were left for want of time, or ""."""
+    if not accounts:
+        return ""
+    return f"there was no time for {counted(len(accounts), 'account')}: the next run begins with them"

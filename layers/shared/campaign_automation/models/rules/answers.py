@@ -78,8 +78,9 @@ class RuleCreated(Answer):
 class RuleEvaluated(Model):
     """One run of a rule: the numbers of objects in scope (evaluated), of matching and of changed ones.
 
-    `note`: the reason why nothing was evaluated (not_now) or done (needs_review). `scope`: the objects that
-    were in it. `earlier_decisions`: what became of its own changes, once their days were over.
+    `note`: the reason why nothing was evaluated (not_now) or done (needs_review), or that accounts are left.
+    `scope`: the objects that were in it. `left`: the accounts that there was no time for; the next run begins
+    with them. `earlier_decisions`: what became of its own changes, once their days were over.
     """
 
     status: Literal["success"] = "success"
@@ -99,6 +100,7 @@ class RuleEvaluated(Model):
     scope: list[str] = []
     earlier_decisions: list[EarlierDecision] = []
     proposal_id: Annotated[str | None, Later] = None
+    left: Annotated[list[str], Later] = []
 
 
 class RuleView(Model):

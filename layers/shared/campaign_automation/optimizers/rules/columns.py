@@ -111,9 +111,12 @@ class Columns:
         self.snapshot = snapshot
         self.entities = sorted(entities, key=lambda entity: entity.entity_id)
         self.everyone = (1 << len(self.entities)) - 1
-        self._figures = Figures(snapshot, self.entities)
         self._columns: dict[tuple[object, ...], Column] = {}
         self._named: dict[str, int] = {}
+
+    @cached_property
+    def _figures(self) -> Figures:
+        return Figures(self.snapshot, self.entities)  # made late: a scope needs none
 
     # --- scope ---------------------------------------------------------------------------------------
 
