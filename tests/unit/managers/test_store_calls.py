@@ -12,7 +12,7 @@ import pytest
 from campaign_automation.capability import run_action
 from campaign_automation.models.campaign import Creation
 from campaign_automation.settings import parse_settings
-from campaign_automation.stores.table import Key, Operation, Row
+from campaign_automation.stores.table import Delete, Key, Operation, Row
 from campaign_automation.wiring import Wiring
 from tests.support.builders import request_body
 from tests.support.fake_adapter import FakeAdapter
@@ -96,6 +96,16 @@ def test_a_status_from_the_cache_reads_one_row(house: House) -> None:
     assert house.table.writes == []
 
 
+def test_a_trail_is_read_without_its_campaign(house: House) -> None:
+    platform_id = house.creation().campaign().root_id  # type: ignore[union-attr]
+    for name in (house.campaign_id, platform_id):
+        with house.table.counting():
+            trail = house.ask("get_audit", {"campaign_id": name})
+        assert trail["campaign_id"] == house.campaign_id
+        assert trail["records"]
+        assert house.table.queries == [(f"u#audit#{house.campaign_id}", "")]
+
+
 @pytest.mark.parametrize("action", ["pause", "start"])
 def test_a_change_reads_its_whole_campaign_once(house: House, action: str) -> None:
     house.manage("start" if action == "pause" else "pause")
@@ -126,7 +136,17 @@ def test_a_campaign_whose_run_died_or_that_was_made_elsewhere_is_always_read_aga
 def test_what_the_web_platform_was_told_before_takes_no_room_in_later_reads(house: House) -> None:
     for action in ("start", "pause", "start"):
         house.manage(action)
-    first, *changes = house.creation().outbox
+    first, *earlier, newest = house.creation().outbox
     assert first.arguments  # of the record itself
-    assert [bool(entry.arguments) for entry in changes] == [False] * (len(changes) - 1) + [True]
-    assert all(entry.sent for entry in changes)
+    assert newest.arguments  # it may be told again
+    assert [(entry.sent, entry.is_superseded, entry.arguments) for entry in earlier] == [(True, True, {})] * 3
+    rows = {row["sk"]: row for row in house.table.rows() if row["pk"] == house.partition}
+    expiring = [name for name, row in rows.items() if name.startswith("outbox#") and "expires_at" in row]
+    assert expiring == [f"outbox#{entry.number:06d}" for entry in earlier]
+
+    gone = Key(house.partition, expiring[0])
+    asyncio.run(house.table.write(Delete(gone)))
+    house.manage("pause")
+    assert house.creation().outbox[-1].number == newest.number + 1
+    (record,) = house.web_platform.campaigns.values()
+    assert record["status"] == "paused"

@@ -39,6 +39,7 @@ SECOND_LOOK_MS = 5 * 60_000  # after that a platform has seldom more to come
 NOT_STOPPED = Absent("stop_requested")
 OLD_RUN_UNTIL = "run_until"  # epoch milliseconds, as runs were held before all leases counted seconds
 _DRY_RUN_SECONDS = 24 * 3600
+_SUPERSEDED_SECONDS = 30 * 24 * 3600  # by then no version of the module runs that numbers messages by count
 TO_CONFIRM = (
     "confirm"  # under this key it holds updates without an answer, after which the state is told again
 )
@@ -186,6 +187,8 @@ def object_row(creation: Creation | Campaign, entry: ObjectEntry) -> Row:
 def outbox_row(creation: Named, entry: OutboxEntry) -> Row:
     pk = partition(creation.tenant, creation.campaign_id)
     row = {"pk": pk, "sk": f"{MESSAGES}{entry.number:06d}", "entry": entry.model_dump_json()}
+    if entry.is_superseded:
+        return {**row, "expires_at": machine_now() + _SUPERSEDED_SECONDS}
     # Only rows with something still to be sent carry the index key.
     if entry.sent:
         return row if entry.confirm_at is None else {**row, "outbox": TO_CONFIRM, "due": entry.confirm_at}

@@ -84,7 +84,8 @@ class Outbox:
         """Return the next message of this campaign; none without a Web Platform."""
         if self._tools is None:
             return []
-        return [OutboxEntry(number=len(campaign.outbox) + 1, tool=tool, arguments=arguments)]
+        latest = max((item.number for item in campaign.outbox), default=0)
+        return [OutboxEntry(number=latest + 1, tool=tool, arguments=arguments)]
 
     def created(self, creation: Creation, platform_campaign_id: str) -> list[OutboxEntry]:
         """Return the messages of a campaign that was just created, paused unless it is started at once."""
@@ -232,8 +233,11 @@ class Outbox:
         kept = [entry.model_copy(update=told)]
         if entry.tool in _CHANGES:
             # What was told before is never sent again, and each change reads all that its campaign has.
-            earlier = [item for item in mailbox.outbox if item.sent and item.tool in _CHANGES]
-            kept += [item.model_copy(update={"arguments": {}}) for item in earlier if item.arguments]
+            earlier = (item for item in mailbox.outbox if item.tool in _CHANGES and not item.is_superseded)
+            superseded = {"arguments": {}, "is_superseded": True}
+            kept += [
+                item.model_copy(update=superseded) for item in earlier if item.sent and not item.confirm_at
+            ]
         await self._store.save_messages(mailbox, kept)
         if entry.tool in _CHANGES:
             await self._confirm(mailbox, sent_at)

@@ -321,7 +321,7 @@ def _take_rows_out(response_dict: dict[str, Any], customized_response_dict: dict
         answer = dict(json.loads(response_dict["body"]))
     except (ValueError, TypeError) as error:
         # botocore would read a proxy's page as an answer without rows.
-        raise HTTPClientError(error="the answer is no JSON") from error
+        raise HTTPClientError(error=error) from error
     rows = {name: answer.pop(name) for name in ("Item", "Items", "Responses") if name in answer}
     customized_response_dict |= rows
     response_dict["body"] = json.dumps(answer).encode()
