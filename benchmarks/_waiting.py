@@ -13,10 +13,14 @@ import requests.adapters
 
 
 class Waiting:
-    """`seconds` are those with at least one request under way, of all threads and tasks together."""
+    """`seconds` are those with at least one request under way, of all threads and tasks together.
+
+    `requests` is the number of all that were sent.
+    """
 
     def __init__(self, now: Callable[[], float] = time.perf_counter) -> None:
         self.seconds = 0.0
+        self.requests = 0
         self._now = now
         self._under_way = 0
         self._since = 0.0
@@ -28,6 +32,7 @@ class Waiting:
             if not self._under_way:
                 self._since = self._now()
             self._under_way += 1
+            self.requests += 1
         try:
             yield
         finally:

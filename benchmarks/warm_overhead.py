@@ -1,7 +1,13 @@
 """The time that each action takes beside waiting for others: platforms, models and the Web Platform.
 
 The module runs in this process, warm, on its embedded store and on the local cloud's DynamoDB, which counts
-as its own. Requests are subtracted from the first that is under way to the last.
+as its own. Requests are subtracted from the first that is under way to the last. `CPU` is the processor's
+time of this process, which says more than the clock on a busy machine; it holds the sending and reading of
+requests too.
+
+The second table has what an action calls: reads and writes of the store, and requests to others. `alone` is
+what those of its store, and its requests' clients, take by themselves, of the processor: no code of ours
+could make the action cheaper than that without calling less.
 """
 
 from __future__ import annotations
@@ -9,22 +15,29 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
+import statistics
 import tempfile
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from math import ceil
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+from facebook_business.api import FacebookAdsApi
+from facebook_business.session import FacebookSession
 
 from benchmarks._report import Report
 from benchmarks._waiting import Waiting, watched
 from campaign_automation import CampaignAutomation
 from campaign_automation.settings import get_settings
+from campaign_automation.stores.table import Key, Put, Table
 from local.cloud import start
 from tests.support.sandbox import Sandbox
 
 WARM, TIMES = 3, 50
+_NAMES = {"embedded": "embedded", "dynamodb": "DynamoDB"}
 ACCOUNT = "act_100000000000001"
 CALLER = {"user_id": "user_123"}
 BODY = {"objective": "sales", "daily_budget": 100, "creative_ids": ["1", "2"]}
@@ -39,6 +52,32 @@ RULE = {
 Call = Callable[[], Awaitable[None]]
 
 
+class Turn(NamedTuple):
+    """One call of an action: its milliseconds, and what it called."""
+
+    wall: float
+    cpu: float
+    reads: int
+    writes: int
+    requests: int
+
+
+class Alone(NamedTuple):
+    """The processor's milliseconds of one read and one write of a store, and of one request by Meta's SDK."""
+
+    read: float
+    write: float
+    request: float
+
+    def of(self, turn: Turn) -> float:
+        return turn.reads * self.read + turn.writes * self.write + turn.requests * self.request
+
+
+class Measured(NamedTuple):
+    actions: Mapping[str, Sequence[Turn]]
+    alone: Alone
+
+
 def run() -> Report:
     """Milliseconds by action on Meta's sandbox: the median and the 99th percentile of fifty calls."""
     with tempfile.TemporaryDirectory() as folder, start(folder) as cloud:
@@ -49,16 +88,46 @@ def run() -> Report:
             sandbox.patch_account("meta", ACCOUNT, rate_limit_calls=100_000)  # thousands of calls an hour
         stores = {"embedded": f"sqlite:///{Path(folder) / 'store.db'}", "dynamodb": None}
         found = {name: asyncio.run(_measure(store)) for name, store in stores.items()}
-    lines = [f"{'':32} {'embedded p50':>13} {'p99':>8} {'DynamoDB p50':>13} {'p99':>8}"]
     figures: dict[str, float] = {}
-    for action in found["embedded"]:
-        cells = []
-        for store, times in found.items():
-            for name, share in (("p50", 50), ("p99", 99)):
-                figures[f"{action}.{store}.{name}"] = value = percentile(times[action], share)
-                cells.append(value)
-        lines.append(f"{action:32} {cells[0]:10.1f} ms {cells[1]:8.1f} {cells[2]:10.1f} ms {cells[3]:8.1f}")
-    return Report("\n".join(lines), figures)
+    for store, measured in found.items():
+        for action, turns in measured.actions.items():
+            figures |= {f"{action}.{store}.{name}": value for name, value in _figures(turns).items()}
+            figures[f"{action}.{store}.alone"] = measured.alone.of(_usual(turns))
+    return Report("\n".join([*_times_table(found, figures), "", *_calls_table(found, figures)]), figures)
+
+
+def _figures(turns: Sequence[Turn]) -> dict[str, float]:
+    walls = [turn.wall for turn in turns]
+    cpu = statistics.median(turn.cpu for turn in turns)
+    return {"p50": percentile(walls, 50), "p99": percentile(walls, 99), "cpu": cpu}
+
+
+def _usual(turns: Sequence[Turn]) -> Turn:
+    return Turn(*(statistics.median(values) for values in zip(*turns, strict=True)))
+
+
+def _times_table(found: Mapping[str, Measured], figures: Mapping[str, float]) -> Iterator[str]:
+    yield f"{'milliseconds':28}" + "".join(
+        f"{_NAMES[store] + ' p50':>14}{'p99':>8}{'CPU':>8}" for store in found
+    )
+    for action in found["embedded"].actions:
+        cells = [[figures[f"{action}.{store}.{name}"] for name in ("p50", "p99", "cpu")] for store in found]
+        yield f"{action:28}" + "".join(f"{p50:14.1f}{p99:8.1f}{cpu:8.1f}" for p50, p99, cpu in cells)
+
+
+def _calls_table(found: Mapping[str, Measured], figures: Mapping[str, float]) -> Iterator[str]:
+    yield f"{'':28}{'reads':>7}{'writes':>8}{'requests':>10}" + "".join(
+        f"{_NAMES[store] + ' alone':>16}{'CPU':>8}" for store in found
+    )
+    for action, turns in found["embedded"].actions.items():
+        usual = _usual(turns)
+        cells = [[figures[f"{action}.{store}.{name}"] for name in ("alone", "cpu")] for store in found]
+        yield f"{action:28}{usual.reads:7.0f}{usual.writes:8.0f}{usual.requests:10.0f}" + "".join(
+            f"{alone:16.1f}{cpu:8.1f}" for alone, cpu in cells
+        )
+    for store, measured in found.items():
+        read, write, request = measured.alone
+        yield f"alone, {_NAMES[store]}: a read {read:.2f}, a write {write:.2f}, a request {request:.2f}"
 
 
 def percentile(values: Sequence[float], share: float) -> float:
@@ -67,22 +136,79 @@ def percentile(values: Sequence[float], share: float) -> float:
     return ordered[max(0, ceil(len(ordered) * share / 100) - 1)]
 
 
-async def _measure(store: str | None) -> dict[str, list[float]]:
+async def _measure(store: str | None) -> Measured:
     module = CampaignAutomation(store=store)
-    with watched() as waiting:
+    with watched() as waiting, _counted() as calls:
         actions = await _Actions(module).all()
-        found = {name: [ms async for ms in _times(call, waiting)] for name, call in actions}
+        found = {name: [turn async for turn in _turns(call, waiting, calls)] for name, call in actions}
+    alone = await _alone(module)
     await module.aclose()
-    return found
+    return Measured(found, alone)
 
 
-async def _times(call: Call, waiting: Waiting) -> Any:
+async def _turns(call: Call, waiting: Waiting, calls: list[str]) -> Any:
     for turn in range(WARM + TIMES):
-        before, started = waiting.seconds, time.perf_counter()
+        calls.clear()
+        before, requests = waiting.seconds, waiting.requests
+        started, cpu = time.perf_counter(), time.process_time()
         await call()
-        seconds = time.perf_counter() - started - (waiting.seconds - before)
+        cpu, seconds = time.process_time() - cpu, time.perf_counter() - started
+        wall = (seconds - (waiting.seconds - before)) * 1000
+        writes = calls.count("write")
         if turn >= WARM:
-            yield seconds * 1000
+            yield Turn(wall, cpu * 1000, len(calls) - writes, writes, waiting.requests - requests)
+
+
+@contextmanager
+def _counted() -> Iterator[list[str]]:
+    """Note each call of the store by its name."""
+    calls: list[str] = []
+    originals = {name: getattr(Table, name) for name in ("get", "query", "indexed", "write")}
+
+    def noting(name: str, original: Callable[..., Any]) -> Callable[..., Any]:
+        def noted(*arguments: Any, **named: Any) -> Any:
+            calls.append(name)
+            return original(*arguments, **named)
+
+        return noted
+
+    for name, original in originals.items():
+        setattr(Table, name, noting(name, original))
+    try:
+        yield calls
+    finally:
+        for name, original in originals.items():
+            setattr(Table, name, original)
+
+
+async def _alone(module: CampaignAutomation) -> Alone:
+    table = module._parts()._table
+    row = {"pk": "benchmark", "sk": "row", "text": "x" * 500}
+    accounts, user = module._parts().accounts, CALLER["user_id"]
+    access = await accounts.access(user, "meta", await accounts.choose(user, "meta", None))
+    session = FacebookSession(access_token=access.token.get_secret_value())
+    session.GRAPH = module._parts().settings.meta_graph_url
+    api = FacebookAdsApi(session)
+
+    async def write() -> None:
+        await table.write(Put(row))
+
+    async def read() -> None:
+        await table.get(Key("benchmark", "row"))
+
+    async def request() -> None:
+        await asyncio.to_thread(api.call, "GET", (ACCOUNT, ""), params={"fields": "id"})
+
+    return Alone(write=await _cpu(write), read=await _cpu(read), request=await _cpu(request))
+
+
+async def _cpu(call: Call) -> float:
+    times = []
+    for _ in range(WARM + TIMES):
+        started = time.process_time()
+        await call()
+        times.append((time.process_time() - started) * 1000)
+    return statistics.median(times[WARM:])
 
 
 class _Actions:

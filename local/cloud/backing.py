@@ -62,7 +62,9 @@ class Sandbox:
         self._log = directory / "sandbox.log"
         self._ready = directory / "sandbox.ready"
         self._ready.unlink(missing_ok=True)
+        self.clock_file = directory / "sandbox.clock"
         argv = [sys.executable, "-m", "local.sandbox", "--port", "0", "--ready-file", str(self._ready)]
+        argv += ["--clock-file", str(self.clock_file)]
         with self._log.open("wb") as log:
             self.process = children.spawn(argv, cwd=ROOT, output=log)
 

@@ -258,7 +258,7 @@ class _LocalCloud:
             "GoogleAdsEndpoint": self._sandbox_urls["google"],
             "CacheUrl": self._redis_url,
             "AwsEndpointUrl": self._aws_endpoint,
-            "ClockUrl": self._sandbox_urls["admin"] + "/clock",
+            "ClockUrl": self._sandbox.clock_file.as_uri(),  # which each invocation reads
         }
 
     def _open_to_containers(self) -> None:
@@ -291,8 +291,9 @@ class _LocalCloud:
     def sam_environment(self) -> dict[str, dict[str, str]]:
         """Return the variables of each function by its logical id, as a container is to have them."""
         address = self._options.bridge or bridge.LOOPBACK
+        clock = {"CLOCK_URL": self._sandbox_urls["admin"] + "/clock"}  # a container does not see the file
         return {
-            name.removeprefix(f"{STACK}-"): bridge.reached_at(address, function.environment)
+            name.removeprefix(f"{STACK}-"): bridge.reached_at(address, function.environment | clock)
             for name, function in self._deployment.stack.functions.items()
         }
 

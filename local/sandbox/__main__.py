@@ -5,6 +5,8 @@ import json
 import os
 import socket
 from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import uvicorn
@@ -43,6 +45,10 @@ def main() -> None:
         timeout_graceful_shutdown=1,
     )
 
+    if clock_file := arguments.clock_file:
+        app.state.world.clock.moved = partial(_write_offset, clock_file)
+        _write_offset(clock_file, timedelta())
+
     def ports() -> dict[str, int]:
         return {"port": port, "google_port": app.state.google_port}
 
@@ -63,8 +69,17 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--ready-file", type=Path, help='gets {"port": n, "google_port": m} once the sandbox answers'
     )
+    parser.add_argument(
+        "--clock-file",
+        type=Path,
+        help="holds {\"ahead_seconds\": n}, of the sandbox's clock before the machine's, for who asks often",
+    )
     parser.add_argument("--seed", type=int, default=1)
     return parser.parse_args()
+
+
+def _write_offset(path: Path, offset: timedelta) -> None:
+    _write_whole(path, json.dumps({"ahead_seconds": offset.total_seconds()}))
 
 
 def _write_whole(path: Path, text: str) -> None:

@@ -50,4 +50,6 @@ def build_app(base_url: str, seed: int) -> Starlette:
         Mount("/web_platform", web_platform.app),
         Mount("/admin", Admin(world, store, gemini).app()),
     ]
-    return Starlette(routes=mounts, lifespan=lifespan)
+    app = Starlette(routes=mounts, lifespan=lifespan)
+    app.state.world = world
+    return app

@@ -30,14 +30,14 @@ class EveryAccount(MemoryWebPlatform):
 class ManyAccounts(FakeAdapter):
     """Meta with campaigns in several accounts."""
 
-    def __init__(self) -> None:
-        super().__init__("meta")
-        self._homes: dict[str, str] = {}
+    def __init__(self, platform: str = "meta") -> None:
+        super().__init__(platform)
+        self.homes: dict[str, str] = {}  # the account of each campaign, by the platform's ids
 
     def campaign_in(self, number: int, name: str, *spends: int) -> str:
         """Make a running campaign in an account, with an ad set for each amount that it spends a day."""
         root = self.elsewhere(name, created_at=clock.now() - timedelta(days=3 * WEEK))
-        self._homes[root] = f"act_{number}"
+        self.homes[root] = f"act_{number}"
         for spend in spends:
             adset_id = self.add_by_hand(root, f"{name} {spend}", 30)
             self.change(adset_id, unread=[], issues=[])
@@ -59,7 +59,7 @@ class ManyAccounts(FakeAdapter):
 
     async def list_campaigns(self, access: Access, account: AdAccount) -> list[FoundCampaign]:
         found = await super().list_campaigns(access, account)
-        return [item for item in found if self._homes[item.platform_id] == access.platform_account_id]
+        return [item for item in found if self.homes[item.platform_id] == access.platform_account_id]
 
     async def describe_account(self, access: Access) -> AdAccount:
         found = await super().describe_account(access)

@@ -215,7 +215,7 @@ class Wiring(CampaignParts):
     @cached_property
     def page_links(self) -> PageLinks:
         async def campaign(name: str, caller: Context) -> str:
-            return (await self.campaigns.known(caller.user_id, name)).campaign_id
+            return await self.campaigns.id_of(caller.user_id, name)
 
         async def test(name: str, caller: Context) -> str:
             return (await self.lists.ab_test(GetAbTest(test_id=name), caller)).test_id

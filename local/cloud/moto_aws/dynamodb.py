@@ -25,6 +25,7 @@ def quicken_requests() -> None:
     _compare_texts_as_they_are(types.DynamoType)
     _lex_conditions_once(comparisons.ConditionExpressionParser)
     _parse_conditions_without_values_once(comparisons)
+    _parse_updates_once(importlib.import_module("moto.dynamodb.parsing.expressions").UpdateExpressionParser)
     _keep_sizes(types)
     _take_plain_attributes(importlib.import_module("moto.core.parse").BaseJSONParser)
     _show_plain_attributes(types.DynamoType)
@@ -83,6 +84,11 @@ def _parse_conditions_without_values_once(comparisons: Any) -> None:
 
     for module in ("moto.dynamodb.comparisons", "moto.dynamodb.models", "moto.dynamodb.models.table"):
         importlib.import_module(module).get_filter_expression = parsed  # type: ignore[attr-defined]
+
+
+def _parse_updates_once(parser_class: Any) -> None:
+    """moto parses an update twice for one write. Its validator works on a copy of what is parsed."""
+    parser_class.make = staticmethod(lru_cache(_MOST_EXPRESSIONS)(parser_class.make))
 
 
 def _keep_sizes(types: Any) -> None:

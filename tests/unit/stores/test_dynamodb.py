@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
 from typing import Any
 
 import boto3
 import pytest
+from botocore.awsrequest import AWSResponse
 from botocore.config import Config
 from botocore.stub import Stubber
 from moto import mock_aws
@@ -126,6 +128,44 @@ def test_a_table_that_cannot_be_reached_may_be_later() -> None:
     )
     with pytest.raises(StoreError) as caught:
         asyncio.run(dynamodb.DynamoTable("Table", lambda: client).write(TWO[0]))
+    assert caught.value.retryable
+
+
+class Body:
+    """The body of an answer as a stream, which is how botocore takes one from who answers before it sends."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    def stream(self, **_: Any) -> Iterator[bytes]:
+        yield self._content
+
+
+def answering(status: int, body: bytes) -> dynamodb.DynamoTable:
+    """A table whose every request is answered with this."""
+    names = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+    config = Config(retries={"max_attempts": 0})
+    client = boto3.client("dynamodb", region_name="us-east-1", config=config, **names)
+
+    def answer(**_: Any) -> AWSResponse:
+        return AWSResponse("https://dynamodb.example", status, {}, Body(body))
+
+    client.meta.events.register("before-send.dynamodb", answer)
+    return dynamodb.DynamoTable("Table", lambda: client)
+
+
+def test_values_of_every_kind_are_read_from_an_answer() -> None:
+    item = b'{"pk": {"S": "p"}, "n": {"N": "1.50"}, "t": {"BOOL": true}, "b": {"B": "AP8="}}'
+    row = {"pk": "p", "n": Decimal("1.50"), "t": True, "b": b"\x00\xff", "schema": 1}
+    assert asyncio.run(answering(200, b'{"Item": ' + item + b"}").get(Key("p", "s"))) == row
+    page = b'{"Items": [' + item + b'], "Count": 1, "ScannedCount": 1}'
+    assert asyncio.run(answering(200, page).query("p")) == [row]
+
+
+@pytest.mark.parametrize("status", [200, 502])
+def test_a_page_of_a_proxy_is_no_answer_without_rows(status: int) -> None:
+    with pytest.raises(StoreError) as caught:
+        asyncio.run(answering(status, b"<html>Sign in</html>").get(Key("p", "s")))
     assert caught.value.retryable
 
 

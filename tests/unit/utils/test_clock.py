@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+from datetime import timedelta
 from pathlib import Path
 
 import campaign_automation
+from campaign_automation.utils import clock
 
 # Files that read the machine's clock, and why.
 OF_THE_MACHINE = {
@@ -22,3 +25,14 @@ def test_only_these_files_read_the_machines_clock() -> None:
     package = Path(campaign_automation.__file__).parent
     files = {str(path.relative_to(package)): path.read_text() for path in package.rglob("*.py")}
     assert {name for name, text in files.items() if _CALLS.search(text)} == OF_THE_MACHINE
+
+
+def test_a_file_tells_how_far_the_clock_is_ahead(tmp_path: Path) -> None:
+    told = tmp_path / "a clock"
+    told.write_text('{"ahead_seconds": 86400}')
+    before = clock.now()
+    try:
+        asyncio.run(clock.synchronise(told.as_uri()))
+        assert timedelta(days=1) <= clock.now() - before < timedelta(days=2)
+    finally:
+        asyncio.run(clock.synchronise(None))

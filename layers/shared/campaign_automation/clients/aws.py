@@ -15,8 +15,9 @@ class Aws:
     def client(self, service: str) -> Any:
         if service not in self._clients:
             import boto3
+            from botocore.config import Config
 
-            self._clients[service] = boto3.client(service)
+            self._clients[service] = boto3.client(service, config=Config(parameter_validation=False))
         return self._clients[service]
 
     def drop_connections(self) -> None:

@@ -45,7 +45,7 @@ _DELIVERY = {"starts_at", "ends_at", "call_to_action", "negative_keywords", "tra
 _STATUSES = ("paused", "active", "deleted")
 _AT_ONCE = 16  # campaigns that are loaded at the same time
 IsOver = Callable[[str], Awaitable[bool]]
-Progress = Literal["under way", "ending", "over"]  # of a creation; `ending` is its last look at the platform
+Progress = Literal["running", "ending", "over"]  # of a creation; `ending` is its last look at the platform
 Look = Callable[[Campaign], Awaitable[CampaignView]]
 
 
@@ -184,8 +184,8 @@ class CampaignManager:
         """Return how far a creation is; one that is not known is on its way."""
         head = await self._store.head(tenant, campaign_id)
         if head is None:
-            return "under way"
-        return "over" if head.state in FINAL else "ending" if head.is_ending else "under way"
+            return "running"
+        return "over" if head.state in FINAL else "ending" if head.is_ending else "running"
 
     async def outcome(self, tenant: str, opened: Opened) -> CampaignCreated | CampaignAccepted:
         """Return the campaign as it is now, or that its creation goes on.
@@ -225,15 +225,30 @@ class CampaignManager:
             raise _unknown(campaign_id)
         return known
 
+    async def id_of(self, tenant: str, campaign_id: str) -> str:
+        """Return our id of a campaign, of which one row is read.
+
+        By the same ids as `known`. Raises NotFoundError, for another tenant's too.
+        """
+        ours = campaign_id_of(campaign_id)
+        if await self._store.head(tenant, ours) is not None:
+            return ours
+        resolved = await self._store.resolve(tenant, campaign_id)
+        if resolved is None or await self._store.head(tenant, resolved) is None:
+            raise _unknown(campaign_id)
+        return resolved
+
     async def load_created(self, tenant: str, campaign_id: str) -> Campaign:
         """Return a campaign that is on its platform, or was; ConflictError for one that never was."""
-        known = await self.known(tenant, campaign_id)
-        campaign = known.campaign() if isinstance(known, Creation) else known
-        if campaign is None or campaign.state not in ("created", "deleted", "needs_reconciliation"):
-            raise ConflictError(
-                f"the campaign is {known.state}: there is nothing to change", field="campaign_id"
-            )
-        return campaign
+        return created(await self.known(tenant, campaign_id))
+
+
+def created(known: Creation | Campaign) -> Campaign:
+    """Return a campaign that is on its platform, or was; ConflictError for one that never was."""
+    campaign = known.campaign() if isinstance(known, Creation) else known
+    if campaign is None or campaign.state not in ("created", "deleted", "needs_reconciliation"):
+        raise ConflictError(f"the campaign is {known.state}: there is nothing to change", field="campaign_id")
+    return campaign
 
 
 async def load_all(store: CampaignStore, tenant: str, ids: Iterable[str]) -> list[Campaign]:

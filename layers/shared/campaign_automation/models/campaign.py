@@ -61,7 +61,8 @@ class OutboxEntry(Record):
 
     After too many `refusals` it is quarantined: an operator looks at its `error` and sends it again.
     `doubtful_since` (epoch milliseconds): it was sent then and not answered, so it may still be carried out,
-    also after newer ones; at `confirm_at` what was told last is told once more.
+    also after newer ones; at `confirm_at` what was told last is told once more. One that `is_superseded` was
+    told, and a later one told the whole state: its arguments are gone, and after a while its row.
     """
 
     number: int
@@ -74,6 +75,7 @@ class OutboxEntry(Record):
     is_quarantined: bool = False
     doubtful_since: int | None = None
     confirm_at: int | None = None
+    is_superseded: bool = False
 
     @property
     def is_waiting(self) -> bool:
@@ -110,6 +112,7 @@ class _Stored(Record):
     state: State
     test: AbTestTerms | None = None
     revision: int = 0  # grows with every change of ours, so that a cached answer shows its age
+    row_version: int = 0  # of the campaign's row when it was read
     run_id: str | None = None  # the change that is being made, or whose process died
     due: int | None = None  # at which the reconciler visits it
     resume: Resume | None = None

@@ -15,6 +15,7 @@ day (UTC) stand together for whoever looks for one, and requests lead to them (o
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
@@ -151,17 +152,18 @@ class AuditStore:
     ) -> list[AuditRecord]:
         """Return the records since `at_ms`, and before those the changes without an outcome since
         `open_since`, in order."""
-        later = await self.since(tenant, campaign_id, at_ms)
-        rows = await self._table.query(_open_pk(tenant, campaign_id), since=id_at(open_since))
+        later, rows = await asyncio.gather(
+            self.since(tenant, campaign_id, at_ms),
+            self._table.query(_open_pk(tenant, campaign_id), since=id_at(open_since)),
+        )
         earlier = [AuditRecord.model_validate_json(row["record"]) for row in rows if row["sk"] < id_at(at_ms)]
         return earlier + later
 
 
 def _merged(rows: Iterable[Row]) -> list[AuditRecord]:
     """Keep one record per id: its latest row."""
-    records = (AuditRecord.model_validate_json(row["record"]) for row in rows)
-    same = itertools.groupby(records, key=lambda record: record.audit_id)
-    return [list(group)[-1] for _, group in same]
+    latest = {row["sk"].rpartition("#")[0]: row["record"] for row in rows}
+    return [AuditRecord.model_validate_json(record) for record in latest.values()]
 
 
 def _row(record: AuditRecord, number: str) -> dict[str, str]:

@@ -17,6 +17,7 @@ from campaign_automation.stores.notice_store import Notice
 from campaign_automation.stores.operations.requests import request_puts
 from campaign_automation.stores.table import (
     Absent,
+    AllOf,
     AnyOf,
     Before,
     Condition,
@@ -35,8 +36,10 @@ RUN = Lease(holder="run_id", until="run_held_until")
 # A change that ended well leaves nothing to settle; one whose process died does.
 _SETTLED_AFTER_MS = 120_000
 SECOND_LOOK_MS = 5 * 60_000  # after that a platform has seldom more to come
+NOT_STOPPED = Absent("stop_requested")
 OLD_RUN_UNTIL = "run_until"  # epoch milliseconds, as runs were held before all leases counted seconds
 _DRY_RUN_SECONDS = 24 * 3600
+_SUPERSEDED_SECONDS = 30 * 24 * 3600  # by then no version of the module runs that numbers messages by count
 TO_CONFIRM = (
     "confirm"  # under this key it holds updates without an answer, after which the state is told again
 )
@@ -184,6 +187,8 @@ def object_row(creation: Creation | Campaign, entry: ObjectEntry) -> Row:
 def outbox_row(creation: Named, entry: OutboxEntry) -> Row:
     pk = partition(creation.tenant, creation.campaign_id)
     row = {"pk": pk, "sk": f"{MESSAGES}{entry.number:06d}", "entry": entry.model_dump_json()}
+    if entry.is_superseded:
+        return {**row, "expires_at": machine_now() + _SUPERSEDED_SECONDS}
     # Only rows with something still to be sent carry the index key.
     if entry.sent:
         return row if entry.confirm_at is None else {**row, "outbox": TO_CONFIRM, "due": entry.confirm_at}
@@ -373,7 +378,21 @@ def later_visits(creation: Creation, state: State, due: int | None) -> dict[str,
     }
 
 
-def no_old_run_but(run_id: str) -> Condition:
+def run_claim(
+    campaign: Creation | Campaign, run_id: str, seconds: int, *also: Condition, stops: bool
+) -> Update:
+    """Return the write that takes the campaign's lease for a run."""
+    conditions = [RUN.free_for(run_id), _no_old_run_but(run_id), *also]
+    remove = [OLD_RUN_UNTIL]
+    if campaign.state == "creating" and not stops:
+        conditions.append(NOT_STOPPED)
+    elif not stops:
+        remove.append("stop_requested")
+    taken = run_taken(campaign, run_id, seconds)
+    return Update(campaign_key(campaign), set=taken, remove=remove, when=AllOf(*conditions))
+
+
+def _no_old_run_but(run_id: str) -> Condition:
     """Return the condition that no run of an older version holds the campaign, or only `run_id` itself."""
     over = Before(OLD_RUN_UNTIL, machine_now() * 1000)
     return AnyOf(Absent(OLD_RUN_UNTIL), Equals("run_id", run_id), over)

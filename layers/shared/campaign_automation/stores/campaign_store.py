@@ -37,6 +37,7 @@ from campaign_automation.models.campaigns import AdCopy, Creative
 from campaign_automation.models.common import AdAccount
 from campaign_automation.stores.answer_store import Claim, claim_key, claim_taken, standing_claim
 from campaign_automation.stores.campaign_rows import (
+    NOT_STOPPED,
     OLD_RUN_UNTIL,
     RUN,
     Head,
@@ -57,12 +58,12 @@ from campaign_automation.stores.campaign_rows import (
     later_visits,
     list_changes,
     list_row,
-    no_old_run_but,
     object_row,
     outbox_row,
     partition,
     pointer_key,
     requests_of,
+    run_claim,
     run_taken,
     visit_at,
 )
@@ -83,13 +84,14 @@ from campaign_automation.stores.table import (
     Put,
     Row,
     Update,
+    Version,
     in_groups,
 )
 from campaign_automation.utils.clock import now_ms
 from campaign_automation.utils.error_handler import StoreError
 
 _CLAIM_TRIES = 3
-_NOT_STOPPED = Absent("stop_requested")
+_FEW_ENTRIES = 50  # of objects, which one transaction takes beside all else that ends a run
 _CREATING = Equals("state", "creating")
 _OPEN = AnyOf(_CREATING, Equals("state", "needs_reconciliation"))
 
@@ -139,8 +141,8 @@ class CampaignStore(MessageStore):
         return adopted_of(head, rows) if "adopted" in head else creation_of(head, rows)
 
     async def state_of(self, tenant: str, campaign_id: str) -> str | None:
-        row = await self._campaign(tenant, campaign_id)
-        return None if row is None else str(row["state"])
+        head = await self.head(tenant, campaign_id)
+        return None if head is None else head.state
 
     async def head(self, tenant: str, campaign_id: str) -> Head | None:
         row = await self._campaign(tenant, campaign_id)
@@ -166,11 +168,9 @@ class CampaignStore(MessageStore):
 
     async def save_copies(self, creation: Creation, copies: Mapping[str, AdCopy]) -> None:
         """Store copies by creative id."""
+        texts = {name: {"copy_json": copy.model_dump_json()} for name, copy in copies.items()}
         await self._table.write(
-            *(
-                Update(creative_key(creation, name), set={"copy_json": copy.model_dump_json()})
-                for name, copy in copies.items()
-            )
+            *(Update(creative_key(creation, name), set=text) for name, text in texts.items())
         )
 
     async def journal(self, campaign: Creation | Campaign, entries: Iterable[ObjectEntry]) -> None:
@@ -182,7 +182,7 @@ class CampaignStore(MessageStore):
 
         So it is when the creation was stopped: whoever stopped it finds in the journal all that was sent.
         """
-        return await self._write_while(creation, AllOf(_CREATING, _NOT_STOPPED), entries)
+        return await self._write_while(creation, AllOf(_CREATING, NOT_STOPPED), entries)
 
     async def _write_while(
         self, campaign: Creation | Campaign, when: Condition, entries: Iterable[ObjectEntry]
@@ -214,7 +214,7 @@ class CampaignStore(MessageStore):
         """
         changes = changed_parts({"state": state, **later_visits(creation, state, due), **parts})
         values, rows = in_parts(creation, changes)
-        when = AllOf(_OPEN, _NOT_STOPPED) if unless_stopped else _OPEN
+        when = AllOf(_OPEN, NOT_STOPPED) if unless_stopped else _OPEN
         operations: list[Operation] = [Update(campaign_key(creation), set=values, when=when), *map(Put, rows)]
         operations += [Put(outbox_row(creation, entry)) for entry in outbox]
         operations += notice_puts(notices)
@@ -243,7 +243,7 @@ class CampaignStore(MessageStore):
         """
         conditions: list[Condition] = [_CREATING] if campaign.state == "creating" else []
         if stop == "interrupted":
-            conditions.append(_NOT_STOPPED)
+            conditions.append(NOT_STOPPED)
         when = AllOf(*conditions) if conditions else None
         values = changed_parts({"stop_requested": stop, **visit_at(now_ms())})
         return await self._table.try_write(Update(campaign_key(campaign), set=values, when=when))
@@ -272,22 +272,20 @@ class CampaignStore(MessageStore):
         A run whose time is over has died, and its lease is taken over, as is a lease of the run itself. A
         stopped creation begins no run but one that `stops`; elsewhere a new run is younger than the stop.
         """
-        conditions = [RUN.free_for(run_id), no_old_run_but(run_id)]
-        remove = [OLD_RUN_UNTIL]
-        if campaign.state == "creating" and not stops:
-            conditions.append(_NOT_STOPPED)
-        elif not stops:
-            remove.append("stop_requested")
-        claim = Update(
-            campaign_key(campaign),
-            set=run_taken(campaign, run_id, seconds),
-            remove=remove,
-            when=AllOf(*conditions),
-        )
-        if await self._table.try_write(claim):
+        if await self._table.try_write(run_claim(campaign, run_id, seconds, stops=stops)):
             return None
         row = await self._campaign(campaign.tenant, campaign.campaign_id) or {}
         return str(row.get("run_id", "unknown"))
+
+    async def begin_run_unchanged(
+        self, campaign: Campaign, run_id: str, seconds: int, *, stops: bool = False
+    ) -> bool:
+        """Take the lease, but only if the campaign is as it was read; return whether that is known."""
+        # Steps and runs write objects beside the campaign's row; an import begins its versions anew.
+        if campaign.state != "created" or campaign.run_id is not None or campaign.is_adopted:
+            return False
+        unchanged = Version(campaign.row_version)
+        return await self._table.try_write(run_claim(campaign, run_id, seconds, unchanged, stops=stops))
 
     async def take_run(self, campaign: Campaign, run_id: str, seconds: int) -> None:
         """Take the lease from whatever run has it; that one finds out before its next request."""
@@ -297,10 +295,9 @@ class CampaignStore(MessageStore):
     async def renew_run(self, campaign: Campaign, run_id: str, seconds: int, *, stops: bool) -> bool:
         """Hold the lease for longer. Return False when it is lost, or a stop was asked for meanwhile."""
         held = RUN.held_by(run_id)
-        when = held if stops else AllOf(held, _NOT_STOPPED)
-        return await self._table.try_write(
-            Update(campaign_key(campaign), set=RUN.taken(run_id, seconds), when=when)
-        )
+        when = held if stops else AllOf(held, NOT_STOPPED)
+        taken = RUN.taken(run_id, seconds)
+        return await self._table.try_write(Update(campaign_key(campaign), set=taken, when=when))
 
     async def end_run(
         self,
@@ -317,11 +314,12 @@ class CampaignStore(MessageStore):
         the lease.
 
         With `is_stopped` the stop that was asked for has been carried out. Return False when the message's
-        number was taken meanwhile: only the entries are stored then; and when another run has the lease.
+        number was taken meanwhile: at most the entries are stored then; and when another run has the lease.
         """
-        # Apart from the rest, since a campaign may have more objects than one transaction takes.
         entries = list(seen)
-        if not await self._write_while(campaign, RUN.held_by(run_id), entries):
+        few = entries if len(entries) <= _FEW_ENTRIES else []
+        # Many apart from the rest, since a campaign may have more objects than one transaction takes.
+        if not few and not await self._write_while(campaign, RUN.held_by(run_id), entries):
             return False
         end = Update(
             campaign_key(campaign),
@@ -330,7 +328,7 @@ class CampaignStore(MessageStore):
             add={"revision": 1},
             when=RUN.held_by(run_id),
         )
-        operations: list[Operation] = [end]
+        operations: list[Operation] = [end, *(Put(object_row(campaign, entry)) for entry in few)]
         if message:
             operations.append(Put(outbox_row(campaign, message), when=Absent()))
         operations += list_changes(campaign, entries, is_deleted=parts.get("state") == "deleted")
@@ -353,8 +351,8 @@ class CampaignStore(MessageStore):
         return None if row is None else str(row["reference"])
 
     async def save_asset(self, tenant: str, account: str, digest: str, reference: str) -> None:
-        key = asset_key(tenant, account, digest)
-        await self._table.write(Put({**key._asdict(), "reference": reference}))
+        row = {**asset_key(tenant, account, digest)._asdict(), "reference": reference}
+        await self._table.write(Put(row))
 
     async def kept_account(self, tenant: str, account: str) -> AdAccount | None:
         """Return the account as it was read not long ago, or None."""

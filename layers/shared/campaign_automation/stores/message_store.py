@@ -6,6 +6,7 @@ Messages that wait are found by the table's index, whatever campaign or notice t
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 
 from campaign_automation.models.campaign import OutboxEntry
 from campaign_automation.stores.campaign_rows import (
@@ -38,9 +39,9 @@ class MessageStore:
         rows = await self._table.query(partition(tenant, campaign_id), prefix=MESSAGES)
         return Mailbox(tenant, campaign_id, messages_of(rows))
 
-    async def save_message(self, campaign: Named, entry: OutboxEntry) -> None:
-        """Replace a message that was taken, or is to be sent again from now on."""
-        await self._table.write(Put(outbox_row(campaign, entry)))
+    async def save_messages(self, campaign: Named, entries: Iterable[OutboxEntry]) -> None:
+        """Replace messages that were taken, or are to be sent again from now on."""
+        await self._table.write_in_groups(Put(outbox_row(campaign, entry)) for entry in entries)
 
     async def claim_delivery(self, campaign: Named, seconds: int) -> str | None:
         """Take the lease of sending the campaign's messages. Return its token, None if another sends."""

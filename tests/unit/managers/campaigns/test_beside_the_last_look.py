@@ -119,7 +119,7 @@ def test_an_end_is_looked_for_more_often_while_the_last_look_is_under_way(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     pauses: list[float] = []
-    states = iter(["under way", "ending", "ending", "over"])
+    states = iter(["running", "ending", "ending", "over"])
 
     class Campaigns:
         async def progress(self, tenant: str, campaign_id: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from campaign_automation.adapters.base import PlatformAdapter
 from campaign_automation.adapters.tree import AdNode
 from campaign_automation.managers.ads.choosing import fullest
-from campaign_automation.managers.campaign_manager import CampaignManager
+from campaign_automation.managers.campaign_manager import CampaignManager, created
 from campaign_automation.managers.campaigns.planning import creative_ids_of, with_defaults
 from campaign_automation.managers.changes.wording import CAMPAIGN_DELETED
 from campaign_automation.managers.shared.view import CampaignView
@@ -52,15 +52,14 @@ async def open_campaign(
 
     Raises ConflictError for one that is deleted, or a test's.
     """
-    campaign = await campaigns.load_created(context.user_id, campaign_id)
+    known = await campaigns.known(context.user_id, campaign_id)
+    campaign = created(known)
     if campaign.state == "deleted":
         raise ConflictError(CAMPAIGN_DELETED, field="campaign_id")
     if campaign.test is not None:
         problem = "belongs to an A/B test, whose ads stay as they are; create another test"
         raise ConflictError(f"campaign_id: {problem}", field="campaign_id")
-    if campaign.is_adopted:
-        return None, campaign
-    return await campaigns.load(context.user_id, campaign_id), campaign
+    return (known if isinstance(known, Creation) else None), campaign
 
 
 def terms_of(

@@ -81,32 +81,30 @@ class CampaignCreation:
         # Only ads need the copy, which takes longest; the campaign is made meanwhile.
         copies = asyncio.create_task(self._with_retries("write_copy", tenant, campaign_id))
         try:
-            is_dry_run = await self._run_until_ads(tenant, campaign_id)
+            turns = await self._run_until_ads(tenant, campaign_id)
             await self._written(copies, campaign_id)
         finally:
             copies.cancel()
             await asyncio.gather(copies, return_exceptions=True)
-        if is_dry_run:
+        if turns["dry_run"]:
             await self._with_retries("finish_plan", tenant, campaign_id)
             return
-        creation = await self.load(tenant, campaign_id)
-        split = ["create_split"] if creation.test else []
+        split = ["create_split"] if turns["is_test"] else []
         for step in ("create_ads", *split, "read_back", "record"):
             await self._with_retries(step, tenant, campaign_id)
         # Last, since only an active campaign can spend: whatever fails before leaves paused objects.
-        if creation.spec.activate:
+        if turns["activate"]:
             await self._with_retries("activate", tenant, campaign_id)
 
-    async def _run_until_ads(self, tenant: str, campaign_id: str) -> bool:
-        """Make the campaign and its ad sets; return whether it is a dry run, which ends with its plan."""
-        await self._with_retries("plan", tenant, campaign_id)
-        creation = await self.load(tenant, campaign_id)
-        if not creation.spec.dry_run:
+    async def _run_until_ads(self, tenant: str, campaign_id: str) -> dict[str, Any]:
+        """Make the campaign and its ad sets, of a dry run the plan alone; return where the steps turn."""
+        turns = await self._with_retries("plan", tenant, campaign_id)
+        if not turns["dry_run"]:
             for step in ("create_campaign", "create_adsets"):
                 await self._with_retries(step, tenant, campaign_id)
-        return creation.spec.dry_run
+        return turns
 
-    async def _written(self, copies: asyncio.Task[None], campaign_id: str) -> None:
+    async def _written(self, copies: asyncio.Task[Any], campaign_id: str) -> None:
         """Wait for the copies. They never end a creation: ads without a copy are given the template."""
         try:
             await copies
@@ -120,8 +118,10 @@ class CampaignCreation:
             logger.error("undo failed", campaign_id=campaign_id, reason=error.message)
             await self._with_retries("give_up", tenant, campaign_id, failure=failure)
 
-    async def _with_retries(self, step: str, tenant: str, campaign_id: str, **arguments: Any) -> None:
-        await with_retries(
+    async def _with_retries(
+        self, step: str, tenant: str, campaign_id: str, **arguments: Any
+    ) -> dict[str, Any]:
+        return await with_retries(
             lambda: self.run_step(step, tenant, campaign_id, **arguments),
             what=step,
             # The transient errors are those that the state machine's Retry names as well.

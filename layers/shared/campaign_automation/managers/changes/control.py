@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from campaign_automation.clients.step_functions import Executions
-from campaign_automation.managers.campaign_manager import CampaignManager
+from campaign_automation.managers.campaign_manager import CampaignManager, created
 from campaign_automation.managers.changes.gate import WriteGate
 from campaign_automation.managers.changes.items import (
     GUARDS,
@@ -79,9 +79,12 @@ class CampaignControl:
         changed. A creation that goes on can be paused and deleted: it is stopped first.
         """
         status = _STATUS[request.action]
-        if request.stop and (stopped := await self._stop(request, request.stop, context)):
-            return stopped
-        campaign = await self._campaigns.load_created(context.user_id, request.campaign_id)
+        known = await self._campaigns.known(context.user_id, request.campaign_id)
+        if request.stop and isinstance(known, Creation) and known.state == "creating":
+            if stopped := await self._stop(known, request, request.stop, context):
+                return stopped
+            known = await self._campaigns.known(context.user_id, request.campaign_id)
+        campaign = created(known)
         if campaign.state == "deleted" and status != "deleted":
             raise ConflictError(CAMPAIGN_DELETED, field="campaign_id")
         if request.action == "start" and campaign.lacks_declaration:
@@ -155,18 +158,17 @@ class CampaignControl:
             message=_message(items, request, status),
         )
 
-    async def _stop(self, request: ManageCampaign, stop: Stop, context: Context) -> CampaignManaged | None:
-        """Stop a creation that goes on, and what it has started; None when none goes on.
+    async def _stop(
+        self, creation: Creation, request: ManageCampaign, stop: Stop, context: Context
+    ) -> CampaignManaged | None:
+        """Stop a creation that goes on, and what it has started; None when it ended in between.
 
         First nothing new is sent, then the execution ends, then the platform is told. What the creation made
         is removed, or kept paused, by the reconciler: a request of a dead step may still be on its way.
         """
-        creation = await self._campaigns.known(context.user_id, request.campaign_id)
-        if not isinstance(creation, Creation) or creation.state != "creating":
-            return None
         if not request.dry_run:
             if not await self._campaigns.request_stop(creation, stop):
-                return None  # it ended in between
+                return None
             if self._executions is not None:
                 await self._executions.stop(creation.campaign_id)
             creation = await self._campaigns.load(context.user_id, request.campaign_id)

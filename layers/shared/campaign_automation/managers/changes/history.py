@@ -50,13 +50,13 @@ class ChangeHistory:
 
     async def trail(self, request: GetAudit, context: Context) -> AuditTrail:
         """Return one page of a campaign's audit trail, oldest first."""
-        campaign = await self._campaigns.known(context.user_id, request.campaign_id)
+        campaign_id = await self._campaigns.id_of(context.user_id, request.campaign_id)
         records = await self._audit.page(
-            campaign.tenant, campaign.campaign_id, after=request.after or "", limit=request.limit
+            context.user_id, campaign_id, after=request.after or "", limit=request.limit
         )
         is_full = len(records) == request.limit
         return AuditTrail(
-            campaign_id=campaign.campaign_id,
+            campaign_id=campaign_id,
             records=records,
             next=records[-1].audit_id if is_full else None,
         )

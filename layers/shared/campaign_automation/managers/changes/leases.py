@@ -84,6 +84,9 @@ class CampaignLeases:
 
     async def _begin(self, held: Held) -> None:
         campaign, run = held.campaign, held.run
+        held.follows = None if campaign.run_id == run.run_id else campaign.run_id
+        if await self._store.begin_run_unchanged(campaign, run.run_id, RUN_SECONDS, stops=held.stops):
+            return
         for _ in range(int(_WAIT_SECONDS / _POLL_SECONDS)):
             holder = await self._store.begin_run(campaign, run.run_id, RUN_SECONDS, stops=held.stops)
             if holder is None:
@@ -98,7 +101,6 @@ class CampaignLeases:
             logger.warning("lease taken over", campaign_id=campaign.campaign_id, run_id=holder)
             await self._store.take_run(campaign, run.run_id, RUN_SECONDS)
             held.is_taken_over = True
-        held.follows = None if campaign.run_id == run.run_id else campaign.run_id
         # The caller loaded the campaign before it had the lease; the run before may have changed it since.
         fresh = await self._store.campaign(campaign.tenant, campaign.campaign_id)
         if fresh is not None:

@@ -9,7 +9,7 @@ from typing import Any
 from campaign_automation.adapters.base import PlatformAdapter
 from campaign_automation.adapters.common.account_ids import is_named
 from campaign_automation.managers.accounts.accounts_read import AccountReader
-from campaign_automation.managers.campaign_manager import CampaignManager, Opened, Origin
+from campaign_automation.managers.campaign_manager import CampaignManager, Opened, Origin, created
 from campaign_automation.managers.changes.gate import WriteGate
 from campaign_automation.managers.duplicates.imported import refuse, request_like
 from campaign_automation.managers.duplicates.present import Present, last_seen, present
@@ -66,7 +66,7 @@ class CampaignDuplicates:
         campaign, ConflictError for one that is a test or never was on its platform.
         """
         source = await self._campaigns.known(context.user_id, request.campaign_id)
-        campaign = await self._campaigns.load_created(context.user_id, request.campaign_id)
+        campaign = created(source)
         if campaign.test is not None:
             raise ConflictError(
                 "campaign_id: belongs to an A/B test; create another test with create_ab_test",

@@ -71,24 +71,23 @@ class Webhooks:
         event that has no webhook and is not for the bus: it is removed.
         """
         sent, tried, until = 0, set[str](), time.monotonic() + _TENANT_SECONDS
-        # Again for what came meanwhile: its own process found the lease taken.
-        while new := {event.event_id for event in await self._store.events(tenant)} - tried:
-            if time.monotonic() > until or not (
-                token := await self._store.begin_sending(tenant, _LEASE_SECONDS)
-            ):
+        while time.monotonic() < until and (token := await self._store.begin_sending(tenant, _LEASE_SECONDS)):
+            sent += await self._deliver(tenant, token, tried)
+            # Again for what came meanwhile: its own process found the lease taken.
+            if tried.issuperset(event.event_id for event in await self._store.events(tenant)):
                 break
-            sent += await self._deliver(tenant, token)
-            tried |= new
         return sent
 
-    async def _deliver(self, tenant: str, token: str) -> int:
-        """Send what waits once, under the lease of sending, and give it back."""
+    async def _deliver(self, tenant: str, token: str, tried: set[str]) -> int:
+        """Send what waits once, under the lease of sending, and give it back; note what was `tried`."""
         settings, failing = await self._store.settings(tenant)
         sent = 0
         try:
-            events = await self._to_bus(await self._store.events(tenant), settings)
+            events = await self._store.events(tenant)
+            tried.update(event.event_id for event in events)
+            left = await self._to_bus(events, settings)
             if settings.has_webhook:
-                sent, failing = await self._to_webhook(events, settings, failing)
+                sent, failing = await self._to_webhook(left, settings, failing)
         finally:
             await self._store.end_sending(tenant, token, failing)
         return sent
@@ -109,7 +108,10 @@ class Webhooks:
             some = list(itertools.islice(queues.items(), MOST_AT_ONCE))
             answers = await self._bus.put([_body(queue[0]) for _, queue in some])
             new = [queue.popleft() for (_, queue), is_taken in zip(some, answers, strict=True) if is_taken]
-            await self._store.taken(new, BUS)
+            if settings.has_webhook:
+                await self._store.taken(new, BUS)
+            else:  # nobody else waits for them
+                await self._store.drop(new)
             taken |= {event.event_id: event.taken_by(BUS) for event in new}
             if refused := answers.count(False):
                 emit("event_bus_failures_total", refused)
@@ -118,7 +120,8 @@ class Webhooks:
                     del queues[campaign_id]
         left = [taken.get(event.event_id, event) for event in events]
         if not settings.has_webhook:
-            await self._store.drop([event for event in left if not self._is_for_bus(event)])
+            others = [event for event in left if event.event_id not in taken]
+            await self._store.drop([event for event in others if not self._is_for_bus(event)])
         return [event for event in left if WEBHOOK not in event.taken]
 
     async def _to_webhook(

@@ -21,7 +21,7 @@ from campaign_automation.utils.observability import internal_error
 
 R = TypeVar("R")
 
-_FEWEST = 5  # campaigns for which three requests for all cost less than two or three for each
+_FEWEST = 2  # campaigns for which three requests for all are fewer than four for each
 _AT_ONCE = 16
 
 

@@ -84,7 +84,8 @@ class Outbox:
         """Return the next message of this campaign; none without a Web Platform."""
         if self._tools is None:
             return []
-        return [OutboxEntry(number=len(campaign.outbox) + 1, tool=tool, arguments=arguments)]
+        latest = max((item.number for item in campaign.outbox), default=0)
+        return [OutboxEntry(number=latest + 1, tool=tool, arguments=arguments)]
 
     def created(self, creation: Creation, platform_campaign_id: str) -> list[OutboxEntry]:
         """Return the messages of a campaign that was just created, paused unless it is started at once."""
@@ -194,7 +195,7 @@ class Outbox:
                 await self._quarantine(mailbox, entry, "the campaign is not recorded there")
             elif entry.is_waiting and entry.tool == UPDATE and entry.number < newest:
                 # An operator released it, and a newer state was told meanwhile.
-                await self._store.save_message(mailbox, entry.model_copy(update={"sent": True}))
+                await self._store.save_messages(mailbox, [entry.model_copy(update={"sent": True})])
             elif not entry.is_quarantined:
                 sent_at = clock.now_ms()
                 try:
@@ -221,7 +222,7 @@ class Outbox:
             await self._confirm(mailbox, now)  # nothing newer than what an operator decides on
         elif newest.sent:
             again = newest.model_copy(update={"sent": False})
-            await self._store.save_message(mailbox, again)
+            await self._store.save_messages(mailbox, [again])
             mailbox.outbox = [again if entry is newest else entry for entry in mailbox.outbox]
 
     async def _note_told(
@@ -229,7 +230,15 @@ class Outbox:
     ) -> None:
         """Store an acknowledged message, and which doubts it ends."""
         told = {"sent": True, "answer": answer, "confirm_at": _confirm_at(entry, sent_at)}
-        await self._store.save_message(mailbox, entry.model_copy(update=told))
+        kept = [entry.model_copy(update=told)]
+        if entry.tool in _CHANGES:
+            # What was told before is never sent again, and each change reads all that its campaign has.
+            earlier = (item for item in mailbox.outbox if item.tool in _CHANGES and not item.is_superseded)
+            superseded = {"arguments": {}, "is_superseded": True}
+            kept += [
+                item.model_copy(update=superseded) for item in earlier if item.sent and not item.confirm_at
+            ]
+        await self._store.save_messages(mailbox, kept)
         if entry.tool in _CHANGES:
             await self._confirm(mailbox, sent_at)
 
@@ -239,7 +248,7 @@ class Outbox:
             due = _confirm_at(entry, sent_at)
             if entry.sent and due != entry.confirm_at:
                 mailbox.outbox[number] = entry.model_copy(update={"confirm_at": due})
-                await self._store.save_message(mailbox, mailbox.outbox[number])
+                await self._store.save_messages(mailbox, [mailbox.outbox[number]])
 
     async def _refused(self, mailbox: Mailbox, entry: OutboxEntry, error: Exception) -> bool:
         """Keep a message that was not taken, and return whether it is quarantined now."""

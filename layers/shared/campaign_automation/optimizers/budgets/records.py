@@ -14,6 +14,7 @@ from campaign_automation.utils.error_handler import InvalidRequestError
 Days = Mapping[date, DayRecord]
 _MONEY = ("spend_minor", "revenue_minor")
 _NUMBERS = (*_MONEY, "conversions", "impressions", "clicks")
+_EXACT = 2**53
 
 
 class Totals(NamedTuple):
@@ -113,4 +114,5 @@ def _sum(values: Iterable[float | None]) -> Fraction | None:
 
 def exact(value: float) -> Fraction:
     """The number as it was reported: 0.3 conversions are 3/10, not the nearest binary fraction."""
-    return Fraction(str(value))
+    # Of whole numbers the text need not be read, which takes longest; beyond 2^53 a float is none of its own.
+    return Fraction(int(value)) if value % 1 == 0 and abs(value) < _EXACT else Fraction(str(value))

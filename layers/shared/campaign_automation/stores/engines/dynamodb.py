@@ -6,14 +6,18 @@ PynamoDB was weighed: it maps classes to tables, as the stores do already, and h
 from __future__ import annotations
 
 import asyncio
+import base64
 import functools
 import itertools
+import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from decimal import Decimal
 from random import SystemRandom
 from typing import Any, ParamSpec, TypeVar, assert_never
 
+from campaign_automation.stores.engines.conditions import NUMBERS
 from campaign_automation.stores.table import (
     Absent,
     AllOf,
@@ -62,6 +66,7 @@ class DynamoTable(Table):
         """Take a table and the maker of its client, which is called late: it takes longer than a call."""
         self._name = name
         self._make_client = client
+        self._prepared: Any = None
 
     @property
     def place(self) -> str:
@@ -69,7 +74,11 @@ class DynamoTable(Table):
 
     @property
     def _client(self) -> Any:
-        return self._make_client()
+        client = self._make_client()
+        if client is not self._prepared:
+            client.meta.events.register("before-parse.dynamodb", _take_rows_out, unique_id=INDEX)
+            self._prepared = client
+        return client
 
     async def _get(self, key: Key) -> Row | None:
         return await _offloaded(self._get_item, key)
@@ -301,20 +310,47 @@ def _unmarked(row: Row) -> Row:
     return row
 
 
-def _item(row: Mapping[str, Value]) -> dict[str, Any]:
-    from boto3.dynamodb.types import TypeSerializer
+def _take_rows_out(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: Any) -> None:
+    """Hand the rows of an answer on as they are: botocore walks through every value of them by its model,
+    which takes longer than all the rest of a call."""
+    from botocore.exceptions import HTTPClientError
 
-    serialize = TypeSerializer().serialize
-    return {name: serialize(value) for name, value in row.items() if value is not None}
+    if response_dict["status_code"] >= 300:
+        return
+    try:
+        answer = dict(json.loads(response_dict["body"]))
+    except (ValueError, TypeError) as error:
+        # botocore would read a proxy's page as an answer without rows.
+        raise HTTPClientError(error=error) from error
+    rows = {name: answer.pop(name) for name in ("Item", "Items", "Responses") if name in answer}
+    customized_response_dict |= rows
+    response_dict["body"] = json.dumps(answer).encode()
+
+
+def _item(row: Mapping[str, Value]) -> dict[str, Any]:
+    return {name: _typed(value) for name, value in row.items() if value is not None}
+
+
+def _typed(value: Value) -> dict[str, Any]:
+    match value:
+        case bool():
+            return {"BOOL": value}
+        case str():
+            return {"S": str.__str__(value)}  # of a StrEnum its plain text
+        case int() | Decimal():
+            return {"N": str(NUMBERS.create_decimal(value))}
+        case bytes():
+            return {"B": value}
+        case _:
+            raise TypeError(f"{type(value).__name__} is no value of a row")
 
 
 def _row(item: Mapping[str, Any]) -> Row:
-    from boto3.dynamodb.types import TypeDeserializer
-
-    deserialize = TypeDeserializer().deserialize
-    return {name: _unwrapped(deserialize(value)) for name, value in item.items()}
+    return {name: _plain(typed) for name, typed in item.items()}
 
 
-def _unwrapped(value: Any) -> Any:
-    """Return the plain value: boto3 wraps bytes in a class of its own."""
-    return bytes(value.value) if hasattr(value, "value") else value
+def _plain(typed: Mapping[str, Any]) -> Any:
+    ((kind, content),) = typed.items()
+    if kind == "N":
+        return NUMBERS.create_decimal(content)
+    return base64.b64decode(content) if kind == "B" and isinstance(content, str) else content

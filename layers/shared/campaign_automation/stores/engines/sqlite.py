@@ -191,8 +191,9 @@ def _transact(connection: sqlite3.Connection, waiting: deque[_Write], mine: _Wri
 def _commit(connection: sqlite3.Connection, writes: Sequence[_Write]) -> None:
     try:
         with _transaction(connection):
+            # One alone is undone with its transaction.
             for write in writes:
-                _carry_out_or_undo(connection, write)
+                (_carry_out_all if len(writes) == 1 else _carry_out_or_undo)(connection, write)
     except Exception as error:
         for write in writes:
             write.error = error
@@ -203,16 +204,20 @@ def _commit(connection: sqlite3.Connection, writes: Sequence[_Write]) -> None:
 def _carry_out_or_undo(connection: sqlite3.Connection, write: _Write) -> None:
     connection.execute("SAVEPOINT own")
     try:
-        for operation in write.operations:
-            _carry_out(connection, operation)
-        if write.sweeps:
-            connection.execute("DELETE FROM row WHERE expires_at < ?", (machine_now(),))
+        _carry_out_all(connection, write)
     except (sqlite3.Error, OSError):
         raise  # of the file, so that nothing of the others is stored either
     except Exception as error:
         connection.execute("ROLLBACK TO own")
         write.error = error
     connection.execute("RELEASE own")
+
+
+def _carry_out_all(connection: sqlite3.Connection, write: _Write) -> None:
+    for operation in write.operations:
+        _carry_out(connection, operation)
+    if write.sweeps:
+        connection.execute("DELETE FROM row WHERE expires_at < ?", (machine_now(),))
 
 
 def _carry_out(connection: sqlite3.Connection, operation: Operation) -> None:
@@ -251,7 +256,7 @@ def _identity(path: str) -> tuple[int, int] | None:
     """
     if path == MEMORY:
         return None
-    found = Path(path).stat()
+    found = os.stat(path)
     return found.st_dev, found.st_ino
 
 

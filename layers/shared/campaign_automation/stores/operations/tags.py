@@ -11,6 +11,7 @@ No caller asks for these rows, so they are those of the account, with the tags o
 
 from __future__ import annotations
 
+import asyncio
 from typing import NamedTuple
 
 from campaign_automation.models.campaign import Creation
@@ -46,10 +47,13 @@ class TagStore:
 
     async def keep(self, creation: Creation, account: AdAccount, tag: str) -> None:
         """Keep that a campaign's tag is ours, and have its account searched from tomorrow on."""
-        pk = owners_pk(creation.spec.platform, account.platform_account_id)
+        platform = creation.spec.platform
+        pk = owners_pk(platform, account.platform_account_id)
         ours = {"tenant": creation.tenant, "campaign_id": creation.campaign_id}
-        await self._table.write(Put({"pk": pk, "sk": tag, **ours}))
-        await self.keep_account(creation.tenant, creation.spec.platform, account)
+        await asyncio.gather(
+            self._table.write(Put({"pk": pk, "sk": tag, **ours})),
+            self.keep_account(creation.tenant, platform, account),
+        )
 
     async def keep_account(self, tenant: str, platform: str, account: AdAccount) -> None:
         """Have an account with campaigns of ours searched from tomorrow on."""

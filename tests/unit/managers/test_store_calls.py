@@ -1,0 +1,152 @@
+"""The calls of the store that an action makes: each is a request to DynamoDB, or a wait for the disk."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from campaign_automation.capability import run_action
+from campaign_automation.models.campaign import Creation
+from campaign_automation.settings import parse_settings
+from campaign_automation.stores.table import Delete, Key, Operation, Row
+from campaign_automation.wiring import Wiring
+from tests.support.builders import request_body
+from tests.support.fake_adapter import FakeAdapter
+from tests.support.memory_cache import MemoryCache
+from tests.support.memory_table import MemoryTable
+from tests.support.one_tenant import SETTINGS
+from tests.support.web_platform import MemoryWebPlatform
+
+
+class CountingTable(MemoryTable):
+    """A table that notes what is asked of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gets: list[Key] = []
+        self.queries: list[tuple[str, str]] = []  # partitions and prefixes
+        self.writes: list[Sequence[Operation]] = []
+
+    async def _get(self, key: Key) -> Row | None:
+        self.gets.append(key)
+        return await super()._get(key)
+
+    async def _query(self, pk: str, since: str, prefix: str, limit: int | None) -> list[Row]:
+        self.queries.append((pk, prefix))
+        return await super()._query(pk, since, prefix, limit)
+
+    async def _write(self, operations: Sequence[Operation]) -> None:
+        self.writes.append(operations)
+        await super()._write(operations)
+
+    @contextmanager
+    def counting(self) -> Iterator[None]:
+        self.gets, self.queries, self.writes = [], [], []
+        yield
+
+
+class House:
+    def __init__(self) -> None:
+        self.table = CountingTable()
+        self.web_platform = MemoryWebPlatform()
+        self.wiring = Wiring(
+            parse_settings(SETTINGS),
+            mcp_client=self.web_platform,
+            redis_client=MemoryCache(),
+            adapters={"meta": FakeAdapter("meta")},
+            table=self.table,
+            runs_due=True,
+        )
+        self.campaign_id = str(self.ask("create_campaign", request_body())["campaign_id"])
+
+    def ask(self, action: str, parameters: dict[str, Any]) -> dict[str, Any]:
+        answer = asyncio.run(run_action(self.wiring, action, parameters, {"user_id": "u"}))
+        assert answer["status"] == "success", answer
+        return answer
+
+    def manage(self, action: str) -> None:
+        self.ask("manage_campaign", {"campaign_id": self.campaign_id, "action": action})
+
+    def creation(self) -> Creation:
+        creation = asyncio.run(self.wiring.store.load("u", self.campaign_id))
+        assert creation is not None
+        return creation
+
+    @property
+    def partition(self) -> str:
+        return f"u#campaign#{self.campaign_id}"
+
+
+@pytest.fixture
+def house() -> House:
+    return House()
+
+
+def test_a_status_from_the_cache_reads_one_row(house: House) -> None:
+    question = {"campaign_id": house.campaign_id}
+    house.ask("get_campaign_status", question)
+    with house.table.counting():
+        assert house.ask("get_campaign_status", question)["source"] == "cache"
+    assert house.table.gets == [Key(house.partition, "campaign")]
+    assert house.table.queries == []
+    assert house.table.writes == []
+
+
+def test_a_trail_is_read_without_its_campaign(house: House) -> None:
+    platform_id = house.creation().campaign().root_id  # type: ignore[union-attr]
+    for name in (house.campaign_id, platform_id):
+        with house.table.counting():
+            trail = house.ask("get_audit", {"campaign_id": name})
+        assert trail["campaign_id"] == house.campaign_id
+        assert trail["records"]
+        assert house.table.queries == [(f"u#audit#{house.campaign_id}", "")]
+
+
+@pytest.mark.parametrize("action", ["pause", "start"])
+def test_a_change_reads_its_whole_campaign_once(house: House, action: str) -> None:
+    house.manage("start" if action == "pause" else "pause")
+    with house.table.counting():
+        house.manage(action)
+    assert house.table.queries.count((house.partition, "")) == 1
+
+
+def test_a_campaign_that_was_written_after_it_was_read_is_read_again_under_the_lease(house: House) -> None:
+    store, campaign = house.wiring.store, house.creation().campaign()
+    assert campaign is not None
+    asyncio.run(store.plan_resume(campaign, None))  # by another process
+    assert not asyncio.run(store.begin_run_unchanged(campaign, "run_1", 60))
+    fresh = house.creation().campaign()
+    assert fresh is not None
+    assert asyncio.run(store.begin_run_unchanged(fresh, "run_1", 60))
+    assert not asyncio.run(store.begin_run_unchanged(fresh, "run_2", 60))
+
+
+def test_a_campaign_whose_run_died_or_that_was_made_elsewhere_is_always_read_again(house: House) -> None:
+    store, campaign = house.wiring.store, house.creation().campaign()
+    assert campaign is not None
+    for of_old in ({"run_id": "run_dead"}, {"is_adopted": True}, {"state": "creating"}):
+        as_read = campaign.model_copy(update=of_old)
+        assert not asyncio.run(store.begin_run_unchanged(as_read, "run_1", 60))
+
+
+def test_what_the_web_platform_was_told_before_takes_no_room_in_later_reads(house: House) -> None:
+    for action in ("start", "pause", "start"):
+        house.manage(action)
+    first, *earlier, newest = house.creation().outbox
+    assert first.arguments  # of the record itself
+    assert newest.arguments  # it may be told again
+    assert [(entry.sent, entry.is_superseded, entry.arguments) for entry in earlier] == [(True, True, {})] * 3
+    rows = {row["sk"]: row for row in house.table.rows() if row["pk"] == house.partition}
+    expiring = [name for name, row in rows.items() if name.startswith("outbox#") and "expires_at" in row]
+    assert expiring == [f"outbox#{entry.number:06d}" for entry in earlier]
+
+    gone = Key(house.partition, expiring[0])
+    asyncio.run(house.table.write(Delete(gone)))
+    house.manage("pause")
+    assert house.creation().outbox[-1].number == newest.number + 1
+    (record,) = house.web_platform.campaigns.values()
+    assert record["status"] == "paused"
