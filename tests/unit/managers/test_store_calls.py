@@ -112,6 +112,9 @@ def test_a_change_reads_its_whole_campaign_once(house: House, action: str) -> No
     with house.table.counting():
         house.manage(action)
     assert house.table.queries.count((house.partition, "")) == 1
+    # A start is weighed against the cap with what all campaigns of the account may spend; a pause is not.
+    of_account = [pk for pk, _ in house.table.queries if pk.startswith("u#budgets#")]
+    assert len(of_account) == (action == "start")
 
 
 def test_a_campaign_that_was_written_after_it_was_read_is_read_again_under_the_lease(house: House) -> None:

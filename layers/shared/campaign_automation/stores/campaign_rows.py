@@ -242,9 +242,13 @@ def adopted_rows(campaign: Campaign) -> list[Row]:
     ]
 
 
+def commitment_key(tenant: str, account: str, campaign_id: str) -> Key:
+    return Key(f"{tenant}#budgets#{account}", campaign_id)
+
+
 def commitment_write(tenant: str, account: str, campaign_id: str, amount: Decimal | None) -> Put | Delete:
     """Return the write of the amount that a campaign may spend a day; None when it spends nothing."""
-    key = Key(f"{tenant}#budgets#{account}", campaign_id)
+    key = commitment_key(tenant, account, campaign_id)
     return Delete(key) if amount is None else Put({**key._asdict(), "amount": str(amount)})
 
 
