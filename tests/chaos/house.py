@@ -54,6 +54,10 @@ class MortalTable(MemoryTable):
         self._check()
         return await super()._get(key)
 
+    async def _get_many(self, keys: Sequence[Key], names: Sequence[str]) -> list[Row]:
+        self._check()
+        return await super()._get_many(keys, names)
+
     async def _query(self, pk: str, since: str, prefix: str, limit: int | None) -> list[Row]:
         self._check()
         return await super()._query(pk, since, prefix, limit)

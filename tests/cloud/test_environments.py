@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import tempfile
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
@@ -23,6 +26,11 @@ from local.cloud.workers.worker import Function
 APP = """
 import os, time
 from pathlib import Path
+with open("loaded", "a") as file:
+    file.write(f"{os.getpid()}\\n")
+if Path("threads").exists():
+    import threading
+    threading.Thread(target=threading.Event().wait, daemon=True).start()
 def lambda_handler(event, context):
     meeting = Path(event["meeting"])
     (meeting / str(os.getpid())).touch()
@@ -87,6 +95,59 @@ def test_environments_that_were_used_just_now_are_kept(
     first = pids(running, "one", 2)
     assert len(pids(running, "two", 2, apart=True)) == 1  # one after the other, in the first of its own
     assert pids(running, "one", 2) == first
+
+
+@pytest.fixture
+def room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runtime, "ENVIRONMENTS", 100)
+    monkeypatch.setattr(runtime, "PATIENCE_SECONDS", 0.05)
+
+
+def loads(folder: Path) -> list[int]:
+    return [int(line) for line in (folder / "loaded").read_text().splitlines()]
+
+
+def test_many_environments_at_once_load_the_function_twice(
+    running: Runtime, room: None, tmp_path: Path
+) -> None:
+    first = pids(running, "one", 6)
+    assert len(first) == 6
+    assert len(loads(tmp_path)) == 2  # the first environment, and the template of the others
+    assert len(first & set(loads(tmp_path))) == 1
+    assert pids(running, "one", 6) == first
+
+
+def test_a_function_with_threads_loads_in_each_environment(
+    running: Runtime, room: None, tmp_path: Path
+) -> None:
+    (tmp_path / "threads").touch()
+    first = pids(running, "one", 3)
+    assert first < set(loads(tmp_path))
+
+
+def test_environments_outlive_neither_their_template_nor_fail_for_it(
+    running: Runtime, room: None, tmp_path: Path
+) -> None:
+    first = pids(running, "one", 3)
+    (template,) = set(loads(tmp_path)) - first
+    os.kill(template, signal.SIGKILL)
+    while sum(worker.alive for worker in running._pool("one")._idle) > 1:
+        time.sleep(0.01)
+    again = pids(running, "one", 3)
+    assert len(again) == 3
+    assert again & first == set(loads(tmp_path)) & first
+
+
+def test_a_copy_that_works_when_its_version_goes_finishes(running: Runtime, room: None) -> None:
+    pids(running, "one", 3)
+    with ThreadPoolExecutor(1) as threads, tempfile.TemporaryDirectory() as meeting:
+        event = {"of": 4, "seconds": 0, "meeting": meeting}
+        work = [running.submit("one", json.dumps(event).encode()) for _ in range(3)]
+        while len(list(Path(meeting).iterdir())) < 3:
+            time.sleep(0.01)
+        running.deploy({})
+        threads.submit((Path(meeting) / "last").touch)
+        assert not any(item.result(60).failed for item in work)
 
 
 def test_a_connection_serves_many_requests_and_what_was_not_read_is_none_of_the_next(cloud: Cloud) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -91,6 +92,13 @@ class Rules:
     def metrics(self) -> dict[str, dict[str, float]]:
         url = f"{self.cloud.info['api_url']}/_local/metrics"
         return dict(httpx.get(url, timeout=600, verify=False).json()["CampaignAutomation"])
+
+    def table_calls(self) -> Counter[str]:
+        """The requests to the table since the cloud is up, by operation."""
+        url = f"{self.cloud.info['api_url']}/_local/usage"
+        counts = httpx.get(url, timeout=600, verify=False).json()
+        start = "dynamodb."
+        return Counter({name.removeprefix(start): n for name, n in counts.items() if name.startswith(start)})
 
     def payload(self, rule_id: str, at: datetime) -> dict[str, Any]:
         """What the rule's schedule would hand over at that time."""
@@ -271,6 +279,26 @@ def test_an_observing_rule_says_once_what_it_would_have_done(
     assert (again["notification"], {item["reason"] for item in again["skipped"]}) == (None, {"cooldown"})
     assert statuses(api, campaign_id) == ["active"] * 3
     assert len(sandbox.state("web_platform")["notifications"]) == 1
+
+
+@slow
+@pytest.mark.slow
+def test_a_tick_reads_the_campaigns_of_an_account_together(api: Api, sandbox: Sandbox, rules: Rules) -> None:
+    """In the table of the cloud, with the rights of its function."""
+    campaigns = [rules.running(daily_budget=budget)["campaign_id"] for budget in (90, 100)]
+    rule_id = rules.create(campaigns, mode="observe").json()["rule_id"]
+    before = rules.table_calls()
+    result = rules.fire(rule_id)["answer"]
+    asked = rules.table_calls() - before
+    assert (result["evaluated"], result["undecidable"]) == (6, [])
+    assert asked["BatchGetItem"] == 3  # digests and marks, and the marks again
+    # Of the one that somebody changed meanwhile the tick knows it.
+    api.manage(campaigns[0], "pause")
+    sandbox.advance(advance_hours=1)
+    assert {item["reason"] for item in rules.fire(rule_id)["answer"]["skipped"]} == {
+        "already_paused",
+        "cooldown",
+    }
 
 
 @slow

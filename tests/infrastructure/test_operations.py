@@ -386,7 +386,7 @@ class Failing(SqliteTable):
     async def _query(self, *arguments: Any, **options: Any) -> Any:
         raise ZeroDivisionError
 
-    _get = _query
+    _get = _get_many = _query
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection, wait
@@ -19,20 +19,30 @@ from typing import Any
 
 # Libraries that the functions import while they start. One that is missing here only costs time.
 LIBRARIES = (
+    "anyio._backends._asyncio",
     "aws_lambda_powertools.logging",
+    "aws_lambda_powertools.logging.types",
     "aws_lambda_powertools.metrics",
+    "aws_lambda_powertools.utilities.parameters",
     "boto3.session",
     "botocore.client",
+    "facebook_business.adobjects.adaccount",
     "facebook_business.api",
     "google.ads.googleads.client",
     "google.ads.googleads.v26.services.services.google_ads_service",
     "google.generativeai",
+    "h11",
+    "httpcore",
     "httpx",
     "pydantic.main",
     "pydantic.networks",
     "pydantic.type_adapter",
     "redis.asyncio",
     "scipy.special",
+    "sniffio",
+    "snapshot_restore_py",
+    "sqlite3",
+    "statistics",
 )
 _ROOT = Path(__file__).parents[3]
 _PRELOADED = "local.cloud.workers.preloaded"
@@ -51,14 +61,23 @@ class Program:
     environment: Mapping[str, str]
 
 
+Main = Callable[..., None]  # of a program, its output, and further connections
+
+
 class Fork:
     """A forked process, with the part of Popen's interface that is used of it."""
 
-    def __init__(self, program: Program, output: int) -> None:
+    def __init__(self, program: Program, output: int, main: Main | None = None, *more: Connection) -> None:
         with Connection(output, readable=False) as written, _LOCK:
-            self._process = _CONTEXT.Process(target=_run, args=(program, written), daemon=True)
+            arguments = (program, written, *more)
+            self._process = _CONTEXT.Process(target=main or _run, args=arguments, daemon=True)
             self._process.start()
         self.pid = int(self._process.pid or 0)
+
+    @staticmethod
+    def pipe() -> tuple[Connection, Connection]:
+        """Return the ends of a connection, one of them for a forked process."""
+        return _CONTEXT.Pipe()
 
     def poll(self) -> int | None:
         """Return the exit status, negative for a signal, and None while it runs."""
@@ -92,6 +111,12 @@ def stop() -> None:
 
 def _run(program: Program, output: Connection) -> None:
     """Be `python -m awslambdaric` with a fresh environment, as the runtime's process starts it."""
+    become(program, output)
+    run_handler(program.handler)
+
+
+def become(program: Program, output: Connection) -> None:
+    """Turn this process into one of the function: its output, variables, folder and import path."""
     os.setsid()
     for descriptor in (1, 2):
         os.dup2(output.fileno(), descriptor)
@@ -104,6 +129,9 @@ def _run(program: Program, output: Connection) -> None:
     others = [path for path in sys.path if path and Path(path) != _ROOT]
     sys.path[:] = [str(program.directory), *map(str, program.layers), *others]
     importlib.import_module(_PRELOADED).keep_or_forget(program.layers)
-    sys.argv = ["awslambdaric", program.handler]
+
+
+def run_handler(handler: str) -> None:
+    sys.argv = ["awslambdaric", handler]
     # Not earlier: it reads its variables while it is imported.
     importlib.import_module("awslambdaric.__main__").main(sys.argv)

@@ -6,10 +6,12 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 
 from local.cloud.processes import Children
 from local.cloud.telemetry import Telemetry
-from local.cloud.workers.worker import LATEST, Function, Outcome, Worker
+from local.cloud.workers.templates import Template
+from local.cloud.workers.worker import LATEST, Function, Outcome, Worker, program_of, spawned
 
 # Beyond these an invocation waits for a free environment; AWS would go on to a thousand.
 ENVIRONMENTS_PER_FUNCTION = 10
@@ -18,6 +20,7 @@ ENVIRONMENTS_PER_FUNCTION = 10
 ENVIRONMENTS = 32
 # AWS would start another environment at once; here a cold start takes more from everybody than a short wait.
 PATIENCE_SECONDS = 0.5
+LOADING_SECONDS = 30.0  # the longest wait for the template of further environments
 KEPT_SECONDS = 10.0  # that the environments of a function idle before others may take their room
 INVOCATIONS_AT_ONCE = 128
 _LOOK_SECONDS = 0.1  # until one that waits looks again for an environment that idles elsewhere
@@ -127,6 +130,7 @@ class _Pool:
     ) -> None:
         self.identity = _identity(function)
         self.used_at = 0.0
+        self._template: Template | None = None
         self._has_room = has_room
         self._function = function
         self._retired = False
@@ -170,17 +174,30 @@ class _Pool:
             idle, self._idle = self._idle, []
         for worker in idle:
             worker.stop()
+        self._end_if_over()
 
     def stop(self) -> None:
         with self._changed:
             workers = [*self._idle, *self._busy]
         for worker in workers:
             worker.stop()
+        if self._template is not None:
+            self._children.kill(self._template)
+
+    def _end_if_over(self) -> None:
+        """End the template of a retired pool after its last copy: they would end with it."""
+        with self._changed:
+            template = self._template if self._retired and not self._busy else None
+        if template is not None:
+            self._children.kill(template)
 
     def _take(self) -> Worker:
         with self._changed:
             if self._busy:
                 self._changed.wait_for(lambda: self._idle, PATIENCE_SECONDS)
+                if not self._idle:
+                    template = self._template_of()
+                    self._changed.wait_for(lambda: self._idle or template.is_settled, LOADING_SECONDS)
             while not (self._idle or self._may_start()):
                 self._changed.wait(_LOOK_SECONDS)
             worker = self._idle.pop() if self._idle else self._start()
@@ -195,7 +212,23 @@ class _Pool:
         return not self._busy or (len(self._busy) < ENVIRONMENTS_PER_FUNCTION and self._has_room(self))
 
     def _start(self) -> Worker:
+        if self._busy and self._template is not None and self._template.is_ready:
+            # One that has ended starts nothing.
+            with suppress(OSError):
+                return Worker(self._function, self._children, self._telemetry, self._template.copy)
         return Worker(self._function, self._children, self._telemetry)
+
+    def _template_of(self) -> Template:
+        """Return the process that further environments are copied from, which loads the function at first."""
+        if self._template is None:
+            program = program_of(self._function, "")
+            parts = self._function, self._children, self._telemetry
+            self._template = spawned(*parts, lambda output: Template(program, output, self._told))
+        return self._template
+
+    def _told(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
 
     def _give_back(self, worker: Worker) -> None:
         with self._changed:
@@ -207,3 +240,4 @@ class _Pool:
             self._changed.notify()
         if not is_kept:
             worker.stop()
+            self._end_if_over()

@@ -10,12 +10,13 @@ import sys
 import threading
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from local.cloud.aws import CREDENTIALS
-from local.cloud.processes import Children
+from local.cloud.processes import C, Child, Children
 from local.cloud.telemetry import Telemetry
 from local.cloud.workers.forks import Fork, Program
 
@@ -77,11 +78,54 @@ class _Message:
     body: bytes = b""
 
 
+Start = Callable[[Program, int], Child]  # a process of a program that writes to a descriptor
+
+
+def program_of(function: Function, api_address: str) -> Program:
+    """Return the function as a process with the Runtime API at `api_address` runs it."""
+    variables = {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "LANG": "en_US.UTF-8",
+        "TZ": ":UTC",
+        "PYTHONPATH": os.pathsep.join(map(str, function.layers)),
+        **CREDENTIALS,
+        "AWS_ACCESS_KEY_ID": function.name,  # whose permissions hold
+        "AWS_LAMBDA_RUNTIME_API": api_address,
+        "AWS_LAMBDA_FUNCTION_NAME": function.name,
+        "AWS_LAMBDA_FUNCTION_VERSION": function.version,
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory),
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "AWS_LAMBDA_LOG_FORMAT": function.log_format,
+        "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{function.name}",
+        "AWS_LAMBDA_LOG_STREAM_NAME": f"{time.strftime('%Y/%m/%d')}/[{function.version}]{uuid.uuid4().hex}",
+        "AWS_EXECUTION_ENV": f"AWS_Lambda_python{sys.version_info.major}.{sys.version_info.minor}",
+        "LAMBDA_TASK_ROOT": str(function.directory),
+        "_HANDLER": function.handler,
+        **function.environment,
+    }
+    return Program(function.handler, function.directory, function.layers, variables)
+
+
+def spawned(function: Function, children: Children, telemetry: Telemetry, start: Callable[[int], C]) -> C:
+    """Start a process of the function by `start`, which takes the descriptor of its output."""
+    read, written = os.pipe()
+    try:
+        process = children.keep(lambda: start(written))
+    except BaseException:
+        os.close(read)
+        raise
+    telemetry.follow(read, function.name)
+    return process
+
+
 class Worker:
     """Starts cold, then answers one invocation at a time until it is stopped or dies."""
 
-    def __init__(self, function: Function, children: Children, telemetry: Telemetry) -> None:
+    def __init__(
+        self, function: Function, children: Children, telemetry: Telemetry, start: Start = Fork
+    ) -> None:
         self._function = function
+        self._start = start
         self._children = children
         self._telemetry = telemetry
         self._events: queue.Queue[_Event | None] = queue.Queue()
@@ -114,42 +158,9 @@ class Worker:
         self._events.put(None)
         self._api.close()
 
-    def _spawn(self) -> Fork:
-        function = self._function
-        program = Program(function.handler, function.directory, function.layers, self._environment())
-        read, written = os.pipe()
-        try:
-            process = self._children.keep(lambda: Fork(program, written))
-        except BaseException:
-            os.close(read)
-            raise
-        self._telemetry.follow(read, function.name)
-        return process
-
-    def _environment(self) -> dict[str, str]:
-        function = self._function
-        return {
-            "PATH": os.environ.get("PATH", os.defpath),
-            "LANG": "en_US.UTF-8",
-            "TZ": ":UTC",
-            "PYTHONPATH": os.pathsep.join(map(str, function.layers)),
-            **CREDENTIALS,
-            "AWS_ACCESS_KEY_ID": function.name,  # whose permissions hold
-            "AWS_LAMBDA_RUNTIME_API": self._api.address,
-            "AWS_LAMBDA_FUNCTION_NAME": function.name,
-            "AWS_LAMBDA_FUNCTION_VERSION": function.version,
-            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory),
-            "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
-            "AWS_LAMBDA_LOG_FORMAT": function.log_format,
-            "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{function.name}",
-            "AWS_LAMBDA_LOG_STREAM_NAME": (
-                f"{time.strftime('%Y/%m/%d')}/[{function.version}]{uuid.uuid4().hex}"
-            ),
-            "AWS_EXECUTION_ENV": f"AWS_Lambda_python{sys.version_info.major}.{sys.version_info.minor}",
-            "LAMBDA_TASK_ROOT": str(function.directory),
-            "_HANDLER": function.handler,
-            **function.environment,
-        }
+    def _spawn(self) -> Child:
+        program = program_of(self._function, self._api.address)
+        return spawned(self._function, self._children, self._telemetry, lambda out: self._start(program, out))
 
     def _watch(self) -> None:
         code = self._process.wait()

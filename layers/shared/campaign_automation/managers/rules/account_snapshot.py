@@ -170,7 +170,8 @@ class AccountSnapshots:
         except CampaignAutomationError as caught:
             error, is_of_one = caught, isinstance(caught, PlatformError) and caught.code == _UNSEEN
         except (KeyError, ValueError):
-            internal_error("not read for rules", account=_account(campaigns[0]))
+            if len(campaigns) == 1:
+                internal_error("not read for rules", campaign_id=campaigns[0].campaign_id)
             error, is_of_one = Broken().error(), True
         logger.warning("not read for rules", account=_account(campaigns[0]), reason=error.message)
         if len(campaigns) == 1 or not is_of_one:
