@@ -29,6 +29,7 @@ from campaign_automation.stores.table import (
     Update,
     Value,
     document,
+    version_of,
 )
 from campaign_automation.utils.clock import now_ms
 
@@ -311,6 +312,7 @@ def creation_of(campaign: Row, rows: list[Row]) -> Creation:
         "objects": {entry.tag: entry for entry in objects},
         "outbox": messages_of(row for row in rows if row["sk"].startswith(MESSAGES)),
     }
+    parts["row_version"] = version_of(campaign)
     return Creation.model_validate(campaign | documents | _small(campaign) | parts)
 
 

@@ -285,6 +285,8 @@ class CampaignStore(MessageStore):
         # Steps and runs write objects beside the campaign's row; an import begins its versions anew.
         if campaign.state != "created" or campaign.run_id is not None or campaign.is_adopted:
             return False
+        if campaign.row_version is None:
+            return False
         unchanged = Version(campaign.row_version)
         return await self._table.try_write(run_claim(campaign, run_id, seconds, unchanged, stops=stops))
 
