@@ -11,6 +11,7 @@ import pytest
 
 from campaign_automation.capability import run_action
 from campaign_automation.managers.changes.items import DesiredChange, new_run
+from campaign_automation.managers.shared.web_platform_record import DELETE
 from campaign_automation.models.campaign import Creation
 from campaign_automation.settings import parse_settings
 from campaign_automation.stores.table import Delete, Key, Operation, Row
@@ -165,3 +166,14 @@ def test_what_the_web_platform_was_told_before_takes_no_room_in_later_reads(hous
     assert house.creation().outbox[-1].number == newest.number + 1
     (record,) = house.web_platform.campaigns.values()
     assert record["status"] == "paused"
+
+
+def test_a_message_that_is_released_late_takes_nothing_of_a_newer_one(house: House) -> None:
+    house.manage("start")
+    creation = house.creation()
+    *_, older, newest = creation.outbox
+    late = older.model_copy(update={"tool": DELETE, "arguments": {}, "sent": False, "is_superseded": False})
+    asyncio.run(house.wiring.store.save_messages(creation, [late]))
+    asyncio.run(house.wiring.outbox.deliver("u", creation.campaign_id))
+    *_, released, kept = house.creation().outbox
+    assert (released.sent, kept.arguments, kept.is_superseded) == (True, newest.arguments, False)

@@ -162,6 +162,20 @@ def test_values_of_every_kind_are_read_from_an_answer() -> None:
     assert asyncio.run(answering(200, page).query("p")) == [row]
 
 
+def test_what_an_operator_set_to_null_is_as_if_it_were_not_there() -> None:
+    item = b'{"pk": {"S": "p"}, "run_id": {"NULL": true}}'
+    table = answering(200, b'{"Item": ' + item + b"}")
+    assert asyncio.run(table.get(Key("p", "s"))) == {"pk": "p", "schema": 1}
+
+
+def test_a_batch_of_which_nothing_was_read_is_asked_for_again(stubber: Stubber) -> None:
+    stubber.add_response(
+        "batch_get_item", {"Responses": {}, "UnprocessedKeys": batch(left="a")["UnprocessedKeys"]}
+    )
+    stubber.add_response("batch_get_item", batch("a"))
+    assert list(asyncio.run(table(stubber).get_many([Key("a", "x")], []))) == [Key("a", "x")]
+
+
 @pytest.mark.parametrize("status", [200, 502])
 def test_a_page_of_a_proxy_is_no_answer_without_rows(status: int) -> None:
     with pytest.raises(StoreError) as caught:

@@ -32,6 +32,7 @@ from campaign_automation.stores.table import (
     version_of,
 )
 from campaign_automation.utils.clock import now_ms
+from campaign_automation.utils.error_handler import StoreError
 
 RUN = Lease(holder="run_id", until="run_held_until")
 # A change that ended well leaves nothing to settle; one whose process died does.
@@ -251,6 +252,17 @@ def commitment_write(tenant: str, account: str, campaign_id: str, amount: Decima
     """Return the write of the amount that a campaign may spend a day; None when it spends nothing."""
     key = commitment_key(tenant, account, campaign_id)
     return Delete(key) if amount is None else Put({**key._asdict(), "amount": str(amount)})
+
+
+def amount_of(commitment: Row) -> Decimal:
+    """Return the amount of a commitment. Raises StoreError for a row that holds none."""
+    try:
+        amount = Decimal(commitment["amount"])
+    except (ArithmeticError, KeyError, TypeError, ValueError):
+        amount = Decimal("NaN")
+    if not amount.is_finite():  # a sum with it would be no number, and within no cap or any
+        raise StoreError("a commitment of the account cannot be read", retryable=False)
+    return amount
 
 
 def _lifetime(creation: Creation) -> dict[str, int]:

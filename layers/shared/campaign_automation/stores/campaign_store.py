@@ -44,6 +44,7 @@ from campaign_automation.stores.campaign_rows import (
     Listed,
     account_key,
     adopted_of,
+    amount_of,
     asset_key,
     campaign_key,
     campaign_row,
@@ -338,14 +339,17 @@ class CampaignStore(MessageStore):
         return await write_with_events(self._table, operations, events)
 
     async def committed(self, tenant: str, account: str) -> dict[str, Decimal]:
-        """Return the amount that each active campaign of the account may spend a day, by campaign."""
+        """Return the amount that each active campaign of the account may spend a day, by campaign.
+
+        Raises StoreError, which no later try passes, for a row that holds no amount.
+        """
         rows = await self._table.query(f"{tenant}#budgets#{account}")
-        return {row["sk"]: Decimal(row["amount"]) for row in rows}
+        return {row["sk"]: amount_of(row) for row in rows}
 
     async def commitment(self, tenant: str, account: str, campaign_id: str) -> Decimal | None:
         """Return the amount that one campaign may spend a day, None when it spends nothing."""
         row = await self._table.get(commitment_key(tenant, account, campaign_id))
-        return None if row is None else Decimal(row["amount"])
+        return None if row is None else amount_of(row)
 
     async def commit(self, tenant: str, account: str, campaign_id: str, amount: Decimal | None) -> None:
         """Replace the amount that the campaign may spend a day; None when it spends nothing."""

@@ -63,7 +63,7 @@ class DigestStore:
     async def marks(self, tenant: str, campaign_ids: Iterable[str]) -> dict[str, str]:
         """Return the marks of campaigns by id; none for one that a change has, or had when it died."""
         keys = {Key(partition(tenant, item), "campaign"): item for item in campaign_ids}
-        rows = await self._table.get_many(keys, ["tenant", "updated_at", VERSION_ATTRIBUTE, RUN.holder])
+        rows = await self._rows(keys, ["tenant", "updated_at", VERSION_ATTRIBUTE, RUN.holder])
         return {
             keys[key]: f"{row.get('updated_at', '')}.{row.get(VERSION_ATTRIBUTE, 0)}"
             for key, row in rows.items()
@@ -73,9 +73,17 @@ class DigestStore:
     async def read(self, tenant: str, campaign_ids: Iterable[str]) -> dict[str, Kept]:
         """Return the digests of campaigns by id, without those that cannot be read."""
         keys = {_key(tenant, item): item for item in campaign_ids}
-        rows = await self._table.get_many(keys, ["form", "mark", "packed"])
+        rows = await self._rows(keys, ["form", "mark", "packed"])
         kept = {keys[key]: _kept(row) for key, row in rows.items() if row.get("form") == _FORM}
         return {name: item for name, item in kept.items() if item is not None and _is_of(item, tenant, name)}
+
+    async def _rows(self, keys: Iterable[Key], names: Iterable[str]) -> Mapping[Key, Row]:
+        """Return rows, none when they cannot be read: a rule that stops spend reads the campaigns then."""
+        try:
+            return await self._table.get_many(keys, names)
+        except (StoreError, ValueError) as error:
+            logger.warning("digests not read", reason=str(error))
+            return {}
 
     async def keep(self, tenant: str, digests: Mapping[str, Kept]) -> None:
         """Store digests by campaign. One that is too long for a row is left out, and so is all that fails."""

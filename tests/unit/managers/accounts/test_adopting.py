@@ -494,3 +494,19 @@ def test_a_part_that_fails_is_told_and_hides_no_other(house: OneTenant) -> None:
     answer = house.done("check_health", {}, roles=["operator"])
     assert (answer["status"], answer["message"]) == ("partial", "failing: web_platform")
     assert answer["parts"]["table"]["state"] == "ok"
+
+
+def test_of_two_imports_of_one_large_campaign_the_commitment_stays(house: OneTenant) -> None:
+    theirs = house.adapter.elsewhere("Summer", *([1] * MAX_OPERATIONS))
+
+    async def both() -> list[dict[str, Any]]:
+        return list(await asyncio.gather(*(house.ask_async("import_campaigns", ALL) for _ in range(2))))
+
+    answers = house.run(both)
+    (taken,) = house.done("list_campaigns", {})["campaigns"]
+    assert house.status(theirs)["campaign"]["campaign_id"] == taken["campaign_id"]
+    amounts = [
+        row["amount"] for row in house.table.rows() if row["sk"] == taken["campaign_id"] and "amount" in row
+    ]
+    assert [Decimal(amount) for amount in amounts] == [MAX_OPERATIONS]
+    assert "another" not in str(answers)

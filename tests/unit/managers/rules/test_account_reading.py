@@ -16,6 +16,7 @@ from campaign_automation.stores.digest_store import Digest, DigestStore
 from campaign_automation.stores.table import Key, Operation, Row
 from campaign_automation.tasks import evaluate_rule
 from campaign_automation.utils import clock
+from campaign_automation.utils.error_handler import StoreError
 from tests.support.many_accounts import ManyAccounts
 from tests.support.memory_table import MemoryTable
 from tests.support.one_tenant import OneTenant
@@ -245,3 +246,17 @@ def test_a_digest_is_no_whole_campaign_to_whoever_changes_it(house: House) -> No
     digests = [Digest.model_validate_json(zlib.decompress(row["packed"])) for row in house.table.of("digest")]
     assert len(digests) == CAMPAIGNS
     assert all(item.campaign.outbox == [] and item.campaign.row_version is None for item in digests)
+
+
+@pytest.mark.parametrize("is_retryable", [True, False])
+def test_digests_that_cannot_be_read_stop_no_tick(
+    house: House, monkeypatch: pytest.MonkeyPatch, is_retryable: bool
+) -> None:
+    house.observe()
+    expected = decided(house.tick())
+
+    async def refused(*_: Any) -> list[Row]:
+        raise StoreError("the campaign store failed", retryable=is_retryable)
+
+    monkeypatch.setattr(house.table, "_get_many", refused)
+    assert decided(house.tick()) == expected

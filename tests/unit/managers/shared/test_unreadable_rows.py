@@ -167,3 +167,20 @@ def test_one_proposal_that_cannot_be_read_hinders_no_visit_of_the_others(
     monkeypatch.setattr(clock, "_offset", timedelta(days=30))
     sweep = house.wiring.proposal_execution.sweep
     assert house.run(lambda: sweep(float("inf"))) == {"expired": 1, "carried_on": 0}
+
+
+@pytest.mark.parametrize("amount", ["no number", "NaN", None])
+def test_a_commitment_that_cannot_be_read_hinders_no_stop_and_holds_raises_back(
+    house: OneTenant, amount: str | None
+) -> None:
+    odd, other = (create(house, number, activate=True) for number in (1, 2))
+    row = next(row for row in house.table.rows() if row["sk"] == odd["campaign_id"] and "amount" in row)
+    content = {} if amount is None else {"amount": amount}
+    spoil(house, row["pk"], row["sk"], **content)
+    raised = {"campaign_id": other["campaign_id"], "daily_budget": 14}
+    assert "account_cap" in str(house.ask("update_campaign", raised))
+    assert manage(house, other, "pause")["status"] == "success"
+    assert manage(house, odd, "pause")["status"] == "success"
+    assert {house.adapter.node(made["platform_campaign_id"]).status for made in (odd, other)} == {"paused"}
+    # What is stopped commits nothing, so that the account's commitments can be counted again.
+    assert manage(house, other, "start")["status"] == "success"

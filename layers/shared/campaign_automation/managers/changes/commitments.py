@@ -41,22 +41,34 @@ class Commitments:
 
         The amount is in the account currency's major unit, a day.
         """
-        before = await self._of(campaign)
+        try:
+            before = await self._of(campaign)
+        except StoreError as error:
+            return _unreadable(error)
         if before == amount:
             return None
         # Written first and summed afterwards: of two raises at once each sees the other, so that the cap
         # holds without a lock on the account. Both may be refused; neither can pass unseen.
         await self._commit(campaign, amount)
-        committed = await self._committed(campaign.tenant, campaign.account)
-        committed[campaign.campaign_id] = amount
-        refusal = await self._check(campaign.account, sum(committed.values(), Decimal(0)))
+        try:
+            committed = await self._committed(campaign.tenant, campaign.account)
+        except StoreError as error:
+            refusal: Refusal | None = _unreadable(error)
+        else:
+            committed[campaign.campaign_id] = amount
+            refusal = await self._check(campaign.account, sum(committed.values(), Decimal(0)))
         if refusal:
             await self._commit(campaign, before)
         return refusal
 
     async def follow(self, campaign: Campaign, amount: Decimal) -> None:
-        """Commit the `amount` that the campaign may spend now, also a higher one that others have set."""
-        if amount != await self.standing(campaign):
+        """Commit the `amount` that the campaign may spend now, also a higher one that others have set, and in
+        place of one that cannot be read."""
+        try:
+            is_new = amount != await self.standing(campaign)
+        except StoreError:
+            is_new = True
+        if is_new:
             await self._commit(campaign, amount or None)
 
     async def cap_of(self, account: AdAccount) -> Decimal | None:
@@ -100,3 +112,10 @@ class Commitments:
     async def _commit(self, campaign: Campaign, amount: Decimal | None) -> None:
         account_id = campaign.account.platform_account_id
         await self._store.commit(campaign.tenant, account_id, campaign.campaign_id, amount)
+
+
+def _unreadable(error: StoreError) -> Refusal:
+    """Return the refusal of a raise while the commitments hold no amount. Raises an error that may pass."""
+    if error.retryable:
+        raise error
+    return Refusal("account_cap", wording.COMMITMENTS_UNREADABLE)

@@ -17,6 +17,7 @@ _NOUNS = {Level.CAMPAIGN: "campaign", Level.ADSET: "ad set", Level.AD: "ad"}
 
 KILL_SWITCH_ON = "the kill switch is on: only what lowers spend is written"
 CAPS_UNREADABLE = "the account caps could not be read, so only what lowers spend is written"
+COMMITMENTS_UNREADABLE = "a commitment of the account cannot be read, so only what lowers spend is written"
 BUSY = "another change of this campaign is being made; ask again in a moment"
 STOPPED = "the campaign was stopped meanwhile, so this was not sent"
 NOT_CONCLUDED = "the end of the change could not be stored; the campaign is free again within a minute"

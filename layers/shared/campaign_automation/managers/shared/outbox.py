@@ -233,10 +233,9 @@ class Outbox:
         kept = [entry.model_copy(update=told)]
         if entry.tool in _CHANGES:
             # What was told before is never sent again, and each change reads all that its campaign has.
-            earlier = (item for item in mailbox.outbox if item.tool in _CHANGES and not item.is_superseded)
             superseded = {"arguments": {}, "is_superseded": True}
             kept += [
-                item.model_copy(update=superseded) for item in earlier if item.sent and not item.confirm_at
+                item.model_copy(update=superseded) for item in mailbox.outbox if _is_superseded(item, entry)
             ]
         await self._store.save_messages(mailbox, kept)
         if entry.tool in _CHANGES:
@@ -350,6 +349,13 @@ class Outbox:
                 await self._store.quarantine(row)
         except CampaignAutomationError as error:
             logger.warning("message not quarantined", reason=error.message)
+
+
+def _is_superseded(item: OutboxEntry, entry: OutboxEntry) -> bool:
+    """Return whether a message is never sent again, now that `entry` was told."""
+    is_change = item.tool in _CHANGES and not item.is_superseded
+    # A later one may have been told before: of a doubt about that one its arguments are told again.
+    return is_change and item.sent and not item.confirm_at and item.number < entry.number
 
 
 def _confirm_at(entry: OutboxEntry, told_at: int) -> int | None:

@@ -104,7 +104,7 @@ class DynamoTable(Table):
         rows: list[Row] = []
         for attempt in itertools.count(1):
             answer = self._client.batch_get_item(RequestItems={self._name: {**request, "Keys": left}})
-            rows += map(_row, answer["Responses"][self._name])
+            rows += map(_row, answer.get("Responses", {}).get(self._name, []))
             # Beyond 16 MB, or beyond the table's capacity at this moment, it names what to ask for again.
             left = answer.get("UnprocessedKeys", {}).get(self._name, {}).get("Keys", [])
             if not left:
@@ -346,7 +346,8 @@ def _typed(value: Value) -> dict[str, Any]:
 
 
 def _row(item: Mapping[str, Any]) -> Row:
-    return {name: _plain(typed) for name, typed in item.items()}
+    # None of ours is null, but somebody may set one by hand.
+    return {name: _plain(typed) for name, typed in item.items() if "NULL" not in typed}
 
 
 def _plain(typed: Mapping[str, Any]) -> Any:

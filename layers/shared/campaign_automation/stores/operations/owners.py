@@ -89,16 +89,23 @@ class AdoptionStore:
         """Store one campaign. Return False when another tenant has it.
 
         What does not fit one write is complete once the campaign's own row is there, which is written last;
-        the commitment comes first then, so that the account's cap misses no campaign that is ours.
+        the commitment comes first then, so that the account's cap misses no campaign that is ours. One that
+        an import beside this one took in for the same tenant stays as that one stored it.
         """
         whole, *more = in_groups(rows.all)
         if not more:
-            return await self._table.try_write(*whole)
+            return await self._table.try_write(*whole) or await self._is_ours(campaign)
+        if await self._is_ours(campaign):
+            return True
         await self._table.write_in_groups(rows.first)
-        if await self._table.try_write(*rows.last):
+        if await self._table.try_write(*rows.last) or await self._is_ours(campaign):
             return True
         await self._table.write(_commitment(campaign, None))
         return False
+
+    async def _is_ours(self, campaign: Campaign) -> bool:
+        """Return whether our tenant has taken the campaign in already."""
+        return await self._table.get(campaign_key(campaign)) is not None
 
     async def forget(self, campaign: Campaign) -> bool:
         """Remove a campaign that was made elsewhere. Return False while a change of it goes on."""
