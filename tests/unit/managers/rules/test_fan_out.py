@@ -14,7 +14,7 @@ from campaign_automation.managers.rules.evaluation import FANNED_OUT, FanOut
 from campaign_automation.stores.rule_store import RuleStore, Tick
 from campaign_automation.tasks import evaluate_rule
 from campaign_automation.utils import clock
-from campaign_automation.utils.error_handler import ConflictError, NotFoundError, PlatformError
+from campaign_automation.utils.error_handler import ConflictError, NotFoundError, PlatformRejectedError
 from tests.support.many_accounts import ManyAccounts, house_of
 from tests.support.state_machine import KeptExecutions
 
@@ -46,7 +46,7 @@ class Accounts(ManyAccounts):
         account = str(access.platform_account_id)
         self.read.append(account)
         if account in self.down:
-            raise PlatformError("refused", platform="meta")
+            raise PlatformRejectedError("refused", platform="meta")
         return await super().read_daily(access, level, campaign_ids, *more)
 
 
@@ -154,7 +154,7 @@ def test_an_account_that_cannot_be_read_is_told_by_its_objects() -> None:
     assert found(looks) == {"meta:3", "meta:20", "meta:21"}
     run.decide(payload, looks)
     (result,) = run.runs()
-    assert [item["reason"] for item in result["undecidable"]] == ["not_read: 3003"]
+    assert [item["reason"] for item in result["undecidable"]] == ["not_read: 1001"]
     assert (result["evaluated"], result["acted"], result["looked_at"]) == (24, 4, 17)
 
 
