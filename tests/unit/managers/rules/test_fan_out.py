@@ -20,7 +20,7 @@ from tests.support.state_machine import KeptExecutions
 
 QUIET = tuple(range(2, 20))  # one ad set each
 LOUD = (20, 21)  # three ad sets each, of which two spend too much
-RULE = {
+RULE: dict[str, Any] = {
     "rule_name": "Costly",
     "condition": {"metric": "spend", "operator": "greater_than", "value": 100, "time_range": "7d"},
     "action": {"type": "pause_adset"},
@@ -156,6 +156,14 @@ def test_an_account_that_cannot_be_read_is_told_by_its_objects() -> None:
     (result,) = run.runs()
     assert [item["reason"] for item in result["undecidable"]] == ["not_read: 1001"]
     assert (result["evaluated"], result["acted"], result["looked_at"]) == (24, 4, 17)
+
+
+def test_a_look_that_finds_much_names_no_accounts() -> None:
+    run = Run(condition={**RULE["condition"], "value": 1})
+    payload = run.started()
+    looks = run.looks(payload)
+    assert {look and look["found"] for look in looks} == {None}
+    assert run.decide(payload, looks)["note"].startswith("it would touch")
 
 
 def test_the_limit_of_a_run_holds_over_all_accounts() -> None:

@@ -57,8 +57,8 @@ CLAIM_SECONDS = 120  # longer than the function lives
 READ_SECONDS = 30.0  # in which accounts are begun; a read of one and then a change take the rest of its life
 FANNED_OUT = "fanned_out"  # the note of a tick whose last state is to decide it
 _LOOKED_AT = 16  # accounts of one look on average: as many as a function reads at once
-# Their answers stay under the 256 KB that states hand on, where each look finds half of its accounts.
-_MOST_GROUPS = 800
+# All looks together then stay below the 256 KB that states hand on.
+_MOST_NAMED, _MOST_GROUPS = 8, 800
 _NOWHERE = Elsewhere()
 
 ByAccount = Mapping[str, Sequence[Listed]]
@@ -120,7 +120,7 @@ class RuleEvaluation:
     async def look(self, request: LookTick) -> Look:
         """Read one group of the accounts in scope and tell where the rule finds something; change nothing.
 
-        All accounts are to be read again where more than half of them are.
+        All accounts of the group are to be read again where more than some have something.
         """
         whole = Look(group=request.group, found=None)
         head = await self._rules.head(request.tenant, request.rule_id)
@@ -138,7 +138,7 @@ class RuleEvaluation:
         seen = dict(zip(accounts, looks, strict=True))
         # What could not be read is read once more, and then told by its name.
         found = [name for name, one in seen.items() if one.matched or one.unread]
-        if 2 * len(found) > len(seen):
+        if len(found) > _MOST_NAMED:
             return whole
         quiet = [one for name, one in seen.items() if name not in found]
         return Look(
