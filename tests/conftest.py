@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from _pytest.pathlib import import_path
 from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
 
@@ -64,6 +67,18 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile("all tests" if config.option.markexpr == EVERYTHING else "tests")
     gc.disable()  # until all modules and tests are there, of which hardly any goes again
     read_descriptions_once()  # moto ends boto3's sessions with each of its tests
+    if hasattr(config, "workerinput") and [Path(item).name for item in config.args] == ["tests"]:
+        _import_share(config, **config.workerinput)
+
+
+def _import_share(config: pytest.Config, workerid: str, workercount: int, **_: Any) -> None:
+    """Import one process's share of the test files before it collects all. In a new clone pytest rewrites and
+    compiles them: each once then, and not once in each process."""
+    files = sorted((config.rootpath / "tests").rglob("test_*.py"))
+    named = config.getini("consider_namespace_packages")
+    for file in files[int(workerid.removeprefix("gw")) :: workercount]:
+        with suppress(Exception, pytest.skip.Exception):  # which the collection tells
+            import_path(file, mode="importlib", root=config.rootpath, consider_namespace_packages=named)
 
 
 @pytest.hookimpl(optionalhook=True)
