@@ -141,7 +141,7 @@ class _LocalCloud:
         self._options = options
         self._stack = stack
         self._telemetry = Telemetry()
-        forks.prepare()
+        forks.prepare(is_bare=forks.BARE in os.environ)
         stack.callback(forks.stop)
         self._children = Children()
         stack.callback(self._children.stop)
