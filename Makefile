@@ -24,8 +24,8 @@ demo: setup     ## Create a campaign end to end in the local cloud and show what
 newcomer: setup ## Type README's commands in a new clone and HOME, and print the seconds to the first campaign
 	@$(PY) -m tests.newcomer
 
-test: setup     ## Run the tests, in three processes: about six minutes on two quiet cores
-	@echo "Running the tests: about six minutes on two quiet cores, longer on busy ones."
+test: setup     ## Run the tests, in three processes: about five minutes on two quiet cores
+	@echo "Running the tests: about five minutes on two quiet cores, longer on busy ones."
 	@$(PY) -m pytest --numprocesses 3 --dist loadscope $(ARGS)
 
 test-all: setup ## Run the slow tests too

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from _pytest.pathlib import import_path
 from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
 
@@ -37,6 +40,12 @@ SHARING = {
 # Flows that start servers of their own, or run in the process of the tests: others may do them meanwhile.
 ALONE = ("adding_ads", "cache_servers", "deployments", "reports", "whole_account", "without_web_platform")
 EVERYTHING = "slow or not slow"  # as make test-all asks
+# Flows on a second local cloud where the slow ones run too: they wait for it more than they compute, and one
+# cloud would leave a core idle for minutes.
+OF_CHANGES = (
+    *("ab_tests", "foreign_edits", "manage_campaign", "optimize_budget"),
+    *("outbox", "reconciling", "rules", "status"),
+)
 # The beginnings of what takes longest, so that nothing long is left for the end.
 LONGEST = ("local cloud", "fixture cloud", "tests/property/", "tests/contract/")
 
@@ -47,8 +56,11 @@ class Sharing(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        if file.removeprefix("tests/flows/test_").removesuffix(".py") in ALONE:
+        flow = file.removeprefix("tests/flows/test_").removesuffix(".py")
+        if flow in ALONE:
             return file
+        if flow in OF_CHANGES and self.config.option.markexpr == EVERYTHING:
+            return "local cloud of the changes"
         return next((scope for start, scope in SHARING.items() if file.startswith(start)), file)
 
     def _assign_work_unit(self, node: Any) -> None:
@@ -64,6 +76,18 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile("all tests" if config.option.markexpr == EVERYTHING else "tests")
     gc.disable()  # until all modules and tests are there, of which hardly any goes again
     read_descriptions_once()  # moto ends boto3's sessions with each of its tests
+    if hasattr(config, "workerinput") and [Path(item).name for item in config.args] == ["tests"]:
+        _import_share(config, **config.workerinput)
+
+
+def _import_share(config: pytest.Config, workerid: str, workercount: int, **_: Any) -> None:
+    """Import one process's share of the test files before it collects all. In a new clone pytest rewrites and
+    compiles them: each once then, and not once in each process."""
+    files = sorted((config.rootpath / "tests").rglob("test_*.py"))
+    named = config.getini("consider_namespace_packages")
+    for file in files[int(workerid.removeprefix("gw")) :: workercount]:
+        with suppress(Exception, pytest.skip.Exception):  # which the collection tells
+            import_path(file, mode="importlib", root=config.rootpath, consider_namespace_packages=named)
 
 
 @pytest.hookimpl(optionalhook=True)

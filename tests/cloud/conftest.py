@@ -13,12 +13,16 @@ import pytest
 from local import cloud as local_cloud
 from local.cloud import Cloud
 from local.cloud.aws import REGION
+from local.cloud.workers.forks import BARE
 from tests.cloud.support import TEMPLATE, Invoke
 
 
 @pytest.fixture(scope="session")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
-    with local_cloud.start(tmp_path_factory.mktemp("cloud"), template=TEMPLATE) as running:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(BARE, "1")
+        running = local_cloud.start(tmp_path_factory.mktemp("cloud"), template=TEMPLATE)
+    with running:
         yield running
 
 

@@ -47,7 +47,7 @@ def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runtime
     (tmp_path / "app.py").write_text(APP)
     monkeypatch.setattr(runtime, "ENVIRONMENTS", 2)
     monkeypatch.setattr(runtime, "KEPT_SECONDS", 0.0)
-    forks.prepare(())
+    forks.prepare(is_bare=True)
     children = Children()
     made = Runtime(children, Telemetry())
     made.deploy(

@@ -11,6 +11,7 @@ ROOT = Path(__file__).parents[2]
 PROGRAM = """
 import os, sys
 from pathlib import Path
+sys.modules |= dict.fromkeys(["facebook_business", "google.ads", "google.generativeai", "grpc", "scipy"])
 from local.cloud.workers import preloaded
 
 layer = Path(sys.argv[1])

@@ -8,6 +8,7 @@ import copy
 import json
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -289,6 +290,7 @@ def test_secrets_of_a_failed_first_create_do_not_stay(resources: dict[str, Any])
     assert {item["UpdateReplacePolicy"] for item in secrets} == {"Retain"}
 
 
+@lru_cache
 def resolved(stage: str) -> dict[str, Any]:
     """The properties of a stage's stack by logical id, its own resources named after it."""
     parameters = {**PARAMETERS, "Stage": stage}

@@ -18,6 +18,7 @@ def test_hostile_input_is_refused_with_a_reason_or_carried_out() -> None:
     assert door.problems == []
 
 
+@pytest.mark.slow
 def test_a_crash_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     async def crash(*_: Any, **__: Any) -> None:
         raise ZeroDivisionError

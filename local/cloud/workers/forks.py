@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection, wait
@@ -44,6 +44,8 @@ LIBRARIES = (
     "sqlite3",
     "statistics",
 )
+# The variable that leaves all imports to the functions, for a template whose functions need next to none.
+BARE = "LOCAL_BARE_FUNCTIONS"
 _ROOT = Path(__file__).parents[3]
 _PRELOADED = "local.cloud.workers.preloaded"
 _CONTEXT = multiprocessing.get_context("forkserver")
@@ -92,9 +94,10 @@ class Fork:
         return status
 
 
-def prepare(libraries: Sequence[str] = LIBRARIES) -> None:
-    """Start the process that is forked; the first fork waits until it has imported the libraries."""
-    _CONTEXT.set_forkserver_preload([*libraries, _PRELOADED])
+def prepare(*, is_bare: bool = False) -> None:
+    """Start the process that is forked; the first fork waits until it has imported the libraries, unless it
+    `is_bare`."""
+    _CONTEXT.set_forkserver_preload([] if is_bare else [*LIBRARIES, _PRELOADED])
     forkserver.ensure_running()
 
 
@@ -128,7 +131,8 @@ def become(program: Program, output: Connection) -> None:
     os.chdir(program.directory)
     others = [path for path in sys.path if path and Path(path) != _ROOT]
     sys.path[:] = [str(program.directory), *map(str, program.layers), *others]
-    importlib.import_module(_PRELOADED).keep_or_forget(program.layers)
+    if preloaded := sys.modules.get(_PRELOADED):
+        preloaded.keep_or_forget(program.layers)
 
 
 def run_handler(handler: str) -> None:

@@ -127,6 +127,7 @@ def test_one_is_sent_through_the_alias_once_and_the_others_stay(house: House) ->
     assert house.ask("redrive_dead_letters")["letter_ids"] == []
 
 
+@pytest.mark.slow
 def test_all_are_sent_up_to_a_hundred_at_once(house: House) -> None:
     for number in range(103):
         house.fail({**TICK, "rule_id": f"rule_{number}"})

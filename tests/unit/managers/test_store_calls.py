@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from campaign_automation.capability import run_action
+from campaign_automation.managers.changes.items import DesiredChange, new_run
 from campaign_automation.models.campaign import Creation
 from campaign_automation.settings import parse_settings
 from campaign_automation.stores.table import Delete, Key, Operation, Row
@@ -112,6 +113,9 @@ def test_a_change_reads_its_whole_campaign_once(house: House, action: str) -> No
     with house.table.counting():
         house.manage(action)
     assert house.table.queries.count((house.partition, "")) == 1
+    # A start is weighed against the cap with what all campaigns of the account may spend; a pause is not.
+    of_account = [pk for pk, _ in house.table.queries if pk.startswith("u#budgets#")]
+    assert len(of_account) == (action == "start")
 
 
 def test_a_campaign_that_was_written_after_it_was_read_is_read_again_under_the_lease(house: House) -> None:
@@ -128,9 +132,20 @@ def test_a_campaign_that_was_written_after_it_was_read_is_read_again_under_the_l
 def test_a_campaign_whose_run_died_or_that_was_made_elsewhere_is_always_read_again(house: House) -> None:
     store, campaign = house.wiring.store, house.creation().campaign()
     assert campaign is not None
-    for of_old in ({"run_id": "run_dead"}, {"is_adopted": True}, {"state": "creating"}):
+    a_part = {"row_version": None}
+    for of_old in ({"run_id": "run_dead"}, {"is_adopted": True}, {"state": "creating"}, a_part):
         as_read = campaign.model_copy(update=of_old)
         assert not asyncio.run(store.begin_run_unchanged(as_read, "run_1", 60))
+
+
+def test_a_change_of_a_campaign_that_was_read_in_part_is_told_all_the_same(house: House) -> None:
+    campaign = house.creation().campaign()
+    assert campaign is not None
+    digest = campaign.model_copy(update={"outbox": [], "row_version": None})
+    wanted = [DesiredChange(item.level, item.tag, "status", "active") for item in campaign.start_order()]
+    asyncio.run(house.wiring.gate.apply(digest, wanted, new_run("rule:r", "costly")))
+    (record,) = house.web_platform.campaigns.values()
+    assert record["status"] == "active"
 
 
 def test_what_the_web_platform_was_told_before_takes_no_room_in_later_reads(house: House) -> None:

@@ -58,6 +58,8 @@ def test_a_stored_error_comes_back_the_same() -> None:
         "Authorization: Bearer SECRET",
         "x-goog-api-key: SECRET",
         "{'client_secret': 'SECRET'}",
+        "https://me:SECRET@proxy.example",
+        "sent basic SECRET",
     ],
 )
 def test_secrets_are_redacted(text: str) -> None:

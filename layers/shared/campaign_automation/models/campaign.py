@@ -112,7 +112,7 @@ class _Stored(Record):
     state: State
     test: AbTestTerms | None = None
     revision: int = 0  # grows with every change of ours, so that a cached answer shows its age
-    row_version: int = 0  # of the campaign's row when it was read
+    row_version: int | None = None  # of the row when all of the campaign was read; None of a part of it
     run_id: str | None = None  # the change that is being made, or whose process died
     due: int | None = None  # at which the reconciler visits it
     resume: Resume | None = None

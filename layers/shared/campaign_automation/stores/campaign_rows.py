@@ -29,6 +29,7 @@ from campaign_automation.stores.table import (
     Update,
     Value,
     document,
+    version_of,
 )
 from campaign_automation.utils.clock import now_ms
 
@@ -242,9 +243,13 @@ def adopted_rows(campaign: Campaign) -> list[Row]:
     ]
 
 
+def commitment_key(tenant: str, account: str, campaign_id: str) -> Key:
+    return Key(f"{tenant}#budgets#{account}", campaign_id)
+
+
 def commitment_write(tenant: str, account: str, campaign_id: str, amount: Decimal | None) -> Put | Delete:
     """Return the write of the amount that a campaign may spend a day; None when it spends nothing."""
-    key = Key(f"{tenant}#budgets#{account}", campaign_id)
+    key = commitment_key(tenant, account, campaign_id)
     return Delete(key) if amount is None else Put({**key._asdict(), "amount": str(amount)})
 
 
@@ -307,6 +312,7 @@ def creation_of(campaign: Row, rows: list[Row]) -> Creation:
         "objects": {entry.tag: entry for entry in objects},
         "outbox": messages_of(row for row in rows if row["sk"].startswith(MESSAGES)),
     }
+    parts["row_version"] = version_of(campaign)
     return Creation.model_validate(campaign | documents | _small(campaign) | parts)
 
 

@@ -48,6 +48,7 @@ from campaign_automation.stores.campaign_rows import (
     campaign_key,
     campaign_row,
     changed_parts,
+    commitment_key,
     commitment_write,
     creation_of,
     creative_key,
@@ -284,6 +285,8 @@ class CampaignStore(MessageStore):
         # Steps and runs write objects beside the campaign's row; an import begins its versions anew.
         if campaign.state != "created" or campaign.run_id is not None or campaign.is_adopted:
             return False
+        if campaign.row_version is None:
+            return False
         unchanged = Version(campaign.row_version)
         return await self._table.try_write(run_claim(campaign, run_id, seconds, unchanged, stops=stops))
 
@@ -338,6 +341,11 @@ class CampaignStore(MessageStore):
         """Return the amount that each active campaign of the account may spend a day, by campaign."""
         rows = await self._table.query(f"{tenant}#budgets#{account}")
         return {row["sk"]: Decimal(row["amount"]) for row in rows}
+
+    async def commitment(self, tenant: str, account: str, campaign_id: str) -> Decimal | None:
+        """Return the amount that one campaign may spend a day, None when it spends nothing."""
+        row = await self._table.get(commitment_key(tenant, account, campaign_id))
+        return None if row is None else Decimal(row["amount"])
 
     async def commit(self, tenant: str, account: str, campaign_id: str, amount: Decimal | None) -> None:
         """Replace the amount that the campaign may spend a day; None when it spends nothing."""

@@ -192,8 +192,8 @@ _PAIRS = re.compile(
 )
 _BEARER = re.compile(r"(?i)\b(bearer|basic)\s+[a-z0-9._~+/=-]+")
 _USERINFO = re.compile(r"(://[^/\s:@\"']*:)[^/\s@\"']+@")
-# Without any of these in a text none of the patterns matches.
-_SIGNS = "token secret key passw authorization cookie signature credential bearer basic @".split()
+# Without any of these in a text none of the patterns matches. None has an i, of which they take more kinds.
+_SIGNS = "token secret key passw author cook nature credent bearer bas @".split()
 REDACTED = "[redacted]"
 
 

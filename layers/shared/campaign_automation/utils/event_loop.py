@@ -18,7 +18,7 @@ from campaign_automation.utils.error_handler import without_secrets
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_HEAD_START_SECONDS = 0.05
+_HEAD_START_SECONDS = 0.1
 
 _runner = asyncio.Runner()
 # Python's own pool has six threads on two cores, so that texts of a model would hold up the platform's calls

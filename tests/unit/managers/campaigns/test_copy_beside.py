@@ -120,3 +120,21 @@ def test_copies_are_stored_by_creative(house: OneTenant) -> None:
     answer = create(house, creative_ids=["1", "2", "3"])
     assert answer["status"] == "success"
     assert sorted(name for copies in seen for name in copies) == ["1", "2", "3"]
+
+
+def test_texts_that_come_together_are_stored_together(
+    house: OneTenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored: list[list[str]] = []
+    original = house.wiring.store.save_copies
+
+    async def save(creation: Any, copies: Mapping[str, Any]) -> None:
+        stored.append(sorted(copies))
+        await original(creation, copies)
+
+    monkeypatch.setattr(house.wiring.store, "save_copies", save)
+    house.wiring._gemini_client = PatientModel(house.adapter)
+    answer = create(house, creative_ids=["1", "2", "3", "4"])
+    assert answer["status"] == "success"
+    assert sorted(name for names in stored for name in names) == ["1", "2", "3", "4"]
+    assert len(stored) < 4

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from campaign_automation.adapters.base import DailyInsight
-from campaign_automation.stores.digest_store import DigestStore
+from campaign_automation.stores.digest_store import Digest, DigestStore
 from campaign_automation.stores.table import Key, Operation, Row
 from campaign_automation.tasks import evaluate_rule
 from campaign_automation.utils import clock
@@ -237,3 +237,11 @@ def test_campaigns_of_which_one_is_not_shown_are_read_in_halves() -> None:
     assert {item["reason"] for item in result["undecidable"]} == {"not_read: 5000"}
     assert result["evaluated"] == 2 * 24
     assert house.adapter.calls.count("read_daily") <= 11  # 24, and two halves five times
+
+
+def test_a_digest_is_no_whole_campaign_to_whoever_changes_it(house: House) -> None:
+    house.observe()
+    house.tick()
+    digests = [Digest.model_validate_json(zlib.decompress(row["packed"])) for row in house.table.of("digest")]
+    assert len(digests) == CAMPAIGNS
+    assert all(item.campaign.outbox == [] and item.campaign.row_version is None for item in digests)

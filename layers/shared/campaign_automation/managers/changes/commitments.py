@@ -41,7 +41,7 @@ class Commitments:
 
         The amount is in the account currency's major unit, a day.
         """
-        before = (await self._committed(campaign.tenant, campaign.account)).get(campaign.campaign_id)
+        before = await self._of(campaign)
         if before == amount:
             return None
         # Written first and summed afterwards: of two raises at once each sees the other, so that the cap
@@ -71,9 +71,7 @@ class Commitments:
 
     async def standing(self, campaign: Campaign) -> Decimal:
         """Return what the campaign commits a day in the account currency's major unit, 0 for nothing."""
-        return (await self._committed(campaign.tenant, campaign.account)).get(
-            campaign.campaign_id, Decimal(0)
-        )
+        return await self._of(campaign) or Decimal(0)
 
     async def release(self, tenant: str, account: AdAccount, campaign_id: str) -> None:
         """Forget the commitment of a campaign that spends nothing any more."""
@@ -91,6 +89,10 @@ class Commitments:
         if cap is None:
             return None
         return check_account(total, *who, self._limits._replace(account_caps={account.currency: cap}))
+
+    async def _of(self, campaign: Campaign) -> Decimal | None:
+        account_id = campaign.account.platform_account_id
+        return await self._store.commitment(campaign.tenant, account_id, campaign.campaign_id)
 
     async def _committed(self, tenant: str, account: AdAccount) -> dict[str, Decimal]:
         return await self._store.committed(tenant, account.platform_account_id)
