@@ -65,8 +65,7 @@ class _Bench:
         self._sandbox.patch_account("meta", ACCOUNT, rate_limit_calls=100_000)  # as a large account has them
         large = await self._create(daily_budget=2000, activate=True, **_cells(len(COUNTRIES)))
         await self._measure("pause", "pause of 301 objects", lambda _: 3, lambda: self._pause(large))
-        campaigns = [await self._create(daily_budget=400, **_cells(ADSETS // 4)) for _ in range(CAMPAIGNS)]
-        loaded = [await self._load(campaign) for campaign in campaigns]
+        loaded = [await self._load(campaign) for campaign in await self._create_many()]
         title = "1,000 budgets in 50 campaigns"
         await self._measure("budgets", title, lambda _: budgets_rounds(), lambda: self._raise(loaded))
         self._sandbox.elsewhere("meta", ACCOUNT, FOREIGN)
@@ -95,6 +94,15 @@ class _Bench:
 
     async def _create(self, **body: Any) -> str:
         return str((await self._ask("create_campaign", request_body(**body)))["campaign_id"])
+
+    async def _create_many(self) -> list[str]:
+        some = asyncio.Semaphore(5)
+
+        async def one() -> str:
+            async with some:
+                return await self._create(daily_budget=400, **_cells(ADSETS // 4))
+
+        return await asyncio.gather(*(one() for _ in range(CAMPAIGNS)))
 
     async def _pause(self, campaign_id: str) -> None:
         await self._ask("manage_campaign", {"campaign_id": campaign_id, "action": "pause"})

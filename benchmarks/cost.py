@@ -60,6 +60,7 @@ class _Meter:
             base_url=running.info["api_url"], headers={"Authorization": f"Bearer {token}"}, timeout=600
         )
         self._seen = 0
+        self._entered: dict[str, int] = {}
 
     def all(self) -> dict[str, Any]:
         sweeps = {name: self._of(lambda name=name: self._invoke(name)) for name in _costs.SWEEPS}  # type: ignore[misc]
@@ -296,8 +297,13 @@ class _Meter:
         machine = steps.list_state_machines()["stateMachines"][0]["stateMachineArn"]
         total = 0
         for execution in steps.list_executions(stateMachineArn=machine)["executions"]:
-            pages = steps.get_execution_history(executionArn=execution["executionArn"])
-            total += 1 + sum(event["type"].endswith("StateEntered") for event in pages["events"])
+            arn = execution["executionArn"]
+            if (entered := self._entered.get(arn)) is None:
+                events = steps.get_execution_history(executionArn=arn)["events"]
+                entered = 1 + sum(event["type"].endswith("StateEntered") for event in events)
+                if execution["status"] != "RUNNING":  # its history grows no more, and is long
+                    self._entered[arn] = entered
+            total += entered
         return total
 
     def _emitted(self) -> Counter[str]:

@@ -40,7 +40,7 @@ OBJECTS = {
     "create_ad": ADSETS * CREATIVES,
     "generate_content": ADSETS * CREATIVES,
 }
-WARM, TIMES = 2, 5
+WARM, TIMES = 2, 3
 CALLER = {"user_id": "user_123"}
 
 Create = Callable[[dict[str, Any]], dict[str, Any]]

@@ -264,7 +264,8 @@ class _LocalCloud:
     def _open_to_containers(self) -> None:
         address = self._options.bridge
         if address not in (None, bridge.DESKTOP):
-            self._stack.callback(bridge.Relays(address, bridge.ports_of(self.info["environment"])).close)
+            called = self._seen_from_container(self.info["environment"])
+            self._stack.callback(bridge.Relays(address, bridge.ports_of(called)).close)
 
     def containers_are_told(self) -> str:
         """Return the line of `up` on sam local: where its containers reach this cloud."""
@@ -291,11 +292,17 @@ class _LocalCloud:
     def sam_environment(self) -> dict[str, dict[str, str]]:
         """Return the variables of each function by its logical id, as a container is to have them."""
         address = self._options.bridge or bridge.LOOPBACK
-        clock = {"CLOCK_URL": self._sandbox_urls["admin"] + "/clock"}  # a container does not see the file
         return {
-            name.removeprefix(f"{STACK}-"): bridge.reached_at(address, function.environment | clock)
+            name.removeprefix(f"{STACK}-"): bridge.reached_at(
+                address, self._seen_from_container(function.environment)
+            )
             for name, function in self._deployment.stack.functions.items()
         }
+
+    def _seen_from_container(self, environment: Mapping[str, str]) -> dict[str, str]:
+        """Return the variables with the clock's address in place of its file, which a container lacks."""
+        clock = {"CLOCK_URL": self._sandbox_urls["admin"] + "/clock"} if "CLOCK_URL" in environment else {}
+        return {**environment, **clock}
 
     def _background_tick(self) -> None:
         now = self._clock.followed if self._options.follow_clock else self._clock.assumed

@@ -65,7 +65,7 @@ def test_new_code_and_the_kill_switch_reach_those_who_call(own_cloud: Cloud, bun
 def test_where_roles_come_from_a_claim_a_token_without_it_may_do_nothing(own_cloud: Cloud) -> None:
     own_cloud.deploy(JwtRolesClaim="roles")
     # Another token: the gateway keeps an authorizer's answer for five minutes.
-    with Api(own_cloud.info["api_url"], own_cloud.info["tokens"]["user_456"]) as api:
+    with Api(own_cloud.info["api_url"], own_cloud.token("user_456")) as api:
         for answer in (api.http.get("/v1/rules"), api.create(request_body())):
             assert (answer.status_code, answer.json()["error"]["code"]) == (403, "1004"), answer.text
 

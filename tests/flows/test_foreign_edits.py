@@ -226,7 +226,6 @@ def test_optimize_budget_leaves_it_out_and_says_why(
     assert any(odd in warning and "targeting" in warning for warning in answer.json()["warnings"])
 
 
-@pytest.mark.slow
 def test_a_rule_over_two_campaigns_acts_on_the_healthy_ad_sets(
     api: Api, sandbox: Sandbox, rules: Rules, edited: dict[str, Any]
 ) -> None:

@@ -75,7 +75,7 @@ def test_each_function_is_named_like_its_folder_logged_and_has_an_event(name: st
 def test_every_log_group_is_kept_as_long_as_the_parameter_says() -> None:
     assert TEMPLATE["Globals"]["Function"]["LoggingConfig"]["LogGroup"] == {"Ref": "FunctionsLogGroup"}
     groups = [item["Properties"] for item in RESOURCES.values() if item["Type"] == "AWS::Logs::LogGroup"]
-    assert len(groups) == 3
+    assert len(groups) == 4
     for group in groups:
         assert group["RetentionInDays"] == {"Ref": "LogRetentionDays"}
         assert "KmsKeyId" in group

@@ -217,7 +217,26 @@ def test_executions_are_stopped_by_a_pause_and_looked_at_by_the_reconciler(
         found = holders(rights, lambda right, name=action: right.action == f"states:{name}Execution")
         assert role in {item.removesuffix("FunctionRole") for item in found}
     stops = holders(rights, lambda right: right.action == "states:StopExecution")
-    assert stops == {"ManageCampaignFunctionRole"}
+    assert stops == {"ManageCampaignFunctionRole", "EvaluateRuleStateMachineRole"}  # of its own children
+
+
+def test_runs_over_many_accounts_start_and_stop_executions_of_their_own_machine_alone(
+    rights: dict[str, set[Right]],
+) -> None:
+    def of(role: str) -> set[tuple[str, str]]:
+        found = {(right.action, right.resource.rpartition(":states:")[2]) for right in rights[role]}
+        return {right for right in found if right[0].startswith("states:")}
+
+    place = f"{REGION}:{ACCOUNT}"
+    start = ("states:StartExecution", f"{place}:stateMachine:stack-evaluate-rule")
+    children = {f"{place}:execution:stack-evaluate-rule{end}" for end in (":*", "/*")}
+    assert of("EvaluateRuleFunctionRole") == {start}
+    assert of("EvaluateRuleStateMachineRole") == {
+        start,
+        *((f"states:{verb}Execution", name) for verb in ("Describe", "Stop") for name in children),
+    }
+    calls = {right.resource for right in rights["EvaluateRuleStateMachineRole"] if "Invoke" in right.action}
+    assert all("EvaluateRuleFunction" in name for name in calls)
 
 
 def test_every_route_but_the_document_and_the_health_asks_for_a_token(transformed: dict[str, Any]) -> None:

@@ -83,7 +83,11 @@ class CampaignParts(CreationParts):
     @cached_property
     def _executions(self) -> Executions | None:
         arn = self.settings.create_campaign_state_machine_arn
-        return None if arn is None else Executions(arn, lambda: self._aws.client("stepfunctions"))
+        not_started = "the creation could not be started; ask again with the same idempotency key"
+        return None if arn is None else self._executions_of(arn, not_started)
+
+    def _executions_of(self, arn: str, not_started: str) -> Executions:
+        return Executions(arn, lambda: self._aws.client("stepfunctions"), not_started)
 
     @cached_property
     def reconciler(self) -> Reconciler:

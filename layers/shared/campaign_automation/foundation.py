@@ -95,7 +95,8 @@ class Foundation:
                 load_redis()
         used = {
             "dynamodb": settings.table_name,
-            "stepfunctions": settings.create_campaign_state_machine_arn,
+            "stepfunctions": settings.create_campaign_state_machine_arn
+            or settings.evaluate_rule_state_machine_arn,
             "scheduler": settings.rule_schedule_group
             or settings.ab_test_schedule_group
             or settings.pause_schedule_group,

@@ -67,6 +67,13 @@ class Settings(BaseModel):
     create_campaign_state_machine_arn: str | None = Field(
         None, description="the workflow, for functions that start creations"
     )
+    evaluate_rule_state_machine_arn: str | None = Field(
+        None, description="the workflow of rules over many accounts, for the function that evaluates rules"
+    )
+    rule_accounts_of_one_function: PositiveInt = Field(
+        200, description="accounts in a rule's scope beyond which its run is spread over functions"
+    )
+    rule_functions_at_once: PositiveInt = Field(20, description="the most functions of such a run at a time")
     statistics_function_name: str | None = Field(
         None, description="the function with numpy and scipy, for functions that have neither"
     )
@@ -228,6 +235,7 @@ class Settings(BaseModel):
         """The same settings for a process that runs creations and computations itself."""
         functions = [
             "create_campaign_state_machine_arn",
+            "evaluate_rule_state_machine_arn",
             "statistics_function_name",
             "write_copy_function_name",
             "outbox_function_name",

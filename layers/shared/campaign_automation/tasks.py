@@ -18,7 +18,7 @@ from campaign_automation.models.ab_tests import AbTestChecked, AbTestTick
 from campaign_automation.models.campaign import Campaign, Creation
 from campaign_automation.models.reports import CollectionJob
 from campaign_automation.models.rules.answers import RuleEvaluated
-from campaign_automation.models.rules.rule import RuleTick
+from campaign_automation.models.rules.rule import GatheredTick, LookTick, RuleTick
 from campaign_automation.settings import get_settings
 from campaign_automation.steps import Event, Handler, handler_of
 from campaign_automation.stores.ab_test_store import AbTest, TestLook
@@ -42,7 +42,16 @@ def task(run: Task) -> Handler:
 
 
 async def evaluate_rule(parts: Wiring, event: Event) -> dict[str, Any]:
-    """Carry out one tick of a rule, as its schedule sends it."""
+    """Carry out one tick of a rule, as its schedule sends it.
+
+    Of a tick over many accounts the state machine sends parts: a "group" to look at, and then the "looks".
+    """
+    if "group" in event:
+        return (await parts.rule_evaluation.look(parse(LookTick, dict(event)))).model_dump()
+    if "looks" in event:
+        gathered = await parts.rule_evaluation.gather(parse(GatheredTick, dict(event)))
+        # What states hand on is limited; the run itself is stored.
+        return gathered.model_dump(include={"outcome", "note", "evaluated", "acted", "looked_at"})
     result = await parts.rule_evaluation.evaluate(parse(RuleTick, dict(event)))
     return result.model_dump(mode="json")
 
@@ -122,7 +131,7 @@ SWEEPS: Mapping[str, tuple[str, Task]] = {
 
 # Inputs and answers of tasks beside campaigns.
 MODELS: Mapping[Task, Sequence[type[BaseModel]]] = {
-    evaluate_rule: (RuleTick, RuleHead, RuleEvaluated, Digest),
+    evaluate_rule: (RuleTick, LookTick, GatheredTick, RuleHead, RuleEvaluated, Digest),
     check_ab_test: (AbTestTick, AbTest, TestLook, AbTestChecked),
     reconcile_rules: (RuleHead, AbTest),
 }

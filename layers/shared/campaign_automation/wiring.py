@@ -47,7 +47,7 @@ from campaign_automation.managers.rules.account_snapshot import AccountSnapshots
 from campaign_automation.managers.rules.applying import RuleWriter
 from campaign_automation.managers.rules.campaign_reading import CampaignReading
 from campaign_automation.managers.rules.checks import RuleChecks
-from campaign_automation.managers.rules.evaluation import RuleEvaluation
+from campaign_automation.managers.rules.evaluation import FanOut, RuleEvaluation
 from campaign_automation.managers.rules.rule_manager import RuleManager
 from campaign_automation.managers.rules.schedules import RuleSchedules
 from campaign_automation.managers.shared.due_runs import AB_TESTS, RULES
@@ -326,7 +326,18 @@ class Wiring(CampaignParts):
     @cached_property
     def rule_evaluation(self) -> RuleEvaluation:
         writer = RuleWriter(self.gate, self.decisions)
-        return RuleEvaluation(self._rule_store, self._snapshots, writer, self.notices, self.proposal_maker)
+        return RuleEvaluation(
+            self._rule_store, self._snapshots, writer, self.notices, self.proposal_maker, self._fan_out
+        )
+
+    @cached_property
+    def _fan_out(self) -> FanOut | None:
+        """The functions that look at many accounts beside each other, or None where one process does."""
+        settings = self.settings
+        if (arn := settings.evaluate_rule_state_machine_arn) is None:
+            return None
+        executions = self._executions_of(arn, "the run of the rule could not be started")
+        return FanOut(executions, settings.rule_accounts_of_one_function, settings.rule_functions_at_once)
 
     @cached_property
     def _rule_schedules(self) -> RuleSchedules | None:

@@ -1,4 +1,4 @@
-"""The client of the state machine that creates campaigns."""
+"""The client of the state machines."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from campaign_automation.utils.observability import logger
 
 
 class Executions:
-    """The executions; `client` gives a boto3 client for Step Functions."""
+    """The executions of one machine; `client` gives a boto3 client for Step Functions, `not_started` is told
+    where one could not be started."""
 
-    def __init__(self, state_machine_arn: str, client: Callable[[], Any]) -> None:
+    def __init__(self, state_machine_arn: str, client: Callable[[], Any], not_started: str) -> None:
         self._arn = state_machine_arn
         self._client = client
+        self._not_started = not_started
 
     async def start(self, name: str, payload: dict[str, Any]) -> None:
         """Start the execution `name`; one that was started before is a success.
@@ -64,6 +66,4 @@ class Executions:
         except client.exceptions.ExecutionAlreadyExists:
             return
         except (BotoCoreError, ClientError) as error:
-            raise CampaignAutomationError(
-                "the creation could not be started; ask again with the same idempotency key", code="4000"
-            ) from error
+            raise CampaignAutomationError(self._not_started, code="4000") from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -71,17 +71,26 @@ class AccountSnapshot(NamedTuple):
     attribution_days: int = USUAL_ATTRIBUTION_DAYS
 
 
+class Elsewhere(NamedTuple):
+    """The accounts in which other functions found nothing, with the numbers of their objects."""
+
+    accounts: int = 0
+    evaluated: int = 0
+    undecided: int = 0
+
+
 class SnapshotsRead(NamedTuple):
     """The accounts in the order of their platforms and ids, or from one on.
 
     `unread` are the objects in scope of which nothing is known now, `errors` those of their platforms, `left`
-    the accounts that were not begun.
+    the accounts that were not begun, `elsewhere` those that need not be read.
     """
 
     accounts: list[AccountSnapshot]
     unread: list[SkippedItem]
     errors: list[CampaignAutomationError]
     left: list[str] = []
+    elsewhere: Elsewhere = Elsewhere()
 
 
 class AccountSnapshots:
@@ -93,16 +102,27 @@ class AccountSnapshots:
         """Return all campaigns of the tenant."""
         return await self._reading.load(tenant, await self._reading.listed(tenant))
 
-    async def read_in_time(
-        self, tenant: str, rule: CreateRule, days: int, *, first: str | None, seconds: float
-    ) -> SnapshotsRead:
-        """Read the accounts in the rule's scope, from the account `first` on and then those before it.
-
-        Accounts are begun for so many seconds; the first one always.
-        """
+    async def accounts(self, tenant: str, rule: CreateRule) -> dict[str, list[Listed]]:
+        """Return the campaigns that the rule's scope can be about, by account."""
         by_account: dict[str, list[Listed]] = {}
         for item in await self._reading.listed(tenant, rule.applies_to):
             by_account.setdefault(f"{item.platform}:{item.account}", []).append(item)
+        return by_account
+
+    async def read_in_time(
+        self,
+        tenant: str,
+        by_account: Mapping[str, Sequence[Listed]],
+        rule: CreateRule,
+        days: int,
+        *,
+        first: str | None,
+        seconds: float,
+    ) -> SnapshotsRead:
+        """Read accounts in the rule's scope, from the account `first` on and then those before it.
+
+        Accounts are begun for so many seconds; the first one always.
+        """
         names = sorted(by_account, key=lambda name: (name < (first or ""), name))
         until, gate = time.monotonic() + seconds, asyncio.Semaphore(_ACCOUNTS_AT_ONCE)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from campaign_automation.managers.rules.account_snapshot import AccountSnapshot, SnapshotsRead
+from campaign_automation.managers.rules.account_snapshot import AccountSnapshot, Elsewhere, SnapshotsRead
 from campaign_automation.models.changes import SkippedItem
 from campaign_automation.models.rules.answers import RuleEvaluated
 from campaign_automation.models.rules.rule import StoredRule
@@ -23,13 +23,14 @@ class AccountEvaluation(NamedTuple):
 class Evaluation(NamedTuple):
     """The outcome of a rule on all accounts; `review` is the reason why a person must look first, or "".
 
-    Of the accounts `left` nothing was read, for want of time.
+    Of the accounts `left` nothing was read, for want of time; `elsewhere` are those that others looked at.
     """
 
     accounts: list[AccountEvaluation]
     unread: list[SkippedItem]
     review: str
     left: list[str]
+    elsewhere: Elsewhere
 
     @property
     def decisions(self) -> list[RuleDecision]:
@@ -37,7 +38,8 @@ class Evaluation(NamedTuple):
 
     @property
     def evaluated(self) -> int:
-        return sum(one.outcome.evaluated for one in self.accounts) + len(self.unread)
+        here = sum(one.outcome.evaluated for one in self.accounts) + len(self.unread)
+        return here + self.elsewhere.evaluated
 
     @property
     def matched(self) -> int:
@@ -85,7 +87,8 @@ def evaluate_accounts(
         accounts.append(AccountEvaluation(account, outcome))
         # The next account counts what was decided in this one: caps hold for the rule.
         memory = memory.with_actions(item.as_past(account.snapshot.now) for item in outcome.decisions)
-    return Evaluation(accounts, read.unread, _review(stored, accounts), read.left)
+    review = _review(stored, accounts, read.elsewhere)
+    return Evaluation(accounts, read.unread, review, read.left, read.elsewhere)
 
 
 def _elsewhere(
@@ -108,14 +111,14 @@ def _notified(stored: StoredRule, notified_at: Mapping[str, datetime]) -> list[P
     return [PastAction(entity, field, 0, at, stored.rule_id) for entity, at in notified_at.items()]
 
 
-def _review(stored: StoredRule, accounts: Sequence[AccountEvaluation]) -> str:
+def _review(stored: StoredRule, accounts: Sequence[AccountEvaluation], elsewhere: Elsewhere) -> str:
     """Return the reason for a review, or "": the engine compares one account with max_affected, this all."""
     for one in accounts:
         if one.outcome.status == "needs_review":
             return one.outcome.note
     limits = stored.rule.max_affected
     count = sum(len(one.outcome.decisions) for one in accounts)
-    evaluated = sum(one.outcome.evaluated for one in accounts)
+    evaluated = sum(one.outcome.evaluated for one in accounts) + elsewhere.evaluated
     if limits.count is not None and count > limits.count:
         return f"it would touch {counted(count, 'object')}, more than the {limits.count} allowed"
     # 1e-9: 0.3 of 10 objects are 3, also where the product in binary is a little less.

@@ -107,6 +107,8 @@ def count(result: RuleEvaluated) -> None:
     emit("rule_evaluations_total", result=result.outcome)
     for cause, number in Counter(map(_cause, result.undecidable)).items():
         emit("rule_undecidable_total", number, cause=cause)
+    if result.undecided:
+        emit("rule_undecidable_total", result.undecided, cause="data")
     if result.left:
         emit("rule_accounts_left_total", len(result.left))
     logger.info(
@@ -117,6 +119,7 @@ def count(result: RuleEvaluated) -> None:
         acted=result.acted,
         undecidable=len(result.undecidable),
         left=len(result.left),
+        looked_at=result.looked_at,
     )
 
 
@@ -133,6 +136,8 @@ def _result(tick: Tick, evaluation: Evaluation | None = None, **more: object) ->
         "scope": evaluation.scope if evaluation else [],
         "earlier_decisions": _earlier(tick, evaluation) if evaluation else [],
         "left": evaluation.left if evaluation else [],
+        "looked_at": evaluation.elsewhere.accounts if evaluation else 0,
+        "undecided": evaluation.elsewhere.undecided if evaluation else 0,
         "note": left_message(evaluation.left) if evaluation else "",
     }
     return RuleEvaluated.model_validate(values | more)

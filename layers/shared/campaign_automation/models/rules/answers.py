@@ -80,7 +80,9 @@ class RuleEvaluated(Model):
 
     `note`: the reason why nothing was evaluated (not_now) or done (needs_review), or that accounts are left.
     `scope`: the objects that were in it. `left`: the accounts that there was no time for; the next run begins
-    with them. `earlier_decisions`: what became of its own changes, once their days were over.
+    with them. `earlier_decisions`: what became of its own changes, once their days were over. `looked_at`:
+    accounts in which functions beside each other found nothing to do; their objects count in `evaluated`, and
+    in `undecided` where their data were too few, but stand in no list.
     """
 
     status: Literal["success"] = "success"
@@ -101,6 +103,8 @@ class RuleEvaluated(Model):
     earlier_decisions: list[EarlierDecision] = []
     proposal_id: Annotated[str | None, Later] = None
     left: Annotated[list[str], Later] = []
+    looked_at: Annotated[int, Later] = 0
+    undecided: Annotated[int, Later] = 0
 
 
 class RuleView(Model):

@@ -217,6 +217,35 @@ class RuleTick(Record):
     scheduled_time: AwareDatetime
 
 
+class LookTick(RuleTick):
+    """A part of a tick that is spread over functions: a look at the accounts of one group of so many."""
+
+    version: Annotated[int, Field(ge=1)]
+    group: Annotated[int, Field(ge=0)]
+    groups: Annotated[int, Field(ge=1)]
+
+
+class Look(Record):
+    """The answer of a look: the accounts in which something was found, None for all of the group.
+
+    Of the other accounts their number, and those of objects that were evaluated and that had too little data.
+    """
+
+    group: int
+    found: list[str] | None
+    accounts: int = 0
+    evaluated: int = 0
+    undecided: int = 0
+
+
+class GatheredTick(RuleTick):
+    """The last part of such a tick: the looks at its groups, None for one that failed."""
+
+    version: Annotated[int, Field(ge=1)]
+    groups: Annotated[int, Field(ge=1)]
+    looks: list[Look | None]
+
+
 class UpdateRule(Model):
     """Parameters of update_rule: the whole new rule, and the `version` that it replaces, if given."""
 
