@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import gc
+import sys
 from collections.abc import Iterator
-from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -77,17 +77,25 @@ def pytest_configure(config: pytest.Config) -> None:
     gc.disable()  # until all modules and tests are there, of which hardly any goes again
     read_descriptions_once()  # moto ends boto3's sessions with each of its tests
     if hasattr(config, "workerinput") and [Path(item).name for item in config.args] == ["tests"]:
-        _import_share(config, **config.workerinput)
+        own = config.workerinput
+        import_share(config.rootpath, int(own["workerid"].removeprefix("gw")), own["workercount"])
 
 
-def _import_share(config: pytest.Config, workerid: str, workercount: int, **_: Any) -> None:
+def import_share(root: Path, number: int, count: int) -> None:
     """Import one process's share of the test files before it collects all. In a new clone pytest rewrites and
     compiles them: each once then, and not once in each process."""
-    files = sorted((config.rootpath / "tests").rglob("test_*.py"))
-    named = config.getini("consider_namespace_packages")
-    for file in files[int(workerid.removeprefix("gw")) :: workercount]:
-        with suppress(Exception, pytest.skip.Exception):  # which the collection tells
-            import_path(file, mode="importlib", root=config.rootpath, consider_namespace_packages=named)
+    for file in sorted((root / "tests").rglob("test_*.py"))[number::count]:
+        try:
+            import_path(file, mode="importlib", root=root, consider_namespace_packages=False)
+        except (Exception, pytest.skip.Exception):  # which the collection tells
+            _forget(file)
+
+
+def _forget(file: Path) -> None:
+    """Take out the part of a test file that was run: the collection would take it for the whole."""
+    for name, module in list(sys.modules.items()):
+        if getattr(module, "__file__", None) == str(file):
+            del sys.modules[name]
 
 
 @pytest.hookimpl(optionalhook=True)
