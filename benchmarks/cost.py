@@ -24,6 +24,7 @@ from local import cloud
 from local.cloud.aws import Clients
 from local.cloud.client import Cloud
 from local.invoke import STACK, invoke
+from tests.support.aws import state_machine
 from tests.support.builders import request_body
 from tests.support.sandbox import Sandbox
 
@@ -294,7 +295,7 @@ class _Meter:
     def _transitions(self) -> int:
         """Return the states entered by all executions, the beginning of each included."""
         steps = self._aws["stepfunctions"]
-        machine = steps.list_state_machines()["stateMachines"][0]["stateMachineArn"]
+        machine = state_machine(steps, "CreateCampaignStateMachine")
         total = 0
         for execution in steps.list_executions(stateMachineArn=machine)["executions"]:
             arn = execution["executionArn"]

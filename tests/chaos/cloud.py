@@ -20,7 +20,7 @@ from local.cloud.workers.worker import TIME_LIMITS
 from tests.chaos.house import HELD_SECONDS, USER, WEB_PLATFORM, Json, Perform, SandboxHouse
 from tests.conftest import disable_schedule
 from tests.support.api import Api
-from tests.support.aws import client, is_busy, settle
+from tests.support.aws import client, is_busy, settle, state_machine
 from tests.support.module import environment
 from tests.support.processes import kill_workers
 from tests.support.sandbox import Sandbox
@@ -93,8 +93,8 @@ class CloudHouse(SandboxHouse):
         _until(lambda: self._is_held() or not is_busy(self._cloud))
         is_met = self._is_held()
         machines = client(self._cloud, "stepfunctions")
-        (machine,) = machines.list_state_machines()["stateMachines"]
-        execution = machine["stateMachineArn"].replace(":stateMachine:", ":execution:")
+        machine = state_machine(machines, "CreateCampaignStateMachine")
+        execution = machine.replace(":stateMachine:", ":execution:")
         machines.stop_execution(executionArn=f"{execution}:{self.campaign_id}")
         if then:
             await self.ask("manage_campaign", campaign_id=self.campaign_id, action=then, confirm=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -103,13 +102,6 @@ def test_unknown_function_is_not_found(aws: Callable[[str], Any]) -> None:
     with pytest.raises(ClientError) as raised:
         aws("lambda").invoke(FunctionName="nobody", Payload=b"{}")
     assert raised.value.response["Error"]["Code"] == "ResourceNotFoundException"
-
-
-def test_concurrent_invocations_get_an_environment_each(invoke: Invoke) -> None:
-    with ThreadPoolExecutor(4) as threads:
-        answers = list(threads.map(invoke, [{"do": "sleep", "seconds": 1.5}] * 4))
-    assert len({answer["pid"] for answer, _ in answers}) == 4
-    assert [error for _, error in answers] == [None] * 4
 
 
 def test_environment_is_reused_and_only_its_first_report_is_cold(cloud: Cloud, invoke: Invoke) -> None:

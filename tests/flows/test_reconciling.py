@@ -9,7 +9,7 @@ import pytest
 
 from local.cloud import Cloud
 from tests.support.api import PATIENCE_SECONDS, Api
-from tests.support.aws import client, reconcile_campaigns
+from tests.support.aws import client, reconcile_campaigns, state_machine
 from tests.support.builders import request_body
 from tests.support.processes import kill_workers
 from tests.support.sandbox import Sandbox
@@ -75,5 +75,5 @@ def until(holds: Callable[[], bool]) -> None:
 
 
 def execution(cloud: Cloud, campaign_id: str) -> str:
-    (machine,) = client(cloud, "stepfunctions").list_state_machines()["stateMachines"]
-    return f"{machine['stateMachineArn'].replace(':stateMachine:', ':execution:')}:{campaign_id}"
+    machine = state_machine(client(cloud, "stepfunctions"), "CreateCampaignStateMachine")
+    return f"{machine.replace(':stateMachine:', ':execution:')}:{campaign_id}"

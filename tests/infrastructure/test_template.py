@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from campaign_automation.managers.campaigns.creation import STEPS
+from campaign_automation.managers.rules.evaluation import CLAIM_SECONDS
 from campaign_automation.utils.error_handler import CODES, TRANSIENT
 from local.cloud.aws import ACCOUNT, REGION
 from local.cloud.stack.template import transform
@@ -237,6 +238,22 @@ def test_runs_over_many_accounts_start_and_stop_executions_of_their_own_machine_
     }
     calls = {right.resource for right in rights["EvaluateRuleStateMachineRole"] if "Invoke" in right.action}
     assert all("EvaluateRuleFunction" in name for name in calls)
+
+
+def test_a_run_over_many_accounts_leaves_none_out_and_is_decided_in_the_end() -> None:
+    machine = json.loads((ROOT / "statemachines" / "evaluate_rule.asl.json").read_text())
+    looks, decide = machine["States"]["Look At Accounts"], machine["States"]["Decide"]
+    assert looks["ToleratedFailurePercentage"] == 100
+    assert looks["Catch"][0]["ErrorEquals"] == ["States.ALL"]
+    assert machine["States"][looks["Catch"][0]["Next"]]["Next"] == looks["Next"] == "Decide"
+    (retry,) = decide["Retry"]
+    assert (retry["ErrorEquals"], "JitterStrategy" in retry) == (["States.ALL"], False)
+    waits = [
+        retry["IntervalSeconds"] * retry["BackoffRate"] ** tries for tries in range(retry["MaxAttempts"])
+    ]
+    assert sum(min(seconds, retry["MaxDelaySeconds"]) for seconds in waits) > CLAIM_SECONDS
+    shortest_interval = 900
+    assert machine["TimeoutSeconds"] < shortest_interval
 
 
 def test_every_route_but_the_document_and_the_health_asks_for_a_token(transformed: dict[str, Any]) -> None:

@@ -39,6 +39,13 @@ def client(cloud: Cloud, service: str) -> Any:
     return _client(cloud.info["aws_endpoint"], service)
 
 
+def state_machine(steps: Any, name: str) -> str:
+    """Return the ARN of the one state machine whose name ends so."""
+    machines = [item["stateMachineArn"] for item in steps.list_state_machines()["stateMachines"]]
+    (found,) = (arn for arn in machines if arn.endswith(name))
+    return str(found)
+
+
 @cache
 def _client(endpoint: str, service: str) -> Any:
     """Return one client for all tests of a cloud: making one takes longer than most of its calls."""

@@ -11,11 +11,10 @@ import httpx
 
 from local.cloud import Cloud
 from tests.support.api import PATIENCE_SECONDS, Api
-from tests.support.aws import settle
+from tests.support.aws import settle, state_machine
 from tests.support.sandbox import Sandbox
 
 USER = "user_123"
-MACHINE = "evaluate-rule"
 RULE = {
     "rule_name": "Costly",
     "action": {"type": "pause_adset"},
@@ -67,11 +66,7 @@ class ManyAccountsInCloud:
 
     def executions(self, client: Any) -> list[dict[str, Any]]:
         """The executions of the machine, with their seconds."""
-        (arn,) = (
-            item["stateMachineArn"]
-            for item in client.list_state_machines()["stateMachines"]
-            if item["name"].endswith(MACHINE)
-        )
+        arn = state_machine(client, "-evaluate-rule")
         return [
             {"status": item["status"], "seconds": _seconds(item["startDate"], item["stopDate"])}
             for item in client.list_executions(stateMachineArn=arn)["executions"]

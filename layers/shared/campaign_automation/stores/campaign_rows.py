@@ -39,6 +39,7 @@ RUN = Lease(holder="run_id", until="run_held_until")
 _SETTLED_AFTER_MS = 120_000
 SECOND_LOOK_MS = 5 * 60_000  # after that a platform has seldom more to come
 NOT_STOPPED = Absent("stop_requested")
+_ENDED = "ended_run"  # of the last run, and in the rows that were written with its end
 OLD_RUN_UNTIL = "run_until"  # epoch milliseconds, as runs were held before all leases counted seconds
 _DRY_RUN_SECONDS = 24 * 3600
 _SUPERSEDED_SECONDS = 30 * 24 * 3600  # by then no version of the module runs that numbers messages by count
@@ -181,9 +182,24 @@ def creative_row(creation: Creation, creative: Creative) -> Row:
     return {**key._asdict(), "creative": creative.model_dump_json(), **_lifetime(creation)}
 
 
-def object_row(creation: Creation | Campaign, entry: ObjectEntry) -> Row:
+def object_row(creation: Creation | Campaign, entry: ObjectEntry, ended: str | None = None) -> Row:
+    """Return the row of an object; `ended` is the run whose end is written together with it."""
     pk = partition(creation.tenant, creation.campaign_id)
-    return {"pk": pk, "sk": f"object#{entry.level}#{entry.tag}", **entry.model_dump(mode="json")}
+    row = {"pk": pk, "sk": f"object#{entry.level}#{entry.tag}", **entry.model_dump(mode="json")}
+    return row if ended is None else {**row, _ENDED: ended}
+
+
+def run_ended(run_id: str, count: int) -> dict[str, Value]:
+    """Return what the campaign's row says of a run that ended with `count` rows of objects."""
+    return {_ENDED: f"{run_id}#{count}" if count else None}
+
+
+def _version_of_all(campaign: Row, rows: Iterable[Row]) -> int | None:
+    """Return the version of a campaign's row, or None when objects of the same query are older than it."""
+    # DynamoDB may show a query some rows of a transaction in their new and others in their old state.
+    run_id, _, count = str(campaign.get(_ENDED, "")).rpartition("#")
+    is_whole = not run_id or sum(row.get(_ENDED) == run_id for row in rows) >= int(count)
+    return version_of(campaign) if is_whole else None
 
 
 def outbox_row(creation: Named, entry: OutboxEntry) -> Row:
@@ -287,9 +303,14 @@ def adopted_of(campaign: Row, rows: list[Row]) -> Campaign:
     """Put the rows of a campaign together that was made elsewhere."""
     objects = [ObjectEntry.model_validate(row) for row in rows if row["sk"].startswith("object#")]
     # The row has an attribute of the name for the index of visits.
-    parts = {"is_adopted": True, "outbox": [], "objects": {entry.tag: entry for entry in objects}}
+    parts: dict[str, Any] = {
+        "is_adopted": True,
+        "outbox": [],
+        "objects": {entry.tag: entry for entry in objects},
+    }
     adopted, small = json.loads(campaign["adopted"]), _small(campaign)
     name = next((entry.renamed for entry in objects if entry.renamed), adopted["name"])
+    parts["row_version"] = _version_of_all(campaign, rows)
     later = small | (small.get("targets") or {}) | {"name": name}
     age = {"created_at": None} if campaign.get("age") == _UNKNOWN else {}
     read = Campaign.model_validate(campaign | age | adopted | later | parts)
@@ -324,7 +345,7 @@ def creation_of(campaign: Row, rows: list[Row]) -> Creation:
         "objects": {entry.tag: entry for entry in objects},
         "outbox": messages_of(row for row in rows if row["sk"].startswith(MESSAGES)),
     }
-    parts["row_version"] = version_of(campaign)
+    parts["row_version"] = _version_of_all(campaign, rows)
     return Creation.model_validate(campaign | documents | _small(campaign) | parts)
 
 

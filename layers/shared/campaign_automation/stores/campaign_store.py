@@ -66,6 +66,7 @@ from campaign_automation.stores.campaign_rows import (
     pointer_key,
     requests_of,
     run_claim,
+    run_ended,
     run_taken,
     visit_at,
 )
@@ -327,12 +328,12 @@ class CampaignStore(MessageStore):
             return False
         end = Update(
             campaign_key(campaign),
-            set=changed_parts(parts),
+            set=changed_parts(parts) | run_ended(run_id, len(few)),
             remove=(*RUN.attributes, OLD_RUN_UNTIL, *(["stop_requested"] if is_stopped else [])),
             add={"revision": 1},
             when=RUN.held_by(run_id),
         )
-        operations: list[Operation] = [end, *(Put(object_row(campaign, entry)) for entry in few)]
+        operations: list[Operation] = [end, *(Put(object_row(campaign, entry, run_id)) for entry in few)]
         if message:
             operations.append(Put(outbox_row(campaign, message), when=Absent()))
         operations += list_changes(campaign, entries, is_deleted=parts.get("state") == "deleted")

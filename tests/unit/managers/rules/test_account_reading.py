@@ -260,3 +260,15 @@ def test_digests_that_cannot_be_read_stop_no_tick(
 
     monkeypatch.setattr(house.table, "_get_many", refused)
     assert decided(house.tick()) == expected
+
+
+def test_a_campaign_with_objects_from_before_its_last_change_is_kept_in_no_digest(house: House) -> None:
+    house.observe()
+    house.done("manage_campaign", {"campaign_id": house.ids[1], "action": "pause", "confirm": True})
+    row = next(row for row in house.table.of("campaign") if house.ids[1] in row["pk"] and "ended_run" in row)
+    house.table.spoil(row, ended_run="run_other#1")
+    house.table.drop("digest")
+    house.tick()
+    assert {row["pk"] for row in house.table.of("digest")} == {
+        f"u#digest#{item}" for item in house.ids if item != house.ids[1]
+    }

@@ -100,7 +100,7 @@ class CampaignReading:
         fresh = {
             name: Kept(marks[name], _digest(item, since, records))
             for name, item, records in zip(names, read, trails, strict=True)
-            if name in still and not isinstance(records, Broken) and not _is_kept(loaded, item)
+            if name in still and not isinstance(records, Broken) and _is_to_keep(loaded, item)
         }
         await self._digests.keep(tenant, fresh)
         return trails
@@ -162,10 +162,12 @@ def _digest(item: CampaignInsights, since: int, trail: Sequence[AuditRecord]) ->
     )
 
 
-def _is_kept(loaded: Loaded, item: CampaignInsights) -> bool:
-    """Return whether the digest that there is holds all that was read."""
+def _is_to_keep(loaded: Loaded, item: CampaignInsights) -> bool:
+    """Return whether a digest of what was read holds more than the one that there is, and nothing old."""
     digest = loaded.digests.get(item.campaign.campaign_id)
-    return digest is not None and digest.counted_on == _counted_on(item)
+    if digest is None:
+        return item.campaign.row_version is not None  # else some objects are older than the mark
+    return digest.counted_on != _counted_on(item)
 
 
 def _counted_on(item: CampaignInsights) -> date | None:
