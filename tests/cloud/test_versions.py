@@ -11,6 +11,7 @@ import pytest
 
 from local import cloud as local_cloud
 from local.cloud import Cloud, CloudError
+from local.cloud.workers.forks import BARE
 from tests.cloud.support import FIXTURES
 
 
@@ -23,7 +24,10 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def own_cloud(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
-    with local_cloud.start(tmp_path_factory.mktemp("cloud"), template=template) as running:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(BARE, "1")
+        running = local_cloud.start(tmp_path_factory.mktemp("cloud"), template=template)
+    with running:
         yield running
 
 
@@ -39,7 +43,6 @@ def write_greeting(template: Path, text: str) -> None:
     module.write_text(f'GREETING = "{text}"\n')
 
 
-@pytest.mark.slow
 def test_the_alias_serves_what_was_published_until_the_release_changes(
     own_cloud: Cloud, template: Path
 ) -> None:
