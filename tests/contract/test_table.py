@@ -155,9 +155,10 @@ def test_an_update_makes_a_missing_row_only_where_it_says_so(table: Table) -> No
     assert (stored(table)["pk"], stored(table)["sk"]) == KEY
 
 
-def test_floats_are_refused(table: Table) -> None:
+@pytest.mark.parametrize("value", [0.5, Decimal("NaN"), Decimal("-Infinity")])
+def test_floats_and_what_is_no_number_are_refused(table: Table, value: Any) -> None:
     with pytest.raises(TypeError):
-        run(table.write(Put(row(value=0.5))))
+        run(table.write(Put(row(value=value))))
     assert run(table.get(KEY)) is None
 
 

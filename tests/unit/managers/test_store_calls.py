@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -153,6 +154,15 @@ def test_a_campaign_with_some_objects_from_before_its_last_change_is_read_again(
     for name in changed:  # as a query may show them while DynamoDB carries a transaction out
         seen = after | {name: before[name]}
         assert creation_of(seen["campaign"], list(seen.values())).row_version is None
+
+
+@pytest.mark.parametrize("ended", ["odd", "run_1#many", "#", True, Decimal(3)])
+def test_an_odd_note_of_the_last_run_hinders_no_stop(house: House, ended: Any) -> None:
+    house.manage("start")
+    house.table._partitions[house.partition]["campaign"]["ended_run"] = ended
+    assert house.creation().row_version is None
+    house.manage("pause")
+    assert house.creation().row_version is not None
 
 
 def test_a_change_of_a_campaign_that_was_read_in_part_is_told_all_the_same(house: House) -> None:

@@ -60,6 +60,13 @@ def test_a_stored_error_comes_back_the_same() -> None:
         "{'client_secret': 'SECRET'}",
         "https://me:SECRET@proxy.example",
         "sent basic SECRET",
+        "batch=%7B%22access_token%22%3A%20%22SECRET%22%7D",
+        "next=https%253A%252F%252Fh%252F%253Faccess_token%253DSECRET",
+        '"https://h/?access_token\\u003dSECRET\\u0026fields\\u003dname"',
+        "{&quot;access_token&quot;:&quot;SECRET&quot;}",
+        "{'access_token': ['SECRET']}",
+        "{'access_token' => 'SECRET'}",
+        "h=Bearer%20SECRET&i=Bearer+SECRET",
     ],
 )
 def test_secrets_are_redacted(text: str) -> None:

@@ -197,8 +197,11 @@ def run_ended(run_id: str, count: int) -> dict[str, Value]:
 def _version_of_all(campaign: Row, rows: Iterable[Row]) -> int | None:
     """Return the version of a campaign's row, or None when objects of the same query are older than it."""
     # DynamoDB may show a query some rows of a transaction in their new and others in their old state.
-    run_id, _, count = str(campaign.get(_ENDED, "")).rpartition("#")
-    is_whole = not run_id or sum(row.get(_ENDED) == run_id for row in rows) >= int(count)
+    if _ENDED not in campaign:
+        return version_of(campaign)
+    run_id, _, count = str(campaign[_ENDED]).rpartition("#")
+    written = sum(row.get(_ENDED) == run_id for row in rows)
+    is_whole = run_id != "" and count.isdecimal() and written >= int(count)
     return version_of(campaign) if is_whole else None
 
 

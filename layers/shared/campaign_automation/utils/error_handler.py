@@ -180,9 +180,11 @@ _NAMES = (
     r"|api[_-]?key|(?<=[?&])key|password|passwd|(?:proxy-)?authorization|(?:set-)?cookie|signature|credential"
 )
 _QUOTED = r"(?P<quote>\\*[\"'])(?:(?!(?P=quote))(?:\\.|.))*"
-# As in a URL, a header, JSON or a mapping; and as a pair, such as ('name', b'value').
+_SPACE = r"(?:\s|%(?:25)*20)"  # encoded once or more, as a URL in a URL is
+_IS = r"(?:=>|[=:]|%(?:25)*3[DA]|\\+u003[DA])"
+# As in a URL, a header, JSON, a mapping or a list in one; and as a pair, such as ('name', b'value').
 _SECRETS = re.compile(
-    rf"(?P<name>{_NAMES})(?P<between>\\*[\"']?\s*(?:[=:]|%3[DA])\s*b?)"
+    rf"(?P<name>{_NAMES})(?P<between>(?:\\*[\"']|%(?:25)*22|&quot;)?{_SPACE}*{_IS}{_SPACE}*\[?(?:b|&quot;)?)"
     rf"(?:{_QUOTED}|[^\s&\"',;(){{}}\[\]\\]+)",
     re.IGNORECASE | re.DOTALL,
 )
@@ -190,7 +192,7 @@ _PAIRS = re.compile(
     rf"(?<=[\"'])(?P<name>[\w-]*(?:{_NAMES}))(?P<between>\\*[\"']\s*,\s*b?){_QUOTED}",
     re.IGNORECASE | re.DOTALL,
 )
-_BEARER = re.compile(r"(?i)\b(bearer|basic)\s+[a-z0-9._~+/=-]+")
+_BEARER = re.compile(rf"(?i)\b(bearer|basic)(?:{_SPACE}|\+)+[a-z0-9._~+/=%-]+")
 _USERINFO = re.compile(r"(://[^/\s:@\"']*:)[^/\s@\"']+@")
 # Without any of these in a text none of the patterns matches. None has an i, of which they take more kinds.
 _SIGNS = "token secret key passw author cook nature credent bearer bas @".split()

@@ -27,6 +27,15 @@ from campaign_automation.stores.table import (
 NUMBERS = Context(prec=38, Emin=-128, Emax=126, traps=[Clamped, Inexact, Overflow, Rounded, Underflow])
 
 
+def exact(value: int | Decimal) -> Decimal:
+    """Return a number as rows hold it. Raises TypeError for infinity and NaN, ArithmeticError for what does
+    not fit."""
+    number = NUMBERS.create_decimal(value)
+    if not number.is_finite():
+        raise TypeError(f"{number} is no value of a row")
+    return number
+
+
 def result_of(operation: Operation, row: Row | None) -> Row | None:
     """Return the row as the operation leaves it, or None for one that is gone; `row` is the one before it.
 
@@ -91,6 +100,6 @@ def _value(value: Value) -> Any:
         case str():
             return str.__str__(value)  # of a StrEnum its plain text
         case int() | Decimal():
-            return NUMBERS.create_decimal(value)
+            return exact(value)
         case _:
             raise TypeError(f"{type(value).__name__} is no value of a row")

@@ -17,7 +17,7 @@ from decimal import Decimal
 from random import SystemRandom
 from typing import Any, ParamSpec, TypeVar, assert_never
 
-from campaign_automation.stores.engines.conditions import NUMBERS
+from campaign_automation.stores.engines.conditions import NUMBERS, exact
 from campaign_automation.stores.table import (
     Absent,
     AllOf,
@@ -338,7 +338,7 @@ def _typed(value: Value) -> dict[str, Any]:
         case str():
             return {"S": str.__str__(value)}  # of a StrEnum its plain text
         case int() | Decimal():
-            return {"N": str(NUMBERS.create_decimal(value))}
+            return {"N": str(exact(value))}
         case bytes():
             return {"B": value}
         case _:
