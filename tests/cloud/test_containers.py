@@ -77,7 +77,7 @@ def _creative_url(cloud: Cloud, host: str) -> str:
             "method": "tools/call",
             "params": {"name": "get_creative", "arguments": {"user_id": 123, "creative_id": 1}},
         },
-        timeout=60,
+        timeout=600,
     )
     found = re.search(r'"file_url\\*": ?\\*"([^"\\]+)', answer.text)
     assert found, answer.text

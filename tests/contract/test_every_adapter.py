@@ -1032,7 +1032,7 @@ def test_an_ad_set_under_a_campaign_budget_is_refused(bench: Bench, cloud: Cloud
     }
 
     def post(path: str, **form: str) -> str:
-        answer = httpx.post(f"{url}/v26.0/{path}", params={"access_token": token}, data=form)
+        answer = httpx.post(f"{url}/v26.0/{path}", params={"access_token": token}, data=form, timeout=600)
         return str(answer.raise_for_status().json()["id"])
 
     campaign = post(f"{ACCOUNTS['meta']}/campaigns", **fields)

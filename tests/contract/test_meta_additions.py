@@ -38,7 +38,9 @@ def stored(url: str, campaign_id: str, version: str) -> dict[str, Any]:
     """The ad set and the ad's creative as Meta shows them to a version."""
     fields = "adsets{targeting},ads{creative{object_story_spec}}"
     query = {"fields": fields, "access_token": meta.TOKEN}
-    answer: dict[str, Any] = httpx.get(f"{url}/meta/{version}/{campaign_id}", params=query).json()
+    answer: dict[str, Any] = httpx.get(
+        f"{url}/meta/{version}/{campaign_id}", params=query, timeout=600
+    ).json()
     return answer
 
 
@@ -85,5 +87,7 @@ def test_versions_live_as_long_as_they_were_announced(
     process: str, control: Sandbox, version: str, now: str, alive: bool
 ) -> None:
     control.reset(now=now)
-    answer = httpx.get(f"{process}/meta/{version}/{meta.ACCOUNT}", params={"access_token": meta.TOKEN})
+    answer = httpx.get(
+        f"{process}/meta/{version}/{meta.ACCOUNT}", params={"access_token": meta.TOKEN}, timeout=600
+    )
     assert (answer.json().get("error", {}).get("code") != 2635) == alive

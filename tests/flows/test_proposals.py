@@ -77,7 +77,7 @@ def test_a_proposal_is_approved_from_the_link_that_its_owner_gets(
     assert all(item["read_back"] and item["platform_request_id"] for item in view["receipts"]), view
     # A proposal for the earlier budgets is stale now.
     (left,) = api.http.get("/v1/proposals").json()["proposals"][-1:]
-    page = httpx.get(link_of(cloud, sandbox, left["proposal_id"]), verify=False)
+    page = httpx.get(link_of(cloud, sandbox, left["proposal_id"]), verify=False, timeout=600)
     (token,) = re.findall(r'action="\?token=([\w.-]+)"', page.text)
     refused = httpx.post(f"{other}?token={token}", data=form, verify=False, timeout=600)
     assert (refused.status_code, shown(api, left["proposal_id"])["state"]) == (422, "stale"), refused.text
@@ -96,9 +96,9 @@ def test_a_link_that_is_over_opens_nothing(
     proposal_id = propose(api, running["campaign_id"], 120)
     link = new_link("user_123", "user_123", f"proposals/{proposal_id}", "read")
     path = f"{cloud.info['api_url']}/v1/proposals/{proposal_id}/page"
-    assert httpx.get(path, params={"token": signed(link, keys)}, verify=False).status_code == 200
+    assert httpx.get(path, params={"token": signed(link, keys)}, verify=False, timeout=600).status_code == 200
     over = link._replace(expires=int(time.time()) - 1)
-    page = httpx.get(path, params={"token": signed(over, keys)}, verify=False)
+    page = httpx.get(path, params={"token": signed(over, keys)}, verify=False, timeout=600)
     assert (page.status_code, "This link is over" in page.text) == (401, True)
 
 

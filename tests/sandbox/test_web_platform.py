@@ -51,7 +51,7 @@ class Standard:
 
     async def _call(self, tool: str, arguments: Json) -> Json:
         headers = {"Authorization": f"Bearer {self.token}"}
-        async with httpx2.AsyncClient(headers=headers) as http:
+        async with httpx2.AsyncClient(headers=headers, timeout=600) as http:
             transport = streamable_http_client(self.url, http_client=http)
             async with Client(transport, mode=self.mode) as client:
                 result = await client.call_tool(tool, arguments)

@@ -1,9 +1,11 @@
 """The Web Platform over HTTP: both dialects and the creatives' files."""
 
+import importlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import anyio
+import anyio.to_thread
 from anyio.abc import TaskGroup, TaskStatus
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -15,6 +17,8 @@ from local.sandbox.core.http import exchange
 from local.sandbox.web_platform import mcp_customer
 from local.sandbox.web_platform.files import file
 from local.sandbox.web_platform.store import ASKED_AT, WebPlatformStore
+
+_STANDARD = "local.sandbox.web_platform.mcp_standard"
 
 
 class WebPlatform:
@@ -72,9 +76,9 @@ class _Standard:
         await endpoint(scope, receive, send)
 
     async def _run(self, *, task_status: TaskStatus[ASGIApp]) -> None:
-        from local.sandbox.web_platform.mcp_standard import StandardEndpoint, session_manager
-
-        manager = session_manager(self._store, json_response=self._json_response)
+        # In a thread: the platforms go on answering meanwhile.
+        standard = await anyio.to_thread.run_sync(importlib.import_module, _STANDARD)
+        manager = standard.session_manager(self._store, json_response=self._json_response)
         async with manager.run():
-            task_status.started(StandardEndpoint(self._store, manager.handle_request))
+            task_status.started(standard.StandardEndpoint(self._store, manager.handle_request))
             await anyio.sleep_forever()

@@ -276,9 +276,9 @@ def test_what_is_no_request_is_refused_by_its_code(
 
 
 def test_there_is_no_stream_and_the_authorization_server_is_named(server: str) -> None:
-    stream = httpx.get(f"{server}/mcp")
+    stream = httpx.get(f"{server}/mcp", timeout=600)
     assert (stream.status_code, stream.headers["Allow"]) == (405, "POST")
-    assert httpx.get(f"{server}/.well-known/oauth-protected-resource").json() == {
+    assert httpx.get(f"{server}/.well-known/oauth-protected-resource", timeout=600).json() == {
         "resource": "https://ads.example/mcp",
         "authorization_servers": ["https://issuer.example/"],
         "bearer_methods_supported": ["header"],

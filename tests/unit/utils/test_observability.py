@@ -96,7 +96,7 @@ def sink(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Ite
 def call_httpx(url: str) -> None:
     headers = dict.fromkeys(NAMES, PLANTED) | {"Authorization": f"Bearer {PLANTED}"}
     answer = httpx.post(
-        url, params=dict.fromkeys(NAMES, PLANTED), headers=headers, json={"password": PLANTED}
+        url, params=dict.fromkeys(NAMES, PLANTED), headers=headers, json={"password": PLANTED}, timeout=600
     )
     raise RuntimeError(f"{answer.request.url} {answer.request.headers.raw} {answer.text}")
 
