@@ -110,9 +110,8 @@ def test_switches_caps_and_stops_are_for_operators(own_cloud: Cloud) -> None:
 
 
 def test_a_proposal_is_approved_by_another_person_of_the_tenant(own_cloud: Cloud) -> None:
-    own_cloud.deploy(
-        JwtRolesClaim="roles", JwtTenantClaim="tenant", JwtWebPlatformUserClaim="tenant", KillSwitch="false"
-    )
+    claims = {"JwtRolesClaim": "roles", "JwtTenantClaim": "tenant", "JwtWebPlatformUserClaim": "tenant"}
+    own_cloud.deploy(**claims, KillSwitch="false", ApproveOwnProposals="false")
     url, tenant = own_cloud.info["api_url"], {"tenant": "user_123"}
     with (
         Api(url, own_cloud.token("ann", roles=["buyer", "approver"], **tenant)) as ann,
