@@ -101,7 +101,7 @@ class Rules:
         return Counter({name.removeprefix(start): n for name, n in counts.items() if name.startswith(start)})
 
     def notices(self, rule_id: str) -> list[dict[str, Any]]:
-        """What the Web Platform was told of the rule; messages that earlier tests left may arrive as well."""
+        """The notices of the rule that reached the Web Platform; earlier tests may have left others."""
         told = self.sandbox.state("web_platform")["notifications"]
         return [item for item in told if item.get("extra_data", {}).get("rule_id") == rule_id]
 

@@ -50,7 +50,7 @@ async def evaluate_rule(parts: Wiring, event: Event) -> dict[str, Any]:
         return (await parts.rule_evaluation.look(parse(LookTick, dict(event)))).model_dump()
     if "looks" in event:
         gathered = await parts.rule_evaluation.gather(parse(GatheredTick, dict(event)))
-        # What states hand on is limited; the run itself is stored.
+        # States hand on limited data; the run itself is stored.
         return gathered.model_dump(include={"outcome", "note", "evaluated", "acted", "looked_at"})
     result = await parts.rule_evaluation.evaluate(parse(RuleTick, dict(event)))
     return result.model_dump(mode="json")

@@ -101,7 +101,7 @@ class Template:
 
     def _settle(self, *, is_ready: bool) -> None:
         self.is_ready, self.is_settled = is_ready, True
-        # Whoever hears of it may be waiting for a copy, of which only this thread knows.
+        # A caller may be waiting for a copy, of which only this thread knows.
         threading.Thread(target=self._settled, daemon=True).start()
 
 
@@ -116,7 +116,7 @@ def _serve(program: Program, output: Connection, requests: Connection) -> None:
         is_ready = len(list(_THREADS.iterdir())) == 1 if _THREADS.exists() else threading.active_count() == 1
     except BaseException:  # each environment tells of it
         is_ready = False
-    # What stands is never garbage; to look through it would write to every page that the copies share.
+    # Loaded modules are never garbage; to look through them would write to every page that the copies share.
     gc.collect()
     gc.freeze()
     requests.send(("ready" if is_ready else "refused", 0, 0))

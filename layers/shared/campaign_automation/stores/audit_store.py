@@ -100,7 +100,7 @@ class AuditStore:
     async def look_again(self, records: Sequence[AuditRecord]) -> None:
         """Store applied records with what became of their decision. The first such record stays."""
         rows: list[Operation] = [Put(_row(record, "2"), when=Absent()) for record in records]
-        # What was read of a campaign counts while its row is unchanged, so it changes with the trail.
+        # A digest counts while its campaign's row is unchanged, so the row changes with the trail.
         campaigns = dict.fromkeys(
             Key(partition(item.tenant, item.campaign_id), "campaign") for item in records
         )

@@ -153,7 +153,7 @@ def _with_adsets(
 
 def _digest(item: CampaignInsights, since: int, trail: Sequence[AuditRecord]) -> Digest:
     return Digest(
-        # Whoever changes a campaign reads its messages anew: a digest is never taken for the whole of it.
+        # A change reads its campaign's messages anew: a digest is never taken for the whole of it.
         campaign=item.campaign.model_copy(update={"outbox": [], "row_version": None}),
         trail_from=since,
         trail=[record for record in trail if record.operation in CHANGES],

@@ -136,7 +136,7 @@ class RuleEvaluation:
             *(self._look_at(head, conflicting, {name: listed}) for name, listed in accounts.items())
         )
         seen = dict(zip(accounts, looks, strict=True))
-        # What could not be read is read once more, and then told by its name.
+        # Accounts that could not be read are read once more, and then told by name.
         found = [name for name, one in seen.items() if one.matched or one.unread]
         if len(found) > _MOST_NAMED:
             return whole

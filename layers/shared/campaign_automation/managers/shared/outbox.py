@@ -232,7 +232,7 @@ class Outbox:
         told = {"sent": True, "answer": answer, "confirm_at": _confirm_at(entry, sent_at)}
         kept = [entry.model_copy(update=told)]
         if entry.tool in _CHANGES:
-            # What was told before is never sent again, and each change reads all that its campaign has.
+            # A message told before is never sent again, and each change reads all that its campaign has.
             superseded = {"arguments": {}, "is_superseded": True}
             kept += [
                 item.model_copy(update=superseded) for item in mailbox.outbox if _is_superseded(item, entry)
