@@ -6,12 +6,11 @@ from datetime import datetime
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.field_mask_pb2 import FieldMask
 
-from local.sandbox.google.draft import Draft
 from local.sandbox.google.errors import AdsError, Refusal, not_found, removed, required
 from local.sandbox.google.messages import KINDS, Kind, Message, MutateResponse, is_temporary, set_enum
 from local.sandbox.google.objects import ads, assets, campaigns, groups
 from local.sandbox.google.resources import Resources
-from local.sandbox.google.store import Account, Review, Store, is_removed
+from local.sandbox.google.store import Account, Draft, Review, Store, is_removed
 
 MAX_OPERATIONS = 10_000
 Check = Callable[[Draft, Message], Iterator[AdsError]]

@@ -12,7 +12,7 @@ from google.protobuf.json_format import MessageToDict
 from local.sandbox.core.accounts import Binding
 from local.sandbox.core.records import DayRecord
 from local.sandbox.core.reviews import REVIEW_TIME
-from local.sandbox.google.messages import KIND_OF_COLLECTION, Message, enum_name
+from local.sandbox.google.messages import KIND_OF_COLLECTION, KINDS, Message, enum_name
 from local.sandbox.google.resources import Resources
 from local.sandbox.seeds import GoogleSeed
 
@@ -131,3 +131,29 @@ def _summary(message: Message) -> Json:
 
 def seeded_account(seed: GoogleSeed, binding: Binding) -> Account:
     return Account(seed.customer_id, binding, seed.name, seed.currency, seed.time_zone)
+
+
+@dataclass
+class Draft:
+    """The store as one mutate request would leave it: a copy, kept if no operation is refused.
+
+    `temporary` maps temporary names to real ones.
+    """
+
+    store: Store
+    account: Account
+    now: datetime
+    temporary: dict[str, str] = field(default_factory=dict)
+    failed: set[str] = field(default_factory=set)
+
+    def get(self, resource_name: str, kind: str) -> Message | None:
+        """A resource of this customer; None when it does not exist or belongs to another."""
+        prefix = f"customers/{self.account.id}/{KINDS[kind].collection}/"
+        return self.store.resources.get(resource_name) if resource_name.startswith(prefix) else None
+
+    def living(self, kind: str) -> Iterator[Message]:
+        return (item for item in self.store.of_kind(self.account.id, kind) if not is_removed(item))
+
+    def living_below(self, parent: str, kind: str) -> Iterator[Message]:
+        """The resources of a kind whose parent has that name."""
+        return (item for item in self.store.resources.below(parent, kind) if not is_removed(item))

@@ -7,11 +7,10 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from local.sandbox.core.text import display_width
-from local.sandbox.google.draft import Draft
 from local.sandbox.google.errors import AdsError, not_found, required
 from local.sandbox.google.messages import Message, enum_name, set_enum
 from local.sandbox.google.objects.groups import channel_of
-from local.sandbox.google.store import is_removed
+from local.sandbox.google.store import Draft, is_removed
 
 MAX_ENABLED_SEARCH_ADS = 3
 MAX_ADS = 50

@@ -5,9 +5,9 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
-from local.sandbox.google.draft import Draft
 from local.sandbox.google.errors import AdsError, required
 from local.sandbox.google.messages import Message, set_enum
+from local.sandbox.google.store import Draft
 
 MAX_IMAGE_BYTES = 5 * 1024 * 1024
 _PNG = b"\x89PNG\r\n\x1a\n"

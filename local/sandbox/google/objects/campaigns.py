@@ -6,11 +6,10 @@ from collections.abc import Generator, Iterator
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from local.sandbox.google.draft import Draft
 from local.sandbox.google.errors import AdsError, not_found, required, too_long
 from local.sandbox.google.messages import Message, enum_name, set_enum
 from local.sandbox.google.objects.keywords import check_keyword
-from local.sandbox.google.store import is_removed
+from local.sandbox.google.store import Draft, is_removed
 
 MAX_NAME = 255
 # Each channel with the bidding fields it takes.

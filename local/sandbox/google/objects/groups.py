@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from local.sandbox.google.draft import Draft
 from local.sandbox.google.errors import AdsError, not_found, required, too_long
 from local.sandbox.google.messages import Message, enum_name, set_enum
 from local.sandbox.google.objects.keywords import check_keyword
-from local.sandbox.google.store import is_removed
+from local.sandbox.google.store import Draft, is_removed
 
 MAX_NAME = 254
 GROUP_TYPES = {"SEARCH": "SEARCH_STANDARD", "DEMAND_GEN": "UNSPECIFIED", "MULTI_CHANNEL": "UNSPECIFIED"}

@@ -63,14 +63,7 @@ def test_an_undo_in_another_process_records_ads_that_nobody_looked_at() -> None:
     async def scenario() -> None:
         creation = house.wiring.creation
         opened = await house.wiring.campaigns.open_creation(spec, Context(user_id="u"))
-        for step in (
-            "fetch_creatives",
-            "write_copy",
-            "plan",
-            "create_campaign",
-            "create_adsets",
-            "create_ads",
-        ):
+        for step in STEPS_UNTIL_ADS:
             await creation.run_step(step, "u", opened.campaign_id)
         assert ("create", "ad") not in [
             (item.operation, str(item.level))

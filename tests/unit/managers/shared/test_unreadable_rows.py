@@ -182,5 +182,5 @@ def test_a_commitment_that_cannot_be_read_hinders_no_stop_and_holds_raises_back(
     assert manage(house, other, "pause")["status"] == "success"
     assert manage(house, odd, "pause")["status"] == "success"
     assert {house.adapter.node(made["platform_campaign_id"]).status for made in (odd, other)} == {"paused"}
-    # What is stopped commits nothing, so that the account's commitments can be counted again.
+    # A stopped campaign commits nothing, so that the account's commitments can be counted again.
     assert manage(house, other, "start")["status"] == "success"
