@@ -426,7 +426,7 @@ def test_a_call_after_the_server_closed_its_connection_opens_another(lasting: La
     async def run() -> None:
         await client.call_tool("create_campaign", {})
         pool: Any = client._connections.http._transport._pool  # type: ignore[union-attr,attr-defined]
-        while not all(connection.has_expired() for connection in pool.connections):
+        while not all(item.has_expired() for item in pool.connections):  # noqa: ASYNC110
             await asyncio.sleep(0.01)  # until the end of the connection has arrived
         assert await client.call_tool("create_campaign", {}) == {"id": 7}
 
