@@ -29,6 +29,7 @@ from campaign_automation.managers.changes.items import DesiredChange, Run
 from campaign_automation.models.campaign import Campaign
 from campaign_automation.models.common import Level
 from campaign_automation.settings import get_settings
+from campaign_automation.utils.snapshots import keep_loaded
 from local.cloud import start
 from tests.support.builders import request_body
 from tests.support.sandbox import Sandbox
@@ -64,6 +65,7 @@ class _Bench:
     async def all(self) -> Report:
         self._sandbox.patch_account("meta", ACCOUNT, rate_limit_calls=100_000)  # as a large account has them
         large = await self._create(daily_budget=2000, activate=True, **_cells(len(COUNTRIES)))
+        keep_loaded()  # as each function does after its start
         await self._measure("pause", "pause of 301 objects", lambda _: 3, lambda: self._pause(large))
         loaded = [await self._load(campaign) for campaign in await self._create_many()]
         title = "1,000 budgets in 50 campaigns"

@@ -33,6 +33,7 @@ from benchmarks._waiting import Waiting, watched
 from campaign_automation import CampaignAutomation
 from campaign_automation.settings import get_settings
 from campaign_automation.stores.table import Key, Put, Table
+from campaign_automation.utils.snapshots import keep_loaded
 from local.cloud import start
 from tests.support.sandbox import Sandbox
 
@@ -140,6 +141,7 @@ async def _measure(store: str | None) -> Measured:
     module = CampaignAutomation(store=store)
     with watched() as waiting, _counted() as calls:
         actions = await _Actions(module).all()
+        keep_loaded()  # as each function does after its start
         found = {name: [turn async for turn in _turns(call, waiting, calls)] for name, call in actions}
     alone = await _alone(module)
     await module.aclose()

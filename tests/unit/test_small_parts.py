@@ -36,6 +36,20 @@ def test_a_declaration_that_contradicts_itself_stops_the_start() -> None:
 
 
 @pytest.mark.parametrize(
+    "url", ["cache:6379", "https://cache", "redis://", "redis://:secret@cache:port", "redis://[cache"]
+)
+def test_the_address_of_a_cache_that_is_none_stops_the_start_without_being_quoted(url: str) -> None:
+    with pytest.raises(SettingsError, match=r"CACHE_URL.*redis://host:6379") as error:
+        parse_settings({"TABLE_NAME": "t", "CACHE_URL": url})
+    assert "secret" not in str(error.value)
+
+
+@pytest.mark.parametrize("url", ["redis://cache", "rediss://user:secret@cache:6380/1?ssl_cert_reqs=none"])
+def test_the_address_of_a_cache_is_taken_as_it_stands(url: str) -> None:
+    assert parse_settings({"TABLE_NAME": "t", "CACHE_URL": url}).cache_url == url
+
+
+@pytest.mark.parametrize(
     ("user", "prefix", "number"), [("user_123", "user_", 123), ("123", "", 123), ("abc", "user_", "abc")]
 )
 def test_the_web_platforms_number_of_a_user(user: str, prefix: str, number: int | str) -> None:

@@ -38,7 +38,7 @@ from campaign_automation.stores.tenant_store import TenantStore
 from campaign_automation.utils.cache_manager import CacheManager, RedisClient, connect, load_redis
 from campaign_automation.utils.retry_strategy import ATTEMPT_TIMEOUT_SECONDS
 from campaign_automation.utils.secrets import load_reader, read_field, read_secret
-from campaign_automation.utils.snapshots import after_restore, reseed
+from campaign_automation.utils.snapshots import after_restore, keep_loaded, reseed
 from campaign_automation.utils.tls import load_transport
 
 _QUICK_COPY_SECONDS = 9.0  # of the 29 that callers wait
@@ -84,6 +84,7 @@ class Foundation:
         self._preload_clients()
         after_restore(reseed)
         after_restore(self._aws.drop_connections)
+        keep_loaded()
 
     def _preload_clients(self) -> None:
         """Build the clients of AWS that the settings give work; none of them calls anything yet."""

@@ -9,6 +9,7 @@ from decimal import Decimal
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -41,6 +42,17 @@ def _caps(value: Any) -> Any:
     # At the last colon: the amount holds none, an account's id might.
     pairs = [item.rpartition(":") for item in _split(value)]
     return {name.strip(): amount.strip() for name, _, amount in pairs}
+
+
+def _of_a_cache(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        is_address = parts.scheme in ("redis", "rediss") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number, say
+        is_address = False
+    if not is_address:
+        raise ValueError("should be as redis://host:6379, or rediss:// with TLS")
+    return url
 
 
 CallLimits = Annotated[dict[str, Annotated[int, Field(ge=0)]], BeforeValidator(_caps)]
@@ -195,7 +207,9 @@ class Settings(BaseModel):
     gemini_endpoint: str | None = Field(None, description="unset: Google's")
     gemini_timeout_seconds: PositiveInt = Field(8, description="of one generation")
 
-    cache_url: str | None = Field(None, description="redis:// or rediss://; unset: no cache")
+    cache_url: Annotated[str, AfterValidator(_of_a_cache)] | None = Field(
+        None, description="redis:// or rediss://; unset: no cache"
+    )
     cache_cluster: bool = Field(False, description="whether it runs in cluster mode")
     cache_secret_id: str | None = Field(None, description="`{username, password}` of a cache with users")
 

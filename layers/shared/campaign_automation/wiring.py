@@ -6,6 +6,7 @@ from functools import cached_property
 
 from campaign_automation.campaign_parts import CampaignParts
 from campaign_automation.clients.dead_letters import DeadLetters
+from campaign_automation.clients.mcp_client import McpClient
 from campaign_automation.clients.scheduler import Target
 from campaign_automation.managers.ab_tests.ab_test_manager import AbTestManager
 from campaign_automation.managers.ab_tests.analysis import AbTestAnalyst
@@ -86,6 +87,8 @@ class Wiring(CampaignParts):
             await self.outbox.drain()
         if self.__dict__.get("_own_redis") is not None:
             await self._own_redis.aclose()
+        if isinstance(tools := self.__dict__.get("tools"), McpClient):
+            await tools.aclose()
         if isinstance(table := self.__dict__.get("_table"), SqliteTable):
             table.close()
 

@@ -83,7 +83,7 @@ def serve() -> Iterator[Callable[[Any], Server]]:
 
 
 def call(
-    server: Server, times: int = 1, seconds: float = PATIENCE_SECONDS, **arguments: Any
+    server: Server | LastingServer, times: int = 1, seconds: float = PATIENCE_SECONDS, **arguments: Any
 ) -> dict[str, Any]:
     client = McpClient(server.url, lambda: "t", timeout_seconds=seconds)
 
@@ -348,3 +348,87 @@ def test_an_initialize_without_a_result_is_told(serve: Callable[[Any], Server], 
     with pytest.raises(CampaignAutomationError) as failure:
         call(server)
     assert failure.value.code in ("3000", "3003")
+
+
+class LastingServer:
+    """Keeps its connections open, notes the client's port of each request, and sets a cookie."""
+
+    def __init__(self) -> None:
+        self.ports: list[int] = []
+        self.cookies: list[str | None] = []
+        self.closes_silently = False
+        server = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                server.ports.append(self.client_address[1])
+                server.cookies.append(self.headers["Cookie"])
+                text = json.dumps({"jsonrpc": "2.0", "id": body["id"], "result": {"id": 7}})
+                self.send_response(200)
+                for name, value in {**JSON, "Content-Length": str(len(text)), "Set-Cookie": "a=1"}.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(text.encode())
+                self.close_connection = server.closes_silently
+
+            def log_message(self, format: str, *args: Any) -> None:
+                """Silent."""
+
+        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._http.server_port}/mcp"
+        threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True).start()
+
+    def close(self) -> None:
+        self._http.shutdown()
+        self._http.server_close()
+
+
+@pytest.fixture
+def lasting() -> Iterator[LastingServer]:
+    server = LastingServer()
+    yield server
+    server.close()
+
+
+def test_calls_share_a_connection_and_no_cookie(lasting: LastingServer) -> None:
+    call(lasting, times=3)
+    assert len(set(lasting.ports)) == 1
+    assert lasting.cookies == [None] * 3
+
+
+def test_each_event_loop_has_connections_of_its_own(lasting: LastingServer) -> None:
+    client = McpClient(lasting.url, lambda: "t", timeout_seconds=PATIENCE_SECONDS)
+    for _ in range(2):
+        assert asyncio.run(client.call_tool("create_campaign", {})) == {"id": 7}
+    assert len(set(lasting.ports)) == 2
+
+
+def test_a_client_that_was_closed_connects_anew(lasting: LastingServer) -> None:
+    client = McpClient(lasting.url, lambda: "t", timeout_seconds=PATIENCE_SECONDS)
+
+    async def run() -> None:
+        for _ in range(2):
+            await client.call_tool("create_campaign", {})
+            await client.aclose()
+
+    asyncio.run(run())
+    asyncio.run(client.aclose())
+    assert len(set(lasting.ports)) == 2
+
+
+def test_a_call_after_the_server_closed_its_connection_opens_another(lasting: LastingServer) -> None:
+    lasting.closes_silently = True
+    client = McpClient(lasting.url, lambda: "t", timeout_seconds=PATIENCE_SECONDS)
+
+    async def run() -> None:
+        await client.call_tool("create_campaign", {})
+        pool: Any = client._connections.http._transport._pool  # type: ignore[union-attr,attr-defined]
+        while not all(item.has_expired() for item in pool.connections):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)  # until the end of the connection has arrived
+        assert await client.call_tool("create_campaign", {}) == {"id": 7}
+
+    asyncio.run(run())
+    assert len(set(lasting.ports)) == 2

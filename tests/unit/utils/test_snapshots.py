@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import random
 from collections.abc import Iterator
 
@@ -75,3 +76,9 @@ def test_an_answer_and_all_that_it_is_made_of_are_built_before_the_snapshot() ->
     assert {Report, ReportRow, ReportFigures, CurrencyTotal} <= set(built)
     Wiring(Settings()).preload(*built)
     assert all(model.__pydantic_complete__ for model in built)
+
+
+def test_collections_of_garbage_leave_out_what_a_function_has_loaded() -> None:
+    gc.unfreeze()
+    preloaded()
+    assert gc.get_freeze_count() > 10_000

@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import itertools
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, NamedTuple, Protocol
 
 import httpx
@@ -30,6 +31,9 @@ _CLIENT_INFO = {"name": "campaign-automation", "version": "1"}
 _READS = re.compile(r"^(get|check)_")
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,17}")
 _LOST = (400, 404)  # the statuses of servers that do not know the session, or need one
+# Servers keep an unused connection for two seconds and more. A request on one that is being closed counts as
+# unanswered, and a write without an answer is not sent again.
+_IDLE_SECONDS = 1
 _UNREACHABLE = "the Web Platform cannot be reached: {}"
 
 
@@ -51,6 +55,35 @@ class _Answer(NamedTuple):
         return message_of(self.response, self.read)
 
 
+class _Connections:
+    """The connections to the server within one event loop, which closes them when it ends."""
+
+    def __init__(self, timeout_seconds: float) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.http = httpx.AsyncClient(
+            timeout=timeout_seconds,
+            verify=ssl_context(),
+            limits=httpx.Limits(keepalive_expiry=_IDLE_SECONDS),
+            # No cookie of one tenant's answer goes with another tenant's request.
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+        )
+        self._held = _until_the_end(self.http)
+
+    async def begin(self) -> None:
+        await anext(self._held)
+
+    async def aclose(self) -> None:
+        await self._held.aclose()
+
+
+async def _until_the_end(http: httpx.AsyncClient) -> AsyncGenerator[None, None]:
+    """Close the connections when the generator is closed, as a loop that ends does with those begun in it."""
+    try:
+        yield
+    finally:
+        await http.aclose()
+
+
 class McpClient:
     """The client of one server: `call_tool(name, arguments)`. Reads are retried, writes never."""
 
@@ -70,6 +103,13 @@ class McpClient:
         self._user_of = user_of
         self._ids = itertools.count(1)
         self._session: dict[str, str] | None = None  # headers of an initialized session
+        self._connections: _Connections | None = None
+
+    async def aclose(self) -> None:
+        """Close the connections of the running event loop; a later call opens new ones."""
+        kept, self._connections = self._connections, None
+        if kept is not None and kept.loop is asyncio.get_running_loop():
+            await kept.aclose()
 
     async def call_tool(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
         """Call a tool and return its data.
@@ -96,18 +136,28 @@ class McpClient:
 
     async def _call(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
         params = {"name": name, "arguments": arguments}
-        async with httpx.AsyncClient(timeout=self._timeout, verify=ssl_context()) as http:
-            if self._session is None:
-                answer = await self._post(http, "tools/call", _stateless(params), _stateless_headers(name))
-                if answer.status not in _LOST:
-                    return answer.message()
-                # An older server refuses the stateless call before it acts on it.
-                self._session = await self._initialize(http)
+        # Held until the answer: a call in another thread's loop takes its place in `self`.
+        connections = await self._connected()
+        http = connections.http
+        if self._session is None:
+            answer = await self._post(http, "tools/call", _stateless(params), _stateless_headers(name))
+            if answer.status not in _LOST:
+                return answer.message()
+            # An older server refuses the stateless call before it acts on it.
+            self._session = await self._initialize(http)
+        answer = await self._post(http, "tools/call", params, self._session)
+        if answer.status in _LOST:  # the server has forgotten the session
+            self._session = await self._initialize(http)
             answer = await self._post(http, "tools/call", params, self._session)
-            if answer.status in _LOST:  # the server has forgotten the session
-                self._session = await self._initialize(http)
-                answer = await self._post(http, "tools/call", params, self._session)
-            return answer.message()
+        return answer.message()
+
+    async def _connected(self) -> _Connections:
+        """Return the connections of the running event loop."""
+        kept = self._connections
+        if kept is None or kept.loop is not asyncio.get_running_loop():
+            kept = self._connections = _Connections(self._timeout)
+            await kept.begin()
+        return kept
 
     async def _initialize(self, http: httpx.AsyncClient) -> dict[str, str]:
         params = {"protocolVersion": WITH_SESSION, "capabilities": {}, "clientInfo": _CLIENT_INFO}

@@ -13,6 +13,7 @@ from campaign_automation.optimizers.ab_test_reading import read_test
 from campaign_automation.optimizers.budget_optimizer import optimize_budget
 from campaign_automation.utils.error_handler import CampaignAutomationError, InvalidRequestError, error_body
 from campaign_automation.utils.packing import unpacked
+from campaign_automation.utils.snapshots import keep_loaded
 from campaign_automation.utils.validation import parse
 
 Payload = dict[str, Any]
@@ -42,6 +43,7 @@ def preload() -> None:
     importlib.import_module("scipy.special")
     for model in (BudgetProblem, TestPlanRequest, AbTestProblem):
         model.model_rebuild()
+    keep_loaded()
 
 
 def run(operation: str, payload: Payload) -> Payload:

@@ -82,24 +82,27 @@ class AuditStore:
     async def intend(self, records: Sequence[AuditRecord]) -> None:
         """Store the records of changes that are about to be sent."""
         # The open row first: a group of writes may end between the two, and nothing is sent before both.
-        rows = ((Put(_open_row(record)), Put(_row(record, "0"), when=Absent())) for record in records)
-        found = [Put(_trail_row(record, is_open=True), when=Absent()) for record in records]
+        written = [(record, record.model_dump_json()) for record in records]
+        rows = ((Put(_open_row(*item)), Put(_row(*item, "0"), when=Absent())) for item in written)
+        found = [Put(_trail_row(*item, is_open=True), when=Absent()) for item in written]
         await self._append([*itertools.chain.from_iterable(rows), *found, *_requests(records)])
 
     async def conclude(self, records: Sequence[AuditRecord]) -> None:
         """Store records with their outcomes. Those that were concluded before stay as they were."""
-        rows: list[Operation] = [Put(_row(record, "1"), when=Absent()) for record in records]
+        written = [(record, record.model_dump_json()) for record in records]
+        rows: list[Operation] = [Put(_row(*item, "1"), when=Absent()) for item in written]
         # Creates have no intent here: the journal of their creation holds it.
         intended = [record for record in records if record.operation != "create"]
         is_first = AnyOf(Absent(), Equals("is_open", True))
-        found = [Put(_trail_row(record), when=is_first) for record in records]
+        found = [Put(_trail_row(*item), when=is_first) for item in written]
         await self._append(
             [*rows, *(Delete(_open_key(record)) for record in intended), *found, *_requests(records)]
         )
 
     async def look_again(self, records: Sequence[AuditRecord]) -> None:
         """Store applied records with what became of their decision. The first such record stays."""
-        rows: list[Operation] = [Put(_row(record, "2"), when=Absent()) for record in records]
+        written = ((record, record.model_dump_json()) for record in records)
+        rows: list[Operation] = [Put(_row(*item, "2"), when=Absent()) for item in written]
         # A digest counts while its campaign's row is unchanged, so the row changes with the trail.
         campaigns = dict.fromkeys(
             Key(partition(item.tenant, item.campaign_id), "campaign") for item in records
@@ -166,19 +169,19 @@ def _merged(rows: Iterable[Row]) -> list[AuditRecord]:
     return [AuditRecord.model_validate_json(record) for record in latest.values()]
 
 
-def _row(record: AuditRecord, number: str) -> dict[str, str]:
+def _row(record: AuditRecord, text: str, number: str) -> dict[str, str]:
     return {
         "pk": _pk(record.tenant, record.campaign_id),
         "sk": f"{record.audit_id}#{number}",
-        "record": record.model_dump_json(),
+        "record": text,
     }
 
 
-def _trail_row(record: AuditRecord, *, is_open: bool | None = None) -> Row:
+def _trail_row(record: AuditRecord, text: str, *, is_open: bool | None = None) -> Row:
     return {
         "pk": _trail_pk(record.tenant, at_ms(time_of(record.audit_id)).date()),
         "sk": record.audit_id,
-        "record": record.model_dump_json(),
+        "record": text,
         "is_open": is_open,
         "expires_at": machine_now() + KEPT_SECONDS,
     }
@@ -199,8 +202,8 @@ def _trail_pk(tenant: str, day: date) -> str:
     return f"{tenant}#trail#{day.isoformat()}"
 
 
-def _open_row(record: AuditRecord) -> dict[str, str]:
-    return {**_open_key(record)._asdict(), "record": record.model_dump_json()}
+def _open_row(record: AuditRecord, text: str) -> dict[str, str]:
+    return {**_open_key(record)._asdict(), "record": text}
 
 
 def _open_key(record: AuditRecord) -> Key:

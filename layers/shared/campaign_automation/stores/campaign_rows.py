@@ -353,7 +353,8 @@ def creation_of(campaign: Row, rows: list[Row]) -> Creation:
 
 
 def messages_of(rows: Iterable[Row]) -> list[OutboxEntry]:
-    return [OutboxEntry.model_validate_json(row["entry"]) for row in rows]
+    """Return the messages in rows, without the superseded ones: those alone expire, and nobody needs them."""
+    return [OutboxEntry.model_validate_json(row["entry"]) for row in rows if "expires_at" not in row]
 
 
 def _small(campaign: Row) -> dict[str, Any]:

@@ -17,6 +17,7 @@ import json
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
 from pydantic import AwareDatetime
@@ -271,7 +272,13 @@ def _indexed(state: RuleState) -> dict[str, Any]:
 
 
 def _head(row: Row) -> RuleHead:
-    return RuleHead.model_validate(row | {"rule": json.loads(row["rule"])})
+    return RuleHead.model_validate(row | {"rule": _rule(row["rule"])})
+
+
+@lru_cache(maxsize=1000)
+def _rule(text: str) -> CreateRule:
+    """Read a rule; a new one is compared with all others of its tenant, and a version never changes."""
+    return CreateRule.model_validate_json(text)
 
 
 def _packed(result: RuleEvaluated) -> bytes:

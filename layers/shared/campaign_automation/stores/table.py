@@ -15,8 +15,9 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import cached_property
 from typing import Any, NamedTuple, TypeAlias
 
 from pydantic import BaseModel
@@ -108,9 +109,14 @@ class Put:
     row: Mapping[str, Value]
     when: Condition | None = None
 
-    @property
+    @cached_property
     def key(self) -> Key:
         return Key(str(self.row["pk"]), str(self.row["sk"]))
+
+    @cached_property
+    def size(self) -> int:
+        """Estimate the bytes of the operation; never less than DynamoDB counts."""
+        return _size(self.row)
 
 
 @dataclass(frozen=True)
@@ -128,6 +134,12 @@ class Update:
     when: Condition | None = None
     makes_row: bool = False
 
+    @cached_property
+    def size(self) -> int:
+        """Estimate the bytes of the operation as a Put does."""
+        changes = _size(self.set) + _size(self.add) + _size(dict.fromkeys(self.remove))
+        return _size(self.key._asdict()) + changes
+
 
 @dataclass(frozen=True)
 class Delete:
@@ -135,6 +147,11 @@ class Delete:
 
     key: Key
     when: Condition | None = None
+
+    @cached_property
+    def size(self) -> int:
+        """Estimate the bytes of the operation as a Put does."""
+        return _size(self.key._asdict())
 
 
 Operation: TypeAlias = Put | Update | Delete
@@ -244,12 +261,11 @@ def in_groups(operations: Iterable[Operation], most: int = MAX_OPERATIONS) -> It
     group: list[Operation] = []
     size = 0
     for operation in operations:
-        more = size_of(operation)
-        if group and (len(group) == most or size + more > MAX_BYTES):
+        if group and (len(group) == most or size + operation.size > MAX_BYTES):
             yield group
             group, size = [], 0
         group.append(operation)
-        size += more
+        size += operation.size
     if group:
         yield group
 
@@ -266,30 +282,26 @@ def document(value: Any) -> Any:
     return json.dumps(value) if isinstance(value, dict | list) else value
 
 
-def size_of(operation: Operation) -> int:
-    """Estimate the bytes of an operation; never less than DynamoDB counts."""
-    if isinstance(operation, Put):
-        return _size(operation.row)
-    size = _size(operation.key._asdict())
-    if isinstance(operation, Update):
-        size += _size(operation.set) + _size(operation.add) + _size(dict.fromkeys(operation.remove))
+def _size(attributes: Mapping[str, Value]) -> int:
+    size = 0
+    for name, value in attributes.items():
+        size += _text_size(name)
+        if isinstance(value, str):
+            size += _text_size(value)
+        else:
+            size += len(value) if isinstance(value, bytes) else _NUMBER_BYTES
     return size
 
 
-def _size(attributes: Mapping[str, Value]) -> int:
-    return sum(len(name.encode()) + _value_size(value) for name, value in attributes.items())
-
-
-def _value_size(value: Value) -> int:
-    if isinstance(value, str):
-        return len(value.encode())
-    return len(value) if isinstance(value, bytes) else _NUMBER_BYTES
+def _text_size(text: str) -> int:
+    # Nearly all texts are ASCII, which Python knows of a text without looking at it.
+    return len(text) if text.isascii() else len(text.encode())
 
 
 def _check_limits(operations: Sequence[Operation]) -> None:
     if len(operations) > MAX_OPERATIONS:
         raise _refused(f"{len(operations)} operations are more than {MAX_OPERATIONS}")
-    sizes = [size_of(operation) for operation in operations]
+    sizes = [operation.size for operation in operations]
     if max(sizes) > MAX_ROW_BYTES:
         raise _refused(f"{max(sizes)} bytes for one row are more than {MAX_ROW_BYTES}")
     if (size := sum(sizes)) > MAX_BYTES:
@@ -309,9 +321,10 @@ def _stamped(operation: Operation) -> Operation:
     """
     when = None if operation.when is None else _plain(operation.when)
     if isinstance(operation, Delete):
-        return replace(operation, when=when)
+        return Delete(operation.key, when)
     if isinstance(operation, Update):
-        return replace(operation, when=when, add={**operation.add, VERSION_ATTRIBUTE: 1})
+        counted = {**operation.add, VERSION_ATTRIBUTE: 1}
+        return Update(operation.key, operation.set, operation.remove, counted, when, operation.makes_row)
     row = {**operation.row, SCHEMA_ATTRIBUTE: SCHEMA}
     if (number := _version_in(operation.when)) is not None:
         row[VERSION_ATTRIBUTE] = number + 1
@@ -323,7 +336,8 @@ def _plain(condition: Condition) -> Condition:
         name, number = VERSION_ATTRIBUTE, condition.number
         return Equals(name, number) if number else Absent(name)
     if isinstance(condition, AllOf | AnyOf):
-        return type(condition)(*map(_plain, condition.conditions))
+        plain = tuple(map(_plain, condition.conditions))
+        return condition if plain == condition.conditions else type(condition)(*plain)
     return condition
 
 

@@ -35,7 +35,6 @@ from campaign_automation.stores.table import (
     Row,
     Table,
     in_groups,
-    size_of,
 )
 from campaign_automation.utils.error_handler import StoreError
 
@@ -169,7 +168,7 @@ def _packs(adoptions: Iterable[tuple[Adoption, _Rows]]) -> Iterator[_Pack]:
     pack: list[tuple[Adoption, _Rows]] = []
     room, space = MAX_OPERATIONS, MAX_BYTES
     for item in adoptions:
-        count, size = len(item[1].all), sum(map(size_of, item[1].all))
+        count, size = len(item[1].all), sum(operation.size for operation in item[1].all)
         if pack and (count > room or size > space):
             yield pack
             pack, room, space = [], MAX_OPERATIONS, MAX_BYTES
