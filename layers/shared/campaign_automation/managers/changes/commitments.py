@@ -64,8 +64,10 @@ class Commitments:
         return refusal
 
     async def new(self, campaign: Campaign, amount: Decimal) -> Operation | None:
-        """Return the write of the `amount` that the campaign may spend now, also a higher one that others have
-        set, and in place of one that cannot be read; None for the one that is committed already."""
+        """Return the write of the `amount` that the campaign may spend now; None where it is committed already.
+
+        It may be a higher one that others have set, and takes the place of one that cannot be read.
+        """
         try:
             if amount == await self.standing(campaign):
                 return None
