@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeAlias, TypeVar
 from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
@@ -31,6 +31,7 @@ _NOUNS = {Level.ADSET: "ad set", Level.AD: "ad"}
 # The errors of a reader on a value of another form than documented.
 UNREADABLE = (LookupError, TypeError, ValueError, ArithmeticError, AttributeError)
 _ID = re.compile(r"[1-9][0-9]*(~[1-9][0-9]*)?")  # Google's ads are "<ad group>~<ad>"
+_NUMBERS = str, int, float, Decimal
 _CEILING = Decimal(10) ** 15  # no budget and no count of a day is as large
 _SMALLEST = Decimal("1e-9")
 
@@ -60,21 +61,22 @@ def typed_errors(
 
 def id_of(value: Any) -> str:
     """Return an object's id, which platforms send as text or as a number. Raises ValueError for another."""
-    if isinstance(value, bool) or not isinstance(value, str | int) or not _ID.fullmatch(str(value)):
+    text = value if isinstance(value, str) else str(value) if isinstance(value, int) else ""
+    if not _ID.fullmatch(text):  # True has no digits
         raise ValueError("is no id")
-    return str(value)
+    return text
 
 
 def text_of(value: Any) -> str:
     """Return a text that is not empty and that UTF-8 can carry. Raises ValueError for anything else."""
     if not isinstance(value, str) or not value:
         raise ValueError("is no text")
-    return str(whole(value))
+    return value if value.isascii() else str(whole(value))
 
 
 def amount_of(value: Any) -> Decimal:
     """Return an amount of money or a number of events, as text or as a number. Raises ValueError."""
-    if isinstance(value, bool) or not isinstance(value, str | int | float | Decimal):
+    if isinstance(value, bool) or not isinstance(value, _NUMBERS):
         raise ValueError("is no number")
     try:
         amount = Decimal(str(value))
@@ -132,23 +134,43 @@ def rows_of(value: Any) -> list[Any]:
 
 def fields_of(value: Any) -> Mapping[str, Any]:
     """Return the fields of an object, none for null. Raises ValueError for anything else."""
-    if value is not None and not isinstance(value, Mapping):
+    if value is None:
+        return {}
+    if not isinstance(value, dict):  # which JSON has: to look for any mapping takes several times as long
         raise ValueError("is no object")
-    return value or {}
+    return value
 
 
 # --- nodes --------------------------------------------------------------------------------------------------
 
 
-def read_fields(platform_id: str, **readers: Callable[[], Any]) -> dict[str, Any]:
-    """Return the fields of a node that can be read, with `unread` and an issue for each that cannot."""
+Readers: TypeAlias = Mapping[str, Callable[..., Any]]  # of a row, by the node's field
+_UNREAD = {"name": "", "status": "unknown", "platform_status": "unknown", "adset_id": ""}
+
+
+def read_fields(platform_id: str, readers: Readers, *row: Any) -> dict[str, Any]:
+    """Return the fields of a node that can be read, with `unread` and an issue for each that cannot.
+
+    Each reader is called with `row` and may raise an error of UNREADABLE.
+    """
+    fields: dict[str, Any]
+    try:
+        fields = {name: read(*row) for name, read in readers.items()}
+        fields["unread"] = []
+    except UNREADABLE:
+        fields = _UNREAD | _readable(platform_id, readers, row)
+    fields["platform_id"] = platform_id
+    return fields
+
+
+def _readable(platform_id: str, readers: Readers, row: Sequence[Any]) -> dict[str, Any]:
     # People set values in a platform's own interface that this module does not know. One of them must not
     # hide the object, which may be spending and can be stopped by its id and status alone.
     found: dict[str, Any] = {}
     unread = []
     for name, read in readers.items():
         try:
-            found[name] = read()
+            found[name] = read(*row)
         except UNREADABLE as error:
             logger.warning("field not read", platform_id=platform_id, field=name, reason=repr(error))
             unread.append(name)
@@ -186,14 +208,8 @@ def _with_more(node: N) -> N:
 
 
 def _targeting_problem(targeting: StoredTargeting) -> str | None:
-    missing = [
-        name
-        for name, known in (
-            ("ages", targeting.age_min and targeting.age_max),
-            ("countries", targeting.countries or targeting.places),
-        )
-        if not known
-    ]
+    missing = [] if targeting.age_min and targeting.age_max else ["ages"]
+    missing += [] if targeting.countries or targeting.places else ["countries"]
     parts = [f"without {' and '.join(missing)}"] if missing else []
     parts += [f"also by {', '.join(targeting.more)}"] if targeting.more else []
     return "; ".join(parts) or None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -17,6 +17,7 @@ from campaign_automation.adapters.common.listings import found_campaign
 from campaign_automation.adapters.common.options.rules import parameters_of
 from campaign_automation.adapters.common.outcomes import left_open
 from campaign_automation.adapters.common.reading import (
+    Readers,
     count_of,
     figure_of,
     id_of,
@@ -51,16 +52,6 @@ _STATUS = {"ENABLED": "active", "PAUSED": "paused", "REMOVED": "deleted"}
 _NO_ISSUE = ("_PAUSED", "_REMOVED", "_LEARNING", "_UNDER_REVIEW", "UNKNOWN", "UNSPECIFIED")
 
 
-def _node_fields(message: Any, platform_id: str, **more: Callable[[], Any]) -> dict[str, Any]:
-    readers: dict[str, Callable[[], Any]] = {
-        "status": lambda: _STATUS[enum_name(message, "status")],
-        "issues": lambda: _issues(message),
-    }
-    defaults = {"platform_id": platform_id, "name": "", "status": "unknown"}
-    told = {"platform_status": enum_name(message, "primary_status")}
-    return defaults | told | read_fields(platform_id, **readers, **more)
-
-
 def _issues(message: Any) -> list[str]:
     return [reason for reason in _reasons(message) if not reason.endswith(_NO_ISSUE)]
 
@@ -74,19 +65,7 @@ def _reasons(message: Any) -> Iterator[str]:
 
 def campaign_node(row: Row, stored: Stored) -> CampaignNode:
     campaign = row.campaign
-    fields = _node_fields(
-        campaign,
-        id_of(campaign.id),
-        name=lambda: text_of(campaign.name),
-        daily_budget=lambda: None if _is_total(row) else _positive(stored.daily_budget),
-        fixed_budget=lambda: _fixed_budget(row),
-        bid_strategy=lambda: bidding.strategy_of(campaign),
-        bid_target=lambda: bidding.target_of(campaign),
-        negative_keywords=lambda: _keywords(stored.negative_keywords),
-        ends_at=lambda: _moment(row, row.campaign.end_date_time),
-        starts_at=lambda: _moment(row, row.campaign.start_date_time),
-    )
-    return node_of(CampaignNode, fields)
+    return node_of(CampaignNode, read_fields(id_of(campaign.id), _CAMPAIGN, campaign, row, stored))
 
 
 def found(row: Row) -> FoundCampaign:
@@ -137,20 +116,8 @@ def gone(campaign_id: str) -> PlatformRejectedError:
 
 def adset_node(row: Row, stored: Stored) -> AdSetNode:
     """Return an ad group; `daily_budget` stays None, since Google's budgets belong to campaigns."""
-    group_id = id_of(row.ad_group.id)
-    fields = _node_fields(
-        row.ad_group,
-        group_id,
-        name=lambda: text_of(row.ad_group.name),
-        targeting=lambda: _targeting(stored, group_id),
-        placements=lambda: _placements(row.campaign),
-        placed=lambda: _placed(row.campaign),
-        keywords=lambda: _keywords(stored.keywords_of(group_id)),
-        bid_strategy=lambda: bidding.strategy_of(row.campaign),
-        bid_target=lambda: bidding.target_of(row.campaign),
-        in_learning=lambda: _in_learning(row.campaign),
-    )
-    return node_of(AdSetNode, fields)
+    group = row.ad_group
+    return node_of(AdSetNode, read_fields(id_of(group.id), _ADSET, group, row.campaign, stored))
 
 
 def _targeting(stored: Stored, group_id: str) -> StoredTargeting:
@@ -199,17 +166,10 @@ def ad_node(row: Row) -> AdNode:
     # Google's search and app ads have no name.
     group, ad_group_ad = row.ad_group, row.ad_group_ad
     name = f"{group.name.rpartition(' ')[0]} {tag_of(row)}".strip()
-    fields = _node_fields(
-        ad_group_ad,
-        ad_id(row),
-        primary_text=lambda: _first_description(ad_group_ad.ad),
-        url_parameters=lambda: parameters_of(ad_group_ad.ad.final_url_suffix),
-        adset_id=lambda: id_of(group.id),
-        lines=lambda: lines_shown(ad_group_ad.ad),
-    )
+    fields = read_fields(ad_id(row), _AD, ad_group_ad, group)
     topics = [f"policy: {entry.topic}" for entry in ad_group_ad.policy_summary.policy_topic_entries]
     fields["issues"] += topics
-    return node_of(AdNode, {"adset_id": "", **fields, "name": name})
+    return node_of(AdNode, {**fields, "name": name})
 
 
 def ad_id(row: Row) -> str:
@@ -231,6 +191,43 @@ def tag_of(row: Row) -> str:
 def _first_description(ad: Any) -> str | None:
     lines = lines_shown(ad)
     return lines.descriptions[0] if lines and lines.descriptions else None
+
+
+# Readers of the messages by the fields of nodes: of all, then of each level's, with what they are given.
+_NODE: Readers = {
+    "status": lambda message, *_: _STATUS[enum_name(message, "status")],
+    "platform_status": lambda message, *_: enum_name(message, "primary_status"),
+    "issues": lambda message, *_: _issues(message),
+}
+_CAMPAIGN: Readers = {
+    **_NODE,
+    "name": lambda campaign, *_: text_of(campaign.name),
+    "daily_budget": lambda _, row, stored: None if _is_total(row) else _positive(stored.daily_budget),
+    "fixed_budget": lambda _, row, __: _fixed_budget(row),
+    "bid_strategy": lambda campaign, *_: bidding.strategy_of(campaign),
+    "bid_target": lambda campaign, *_: bidding.target_of(campaign),
+    "negative_keywords": lambda _, __, stored: _keywords(stored.negative_keywords),
+    "ends_at": lambda campaign, row, _: _moment(row, campaign.end_date_time),
+    "starts_at": lambda campaign, row, _: _moment(row, campaign.start_date_time),
+}
+_ADSET: Readers = {
+    **_NODE,
+    "name": lambda group, *_: text_of(group.name),
+    "targeting": lambda group, _, stored: _targeting(stored, id_of(group.id)),
+    "placements": lambda _, campaign, __: _placements(campaign),
+    "placed": lambda _, campaign, __: _placed(campaign),
+    "keywords": lambda group, _, stored: _keywords(stored.keywords_of(id_of(group.id))),
+    "bid_strategy": lambda _, campaign, __: bidding.strategy_of(campaign),
+    "bid_target": lambda _, campaign, __: bidding.target_of(campaign),
+    "in_learning": lambda _, campaign, __: _in_learning(campaign),
+}
+_AD: Readers = {
+    **_NODE,
+    "primary_text": lambda shown, _: _first_description(shown.ad),
+    "url_parameters": lambda shown, _: parameters_of(shown.ad.final_url_suffix),
+    "adset_id": lambda _, group: id_of(group.id),
+    "lines": lambda shown, _: lines_shown(shown.ad),
+}
 
 
 def insight_of_row(row: Row, level: Level) -> DailyInsight:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -12,6 +12,7 @@ from campaign_automation.adapters.common.listings import TOTAL_BUDGET, found_cam
 from campaign_automation.adapters.common.options.rules import parameters_of
 from campaign_automation.adapters.common.reading import (
     UNREADABLE,
+    Readers,
     amount_of,
     count_of,
     fields_of,
@@ -52,24 +53,13 @@ _KNOWN_PLACES = ("countries", "regions", "cities", "location_types")
 _PLACEMENTS = ("_positions", "platforms")
 
 
-def _node_fields(item: Any, **more: Callable[[], Any]) -> dict[str, Any]:
-    platform_id = id_of(item["id"])
-    readers: dict[str, Callable[[], Any]] = {
-        "name": lambda: text_of(item["name"]),
-        "status": lambda: _STATUS[item["status"]],
-        "platform_status": lambda: text_of(item.get("effective_status", "unknown")),
-        "issues": lambda: _issues(item),
-    }
-    defaults = {"platform_id": platform_id, "name": "", "status": "unknown", "platform_status": "unknown"}
-    return defaults | read_fields(platform_id, **readers, **more)
-
-
 def _issues(item: Mapping[str, Any]) -> list[str]:
     issues = [
         text_of(issue.get("error_summary") or issue.get("error_message") or issue.get("error_type"))
         for issue in rows_of(item.get("issues_info"))
     ]
-    issues += _review_issues(fields_of(item.get("ad_review_feedback")))
+    if (feedback := item.get("ad_review_feedback")) is not None:
+        issues += _review_issues(fields_of(feedback))
     status = item.get("effective_status")
     return issues or ([str(status)] if status in _PROBLEMS else [])
 
@@ -94,15 +84,7 @@ def campaign_node(
 ) -> CampaignNode:
     # Only a campaign with a budget of its own has a bid strategy; the amounts stand on its ad sets.
     strategy = None if item.get("daily_budget") is None else item.get("bid_strategy")
-    fields = _node_fields(
-        item,
-        daily_budget=lambda: _daily_budget(item, step),
-        fixed_budget=lambda: TOTAL_BUDGET if amount_of(item.get("lifetime_budget") or 0) > 0 else None,
-        bid_strategy=lambda: None if strategy is None else bidding.strategy_of(strategy),
-        bid_target=lambda: bidding.campaign_target(strategy, adsets, step),
-        created_at=lambda: _moment(item.get("created_time")),
-    )
-    return node_of(CampaignNode, fields)
+    return node_of(CampaignNode, read_fields(id_of(item["id"]), _CAMPAIGN, item, step, strategy, adsets))
 
 
 def found(item: Mapping[str, Any], step: Decimal) -> FoundCampaign:
@@ -119,21 +101,12 @@ def _daily_budget(item: Mapping[str, Any], step: Decimal) -> Decimal | None:
     return (amount_of(budget) * step or None) if budget is not None else None
 
 
+def _fixed_budget(item: Mapping[str, Any]) -> str | None:
+    return TOTAL_BUDGET if amount_of(item.get("lifetime_budget") or 0) > 0 else None
+
+
 def adset_node(item: Mapping[str, Any], step: Decimal) -> AdSetNode:
-    fields = _node_fields(
-        item,
-        daily_budget=lambda: _daily_budget(item, step),
-        targeting=lambda: _targeting(item["targeting"]),
-        placements=lambda: _placements(item["targeting"]),
-        placed=lambda: targeting.placed(fields_of(item["targeting"])),
-        bid_strategy=lambda: bidding.strategy_of(item.get("bid_strategy")),
-        bid_target=lambda: bidding.target_of(item, step),
-        in_learning=lambda: _in_learning(item),
-        attribution_days=lambda: _attribution_days(item),
-        ends_at=lambda: _moment(item.get("end_time")),
-        starts_at=lambda: _moment(item.get("start_time")),
-    )
-    return node_of(AdSetNode, fields)
+    return node_of(AdSetNode, read_fields(id_of(item["id"]), _ADSET, item, step))
 
 
 def _targeting(stored: Any) -> StoredTargeting:
@@ -150,6 +123,7 @@ def _targeting(stored: Any) -> StoredTargeting:
             *_narrowed(settings, _KNOWN_TARGETING),
             *_widened(settings),
         ],
+        beside=[],
     )
 
 
@@ -181,11 +155,10 @@ def _widened(settings: Mapping[str, Any]) -> list[str]:
 _EVERY_DEVICE = {"mobile", "desktop"}
 
 
-def _placements(targeting: Any) -> str:
+def _placements(settings: Mapping[str, Any]) -> str:
     """Return whether somebody chose placements or devices."""
-    settings = fields_of(targeting)
     devices = set(settings.get("device_platforms") or _EVERY_DEVICE)
-    has_placements = any(key.endswith("_positions") or key == "publisher_platforms" for key in settings)
+    has_placements = "publisher_platforms" in settings or targeting.positions(settings)
     return "selected" if has_placements or not devices >= _EVERY_DEVICE else "automatic"
 
 
@@ -198,19 +171,11 @@ def _in_learning(item: Mapping[str, Any]) -> bool | None:
 def _attribution_days(item: Mapping[str, Any]) -> int | None:
     """Return the longest window after a click or a view; None where Meta shows no setting."""
     windows = [fields_of(entry).get("window_days") for entry in rows_of(item.get("attribution_spec"))]
-    return max((int(days) for days in windows if days is not None), default=None)
+    return max([int(days) for days in windows if days is not None], default=None)
 
 
 def ad_node(item: Mapping[str, Any]) -> AdNode:
-    fields = _node_fields(
-        item,
-        primary_text=lambda: _content(item).get("message"),
-        call_to_action=lambda: fields_of(_content(item).get("call_to_action")).get("type"),
-        url_parameters=lambda: parameters_of(fields_of(item.get("creative")).get("url_tags") or ""),
-        adset_id=lambda: id_of(item["adset_id"]),
-        shown_by=lambda: _page(item),
-    )
-    return node_of(AdNode, {"adset_id": "", **fields})
+    return node_of(AdNode, read_fields(id_of(item["id"]), _AD, item))
 
 
 def _page(ad: Mapping[str, Any]) -> dict[str, str]:
@@ -222,8 +187,48 @@ def _content(ad: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the part of an ad's creative that holds its text and its button."""
     story = fields_of(fields_of(ad.get("creative")).get("object_story_spec"))
     # From v27.0 on Meta may add a catalog's products to an ad, whose text then stands in template_data.
-    kinds = ("link_data", "video_data", "template_data")
-    return next((data for kind in kinds if (data := fields_of(story.get(kind)))), {})
+    for kind in ("link_data", "video_data", "template_data"):
+        if data := fields_of(story.get(kind)):
+            return data
+    return {}
+
+
+# Readers of the rows by the fields of nodes: of all rows, then of each level's, with what they are given.
+_NODE: Readers = {
+    "name": lambda item, *_: text_of(item["name"]),
+    "status": lambda item, *_: _STATUS[item["status"]],
+    "platform_status": lambda item, *_: text_of(item.get("effective_status", "unknown")),
+    "issues": lambda item, *_: _issues(item),
+}
+_CAMPAIGN: Readers = {
+    **_NODE,
+    "daily_budget": lambda item, step, *_: _daily_budget(item, step),
+    "fixed_budget": lambda item, *_: _fixed_budget(item),
+    "bid_strategy": lambda _, __, strategy, ___: None if strategy is None else bidding.strategy_of(strategy),
+    "bid_target": lambda _, step, strategy, adsets: bidding.campaign_target(strategy, adsets, step),
+    "created_at": lambda item, *_: _moment(item.get("created_time")),
+}
+_ADSET: Readers = {
+    **_NODE,
+    "daily_budget": _daily_budget,
+    "targeting": lambda item, _: _targeting(item["targeting"]),
+    "placements": lambda item, _: _placements(fields_of(item["targeting"])),
+    "placed": lambda item, _: targeting.placed(fields_of(item["targeting"])),
+    "bid_strategy": lambda item, _: bidding.strategy_of(item.get("bid_strategy")),
+    "bid_target": bidding.target_of,
+    "in_learning": lambda item, _: _in_learning(item),
+    "attribution_days": lambda item, _: _attribution_days(item),
+    "ends_at": lambda item, _: _moment(item.get("end_time")),
+    "starts_at": lambda item, _: _moment(item.get("start_time")),
+}
+_AD: Readers = {
+    **_NODE,
+    "primary_text": lambda item: _content(item).get("message"),
+    "call_to_action": lambda item: fields_of(_content(item).get("call_to_action")).get("type"),
+    "url_parameters": lambda item: parameters_of(fields_of(item.get("creative")).get("url_tags") or ""),
+    "adset_id": lambda item: id_of(item["adset_id"]),
+    "shown_by": _page,
+}
 
 
 def insight_of_row(row: Mapping[str, Any], level: Level, actions: Sequence[str]) -> DailyInsight:

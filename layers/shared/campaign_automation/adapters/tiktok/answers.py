@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from campaign_automation.adapters.common import listings
 from campaign_automation.adapters.common.options.rules import parameters_of
 from campaign_automation.adapters.common.reading import (
+    Readers,
     amount_of,
     fields_of,
     id_of,
@@ -48,18 +49,6 @@ def name_field(level: Level) -> str:
     return f"{facts.NOUNS[level]}_name"
 
 
-def _node_fields(item: Any, level: Level, family: facts.Family, **more: Callable[[], Any]) -> dict[str, Any]:
-    platform_id = id_of(item[id_field(level, family)])
-    readers: dict[str, Callable[[], Any]] = {
-        "name": lambda: text_of(item[name_field(level)]),
-        "status": lambda: _STATUS[item["operation_status"]],
-        "platform_status": lambda: _secondary(item),
-        "issues": lambda: _issues(_secondary(item)),
-    }
-    defaults = {"platform_id": platform_id, "name": "", "status": "unknown", "platform_status": "unknown"}
-    return defaults | read_fields(platform_id, **readers, **more)
-
-
 def _secondary(item: Mapping[str, Any]) -> str:
     return text_of(item.get("secondary_status") or "unknown")
 
@@ -69,15 +58,11 @@ def _issues(secondary: str) -> list[str]:
 
 
 def campaign_node(item: Mapping[str, Any], family: facts.Family) -> CampaignNode:
-    fields = _node_fields(
-        item,
-        Level.CAMPAIGN,
-        family,
-        daily_budget=lambda: daily_budget(item) or None,
-        fixed_budget=lambda: listings.TOTAL_BUDGET if item.get("budget_mode") == _TOTAL else None,
-        created_at=lambda: _moment(item["create_time"]) if "create_time" in item else None,
-    )
-    return node_of(CampaignNode, fields)
+    return node_of(CampaignNode, _fields(item, Level.CAMPAIGN, family, _CAMPAIGN))
+
+
+def _fields(item: Mapping[str, Any], level: Level, family: facts.Family, readers: Readers) -> dict[str, Any]:
+    return read_fields(id_of(item[id_field(level, family)]), readers, item)
 
 
 def found(item: Mapping[str, Any], family: facts.Family) -> FoundCampaign:
@@ -87,22 +72,7 @@ def found(item: Mapping[str, Any], family: facts.Family) -> FoundCampaign:
 
 
 def adset_node(item: Mapping[str, Any], family: facts.Family) -> AdSetNode:
-    fields = _node_fields(
-        item,
-        Level.ADSET,
-        family,
-        daily_budget=lambda: daily_budget(item),
-        scheduled_budget=lambda: scheduled_budget(item),
-        targeting=lambda: _targeting(fields_of(item.get("targeting_spec")) or item),
-        placements=lambda: _placements(item),
-        placed=lambda: [_PLACED[name] for name in rows_of(item.get("placements")) if name in _PLACED],
-        bid_strategy=lambda: bidding.strategy_of(item),
-        bid_target=lambda: bidding.target_of(item),
-        ends_at=lambda: _ends_at(item),
-        starts_at=lambda: _moment(item["schedule_start_time"]) if item.get("schedule_start_time") else None,
-        attribution_days=lambda: _attribution_days(item),
-    )
-    return node_of(AdSetNode, fields)
+    return node_of(AdSetNode, _fields(item, Level.ADSET, family, _ADSET))
 
 
 def _attribution_days(item: Mapping[str, Any]) -> int | None:
@@ -173,17 +143,7 @@ def _placements(item: Mapping[str, Any]) -> str:
 
 
 def ad_node(item: Mapping[str, Any], family: facts.Family) -> AdNode:
-    fields = _node_fields(
-        item,
-        Level.AD,
-        family,
-        primary_text=lambda: _first(item, "ad_text"),
-        call_to_action=lambda: _first(item, "call_to_action"),
-        url_parameters=lambda: parameters_of(_first(item, "landing_page_url") or ""),
-        adset_id=lambda: id_of(item["adgroup_id"]),
-        shown_by=lambda: _identity(item),
-    )
-    return node_of(AdNode, {"adset_id": "", **fields})
+    return node_of(AdNode, _fields(item, Level.AD, family, _AD))
 
 
 def _identity(ad: Mapping[str, Any]) -> dict[str, str]:
@@ -200,6 +160,45 @@ def _first(ad: Mapping[str, Any], field: str) -> str | None:
     listed = rows_of(ad.get(f"{field}_list")) or [{}]
     value: str | None = ad.get(field) or listed[0].get(field)
     return value
+
+
+def _node(level: Level) -> Readers:
+    name = name_field(level)
+    return {
+        "name": lambda item: text_of(item[name]),
+        "status": lambda item: _STATUS[item["operation_status"]],
+        "platform_status": _secondary,
+        "issues": lambda item: _issues(_secondary(item)),
+    }
+
+
+_CAMPAIGN: Readers = {
+    **_node(Level.CAMPAIGN),
+    "daily_budget": lambda item: daily_budget(item) or None,
+    "fixed_budget": lambda item: listings.TOTAL_BUDGET if item.get("budget_mode") == _TOTAL else None,
+    "created_at": lambda item: _moment(item["create_time"]) if "create_time" in item else None,
+}
+_ADSET: Readers = {
+    **_node(Level.ADSET),
+    "daily_budget": daily_budget,
+    "scheduled_budget": scheduled_budget,
+    "targeting": lambda item: _targeting(fields_of(item.get("targeting_spec")) or item),
+    "placements": _placements,
+    "placed": lambda item: [_PLACED[name] for name in rows_of(item.get("placements")) if name in _PLACED],
+    "bid_strategy": bidding.strategy_of,
+    "bid_target": bidding.target_of,
+    "ends_at": _ends_at,
+    "starts_at": lambda item: _moment(start) if (start := item.get("schedule_start_time")) else None,
+    "attribution_days": _attribution_days,
+}
+_AD: Readers = {
+    **_node(Level.AD),
+    "primary_text": lambda item: _first(item, "ad_text"),
+    "call_to_action": lambda item: _first(item, "call_to_action"),
+    "url_parameters": lambda item: parameters_of(_first(item, "landing_page_url") or ""),
+    "adset_id": lambda item: id_of(item["adgroup_id"]),
+    "shown_by": _identity,
+}
 
 
 def ids_by_name(

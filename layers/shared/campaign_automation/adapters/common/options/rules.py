@@ -304,5 +304,7 @@ def with_parameters(url: str, parameters: Mapping[str, str]) -> str:
 
 def parameters_of(query: str) -> dict[str, str]:
     """Return the parameters of a query, or of a whole URL, as they stand in it."""
+    if not query:
+        return {}
     pairs = query.partition("#")[0].rpartition("?")[2].split("&")
     return {name: value for name, sign, value in (pair.partition("=") for pair in pairs) if sign}

@@ -57,6 +57,8 @@ def campaign_target(strategy: Any, adsets: Sequence[Mapping[str, Any]], step: De
 
     Raises an error of UNREADABLE.
     """
+    if strategy is None:
+        return None
     targets = {target_of({**item, "bid_strategy": strategy}, step) for item in adsets}
     return targets.pop() if len(targets) == 1 else None
 

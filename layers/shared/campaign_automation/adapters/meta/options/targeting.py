@@ -63,8 +63,14 @@ def _audiences(settings: Mapping[str, Any], field: str) -> list[str]:
 
 def placed(settings: Mapping[str, Any]) -> list[str]:
     """Return the chosen placements; none where only positions or devices were chosen."""
-    others = [name for name in settings if name.endswith("_positions")]
-    return [] if others else [text_of(name) for name in rows_of(settings.get("publisher_platforms"))]
+    if positions(settings):
+        return []
+    return [text_of(name) for name in rows_of(settings.get("publisher_platforms"))]
+
+
+def positions(settings: Mapping[str, Any]) -> list[str]:
+    """Return the names of the chosen positions within placements."""
+    return [name for name in settings if name.endswith("_positions")]
 
 
 def _locales(code: str) -> list[int]:
@@ -73,15 +79,24 @@ def _locales(code: str) -> list[int]:
 
 def people_of(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return the chosen genders and languages of stored targeting. Raises an error of UNREADABLE."""
-    genders = {_GENDERS[int(number)] for number in rows_of(settings.get("genders"))}
     return {
-        "genders": sorted(genders) if len(genders) < len(GENDERS) else [],
+        "genders": _genders(rows_of(settings.get("genders"))),
         "languages": _languages(rows_of(settings.get("locales"))),
     }
 
 
+def _genders(numbers: Sequence[Any]) -> list[Gender]:
+    """Return the chosen genders, none where all of them are."""
+    if not numbers:
+        return []
+    genders = {_GENDERS[int(number)] for number in numbers}
+    return sorted(genders) if len(genders) < len(GENDERS) else []
+
+
 def _languages(locales: Sequence[Any]) -> list[str]:
     """Return our codes for the numbers that one stands for together, and the other numbers as they are."""
+    if not locales:
+        return []
     left = {int(number) for number in locales}
     found = []
     for code, numbers in LOCALES.items():
