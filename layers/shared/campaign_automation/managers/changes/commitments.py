@@ -64,7 +64,7 @@ class Commitments:
         return refusal
 
     async def new(self, campaign: Campaign, amount: Decimal) -> Operation | None:
-        """Return the write of the `amount` that the campaign may spend now; None where it is committed already.
+        """Return the write of the `amount` that the campaign may spend now; None where that is committed.
 
         It may be a higher one that others have set, and takes the place of one that cannot be read.
         """
