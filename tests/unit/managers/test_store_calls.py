@@ -16,7 +16,7 @@ from campaign_automation.managers.shared.web_platform_record import DELETE
 from campaign_automation.models.campaign import Creation, OutboxEntry
 from campaign_automation.settings import parse_settings
 from campaign_automation.stores.campaign_rows import creation_of
-from campaign_automation.stores.table import Delete, Key, Operation, Row
+from campaign_automation.stores.table import Delete, Key, Operation, Row, Update
 from campaign_automation.wiring import Wiring
 from tests.support.builders import request_body
 from tests.support.fake_adapter import FakeAdapter
@@ -119,6 +119,29 @@ def test_a_change_reads_its_whole_campaign_once(house: House, action: str) -> No
     # A start is weighed against the cap with what all campaigns of the account may spend; a pause is not.
     of_account = [pk for pk, _ in house.table.queries if pk.startswith("u#budgets#")]
     assert len(of_account) == (action == "start")
+
+
+def test_nothing_is_sent_before_one_write_records_it_and_holds_the_lease(house: House) -> None:
+    adapter = house.wiring.adapters["meta"]
+    assert isinstance(adapter, FakeAdapter)
+    sent_after: list[Sequence[Operation]] = []
+    before = adapter.set_status
+
+    async def noted(*args: Any) -> Any:
+        sent_after.append(house.table.writes[-1])
+        return await before(*args)
+
+    adapter.set_status = noted  # type: ignore[method-assign]
+    with house.table.counting():
+        house.manage("start")
+    written = {operation.key.pk: operation for operation in sent_after[0]}
+    lease = written[house.partition]
+    assert isinstance(lease, Update)
+    assert lease.when is not None
+    assert "run_held_until" in lease.set
+    assert f"u#open#{house.campaign_id}" in written
+    # Further requests of the same change hold it anew.
+    assert all("run_held_until" in writes[0].set for writes in sent_after[1:])  # type: ignore[union-attr]
 
 
 def test_a_campaign_that_was_written_after_it_was_read_is_read_again_under_the_lease(house: House) -> None:

@@ -11,7 +11,7 @@ import pytest
 from campaign_automation.models.changes import AuditRecord
 from campaign_automation.models.common import Level
 from campaign_automation.stores.audit_store import AuditStore, audit_ids, new_run_id
-from campaign_automation.stores.table import Row
+from campaign_automation.stores.table import Equals, Key, Put, Row, Update, version_of
 from tests.support.memory_table import MemoryTable
 
 T = TypeVar("T")
@@ -103,6 +103,19 @@ def test_a_run_of_an_older_version_is_found_in_pieces(
     run(store.intend(changes))
     assert run(store.of_run("u", "c", run_id)) == changes[4:]
     assert run(store.of_run("u", "c", "run_unknown")) == []
+
+
+def test_changes_are_recorded_with_a_write_of_the_caller_or_not_at_all(table: Counting) -> None:
+    store, changes = AuditStore(table), [record(5) for _ in range(120)]
+    key = Key("u#campaign#c", "campaign")
+    taken = Update(key, set={"run_id": "r"}, when=Equals("run_id", "r"))
+    assert not run(store.intend(changes, taken))
+    assert table.rows() == []
+    run(table.write(Put({**key._asdict(), "run_id": "r"})))
+    assert run(store.intend(changes, taken))
+    assert run(store.page("u", "c")) == sorted(changes, key=lambda item: item.audit_id)
+    assert version_of(run(table.get(key)) or {}) == 1
+    assert not run(store.intend(changes[:1], taken))  # it stands already
 
 
 def test_what_is_settled_later_is_open_no_more(table: Counting) -> None:

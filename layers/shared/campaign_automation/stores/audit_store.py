@@ -26,6 +26,7 @@ from campaign_automation.stores.campaign_rows import partition
 from campaign_automation.stores.lease import machine_now
 from campaign_automation.stores.operations.requests import KEPT_SECONDS, request_puts
 from campaign_automation.stores.table import (
+    MAX_OPERATIONS,
     Absent,
     AnyOf,
     Delete,
@@ -79,13 +80,24 @@ class AuditStore:
     def __init__(self, table: Table) -> None:
         self._table = table
 
-    async def intend(self, records: Sequence[AuditRecord]) -> None:
-        """Store the records of changes that are about to be sent."""
+    async def intend(self, records: Sequence[AuditRecord], under: Operation | None = None) -> bool:
+        """Store the records of changes that are about to be sent, and `under` with them.
+
+        Return False, with nothing stored, when the condition of that one does not hold, or when one of the
+        records stands already.
+        """
         # The open row first: a group of writes may end between the two, and nothing is sent before both.
         written = [(record, record.model_dump_json()) for record in records]
         rows = ((Put(_open_row(*item)), Put(_row(*item, "0"), when=Absent())) for item in written)
         found = [Put(_trail_row(*item, is_open=True), when=Absent()) for item in written]
-        await self._append([*itertools.chain.from_iterable(rows), *found, *_requests(records)])
+        operations: Iterable[Operation] = [*itertools.chain.from_iterable(rows), *found, *_requests(records)]
+        if under is not None:
+            groups = in_groups(operations, MAX_OPERATIONS - 1)
+            if not await self._table.try_write(under, *next(groups, ())):
+                return False
+            operations = itertools.chain.from_iterable(groups)
+        await self._append(operations)
+        return True
 
     async def conclude(self, records: Sequence[AuditRecord]) -> None:
         """Store records with their outcomes. Those that were concluded before stay as they were."""

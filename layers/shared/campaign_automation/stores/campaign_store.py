@@ -299,10 +299,13 @@ class CampaignStore(MessageStore):
 
     async def renew_run(self, campaign: Campaign, run_id: str, seconds: int, *, stops: bool) -> bool:
         """Hold the lease for longer. Return False when it is lost, or a stop was asked for meanwhile."""
+        return await self._table.try_write(self.renewal(campaign, run_id, seconds, stops=stops))
+
+    def renewal(self, campaign: Campaign, run_id: str, seconds: int, *, stops: bool) -> Update:
+        """Return the write of `renew_run`, to be made with others."""
         held = RUN.held_by(run_id)
         when = held if stops else AllOf(held, NOT_STOPPED)
-        taken = RUN.taken(run_id, seconds)
-        return await self._table.try_write(Update(campaign_key(campaign), set=taken, when=when))
+        return Update(campaign_key(campaign), set=RUN.taken(run_id, seconds), when=when)
 
     async def end_run(
         self,
@@ -313,10 +316,11 @@ class CampaignStore(MessageStore):
         message: OutboxEntry | None = None,
         events: Iterable[NewEvent] = (),
         is_stopped: bool = False,
+        commitment: Operation | None = None,
         **parts: Any,
     ) -> bool:
         """Store the entries seen after the change, its message to the Web Platform, its events and the end of
-        the lease.
+        the lease, with the write of a new `commitment`.
 
         With `is_stopped` the stop that was asked for has been carried out. Return False when the message's
         number was taken meanwhile: at most the entries are stored then; and when another run has the lease.
@@ -336,6 +340,8 @@ class CampaignStore(MessageStore):
         operations: list[Operation] = [end, *(Put(object_row(campaign, entry, run_id)) for entry in few)]
         if message:
             operations.append(Put(outbox_row(campaign, message), when=Absent()))
+        if commitment:
+            operations.append(commitment)
         operations += list_changes(campaign, entries, is_deleted=parts.get("state") == "deleted")
         return await write_with_events(self._table, operations, events)
 

@@ -70,10 +70,16 @@ def test_of_two_raises_at_once_each_sees_the_other(house: OneTenant) -> None:
 
 def test_what_is_followed_and_released_is_what_stands(house: OneTenant) -> None:
     campaign, commitments = create(house, "A"), house.wiring.commitments
+
+    def follow(amount: Decimal) -> None:
+        new = house.run(lambda: commitments.new(campaign, amount))
+        house.run(lambda: house.wiring._table.write(new))
+        assert house.run(lambda: commitments.new(campaign, amount)) is None
+
     for amount in (Decimal(400), Decimal(20), Decimal(0)):  # whatever the cap: others have set it
-        house.run(lambda amount=amount: commitments.follow(campaign, amount))
+        follow(amount)
         assert standing(house, campaign) == amount
-    house.run(lambda: commitments.follow(campaign, Decimal(70)))
+    follow(Decimal(70))
     house.run(lambda: commitments.release("u", campaign.account, campaign.campaign_id))
     assert standing(house, campaign) == 0
 

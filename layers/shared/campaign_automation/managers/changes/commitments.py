@@ -9,7 +9,9 @@ from campaign_automation.managers.changes.guards import Limits, Refusal, cap_in,
 from campaign_automation.managers.shared.switches import Switches
 from campaign_automation.models.campaign import Campaign
 from campaign_automation.models.common import AdAccount
+from campaign_automation.stores.campaign_rows import commitment_write
 from campaign_automation.stores.campaign_store import CampaignStore
+from campaign_automation.stores.table import Operation
 from campaign_automation.utils.error_handler import GuardRefusedError, StoreError
 
 
@@ -61,15 +63,18 @@ class Commitments:
             await self._commit(campaign, before)
         return refusal
 
-    async def follow(self, campaign: Campaign, amount: Decimal) -> None:
-        """Commit the `amount` that the campaign may spend now, also a higher one that others have set, and in
-        place of one that cannot be read."""
+    async def new(self, campaign: Campaign, amount: Decimal) -> Operation | None:
+        """Return the write of the `amount` that the campaign may spend now; None where that is committed.
+
+        It may be a higher one that others have set, and takes the place of one that cannot be read.
+        """
         try:
-            is_new = amount != await self.standing(campaign)
+            if amount == await self.standing(campaign):
+                return None
         except StoreError:
-            is_new = True
-        if is_new:
-            await self._commit(campaign, amount or None)
+            pass  # a new one takes its place
+        account_id = campaign.account.platform_account_id
+        return commitment_write(campaign.tenant, account_id, campaign.campaign_id, amount or None)
 
     async def cap_of(self, account: AdAccount) -> Decimal | None:
         """Return the stricter cap of setting and row; None without any, which refuses every raise."""

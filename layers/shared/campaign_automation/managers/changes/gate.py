@@ -125,8 +125,7 @@ class WriteGate:
         view, trail = await self._look(campaign, is_stop=is_stop)
         trail, settled = await self._settle(held, view, trail)
         held.saw(entries_seen(campaign, view, settled))
-        guarded = await self._guard(campaign, view, trail, wanted)
-        results = await self._reserve(campaign, view, guarded)
+        results = await self._reserve(campaign, view, await self._guard(campaign, view, trail, wanted))
         after: CampaignView | None = view
         if any(item.result == "planned" for item in results):
             results, after = await self._carry_out(campaign, results, held)
@@ -144,13 +143,13 @@ class WriteGate:
         if after is None:
             return
         if after.unseen is None:
-            await self._commitments.follow(campaign, after.daily_spend())
+            held.commitment = await self._commitments.new(campaign, after.daily_spend())
             held.saw(entries_seen(campaign, after, map(Shown.of, results)))
             return
         deleted = [item.entry for item in results if item.wanted.value == "deleted" and item.is_done]
         held.saw([entry.model_copy(update={"status": "deleted"}) for entry in deleted])
         if campaign.root.status == "deleted":
-            await self._commitments.follow(campaign, Decimal(0))
+            held.commitment = await self._commitments.new(campaign, Decimal(0))
 
     async def check_switches(self, campaign: Campaign) -> None:
         """Raise GuardRefusedError while a kill switch, or its missing setting, holds new objects back."""
@@ -256,8 +255,7 @@ class WriteGate:
         self, campaign: Campaign, *, is_stop: bool = False
     ) -> tuple[CampaignView, list[AuditRecord]]:
         """Read the campaign as it is, and its trail."""
-        view, recent = await asyncio.gather(self._view(campaign, is_stop=is_stop), self._trail(campaign))
-        return view, recent
+        return await asyncio.gather(self._view(campaign, is_stop=is_stop), self._trail(campaign))
 
     async def _trail(self, campaign: Campaign) -> list[AuditRecord]:
         """Read of the audit trail the last day, and what is open of 14 days."""
@@ -391,7 +389,9 @@ class WriteGate:
         ]
         planned = [item for item in results if item.result == "planned"]
         intents = [records.intended(campaign, held.run, item) for item in planned]
-        await self._audit.intend(intents)
+        held.is_renewed = await self._audit.intend(intents, self._leases.renewal(held))
+        if not held.is_renewed:  # nothing is sent then; the attempt tells why, and its outcome is recorded
+            await self._audit.intend(intents)
         sent: dict[str, ChangeResult] = {}
         # Neighbours only, since the order counts: ads start before their ad sets, those before the campaign.
         for _, batch in itertools.groupby(planned, key=lambda item: item.wanted.batch):

@@ -15,6 +15,7 @@ from campaign_automation.managers.shared.outbox import Outbox
 from campaign_automation.models.campaign import Campaign, ObjectEntry, Stop
 from campaign_automation.models.changes import AuditRecord
 from campaign_automation.stores.campaign_store import CampaignStore
+from campaign_automation.stores.table import Operation
 from campaign_automation.utils.error_handler import ConflictError, StoreError
 from campaign_automation.utils.observability import logger
 
@@ -32,7 +33,9 @@ class Held:
     `follows`: the run that had the campaign when it was loaded, and may have died. A run that `is_unread`
     could not read what it did: it ends as if it had died, so that the next one looks. One that `has_news`
     left a message for the Web Platform, or found one that waits. A stop `is_done` once the platform took it.
-    Of the changes `applied`, its own and those of a run that died, programs are told.
+    Of the changes `applied`, its own and those of a run that died, programs are told. `commitment` is
+    the write of the daily spend from now on, where it is a new one. One that `is_renewed` has just recorded,
+    in the write that held the lease for longer, what it is about to send.
     """
 
     campaign: Campaign
@@ -43,6 +46,8 @@ class Held:
     is_unread: bool = False
     has_news: bool = False
     is_done: bool = False
+    is_renewed: bool = False
+    commitment: Operation | None = None
     seen: dict[str, ObjectEntry] = field(default_factory=dict)
     applied: list[AuditRecord] = field(default_factory=list)
 
@@ -131,6 +136,7 @@ class CampaignLeases:
                 message=message,
                 events=events,
                 is_stopped=is_stopped,
+                commitment=held.commitment,
                 **parts,
             ):
                 held.has_news = message is not None or any(entry.is_waiting for entry in campaign.outbox)
@@ -144,8 +150,15 @@ class CampaignLeases:
             campaign.outbox = fresh.outbox  # another process took the message's number
         raise StoreError(wording.NOT_CONCLUDED)
 
+    def renewal(self, held: Held) -> Operation:
+        """Return the write that holds the lease for longer, to be made with others."""
+        return self._store.renewal(held.campaign, held.run.run_id, RUN_SECONDS, stops=held.stops)
+
     async def renew(self, held: Held) -> None:
         """Hold the lease for longer. Raises ConflictError when it is lost, or the campaign was stopped."""
+        if held.is_renewed:
+            held.is_renewed = False  # once: a later attempt looks again
+            return
         run_id = held.run.run_id
         if not await self._store.renew_run(held.campaign, run_id, RUN_SECONDS, stops=held.stops):
             raise ConflictError(wording.STOPPED, retryable=False)
