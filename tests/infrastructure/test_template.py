@@ -127,7 +127,7 @@ def test_each_function_may_do_to_the_table_what_it_does(rights: dict[str, set[Ri
         "ReconcileRulesFunctionRole": {get, query, update},
         "WriteCopyFunctionRole": {query, update},
     }
-    for name in ("CreateRule", "ManageRules", "EvaluateRule"):  # they read whole accounts
+    for name in ("CreateRule", "ManageRules", "EvaluateRule", "Account"):  # they read whole accounts
         expected[f"{name}FunctionRole"].add("dynamodb:BatchGetItem")
     for role, found in rights.items():
         allowed = {right.action for right in found if right.action.startswith("dynamodb:")}

@@ -161,6 +161,12 @@ class CampaignStore(MessageStore):
         row = await self._table.get(pointer_key(tenant, platform_campaign_id))
         return None if row is None else str(row["campaign_id"])
 
+    async def resolve_each(self, tenant: str, platform_campaign_ids: Iterable[str]) -> dict[str, str]:
+        """Return our ids by the platform's, of those that are the tenant's."""
+        keys = {pointer_key(tenant, item): item for item in platform_campaign_ids}
+        rows = await self._table.get_many(keys, ["campaign_id"])
+        return {keys[key]: str(row["campaign_id"]) for key, row in rows.items()}
+
     async def update(self, creation: Creation, **parts: Any) -> None:
         """Replace parts of the campaign row: account, plan, warnings, drift, failure, activated."""
         values, rows = in_parts(creation, changed_parts(parts))

@@ -23,7 +23,8 @@ _HEAD_START_SECONDS = 0.1
 _runner = asyncio.Runner()
 # Python's own pool has six threads on two cores, so that texts of a model would hold up the platform's calls
 # and both of them the table. A thread is started when it is first needed.
-_waiting = ThreadPoolExecutor(64, thread_name_prefix="waiting")
+WAITING_THREADS = 64
+_waiting = ThreadPoolExecutor(WAITING_THREADS, thread_name_prefix="waiting")
 
 
 def run(coroutine: Coroutine[Any, Any, T]) -> T:

@@ -64,8 +64,13 @@ def found_campaign(node: CampaignNode, objective: Objective | None) -> FoundCamp
     """A campaign of a list, from its node; a budget that is not changed from here is one of its limits."""
     unread = (f"its {name} is set to something that this module does not know" for name in node.unread)
     return FoundCampaign(
-        **node.model_dump(include=set(FoundCampaign.model_fields)),
+        platform_id=node.platform_id,
+        name=node.name,
+        status=node.status,
+        platform_status=node.platform_status,
         objective=objective,
+        daily_budget=node.daily_budget,
+        created_at=node.created_at,
         limits=[*([node.fixed_budget] if node.fixed_budget else []), *unread],
     )
 

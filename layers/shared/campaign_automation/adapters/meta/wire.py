@@ -11,6 +11,7 @@ import requests
 from facebook_business.api import FacebookAdsApi, FacebookResponse
 from facebook_business.exceptions import FacebookError
 from facebook_business.session import FacebookSession
+from requests.adapters import HTTPAdapter
 
 from campaign_automation.adapters.base import Access, Outcome, failed
 from campaign_automation.adapters.common.calls import CONNECT_SECONDS, without_usable_body
@@ -25,7 +26,7 @@ from campaign_automation.adapters.meta.errors import is_too_much, translate, una
 from campaign_automation.adapters.meta.facts import PLATFORM
 from campaign_automation.adapters.meta.usage import Usage, usage_of
 from campaign_automation.utils.error_handler import PlatformError, PlatformUnavailableError
-from campaign_automation.utils.event_loop import in_thread
+from campaign_automation.utils.event_loop import WAITING_THREADS, in_thread
 from campaign_automation.utils.observability import platform_call
 from campaign_automation.utils.validation import json_of
 
@@ -193,6 +194,9 @@ class MetaWire:
         )
         session.GRAPH = self._graph_url
         _take_environment_once(session.requests, self._graph_url)
+        # A connection for each thread: requests keeps ten of them, and would make the others anew each time.
+        for scheme in ("https://", "http://"):
+            session.requests.mount(scheme, HTTPAdapter(pool_maxsize=WAITING_THREADS))
         session.requests = _Requests(session.requests, partial(self._note_usage, access.platform_account_id))
         return FacebookAdsApi(session, api_version=self._version)
 

@@ -71,20 +71,19 @@ class AccountReader:
         known = await self._tags.known(opened.adapter.platform, opened.account.platform_account_id)
         limit = asyncio.Semaphore(_AT_ONCE)
 
-        async def owner_of(item: FoundCampaign) -> Owner | None:
-            tag = item.name.rpartition(" ")[2]
-            if (imported := known.imported.get(item.platform_id)) is not None:
-                return Owner(*imported)
+        async def maker(item: FoundCampaign, tag: str) -> tuple[str, Owner] | None:
             async with limit:
-                if tag in known.tags and await self._is_made_by(known.tags[tag], tag, item.platform_id):
-                    return Owner(*known.tags[tag])
-                ours = await self._store.resolve(opened.tenant, item.platform_id)
-                return Owner(opened.tenant, ours) if ours else None  # made before tags were kept
+                is_made = await self._is_made_by(known.tags[tag], tag, item.platform_id)
+            return (item.platform_id, Owner(*known.tags[tag])) if is_made else None
 
-        items = list(found)
-        owners = await asyncio.gather(*map(owner_of, items))
-        pairs = zip(items, owners, strict=True)
-        return {item.platform_id: owner for item, owner in pairs if owner is not None}
+        owners = {name: Owner(*owner) for name, owner in known.imported.items()}
+        others = [(item, item.name.rpartition(" ")[2]) for item in found if item.platform_id not in owners]
+        makers = await asyncio.gather(*(maker(item, tag) for item, tag in others if tag in known.tags))
+        owners |= dict(filter(None, makers))
+        # A campaign that was made before tags were kept is found by its id alone.
+        left = [item.platform_id for item, _ in others if item.platform_id not in owners]
+        ours = await self._store.resolve_each(opened.tenant, left)
+        return owners | {name: Owner(opened.tenant, campaign_id) for name, campaign_id in ours.items()}
 
     async def _is_made_by(self, owner: tuple[str, str], tag: str, platform_id: str) -> bool:
         """Return whether the creation made this very campaign, and not somebody a copy of it."""

@@ -52,10 +52,11 @@ _PARTS_AT_ONCE = 4
 
 
 class Adopted(NamedTuple):
-    """A campaign that is ours now, as it was read, with what of it cannot be changed."""
+    """A campaign that is ours now, as it was read, with its spend a day and what of it cannot be changed."""
 
     campaign: Campaign
     view: CampaignView
+    daily_spend: Decimal
     limits: Sequence[str]
 
 
@@ -160,9 +161,7 @@ class CampaignAdoption:
     async def _adopt(self, read: Sequence[Taken]) -> list[Taken]:
         """Store what was read, and return it with the errors of what is another tenant's by now."""
         # Its spend a day exists already, so that it counts whatever the cap is.
-        new = [
-            Adoption(item.adopted.campaign, item.adopted.view.daily_spend()) for item in read if item.adopted
-        ]
+        new = [Adoption(item.adopted.campaign, item.adopted.daily_spend) for item in read if item.adopted]
         stored = iter(await self._adoptions.adopt(new))
         return [_stored(item, item.adopted.campaign, next(stored)) if item.adopted else item for item in read]
 
@@ -173,7 +172,7 @@ class CampaignAdoption:
         request: ImportCampaigns,
     ) -> CampaignsImported:
         adopted = [item.adopted for item in taken if item.adopted]
-        amounts = {item.campaign.campaign_id: item.view.daily_spend() for item in adopted}
+        amounts = {item.campaign.campaign_id: item.daily_spend for item in adopted}
         standing_amounts = await self._store.committed(opened.tenant, opened.account.platform_account_id)
         committed = sum((standing_amounts | amounts).values(), Decimal(0))
         imported = [_imported(item) for item in adopted]
@@ -272,7 +271,8 @@ def _read(
         view = CampaignView(campaign, tree)
     except CampaignAutomationError as error:
         return Taken(platform_id, error=error)
-    return Taken(platform_id, Adopted(campaign, view, [*item.found.limits, *_limits(tree, item)]))
+    limits = [*item.found.limits, *_limits(tree, item)]
+    return Taken(platform_id, Adopted(campaign, view, view.daily_spend(), limits))
 
 
 def _stored(item: Taken, campaign: Campaign, outcome: bool | StoreError) -> Taken:
