@@ -235,7 +235,7 @@ def _mount(wire: Any, transport: HTTPAdapter) -> None:
     def api_for(access: Access) -> FacebookAdsApi:
         api = type(wire)._make_api(wire, access)
         for scheme in ("http://", "https://"):
-            api._session.requests.mount(scheme, transport)
+            api._session.requests.session.mount(scheme, transport)
         return api
 
     wire._api_for = api_for

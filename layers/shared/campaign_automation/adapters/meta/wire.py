@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import lru_cache, partial
 from typing import Any, NamedTuple, TypeVar
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 import requests
 from facebook_business.api import FacebookAdsApi, FacebookResponse
@@ -27,7 +27,7 @@ from campaign_automation.adapters.meta.usage import Usage, usage_of
 from campaign_automation.utils.error_handler import PlatformError, PlatformUnavailableError
 from campaign_automation.utils.event_loop import in_thread
 from campaign_automation.utils.observability import platform_call
-from campaign_automation.utils.validation import json_of, whole
+from campaign_automation.utils.validation import json_of
 
 T = TypeVar("T")
 Call = tuple[str, tuple[str, ...], facts.Params]  # method, path, parameters
@@ -85,11 +85,12 @@ class MetaWire:
         """Nodes with their fields, in one batch; the error of a node stands in the place of its fields."""
         lost = unavailable("meta: no answer for an item of the batch")
         found: dict[str, dict[str, Any] | PlatformError] = dict.fromkeys(nodes, lost)
+        query = urlencode({"fields": fields}, quote_via=quote)  # once, where the SDK quotes it for each node
 
         def read(api: FacebookAdsApi) -> None:
             batch = api.new_batch()
             for node in nodes:
-                batch.add("GET", (node,), params={"fields": fields}, **_readers(node, found))
+                batch.add("GET", f"{node}?{query}", **_readers(node, found))
             batch.execute()
 
         await self.run(access, "batch", read, "read", count=len(nodes))
@@ -192,11 +193,10 @@ class MetaWire:
         )
         session.GRAPH = self._graph_url
         _take_environment_once(session.requests, self._graph_url)
-        session.requests.hooks["response"].append(partial(self._note_usage, access.platform_account_id))
-        session.requests.hooks["response"].append(_refuse_failure)
+        session.requests = _Requests(session.requests, partial(self._note_usage, access.platform_account_id))
         return FacebookAdsApi(session, api_version=self._version)
 
-    def _note_usage(self, account: str, answer: requests.Response, **_: Any) -> None:
+    def _note_usage(self, account: str, answer: requests.Response) -> None:
         if (usage := usage_of(_by_name(answer.headers))) is not None:
             self._usage[account] = usage
 
@@ -209,12 +209,32 @@ def _take_environment_once(session: requests.Session, url: str) -> None:
     session.trust_env = False
 
 
-def _refuse_failure(answer: requests.Response, **_: Any) -> None:
-    """Raise the PlatformError of an answer that is a failure, before the SDK reads it."""
+class _Answer(NamedTuple):
+    """The part of an answer that the SDK reads. It takes `text` as JSON, or as the value of it."""
+
+    text: Any
+    headers: Mapping[str, str]
+    status_code: int
+
+
+class _Requests:
+    """The requests of the SDK's session: each answer is noted, refused where it is a failure, and parsed
+    once."""
+
+    def __init__(self, session: requests.Session, note: Callable[[requests.Response], None]) -> None:
+        self.session = session
+        self._note = note
+
+    def request(self, method: str, url: str, **options: Any) -> _Answer:
+        answer = self.session.request(method, url, **options)
+        self._note(answer)
+        return _Answer(_value_of(answer), answer.headers, answer.status_code)
+
+
+def _value_of(answer: requests.Response) -> Any:
+    """Return the JSON of an answer. Raises the PlatformError of one that is a failure."""
     # The SDK's own exception cannot be made from some of Meta's bodies (`error_data` of "" or null), and a
     # proxy's HTML is a success to it.
-    if answer.is_redirect:
-        return
     try:
         body = json_of(answer.content)
     except ValueError:
@@ -222,6 +242,18 @@ def _refuse_failure(answer: requests.Response, **_: Any) -> None:
     is_failure = answer.status_code >= 400 or not isinstance(body, dict | list)
     if is_failure or (isinstance(body, dict) and body.get("error")):
         raise _platform_error(body, answer.status_code, answer.headers)
+    return list(map(_with_value, body)) if isinstance(body, list) else body
+
+
+def _with_value(item: Any) -> Any:
+    """Return an item of a batch with the value of its body, whose text stays where it is no JSON."""
+    body = item.get("body") if isinstance(item, dict) else None
+    if not isinstance(body, str):
+        return item
+    try:
+        return {**item, "body": json_of(body)}
+    except ValueError:
+        return item
 
 
 def _translated(work: Callable[[FacebookAdsApi], T], api: FacebookAdsApi) -> T:
@@ -269,20 +301,16 @@ def _readers(
 
 
 def _body(answer: FacebookResponse) -> Any:
-    """The JSON of an answer; None for what cannot be read."""
+    """The value of an answer; None for text that is no JSON."""
     body = answer.body()
-    try:
-        # Value by value only where there is half of a character: that takes longer than reading the text.
-        return json_of(body) if isinstance(body, str | bytes) else whole(body)
-    except ValueError:
-        return None
+    return None if isinstance(body, str) else body
 
 
 def _by_name(headers: Any) -> dict[str, str]:
     """Headers by lower-case name; the items of a batch have them as a list, or not at all."""
     if isinstance(headers, Mapping):
         return {str(name).lower(): str(value) for name, value in headers.items()}
-    items = whole(headers) if isinstance(headers, list) else []
+    items = headers if isinstance(headers, list) else []
     entries = [item for item in items if isinstance(item, dict)]
     return {str(item.get("name")).lower(): str(item.get("value")) for item in entries}
 
