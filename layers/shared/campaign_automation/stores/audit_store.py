@@ -99,8 +99,11 @@ class AuditStore:
         await self._append(operations)
         return True
 
-    async def conclude(self, records: Sequence[AuditRecord]) -> None:
-        """Store records with their outcomes. Those that were concluded before stay as they were."""
+    async def conclude(self, records: Sequence[AuditRecord], after: Iterable[Operation] = ()) -> None:
+        """Store records with their outcomes, none before the operations `after` which they come.
+
+        Those that were concluded before stay as they were.
+        """
         written = [(record, record.model_dump_json()) for record in records]
         rows: list[Operation] = [Put(_row(*item, "1"), when=Absent()) for item in written]
         # Creates have no intent here: the journal of their creation holds it.
@@ -108,7 +111,7 @@ class AuditStore:
         is_first = AnyOf(Absent(), Equals("is_open", True))
         found = [Put(_trail_row(*item), when=is_first) for item in written]
         await self._append(
-            [*rows, *(Delete(_open_key(record)) for record in intended), *found, *_requests(records)]
+            [*after, *rows, *(Delete(_open_key(record)) for record in intended), *found, *_requests(records)]
         )
 
     async def look_again(self, records: Sequence[AuditRecord]) -> None:

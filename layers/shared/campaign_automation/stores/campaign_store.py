@@ -182,9 +182,9 @@ class CampaignStore(MessageStore):
             *(Update(creative_key(creation, name), set=text) for name, text in texts.items())
         )
 
-    async def journal(self, campaign: Creation | Campaign, entries: Iterable[ObjectEntry]) -> None:
-        """Write journal entries; an entry under the same tag is replaced."""
-        await self._table.write_in_groups(Put(object_row(campaign, entry)) for entry in entries)
+    def entry_puts(self, campaign: Creation | Campaign, entries: Iterable[ObjectEntry]) -> list[Put]:
+        """Return the writes of journal entries; an entry under the same tag is replaced."""
+        return [Put(object_row(campaign, entry)) for entry in entries]
 
     async def attempt(self, creation: Creation, entries: Iterable[ObjectEntry]) -> bool:
         """Write the entries of objects that are about to be sent. Return False when nothing may be sent.
@@ -198,8 +198,7 @@ class CampaignStore(MessageStore):
     ) -> bool:
         """Write journal entries, each group of them only if the condition on the campaign holds."""
         guard = Update(campaign_key(campaign), set=changed_parts({}), when=when)
-        puts = (Put(object_row(campaign, entry)) for entry in entries)
-        for group in in_groups(puts, MAX_OPERATIONS - 1):
+        for group in in_groups(self.entry_puts(campaign, entries), MAX_OPERATIONS - 1):
             if not await self._table.try_write(guard, *group):
                 return False
         return True

@@ -25,7 +25,7 @@ from campaign_automation.stores.campaign_rows import (
 )
 from campaign_automation.stores.lease import DELIVERY
 from campaign_automation.stores.notice_store import Notice
-from campaign_automation.stores.table import Equals, Key, Put, Table, Update, Value
+from campaign_automation.stores.table import Equals, Key, Put, Table, Update, Value, in_groups
 from campaign_automation.utils.clock import now_ms
 
 
@@ -50,10 +50,14 @@ class MessageStore:
         claim = Update(campaign_key(campaign), set=taken, when=DELIVERY.free_for(token))
         return token if await self._table.try_write(claim) else None
 
-    async def release_delivery(self, campaign: Named, token: str) -> None:
-        """Give the lease back, unless it ran out and another process has it."""
+    async def release_delivery(self, campaign: Named, token: str, taken: Iterable[OutboxEntry] = ()) -> None:
+        """Replace messages that were `taken`, and give the lease back unless another process has it."""
+        puts = [Put(outbox_row(campaign, entry)) for entry in taken]
         key, attributes = campaign_key(campaign), DELIVERY.attributes
-        await self._table.try_write(Update(key, remove=attributes, when=DELIVERY.held_by(token)))
+        release = Update(key, remove=attributes, when=DELIVERY.held_by(token))
+        for group in in_groups([*puts, release]):
+            if not await self._table.try_write(*group):
+                await self._table.write(*(item for item in group if item is not release))
 
     async def keep_unsent(self, campaign: Named, entry: OutboxEntry) -> None:
         """Replace a message that was not taken; it keeps the time since which it waits."""

@@ -11,6 +11,7 @@ from campaign_automation.managers.changes.leases import CampaignLeases, Held
 from campaign_automation.managers.shared.notices import Notices
 from campaign_automation.managers.shared.switches import Switches
 from campaign_automation.models.campaign import Creation, ObjectEntry
+from campaign_automation.models.changes import AuditRecord
 from campaign_automation.stores.audit_store import AuditStore
 from campaign_automation.stores.campaign_store import CampaignStore
 from campaign_automation.utils.error_handler import CampaignAutomationError
@@ -63,29 +64,30 @@ class AdditionJournal(Journal):
             return entry
         return entry.model_copy(update={"parent": place.adset_tag, "creative_id": place.creative_id})
 
-    async def write(self, creation: Creation, entries: Sequence[ObjectEntry]) -> None:
-        await super().write(creation, entries)
+    async def write(
+        self, creation: Creation, entries: Sequence[ObjectEntry], known: Sequence[AuditRecord] = ()
+    ) -> None:
+        await super().write(creation, entries, known)
         self._held.saw(entries)
+        self._held.concluded(known)
 
-    async def record_created(
+    def created(
         self,
         creation: Creation,
         entries: Iterable[ObjectEntry],
         refused: Mapping[str, CampaignAutomationError] | None = None,
-    ) -> None:
-        """Record what was added in the audit trail; what is unknown only once it is known."""
+    ) -> list[AuditRecord]:
+        """Return the audit records of what was added; of what is unknown only once it is known."""
         known = [entry for entry in entries if entry.state != "sent"]
         # An ad of an earlier try without an answer may have been made all the same.
         made = {entry.tag for entry in known if entry.state == "created"}
         errors = self.refused | dict(refused or {})
         self.refused = {tag: error for tag, error in errors.items() if tag not in made}
         campaign, run = self._held.campaign, self._held.run
-        added = [
+        return [
             records.added(campaign, run, entry, self.refused.get(entry.tag), self._replaced_by(entry))
             for entry in known
         ]
-        await self._audit.conclude(added)
-        self._held.concluded(added)
 
     def _replaced_by(self, entry: ObjectEntry) -> ObjectEntry | None:
         place = self._places.get(entry.tag)

@@ -16,6 +16,7 @@ from campaign_automation.managers.shared.notices import Notices
 from campaign_automation.managers.shared.switches import Switches
 from campaign_automation.models.campaign import Creation, ObjectEntry
 from campaign_automation.models.campaigns import CampaignPlan
+from campaign_automation.models.changes import AuditRecord
 from campaign_automation.models.common import AdAccount, Level
 from campaign_automation.stores.audit_store import AuditStore, audit_ids
 from campaign_automation.stores.campaign_store import CampaignStore
@@ -64,8 +65,11 @@ class Journal:
         self._audit = audit
         self._notices = notices
 
-    async def write(self, creation: Creation, entries: Sequence[ObjectEntry]) -> None:
-        await self._store.journal(creation, entries)
+    async def write(
+        self, creation: Creation, entries: Sequence[ObjectEntry], known: Sequence[AuditRecord] = ()
+    ) -> None:
+        """Write entries, and the audit records of what is `known` with them."""
+        await self._audit.conclude(known, after=self._store.entry_puts(creation, entries))
         creation.objects.update({entry.tag: entry for entry in entries})
 
     async def attempt(self, creation: Creation, entries: Sequence[ObjectEntry]) -> None:
@@ -104,10 +108,9 @@ class Journal:
         await self.attempt(creation, missing)
         outcomes = await send({entry.tag for entry in missing})
         answered = [_answered(creation, outcome) for outcome in outcomes]
-        await self.write(creation, answered)
         refused = {outcome.tag: outcome.error for outcome in outcomes if outcome.error}
         now = [item for item in answered if refused or item.level not in self.recorded_later]
-        await self.record_created(creation, now, refused)
+        await self.write(creation, answered, self.created(creation, now, refused))
         errors = [outcome.error for outcome in outcomes if outcome.error is not None]
         if errors:
             # A refusal decides; only if nothing was refused is it worth asking again.
@@ -134,8 +137,8 @@ class Journal:
             for name, entry in doubtful.items()
         ]
         logger.info("unknown outcomes resolved", level=level, asked=len(doubtful), found=len(found))
-        await self.write(creation, entries)
-        await self.record_created(creation, [entry for entry in entries if entry.state == "created"])
+        made = [entry for entry in entries if entry.state == "created"]
+        await self.write(creation, entries, self.created(creation, made))
         # Two of one name: an earlier lookup came too early for the platform's lists and the create was sent
         # twice. The first is kept.
         await self.clear(planned, [(doubtful[name], item) for name, ids in found.items() for item in ids[1:]])
@@ -200,22 +203,20 @@ class Journal:
         creation.held_copies = sorted(copies)
         await self._store.update(creation, held_copies=creation.held_copies)
 
-    async def record_created(
+    def created(
         self,
         creation: Creation,
         entries: Iterable[ObjectEntry],
         refused: Mapping[str, CampaignAutomationError] | None = None,
-    ) -> None:
-        """Record creates in the audit trail, those of unknown outcome only once it is known."""
+    ) -> list[AuditRecord]:
+        """Return the audit records of creates, those of unknown outcome only once it is known."""
         errors = refused or {}
         known = [entry for entry in entries if entry.state == "created" or entry.tag in errors]
-        await self._audit.conclude(
-            [
-                records.created(creation, entry, errors.get(entry.tag))
-                for entry in known
-                if entry.state != "sent"
-            ]
-        )
+        return [
+            records.created(creation, entry, errors.get(entry.tag))
+            for entry in known
+            if entry.state != "sent"
+        ]
 
     async def complete_trail(self, creation: Creation) -> None:
         """Record the creates that `make_all` left out, once."""
@@ -226,7 +227,7 @@ class Journal:
         ]
         if creation.audited or not made:
             return
-        await self.record_created(creation, made)
+        await self._audit.conclude(self.created(creation, made))
         await self._store.update(creation, audited=True)
         creation.audited = True
 

@@ -40,8 +40,7 @@ class Splits:
             await self._store.update(creation, warnings=[*creation.warnings, warning])
         state = "created" if split_id else "gone"
         entry = entry.model_copy(update={"state": state, "platform_id": split_id})
-        await self._journal.write(creation, [entry])
-        await self._journal.record_created(creation, [entry])
+        await self._journal.write(creation, [entry], self._journal.created(creation, [entry]))
 
     async def end(self, planned: Planned) -> None:
         """End the split test of a creation that is undone."""

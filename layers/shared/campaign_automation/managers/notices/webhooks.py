@@ -81,21 +81,21 @@ class Webhooks:
     async def _deliver(self, tenant: str, token: str, tried: set[str]) -> int:
         """Send what waits once, under the lease of sending, and give it back; note what was `tried`."""
         settings, failing = await self._store.settings(tenant)
-        sent = 0
+        sent, gone = 0, list[WebhookEvent]()
         try:
             events = await self._store.events(tenant)
             tried.update(event.event_id for event in events)
-            left = await self._to_bus(events, settings)
+            left, gone = await self._to_bus(events, settings)
             if settings.has_webhook:
                 sent, failing = await self._to_webhook(left, settings, failing)
         finally:
-            await self._store.end_sending(tenant, token, failing)
+            await self._store.end_sending(tenant, token, failing, gone)
         return sent
 
     async def _to_bus(
         self, events: Sequence[WebhookEvent], settings: NotificationSettings
-    ) -> list[WebhookEvent]:
-        """Put on the bus what is for it, and return what then waits for the webhook.
+    ) -> tuple[list[WebhookEvent], list[WebhookEvent]]:
+        """Put on the bus what is for it, and return what then waits for the webhook, and what for nobody.
 
         What the bus refuses holds up its own campaign alone, until the next sweep.
         """
@@ -103,15 +103,16 @@ class Webhooks:
         for event in filter(self._is_for_bus, events):
             queues.setdefault(event.about["campaign_id"], deque()).append(event)
         taken: dict[str, WebhookEvent] = {}
+        gone: list[WebhookEvent] = []
         until = time.monotonic() + _TENANT_SECONDS
         while self._bus is not None and queues and time.monotonic() < until:
+            await self._store.drop(gone)  # the last of them go with the end of the lease
             some = list(itertools.islice(queues.items(), MOST_AT_ONCE))
             answers = await self._bus.put([_body(queue[0]) for _, queue in some])
             new = [queue.popleft() for (_, queue), is_taken in zip(some, answers, strict=True) if is_taken]
+            gone = [] if settings.has_webhook else new  # nobody else waits for them
             if settings.has_webhook:
                 await self._store.taken(new, BUS)
-            else:  # nobody else waits for them
-                await self._store.drop(new)
             taken |= {event.event_id: event.taken_by(BUS) for event in new}
             if refused := answers.count(False):
                 emit("event_bus_failures_total", refused)
@@ -121,8 +122,8 @@ class Webhooks:
         left = [taken.get(event.event_id, event) for event in events]
         if not settings.has_webhook:
             others = [event for event in left if event.event_id not in taken]
-            await self._store.drop([event for event in others if not self._is_for_bus(event)])
-        return [event for event in left if WEBHOOK not in event.taken]
+            gone = [*gone, *(event for event in others if not self._is_for_bus(event))]
+        return [event for event in left if WEBHOOK not in event.taken], gone
 
     async def _to_webhook(
         self, events: Iterable[WebhookEvent], settings: NotificationSettings, failing: Failing | None

@@ -174,21 +174,28 @@ class Outbox:
             token = await self._store.claim_delivery(mailbox, _DELIVERY_SECONDS)
             if token is None:
                 return None  # the process that has it reads the messages again when it is done
+            taken: list[OutboxEntry] = []
             try:
                 if any(entry.tool == CREATE and entry.is_waiting for entry in mailbox.outbox):
                     mailbox.creation = await self._store.load(tenant, campaign_id)
-                failure = await self._deliver(self._tools, mailbox)
+                failure, taken = await self._deliver(self._tools, mailbox)
             finally:
-                await self._store.release_delivery(mailbox, token)
+                await self._store.release_delivery(mailbox, token, taken)
         return failure
 
-    async def _deliver(self, tools: ToolCaller, mailbox: Mailbox) -> Exception | None:
+    async def _deliver(
+        self, tools: ToolCaller, mailbox: Mailbox
+    ) -> tuple[Exception | None, list[OutboxEntry]]:
+        """Send what waits; return the failure that ended it, and the messages still to be stored as taken."""
         await self._begin_confirmation(mailbox)
         answers: dict[str, dict[str, Any]] = {}
         newest = max(
             (item.number for item in mailbox.outbox if item.sent and item.tool in _CHANGES), default=0
         )
+        taken: list[OutboxEntry] = []
         for entry in list(mailbox.outbox):
+            await self._store.save_messages(mailbox, taken)
+            taken = []
             if entry.sent:
                 answers[entry.tool] = entry.answer
             elif entry.tool in _CHANGES and CREATE not in answers:
@@ -207,10 +214,10 @@ class Outbox:
                 # Any error, also of an answer without sense: the change itself is done and recorded.
                 except Exception as error:
                     if not await self._refused(mailbox, entry, error):
-                        return error
+                        return error, []
                 else:
-                    await self._note_told(mailbox, entry, answers[entry.tool], sent_at=sent_at)
-        return None
+                    taken = _taken(mailbox, entry, answers[entry.tool], sent_at=sent_at)
+        return None, taken
 
     async def _begin_confirmation(self, mailbox: Mailbox) -> None:
         """Let what was told last be sent again, where an update may have been carried out after it."""
@@ -219,35 +226,12 @@ class Outbox:
         if newest is None or not any(entry.sent and entry.is_due(now) for entry in mailbox.outbox):
             return
         if newest.is_quarantined:
-            await self._confirm(mailbox, now)  # nothing newer than what an operator decides on
+            # Nothing newer than what an operator decides on.
+            await self._store.save_messages(mailbox, _confirmed(mailbox, now))
         elif newest.sent:
             again = newest.model_copy(update={"sent": False})
             await self._store.save_messages(mailbox, [again])
             mailbox.outbox = [again if entry is newest else entry for entry in mailbox.outbox]
-
-    async def _note_told(
-        self, mailbox: Mailbox, entry: OutboxEntry, answer: dict[str, Any], *, sent_at: int
-    ) -> None:
-        """Store an acknowledged message, and which doubts it ends."""
-        told = {"sent": True, "answer": answer, "confirm_at": _confirm_at(entry, sent_at)}
-        kept = [entry.model_copy(update=told)]
-        if entry.tool in _CHANGES:
-            # A message told before is never sent again, and each change reads all that its campaign has.
-            superseded = {"arguments": {}, "is_superseded": True}
-            kept += [
-                item.model_copy(update=superseded) for item in mailbox.outbox if _is_superseded(item, entry)
-            ]
-        await self._store.save_messages(mailbox, kept)
-        if entry.tool in _CHANGES:
-            await self._confirm(mailbox, sent_at)
-
-    async def _confirm(self, mailbox: Mailbox, sent_at: int) -> None:
-        """Store of updates that were not answered when the state is told again, now that it was told."""
-        for number, entry in enumerate(mailbox.outbox):
-            due = _confirm_at(entry, sent_at)
-            if entry.sent and due != entry.confirm_at:
-                mailbox.outbox[number] = entry.model_copy(update={"confirm_at": due})
-                await self._store.save_messages(mailbox, [mailbox.outbox[number]])
 
     async def _refused(self, mailbox: Mailbox, entry: OutboxEntry, error: Exception) -> bool:
         """Keep a message that was not taken, and return whether it is quarantined now."""
@@ -349,6 +333,33 @@ class Outbox:
                 await self._store.quarantine(row)
         except CampaignAutomationError as error:
             logger.warning("message not quarantined", reason=error.message)
+
+
+def _taken(
+    mailbox: Mailbox, entry: OutboxEntry, answer: dict[str, Any], *, sent_at: int
+) -> list[OutboxEntry]:
+    """Return an acknowledged message, and those whose doubts or arguments it ends, as they are stored now."""
+    kept = [
+        entry.model_copy(update={"sent": True, "answer": answer, "confirm_at": _confirm_at(entry, sent_at)})
+    ]
+    if entry.tool in _CHANGES:
+        # A message told before is never sent again, and each change reads all that its campaign has.
+        superseded = {"arguments": {}, "is_superseded": True}
+        kept += [item.model_copy(update=superseded) for item in mailbox.outbox if _is_superseded(item, entry)]
+        kept += _confirmed(mailbox, sent_at)
+    return list({item.number: item for item in kept}.values())
+
+
+def _confirmed(mailbox: Mailbox, sent_at: int) -> list[OutboxEntry]:
+    """Return the updates that were not answered and whose state is told again at another time, now that it
+    was told."""
+    changed = []
+    for number, entry in enumerate(mailbox.outbox):
+        due = _confirm_at(entry, sent_at)
+        if entry.sent and due != entry.confirm_at:
+            mailbox.outbox[number] = entry.model_copy(update={"confirm_at": due})
+            changed.append(mailbox.outbox[number])
+    return changed
 
 
 def _is_superseded(item: OutboxEntry, entry: OutboxEntry) -> bool:

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 from campaign_automation.models.notices import NotificationSettings
 from campaign_automation.stores.lease import Lease, machine_now
-from campaign_automation.stores.table import Delete, Key, Put, Row, Table, Update
+from campaign_automation.stores.table import Delete, Key, Put, Row, Table, Update, in_groups
 from campaign_automation.utils.clock import now_ms
 
 KEPT = timedelta(days=30)  # an event that no webhook took by then is gone
@@ -137,13 +137,18 @@ class WebhookStore:
         )
         return token if await self._table.try_write(claim) else None
 
-    async def end_sending(self, tenant: str, token: str, failing: Failing | None) -> None:
-        """Give the lease back, and note what the webhook fails at."""
+    async def end_sending(
+        self, tenant: str, token: str, failing: Failing | None, gone: Iterable[WebhookEvent] = ()
+    ) -> None:
+        """Give the lease back, note what the webhook fails at, and remove events that nobody waits for."""
         noted: dict[str, Any] = {"failing_since": None, "error": None}
         if failing is not None:
             noted = {"failing_since": failing.since, "error": failing.error}
-        gone, held = _SENDING.attributes, _SENDING.held_by(token)
-        await self._table.try_write(Update(_settings_key(tenant), set=noted, remove=gone, when=held))
+        attributes, held = _SENDING.attributes, _SENDING.held_by(token)
+        end = Update(_settings_key(tenant), set=noted, remove=attributes, when=held)
+        for group in in_groups([*(Delete(event.key) for event in gone), end]):
+            if not await self._table.try_write(*group):
+                await self._table.write(*(item for item in group if item is not end))
 
 
 @contextmanager
