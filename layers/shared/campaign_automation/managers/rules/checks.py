@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import NamedTuple
@@ -64,8 +65,8 @@ class RuleChecks:
         unless that is confirmed, for a rule that its own max_affected would have stopped or that may pause
         the whole account untested; the platform's error when nothing of the scope could be read.
         """
-        rule, read = await self._history(head)
-        others = [other for other in await self._rules.heads(head.tenant) if other.rule_id != head.rule_id]
+        (rule, read), heads = await asyncio.gather(self._history(head), self._rules.heads(head.tenant))
+        others = [other for other in heads if other.rule_id != head.rule_id]
         conflicts = _conflicts(rule, [other.stored for other in others], read.accounts)
         _refuse_conflicts(rule, conflicts, {other.rule_id: other.rule for other in others})
         tested = _with_caution(rule, _backtest(rule, read.accounts), read.accounts)
