@@ -105,9 +105,6 @@ class Foundation:
         }
         for service in (service for service, name in used.items() if name is not None):
             self._aws.client(service)
-        if settings.table_name is not None:
-            # The first paginator of a process lists the files of all services.
-            self._aws.client("dynamodb").get_paginator("query")
         invoking = {
             "statistics": settings.statistics_function_name,
             "writing": settings.write_copy_function_name,
