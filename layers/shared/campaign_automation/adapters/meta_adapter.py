@@ -235,7 +235,7 @@ class MetaAdapter:
 
     @typed_errors(PLATFORM)
     async def list_campaigns(self, access: Access, account: AdAccount) -> list[FoundCampaign]:
-        params = {"fields": facts.FOUND_FIELDS, "limit": 200}
+        params = {"fields": facts.FOUND_FIELDS, "limit": facts.SHORT_ROWS}
         parent = access.platform_account_id
         rows = await self._wire.get_all(access, "list_campaigns", parent, EDGES[Level.CAMPAIGN], params)
         return found_campaigns(rows, partial(found, step=account.budget_step))

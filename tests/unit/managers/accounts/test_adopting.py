@@ -14,7 +14,8 @@ from campaign_automation.adapters.base import Access
 from campaign_automation.adapters.tree import Trees
 from campaign_automation.models.common import Level
 from campaign_automation.stores.engines.sqlite import SqliteTable
-from campaign_automation.stores.table import MAX_OPERATIONS, Operation, Put
+from campaign_automation.stores.operations.owners import owners_pk
+from campaign_automation.stores.table import MAX_OPERATIONS, Delete, Key, Operation, Put
 from campaign_automation.utils.error_handler import PlatformRejectedError
 from tests.support.builders import request_body
 from tests.support.fake_adapter import FakeAdapter
@@ -249,6 +250,19 @@ def test_a_campaign_belongs_to_one_tenant_until_that_one_releases_it(house: OneT
     assert house.done("list_campaigns", {})["campaigns"] == []
     assert house.run(lambda: house.wiring.store.committed("u", "act_1")) == {}
     assert take(house, theirs, user_id="other")[theirs]["campaign_id"] != first["campaign_id"]
+
+
+def test_a_campaign_that_was_made_before_tags_were_kept_is_known_by_its_id(house: OneTenant) -> None:
+    ours = house.done("create_campaign", request_body())
+    account = owners_pk("meta", "act_1")
+    tags = [row for row in house.run(lambda: house.table.query(account)) if row["sk"] != "account"]
+    house.run(lambda: house.table.write(*(Delete(Key(row["pk"], row["sk"])) for row in tags)))
+    (seen,) = house.done("list_account_campaigns", {})["campaigns"]
+    assert tags
+    assert (seen["owner"], seen["campaign_id"]) == ("ours", ours["campaign_id"])
+    assert take(house) == {}
+    (seen,) = house.done("list_account_campaigns", {}, user_id="other")["campaigns"]
+    assert seen["owner"] == "nobody"
 
 
 def test_many_campaigns_are_stored_in_few_writes(house: OneTenant) -> None:

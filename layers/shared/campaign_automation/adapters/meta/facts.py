@@ -128,6 +128,7 @@ OBJECTIVES: dict[str, Objective] = {goal.objective: name for name, goal in GOALS
 NAME_LIMIT = 400  # unverified
 ADSETS_PER_CAMPAIGN = 200
 BATCH_LIMIT = 50
+SHORT_ROWS = 500  # of a page, where each is a name, a status and a budget
 ADS_PER_BATCH = 10  # as Meta advises. Source: "Batch Requests" of the Marketing API
 FEWEST_CELLS, MOST_CELLS = 2, 5  # of a split test; the upper one is unverified, from third-party clients
 

@@ -53,7 +53,7 @@ class MetaReader:
         self, access: Access, level: Level, parent: str, names: Sequence[str]
     ) -> list[dict[str, Any]]:
         """Return all objects of a level, at least those with the names; none asks for no name."""
-        params: facts.Params = {"limit": 200}
+        params: facts.Params = {"limit": facts.SHORT_ROWS}
         if level is Level.CAMPAIGN and len(names) == 1:
             # CONTAIN on this edge is unverified: a refusal is answered by the list without a filter.
             tag = names[0].rsplit(" ", 1)[-1]
