@@ -144,6 +144,39 @@ def test_nothing_is_sent_before_one_write_records_it_and_holds_the_lease(house: 
     assert all("run_held_until" in writes[0].set for writes in sent_after[1:])  # type: ignore[union-attr]
 
 
+def test_a_stop_while_many_changes_are_recorded_lets_none_of_them_be_sent(house: House) -> None:
+    adsets = {"split_by": "age", "age_groups": [[20 + number, 20 + number] for number in range(10)]}
+    creatives = [str(number) for number in range(1, 6)]
+    made = house.ask(
+        "create_campaign", request_body(**adsets, creative_ids=creatives, daily_budget=300)
+    )
+    campaign_id = made["campaign_id"]
+    adapter = house.wiring.adapters["meta"]
+    assert isinstance(adapter, FakeAdapter)
+    sent: list[Any] = []
+
+    async def noted(*args: Any) -> Any:
+        sent.append(args)
+        raise AssertionError("sent after the stop")
+
+    adapter.set_status = noted  # type: ignore[method-assign]
+    write, is_asked = house.table._write, False
+
+    async def stopped_after_the_first(operations: Sequence[Operation]) -> None:
+        nonlocal is_asked
+        await write(operations)
+        if not is_asked and any(item.key.pk == f"u#open#{campaign_id}" for item in operations):
+            is_asked = True
+            assert len(operations) > 90  # and there are more to be recorded
+            await write([Update(Key(f"u#campaign#{campaign_id}", "campaign"), set={"stop_requested": "x"})])
+
+    house.table._write = stopped_after_the_first  # type: ignore[method-assign]
+    question = {"campaign_id": campaign_id, "action": "start"}
+    asyncio.run(run_action(house.wiring, "manage_campaign", question, {"user_id": "u"}))
+    assert is_asked
+    assert sent == []
+
+
 def test_a_campaign_that_was_written_after_it_was_read_is_read_again_under_the_lease(house: House) -> None:
     store, campaign = house.wiring.store, house.creation().campaign()
     assert campaign is not None

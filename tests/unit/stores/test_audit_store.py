@@ -105,15 +105,16 @@ def test_a_run_of_an_older_version_is_found_in_pieces(
     assert run(store.of_run("u", "c", "run_unknown")) == []
 
 
-def test_changes_are_recorded_with_a_write_of_the_caller_or_not_at_all(table: Counting) -> None:
-    store, changes = AuditStore(table), [record(5) for _ in range(120)]
+def test_changes_are_recorded_with_a_write_of_the_caller_whatever_becomes_of_that(table: Counting) -> None:
+    store, (changes, later) = AuditStore(table), ([record(day) for _ in range(120)] for day in (5, 6))
     key = Key("u#campaign#c", "campaign")
     taken = Update(key, set={"run_id": "r"}, when=Equals("run_id", "r"))
     assert not run(store.intend(changes, taken))
-    assert table.rows() == []
-    run(table.write(Put({**key._asdict(), "run_id": "r"})))
-    assert run(store.intend(changes, taken))
     assert run(store.page("u", "c")) == sorted(changes, key=lambda item: item.audit_id)
+    assert run(table.get(key)) is None
+    run(table.write(Put({**key._asdict(), "run_id": "r"})))
+    assert run(store.intend(later, taken))
+    assert run(store.page("u", "c"))[120:] == sorted(later, key=lambda item: item.audit_id)
     assert version_of(run(table.get(key)) or {}) == 1
     assert not run(store.intend(changes[:1], taken))  # it stands already
 

@@ -26,7 +26,6 @@ from campaign_automation.stores.campaign_rows import partition
 from campaign_automation.stores.lease import machine_now
 from campaign_automation.stores.operations.requests import KEPT_SECONDS, request_puts
 from campaign_automation.stores.table import (
-    MAX_OPERATIONS,
     Absent,
     AnyOf,
     Delete,
@@ -81,23 +80,26 @@ class AuditStore:
         self._table = table
 
     async def intend(self, records: Sequence[AuditRecord], under: Operation | None = None) -> bool:
-        """Store the records of changes that are about to be sent, and `under` with them.
+        """Store the records of changes that are about to be sent, and `under` in the last write of them.
 
-        Return False, with nothing stored, when the condition of that one does not hold, or when one of the
-        records stands already.
+        Return False when the condition of that one does not hold, or when one of the records stands already:
+        the records alone are stored then.
         """
         # The open row first: a group of writes may end between the two, and nothing is sent before both.
         written = [(record, record.model_dump_json()) for record in records]
         rows = ((Put(_open_row(*item)), Put(_row(*item, "0"), when=Absent())) for item in written)
         found = [Put(_trail_row(*item, is_open=True), when=Absent()) for item in written]
-        operations: Iterable[Operation] = [*itertools.chain.from_iterable(rows), *found, *_requests(records)]
-        if under is not None:
-            groups = in_groups(operations, MAX_OPERATIONS - 1)
-            if not await self._table.try_write(under, *next(groups, ())):
-                return False
-            operations = itertools.chain.from_iterable(groups)
-        await self._append(operations)
-        return True
+        operations = [*itertools.chain.from_iterable(rows), *found, *_requests(records)]
+        if under is None:
+            await self._append(operations)
+            return True
+        # In the last one: what its condition tells is as old as the earlier ones take.
+        *earlier, last = in_groups([*operations, under])
+        await self._append(itertools.chain.from_iterable(earlier))
+        if await self._table.try_write(*last):
+            return True
+        await self._append(last[:-1])
+        return False
 
     async def conclude(self, records: Sequence[AuditRecord], after: Iterable[Operation] = ()) -> None:
         """Store records with their outcomes, none before the operations `after` which they come.

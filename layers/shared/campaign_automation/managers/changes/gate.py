@@ -389,9 +389,8 @@ class WriteGate:
         ]
         planned = [item for item in results if item.result == "planned"]
         intents = [records.intended(campaign, held.run, item) for item in planned]
+        # Where it is not, nothing is sent: the attempt tells why, and its outcome is recorded.
         held.is_renewed = await self._audit.intend(intents, self._leases.renewal(held))
-        if not held.is_renewed:  # nothing is sent then; the attempt tells why, and its outcome is recorded
-            await self._audit.intend(intents)
         sent: dict[str, ChangeResult] = {}
         # Neighbours only, since the order counts: ads start before their ad sets, those before the campaign.
         for _, batch in itertools.groupby(planned, key=lambda item: item.wanted.batch):
