@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from campaign_automation.adapters.common.calls import LONGEST_WAIT_SECONDS
 from campaign_automation.adapters.google.errors import FAILURE_KEY, from_exception
-from campaign_automation.adapters.meta.wire import _refuse_failure
+from campaign_automation.adapters.meta.wire import _value_of
 from campaign_automation.adapters.tiktok.wire import opened
 from campaign_automation.utils.error_handler import (
     PlatformAuthError,
@@ -73,7 +73,7 @@ def meta_answer(body: bytes, status: int, headers: dict[str, str] | None = None)
     answer._content, answer.status_code = body, status
     answer.headers.update(headers or {})
     with pytest.raises(PlatformError) as caught:
-        _refuse_failure(answer)
+        _value_of(answer)
     return checked(caught.value, "meta")
 
 

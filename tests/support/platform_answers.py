@@ -231,7 +231,7 @@ def _key_of(request: requests.PreparedRequest) -> str:
     return f"{request.method} {edge}"
 
 
-def _mount(wire: Any, transport: HTTPAdapter) -> None:
+def mount(wire: Any, transport: HTTPAdapter) -> None:
     def api_for(access: Access) -> FacebookAdsApi:
         api = type(wire)._make_api(wire, access)
         for scheme in ("http://", "https://"):
@@ -334,12 +334,12 @@ def _play_google(wire: Any, player: _Player) -> None:
 
 
 _RECORD: dict[str, Callable[[Any, list[tuple[str, Any]]], None]] = {
-    "meta": lambda wire, kept: _mount(wire, _MetaRecorder(kept)),
+    "meta": lambda wire, kept: mount(wire, _MetaRecorder(kept)),
     "tiktok": _record_tiktok,
     "google": _record_google,
 }
 _PLAY: dict[str, Callable[[Any, _Player], None]] = {
-    "meta": lambda wire, player: _mount(wire, _MetaPlayer(player)),
+    "meta": lambda wire, player: mount(wire, _MetaPlayer(player)),
     "tiktok": _play_tiktok,
     "google": _play_google,
 }

@@ -75,7 +75,7 @@ class MetaWire:
         """One node with its fields; edges may be expanded in them."""
 
         def read(api: FacebookAdsApi) -> dict[str, Any]:
-            data: dict[str, Any] = _body(api.call("GET", (node, ""), params={"fields": fields}))
+            data: dict[str, Any] = api.call("GET", (node, ""), params={"fields": fields}).body()
             return data
 
         return await self.run(access, operation, read, "read")
@@ -246,18 +246,20 @@ def _value_of(answer: requests.Response) -> Any:
     is_failure = answer.status_code >= 400 or not isinstance(body, dict | list)
     if is_failure or (isinstance(body, dict) and body.get("error")):
         raise _platform_error(body, answer.status_code, answer.headers)
-    return list(map(_with_value, body)) if isinstance(body, list) else body
+    return list(map(_with_object, body)) if isinstance(body, list) else body
 
 
-def _with_value(item: Any) -> Any:
-    """Return an item of a batch with the value of its body, whose text stays where it is no JSON."""
-    body = item.get("body") if isinstance(item, dict) else None
-    if not isinstance(body, str):
-        return item
+def _with_object(item: Any) -> dict[str, Any] | None:
+    """Return an item of a batch with the object in its body, None for any other body; None for no item."""
+    if not isinstance(item, dict):
+        return None
+    body = item.get("body")
     try:
-        return {**item, "body": json_of(body)}
+        body = json_of(body) if isinstance(body, str) else body
     except ValueError:
-        return item
+        body = None
+    # The SDK breaks at a number, and with it the whole batch.
+    return {**item, "body": body if isinstance(body, dict) else None}
 
 
 def _translated(work: Callable[[FacebookAdsApi], T], api: FacebookAdsApi) -> T:
@@ -268,7 +270,7 @@ def _translated(work: Callable[[FacebookAdsApi], T], api: FacebookAdsApi) -> T:
     except requests.exceptions.RequestException as error:
         # Its text quotes the URL with the token, so only its name goes on.
         raise unavailable(f"meta: the connection failed ({type(error).__name__})") from None
-    except (FacebookError, KeyError, TypeError, ValueError, AttributeError) as error:
+    except (FacebookError, LookupError, TypeError, ValueError, AttributeError) as error:
         raise unavailable("meta: the answer could not be read") from error
 
 
@@ -285,7 +287,7 @@ def _callbacks(tag: str, outcomes: dict[str, Outcome]) -> dict[str, Callable[[Fa
         outcomes[tag] = _success(tag, answer)
 
     def failure(answer: FacebookResponse) -> None:
-        error = _platform_error(_body(answer), answer.status(), answer.headers())
+        error = _platform_error(answer.body(), answer.status(), answer.headers())
         outcomes[tag] = failed(tag, error)
 
     return {"success": success, "failure": failure}
@@ -295,19 +297,13 @@ def _readers(
     node: str, found: dict[str, dict[str, Any] | PlatformError]
 ) -> dict[str, Callable[[FacebookResponse], None]]:
     def success(answer: FacebookResponse) -> None:
-        if isinstance(body := _body(answer), dict):
+        if isinstance(body := answer.body(), dict):
             found[node] = body
 
     def failure(answer: FacebookResponse) -> None:
-        found[node] = _platform_error(_body(answer), answer.status(), answer.headers())
+        found[node] = _platform_error(answer.body(), answer.status(), answer.headers())
 
     return {"success": success, "failure": failure}
-
-
-def _body(answer: FacebookResponse) -> Any:
-    """The value of an answer; None for text that is no JSON."""
-    body = answer.body()
-    return None if isinstance(body, str) else body
 
 
 def _by_name(headers: Any) -> dict[str, str]:
@@ -321,7 +317,7 @@ def _by_name(headers: Any) -> dict[str, str]:
 
 def _success(tag: str, answer: FacebookResponse) -> Outcome:
     """The outcome of a call that worked; an update or delete answers no id, and its tag is the id."""
-    body = _body(answer)
+    body = answer.body()
     if not isinstance(body, dict):
         return Outcome(tag, error=unavailable("meta: an answer that is no object"))
     # The tag of a create is no id, so that one which is answered without its id is found to have none.
@@ -338,7 +334,7 @@ def _all_pages(
     items: list[dict[str, Any]] = []
     while True:
         try:
-            data = _body(api.call("GET", path, params=page))
+            data = api.call("GET", path, params=page).body()
         except PlatformUnavailableError as error:
             if not is_too_much(error) or page.get("limit", 1) <= 1:
                 raise
