@@ -147,9 +147,7 @@ def test_nothing_is_sent_before_one_write_records_it_and_holds_the_lease(house: 
 def test_a_stop_while_many_changes_are_recorded_lets_none_of_them_be_sent(house: House) -> None:
     adsets = {"split_by": "age", "age_groups": [[20 + number, 20 + number] for number in range(10)]}
     creatives = [str(number) for number in range(1, 6)]
-    made = house.ask(
-        "create_campaign", request_body(**adsets, creative_ids=creatives, daily_budget=300)
-    )
+    made = house.ask("create_campaign", request_body(**adsets, creative_ids=creatives, daily_budget=300))
     campaign_id = made["campaign_id"]
     adapter = house.wiring.adapters["meta"]
     assert isinstance(adapter, FakeAdapter)
