@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+import itertools
+from collections.abc import Coroutine, Sequence
 from typing import Any, TypeVar
 
 import pytest
@@ -11,7 +12,8 @@ import pytest
 from campaign_automation.models.changes import AuditRecord
 from campaign_automation.models.common import Level
 from campaign_automation.stores.audit_store import AuditStore, audit_ids, new_run_id
-from campaign_automation.stores.table import Equals, Key, Put, Row, Update, version_of
+from campaign_automation.stores.table import Equals, Key, Operation, Put, Row, Update, version_of
+from campaign_automation.utils.error_handler import StoreError
 from tests.support.memory_table import MemoryTable
 
 T = TypeVar("T")
@@ -117,6 +119,27 @@ def test_changes_are_recorded_with_a_write_of_the_caller_whatever_becomes_of_tha
     assert run(store.page("u", "c"))[120:] == sorted(later, key=lambda item: item.audit_id)
     assert version_of(run(table.get(key)) or {}) == 1
     assert not run(store.intend(changes[:1], taken))  # it stands already
+
+
+def test_of_an_ending_that_broke_off_only_what_has_no_outcome_is_open(
+    table: Counting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, changes = AuditStore(table), [record(5) for _ in range(120)]
+    run(store.intend(changes))
+    write, groups = table._write, itertools.count()
+
+    async def first_alone(operations: Sequence[Operation]) -> None:
+        if next(groups):
+            raise StoreError("away")
+        await write(operations)
+
+    monkeypatch.setattr(table, "_write", first_alone)
+    with pytest.raises(StoreError):
+        run(store.conclude([item.model_copy(update={"outcome": "applied"}) for item in changes]))
+    trail = run(store.page("u", "c"))
+    is_open = {row["sk"] for row in table.rows() if row["pk"] == "u#open#c"}
+    assert 0 < len(is_open) < 120
+    assert is_open == {item.audit_id for item in trail if item.outcome == "unknown"}
 
 
 def test_what_is_settled_later_is_open_no_more(table: Counting) -> None:

@@ -107,14 +107,11 @@ class AuditStore:
         Those that were concluded before stay as they were.
         """
         written = [(record, record.model_dump_json()) for record in records]
-        rows: list[Operation] = [Put(_row(*item, "1"), when=Absent()) for item in written]
-        # Creates have no intent here: the journal of their creation holds it.
-        intended = [record for record in records if record.operation != "create"]
+        # Each beside the end of its intent: of a group of writes that fails the records stay open.
+        rows = itertools.chain.from_iterable(_concluded(*item) for item in written)
         is_first = AnyOf(Absent(), Equals("is_open", True))
         found = [Put(_trail_row(*item), when=is_first) for item in written]
-        await self._append(
-            [*after, *rows, *(Delete(_open_key(record)) for record in intended), *found, *_requests(records)]
-        )
+        await self._append([*after, *rows, *found, *_requests(records)])
 
     async def look_again(self, records: Sequence[AuditRecord]) -> None:
         """Store applied records with what became of their decision. The first such record stays."""
@@ -192,6 +189,13 @@ def _row(record: AuditRecord, text: str, number: str) -> dict[str, str]:
         "sk": f"{record.audit_id}#{number}",
         "record": text,
     }
+
+
+def _concluded(record: AuditRecord, text: str) -> Iterator[Operation]:
+    """Return the writes of a record's outcome and, after it, of the end of its intent."""
+    yield Put(_row(record, text, "1"), when=Absent())
+    if record.operation != "create":  # those have no intent here: the journal of their creation holds it
+        yield Delete(_open_key(record))
 
 
 def _trail_row(record: AuditRecord, text: str, *, is_open: bool | None = None) -> Row:
