@@ -112,12 +112,15 @@ def functions() -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 
 def built_layers() -> dict[str, Path]:
-    """Return the folder of each built layer. Raises NotMeasuredError when nothing is built."""
+    """Return the folder of each built layer. Raises NotMeasuredError where none is, or for another Python."""
     found = {path.name: path / "python" for path in sorted((ROOT / BUILT).glob("*Layer"))}
     if not found:
         raise NotMeasuredError(f"no layers are built; `make build ARCH={os.uname().machine}` builds them")
     if difference := next(differences(ROOT / BUILT), None):
         raise NotMeasuredError(f"{difference}; build again")
+    tag = sys.implementation.cache_tag
+    if not any((ROOT / BUILT).glob(f"CoreDependenciesLayer/python/pydantic_core/*.{tag}-*.so")):
+        raise NotMeasuredError(f"the layers are built for another Python than this one ({tag})")
     return found
 
 

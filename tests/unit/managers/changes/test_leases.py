@@ -170,3 +170,28 @@ def test_changes_that_are_concluded_in_turn_are_all_told_of(house: House) -> Non
         return [concluded.outcome for concluded in held.applied]
 
     assert house.run(scenario) == ["applied", "applied"]
+
+
+def test_a_run_tells_of_what_one_that_died_concluded_and_of_no_other_run(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[set[str]] = []
+
+    async def manage(action: str) -> str:
+        answer = await house.ask_async("manage_campaign", {"campaign_id": house.id, "action": action})
+        return str(answer["run_id"])
+
+    async def dies(_: CampaignLeases, held: Held) -> None:
+        told.append({record.run_id for record in held.applied})
+
+    async def scenario() -> set[str]:
+        await manage("start")
+        monkeypatch.setattr(CampaignLeases, "_end", dies)
+        dead = await manage("pause")
+        campaign = await house.campaign()
+        await house.wiring.store.renew_run(campaign, dead, -1, stops=True)  # its time is over
+        await house.wiring.gate.settle(await house.campaign(), run())
+        return {dead}
+
+    expected = house.run(scenario)
+    assert told == [expected, expected]

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from campaign_automation.clients.scheduler import Schedule, Scheduler
 from campaign_automation.managers.changes import history, stopping
 from campaign_automation.managers.changes.control import _entities
 from campaign_automation.managers.changes.items import DesiredChange, Shown
-from campaign_automation.models.campaign import Creation
+from campaign_automation.managers.changes.resuming import PauseSchedules
+from campaign_automation.models.campaign import Creation, Resume
 from campaign_automation.models.changes import AuditRecord, ManageCampaign
 from campaign_automation.models.common import Level
 from campaign_automation.models.switches import StopAll
@@ -138,3 +143,46 @@ def test_a_trail_is_read_page_by_page(house: OneTenant, made: Creation) -> None:
         after = page["next"]
         assert after == page["records"][-1]["audit_id"]
     assert found == whole["records"]
+
+
+@pytest.mark.parametrize(
+    ("is_held", "is_wanted", "is_let_go"), [(True, False, True), (True, True, False), (False, False, False)]
+)
+def test_an_undo_lets_a_replaced_ad_go_that_is_held_and_not_put_back_by_itself(
+    house: OneTenant, creation: Creation, is_held: bool, is_wanted: bool, is_let_go: bool
+) -> None:
+    campaign = creation.campaign()
+    assert campaign is not None
+    ad = campaign.made(Level.AD)[0]
+    ad.held = is_held
+    replaced = record(house, creation, evidence={"replaces": ad.tag, "held": False})
+    wanted = [DesiredChange(Level.AD, ad.tag, "status", "active")] if is_wanted else []
+    released = DesiredChange(Level.AD, ad.tag, "status", "paused", holds=False)
+    assert history._released(campaign, replaced, wanted) == ([released] if is_let_go else [])
+
+
+def test_a_run_that_is_not_known_is_named(house: OneTenant, made: Creation) -> None:
+    answer = house.ask("undo_change", {"campaign_id": made.campaign_id, "run_id": "run_x"})
+    assert answer["error"]["message"] == "run run_x is not known"
+    assert answer["error"]["details"]["field"] == "run_id"
+
+
+def test_the_end_of_a_pause_is_scheduled_in_utc_wherever_the_process_runs(
+    creation: Creation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scheduled: list[str] = []
+
+    class Kept:
+        async def put(self, schedule: Schedule, *, replace: bool) -> None:
+            scheduled.append(schedule.expression)
+
+    campaign = creation.campaign()
+    assert campaign is not None
+    end = datetime(2100, 1, 2, 3, 4, 5, tzinfo=UTC)
+    resume = Resume(at_ms=int(end.timestamp() * 1000), paused_ms=0, run_id="r", actor="a", tags=[])
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "Asia/Tokyo")
+        time.tzset()
+        asyncio.run(PauseSchedules(cast("Scheduler", Kept())).put(campaign, resume))
+    time.tzset()
+    assert scheduled == ["at(2100-01-02T03:04:06)"]
