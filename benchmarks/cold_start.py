@@ -31,6 +31,7 @@ PLATFORM_LAYERS = {"MetaDependenciesLayer", "GoogleDependenciesLayer"}
 RUNTIME = (
     "boto3 botocore s3transfer jmespath dateutil six.py urllib3 snapshot_restore_py.py awslambdaric".split()
 )
+ALONE = True  # it needs built layers, and starts each function three times
 SDKS = "boto3 botocore facebook_business google.ads grpc google.generativeai numpy scipy redis".split()
 PROGRAM = """
 import json, sys, time
