@@ -30,7 +30,20 @@ KEEP_ALIVE = b" \n"
 ASKED = '"the id of the request"'
 
 
-class Server:
+class _Listening:
+    """A server of HTTP in a thread of this process, on a free port."""
+
+    def _listen(self, handler: type[BaseHTTPRequestHandler]) -> None:
+        self._http = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self.url = f"http://127.0.0.1:{self._http.server_port}/mcp"
+        threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True).start()
+
+    def close(self) -> None:
+        self._http.shutdown()
+        self._http.server_close()
+
+
+class Server(_Listening):
     """Answers what `script` says and remembers what it was asked."""
 
     def __init__(self, script: Callable[[dict[str, str], dict[str, Any]], Answer]) -> None:
@@ -60,13 +73,7 @@ class Server:
             def log_message(self, format: str, *args: Any) -> None:
                 """Silent."""
 
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._http.server_port}/mcp"
-        threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True).start()
-
-    def close(self) -> None:
-        self._http.shutdown()
-        self._http.server_close()
+        self._listen(Handler)
 
 
 @pytest.fixture
@@ -350,7 +357,7 @@ def test_an_initialize_without_a_result_is_told(serve: Callable[[Any], Server], 
     assert failure.value.code in ("3000", "3003")
 
 
-class LastingServer:
+class LastingServer(_Listening):
     """Keeps its connections open, notes the client's port of each request, and sets a cookie."""
 
     def __init__(self) -> None:
@@ -377,13 +384,7 @@ class LastingServer:
             def log_message(self, format: str, *args: Any) -> None:
                 """Silent."""
 
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._http.server_port}/mcp"
-        threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True).start()
-
-    def close(self) -> None:
-        self._http.shutdown()
-        self._http.server_close()
+        self._listen(Handler)
 
 
 @pytest.fixture
