@@ -140,7 +140,7 @@ class CampaignParts(CreationParts):
 
     @cached_property
     def stops(self) -> CampaignStops:
-        return CampaignStops(self.store, TagStore(self._table), self.control)
+        return CampaignStops(self.store, self.switches, TagStore(self._table), self.control)
 
     @cached_property
     def history(self) -> ChangeHistory:

@@ -77,7 +77,8 @@ class StopAll(Scoped):
 class AllStopped(Answer):
     """The campaigns that are paused now, or were; those that could not be; and how many are left to do.
 
-    With any `left` the same request goes on where it ended.
+    With any `left` the same request goes on where it ended. The scope itself among the `failed`: a creation
+    that began before and has no account yet may still start.
     """
 
     status: Literal["success", "partial"]
