@@ -140,12 +140,16 @@ class AccountCapSet(Answer):
 
 
 class CommitmentReleased(Answer):
-    """The daily budget that the campaign no longer counts for in its account's cap."""
+    """The daily budget that the campaign no longer counts for in its account's cap.
+
+    It is 0 too where there was one whose amount could not be read (`was_unreadable`).
+    """
 
     status: Literal["success"] = "success"
     campaign_id: str
     platform_account_id: str
     released: Amount
+    was_unreadable: bool = False
     currency: str
     run_id: str | None
     message: str
