@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from campaign_automation.managers.campaigns.wording import STARTS_STOPPED
 from campaign_automation.managers.changes import stopping
-from campaign_automation.utils.error_handler import PlatformRejectedError, StoreError
+from campaign_automation.utils import clock
+from campaign_automation.utils.error_handler import ConflictError, PlatformRejectedError, StoreError
 from tests.support.builders import request_body
 from tests.support.fake_adapter import FakeAdapter
 from tests.support.one_tenant import OneTenant
@@ -235,3 +237,62 @@ def test_a_stop_of_others_leaves_a_creation_that_goes_on(
 ) -> None:
     racing.scope = scope
     assert create(racing.house, 1)["campaign_status"] == "active"
+
+
+def stop_before_the_lease(house: OneTenant, monkeypatch: pytest.MonkeyPatch, stops: list[Any]) -> None:
+    """Let a stop of all campaigns begin and end just before the next change takes its lease."""
+    store = house.wiring.store
+    take = store.begin_run_unchanged
+
+    async def begin(*args: Any, **more: Any) -> bool:
+        monkeypatch.setattr(store, "begin_run_unchanged", take)
+        stops.append(await house.ask_async("stop_all", {"scope": "deployment", "reason": "too dear"}))
+        return await take(*args, **more)
+
+    monkeypatch.setattr(store, "begin_run_unchanged", begin)
+
+
+def test_a_start_under_way_at_the_stop_is_taken_back(
+    house: OneTenant, platform: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, stops = create(house, 1, activate=False), list[Any]()
+    stop_before_the_lease(house, monkeypatch, stops)
+    start = {"campaign_id": made["campaign_id"], "action": "start"}
+    answer = house.ask("manage_campaign", start)
+    assert stops[0]["already_paused"] == [made["campaign_id"]]
+    assert platform.node(made["platform_campaign_id"]).status == "paused"
+    assert (answer["status"], answer["error"]["code"]) == ("error", "5004")
+    house.done("manage_campaign", start)  # asked for after the stop
+    assert platform.node(made["platform_campaign_id"]).status == "active"
+
+
+@pytest.mark.parametrize("is_reached", [True, False])
+def test_a_pause_that_was_to_end_lasts_on_after_a_stop(
+    house: OneTenant, platform: Watched, monkeypatch: pytest.MonkeyPatch, is_reached: bool
+) -> None:
+    made = create(house, 1)
+    until = clock.iso(clock.now() + timedelta(hours=8))
+    house.done("manage_campaign", {"campaign_id": made["campaign_id"], "action": "pause", "until": until})
+    if not is_reached:
+        monkeypatch.setattr(stopping, "_SECONDS", -1.0)
+    assert stop_all(house)["left"] == (not is_reached)
+    later = clock.now() + timedelta(hours=9)
+    monkeypatch.setattr(clock, "now", lambda: later)
+    asyncio.run(house.wiring.reconciler.visit("u", made["campaign_id"]))
+    assert platform.node(made["platform_campaign_id"]).status == "paused"
+
+
+def test_the_end_of_a_pause_under_way_at_the_stop_is_taken_back(
+    house: OneTenant, platform: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, stops = create(house, 1), list[Any]()
+    until = clock.iso(clock.now() + timedelta(hours=8))
+    house.done("manage_campaign", {"campaign_id": made["campaign_id"], "action": "pause", "until": until})
+    later = clock.now() + timedelta(hours=9)
+    monkeypatch.setattr(clock, "now", lambda: later)
+    campaign = asyncio.run(house.wiring.campaigns.load_created("u", made["campaign_id"]))
+    stop_before_the_lease(house, monkeypatch, stops)
+    with pytest.raises(ConflictError):
+        asyncio.run(house.wiring.reconciler._resumes.carry_out(campaign))
+    assert stops[0]["status"] == "success"
+    assert platform.node(made["platform_campaign_id"]).status == "paused"
