@@ -25,8 +25,8 @@ def test_settings_name_every_variable_that_is_wrong() -> None:
 
 
 def test_an_empty_variable_is_an_unset_one() -> None:
-    settings = parse_settings({"TABLE_NAME": "t", "MCP_URL": "", "GEMINI_MODELS": "a, b"})
-    assert settings.mcp_url is None
+    settings = parse_settings({"TABLE_NAME": "t", "MCP_URL": "", "JWKS_URL": " ", "GEMINI_MODELS": "a, b"})
+    assert settings.mcp_url is settings.jwks_url is None
     assert settings.gemini_models == ("a", "b")
 
 
@@ -47,6 +47,16 @@ def test_the_address_of_a_cache_that_is_none_stops_the_start_without_being_quote
 @pytest.mark.parametrize("url", ["redis://cache", "rediss://user:secret@cache:6380/1?ssl_cert_reqs=none"])
 def test_the_address_of_a_cache_is_taken_as_it_stands(url: str) -> None:
     assert parse_settings({"TABLE_NAME": "t", "CACHE_URL": url}).cache_url == url
+
+
+@pytest.mark.parametrize("url", ["redis://cache", "rediss://user:secret@cache:6380/1"])
+def test_spaces_around_a_text_are_no_part_of_it(url: str) -> None:
+    for name in ("CACHE_URL", "MCP_URL", "META_GRAPH_URL", "META_SECRET_ID"):
+        for settings in (
+            parse_settings({"TABLE_NAME": "t", name: f" {url}\n"}),
+            parse_settings({"TABLE_NAME": "t"}, over={name.lower(): f"\t{url} "}),
+        ):
+            assert getattr(settings, name.lower()) == url
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ class SettingsError(RuntimeError):
 class Settings(BaseModel):
     """The settings, one field per variable, named like it in lower case. Empty means the default."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", str_strip_whitespace=True)
 
     stage: str = Field("dev", description="part of secret names and cache keys")
     table_name: str | None = Field(
@@ -273,7 +273,7 @@ def parse_settings(
     `under` are values for what the environment leaves out, `over` win over it; both are named like fields.
     """
     # A template's optional parameter arrives as an empty variable, which means that it is not set.
-    variables = {name.lower(): value for name, value in environment.items() if value != ""}
+    variables = {name.lower(): value for name, value in environment.items() if value.strip()}
     known = {name: variables[name] for name in Settings.model_fields if name in variables}
     problems = [f"{name}: is no setting" for name in over if name not in Settings.model_fields]
     # A function's own disk is gone with it.

@@ -16,7 +16,7 @@ from campaign_automation.models.budget_problem import (
     Strategy,
     WrittenVerdict,
 )
-from campaign_automation.models.changes import CampaignId, Flag, Reason
+from campaign_automation.models.changes import CampaignId, FailedItem, Flag, Reason, may_succeed_later
 from campaign_automation.models.common import (
     Amount,
     Answer,
@@ -260,3 +260,9 @@ class BudgetOptimized(Answer):
     summary: Summary
     warnings: list[str] = []
     message: str
+
+    @property
+    def is_final(self) -> bool:
+        """Return whether asking again would change nothing: no change of it failed in passing."""
+        failed = (FailedItem(id=item.adset_id, error=item.error) for item in self.optimizations if item.error)
+        return not may_succeed_later(failed)

@@ -298,9 +298,13 @@ class CreationSteps:
     async def activate(self, creation: Creation) -> None:
         """Start ads, then ad sets, then the campaign: nothing spends until the whole tree is on.
 
-        Raises the platform's error for an object that could not be started, GuardRefusedError for a refusal.
+        Raises the platform's error for an object that could not be started, GuardRefusedError for a refusal,
+        ConflictError after a stop of all campaigns.
         """
+        if not creation.is_open:
+            return  # this step ran before; the campaign may have been paused since
         campaign = self._made(creation)
+        await self._journal.check_start(creation)
         wanted = [
             DesiredChange(entry.level, entry.tag, "status", "active") for entry in campaign.start_order()
         ]

@@ -40,6 +40,7 @@ from campaign_automation.models.changes import (
     SkippedItem,
 )
 from campaign_automation.models.common import Context, Level
+from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import (
     ConflictError,
     GuardRefusedError,
@@ -74,9 +75,10 @@ class CampaignControl:
         """Set the status of a campaign or of some of its ad sets or ads.
 
         Starting a campaign starts the ads and ad sets that were never started; what was paused on its own
-        stays paused. Raises ConflictError for a deleted campaign, GuardRefusedError when a guard held back
-        all of it, the platform's error when the campaign itself (or every object asked for) could not be
-        changed. A creation that goes on can be paused and deleted: it is stopped first.
+        stays paused. Raises ConflictError for a deleted campaign and for a start during which all campaigns
+        were stopped, GuardRefusedError when a guard held back all of it, the platform's error when the
+        campaign itself (or every object asked for) could not be changed. A creation that goes on can be
+        paused and deleted: it is stopped first.
         """
         status = _STATUS[request.action]
         known = await self._campaigns.known(context.user_id, request.campaign_id)
@@ -132,13 +134,16 @@ class CampaignControl:
         return campaign.model_copy(update={"lacks_declaration": False})
 
     async def _change(self, campaign: Campaign, request: ManageCampaign, context: Context) -> CampaignManaged:
-        status = _STATUS[request.action]
+        status, began_ms = _STATUS[request.action], clock.now_ms()
         if campaign.is_adopted and not _knows(campaign, request.entity_ids or []):
             await self._gate.look(campaign)
         until = None if request.until is None else moment_of(request.until, campaign)
         wanted = list(_wanted(campaign, request, status))
         run = new_run(context.actor, request.reason)
-        items = await self._gate.apply(campaign, wanted, run, dry_run=request.dry_run)
+        if status == "active" and not request.dry_run:
+            items = await self._resumes.start(campaign, wanted, run, began_ms)
+        else:
+            items = await self._gate.apply(campaign, wanted, run, dry_run=request.dry_run)
         raise_failure(items)
         left = _left_out(campaign, wanted) if status == "active" and request.entity_ids is None else []
         paused = await self._resumes.paused_by(campaign, items) if until else []
