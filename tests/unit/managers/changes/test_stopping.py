@@ -18,11 +18,12 @@ from tests.support.one_tenant import OneTenant
 
 
 class Watched(FakeAdapter):
-    """A platform that notes which campaigns are paused, in which order, and how many at once."""
+    """A platform that notes what is paused and started, in which order, and how many at once."""
 
     def __init__(self, platform: str = "meta") -> None:
         super().__init__(platform)
         self.paused: list[str] = []
+        self.started: list[str] = []
         self.at_once = self.most_at_once = 0
         self.broken: dict[str, Exception] = {}
 
@@ -36,6 +37,8 @@ class Watched(FakeAdapter):
             raise error
         if status == "paused":
             self.paused += ids
+        else:
+            self.started += ids
         return await super().set_status(*args)
 
 
@@ -252,7 +255,7 @@ def stop_before_the_lease(house: OneTenant, monkeypatch: pytest.MonkeyPatch, sto
     monkeypatch.setattr(store, "begin_run_unchanged", begin)
 
 
-def test_a_start_under_way_at_the_stop_is_taken_back(
+def test_nothing_is_sent_of_a_start_under_way_at_the_stop(
     house: OneTenant, platform: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made, stops = create(house, 1, activate=False), list[Any]()
@@ -262,8 +265,23 @@ def test_a_start_under_way_at_the_stop_is_taken_back(
     assert stops[0]["already_paused"] == [made["campaign_id"]]
     assert platform.node(made["platform_campaign_id"]).status == "paused"
     assert (answer["status"], answer["error"]["code"]) == ("error", "5004")
+    assert platform.started == []
     house.done("manage_campaign", start)  # asked for after the stop
     assert platform.node(made["platform_campaign_id"]).status == "active"
+
+
+def test_an_undo_of_a_pause_under_way_at_the_stop_starts_nothing(
+    house: OneTenant, platform: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, stops = create(house, 1), list[Any]()
+    asked = {"campaign_id": made["campaign_id"]}
+    paused = house.done("manage_campaign", {**asked, "action": "pause"})
+    platform.started.clear()
+    stop_before_the_lease(house, monkeypatch, stops)
+    answer = house.done("undo_change", {**asked, "run_id": paused["run_id"]})
+    assert stops[0]["status"] == "success"
+    assert (answer["status"], [item["error"]["code"] for item in answer["failed"]]) == ("partial", ["5004"])
+    assert platform.started == []
 
 
 @pytest.mark.parametrize("is_reached", [True, False])
@@ -282,7 +300,7 @@ def test_a_pause_that_was_to_end_lasts_on_after_a_stop(
     assert platform.node(made["platform_campaign_id"]).status == "paused"
 
 
-def test_the_end_of_a_pause_under_way_at_the_stop_is_taken_back(
+def test_the_end_of_a_pause_under_way_at_the_stop_starts_nothing(
     house: OneTenant, platform: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made, stops = create(house, 1), list[Any]()
@@ -292,7 +310,9 @@ def test_the_end_of_a_pause_under_way_at_the_stop_is_taken_back(
     monkeypatch.setattr(clock, "now", lambda: later)
     campaign = asyncio.run(house.wiring.campaigns.load_created("u", made["campaign_id"]))
     stop_before_the_lease(house, monkeypatch, stops)
+    platform.started.clear()
     with pytest.raises(ConflictError):
         asyncio.run(house.wiring.reconciler._resumes.carry_out(campaign))
+    assert platform.started == []
     assert stops[0]["status"] == "success"
     assert platform.node(made["platform_campaign_id"]).status == "paused"

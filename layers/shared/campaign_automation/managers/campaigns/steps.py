@@ -308,7 +308,8 @@ class CreationSteps:
         wanted = [
             DesiredChange(entry.level, entry.tag, "status", "active") for entry in campaign.start_order()
         ]
-        run = Run(f"run_{creation.campaign_id}_start", creation.context.actor, wording.START_REASON)
+        run_id, began_ms = f"run_{creation.campaign_id}_start", creation.created_at
+        run = Run(run_id, creation.context.actor, wording.START_REASON, began_ms)
         items = await self._gate.apply(campaign, wanted, run)
         for item in items:
             if item.result == "failed" and item.error:

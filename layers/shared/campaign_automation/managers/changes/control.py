@@ -40,7 +40,6 @@ from campaign_automation.models.changes import (
     SkippedItem,
 )
 from campaign_automation.models.common import Context, Level
-from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import (
     ConflictError,
     GuardRefusedError,
@@ -134,16 +133,13 @@ class CampaignControl:
         return campaign.model_copy(update={"lacks_declaration": False})
 
     async def _change(self, campaign: Campaign, request: ManageCampaign, context: Context) -> CampaignManaged:
-        status, began_ms = _STATUS[request.action], clock.now_ms()
+        status = _STATUS[request.action]
         if campaign.is_adopted and not _knows(campaign, request.entity_ids or []):
             await self._gate.look(campaign)
         until = None if request.until is None else moment_of(request.until, campaign)
         wanted = list(_wanted(campaign, request, status))
         run = new_run(context.actor, request.reason)
-        if status == "active" and not request.dry_run:
-            items = await self._resumes.start(campaign, wanted, run, began_ms)
-        else:
-            items = await self._gate.apply(campaign, wanted, run, dry_run=request.dry_run)
+        items = await self._gate.apply(campaign, wanted, run, dry_run=request.dry_run)
         raise_failure(items)
         left = _left_out(campaign, wanted) if status == "active" and request.entity_ids is None else []
         paused = await self._resumes.paused_by(campaign, items) if until else []

@@ -47,6 +47,7 @@ from campaign_automation.stores.campaign_store import CampaignStore
 from campaign_automation.utils.clock import now_ms
 from campaign_automation.utils.error_handler import (
     CampaignAutomationError,
+    ConflictError,
     GuardRefusedError,
     PlatformError,
     error_body,
@@ -396,6 +397,8 @@ class WriteGate:
             await self._leases.renew(held)
             if any(item.raises_spend for item in sending.waiting.values()):
                 await self._switches.check(*_account_of(campaign))
+            if any(item.wanted.value == "active" for item in sending.waiting.values()):
+                await self._check_stops(held)
             with sending.unanswered.noted(sending.waiting):
                 sending.take(await platform.call(request_of(platform.adapter, campaign, sending.waiting)))
 
@@ -404,6 +407,15 @@ class WriteGate:
         except CampaignAutomationError as error:
             sending.give_up(error)
         return sending.done
+
+    async def _check_stops(self, held: Held) -> None:
+        """Raise ConflictError where all campaigns were stopped since the run began.
+
+        A stop that comes later finds the campaign, and pauses it when this run has ended.
+        """
+        account = _account_of(held.campaign)
+        if await self._switches.was_stopped(*account, held.run.began_ms):
+            raise ConflictError(wording.ALL_STOPPED, campaign_id=held.campaign.campaign_id)
 
     def _platform(self, campaign: Campaign) -> PlatformAccount:
         return self._platforms.of(campaign.tenant, campaign.platform, campaign.account)

@@ -12,16 +12,14 @@ from zoneinfo import ZoneInfo
 from campaign_automation.clients.scheduler import Retries, Schedule, Scheduler
 from campaign_automation.managers.changes.gate import WriteGate
 from campaign_automation.managers.changes.items import ChangeResult, DesiredChange, Run, new_run
-from campaign_automation.managers.changes.wording import ALL_STOPPED, pause_over
+from campaign_automation.managers.changes.wording import pause_over
 from campaign_automation.managers.shared.switches import Switches
 from campaign_automation.models.campaign import Campaign, Resume
-from campaign_automation.models.common import Level
 from campaign_automation.stores.audit_store import AuditStore
 from campaign_automation.stores.campaign_store import CampaignStore
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import (
     CampaignAutomationError,
-    ConflictError,
     GuardRefusedError,
     InvalidRequestError,
 )
@@ -85,26 +83,6 @@ class Resumes:
         self._gate = gate
         self._switches = switches
 
-    async def start(
-        self, campaign: Campaign, wanted: Sequence[DesiredChange], run: Run, began_ms: int
-    ) -> list[ChangeResult]:
-        """Start objects through the gate, as `WriteGate.apply` does; `began_ms` is when that was asked for.
-
-        Raises ConflictError where all campaigns were stopped since then: the campaign is paused again.
-        """
-        try:
-            return await self._gate.apply(campaign, wanted, run)
-        finally:
-            # Looked up at the end: a start that waited for the stop's own pause is sent after it.
-            if await self._was_stopped(campaign, began_ms):
-                pause = DesiredChange(Level.CAMPAIGN, campaign.tag, "status", "paused")
-                await self._gate.apply(campaign, [pause], new_run(run.actor, ALL_STOPPED))
-                raise ConflictError(ALL_STOPPED, retryable=False, campaign_id=campaign.campaign_id)
-
-    async def _was_stopped(self, campaign: Campaign, since_ms: int) -> bool:
-        account = campaign.account.platform_account_id
-        return await self._switches.was_stopped(campaign.tenant, campaign.platform, account, since_ms)
-
     async def paused_by(self, campaign: Campaign, items: Sequence[ChangeResult]) -> list[str]:
         """Return the objects that a pause with an end stopped, those of one that still goes on among them.
 
@@ -148,12 +126,14 @@ class Resumes:
         resume = campaign.resume
         if resume is None or resume.at_ms > clock.now_ms():
             return resume
-        if await self._was_stopped(campaign, resume.paused_ms):
+        account = campaign.account.platform_account_id
+        if await self._switches.was_stopped(campaign.tenant, campaign.platform, account, resume.paused_ms):
             await self.drop(campaign)
             return None
         if wanted := await self._untouched(campaign, resume):
             run = new_run(resume.actor, pause_over(clock.at_ms(resume.at_ms)))
-            _raise_held_back(await self.start(campaign, wanted, run, resume.paused_ms))
+            run = run._replace(began_ms=resume.paused_ms)
+            _raise_held_back(await self._gate.apply(campaign, wanted, run))
         await self._store.plan_resume(campaign, None)
         logger.info("pause over", campaign_id=campaign.campaign_id, started=len(wanted))
         return None
