@@ -25,7 +25,7 @@ from benchmarks._report import Report
 from campaign_automation import CampaignAutomation
 from campaign_automation.adapters.meta.facts import BATCH_LIMIT
 from campaign_automation.adapters.meta.wire import CONCURRENT_CALLS
-from campaign_automation.managers.changes.items import DesiredChange, Run
+from campaign_automation.managers.changes.items import DesiredChange, new_run
 from campaign_automation.models.campaign import Campaign
 from campaign_automation.models.common import Level
 from campaign_automation.settings import get_settings
@@ -120,7 +120,7 @@ class _Bench:
                 DesiredChange(Level.ADSET, entry.tag, "daily_budget", Decimal(22))
                 for entry in campaign.made(Level.ADSET)
             ]
-            items = await gate.apply(campaign, wanted, Run(uuid.uuid4().hex, USER, "bench"))
+            items = await gate.apply(campaign, wanted, new_run(USER, "bench"))
             assert [item.result for item in items] == ["changed"] * ADSETS, items
 
         await asyncio.gather(*map(change, campaigns))

@@ -190,7 +190,9 @@ class Account(FakeAdapter):
             self._days[campaign_id] = [row for node in adsets_of for row in _delivered(campaign_id, node)]
         self._nodes = {key: node for key, node in self._nodes.items() if isinstance(node, CampaignNode)}
 
-    async def read_tree(self, access: Access, campaign_id: str, currency: str) -> Tree:
+    async def read_tree(
+        self, access: Access, campaign_id: str, currency: str, *, is_whole: bool = True
+    ) -> Tree:
         return self._trees[campaign_id]
 
     async def read_daily(

@@ -317,8 +317,11 @@ class MemoryPlatform:
             lambda: {item.platform_id: item.name for item in self.alive() if item.level is Level.CAMPAIGN},
         )
 
-    async def read_tree(self, access: Access, campaign_id: str, currency: str) -> Tree:
-        return await self._call("read_campaign", lambda: self._tree(campaign_id))
+    async def read_tree(
+        self, access: Access, campaign_id: str, currency: str, *, is_whole: bool = True
+    ) -> Tree:
+        tree = await self._call("read_campaign", lambda: self._tree(campaign_id))
+        return tree if is_whole else tree.without_ads()
 
     async def read_trees(self, access: Access, campaign_ids: Sequence[str], currency: str) -> Trees:
         return await each_tree(lambda item: self.read_tree(access, item, currency), campaign_ids)

@@ -63,7 +63,7 @@ FOUND = (
     "tiktok.pause_adset.read_campaign.partial_unnamed.1",
     # A platform's split test was ended, and the ad sets that stopped with it were not noted.
     "tiktok.cancel_test.kill.after_write.14",
-    "tiktok.cancel_test.list_ads.auth_expired.3",
+    "tiktok.cancel_test.list_adsets.auth_expired.3",
     # A budget waits for midnight, and the platform could not be read when it was set.
     "tiktok.rule_budget.read_campaign.rate_limit.3",
     # A request was never answered, and the next one was not sent, as the platform does not answer.

@@ -303,9 +303,9 @@ def test_an_outcome_that_nobody_could_read_back_stays_unknown(
     creation = house.create()
     real, reads = house.adapter.read_tree, iter([True])
 
-    async def fails_later(*args: Any) -> Any:
+    async def fails_later(*args: Any, **options: Any) -> Any:
         if next(reads, False):
-            return await real(*args)
+            return await real(*args, **options)
         raise PlatformUnavailableError("down", platform="meta", retryable=False)
 
     monkeypatch.setattr(house.adapter, "read_tree", fails_later)

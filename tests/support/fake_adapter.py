@@ -232,7 +232,9 @@ class FakeAdapter:
         known = [self._nodes.get(item) or self._deleted.get(item) for item in ids]
         assert all(node is None or isinstance(node, _KINDS[level]) for node in known)
 
-    async def read_tree(self, access: Access, campaign_id: str, currency: str) -> Tree:
+    async def read_tree(
+        self, access: Access, campaign_id: str, currency: str, *, is_whole: bool = True
+    ) -> Tree:
         assert isinstance(access, Access)
         assert currency
         if error := self.fail_with or self.read_fails_with:
@@ -243,11 +245,13 @@ class FakeAdapter:
         if campaign_id in self._deleted:
             return Tree(campaign=self._deleted[campaign_id], adsets=[], ads=[])
         nodes = [node for item, node in self._nodes.items() if self._campaigns.get(item) == campaign_id]
-        return Tree(
-            campaign=self._nodes[campaign_id],
-            adsets=[node for node in nodes if isinstance(node, AdSetNode)],
-            ads=[node for node in nodes if isinstance(node, AdNode)],
-        )
+        adsets = [node for node in nodes if isinstance(node, AdSetNode)]
+        ads = [node for node in nodes if isinstance(node, AdNode)]
+        if is_whole:
+            return Tree(campaign=self._nodes[campaign_id], adsets=adsets, ads=ads)
+        # As on Google Ads, whose targeting takes queries of its own.
+        adsets = [node.model_copy(update={"targeting": None, "keywords": None}) for node in adsets]
+        return Tree(campaign=self._nodes[campaign_id], adsets=adsets, ads=ads).without_ads()
 
     async def read_trees(self, access: Access, campaign_ids: Sequence[str], currency: str) -> Trees:
         return await each_tree(lambda item: self.read_tree(access, item, currency), campaign_ids)

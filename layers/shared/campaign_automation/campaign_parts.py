@@ -118,7 +118,7 @@ class CampaignParts(CreationParts):
 
     @cached_property
     def _resumes(self) -> Resumes:
-        return Resumes(self.store, self.audit, self.gate, self._pause_schedules)
+        return Resumes(self.store, self.audit, self.gate, self.switches, self._pause_schedules)
 
     @cached_property
     def _pause_schedules(self) -> PauseSchedules | None:
@@ -140,7 +140,7 @@ class CampaignParts(CreationParts):
 
     @cached_property
     def stops(self) -> CampaignStops:
-        return CampaignStops(self.store, TagStore(self._table), self.control)
+        return CampaignStops(self.store, self.switches, TagStore(self._table), self.control)
 
     @cached_property
     def history(self) -> ChangeHistory:

@@ -89,6 +89,7 @@ KINDS = {
     "change of a switch": Kind("operations/switches", "switches", r"log#.+"),
     "cap": Kind("operations/switches", "caps", "is#.+"),
     "change of a cap": Kind("operations/switches", "caps", r"log#.+"),
+    "stop": Kind("operations/switches", "stops", ".+"),
     "tag": Kind("operations/tags", r"tags#\w+:.+", r"ca-\w+"),
     "search": Kind("operations/tags", r"tags#\w+:.+", "account"),
     "owner": Kind("operations/owners", r"tags#\w+:.+", r"imported#.+"),
@@ -172,6 +173,12 @@ def test_switches_and_caps_are_read_with_their_changes(table: MemoryTable) -> No
         assert [(item.scope, item.is_on, item.actor) for item in switches] == [("all", True, "operator_1")]
     for caps in (run(store.caps()), run(store.cap_changes(9))):
         assert [(item.name, item.daily_budget) for item in caps] == [("act_1", Decimal("120.50"))]
+
+
+def test_stops_of_all_campaigns_are_read(table: MemoryTable) -> None:
+    store = SwitchStore(table)
+    assert run(store.stopped_since(1795866780000)) == {"account:meta:1"}
+    assert run(store.stopped_since(1795866780001)) == set()
 
 
 def test_counts_are_summed_up(table: MemoryTable) -> None:

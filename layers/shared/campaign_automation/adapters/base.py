@@ -206,8 +206,13 @@ class PlatformAdapter(Protocol):
         """Return the names of all live campaigns of the account, by id."""
         ...
 
-    async def read_tree(self, access: Access, campaign_id: str, currency: str) -> Tree:
+    async def read_tree(
+        self, access: Access, campaign_id: str, currency: str, *, is_whole: bool = True
+    ) -> Tree:
         """Read the campaign with its ad sets and ads; of a deleted one the campaign alone, as deleted.
+
+        A tree that need not be whole takes fewer requests: its ads are lost, and targeting and keywords may
+        be missing. Statuses, budgets and settings of the campaign and its ad sets are always read.
 
         Raises PlatformRejectedError (5000) when the platform does not show it. That is no sign that it is
         deleted: the token may have lost its permission, or the answer is odd.

@@ -244,8 +244,10 @@ class GoogleAdapter:
         return names_by_id(rows, lambda row: (row.campaign.id, row.campaign.name))
 
     @typed_errors(PLATFORM)
-    async def read_tree(self, access: Access, campaign_id: str, currency: str) -> Tree:
-        return await self._reader.tree(access, campaign_id)
+    async def read_tree(
+        self, access: Access, campaign_id: str, currency: str, *, is_whole: bool = True
+    ) -> Tree:
+        return await self._reader.tree(access, campaign_id, is_whole=is_whole)
 
     @typed_errors(PLATFORM)
     async def read_trees(self, access: Access, campaign_ids: Sequence[str], currency: str) -> Trees:

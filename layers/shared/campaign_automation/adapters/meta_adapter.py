@@ -246,8 +246,10 @@ class MetaAdapter:
         return names_by_id(items, lambda item: (item["id"], item["name"]))
 
     @typed_errors(PLATFORM)
-    async def read_tree(self, access: Access, campaign_id: str, currency: str) -> Tree:
-        return await self._reader.tree(access, campaign_id, currency)
+    async def read_tree(
+        self, access: Access, campaign_id: str, currency: str, *, is_whole: bool = True
+    ) -> Tree:
+        return await self._reader.tree(access, campaign_id, currency, is_whole=is_whole)
 
     @typed_errors(PLATFORM)
     async def read_trees(self, access: Access, campaign_ids: Sequence[str], currency: str) -> Trees:

@@ -259,8 +259,10 @@ class TikTokAdapter:
         return await self._objects.campaign_names(access)
 
     @typed_errors(PLATFORM)
-    async def read_tree(self, access: Access, campaign_id: str, currency: str) -> Tree:
-        return await self._objects.read_tree(access, campaign_id)
+    async def read_tree(
+        self, access: Access, campaign_id: str, currency: str, *, is_whole: bool = True
+    ) -> Tree:
+        return await self._objects.read_tree(access, campaign_id, is_whole=is_whole)
 
     @typed_errors(PLATFORM)
     async def read_trees(self, access: Access, campaign_ids: Sequence[str], currency: str) -> Trees:

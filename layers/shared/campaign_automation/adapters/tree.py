@@ -112,6 +112,12 @@ class Tree(Record):
     lost: list[Level] = []
     lookback_days: int | None = None
 
+    def without_ads(self) -> Tree:
+        """Return the tree whose ads were not asked for, so that nothing is known of them."""
+        if self.campaign.status == "deleted":
+            return self  # with all that is in it
+        return self.model_copy(update={"ads": [], "lost": [*self.lost, Level.AD]})
+
     @property
     def attribution_days(self) -> int | None:
         """The longest attribution window, 1 to 90 days; None where the platform tells none."""

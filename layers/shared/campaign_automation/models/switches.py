@@ -77,7 +77,8 @@ class StopAll(Scoped):
 class AllStopped(Answer):
     """The campaigns that are paused now, or were; those that could not be; and how many are left to do.
 
-    With any `left` the same request goes on where it ended.
+    With any `left` the same request goes on where it ended. The scope itself among the `failed`: a creation
+    that began before and has no account yet may still start.
     """
 
     status: Literal["success", "partial"]
@@ -139,12 +140,16 @@ class AccountCapSet(Answer):
 
 
 class CommitmentReleased(Answer):
-    """The daily budget that the campaign no longer counts for in its account's cap."""
+    """The daily budget that the campaign no longer counts for in its account's cap.
+
+    It is 0 too where there was one whose amount could not be read (`was_unreadable`).
+    """
 
     status: Literal["success"] = "success"
     campaign_id: str
     platform_account_id: str
     released: Amount
+    was_unreadable: bool = False
     currency: str
     run_id: str | None
     message: str

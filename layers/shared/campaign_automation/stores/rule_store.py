@@ -180,13 +180,13 @@ class RuleStore:
         for some in earlier:
             if not await write_with_events(self._table, [Update(_tick_key(tick), when=_held(tick))], some):
                 return False
-        operations = _finish(tick, result, notified_at, notices)
+        operations, run = _finish(tick, result, notified_at, notices), _run_values(tick, result)
         if result.outcome == "needs_review":
-            stop = _state_update(tick.head, "needs_review", clock.now())
+            stop = _state_update(tick.head, "needs_review", clock.now(), run)
             if await write_with_events(self._table, [stop, *operations], events):
                 return True
             # A person changed the rule meanwhile: that change stands, and the run is recorded all the same.
-        return await write_with_events(self._table, operations, events)
+        return await write_with_events(self._table, [_update(tick.head, run), *operations], events)
 
     async def notified_at(self, head: RuleHead) -> dict[str, datetime]:
         """Return the rule's last notification of each object, in observe mode of its last decision on it."""
@@ -208,8 +208,10 @@ def _new_version(head: RuleHead) -> Put:
     return Put({"pk": _pk(head), "sk": sort_key, **_values(head)}, when=Absent())
 
 
-def _state_update(head: RuleHead, state: RuleState, at: datetime) -> Update:
-    values = {"state": state, "changed_at": clock.iso(at), **_indexed(state)}
+def _state_update(
+    head: RuleHead, state: RuleState, at: datetime, run: Mapping[str, Any] | None = None
+) -> Update:
+    values = {"state": state, "changed_at": clock.iso(at), **_indexed(state), **(run or {})}
     unchanged = AllOf(Equals("version", head.version), Equals("state", head.state))
     return _update(head, values, unchanged, remove=() if state == "enabled" else ("outbox", "due"))
 
@@ -231,11 +233,15 @@ def _finish(
         moments = {entity: moment.isoformat() for entity, moment in notified_at.items()}
         packed = zlib.compress(json.dumps(moments).encode())
         operations.append(Put({"pk": _pk(tick.head), "sk": "told", "packed": packed}))
-    if result.outcome != "needs_review":
-        next_account = result.left[0] if result.left else None
-        values = {"last_run": clock.iso(tick.scheduled_time), "next_account": next_account}
-        operations.append(_update(tick.head, values))
     return operations + notice_puts(notices, when=Absent())
+
+
+def _run_values(tick: Tick, result: RuleEvaluated) -> dict[str, Any]:
+    """Return what the head says of a run: its time, and the account that the next one begins with."""
+    values: dict[str, Any] = {"last_run": clock.iso(tick.scheduled_time)}
+    if result.outcome == "not_now":
+        return values  # no account was read, so the next run begins where this one would have
+    return {**values, "next_account": result.left[0] if result.left else None}
 
 
 def _held(tick: Tick) -> Condition:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from campaign_automation.utils.error_handler import StoreError
 from tests.support.builders import request_body
 from tests.support.one_tenant import OneTenant
 
@@ -33,9 +34,13 @@ def release(house: OneTenant, campaign_id: str, **more: Any) -> dict[str, Any]:
     return house.ask("release_commitment", parameters, **context)
 
 
+def plan_of_another(house: OneTenant) -> dict[str, Any]:
+    return house.ask("create_campaign", request_body(daily_budget=700, name="Another", dry_run=True))
+
+
 def guard_of_another(house: OneTenant) -> str | None:
     """The guard that refuses a second campaign of 700 a day, beside a cap of 1000; None when none does."""
-    answer = house.ask("create_campaign", request_body(daily_budget=700, name="Another", dry_run=True))
+    answer = plan_of_another(house)
     return answer["error"]["details"]["guard"] if answer["status"] == "error" else None
 
 
@@ -99,3 +104,44 @@ def test_only_operators_release_and_of_other_tenants_only_named_ones(house: OneT
     assert guard_of_another(house) == "account_cap"
     assert release(house, campaign_id, tenant="u", context=NAMED)["released"] == 700
     assert guard_of_another(house) is None
+
+
+@pytest.mark.parametrize("amount", ["no idea", "NaN", None])
+def test_an_amount_that_cannot_be_read_is_given_back_too(house: OneTenant, amount: str | None) -> None:
+    """Until then it refuses whatever raises the spend of the account."""
+    campaign = running(house)
+    house.table._partitions["u#budgets#act_1"][campaign["campaign_id"]]["amount"] = amount
+    assert plan_of_another(house)["error"]["code"] == "5002"
+    hide(house, campaign)
+    would = release(house, campaign["campaign_id"], dry_run=True)
+    assert (would["status"], would["was_unreadable"], would["run_id"]) == ("success", True, None), would
+    assert plan_of_another(house)["error"]["code"] == "5002"
+    done = release(house, campaign["campaign_id"])
+    assert (done["status"], done["was_unreadable"], done["released"]) == ("success", True, 0)
+    assert "cannot be read" in done["message"]
+    assert guard_of_another(house) is None
+    record = house.done("get_audit", {"campaign_id": campaign["campaign_id"]})["records"][-1]
+    assert (record["run_id"], record["actor"], record["reason"]) == (done["run_id"], "user:u", REASON)
+    assert (record["before"], record["after"]) == ({"committed": "unreadable"}, {"committed": None})
+
+
+def test_what_is_shown_keeps_an_amount_that_cannot_be_read(house: OneTenant) -> None:
+    """Its next change, a pause too, replaces it with what the platform shows."""
+    campaign = running(house)
+    house.table._partitions["u#budgets#act_1"][campaign["campaign_id"]]["amount"] = "no idea"
+    assert release(house, campaign["campaign_id"])["error"]["code"] == "5004"
+
+
+def test_a_store_that_cannot_be_read_releases_nothing(
+    house: OneTenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    campaign = running(house)
+    hide(house, campaign)
+
+    async def fails(*key: str) -> None:
+        raise StoreError("no right to read", retryable=False)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(house.wiring.store, "commitment", fails)
+        assert release(house, campaign["campaign_id"])["error"]["code"] == "5002"
+    assert guard_of_another(house) == "account_cap"

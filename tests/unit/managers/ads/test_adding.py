@@ -175,7 +175,7 @@ def test_a_repeat_is_answered_while_the_platform_is_away(
 ) -> None:
     first = add(house, made, "2")
 
-    async def away(*_: Any) -> Any:
+    async def away(*_: Any, **__: Any) -> Any:
         raise PlatformUnavailableError("away", platform="meta")
 
     monkeypatch.setattr(house.adapter, "read_tree", away)

@@ -80,7 +80,7 @@ def test_a_campaign_that_another_run_keeps_may_be_asked_for_again_in_a_moment(ho
 def test_a_run_that_waited_finds_what_the_one_before_it_stored(house: House) -> None:
     async def scenario() -> str:
         loaded = await house.campaign()
-        other = Run(OTHER, "a person", "a test")
+        other = Run(OTHER, "a person", "a test", 0)
         async with house.leases.held(await house.campaign(), other) as held:
             held.saw([renamed(loaded, "Renamed")])
         async with house.leases.held(loaded, run()):

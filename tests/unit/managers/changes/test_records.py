@@ -20,7 +20,7 @@ from campaign_automation.utils.error_handler import PlatformRejectedError, Platf
 from tests.support.builders import request_body
 from tests.support.one_tenant import OneTenant
 
-RUN = Run("run_1", "rule:r", "too dear", {})
+RUN = Run("run_1", "rule:r", "too dear", 0)
 REFUSED = PlatformRejectedError("no", platform="meta", platform_request_id="req_9")
 FAILED = {"outcome": "failed", "platform_request_id": "req_9"}
 DONE = {"outcome": "applied", "platform_request_id": "req_8"}

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from campaign_automation.managers.campaigns.wording import STARTS_STOPPED
 from campaign_automation.managers.changes import stopping
-from campaign_automation.utils.error_handler import PlatformRejectedError
+from campaign_automation.utils import clock
+from campaign_automation.utils.error_handler import ConflictError, PlatformRejectedError, StoreError
 from tests.support.builders import request_body
 from tests.support.fake_adapter import FakeAdapter
 from tests.support.one_tenant import OneTenant
 
 
 class Watched(FakeAdapter):
-    """A platform that notes which campaigns are paused, in which order, and how many at once."""
+    """A platform that notes what is paused and started, in which order, and how many at once."""
 
     def __init__(self, platform: str = "meta") -> None:
         super().__init__(platform)
         self.paused: list[str] = []
+        self.started: list[str] = []
         self.at_once = self.most_at_once = 0
         self.broken: dict[str, Exception] = {}
 
@@ -33,6 +37,8 @@ class Watched(FakeAdapter):
             raise error
         if status == "paused":
             self.paused += ids
+        else:
+            self.started += ids
         return await super().set_status(*args)
 
 
@@ -141,3 +147,172 @@ def test_a_tenant_without_any_tag_is_stopped_by_name(house: OneTenant) -> None:
     for name in [name for name in house.table._partitions if name.startswith("tags#")]:
         del house.table._partitions[name]
     assert stop_all(house, scope="tenant", tenant="u")["paused"] == [made["campaign_id"]]
+
+
+class StoppedMeanwhile(FakeAdapter):
+    """A platform that is asked for an account while an operator stops all campaigns of a scope."""
+
+    house: OneTenant
+
+    def __init__(self) -> None:
+        super().__init__("meta")
+        self.scope: dict[str, Any] | None = None
+        self.stopped: dict[str, Any] = {}
+
+    async def describe_account(self, access: Any) -> Any:
+        if scope := self.scope:
+            self.scope = None
+            self.stopped = await self.house.ask_async("stop_all", {"reason": "too dear", **scope})
+        return await super().describe_account(access)
+
+
+@pytest.fixture
+def racing() -> StoppedMeanwhile:
+    platform = StoppedMeanwhile()
+    platform.house = OneTenant(platform, FakeAdapter("tiktok"), ACCOUNT_DAILY_BUDGET_CAPS="USD:100000")
+    return platform
+
+
+@pytest.mark.parametrize(
+    "scope",
+    [
+        {"scope": "deployment"},
+        {"scope": "platform", "platform": "meta"},
+        {"scope": "account", "platform": "meta", "account": "1"},
+        {"scope": "tenant", "tenant": "u"},
+    ],
+)
+def test_a_creation_whose_account_was_not_known_at_the_stop_ends_paused(
+    racing: StoppedMeanwhile, scope: dict[str, Any]
+) -> None:
+    racing.scope = scope
+    made = create(racing.house, 1)
+    assert racing.stopped["status"] == "success"
+    assert racing.node(made["platform_campaign_id"]).status == "paused"
+    assert (made["campaign_status"], made["warnings"]) == ("paused", [STARTS_STOPPED])
+    # A person may start it, and what begins after the stop runs.
+    racing.house.done("manage_campaign", {"campaign_id": made["campaign_id"], "action": "start"})
+    assert racing.node(made["platform_campaign_id"]).status == "active"
+    assert create(racing.house, 2)["campaign_status"] == "active"
+
+
+def test_a_start_that_ended_before_the_stop_is_not_repeated_after_it(house: OneTenant) -> None:
+    """The state machine asks for the last step again where its answer was lost."""
+    made = create(house, 1)
+    stop_all(house)
+    asyncio.run(house.wiring.creation.run_step("activate", "u", made["campaign_id"]))
+    assert house.adapter.node(made["platform_campaign_id"]).status == "paused"
+
+
+def test_a_stop_that_cannot_be_noted_pauses_all_the_same(
+    house: OneTenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = create(house, 1)
+
+    async def no_write(scope: str) -> None:
+        raise StoreError("throttled")
+
+    monkeypatch.setattr(house.wiring.switches._store, "stop", no_write)
+    answer = stop_all(house)
+    assert (answer["status"], answer["paused"]) == ("partial", [made["campaign_id"]])
+    assert [(item["id"], item["error"]["code"]) for item in answer["failed"]] == [("deployment", "5002")]
+
+
+def test_a_stop_whose_row_cannot_be_read_still_holds(house: OneTenant, platform: Watched) -> None:
+    stop_all(house)
+    house.table._partitions["stops"]["deployment"]["at"] = "no idea"
+    assert create(house, 1)["campaign_status"] == "paused"
+    stop_all(house)  # writes it anew
+    assert create(house, 2)["campaign_status"] == "active"
+
+
+@pytest.mark.parametrize(
+    "scope",
+    [
+        {"scope": "platform", "platform": "tiktok"},
+        {"scope": "account", "platform": "meta", "account": "act_2"},
+        {"scope": "tenant", "tenant": "somebody"},
+        {"scope": "deployment", "dry_run": True},
+    ],
+)
+def test_a_stop_of_others_leaves_a_creation_that_goes_on(
+    racing: StoppedMeanwhile, scope: dict[str, Any]
+) -> None:
+    racing.scope = scope
+    assert create(racing.house, 1)["campaign_status"] == "active"
+
+
+def stop_before_the_lease(house: OneTenant, monkeypatch: pytest.MonkeyPatch, stops: list[Any]) -> None:
+    """Let a stop of all campaigns begin and end just before the next change takes its lease."""
+    store = house.wiring.store
+    take = store.begin_run_unchanged
+
+    async def begin(*args: Any, **more: Any) -> bool:
+        monkeypatch.setattr(store, "begin_run_unchanged", take)
+        stops.append(await house.ask_async("stop_all", {"scope": "deployment", "reason": "too dear"}))
+        return await take(*args, **more)
+
+    monkeypatch.setattr(store, "begin_run_unchanged", begin)
+
+
+def test_nothing_is_sent_of_a_start_under_way_at_the_stop(
+    house: OneTenant, platform: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, stops = create(house, 1, activate=False), list[Any]()
+    stop_before_the_lease(house, monkeypatch, stops)
+    start = {"campaign_id": made["campaign_id"], "action": "start"}
+    answer = house.ask("manage_campaign", start)
+    assert stops[0]["already_paused"] == [made["campaign_id"]]
+    assert platform.node(made["platform_campaign_id"]).status == "paused"
+    assert (answer["status"], answer["error"]["code"]) == ("error", "5004")
+    assert platform.started == []
+    house.done("manage_campaign", start)  # asked for after the stop
+    assert platform.node(made["platform_campaign_id"]).status == "active"
+
+
+def test_an_undo_of_a_pause_under_way_at_the_stop_starts_nothing(
+    house: OneTenant, platform: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, stops = create(house, 1), list[Any]()
+    asked = {"campaign_id": made["campaign_id"]}
+    paused = house.done("manage_campaign", {**asked, "action": "pause"})
+    platform.started.clear()
+    stop_before_the_lease(house, monkeypatch, stops)
+    answer = house.done("undo_change", {**asked, "run_id": paused["run_id"]})
+    assert stops[0]["status"] == "success"
+    assert (answer["status"], [item["error"]["code"] for item in answer["failed"]]) == ("partial", ["5004"])
+    assert platform.started == []
+
+
+@pytest.mark.parametrize("is_reached", [True, False])
+def test_a_pause_that_was_to_end_lasts_on_after_a_stop(
+    house: OneTenant, platform: Watched, monkeypatch: pytest.MonkeyPatch, is_reached: bool
+) -> None:
+    made = create(house, 1)
+    until = clock.iso(clock.now() + timedelta(hours=8))
+    house.done("manage_campaign", {"campaign_id": made["campaign_id"], "action": "pause", "until": until})
+    if not is_reached:
+        monkeypatch.setattr(stopping, "_SECONDS", -1.0)
+    assert stop_all(house)["left"] == (not is_reached)
+    later = clock.now() + timedelta(hours=9)
+    monkeypatch.setattr(clock, "now", lambda: later)
+    asyncio.run(house.wiring.reconciler.visit("u", made["campaign_id"]))
+    assert platform.node(made["platform_campaign_id"]).status == "paused"
+
+
+def test_the_end_of_a_pause_under_way_at_the_stop_starts_nothing(
+    house: OneTenant, platform: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, stops = create(house, 1), list[Any]()
+    until = clock.iso(clock.now() + timedelta(hours=8))
+    house.done("manage_campaign", {"campaign_id": made["campaign_id"], "action": "pause", "until": until})
+    later = clock.now() + timedelta(hours=9)
+    monkeypatch.setattr(clock, "now", lambda: later)
+    campaign = asyncio.run(house.wiring.campaigns.load_created("u", made["campaign_id"]))
+    stop_before_the_lease(house, monkeypatch, stops)
+    platform.started.clear()
+    with pytest.raises(ConflictError):
+        asyncio.run(house.wiring.reconciler._resumes.carry_out(campaign))
+    assert platform.started == []
+    assert stops[0]["status"] == "success"
+    assert platform.node(made["platform_campaign_id"]).status == "paused"

@@ -184,7 +184,7 @@ def test_a_change_whose_process_died_is_told_by_the_next_run(monkeypatch: pytest
     async def settle() -> None:
         campaign = await house.wiring.store.campaign("u", campaign_id)
         assert campaign is not None
-        await house.wiring.gate.settle(campaign, Run("run_settles", "system", "settled"))
+        await house.wiring.gate.settle(campaign, Run("run_settles", "system", "settled", 0))
 
     over = lease.machine_now() + 61
     monkeypatch.setattr(lease, "machine_now", lambda: over)

@@ -94,6 +94,34 @@ def test_the_limit_of_a_run_holds_for_what_it_had_time_for(house: OneTenant, no_
     assert "more than the 3 allowed" in result["note"]
 
 
+def test_a_run_that_needs_a_review_does_not_hold_up_the_accounts_that_were_left(
+    house: OneTenant, no_time: None
+) -> None:
+    assert isinstance(house.adapter, ManyAccounts)
+    house.adapter.campaign_in(2, "Three of 2", 40, 40, 4)
+    house.done("import_campaigns", {"all": True, "ad_account_id": "2"})
+    tick = Ticks(house, max_affected={"count": 5})
+    first = tick()
+    assert (first["outcome"], first["left"]) == ("needs_review", ["meta:3", "meta:4"])
+    assert tick()["note"] == "rule_needs_review"
+    house.done("set_rule_state", {"rule_id": tick.rule_id, "action": "enable", "confirm": True})
+    results = [tick() for _ in range(3)]
+    assert [(item["outcome"], item["acted"]) for item in results] == [
+        ("done", 4),
+        ("done", 4),
+        ("needs_review", 0),
+    ]
+
+
+def test_a_run_that_has_to_wait_leaves_the_next_one_where_it_was(house: OneTenant, no_time: None) -> None:
+    tick = Ticks(house)
+    assert tick()["left"] == ["meta:3", "meta:4"]
+    house.done("set_rule_state", {"rule_id": tick.rule_id, "action": "disable"})
+    assert tick()["note"] == "rule_disabled"
+    house.done("set_rule_state", {"rule_id": tick.rule_id, "action": "enable", "confirm": True})
+    assert tick()["left"] == ["meta:4", "meta:2"]
+
+
 def test_a_rule_that_finds_its_first_account_gone_begins_with_the_next(
     house: OneTenant, no_time: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -279,10 +279,10 @@ def test_a_stop_says_what_it_could_not_reach_and_goes_on_with_the_rest(house: Ho
     unreachable, other = (house.create(activate=True) for _ in range(2))
     real = house.platform.read_tree
 
-    async def fails_for_one(access: Any, campaign_id: str, currency: str) -> Any:
+    async def fails_for_one(access: Any, campaign_id: str, currency: str, **options: Any) -> Any:
         if campaign_id == unreachable["platform_campaign_id"]:
             raise PlatformRejectedError("no", platform="meta", code="6005")
-        return await real(access, campaign_id, currency)
+        return await real(access, campaign_id, currency, **options)
 
     house.platform.read_tree = fails_for_one  # type: ignore[method-assign]
     answer = stop_all(house, scope="deployment")

@@ -68,9 +68,13 @@ def campaign_node(row: Row, stored: Stored) -> CampaignNode:
     return node_of(CampaignNode, read_fields(id_of(campaign.id), _CAMPAIGN, campaign, row, stored))
 
 
+def budget_of(row: Row) -> Decimal:
+    return facts.from_micros(row.campaign_budget.amount_micros)
+
+
 def found(row: Row) -> FoundCampaign:
     """A campaign of the account's list."""
-    node = campaign_node(row, Stored(facts.from_micros(row.campaign_budget.amount_micros), [], {}))
+    node = campaign_node(row, Stored.without_criteria(budget_of(row)))
     channel = enum_name(row.campaign, "advertising_channel_type")
     bidding = enum_name(row.campaign, "bidding_strategy_type").lower()
     goals = (name for name, goal in facts.GOALS.items() if goal == (channel, bidding))
@@ -85,7 +89,7 @@ def goal_of(row: Row, objective: Objective) -> facts.Goal:
 
 
 def has_setting(row: Row, setting: Setting) -> bool:
-    node = campaign_node(row, Stored(facts.from_micros(row.campaign_budget.amount_micros), [], {}))
+    node = campaign_node(row, Stored.without_criteria(budget_of(row)))
     return node.setting(field_of(setting)) == setting.text
 
 
@@ -213,7 +217,7 @@ _CAMPAIGN: Readers = {
 _ADSET: Readers = {
     **_NODE,
     "name": lambda group, *_: text_of(group.name),
-    "targeting": lambda group, _, stored: _targeting(stored, id_of(group.id)),
+    "targeting": lambda group, _, stored: _targeting(stored, id_of(group.id)) if stored.is_whole else None,
     "placements": lambda _, campaign, __: _placements(campaign),
     "placed": lambda _, campaign, __: _placed(campaign),
     "keywords": lambda group, _, stored: _keywords(stored.keywords_of(id_of(group.id))),

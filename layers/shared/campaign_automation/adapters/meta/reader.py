@@ -67,9 +67,13 @@ class MetaReader:
                 raise
             return await self._wire.get_all(*arguments, params)
 
-    async def tree(self, access: Access, campaign_id: str, currency: str) -> Tree:
-        """Read a campaign with its ad sets and ads, mostly with one request."""
-        return await self._tree_of(access, campaign_id, currency, await self._expanded(access, campaign_id))
+    async def tree(self, access: Access, campaign_id: str, currency: str, *, is_whole: bool = True) -> Tree:
+        """Read a campaign with its ad sets and, where it `is_whole`, its ads, mostly with one request."""
+        data = await self._expanded(access, campaign_id, is_whole=is_whole)
+        if is_whole:
+            return await self._tree_of(access, campaign_id, currency, data)
+        ads: dict[str, Any] = {EDGES[Level.AD]: {"data": []}}
+        return (await self._tree_of(access, campaign_id, currency, {**data, **ads})).without_ads()
 
     async def trees(self, access: Access, campaign_ids: Sequence[str], currency: str) -> Trees:
         """Read campaigns with their ad sets and ads, in batches; Meta counts each of them as a call."""
@@ -120,9 +124,9 @@ class MetaReader:
         campaign = campaign_node(whole, step, adsets or ())
         return tree_of(campaign, adsets, ads, partial(adset_node, step=step), ad_node)
 
-    async def _expanded(self, access: Access, campaign_id: str) -> dict[str, Any]:
+    async def _expanded(self, access: Access, campaign_id: str, *, is_whole: bool) -> dict[str, Any]:
         """The campaign with the first pages of its ad sets and ads, halved as long as Meta asks for less."""
-        adsets, ads = facts.ADSETS_PER_CAMPAIGN, _ADS_PAGE
+        adsets, ads = facts.ADSETS_PER_CAMPAIGN, _ADS_PAGE if is_whole else 0
         while True:
             fields = _expanded_fields(adsets, ads)
             try:
@@ -189,7 +193,5 @@ class MetaReader:
 
 
 def _expanded_fields(adsets: int, ads: int) -> str:
-    return (
-        f"{facts.CAMPAIGN_FIELDS},adsets.limit({adsets}){{{facts.ADSET_FIELDS}}},"
-        f"ads.limit({ads}){{{facts.AD_FIELDS}}}"
-    )
+    fields = f"{facts.CAMPAIGN_FIELDS},adsets.limit({adsets}){{{facts.ADSET_FIELDS}}}"
+    return f"{fields},ads.limit({ads}){{{facts.AD_FIELDS}}}" if ads else fields

@@ -130,8 +130,9 @@ class TikTokObjects:
         """Return the fields of all live manual ad groups of the account."""
         return await self._list(access, "list_adsets", Level.ADSET, "manual", {})
 
-    async def read_tree(self, access: Access, campaign_id: str) -> Tree:
-        """Read a campaign with its ad groups and ads; of a deleted one the campaign alone.
+    async def read_tree(self, access: Access, campaign_id: str, *, is_whole: bool = True) -> Tree:
+        """Read a campaign with its ad groups and, where it `is_whole`, its ads; of a deleted one the campaign
+        alone.
 
         Raises PlatformRejectedError (5000) when TikTok shows it neither among the live nor the deleted ones.
         Right after its creation campaign and ads are those of the answers, and only the ad groups, which hold
@@ -142,7 +143,7 @@ class TikTokObjects:
             adsets = await self._children(access, Level.ADSET, echo.family, campaign_id)
             return _tree(campaign_id, echo.family, echo.campaign, adsets, echo.ads)
         for family in self._likely_families([campaign_id]):
-            tree = await self._read_family(access, family, campaign_id)
+            tree = await self._read_family(access, family, campaign_id, is_whole=is_whole)
             if tree is not None:
                 return tree
         deleted = await self._deleted(access, Level.CAMPAIGN, [campaign_id])
@@ -254,17 +255,22 @@ class TikTokObjects:
             self._echoes.remember_smart_plus(item for item in ids if item)
         return items
 
-    async def _read_family(self, access: Access, family: facts.Family, campaign_id: str) -> Tree | None:
-        campaigns, adsets, ads = await asyncio.gather(
+    async def _read_family(
+        self, access: Access, family: facts.Family, campaign_id: str, *, is_whole: bool
+    ) -> Tree | None:
+        levels = [Level.ADSET, Level.AD] if is_whole else [Level.ADSET]
+        campaigns, adsets, *more = await asyncio.gather(
             self._list(access, "read_campaign", Level.CAMPAIGN, family, {"campaign_ids": [campaign_id]}),
-            self._children(access, Level.ADSET, family, campaign_id),
-            self._children(access, Level.AD, family, campaign_id),
+            *(self._children(access, level, family, campaign_id) for level in levels),
         )
         field = id_field(Level.CAMPAIGN, family)
         asked = [item for item in campaigns if id_or_none(item, field) == campaign_id]
         if campaigns and not asked:
             raise another_campaign(PLATFORM)
-        return _tree(campaign_id, family, asked[0], adsets, ads) if asked else None
+        if not asked:
+            return None
+        tree = _tree(campaign_id, family, asked[0], adsets, *more or ([],))
+        return tree if is_whole else tree.without_ads()
 
     async def _read_several(self, access: Access, family: facts.Family, campaign_ids: Sequence[str]) -> Trees:
         """Return those of the campaigns that one family shows; none when a row does not tell its campaign."""

@@ -46,11 +46,13 @@ SHOWN = (
 OTHER_TENANT = "tenant: only a token with the role operator reaches campaigns of other tenants"
 
 
-def commitment_released(amount: Decimal, currency: str, account: str, *, dry_run: bool) -> str:
-    """Return the message of a share of the account's cap that was given back."""
-    if not amount:
+def commitment_released(amount: Decimal | None, currency: str, account: str, *, dry_run: bool) -> str:
+    """Return the message of a share of the account's cap that was given back; None where it is not known."""
+    if amount == 0:
         return f"nothing to do: the campaign counts for nothing in the cap of {account}"
     would = "would not count" if dry_run else "no longer counts"
+    if amount is None:
+        return f"the amount of the campaign cannot be read, and {would} in the cap of {account}"
     return f"the campaign {would} for {amount} {currency} a day in the cap of {account}"
 
 

@@ -83,6 +83,14 @@ class Journal:
             raise stopped(creation)
         creation.objects.update({entry.tag: entry for entry in entries})
 
+    async def check_start(self, creation: Creation) -> None:
+        """Stop a creation that began before a stop of all campaigns. Raises ConflictError for it."""
+        _, account = creation.planned()
+        scope = creation.tenant, creation.spec.platform, account.platform_account_id
+        if await self._switches.was_stopped(*scope, creation.created_at):
+            await self._store.request_stop(creation, "pause")
+            raise stopped(creation)
+
     async def make(self, planned: Planned, level: Level, names: Mapping[str, str], send: Send) -> None:
         """Make the missing objects of one level. `names` maps the tags to exact names."""
         await self.make_all(planned, {level: names}, send)

@@ -298,13 +298,18 @@ class CreationSteps:
     async def activate(self, creation: Creation) -> None:
         """Start ads, then ad sets, then the campaign: nothing spends until the whole tree is on.
 
-        Raises the platform's error for an object that could not be started, GuardRefusedError for a refusal.
+        Raises the platform's error for an object that could not be started, GuardRefusedError for a refusal,
+        ConflictError after a stop of all campaigns.
         """
+        if not creation.is_open:
+            return  # this step ran before; the campaign may have been paused since
         campaign = self._made(creation)
+        await self._journal.check_start(creation)
         wanted = [
             DesiredChange(entry.level, entry.tag, "status", "active") for entry in campaign.start_order()
         ]
-        run = Run(f"run_{creation.campaign_id}_start", creation.context.actor, wording.START_REASON)
+        run_id, began_ms = f"run_{creation.campaign_id}_start", creation.created_at
+        run = Run(run_id, creation.context.actor, wording.START_REASON, began_ms)
         items = await self._gate.apply(campaign, wanted, run)
         for item in items:
             if item.result == "failed" and item.error:

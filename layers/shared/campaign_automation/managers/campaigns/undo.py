@@ -9,7 +9,7 @@ from campaign_automation.managers.campaigns.journal import Journal, Planned, cam
 from campaign_automation.managers.campaigns.splits import Splits
 from campaign_automation.managers.changes.commitments import Commitments
 from campaign_automation.managers.changes.gate import WriteGate
-from campaign_automation.managers.changes.items import DesiredChange, Run
+from campaign_automation.managers.changes.items import DesiredChange, new_run
 from campaign_automation.managers.notices.events import campaign_removed, person_needed
 from campaign_automation.managers.shared.notices import Notices
 from campaign_automation.managers.shared.outbox import Outbox
@@ -90,7 +90,8 @@ class Undo:
         The stop stands for some minutes more: a request of the start may still arrive, and the next visit
         then pauses again. Raises the platform's error when it could not be paused.
         """
-        run = Run(f"run_{creation.campaign_id}_stop", creation.context.actor, wording.STOP_REASON)
+        run_id = f"run_{creation.campaign_id}_stop"
+        run = new_run(creation.context.actor, wording.STOP_REASON, run_id=run_id)
         pause = DesiredChange(Level.CAMPAIGN, campaign.tag, "status", "paused")
         for item in await gate.apply(campaign, [pause], run):
             if item.error is not None:

@@ -74,9 +74,10 @@ class CampaignControl:
         """Set the status of a campaign or of some of its ad sets or ads.
 
         Starting a campaign starts the ads and ad sets that were never started; what was paused on its own
-        stays paused. Raises ConflictError for a deleted campaign, GuardRefusedError when a guard held back
-        all of it, the platform's error when the campaign itself (or every object asked for) could not be
-        changed. A creation that goes on can be paused and deleted: it is stopped first.
+        stays paused. Raises ConflictError for a deleted campaign and for a start during which all campaigns
+        were stopped, GuardRefusedError when a guard held back all of it, the platform's error when the
+        campaign itself (or every object asked for) could not be changed. A creation that goes on can be
+        paused and deleted: it is stopped first.
         """
         status = _STATUS[request.action]
         known = await self._campaigns.known(context.user_id, request.campaign_id)

@@ -15,7 +15,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal
 
 from campaign_automation.adapters.base import Access
-from campaign_automation.adapters.tree import Tree
 from campaign_automation.managers.changes import records, wording
 from campaign_automation.managers.changes.commitments import Commitments
 from campaign_automation.managers.changes.guards import Limits, check_switch, check_wanted
@@ -34,8 +33,9 @@ from campaign_automation.managers.changes.items import (
     stop_of,
 )
 from campaign_automation.managers.changes.leases import CampaignLeases, Held
+from campaign_automation.managers.changes.looking import PATIENCE, has_ads, look_after, look_at
 from campaign_automation.managers.shared.outbox import Outbox
-from campaign_automation.managers.shared.platform_access import Patience, PlatformAccount, Platforms
+from campaign_automation.managers.shared.platform_access import PlatformAccount, Platforms
 from campaign_automation.managers.shared.switches import KILL_SWITCH, Switches
 from campaign_automation.managers.shared.view import CampaignView
 from campaign_automation.models.campaign import Campaign
@@ -47,6 +47,7 @@ from campaign_automation.stores.campaign_store import CampaignStore
 from campaign_automation.utils.clock import now_ms
 from campaign_automation.utils.error_handler import (
     CampaignAutomationError,
+    ConflictError,
     GuardRefusedError,
     PlatformError,
     error_body,
@@ -58,10 +59,6 @@ from campaign_automation.utils.urgency import stopping_spend
 
 # A read of the campaign does not show these: the caller that began one repeats it until it is known.
 _OUTSIDE_THE_TREE = ("create", "add", "end_split", "lift_end")
-_PATIENCE = Patience(total=10.0, waits_as_asked=True)
-_LOOKS = 2  # for a campaign that is not shown: one odd answer hinders no change
-# A read that is refused or fails hinders no stop of spend: a closed account, lists that are down, throttling.
-_HINDERS_NO_STOP = ("1003", "1004", "1005", "4002")
 _DAY_MS = 24 * 3600 * 1000
 _SETTLED_MS = 14 * _DAY_MS  # how far back open intents are settled
 
@@ -102,7 +99,7 @@ class WriteGate:
         cannot be read or did not answer in time: what was sent is settled by the next run.
         """
         if dry_run:
-            view, trail = await self._look(campaign)
+            view, trail = await self._look(campaign, wanted)
             return await self._guard(campaign, view, trail, wanted)
         async with self._leases.held(campaign, run, stop_of(wanted)) as held:
             try:
@@ -122,7 +119,7 @@ class WriteGate:
         self, campaign: Campaign, wanted: Sequence[DesiredChange], held: Held
     ) -> list[ChangeResult]:
         is_stop = bool(wanted) and all(item.is_stop for item in wanted)
-        view, trail = await self._look(campaign, is_stop=is_stop)
+        view, trail = await self._look(campaign, wanted, held.follows, is_stop=is_stop)
         trail, settled = await self._settle(held, view, trail)
         held.saw(entries_seen(campaign, view, settled))
         results = await self._reserve(campaign, view, await self._guard(campaign, view, trail, wanted))
@@ -159,12 +156,12 @@ class WriteGate:
 
     async def look(self, campaign: Campaign) -> CampaignView:
         """Read the campaign; one that was made elsewhere then has the objects that people added."""
-        return await self._view(campaign)
+        return await look_at(self._platform(campaign), campaign)
 
     async def look_again(self, campaign: Campaign) -> CampaignView | None:
         """Read the campaign for a repeated answer; None while its platform is away."""
         try:
-            return await self._view(campaign)
+            return await self.look(campaign)
         except PlatformError as error:
             logger.warning("not looked at again", campaign_id=campaign.campaign_id, reason=error.message)
             return None
@@ -197,7 +194,7 @@ class WriteGate:
             record = await self._send_recorded(platform, records.split_ended(campaign, entry, run), send)
             # Some platforms stop the ad sets of a split with it: they stopped by our own doing, and the next
             # change shall not take that for somebody else's.
-            view = await self._view_after(campaign)
+            view = await look_after(platform, campaign, is_whole=False)
             if view is not None and view.unseen is None:
                 held.is_unread = False
                 held.concluded([record])
@@ -237,7 +234,7 @@ class WriteGate:
                 await send(access)
 
         try:
-            await platform.ask(record.operation, _PATIENCE, noted)
+            await platform.ask(record.operation, PATIENCE, noted)
         except CampaignAutomationError as error:
             # After a passing failure, or a try without an answer, the outcome is unknown: the intent stays
             # open, and the caller repeats what may be repeated.
@@ -252,45 +249,26 @@ class WriteGate:
     # --- read and settle ------------------------------------------------------------------------------
 
     async def _look(
-        self, campaign: Campaign, *, is_stop: bool = False
+        self,
+        campaign: Campaign,
+        wanted: Sequence[DesiredChange],
+        follows: str | None = None,
+        *,
+        is_stop: bool = False,
     ) -> tuple[CampaignView, list[AuditRecord]]:
-        """Read the campaign as it is, and its trail."""
-        return await asyncio.gather(self._view(campaign, is_stop=is_stop), self._trail(campaign))
+        """Read the campaign, as far as the changes need it, and its trail."""
+        platform, is_whole = self._platform(campaign), has_ads(wanted)
+        look = look_at(platform, campaign, is_whole=is_whole, is_stop=is_stop)
+        view, trail = await asyncio.gather(look, self._trail(campaign))
+        left = [record for record in trail if _is_open(record) or record.run_id == follows]
+        if has_ads(left) and not is_whole:
+            view = await look_at(platform, campaign, is_stop=is_stop)
+        return view, trail
 
     async def _trail(self, campaign: Campaign) -> list[AuditRecord]:
         """Read of the audit trail the last day, and what is open of 14 days."""
         now, key = now_ms(), (campaign.tenant, campaign.campaign_id)
         return await self._audit.recent(*key, now - _DAY_MS, open_since=now - _SETTLED_MS)
-
-    async def _view(self, campaign: Campaign, *, is_stop: bool = False) -> CampaignView:
-        platform = self._platform(campaign)
-
-        async def read(access: Access) -> Tree:
-            return await platform.adapter.read_tree(access, campaign.root_id, campaign.account.currency)
-
-        unseen: PlatformError | None = None
-        for _ in range(_LOOKS):
-            try:
-                return CampaignView(campaign, await platform.ask("read_tree", _PATIENCE, read))
-            except PlatformError as error:
-                if error.code != "5000" and not (is_stop and error.code in _HINDERS_NO_STOP):
-                    raise
-                unseen = error
-                if error.code != "5000":
-                    break
-        logger.warning("campaign not visible", campaign_id=campaign.campaign_id)
-        return CampaignView(campaign, None, unseen)
-
-    async def _view_after(self, campaign: Campaign) -> CampaignView | None:
-        """Read the campaign after a change; None when the platform cannot be read.
-
-        What was sent then stays open until the next run settles it.
-        """
-        try:
-            return await self._view(campaign)
-        except CampaignAutomationError as error:
-            logger.warning("not read back", campaign_id=campaign.campaign_id, reason=error.message)
-            return None
 
     async def _settle(
         self, held: Held, view: CampaignView, trail: Sequence[AuditRecord]
@@ -395,7 +373,8 @@ class WriteGate:
         # Neighbours only, since the order counts: ads start before their ad sets, those before the campaign.
         for _, batch in itertools.groupby(planned, key=lambda item: item.wanted.batch):
             sent |= {item.audit_id: item for item in await self._send(held, list(batch))}
-        view = await self._view_after(campaign)
+        is_whole = has_ads(item.wanted for item in planned)
+        view = await look_after(self._platform(campaign), campaign, is_whole=is_whole)
         sent = {key: item.read_back(view) for key, item in sent.items()}
         concluded = [records.concluded(record, sent[record.audit_id], view) for record in intents]
         # An unknown outcome keeps its open intent, which the next run settles.
@@ -418,14 +397,25 @@ class WriteGate:
             await self._leases.renew(held)
             if any(item.raises_spend for item in sending.waiting.values()):
                 await self._switches.check(*_account_of(campaign))
+            if any(item.wanted.value == "active" for item in sending.waiting.values()):
+                await self._check_stops(held)
             with sending.unanswered.noted(sending.waiting):
                 sending.take(await platform.call(request_of(platform.adapter, campaign, sending.waiting)))
 
         try:
-            await platform.retried(batch[0].wanted.operation, _PATIENCE, attempt)
+            await platform.retried(batch[0].wanted.operation, PATIENCE, attempt)
         except CampaignAutomationError as error:
             sending.give_up(error)
         return sending.done
+
+    async def _check_stops(self, held: Held) -> None:
+        """Raise ConflictError where all campaigns were stopped since the run began.
+
+        A stop that comes later finds the campaign, and pauses it when this run has ended.
+        """
+        account = _account_of(held.campaign)
+        if await self._switches.was_stopped(*account, held.run.began_ms):
+            raise ConflictError(wording.ALL_STOPPED, campaign_id=held.campaign.campaign_id)
 
     def _platform(self, campaign: Campaign) -> PlatformAccount:
         return self._platforms.of(campaign.tenant, campaign.platform, campaign.account)

@@ -16,6 +16,7 @@ from campaign_automation.models.changes import AuditRecord, ChangedItem, FailedI
 from campaign_automation.models.common import Level
 from campaign_automation.models.creation.settings import NO_END, Setting, SettingField, setting_of
 from campaign_automation.stores.audit_store import new_run_id
+from campaign_automation.utils.clock import now_ms
 from campaign_automation.utils.error_handler import CampaignAutomationError, PlatformError, error_body
 
 # After a guard's refusal the caller must change something, so it is an error when nothing else was done.
@@ -81,11 +82,15 @@ class DesiredChange(NamedTuple):
 
 
 class Run(NamedTuple):
-    """One decision to change things: the actor, the reason, and the figures behind it by our tag."""
+    """One decision to change things: the actor, the reason, and the figures behind it by our tag.
+
+    A stop of all campaigns at `began_ms` or later holds back what the run would start.
+    """
 
     run_id: str
     actor: str
     reason: str
+    began_ms: int
     evidence: Mapping[str, dict[str, Any]] = {}
 
     @property
@@ -278,8 +283,15 @@ def may_raise(field: Field, before: Value, value: str) -> bool:
     return value == NO_END or (before != NO_END and value > str(before))
 
 
-def new_run(actor: str, reason: str, evidence: Mapping[str, dict[str, Any]] | None = None) -> Run:
-    return Run(new_run_id(), actor, reason, evidence or {})
+def new_run(
+    actor: str,
+    reason: str,
+    evidence: Mapping[str, dict[str, Any]] | None = None,
+    *,
+    run_id: str | None = None,
+) -> Run:
+    """Return a run that begins now."""
+    return Run(run_id or new_run_id(), actor, reason, now_ms(), evidence or {})
 
 
 def planned_values(items: Iterable[ChangeResult]) -> dict[tuple[str, str], Value]:

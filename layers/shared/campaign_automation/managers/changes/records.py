@@ -190,14 +190,14 @@ def target_set(
     )
 
 
-def commitment_released(campaign: Campaign, run: Run, amount: Decimal) -> AuditRecord:
-    """Return the record of a share of the account's cap that an operator gave back."""
+def commitment_released(campaign: Campaign, run: Run, amount: Decimal | None) -> AuditRecord:
+    """Return the record of a share of the account's cap that an operator gave back, None where not known."""
     return _of_run(
         campaign,
         campaign.root,
         run,
         operation="release_commitment",
-        before={"committed": _text(amount)},
+        before={"committed": "unreadable" if amount is None else str(amount)},
         after={"committed": None},
         outcome="applied",
         sensitive=True,

@@ -13,6 +13,7 @@ from campaign_automation.clients.scheduler import Retries, Schedule, Scheduler
 from campaign_automation.managers.changes.gate import WriteGate
 from campaign_automation.managers.changes.items import ChangeResult, DesiredChange, Run, new_run
 from campaign_automation.managers.changes.wording import pause_over
+from campaign_automation.managers.shared.switches import Switches
 from campaign_automation.models.campaign import Campaign, Resume
 from campaign_automation.stores.audit_store import AuditStore
 from campaign_automation.stores.campaign_store import CampaignStore
@@ -73,12 +74,14 @@ class Resumes:
         store: CampaignStore,
         audit: AuditStore,
         gate: WriteGate,
+        switches: Switches,
         schedules: PauseSchedules | None = None,
     ) -> None:
         self._schedules = schedules
         self._store = store
         self._audit = audit
         self._gate = gate
+        self._switches = switches
 
     async def paused_by(self, campaign: Campaign, items: Sequence[ChangeResult]) -> list[str]:
         """Return the objects that a pause with an end stopped, those of one that still goes on among them.
@@ -117,14 +120,19 @@ class Resumes:
     async def carry_out(self, campaign: Campaign) -> Resume | None:
         """Start what was paused until now; return the pause that still goes on, if one does.
 
-        What somebody touched since stays as it is. Raises the platform's error, and GuardRefusedError while a
-        switch or cap holds it back: it is tried again.
+        What somebody touched since stays as it is, and all of it after a stop of all campaigns. Raises the
+        platform's error, and GuardRefusedError while a switch or cap holds it back: it is tried again.
         """
         resume = campaign.resume
         if resume is None or resume.at_ms > clock.now_ms():
             return resume
+        account = campaign.account.platform_account_id
+        if await self._switches.was_stopped(campaign.tenant, campaign.platform, account, resume.paused_ms):
+            await self.drop(campaign)
+            return None
         if wanted := await self._untouched(campaign, resume):
             run = new_run(resume.actor, pause_over(clock.at_ms(resume.at_ms)))
+            run = run._replace(began_ms=resume.paused_ms)
             _raise_held_back(await self._gate.apply(campaign, wanted, run))
         await self._store.plan_resume(campaign, None)
         logger.info("pause over", campaign_id=campaign.campaign_id, started=len(wanted))

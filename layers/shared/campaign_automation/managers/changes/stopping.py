@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple, TypeVar, get_args
 from campaign_automation.adapters.common.account_ids import bare_id
 from campaign_automation.managers.changes.control import CampaignControl
 from campaign_automation.managers.changes.wording import stopped_message
+from campaign_automation.managers.shared.switches import Switches
 from campaign_automation.models.campaign import Campaign, Creation
 from campaign_automation.models.changes import FailedItem, ManageCampaign
 from campaign_automation.models.common import Context
@@ -29,16 +30,19 @@ Kind = Literal["paused", "already", "failed", "left"]
 
 
 class Stopped(NamedTuple):
-    """The outcome for one campaign."""
+    """The outcome for one campaign, or for the scope where the stop could not be noted."""
 
     kind: Kind
-    campaign_id: str
+    id: str
     error: CampaignAutomationError | None = None
 
 
 class CampaignStops:
-    def __init__(self, store: CampaignStore, tags: TagStore, control: CampaignControl) -> None:
+    def __init__(
+        self, store: CampaignStore, switches: Switches, tags: TagStore, control: CampaignControl
+    ) -> None:
         self._store = store
+        self._switches = switches
         self._tags = tags
         self._control = control
 
@@ -47,6 +51,10 @@ class CampaignStops:
 
         A switch stops writes, not spend; this stops spend. What could not be reached is in the answer.
         """
+        # First: a creation that is not found below, as its account is not known yet, finds this before its
+        # start.
+        noted = None if request.dry_run else await _of_one(request.key, self._switches.note_stop(request))
+        unnoted = [noted] if isinstance(noted, Stopped) else []
         campaigns, unread = await self._campaigns(request)
         limit, deadline = asyncio.Semaphore(_CONCURRENT), time.monotonic() + _SECONDS
 
@@ -56,7 +64,7 @@ class CampaignStops:
                     return Stopped("left", creation.campaign_id)
                 return await self._pause(creation, request, caller)
 
-        return _answer(request, [*await asyncio.gather(*map(one, campaigns)), *unread])
+        return _answer(request, [*await asyncio.gather(*map(one, campaigns)), *unread, *unnoted])
 
     async def _pause(self, creation: Creation | Campaign, request: StopAll, caller: Context) -> Stopped:
         campaign_id = creation.campaign_id
@@ -89,20 +97,20 @@ class CampaignStops:
         return sorted(concerned, key=lambda creation: not _is_running(creation)), unread
 
 
-async def _of_one(campaign_id: str, work: Awaitable[T]) -> T | Stopped:
-    """Return what the work on one campaign gives; its error hinders no stop of the others."""
+async def _of_one(name: str, work: Awaitable[T]) -> T | Stopped:
+    """Return what the work on a campaign, or on the scope, gives; its error hinders no stop of the others."""
     try:
         return await work
     except CampaignAutomationError as error:
-        return Stopped("failed", campaign_id, error)
+        return Stopped("failed", name, error)
     except Exception:
-        internal_error("not stopped", campaign_id=campaign_id)
-        return Stopped("failed", campaign_id, CampaignAutomationError("an internal error"))
+        internal_error("not stopped", campaign_id=name)
+        return Stopped("failed", name, CampaignAutomationError("an internal error"))
 
 
 def _answer(request: StopAll, stopped: Sequence[Stopped]) -> AllStopped:
-    ids = {kind: [item.campaign_id for item in stopped if item.kind == kind] for kind in get_args(Kind)}
-    failed = [FailedItem(id=item.campaign_id, error=error_body(item.error)) for item in stopped if item.error]
+    ids = {kind: [item.id for item in stopped if item.kind == kind] for kind in get_args(Kind)}
+    failed = [FailedItem(id=item.id, error=error_body(item.error)) for item in stopped if item.error]
     emit("campaigns_stopped_total", len(ids["paused"]), scope=request.scope)
     return AllStopped(
         status="partial" if failed or ids["left"] else "success",

@@ -20,6 +20,7 @@ CAPS_UNREADABLE = "the account caps could not be read, so only what lowers spend
 COMMITMENTS_UNREADABLE = "a commitment of the account cannot be read, so only what lowers spend is written"
 BUSY = "another change of this campaign is being made; ask again in a moment"
 STOPPED = "the campaign was stopped meanwhile, so this was not sent"
+ALL_STOPPED = "all campaigns were stopped while this one was being started, so it is not"
 NOT_CONCLUDED = "the end of the change could not be stored; the campaign is free again within a minute"
 NOTHING_MADE = "the platform has nothing of it yet"
 CAMPAIGN_DELETED = "the campaign is deleted: nothing in it can be changed"

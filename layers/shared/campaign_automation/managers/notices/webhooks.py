@@ -11,6 +11,7 @@ import itertools
 import time
 from collections import deque
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from campaign_automation.clients.event_bus import MOST_AT_ONCE, EventBus
@@ -22,6 +23,7 @@ from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import CampaignAutomationError
 from campaign_automation.utils.languages.speaking import notice_in
 from campaign_automation.utils.observability import emit, internal_error, logger
+from campaign_automation.utils.retry_strategy import with_retries
 
 # Their words are in the tenant's language; typed events, which programs read, are as the event bus has them.
 _FOR_PEOPLE = (NoticeData.type, WebhookTrial.type)
@@ -80,16 +82,20 @@ class Webhooks:
 
     async def _deliver(self, tenant: str, token: str, tried: set[str]) -> int:
         """Send what waits once, under the lease of sending, and give it back; note what was `tried`."""
-        settings, failing = await self._store.settings(tenant)
         sent, gone = 0, list[WebhookEvent]()
+        failing, is_read = None, False
         try:
+            settings, failing = await self._store.settings(tenant)
+            is_read = True
             events = await self._store.events(tenant)
             tried.update(event.event_id for event in events)
             left, gone = await self._to_bus(events, settings)
             if settings.has_webhook:
                 sent, failing = await self._to_webhook(left, settings, failing)
         finally:
-            await self._store.end_sending(tenant, token, failing, gone)
+            # A lease that nobody gave back would hold up the next events until it is over.
+            end = partial(self._store.end_sending, tenant, token, failing, gone, is_read=is_read)
+            await with_retries(end, what="end_sending")
         return sent
 
     async def _to_bus(

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from campaign_automation.managers.budgets.applying import Batch, BudgetApplier
 from campaign_automation.managers.campaign_manager import CampaignManager
 from campaign_automation.managers.changes.gate import WriteGate
-from campaign_automation.managers.changes.items import ChangeResult, Run
+from campaign_automation.managers.changes.items import ChangeResult, Run, new_run
 from campaign_automation.managers.changes.targets import TargetChanges
 from campaign_automation.managers.decisions.earlier_decisions import EarlierDecisions
 from campaign_automation.managers.decisions.keeping import unpredicted
@@ -266,7 +266,7 @@ class ProposalExecution:
     @staticmethod
     def _run(proposal: Proposal, run: ProposedRun) -> Run:
         actor = run.actor or proposal.decided_by or proposal.proposed_by
-        return Run(run.run_id, actor, wording.reason(run.reason, proposal), run.evidence)
+        return new_run(actor, wording.reason(run.reason, proposal), run.evidence, run_id=run.run_id)
 
 
 def _changed(

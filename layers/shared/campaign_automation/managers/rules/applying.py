@@ -18,6 +18,7 @@ from campaign_automation.managers.changes.items import (
     Run,
     changed_items,
     failed_items,
+    new_run,
     skipped_items,
 )
 from campaign_automation.managers.decisions.earlier_decisions import EarlierDecisions
@@ -151,7 +152,7 @@ def _job(tick: Tick, target: Target, decisions: list[RuleDecision], snapshot: Ac
     evidence = {item.entity_id: _evidence(item) for item in left}
     return _Job(
         target.campaign,
-        Run(run_id, f"{RULE_ACTOR}{tick.head.rule_id}", reason_of(tick.head.rule, left), evidence),
+        new_run(f"{RULE_ACTOR}{tick.head.rule_id}", reason_of(tick.head.rule, left), evidence, run_id=run_id),
         [
             _wanted(target.level, item, value)
             for item in left

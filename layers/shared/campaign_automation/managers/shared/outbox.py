@@ -11,6 +11,7 @@ import itertools
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable
+from functools import partial
 from typing import Any
 
 from campaign_automation.clients.functions.background import BackgroundFunction
@@ -41,6 +42,7 @@ from campaign_automation.utils.error_handler import (
     WebPlatformUnavailableError,
 )
 from campaign_automation.utils.observability import emit, internal_error, logger
+from campaign_automation.utils.retry_strategy import with_retries
 
 SWEEP_LIMIT = 5000  # the messages whose keys one sweep reads
 _SWEEP_SECONDS = 80  # the function that sweeps may run for 110
@@ -180,7 +182,9 @@ class Outbox:
                     mailbox.creation = await self._store.load(tenant, campaign_id)
                 failure, taken = await self._deliver(self._tools, mailbox)
             finally:
-                await self._store.release_delivery(mailbox, token, taken)
+                # A lease that nobody gave back would hold up the next messages until it is over.
+                release = partial(self._store.release_delivery, mailbox, token, taken)
+                await with_retries(release, what="release_delivery")
         return failure
 
     async def _deliver(

@@ -18,6 +18,7 @@ from campaign_automation.models.switches import (
     ListLimits,
     SetAccountCap,
     SetKillSwitch,
+    StopAll,
     Switch,
     SwitchShown,
 )
@@ -51,12 +52,7 @@ class Switches:
         except StoreError as error:
             logger.warning("kill switches not read", reason=error.message)
             return _UNREADABLE
-        concerned = (
-            "deployment",
-            f"platform:{platform}",
-            f"account:{platform}:{account}",
-            f"tenant:{tenant}",
-        )
+        concerned = _scopes(tenant, platform, account)
         stopped = next((scope for scope in concerned if _bare(scope) in self._on), None)
         return stopped and f"the kill switch of {stopped} is on: only what lowers spend is written"
 
@@ -64,6 +60,18 @@ class Switches:
         """Raise GuardRefusedError when nothing that raises spend may be written for the account now."""
         if reason := await self.refusal(tenant, platform, account):
             raise GuardRefusedError(reason, guard=KILL_SWITCH)
+
+    async def note_stop(self, request: StopAll) -> None:
+        """Note that nothing which began until now in the scope of the request is to start by itself."""
+        await self._store.stop(_bare(request.key))
+
+    async def was_stopped(self, tenant: str, platform: str, account: str, began_ms: int) -> bool:
+        """Return whether all campaigns of a scope that has the account were stopped at a time or later.
+
+        Read anew each time: a stop holds at once. Raises StoreError when the stops cannot be read.
+        """
+        stopped = await self._store.stopped_since(began_ms)
+        return any(_bare(scope) in stopped for scope in _scopes(tenant, platform, account))
 
     async def cap(self, account: str, currency: str) -> Decimal | None:
         """Return the cap that operators set for the account, else for its currency, or None.
@@ -117,6 +125,11 @@ class Switches:
             switch_changes=[_shown(item) for item in await self._store.changes(most)],
             cap_changes=[_cap_shown(item) for item in await self._store.cap_changes(most)],
         )
+
+
+def _scopes(tenant: str, platform: str, account: str) -> tuple[str, ...]:
+    """Return the keys of the scopes that an account of a tenant is in, the widest first."""
+    return "deployment", f"platform:{platform}", f"account:{platform}:{account}", f"tenant:{tenant}"
 
 
 def _bare(scope: str) -> str:

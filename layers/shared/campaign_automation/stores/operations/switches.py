@@ -1,4 +1,5 @@
-"""The limits that operators set at run time: kill switches and account caps, and every change of one.
+"""The limits that operators set at run time: kill switches and account caps, and every change of one; and
+the time of the last stop of all campaigns of each scope.
 
 | pk       | sk                 | holds                                                 |
 |----------|--------------------|-------------------------------------------------------|
@@ -6,18 +7,20 @@
 |          | log#<time>-<token> | one change of a switch, never written again           |
 | caps     | is#<name>          | the cap of an account or of a currency's accounts     |
 |          | log#<time>-<token> | one change of a cap, never written again              |
+| stops    | <scope>            | when all campaigns of it were last stopped            |
 """
 
 from __future__ import annotations
 
+import math
 import uuid
 from decimal import Decimal
 
 from campaign_automation.models.switches import AccountCap, Switch
 from campaign_automation.stores.table import Put, Row, Table
-from campaign_automation.utils.clock import now_us
+from campaign_automation.utils.clock import now_ms, now_us
 
-_SWITCHES, _CAPS = "switches", "caps"
+_SWITCHES, _CAPS, _STOPS = "switches", "caps", "stops"
 _UNREAD = {"actor": "unknown", "reason": "its row cannot be read", "at": ""}
 
 
@@ -41,6 +44,15 @@ class SwitchStore:
         """Return the caps. One whose row cannot be read counts as 0, until somebody sets it."""
         return [_cap(row) for row in await self._table.query(_CAPS, prefix="is#")]
 
+    async def stop(self, scope: str) -> None:
+        """Store that all campaigns of a scope are stopped now."""
+        await self._table.write(Put({"pk": _STOPS, "sk": scope, "at": now_ms()}))
+
+    async def stopped_since(self, time_ms: int) -> frozenset[str]:
+        """Return the scopes that were stopped at `time_ms` or later. One whose row cannot be read counts."""
+        rows = await self._table.query(_STOPS)
+        return frozenset(row["sk"] for row in rows if _stopped_at(row) >= time_ms)
+
     async def changes(self, limit: int) -> list[Switch]:
         """Return the latest changes of switches, the newest first."""
         return [Switch.model_validate(row) for row in await self._log(_SWITCHES, limit)]
@@ -63,6 +75,13 @@ def _switch(row: Row) -> Switch:
         return Switch.model_validate(row)
     except ValueError:
         return Switch(scope=_name(row), is_on=True, **_UNREAD)
+
+
+def _stopped_at(row: Row) -> float:
+    try:
+        return int(row["at"])
+    except (KeyError, TypeError, ValueError):
+        return math.inf
 
 
 def _cap(row: Row) -> AccountCap:

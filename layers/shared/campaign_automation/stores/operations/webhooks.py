@@ -138,10 +138,19 @@ class WebhookStore:
         return token if await self._table.try_write(claim) else None
 
     async def end_sending(
-        self, tenant: str, token: str, failing: Failing | None, gone: Iterable[WebhookEvent] = ()
+        self,
+        tenant: str,
+        token: str,
+        failing: Failing | None,
+        gone: Iterable[WebhookEvent] = (),
+        *,
+        is_read: bool,
     ) -> None:
-        """Give the lease back, note what the webhook fails at, and remove events that nobody waits for."""
-        noted: dict[str, Any] = {"failing_since": None, "error": None}
+        """Give the lease back, note what the webhook fails at, and remove events that nobody waits for.
+
+        Unless the settings were read (`is_read`), what was noted before stays.
+        """
+        noted: dict[str, Any] = {"failing_since": None, "error": None} if is_read else {}
         if failing is not None:
             noted = {"failing_since": failing.since, "error": failing.error}
         attributes, held = _SENDING.attributes, _SENDING.held_by(token)

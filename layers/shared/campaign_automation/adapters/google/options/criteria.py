@@ -45,6 +45,11 @@ class Stored(NamedTuple):
     limits: Sequence[str] = ()
     adjusted: Sequence[str] = ()
     adjusted_groups: Mapping[str, list[str]] = MappingProxyType({})
+    is_whole: bool = True  # False where the criteria were not read
+
+    @classmethod
+    def without_criteria(cls, daily_budget: Decimal) -> Stored:
+        return cls(daily_budget, [], {}, is_whole=False)
 
     def keywords_of(self, group_id: str) -> Sequence[Row] | None:
         """Return the keywords of one ad group; None where they were not read."""

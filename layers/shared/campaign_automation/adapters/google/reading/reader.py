@@ -22,7 +22,8 @@ from campaign_automation.adapters.tree import Tree, Trees, each_tree
 from campaign_automation.models.common import Level
 
 # Google does not answer budgets or criteria in one query with ads.
-_WHOLE = (queries.CAMPAIGN, queries.AD_GROUPS, queries.ADS, queries.PLACES, queries.PEOPLE)
+_PARTS = (queries.CAMPAIGN, queries.AD_GROUPS)
+_WHOLE = (*_PARTS, queries.ADS, queries.PLACES, queries.PEOPLE)
 
 
 class GoogleReader:
@@ -59,14 +60,18 @@ class GoogleReader:
                 found.setdefault(name, []).append(answers.ad_id(row))
         return {name: list(dict.fromkeys(ids)) for name, ids in found.items()}
 
-    async def tree(self, access: Access, campaign_id: str) -> Tree:
-        """Read the tree: with one query right after the creation, whose answers told the rest, else five."""
+    async def tree(self, access: Access, campaign_id: str, *, is_whole: bool = True) -> Tree:
+        """Read the tree: with one query right after the creation, whose answers told the rest, else five; two
+        tell what there is beside ads and criteria."""
         echo = self._echoes.take(campaign_id)
         if echo:
             tree = _tree_of_echo(echo, await self._query(access, campaign_id, queries.ADS))
             if tree:
                 return tree
-        return await self._read_whole_tree(access, campaign_id)
+        if is_whole:
+            return await self._read_whole_tree(access, campaign_id)
+        rows = await asyncio.gather(*(self._query(access, campaign_id, query) for query in _PARTS))
+        return _part_of_tree(campaign_id, *rows)
 
     async def _read_whole_tree(self, access: Access, campaign_id: str) -> Tree:
         rows = await asyncio.gather(*(self._query(access, campaign_id, query) for query in _WHOLE))
@@ -106,20 +111,32 @@ def _by_campaign(rows: Sequence[Any]) -> dict[str, list[Any]]:
 def _whole_tree(campaign_id: str, rows: Sequence[list[Any]], lookback: int | None) -> Tree:
     """Return the tree of what the queries of _WHOLE found of a campaign."""
     campaigns, groups, ads, places, people = rows
-    if not campaigns:
-        raise answers.gone(campaign_id)
-    # Google shows removed campaigns for ever, and what was in them as it was.
-    if answers.is_removed(campaigns[0]):
+    campaign = _shown(campaign_id, campaigns)
+    if answers.is_removed(campaign):
         groups, ads = [], []
-    budget = facts.from_micros(campaigns[0].campaign_budget.amount_micros)
-    stored = stored_of(budget, places, people)
-    return _tree(campaigns[0], groups, ads, stored).model_copy(update={"lookback_days": lookback})
+    stored = stored_of(answers.budget_of(campaign), places, people)
+    return _tree(campaign, groups, ads, stored).model_copy(update={"lookback_days": lookback})
+
+
+def _part_of_tree(campaign_id: str, campaigns: list[Any], groups: list[Any]) -> Tree:
+    """Return the tree of what the queries of _PARTS found."""
+    campaign = _shown(campaign_id, campaigns)
+    if answers.is_removed(campaign):
+        groups = []
+    return _tree(campaign, groups, [], Stored.without_criteria(answers.budget_of(campaign))).without_ads()
+
+
+def _shown(campaign_id: str, rows: list[Any]) -> Any:
+    """Return the row of the campaign; Google shows a removed one for ever, and what was in it as it was."""
+    if not rows:
+        raise answers.gone(campaign_id)
+    return rows[0]
 
 
 def _tree_of_echo(echo: Echo, rows: Sequence[Any]) -> Tree | None:
-    """The tree of the ads in `rows` and of the echo; None when it lacks an ad group."""
+    """The tree of the ads in `rows` and of the echo; None when it lacks an ad group or was removed."""
     groups = {str(row.ad_group.id) for row in rows}
-    if not rows or not groups <= echo.ages.keys():
+    if not rows or not groups <= echo.ages.keys() or answers.is_removed(rows[0]):
         return None
     return _tree(rows[0], rows, rows, echo.stored)
 
