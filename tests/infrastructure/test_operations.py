@@ -497,3 +497,13 @@ def test_alarms_dashboard_and_table_name_the_dimensions_that_are_emitted(resourc
             named.add((name, frozenset({*dimensions.replace("-", "").split(", "), "service"} - {""})))
     assert len(named) > 40
     assert {pair for pair in named if known.get(pair[0]) != {pair[1]}} == set()
+
+
+def test_the_metrics_that_have_an_alarm_are_told(resources: dict[str, Any]) -> None:
+    alarms = of_type(resources, "AWS::CloudWatch::Alarm").values()
+    single = {item["MetricName"] for item in alarms if item.get("Namespace") == NAMESPACE}
+    seen = single | {name for item in alarms for name, _ in watched(item)}
+    assert {"event_bus_failures_total", "rule_accounts_left_total"} <= seen
+    section = (ROOT / "docs/operating.md").read_text().partition("## Metrics\n")[2].partition("\n## ")[0]
+    for names, meaning in re.findall(r"^\| (\w+_[\w, ]+) \| (.*) \| [^|]+ \|$", section, re.MULTILINE):
+        assert ("alarm" in meaning) is bool(seen & set(names.split(", "))), names
