@@ -21,6 +21,7 @@ from campaign_automation.utils.error_handler import (
     NotFoundError,
     PlatformAuthError,
     WebPlatformError,
+    redact,
 )
 
 MISSING = "(missing)"
@@ -174,6 +175,11 @@ def test_a_token_without_its_platform_is_no_fault_of_the_callers(platform: Any) 
     with pytest.raises(CampaignAutomationError) as refusal:
         access(answer)
     assert refusal.value.code == "3003"
+
+
+def test_an_accounts_token_is_kept_out_of_logs() -> None:
+    access(told("tiktok", "7000000000000000123", "Opaque-Of-An-Advertiser"), "tiktok")
+    assert redact("cannot act: Opaque-Of-An-Advertiser") == "cannot act: [redacted]"
 
 
 @pytest.mark.parametrize("code", ["1002", "1004"])

@@ -6,6 +6,7 @@ from datetime import datetime
 import pytest
 
 from campaign_automation.steps import failure_body
+from campaign_automation.utils import error_handler
 from campaign_automation.utils.error_handler import (
     CODES,
     CampaignAutomationError,
@@ -14,6 +15,7 @@ from campaign_automation.utils.error_handler import (
     envelope,
     error_body,
     error_from_body,
+    keep_secret,
     redact,
 )
 
@@ -82,6 +84,16 @@ def test_secrets_are_redacted(text: str) -> None:
 def test_each_name_of_a_secret_alone_is_enough_to_look_for_it(name: str) -> None:
     text = f"GET /x{'' if name == '?key' else '?'}{name}=abc"
     assert redact(text) == _redacted_whatever_is_in(text)
+
+
+def test_only_the_latest_secrets_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(error_handler, "_secrets", {})
+    for number in range(300):
+        keep_secret(f"opaque-{number:09}")
+    keep_secret("short")
+    assert len(error_handler._secrets) == 200
+    text = "opaque-000000001, opaque-000000299, short"
+    assert redact(text) == "opaque-000000001, [redacted], short"
 
 
 def _redacted_whatever_is_in(text: str) -> str:

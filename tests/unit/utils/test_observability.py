@@ -199,6 +199,16 @@ def test_every_name_is_redacted_in_every_form(name: str, form: str) -> None:
         '{"ai_tokens_total": 12, "model": "m"}',
         '{"message": "set pixel_id in the Meta secret", "details": {"field": "pixel_id"}}',
         'put it into the Meta secret: {"accounts": {}}',
+        "arn:aws:secretsmanager:us-east-1:123456789012:secret:campaign-automation/dev/meta-AbCdEf",
+        '{"name": "Token Sale 2026_US_Broad_Prospecting", "campaign_id": "cmp_0eaa56789abcdef01234"}',
+        "NFT-token launch | Secret Santa 2026 | Cookie Jar | Basic Plan",
+        "the token of run_0123456789abcdef0123, token act_12345678901234567890",
+        '{"audit_id": "1795910401234#eaa2f0c41d", "session_id": "s-0123456789abcdef0123", "max_tokens": 400}',
+        "idempotency_key=0123456789abcdef0123456789abcdef&request_id=req_0123456789abcdef0123",
+        "the next page begins at eyJhZnRlciI6IjEyMyJ9",
+        "https://example.com/shoes?email=me@example.com and redis://cache:6379/0",
+        "int | None, 1234567|two",
+        "the ad account's token expires in 5 days; connect the account again",
     ],
 )
 def test_other_text_stays_as_it_is(text: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from aws_lambda_powertools.utilities.parameters.constants import DEFAULT_PROVIDERS
 from moto import mock_aws
 
-from campaign_automation.utils.error_handler import ConfigurationError
+from campaign_automation.utils.error_handler import ConfigurationError, redact
 from campaign_automation.utils.secrets import read_field, read_secret
 from local.cloud.aws import CREDENTIALS
 
@@ -57,3 +58,16 @@ def test_a_secret_without_its_field_is_the_operators_to_mend(
     lacking = r"the secret a \(the Web Platform\) lacks 'token'"
     with stored(value), pytest.raises(ConfigurationError, match=lacking):
         read_field("a", "the Web Platform", "token")
+
+
+def test_what_a_secret_holds_is_kept_out_of_logs_but_not_its_ids(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.environ", dict(CREDENTIALS))
+    hidden = {"app_secret": "0f" * 16, "token": "Opaque-Of-A-Service", "current": "k" * 32}
+    shown = {"page_id": "1234567890123456", "client_id": "1-a.apps.googleusercontent.com"}
+    stands = {**hidden, **shown, "service_account": {"private_key": "Opaque-Of-An-Account"}}
+    with stored(json.dumps(stands)):
+        read_secret("a", "Meta")
+    for value in (*hidden.values(), "Opaque-Of-An-Account"):
+        assert redact(f"refused: {value}") == "refused: [redacted]"
+    for value in shown.values():
+        assert redact(f"refused: {value}") == f"refused: {value}"

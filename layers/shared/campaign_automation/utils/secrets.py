@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from typing import Any
 
-from campaign_automation.utils.error_handler import ConfigurationError
+from campaign_automation.utils.error_handler import ConfigurationError, keep_secret
 
 MAX_AGE_SECONDS = 300
+# Beside ids and names, which logs need. Those of links are called current and previous.
+_SECRET_FIELDS = re.compile(r".*(?:secret|token|key)|password|current|previous")
 
 
 def load_reader() -> None:
@@ -43,7 +47,17 @@ def read_secret(secret_id: str | None, purpose: str, *, is_fresh: bool = False) 
         ) from error
     if not isinstance(value, dict):
         raise ConfigurationError(f"the secret {secret_id} ({purpose}) is not a JSON object", setting=purpose)
+    _keep(value)
     return value
+
+
+def _keep(fields: Mapping[str, Any]) -> None:
+    """Keep what the fields hold out of logs."""
+    for name, value in fields.items():
+        if isinstance(value, dict):  # a service account
+            _keep(value)
+        elif isinstance(value, str) and _SECRET_FIELDS.fullmatch(name):
+            keep_secret(value)
 
 
 def read_field(secret_id: str | None, purpose: str, field: str) -> str:

@@ -24,6 +24,7 @@ from campaign_automation.utils.error_handler import (
     PlatformAuthError,
     WebPlatformError,
     WebPlatformUnavailableError,
+    keep_secret,
 )
 from campaign_automation.utils.observability import emit, logger
 from campaign_automation.utils.plurals import counted
@@ -366,6 +367,7 @@ def _access(platform: str, stored: Mapping[str, Any], connect_url: str | None) -
     token = told.strip() if isinstance(told, str) else ""
     if not _TOKEN.fullmatch(token):
         raise _dead_token(platform, connect_url)
+    keep_secret(token)
     return Access(
         platform_account_id=account_id,
         token=SecretStr(token),
