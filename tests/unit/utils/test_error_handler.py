@@ -86,6 +86,12 @@ def test_each_name_of_a_secret_alone_is_enough_to_look_for_it(name: str) -> None
     assert redact(text) == _redacted_whatever_is_in(text)
 
 
+def test_no_error_of_ours_holds_a_secret_in_its_text() -> None:
+    """Warnings, receipts and notes quote it past the envelope."""
+    error = PlatformRateLimitError("meta: GET /me?access_token=SECRET", platform="meta")
+    assert (error.message, str(error)) == ("meta: GET /me?access_token=[redacted]",) * 2
+
+
 def test_only_the_latest_secrets_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(error_handler, "_secrets", {})
     for number in range(300):

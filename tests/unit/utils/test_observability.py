@@ -208,6 +208,8 @@ def test_every_name_is_redacted_in_every_form(name: str, form: str) -> None:
         "the next page begins at eyJhZnRlciI6IjEyMyJ9",
         "https://example.com/shoes?email=me@example.com and redis://cache:6379/0",
         "int | None, 1234567|two",
+        "get_ad_account_token: token is invalid",
+        '{"name": "Token: Launch of 2026"}',
         "the ad account's token expires in 5 days; connect the account again",
     ],
 )

@@ -71,8 +71,9 @@ class CampaignAutomationError(Exception):
     code = "1000"
 
     def __init__(self, message: str, *, code: str | None = None, **details: Any) -> None:
-        super().__init__(message)
-        self.message = message
+        # What others answer may quote a whole request, and warnings, receipts and notes quote this.
+        self.message = redact(message)
+        super().__init__(self.message)
         self.code = code or type(self).code
         self.details = {key: value for key, value in details.items() if value is not None}
 
@@ -190,12 +191,13 @@ _IS = rf"(?:={_MORE}|[=:]|{_PERCENT}3[DA]|\\{{1,9}}+u003[DA])"
 _COMMA = rf"(?:,|{_PERCENT}2C)"
 _SLASH = rf"(?:{_ESCAPED}*+(?:/|{_PERCENT}2F))"
 _ALONE = r"(?:(?<![a-z-])|(?<=\d[A-F])|(?<=\\[nrt])|(?<=5C[nrt]))"
+_NO_WORD = r"(?!: [a-z]{1,15}(?![\w.~+/=-]))"  # which follows in a sentence
 _API_KEY = rf"api(?:[_-]|{_SPACE})?key"
 _NAMES = (
-    rf"(?:(?:access|refresh|auth|id|session|security|developer)[_-]?|{_ALONE})token|appsecret_proof"
-    rf"|(?:(?:client|app)[_-]?|{_ALONE}(?<!\d:))secret|secret[_-]?(?:access[_-]?key|string)"  # no ARN
-    rf"|{_API_KEY}|private[_-]?key|(?:(?<=[?&])|(?<=%26)|(?<=%3F))key|password|passwd|passphrase"
-    r"|authorization|cookie|signature|credentials?"
+    rf"(?:access|refresh|auth|id|session|security|developer)[_-]?token|{_ALONE}token{_NO_WORD}"
+    rf"|(?:client|app)[_-]?secret|{_ALONE}(?<!\d:)secret{_NO_WORD}"  # and no ARN
+    rf"|appsecret_proof|secret[_-]?(?:access[_-]?key|string)|(?:(?<=[?&])|(?<=%26)|(?<=%3F))key"
+    rf"|{_API_KEY}|private[_-]?key|password|passwd|passphrase|authorization|cookie|signature|credentials?"
 )
 _SCHEME = rf"(?:(?:bearer|basic|oauth|token|digest|key){_SPACE}++)?"
 _QUOTED = r"(?P<quote>\\*+[\"'])(?:(?!(?P=quote))(?:\\.|.))*+"
@@ -292,7 +294,7 @@ def error_body(error: CampaignAutomationError) -> dict[str, Any]:
     return {
         "code": error.code,
         "type": CODES[error.code].type,
-        "message": redact(error.message),
+        "message": error.message,
         "details": {**error.details, "retryable": error.retryable},
     }
 
