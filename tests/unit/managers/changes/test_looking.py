@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 
+from campaign_automation.models.common import Level
 from campaign_automation.utils.error_handler import PlatformUnavailableError
 from tests.support.builders import request_body
 from tests.support.fake_adapter import FakeAdapter
 from tests.support.one_tenant import OneTenant
+
+_LEVELS = (Level.CAMPAIGN, Level.ADSET, Level.AD)
 
 
 class Watched(FakeAdapter):
@@ -59,6 +63,18 @@ def test_only_a_change_of_ads_reads_them(
     answer = pause(house, made, level)
     assert (answer["status"], answer["skipped"], answer["failed"]) == ("success", [], [])
     assert adapter.looks == [is_whole, is_whole]
+
+
+def test_a_start_notes_the_ads_that_ran_already_as_they_are(
+    house: OneTenant, adapter: Watched, made: dict[str, Any]
+) -> None:
+    pause(house, made)
+    adapter.looks.clear()
+    house.done("manage_campaign", {"campaign_id": made["campaign_id"], "action": "start"})
+    campaign = asyncio.run(house.wiring.store.campaign("u", made["campaign_id"]))
+    assert campaign is not None
+    assert {entry.status for entry in campaign.objects.values() if entry.level in _LEVELS} == {"active"}
+    assert adapter.looks == [True, True]
 
 
 def test_a_change_of_an_ad_that_nobody_read_back_is_settled_by_any_next_one(

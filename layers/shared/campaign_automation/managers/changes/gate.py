@@ -373,7 +373,8 @@ class WriteGate:
         # Neighbours only, since the order counts: ads start before their ad sets, those before the campaign.
         for _, batch in itertools.groupby(planned, key=lambda item: item.wanted.batch):
             sent |= {item.audit_id: item for item in await self._send(held, list(batch))}
-        is_whole = has_ads(item.wanted for item in planned)
+        # Also those that stay as they are: their entries are stored as this look shows them.
+        is_whole = has_ads(item.wanted for item in results)
         view = await look_after(self._platform(campaign), campaign, is_whole=is_whole)
         sent = {key: item.read_back(view) for key, item in sent.items()}
         concluded = [records.concluded(record, sent[record.audit_id], view) for record in intents]
