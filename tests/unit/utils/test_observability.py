@@ -27,8 +27,8 @@ from campaign_automation.adapters.google.wire import GoogleWire
 from campaign_automation.clients.gemini_client import GeminiClient
 from campaign_automation.clients.mcp_client import McpClient
 from campaign_automation.utils import event_loop
-from campaign_automation.utils.error_handler import redact
 from campaign_automation.utils.observability import LIBRARIES, keep_secrets, logger
+from campaign_automation.utils.redaction import redact
 
 PLANTED = "PLANTED-1234567890abcdef"
 NAMES = (
