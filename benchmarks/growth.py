@@ -25,7 +25,7 @@ from typing import Any
 
 from benchmarks._report import Report
 from campaign_automation.adapters.base import Access, DailyInsight
-from campaign_automation.adapters.tree import AdNode, AdSetNode, CampaignNode, Tree, Trees
+from campaign_automation.adapters.tree import AdNode, AdSetNode, CampaignNode, Depth, Tree, Trees
 from campaign_automation.managers.rules.evaluation import READ_SECONDS
 from campaign_automation.tasks import evaluate_rule
 from campaign_automation.utils import clock
@@ -191,7 +191,7 @@ class Account(FakeAdapter):
         self._nodes = {key: node for key, node in self._nodes.items() if isinstance(node, CampaignNode)}
 
     async def read_tree(
-        self, access: Access, campaign_id: str, currency: str, *, is_whole: bool = True
+        self, access: Access, campaign_id: str, currency: str, *, depth: Depth = "whole"
     ) -> Tree:
         return self._trees[campaign_id]
 

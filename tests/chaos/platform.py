@@ -22,7 +22,7 @@ from campaign_automation.adapters.base import (
     failed,
 )
 from campaign_automation.adapters.common.refusals import gone, outcome_unknown
-from campaign_automation.adapters.tree import AdNode, AdSetNode, CampaignNode, Tree, Trees, each_tree
+from campaign_automation.adapters.tree import AdNode, AdSetNode, CampaignNode, Depth, Tree, Trees, each_tree
 from campaign_automation.models.accounts import FoundCampaign
 from campaign_automation.models.campaigns import AdSetPlan, CampaignPlan, CreateCampaign, Creative
 from campaign_automation.models.common import AdAccount, AgeGroup, Level, Objective
@@ -318,10 +318,10 @@ class MemoryPlatform:
         )
 
     async def read_tree(
-        self, access: Access, campaign_id: str, currency: str, *, is_whole: bool = True
+        self, access: Access, campaign_id: str, currency: str, *, depth: Depth = "whole"
     ) -> Tree:
         tree = await self._call("read_campaign", lambda: self._tree(campaign_id))
-        return tree if is_whole else tree.without_ads()
+        return tree.without_ads() if depth == "adsets" else tree
 
     async def read_trees(self, access: Access, campaign_ids: Sequence[str], currency: str) -> Trees:
         return await each_tree(lambda item: self.read_tree(access, item, currency), campaign_ids)

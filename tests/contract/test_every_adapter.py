@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -28,7 +28,7 @@ from campaign_automation.adapters.base import (
     SplitOrder,
     read_figures,
 )
-from campaign_automation.adapters.tree import Tree
+from campaign_automation.adapters.tree import Depth, Tree
 from campaign_automation.managers.campaigns.planning import plan_campaign
 from campaign_automation.managers.campaigns.read_back import compare
 from campaign_automation.models.campaign import Creation, ObjectEntry
@@ -201,10 +201,10 @@ class Bench:
     def level_ids(self, creation: Creation, level: Level) -> list[str]:
         return [str(entry.platform_id) for entry in creation.objects.values() if entry.level is level]
 
-    def tree(self, creation: Creation, *, is_whole: bool = True) -> Tree:
+    def tree(self, creation: Creation, *, depth: Depth = "whole") -> Tree:
         assert creation.plan is not None
         target = self.access, self.ids[creation.plan.tag], "USD"
-        return self.run(self.adapter.read_tree(*target, is_whole=is_whole))
+        return self.run(self.adapter.read_tree(*target, depth=depth))
 
     def spend_of_today(self, creation: Creation, sandbox: Sandbox) -> Decimal:
         assert creation.plan is not None
@@ -258,13 +258,6 @@ def bench(request: pytest.FixtureRequest, module_settings: None, cloud: Cloud, s
     return Bench(platform, wiring.adapters[platform], asyncio.run(access()), files, {})
 
 
-def counted(sandbox: Sandbox, read: Callable[[], Tree]) -> tuple[Tree, int]:
-    """The tree, and the number of calls that it took."""
-    before = len(sandbox.all_calls())
-    tree = read()
-    return tree, len(sandbox.all_calls()) - before
-
-
 def test_a_whole_tree_is_stored_as_it_was_asked(bench: Bench) -> None:
     creation = bench.run(bench.create_tree(bench.spec()))
     assert creation.plan is not None
@@ -274,14 +267,21 @@ def test_a_whole_tree_is_stored_as_it_was_asked(bench: Bench) -> None:
     assert {item.status for item in (tree.campaign, *tree.adsets, *tree.ads)} == {"paused"}
 
 
-def test_a_look_without_ads_tells_what_changes_need_in_no_more_calls(bench: Bench, sandbox: Sandbox) -> None:
+@pytest.mark.parametrize(
+    ("depth", "calls"),
+    [("adsets", {"meta": 1, "tiktok": 2, "google": 2}), ("ads", {"meta": 1, "tiktok": 3, "google": 3})],
+)
+def test_a_look_that_is_not_whole_tells_what_changes_need_in_fewer_calls(
+    bench: Bench, sandbox: Sandbox, depth: Depth, calls: dict[str, int]
+) -> None:
     creation = bench.run(bench.create_tree(bench.spec()))
-    assert creation.plan is not None
     bench.tree(creation)  # what the answers of the creation told counts for one look
-    whole, calls = counted(sandbox, lambda: bench.tree(creation))
-    part, fewer = counted(sandbox, lambda: bench.tree(creation, is_whole=False))
-    assert fewer == {"meta": 1, "tiktok": 2, "google": 2}[bench.platform] <= calls
-    assert (part.ads, part.lost) == ([], [Level.AD])
+    whole = bench.tree(creation)
+    before = len(sandbox.all_calls())
+    part = bench.tree(creation, depth=depth)
+    assert len(sandbox.all_calls()) - before == calls[bench.platform]
+    assert part.lost == ([] if depth == "ads" else [Level.AD])
+    assert part.ads == (whole.ads if depth == "ads" else [])
     unread = {"targeting", "keywords", "negative_keywords"}
     for node, other in zip([part.campaign, *part.adsets], [whole.campaign, *whole.adsets], strict=True):
         assert node.model_dump(exclude=unread) == other.model_dump(exclude=unread)
@@ -293,7 +293,7 @@ def test_a_deleted_campaign_is_shown_as_deleted_without_a_look_at_ads(bench: Ben
     creation = bench.run(bench.create_tree(bench.spec()))
     (root,) = bench.level_ids(creation, Level.CAMPAIGN)
     bench.run(bench.adapter.remove(bench.access, Level.CAMPAIGN, [root]))
-    tree = bench.tree(creation, is_whole=False)
+    tree = bench.tree(creation, depth="adsets")
     assert (tree.campaign.status, tree.adsets, tree.ads, tree.lost) == ("deleted", [], [], [])
 
 

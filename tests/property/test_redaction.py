@@ -14,8 +14,8 @@ from urllib.parse import quote, quote_plus
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaign_automation.utils.error_handler import keep_secret, redact
 from campaign_automation.utils.observability import _RedactingFormatter
+from campaign_automation.utils.redaction import keep_secret, redact
 
 # --- secrets -----------------------------------------------------------------------------------------------
 

@@ -20,7 +20,7 @@ from campaign_automation.adapters.base import (
 )
 from campaign_automation.adapters.common.options.rules import OptionRules, TextRules, check_texts, fit_texts
 from campaign_automation.adapters.common.options.settings import check_setting
-from campaign_automation.adapters.tree import AdNode, AdSetNode, CampaignNode, Tree, Trees, each_tree
+from campaign_automation.adapters.tree import AdNode, AdSetNode, CampaignNode, Depth, Tree, Trees, each_tree
 from campaign_automation.models.accounts import FoundCampaign
 from campaign_automation.models.campaigns import AdCopy, AdSetPlan, CampaignPlan, CreateCampaign, Creative
 from campaign_automation.models.common import (
@@ -233,7 +233,7 @@ class FakeAdapter:
         assert all(node is None or isinstance(node, _KINDS[level]) for node in known)
 
     async def read_tree(
-        self, access: Access, campaign_id: str, currency: str, *, is_whole: bool = True
+        self, access: Access, campaign_id: str, currency: str, *, depth: Depth = "whole"
     ) -> Tree:
         assert isinstance(access, Access)
         assert currency
@@ -247,11 +247,12 @@ class FakeAdapter:
         nodes = [node for item, node in self._nodes.items() if self._campaigns.get(item) == campaign_id]
         adsets = [node for node in nodes if isinstance(node, AdSetNode)]
         ads = [node for node in nodes if isinstance(node, AdNode)]
-        if is_whole:
+        if depth == "whole":
             return Tree(campaign=self._nodes[campaign_id], adsets=adsets, ads=ads)
         # As on Google Ads, whose targeting takes queries of its own.
         adsets = [node.model_copy(update={"targeting": None, "keywords": None}) for node in adsets]
-        return Tree(campaign=self._nodes[campaign_id], adsets=adsets, ads=ads).without_ads()
+        tree = Tree(campaign=self._nodes[campaign_id], adsets=adsets, ads=ads)
+        return tree if depth == "ads" else tree.without_ads()
 
     async def read_trees(self, access: Access, campaign_ids: Sequence[str], currency: str) -> Trees:
         return await each_tree(lambda item: self.read_tree(access, item, currency), campaign_ids)

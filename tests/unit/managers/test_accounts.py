@@ -21,8 +21,8 @@ from campaign_automation.utils.error_handler import (
     NotFoundError,
     PlatformAuthError,
     WebPlatformError,
-    redact,
 )
+from campaign_automation.utils.redaction import redact
 
 MISSING = "(missing)"
 CONNECT = "https://shop.example/connect/{platform}"

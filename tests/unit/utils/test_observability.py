@@ -27,8 +27,8 @@ from campaign_automation.adapters.google.wire import GoogleWire
 from campaign_automation.clients.gemini_client import GeminiClient
 from campaign_automation.clients.mcp_client import McpClient
 from campaign_automation.utils import event_loop
-from campaign_automation.utils.error_handler import redact
 from campaign_automation.utils.observability import LIBRARIES, keep_secrets, logger
+from campaign_automation.utils.redaction import redact
 
 PLANTED = "PLANTED-1234567890abcdef"
 NAMES = (
@@ -208,6 +208,8 @@ def test_every_name_is_redacted_in_every_form(name: str, form: str) -> None:
         "the next page begins at eyJhZnRlciI6IjEyMyJ9",
         "https://example.com/shoes?email=me@example.com and redis://cache:6379/0",
         "int | None, 1234567|two",
+        "get_ad_account_token: token is invalid",
+        '{"name": "Token: Launch of 2026"}',
         "the ad account's token expires in 5 days; connect the account again",
     ],
 )

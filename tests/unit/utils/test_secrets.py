@@ -12,7 +12,8 @@ import pytest
 from aws_lambda_powertools.utilities.parameters.constants import DEFAULT_PROVIDERS
 from moto import mock_aws
 
-from campaign_automation.utils.error_handler import ConfigurationError, redact
+from campaign_automation.utils.error_handler import ConfigurationError
+from campaign_automation.utils.redaction import redact
 from campaign_automation.utils.secrets import read_field, read_secret
 from local.cloud.aws import CREDENTIALS
 

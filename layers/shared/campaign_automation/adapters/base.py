@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 from pydantic import BaseModel, SecretStr
 
-from campaign_automation.adapters.tree import Tree, Trees
+from campaign_automation.adapters.tree import Depth, Tree, Trees
 from campaign_automation.models.campaigns import (
     AdCopy,
     AdSetPlan,
@@ -207,12 +207,12 @@ class PlatformAdapter(Protocol):
         ...
 
     async def read_tree(
-        self, access: Access, campaign_id: str, currency: str, *, is_whole: bool = True
+        self, access: Access, campaign_id: str, currency: str, *, depth: Depth = "whole"
     ) -> Tree:
         """Read the campaign with its ad sets and ads; of a deleted one the campaign alone, as deleted.
 
-        A tree that need not be whole takes fewer requests: its ads are lost, and targeting and keywords may
-        be missing. Statuses, budgets and settings of the campaign and its ad sets are always read.
+        A smaller `depth` takes fewer requests: ads that are not read are lost, targeting and keywords may be
+        missing. Statuses, budgets and settings of what is read are always told.
 
         Raises PlatformRejectedError (5000) when the platform does not show it. That is no sign that it is
         deleted: the token may have lost its permission, or the answer is odd.

@@ -61,7 +61,7 @@ from campaign_automation.adapters.meta.requests import (
 )
 from campaign_automation.adapters.meta.studies import MetaStudies
 from campaign_automation.adapters.meta.wire import Call, MetaWire, Send
-from campaign_automation.adapters.tree import Tree, Trees
+from campaign_automation.adapters.tree import Depth, Tree, Trees
 from campaign_automation.clients.media_client import MediaClient
 from campaign_automation.models.accounts import FoundCampaign
 from campaign_automation.models.campaigns import AdCopy, AdSetPlan, CampaignPlan, CreateCampaign, Creative
@@ -247,9 +247,9 @@ class MetaAdapter:
 
     @typed_errors(PLATFORM)
     async def read_tree(
-        self, access: Access, campaign_id: str, currency: str, *, is_whole: bool = True
+        self, access: Access, campaign_id: str, currency: str, *, depth: Depth = "whole"
     ) -> Tree:
-        return await self._reader.tree(access, campaign_id, currency, is_whole=is_whole)
+        return await self._reader.tree(access, campaign_id, currency, depth=depth)
 
     @typed_errors(PLATFORM)
     async def read_trees(self, access: Access, campaign_ids: Sequence[str], currency: str) -> Trees:

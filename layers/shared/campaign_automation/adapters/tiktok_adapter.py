@@ -53,7 +53,7 @@ from campaign_automation.adapters.tiktok.reports import (
 )
 from campaign_automation.adapters.tiktok.splits import TikTokSplits
 from campaign_automation.adapters.tiktok.wire import TikTokWire
-from campaign_automation.adapters.tree import Tree, Trees
+from campaign_automation.adapters.tree import Depth, Tree, Trees
 from campaign_automation.clients.media_client import MediaClient
 from campaign_automation.models.accounts import FoundCampaign
 from campaign_automation.models.campaigns import AdCopy, AdSetPlan, CampaignPlan, CreateCampaign, Creative
@@ -260,9 +260,9 @@ class TikTokAdapter:
 
     @typed_errors(PLATFORM)
     async def read_tree(
-        self, access: Access, campaign_id: str, currency: str, *, is_whole: bool = True
+        self, access: Access, campaign_id: str, currency: str, *, depth: Depth = "whole"
     ) -> Tree:
-        return await self._objects.read_tree(access, campaign_id, is_whole=is_whole)
+        return await self._objects.read_tree(access, campaign_id, depth=depth)
 
     @typed_errors(PLATFORM)
     async def read_trees(self, access: Access, campaign_ids: Sequence[str], currency: str) -> Trees:

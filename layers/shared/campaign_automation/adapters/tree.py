@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -23,6 +23,8 @@ from campaign_automation.utils.money import LARGEST_AMOUNT
 
 _ATTRIBUTES = {"end_time": "ends_at", "copy": "lines"}  # settings that nodes call otherwise
 _AT_ONCE = 6
+# How much of a campaign is read: with its ad sets; with its ads too; with targeting and keywords too.
+Depth = Literal["adsets", "ads", "whole"]
 Budget = Annotated[Decimal, Field(ge=0, lt=LARGEST_AMOUNT)]
 
 

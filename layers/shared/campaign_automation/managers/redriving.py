@@ -16,9 +16,10 @@ from campaign_automation.models.messages import (
 from campaign_automation.models.messages import DeadLetters as DeadLettersShown
 from campaign_automation.stores.operations.redrives import RedriveStore
 from campaign_automation.utils.clock import now
-from campaign_automation.utils.error_handler import CampaignAutomationError, redact
+from campaign_automation.utils.error_handler import CampaignAutomationError
+from campaign_automation.utils.languages.plurals import counted
 from campaign_automation.utils.observability import logger
-from campaign_automation.utils.plurals import counted
+from campaign_automation.utils.redaction import redact
 
 _MOST_READ = 500  # of a queue that knows no order: whoever asks for one letter has it among so many
 _ERROR_LENGTH = 500

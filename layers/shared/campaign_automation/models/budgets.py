@@ -236,9 +236,11 @@ class BudgetAttribution(Model):
 
 class BudgetOptimized(Answer):
     """The answer of optimize_budget. `run_ids` name the change in each campaign for the audit trail and for
-    undo; a dry run has a `plan_digest` instead, good until `expires_at`."""
+    undo; a dry run has a `plan_digest` instead, good until `expires_at`. `partial` and `confirmed` as in the
+    answer of manage_campaign; each of the `optimizations` has its own `outcome`."""
 
-    status: Literal["success"] = "success"
+    status: Literal["success", "partial"] = "success"
+    confirmed: bool = True
     campaign_ids: list[str]
     strategy: Strategy
     plan_status: PlanStatus

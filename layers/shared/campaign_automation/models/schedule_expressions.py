@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from campaign_automation.utils.plurals import counted
+from campaign_automation.utils.languages.plurals import counted
 
 MIN_MINUTES = 15  # between two runs of a rule
 _UNITS = {"minute": 1, "hour": 60, "day": 1440}

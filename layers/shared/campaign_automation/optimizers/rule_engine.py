@@ -25,7 +25,7 @@ from campaign_automation.optimizers.rules.conditions import (
 )
 from campaign_automation.optimizers.rules.data import Entity, Memory, PastAction, Snapshot
 from campaign_automation.optimizers.rules.schedule import reason_not_now
-from campaign_automation.utils.plurals import counted
+from campaign_automation.utils.languages.plurals import counted
 
 DIRECTION_MEMORY = timedelta(days=7)
 Status = Literal["done", "observed", "not_now", "needs_review"]

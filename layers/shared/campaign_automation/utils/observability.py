@@ -13,8 +13,8 @@ from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 from aws_lambda_powertools.logging.types import LogRecord
 from aws_lambda_powertools.metrics import MetricUnit
 
-from campaign_automation.utils.error_handler import redact
 from campaign_automation.utils.metrics.families import Tally
+from campaign_automation.utils.redaction import redact
 
 NAMESPACE = "CampaignAutomation"
 # The caller's, of what is being answered; None in what no caller asked for.

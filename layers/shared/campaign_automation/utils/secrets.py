@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from campaign_automation.utils.error_handler import ConfigurationError, keep_secret
+from campaign_automation.utils.error_handler import ConfigurationError
+from campaign_automation.utils.redaction import keep_secret
 
 MAX_AGE_SECONDS = 300
 # Beside ids and names, which logs need. Those of links are called current and previous.

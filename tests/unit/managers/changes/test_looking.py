@@ -1,4 +1,4 @@
-"""Looks of the write gate: ads and targeting are read for changes that are about ads, and for no others."""
+"""Looks of the write gate: ads are read for changes that are about ads, and for no others."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from campaign_automation.adapters.tree import Depth
 from campaign_automation.models.common import Level
 from campaign_automation.utils.error_handler import PlatformUnavailableError
 from tests.support.builders import request_body
@@ -17,17 +18,17 @@ _LEVELS = (Level.CAMPAIGN, Level.ADSET, Level.AD)
 
 
 class Watched(FakeAdapter):
-    """Notes for each look whether it was whole; those after the first `reads_left` fail."""
+    """Notes how much each look asks for; those after the first `reads_left` fail."""
 
-    looks: list[bool]
+    looks: list[Depth]
     reads_left = 1_000
 
-    async def read_tree(self, *target: Any, is_whole: bool = True) -> Any:
-        self.looks.append(is_whole)
+    async def read_tree(self, *target: Any, depth: Depth = "whole") -> Any:
+        self.looks.append(depth)
         self.reads_left -= 1
         if self.reads_left < 0:
             raise PlatformUnavailableError("down", platform=self.platform, retryable=False)
-        return await super().read_tree(*target, is_whole=is_whole)
+        return await super().read_tree(*target, depth=depth)
 
 
 @pytest.fixture(params=["meta", "tiktok", "google"])
@@ -56,13 +57,13 @@ def pause(house: OneTenant, made: dict[str, Any], level: str = "campaign") -> di
     return house.done("manage_campaign", asked)
 
 
-@pytest.mark.parametrize(("level", "is_whole"), [("campaign", False), ("adset", False), ("ad", True)])
+@pytest.mark.parametrize(("level", "depth"), [("campaign", "adsets"), ("adset", "adsets"), ("ad", "ads")])
 def test_only_a_change_of_ads_reads_them(
-    house: OneTenant, adapter: Watched, made: dict[str, Any], level: str, is_whole: bool
+    house: OneTenant, adapter: Watched, made: dict[str, Any], level: str, depth: Depth
 ) -> None:
     answer = pause(house, made, level)
     assert (answer["status"], answer["skipped"], answer["failed"]) == ("success", [], [])
-    assert adapter.looks == [is_whole, is_whole]
+    assert adapter.looks == [depth, depth]
 
 
 def test_a_start_notes_the_ads_that_ran_already_as_they_are(
@@ -74,7 +75,7 @@ def test_a_start_notes_the_ads_that_ran_already_as_they_are(
     campaign = asyncio.run(house.wiring.store.campaign("u", made["campaign_id"]))
     assert campaign is not None
     assert {entry.status for entry in campaign.objects.values() if entry.level in _LEVELS} == {"active"}
-    assert adapter.looks == [True, True]
+    assert adapter.looks == ["ads", "ads"]
 
 
 def test_a_change_of_an_ad_that_nobody_read_back_is_settled_by_any_next_one(
@@ -86,7 +87,7 @@ def test_a_change_of_an_ad_that_nobody_read_back_is_settled_by_any_next_one(
     adapter.reads_left = 1_000
     adapter.looks.clear()
     pause(house, made)
-    assert adapter.looks == [False, True, False]
+    assert adapter.looks == ["adsets", "ads", "adsets"]
     assert outcomes(house, made) == ["applied", "applied"]
 
 

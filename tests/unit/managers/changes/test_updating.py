@@ -298,6 +298,17 @@ def test_what_a_rule_touched_meanwhile_is_not_started_with_the_rest(
     assert statuses == {name: "paused" if name == adsets[0] else "active" for name in adsets}
 
 
+def test_another_budget_meanwhile_keeps_nothing_from_its_start(
+    house: OneTenant, running: dict[str, Any], later: Any
+) -> None:
+    campaign_id, adsets = running["campaign_id"], [item["adset_id"] for item in running["adsets"]]
+    pause(house, campaign_id, level="adset", entity_ids=adsets)
+    changed = house.done("update_campaign", {"campaign_id": campaign_id, "adset_budgets": {adsets[0]: 35}})
+    assert len(changed["changed"]) == 1
+    visit(house, later, hours=9)
+    assert {item["status"] for item in house.status(campaign_id)["adsets"]} == {"active"}
+
+
 def test_a_start_that_a_switch_holds_back_is_tried_again(
     house: OneTenant, running: dict[str, Any], later: Any
 ) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -114,8 +114,9 @@ def rule_of(tenant: Tenant, **changes: Any) -> str:
     return str(tenant.done("create_rule", asked)["rule_id"])
 
 
-def tick(tenant: Tenant, rule_id: str) -> dict[str, Any]:
-    request = RuleTick(tenant="u", rule_id=rule_id, scheduled_time=clock.now().replace(microsecond=0))
+def tick(tenant: Tenant, rule_id: str, at: datetime | None = None) -> dict[str, Any]:
+    at = at or clock.now().replace(microsecond=0)
+    request = RuleTick(tenant="u", rule_id=rule_id, scheduled_time=at)
     return asyncio.run(tenant.wiring.rule_evaluation.evaluate(request)).model_dump(mode="json")
 
 
@@ -124,9 +125,10 @@ def test_a_rule_asks_a_person_once_and_then_acts(tenant: Tenant) -> None:
     for unit in tenant.house.units("meta"):
         tenant.house.deliver("meta", unit, revenue=50 if unit == poor else 500)
     rule_id = rule_of(tenant)
-    result = tick(tenant, rule_id)
+    at = clock.now().replace(microsecond=0)
+    result = tick(tenant, rule_id, at)
     assert (result["outcome"], result["acted"]) == ("proposed", 0), result
-    assert tick(tenant, rule_id)["proposal_id"] == result["proposal_id"]
+    assert tick(tenant, rule_id, at)["proposal_id"] == result["proposal_id"]
     assert tenant.adapter.node(poor).status == "active"
     clock._offset += timedelta(hours=6)
     assert "proposal_id" not in tick(tenant, rule_id)  # the cooldown holds for asking too

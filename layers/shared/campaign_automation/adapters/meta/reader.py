@@ -30,7 +30,7 @@ from campaign_automation.adapters.meta.answers import (
 )
 from campaign_automation.adapters.meta.errors import is_too_much, is_too_wide
 from campaign_automation.adapters.meta.wire import MetaWire
-from campaign_automation.adapters.tree import Tree, Trees, each_tree
+from campaign_automation.adapters.tree import Depth, Tree, Trees, each_tree
 from campaign_automation.models.common import Level, Objective
 from campaign_automation.utils.error_handler import (
     PlatformError,
@@ -67,10 +67,11 @@ class MetaReader:
                 raise
             return await self._wire.get_all(*arguments, params)
 
-    async def tree(self, access: Access, campaign_id: str, currency: str, *, is_whole: bool = True) -> Tree:
-        """Read a campaign with its ad sets and, where it `is_whole`, its ads, mostly with one request."""
-        data = await self._expanded(access, campaign_id, is_whole=is_whole)
-        if is_whole:
+    async def tree(self, access: Access, campaign_id: str, currency: str, *, depth: Depth = "whole") -> Tree:
+        """Read a campaign to a depth, mostly with one request."""
+        with_ads = depth != "adsets"
+        data = await self._expanded(access, campaign_id, with_ads=with_ads)
+        if with_ads:
             return await self._tree_of(access, campaign_id, currency, data)
         ads: dict[str, Any] = {EDGES[Level.AD]: {"data": []}}
         return (await self._tree_of(access, campaign_id, currency, {**data, **ads})).without_ads()
@@ -124,9 +125,9 @@ class MetaReader:
         campaign = campaign_node(whole, step, adsets or ())
         return tree_of(campaign, adsets, ads, partial(adset_node, step=step), ad_node)
 
-    async def _expanded(self, access: Access, campaign_id: str, *, is_whole: bool) -> dict[str, Any]:
+    async def _expanded(self, access: Access, campaign_id: str, *, with_ads: bool) -> dict[str, Any]:
         """The campaign with the first pages of its ad sets and ads, halved as long as Meta asks for less."""
-        adsets, ads = facts.ADSETS_PER_CAMPAIGN, _ADS_PAGE if is_whole else 0
+        adsets, ads = facts.ADSETS_PER_CAMPAIGN, _ADS_PAGE if with_ads else 0
         while True:
             fields = _expanded_fields(adsets, ads)
             try:

@@ -38,7 +38,7 @@ from campaign_automation.adapters.tiktok.facts import PLATFORM
 from campaign_automation.adapters.tiktok.outcomes import change_outcomes
 from campaign_automation.adapters.tiktok.requests import setting_body
 from campaign_automation.adapters.tiktok.wire import TikTokWire
-from campaign_automation.adapters.tree import Tree, Trees, each_tree
+from campaign_automation.adapters.tree import Depth, Tree, Trees, each_tree
 from campaign_automation.models.accounts import FoundCampaign
 from campaign_automation.models.common import Level, Objective
 from campaign_automation.models.creation.settings import CampaignSetting
@@ -130,9 +130,9 @@ class TikTokObjects:
         """Return the fields of all live manual ad groups of the account."""
         return await self._list(access, "list_adsets", Level.ADSET, "manual", {})
 
-    async def read_tree(self, access: Access, campaign_id: str, *, is_whole: bool = True) -> Tree:
-        """Read a campaign with its ad groups and, where it `is_whole`, its ads; of a deleted one the campaign
-        alone.
+    async def read_tree(self, access: Access, campaign_id: str, *, depth: Depth = "whole") -> Tree:
+        """Read a campaign with its ad groups and, unless the depth ends there, its ads; of a deleted one the
+        campaign alone.
 
         Raises PlatformRejectedError (5000) when TikTok shows it neither among the live nor the deleted ones.
         Right after its creation campaign and ads are those of the answers, and only the ad groups, which hold
@@ -143,7 +143,7 @@ class TikTokObjects:
             adsets = await self._children(access, Level.ADSET, echo.family, campaign_id)
             return _tree(campaign_id, echo.family, echo.campaign, adsets, echo.ads)
         for family in self._likely_families([campaign_id]):
-            tree = await self._read_family(access, family, campaign_id, is_whole=is_whole)
+            tree = await self._read_family(access, family, campaign_id, with_ads=depth != "adsets")
             if tree is not None:
                 return tree
         deleted = await self._deleted(access, Level.CAMPAIGN, [campaign_id])
@@ -256,9 +256,9 @@ class TikTokObjects:
         return items
 
     async def _read_family(
-        self, access: Access, family: facts.Family, campaign_id: str, *, is_whole: bool
+        self, access: Access, family: facts.Family, campaign_id: str, *, with_ads: bool
     ) -> Tree | None:
-        levels = [Level.ADSET, Level.AD] if is_whole else [Level.ADSET]
+        levels = [Level.ADSET, Level.AD] if with_ads else [Level.ADSET]
         campaigns, adsets, *more = await asyncio.gather(
             self._list(access, "read_campaign", Level.CAMPAIGN, family, {"campaign_ids": [campaign_id]}),
             *(self._children(access, level, family, campaign_id) for level in levels),
@@ -270,7 +270,7 @@ class TikTokObjects:
         if not asked:
             return None
         tree = _tree(campaign_id, family, asked[0], adsets, *more or ([],))
-        return tree if is_whole else tree.without_ads()
+        return tree if with_ads else tree.without_ads()
 
     async def _read_several(self, access: Access, family: facts.Family, campaign_ids: Sequence[str]) -> Trees:
         """Return those of the campaigns that one family shows; none when a row does not tell its campaign."""

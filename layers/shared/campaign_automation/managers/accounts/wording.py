@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from campaign_automation.managers.changes.guards import Refusal
 from campaign_automation.models.common import Level
-from campaign_automation.utils.plurals import counted
+from campaign_automation.utils.languages.plurals import counted
 
 OURS_ALREADY = "ours_already: it is a campaign of yours here"
 CREATED_HERE = "it was created here, so it cannot be released: pause it, or delete it with manage_campaign"

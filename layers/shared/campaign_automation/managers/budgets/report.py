@@ -11,7 +11,7 @@ from campaign_automation.managers.budgets.evidence import evidence_of, guard_of,
 from campaign_automation.managers.budgets.plan_digest import expires_at, new_digest
 from campaign_automation.managers.budgets.problem import BudgetProposal, attribution_of
 from campaign_automation.managers.budgets.summary import template_summary
-from campaign_automation.managers.changes.items import ChangeResult
+from campaign_automation.managers.changes.items import ChangeResult, is_confirmed, status_of
 from campaign_automation.managers.shared.insights import CampaignInsights
 from campaign_automation.models.budget_problem import AllocationReport, Decision, NotPlaced
 from campaign_automation.models.budgets import (
@@ -46,6 +46,8 @@ def report(
     total_after = sum((item.result for item in optimizations), Decimal(0))
     digest = new_digest(proposal) if request.dry_run else None
     return BudgetOptimized(
+        status=status_of(results.values()),
+        confirmed=is_confirmed(results.values()),
         campaign_ids=[item.insights.campaign.campaign_id for item in proposal.facts],
         strategy=plan.strategy,
         plan_status=plan.status,

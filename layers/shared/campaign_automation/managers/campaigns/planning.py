@@ -26,8 +26,8 @@ from campaign_automation.models.common import AdAccount, AgeGroup, Level, Target
 from campaign_automation.models.creation.options import Keyword
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import InvalidRequestError
+from campaign_automation.utils.languages.plurals import counted
 from campaign_automation.utils.money import Money, split_evenly
-from campaign_automation.utils.plurals import counted
 
 # A day after our own schedule, so that a dead deployment stops spending too.
 PLATFORM_END_AFTER = timedelta(days=1)

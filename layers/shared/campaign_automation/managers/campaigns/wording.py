@@ -7,7 +7,7 @@ from typing import Any
 
 from campaign_automation.models.campaign import ObjectEntry
 from campaign_automation.models.common import AgeGroup
-from campaign_automation.utils.plurals import counted
+from campaign_automation.utils.languages.plurals import counted
 
 CREATING = "the campaign is being created"
 AS_LAST_SEEN = "the platform could not be read now, so the campaign is shown as it was last seen here"

@@ -33,7 +33,7 @@ from campaign_automation.managers.changes.items import (
     stop_of,
 )
 from campaign_automation.managers.changes.leases import CampaignLeases, Held
-from campaign_automation.managers.changes.looking import PATIENCE, has_ads, look_after, look_at
+from campaign_automation.managers.changes.looking import PATIENCE, depth_of, look_after, look_at
 from campaign_automation.managers.shared.outbox import Outbox
 from campaign_automation.managers.shared.platform_access import PlatformAccount, Platforms
 from campaign_automation.managers.shared.switches import KILL_SWITCH, Switches
@@ -194,7 +194,7 @@ class WriteGate:
             record = await self._send_recorded(platform, records.split_ended(campaign, entry, run), send)
             # Some platforms stop the ad sets of a split with it: they stopped by our own doing, and the next
             # change shall not take that for somebody else's.
-            view = await look_after(platform, campaign, is_whole=False)
+            view = await look_after(platform, campaign, depth="adsets")
             if view is not None and view.unseen is None:
                 held.is_unread = False
                 held.concluded([record])
@@ -257,12 +257,12 @@ class WriteGate:
         is_stop: bool = False,
     ) -> tuple[CampaignView, list[AuditRecord]]:
         """Read the campaign, as far as the changes need it, and its trail."""
-        platform, is_whole = self._platform(campaign), has_ads(wanted)
-        look = look_at(platform, campaign, is_whole=is_whole, is_stop=is_stop)
+        platform, depth = self._platform(campaign), depth_of(wanted)
+        look = look_at(platform, campaign, depth=depth, is_stop=is_stop)
         view, trail = await asyncio.gather(look, self._trail(campaign))
         left = [record for record in trail if _is_open(record) or record.run_id == follows]
-        if has_ads(left) and not is_whole:
-            view = await look_at(platform, campaign, is_stop=is_stop)
+        if depth == "adsets" and depth_of(left) == "ads":
+            view = await look_at(platform, campaign, depth="ads", is_stop=is_stop)
         return view, trail
 
     async def _trail(self, campaign: Campaign) -> list[AuditRecord]:
@@ -374,8 +374,8 @@ class WriteGate:
         for _, batch in itertools.groupby(planned, key=lambda item: item.wanted.batch):
             sent |= {item.audit_id: item for item in await self._send(held, list(batch))}
         # Also those that stay as they are: their entries are stored as this look shows them.
-        is_whole = has_ads(item.wanted for item in results)
-        view = await look_after(self._platform(campaign), campaign, is_whole=is_whole)
+        depth = depth_of(item.wanted for item in results)
+        view = await look_after(self._platform(campaign), campaign, depth=depth)
         sent = {key: item.read_back(view) for key, item in sent.items()}
         concluded = [records.concluded(record, sent[record.audit_id], view) for record in intents]
         # An unknown outcome keeps its open intent, which the next run settles.

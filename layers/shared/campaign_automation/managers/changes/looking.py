@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from campaign_automation.adapters.base import Access
-from campaign_automation.adapters.tree import Tree
+from campaign_automation.adapters.tree import Depth, Tree
 from campaign_automation.managers.changes.items import DesiredChange
 from campaign_automation.managers.shared.platform_access import Patience, PlatformAccount
 from campaign_automation.managers.shared.view import CampaignView
@@ -21,15 +21,15 @@ _LOOKS = 2  # for a campaign that is not shown: one odd answer hinders no change
 _HINDERS_NO_STOP = ("1003", "1004", "1005", "4002")
 
 
-def has_ads(items: Iterable[DesiredChange | AuditRecord]) -> bool:
-    """Return whether any of the changes is one of an ad; the others are decided without a look at ads."""
-    return any(item.level is Level.AD for item in items)
+def depth_of(items: Iterable[DesiredChange | AuditRecord]) -> Depth:
+    """Return how much a look at a campaign has to tell for these changes; none needs its targeting."""
+    return "ads" if any(item.level is Level.AD for item in items) else "adsets"
 
 
 async def look_at(
-    platform: PlatformAccount, campaign: Campaign, *, is_whole: bool = True, is_stop: bool = False
+    platform: PlatformAccount, campaign: Campaign, *, depth: Depth = "whole", is_stop: bool = False
 ) -> CampaignView:
-    """Read the campaign, with its ads and targeting where the look `is_whole`.
+    """Read the campaign as it is now.
 
     A campaign that is not shown has a view without a tree; so has, for a stop of spend, one that cannot be
     read. Raises the PlatformError of any other read that fails.
@@ -37,7 +37,7 @@ async def look_at(
 
     async def read(access: Access) -> Tree:
         target = access, campaign.root_id, campaign.account.currency
-        return await platform.adapter.read_tree(*target, is_whole=is_whole)
+        return await platform.adapter.read_tree(*target, depth=depth)
 
     unseen: PlatformError | None = None
     for _ in range(_LOOKS):
@@ -53,13 +53,13 @@ async def look_at(
     return CampaignView(campaign, None, unseen)
 
 
-async def look_after(platform: PlatformAccount, campaign: Campaign, *, is_whole: bool) -> CampaignView | None:
+async def look_after(platform: PlatformAccount, campaign: Campaign, *, depth: Depth) -> CampaignView | None:
     """Read the campaign after a change; None when the platform cannot be read.
 
     The change that was sent then stays open until the next run settles it.
     """
     try:
-        return await look_at(platform, campaign, is_whole=is_whole)
+        return await look_at(platform, campaign, depth=depth)
     except CampaignAutomationError as error:
         logger.warning("not read back", campaign_id=campaign.campaign_id, reason=error.message)
         return None

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from campaign_automation.models.common import Level
 from campaign_automation.utils import clock
-from campaign_automation.utils.plurals import counted
+from campaign_automation.utils.languages.plurals import counted
 
 _DONE = {"active": "started", "paused": "paused", "deleted": "deleted"}
 _WOULD_DO = {"active": "would start", "paused": "would pause", "deleted": "would delete"}

@@ -10,7 +10,7 @@ from typing import Any
 from campaign_automation.adapters.tree import AdNode
 from campaign_automation.models.notices import NotificationSettings
 from campaign_automation.models.reports import CurrencyTotal
-from campaign_automation.utils.plurals import counted
+from campaign_automation.utils.languages.plurals import counted
 
 _MOST_NAMED = 10
 

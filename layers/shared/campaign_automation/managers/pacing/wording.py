@@ -6,8 +6,8 @@ from decimal import Decimal
 from typing import Any
 
 from campaign_automation.models.reports.pacing import MonthlyBudget, Pacing
+from campaign_automation.utils.languages.plurals import counted
 from campaign_automation.utils.money import currency_exponent
-from campaign_automation.utils.plurals import counted
 
 REMOVED = "the monthly budget was removed"
 NOT_READY = "figures of earlier days are being fetched; ask again in a minute"

@@ -8,7 +8,7 @@ from typing import Any
 from campaign_automation.managers.notices.links import LINK_TO
 from campaign_automation.models.proposals import Proposal, Receipt
 from campaign_automation.utils import clock
-from campaign_automation.utils.plurals import counted
+from campaign_automation.utils.languages.plurals import counted
 
 UNKNOWN = "is not known"
 OWN = "was proposed by you: another person has to approve it (APPROVE_OWN_PROPOSALS allows one's own)"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import date
 
 from campaign_automation.models.reports import MissingHistory
-from campaign_automation.utils.plurals import counted
+from campaign_automation.utils.languages.plurals import counted
 
 FIRST_PARTY_LEFT_OUT = "first-party revenue is left out of reports on so many objects; ask for some campaigns"
 FIRST_PARTY_NOT_READ = "first-party revenue is not available now: it is unknown here"

@@ -12,7 +12,7 @@ from campaign_automation.models.rules.answers import RuleEvaluated
 from campaign_automation.models.rules.rule import StoredRule
 from campaign_automation.optimizers.rule_engine import RuleDecision, RuleOutcome, evaluate
 from campaign_automation.optimizers.rules.data import Memory, PastAction
-from campaign_automation.utils.plurals import counted
+from campaign_automation.utils.languages.plurals import counted
 
 
 class AccountEvaluation(NamedTuple):

@@ -10,7 +10,7 @@ from campaign_automation.models.common import Level
 from campaign_automation.models.rules.actions import PLACEHOLDER, AnyAction, ChangeBudget, Notify, Pause
 from campaign_automation.models.rules.rule import CreateRule
 from campaign_automation.optimizers.rule_engine import RuleDecision
-from campaign_automation.utils.plurals import counted
+from campaign_automation.utils.languages.plurals import counted
 
 TOO_SMALL = "budget_step: the change is smaller than the account's smallest step of a budget"
 EMPTY_SCOPE = "no object is in the rule's scope today"

@@ -24,10 +24,10 @@ from campaign_automation.utils.error_handler import (
     PlatformAuthError,
     WebPlatformError,
     WebPlatformUnavailableError,
-    keep_secret,
 )
+from campaign_automation.utils.languages.plurals import counted
 from campaign_automation.utils.observability import emit, logger
-from campaign_automation.utils.plurals import counted
+from campaign_automation.utils.redaction import keep_secret
 from campaign_automation.utils.retry_strategy import ATTEMPT_TIMEOUT_SECONDS
 
 T = TypeVar("T")

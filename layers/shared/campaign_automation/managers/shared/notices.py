@@ -13,9 +13,10 @@ from campaign_automation.models.notices import Channel
 from campaign_automation.stores.notice_store import Notice, NoticeStore
 from campaign_automation.stores.operations.events import NewEvent
 from campaign_automation.stores.operations.webhooks import WebhookStore
-from campaign_automation.utils.error_handler import CampaignAutomationError, redact
+from campaign_automation.utils.error_handler import CampaignAutomationError
 from campaign_automation.utils.languages.speaking import notice_in
 from campaign_automation.utils.observability import emit, logger
+from campaign_automation.utils.redaction import redact
 
 TOOL = "create_notification"
 # The Web Platform's words; it refuses all others. People may mute those that report no loss.

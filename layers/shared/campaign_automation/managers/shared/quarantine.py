@@ -17,7 +17,7 @@ from campaign_automation.models.messages import (
 from campaign_automation.stores.campaign_rows import Pending
 from campaign_automation.stores.campaign_store import CampaignStore
 from campaign_automation.utils.clock import at_ms
-from campaign_automation.utils.plurals import counted
+from campaign_automation.utils.languages.plurals import counted
 
 _MOST_ROWS = 5000
 

@@ -22,7 +22,7 @@ from campaign_automation.optimizers.rule_engine import (
 )
 from campaign_automation.optimizers.rules.columns import members
 from campaign_automation.optimizers.rules.data import Day, Entity, Memory, Snapshot
-from campaign_automation.utils.plurals import counted
+from campaign_automation.utils.languages.plurals import counted
 
 MAX_DAYS = 90
 _WEEK = DIRECTION_MEMORY.days

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -18,12 +18,12 @@ from campaign_automation.adapters.google.options.criteria import Stored, stored_
 from campaign_automation.adapters.google.reading.echo import Echo, Echoes
 from campaign_automation.adapters.google.reading.lookbacks import Lookbacks
 from campaign_automation.adapters.google.wire import GoogleWire
-from campaign_automation.adapters.tree import Tree, Trees, each_tree
+from campaign_automation.adapters.tree import Depth, Tree, Trees, each_tree
 from campaign_automation.models.common import Level
 
 # Google does not answer budgets or criteria in one query with ads.
-_PARTS = (queries.CAMPAIGN, queries.AD_GROUPS)
-_WHOLE = (*_PARTS, queries.ADS, queries.PLACES, queries.PEOPLE)
+_WHOLE = (queries.CAMPAIGN, queries.AD_GROUPS, queries.ADS, queries.PLACES, queries.PEOPLE)
+_QUERIES: dict[Depth, Sequence[str]] = {"adsets": _WHOLE[:2], "ads": _WHOLE[:3], "whole": _WHOLE}
 
 
 class GoogleReader:
@@ -60,22 +60,19 @@ class GoogleReader:
                 found.setdefault(name, []).append(answers.ad_id(row))
         return {name: list(dict.fromkeys(ids)) for name, ids in found.items()}
 
-    async def tree(self, access: Access, campaign_id: str, *, is_whole: bool = True) -> Tree:
-        """Read the tree: with one query right after the creation, whose answers told the rest, else five; two
-        tell what there is beside ads and criteria."""
+    async def tree(self, access: Access, campaign_id: str, *, depth: Depth = "whole") -> Tree:
+        """Read a campaign to a depth, with two to five queries; right after its creation, whose answers told
+        the rest, with one."""
         echo = self._echoes.take(campaign_id)
         if echo:
             tree = _tree_of_echo(echo, await self._query(access, campaign_id, queries.ADS))
             if tree:
                 return tree
-        if is_whole:
-            return await self._read_whole_tree(access, campaign_id)
-        rows = await asyncio.gather(*(self._query(access, campaign_id, query) for query in _PARTS))
-        return _part_of_tree(campaign_id, *rows)
-
-    async def _read_whole_tree(self, access: Access, campaign_id: str) -> Tree:
-        rows = await asyncio.gather(*(self._query(access, campaign_id, query) for query in _WHOLE))
-        return _whole_tree(campaign_id, rows, await self._lookbacks.of(access))
+        asked = _QUERIES[depth]
+        lists = await asyncio.gather(*(self._query(access, campaign_id, query) for query in asked))
+        lookback = await self._lookbacks.of(access) if depth == "whole" else None
+        tree = _tree_of_rows(campaign_id, dict(zip(asked, lists, strict=True)), lookback)
+        return tree.without_ads() if depth == "adsets" else tree
 
     async def trees(self, access: Access, campaign_ids: Sequence[str]) -> Trees:
         """Read campaigns with five queries for all, or one by one where a row does not tell its campaign."""
@@ -85,11 +82,13 @@ class GoogleReader:
         lists = await asyncio.gather(*(self._wire.search(access, "read_campaign", query) for query in asked))
         if any(row.campaign.id == 0 for rows in lists for row in rows):
             return await each_tree(partial(self.tree, access), campaign_ids)
-        parts, lookback = list(map(_by_campaign, lists)), await self._lookbacks.of(access)
+        parts = dict(zip(_WHOLE, map(_by_campaign, lists), strict=True))
+        lookback = await self._lookbacks.of(access)
 
         @typed_errors(PLATFORM)
         async def read(campaign_id: str) -> Tree:
-            return _whole_tree(campaign_id, [part.get(campaign_id, []) for part in parts], lookback)
+            rows = {query: part.get(campaign_id, []) for query, part in parts.items()}
+            return _tree_of_rows(campaign_id, rows, lookback)
 
         return await each_tree(read, campaign_ids)
 
@@ -108,29 +107,19 @@ def _by_campaign(rows: Sequence[Any]) -> dict[str, list[Any]]:
     return found
 
 
-def _whole_tree(campaign_id: str, rows: Sequence[list[Any]], lookback: int | None) -> Tree:
-    """Return the tree of what the queries of _WHOLE found of a campaign."""
-    campaigns, groups, ads, places, people = rows
-    campaign = _shown(campaign_id, campaigns)
+def _tree_of_rows(campaign_id: str, rows: Mapping[str, list[Any]], lookback: int | None) -> Tree:
+    """Return the tree of what queries found of a campaign; criteria that were not asked for are unknown."""
+    if not rows[queries.CAMPAIGN]:
+        raise answers.gone(campaign_id)
+    campaign, *_ = rows[queries.CAMPAIGN]
+    groups, ads = rows[queries.AD_GROUPS], rows.get(queries.ADS, [])
+    # Google shows removed campaigns for ever, and what was in them as it was.
     if answers.is_removed(campaign):
         groups, ads = [], []
-    stored = stored_of(answers.budget_of(campaign), places, people)
+    stored = Stored.without_criteria(answers.budget_of(campaign))
+    if queries.PLACES in rows:
+        stored = stored_of(stored.daily_budget, rows[queries.PLACES], rows[queries.PEOPLE])
     return _tree(campaign, groups, ads, stored).model_copy(update={"lookback_days": lookback})
-
-
-def _part_of_tree(campaign_id: str, campaigns: list[Any], groups: list[Any]) -> Tree:
-    """Return the tree of what the queries of _PARTS found."""
-    campaign = _shown(campaign_id, campaigns)
-    if answers.is_removed(campaign):
-        groups = []
-    return _tree(campaign, groups, [], Stored.without_criteria(answers.budget_of(campaign))).without_ads()
-
-
-def _shown(campaign_id: str, rows: list[Any]) -> Any:
-    """Return the row of the campaign; Google shows a removed one for ever, and what was in it as it was."""
-    if not rows:
-        raise answers.gone(campaign_id)
-    return rows[0]
 
 
 def _tree_of_echo(echo: Echo, rows: Sequence[Any]) -> Tree | None:
