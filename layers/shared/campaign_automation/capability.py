@@ -236,7 +236,7 @@ async def _prepare(
         raise InvalidRequestError("context: should be an object with user_id", field="context")
     action = ACTIONS[name]
     await clock.synchronise(parts.settings.clock_url)
-    caller = parse(Context, {**context, "request_id": request_id})
+    caller = parse(Context, {**context, "request_id": request_id, "asked_ms": clock.now_ms()})
     if not action.allows(caller.roles):
         raise ForbiddenError(f"{name}: needs the role {action.role}", field="action", role=str(action.role))
     if caller.web_platform_user is not None:

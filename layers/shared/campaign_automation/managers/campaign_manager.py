@@ -118,6 +118,7 @@ class CampaignManager:
             test=test,
             claim=claim and claim.key,
             duplicated_from=origin and origin.campaign_id,
+            asked_ms=context.asked_ms,
             created_at=0,
             updated_at=0,
         )

@@ -205,7 +205,8 @@ class Creation(_Stored):
     `audited`: the creates of all objects are in the trail. `recorded`: the tree is whole, read back and
     stored. `look_at` is when the platform is searched again for
     objects that were made late, after `looks` such searches; `undo_at` is when a throttling platform takes
-    an undo again; at `due` the reconciler visits the campaign.
+    an undo again; at `due` the reconciler visits the campaign. It was asked for, or its proposal approved, at
+    `asked_ms`, and opened at `created_at`.
     """
 
     spec: CreateCampaign
@@ -225,10 +226,15 @@ class Creation(_Stored):
     looks: int = 0
     look_at: int | None = None
     undo_at: int | None = None
+    asked_ms: int | None = None
     created_at: int
     updated_at: int
     creatives: dict[str, Creative] = {}
     copies: dict[str, AdCopy] = {}
+
+    @property
+    def began_ms(self) -> int:
+        return self.created_at if self.asked_ms is None else self.asked_ms
 
     @property
     def is_open(self) -> bool:

@@ -259,6 +259,8 @@ class Context(Model):
     wait_seconds: Annotated[int, Field(ge=0, le=LONGEST_WAIT_SECONDS)] | None = (
         None  # for a creation in the state machine
     )
+    # When the request came in (epoch milliseconds): not given by the caller, and not stored with it.
+    asked_ms: Annotated[int | None, Field(exclude=True)] = None
     # The seconds within which the pauses that a platform asks for are waited out.
     deadline_seconds: Annotated[int, Field(ge=1, le=900)] = 120
 

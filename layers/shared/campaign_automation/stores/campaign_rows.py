@@ -59,7 +59,7 @@ _UNKNOWN = "unknown"
 # Of a campaign made elsewhere; the rest of it are the attributes of its row and its objects.
 _ADOPTED = {"platform", "account", "tag", "name", "objective", "target_roas", "target_cpa", "created_by"}
 _DOCUMENTS = ("spec", "context", "test", "account", "plan", "failure", "warnings", "drift", "held_copies")
-_HEAD = {"tenant", "campaign_id", "state", "claim", "duplicated_from"}
+_HEAD = {"tenant", "campaign_id", "state", "claim", "duplicated_from", "asked_ms"}
 _SMALL = ("resume", "targets")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from campaign_automation.managers.campaigns.wording import STARTS_STOPPED
 from campaign_automation.managers.changes import stopping
+from campaign_automation.managers.changes.wording import PAUSE_LASTS
 from campaign_automation.utils import clock
 from campaign_automation.utils.error_handler import ConflictError, PlatformRejectedError, StoreError
 from tests.support.builders import request_body
@@ -283,6 +285,81 @@ def test_an_undo_of_a_pause_under_way_at_the_stop_starts_nothing(
     (left,) = answer["not_restored"]
     assert "all campaigns were stopped" in left["reason"]
     assert platform.started == []
+
+
+def stop_within(house: OneTenant, monkeypatch: pytest.MonkeyPatch, part: Any, name: str) -> None:
+    """Let a stop of all campaigns begin and end after the next call of the method `name` of a part."""
+    call = getattr(part, name)
+
+    async def with_stop(*args: Any, **more: Any) -> Any:
+        monkeypatch.setattr(part, name, call)
+        found = await call(*args, **more)
+        await house.ask_async("stop_all", {"scope": "deployment", "reason": "too dear"})
+        await asyncio.sleep(0.002)  # what comes next is of a later millisecond
+        return found
+
+    monkeypatch.setattr(part, name, with_stop)
+
+
+def test_a_creation_that_is_stopped_as_its_start_is_sent_is_kept_paused(
+    house: OneTenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stopping, "_SECONDS", -1.0)  # the stop does not reach it
+    stop_within(house, monkeypatch, house.wiring.creation._steps._journal, "check_start")
+    made = create(house, 1)
+    assert (made["campaign_status"], made["warnings"]) == ("paused", [STARTS_STOPPED])
+
+
+def test_a_start_that_came_in_before_the_stop_and_was_read_after_it_starts_nothing(
+    house: OneTenant, platform: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = create(house, 1, activate=False)
+    stop_within(house, monkeypatch, house.wiring.campaigns, "known")
+    answer = house.ask("manage_campaign", {"campaign_id": made["campaign_id"], "action": "start"})
+    assert (answer["error"]["code"], platform.started) == ("5004", [])
+
+
+def test_a_copy_whose_original_is_read_at_the_stop_ends_paused(
+    house: OneTenant, platform: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = create(house, 1)
+    stop_within(house, monkeypatch, platform, "read_tree")
+    copy = house.done("duplicate_campaign", {"campaign_id": made["campaign_id"], "activate": True})
+    assert (copy["campaign_status"], copy["warnings"][-1]) == ("paused", STARTS_STOPPED)
+
+
+def test_a_creation_that_was_approved_before_the_stop_and_is_opened_after_it_ends_paused(
+    house: OneTenant, platform: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = request_body(daily_budget=20, activate=True, mode="propose")
+    proposal_id = house.ask("create_campaign", asked)["proposal_id"]
+
+    async def later(proposal: Any, **_: Any) -> Any:
+        return proposal
+
+    with monkeypatch.context() as busy:
+        busy.setattr(house.wiring.proposal_execution, "carry_out", later)
+        house.done("approve_proposal", {"proposal_ids": [proposal_id]}, person="boss")
+    stop_all(house)
+    after = clock.now() + timedelta(minutes=3)
+    monkeypatch.setattr(clock, "now", lambda: after)
+    assert asyncio.run(house.wiring.proposal_execution.sweep(time.monotonic() + 60))["carried_on"] == 1
+    (campaign_id,) = house.done("get_proposal", {"proposal_id": proposal_id})["proposal"]["campaign_ids"]
+    assert house.status(campaign_id)["campaign"]["status"] == "paused"
+    assert platform.started == []
+
+
+def test_a_pause_with_an_end_that_was_asked_for_before_the_stop_lasts_on(
+    house: OneTenant, platform: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = create(house, 1)
+    until = clock.iso(clock.now() + timedelta(hours=8))
+    stop_within(house, monkeypatch, house.wiring.control._resumes, "paused_by")
+    asked = {"campaign_id": made["campaign_id"], "action": "pause", "until": until}
+    answer = house.done("manage_campaign", asked)
+    assert (answer["resumes_at"], answer["warnings"]) == (None, [PAUSE_LASTS])
+    campaign = asyncio.run(house.wiring.campaigns.load_created("u", made["campaign_id"]))
+    assert campaign.resume is None
 
 
 @pytest.mark.parametrize("is_reached", [True, False])

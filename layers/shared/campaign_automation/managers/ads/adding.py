@@ -68,7 +68,7 @@ class AdAdditions(AdWork):
         chosen = choose(campaign, view, request, creative_ids_of(spec))
         await self._gate.check_switches(campaign)
         written = await self._write(terms, campaign, spec, view, request)
-        run = new_run(context.actor, request.reason)
+        run = new_run(context.actor, request.reason, began_ms=context.asked_ms)
         if request.dry_run or not chosen.ads:
             return _answer(campaign, request, chosen, written, None, [], None)
         plans = plan_creatives(campaign, chosen.ads, written.creatives, written.copies)

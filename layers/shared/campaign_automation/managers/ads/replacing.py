@@ -86,7 +86,7 @@ class CopyReplacements(AdWork):
         warnings = adapter.check_texts(campaign.objective, [item.given for item in request.texts])
         await self._gate.check_switches(campaign)
         terms = terms_of(creation, campaign, view, self._defaults, context)
-        run = new_run(context.actor, request.reason)
+        run = new_run(context.actor, request.reason, began_ms=context.asked_ms)
         work = _Work(request, campaign, view, terms, adapter, run, warnings)
         return await (self._edit(work, asked) if adapter.edits_copies else self._renew(work, asked))
 

@@ -87,7 +87,7 @@ class Journal:
         """Stop a creation that began before a stop of all campaigns. Raises ConflictError for it."""
         _, account = creation.planned()
         scope = creation.tenant, creation.spec.platform, account.platform_account_id
-        if await self._switches.was_stopped(*scope, creation.created_at):
+        if await self._switches.was_stopped(*scope, creation.began_ms):
             await self._store.request_stop(creation, "pause")
             raise stopped(creation)
 

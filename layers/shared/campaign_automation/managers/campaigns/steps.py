@@ -308,11 +308,12 @@ class CreationSteps:
         wanted = [
             DesiredChange(entry.level, entry.tag, "status", "active") for entry in campaign.start_order()
         ]
-        run_id, began_ms = f"run_{creation.campaign_id}_start", creation.created_at
-        run = Run(run_id, creation.context.actor, wording.START_REASON, began_ms)
+        run_id = f"run_{creation.campaign_id}_start"
+        run = Run(run_id, creation.context.actor, wording.START_REASON, creation.began_ms)
         items = await self._gate.apply(campaign, wanted, run)
         for item in items:
             if item.result == "failed" and item.error:
+                await self._journal.check_start(creation)  # a stop may have come in between
                 raise item.error
             if item.result == "skipped":
                 raise GuardRefusedError(item.reason, guard=item.reason.partition(":")[0])

@@ -24,10 +24,10 @@ from campaign_automation.managers.changes.resuming import Resumes, moment_of
 from campaign_automation.managers.changes.wording import (
     CAMPAIGN_DELETED,
     NOTHING_MADE,
-    NOTHING_TO_RESUME,
     PAUSED_ALONE,
     already_message,
     creation_stopped_message,
+    lasting,
     managed_message,
     other_now,
     paused_alone,
@@ -138,24 +138,25 @@ class CampaignControl:
             await self._gate.look(campaign)
         until = None if request.until is None else moment_of(request.until, campaign)
         wanted = list(_wanted(campaign, request, status))
-        run = new_run(context.actor, request.reason)
+        run = new_run(context.actor, request.reason, began_ms=context.asked_ms)
         items = await self._gate.apply(campaign, wanted, run, dry_run=request.dry_run)
         raise_failure(items)
         left = _left_out(campaign, wanted) if status == "active" and request.entity_ids is None else []
         paused = await self._resumes.paused_by(campaign, items) if until else []
+        does_end = bool(paused)
         if not request.dry_run:
-            await self._resumes.plan(campaign, run, paused, until)
+            does_end = await self._resumes.plan(campaign, run, paused, until)
         return CampaignManaged(
             status=status_of(items),
             confirmed=is_confirmed(items),
             campaign_id=campaign.campaign_id,
             new_status=status,
-            resumes_at=until if paused else None,
+            resumes_at=until if does_end else None,
             run_id=None if request.dry_run else run.run_id,
             changed=changed_items(items),
             skipped=[*skipped_items(items), *(SkippedItem(id=tag, reason=PAUSED_ALONE) for tag in left)],
             failed=failed_items(items),
-            warnings=[*([NOTHING_TO_RESUME] if until and not paused else []), *paused_alone(left)],
+            warnings=[*([] if until is None or does_end else [lasting(paused)]), *paused_alone(left)],
             message=_message(items, request, status),
         )
 

@@ -73,7 +73,8 @@ class ChangeHistory:
         if not records:
             raise NotFoundError(f"run {request.run_id} is not known", field="run_id")
         plan = _plan(campaign, records, trail)
-        run = new_run(context.actor, wording.undo_reason(request.run_id, request.reason))
+        reason = wording.undo_reason(request.run_id, request.reason)
+        run = new_run(context.actor, reason, began_ms=context.asked_ms)
         items: list[ChangeResult] = []
         if plan.wanted:
             items = await self._gate.apply(campaign, plan.wanted, run, dry_run=request.dry_run)

@@ -289,9 +289,10 @@ def new_run(
     evidence: Mapping[str, dict[str, Any]] | None = None,
     *,
     run_id: str | None = None,
+    began_ms: int | None = None,
 ) -> Run:
-    """Return a run that begins now."""
-    return Run(run_id or new_run_id(), actor, reason, now_ms(), evidence or {})
+    """Return a run that began when it was asked for, at `began_ms`, else now."""
+    return Run(run_id or new_run_id(), actor, reason, began_ms or now_ms(), evidence or {})
 
 
 def planned_values(items: Iterable[ChangeResult]) -> dict[tuple[str, str], Value]:

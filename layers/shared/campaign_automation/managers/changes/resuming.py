@@ -94,16 +94,22 @@ class Resumes:
         left = [item.wanted.tag for item in items if item.result == "already"]
         return [*stopped, *(tag for tag in left if tag in before)]
 
-    async def plan(self, campaign: Campaign, run: Run, paused: list[str], until: datetime | None) -> None:
-        """Store when what a request paused starts again; any other request ends what was planned before."""
-        if until is not None and paused:
-            moment, now = int(until.timestamp() * 1000), clock.now_ms()
-            resume = Resume(at_ms=moment, paused_ms=now, run_id=run.run_id, actor=run.actor, tags=paused)
-            await self._store.plan_resume(campaign, resume)
-            await self._schedule(campaign, resume)
-        elif campaign.resume is not None:
-            await self._store.plan_resume(campaign, None)
-            await self._schedule(campaign, None)
+    async def plan(self, campaign: Campaign, run: Run, paused: list[str], until: datetime | None) -> bool:
+        """Store when what a request paused starts again, and return whether it does.
+
+        After a stop of all campaigns meanwhile it does not. Any other request ends what was planned before.
+        """
+        now = clock.now_ms()  # first: a stop that is not found here came later
+        if until is None or not paused or await self._was_stopped(campaign, run.began_ms):
+            if campaign.resume is not None:
+                await self._store.plan_resume(campaign, None)
+                await self._schedule(campaign, None)
+            return False
+        moment = int(until.timestamp() * 1000)
+        resume = Resume(at_ms=moment, paused_ms=now, run_id=run.run_id, actor=run.actor, tags=paused)
+        await self._store.plan_resume(campaign, resume)
+        await self._schedule(campaign, resume)
+        return True
 
     async def _schedule(self, campaign: Campaign, resume: Resume | None) -> None:
         """Make or delete the schedule; a pause stands without it, and one too many starts nothing."""
@@ -126,8 +132,7 @@ class Resumes:
         resume = campaign.resume
         if resume is None or resume.at_ms > clock.now_ms():
             return resume
-        account = campaign.account.platform_account_id
-        if await self._switches.was_stopped(campaign.tenant, campaign.platform, account, resume.paused_ms):
+        if await self._was_stopped(campaign, resume.paused_ms):
             await self.drop(campaign)
             return None
         if wanted := await self._untouched(campaign, resume):
@@ -137,6 +142,10 @@ class Resumes:
         await self._store.plan_resume(campaign, None)
         logger.info("pause over", campaign_id=campaign.campaign_id, started=len(wanted))
         return None
+
+    async def _was_stopped(self, campaign: Campaign, since_ms: int) -> bool:
+        account = campaign.account.platform_account_id
+        return await self._switches.was_stopped(campaign.tenant, campaign.platform, account, since_ms)
 
     async def drop(self, campaign: Campaign) -> None:
         """Give up the end of a pause, which then lasts until somebody starts the campaign."""

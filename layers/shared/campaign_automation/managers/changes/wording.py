@@ -39,6 +39,12 @@ STAYS = {
 
 PAUSED_ALONE = "paused_on_its_own: somebody paused it or added it so; name it in entity_ids to start it"
 NOTHING_TO_RESUME = "until: nothing ran before this pause, so nothing is started at its end; start it then"
+PAUSE_LASTS = "until: all campaigns were stopped meanwhile, so nothing is started at its end; start it then"
+
+
+def lasting(paused: Sequence[str]) -> str:
+    """Return the reason why a pause has no end, which would have started what it `paused`."""
+    return PAUSE_LASTS if paused else NOTHING_TO_RESUME
 
 
 def paused_alone(tags: Sequence[str]) -> list[str]:

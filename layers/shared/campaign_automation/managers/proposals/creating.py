@@ -111,6 +111,7 @@ def _context(proposal: Proposal) -> Context:
         person=person or None,
         idempotency_key=f"proposal:{proposal.proposal_id}",
         language=proposal.language,
+        asked_ms=proposal.decided_ms,  # a stop since then holds for a creation that is opened later
     )
 
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from campaign_automation.managers.budgets.applying import Batch, BudgetApplier
 from campaign_automation.managers.campaign_manager import CampaignManager
 from campaign_automation.managers.changes.gate import WriteGate
-from campaign_automation.managers.changes.items import ChangeResult, Run, new_run
+from campaign_automation.managers.changes.items import ChangeResult, Run
 from campaign_automation.managers.changes.targets import TargetChanges
 from campaign_automation.managers.decisions.earlier_decisions import EarlierDecisions
 from campaign_automation.managers.decisions.keeping import unpredicted
@@ -259,14 +259,13 @@ class ProposalExecution:
         await self._decisions.keep([unpredicted(work.campaign, run_id, kind, days, time_of(first))])
 
     async def _trail(self, proposal: Proposal, run: ProposedRun) -> list[AuditRecord]:
-        decided = proposal.decided_at or proposal.created_at
-        since = int(decided.timestamp() * 1000) - _DAY_MS
-        return await self._audit.since(proposal.tenant, run.campaign_id, since)
+        return await self._audit.since(proposal.tenant, run.campaign_id, proposal.decided_ms - _DAY_MS)
 
     @staticmethod
     def _run(proposal: Proposal, run: ProposedRun) -> Run:
         actor = run.actor or proposal.decided_by or proposal.proposed_by
-        return new_run(actor, wording.reason(run.reason, proposal), run.evidence, run_id=run.run_id)
+        reason = wording.reason(run.reason, proposal)
+        return Run(run.run_id, actor, reason, proposal.decided_ms, run.evidence)
 
 
 def _changed(

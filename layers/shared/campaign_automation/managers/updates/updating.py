@@ -70,7 +70,7 @@ class CampaignUpdates:
         campaign = await self._campaigns.load_created(context.user_id, request.campaign_id)
         if campaign.state == "deleted":
             raise ConflictError(CAMPAIGN_DELETED, field="campaign_id")
-        run = new_run(context.actor, request.reason)
+        run = new_run(context.actor, request.reason, began_ms=context.asked_ms)
         items: list[ChangeResult] = []
         if request.is_for_platform:
             wanted = await self._wanted(campaign, request)

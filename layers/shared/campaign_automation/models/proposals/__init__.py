@@ -140,6 +140,11 @@ class Proposal(Record):
     def is_ended(self) -> bool:
         return self.state in ENDED
 
+    @property
+    def decided_ms(self) -> int:
+        """The time of the decision, of an open one that of the proposal (epoch milliseconds)."""
+        return int((self.decided_at or self.created_at).timestamp() * 1000)
+
 
 class ProposalHead(Model):
     """A proposal in a list; `note` tells why it ended as it did."""
