@@ -42,9 +42,13 @@ class Node(Record):
     ends_at: datetime | None = None
     starts_at: datetime | None = None
 
+    def tells(self, field: str) -> bool:
+        """Return whether a field, or a setting, was answered in a form that is known."""
+        return _ATTRIBUTES.get(field, field) not in self.unread
+
     def setting(self, field: SettingField) -> str | None:
         """Return the text of a setting; None of one that the object does not have, or that was not read."""
-        if _ATTRIBUTES.get(field, field) in self.unread:
+        if not self.tells(field):
             return None
         if field == "copy":  # of ads
             lines: Copy | None = getattr(self, "lines", None)

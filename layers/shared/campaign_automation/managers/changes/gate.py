@@ -276,14 +276,15 @@ class WriteGate:
         """Conclude the open intents of dead runs by what the platform shows.
 
         A run that died after that did not store what it saw: its changes count as changed now. Where the
-        campaign is not shown they stay open.
+        campaign is not shown they stay open, as do those of values that it does not tell.
 
         Return the whole trail, and the objects that were changed.
         """
         campaign, dead_run = held.campaign, held.follows
         if view.unseen is not None:
             return list(trail), []
-        settled = {record.audit_id: records.settled(record, view) for record in trail if _is_open(record)}
+        known = (record for record in trail if _is_open(record) and records.is_told(record, view))
+        settled = {record.audit_id: records.settled(record, view) for record in known}
         if settled:
             logger.info("open changes settled", campaign_id=campaign.campaign_id, count=len(settled))
             emit("changes_settled_total", len(settled))

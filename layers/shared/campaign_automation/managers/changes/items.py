@@ -144,15 +144,17 @@ class ChangeResult(NamedTuple):
         """Return the result as the platform shows it, which outweighs the answer to the change.
 
         Without a view the answer stands, unconfirmed unless it is a refusal. So it does where the campaign is
-        not shown; there a removal that the platform took is confirmed, as nothing more will show it. For a
-        budget that takes effect at midnight it stands too.
+        not shown, or the value not told; a removal that the platform took is confirmed in the first case, as
+        nothing more will show it. For a budget that takes effect at midnight it stands too.
         """
+        is_refused = self.error is not None and not self.error.retryable
         if view is None or view.unseen is not None:
-            is_refused = self.error is not None and not self.error.retryable
             is_removed = view is not None and self.wanted.value == "deleted" and self.error is None
             return self._replace(confirmed=is_refused or is_removed)
         if self.effective == "next_day":
             return self  # the platform still shows today's budget: that says nothing about tomorrow's
+        if not view.tells(self.wanted.tag, self.wanted.field):
+            return self._replace(confirmed=is_refused)
         live = view.live(self.wanted.tag, self.wanted.field)
         if live == self.wanted.value:
             # Also after an error: the answer to a request that was carried out may have got lost.

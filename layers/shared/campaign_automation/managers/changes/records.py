@@ -68,9 +68,14 @@ def concluded(record: AuditRecord, item: ChangeResult, view: CampaignView | None
     )
 
 
+def is_told(record: AuditRecord, view: CampaignView) -> bool:
+    """Return whether the platform shows the value that an open intent is about."""
+    return view.tells(record.entity_id, _field_of(record)[0])
+
+
 def settled(record: AuditRecord, view: CampaignView) -> AuditRecord:
     """Return the record of an open intent with the outcome that the platform shows."""
-    ((field, asked),) = (record.after or {"status": None}).items()  # intents hold exactly one field
+    field, asked = _field_of(record)
     live = view.live(record.entity_id, field)
     # Budgets are stored as text: compared as numbers, since 25 and 25.00 are one amount.
     is_applied = live == (Decimal(asked) if isinstance(live, Decimal) else asked)
@@ -219,6 +224,12 @@ def budgets_before(trail: Iterable[AuditRecord], since: str) -> dict[str, Decima
             # The trail is oldest first, so the first value found is the oldest.
             before.setdefault(record.entity_id, Decimal(amount))
     return before
+
+
+def _field_of(record: AuditRecord) -> tuple[str, Any]:
+    """Return the field and the value asked for of an intent, which holds exactly one."""
+    ((field, asked),) = (record.after or {"status": None}).items()
+    return field, asked
 
 
 def _of_run(campaign: Campaign, entry: ObjectEntry, run: Run, **more: Any) -> AuditRecord:

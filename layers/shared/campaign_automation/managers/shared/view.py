@@ -200,9 +200,18 @@ class CampaignView:
             return "deleted"  # with all that is in it
         return node.status if node else "unknown" if self._is_lost(tag) else "deleted"
 
+    def tells(self, tag: str, field: str) -> bool:
+        """Return whether a field's live value is known; not of an object that may have been answered without
+        an id, nor of a value in an unknown form. In a deleted campaign everything is known."""
+        node, tree = self.node(tag), self.tree
+        if tree is None or tree.campaign.status == "deleted":
+            return tree is not None
+        return node.tells(field) if node else not self._is_lost(tag)
+
     def _is_lost(self, tag: str) -> bool:
         """Return whether the object may be among those that were answered without an id."""
-        return self.tree is not None and self._campaign.objects[tag].level in self.tree.lost
+        entry = self._campaign.objects.get(tag)
+        return self.tree is not None and entry is not None and entry.level in self.tree.lost
 
     def budget(self, tag: str) -> Decimal:
         """Return the daily budget of an object that has one, as the platform shows it."""
