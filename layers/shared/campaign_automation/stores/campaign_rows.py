@@ -26,13 +26,13 @@ from campaign_automation.stores.table import (
     Key,
     Put,
     Row,
+    UnreadableRowError,
     Update,
     Value,
     document,
     version_of,
 )
 from campaign_automation.utils.clock import now_ms
-from campaign_automation.utils.error_handler import StoreError
 
 RUN = Lease(holder="run_id", until="run_held_until")
 # A change that ended well leaves nothing to settle; one whose process died does.
@@ -273,18 +273,14 @@ def commitment_write(tenant: str, account: str, campaign_id: str, amount: Decima
     return Delete(key) if amount is None else Put({**key._asdict(), "amount": str(amount)})
 
 
-class UnreadableAmountError(StoreError):
-    """The error of a commitment whose row holds no amount; no later read passes."""
-
-
 def amount_of(commitment: Row) -> Decimal:
-    """Return the amount of a commitment. Raises UnreadableAmountError for a row that holds none."""
+    """Return the amount of a commitment. Raises UnreadableRowError for a row that holds none."""
     try:
         amount = Decimal(commitment["amount"])
     except (ArithmeticError, KeyError, TypeError, ValueError):
         amount = Decimal("NaN")
     if not amount.is_finite():  # a sum with it would be no number, and within no cap or any
-        raise UnreadableAmountError("a commitment of the account cannot be read", retryable=False)
+        raise UnreadableRowError("a commitment of the account cannot be read", retryable=False)
     return amount
 
 

@@ -353,7 +353,7 @@ class CampaignStore(MessageStore):
     async def committed(self, tenant: str, account: str) -> dict[str, Decimal]:
         """Return the amount that each active campaign of the account may spend a day, by campaign.
 
-        Raises UnreadableAmountError, as `commitment` does, for a row that holds no amount.
+        Raises UnreadableRowError, as `commitment` does, for a row that holds no amount.
         """
         rows = await self._table.query(f"{tenant}#budgets#{account}")
         return {row["sk"]: amount_of(row) for row in rows}

@@ -165,6 +165,10 @@ class WriteRefusedError(StoreError):
     """The error of a write that no engine takes: too many operations, too many bytes, or two for one row."""
 
 
+class UnreadableRowError(StoreError):
+    """The error of a row that does not hold what it is for; no later read passes."""
+
+
 # --- the port -----------------------------------------------------------------------------------------------
 
 

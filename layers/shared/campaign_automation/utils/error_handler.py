@@ -71,7 +71,7 @@ class CampaignAutomationError(Exception):
     code = "1000"
 
     def __init__(self, message: str, *, code: str | None = None, **details: Any) -> None:
-        # What others answer may quote a whole request, and warnings, receipts and notes quote this.
+        # Answers of others may quote a whole request, and warnings, receipts and notes quote this message.
         self.message = redact(message)
         super().__init__(self.message)
         self.code = code or type(self).code

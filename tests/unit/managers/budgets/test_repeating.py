@@ -67,7 +67,7 @@ def test_only_a_change_that_failed_in_passing_is_tried_again_under_its_key(
     tenant.adapter.budget_errors.clear()
     again = tenant.done("optimize_budget", asked, idempotency_key="k")
     assert (again["replayed"], again["status"]) == (is_kept, "partial" if is_kept else "success")
-    # What was raised already is not raised once more.
+    # The budgets that were raised already are not raised once more.
     assert tenant.budgets() == [100 if is_kept else 120, 120, 120]
     last = tenant.done("optimize_budget", asked, idempotency_key="k")
     assert (last["replayed"], tenant.budgets()) == (True, [100 if is_kept else 120, 120, 120])

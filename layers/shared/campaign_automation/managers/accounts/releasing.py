@@ -14,7 +14,7 @@ from campaign_automation.models.campaign import Campaign
 from campaign_automation.models.common import Context
 from campaign_automation.models.switches import CommitmentReleased, ReleaseCommitment
 from campaign_automation.stores.audit_store import AuditStore
-from campaign_automation.stores.campaign_rows import UnreadableAmountError
+from campaign_automation.stores.table import UnreadableRowError
 from campaign_automation.utils.error_handler import ConflictError, ForbiddenError
 from campaign_automation.utils.observability import emit, logger
 
@@ -61,7 +61,7 @@ class CommitmentReleases:
         """Return what the campaign commits, or None where its row is there and holds no amount."""
         try:
             return await self._commitments.standing(campaign)
-        except UnreadableAmountError:
+        except UnreadableRowError:
             return None
 
     async def _forget(self, campaign: Campaign, amount: Decimal | None, caller: Context, reason: str) -> str:
