@@ -18,7 +18,6 @@ from campaign_automation.managers.changes.items import (
     Run,
     changed_items,
     failed_items,
-    new_run,
     skipped_items,
 )
 from campaign_automation.managers.decisions.earlier_decisions import EarlierDecisions
@@ -150,9 +149,11 @@ def _job(tick: Tick, target: Target, decisions: list[RuleDecision], snapshot: Ac
     left = [item for item in decisions if item.entity_id not in {record.entity_id for record in done}]
     values = {item.entity_id: _value(item, account) for item in left}
     evidence = {item.entity_id: _evidence(item) for item in left}
+    # A tick that is delivered late, or again, began when it was due: a stop since then holds for it.
+    reason, began_ms = reason_of(tick.head.rule, left), int(tick.scheduled_time.timestamp() * 1000)
     return _Job(
         target.campaign,
-        new_run(f"{RULE_ACTOR}{tick.head.rule_id}", reason_of(tick.head.rule, left), evidence, run_id=run_id),
+        Run(run_id, f"{RULE_ACTOR}{tick.head.rule_id}", reason, began_ms, evidence),
         [
             _wanted(target.level, item, value)
             for item in left
