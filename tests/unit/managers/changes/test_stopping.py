@@ -344,8 +344,10 @@ def test_a_creation_that_was_approved_before_the_stop_and_is_opened_after_it_end
     after = clock.now() + timedelta(minutes=3)
     monkeypatch.setattr(clock, "now", lambda: after)
     assert asyncio.run(house.wiring.proposal_execution.sweep(time.monotonic() + 60))["carried_on"] == 1
-    (campaign_id,) = house.done("get_proposal", {"proposal_id": proposal_id})["proposal"]["campaign_ids"]
+    proposal = house.done("get_proposal", {"proposal_id": proposal_id})["proposal"]
+    (campaign_id,) = proposal["campaign_ids"]
     assert house.status(campaign_id)["campaign"]["status"] == "paused"
+    assert proposal["note"].endswith(STARTS_STOPPED)
     assert platform.started == []
 
 

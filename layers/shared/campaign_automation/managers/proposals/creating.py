@@ -6,6 +6,7 @@ from typing import Any
 
 from campaign_automation.managers.campaign_manager import CampaignManager, Opened, Origin
 from campaign_automation.managers.campaigns.runner import Runner
+from campaign_automation.managers.campaigns.wording import STARTS_STOPPED
 from campaign_automation.managers.duplicates.duplicating import CampaignDuplicates
 from campaign_automation.managers.proposals import wording
 from campaign_automation.managers.proposals.receipts import receipt_of, state_of
@@ -86,7 +87,8 @@ class ProposedCreations:
             return proposal.model_copy(update={"note": wording.GOES_ON})
         receipts = await self._receipts(creation)
         if creation.state == "created":
-            done = {"state": state_of(receipts), "note": wording.ended(receipts)}
+            stopped = [STARTS_STOPPED] if STARTS_STOPPED in creation.warnings else []
+            done = {"state": state_of(receipts), "note": "; ".join([wording.ended(receipts), *stopped])}
         else:
             failure = (creation.failure or {}).get("message", "")
             done = {"state": "rolled_back", "note": f"{wording.CREATION_ENDED[creation.state]}: {failure}"}
