@@ -351,6 +351,16 @@ def test_a_creation_that_was_approved_before_the_stop_and_is_opened_after_it_end
     assert platform.started == []
 
 
+def test_a_creation_whose_approval_came_in_before_the_stop_ends_paused(
+    house: OneTenant, platform: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = request_body(daily_budget=20, activate=True, mode="propose")
+    proposal_id = house.ask("create_campaign", asked)["proposal_id"]
+    stop_within(house, monkeypatch, house.wiring.proposals, "load")
+    house.done("approve_proposal", {"proposal_ids": [proposal_id]}, person="boss")
+    assert platform.started == []
+
+
 def test_a_pause_with_an_end_that_was_asked_for_before_the_stop_lasts_on(
     house: OneTenant, platform: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:

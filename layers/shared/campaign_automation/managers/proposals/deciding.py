@@ -157,7 +157,9 @@ class ProposalDecisions:
     async def _decide(
         self, proposal: Proposal, context: Context, state: ProposalState, note: str = ""
     ) -> Proposal:
-        update = {"state": state, "note": note, "decided_by": context.actor, "decided_at": clock.now()}
+        # As the request came in: a stop since then holds for what it approves.
+        decided_at = clock.at_ms(clock.now_ms() if context.asked_ms is None else context.asked_ms)
+        update = {"state": state, "note": note, "decided_by": context.actor, "decided_at": decided_at}
         decided = proposal.model_copy(update=update)
         due = None if decided.is_ended else clock.now_ms() + RETRY_MS
         if not await self._store.decide(proposal, decided, due):
