@@ -23,7 +23,7 @@ from campaign_automation.utils.money import LARGEST_AMOUNT
 
 _ATTRIBUTES = {"end_time": "ends_at", "copy": "lines"}  # settings that nodes call otherwise
 _AT_ONCE = 6
-# Of a campaign are read its ad sets; its ads too; targeting and keywords too.
+# Read of a campaign are its ad sets, or its ads as well, or all with targeting and keywords.
 Depth = Literal["adsets", "ads", "whole"]
 Budget = Annotated[Decimal, Field(ge=0, lt=LARGEST_AMOUNT)]
 
