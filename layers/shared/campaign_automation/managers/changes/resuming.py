@@ -136,8 +136,8 @@ class Resumes:
             await self.drop(campaign)
             return None
         if wanted := await self._untouched(campaign, resume):
-            run = new_run(resume.actor, pause_over(clock.at_ms(resume.at_ms)))
-            run = run._replace(began_ms=resume.paused_ms)
+            reason = pause_over(clock.at_ms(resume.at_ms))
+            run = new_run(resume.actor, reason, began_ms=resume.paused_ms)
             _raise_held_back(await self._gate.apply(campaign, wanted, run))
         await self._store.plan_resume(campaign, None)
         logger.info("pause over", campaign_id=campaign.campaign_id, started=len(wanted))
